@@ -1,0 +1,31 @@
+/* storage/batch.h - rows on their way in: what ingest, INSERT and COPY hand to the engine.
+ *
+ * A WriteBatch holds rows (table, series, time, values by column id) in arrival order, in the
+ * form the memtable keeps them, and the series that are new.  Building never touches shared state
+ * but the series index (through idx_intern by the caller).
+ * A value not put is absent (older values show through); wb_null hides older values.
+ * Threads: belongs to one task until it is submitted. */
+#ifndef SKULK_STORAGE_BATCH_H
+#define SKULK_STORAGE_BATCH_H
+
+#include "storage/index.h"
+
+typedef struct WriteBatch WriteBatch;
+
+WriteBatch *wb_new(void);
+void wb_free(WriteBatch *wb);
+void wb_clear(WriteBatch *wb);
+/* The series was just made by idx_intern: log it with this batch. */
+void wb_new_series(WriteBatch *wb, SeriesId id, TableId table, const Tag *tags, size_t n);
+void wb_row(WriteBatch *wb, TableId table, SeriesId series, int64_t time_ns); /* begins a row */
+void wb_i64(WriteBatch *wb, ColumnId col, int64_t v);
+void wb_f64(WriteBatch *wb, ColumnId col, double v);
+void wb_bool(WriteBatch *wb, ColumnId col, bool v);
+void wb_str(WriteBatch *wb, ColumnId col, Slice v); /* bytes are copied */
+void wb_null(WriteBatch *wb, ColumnId col);
+void wb_row_cancel(WriteBatch *wb); /* forgets the row begun last (before wb_row_end) */
+void wb_row_end(WriteBatch *wb);    /* columns may come in any order; a column twice: the later wins */
+size_t wb_rows(const WriteBatch *wb);
+size_t wb_bytes(const WriteBatch *wb);
+
+#endif

@@ -1,0 +1,117 @@
+/* storage/catalog.h - databases, schemas, tables and columns, by id and by name.
+ *
+ * A CatalogSnap is immutable and counted; changes make a new one.  Storage has no idea of SQL:
+ * logical types are PostgreSQL oids it only carries, defaults and checks are texts.
+ * Catalog edits are log records; a snapshot file is written at flush as a cache of the log.
+ * Threads: a snapshot is read from any thread. */
+#ifndef SKULK_STORAGE_CATALOG_H
+#define SKULK_STORAGE_CATALOG_H
+
+#include "base/sync.h"
+#include "storage/types.h"
+
+typedef enum ColumnKind { COL_TAG = 1, COL_TIME = 2, COL_FIELD = 3 } ColumnKind;
+typedef enum TableKind {
+    TABLE_SERIES = 1,   /* time-series table */
+    TABLE_ORDINARY = 2, /* no time column: its hidden time is the insert order, duplicates = keep */
+    TABLE_VIEW = 3,     /* only `definition` */
+} TableKind;
+typedef enum Duplicates { DUP_LAST = 1, DUP_KEEP = 2, DUP_ERROR = 3 } Duplicates;
+
+typedef struct ColumnDef {
+    ColumnId id;         /* COL_TIME: COLUMN_TIME */
+    Slice name;          /* as SQL sees it */
+    Slice label;         /* as it came (tag or field key) if different, else empty */
+    ColumnKind kind;
+    uint32_t type_oid;   /* PostgreSQL type; ingest makes text, float8, int8, bool, numeric (uint64), timestamptz */
+    int32_t typmod;      /* -1 = none */
+    PhysType phys;       /* tags: PHYS_STR */
+    bool not_null;
+    bool dropped;        /* keeps its place and id */
+    Slice default_sql;   /* "" = none */
+} ColumnDef;
+
+typedef struct TableDef {
+    TableId id;
+    ObjectId database, schema;
+    Slice name;
+    TableKind kind;
+    Duplicates duplicates;
+    uint32_t version;         /* grows with each edit of this table */
+    uint16_t column_count;    /* dropped ones included; attnum = index + 1 */
+    ColumnId next_column;
+    ColumnDef *columns;       /* in creation order */
+    int16_t time_index;       /* index of the time column, -1 = none (ordinary tables) */
+    bool made_by_ingest;
+    bool schema_fixed;
+    int64_t window_ns, ttl_ns; /* 0 = default / none */
+    Slice definition;         /* views: their text */
+    Slice options;            /* WITH (...) as given, "k=v\n" lines, for \d+ */
+    Slice comment;
+    const int16_t *key;       /* indexes of PRIMARY KEY columns */
+    uint16_t key_count;
+    Slice extra;              /* session's own bytes (constraints, unique lists, sequences): carried, not read */
+} TableDef;
+
+typedef struct SchemaDef {
+    ObjectId id, database;
+    Slice name;
+} SchemaDef;
+
+typedef struct DatabaseDef {
+    ObjectId id;
+    Slice name;
+} DatabaseDef;
+
+enum { SCHEMA_PUBLIC_NAME_LEN = 6 };
+
+typedef struct CatalogSnap CatalogSnap;
+
+CatalogSnap *cat_ref(const CatalogSnap *c);
+void cat_unref(CatalogSnap *c);
+uint64_t cat_version(const CatalogSnap *c);
+ObjectId cat_next_id(const CatalogSnap *c);
+const DatabaseDef *cat_database(const CatalogSnap *c, Slice name);
+const DatabaseDef *cat_database_by_id(const CatalogSnap *c, ObjectId id);
+const SchemaDef *cat_schema(const CatalogSnap *c, ObjectId database, Slice name);
+const SchemaDef *cat_schema_by_id(const CatalogSnap *c, ObjectId id);
+const TableDef *cat_table(const CatalogSnap *c, ObjectId schema, Slice name);
+const TableDef *cat_table_by_id(const CatalogSnap *c, TableId id);
+size_t cat_database_count(const CatalogSnap *c);
+const DatabaseDef *cat_database_at(const CatalogSnap *c, size_t i);
+size_t cat_schema_count(const CatalogSnap *c);
+const SchemaDef *cat_schema_at(const CatalogSnap *c, size_t i);
+size_t cat_table_count(const CatalogSnap *c);
+const TableDef *cat_table_at(const CatalogSnap *c, size_t i); /* by id */
+/* Column by SQL name, not dropped; NULL if none.  Hashed: tables may have 1,600 columns. */
+const ColumnDef *table_column(const TableDef *t, Slice name);
+const ColumnDef *table_column_by_id(const TableDef *t, ColumnId id);
+const ColumnDef *table_column_by_label(const TableDef *t, Slice label, ColumnKind kind); /* ingest: label, else name */
+
+/* ---- edits: a list that becomes one log record and one new snapshot, all or nothing ---- */
+typedef enum CatOp {
+    CAT_PUT_DATABASE = 1, CAT_DROP_DATABASE, CAT_PUT_SCHEMA, CAT_DROP_SCHEMA,
+    CAT_PUT_TABLE,  /* creates or replaces the table of this id; expect_version is checked (0 = new) */
+    CAT_DROP_TABLE, CAT_PUT_SETTING, /* name/value pairs of the database: kept for session */
+} CatOp;
+
+typedef struct CatEdit {
+    CatOp op;
+    ObjectId id;
+    uint32_t expect_version;
+    const TableDef *table;
+    const SchemaDef *schema;
+    const DatabaseDef *database;
+} CatEdit;
+
+/* Applies edits; fails with SERIALIZATION (version), DUPLICATE_* (name taken), UNDEFINED_*. */
+bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
+void cat_encode_edits(Buf *out, const CatEdit *edits, size_t n);
+bool cat_decode_edits(Arena *a, Slice src, CatEdit **edits, size_t *n, Err *e) MUST_CHECK;
+void cat_encode_snapshot(Buf *out, const CatalogSnap *c);
+bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e) MUST_CHECK;
+CatalogSnap *cat_initial(void); /* database "skulk" with schema "public" */
+/* A deep copy to edit: all slices and arrays live in the arena. */
+TableDef *table_def_copy(Arena *a, const TableDef *t);
+
+#endif

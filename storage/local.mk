@@ -1,0 +1,18 @@
+noinst_LTLIBRARIES += libskstorage.la
+libskstorage_la_SOURCES = # storage/wal.c storage/wal.h ...
+libskstorage_la_CFLAGS = $(FAST_CFLAGS) $(ZSTD_CFLAGS)
+libskstorage_la_LIBADD = libskstorage_kernels.la $(ZSTD_LIBS) $(ROARING_LIBS)
+
+# A kernel file is compiled twice: portable, and for x86-64-v3 with -DKERNEL_V3, under which
+# it gives its table of pointers another name.  It includes no header with inline functions,
+# and the caller takes the second table if simd_has_v3() and SKULK_KERNELS_V3 is defined.
+storage_kernels = # storage/codec_kernels.c ...
+noinst_LTLIBRARIES += libskstorage_kernels.la
+libskstorage_kernels_la_SOURCES = $(storage_kernels)
+libskstorage_kernels_la_CFLAGS = $(FAST_CFLAGS)
+if KERNELS_V3
+noinst_LTLIBRARIES += libskstorage_kernels_v3.la
+libskstorage_kernels_v3_la_SOURCES = $(storage_kernels)
+libskstorage_kernels_v3_la_CFLAGS = $(FAST_CFLAGS) -march=x86-64-v3 -DKERNEL_V3
+libskstorage_la_LIBADD += libskstorage_kernels_v3.la
+endif

@@ -1,0 +1,60 @@
+/* storage/scan.h - reading rows of one table from a snapshot, run by run.
+ *
+ * A scan walks the chosen series in ascending id order and, for each, its rows in time order
+ * (or backwards), merging files, sealed segments, the memtable's tail and the transaction's own
+ * rows by the rules of duplicates (newer wins field by field; keep: every row).
+ * A run is at most ROW_GROUP_ROWS rows of one series, ascending time, all inside the time range.
+ * A run is announced before anything is decoded: the caller first looks at series, rows, time bounds
+ * and statistics, then asks for times and columns it needs, or takes the next run.
+ * Threads: a Scan belongs to one task; parallel readers open one scan each with set_slice(). */
+#ifndef SKULK_STORAGE_SCAN_H
+#define SKULK_STORAGE_SCAN_H
+
+#include "storage/engine.h"
+
+typedef struct ScanSpec {
+    Snapshot *snapshot;         /* referenced by the scan */
+    TableId table;
+    int64_t t_min, t_max;       /* inclusive, ns */
+    SeriesSet *series;          /* NULL = all of the table; referenced */
+    const ColumnId *columns;    /* fields that may be asked for; copied */
+    size_t column_count;
+    bool backward;              /* per series: newest run first (rows inside a run still ascend) */
+} ScanSpec;
+
+typedef struct ScanRun {
+    SeriesId series;
+    uint32_t rows;
+    int64_t t_first, t_last;
+    bool stats_exact;           /* nothing overlaps and nothing was cut: scan_stats may answer */
+} ScanRun;
+
+typedef enum ScanStatus { SCAN_RUN, SCAN_END, SCAN_WAIT, SCAN_FAIL } ScanStatus;
+
+typedef struct Scan Scan;
+
+bool scan_open(Scan **out, const ScanSpec *spec, Budget *budget, Err *e) MUST_CHECK;
+void scan_close(Scan *s);
+/* SCAN_WAIT: data is not here yet; the waiter is woken, call again. */
+ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e);
+void scan_skip_series(Scan *s); /* next run will be of another series */
+
+/* About the run of the last scan_next; what they return lives until the next scan_next. */
+bool scan_stats(Scan *s, size_t column, ChunkStats *out); /* false: not known without decoding, or not exact */
+bool scan_times(Scan *s, const int64_t **times, Err *e) MUST_CHECK;
+bool scan_column(Scan *s, size_t column, ColVec *out, Err *e) MUST_CHECK;
+/* Rows [begin, end) of the run, aggregated without materialising where the codec can (codec_stats). */
+bool scan_range_stats(Scan *s, size_t column, uint32_t begin, uint32_t end, ChunkStats *out, Err *e) MUST_CHECK;
+
+/* For EXPLAIN ANALYZE. */
+typedef struct ScanCounters {
+    uint64_t files, files_pruned, groups, groups_pruned, groups_from_stats, rows, bytes;
+} ScanCounters;
+const ScanCounters *scan_counters(const Scan *s);
+/* Newest row time of the table in this snapshot, INT64_MIN if it has no row (metadata only, may be
+ * an upper bound); for bounds without a WHERE. */
+bool snapshot_table_bounds(const Snapshot *s, TableId table, int64_t *t_min, int64_t *t_max);
+/* Series of the table with rows that may lie in the range. */
+SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_max);
+
+#endif
