@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libskalert.la
+libskalert_la_SOURCES =

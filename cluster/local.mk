@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libskcluster.la
+libskcluster_la_SOURCES =

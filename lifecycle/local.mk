@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libsklifecycle.la
+libsklifecycle_la_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += libsksession.la
+libsksession_la_SOURCES =

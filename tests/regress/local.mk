@@ -1,0 +1,1 @@
+# Regress runner, SQL and PromQL cases: add to TESTS and EXTRA_DIST.

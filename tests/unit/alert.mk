@@ -1,0 +1,1 @@
+# Unit tests of alert/; the pattern is in tests/unit/local.mk.

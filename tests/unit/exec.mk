@@ -1,0 +1,1 @@
+# Unit tests of exec/; the pattern is in tests/unit/local.mk.

@@ -1,0 +1,1 @@
+# Unit tests of http/; the pattern is in tests/unit/local.mk.

@@ -1,0 +1,1 @@
+# Unit tests of ingest/; the pattern is in tests/unit/local.mk.

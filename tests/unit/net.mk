@@ -1,0 +1,1 @@
+# Unit tests of net/; the pattern is in tests/unit/local.mk.

@@ -1,0 +1,1 @@
+# Unit tests of sqlts/; the pattern is in tests/unit/local.mk.
