@@ -1,0 +1,51 @@
+/* storage/version.h - what a reader sees: an immutable list of layers and a catalog.
+ *
+ * Internal to storage/ (engine, scan, compaction).  A Version is counted and never changed: files
+ * and sealed segments (both are Parts), the unsealed tails, the catalog.  A Snapshot is a Version
+ * plus the row watermark of each tail and, for a transaction, its private rows as the newest layers.
+ *
+ * The one ordering rule: layers have an age, larger = newer.  Where two layers hold rows of the
+ * same (table, series, window), all rows of the older layer were written before all rows of the
+ * newer one: flush takes the oldest segments, compaction takes neighbours in sequence.  So a merge
+ * compares ages, never the sequence of single rows; inside one layer equal times are in arrival order.
+ * Threads: a view is read from any thread while the snapshot is held. */
+#ifndef SKULK_STORAGE_VERSION_H
+#define SKULK_STORAGE_VERSION_H
+
+#include "storage/engine.h"
+#include "storage/memtable.h"
+
+enum { LSN_PRIVATE_BIT = 63 };
+/* Sequence of rows that are not committed: newer than every LSN. */
+#define LSN_PRIVATE (UINT64_C(1) << LSN_PRIVATE_BIT)
+
+typedef struct VersionPart { /* a file or a sealed segment */
+    Part *part;
+    uint64_t file;  /* file number; 0 = in memory */
+    int level;      /* 0 = memory and L0: may span windows; from 1: one window */
+    int64_t window; /* start of the window, from level 1 */
+    uint32_t age;   /* larger = newer */
+} VersionPart;
+
+typedef struct VersionTail { /* an unsealed segment: rows below `rows` exist for this reader */
+    Segment *segment;
+    size_t rows;
+    uint32_t age;
+} VersionTail;
+
+/* Borrowed from the snapshot; both arrays oldest first; every tail is newer than every part. */
+typedef struct SnapshotView {
+    const VersionPart *parts;
+    size_t part_count;
+    const VersionTail *tails;
+    size_t tail_count;
+    const CatalogSnap *catalog;
+} SnapshotView;
+
+void snapshot_view(const Snapshot *s, SnapshotView *out);
+
+/* The window that a row belongs to by the catalog's rules (table's own window, else by TTL,
+ * else one day): its first nanosecond, clamped to INT64_MIN. */
+int64_t window_start(const TableDef *table /* NULL = dropped: one day */, int64_t time_ns);
+
+#endif
