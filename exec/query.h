@@ -1,0 +1,38 @@
+/* exec/query.h - running a plan: opened once, stepped by the owner's task, closed once.
+ *
+ * Nothing here blocks: query_next returns QUERY_WAIT (the waiter task is woken) or QUERY_YIELD
+ * (its time slice is over; call again in the next step).  Parallel parts are tasks of their own.
+ * Every operator looks at the cancel flag and its budget once per batch.
+ * Threads: a Query belongs to one task at a time; query_cancel from any thread. */
+#ifndef SKULK_EXEC_QUERY_H
+#define SKULK_EXEC_QUERY_H
+
+#include "exec/plan.h"
+
+typedef enum QueryStatus { QUERY_BATCH, QUERY_END, QUERY_WAIT, QUERY_YIELD, QUERY_FAIL } QueryStatus;
+
+typedef struct QueryOptions {
+    Snapshot *snapshot;     /* referenced; may be NULL for queries without tables */
+    const EvalCtx *eval;    /* template: env, params, times, session; arenas are the query's own */
+    Budget *budget;         /* parent budget (query pool) */
+    int64_t memory_max;     /* of this query; 0 = default */
+    Sched *sched;
+    Task *waiter;
+    uint64_t group;         /* scheduling group: the session */
+    int parallel_max;       /* 0 = workers */
+    const char *spill_dir;  /* NULL: no spilling, 53200 instead */
+    bool analyze;           /* collect counters */
+} QueryOptions;
+
+typedef struct Query Query;
+
+bool query_open(Query **out, const PlannedQuery *plan, const QueryOptions *o, Err *e) MUST_CHECK;
+/* *out lives until the next call. */
+QueryStatus query_next(Query *q, Batch **out, Err *e);
+void query_cancel(Query *q); /* the next step fails with CANCELED */
+void query_set_waiter(Query *q, Task *t);
+void query_close(Query *q);
+/* EXPLAIN: one line a node, indented as PostgreSQL does ("Seq Scan on cpu ..."); with counters after analyze. */
+void plan_explain(Buf *out, const PlannedQuery *plan, const Query *analyzed /* may be NULL */, bool json);
+
+#endif
