@@ -51,6 +51,7 @@ typedef struct TableDef {
     const int16_t *key;       /* indexes of PRIMARY KEY columns */
     uint16_t key_count;
     Slice extra;              /* session's own bytes (constraints, unique lists, sequences): carried, not read */
+    const struct TableLookup *lookup; /* the catalog's own: hashes of the columns; NULL in tables made by hand */
 } TableDef;
 
 typedef struct SchemaDef {
@@ -87,6 +88,10 @@ const TableDef *cat_table_at(const CatalogSnap *c, size_t i); /* by id */
 const ColumnDef *table_column(const TableDef *t, Slice name);
 const ColumnDef *table_column_by_id(const TableDef *t, ColumnId id);
 const ColumnDef *table_column_by_label(const TableDef *t, Slice label, ColumnKind kind); /* ingest: label, else name */
+/* Settings of a database, by name; false: not set. */
+bool cat_setting(const CatalogSnap *c, ObjectId database, Slice name, Slice *value);
+size_t cat_setting_count(const CatalogSnap *c);
+void cat_setting_at(const CatalogSnap *c, size_t i, ObjectId *database, Slice *name, Slice *value);
 
 /* ---- edits: a list that becomes one log record and one new snapshot, all or nothing ---- */
 typedef enum CatOp {
@@ -102,9 +107,12 @@ typedef struct CatEdit {
     const TableDef *table;
     const SchemaDef *schema;
     const DatabaseDef *database;
+    Slice setting, value; /* CAT_PUT_SETTING on database `id`; an empty value removes it */
 } CatEdit;
 
-/* Applies edits; fails with SERIALIZATION (version), DUPLICATE_* (name taken), UNDEFINED_*. */
+/* Applies edits; fails with SERIALIZATION (version), DUPLICATE_* (name taken), UNDEFINED_*.
+ * CAT_PUT_TABLE gives the table its old version + 1 (1 when new), whatever the edit's TableDef says.
+ * Dropping a database drops all in it; a schema must be empty (DEPENDENT_OBJECTS). */
 bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 void cat_encode_edits(Buf *out, const CatEdit *edits, size_t n);
 bool cat_decode_edits(Arena *a, Slice src, CatEdit **edits, size_t *n, Err *e) MUST_CHECK;

@@ -16,3 +16,6 @@ libskstorage_kernels_v3_la_SOURCES = $(storage_kernels)
 libskstorage_kernels_v3_la_CFLAGS = $(FAST_CFLAGS) -march=x86-64-v3 -DKERNEL_V3
 libskstorage_la_LIBADD += libskstorage_kernels_v3.la
 endif
+
+libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_private.h storage/catalog.c \
+	storage/catalog_map.c storage/catalog_table.c storage/catalog_codec.c

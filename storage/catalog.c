@@ -1,0 +1,375 @@
+/* storage/catalog.c - catalog snapshots: lookups, and edits that make the next one. */
+#include "storage/catalog_private.h"
+
+CatalogSnap *snap_new(void)
+{
+    CatalogSnap *c = MEM_NEW(CatalogSnap);
+    ref_init(&c->ref);
+    c->next_id = OBJECT_ID_FIRST;
+    c->next_setting = 1;
+    return c;
+}
+
+CatalogSnap *cat_ref(const CatalogSnap *c)
+{
+    CatalogSnap *counted = (CatalogSnap *)(uintptr_t)c; /* the count is no part of the value */
+    ref_take(&counted->ref);
+    return counted;
+}
+
+void cat_unref(CatalogSnap *c)
+{
+    if (!c || !ref_drop(&c->ref))
+        return;
+    map_free(&c->databases);
+    map_free(&c->schemas);
+    map_free(&c->tables);
+    map_free(&c->settings);
+    mem_free(c);
+}
+
+uint64_t cat_version(const CatalogSnap *c)
+{
+    return c->version;
+}
+
+ObjectId cat_next_id(const CatalogSnap *c)
+{
+    return c->next_id;
+}
+
+const DatabaseDef *cat_database(const CatalogSnap *c, Slice name)
+{
+    const CatNode *n = map_find_name(&c->databases, 0, name);
+    return n ? &n->u.database : NULL;
+}
+
+const DatabaseDef *cat_database_by_id(const CatalogSnap *c, ObjectId id)
+{
+    const CatNode *n = map_find(&c->databases, id);
+    return n ? &n->u.database : NULL;
+}
+
+const SchemaDef *cat_schema(const CatalogSnap *c, ObjectId database, Slice name)
+{
+    const CatNode *n = map_find_name(&c->schemas, database, name);
+    return n ? &n->u.schema : NULL;
+}
+
+const SchemaDef *cat_schema_by_id(const CatalogSnap *c, ObjectId id)
+{
+    const CatNode *n = map_find(&c->schemas, id);
+    return n ? &n->u.schema : NULL;
+}
+
+const TableDef *cat_table(const CatalogSnap *c, ObjectId schema, Slice name)
+{
+    const CatNode *n = map_find_name(&c->tables, schema, name);
+    return n ? &n->u.table : NULL;
+}
+
+const TableDef *cat_table_by_id(const CatalogSnap *c, TableId id)
+{
+    const CatNode *n = map_find(&c->tables, id);
+    return n ? &n->u.table : NULL;
+}
+
+size_t cat_database_count(const CatalogSnap *c)
+{
+    return c->databases.count;
+}
+
+const DatabaseDef *cat_database_at(const CatalogSnap *c, size_t i)
+{
+    return &map_at(&c->databases, i)->u.database;
+}
+
+size_t cat_schema_count(const CatalogSnap *c)
+{
+    return c->schemas.count;
+}
+
+const SchemaDef *cat_schema_at(const CatalogSnap *c, size_t i)
+{
+    return &map_at(&c->schemas, i)->u.schema;
+}
+
+size_t cat_table_count(const CatalogSnap *c)
+{
+    return c->tables.count;
+}
+
+const TableDef *cat_table_at(const CatalogSnap *c, size_t i)
+{
+    return &map_at(&c->tables, i)->u.table;
+}
+
+bool cat_setting(const CatalogSnap *c, ObjectId database, Slice name, Slice *value)
+{
+    const CatNode *n = map_find_name(&c->settings, database, name);
+    if (n)
+        *value = n->u.setting.value;
+    return n;
+}
+
+size_t cat_setting_count(const CatalogSnap *c)
+{
+    return c->settings.count;
+}
+
+void cat_setting_at(const CatalogSnap *c, size_t i, ObjectId *database, Slice *name, Slice *value)
+{
+    const CatSetting *s = &map_at(&c->settings, i)->u.setting;
+    *database = s->database;
+    *name = s->name;
+    *value = s->value;
+}
+
+/* ---- making nodes ---- */
+
+static CatNode *node_new(ObjectId id, ObjectId parent, size_t bytes)
+{
+    CatNode *n = mem_alloc(sizeof *n + bytes);
+    memset(n, 0, sizeof *n);
+    ref_init(&n->ref);
+    n->id = id;
+    n->parent = parent;
+    return n;
+}
+
+static CatNode *node_named(ObjectId id, ObjectId parent, Slice name)
+{
+    CatNode *n = node_new(id, parent, name.len + 8);
+    Pack p = {.base = (char *)(n + 1)};
+    n->name = pack_slice(&p, name);
+    n->hash = node_hash(parent, n->name);
+    return n;
+}
+
+static CatNode *node_table(const TableDef *t, uint32_t version)
+{
+    Pack p = {0};
+    TableDef sized;
+    table_pack(&p, &sized, t);
+    size_t bytes = p.used;
+    CatNode *n = node_new(t->id, t->schema, bytes + table_lookup_size(t));
+    p = (Pack){.base = (char *)(n + 1)};
+    table_pack(&p, &n->u.table, t);
+    must(p.used == bytes);
+    n->u.table.version = version;
+    table_lookup_build(&n->u.table, p.base + bytes);
+    n->name = n->u.table.name;
+    n->hash = node_hash(t->schema, n->name);
+    return n;
+}
+
+/* ---- edits ---- */
+
+static bool name_fits(Slice name, Err *e)
+{
+    if (!name.len)
+        return err_set(e, ERR_INVALID_NAME, "a name must not be empty");
+    if (name.len > NAME_MAX_BYTES)
+        return err_set(e, ERR_NAME_TOO_LONG, "name has %zu bytes, at most %d are possible",
+                       name.len, NAME_MAX_BYTES);
+    return true;
+}
+
+static bool put_database(CatalogSnap *c, const DatabaseDef *d, Err *e)
+{
+    if (!name_fits(d->name, e))
+        return false;
+    const CatNode *taken = map_find_name(&c->databases, 0, d->name);
+    if (taken && taken->id != d->id)
+        return err_set(e, ERR_DUPLICATE_DATABASE, "database \"%.*s\" already exists",
+                       SLICE_ARG(d->name));
+    CatNode *n = node_named(d->id, 0, d->name);
+    n->u.database = (DatabaseDef){.id = d->id, .name = n->name};
+    map_put(&c->databases, n);
+    return true;
+}
+
+static bool put_schema(CatalogSnap *c, const SchemaDef *s, Err *e)
+{
+    if (!name_fits(s->name, e))
+        return false;
+    if (!map_find(&c->databases, s->database))
+        return err_set(e, ERR_DATABASE_NAME, "database %u does not exist", s->database);
+    const CatNode *taken = map_find_name(&c->schemas, s->database, s->name);
+    if (taken && taken->id != s->id)
+        return err_set(e, ERR_DUPLICATE_SCHEMA, "schema \"%.*s\" already exists",
+                       SLICE_ARG(s->name));
+    CatNode *n = node_named(s->id, s->database, s->name);
+    n->u.schema = (SchemaDef){.id = s->id, .database = s->database, .name = n->name};
+    map_put(&c->schemas, n);
+    return true;
+}
+
+static bool put_table(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err *e)
+{
+    const TableDef *t = edit->table;
+    if (!table_def_check(t, e))
+        return false;
+    const CatNode *schema = map_find(&c->schemas, t->schema);
+    if (!schema || schema->parent != t->database)
+        return err_set(e, ERR_SCHEMA_NAME, "schema %u of table \"%.*s\" does not exist", t->schema,
+                       SLICE_ARG(t->name));
+    const CatNode *taken = map_find_name(&c->tables, t->schema, t->name);
+    if (taken && taken->id != t->id)
+        return err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
+                       SLICE_ARG(t->name));
+    const CatNode *old = map_find(&c->tables, t->id);
+    uint32_t old_version = old ? old->u.table.version : 0;
+    if (old_version != edit->expect_version && !version)
+        return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" was changed at the same time",
+                       SLICE_ARG(t->name));
+    map_put(&c->tables, node_table(t, version ? version : old_version + 1));
+    return true;
+}
+
+static bool put_setting(CatalogSnap *c, const CatEdit *edit, Err *e)
+{
+    if (!name_fits(edit->setting, e))
+        return false;
+    if (!map_find(&c->databases, edit->id))
+        return err_set(e, ERR_DATABASE_NAME, "database %u does not exist", edit->id);
+    CatNode *old = map_find_name(&c->settings, edit->id, edit->setting);
+    if (!edit->value.len) {
+        if (old)
+            map_remove(&c->settings, old->id);
+        return true;
+    }
+    CatNode *n = node_new(old ? old->id : c->next_setting++, edit->id,
+                          edit->setting.len + edit->value.len + 16);
+    Pack p = {.base = (char *)(n + 1)};
+    n->name = pack_slice(&p, edit->setting);
+    n->hash = node_hash(edit->id, n->name);
+    n->u.setting =
+        (CatSetting){.database = edit->id, .name = n->name, .value = pack_slice(&p, edit->value)};
+    map_put(&c->settings, n);
+    return true;
+}
+
+/* Removes every node of m whose parent (or, for tables, database) is `of`. */
+static void drop_children(CatMap *m, ObjectId of, bool tables)
+{
+    map_seal(m);
+    Buf ids;
+    buf_init(&ids);
+    for (size_t i = 0; i < m->count; i++) {
+        const CatNode *n = map_at(m, i);
+        if ((tables ? n->u.table.database : n->parent) == of)
+            buf_put_u32(&ids, n->id);
+    }
+    Reader r = reader_of(buf_slice(&ids));
+    while (reader_left(&r))
+        map_remove(m, reader_u32(&r));
+    buf_free(&ids);
+}
+
+static bool drop_database(CatalogSnap *c, ObjectId id, Err *e)
+{
+    if (!map_find(&c->databases, id))
+        return err_set(e, ERR_DATABASE_NAME, "database %u does not exist", id);
+    drop_children(&c->tables, id, true);
+    drop_children(&c->schemas, id, false);
+    drop_children(&c->settings, id, false);
+    map_remove(&c->databases, id);
+    return true;
+}
+
+static bool drop_schema(CatalogSnap *c, ObjectId id, Err *e)
+{
+    const CatNode *schema = map_find(&c->schemas, id);
+    if (!schema)
+        return err_set(e, ERR_SCHEMA_NAME, "schema %u does not exist", id);
+    map_seal(&c->tables);
+    for (size_t i = 0; i < c->tables.count; i++)
+        if (map_at(&c->tables, i)->parent == id)
+            return err_set(e, ERR_DEPENDENT_OBJECTS, "schema \"%.*s\" still has table \"%.*s\"",
+                           SLICE_ARG(schema->name), SLICE_ARG(map_at(&c->tables, i)->name));
+    map_remove(&c->schemas, id);
+    return true;
+}
+
+static bool drop_table(CatalogSnap *c, const CatEdit *edit, Err *e)
+{
+    const CatNode *old = map_find(&c->tables, edit->id);
+    if (!old)
+        return err_set(e, ERR_UNDEFINED_TABLE, "table %u does not exist", edit->id);
+    if (edit->expect_version && edit->expect_version != old->u.table.version)
+        return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" was changed at the same time",
+                       SLICE_ARG(old->name));
+    map_remove(&c->tables, edit->id);
+    return true;
+}
+
+static void took_id(CatalogSnap *c, ObjectId id)
+{
+    if (id >= c->next_id)
+        c->next_id = id + 1;
+}
+
+bool snap_put(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err *e)
+{
+    switch (edit->op) {
+    case CAT_PUT_DATABASE:
+        took_id(c, edit->database->id);
+        return put_database(c, edit->database, e);
+    case CAT_DROP_DATABASE:
+        return drop_database(c, edit->id, e);
+    case CAT_PUT_SCHEMA:
+        took_id(c, edit->schema->id);
+        return put_schema(c, edit->schema, e);
+    case CAT_DROP_SCHEMA:
+        return drop_schema(c, edit->id, e);
+    case CAT_PUT_TABLE:
+        took_id(c, edit->table->id);
+        return put_table(c, edit, version, e);
+    case CAT_DROP_TABLE:
+        return drop_table(c, edit, e);
+    case CAT_PUT_SETTING:
+        return put_setting(c, edit, e);
+    }
+    return err_set(e, ERR_DATA_CORRUPTED, "unknown catalog edit %d", edit->op);
+}
+
+bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n, Err *e)
+{
+    CatalogSnap *c = snap_new();
+    c->version = base->version + 1;
+    c->next_id = base->next_id;
+    c->next_setting = base->next_setting;
+    map_copy(&c->databases, &base->databases);
+    map_copy(&c->schemas, &base->schemas);
+    map_copy(&c->tables, &base->tables);
+    map_copy(&c->settings, &base->settings);
+    for (size_t i = 0; i < n; i++) {
+        if (!snap_put(c, &edits[i], 0, e)) {
+            cat_unref(c);
+            return false;
+        }
+    }
+    map_seal(&c->databases);
+    map_seal(&c->schemas);
+    map_seal(&c->tables);
+    map_seal(&c->settings);
+    *out = c;
+    return true;
+}
+
+CatalogSnap *cat_initial(void)
+{
+    enum { PG_SCHEMA_PUBLIC = 2200 }; /* PostgreSQL's oid, which clients know */
+    const DatabaseDef database = {.id = OBJECT_ID_FIRST, .name = SLICE_LIT("skulk")};
+    const SchemaDef schema = {
+        .id = PG_SCHEMA_PUBLIC, .database = OBJECT_ID_FIRST, .name = SLICE_LIT("public")};
+    const CatEdit edits[] = {{.op = CAT_PUT_DATABASE, .database = &database},
+                             {.op = CAT_PUT_SCHEMA, .schema = &schema}};
+    CatalogSnap *empty = snap_new(), *c = NULL;
+    Err e;
+    bool ok = cat_apply(&c, empty, edits, ARRAY_LEN(edits), &e);
+    must(ok);
+    cat_unref(empty);
+    return c;
+}

@@ -1,0 +1,308 @@
+/* storage/catalog_codec.c - catalog edits and snapshots as bytes.
+ *
+ * Numbers are varints (signed ones zigzag), texts are varint length + bytes.
+ *   edits    := format(1) count edit*
+ *   edit     := op id expect_version body        body by op; drops have none
+ *   database := id name
+ *   schema   := id database name
+ *   setting  := name value                       (the database is the edit's id)
+ *   table    := id database schema name kind duplicates flags next_column time_index window_ns
+ *               ttl_ns definition options comment extra key_count key* column_count column*
+ *   column   := id name label kind type_oid typmod phys flags default_sql
+ *   snapshot := format(1) version next_id databases schemas tables settings
+ *               (each: count entry*; a table is preceded by its version, a setting by its database)
+ * Decoding takes anything: counts are bounded by the bytes that are left, values by
+ * table_def_check; what fails is DATA_CORRUPTED. */
+#include "storage/catalog_private.h"
+
+enum { CATALOG_FORMAT = 1, COLUMN_BYTES_MIN = 9, EDIT_BYTES_MIN = 3 };
+enum { TABLE_BY_INGEST = 1, TABLE_SCHEMA_FIXED = 2, COLUMN_NOT_NULL = 1, COLUMN_DROPPED = 2 };
+
+static void encode_column(Buf *out, const ColumnDef *c)
+{
+    buf_put_varint(out, c->id);
+    buf_put_str(out, c->name);
+    buf_put_str(out, c->label);
+    buf_put_varint(out, c->kind);
+    buf_put_varint(out, c->type_oid);
+    buf_put_zigzag(out, c->typmod);
+    buf_put_varint(out, c->phys);
+    buf_put_varint(out, (c->not_null ? COLUMN_NOT_NULL : 0) | (c->dropped ? COLUMN_DROPPED : 0));
+    buf_put_str(out, c->default_sql);
+}
+
+static void decode_column(Reader *r, ColumnDef *c)
+{
+    c->id = (ColumnId)reader_varint(r);
+    c->name = reader_str(r);
+    c->label = reader_str(r);
+    c->kind = (ColumnKind)(reader_varint(r) & 0xff);
+    c->type_oid = (uint32_t)reader_varint(r);
+    c->typmod = (int32_t)reader_zigzag(r);
+    c->phys = (PhysType)(reader_varint(r) & 0xff);
+    uint64_t flags = reader_varint(r);
+    c->not_null = flags & COLUMN_NOT_NULL;
+    c->dropped = flags & COLUMN_DROPPED;
+    c->default_sql = reader_str(r);
+}
+
+static void encode_table(Buf *out, const TableDef *t)
+{
+    buf_put_varint(out, t->id);
+    buf_put_varint(out, t->database);
+    buf_put_varint(out, t->schema);
+    buf_put_str(out, t->name);
+    buf_put_varint(out, t->kind);
+    buf_put_varint(out, t->duplicates);
+    buf_put_varint(out, (t->made_by_ingest ? TABLE_BY_INGEST : 0) |
+                            (t->schema_fixed ? TABLE_SCHEMA_FIXED : 0));
+    buf_put_varint(out, t->next_column);
+    buf_put_zigzag(out, t->time_index);
+    buf_put_zigzag(out, t->window_ns);
+    buf_put_zigzag(out, t->ttl_ns);
+    buf_put_str(out, t->definition);
+    buf_put_str(out, t->options);
+    buf_put_str(out, t->comment);
+    buf_put_str(out, t->extra);
+    buf_put_varint(out, t->key_count);
+    for (size_t i = 0; i < t->key_count; i++)
+        buf_put_zigzag(out, t->key[i]);
+    buf_put_varint(out, t->column_count);
+    for (size_t i = 0; i < t->column_count; i++)
+        encode_column(out, &t->columns[i]);
+}
+
+/* A count of things that take at least `each` bytes; 0 and bad if there cannot be so many. */
+static size_t decode_count(Reader *r, size_t each, size_t max)
+{
+    uint64_t n = reader_varint(r);
+    if (n > max || n > reader_left(r) / each) {
+        r->bad = true;
+        return 0;
+    }
+    return (size_t)n;
+}
+
+static TableDef *decode_table(Arena *a, Reader *r)
+{
+    TableDef *t = ARENA_NEW(a, TableDef);
+    t->id = (TableId)reader_varint(r);
+    t->database = (ObjectId)reader_varint(r);
+    t->schema = (ObjectId)reader_varint(r);
+    t->name = reader_str(r);
+    t->kind = (TableKind)(reader_varint(r) & 0xff);
+    t->duplicates = (Duplicates)(reader_varint(r) & 0xff);
+    uint64_t flags = reader_varint(r);
+    t->made_by_ingest = flags & TABLE_BY_INGEST;
+    t->schema_fixed = flags & TABLE_SCHEMA_FIXED;
+    t->next_column = (ColumnId)reader_varint(r);
+    t->time_index = (int16_t)reader_zigzag(r);
+    t->window_ns = reader_zigzag(r);
+    t->ttl_ns = reader_zigzag(r);
+    t->definition = reader_str(r);
+    t->options = reader_str(r);
+    t->comment = reader_str(r);
+    t->extra = reader_str(r);
+    t->key_count = (uint16_t)decode_count(r, 1, COLUMNS_MAX);
+    int16_t *key = ARENA_ARRAY(a, int16_t, t->key_count);
+    for (size_t i = 0; i < t->key_count; i++)
+        key[i] = (int16_t)reader_zigzag(r);
+    t->key = key;
+    t->column_count = (uint16_t)decode_count(r, COLUMN_BYTES_MIN, COLUMNS_MAX);
+    t->columns = ARENA_ARRAY(a, ColumnDef, t->column_count);
+    for (size_t i = 0; i < t->column_count; i++)
+        decode_column(r, &t->columns[i]);
+    return t;
+}
+
+static void encode_edit(Buf *out, const CatEdit *edit)
+{
+    buf_put_varint(out, edit->op);
+    buf_put_varint(out, edit->id);
+    buf_put_varint(out, edit->expect_version);
+    switch (edit->op) {
+    case CAT_PUT_DATABASE:
+        buf_put_varint(out, edit->database->id);
+        buf_put_str(out, edit->database->name);
+        break;
+    case CAT_PUT_SCHEMA:
+        buf_put_varint(out, edit->schema->id);
+        buf_put_varint(out, edit->schema->database);
+        buf_put_str(out, edit->schema->name);
+        break;
+    case CAT_PUT_TABLE:
+        encode_table(out, edit->table);
+        break;
+    case CAT_PUT_SETTING:
+        buf_put_str(out, edit->setting);
+        buf_put_str(out, edit->value);
+        break;
+    case CAT_DROP_DATABASE:
+    case CAT_DROP_SCHEMA:
+    case CAT_DROP_TABLE:
+        break;
+    }
+}
+
+void cat_encode_edits(Buf *out, const CatEdit *edits, size_t n)
+{
+    buf_put_varint(out, CATALOG_FORMAT);
+    buf_put_varint(out, n);
+    for (size_t i = 0; i < n; i++)
+        encode_edit(out, &edits[i]);
+}
+
+static const DatabaseDef *decode_database(Arena *a, Reader *r)
+{
+    DatabaseDef *d = ARENA_NEW(a, DatabaseDef);
+    d->id = (ObjectId)reader_varint(r);
+    d->name = reader_str(r);
+    return d;
+}
+
+static const SchemaDef *decode_schema(Arena *a, Reader *r)
+{
+    SchemaDef *s = ARENA_NEW(a, SchemaDef);
+    s->id = (ObjectId)reader_varint(r);
+    s->database = (ObjectId)reader_varint(r);
+    s->name = reader_str(r);
+    return s;
+}
+
+static void decode_edit(Arena *a, Reader *r, CatEdit *edit)
+{
+    uint64_t op = reader_varint(r);
+    edit->id = (ObjectId)reader_varint(r);
+    edit->expect_version = (uint32_t)reader_varint(r);
+    if (op < CAT_PUT_DATABASE || op > CAT_PUT_SETTING) {
+        r->bad = true;
+        return;
+    }
+    edit->op = (CatOp)op;
+    if (op == CAT_PUT_DATABASE) {
+        edit->database = decode_database(a, r);
+    } else if (op == CAT_PUT_SCHEMA) {
+        edit->schema = decode_schema(a, r);
+    } else if (op == CAT_PUT_TABLE) {
+        edit->table = decode_table(a, r);
+    } else if (op == CAT_PUT_SETTING) {
+        edit->setting = reader_str(r);
+        edit->value = reader_str(r);
+    }
+}
+
+bool cat_decode_edits(Arena *a, Slice src, CatEdit **edits, size_t *n, Err *e)
+{
+    Reader r = reader_of(src);
+    if (reader_varint(&r) != CATALOG_FORMAT)
+        return err_set(e, ERR_DATA_CORRUPTED, "catalog edits are of an unknown format");
+    size_t count = decode_count(&r, EDIT_BYTES_MIN, SIZE_MAX);
+    CatEdit *list = ARENA_ARRAY(a, CatEdit, count);
+    for (size_t i = 0; i < count && !r.bad; i++)
+        decode_edit(a, &r, &list[i]);
+    if (r.bad || reader_left(&r))
+        return err_set(e, ERR_DATA_CORRUPTED, "catalog edits of %zu bytes cannot be read", src.len);
+    for (size_t i = 0; i < count; i++)
+        if (list[i].op == CAT_PUT_TABLE && !table_def_check(list[i].table, e)) {
+            e->code = ERR_DATA_CORRUPTED;
+            return err_wrap(e, "catalog edit");
+        }
+    *edits = list;
+    *n = count;
+    return true;
+}
+
+void cat_encode_snapshot(Buf *out, const CatalogSnap *c)
+{
+    buf_put_varint(out, CATALOG_FORMAT);
+    buf_put_varint(out, c->version);
+    buf_put_varint(out, c->next_id);
+    buf_put_varint(out, c->databases.count);
+    for (size_t i = 0; i < c->databases.count; i++) {
+        const DatabaseDef *d = cat_database_at(c, i);
+        buf_put_varint(out, d->id);
+        buf_put_str(out, d->name);
+    }
+    buf_put_varint(out, c->schemas.count);
+    for (size_t i = 0; i < c->schemas.count; i++) {
+        const SchemaDef *s = cat_schema_at(c, i);
+        buf_put_varint(out, s->id);
+        buf_put_varint(out, s->database);
+        buf_put_str(out, s->name);
+    }
+    buf_put_varint(out, c->tables.count);
+    for (size_t i = 0; i < c->tables.count; i++) {
+        buf_put_varint(out, cat_table_at(c, i)->version);
+        encode_table(out, cat_table_at(c, i));
+    }
+    buf_put_varint(out, c->settings.count);
+    for (size_t i = 0; i < c->settings.count; i++) {
+        const CatSetting *s = &map_at(&c->settings, i)->u.setting;
+        buf_put_varint(out, s->database);
+        buf_put_str(out, s->name);
+        buf_put_str(out, s->value);
+    }
+}
+
+/* One section of a snapshot: entries of `op` until its count is done. */
+static bool decode_section(CatalogSnap *c, Reader *r, CatOp op, Err *e)
+{
+    size_t count = decode_count(r, 2, SIZE_MAX);
+    Arena a;
+    arena_init(&a, NULL);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count && !r->bad; i++) {
+        CatEdit edit = {.op = op};
+        uint32_t version = 0;
+        if (op == CAT_PUT_DATABASE) {
+            edit.database = decode_database(&a, r);
+        } else if (op == CAT_PUT_SCHEMA) {
+            edit.schema = decode_schema(&a, r);
+        } else if (op == CAT_PUT_TABLE) {
+            version = (uint32_t)reader_varint(r);
+            edit.table = decode_table(&a, r);
+            r->bad |= !version;
+        } else {
+            edit.id = (ObjectId)reader_varint(r);
+            edit.setting = reader_str(r);
+            edit.value = reader_str(r);
+        }
+        if (!r->bad)
+            ok = snap_put(c, &edit, version, e);
+        arena_reset(&a);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e)
+{
+    static const CatOp sections[] = {CAT_PUT_DATABASE, CAT_PUT_SCHEMA, CAT_PUT_TABLE,
+                                     CAT_PUT_SETTING};
+    Reader r = reader_of(src);
+    if (reader_varint(&r) != CATALOG_FORMAT)
+        return err_set(e, ERR_DATA_CORRUPTED, "catalog snapshot is of an unknown format");
+    CatalogSnap *c = snap_new();
+    c->version = reader_varint(&r);
+    ObjectId next_id = (ObjectId)reader_varint(&r);
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+        if (!decode_section(c, &r, sections[i], e)) {
+            e->code = ERR_DATA_CORRUPTED;
+            cat_unref(c);
+            return err_wrap(e, "catalog snapshot");
+        }
+    }
+    if (next_id > c->next_id)
+        c->next_id = next_id;
+    map_seal(&c->databases);
+    map_seal(&c->schemas);
+    map_seal(&c->tables);
+    map_seal(&c->settings);
+    if (r.bad || reader_left(&r)) {
+        cat_unref(c);
+        return err_set(e, ERR_DATA_CORRUPTED, "catalog snapshot of %zu bytes cannot be read",
+                       src.len);
+    }
+    *out = c;
+    return true;
+}
