@@ -5,9 +5,9 @@
 
 #include "base/slice.h"
 
-#define NS_PER_US INT64_C(1000)
-#define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_US  INT64_C(1000)
+#define NS_PER_MS  INT64_C(1000000)
+#define NS_PER_S   INT64_C(1000000000)
 #define NS_PER_DAY (INT64_C(86400) * NS_PER_S)
 
 typedef struct Clock {

@@ -30,8 +30,9 @@ typedef struct Err {
 
 void err_clear(Err *e);
 bool err_set(Err *e, ErrCode code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-bool err_set_errno(Err *e, int err_no, const char *fmt, ...) PRINTF_LIKE(3, 4); /* ENOSPC/EDQUOT: DISK_FULL, ENOENT: UNDEFINED_FILE, else IO */
-bool err_wrap(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3); /* "outer: inner" */
+bool err_set_errno(Err *e, int err_no, const char *fmt, ...)
+    PRINTF_LIKE(3, 4); /* ENOSPC/EDQUOT: DISK_FULL, ENOENT: UNDEFINED_FILE, else IO */
+bool err_wrap(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* "outer: inner" */
 bool err_detail(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3); /* false as well */
 bool err_hint(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool err_at(Err *e, int position);

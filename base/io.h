@@ -15,7 +15,8 @@ typedef struct Io Io;
 struct Io {
     int (*open)(const Io *io, const char *path, int flags, Err *e); /* -1 on failure; mode 0600 */
     void (*close)(const Io *io, int fd);
-    int64_t (*pread)(const Io *io, int fd, void *buf, size_t len, int64_t offset, Err *e); /* bytes, 0 = end, -1 */
+    int64_t (*pread)(const Io *io, int fd, void *buf, size_t len, int64_t offset,
+                     Err *e); /* bytes, 0 = end, -1 */
     bool (*pwrite_all)(const Io *io, int fd, const void *buf, size_t len, int64_t offset, Err *e);
     bool (*fdatasync)(const Io *io, int fd, Err *e);
     bool (*fsync_dir)(const Io *io, const char *dir, Err *e);
@@ -24,12 +25,15 @@ struct Io {
     bool (*rename)(const Io *io, const char *from, const char *to, Err *e);
     bool (*unlink)(const Io *io, const char *path, Err *e);
     bool (*mkdir)(const Io *io, const char *path, Err *e); /* 0700; an existing directory is fine */
-    bool (*list)(const Io *io, const char *dir, bool (*each)(void *arg, const char *name), void *arg, Err *e);
-    bool (*lock)(const Io *io, int fd, int64_t *holder_pid, Err *e); /* OFD write lock; OBJECT_IN_USE if held */
+    bool (*list)(const Io *io, const char *dir, bool (*each)(void *arg, const char *name),
+                 void *arg, Err *e);
+    bool (*lock)(const Io *io, int fd, int64_t *holder_pid,
+                 Err *e); /* OFD write lock; OBJECT_IN_USE if held */
     /* Maps a whole file read-only; NULL: not possible with this table, use pread. */
     const void *(*map)(const Io *io, int fd, size_t len);
     void (*unmap)(const Io *io, const void *ptr, size_t len);
-    void (*start_write)(const Io *io, int fd, int64_t offset, int64_t len); /* sync_file_range, a hint */
+    void (*start_write)(const Io *io, int fd, int64_t offset,
+                        int64_t len); /* sync_file_range, a hint */
 };
 
 extern const Io io_real;
@@ -37,7 +41,8 @@ extern const Io io_real;
 /* Helpers over any table. */
 bool io_read_file(const Io *io, const char *path, size_t len_max, Buf *out, Err *e) MUST_CHECK;
 /* x.tmp, fdatasync, rename, fsync(dir). */
-bool io_replace_file(const Io *io, const char *dir, const char *name, Slice bytes, Err *e) MUST_CHECK;
+bool io_replace_file(const Io *io, const char *dir, const char *name, Slice bytes,
+                     Err *e) MUST_CHECK;
 bool io_exists(const Io *io, const char *path);
 
 #endif

@@ -5,9 +5,10 @@ libskbase_la_SOURCES = \
 	base/hash.c base/hash.h \
 	base/io.c base/io.h \
 	base/log.c base/log.h \
-	base/mem.c base/mem.h \
+	base/mem.c base/buf.c base/mem.h \
+	base/pow10.c base/pow10.h base/pow10.def \
 	base/queue.c base/queue.h \
-	base/regex.c base/regex.h \
+	base/regex.c base/regex_literal.c base/regex_syntax.c base/regex.h base/regex_private.h \
 	base/simd.c base/simd.h \
 	base/slice.c base/slice.h \
 	base/sync.c base/sync.h \

@@ -11,8 +11,8 @@ typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF } LogL
 void log_configure(LogLevel least, bool json);
 bool log_level_parse(Slice name, LogLevel *out);
 void log_line(LogLevel level, const char *module, const char *fmt, ...) PRINTF_LIKE(3, 4);
-#define log_info(module, ...) log_line(LOG_INFO, module, __VA_ARGS__)
-#define log_warn(module, ...) log_line(LOG_WARN, module, __VA_ARGS__)
+#define log_info(module, ...)  log_line(LOG_INFO, module, __VA_ARGS__)
+#define log_warn(module, ...)  log_line(LOG_WARN, module, __VA_ARGS__)
 #define log_error(module, ...) log_line(LOG_ERROR, module, __VA_ARGS__)
 
 #endif

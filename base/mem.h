@@ -28,15 +28,15 @@ typedef struct Budget {
 } Budget;
 
 void budget_init(Budget *b, const char *name, Budget *parent, int64_t limit);
-void budget_charge(Budget *b, int64_t bytes); /* negative gives back */
-bool budget_over(const Budget *b);            /* this one or a parent is over its limit */
+void budget_charge(Budget *b, int64_t bytes);          /* negative gives back */
+bool budget_over(const Budget *b);                     /* this one or a parent is over its limit */
 bool budget_check(const Budget *b, Err *e) MUST_CHECK; /* 53200 naming budget and limit */
 
 typedef struct ArenaBlock ArenaBlock;
 typedef struct Arena {
     ArenaBlock *head;
     char *cur, *end;
-    size_t used; /* bytes of all blocks */
+    size_t used;    /* bytes of all blocks */
     Budget *budget; /* may be NULL */
 } Arena;
 
@@ -50,13 +50,14 @@ void arena_reset(Arena *a); /* frees all but one block; what was allocated is go
 void arena_free(Arena *a);
 void *arena_alloc(Arena *a, size_t size); /* 16-byte aligned, not cleared, never NULL */
 void *arena_zero(Arena *a, size_t size);
-void *arena_try(Arena *a, size_t size, Err *e) MUST_CHECK; /* NULL + 53200 if the budget would be exceeded */
+void *arena_try(Arena *a, size_t size,
+                Err *e) MUST_CHECK; /* NULL + 53200 if the budget would be exceeded */
 ArenaMark arena_mark(const Arena *a);
 void arena_rewind(Arena *a, ArenaMark m);
-Slice arena_slice(Arena *a, Slice s);     /* copy, NUL follows */
+Slice arena_slice(Arena *a, Slice s); /* copy, NUL follows */
 char *arena_cstr(Arena *a, Slice s);
 Slice arena_printf(Arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
-#define ARENA_NEW(a, type) ((type *)arena_zero((a), sizeof(type)))
+#define ARENA_NEW(a, type)      ((type *)arena_zero((a), sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_zero((a), (n) * sizeof(type)))
 
 /* A growing byte buffer on the heap. */
@@ -69,7 +70,8 @@ void buf_init(Buf *b);
 void buf_free(Buf *b);
 void buf_clear(Buf *b); /* keeps the memory */
 void buf_reserve(Buf *b, size_t more);
-bool buf_try_reserve(Buf *b, size_t more, size_t len_max, Err *e) MUST_CHECK; /* 54000 beyond len_max */
+bool buf_try_reserve(Buf *b, size_t more, size_t len_max,
+                     Err *e) MUST_CHECK; /* 54000 beyond len_max */
 void buf_put(Buf *b, const void *ptr, size_t len);
 void buf_puts(Buf *b, const char *s);
 void buf_put_slice(Buf *b, Slice s);
@@ -80,9 +82,11 @@ void buf_put_u32(Buf *b, uint32_t v);
 void buf_put_u64(Buf *b, uint64_t v);
 void buf_put_varint(Buf *b, uint64_t v); /* LEB128 */
 void buf_put_zigzag(Buf *b, int64_t v);
-void buf_put_str(Buf *b, Slice s);       /* varint length + bytes */
-void buf_put_json(Buf *b, Slice s);      /* "quoted", escaped; invalid UTF-8 becomes U+FFFD */
-void buf_put_f64(Buf *b, double v);      /* shortest text that reads back to the same bits; NaN, +Inf, -Inf */
+void buf_put_str(Buf *b, Slice s);  /* varint length + bytes */
+void buf_put_json(Buf *b, Slice s); /* "quoted", escaped; invalid UTF-8 becomes U+FFFD */
+/* The shortest text that reads back to the same bits: plain decimals for 1e-6 <= |v| < 1e21,
+ * else "1.5e+21", "1e-07" (what Prometheus writes into JSON); "NaN", "+Inf", "-Inf". */
+void buf_put_f64(Buf *b, double v);
 static inline Slice buf_slice(const Buf *b)
 {
     return (Slice){b->ptr, b->len};

@@ -8,12 +8,12 @@
 
 typedef struct Queue {
     Mutex mutex;
-    void **slots;              /* these need the mutex */
+    void **slots; /* these need the mutex */
     size_t head, count, slots_max;
 } Queue;
 
 void queue_init(Queue *q, size_t slots_max);
-void queue_free(Queue *q); /* must be empty */
+void queue_free(Queue *q);                        /* must be empty */
 bool queue_push(Queue *q, void *item) MUST_CHECK; /* false: full */
 void *queue_pop(Queue *q);                        /* NULL: empty */
 size_t queue_count(Queue *q);

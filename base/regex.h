@@ -18,14 +18,16 @@ enum { REGEX_PATTERN_MAX = 16384, REGEX_GROUPS_MAX = 64 };
 
 typedef struct Regex Regex;
 
-bool regex_compile(Regex **out, Slice pattern, RegexFlavour flavour, int flags, Err *e) MUST_CHECK; /* 2201B */
+bool regex_compile(Regex **out, Slice pattern, RegexFlavour flavour, int flags,
+                   Err *e) MUST_CHECK; /* 2201B */
 void regex_free(Regex *r);
 bool regex_match(const Regex *r, Slice text, bool *matched, Err *e) MUST_CHECK;
 /* Groups as byte ranges; group 0 is the whole match; begin < 0: not set.  *count = 0: no match. */
 typedef struct RegexGroup {
     int64_t begin, end;
 } RegexGroup;
-bool regex_groups(const Regex *r, Slice text, size_t from, RegexGroup *groups, size_t *count, Err *e) MUST_CHECK;
+bool regex_groups(const Regex *r, Slice text, size_t from, RegexGroup *groups, size_t *count,
+                  Err *e) MUST_CHECK;
 /* Name of a group -> its number; -1: none. */
 int regex_group_number(const Regex *r, Slice name);
 /* The set of literals if the whole pattern is an alternation of literals (RE2 flavour); else false. */

@@ -16,11 +16,11 @@ typedef struct Slice {
     size_t len;
 } Slice;
 
-#define SLICE_LIT(s) ((Slice){"" s, sizeof(s) - 1})
-#define SLICE_ARG(s) (int)(s).len, (s).ptr /* for "%.*s" */
-#define SLICE_NONE ((Slice){NULL, 0})
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define SLICE_LIT(s)           ((Slice){"" s, sizeof(s) - 1})
+#define SLICE_ARG(s)           (int)(s).len, (s).ptr /* for "%.*s" */
+#define SLICE_NONE             ((Slice){NULL, 0})
+#define ARRAY_LEN(a)           (sizeof(a) / sizeof((a)[0]))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 static inline Slice slice_of(const char *ptr, size_t len)
@@ -55,11 +55,14 @@ static inline bool slice_starts(Slice s, Slice prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
-bool slice_eq_nocase(Slice a, Slice b);           /* ASCII case only */
-bool slice_to_i64(Slice s, int64_t *out);         /* whole text, decimal; false: not a number or too large */
+bool slice_eq_nocase(Slice a, Slice b); /* ASCII case only */
+bool slice_to_i64(Slice s,
+                  int64_t *out); /* whole text, decimal; false: not a number or too large */
 bool slice_to_u64(Slice s, uint64_t *out);
-bool slice_to_f64(Slice s, double *out);          /* whole text, locale-free, exact; no NaN/Inf words */
+/* Whole text, locale-free, exact; no NaN/Inf words; false as well when it overflows. */
+bool slice_to_f64(Slice s, double *out);
 bool slice_utf8_valid(Slice s);
-size_t slice_utf8_count(Slice s, size_t bytes);   /* characters in the first `bytes` bytes */
+size_t slice_utf8_step(Slice s); /* bytes of the first character; 0: empty or invalid */
+size_t slice_utf8_count(Slice s, size_t bytes); /* characters in the first `bytes` bytes */
 
 #endif

@@ -13,14 +13,14 @@
 typedef enum LockRank {
     RANK_SERVER = 10,
     RANK_SESSION = 20,
-    RANK_DB = 30,       /* session's shared tables */
-    RANK_TXN = 40,      /* table write locks */
-    RANK_STORE = 50,    /* engine: version swap, write queue */
-    RANK_INDEX = 60,    /* series index */
+    RANK_DB = 30,    /* session's shared tables */
+    RANK_TXN = 40,   /* table write locks */
+    RANK_STORE = 50, /* engine: version swap, write queue */
+    RANK_INDEX = 60, /* series index */
     RANK_LOG = 70,
-    RANK_FILE = 80,     /* one file's mapping */
-    RANK_NET = 85,      /* output queue of a connection */
-    RANK_TASK = 90,     /* scheduler queues */
+    RANK_FILE = 80, /* one file's mapping */
+    RANK_NET = 85,  /* output queue of a connection */
+    RANK_TASK = 90, /* scheduler queues */
     RANK_LEAF = 100,
 } LockRank;
 

@@ -1,1 +1,619 @@
+/* The life of a task, in Task.state:
+ *
+ *     NEW --task_start--> QUEUED --picked--> RUNNING --MORE--> QUEUED
+ *                           ^                 |   \--DONE--> FINISHED
+ *                           |                 |--WAIT--> WAITING --wake--> QUEUED
+ *                           '---MORE, WAIT--- WOKEN <--wake-- RUNNING
+ *
+ * Only whoever moves a task to QUEUED puts it into a queue, and only the one that picked it
+ * leaves RUNNING or WOKEN; so a task is in at most one queue, and no wake is lost.  Everything
+ * but Task.state needs Sched.mutex.  Timers are set by the thread that ran the step and cleared
+ * when the task is picked, so that a running task has none and done() may free it. */
 #include "base/task.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include <signal.h>
+
+typedef enum TaskState {
+    STATE_NEW,
+    STATE_WAITING,
+    STATE_QUEUED,
+    STATE_RUNNING,
+    STATE_WOKEN, /* running, and to be run again */
+    STATE_FINISHED
+} TaskState;
+
+enum {
+    GROUP_BUCKETS = 256,
+    LONG_SHARE = 8,  /* every 8th pick is from the long groups */
+    INGEST_SHARE = 2 /* every 2nd pick is TASK_INGEST */
+};
+#define SHORT_NS (50 * NS_PER_MS)
+
+/* The runnable and running tasks of one session in one class. */
+typedef struct TaskGroup {
+    struct TaskGroup *next_in_ring;   /* while it has queued tasks; also the list of free groups */
+    struct TaskGroup *next_in_bucket; /* by key */
+    uint64_t key;
+    bool own; /* of one task with group 0; the key is its address */
+    TaskClass cls;
+    Task *first, *last;
+    size_t active;   /* tasks queued or running */
+    int64_t used_ns; /* since it became runnable */
+} TaskGroup;
+
+typedef struct GroupRing {
+    TaskGroup *first, *last;
+} GroupRing;
+
+typedef struct RunQueue {
+    GroupRing quick, slow; /* groups below and above SHORT_NS */
+    unsigned picks;
+} RunQueue;
+
+typedef struct Pool {
+    struct Sched *sched; /* these four are fixed by sched_new; the threads go in sched_stop */
+    pthread_t *threads;
+    int thread_count;
+    bool blocking;
+    Cond work; /* the fields below need the mutex */
+    int idle;  /* threads that wait on work */
+    unsigned picks;
+} Pool;
+
+struct Sched {
+    const Clock *clock;
+    Pool pools[2]; /* workers, blocking */
+    Mutex mutex;   /* what follows needs it */
+    RunQueue queues[TASK_CLASS_COUNT];
+    TaskGroup *buckets[GROUP_BUCKETS];
+    TaskGroup *free_groups;
+    Task **timers; /* heap by wake_at_ns, from index 1 */
+    size_t timer_count, timer_cap;
+    Cond timer;         /* the one idle worker that waits for the next timer */
+    bool timer_awaited; /* there is one */
+    Cond outside;       /* callers of sched_run_until */
+    bool stopping;
+};
+
+/* --- heap of timers --- */
+
+static void timer_put(Sched *s, size_t index, Task *t)
+{
+    s->timers[index] = t;
+    t->timer_index = index;
+}
+
+static void timer_sift_up(Sched *s, size_t index, Task *t)
+{
+    while (index > 1 && s->timers[index / 2]->wake_at_ns > t->wake_at_ns) {
+        timer_put(s, index, s->timers[index / 2]);
+        index /= 2;
+    }
+    timer_put(s, index, t);
+}
+
+static void timer_sift_down(Sched *s, size_t index, Task *t)
+{
+    for (;;) {
+        size_t child = index * 2;
+        if (child > s->timer_count)
+            break;
+        if (child < s->timer_count &&
+            s->timers[child + 1]->wake_at_ns < s->timers[child]->wake_at_ns)
+            child++;
+        if (s->timers[child]->wake_at_ns >= t->wake_at_ns)
+            break;
+        timer_put(s, index, s->timers[child]);
+        index = child;
+    }
+    timer_put(s, index, t);
+}
+
+static void timer_add(Sched *s, Task *t)
+{
+    must(t->timer_index == 0);
+    if (s->timer_count + 1 >= s->timer_cap) {
+        s->timer_cap = s->timer_cap ? s->timer_cap * 2 : 64;
+        s->timers = mem_realloc(s->timers, s->timer_cap * sizeof(Task *));
+    }
+    timer_sift_up(s, ++s->timer_count, t);
+    if (t->timer_index != 1)
+        return;
+    /* The new first one: whoever waits, waits too long. */
+    if (s->timer_awaited)
+        cond_signal(&s->timer);
+    else if (s->pools[0].idle > 0)
+        cond_signal(&s->pools[0].work);
+    else if (s->pools[0].thread_count == 0)
+        cond_broadcast(&s->outside);
+}
+
+static void timer_remove(Sched *s, Task *t)
+{
+    size_t index = t->timer_index;
+    if (index == 0)
+        return;
+    must(s->timers[index] == t);
+    Task *last = s->timers[s->timer_count--];
+    t->timer_index = 0;
+    if (last == t)
+        return;
+    if (index > 1 && s->timers[index / 2]->wake_at_ns > last->wake_at_ns)
+        timer_sift_up(s, index, last);
+    else
+        timer_sift_down(s, index, last);
+}
+
+static int64_t timer_next_ns(const Sched *s)
+{
+    return s->timer_count > 0 ? s->timers[1]->wake_at_ns : INT64_MAX;
+}
+
+/* --- groups and run queues --- */
+
+static TaskGroup **group_bucket(Sched *s, uint64_t key)
+{
+    return &s->buckets[hash_mix(key, 0) % GROUP_BUCKETS];
+}
+
+static TaskGroup *group_join(Sched *s, Task *t)
+{
+    bool own = t->group == 0;
+    uint64_t key = own ? (uint64_t)(uintptr_t)t : t->group;
+    TaskGroup **bucket = group_bucket(s, key);
+    TaskGroup *g = *bucket;
+    while (g && (g->key != key || g->own != own || g->cls != t->cls))
+        g = g->next_in_bucket;
+    if (!g) {
+        g = s->free_groups;
+        if (g)
+            s->free_groups = g->next_in_ring;
+        else
+            g = mem_alloc(sizeof *g);
+        *g = (TaskGroup){.next_in_bucket = *bucket, .key = key, .own = own, .cls = t->cls};
+        *bucket = g;
+    }
+    g->active++;
+    return g;
+}
+
+static void group_leave(Sched *s, Task *t)
+{
+    TaskGroup *g = t->run_group;
+    t->run_group = NULL;
+    must(g->active > 0);
+    if (--g->active > 0)
+        return;
+    must(g->first == NULL);
+    TaskGroup **link = group_bucket(s, g->key);
+    while (*link != g)
+        link = &(*link)->next_in_bucket;
+    *link = g->next_in_bucket;
+    g->next_in_ring = s->free_groups;
+    s->free_groups = g;
+}
+
+static void ring_append(RunQueue *q, TaskGroup *g)
+{
+    GroupRing *ring = g->used_ns < SHORT_NS ? &q->quick : &q->slow;
+    g->next_in_ring = NULL;
+    if (ring->last)
+        ring->last->next_in_ring = g;
+    else
+        ring->first = g;
+    ring->last = g;
+}
+
+static TaskGroup *ring_take(GroupRing *ring)
+{
+    TaskGroup *g = ring->first;
+    ring->first = g->next_in_ring;
+    if (!ring->first)
+        ring->last = NULL;
+    return g;
+}
+
+static bool queue_has(const RunQueue *q)
+{
+    return q->quick.first || q->slow.first;
+}
+
+static void enqueue(Sched *s, Task *t)
+{
+    TaskGroup *g = t->run_group;
+    t->next = NULL;
+    if (g->first) {
+        g->last->next = t;
+    } else {
+        g->first = t;
+        ring_append(&s->queues[t->cls], g);
+    }
+    g->last = t;
+}
+
+static Task *dequeue(RunQueue *q)
+{
+    bool take_long = q->slow.first && (!q->quick.first || ++q->picks % LONG_SHARE == 0);
+    TaskGroup *g = ring_take(take_long ? &q->slow : &q->quick);
+    Task *t = g->first;
+    g->first = t->next;
+    if (g->first)
+        ring_append(q, g);
+    else
+        g->last = NULL;
+    return t;
+}
+
+static Pool *pool_of(Sched *s, TaskClass cls)
+{
+    bool apart = cls == TASK_BLOCKING && s->pools[1].thread_count > 0;
+    return &s->pools[apart];
+}
+
+/* Something is queued for the pool: lets an idle thread see it. */
+static void announce(Sched *s, Pool *pool)
+{
+    if (pool->idle > 0)
+        cond_signal(&pool->work);
+    else if (!pool->blocking && s->timer_awaited)
+        cond_signal(&s->timer);
+    else if (pool->thread_count == 0)
+        cond_broadcast(&s->outside);
+}
+
+/* Moves the state for a wake; true: the caller has to queue the task.  Even where the state
+ * stays as it is, it is written: a mere load might overtake the caller's earlier stores, and the
+ * step that is about to run would miss both them and the wake. */
+static bool wake_claims(Task *t)
+{
+    int state = atomic_load_explicit(&t->state, memory_order_relaxed);
+    for (;;) {
+        must(state != STATE_NEW);
+        int next = state == STATE_WAITING   ? STATE_QUEUED
+                   : state == STATE_RUNNING ? STATE_WOKEN
+                                            : state;
+        if (atomic_compare_exchange_weak_explicit(&t->state, &state, next, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+            return state == STATE_WAITING;
+    }
+}
+
+static void make_runnable(Sched *s, Task *t)
+{
+    t->used_ns = 0;
+    t->run_group = group_join(s, t);
+    enqueue(s, t);
+    announce(s, pool_of(s, t->cls));
+}
+
+/* An exchange, not a store: it takes over what wakers published with the old state. */
+static int set_state(Task *t, TaskState state)
+{
+    return atomic_exchange_explicit(&t->state, (int)state, memory_order_acq_rel);
+}
+
+/* A task in the heap waits, or is queued and not picked yet; both need the mutex to go on, so
+ * that it cannot end under our hands. */
+static void fire_timers(Sched *s, int64_t now_ns)
+{
+    while (s->timer_count > 0 && s->timers[1]->wake_at_ns <= now_ns) {
+        Task *t = s->timers[1];
+        timer_remove(s, t);
+        if (wake_claims(t))
+            make_runnable(s, t);
+    }
+}
+
+static Task *pick(Sched *s, Pool *pool)
+{
+    RunQueue *query = &s->queues[TASK_QUERY], *ingest = &s->queues[TASK_INGEST];
+    RunQueue *blocking = &s->queues[TASK_BLOCKING], *q = NULL;
+    unsigned turn = pool->picks++;
+    if (pool_of(s, TASK_BLOCKING) == pool && queue_has(blocking))
+        q = blocking;
+    /* With a pool of their own blocking tasks are all there is; else they take turns as well. */
+    if (!pool->blocking && (!q || turn % 3 != 0)) {
+        bool ingest_turn = turn % INGEST_SHARE == 0 || !queue_has(query);
+        if (queue_has(ingest) && ingest_turn)
+            q = ingest;
+        else if (queue_has(query))
+            q = query;
+    }
+    if (!q)
+        return NULL;
+    Task *t = dequeue(q);
+    timer_remove(s, t);
+    t->wake_at_ns = 0;
+    must(set_state(t, STATE_RUNNING) == STATE_QUEUED);
+    return t;
+}
+
+/* --- running --- */
+
+static void after_wait(Sched *s, Task *t)
+{
+    int state = STATE_RUNNING;
+    group_leave(s, t);
+    if (t->wake_at_ns != 0)
+        timer_add(s, t);
+    if (atomic_compare_exchange_strong_explicit(&t->state, &state, STATE_WAITING,
+                                                memory_order_acq_rel, memory_order_acquire))
+        return; /* from here on t may be gone */
+    must(set_state(t, STATE_QUEUED) == STATE_WOKEN);
+    t->run_group = group_join(s, t);
+    enqueue(s, t);
+}
+
+/* Runs one step; the mutex is held on entry and on return, not in between. */
+static void run(Sched *s, Task *t)
+{
+    mutex_unlock(&s->mutex);
+    int64_t begin_ns = s->clock->mono_ns(s->clock);
+    TaskStatus status = t->step(t);
+    int64_t took_ns = s->clock->mono_ns(s->clock) - begin_ns;
+    mutex_lock(&s->mutex);
+    t->used_ns += took_ns;
+    t->run_group->used_ns += took_ns;
+    switch (status) {
+    case TASK_MORE:
+        t->wake_at_ns = 0;
+        set_state(t, STATE_QUEUED);
+        enqueue(s, t);
+        break;
+    case TASK_WAIT:
+        after_wait(s, t);
+        break;
+    case TASK_DONE:
+        group_leave(s, t);
+        set_state(t, STATE_FINISHED);
+        mutex_unlock(&s->mutex);
+        if (t->done)
+            t->done(t);
+        mutex_lock(&s->mutex);
+        break;
+    }
+}
+
+/* Nothing to run: one idle worker watches the timers, the others wait for work only. */
+static void wait_for_work(Sched *s, Pool *pool)
+{
+    int64_t next_ns = timer_next_ns(s);
+    if (pool->blocking || s->timer_awaited || next_ns == INT64_MAX) {
+        pool->idle++;
+        cond_wait(&pool->work, &s->mutex);
+        pool->idle--;
+        return;
+    }
+    s->timer_awaited = true;
+    cond_wait_ns(&s->timer, &s->mutex, next_ns - s->clock->mono_ns(s->clock));
+    s->timer_awaited = false;
+}
+
+/* Before this thread is busy: another one takes what is left, and watches the timers. */
+static void hand_over(Sched *s, Pool *pool)
+{
+    bool left = !pool->blocking &&
+                (queue_has(&s->queues[TASK_QUERY]) || queue_has(&s->queues[TASK_INGEST]));
+    left = left || (queue_has(&s->queues[TASK_BLOCKING]) && pool_of(s, TASK_BLOCKING) == pool);
+    if (left)
+        announce(s, pool);
+    else if (!pool->blocking && s->timer_count > 0 && !s->timer_awaited && pool->idle > 0)
+        cond_signal(&pool->work);
+}
+
+static void *pool_main(void *arg)
+{
+    Pool *pool = arg;
+    Sched *s = pool->sched;
+    mutex_lock(&s->mutex);
+    while (!s->stopping) {
+        if (s->timer_count > 0)
+            fire_timers(s, s->clock->mono_ns(s->clock));
+        Task *t = pick(s, pool);
+        if (!t) {
+            wait_for_work(s, pool);
+            continue;
+        }
+        hand_over(s, pool);
+        run(s, t);
+    }
+    mutex_unlock(&s->mutex);
+    return NULL;
+}
+
+/* --- the face --- */
+
+static void pool_start(Pool *pool, int count)
+{
+    sigset_t all, before;
+    pool->thread_count = count;
+    pool->threads = count > 0 ? mem_alloc((size_t)count * sizeof *pool->threads) : NULL;
+    /* Signals are for the owner's threads; those of a fault are delivered all the same. */
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGABRT);
+    must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    for (int i = 0; i < count; i++)
+        must(pthread_create(&pool->threads[i], NULL, pool_main, pool) == 0);
+    must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
+Sched *sched_new(const Clock *clock, int workers, int blocking)
+{
+    must(workers >= 0);
+    must(blocking >= 0);
+    if (workers == 0)
+        must(blocking == 0);
+    Sched *s = MEM_NEW(Sched);
+    s->clock = clock;
+    mutex_init(&s->mutex, RANK_TASK);
+    cond_init(&s->timer);
+    cond_init(&s->outside);
+    for (int i = 0; i < 2; i++) {
+        s->pools[i].sched = s;
+        s->pools[i].blocking = i == 1;
+        cond_init(&s->pools[i].work);
+    }
+    /* Threads read both counts: they must not run before these are final. */
+    mutex_lock(&s->mutex);
+    pool_start(&s->pools[0], workers);
+    pool_start(&s->pools[1], blocking);
+    mutex_unlock(&s->mutex);
+    return s;
+}
+
+void sched_stop(Sched *s)
+{
+    mutex_lock(&s->mutex);
+    s->stopping = true;
+    cond_broadcast(&s->timer);
+    cond_broadcast(&s->outside);
+    for (int i = 0; i < 2; i++)
+        cond_broadcast(&s->pools[i].work);
+    mutex_unlock(&s->mutex);
+    for (int i = 0; i < 2; i++) {
+        Pool *pool = &s->pools[i];
+        for (int k = 0; pool->threads && k < pool->thread_count; k++)
+            must(pthread_join(pool->threads[k], NULL) == 0);
+        mem_free(pool->threads);
+        pool->threads = NULL;
+    }
+}
+
+static void free_groups(TaskGroup *g, bool by_bucket)
+{
+    while (g) {
+        TaskGroup *next = by_bucket ? g->next_in_bucket : g->next_in_ring;
+        mem_free(g);
+        g = next;
+    }
+}
+
+void sched_free(Sched *s)
+{
+    if (!s)
+        return;
+    if (!s->stopping)
+        sched_stop(s);
+    for (size_t i = 0; i < GROUP_BUCKETS; i++)
+        free_groups(s->buckets[i], true);
+    free_groups(s->free_groups, false);
+    mem_free(s->timers);
+    for (int i = 0; i < 2; i++)
+        cond_destroy(&s->pools[i].work);
+    cond_destroy(&s->timer);
+    cond_destroy(&s->outside);
+    mutex_destroy(&s->mutex);
+    mem_free(s);
+}
+
+int sched_workers(const Sched *s)
+{
+    return s->pools[0].thread_count;
+}
+
+const Clock *sched_clock(const Sched *s)
+{
+    return s->clock;
+}
+
+bool sched_step(Sched *s)
+{
+    mutex_lock(&s->mutex);
+    must(s->pools[0].thread_count == 0);
+    Task *t = NULL;
+    if (!s->stopping) {
+        fire_timers(s, s->clock->mono_ns(s->clock));
+        t = pick(s, &s->pools[0]);
+    }
+    if (t)
+        run(s, t);
+    mutex_unlock(&s->mutex);
+    return t != NULL;
+}
+
+static bool anything_queued(const Sched *s)
+{
+    for (int i = 0; i < TASK_CLASS_COUNT; i++)
+        if (queue_has(&s->queues[i]))
+            return true;
+    return false;
+}
+
+void sched_run_until(Sched *s, const atomic_bool *done)
+{
+    bool stepped = sched_workers(s) == 0;
+    while (!atomic_load_explicit(done, memory_order_acquire)) {
+        if (stepped && sched_step(s))
+            continue;
+        mutex_lock(&s->mutex);
+        /* Looked at again under the mutex, so that no news falls between look and wait. */
+        bool idle = !atomic_load_explicit(done, memory_order_acquire) && !s->stopping;
+        if (stepped)
+            idle = idle && !anything_queued(s);
+        if (idle && stepped && s->timer_count > 0)
+            cond_wait_ns(&s->outside, &s->mutex, timer_next_ns(s) - s->clock->mono_ns(s->clock));
+        else if (idle)
+            cond_wait(&s->outside, &s->mutex);
+        bool stopping = s->stopping;
+        mutex_unlock(&s->mutex);
+        if (stopping)
+            return;
+    }
+}
+
+void sched_notify(Sched *s)
+{
+    mutex_lock(&s->mutex);
+    cond_broadcast(&s->outside);
+    mutex_unlock(&s->mutex);
+}
+
+int64_t sched_next_timer_ns(Sched *s)
+{
+    mutex_lock(&s->mutex);
+    int64_t next_ns = timer_next_ns(s);
+    mutex_unlock(&s->mutex);
+    return next_ns;
+}
+
+void task_init(Task *t, TaskStatus (*step)(Task *), TaskClass cls, uint64_t group)
+{
+    must(cls < TASK_CLASS_COUNT);
+    memset(t, 0, sizeof *t);
+    t->step = step;
+    t->cls = cls;
+    t->group = group;
+    atomic_init(&t->state, STATE_NEW);
+}
+
+void task_start(Sched *s, Task *t)
+{
+    must(atomic_load_explicit(&t->state, memory_order_relaxed) == STATE_NEW);
+    t->sched = s;
+    mutex_lock(&s->mutex);
+    set_state(t, STATE_QUEUED);
+    make_runnable(s, t);
+    mutex_unlock(&s->mutex);
+}
+
+void task_wake(Task *t)
+{
+    Sched *s = t->sched;
+    if (!wake_claims(t))
+        return;
+    mutex_lock(&s->mutex);
+    make_runnable(s, t);
+    mutex_unlock(&s->mutex);
+}
+
+void task_wake_at(Task *t, int64_t mono_ns)
+{
+    must(atomic_load_explicit(&t->state, memory_order_relaxed) >= STATE_RUNNING);
+    t->wake_at_ns = mono_ns > 0 ? mono_ns : 1;
+}

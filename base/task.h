@@ -10,7 +10,8 @@
  * A step never runs twice at once; successive steps are ordered (happens-before).
  * With workers = 0 nothing runs until the owner calls sched_step (tests/sim, skulk_step).
  * Fairness: by group (session), round robin; a group that has used less than 50 ms since it
- * became runnable goes first; TASK_INGEST has its own share (every 2nd pick while there are any).
+ * became runnable goes first (but every 8th pick is a long one, so that those never starve);
+ * TASK_INGEST has its own share (every 2nd pick while there are any).
  * Threads: task_wake and task_start from any thread. */
 #ifndef SKULK_BASE_TASK_H
 #define SKULK_BASE_TASK_H
@@ -25,23 +26,25 @@ typedef struct Sched Sched;
 typedef struct Task Task;
 struct Task {
     TaskStatus (*step)(Task *t);
-    void (*done)(Task *t);  /* may free the task; may be NULL */
+    void (*done)(Task *t); /* may free the task; may be NULL */
     TaskClass cls;
-    uint64_t group;         /* session id; 0 = a group of its own */
+    uint64_t group; /* session id; 0 = a group of its own */
     /* the scheduler's own fields */
     Sched *sched;
     Task *next;
     _Atomic int state;
-    int64_t used_ns;        /* since it last became runnable */
-    int64_t wake_at_ns;     /* timer, monotonic; 0 = none; needs the scheduler's mutex */
-    size_t timer_index;
+    int64_t used_ns;             /* since it last became runnable */
+    int64_t wake_at_ns;          /* timer, monotonic; 0 = none; needs the scheduler's mutex */
+    size_t timer_index;          /* place in the heap of timers, from 1; 0 = none */
+    struct TaskGroup *run_group; /* while runnable or running; needs the scheduler's mutex */
 };
 
 #define TASK_SLICE_NS (10 * NS_PER_MS)
 
-/* workers = 0: stepped by the owner.  blocking: threads for TASK_BLOCKING (0 with workers = 0). */
+/* workers = 0: stepped by the owner, blocking must be 0 as well.  blocking: threads for
+ * TASK_BLOCKING; 0: those run among the others. */
 Sched *sched_new(const Clock *clock, int workers, int blocking);
-void sched_stop(Sched *s);  /* runs no further step; joins the threads; tasks stay as they are */
+void sched_stop(Sched *s); /* runs no further step; joins the threads; tasks stay as they are */
 void sched_free(Sched *s);
 int sched_workers(const Sched *s);
 const Clock *sched_clock(const Sched *s);
@@ -54,8 +57,8 @@ void sched_notify(Sched *s);
 int64_t sched_next_timer_ns(Sched *s); /* monotonic time of the next timer; INT64_MAX: none */
 
 void task_init(Task *t, TaskStatus (*step)(Task *), TaskClass cls, uint64_t group);
-void task_start(Sched *s, Task *t);   /* first run; the task must stay alive until done() */
-void task_wake(Task *t);              /* safe at any time between task_start and done() */
+void task_start(Sched *s, Task *t); /* first run; the task must stay alive until done() */
+void task_wake(Task *t);            /* safe at any time between task_start and done() */
 /* Inside step(), before returning TASK_WAIT: also wake me at this monotonic time. */
 void task_wake_at(Task *t, int64_t mono_ns);
 
