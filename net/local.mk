@@ -1,4 +1,9 @@
 noinst_LTLIBRARIES += libsknet.la
-libsknet_la_SOURCES =
+libsknet_la_SOURCES = \
+	net/net.c net/net.h net/net_private.h \
+	net/conn.c \
+	net/listen.c \
+	net/outlet.c
 libsknet_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 libsknet_la_LIBADD = $(EVENT_LIBS) $(OPENSSL_LIBS)
+EXTRA_DIST += net/README.md
