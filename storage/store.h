@@ -19,7 +19,27 @@ typedef struct Completion {
     Err err;
 } Completion;
 
-typedef uint64_t BlobId; /* file number; never reused */
+typedef uint64_t BlobId; /* kind << 56 | number; numbers are never reused */
+typedef enum BlobKind { BLOB_PART = 0, BLOB_SERIES = 1, BLOB_CATALOG = 2, BLOB_KINDS } BlobKind;
+static inline BlobId blob_id(BlobKind kind, uint64_t number)
+{
+    return (uint64_t)kind << 56 | number;
+}
+static inline BlobKind blob_kind(BlobId id)
+{
+    return (BlobKind)(id >> 56);
+}
+static inline uint64_t blob_number(BlobId id)
+{
+    return id & ((UINT64_C(1) << 56) - 1);
+}
+
+typedef struct StoreUsage { /* bytes that the store takes, as du counts them */
+    int64_t blobs[BLOB_KINDS];
+    int64_t manifest, log, reserve, other;
+} StoreUsage;
+
+typedef enum BlobFate { BLOB_KEEP, BLOB_DELETE, BLOB_ORPHAN } BlobFate;
 
 typedef struct LogFrame {
     uint8_t type, flags;
@@ -29,12 +49,14 @@ typedef struct LogFrame {
 typedef struct Store Store;
 typedef struct StoreOps {
     const char *name;
-    /* Appends frames in order as one group; durable at completion when sync. */
+    /* Appends frames in order as one group; durable at completion when sync.  n = 0 with sync: what was
+     * appended before is durable at completion.  The frames are borrowed until done. */
     void (*log_append)(Store *s, const LogFrame *frames, size_t n, uint64_t epoch, bool sync, Completion *c);
     /* Blocking at open only: replays records with lsn > after, in order. */
     bool (*log_read)(Store *s, Lsn after, bool (*each)(void *arg, Lsn lsn, const LogFrame *f, Err *e), void *arg, Err *e);
     void (*log_recycle)(Store *s, Lsn covered);           /* records up to here are needed no more */
-    void (*blob_put)(Store *s, BlobId id, Slice bytes, bool last, Completion *c); /* pieces in order; durable after last */
+    /* Pieces in order; durable after last.  Borrowed until done.  A failed put leaves nothing. */
+    void (*blob_put)(Store *s, BlobId id, Slice bytes, bool last, Completion *c);
     PinStatus (*blob_pin)(Store *s, BlobId id, uint64_t offset, size_t len, Task *waiter, const uint8_t **ptr, Err *e);
     void (*blob_unpin)(Store *s, BlobId id, const uint8_t *ptr, size_t len);
     void (*blob_prefetch)(Store *s, BlobId id, uint64_t offset, size_t len);
@@ -46,10 +68,16 @@ typedef struct StoreOps {
     uint64_t (*watch)(Store *s);                          /* newest committed version */
     int64_t (*time_ns)(Store *s);
     void (*close)(Store *s);
+    /* As commit, but this edit replaces all older ones (the manifest starts anew). */
+    void (*commit_snapshot)(Store *s, Slice edit, uint64_t epoch, uint64_t version, Completion *c);
+    /* At open, blocking: asks for each blob that is there what becomes of it. */
+    bool (*blob_sweep)(Store *s, BlobFate (*fate)(void *arg, BlobId id), void *arg, Err *e);
+    bool (*usage)(Store *s, StoreUsage *out, Err *e); /* blocking */
 } StoreOps;
 
 struct Store {
     const StoreOps *ops;
+    bool mapped; /* blob_pin of a whole blob is cheap, never waits, and may last as long as the blob */
 };
 
 bool store_local_open(Store **out, const char *dir, int flags, const Io *io, Sched *sched, Err *e) MUST_CHECK;
