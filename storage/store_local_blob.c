@@ -1,0 +1,258 @@
+/* Blobs of a local store: files/NNNNNN.skulk (.series, .catalog), written as x.tmp and renamed. */
+#include "storage/store_private.h"
+
+#include "base/log.h"
+#include "storage/codec.h"
+#include "storage/engine.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const blob_suffix[BLOB_KINDS] = {".skulk", ".series", ".catalog"};
+
+void local_blob_path(const LocalStore *ls, BlobId id, const char *suffix, char *path)
+{
+    snprintf(path, STORE_PATH_MAX, "%s/files/%06llu%s%s", ls->dir,
+             (unsigned long long)blob_number(id), blob_suffix[blob_kind(id)], suffix);
+}
+
+bool local_blob_parse(const char *name, BlobId *id)
+{
+    char *end;
+    unsigned long long n = strtoull(name, &end, 10);
+    if (end == name || n == 0 || n >> 56)
+        return false;
+    for (int k = 0; k < BLOB_KINDS; k++) {
+        if (strcmp(end, blob_suffix[k]) != 0)
+            continue;
+        *id = blob_id((BlobKind)k, n);
+        return true;
+    }
+    return false;
+}
+
+/* ---- writing ---- */
+
+static BlobPut *put_find(LocalStore *ls, BlobId id, bool remove)
+{
+    mutex_lock(&ls->blob_mutex);
+    BlobPut **at = &ls->puts, *p;
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    p = *at;
+    if (p && remove)
+        *at = p->next;
+    mutex_unlock(&ls->blob_mutex);
+    return p;
+}
+
+static BlobPut *put_begin(LocalStore *ls, BlobId id, Err *e)
+{
+    char path[STORE_PATH_MAX];
+    BlobPut *p = MEM_NEW(BlobPut);
+    local_blob_path(ls, id, ".tmp", path);
+    p->id = id;
+    p->fd = ls->io->open(ls->io, path, IO_WRITE | IO_CREATE | IO_TRUNC, e);
+    p->failed = p->fd < 0;
+    mutex_lock(&ls->blob_mutex);
+    p->next = ls->puts;
+    ls->puts = p;
+    mutex_unlock(&ls->blob_mutex);
+    return p;
+}
+
+static bool put_piece(LocalStore *ls, BlobPut *p, Slice bytes, Err *e)
+{
+    if (!bytes.len)
+        return true;
+    if (!ls->io->pwrite_all(ls->io, p->fd, bytes.ptr, bytes.len, p->size, e))
+        return false;
+    ls->io->start_write(ls->io, p->fd, p->size, (int64_t)bytes.len);
+    p->size += (int64_t)bytes.len;
+    return true;
+}
+
+static bool put_finish(LocalStore *ls, BlobPut *p, Err *e)
+{
+    char from[STORE_PATH_MAX], to[STORE_PATH_MAX], dir[STORE_PATH_MAX];
+    const Io *io = ls->io;
+    snprintf(dir, sizeof dir, "%s/files", ls->dir);
+    local_blob_path(ls, p->id, ".tmp", from);
+    local_blob_path(ls, p->id, "", to);
+    return io->fdatasync(io, p->fd, e) && io->rename(io, from, to, e) && io->fsync_dir(io, dir, e);
+}
+
+static void put_end(LocalStore *ls, BlobPut *p, bool keep)
+{
+    char path[STORE_PATH_MAX];
+    Err ignored;
+    if (p->fd >= 0)
+        ls->io->close(ls->io, p->fd);
+    if (!keep) {
+        local_blob_path(ls, p->id, ".tmp", path);
+        ls->io->unlink(ls->io, path, &ignored);
+    }
+    put_find(ls, p->id, true);
+    mem_free(p);
+}
+
+void local_blob_put(Store *s, BlobId id, Slice bytes, bool last, Completion *c)
+{
+    LocalStore *ls = local(s);
+    Err e;
+    BlobPut *p = put_find(ls, id, false);
+    if (!p)
+        p = put_begin(ls, id, &e);
+    else if (p->failed)
+        err_set(&e, ERR_IO, "an earlier piece could not be written");
+    bool ok = !p->failed && put_piece(ls, p, bytes, &e);
+    if (ok && last)
+        ok = put_finish(ls, p, &e);
+    p->failed = !ok;
+    uint64_t size = (uint64_t)p->size;
+    if (!ok || last)
+        put_end(ls, p, ok);
+    if (!ok)
+        err_wrap(&e, "write file %llu", (unsigned long long)blob_number(id));
+    completion_end(c, ok, size, &e);
+}
+
+/* ---- reading ---- */
+
+/* Needs the mutex.  Opening is a short system call on a local disk; it may stay under it. */
+static Blob *blob_open(LocalStore *ls, BlobId id, Err *e)
+{
+    char path[STORE_PATH_MAX];
+    for (Blob *b = ls->blobs; b; b = b->next)
+        if (b->id == id)
+            return b;
+    local_blob_path(ls, id, "", path);
+    int fd = ls->io->open(ls->io, path, IO_READ, e);
+    if (fd < 0)
+        return NULL;
+    int64_t size = ls->io->size(ls->io, fd, e);
+    if (size < 0) {
+        ls->io->close(ls->io, fd);
+        return NULL;
+    }
+    Blob *b = MEM_NEW(Blob);
+    b->id = id;
+    b->fd = fd;
+    b->size = (uint64_t)size;
+    if (!(ls->flags & ENGINE_PREAD))
+        b->map = ls->io->map(ls->io, fd, b->size);
+    if (b->map) { /* the mapping is enough */
+        ls->io->close(ls->io, fd);
+        b->fd = -1;
+    }
+    b->next = ls->blobs;
+    ls->blobs = b;
+    return b;
+}
+
+static void blob_free(LocalStore *ls, Blob *b)
+{
+    if (b->map)
+        ls->io->unmap(ls->io, b->map, b->size);
+    if (b->fd >= 0)
+        ls->io->close(ls->io, b->fd);
+    mem_free(b);
+}
+
+PinStatus local_blob_pin(Store *s, BlobId id, uint64_t offset, size_t len, Task *waiter,
+                         const uint8_t **ptr, Err *e)
+{
+    LocalStore *ls = local(s);
+    (void)waiter; /* a local file is always here */
+    mutex_lock(&ls->blob_mutex);
+    Blob *b = blob_open(ls, id, e);
+    if (b && (offset > b->size || len > b->size - offset)) {
+        err_set(e, ERR_DATA_CORRUPTED,
+                "file %06llu%s is cut short: %llu bytes, bytes %llu to %llu are wanted",
+                (unsigned long long)blob_number(id), blob_suffix[blob_kind(id)],
+                (unsigned long long)b->size, (unsigned long long)offset,
+                (unsigned long long)(offset + len));
+        b = NULL;
+    }
+    if (b)
+        b->pins++;
+    mutex_unlock(&ls->blob_mutex);
+    if (!b)
+        return PIN_FAIL;
+    if (b->map) {
+        *ptr = b->map + offset;
+        return PIN_OK;
+    }
+    uint8_t *copy = mem_zero(len + CODEC_SLACK);
+    if (ls->io->pread(ls->io, b->fd, copy, len, (int64_t)offset, e) != (int64_t)len) {
+        local_blob_unpin(s, id, copy, len);
+        err_set(e, ERR_IO, "file %06llu%s could not be read at offset %llu",
+                (unsigned long long)blob_number(id), blob_suffix[blob_kind(id)],
+                (unsigned long long)offset);
+        return PIN_FAIL;
+    }
+    *ptr = copy;
+    return PIN_OK;
+}
+
+void local_blob_unpin(Store *s, BlobId id, const uint8_t *ptr, size_t len)
+{
+    LocalStore *ls = local(s);
+    Blob *gone = NULL;
+    (void)len;
+    mutex_lock(&ls->blob_mutex);
+    Blob **at = &ls->blobs;
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    must(*at && (*at)->pins > 0);
+    bool mapped = (*at)->map != NULL;
+    if (--(*at)->pins == 0 && mapped) {
+        gone = *at;
+        *at = gone->next;
+    }
+    mutex_unlock(&ls->blob_mutex);
+    if (!mapped)
+        mem_free((void *)(uintptr_t)ptr);
+    if (gone)
+        blob_free(ls, gone);
+}
+
+void local_blob_prefetch(Store *s, BlobId id, uint64_t offset, size_t len)
+{
+    (void)s; /* the kernel reads ahead in mapped files by itself */
+    (void)id;
+    (void)offset;
+    (void)len;
+}
+
+void local_blob_drop(Store *s, BlobId id)
+{
+    LocalStore *ls = local(s);
+    char path[STORE_PATH_MAX];
+    Err e;
+    mutex_lock(&ls->blob_mutex);
+    Blob **at = &ls->blobs, *b;
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    b = *at;
+    if (b) {
+        must(b->pins == 0);
+        *at = b->next;
+    }
+    mutex_unlock(&ls->blob_mutex);
+    if (b)
+        blob_free(ls, b);
+    local_blob_path(ls, id, "", path);
+    if (!ls->io->unlink(ls->io, path, &e) && e.code != ERR_UNDEFINED_FILE)
+        log_warn("store", "%s", e.message); /* the next start deletes it */
+}
+
+void local_blobs_close(LocalStore *ls)
+{
+    while (ls->blobs) {
+        Blob *b = ls->blobs;
+        ls->blobs = b->next;
+        blob_free(ls, b);
+    }
+    while (ls->puts)
+        put_end(ls, ls->puts, false);
+}
