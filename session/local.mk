@@ -1,2 +1,17 @@
 noinst_LTLIBRARIES += libsksession.la
-libsksession_la_SOURCES =
+libsksession_la_SOURCES = \
+	session/copy_in.c session/copy_out.c \
+	session/db.c \
+	session/ddl.c session/ddl_alter.c \
+	session/functions.c \
+	session/portal.c \
+	session/row_writer.c \
+	session/rows.c \
+	session/session.c session/session.h session/session_private.h \
+	session/settings.c \
+	session/statement.c \
+	session/txn.c \
+	session/utility.c \
+	session/views_skulk.c \
+	session/catalog_pg.c \
+	session/promql_door.c

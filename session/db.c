@@ -1,0 +1,191 @@
+#include "session/session_private.h"
+#include "base/log.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* 60 % of what the cgroup or the machine has. */
+static int64_t memory_default(void)
+{
+    int64_t total = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGE_SIZE);
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "r");
+    long long cgroup;
+    if (f && fscanf(f, "%lld", &cgroup) == 1 && cgroup > 0 && cgroup < total)
+        total = cgroup;
+    if (f)
+        fclose(f);
+    return total / 10 * 6;
+}
+
+static void budgets_init(Db *db)
+{
+    int64_t memory = db->options.memory > 0 ? db->options.memory : memory_default();
+    budget_init(&db->memory, "[limits] memory", NULL, memory);
+    budget_init(&db->query_pool, "query pool", &db->memory, memory / 2);
+    budget_init(&db->ingest_pool, "ingest pool", &db->memory, memory / 4);
+}
+
+static void register_all(void)
+{
+    exec_init();
+    session_register();
+}
+
+bool db_open(Db **out, const DbOptions *o, Err *e)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_all);
+    Db *db = MEM_NEW(Db);
+    db->options = *o;
+    db->sched = o->sched;
+    db->clock = o->clock ? o->clock : &clock_real;
+    db->features = o->features ? mem_strdup(slice_cstr(o->features)) : NULL;
+    db->data_dir = mem_strdup(slice_cstr(o->data_dir));
+    atomic_init(&db->next_pid, 1000);
+    atomic_init(&db->row_clock, db->clock->wall_ns(db->clock));
+    mutex_init(&db->mutex, RANK_DB);
+    budgets_init(db);
+    EngineOptions eo = {
+        .dir = db->data_dir,
+        .flags = o->engine_flags,
+        .io = o->io,
+        .sched = o->sched,
+        .memtable_max = o->memtable_max,
+        .log_max = o->log_max,
+        .series_max = o->series_max,
+        .series_max_per_table = o->series_max_per_table,
+        .budget = &db->memory,
+    };
+    if (!engine_open(&db->engine, &eo, e)) {
+        db_close(db);
+        return false;
+    }
+    *out = db;
+    return true;
+}
+
+void db_close(Db *db)
+{
+    if (!db)
+        return;
+    must(!db->sessions);
+    if (db->engine)
+        engine_close(db->engine, true);
+    mutex_destroy(&db->mutex);
+    mem_free(db->features);
+    mem_free(db->data_dir);
+    mem_free(db);
+}
+
+Engine *db_engine(Db *db)
+{
+    return db->engine;
+}
+
+Sched *db_sched(Db *db)
+{
+    return db->sched;
+}
+
+const Clock *db_clock(Db *db)
+{
+    return db->clock;
+}
+
+Budget *db_query_pool(Db *db)
+{
+    return &db->query_pool;
+}
+
+Budget *db_ingest_pool(Db *db)
+{
+    return &db->ingest_pool;
+}
+
+static bool find_database(Db *db, Slice name, ObjectId *database, ObjectId *schema)
+{
+    CatalogSnap *cat = engine_catalog(db->engine);
+    const DatabaseDef *d = cat_database(cat, name);
+    const SchemaDef *s = d ? cat_schema(cat, d->id, SLICE_LIT("public")) : NULL;
+    if (s) {
+        *database = d->id;
+        *schema = s->id;
+    }
+    cat_unref(cat);
+    return s != NULL;
+}
+
+bool db_resolve_database(Db *db, Slice name, ObjectId *database, ObjectId *schema_public, Err *e)
+{
+    if (name.len == 0) {
+        if (db->options.require_db)
+            return err_set(e, ERR_INVALID_PARAMETER, "database is required");
+        name = SLICE_LIT("skulk");
+    }
+    if (find_database(db, name, database, schema_public))
+        return true;
+    if (!db->options.create_databases)
+        return err_set(e, ERR_DATABASE_NAME, "database not found: \"%.*s\"", SLICE_ARG(name));
+    return db_create_database(db, name, e) && find_database(db, name, database, schema_public);
+}
+
+bool db_create_database(Db *db, Slice name, Err *e)
+{
+    if (name.len == 0 || name.len > NAME_MAX_BYTES)
+        return err_set(e, ERR_INVALID_NAME, "database name of %zu bytes is not in 1..%d", name.len,
+                       NAME_MAX_BYTES);
+    ObjectId found, schema_id;
+    if (find_database(db, name, &found, &schema_id))
+        return true;
+    DatabaseDef d = {.id = engine_new_id(db->engine), .name = name};
+    SchemaDef s = {.id = engine_new_id(db->engine), .database = d.id, .name = SLICE_LIT("public")};
+    CatEdit edits[] = {
+        {.op = CAT_PUT_DATABASE, .id = d.id, .database = &d},
+        {.op = CAT_PUT_SCHEMA, .id = s.id, .schema = &s},
+    };
+    if (engine_edit_catalog(db->engine, edits, ARRAY_LEN(edits), e))
+        return true;
+    return e->code == ERR_DUPLICATE_DATABASE; /* another client was quicker */
+}
+
+bool db_feature(const Db *db, const char *name)
+{
+    if (!db->features)
+        return false;
+    size_t len = strlen(name);
+    for (const char *p = db->features; *p;) {
+        size_t n = strcspn(p, ",");
+        if ((n == len && memcmp(p, name, n) == 0) || (n == 3 && memcmp(p, "all", 3) == 0))
+            return true;
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+int32_t db_new_pid(Db *db)
+{
+    return atomic_fetch_add(&db->next_pid, 1);
+}
+
+void db_cancel(Db *db, int32_t pid, int32_t secret)
+{
+    mutex_lock(&db->mutex);
+    for (Session *s = db->sessions; s; s = s->next) {
+        if (s->pid != pid || s->secret != secret)
+            continue;
+        s->cancel = true;
+        if (s->running)
+            query_cancel(s->running);
+        if (s->waiter)
+            task_wake(s->waiter);
+    }
+    mutex_unlock(&db->mutex);
+}
+
+void session_register(void)
+{
+    func_register(session_functions);
+    view_register(skulk_views);
+    catalog_register();
+    promql_register();
+}

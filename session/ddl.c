@@ -1,0 +1,436 @@
+/* session/ddl.c - CREATE, ALTER, DROP: statements that edit the catalog inside the transaction.
+ *
+ * Which tables are time-series tables: docs/sql.md, "Tables". */
+#include "session/session_private.h"
+
+bool ddl_edit(Session *s, const CatEdit *edits, size_t n, Err *e)
+{
+    Txn *t = tx_writer(s, e);
+    return t && txn_edit_catalog(t, edits, n, e);
+}
+
+static bool put_table(Session *s, TableDef *t, uint32_t expect_version, Err *e)
+{
+    CatEdit c = {.op = CAT_PUT_TABLE, .id = t->id, .expect_version = expect_version, .table = t};
+    return ddl_edit(s, &c, 1, e);
+}
+
+static PhysType phys_stored(TypeId type)
+{
+    const TypeDef *d = type_find(type);
+    must(d != NULL);
+    static const PhysType map[] = {[PH_BOOL] = PHYS_BOOL,    [PH_I64] = PHYS_I64, [PH_F64] = PHYS_F64, [PH_STR] = PHYS_STR,
+                                   [PH_INTERVAL] = PHYS_STR, [PH_NUM] = PHYS_STR, [PH_ARRAY] = PHYS_STR};
+    return map[d->phys];
+}
+
+static bool is_time_type(TypeId t)
+{
+    return t == T_TIMESTAMPTZ || t == T_TIMESTAMP;
+}
+
+/* ---- WITH (...) ---- */
+
+static bool option_ns(const NameValue *o, int64_t *ns, Err *e)
+{
+    Interval iv;
+    if (!interval_parse(o->value, &iv, e))
+        return err_wrap(e, "option \"%.*s\"", SLICE_ARG(o->name));
+    if (!interval_to_ns((Interval){.us = iv.us, .days = iv.days + iv.months * 30}, ns) || *ns <= 0)
+        return err_set(e, ERR_INVALID_PARAMETER, "option \"%.*s\" must be a positive interval", SLICE_ARG(o->name));
+    return true;
+}
+
+static bool option_duplicates(TableDef *t, Slice v, Err *e)
+{
+    if (slice_eq_nocase(v, SLICE_LIT("last")))
+        t->duplicates = DUP_LAST;
+    else if (slice_eq_nocase(v, SLICE_LIT("keep")))
+        t->duplicates = DUP_KEEP;
+    else
+        return err_set(e, ERR_INVALID_PARAMETER, "duplicates must be 'last' or 'keep', not '%.*s'", SLICE_ARG(v));
+    return true;
+}
+
+typedef struct TableOptions {
+    Slice time, segment_by;
+    bool has_duplicates;
+} TableOptions;
+
+/* The part after "tsdb." or "timescaledb." says the same as our own name. */
+static Slice option_name(Slice name)
+{
+    const char *dot = memchr(name.ptr, '.', name.len);
+    Slice tail = dot ? slice_of(dot + 1, name.len - (size_t)(dot + 1 - name.ptr)) : name;
+    Slice head = dot ? slice_of(name.ptr, (size_t)(dot - name.ptr)) : SLICE_NONE;
+    if (!slice_eq_cstr(head, "tsdb") && !slice_eq_cstr(head, "timescaledb"))
+        return name;
+    if (slice_eq_cstr(tail, "partition_column"))
+        return SLICE_LIT("time");
+    if (slice_eq_cstr(tail, "chunk_interval"))
+        return SLICE_LIT("window");
+    return tail;
+}
+
+static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err *e)
+{
+    Slice n = option_name(o->name);
+    if (slice_eq_nocase(n, SLICE_LIT("time")))
+        to->time = o->value;
+    else if (slice_eq_nocase(n, SLICE_LIT("segmentby")))
+        to->segment_by = o->value;
+    else if (slice_eq_nocase(n, SLICE_LIT("ttl")))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "TTL is not supported yet") || err_hint(e, "leave out the option \"ttl\"");
+    else if (slice_eq_nocase(n, SLICE_LIT("window")))
+        return option_ns(o, &t->window_ns, e);
+    else if (slice_eq_nocase(n, SLICE_LIT("duplicates")))
+        return to->has_duplicates = true, option_duplicates(t, o->value, e);
+    else if (slice_eq_nocase(n, SLICE_LIT("schema")))
+        t->schema_fixed = slice_eq_nocase(o->value, SLICE_LIT("fixed"));
+    else if (!slice_eq_nocase(n, SLICE_LIT("hypertable")) && !slice_eq_nocase(n, SLICE_LIT("orderby")))
+        return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"", SLICE_ARG(o->name)) ||
+               err_hint(e, "known are time, window, duplicates, schema, segmentby");
+    return true;
+}
+
+/* ---- CREATE TABLE ---- */
+
+typedef struct Creation {
+    Session *session;
+    const Bound *bound;
+    Arena *arena;
+    TableDef *t;
+    TableOptions options;
+} Creation;
+
+static int find_spec(const Creation *c, Slice name)
+{
+    for (size_t i = 0; i < c->bound->u.create_table.col_count; i++)
+        if (slice_eq(c->bound->u.create_table.cols[i].name, name))
+            return (int)i;
+    return -1;
+}
+
+static bool in_key(const Creation *c, Slice name)
+{
+    for (size_t i = 0; i < c->bound->u.create_table.pk_count; i++)
+        if (slice_eq(c->bound->u.create_table.primary_key[i], name))
+            return true;
+    int i = find_spec(c, name);
+    return i >= 0 && c->bound->u.create_table.cols[i].primary_key;
+}
+
+static bool has_key(const Creation *c)
+{
+    if (c->bound->u.create_table.pk_count)
+        return true;
+    for (size_t i = 0; i < c->bound->u.create_table.col_count; i++)
+        if (c->bound->u.create_table.cols[i].primary_key)
+            return true;
+    return false;
+}
+
+static bool time_by_name(Slice n)
+{
+    return slice_eq_cstr(n, "time") || slice_eq_cstr(n, "ts") || slice_eq_cstr(n, "timestamp");
+}
+
+/* The rules of the manual, in order; -1: an ordinary table. */
+static int choose_time(const Creation *c)
+{
+    const ColumnSpec *cols = c->bound->u.create_table.cols;
+    size_t n = c->bound->u.create_table.col_count;
+    if (c->options.time.len)
+        return find_spec(c, c->options.time);
+    int named = -1, not_null = -1, any = -1;
+    bool tags = c->options.segment_by.len > 0;
+    for (size_t i = 0; i < n; i++) {
+        if (cols[i].time_index)
+            return (int)i;
+        tags |= cols[i].tag;
+        if (!is_time_type(cols[i].type))
+            continue;
+        if (in_key(c, cols[i].name))
+            return (int)i;
+        any = any < 0 ? (int)i : any;
+        named = named < 0 && time_by_name(cols[i].name) ? (int)i : named;
+        not_null = not_null < 0 && cols[i].not_null ? (int)i : not_null;
+    }
+    if (has_key(c) && !tags)
+        return -1;
+    return named >= 0 ? named : not_null >= 0 ? not_null : tags ? any : -1;
+}
+
+static bool in_segment_by(const Creation *c, Slice name)
+{
+    Slice list = c->options.segment_by;
+    for (size_t i = 0; i < list.len;) {
+        size_t end = i;
+        while (end < list.len && list.ptr[end] != ',')
+            end++;
+        size_t a = i, b = end;
+        while (a < b && list.ptr[a] == ' ')
+            a++;
+        while (b > a && list.ptr[b - 1] == ' ')
+            b--;
+        if (slice_eq(slice_of(list.ptr + a, b - a), name))
+            return true;
+        i = end + 1;
+    }
+    return false;
+}
+
+static bool make_columns(Creation *c, int time_index, Err *e)
+{
+    TableDef *t = c->t;
+    const ColumnSpec *specs = c->bound->u.create_table.cols;
+    size_t n = c->bound->u.create_table.col_count;
+    if (n > COLUMNS_MAX)
+        return err_set(e, ERR_TOO_MANY_COLUMNS, "tables can have at most %d columns", COLUMNS_MAX);
+    t->columns = ARENA_ARRAY(c->arena, ColumnDef, n + 1);
+    t->next_column = 1;
+    bool tags = false;
+    for (size_t i = 0; i < n; i++) {
+        const ColumnSpec *s = &specs[i];
+        if (find_spec(c, s->name) != (int)i)
+            return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" specified more than once", SLICE_ARG(s->name));
+        if (!type_find(s->type) || s->type == T_RECORD || s->type == T_UNKNOWN || s->type == T_VOID)
+            return err_set(e, ERR_INVALID_TABLE_DEFINITION, "column \"%.*s\" has a type that cannot be stored",
+                           SLICE_ARG(s->name));
+        if (s->serial)
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "serial and identity columns are not supported");
+        if (s->unique)
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "UNIQUE is not supported");
+        if (s->check_sql.len)
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "CHECK constraints are not supported");
+        ColumnDef *d = &t->columns[t->column_count++];
+        *d = (ColumnDef){.name = s->name,
+                         .type_oid = s->type,
+                         .typmod = s->typmod,
+                         .phys = phys_stored(s->type),
+                         .not_null = s->not_null || s->primary_key || in_key(c, s->name),
+                         .default_sql = s->default_sql,
+                         .kind = COL_FIELD};
+        bool key_tag = time_index >= 0 && in_key(c, s->name);
+        if ((int)i == time_index) {
+            d->kind = COL_TIME;
+            d->not_null = true;
+            d->phys = PHYS_I64;
+        } else if (s->tag || key_tag || in_segment_by(c, s->name)) {
+            d->kind = COL_TAG;
+            d->phys = PHYS_STR;
+            tags = true;
+        }
+        d->id = d->kind == COL_TIME ? COLUMN_TIME : t->next_column++;
+    }
+    if (!c->options.has_duplicates)
+        t->duplicates = tags ? DUP_LAST : DUP_KEEP;
+    return true;
+}
+
+static bool check_constraints(const Creation *c, Err *e)
+{
+    const Bound *b = c->bound;
+    if (b->u.create_table.unique_count)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "UNIQUE is not supported");
+    if (b->u.create_table.check_count)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "CHECK constraints are not supported");
+    if (b->u.create_table.temporary)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "temporary tables are not supported");
+    if (has_key(c))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "PRIMARY KEY is not supported yet") ||
+               err_hint(e, "declare tags instead (host text TAG): rows with the same tags and time replace each other");
+    for (size_t i = 0; i < b->u.create_table.pk_count; i++)
+        if (find_spec(c, b->u.create_table.primary_key[i]) < 0)
+            return err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" named in key does not exist",
+                           SLICE_ARG(b->u.create_table.primary_key[i]));
+    return true;
+}
+
+static void remember_options(Creation *c)
+{
+    Buf b;
+    buf_init(&b);
+    for (size_t i = 0; i < c->bound->u.create_table.option_count; i++) {
+        const NameValue *o = &c->bound->u.create_table.options[i];
+        buf_printf(&b, "%.*s=%.*s\n", SLICE_ARG(o->name), SLICE_ARG(o->value));
+    }
+    c->t->options = arena_slice(c->arena, buf_slice(&b));
+    buf_free(&b);
+}
+
+static bool create_in(Creation *c, const SchemaDef *schema, Err *e)
+{
+    TableDef *t = c->t;
+    for (size_t i = 0; i < c->bound->u.create_table.option_count; i++)
+        if (!apply_option(t, &c->options, &c->bound->u.create_table.options[i], e))
+            return false;
+    if (!check_constraints(c, e))
+        return false;
+    int time_index = choose_time(c);
+    if (c->options.time.len && time_index < 0)
+        return err_set(e, ERR_UNDEFINED_COLUMN, "time column \"%.*s\" does not exist", SLICE_ARG(c->options.time));
+    t->kind = time_index >= 0 ? TABLE_SERIES : TABLE_ORDINARY;
+    t->time_index = (int16_t)time_index;
+    t->database = schema->database;
+    t->schema = schema->id;
+    if (!make_columns(c, time_index, e))
+        return false;
+    remember_options(c);
+    t->id = engine_new_id(c->session->db->engine);
+    return put_table(c->session, t, 0, e);
+}
+
+/* CREATE TABLE AS: columns come from the query. */
+static void columns_of_query(Creation *c, Bound *b)
+{
+    BoundQuery *q = &b->u.create_table.as;
+    ColumnSpec *specs = ARENA_ARRAY(c->arena, ColumnSpec, q->col_count + 1);
+    for (size_t i = 0; i < q->col_count; i++)
+        specs[i] = (ColumnSpec){.name = i < b->u.create_table.col_count ? b->u.create_table.cols[i].name : q->cols[i].name,
+                                .type = q->cols[i].type == T_UNKNOWN ? T_TEXT : q->cols[i].type,
+                                .typmod = q->cols[i].typmod};
+    b->u.create_table.cols = specs;
+    b->u.create_table.col_count = q->col_count;
+}
+
+bool ddl_create_table(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    Bound *b = p->bound;
+    const QualifiedName *name = &b->u.create_table.name;
+    if (name->name.len > NAME_MAX_BYTES)
+        return err_set(e, ERR_NAME_TOO_LONG, "identifier of %zu bytes is longer than %d", name->name.len, NAME_MAX_BYTES);
+    CatalogSnap *cat = session_catalog(s);
+    const SchemaDef *schema = session_target_schema(s, cat, name->schema, e);
+    bool ok = schema != NULL;
+    if (ok && cat_table(cat, schema->id, name->name)) {
+        if (b->u.create_table.if_not_exists)
+            session_notice(s, "NOTICE", ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists, skipping",
+                           SLICE_ARG(name->name));
+        else
+            ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists", SLICE_ARG(name->name));
+        cat_unref(cat);
+        return ok;
+    }
+    Creation c = {.session = s, .bound = b, .arena = &p->arena, .t = ARENA_NEW(&p->arena, TableDef)};
+    c.t->name = name->name;
+    if (b->kind == BOUND_CREATE_TABLE_AS)
+        columns_of_query(&c, b);
+    ok = ok && create_in(&c, schema, e);
+    cat_unref(cat);
+    if (ok && b->kind == BOUND_CREATE_TABLE_AS) {
+        int16_t targets[COLUMNS_MAX];
+        for (int16_t i = 0; i < (int16_t)c.t->column_count; i++)
+            targets[i] = i;
+        p->writer = row_writer_new(s, c.t, targets, c.t->column_count);
+    }
+    return ok;
+}
+
+/* ---- DROP, TRUNCATE ---- */
+
+static bool drop_missing(Session *s, const Bound *b, const char *what, Slice name, ErrCode code, Err *e)
+{
+    if (b->u.drop.if_exists) {
+        session_notice(s, "NOTICE", ERR_OK, "%s \"%.*s\" does not exist, skipping", what, SLICE_ARG(name));
+        return true;
+    }
+    return err_set(e, code, "%s \"%.*s\" does not exist", what, SLICE_ARG(name));
+}
+
+static bool drop_relation(Session *s, const CatalogSnap *cat, const Bound *b, const QualifiedName *name, Err *e)
+{
+    bool view = b->u.drop.what == DROP_VIEW;
+    const TableDef *t = session_find_table(s, cat, name);
+    if (!t)
+        return drop_missing(s, b, view ? "view" : "table", name->name, ERR_UNDEFINED_TABLE, e);
+    if ((t->kind == TABLE_VIEW) != view)
+        return err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a %s", SLICE_ARG(name->name), view ? "view" : "table") ||
+               err_hint(e, "Use DROP %s to remove a %s.", view ? "TABLE" : "VIEW", view ? "table" : "view");
+    CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
+    return ddl_edit(s, &c, 1, e);
+}
+
+static bool drop_schema(Session *s, const CatalogSnap *cat, const Bound *b, Slice name, Err *e)
+{
+    const SchemaDef *d = cat_schema(cat, s->database, name);
+    if (!d)
+        return drop_missing(s, b, "schema", name, ERR_SCHEMA_NAME, e);
+    for (size_t i = 0; i < cat_table_count(cat); i++) {
+        const TableDef *t = cat_table_at(cat, i);
+        if (t->schema != d->id)
+            continue;
+        if (!b->u.drop.cascade)
+            return err_set(e, ERR_DEPENDENT_OBJECTS, "cannot drop schema %.*s because other objects depend on it",
+                           SLICE_ARG(name)) ||
+                   err_hint(e, "Use DROP ... CASCADE to drop the dependent objects too.");
+        CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
+        if (!ddl_edit(s, &c, 1, e))
+            return false;
+    }
+    CatEdit c = {.op = CAT_DROP_SCHEMA, .id = d->id};
+    return ddl_edit(s, &c, 1, e);
+}
+
+static bool drop_one(Session *s, const CatalogSnap *cat, const Bound *b, const QualifiedName *name, Err *e)
+{
+    switch (b->u.drop.what) {
+    case DROP_TABLE:
+    case DROP_VIEW:
+        return drop_relation(s, cat, b, name, e);
+    case DROP_SCHEMA:
+        return drop_schema(s, cat, b, name->name, e);
+    case DROP_INDEX:
+        return drop_missing(s, b, "index", name->name, ERR_UNDEFINED_OBJECT, e);
+    case DROP_DATABASE:
+        break;
+    }
+    const DatabaseDef *d = cat_database(cat, name->name);
+    if (!d)
+        return drop_missing(s, b, "database", name->name, ERR_DATABASE_NAME, e);
+    if (d->id == s->database)
+        return err_set(e, ERR_OBJECT_IN_USE, "cannot drop the currently open database");
+    return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "DROP DATABASE is not supported yet") ||
+           err_hint(e, "drop its tables instead");
+}
+
+bool ddl_drop(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    for (size_t i = 0; i < p->bound->u.drop.count; i++) {
+        CatalogSnap *cat = session_catalog(s);
+        bool ok = drop_one(s, cat, p->bound, &p->bound->u.drop.names[i], e);
+        cat_unref(cat);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* The rows of a truncated table stay behind under its old id and go at the next compaction. */
+bool ddl_truncate(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    for (size_t i = 0; i < p->bound->u.truncate.count; i++) {
+        const QualifiedName *name = &p->bound->u.truncate.names[i];
+        CatalogSnap *cat = session_catalog(s);
+        const TableDef *t = session_find_table(s, cat, name);
+        bool ok = t && t->kind != TABLE_VIEW;
+        if (!ok) {
+            err_set(e, t ? ERR_WRONG_OBJECT : ERR_UNDEFINED_TABLE, t ? "\"%.*s\" is not a table" : "relation \"%.*s\" does not exist",
+                    SLICE_ARG(name->name));
+        } else {
+            TableDef *fresh = table_def_copy(&p->arena, t);
+            fresh->id = engine_new_id(s->db->engine);
+            fresh->version = 0;
+            CatEdit edits[] = {{.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version},
+                               {.op = CAT_PUT_TABLE, .id = fresh->id, .table = fresh}};
+            ok = ddl_edit(s, edits, 2, e);
+        }
+        cat_unref(cat);
+        if (!ok)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,185 @@
+/* session/functions.c - SQL functions that need a session: who, where, settings, privileges. */
+#include "session/session_private.h"
+#include <stdio.h>
+
+static Session *of(EvalCtx *ctx)
+{
+    return ctx->session;
+}
+
+static bool text(Value *out, const char *s)
+{
+    *out = value_str(slice_cstr(s));
+    return true;
+}
+
+static bool fn_version(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    return text(out, "PostgreSQL 15.0 (Alopex Skulk " SKULK_VERSION ") on x86_64-pc-linux-gnu, compiled by gcc, 64-bit");
+}
+
+static bool fn_current_database(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)args, (void)n, (void)e;
+    return text(out, of(ctx)->database_name);
+}
+
+static bool fn_current_user(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)args, (void)n, (void)e;
+    return text(out, of(ctx)->user);
+}
+
+static bool fn_current_schema(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)args, (void)n, (void)e;
+    Session *s = of(ctx);
+    *out = value_null();
+    CatalogSnap *cat = session_catalog(s);
+    for (size_t i = 0; out->null && i < s->search_path_count; i++)
+        if (cat_schema(cat, s->database, s->search_path[i]))
+            *out = value_str(arena_slice(ctx->arena, s->search_path[i]));
+    cat_unref(cat);
+    return true;
+}
+
+static bool fn_current_schemas(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    Session *s = of(ctx);
+    Array *a = ARENA_NEW(ctx->arena, Array);
+    Value *items = ARENA_ARRAY(ctx->arena, Value, s->search_path_count + 1);
+    if (args[0].u.b)
+        items[a->count++] = value_str(SLICE_LIT("pg_catalog"));
+    CatalogSnap *cat = session_catalog(s);
+    for (size_t i = 0; i < s->search_path_count; i++)
+        if (cat_schema(cat, s->database, s->search_path[i]))
+            items[a->count++] = value_str(arena_slice(ctx->arena, s->search_path[i]));
+    cat_unref(cat);
+    a->elem = T_NAME;
+    a->ndim = a->count > 0;
+    a->dims[0] = (int32_t)a->count;
+    a->lower[0] = 1;
+    a->items = items;
+    *out = (Value){.phys = PH_ARRAY, .u.arr = a};
+    return true;
+}
+
+static bool fn_current_setting(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    Slice v;
+    Err missing;
+    if (setting_get(of(ctx), args[0].u.str, &v, &missing)) {
+        *out = value_str(arena_slice(ctx->arena, v));
+        return true;
+    }
+    if (n > 1 && args[1].u.b) {
+        *out = value_null();
+        return true;
+    }
+    *e = missing;
+    return false;
+}
+
+static bool fn_set_config(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n;
+    Session *s = of(ctx);
+    if (args[0].null)
+        return err_set(e, ERR_NULL_NOT_ALLOWED, "SET requires parameter name");
+    Slice value = args[1].null ? SLICE_NONE : args[1].u.str, now;
+    if (!setting_set(s, args[0].u.str, value, args[1].null, !args[2].null && args[2].u.b, e))
+        return false;
+    Err placeholder;
+    *out = value_str(arena_slice(ctx->arena, setting_get(s, args[0].u.str, &now, &placeholder) ? now : value));
+    return true;
+}
+
+static bool fn_backend_pid(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)args, (void)n, (void)e;
+    *out = value_i64(of(ctx)->pid);
+    return true;
+}
+
+static bool fn_false(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    *out = value_bool(false);
+    return true;
+}
+
+static bool fn_true(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    *out = value_bool(true);
+    return true;
+}
+
+static bool fn_null(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    *out = value_null();
+    return true;
+}
+
+static bool fn_cancel_backend(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    Db *db = of(ctx)->db;
+    int32_t pid = (int32_t)args[0].u.i64, secret = 0;
+    bool found = false;
+    mutex_lock(&db->mutex);
+    for (Session *s = db->sessions; s && !found; s = s->next) {
+        found = s->pid == pid;
+        secret = s->secret;
+    }
+    mutex_unlock(&db->mutex);
+    if (found)
+        db_cancel(db, pid, secret);
+    *out = value_bool(found);
+    return true;
+}
+
+static bool fn_inet_client(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)args, (void)n, (void)e;
+    *out = of(ctx)->client_address[0] ? value_str(slice_cstr(of(ctx)->client_address)) : value_null();
+    return true;
+}
+
+static bool fn_start_time(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)args, (void)n, (void)e;
+    *out = value_i64(of(ctx)->started_us);
+    return true;
+}
+
+FuncDef session_functions[] = {
+    {.signature = "version() text", .scalar = fn_version, .flags = FN_STABLE, .text = "version of the server"},
+    {.signature = "current_database() name", .scalar = fn_current_database, .flags = FN_STABLE, .text = "name of the database"},
+    {.signature = "current_catalog() name", .scalar = fn_current_database, .flags = FN_STABLE, .text = "name of the database"},
+    {.signature = "current_user() name", .scalar = fn_current_user, .flags = FN_STABLE, .text = "name of the user"},
+    {.signature = "session_user() name", .scalar = fn_current_user, .flags = FN_STABLE, .text = "name of the user at login"},
+    {.signature = "user() name", .scalar = fn_current_user, .flags = FN_STABLE, .text = "name of the user"},
+    {.signature = "current_role() name", .scalar = fn_current_user, .flags = FN_STABLE, .text = "name of the user"},
+    {.signature = "current_schema() name", .scalar = fn_current_schema, .flags = FN_STABLE, .text = "first schema of search_path that exists"},
+    {.signature = "current_schemas(bool) name[]", .scalar = fn_current_schemas, .flags = FN_STABLE | FN_STRICT, .text = "schemas of search_path that exist"},
+    {.signature = "current_setting(text) text", .scalar = fn_current_setting, .flags = FN_STABLE | FN_STRICT, .text = "value of a setting"},
+    {.signature = "current_setting(text, bool) text", .scalar = fn_current_setting, .flags = FN_STABLE | FN_STRICT, .text = "value of a setting, NULL if there is none"},
+    {.signature = "set_config(text, text, bool) text", .scalar = fn_set_config, .flags = FN_VOLATILE, .text = "sets a setting, returns its value"},
+    {.signature = "pg_backend_pid() int4", .scalar = fn_backend_pid, .flags = FN_STABLE, .text = "number of this session"},
+    {.signature = "pg_cancel_backend(int4) bool", .scalar = fn_cancel_backend, .flags = FN_VOLATILE | FN_STRICT, .text = "cancels the running statement of a session"},
+    {.signature = "pg_is_in_recovery() bool", .scalar = fn_false, .flags = FN_STABLE, .text = "this is no standby"},
+    {.signature = "pg_advisory_unlock_all() void", .scalar = fn_null, .flags = FN_VOLATILE, .text = "there are no advisory locks"},
+    {.signature = "inet_client_addr() text", .scalar = fn_inet_client, .flags = FN_STABLE, .text = "address of the client"},
+    {.signature = "pg_postmaster_start_time() timestamptz", .scalar = fn_start_time, .flags = FN_STABLE, .text = "start of this session"},
+    {.signature = "has_table_privilege(text, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
+    {.signature = "has_table_privilege(oid, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
+    {.signature = "has_schema_privilege(text, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
+    {.signature = "has_schema_privilege(oid, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
+    {.signature = "has_database_privilege(text, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
+    {.signature = "has_function_privilege(oid, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
+    {.signature = NULL},
+};

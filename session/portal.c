@@ -1,0 +1,412 @@
+/* session/portal.c - a statement that runs: queries, INSERT, and the simple protocol's walk. */
+#include "session/session_private.h"
+#include <stdio.h>
+
+Portal *portal_new(Session *s, Slice name, Prepared *take_prepared)
+{
+    Portal *p = MEM_NEW(Portal);
+    p->session = s;
+    arena_init(&p->arena, &s->db->query_pool);
+    p->name = name.ptr ? mem_strdup(name) : NULL;
+    p->prepared = take_prepared;
+    p->bound = take_prepared->bound;
+    if (!bound_columns(p->bound, &p->cols, &p->col_count))
+        p->cols = utility_columns(s, p->bound, &p->arena, &p->col_count);
+    int64_t timeout_ms = setting_int(s, "statement_timeout");
+    if (timeout_ms > 0)
+        p->deadline_ns = s->db->clock->mono_ns(s->db->clock) + timeout_ms * NS_PER_MS;
+    return p;
+}
+
+static void set_running(Session *s, Query *q)
+{
+    mutex_lock(&s->db->mutex);
+    s->running = q;
+    mutex_unlock(&s->db->mutex);
+}
+
+void portal_close_query(Portal *p)
+{
+    if (p->query) {
+        set_running(p->session, NULL);
+        query_close(p->query);
+    }
+    snapshot_unref(p->snapshot);
+    p->query = NULL;
+    p->snapshot = NULL;
+    p->batch = NULL;
+}
+
+void portal_free(Portal *p)
+{
+    if (!p)
+        return;
+    must(!p->ticket_busy || atomic_load(&p->ticket.done));
+    if (p->inner && !p->inner->name) /* a named one belongs to the session */
+        portal_free(p->inner);
+    portal_close_query(p);
+    row_writer_free(p->writer);
+    copy_free(p);
+    prepared_unref(p->prepared);
+    arena_free(&p->arena);
+    mem_free(p->name);
+    mem_free(p);
+}
+
+Portal *portal_find(Session *s, Slice name)
+{
+    for (Portal *p = s->portals; p; p = p->next)
+        if (slice_eq_cstr(name, p->name))
+            return p;
+    return NULL;
+}
+
+void portal_drop_named(Session *s, Slice name)
+{
+    for (Portal **pp = &s->portals; *pp; pp = &(*pp)->next) {
+        Portal *p = *pp;
+        if (!slice_eq_cstr(name, p->name))
+            continue;
+        *pp = p->next;
+        portal_free(p);
+        return;
+    }
+}
+
+void portals_close_all(Session *s, bool keep_hold)
+{
+    for (Portal **pp = &s->portals; *pp;) {
+        Portal *p = *pp;
+        if ((keep_hold && p->hold) || (p->ticket_busy && !atomic_load(&p->ticket.done))) {
+            pp = &p->next;
+            continue;
+        }
+        *pp = p->next;
+        portal_free(p);
+    }
+}
+
+Portal *session_portal(Session *s, Slice name, Err *e)
+{
+    Portal *p = portal_find(s, name);
+    if (!p)
+        err_set(e, ERR_CURSOR_NAME, "portal \"%.*s\" does not exist", SLICE_ARG(name));
+    return p;
+}
+
+void session_close_portal(Session *s, Slice name)
+{
+    portal_drop_named(s, name);
+}
+
+const OutColumn *portal_columns(const Portal *p, size_t *count)
+{
+    *count = p->col_count;
+    return p->cols;
+}
+
+bool portal_returns_rows(const Portal *p)
+{
+    return p->cols != NULL || p->bound->kind == BOUND_QUERY;
+}
+
+int16_t portal_format(const Portal *p, size_t column)
+{
+    if (p->format_count == 0)
+        return 0;
+    return p->formats[p->format_count == 1 ? 0 : column < p->format_count ? column : 0];
+}
+
+const char *portal_tag(const Portal *p)
+{
+    return p->tag;
+}
+
+Query *portal_query(Portal *p)
+{
+    return p->query;
+}
+
+/* ---- queries ---- */
+
+bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
+{
+    Session *s = p->session;
+    EvalCtx eval;
+    session_eval_ctx(s, &eval);
+    eval.params = p->params;
+    eval.param_count = p->param_count;
+    p->snapshot = tx_snapshot(s);
+    QueryOptions o = {
+        .snapshot = p->snapshot,
+        .eval = &eval,
+        .budget = &s->db->query_pool,
+        .memory_max = s->db->query_pool.limit / QUERY_POOL_SHARE,
+        .sched = s->db->sched,
+        .waiter = s->waiter,
+        .group = session_group(s),
+        .analyze = p->bound->kind == BOUND_EXPLAIN,
+    };
+    p->source = q;
+    if (!query_open(&p->query, &q->plan, &o, e))
+        return false;
+    set_running(s, p->query);
+    return true;
+}
+
+static bool past_deadline(Portal *p)
+{
+    const Clock *c = p->session->db->clock;
+    return p->deadline_ns && c->mono_ns(c) >= p->deadline_ns;
+}
+
+/* Cancel and statement_timeout, once a step. */
+static bool portal_check(Portal *p, Err *e)
+{
+    if (past_deadline(p))
+        return err_set(e, ERR_CANCELED, "canceling statement due to statement timeout");
+    return session_check_cancel(p->session, e);
+}
+
+static RunStatus next_batch(Portal *p, Batch **out, Err *e)
+{
+    switch (query_next(p->query, out, e)) {
+    case QUERY_BATCH:
+        return RUN_BATCH;
+    case QUERY_END:
+        return RUN_DONE;
+    case QUERY_WAIT:
+        if (p->deadline_ns)
+            task_wake_at(p->session->waiter, p->deadline_ns);
+        return RUN_WAIT;
+    case QUERY_YIELD:
+        return RUN_YIELD;
+    case QUERY_FAIL:
+        break;
+    }
+    return RUN_FAIL;
+}
+
+/* The first `n` rows of what is left of the batch. */
+static Batch *cut_batch(Portal *p, size_t n)
+{
+    Batch *b = p->batch;
+    if (p->batch_pos == 0 && n == batch_count(b))
+        return b;
+    if (!p->piece_sel)
+        p->piece_sel = ARENA_ARRAY(&p->arena, uint16_t, BATCH_ROWS);
+    for (size_t i = 0; i < n; i++)
+        p->piece_sel[i] = (uint16_t)batch_row(b, p->batch_pos + i);
+    p->piece = *b;
+    p->piece.sel = p->piece_sel;
+    p->piece.sel_count = n;
+    return &p->piece;
+}
+
+static RunStatus run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
+{
+    if (!p->query && !portal_open_query(p, p->source ? p->source : &p->bound->u.query, e))
+        return RUN_FAIL;
+    if (p->inner_left == 0 && max_rows > 0) /* the count of this Execute starts */
+        p->inner_left = max_rows + 1;
+    while (!p->batch) {
+        RunStatus st = next_batch(p, &p->batch, e);
+        p->batch_pos = 0;
+        if (st == RUN_DONE) {
+            p->inner_left = 0;
+            portal_close_query(p);
+            return RUN_DONE;
+        }
+        if (st != RUN_BATCH)
+            return st;
+        if (batch_count(p->batch) == 0)
+            p->batch = NULL;
+    }
+    if (max_rows > 0 && p->inner_left == 1) {
+        p->inner_left = 0;
+        return RUN_SUSPENDED;
+    }
+    size_t n = batch_count(p->batch) - p->batch_pos;
+    if (max_rows > 0 && (int64_t)n > p->inner_left - 1)
+        n = (size_t)(p->inner_left - 1);
+    *out = cut_batch(p, n);
+    p->batch_pos += n;
+    p->rows += n;
+    if (max_rows > 0)
+        p->inner_left -= (int64_t)n;
+    if (p->batch_pos == batch_count(p->batch))
+        p->batch = NULL;
+    return RUN_BATCH;
+}
+
+/* ---- INSERT ---- */
+
+static bool insert_batch(Portal *p, const Batch *b, Err *e)
+{
+    Value *row = ARENA_ARRAY(&p->arena, Value, b->col_count + 1);
+    for (size_t i = 0; i < batch_count(b); i++) {
+        size_t r = batch_row(b, i);
+        for (size_t c = 0; c < b->col_count; c++)
+            row[c] = vec_get(&b->cols[c], r);
+        if (!row_writer_add(p->writer, row, e))
+            return false;
+    }
+    p->rows += batch_count(b);
+    return true;
+}
+
+static RunStatus run_insert(Portal *p, Err *e)
+{
+    const BoundInsert *ins = &p->bound->u.insert;
+    if (ins->returning_count || ins->on_conflict != CONFLICT_NONE) {
+        err_set(e, ERR_FEATURE_NOT_SUPPORTED, "INSERT with %s is not supported",
+                ins->returning_count ? "RETURNING" : "ON CONFLICT");
+        err_hint(e, "a newer row replaces an older one with the same tags and time by itself");
+        return RUN_FAIL;
+    }
+    Txn *txn = tx_writer(p->session, e);
+    if (!txn)
+        return RUN_FAIL;
+    if (!p->writer)
+        p->writer = row_writer_new(p->session, ins->table, ins->targets, ins->target_count);
+    if (!p->query && !portal_open_query(p, &ins->source, e))
+        return RUN_FAIL;
+    Batch *b;
+    RunStatus st;
+    while ((st = next_batch(p, &b, e)) == RUN_BATCH)
+        if (!insert_batch(p, b, e))
+            return RUN_FAIL;
+    if (st != RUN_DONE)
+        return st;
+    portal_close_query(p);
+    if (!row_writer_flush(p->writer, txn, e))
+        return RUN_FAIL;
+    snprintf(p->tag, sizeof p->tag, "INSERT 0 %llu", (unsigned long long)p->rows);
+    return RUN_DONE;
+}
+
+/* ---- all kinds ---- */
+
+static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
+{
+    RunStatus st;
+    switch (p->bound->kind) {
+    case BOUND_QUERY:
+        st = run_query(p, max_rows, out, e);
+        if (st == RUN_DONE)
+            snprintf(p->tag, sizeof p->tag, "SELECT %llu", (unsigned long long)p->rows);
+        return st;
+    case BOUND_INSERT:
+        return run_insert(p, e);
+    case BOUND_COPY_FROM:
+        return copy_in_run(p, e);
+    case BOUND_COPY_TO:
+        return copy_out_run(p, e);
+    default:
+        return utility_run(p, out, e);
+    }
+}
+
+/* The last statement of a simple message is acknowledged only after its implicit transaction. */
+static RunStatus finish(Portal *p, Err *e)
+{
+    if (p->last && p->session->tx.state == TX_IMPLICIT)
+        return tx_commit_step(p->session, e);
+    return RUN_DONE;
+}
+
+static RunStatus fail(Portal *p)
+{
+    p->state = PORTAL_FAILED;
+    portal_close_query(p);
+    return RUN_FAIL;
+}
+
+RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
+{
+    if (p->state == PORTAL_DONE) {
+        if (p->bound->kind == BOUND_QUERY)
+            snprintf(p->tag, sizeof p->tag, "SELECT 0");
+        return RUN_DONE;
+    }
+    if (p->state == PORTAL_FAILED)
+    {
+        err_set(e, ERR_OBJECT_STATE, "portal \"%s\" cannot be run", p->name ? p->name : "");
+        return RUN_FAIL;
+    }
+    if (p->state == PORTAL_NEW)
+        p->state = PORTAL_RUNNING;
+    if (p->state == PORTAL_RUNNING) {
+        if (!portal_check(p, e))
+            return fail(p);
+        RunStatus st = run_kind(p, max_rows, out, e);
+        if (st == RUN_FAIL)
+            return fail(p);
+        if (st != RUN_DONE)
+            return st;
+        p->state = PORTAL_FINISHING;
+    }
+    RunStatus st = finish(p, e);
+    if (st == RUN_DONE)
+        p->state = PORTAL_DONE;
+    return st == RUN_FAIL ? fail(p) : st;
+}
+
+/* ---- simple protocol ---- */
+
+bool session_simple_begin(Session *s, Slice sql, Err *e)
+{
+    arena_reset(&s->script_arena);
+    s->script_count = s->script_next = 0;
+    prepared_forget(s, SLICE_LIT(""));
+    portal_drop_named(s, SLICE_LIT(""));
+    Slice text = arena_slice(&s->script_arena, sql);
+    mem_free(s->query_text);
+    s->query_text = NULL;
+    if (!sql_parse(&s->script_arena, text, &s->script, &s->script_count, e))
+        return false;
+    mutex_lock(&s->db->mutex);
+    s->query_text = mem_strdup(slice_of(sql.ptr, sql.len < 1024 ? sql.len : 1024));
+    s->query_started_us = s->db->clock->wall_ns(s->db->clock) / NS_PER_US;
+    s->cancel = false;
+    mutex_unlock(&s->db->mutex);
+    return true;
+}
+
+/* Positions of errors count from the start of the whole message. */
+static void shift_position(Session *s, const SqlStatement *st, Err *e)
+{
+    if (e->position > 0)
+        e->position += err_position(slice_of(s->script[0].text.ptr - s->script[0].offset, st->offset), st->offset) - 1;
+}
+
+NextStatus session_simple_next(Session *s, Portal **out, Err *e)
+{
+    portal_drop_named(s, SLICE_LIT(""));
+    if (s->script_next == s->script_count)
+        return NEXT_END;
+    const SqlStatement *st = &s->script[s->script_next++];
+    if (s->tx.state == TX_FAILED && !sql_is_txn_end(st)) {
+        err_set(e, ERR_IN_FAILED_TXN,
+                "current transaction is aborted, commands ignored until end of transaction block");
+        return NEXT_FAIL;
+    }
+    if (s->tx.state != TX_FAILED && !tx_begin_statement(s, e))
+        return NEXT_FAIL;
+    Prepared *p = prepared_new(s, SLICE_NONE, st, NULL, 0, e);
+    if (!p) {
+        shift_position(s, st, e);
+        return NEXT_FAIL;
+    }
+    if (p->bound->param_count > 0) {
+        prepared_unref(p);
+        err_set(e, ERR_UNDEFINED_PARAMETER, "there is no parameter $1");
+        return NEXT_FAIL;
+    }
+    Portal *po = portal_new(s, slice_of("", 0), p);
+    po->last = s->script_next == s->script_count;
+    po->next = s->portals;
+    s->portals = po;
+    *out = po;
+    return NEXT_PORTAL;
+}

@@ -1,0 +1,224 @@
+/* session/session.c - a login: made, told apart, ended; what every statement needs to know of it. */
+#include "session/session_private.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+static bool find_database(Session *s, Slice name, Err *e)
+{
+    CatalogSnap *cat = engine_catalog(s->db->engine);
+    const DatabaseDef *d = cat_database(cat, name);
+    if (d)
+        s->database = d->id;
+    cat_unref(cat);
+    return d || err_set(e, ERR_DATABASE_NAME, "database \"%.*s\" does not exist", SLICE_ARG(name));
+}
+
+bool session_new(Session **out, Db *db, const SessionOptions *o, Err *e)
+{
+    Session *s = MEM_NEW(Session);
+    s->db = db;
+    s->user = mem_strdup(o->user.len ? o->user : SLICE_LIT("skulk"));
+    s->database_name = mem_strdup(o->database.len ? o->database : slice_cstr(s->user));
+    s->client_address = mem_strdup(o->client_address);
+    s->pid = o->pid;
+    s->secret = (int32_t)db->clock->random(db->clock);
+    s->waiter = o->waiter;
+    s->env = (TypeEnv){.timezone = SLICE_LIT("UTC"), .tz = tz_utc(), .extra_float_digits = 1, .session = s};
+    s->random_state[0] = db->clock->random(db->clock);
+    s->random_state[1] = db->clock->random(db->clock) | 1;
+    s->started_us = db->clock->wall_ns(db->clock) / NS_PER_US;
+    arena_init(&s->script_arena, &db->query_pool);
+    mutex_lock(&db->mutex);
+    s->next = db->sessions;
+    db->sessions = s;
+    mutex_unlock(&db->mutex);
+    NameValue app = {SLICE_LIT("application_name"), o->application_name};
+    if (!settings_init(s, o->settings, o->setting_count, e) ||
+        (o->application_name.len && !setting_set(s, app.name, app.value, false, false, e)) ||
+        !find_database(s, slice_cstr(s->database_name), e)) {
+        session_free(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+static void unlink_session(Session *s)
+{
+    mutex_lock(&s->db->mutex);
+    for (Session **p = &s->db->sessions; *p; p = &(*p)->next)
+        if (*p == s) {
+            *p = s->next;
+            break;
+        }
+    mutex_unlock(&s->db->mutex);
+}
+
+void session_free(Session *s)
+{
+    if (!s)
+        return;
+    unlink_session(s);
+    portals_close_all(s, false);
+    if (!s->tx.committing)
+        tx_rollback(s);
+    prepared_forget_all(s);
+    settings_free(s);
+    arena_free(&s->script_arena);
+    mem_free(s->notices);
+    mem_free(s->user);
+    mem_free(s->database_name);
+    mem_free(s->client_address);
+    mem_free(s->query_text);
+    mem_free(s);
+}
+
+int32_t session_pid(const Session *s)
+{
+    return s->pid;
+}
+
+int32_t session_secret(const Session *s)
+{
+    return s->secret;
+}
+
+uint64_t session_group(const Session *s)
+{
+    return (uint64_t)(uint32_t)s->pid;
+}
+
+char session_txn_status(const Session *s)
+{
+    return s->tx.state == TX_BLOCK ? 'T' : s->tx.state == TX_FAILED ? 'E' : 'I';
+}
+
+const TypeEnv *session_type_env(Session *s)
+{
+    return &s->env;
+}
+
+void session_notice(Session *s, const char *severity, ErrCode code, const char *fmt, ...)
+{
+    if (s->notice_count == NOTICES_MAX)
+        return;
+    if (!s->notices)
+        s->notices = mem_zero(NOTICES_MAX * sizeof *s->notices);
+    Notice *n = &s->notices[s->notice_count++];
+    char text[ERR_MESSAGE_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    err_clear(&n->err);
+    err_set(&n->err, code, "%s", text);
+    n->severity = severity;
+}
+
+bool session_next_notice(Session *s, Err *out, const char **severity)
+{
+    if (s->notice_next == s->notice_count) {
+        s->notice_next = s->notice_count = 0;
+        return false;
+    }
+    *out = s->notices[s->notice_next].err;
+    *severity = s->notices[s->notice_next++].severity;
+    return true;
+}
+
+bool session_next_notification(Session *s, int32_t *pid, Slice *channel, Slice *payload)
+{
+    (void)s, (void)pid, (void)channel, (void)payload;
+    return false; /* LISTEN is refused (0A000): nothing can arrive */
+}
+
+CatalogSnap *session_catalog(Session *s)
+{
+    return s->tx.txn ? txn_catalog(s->tx.txn) : engine_catalog(s->db->engine);
+}
+
+void session_eval_ctx(Session *s, EvalCtx *out)
+{
+    s->env.now_us = s->tx.now_us ? s->tx.now_us : s->stmt_now_us;
+    Slice tz;
+    Err ignored;
+    if (setting_get(s, SLICE_LIT("TimeZone"), &tz, &ignored))
+        s->env.timezone = tz;
+    *out = (EvalCtx){.env = s->env,
+                     .txn_now_us = s->env.now_us,
+                     .stmt_now_us = s->stmt_now_us,
+                     .clock = s->db->clock,
+                     .random_state = {s->random_state[0], s->random_state[1]},
+                     .session = s};
+    s->random_state[0] = s->random_state[0] * UINT64_C(6364136223846793005) + s->random_state[1];
+}
+
+SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
+{
+    return (SqlEnv){.catalog = cat,
+                    .database = s->database,
+                    .search_path = s->search_path,
+                    .search_path_count = s->search_path_count,
+                    .fold = fold};
+}
+
+bool session_check_cancel(Session *s, Err *e)
+{
+    mutex_lock(&s->db->mutex);
+    bool cancel = s->cancel;
+    s->cancel = false;
+    mutex_unlock(&s->db->mutex);
+    return !cancel || err_set(e, ERR_CANCELED, "canceling statement due to user request");
+}
+
+const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat, Slice schema, Err *e)
+{
+    if (schema.len) {
+        if (slice_eq_cstr(schema, "pg_catalog") || slice_eq_cstr(schema, "information_schema")) {
+            err_set(e, ERR_PRIVILEGE, "permission denied: \"%.*s\" is a system schema", SLICE_ARG(schema));
+            return NULL;
+        }
+        const SchemaDef *d = cat_schema(cat, s->database, schema);
+        if (!d)
+            err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(schema));
+        return d;
+    }
+    for (size_t i = 0; i < s->search_path_count; i++) {
+        const SchemaDef *d = cat_schema(cat, s->database, s->search_path[i]);
+        if (d)
+            return d;
+    }
+    err_set(e, ERR_SCHEMA_NAME, "no schema has been selected to create in");
+    return NULL;
+}
+
+const TableDef *session_find_table(Session *s, const CatalogSnap *cat, const QualifiedName *name)
+{
+    for (size_t i = 0; i < (name->schema.len ? 1 : s->search_path_count); i++) {
+        const SchemaDef *d = cat_schema(cat, s->database, name->schema.len ? name->schema : s->search_path[i]);
+        const TableDef *t = d ? cat_table(cat, d->id, name->name) : NULL;
+        if (t)
+            return t;
+    }
+    return NULL;
+}
+
+void session_failed(Session *s)
+{
+    if (s->tx.state == TX_IMPLICIT || s->tx.state == TX_IDLE) {
+        portals_close_all(s, true);
+        tx_rollback(s);
+    } else {
+        s->tx.state = TX_FAILED;
+    }
+}
+
+RunStatus session_sync(Session *s, Err *e)
+{
+    if (s->tx.state != TX_IMPLICIT)
+        return RUN_DONE;
+    RunStatus st = tx_commit_step(s, e);
+    if (st != RUN_WAIT)
+        portals_close_all(s, true);
+    return st;
+}

@@ -1,0 +1,252 @@
+/* session/session_private.h - what the files of session/ share.
+ *
+ * Ownership: a Db owns its engine and the list of sessions; a Session owns its prepared statements,
+ * portals, transaction and settings.  A Prepared is counted, because portals outlive DEALLOCATE.
+ * Threads: the fields of Session belong to its task, but for those that need Db.mutex. */
+#ifndef SKULK_SESSION_SESSION_PRIVATE_H
+#define SKULK_SESSION_SESSION_PRIVATE_H
+
+#include "session/session.h"
+
+enum {
+    QUERY_POOL_SHARE = 4,    /* query_memory = pool / 4 */
+    COPY_BATCH_ROWS = 65536, /* rows of COPY between two looks at limits */
+    NOTICES_MAX = 100,       /* kept for one statement; further ones are dropped */
+    SAVEPOINTS_MAX = 10000,
+};
+
+struct Db {
+    Engine *engine;
+    Sched *sched;
+    const Clock *clock;
+    Budget memory, query_pool, ingest_pool;
+    DbOptions options;
+    char *features;
+    char *data_dir;
+    char *spill_dir;
+    atomic_int next_pid;
+    _Atomic int64_t row_clock; /* hidden time of ordinary rows: unique, grows */
+    Mutex mutex;               /* RANK_DB; guards the fields below */
+    Session *sessions;
+};
+
+typedef struct Notice {
+    Err err;
+    const char *severity;
+} Notice;
+
+typedef struct NamedMark {
+    char *name;
+    TxnMark mark;
+    size_t undo_count;
+    bool has_txn; /* the storage transaction existed when the mark was set */
+} NamedMark;
+
+typedef struct SettingUndo {
+    int setting;
+    char *old;
+    bool local;
+} SettingUndo;
+
+typedef enum TxnState { TX_IDLE, TX_IMPLICIT, TX_BLOCK, TX_FAILED } TxnState;
+
+typedef struct Transaction {
+    TxnState state;
+    Txn *txn;              /* storage's, from the first write; NULL = nothing written */
+    Snapshot *snapshot;    /* REPEATABLE READ: from the first statement */
+    bool repeatable, read_only;
+    int64_t now_us;        /* now() */
+    NamedMark *marks;
+    size_t mark_count;
+    Ticket commit;         /* while committing */
+    bool committing;
+} Transaction;
+
+typedef struct Prepared {
+    uint32_t refs;
+    char *name;
+    struct Prepared *next;
+    Arena arena;
+    Slice text;
+    SqlStatement statement;
+    TypeId *types; /* as given by the client */
+    size_t type_count;
+    Bound *bound;
+    Arena plan_arena; /* of bound */
+    uint64_t catalog_version, settings_version;
+    TypeId *first_cols; /* result types at the first analysis */
+    size_t first_col_count;
+} Prepared;
+
+typedef enum PortalState { PORTAL_NEW, PORTAL_RUNNING, PORTAL_FINISHING, PORTAL_DONE, PORTAL_FAILED } PortalState;
+
+struct CopyIn;
+struct CopyOut;
+struct Portal {
+    Session *session;
+    char *name;
+    struct Portal *next;
+    Arena arena;
+    Prepared *prepared;      /* referenced */
+    Bound *bound;            /* of prepared, or of the inner statement of EXECUTE */
+    Value *params;
+    size_t param_count;
+    int16_t *formats;
+    size_t format_count;
+    PortalState state;
+    const BoundQuery *source; /* the query part that runs: SELECT, INSERT's source, COPY TO ... */
+    const OutColumn *cols;
+    size_t col_count;
+    Query *query;
+    Snapshot *snapshot;
+    Batch *batch;            /* of query, rows from pos on are not sent yet */
+    size_t batch_pos;
+    Batch piece;             /* what was handed out */
+    uint16_t *piece_sel;
+    uint64_t rows;           /* sent or written */
+    char tag[80];
+    bool last;               /* of its message: the implicit transaction ends with it */
+    bool cursor, hold;       /* DECLARE */
+    int64_t deadline_ns;     /* statement_timeout; 0 = none */
+    /* utility statements that give rows */
+    Batch *rows_ready;       /* chain of built batches, see rows.c */
+    size_t rows_count, rows_next;
+    Ticket ticket;           /* CHECKPOINT, VACUUM */
+    bool ticket_busy;
+    struct RowWriter *writer;
+    struct CopyIn *copy_in;
+    struct CopyOut *copy_out;
+    struct Portal *inner;    /* EXPLAIN ANALYZE, EXECUTE, FETCH: the portal that really runs */
+    int64_t inner_left;      /* FETCH: rows still wanted; -1 = all */
+    int phase;               /* utility statements that wait: where they are */
+};
+
+struct Session {
+    Db *db;
+    char *user, *database_name, *client_address;
+    ObjectId database;
+    int32_t pid, secret;
+    Task *waiter;
+    Transaction tx;
+    Prepared *statements;
+    Portal *portals;
+    char **settings;           /* by index of settings_table; NULL = default */
+    uint64_t settings_version;
+    char **session_defaults;   /* from the start-up packet: RESET goes there */
+    SettingUndo *undo;
+    size_t undo_count;
+    uint8_t *reported;         /* ParameterStatus still to send, by setting */
+    TypeEnv env;
+    Slice *search_path;
+    size_t search_path_count;
+    Notice *notices;
+    size_t notice_count, notice_next;
+    /* simple protocol: the message that is being worked off */
+    Arena script_arena;
+    SqlStatement *script;
+    size_t script_count, script_next;
+    int64_t stmt_now_us;
+    uint64_t random_state[2];
+    /* below: needs Db.mutex */
+    Query *running;
+    bool cancel;
+    Session *next;
+    char state_text[16];       /* pg_stat_activity: "idle", "active" ... */
+    char *query_text;
+    int64_t started_us, query_started_us;
+};
+
+/* ---- session.c ---- */
+void session_notice(Session *s, const char *severity, ErrCode code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+CatalogSnap *session_catalog(Session *s); /* reference: newest, or the transaction's own */
+SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold);
+void session_eval_ctx(Session *s, EvalCtx *out); /* template; arenas not set */
+bool session_check_cancel(Session *s, Err *e) MUST_CHECK;
+/* Schema for a new object: the named one, else the first of search_path that exists. */
+const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat, Slice schema, Err *e);
+const TableDef *session_find_table(Session *s, const CatalogSnap *cat, const QualifiedName *name);
+
+/* ---- settings.c ---- */
+bool settings_init(Session *s, const NameValue *values, size_t n, Err *e) MUST_CHECK;
+void settings_free(Session *s);
+bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool local, Err *e) MUST_CHECK;
+bool setting_get(Session *s, Slice name, Slice *value, Err *e) MUST_CHECK; /* as SHOW prints it */
+void setting_reset_all(Session *s);
+void settings_undo(Session *s, size_t down_to, bool only_local);
+int64_t setting_int(Session *s, const char *name);  /* milliseconds, kB ... in the base unit */
+bool setting_bool(Session *s, const char *name);
+size_t setting_count(void);
+typedef struct SettingInfo {
+    const char *name, *unit, *category, *text, *vartype, *min, *max, *boot;
+} SettingInfo;
+void setting_info(size_t i, SettingInfo *out);
+
+/* ---- txn.c ---- */
+bool tx_begin_statement(Session *s, Err *e) MUST_CHECK; /* opens an implicit transaction when idle */
+Txn *tx_writer(Session *s, Err *e);                     /* the storage transaction, begun at need; NULL + 25006 */
+Snapshot *tx_snapshot(Session *s);                      /* reference */
+RunStatus tx_commit_step(Session *s, Err *e);           /* DONE, WAIT, FAIL */
+void tx_rollback(Session *s);
+bool tx_control(Session *s, Portal *p, Err *e) MUST_CHECK; /* BEGIN ... but COMMIT */
+
+/* ---- statement.c ---- */
+Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const TypeId *types, size_t n, Err *e);
+bool prepared_fresh(Session *s, Prepared *p, Err *e) MUST_CHECK; /* analyses again if the catalog changed */
+Prepared *prepared_find(Session *s, Slice name);
+void prepared_unref(Prepared *p);
+void prepared_forget(Session *s, Slice name); /* "" is a name; see prepared_forget_all */
+void prepared_forget_all(Session *s);
+bool bound_columns(const Bound *b, const OutColumn **cols, size_t *count);
+
+/* ---- portal.c ---- */
+Portal *portal_new(Session *s, Slice name, Prepared *take_prepared);
+void portal_free(Portal *p);
+void portals_close_all(Session *s, bool keep_hold);
+Portal *portal_find(Session *s, Slice name);
+bool portal_open_query(Portal *p, const BoundQuery *q, Err *e) MUST_CHECK;
+void portal_close_query(Portal *p);
+void portal_drop_named(Session *s, Slice name);
+Query *portal_query(Portal *p);
+
+/* ---- rows.c: results that C code builds ---- */
+void rows_begin(Portal *p, const OutColumn *cols, size_t n);
+void rows_add(Portal *p, const Value *row);
+void rows_add_text(Portal *p, Slice line);
+
+/* ---- utility.c ---- */
+RunStatus utility_run(Portal *p, Batch **out, Err *e);
+const OutColumn *utility_columns(Session *s, const Bound *b, Arena *a, size_t *count);
+
+/* ---- ddl.c, ddl_alter.c ---- */
+bool ddl_edit(Session *s, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
+bool ddl_create_table(Portal *p, Err *e) MUST_CHECK;
+bool ddl_drop(Portal *p, Err *e) MUST_CHECK;
+bool ddl_alter(Portal *p, Err *e) MUST_CHECK;
+bool ddl_truncate(Portal *p, Err *e) MUST_CHECK;
+bool ddl_create_schema(Portal *p, Err *e) MUST_CHECK;
+bool ddl_create_database(Portal *p, Err *e) MUST_CHECK;
+bool ddl_comment(Portal *p, Err *e) MUST_CHECK;
+bool ddl_create_view(Portal *p, Err *e) MUST_CHECK;
+bool ddl_create_index(Portal *p, Err *e) MUST_CHECK;
+
+/* ---- row_writer.c: SQL values to storage rows, for INSERT, COPY and CREATE TABLE AS ---- */
+typedef struct RowWriter RowWriter;
+RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets, size_t n);
+void row_writer_free(RowWriter *w);
+bool row_writer_add(RowWriter *w, const Value *row, Err *e) MUST_CHECK; /* in the order of targets */
+size_t row_writer_rows(const RowWriter *w);
+bool row_writer_flush(RowWriter *w, Txn *t, Err *e) MUST_CHECK; /* hands the rows to the transaction */
+
+/* ---- copy.c ---- */
+RunStatus copy_in_run(Portal *p, Err *e);
+RunStatus copy_out_run(Portal *p, Err *e);
+void copy_free(Portal *p);
+void copy_out_free(Portal *p);
+
+/* ---- views and functions ---- */
+extern const ViewDef skulk_views[];
+extern FuncDef session_functions[];
+void catalog_register(void); /* pg_catalog, information_schema: catalog_*.c */
+void promql_register(void);  /* promql() in SQL: promql_door.c */
+
+#endif

@@ -1,0 +1,448 @@
+/* session/settings.c - the settings of a session: one row each in settings_table[].
+ *
+ * Values are kept as the text that SHOW prints.  SET inside a transaction leaves an undo entry:
+ * ROLLBACK takes all back, COMMIT those of SET LOCAL. */
+#include "session/session_private.h"
+#include <stdio.h>
+
+typedef enum SettingType { SET_BOOL, SET_INT, SET_REAL, SET_TEXT, SET_ENUM } SettingType;
+enum { SET_REPORT = 1, SET_FIXED = 2, SET_MS = 4, SET_KB = 8 };
+
+typedef struct Setting {
+    const char *name;
+    SettingType type;
+    const char *boot;
+    const char *words; /* SET_ENUM: space separated */
+    int64_t min, max;  /* SET_INT */
+    int flags;
+    bool (*check)(Session *s, Slice value, Slice *canonical, Err *e); /* and takes effect */
+    const char *text;
+} Setting;
+
+static bool check_timezone(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    (void)canonical;
+    if (slice_eq_nocase(value, SLICE_LIT("default")) || slice_eq_nocase(value, SLICE_LIT("local")))
+        *canonical = value = SLICE_LIT("UTC");
+    const struct TimeZone *tz = tz_find(value, e);
+    if (!tz)
+        return err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"TimeZone\": \"%.*s\"",
+                       SLICE_ARG(value));
+    s->env.tz = tz;
+    return true;
+}
+
+static bool check_encoding(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    (void)s;
+    while (value.len >= 2 && value.ptr[0] == '\'' && value.ptr[value.len - 1] == '\'')
+        value = slice_of(value.ptr + 1, value.len - 2);
+    if (!slice_eq_nocase(value, SLICE_LIT("utf8")) && !slice_eq_nocase(value, SLICE_LIT("utf-8")) &&
+        !slice_eq_nocase(value, SLICE_LIT("unicode")) && !slice_eq_nocase(value, SLICE_LIT("sql_ascii")))
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "invalid value for parameter \"client_encoding\": \"%.*s\"", SLICE_ARG(value)) ||
+               err_hint(e, "the only encoding is UTF8");
+    *canonical = SLICE_LIT("UTF8");
+    return true;
+}
+
+static bool check_datestyle(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    (void)s;
+    if (value.len < 3 || !slice_eq_nocase(slice_of(value.ptr, 3), SLICE_LIT("iso")))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "DateStyle \"%.*s\" is not supported",
+                       SLICE_ARG(value)) ||
+               err_hint(e, "use DateStyle ISO");
+    *canonical = SLICE_LIT("ISO, MDY");
+    return true;
+}
+
+static bool check_float_digits(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    (void)canonical;
+    (void)e;
+    int64_t digits = 1;
+    must(slice_to_i64(value, &digits));
+    s->env.extra_float_digits = (int)digits;
+    return true;
+}
+
+static void search_path_set(Session *s, Slice value)
+{
+    for (size_t i = 0; i < s->search_path_count; i++)
+        mem_free((void *)(uintptr_t)s->search_path[i].ptr);
+    mem_free(s->search_path);
+    s->search_path = NULL;
+    s->search_path_count = 0;
+    for (size_t i = 0; i < value.len;) {
+        size_t end = i;
+        while (end < value.len && value.ptr[end] != ',')
+            end++;
+        size_t a = i, b = end;
+        while (a < b && (value.ptr[a] == ' ' || value.ptr[a] == '"'))
+            a++;
+        while (b > a && (value.ptr[b - 1] == ' ' || value.ptr[b - 1] == '"'))
+            b--;
+        Slice name = slice_of(value.ptr + a, b - a);
+        if (slice_eq_cstr(name, "$user"))
+            name = slice_cstr(s->user);
+        if (name.len) {
+            s->search_path = mem_realloc(s->search_path, (s->search_path_count + 1) * sizeof(Slice));
+            s->search_path[s->search_path_count++] = slice_of(mem_strdup(name), name.len);
+        }
+        i = end + 1;
+    }
+}
+
+static bool check_search_path(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    (void)canonical;
+    (void)e;
+    search_path_set(s, value);
+    return true;
+}
+
+#define ISOLATION_WORDS "read uncommitted,read committed,repeatable read,serializable"
+
+static const Setting settings_table[] = {
+    {"application_name", SET_TEXT, "", NULL, 0, 0, SET_REPORT, NULL, "name of the application, shown in pg_stat_activity"},
+    {"backslash_quote", SET_TEXT, "safe_encoding", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"bytea_output", SET_ENUM, "hex", "hex", 0, 0, 0, NULL, "output form of bytea"},
+    {"check_function_bodies", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"client_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT, check_encoding, "encoding of the client: UTF8"},
+    {"client_min_messages", SET_ENUM, "notice", "debug5,debug4,debug3,debug2,debug1,debug,log,notice,warning,error", 0, 0, 0, NULL, "least severity of messages sent to the client"},
+    {"DateStyle", SET_TEXT, "ISO, MDY", NULL, 0, 0, SET_REPORT, check_datestyle, "output form of dates: ISO"},
+    {"default_table_access_method", SET_TEXT, "heap", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"default_tablespace", SET_TEXT, "", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"default_transaction_deferrable", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"default_transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL, "isolation of new transactions"},
+    {"default_transaction_read_only", SET_BOOL, "off", NULL, 0, 0, SET_REPORT, NULL, "new transactions are read only"},
+    {"extra_float_digits", SET_INT, "1", NULL, -15, 3, 0, check_float_digits, "digits of floating-point output; from 1: shortest exact"},
+    {"idle_in_transaction_session_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL, "longest idle time in a transaction; 0 = none"},
+    {"idle_session_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL, "longest idle time; 0 = none"},
+    {"in_hot_standby", SET_BOOL, "off", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "this is no standby"},
+    {"integer_datetimes", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "times are 64-bit integers"},
+    {"IntervalStyle", SET_ENUM, "postgres", "postgres", 0, 0, SET_REPORT, NULL, "output form of intervals"},
+    {"is_superuser", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "the user has all rights"},
+    {"jit", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"lc_collate", SET_TEXT, "C", NULL, 0, 0, SET_FIXED, NULL, "collation: by bytes"},
+    {"lc_ctype", SET_TEXT, "C.UTF-8", NULL, 0, 0, SET_FIXED, NULL, "character classes"},
+    {"lc_monetary", SET_TEXT, "C", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"lock_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL, "longest wait for a lock; 0 = none"},
+    {"max_identifier_length", SET_INT, "255", NULL, 0, 255, SET_FIXED, NULL, "bytes of a name"},
+    {"max_index_keys", SET_INT, "32", NULL, 0, 32, SET_FIXED, NULL, "columns of an index"},
+    {"row_security", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, 0, check_search_path, "schemas in which names are looked up"},
+    {"server_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "encoding of the data"},
+    {"server_version", SET_TEXT, SKULK_SERVER_VERSION, NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "version, as PostgreSQL clients read it"},
+    {"server_version_num", SET_INT, "150000", NULL, 0, 999999, SET_FIXED, NULL, "version as a number"},
+    {"session_authorization", SET_TEXT, "skulk", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "the user of this session"},
+    {"skulk.max_bytes", SET_INT, "0", NULL, 0, INT64_MAX, 0, NULL, "most bytes that a query may read; 0 = no limit"},
+    {"standard_conforming_strings", SET_ENUM, "on", "on", 0, 0, SET_REPORT, NULL, "backslashes are plain in '...'"},
+    {"statement_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL, "longest time of a statement; 0 = none"},
+    {"synchronize_seqscans", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"synchronous_commit", SET_ENUM, "on", "on,off,local,remote_write,remote_apply", 0, 0, 0, NULL, "off: acknowledged before the sync (at most 100 ms)"},
+    {"TimeZone", SET_TEXT, "UTC", NULL, 0, 0, SET_REPORT, check_timezone, "zone in which times are shown and read"},
+    {"transaction_deferrable", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL, "isolation of this transaction"},
+    {"transaction_read_only", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "this transaction only reads"},
+    {"work_mem", SET_INT, "4096", NULL, 64, INT32_MAX, SET_KB, NULL, "accepted, without effect: see [limits] query_memory"},
+    {"xmloption", SET_ENUM, "content", "content,document", 0, 0, 0, NULL, "accepted, without effect"},
+};
+
+size_t setting_count(void)
+{
+    return ARRAY_LEN(settings_table);
+}
+
+static int setting_index(Slice name)
+{
+    if (slice_eq_nocase(name, SLICE_LIT("time zone")))
+        name = SLICE_LIT("TimeZone");
+    for (size_t i = 0; i < ARRAY_LEN(settings_table); i++)
+        if (slice_eq_nocase(name, slice_cstr(settings_table[i].name)))
+            return (int)i;
+    return -1;
+}
+
+static bool parse_bool(Slice v, Slice *canonical)
+{
+    static const char *const yes[] = {"on", "true", "yes", "1", "t", "y"};
+    static const char *const no[] = {"off", "false", "no", "0", "f", "n"};
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        if (slice_eq_nocase(v, slice_cstr(yes[i])))
+            return *canonical = SLICE_LIT("on"), true;
+        if (slice_eq_nocase(v, slice_cstr(no[i])))
+            return *canonical = SLICE_LIT("off"), true;
+    }
+    return false;
+}
+
+/* "5s", "250ms", "1min", "3600": to the base unit. */
+static bool parse_int(const Setting *st, Slice v, int64_t *out)
+{
+    static const struct { const char *unit; int flag; int64_t mul; } units[] = {
+        {"ms", SET_MS, 1}, {"min", SET_MS, 60000}, {"s", SET_MS, 1000}, {"h", SET_MS, 3600000},
+        {"d", SET_MS, 86400000}, {"kB", SET_KB, 1}, {"MB", SET_KB, 1024}, {"GB", SET_KB, 1 << 20},
+    };
+    int64_t mul = 1;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        size_t n = strlen(units[i].unit);
+        if ((st->flags & units[i].flag) && v.len > n && memcmp(v.ptr + v.len - n, units[i].unit, n) == 0) {
+            mul = units[i].mul;
+            v.len -= n;
+            break;
+        }
+    }
+    while (v.len && v.ptr[v.len - 1] == ' ')
+        v.len--;
+    return slice_to_i64(v, out) && !__builtin_mul_overflow(*out, mul, out);
+}
+
+static bool word_in(const char *words, Slice v, Slice *canonical)
+{
+    for (const char *p = words; *p;) {
+        size_t n = strcspn(p, ",");
+        if (slice_eq_nocase(v, slice_of(p, n)))
+            return *canonical = slice_of(p, n), true;
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+static bool bad_value(const Setting *st, Slice v, Err *e)
+{
+    err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\": \"%.*s\"", st->name, SLICE_ARG(v));
+    if (st->type == SET_ENUM)
+        return err_hint(e, "Available values: %s.", st->words);
+    return false;
+}
+
+static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, size_t buf_size, Slice *out, Err *e)
+{
+    *out = v;
+    int64_t n;
+    switch (st->type) {
+    case SET_BOOL:
+        if (!parse_bool(v, out))
+            return err_set(e, ERR_INVALID_PARAMETER, "parameter \"%s\" requires a Boolean value", st->name);
+        break;
+    case SET_ENUM: {
+        Slice b;
+        if (!word_in(st->words, v, out) && !(parse_bool(v, &b) && word_in(st->words, b, out)))
+            return bad_value(st, v, e);
+        break;
+    }
+    case SET_INT:
+        if (!parse_int(st, v, &n))
+            return bad_value(st, v, e);
+        if (n < st->min || n > st->max)
+            return err_set(e, ERR_INVALID_PARAMETER,
+                           "%lld is outside the valid range for parameter \"%s\" (%lld .. %lld)", (long long)n,
+                           st->name, (long long)st->min, (long long)st->max);
+        *out = slice_of(buf, (size_t)snprintf(buf, buf_size, "%lld", (long long)n));
+        break;
+    default:
+        break;
+    }
+    return !st->check || st->check(s, *out, out, e);
+}
+
+static void store_value(Session *s, int i, char *take_value)
+{
+    mem_free(s->settings[i]);
+    s->settings[i] = take_value;
+    s->settings_version++;
+    if (settings_table[i].flags & SET_REPORT)
+        s->reported[i] = 1;
+}
+
+static Slice current(const Session *s, int i)
+{
+    if (s->settings[i])
+        return slice_cstr(s->settings[i]);
+    if (s->session_defaults[i])
+        return slice_cstr(s->session_defaults[i]);
+    return slice_cstr(settings_table[i].boot);
+}
+
+/* The value takes effect again after an undo or RESET. */
+static void reapply(Session *s, int i)
+{
+    Slice v = current(s, i), canonical = v;
+    Err ignored;
+    if (settings_table[i].check && !settings_table[i].check(s, v, &canonical, &ignored))
+        must(false); /* it was valid before */
+}
+
+static void remember(Session *s, int i, bool local)
+{
+    if (s->tx.state != TX_BLOCK)
+        return;
+    s->undo = mem_realloc(s->undo, (s->undo_count + 1) * sizeof *s->undo);
+    s->undo[s->undo_count++] = (SettingUndo){
+        .setting = i, .old = s->settings[i] ? mem_strdup(slice_cstr(s->settings[i])) : NULL, .local = local};
+}
+
+void settings_undo(Session *s, size_t down_to, bool only_local)
+{
+    while (s->undo_count > down_to) {
+        SettingUndo u = s->undo[--s->undo_count];
+        if (only_local && !u.local) {
+            mem_free(u.old);
+            continue;
+        }
+        store_value(s, u.setting, u.old);
+        reapply(s, u.setting);
+    }
+}
+
+/* transaction_* are the transaction's own state, not stored values. */
+static bool set_transaction(Session *s, const Setting *st, Slice v)
+{
+    if (strcmp(st->name, "transaction_isolation") == 0)
+        s->tx.repeatable = !slice_eq_cstr(v, "read committed") && !slice_eq_cstr(v, "read uncommitted");
+    else if (strcmp(st->name, "transaction_read_only") == 0)
+        s->tx.read_only = slice_eq_cstr(v, "on");
+    else
+        return false;
+    return true;
+}
+
+bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool local, Err *e)
+{
+    int i = setting_index(name);
+    if (i < 0) {
+        if (memchr(name.ptr, '.', name.len))
+            return true; /* a name space of some extension: PostgreSQL keeps it as a placeholder */
+        return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"", SLICE_ARG(name));
+    }
+    const Setting *st = &settings_table[i];
+    if (st->flags & SET_FIXED) {
+        if (is_default || slice_eq_nocase(value, current(s, i)))
+            return true; /* SET SESSION AUTHORIZATION DEFAULT and the like */
+        return err_set(e, ERR_OBJECT_STATE, "parameter \"%s\" cannot be changed", st->name);
+    }
+    char buf[32];
+    Slice canonical;
+    if (is_default) {
+        remember(s, i, local);
+        store_value(s, i, NULL);
+        reapply(s, i);
+        return true;
+    }
+    if (!canonical_value(s, st, value, buf, sizeof buf, &canonical, e))
+        return false;
+    if (set_transaction(s, st, canonical))
+        return true;
+    remember(s, i, local);
+    store_value(s, i, mem_strdup(canonical));
+    return true;
+}
+
+bool setting_get(Session *s, Slice name, Slice *value, Err *e)
+{
+    int i = setting_index(name);
+    if (i < 0 && slice_eq_nocase(name, SLICE_LIT("transaction isolation level")))
+        i = setting_index(SLICE_LIT("transaction_isolation"));
+    if (i < 0)
+        return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"", SLICE_ARG(name));
+    *value = current(s, i);
+    if (strcmp(settings_table[i].name, "transaction_isolation") == 0)
+        *value = s->tx.repeatable ? SLICE_LIT("repeatable read") : SLICE_LIT("read committed");
+    if (strcmp(settings_table[i].name, "transaction_read_only") == 0)
+        *value = s->tx.read_only ? SLICE_LIT("on") : SLICE_LIT("off");
+    return true;
+}
+
+int64_t setting_int(Session *s, const char *name)
+{
+    Slice v;
+    Err e;
+    int64_t n = 0;
+    must(setting_get(s, slice_cstr(name), &v, &e));
+    must(slice_to_i64(v, &n));
+    return n;
+}
+
+bool setting_bool(Session *s, const char *name)
+{
+    Slice v;
+    Err e;
+    must(setting_get(s, slice_cstr(name), &v, &e));
+    return slice_eq_cstr(v, "on");
+}
+
+void setting_reset_all(Session *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(settings_table); i++)
+        if (s->settings[i]) {
+            remember(s, (int)i, false);
+            store_value(s, (int)i, NULL);
+            reapply(s, (int)i);
+        }
+}
+
+bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
+{
+    s->settings = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
+    s->session_defaults = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
+    s->reported = mem_zero(ARRAY_LEN(settings_table));
+    int who = setting_index(SLICE_LIT("session_authorization"));
+    s->session_defaults[who] = mem_strdup(slice_cstr(s->user));
+    for (size_t i = 0; i < ARRAY_LEN(settings_table); i++) {
+        s->reported[i] = (settings_table[i].flags & SET_REPORT) != 0;
+        reapply(s, (int)i);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!setting_set(s, values[i].name, values[i].value, false, false, e))
+            return false;
+        int k = setting_index(values[i].name);
+        if (k >= 0 && s->settings[k]) { /* what the client asked for at start is what RESET goes back to */
+            mem_free(s->session_defaults[k]);
+            s->session_defaults[k] = s->settings[k];
+            s->settings[k] = NULL;
+        }
+    }
+    return true;
+}
+
+void settings_free(Session *s)
+{
+    for (size_t i = 0; s->settings && i < ARRAY_LEN(settings_table); i++) {
+        mem_free(s->settings[i]);
+        mem_free(s->session_defaults[i]);
+    }
+    for (size_t i = 0; i < s->undo_count; i++)
+        mem_free(s->undo[i].old);
+    search_path_set(s, SLICE_NONE);
+    mem_free(s->undo);
+    mem_free(s->settings);
+    mem_free(s->session_defaults);
+    mem_free(s->reported);
+}
+
+bool session_next_parameter(Session *s, Slice *name, Slice *value)
+{
+    for (size_t i = 0; i < ARRAY_LEN(settings_table); i++) {
+        if (!s->reported[i])
+            continue;
+        s->reported[i] = 0;
+        *name = slice_cstr(settings_table[i].name);
+        *value = current(s, (int)i);
+        return true;
+    }
+    return false;
+}
+
+void setting_info(size_t i, SettingInfo *out)
+{
+    static const char *const types[] = {"bool", "integer", "real", "string", "enum"};
+    const Setting *st = &settings_table[i];
+    *out = (SettingInfo){.name = st->name,
+                         .unit = st->flags & SET_MS ? "ms" : st->flags & SET_KB ? "kB" : NULL,
+                         .category = st->flags & SET_FIXED ? "Preset Options" : "Client Connection Defaults",
+                         .text = st->text,
+                         .vartype = types[st->type],
+                         .boot = st->boot};
+}

@@ -1,0 +1,254 @@
+/* session/statement.c - prepared statements: text, analysis, and when to analyse again. */
+#include "session/session_private.h"
+
+static void forget_bound(Prepared *p)
+{
+    p->bound = NULL;
+    arena_free(&p->plan_arena);
+}
+
+bool bound_columns(const Bound *b, const OutColumn **cols, size_t *count)
+{
+    const BoundQuery *q = NULL;
+    if (b->kind == BOUND_QUERY)
+        q = &b->u.query;
+    *cols = q ? q->cols : NULL;
+    *count = q ? q->col_count : 0;
+    if (b->kind == BOUND_INSERT && b->u.insert.returning_count) {
+        *cols = b->u.insert.returning_cols;
+        *count = b->u.insert.returning_count;
+    }
+    return *count > 0 || q != NULL;
+}
+
+static bool analyze(Session *s, Prepared *p, Err *e)
+{
+    forget_bound(p);
+    arena_init(&p->plan_arena, &s->db->query_pool);
+    CatalogSnap *cat = session_catalog(s);
+    Arena scratch;
+    arena_init(&scratch, &s->db->query_pool);
+    EvalCtx fold;
+    session_eval_ctx(s, &fold);
+    fold.arena = &p->plan_arena;
+    fold.scratch = &p->plan_arena;
+    SqlEnv env = session_sql_env(s, cat, &fold);
+    env.params_unknown_ok = true;
+    bool ok = sql_analyze(&env, &p->plan_arena, &p->statement, p->types, p->type_count, &p->bound, e);
+    p->catalog_version = cat_version(cat);
+    p->settings_version = s->settings_version;
+    arena_free(&scratch);
+    cat_unref(cat);
+    return ok;
+}
+
+/* A plan that a client has described must not change its columns under it. */
+static bool same_columns(Prepared *p, Err *e)
+{
+    const OutColumn *cols;
+    size_t n;
+    bound_columns(p->bound, &cols, &n);
+    bool same = n == p->first_col_count;
+    for (size_t i = 0; same && i < n; i++)
+        same = cols[i].type == p->first_cols[i];
+    return same || err_set(e, ERR_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
+}
+
+bool prepared_fresh(Session *s, Prepared *p, Err *e)
+{
+    CatalogSnap *cat = session_catalog(s);
+    bool stale = !p->bound || p->catalog_version != cat_version(cat) || p->settings_version != s->settings_version;
+    cat_unref(cat);
+    if (!stale)
+        return true;
+    if (p->refs > 1 + (p->name != NULL) && p->bound)
+        return true; /* an open portal reads this plan: it keeps it */
+    return analyze(s, p, e) && same_columns(p, e);
+}
+
+Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const TypeId *types, size_t n, Err *e)
+{
+    Prepared *p = MEM_NEW(Prepared);
+    p->refs = 1;
+    arena_init(&p->arena, &s->db->query_pool);
+    arena_init(&p->plan_arena, &s->db->query_pool);
+    p->name = name.ptr ? mem_strdup(name) : NULL;
+    p->text = arena_slice(&p->arena, st->text);
+    p->types = ARENA_ARRAY(&p->arena, TypeId, n ? n : 1);
+    if (n)
+        memcpy(p->types, types, n * sizeof *types);
+    p->type_count = n;
+    SqlStatement *own;
+    size_t count;
+    if (!sql_parse(&p->arena, p->text, &own, &count, e)) /* the tree must live as long as the statement */
+        goto fail;
+    p->statement = count ? own[0] : (SqlStatement){.text = p->text};
+    if (!analyze(s, p, e))
+        goto fail;
+    const OutColumn *cols;
+    bound_columns(p->bound, &cols, &p->first_col_count);
+    p->first_cols = ARENA_ARRAY(&p->arena, TypeId, p->first_col_count + 1);
+    for (size_t i = 0; i < p->first_col_count; i++)
+        p->first_cols[i] = cols[i].type;
+    return p;
+fail:
+    prepared_unref(p);
+    return NULL;
+}
+
+void prepared_unref(Prepared *p)
+{
+    if (!p || --p->refs > 0)
+        return;
+    forget_bound(p);
+    arena_free(&p->arena);
+    mem_free(p->name);
+    mem_free(p);
+}
+
+Prepared *prepared_find(Session *s, Slice name)
+{
+    for (Prepared *p = s->statements; p; p = p->next)
+        if (slice_eq_cstr(name, p->name))
+            return p;
+    return NULL;
+}
+
+void prepared_forget(Session *s, Slice name)
+{
+    for (Prepared **p = &s->statements; *p; p = &(*p)->next) {
+        if (!slice_eq_cstr(name, (*p)->name))
+            continue;
+        Prepared *gone = *p;
+        *p = gone->next;
+        prepared_unref(gone);
+        return;
+    }
+}
+
+void prepared_forget_all(Session *s)
+{
+    while (s->statements) {
+        Prepared *gone = s->statements;
+        s->statements = gone->next;
+        prepared_unref(gone);
+    }
+}
+
+/* An aborted transaction takes nothing but its end. */
+static bool allowed_now(Session *s, const SqlStatement *st, Err *e)
+{
+    if (s->tx.state != TX_FAILED || sql_is_txn_end(st))
+        return true;
+    return err_set(e, ERR_IN_FAILED_TXN,
+                   "current transaction is aborted, commands ignored until end of transaction block");
+}
+
+bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_t type_count, Err *e)
+{
+    if (name.len && prepared_find(s, name))
+        return err_set(e, ERR_DUPLICATE_STATEMENT, "prepared statement \"%.*s\" already exists", SLICE_ARG(name));
+    Arena a;
+    arena_init(&a, &s->db->query_pool);
+    SqlStatement *list, empty = {.text = SLICE_LIT("")};
+    size_t count;
+    bool ok = sql_parse(&a, sql, &list, &count, e);
+    if (ok && count > 1)
+        ok = err_set(e, ERR_SYNTAX, "cannot insert multiple commands into a prepared statement");
+    const SqlStatement *st = ok && count ? list : &empty;
+    if (ok && count)
+        ok = allowed_now(s, st, e) && (sql_is_txn_end(st) || tx_begin_statement(s, e));
+    Prepared *p = ok ? prepared_new(s, slice_of(name.ptr ? name.ptr : "", name.len), st, types, type_count, e) : NULL;
+    arena_free(&a);
+    if (!p)
+        return false;
+    prepared_forget(s, name);
+    p->next = s->statements;
+    s->statements = p;
+    return true;
+}
+
+static Prepared *prepared_need(Session *s, Slice name, Err *e)
+{
+    Prepared *p = prepared_find(s, name);
+    if (p)
+        return p;
+    if (name.len)
+        err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist", SLICE_ARG(name));
+    else
+        err_set(e, ERR_STATEMENT_NAME, "unnamed prepared statement does not exist");
+    return NULL;
+}
+
+bool session_describe(Session *s, Slice statement, StatementInfo *out, Err *e)
+{
+    Prepared *p = prepared_need(s, statement, e);
+    if (!p || !prepared_fresh(s, p, e))
+        return false;
+    *out = (StatementInfo){.param_types = p->bound->param_types, .param_count = p->bound->param_count};
+    out->returns_rows = bound_columns(p->bound, &out->cols, &out->col_count);
+    if (!out->returns_rows) {
+        out->cols = utility_columns(s, p->bound, &p->plan_arena, &out->col_count);
+        out->returns_rows = out->cols != NULL;
+    }
+    return true;
+}
+
+static bool read_param(Session *s, Portal *p, size_t i, const BindParam *in, Err *e)
+{
+    TypeId t = p->bound->param_types[i];
+    if (in->null) {
+        p->params[i] = value_null();
+        return true;
+    }
+    const TypeDef *def = type_find(t);
+    if (!def)
+        return err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu", i + 1);
+    Slice bytes = arena_slice(&p->arena, in->value);
+    if (!in->binary && !slice_utf8_valid(bytes))
+        return err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\" in parameter $%zu",
+                       i + 1);
+    if (in->binary && !def->recv)
+        return err_set(e, ERR_UNDEFINED_FUNCTION, "no binary input function available for type %s", def->name);
+    return in->binary ? def->recv(&s->env, bytes, -1, &p->arena, &p->params[i], e)
+                      : def->in(&s->env, bytes, -1, &p->arena, &p->params[i], e);
+}
+
+bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *params, size_t param_count,
+                  const int16_t *formats, size_t format_count, Err *e)
+{
+    Prepared *p = prepared_need(s, statement, e);
+    if (!p || !allowed_now(s, &p->statement, e))
+        return false;
+    if (!sql_is_txn_end(&p->statement) && !tx_begin_statement(s, e))
+        return false;
+    if (!prepared_fresh(s, p, e))
+        return false;
+    if (param_count != p->bound->param_count)
+        return err_set(e, ERR_PROTOCOL_VIOLATION,
+                       "bind message supplies %zu parameters, but prepared statement \"%.*s\" requires %zu", param_count,
+                       SLICE_ARG(statement), p->bound->param_count);
+    if (portal.len && portal_find(s, portal))
+        return err_set(e, ERR_DUPLICATE_CURSOR, "cursor \"%.*s\" already exists", SLICE_ARG(portal));
+    portal_drop_named(s, portal);
+    p->refs++;
+    Portal *po = portal_new(s, portal, p);
+    po->params = ARENA_ARRAY(&po->arena, Value, param_count + 1);
+    po->param_count = param_count;
+    for (size_t i = 0; i < param_count; i++)
+        if (!read_param(s, po, i, &params[i], e)) {
+            portal_free(po);
+            return false;
+        }
+    po->formats = ARENA_ARRAY(&po->arena, int16_t, format_count + 1);
+    memcpy(po->formats, formats, format_count * sizeof *formats);
+    po->format_count = format_count;
+    po->next = s->portals;
+    s->portals = po;
+    return true;
+}
+
+void session_close_statement(Session *s, Slice name)
+{
+    prepared_forget(s, name);
+}

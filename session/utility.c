@@ -1,0 +1,627 @@
+/* session/utility.c - statements that are no queries: one row each in utility_table[].
+ *
+ * run is called until it no longer answers WAIT or YIELD; Portal.phase says where it is. */
+#include "session/session_private.h"
+#include <stdio.h>
+
+static OutColumn text_column(const char *name)
+{
+    return (OutColumn){.name = slice_cstr(name), .type = T_TEXT, .typmod = -1};
+}
+
+/* For `return failed(err_set(...))`. */
+static RunStatus failed(bool never)
+{
+    (void)never;
+    return RUN_FAIL;
+}
+
+static RunStatus set_tag(Portal *p, const char *tag)
+{
+    snprintf(p->tag, sizeof p->tag, "%s", tag);
+    return RUN_DONE;
+}
+
+/* ---- transactions ---- */
+
+static void close_cursors(Session *s)
+{
+    for (Portal **pp = &s->portals; *pp;) {
+        Portal *c = *pp;
+        if (!c->cursor) {
+            pp = &c->next;
+            continue;
+        }
+        *pp = c->next;
+        portal_free(c);
+    }
+}
+
+static RunStatus run_commit(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    if (p->phase == 0) {
+        p->phase = 1;
+        if (s->tx.state == TX_FAILED) {
+            portals_close_all(s, true);
+            tx_rollback(s);
+            return set_tag(p, "ROLLBACK");
+        }
+        if (s->tx.state != TX_BLOCK)
+            session_notice(s, "WARNING", ERR_NO_ACTIVE_TXN, "there is no transaction in progress");
+    }
+    RunStatus st = tx_commit_step(s, e);
+    if (st == RUN_DONE)
+        close_cursors(s);
+    return st == RUN_DONE ? set_tag(p, "COMMIT") : st;
+}
+
+static RunStatus run_txn(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    if (p->bound->u.txn.kind == TXN_COMMIT)
+        return run_commit(p, e);
+    /* ROLLBACK closes portals, also this one's list entry: it is taken out first. */
+    for (Portal **pp = &p->session->portals; *pp; pp = &(*pp)->next)
+        if (*pp == p) {
+            *pp = p->next;
+            break;
+        }
+    bool ok = tx_control(p->session, p, e);
+    p->next = p->session->portals;
+    p->session->portals = p;
+    return ok ? set_tag(p, p->bound->tag) : RUN_FAIL;
+}
+
+/* ---- settings ---- */
+
+static RunStatus run_set(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    const Bound *b = p->bound;
+    if (!setting_set(p->session, b->u.set.name, b->u.set.value, b->u.set.is_default, b->u.set.local, e))
+        return RUN_FAIL;
+    return set_tag(p, b->tag);
+}
+
+static RunStatus run_reset(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    const Bound *b = p->bound;
+    if (slice_eq_nocase(b->u.set.name, SLICE_LIT("all")))
+        setting_reset_all(p->session);
+    else if (!setting_set(p->session, b->u.set.name, SLICE_NONE, true, false, e))
+        return RUN_FAIL;
+    return set_tag(p, b->tag);
+}
+
+static const OutColumn *show_columns(Session *s, const Bound *b, Arena *a, size_t *count)
+{
+    (void)s;
+    bool all = slice_eq_nocase(b->u.set.name, SLICE_LIT("all"));
+    *count = all ? 3 : 1;
+    OutColumn *c = ARENA_ARRAY(a, OutColumn, 3);
+    c[0] = text_column("name");
+    c[1] = text_column("setting");
+    c[2] = text_column("description");
+    if (!all)
+        c[0].name = arena_slice(a, b->u.set.name);
+    for (size_t i = 0; !all && i < setting_count(); i++) { /* SHOW timezone: the column is "TimeZone" */
+        SettingInfo info;
+        setting_info(i, &info);
+        if (slice_eq_nocase(b->u.set.name, slice_cstr(info.name)))
+            c[0].name = slice_cstr(info.name);
+    }
+    return c;
+}
+
+/* Hands out what rows.c collected, then DONE. */
+static RunStatus rows_run(Portal *p, Batch **out, const char *tag)
+{
+    if (p->rows_next * BATCH_ROWS < p->rows_count) {
+        *out = &p->rows_ready[p->rows_next++];
+        return RUN_BATCH;
+    }
+    return set_tag(p, tag);
+}
+
+static RunStatus run_show(Portal *p, Batch **out, Err *e)
+{
+    if (p->phase++ > 0)
+        return rows_run(p, out, "SHOW");
+    rows_begin(p, p->cols, p->col_count);
+    if (p->col_count == 1) {
+        Slice v;
+        if (!setting_get(p->session, p->bound->u.set.name, &v, e))
+            return RUN_FAIL;
+        rows_add_text(p, v);
+        return rows_run(p, out, "SHOW");
+    }
+    for (size_t i = 0; i < setting_count(); i++) {
+        SettingInfo info;
+        setting_info(i, &info);
+        Slice v;
+        if (!setting_get(p->session, slice_cstr(info.name), &v, e))
+            return RUN_FAIL;
+        Value row[3] = {value_str(slice_cstr(info.name)), value_str(v), value_str(slice_cstr(info.text))};
+        rows_add(p, row);
+    }
+    return rows_run(p, out, "SHOW");
+}
+
+static RunStatus run_discard(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    Session *s = p->session;
+    Slice what = p->bound->u.set.name;
+    if (slice_eq_nocase(what, SLICE_LIT("all"))) {
+        if (s->tx.state == TX_BLOCK)
+            return failed(err_set(e, ERR_ACTIVE_TXN, "DISCARD ALL cannot run inside a transaction block"));
+        setting_reset_all(s);
+        prepared_forget_all(s);
+    } else if (slice_eq_nocase(what, SLICE_LIT("plans"))) {
+        s->settings_version++;
+    }
+    return set_tag(p, p->bound->tag);
+}
+
+/* ---- maintenance ---- */
+
+static RunStatus ticket_run(Portal *p, Err *e)
+{
+    if (!atomic_load_explicit(&p->ticket.done, memory_order_acquire))
+        return RUN_WAIT;
+    p->ticket_busy = false;
+    if (p->ticket.ok)
+        return RUN_DONE;
+    *e = p->ticket.err;
+    return RUN_FAIL;
+}
+
+static RunStatus run_checkpoint(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    if (p->phase++ == 0) {
+        p->ticket = (Ticket){.waiter = p->session->waiter};
+        p->ticket_busy = true;
+        engine_checkpoint(p->session->db->engine, &p->ticket);
+    }
+    RunStatus st = ticket_run(p, e);
+    return st == RUN_DONE ? set_tag(p, "CHECKPOINT") : st;
+}
+
+static bool vacuum_table(Portal *p, size_t i, TableId *table, Err *e)
+{
+    *table = 0;
+    if (p->bound->u.vacuum.count == 0)
+        return true;
+    CatalogSnap *cat = session_catalog(p->session);
+    const QualifiedName *name = &p->bound->u.vacuum.tables[i];
+    const TableDef *t = session_find_table(p->session, cat, name);
+    *table = t ? t->id : 0;
+    cat_unref(cat);
+    return t || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(name->name));
+}
+
+/* phase: 2 i = start table i, 2 i + 1 = wait for it. */
+static RunStatus run_vacuum(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    if (p->session->tx.state == TX_BLOCK)
+        return failed(err_set(e, ERR_ACTIVE_TXN, "VACUUM cannot run inside a transaction block"));
+    size_t n = p->bound->u.vacuum.count ? p->bound->u.vacuum.count : 1;
+    while ((size_t)p->phase < 2 * n) {
+        if (p->phase % 2 == 0) {
+            TableId table;
+            if (!vacuum_table(p, (size_t)p->phase / 2, &table, e))
+                return RUN_FAIL;
+            p->ticket = (Ticket){.waiter = p->session->waiter};
+            p->ticket_busy = true;
+            p->phase++;
+            engine_vacuum(p->session->db->engine, table, &p->ticket);
+        }
+        RunStatus st = ticket_run(p, e);
+        if (st != RUN_DONE)
+            return st;
+        p->phase++;
+    }
+    return set_tag(p, "VACUUM");
+}
+
+static RunStatus run_nothing(Portal *p, Batch **out, Err *e)
+{
+    (void)out, (void)e;
+    return set_tag(p, p->bound->tag ? p->bound->tag : "");
+}
+
+/* ---- EXPLAIN ---- */
+
+static const OutColumn *explain_columns(Session *s, const Bound *b, Arena *a, size_t *count)
+{
+    (void)s;
+    OutColumn *c = ARENA_NEW(a, OutColumn);
+    *c = text_column("QUERY PLAN");
+    if (b->u.explain.json)
+        c->type = T_JSON;
+    *count = 1;
+    return c;
+}
+
+static const BoundQuery *explained(const Bound *inner)
+{
+    switch (inner->kind) {
+    case BOUND_QUERY:
+        return &inner->u.query;
+    case BOUND_INSERT:
+        return &inner->u.insert.source;
+    case BOUND_COPY_TO:
+        return &inner->u.copy.source;
+    default:
+        return NULL;
+    }
+}
+
+static void explain_lines(Portal *p, const BoundQuery *q)
+{
+    Buf text;
+    buf_init(&text);
+    plan_explain(&text, &q->plan, p->query, p->bound->u.explain.json);
+    rows_begin(p, p->cols, p->col_count);
+    if (p->bound->u.explain.json) {
+        rows_add_text(p, buf_slice(&text));
+    } else {
+        for (size_t i = 0; i < text.len;) {
+            const char *nl = memchr(text.ptr + i, '\n', text.len - i);
+            size_t n = nl ? (size_t)(nl - text.ptr) - i : text.len - i;
+            rows_add_text(p, slice_of(text.ptr + i, n));
+            i += n + 1;
+        }
+    }
+    buf_free(&text);
+}
+
+static RunStatus run_explain(Portal *p, Batch **out, Err *e)
+{
+    const Bound *inner = p->bound->u.explain.inner;
+    const BoundQuery *q = explained(inner);
+    if (!q)
+        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported"));
+    if (p->phase == 2)
+        return rows_run(p, out, "EXPLAIN");
+    if (p->phase == 0 && p->bound->u.explain.analyze && inner->kind != BOUND_QUERY)
+        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN ANALYZE of a write is not supported") ||
+                       err_hint(e, "use EXPLAIN without ANALYZE"));
+    if (p->bound->u.explain.analyze) {
+        if (p->phase == 0 && !portal_open_query(p, q, e))
+            return RUN_FAIL;
+        p->phase = 1;
+        for (;;) {
+            Batch *b;
+            QueryStatus st = query_next(p->query, &b, e);
+            if (st == QUERY_END)
+                break;
+            if (st != QUERY_BATCH)
+                return st == QUERY_WAIT ? RUN_WAIT : st == QUERY_YIELD ? RUN_YIELD : RUN_FAIL;
+        }
+    }
+    explain_lines(p, q);
+    portal_close_query(p);
+    p->phase = 2;
+    return rows_run(p, out, "EXPLAIN");
+}
+
+/* ---- PREPARE, EXECUTE, cursors: a portal that runs another ---- */
+
+static RunStatus run_prepare(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    Session *s = p->session;
+    const Bound *b = p->bound;
+    if (prepared_find(s, b->u.prepare.name))
+        return failed(err_set(e, ERR_DUPLICATE_STATEMENT, "prepared statement \"%.*s\" already exists",
+                       SLICE_ARG(b->u.prepare.name)));
+    Prepared *made = prepared_new(s, b->u.prepare.name, &b->u.prepare.statement, b->u.prepare.types,
+                                  b->u.prepare.type_count, e);
+    if (!made)
+        return RUN_FAIL;
+    made->next = s->statements;
+    s->statements = made;
+    return set_tag(p, "PREPARE");
+}
+
+static RunStatus run_deallocate(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    Session *s = p->session;
+    Slice name = p->bound->u.execute.name;
+    if (name.len == 0)
+        prepared_forget_all(s);
+    else if (!prepared_find(s, name))
+        return failed(err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist", SLICE_ARG(name)));
+    else
+        prepared_forget(s, name);
+    return set_tag(p, name.len ? "DEALLOCATE" : "DEALLOCATE ALL");
+}
+
+static const OutColumn *execute_columns(Session *s, const Bound *b, Arena *a, size_t *count)
+{
+    Prepared *inner = prepared_find(s, b->u.execute.name);
+    Err ignored;
+    *count = 0;
+    if (!inner || !prepared_fresh(s, inner, &ignored))
+        return NULL;
+    const OutColumn *cols;
+    if (bound_columns(inner->bound, &cols, count))
+        return cols;
+    return utility_columns(s, inner->bound, a, count);
+}
+
+/* Parameters of EXECUTE are expressions, cast to the types of the statement. */
+static bool execute_params(Portal *p, Portal *inner, Err *e)
+{
+    Session *s = p->session;
+    const Bound *b = p->bound;
+    size_t n = inner->bound->param_count;
+    if (b->u.execute.arg_count != n)
+        return err_set(e, ERR_SYNTAX, "wrong number of parameters for prepared statement \"%.*s\"",
+                       SLICE_ARG(b->u.execute.name)) ||
+               err_detail(e, "Expected %zu parameters but got %zu.", n, b->u.execute.arg_count);
+    EvalCtx ctx;
+    session_eval_ctx(s, &ctx);
+    ctx.arena = ctx.scratch = &inner->arena;
+    ctx.params = p->params;
+    ctx.param_count = p->param_count;
+    inner->params = ARENA_ARRAY(&inner->arena, Value, n + 1);
+    inner->param_count = n;
+    for (size_t i = 0; i < n; i++) {
+        Expr *x;
+        if (!expr_cast(&inner->arena, &ctx, b->u.execute.args[i], inner->bound->param_types[i], -1, CAST_ASSIGN, &x, e) ||
+            !expr_value(&ctx, x, &inner->params[i], e))
+            return false;
+    }
+    return true;
+}
+
+static RunStatus run_execute(Portal *p, Batch **out, Err *e)
+{
+    Session *s = p->session;
+    if (!p->inner) {
+        Slice name = p->bound->u.execute.name;
+        Prepared *inner = prepared_find(s, name);
+        if (!inner)
+            return failed(err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist", SLICE_ARG(name)));
+        if (!prepared_fresh(s, inner, e))
+            return RUN_FAIL;
+        inner->refs++;
+        p->inner = portal_new(s, SLICE_NONE, inner);
+        if (!execute_params(p, p->inner, e))
+            return RUN_FAIL;
+    }
+    RunStatus st = portal_run(p->inner, 0, out, e);
+    return st == RUN_DONE ? set_tag(p, p->inner->tag) : st;
+}
+
+static RunStatus run_declare(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    Session *s = p->session;
+    const Bound *b = p->bound;
+    Slice name = b->u.declare.name;
+    if (s->tx.state != TX_BLOCK && !b->u.declare.hold && p->last)
+        return failed(err_set(e, ERR_NO_ACTIVE_TXN, "DECLARE CURSOR can only be used in transaction blocks"));
+    if (b->u.declare.hold)
+        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "WITH HOLD cursors are not supported") ||
+                       err_hint(e, "use the cursor inside its transaction"));
+    if (portal_find(s, name))
+        return failed(err_set(e, ERR_DUPLICATE_CURSOR, "cursor \"%.*s\" already exists", SLICE_ARG(name)));
+    p->prepared->refs++;
+    Portal *c = portal_new(s, name, p->prepared);
+    c->cursor = true;
+    c->source = &b->u.declare.query;
+    c->cols = b->u.declare.query.cols;
+    c->col_count = b->u.declare.query.col_count;
+    c->params = p->params;
+    c->param_count = p->param_count;
+    Bound *as_query = ARENA_NEW(&c->arena, Bound);
+    as_query->kind = BOUND_QUERY;
+    as_query->u.query = b->u.declare.query;
+    c->bound = as_query;
+    if (p->param_count) {
+        c->params = ARENA_ARRAY(&c->arena, Value, p->param_count);
+        for (size_t i = 0; i < p->param_count; i++)
+            c->params[i] = value_copy(&c->arena, &p->params[i]);
+    }
+    c->next = s->portals;
+    s->portals = c;
+    return set_tag(p, "DECLARE CURSOR");
+}
+
+static const OutColumn *fetch_columns(Session *s, const Bound *b, Arena *a, size_t *count)
+{
+    (void)a;
+    *count = 0;
+    Portal *c = b->u.fetch.move ? NULL : portal_find(s, b->u.fetch.name);
+    if (!c)
+        return NULL;
+    *count = c->col_count;
+    return c->cols;
+}
+
+static RunStatus run_fetch(Portal *p, Batch **out, Err *e)
+{
+    const Bound *b = p->bound;
+    Slice name = b->u.fetch.name;
+    Portal *c = portal_find(p->session, name);
+    if (!c)
+        return failed(err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name)));
+    if (b->u.fetch.backward)
+        return failed(err_set(e, ERR_OBJECT_STATE, "cursor can only scan forward") ||
+                       err_hint(e, "Declare it with SCROLL option to enable backward scan."));
+    RunStatus st = RUN_DONE;
+    uint64_t before = c->rows;
+    if (b->u.fetch.all || b->u.fetch.count > 0)
+        st = portal_run(c, b->u.fetch.all ? 0 : b->u.fetch.count, out, e);
+    if (st == RUN_BATCH) {
+        p->rows += c->rows - before;
+        if (!b->u.fetch.move)
+            return RUN_BATCH;
+        return RUN_YIELD;
+    }
+    if (st == RUN_DONE || st == RUN_SUSPENDED) {
+        snprintf(p->tag, sizeof p->tag, "%s %llu", b->u.fetch.move ? "MOVE" : "FETCH", (unsigned long long)p->rows);
+        return RUN_DONE;
+    }
+    return st;
+}
+
+static RunStatus run_close(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    Session *s = p->session;
+    Slice name = p->bound->u.fetch.name;
+    if (name.len == 0) {
+        close_cursors(s);
+        return set_tag(p, "CLOSE CURSOR ALL");
+    }
+    if (!portal_find(s, name))
+        return failed(err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name)));
+    portal_drop_named(s, name);
+    return set_tag(p, "CLOSE CURSOR");
+}
+
+/* ---- DDL: all of one step ---- */
+
+#define DDL(fn)                                                                                                        \
+    static RunStatus run_##fn(Portal *p, Batch **out, Err *e)                                                          \
+    {                                                                                                                  \
+        (void)out;                                                                                                     \
+        return fn(p, e) ? set_tag(p, p->bound->tag) : RUN_FAIL;                                                        \
+    }
+DDL(ddl_create_table)
+DDL(ddl_drop)
+DDL(ddl_alter)
+DDL(ddl_truncate)
+DDL(ddl_create_schema)
+DDL(ddl_create_database)
+DDL(ddl_comment)
+DDL(ddl_create_view)
+DDL(ddl_create_index)
+
+/* CREATE TABLE AS: the table, then the rows of the query. */
+static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    Session *s = p->session;
+    if (p->phase == 0) {
+        if (!ddl_create_table(p, e))
+            return RUN_FAIL;
+        p->phase = 1;
+        if (p->bound->u.create_table.with_no_data)
+            return set_tag(p, "CREATE TABLE AS");
+        if (!portal_open_query(p, &p->bound->u.create_table.as, e))
+            return RUN_FAIL;
+    }
+    for (;;) {
+        Batch *b;
+        QueryStatus st = query_next(p->query, &b, e);
+        if (st == QUERY_END)
+            break;
+        if (st != QUERY_BATCH)
+            return st == QUERY_WAIT ? RUN_WAIT : st == QUERY_YIELD ? RUN_YIELD : RUN_FAIL;
+        for (size_t i = 0; i < batch_count(b); i++) {
+            Value row[COLUMNS_MAX];
+            for (size_t c = 0; c < b->col_count; c++)
+                row[c] = vec_get(&b->cols[c], batch_row(b, i));
+            if (!row_writer_add(p->writer, row, e))
+                return RUN_FAIL;
+        }
+        p->rows += batch_count(b);
+    }
+    portal_close_query(p);
+    Txn *txn = tx_writer(s, e);
+    if (!txn || !row_writer_flush(p->writer, txn, e))
+        return RUN_FAIL;
+    snprintf(p->tag, sizeof p->tag, "SELECT %llu", (unsigned long long)p->rows);
+    return RUN_DONE;
+}
+
+static RunStatus run_extension(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    Slice name = p->bound->u.create_named.name;
+    if (!slice_eq_cstr(name, "timescaledb"))
+        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "extension \"%.*s\" is not available", SLICE_ARG(name)));
+    session_notice(p->session, "NOTICE", ERR_OK, "time_bucket, first and last are built in: nothing to install");
+    return set_tag(p, "CREATE EXTENSION");
+}
+
+static RunStatus run_unlisten(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    if (p->bound->kind == BOUND_UNLISTEN)
+        return set_tag(p, "UNLISTEN"); /* nothing can be listened to: the answer is the same */
+    err_set(e, ERR_FEATURE_NOT_SUPPORTED, "LISTEN and NOTIFY are not supported");
+    return RUN_FAIL;
+}
+
+typedef struct Utility {
+    BoundKind kind;
+    RunStatus (*run)(Portal *p, Batch **out, Err *e);
+    const OutColumn *(*columns)(Session *s, const Bound *b, Arena *a, size_t *count); /* NULL: gives no rows */
+} Utility;
+
+static const Utility utility_table[] = {
+    {BOUND_TXN, run_txn, NULL},
+    {BOUND_SET, run_set, NULL},
+    {BOUND_RESET, run_reset, NULL},
+    {BOUND_SHOW, run_show, show_columns},
+    {BOUND_DISCARD, run_discard, NULL},
+    {BOUND_CHECKPOINT, run_checkpoint, NULL},
+    {BOUND_VACUUM, run_vacuum, NULL},
+    {BOUND_ANALYZE, run_nothing, NULL},
+    {BOUND_LOCK, run_nothing, NULL},
+    {BOUND_EMPTY, run_nothing, NULL},
+    {BOUND_EXPLAIN, run_explain, explain_columns},
+    {BOUND_PREPARE, run_prepare, NULL},
+    {BOUND_EXECUTE, run_execute, execute_columns},
+    {BOUND_DEALLOCATE, run_deallocate, NULL},
+    {BOUND_DECLARE, run_declare, NULL},
+    {BOUND_FETCH, run_fetch, fetch_columns},
+    {BOUND_CLOSE, run_close, NULL},
+    {BOUND_CREATE_TABLE, run_ddl_create_table, NULL},
+    {BOUND_CREATE_TABLE_AS, run_create_as, NULL},
+    {BOUND_DROP, run_ddl_drop, NULL},
+    {BOUND_ALTER_TABLE, run_ddl_alter, NULL},
+    {BOUND_TRUNCATE, run_ddl_truncate, NULL},
+    {BOUND_CREATE_SCHEMA, run_ddl_create_schema, NULL},
+    {BOUND_CREATE_DATABASE, run_ddl_create_database, NULL},
+    {BOUND_CREATE_VIEW, run_ddl_create_view, NULL},
+    {BOUND_CREATE_INDEX, run_ddl_create_index, NULL},
+    {BOUND_CREATE_EXTENSION, run_extension, NULL},
+    {BOUND_COMMENT, run_ddl_comment, NULL},
+    {BOUND_LISTEN, run_unlisten, NULL},
+    {BOUND_NOTIFY, run_unlisten, NULL},
+    {BOUND_UNLISTEN, run_unlisten, NULL},
+};
+
+static const Utility *utility_find(BoundKind kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(utility_table); i++)
+        if (utility_table[i].kind == kind)
+            return &utility_table[i];
+    return NULL;
+}
+
+RunStatus utility_run(Portal *p, Batch **out, Err *e)
+{
+    const Utility *u = utility_find(p->bound->kind);
+    must(u != NULL);
+    return u->run(p, out, e);
+}
+
+const OutColumn *utility_columns(Session *s, const Bound *b, Arena *a, size_t *count)
+{
+    const Utility *u = utility_find(b->kind);
+    *count = 0;
+    return u && u->columns ? u->columns(s, b, a, count) : NULL;
+}
