@@ -28,4 +28,11 @@ void wb_row_end(WriteBatch *wb);    /* columns may come in any order; a column t
 size_t wb_rows(const WriteBatch *wb);
 size_t wb_bytes(const WriteBatch *wb);
 
+/* WriteBatch <-> log payload (compact rows, 25 to 35 bytes for a TSBS row). */
+void wb_encode(Buf *out, const WriteBatch *wb);
+bool wb_decode(WriteBatch *wb, Slice payload, Err *e) MUST_CHECK;
+/* The new series listed in a batch (replay and series.log). */
+size_t wb_series_count(const WriteBatch *wb);
+void wb_series_at(const WriteBatch *wb, size_t i, SeriesId *id, TableId *table, const Tag **tags, size_t *n);
+
 #endif

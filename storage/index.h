@@ -77,7 +77,11 @@ SeriesSet *set_or(const SeriesSet *a, const SeriesSet *b);
 SeriesSet *set_slice(const SeriesSet *s, size_t i, size_t n);
 const void *set_bitmap(const SeriesSet *s); /* roaring_bitmap_t, local ids */
 
-void idx_encode(SeriesIndex *idx, SeriesId after, Buf *out);  /* series with a greater id, for series.log */
+/* Series with a greater id, for series.log; nothing if there are none.  The writer of the log can use it
+ * as well: series made since the last record, before the rows that may use them (a series that one
+ * task made can be used by another whose batch comes first). */
+void idx_encode(SeriesIndex *idx, SeriesId after, Buf *out);
+/* Takes what idx_encode wrote, once or several times in a row; known series are passed over. */
 bool idx_decode(SeriesIndex *idx, Slice src, Err *e) MUST_CHECK;
 SeriesId idx_last(SeriesIndex *idx);
 size_t idx_memory(SeriesIndex *idx);

@@ -47,11 +47,4 @@ void seg_column(const Segment *s, const SegRow *rows, size_t n, ColumnId col, Ph
 Lsn seg_row_seq(const Segment *s, uint32_t row);
 bool seg_has_table(const Segment *s, size_t rows, TableId table, int64_t *t_min, int64_t *t_max);
 
-/* WriteBatch <-> log payload (compact rows, 25 to 35 bytes for a TSBS row). */
-void wb_encode(Buf *out, const WriteBatch *wb);
-bool wb_decode(WriteBatch *wb, Slice payload, Err *e) MUST_CHECK;
-/* The new series listed in a batch (replay and series.log). */
-size_t wb_series_count(const WriteBatch *wb);
-void wb_series_at(const WriteBatch *wb, size_t i, SeriesId *id, TableId *table, const Tag **tags, size_t *n);
-
 #endif
