@@ -22,19 +22,24 @@ void err_clear(Err *e)
     e->message[0] = e->detail[0] = e->hint[0] = '\0';
 }
 
-/* vsnprintf that never leaves half a character at the end: the text goes out as UTF-8. */
-static void format(char *dst, size_t size, const char *fmt, va_list args)
+/* A text that filled its space was cut: drop the half of a character that may be left, because
+ * it goes out as UTF-8. */
+static void trim(char *text, size_t len)
 {
-    int len = vsnprintf(dst, size, fmt, args);
-    if (len < 0 || (size_t)len < size)
-        return;
-    size_t begin = size - 1;
-    while (begin > 0 && ((unsigned char)dst[begin - 1] & 0xC0) == 0x80)
+    size_t begin = len;
+    while (begin > 0 && ((unsigned char)text[begin - 1] & 0xC0) == 0x80)
         begin--;
     if (begin > 0)
         begin--;
-    if (slice_utf8_step(slice_of(dst + begin, size - 1 - begin)) == 0)
-        dst[begin] = '\0';
+    if (slice_utf8_step(slice_of(text + begin, len - begin)) == 0)
+        text[begin] = '\0';
+}
+
+static void format(char *dst, size_t size, const char *fmt, va_list args)
+{
+    int len = vsnprintf(dst, size, fmt, args);
+    if (len >= 0 && (size_t)len >= size)
+        trim(dst, size - 1);
 }
 
 bool err_set(Err *e, ErrCode code, const char *fmt, ...)
@@ -82,6 +87,8 @@ bool err_wrap(Err *e, const char *fmt, ...)
     va_end(args);
     size_t len = strlen(e->message);
     snprintf(e->message + len, sizeof e->message - len, ": %s", inner);
+    if (len + 2 + strlen(inner) >= sizeof e->message)
+        trim(e->message, sizeof e->message - 1);
     return false;
 }
 
