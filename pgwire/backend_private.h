@@ -1,0 +1,95 @@
+/* pgwire/backend_private.h - one session of the PostgreSQL face, as its files share it.
+ *
+ *     I/O thread                         task (a worker)
+ *     PgConn --ref--> PgSession <--ref-- the scheduler
+ *        whole messages -> chunks (mutex) -> pgb_next_message -> handlers -> out -> outlet
+ */
+#ifndef SKULK_PGWIRE_BACKEND_PRIVATE_H
+#define SKULK_PGWIRE_BACKEND_PRIVATE_H
+
+#include "pgwire/message.h"
+#include "pgwire/pgwire.h"
+#include "pgwire/reply.h"
+#include "pgwire/rows.h"
+
+enum {
+    PG_FLUSH_BYTES = 32 << 10,
+    PG_ROWS_BYTES = 64 << 10,
+    PG_POST_RESUME = 1,
+};
+
+struct PgServer {
+    PgOptions options;
+    _Atomic(Db *) db;
+    PgStats stats;
+};
+
+/* Whole messages (or parts of a CopyData) on their way to the task. */
+typedef struct PgChunk {
+    struct PgChunk *next;
+    Buf mem;
+    size_t pos; /* of the first unread byte */
+} PgChunk;
+
+typedef enum PgMode {
+    PG_STARTING, /* nothing said to the client yet */
+    PG_IDLE,     /* takes the next message */
+    PG_SIMPLE,   /* between the statements of a Query */
+    PG_RUN,      /* s->portal runs */
+    PG_COPY_IN,  /* s->portal wants CopyData */
+    PG_SYNC,     /* the implicit transaction ends, then ReadyForQuery */
+} PgMode;
+
+typedef enum PgTurn { TURN_AGAIN, TURN_WAIT, TURN_YIELD } PgTurn;
+
+typedef struct PgSession {
+    Task task; /* first: the scheduler's pointer is ours */
+    Ref ref;   /* the connection and the task */
+    PgServer *server;
+    Outlet *outlet;
+    Buf startup; /* the body of the start-up packet */
+    uint32_t version;
+    char peer[NET_PEER_MAX];
+    atomic_bool stopping; /* the server stops */
+
+    Mutex mutex;
+    PgChunk *first, *last; /* these need the mutex */
+    size_t unparsed;
+    bool paused;
+    Err *broken; /* the stream cannot be followed after the chunks */
+
+    /* the task's own */
+    Session *session;
+    PgFramer framer;
+    PgChunk *current;
+    Buf out;
+    Arena arena; /* of one message */
+    PgMode mode;
+    bool simple;          /* the portal belongs to a Query */
+    bool skip_to_sync;    /* after an error in the extended protocol */
+    bool ending;          /* all is said; give up the session */
+    bool canceled;        /* what ran when the end came was told so */
+    bool described;       /* RowDescription or CopyOutResponse went out for this portal */
+    bool copy_done;       /* the portal took its CopyDone or CopyFail */
+    size_t portal_count;  /* of this Query */
+    Portal *portal;
+    int64_t max_rows;
+    PgRows rows;
+} PgSession;
+
+/* backend.c */
+PgSession *pgb_new(PgServer *server, Conn *c, uint32_t version, Slice startup);
+void pgb_unref(PgSession *s);
+void pgb_fail(PgSession *s, const Err *e);  /* ERROR to the client, then to the next Sync or statement */
+void pgb_fatal(PgSession *s, const Err *e); /* FATAL, and the end */
+bool pgb_next_message(PgSession *s, PgMessage *m);
+void pgb_run_portal(PgSession *s, Portal *p, int64_t max_rows, bool simple);
+
+/* extended.c: one handler a message of the extended protocol */
+void pgb_parse(PgSession *s, Slice body);
+void pgb_bind(PgSession *s, Slice body);
+void pgb_describe(PgSession *s, Slice body);
+void pgb_execute(PgSession *s, Slice body);
+void pgb_close(PgSession *s, Slice body);
+
+#endif
