@@ -113,6 +113,9 @@ struct SeriesSet {
     size_t count;
 };
 
+/* Makes a set of these; takes the bitmap. */
+SeriesSet *set_take(uint32_t shard, roaring_bitmap_t *take_bits);
+
 void idx_read_lock(SeriesIndex *idx);
 void idx_write_lock(SeriesIndex *idx);
 void idx_unlock(SeriesIndex *idx);

@@ -10,8 +10,9 @@ enum { TEST_GROUP = 256, TERMS_SMALL = 8 };
 
 /* ---- sets ---- */
 
-static SeriesSet *set_take(uint32_t shard, roaring_bitmap_t *bits)
+SeriesSet *set_take(uint32_t shard, roaring_bitmap_t *take_bits)
 {
+    roaring_bitmap_t *bits = take_bits;
     SeriesSet *s = MEM_NEW(SeriesSet);
     ref_init(&s->ref);
     s->shard = shard;

@@ -1,0 +1,421 @@
+/* storage/scan.c - a scan: which layers, which series, and for each series one merge.
+ *
+ * Opening looks at metadata only: parts whose time range for the table meets the asked one, and the
+ * rows of the tails, chosen and sorted once.  The series to visit are the asked ones that are
+ * present in one of these (exact bitmaps), so that a short query never walks series that have
+ * long ended.  Everything about times, overlaps and newer-wins is the business of storage/merge. */
+#include "storage/scan.h"
+#include "storage/index_private.h"
+#include "storage/merge.h"
+
+typedef struct ScanPart {
+    Part *part; /* borrowed from the snapshot */
+    const roaring_bitmap_t *series;
+    uint32_t age;
+    size_t group_begin, group_end; /* of the current series, in `groups` */
+} ScanPart;
+
+typedef struct ScanTail {
+    const Segment *segment;
+    uint32_t age;
+    SegRow *rows; /* chosen; by series, time, arrival */
+    size_t count, at;
+} ScanTail;
+
+struct Scan {
+    Snapshot *snapshot;
+    SeriesSet *set; /* NULL = all */
+    TableId table;
+    MergeSpec spec;
+    uint32_t shard;
+    Arena arena;   /* lives as long as the scan */
+    Arena scratch; /* of one run */
+    ScanPart *parts;
+    size_t part_count;
+    ScanTail *tails;
+    size_t tail_count;
+    roaring_bitmap_t *visit;
+    roaring_uint32_iterator_t it;
+    SeriesId series; /* current; 0 = take the next */
+    Buf groups;      /* PartGroup: of the current series, part by part */
+    MergeInput *inputs;
+    Merge *merge;
+    MergeRun run;
+    size_t column_count;
+    ColumnId *columns;
+    PhysType *types;       /* PHYS_NONE: not a field of the table: always null */
+    size_t *merge_columns; /* column of the scan -> column of the merge */
+    ScanCounters counters;
+};
+
+/* ---- what can be pruned from metadata ---- */
+
+static bool ranges_meet(int64_t a_min, int64_t a_max, int64_t b_min, int64_t b_max)
+{
+    return a_min <= b_max && b_min <= a_max;
+}
+
+static bool part_meets(const Part *p, TableId table, int64_t t_min, int64_t t_max)
+{
+    int64_t p_min, p_max;
+    return part_has_table(p, table, &p_min, &p_max) && ranges_meet(p_min, p_max, t_min, t_max);
+}
+
+static bool tail_meets(const VersionTail *t, TableId table, int64_t t_min, int64_t t_max)
+{
+    int64_t s_min, s_max;
+    return seg_has_table(t->segment, t->rows, table, &s_min, &s_max) &&
+           ranges_meet(s_min, s_max, t_min, t_max);
+}
+
+bool snapshot_table_bounds(const Snapshot *s, TableId table, int64_t *t_min, int64_t *t_max)
+{
+    SnapshotView v;
+    snapshot_view(s, &v);
+    int64_t low, high;
+    bool any = false;
+    *t_min = INT64_MAX;
+    *t_max = INT64_MIN;
+    for (size_t i = 0; i < v.part_count + v.tail_count; i++) {
+        const VersionTail *tail = i < v.part_count ? NULL : &v.tails[i - v.part_count];
+        if (!(tail ? seg_has_table(tail->segment, tail->rows, table, &low, &high)
+                   : part_has_table(v.parts[i].part, table, &low, &high)))
+            continue;
+        any = true;
+        *t_min = low < *t_min ? low : *t_min;
+        *t_max = high > *t_max ? high : *t_max;
+    }
+    return any;
+}
+
+static uint32_t part_shard(const Part *p)
+{
+    PartGroup g;
+    if (!part_group_count(p))
+        return 0;
+    part_group_at(p, 0, &g);
+    return (uint32_t)(g.series >> 32);
+}
+
+/* Adds the part's series that are in the set (NULL = all). */
+static void visit_part(roaring_bitmap_t *visit, const roaring_bitmap_t *series,
+                       const SeriesSet *set)
+{
+    if (!set) {
+        roaring_bitmap_or_inplace(visit, series);
+        return;
+    }
+    roaring_bitmap_t *both = roaring_bitmap_and(series, set_bitmap(set));
+    roaring_bitmap_or_inplace(visit, both);
+    roaring_bitmap_free(both);
+}
+
+static void visit_rows(roaring_bitmap_t *visit, const SegRow *rows, size_t n)
+{
+    SeriesId last = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].series != last)
+            roaring_bitmap_add(visit, series_id_local(rows[i].series));
+        last = rows[i].series;
+    }
+}
+
+SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_max)
+{
+    SnapshotView v;
+    snapshot_view(s, &v);
+    roaring_bitmap_t *bits = roaring_bitmap_create();
+    uint32_t shard = 0;
+    Arena a;
+    arena_init(&a, NULL);
+    for (size_t i = 0; i < v.part_count; i++) {
+        if (!part_meets(v.parts[i].part, table, t_min, t_max))
+            continue;
+        shard = part_shard(v.parts[i].part);
+        visit_part(bits, part_series_bitmap(v.parts[i].part, table), NULL);
+    }
+    for (size_t i = 0; i < v.tail_count; i++) {
+        SegRow *rows;
+        size_t n =
+            seg_select(v.tails[i].segment, v.tails[i].rows, table, NULL, t_min, t_max, &a, &rows);
+        if (n)
+            shard = (uint32_t)(rows[0].series >> 32);
+        visit_rows(bits, rows, n);
+        arena_reset(&a);
+    }
+    arena_free(&a);
+    return set_take(shard, bits);
+}
+
+/* ---- opening ---- */
+
+static void open_parts(Scan *s, const SnapshotView *v)
+{
+    s->parts = ARENA_ARRAY(&s->arena, ScanPart, v->part_count + 1);
+    for (size_t i = 0; i < v->part_count; i++) {
+        Part *p = v->parts[i].part;
+        if (!part_meets(p, s->table, s->spec.t_min, s->spec.t_max)) {
+            s->counters.files_pruned++;
+            continue;
+        }
+        ScanPart *sp = &s->parts[s->part_count++];
+        *sp = (ScanPart){
+            .part = p, .age = v->parts[i].age, .series = part_series_bitmap(p, s->table)};
+        visit_part(s->visit, sp->series, s->set);
+        s->shard = part_shard(p);
+        s->counters.files++;
+    }
+}
+
+static void open_tails(Scan *s, const SnapshotView *v)
+{
+    s->tails = ARENA_ARRAY(&s->arena, ScanTail, v->tail_count + 1);
+    for (size_t i = 0; i < v->tail_count; i++) {
+        const VersionTail *t = &v->tails[i];
+        if (!tail_meets(t, s->table, s->spec.t_min, s->spec.t_max))
+            continue;
+        ScanTail *st = &s->tails[s->tail_count];
+        *st = (ScanTail){.segment = t->segment, .age = t->age};
+        st->count = seg_select(t->segment, t->rows, s->table, s->set, s->spec.t_min, s->spec.t_max,
+                               &s->arena, &st->rows);
+        if (!st->count)
+            continue;
+        visit_rows(s->visit, st->rows, st->count);
+        s->shard = (uint32_t)(st->rows[0].series >> 32);
+        s->tail_count++;
+    }
+}
+
+static void open_columns(Scan *s, const ScanSpec *spec, const TableDef *table)
+{
+    size_t n = spec->column_count, merged = 0;
+    s->column_count = n;
+    s->columns = ARENA_ARRAY(&s->arena, ColumnId, n + 1);
+    s->types = ARENA_ARRAY(&s->arena, PhysType, n + 1);
+    s->merge_columns = ARENA_ARRAY(&s->arena, size_t, n + 1);
+    ColumnId *ids = ARENA_ARRAY(&s->arena, ColumnId, n + 1);
+    PhysType *types = ARENA_ARRAY(&s->arena, PhysType, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const ColumnDef *c = table_column_by_id(table, spec->columns[i]);
+        s->columns[i] = spec->columns[i];
+        if (!c || c->kind != COL_FIELD || c->phys == PHYS_NONE)
+            continue;
+        s->types[i] = c->phys;
+        s->merge_columns[i] = merged;
+        ids[merged] = c->id;
+        types[merged++] = c->phys;
+    }
+    merge_set_columns(s->merge, ids, types, merged);
+}
+
+bool scan_open(Scan **out, const ScanSpec *spec, Budget *budget, Err *e)
+{
+    SnapshotView v;
+    snapshot_view(spec->snapshot, &v);
+    const TableDef *table = cat_table_by_id(v.catalog, spec->table);
+    if (!table)
+        return err_set(e, ERR_UNDEFINED_TABLE, "table %u does not exist", spec->table);
+    Scan *s = MEM_NEW(Scan);
+    arena_init(&s->arena, budget);
+    arena_init(&s->scratch, budget);
+    s->snapshot = snapshot_ref(spec->snapshot);
+    s->set = spec->series ? set_ref(spec->series) : NULL;
+    s->table = spec->table;
+    s->spec = (MergeSpec){.duplicates = table->duplicates ? table->duplicates : DUP_LAST,
+                          .t_min = spec->t_min,
+                          .t_max = spec->t_max,
+                          .backward = spec->backward};
+    s->visit = roaring_bitmap_create();
+    s->merge = merge_new(budget);
+    open_columns(s, spec, table);
+    if (spec->t_min <= spec->t_max) {
+        open_parts(s, &v);
+        open_tails(s, &v);
+    }
+    s->inputs = ARENA_ARRAY(&s->arena, MergeInput, s->part_count + s->tail_count + 1);
+    roaring_init_iterator(s->visit, &s->it);
+    *out = s;
+    return true;
+}
+
+void scan_close(Scan *s)
+{
+    if (!s)
+        return;
+    merge_free(s->merge);
+    roaring_bitmap_free(s->visit);
+    buf_free(&s->groups);
+    arena_free(&s->scratch);
+    arena_free(&s->arena);
+    set_unref(s->set);
+    snapshot_unref(s->snapshot);
+    mem_free(s);
+}
+
+/* ---- series by series ---- */
+
+/* Collects the current series' row groups from all parts into `groups`. */
+static bool find_groups(Scan *s, Err *e)
+{
+    buf_clear(&s->groups);
+    for (size_t i = 0; i < s->part_count; i++) {
+        ScanPart *p = &s->parts[i];
+        p->group_begin = s->groups.len / sizeof(PartGroup);
+        if (roaring_bitmap_contains(p->series, series_id_local(s->series)) &&
+            !part_find(p->part, s->table, s->series, s->spec.t_min, s->spec.t_max, &s->groups, e))
+            return false;
+        p->group_end = s->groups.len / sizeof(PartGroup);
+    }
+    return true;
+}
+
+/* The tails' rows of the current series: series come in ascending order in both. */
+static size_t add_tail_inputs(Scan *s, size_t n)
+{
+    for (size_t i = 0; i < s->tail_count; i++) {
+        ScanTail *t = &s->tails[i];
+        while (t->at < t->count && t->rows[t->at].series < s->series)
+            t->at++;
+        size_t begin = t->at;
+        while (t->at < t->count && t->rows[t->at].series == s->series)
+            t->at++;
+        if (t->at > begin)
+            s->inputs[n++] = (MergeInput){.age = t->age,
+                                          .segment = t->segment,
+                                          .rows = t->rows + begin,
+                                          .row_count = t->at - begin};
+    }
+    return n;
+}
+
+static bool start_series(Scan *s, Err *e)
+{
+    if (!find_groups(s, e))
+        return false;
+    const PartGroup *groups = (const PartGroup *)(const void *)s->groups.ptr;
+    size_t n = 0;
+    for (size_t i = 0; i < s->part_count; i++) {
+        const ScanPart *p = &s->parts[i];
+        if (p->group_end > p->group_begin)
+            s->inputs[n++] = (MergeInput){.age = p->age,
+                                          .part = p->part,
+                                          .groups = groups + p->group_begin,
+                                          .group_count = p->group_end - p->group_begin};
+    }
+    s->counters.groups += s->groups.len / sizeof(PartGroup);
+    n = add_tail_inputs(s, n);
+    merge_start(s->merge, &s->spec, s->inputs, n);
+    return true;
+}
+
+ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e)
+{
+    arena_reset(&s->scratch);
+    s->run.rows = 0;
+    for (;;) {
+        if (!s->series) {
+            if (!s->it.has_value)
+                return SCAN_END;
+            s->series = series_id_make(s->shard, s->it.current_value);
+            roaring_advance_uint32_iterator(&s->it);
+            if (!start_series(s, e))
+                return SCAN_FAIL;
+        }
+        switch (merge_next(s->merge, &s->run, waiter, e)) {
+        case MERGE_RUN:
+            *run = (ScanRun){.series = s->series,
+                             .rows = s->run.rows,
+                             .t_first = s->run.t_first,
+                             .t_last = s->run.t_last,
+                             .stats_exact = s->run.part && s->run.whole && s->run.group->alone};
+            s->counters.rows += run->rows;
+            return SCAN_RUN;
+        case MERGE_WAIT:
+            return SCAN_WAIT;
+        case MERGE_FAIL:
+            return SCAN_FAIL;
+        case MERGE_END:
+            s->series = 0;
+            break;
+        }
+    }
+}
+
+void scan_skip_series(Scan *s)
+{
+    s->series = 0;
+}
+
+/* ---- about the run ---- */
+
+bool scan_stats(Scan *s, size_t column, ChunkStats *out)
+{
+    must(column < s->column_count && s->run.rows);
+    if (s->types[column] == PHYS_NONE || !s->run.part || !s->run.whole || !s->run.group->alone)
+        return false;
+    if (!part_stats(s->run.part, s->run.group, s->columns[column], out) ||
+        out->type != s->types[column])
+        return false;
+    s->counters.groups_from_stats++;
+    return true;
+}
+
+bool scan_times(Scan *s, const int64_t **times, Err *e)
+{
+    s->counters.bytes += s->run.rows * sizeof **times;
+    return merge_times(s->merge, times, e);
+}
+
+bool scan_column(Scan *s, size_t column, ColVec *out, Err *e)
+{
+    must(column < s->column_count && s->run.rows);
+    *out = (ColVec){.type = PHYS_NONE};
+    if (s->types[column] == PHYS_NONE)
+        return true;
+    s->counters.bytes += s->run.rows * sizeof(int64_t);
+    return merge_column(s->merge, s->merge_columns[column], out, NULL, e);
+}
+
+/* The valid values among [begin, end), without holes. */
+static const void *dense(Scan *s, const ColVec *v, uint32_t begin, uint32_t end, size_t *n)
+{
+    *n = end - begin;
+    if (!v->valid)
+        return v->v.i64 + begin;
+    int64_t *out = arena_alloc(&s->scratch, *n * sizeof *out + 1);
+    size_t k = 0;
+    for (uint32_t i = begin; i < end; i++)
+        if (bitmap_get(v->valid, i))
+            out[k++] = v->v.i64[i]; /* a double is moved as its bits */
+    *n = k;
+    return out;
+}
+
+bool scan_range_stats(Scan *s, size_t column, uint32_t begin, uint32_t end, ChunkStats *out, Err *e)
+{
+    must(begin <= end && end <= s->run.rows);
+    if (begin == 0 && end == s->run.rows && scan_stats(s, column, out))
+        return true;
+    PhysType type = s->types[column];
+    if (type != PHYS_I64 && type != PHYS_F64 && type != PHYS_NONE)
+        return err_set(e, ERR_INTERNAL, "statistics of column %u, which has no numbers",
+                       s->columns[column]);
+    ColVec v;
+    if (!scan_column(s, column, &v, e))
+        return false;
+    *out = (ChunkStats){.type = type ? type : PHYS_I64, .sum_exact = true};
+    if (v.type == PHYS_NONE)
+        return true;
+    size_t n;
+    const void *values = dense(s, &v, begin, end, &n);
+    if (n && type == PHYS_I64)
+        stats_of_i64(out, values, n);
+    else if (n)
+        stats_of_f64(out, values, n);
+    return true;
+}
+
+const ScanCounters *scan_counters(const Scan *s)
+{
+    return &s->counters;
+}
