@@ -1,4 +1,10 @@
 noinst_LTLIBRARIES += libskingest.la
-libskingest_la_SOURCES =
-libskingest_la_CFLAGS = $(FAST_CFLAGS) $(SNAPPY_CFLAGS) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS)
-libskingest_la_LIBADD = $(SNAPPY_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
+libskingest_la_SOURCES = \
+	ingest/ing_body.c \
+	ingest/ing_json.c \
+	ingest/ing_line.c \
+	ingest/ing_remote.c \
+	ingest/ing_schema.c \
+	ingest/ingest.c ingest/ingest.h ingest/ingest_private.h
+libskingest_la_CFLAGS = $(FAST_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS) $(SNAPPY_CFLAGS) $(JANSSON_CFLAGS)
+libskingest_la_LIBADD = $(ZLIB_LIBS) $(ZSTD_LIBS) $(SNAPPY_LIBS) $(JANSSON_LIBS)

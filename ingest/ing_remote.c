@@ -1,0 +1,217 @@
+/* ingest/ing_remote.c - Prometheus remote write 1.0: a hand walk over the protobuf message.
+ *
+ * WriteRequest { 1: TimeSeries { 1: Label { 1: name, 2: value }, 2: Sample { 1: double, 2: int64 ms } } }.
+ * Fields that are not named here are skipped.  Metric m is table m, its samples the field "value".
+ * The fast path hashes the bytes of a series' labels as sent.  Source: prometheus/prompb, remote write spec 1.0. */
+#include "ingest/ingest_private.h"
+
+enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
+
+typedef struct Field {
+    uint32_t number;
+    uint32_t wire;
+    uint64_t value; /* VARINT, FIXED64, FIXED32 */
+    Slice bytes;    /* BYTES */
+} Field;
+
+static bool next_field(Reader *r, Field *f)
+{
+    if (reader_left(r) == 0)
+        return false;
+    uint64_t key = reader_varint(r);
+    f->number = (uint32_t)(key >> 3);
+    f->wire = (uint32_t)(key & 7);
+    switch (f->wire) {
+    case WIRE_VARINT:
+        f->value = reader_varint(r);
+        break;
+    case WIRE_FIXED64:
+        f->value = reader_u64(r);
+        break;
+    case WIRE_FIXED32:
+        f->value = reader_u32(r);
+        break;
+    case WIRE_BYTES:
+        f->bytes = reader_str(r);
+        break;
+    default:
+        r->bad = true;
+    }
+    return !r->bad;
+}
+
+static bool malformed(Err *e)
+{
+    return err_set(e, ERR_INVALID_TEXT, "body is no valid remote write message");
+}
+
+typedef struct Labels {
+    Slice name;            /* of the metric */
+    Slice raw;             /* bytes of all labels */
+    Slice keys[ING_TAGS_MAX], values[ING_TAGS_MAX];
+    size_t count;
+} Labels;
+
+static bool read_label(Slice bytes, Slice *name, Slice *value)
+{
+    Reader r = reader_of(bytes);
+    Field f;
+    *name = *value = SLICE_LIT("");
+    while (next_field(&r, &f)) {
+        if (f.number == 1 && f.wire == WIRE_BYTES)
+            *name = f.bytes;
+        else if (f.number == 2 && f.wire == WIRE_BYTES)
+            *value = f.bytes;
+    }
+    return !r.bad;
+}
+
+static bool bad_label(Err *e, const char *what, Slice name)
+{
+    return err_set(e, ERR_INVALID_TEXT, "%s \"%.*s\"", what, SLICE_ARG(name));
+}
+
+/* Sorted, unique, not empty: as the specification says. */
+static bool check_labels(const Labels *l, Err *e)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->keys[i].len == 0)
+            return err_set(e, ERR_INVALID_TEXT, "label name is empty");
+        if (!slice_utf8_valid(l->keys[i]) || !slice_utf8_valid(l->values[i]))
+            return bad_label(e, "label is not valid UTF-8:", l->keys[i]);
+        int order = i ? slice_cmp(l->keys[i - 1], l->keys[i]) : -1;
+        if (order == 0)
+            return bad_label(e, "duplicate label", l->keys[i]);
+        if (order > 0)
+            return bad_label(e, "labels are not sorted at", l->keys[i]);
+    }
+    return l->name.len > 0 || err_set(e, ERR_INVALID_TEXT, "series has no label __name__");
+}
+
+static bool read_labels(Slice series, Labels *l, Err *e)
+{
+    Reader r = reader_of(series);
+    Field f;
+    l->count = 0;
+    l->name = SLICE_NONE;
+    const uint8_t *begin = NULL, *end = NULL, *before = r.cur;
+    for (; next_field(&r, &f); before = r.cur) {
+        if (f.number != 1 || f.wire != WIRE_BYTES)
+            continue;
+        if (end && end != before)
+            return err_set(e, ERR_INVALID_TEXT, "labels of a series do not stand together");
+        begin = begin ? begin : before;
+        end = r.cur;
+        if (l->count == ING_TAGS_MAX)
+            return err_set(e, ERR_LIMIT_EXCEEDED, "more than %d labels", ING_TAGS_MAX);
+        if (!read_label(f.bytes, &l->keys[l->count], &l->values[l->count]))
+            return malformed(e);
+        if (slice_eq_cstr(l->keys[l->count], "__name__"))
+            l->name = l->values[l->count];
+        l->count++;
+    }
+    if (r.bad)
+        return malformed(e);
+    l->raw = begin ? slice_of((const char *)begin, (size_t)(end - begin)) : SLICE_NONE;
+    return true;
+}
+
+static bool intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, SeriesId *id, Err *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if (slice_eq_cstr(l->keys[i], "__name__") || l->values[i].len == 0)
+            continue; /* an empty value is an absent label */
+        const ColumnDef *as_field;
+        if (!ing_tag(j, t, l->keys[i], &j->tags[n].column, &as_field, e))
+            return false;
+        if (as_field)
+            return bad_label(e, "table has a plain column of the name of label", l->keys[i]);
+        j->tags[n++].value = l->values[i];
+    }
+    return ing_series(j, t, n, h, id, e);
+}
+
+static bool put_samples(IngJob *j, IngTable *t, SeriesId id, Slice series, Err *e)
+{
+    Reader r = reader_of(series), s;
+    Field f, g;
+    while (next_field(&r, &f)) {
+        if (f.number != 2 || f.wire != WIRE_BYTES)
+            continue;
+        uint64_t bits = 0;
+        int64_t ms = 0, ns;
+        s = reader_of(f.bytes);
+        while (next_field(&s, &g)) {
+            if (g.number == 1 && g.wire == WIRE_FIXED64)
+                bits = g.value;
+            else if (g.number == 2 && g.wire == WIRE_VARINT)
+                ms = (int64_t)g.value;
+        }
+        if (s.bad)
+            return malformed(e);
+        if (!ing_time(j, ms, &ns, e))
+            return false;
+        IngValue v = {.kind = ING_FLOAT};
+        memcpy(&v.u.f64, &bits, sizeof bits); /* the stale marker's bits survive */
+        IngField *col;
+        if (!ing_field(j, t, 0, SLICE_LIT("value"), ING_FLOAT, &col, e))
+            return false;
+        wb_row(j->batch, t->id, id, ns);
+        if (!ing_put(j, t, col, &v, e)) {
+            wb_row_cancel(j->batch);
+            return false;
+        }
+        wb_row_end(j->batch);
+        j->rows++;
+    }
+    return true;
+}
+
+static bool one_series(IngJob *j, Slice series, Labels *l, Err *e)
+{
+    if (!read_labels(series, l, e))
+        return false;
+    if (l->name.len == 0)
+        return check_labels(l, e);
+    IngTable *t = NULL;
+    Hash128 h = {0, 0};
+    SeriesId id = 0;
+    if (slice_utf8_valid(l->name) && l->name.len <= NAME_MAX_BYTES) {
+        t = ing_table(j, l->name, e);
+        if (!t)
+            return false;
+        h = idx_raw_hash(j->index, t->id, l->raw);
+        id = ing_cached(j, &h);
+    }
+    if (!id && (!check_labels(l, e) || !t || !intern(j, t, l, &h, &id, e)))
+        return t ? false : bad_label(e, "metric name is not allowed:", l->name);
+    return put_samples(j, t, id, series, e);
+}
+
+bool ing_remote_step(IngJob *j, bool *done, Err *e)
+{
+    if (!j->state) {
+        j->state = mem_zero(sizeof(Labels));
+        j->state_free = mem_free;
+        j->c.precision = ING_MS;
+    }
+    Reader r = reader_of(slice_of(j->body.ptr + j->pos, j->body.len - j->pos));
+    Field f;
+    int n = 0;
+    while (n < ING_STEP_LINES && next_field(&r, &f)) {
+        if (f.number != 1 || f.wire != WIRE_BYTES)
+            continue; /* 3: metadata is not stored yet */
+        Err bad;
+        err_clear(&bad);
+        if (!one_series(j, f.bytes, j->state, &bad))
+            ing_refuse(j, j->line, SLICE_LIT(""), &bad);
+        j->line++;
+        n++;
+    }
+    if (r.bad)
+        return malformed(e);
+    j->pos = (size_t)((const char *)r.cur - j->body.ptr);
+    *done = j->pos >= j->body.len;
+    return true;
+}
