@@ -22,8 +22,8 @@ enum { LSN_PRIVATE_BIT = 63 };
 typedef struct VersionPart { /* a file or a sealed segment */
     Part *part;
     uint64_t file;  /* file number; 0 = in memory */
-    int level;      /* 0 = memory and L0: may span windows; from 1: one window */
-    int64_t window; /* start of the window, from level 1 */
+    int level;      /* 0 = memory and L0, 1, 2 = compacted to the last level */
+    int64_t window; /* start of the first window, from level 1 (small ones share a file) */
     uint32_t age;   /* larger = newer */
 } VersionPart;
 
@@ -33,13 +33,22 @@ typedef struct VersionTail { /* an unsealed segment: rows below `rows` exist for
     uint32_t age;
 } VersionTail;
 
-/* Borrowed from the snapshot; both arrays oldest first; every tail is newer than every part. */
+typedef struct VersionDamage { /* a file that cannot be read at all: its rows are unknown */
+    int64_t t_min, t_max;
+    const Err *err;
+} VersionDamage;
+
+/* Borrowed from the snapshot; both arrays oldest first; every tail is newer than every part.
+ * A scan whose time range meets a damaged file's must fail with its err: rows are never left out
+ * in silence. */
 typedef struct SnapshotView {
     const VersionPart *parts;
     size_t part_count;
     const VersionTail *tails;
     size_t tail_count;
     const CatalogSnap *catalog;
+    const VersionDamage *damaged;
+    size_t damaged_count;
 } SnapshotView;
 
 void snapshot_view(const Snapshot *s, SnapshotView *out);
@@ -47,5 +56,6 @@ void snapshot_view(const Snapshot *s, SnapshotView *out);
 /* The window that a row belongs to by the catalog's rules (table's own window, else by TTL,
  * else one day): its first nanosecond, clamped to INT64_MIN. */
 int64_t window_start(const TableDef *table /* NULL = dropped: one day */, int64_t time_ns);
+int64_t window_last(const TableDef *table, int64_t time_ns); /* its last nanosecond */
 
 #endif
