@@ -1,0 +1,186 @@
+#include "storage/manifest.h"
+
+enum {
+    ITEM_NEXT_FILE = 1,
+    ITEM_COVERED = 2,
+    ITEM_PART = 3,
+    ITEM_DROP_PART = 4,
+    ITEM_SERIES = 5,
+    ITEM_SERIES_ALL = 6, /* and all older .series files are gone */
+    ITEM_CATALOG = 7,
+    ITEM_CLEAR = 8, /* start of a snapshot */
+};
+
+void manifest_init(Manifest *m)
+{
+    *m = (Manifest){.next_file = 1};
+}
+
+void manifest_reset(Manifest *m)
+{
+    mem_free(m->parts);
+    mem_free(m->series);
+    manifest_init(m);
+}
+
+const ManifestPart *manifest_part(const Manifest *m, uint64_t number)
+{
+    for (size_t i = 0; i < m->part_count; i++)
+        if (m->parts[i].number == number)
+            return &m->parts[i];
+    return NULL;
+}
+
+void manifest_put_next_file(Buf *edit, uint64_t next_file)
+{
+    buf_put_u8(edit, ITEM_NEXT_FILE);
+    buf_put_varint(edit, next_file);
+}
+
+void manifest_put_covered(Buf *edit, Lsn covered)
+{
+    buf_put_u8(edit, ITEM_COVERED);
+    buf_put_varint(edit, covered);
+}
+
+void manifest_put_part(Buf *edit, const ManifestPart *p)
+{
+    buf_put_u8(edit, ITEM_PART);
+    buf_put_varint(edit, p->number);
+    buf_put_u8(edit, (uint8_t)p->level);
+    buf_put_varint(edit, p->bytes);
+    buf_put_varint(edit, p->rows);
+    buf_put_zigzag(edit, p->t_min);
+    buf_put_zigzag(edit, p->t_max);
+    buf_put_varint(edit, p->seq_min);
+    buf_put_varint(edit, p->seq_max);
+}
+
+void manifest_drop_part(Buf *edit, uint64_t number)
+{
+    buf_put_u8(edit, ITEM_DROP_PART);
+    buf_put_varint(edit, number);
+}
+
+void manifest_put_series(Buf *edit, const ManifestSeries *s, bool replaces_all)
+{
+    buf_put_u8(edit, replaces_all ? ITEM_SERIES_ALL : ITEM_SERIES);
+    buf_put_varint(edit, s->number);
+    buf_put_varint(edit, s->bytes);
+    buf_put_varint(edit, s->last);
+}
+
+void manifest_put_catalog(Buf *edit, const ManifestCatalog *c)
+{
+    buf_put_u8(edit, ITEM_CATALOG);
+    buf_put_varint(edit, c->number);
+    buf_put_varint(edit, c->bytes);
+    buf_put_varint(edit, c->version);
+}
+
+void manifest_put_all(Buf *edit, const Manifest *m)
+{
+    buf_put_u8(edit, ITEM_CLEAR);
+    manifest_put_next_file(edit, m->next_file);
+    manifest_put_covered(edit, m->covered);
+    for (size_t i = 0; i < m->part_count; i++)
+        manifest_put_part(edit, &m->parts[i]);
+    for (size_t i = 0; i < m->series_count; i++)
+        manifest_put_series(edit, &m->series[i], i == 0);
+    if (m->catalog.number)
+        manifest_put_catalog(edit, &m->catalog);
+}
+
+/* ---- applying ---- */
+
+static bool bad_edit(Err *e, const char *what, uint64_t number)
+{
+    return err_set(e, ERR_DATA_CORRUPTED, "the manifest is damaged: %s %llu", what,
+                   (unsigned long long)number);
+}
+
+static bool apply_part(Manifest *m, Reader *r, Err *e)
+{
+    ManifestPart p = {.number = reader_varint(r)};
+    p.level = reader_u8(r);
+    p.bytes = reader_varint(r);
+    p.rows = reader_varint(r);
+    p.t_min = reader_zigzag(r);
+    p.t_max = reader_zigzag(r);
+    p.seq_min = reader_varint(r);
+    p.seq_max = reader_varint(r);
+    if (r->bad || manifest_part(m, p.number))
+        return bad_edit(e, "a second entry for file", p.number);
+    if (m->part_count == m->part_cap) {
+        m->part_cap = m->part_cap ? m->part_cap * 2 : 16;
+        m->parts = mem_realloc(m->parts, m->part_cap * sizeof *m->parts);
+    }
+    m->parts[m->part_count++] = p;
+    return true;
+}
+
+static bool apply_drop(Manifest *m, Reader *r, Err *e)
+{
+    uint64_t number = reader_varint(r);
+    const ManifestPart *p = manifest_part(m, number);
+    if (!p)
+        return bad_edit(e, "it removes the unknown file", number);
+    size_t i = (size_t)(p - m->parts);
+    memmove(m->parts + i, m->parts + i + 1, (--m->part_count - i) * sizeof *m->parts);
+    return true;
+}
+
+static void apply_series(Manifest *m, Reader *r, bool replaces_all)
+{
+    ManifestSeries s = {.number = reader_varint(r)};
+    s.bytes = reader_varint(r);
+    s.last = reader_varint(r);
+    if (replaces_all)
+        m->series_count = 0;
+    if (m->series_count == m->series_cap) {
+        m->series_cap = m->series_cap ? m->series_cap * 2 : 16;
+        m->series = mem_realloc(m->series, m->series_cap * sizeof *m->series);
+    }
+    m->series[m->series_count++] = s;
+}
+
+static bool apply_item(Manifest *m, Reader *r, Err *e)
+{
+    uint8_t item = reader_u8(r);
+    switch (item) {
+    case ITEM_NEXT_FILE:
+        m->next_file = reader_varint(r);
+        return true;
+    case ITEM_COVERED:
+        m->covered = reader_varint(r);
+        return true;
+    case ITEM_PART:
+        return apply_part(m, r, e);
+    case ITEM_DROP_PART:
+        return apply_drop(m, r, e);
+    case ITEM_SERIES:
+    case ITEM_SERIES_ALL:
+        apply_series(m, r, item == ITEM_SERIES_ALL);
+        return true;
+    case ITEM_CATALOG:
+        m->catalog.number = reader_varint(r);
+        m->catalog.bytes = reader_varint(r);
+        m->catalog.version = reader_varint(r);
+        return true;
+    case ITEM_CLEAR:
+        m->part_count = m->series_count = 0;
+        m->catalog = (ManifestCatalog){0};
+        return true;
+    default:
+        return bad_edit(e, "unknown item", item);
+    }
+}
+
+bool manifest_apply(Manifest *m, Slice edit, Err *e)
+{
+    Reader r = reader_of(edit);
+    while (reader_left(&r) && !r.bad)
+        if (!apply_item(m, &r, e))
+            return false;
+    return !r.bad || bad_edit(e, "an edit is cut short after bytes:", edit.len);
+}

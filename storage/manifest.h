@@ -1,0 +1,54 @@
+/* storage/manifest.h - what the manifest says: which files make up the database.
+ *
+ * An edit is a list of items; applying it to a Manifest is the same code at commit and at start.
+ * The bytes of an item are in docs/format.md ("manifest edits"); unknown items are refused.
+ * Threads: values; the engine's copy needs its mutex. */
+#ifndef SKULK_STORAGE_MANIFEST_H
+#define SKULK_STORAGE_MANIFEST_H
+
+#include "storage/types.h"
+
+typedef struct ManifestPart { /* a .skulk file */
+    uint64_t number;
+    int level;
+    uint64_t bytes, rows;
+    int64_t t_min, t_max;
+    Lsn seq_min, seq_max;
+} ManifestPart;
+
+typedef struct ManifestSeries { /* a .series file: series that were new when it was written */
+    uint64_t number, bytes;
+    SeriesId last; /* all series up to this one are in this file and those before it */
+} ManifestSeries;
+
+typedef struct ManifestCatalog {
+    uint64_t number, bytes; /* number 0: none yet */
+    uint64_t version;       /* cat_version */
+} ManifestCatalog;
+
+typedef struct Manifest {
+    uint64_t next_file;  /* numbers from here on are free */
+    Lsn covered;         /* records up to here are in files */
+    ManifestPart *parts; /* in order of addition */
+    size_t part_count, part_cap;
+    ManifestSeries *series;
+    size_t series_count, series_cap;
+    ManifestCatalog catalog;
+} Manifest;
+
+void manifest_init(Manifest *m);
+void manifest_reset(Manifest *m);
+const ManifestPart *manifest_part(const Manifest *m, uint64_t number);
+
+/* Items of an edit, appended to `edit`. */
+void manifest_put_next_file(Buf *edit, uint64_t next_file);
+void manifest_put_covered(Buf *edit, Lsn covered);
+void manifest_put_part(Buf *edit, const ManifestPart *p);
+void manifest_drop_part(Buf *edit, uint64_t number);
+void manifest_put_series(Buf *edit, const ManifestSeries *s, bool replaces_all);
+void manifest_put_catalog(Buf *edit, const ManifestCatalog *c);
+void manifest_put_all(Buf *edit, const Manifest *m); /* a snapshot */
+
+bool manifest_apply(Manifest *m, Slice edit, Err *e) MUST_CHECK;
+
+#endif
