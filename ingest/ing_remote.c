@@ -135,7 +135,7 @@ static bool intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, Se
 static bool put_samples(IngJob *j, IngTable *t, SeriesId id, Slice series, Err *e)
 {
     Reader r = reader_of(series), s;
-    Field f, g;
+    Field f, g = {0};
     while (next_field(&r, &f)) {
         if (f.number != 2 || f.wire != WIRE_BYTES)
             continue;
