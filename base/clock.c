@@ -50,7 +50,7 @@ void civil_from_days(int64_t days, int64_t *year, int *month, int *day)
 {
     /* Days are split before the shift to March 0000, which might overflow. */
     int64_t era = floor_div(days, 146097);
-    int64_t day_of_era = days - era * 146097 + 719468 % 146097;
+    int64_t day_of_era = floor_mod(days, 146097) + 719468 % 146097;
     era += 719468 / 146097;
     if (day_of_era >= 146097) {
         day_of_era -= 146097;
@@ -68,7 +68,7 @@ void civil_from_days(int64_t days, int64_t *year, int *month, int *day)
 size_t clock_rfc3339(char *dst, int64_t ns)
 {
     int64_t days = floor_div(ns, NS_PER_DAY);
-    int64_t rest = ns - days * NS_PER_DAY;
+    int64_t rest = floor_mod(ns, NS_PER_DAY);
     int64_t year;
     int month, day;
     civil_from_days(days, &year, &month, &day);

@@ -27,6 +27,12 @@ static inline int64_t floor_div(int64_t a, int64_t b)
     int64_t q = a / b;
     return q - ((a % b != 0) && ((a < 0) != (b < 0)));
 }
+/* What floor_div leaves: 0 <= result < b, for b > 0. */
+static inline int64_t floor_mod(int64_t a, int64_t b)
+{
+    int64_t m = a % b;
+    return m < 0 ? m + b : m;
+}
 /* RFC 3339 text with up to 9 decimals, trailing zeros cut, "Z"; writes at most 40 bytes. */
 size_t clock_rfc3339(char *dst, int64_t ns);
 bool clock_parse_rfc3339(Slice s, int64_t *ns);

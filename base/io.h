@@ -27,8 +27,9 @@ struct Io {
     bool (*mkdir)(const Io *io, const char *path, Err *e); /* 0700; an existing directory is fine */
     bool (*list)(const Io *io, const char *dir, bool (*each)(void *arg, const char *name),
                  void *arg, Err *e);
-    bool (*lock)(const Io *io, int fd, int64_t *holder_pid,
-                 Err *e); /* OFD write lock; OBJECT_IN_USE if held */
+    /* OFD write lock; the file then holds our pid as text.  OBJECT_IN_USE if somebody has it, and
+     * *holder_pid is what the file says (0: nothing readable). */
+    bool (*lock)(const Io *io, int fd, int64_t *holder_pid, Err *e);
     /* Maps a whole file read-only; NULL: not possible with this table, use pread. */
     const void *(*map)(const Io *io, int fd, size_t len);
     void (*unmap)(const Io *io, const void *ptr, size_t len);

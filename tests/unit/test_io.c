@@ -13,7 +13,7 @@ static Err e;
 
 static void setup(void)
 {
-    strcpy(dir, "/tmp/skulk_test_io_XXXXXX");
+    snprintf(dir, sizeof dir, "/tmp/skulk_test_io_XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 

@@ -130,7 +130,8 @@ START_TEST(halves)
         snprintf(text, sizeof text, "%.1f", v);
         text[strlen(text) - 1] = '5'; /* half a unit for 2^52 <= v < 2^53 */
         same_as_strtod(text);
-        strcat(text, i % 2 ? "0000000000000000000000000000001" : "");
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof text - len, "%s", "0000000000000000000000000000001");
         same_as_strtod(text);
     }
 }
