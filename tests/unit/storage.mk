@@ -1,1 +1,11 @@
 # Unit tests of storage/; the pattern is in tests/unit/local.mk.
+unit_tests += tests/unit/test_codec tests/unit/test_part
+tests_unit_test_codec_SOURCES = tests/unit/test_codec.c
+tests_unit_test_codec_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+tests_unit_test_part_SOURCES = tests/unit/test_part.c
+tests_unit_test_part_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_catalog tests/unit/test_index
+tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
+tests_unit_test_catalog_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+tests_unit_test_index_SOURCES = tests/unit/test_index.c
+tests_unit_test_index_LDADD = $(SK_STORAGE) $(UNIT_LIBS)

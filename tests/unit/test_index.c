@@ -1,0 +1,479 @@
+/* tests/unit/test_index.c - interning, raw lookup, codes, selection against a plain model, sets, bytes. */
+#include "storage/index.h"
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TABLE = 16385, HOST = 3, REGION = 1, OS = 7 };
+
+static Arena arena;
+
+static Slice text(const char *fmt, unsigned i)
+{
+    return arena_printf(&arena, fmt, i);
+}
+
+static SeriesId intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, bool *made)
+{
+    SeriesId id;
+    Err e;
+    ck_assert_msg(idx_intern(idx, table, tags, n, NULL, &id, made, &e), "%s", e.message);
+    return id;
+}
+
+START_TEST(order_of_tags)
+{
+    SeriesIndex *idx = idx_new(5, 42);
+    bool made;
+    Tag a[] = {{HOST, SLICE_LIT("h1")}, {REGION, SLICE_LIT("ap")}};
+    Tag b[] = {{REGION, SLICE_LIT("ap")}, {OS, SLICE_LIT("")}, {HOST, SLICE_LIT("h1")}};
+    SeriesId id = intern(idx, TABLE, a, 2, &made);
+    ck_assert(made);
+    ck_assert_uint_eq(id, series_id_make(5, 1));
+    ck_assert_uint_eq(intern(idx, TABLE, b, 3, &made), id); /* an empty value is no tag */
+    ck_assert(!made);
+    ck_assert_uint_ne(intern(idx, TABLE + 1, a, 2, &made), id);
+    ck_assert_uint_ne(intern(idx, TABLE, a, 1, &made), id);
+    SeriesId none = intern(idx, TABLE, NULL, 0, &made);
+    ck_assert(made);
+    ck_assert_uint_eq(intern(idx, TABLE, NULL, 0, &made), none);
+    Tag out[4];
+    ck_assert_uint_eq(idx_tags(idx, id, out, 4), 2);
+    ck_assert_uint_eq(out[0].column, REGION);
+    ck_assert(slice_eq_cstr(out[1].value, "h1"));
+    ck_assert_uint_eq(idx_tags(idx, none, out, 4), 0);
+    ck_assert(slice_eq_cstr(idx_tag(idx, id, HOST), "h1"));
+    ck_assert_ptr_null(idx_tag(idx, id, OS).ptr);
+    ck_assert_uint_eq(idx_table(idx, id), TABLE);
+    ck_assert_uint_eq(idx_table(idx, id + 100), 0);
+    ck_assert_uint_eq(idx_series_count(idx, TABLE), 3);
+    ck_assert_uint_eq(idx_series_count(idx, 0), 4);
+    Tag twice[] = {{HOST, SLICE_LIT("h1")}, {HOST, SLICE_LIT("h2")}};
+    Err e;
+    ck_assert(!idx_intern(idx, TABLE, twice, 2, NULL, &id, &made, &e));
+    idx_free(idx);
+}
+END_TEST
+
+START_TEST(raw_lookup)
+{
+    enum { N = 5000 };
+    SeriesIndex *idx = idx_new(0, 99);
+    Hash128 raw[N];
+    SeriesId want[N], got[N];
+    for (unsigned i = 0; i < N; i++) {
+        Tag tag = {HOST, text("h%u", i / 2)}; /* two raw forms of one series */
+        raw[i] = idx_raw_hash(idx, TABLE, text("host=h%u", i));
+        bool made;
+        Err e;
+        ck_assert(idx_intern(idx, TABLE, &tag, 1, i % 5 ? &raw[i] : NULL, &want[i], &made, &e));
+        ck_assert_int_eq(made, i % 2 == 0);
+        if (i % 5 == 0)
+            want[i] = 0;
+    }
+    idx_find_raw(idx, raw, got, N);
+    for (unsigned i = 0; i < N; i++)
+        ck_assert_uint_eq(got[i], want[i]);
+    Hash128 other = idx_raw_hash(idx, TABLE + 1, SLICE_LIT("host=h1"));
+    idx_find_raw(idx, &other, got, 1);
+    ck_assert_uint_eq(got[0], 0);
+    idx_free(idx);
+}
+END_TEST
+
+START_TEST(limits)
+{
+    SeriesIndex *idx = idx_new(0, 1);
+    idx_limits(idx, 10, 15);
+    bool made;
+    SeriesId id;
+    Err e;
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        Tag tags[] = {{REGION, SLICE_LIT("eu")}, {HOST, text("h%u", i)}};
+        if (idx_intern(idx, i < 12 ? TABLE : TABLE + 1, tags, 2, NULL, &id, &made, &e))
+            continue;
+        refused++;
+        ck_assert_int_eq(e.code, ERR_LIMIT_EXCEEDED);
+        ck_assert_ptr_nonnull(strstr(e.message, i < 12 ? "16385" : "16386"));
+        ck_assert_ptr_nonnull(strstr(e.detail, "column 3"));
+    }
+    ck_assert_uint_eq(refused, 2 + 3);
+    Tag known[] = {{REGION, SLICE_LIT("eu")}, {HOST, SLICE_LIT("h1")}};
+    ck_assert(idx_intern(idx, TABLE, known, 2, NULL, &id, &made, &e));
+    idx_free(idx);
+}
+END_TEST
+
+START_TEST(tag_codes)
+{
+    enum { N = 300 };
+    SeriesIndex *idx = idx_new(0, 3);
+    SeriesId ids[N];
+    uint32_t codes[N];
+    bool made;
+    for (unsigned i = 0; i < N; i++) {
+        Tag tags[] = {{REGION, text("r%u", i % 7)}, {HOST, text("h%u", i)}};
+        ids[i] = intern(idx, TABLE, tags, i % 3 ? 2 : 1, &made);
+    }
+    idx_tag_codes(idx, HOST, ids, N, codes);
+    for (unsigned i = 0; i < N; i++) {
+        Slice value = idx_code_value(idx, TABLE, HOST, codes[i]);
+        if (i % 3)
+            ck_assert(slice_eq(value, text("h%u", i)));
+        else
+            ck_assert_uint_eq(codes[i], 0);
+        ck_assert_uint_eq(idx_tag_code(idx, ids[i], HOST), codes[i]);
+        ck_assert_uint_lt(codes[i], idx_code_count(idx, TABLE, HOST));
+    }
+    ck_assert_ptr_null(idx_code_value(idx, TABLE, HOST, 0).ptr);
+    ck_assert_uint_eq(idx_code_count(idx, TABLE, 99), 1);
+    ck_assert_uint_eq(idx_code_count(idx, TABLE, REGION), 8);
+    idx_free(idx);
+}
+END_TEST
+
+/* ---- selection against a model: an array of values ---- */
+
+enum { MODEL_SERIES = 3000, MODEL_TAGS = 3 };
+typedef struct Model {
+    SeriesId id;
+    unsigned value[MODEL_TAGS]; /* 0 = absent */
+} Model;
+static Model model[MODEL_SERIES];
+static size_t model_count;
+
+static Slice model_value(unsigned v)
+{
+    return v ? text("v%u", v) : SLICE_LIT("");
+}
+
+static SeriesIndex *model_index(void)
+{
+    static const unsigned distinct[MODEL_TAGS] = {4, 40, 4000};
+    SeriesIndex *idx = idx_new(2, 77);
+    model_count = 0;
+    srand(11);
+    for (unsigned i = 0; i < MODEL_SERIES; i++) {
+        Model m = {0};
+        Tag tags[MODEL_TAGS];
+        size_t n = 0;
+        for (unsigned t = 0; t < MODEL_TAGS; t++) {
+            m.value[t] = rand() % 5 ? 1 + (unsigned)rand() % distinct[t] : 0;
+            if (m.value[t])
+                tags[n++] = (Tag){(ColumnId)(t + 1), model_value(m.value[t])};
+        }
+        bool made;
+        m.id = intern(idx, TABLE, tags, n, &made);
+        intern(idx, TABLE + 1, tags, n, &(bool){0}); /* ids of another table in between */
+        if (made)
+            model[model_count++] = m;
+    }
+    return idx;
+}
+
+static bool ends_in_3(void *arg, Slice value)
+{
+    ++*(unsigned *)arg;
+    return value.len && value.ptr[value.len - 1] == '3';
+}
+
+static bool not_ends_in_3(void *arg, Slice value)
+{
+    return !ends_in_3(arg, value);
+}
+
+static bool model_match(const Model *m, const TagMatch *t)
+{
+    Slice v = model_value(m->value[t->column - 1]);
+    bool in = false;
+    unsigned calls = 0;
+    for (size_t i = 0; i < t->value_count; i++)
+        in |= slice_eq(v, t->values[i]);
+    switch (t->kind) {
+    case TAG_EQ:
+        return slice_eq(v, t->value);
+    case TAG_NE:
+        return !slice_eq(v, t->value);
+    case TAG_IN:
+        return in;
+    case TAG_NOT_IN:
+        return !in;
+    case TAG_TEST:
+        return t->test(&calls, v);
+    }
+    return false;
+}
+
+static void check_select(SeriesIndex *idx, const TagMatch *m, size_t n)
+{
+    static SeriesId ids[MODEL_SERIES];
+    SeriesSet *set = idx_select(idx, TABLE, m, n);
+    size_t got = set_ids(set, ids, MODEL_SERIES), k = 0;
+    ck_assert_uint_eq(got, set_count(set));
+    for (size_t i = 0; i < model_count; i++) {
+        bool want = true;
+        for (size_t j = 0; j < n; j++)
+            want &= model_match(&model[i], &m[j]);
+        ck_assert_int_eq(set_has(set, model[i].id), want);
+        if (want)
+            ck_assert_uint_eq(ids[k++], model[i].id);
+    }
+    ck_assert_uint_eq(k, got);
+    set_unref(set);
+}
+
+START_TEST(select_random)
+{
+    SeriesIndex *idx = model_index();
+    static unsigned calls;
+    srand(5);
+    for (unsigned step = 0; step < 600; step++) {
+        TagMatch m[10];
+        size_t n = step % 4 ? (size_t)rand() % 4 : (size_t)rand() % 10;
+        for (size_t i = 0; i < n; i++) {
+            unsigned column = (unsigned)rand() % MODEL_TAGS;
+            m[i] = (TagMatch){.column = (ColumnId)(column + 1), .kind = (TagMatchKind)(rand() % 5)};
+            m[i].value = model_value((unsigned)rand() % 5);
+            m[i].value_count = (size_t)rand() % 6;
+            Slice *values = arena_alloc(&arena, 6 * sizeof *values);
+            for (size_t k = 0; k < m[i].value_count; k++)
+                values[k] = model_value((unsigned)rand() % 60);
+            m[i].values = values;
+            m[i].test = rand() % 2 ? ends_in_3 : not_ends_in_3;
+            m[i].arg = &calls;
+        }
+        check_select(idx, m, n);
+        arena_reset(&arena);
+    }
+    calls = 0;
+    TagMatch test = {.column = 2, .kind = TAG_TEST, .test = ends_in_3, .arg = &calls};
+    check_select(idx, &test, 1);
+    ck_assert_uint_eq(calls, idx_code_count(idx, TABLE, 2)); /* each value once, absent once */
+    SeriesSet *none = idx_select(idx, 999, &test, 1);
+    ck_assert_uint_eq(set_count(none), 0);
+    set_unref(none);
+    idx_free(idx);
+}
+END_TEST
+
+START_TEST(sets)
+{
+    SeriesId a[] = {series_id_make(1, 9), series_id_make(1, 2), series_id_make(1, 70000)};
+    SeriesId b[] = {series_id_make(1, 2), series_id_make(1, 3)}, out[8];
+    SeriesSet *x = set_from_ids(a, 3), *y = set_from_ids(b, 2), *none = set_from_ids(NULL, 0);
+    SeriesSet *both = set_and(x, y), *any = set_or(x, y), *same = set_or(x, none);
+    ck_assert_uint_eq(set_ids(both, out, 8), 1);
+    ck_assert_uint_eq(out[0], series_id_make(1, 2));
+    ck_assert_uint_eq(set_ids(any, out, 8), 4);
+    ck_assert_uint_eq(out[3], series_id_make(1, 70000));
+    ck_assert_uint_eq(set_ids(any, out, 2), 2);
+    ck_assert_uint_eq(set_count(same), 3);
+    ck_assert(!set_has(x, series_id_make(0, 9)));
+    size_t total = 0;
+    for (size_t i = 0; i < 7; i++) {
+        SeriesSet *piece = set_slice(any, i, 7);
+        total += set_count(piece);
+        ck_assert_uint_le(set_count(piece), 1);
+        set_unref(piece);
+    }
+    ck_assert_uint_eq(total, 4);
+    set_unref(set_ref(x));
+    set_unref(x);
+    set_unref(y);
+    set_unref(none);
+    set_unref(both);
+    set_unref(any);
+    set_unref(same);
+}
+END_TEST
+
+/* ---- bytes ---- */
+
+static void same_index(SeriesIndex *a, SeriesIndex *b)
+{
+    ck_assert_uint_eq(idx_last(a), idx_last(b));
+    ck_assert_uint_eq(idx_series_count(a, 0), idx_series_count(b, 0));
+    for (uint32_t i = 1; i <= series_id_local(idx_last(a)); i++) {
+        Tag x[MODEL_TAGS], y[MODEL_TAGS];
+        SeriesId id = series_id_make(2, i);
+        size_t n = idx_tags(a, id, x, MODEL_TAGS);
+        ck_assert_uint_eq(idx_table(a, id), idx_table(b, id));
+        ck_assert_uint_eq(idx_tags(b, id, y, MODEL_TAGS), n);
+        for (size_t k = 0; k < n; k++) {
+            ck_assert_uint_eq(x[k].column, y[k].column);
+            ck_assert(slice_eq(x[k].value, y[k].value));
+        }
+    }
+}
+
+START_TEST(persist)
+{
+    SeriesIndex *idx = model_index(), *read = idx_new(2, 1234);
+    Buf whole, pieces;
+    Err e;
+    buf_init(&whole);
+    buf_init(&pieces);
+    idx_encode(idx, 0, &whole);
+    ck_assert_msg(idx_decode(read, buf_slice(&whole), &e), "%s", e.message);
+    same_index(idx, read);
+    ck_assert_msg(idx_decode(read, buf_slice(&whole), &e), "%s",
+                  e.message); /* once more: nothing new */
+    same_index(idx, read);
+    idx_encode(idx, idx_last(idx), &whole);
+    idx_free(read);
+    /* blocks that follow each other, as series.log has them */
+    SeriesIndex *first = idx_new(2, 8);
+    Buf half;
+    buf_init(&half);
+    idx_encode(idx, series_id_make(2, 1000), &pieces);
+    idx_encode(idx, 0, &half);
+    ck_assert(idx_decode(first, buf_slice(&half), &e));
+    idx_free(first);
+    read = idx_new(2, 6);
+    buf_put(&half, pieces.ptr, pieces.len);
+    ck_assert_msg(idx_decode(read, buf_slice(&half), &e), "%s", e.message);
+    same_index(idx, read);
+    idx_free(read);
+    idx_free(idx);
+    buf_free(&whole);
+    buf_free(&pieces);
+    buf_free(&half);
+}
+END_TEST
+
+START_TEST(persist_damage)
+{
+    SeriesIndex *idx = idx_new(0, 1);
+    bool made;
+    Err e;
+    for (unsigned i = 0; i < 40; i++) {
+        Tag tags[] = {{REGION, text("r%u", i % 3)}, {HOST, text("host%u", i)}};
+        intern(idx, TABLE + i % 2, tags, 1 + i % 2, &made);
+    }
+    Buf bytes;
+    buf_init(&bytes);
+    idx_encode(idx, 0, &bytes);
+    for (size_t len = 1; len < bytes.len; len++) {
+        SeriesIndex *read = idx_new(0, 1);
+        char *cut = mem_dup(bytes.ptr, len);
+        ck_assert(!idx_decode(read, slice_of(cut, len), &e));
+        ck_assert_int_eq(e.code, ERR_DATA_CORRUPTED);
+        mem_free(cut);
+        idx_free(read);
+    }
+    for (size_t bit = 0; bit < bytes.len * 8; bit++) {
+        SeriesIndex *read = idx_new(0, 1);
+        char *flip = mem_dup(bytes.ptr, bytes.len);
+        flip[bit / 8] ^= (char)(1 << bit % 8);
+        bool ok = idx_decode(read, slice_of(flip, bytes.len), &e);
+        (void)ok;
+        mem_free(flip);
+        idx_free(read);
+    }
+    buf_free(&bytes);
+    idx_free(idx);
+}
+END_TEST
+
+START_TEST(restore)
+{
+    SeriesIndex *idx = idx_new(0, 1);
+    Tag a = {HOST, SLICE_LIT("a")}, b = {HOST, SLICE_LIT("b")}, c = {HOST, SLICE_LIT("c")};
+    Err e;
+    ck_assert(idx_restore(idx, 9, TABLE, &b, 1, &e)); /* out of order, with holes */
+    ck_assert(idx_restore(idx, 4, TABLE, &a, 1, &e));
+    ck_assert(idx_restore(idx, 9, TABLE, &b, 1, &e));
+    ck_assert(!idx_restore(idx, 9, TABLE, &c, 1, &e));
+    ck_assert_int_eq(e.code, ERR_DATA_CORRUPTED);
+    ck_assert(!idx_restore(idx, 10, TABLE, &a, 1, &e));
+    ck_assert(!idx_restore(idx, series_id_make(1, 10), TABLE, &c, 1, &e));
+    bool made;
+    ck_assert_uint_eq(intern(idx, TABLE, &c, 1, &made), 10);
+    ck_assert_uint_eq(intern(idx, TABLE, &a, 1, &made), 4);
+    ck_assert_uint_eq(idx_table(idx, 5), 0);
+    Buf bytes;
+    buf_init(&bytes);
+    idx_encode(idx, 0, &bytes);
+    SeriesIndex *read = idx_new(0, 2);
+    ck_assert(idx_decode(read, buf_slice(&bytes), &e));
+    ck_assert_uint_eq(idx_series_count(read, 0), 3);
+    ck_assert(slice_eq_cstr(idx_tag(read, 10, HOST), "c"));
+    buf_free(&bytes);
+    idx_free(read);
+    idx_free(idx);
+}
+END_TEST
+
+/* ---- threads: every series is made by exactly one of them ---- */
+
+enum { THREADS = 4, SHARED_SERIES = 3000 };
+static SeriesIndex *shared;
+static _Atomic unsigned made_total;
+static SeriesId seen[THREADS][SHARED_SERIES];
+
+static void *intern_all(void *arg)
+{
+    unsigned thread = *(unsigned *)arg;
+    for (unsigned i = 0; i < SHARED_SERIES; i++) {
+        char host[32];
+        unsigned k = (i * 7 + thread * 1000) % SHARED_SERIES;
+        Slice value = {host, (size_t)snprintf(host, sizeof host, "h%u", k)};
+        Tag tag = {HOST, value};
+        Hash128 raw = idx_raw_hash(shared, TABLE, value);
+        SeriesId id = 0;
+        bool made = false;
+        Err e;
+        idx_find_raw(shared, &raw, &id, 1);
+        if (!id && !idx_intern(shared, TABLE, &tag, 1, &raw, &id, &made, &e))
+            abort();
+        atomic_fetch_add(&made_total, made);
+        seen[thread][k] = id;
+        if (!slice_eq(idx_tag(shared, id, HOST), value))
+            abort();
+        if (i % 512 == 0)
+            set_unref(idx_select(shared, TABLE,
+                                 &(TagMatch){.column = HOST, .kind = TAG_NE, .value = value}, 1));
+    }
+    return NULL;
+}
+
+START_TEST(threads)
+{
+    pthread_t thread[THREADS];
+    unsigned number[THREADS];
+    shared = idx_new(0, 5);
+    for (unsigned i = 0; i < THREADS; i++) {
+        number[i] = i;
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, intern_all, &number[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    ck_assert_uint_eq(made_total, SHARED_SERIES);
+    for (unsigned i = 1; i < THREADS; i++)
+        ck_assert_mem_eq(seen[i], seen[0], sizeof seen[0]);
+    ck_assert_uint_gt(idx_memory(shared), SHARED_SERIES * 30);
+    idx_free(shared);
+}
+END_TEST
+
+int main(void)
+{
+    arena_init(&arena, NULL);
+    TCase *tc = tcase_create("index");
+    tcase_add_test(tc, order_of_tags);
+    tcase_add_test(tc, raw_lookup);
+    tcase_add_test(tc, limits);
+    tcase_add_test(tc, tag_codes);
+    tcase_add_test(tc, select_random);
+    tcase_add_test(tc, sets);
+    tcase_add_test(tc, persist);
+    tcase_add_test(tc, persist_damage);
+    tcase_add_test(tc, restore);
+    tcase_add_test(tc, threads);
+    int rc = unit_run(tc);
+    arena_free(&arena);
+    return rc;
+}
