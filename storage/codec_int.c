@@ -1,0 +1,609 @@
+/* storage/codec_int.c - the integer core ("SK"): gcd, transform, patched frame of reference.
+ *
+ * One block is n integers.  x = (v - first) / gcd; residuals r of x by transform; u = r - base,
+ * or zigzag(r - base); the low `width` bits of each u lie packed, what is longer is patched by
+ * position and high bits.  docs/format.md has the bytes, "Integer block".
+ * With width 0 this is the sparse layout: only what differs is stored. */
+#include "storage/codec_private.h"
+
+enum {
+    FLAG_TRANSFORM = 3,
+    FLAG_ZIGZAG = 4,
+    FLAG_GCD = 8,
+    FLAG_PATCHES = 16,
+    FLAG_BITMAP = 32,
+    HEADER_MAX = 1 + 1 + 4 * 10 + 10 + 1,
+};
+
+typedef struct BitHist {
+    uint32_t count[65]; /* numbers by bit length */
+} BitHist;
+
+void int_stats(IntStats *st, const int64_t *v, size_t n)
+{
+    KernelMinMax m;
+    codec_kernels()->minmax(&m, v, n);
+    *st = (IntStats){.min = m.min, .max = m.max, .first = v[0], .last = v[n - 1]};
+    /* The 64-bit sum cannot have wrapped when every value is below 2^53. */
+    if (m.min > -(INT64_C(1) << 53) && m.max < INT64_C(1) << 53) {
+        st->sum = (int64_t)m.sum;
+        return;
+    }
+    st->sum = 0;
+    for (size_t i = 0; i < n; i++)
+        st->sum += v[i];
+}
+
+/* ---- planning ---- */
+static uint64_t gcd_u64(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+/* Inverse of an odd number modulo 2^64 (Newton): turns exact division into a multiplication. */
+static uint64_t odd_inverse(uint64_t odd)
+{
+    uint64_t inv = odd * 3 ^ 2;
+    for (int i = 0; i < 4; i++)
+        inv *= 2 - odd * inv;
+    return inv;
+}
+
+/* Greatest common divisor of v[i] - v[0]; ends early at 1. */
+static uint64_t common_divisor(const int64_t *v, size_t n)
+{
+    uint64_t any = 0;
+    for (size_t i = 1; i < n; i++)
+        any |= (uint64_t)v[i] - (uint64_t)v[0];
+    if (any == 0)
+        return 1;
+    unsigned zeros = (unsigned)__builtin_ctzll(any);
+    uint64_t odd = 0, inv = 0, most = 0;
+    for (size_t i = 1; i < n && odd != 1; i++) {
+        uint64_t diff = (uint64_t)v[i] - (uint64_t)v[0];
+        diff = ((int64_t)diff < 0 ? -diff : diff) >> zeros;
+        if (diff == 0 || (odd && diff * inv <= most))
+            continue; /* divides: the exact quotient is in range */
+        odd = gcd_u64(diff, odd);
+        odd >>= __builtin_ctzll(odd);
+        inv = odd_inverse(odd);
+        most = UINT64_MAX / odd;
+    }
+    return odd << zeros;
+}
+
+/* Residuals of x by transform; r[0] (and r[1] of delta2) are `fill`, so that they cost nothing. */
+static void residuals(uint64_t *restrict r, const uint64_t *restrict x, size_t n, unsigned transform,
+                      uint64_t step, uint64_t fill)
+{
+    if (transform == SK_RAW) {
+        memcpy(r, x, n * sizeof *r);
+        return;
+    }
+    r[0] = fill;
+    if (transform == SK_DELTA) {
+        for (size_t i = 1; i < n; i++)
+            r[i] = x[i] - x[i - 1];
+    } else if (transform == SK_DELTA2) {
+        if (n > 1)
+            r[1] = fill;
+        for (size_t i = 2; i < n; i++)
+            r[i] = x[i] - 2 * x[i - 1] + x[i - 2];
+    } else {
+        for (size_t i = 0; i < n; i++)
+            r[i] = x[i] - i * step;
+    }
+}
+
+static inline uint64_t fold(uint64_t r, uint64_t base, bool zigzag)
+{
+    return zigzag ? zigzag_encode((int64_t)(r - base)) : r - base;
+}
+
+static void hist_of(BitHist *h, const uint64_t *r, size_t n, uint64_t base, bool zigzag)
+{
+    uint32_t even[65] = {0}, odd[65] = {0}; /* two, so that equal lengths do not wait for each other */
+    size_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        even[bit_length(fold(r[i], base, zigzag))]++;
+        odd[bit_length(fold(r[i + 1], base, zigzag))]++;
+    }
+    if (i < n)
+        even[bit_length(fold(r[i], base, zigzag))]++;
+    for (unsigned w = 0; w <= 64; w++)
+        h->count[w] = even[w] + odd[w];
+}
+
+static unsigned position_bits(size_t n)
+{
+    return n > 1 ? bit_length(n - 1) : 1;
+}
+
+/* Cheapest width for a histogram; replaces the plan if it beats its cost. */
+static void plan_width(IntPlan *p, const BitHist *h, size_t n, IntPlan try)
+{
+    unsigned longest = 64;
+    while (longest && !h->count[longest])
+        longest--;
+    uint64_t patches = 0, extra = try.cost_bits;
+    for (unsigned w = longest;; w--) {
+        uint64_t list = patches * position_bits(n), map = n;
+        uint64_t cost = extra + n * w + patches * (longest - w) +
+                        (patches ? 24 + (list < map ? list : map) : 0);
+        if (cost < p->cost_bits) {
+            *p = try;
+            p->width = (uint8_t)w;
+            p->high = (uint8_t)(longest - w);
+            p->patches = (uint32_t)patches;
+            p->bitmap = patches && map < list;
+            p->cost_bits = cost;
+        }
+        if (w == 0)
+            break;
+        patches += h->count[w];
+    }
+}
+
+enum { SAMPLES = 15 };
+
+static int64_t sampled_median(const uint64_t *r, size_t n, size_t from)
+{
+    int64_t s[SAMPLES];
+    size_t count = n - from < SAMPLES ? n - from : SAMPLES;
+    for (size_t i = 0; i < count; i++) {
+        int64_t v = (int64_t)r[from + i * (n - from) / count];
+        size_t at = i;
+        for (; at > 0 && s[at - 1] > v; at--)
+            s[at] = s[at - 1];
+        s[at] = v;
+    }
+    return s[count / 2];
+}
+
+static void try_base(IntPlan *best, const uint64_t *r, size_t n, IntPlan try, int64_t base, bool zigzag)
+{
+    BitHist h;
+    try.base = base;
+    try.zigzag = zigzag;
+    try.cost_bits = 16 + 8 * (bit_length(zigzag_encode(base)) / 7 + 1);
+    if (try.transform >= SK_DELTA2)
+        try.cost_bits += 8 * (bit_length(zigzag_encode(try.step)) / 7 + 1);
+    hist_of(&h, r, n, (uint64_t)base, zigzag);
+    plan_width(best, &h, n, try);
+}
+
+/* Both bases of one transform: the smallest residual, and zigzag around the median. */
+static void try_transform(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, bool final)
+{
+    uint64_t r[CODEC_VALUES_MAX];
+    size_t from = try.transform == SK_DELTA ? 1 : try.transform == SK_DELTA2 ? 2 : 0;
+    if (n <= from)
+        return;
+    residuals(r, x, n, try.transform, (uint64_t)try.step, 0);
+    KernelMinMax m;
+    codec_kernels()->minmax(&m, (const int64_t *)r + from, n - from);
+    int64_t median = sampled_median(r, n, from);
+    for (size_t i = 0; i < from; i++)
+        r[i] = (uint64_t)m.min;
+    try_base(best, r, n, try, m.min, false);
+    for (size_t i = 0; i < from; i++)
+        r[i] = (uint64_t)median;
+    if (try.transform != SK_LINEAR && (final || try.transform != SK_RAW))
+        try_base(best, r, n, try, median, true);
+}
+
+/* Step of a grid: from the ends, then rounded to units that people configure. */
+static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, bool final)
+{
+    static const uint64_t units[] = {1000000000, 1000000, 1000};
+    uint64_t step = (x[n - 1] - x[0]) / (n - 1), gcd = (uint64_t)try.gcd, last = step;
+    try.step = (int64_t)step;
+    try_transform(best, x, n, try, final);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        uint64_t unit = units[i] / gcd;
+        if (units[i] % gcd || unit < 2 || step > INT64_MAX / 2)
+            continue;
+        uint64_t rounded = (step + unit / 2) / unit * unit;
+        uint64_t off = rounded > step ? rounded - step : step - rounded;
+        if (rounded == last || off > step / 64)
+            continue;
+        try.step = (int64_t)(last = rounded);
+        try_transform(best, x, n, try, final);
+    }
+}
+
+/* Average bit length of a transform over a few stretches: enough to rank them. */
+static uint64_t sample_cost(const uint64_t *x, size_t n, unsigned transform)
+{
+    uint64_t sum = 0;
+    size_t stretch = n < 64 ? n : 16, stride = n < 64 ? n : n / 4;
+    for (size_t s = 0; s + stretch <= n; s += stride) {
+        uint64_t r[64];
+        residuals(r, x + s, stretch, transform, 0, 0);
+        size_t from = transform;
+        int64_t mid = transform == SK_DELTA2 || stretch <= from ? 0 : sampled_median(r, stretch, from);
+        for (size_t i = from; i < stretch; i++)
+            sum += bit_length(zigzag_encode((int64_t)(r[i] - (uint64_t)mid)));
+        sum = sum + (stretch > from ? 0 : 64);
+    }
+    return sum;
+}
+
+static void subtract_first(uint64_t *x, const int64_t *v, size_t n, uint64_t gcd)
+{
+    uint64_t first = (uint64_t)v[0];
+    if (gcd == 1) {
+        for (size_t i = 0; i < n; i++)
+            x[i] = (uint64_t)v[i] - first;
+        return;
+    }
+    int zeros = __builtin_ctzll(gcd);
+    uint64_t inv = odd_inverse(gcd >> zeros);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (uint64_t)((int64_t)((uint64_t)v[i] - first) >> zeros) * inv;
+}
+
+void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask, bool final)
+{
+    must(n > 0 && n <= CODEC_VALUES_MAX);
+    *p = (IntPlan){.first = v[0], .gcd = 1, .cost_bits = UINT64_MAX};
+    if (st->min == st->max) {
+        p->cost_bits = 24;
+        return;
+    }
+    if ((uint64_t)st->max - (uint64_t)st->min <= INT64_MAX)
+        p->gcd = (int64_t)common_divisor(v, n);
+    uint64_t x[CODEC_VALUES_MAX];
+    subtract_first(x, v, n, (uint64_t)p->gcd);
+    IntPlan try = *p;
+    uint64_t cost[3], least = UINT64_MAX;
+    for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
+        cost[t] = final || !(mask >> t & 1) ? 0 : sample_cost(x, n, t);
+        if (mask >> t & 1 && cost[t] < least)
+            least = cost[t];
+    }
+    for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
+        if (!(mask >> t & 1) || cost[t] > least)
+            continue;
+        try.transform = (uint8_t)t;
+        try.step = t == SK_DELTA2 && n > 1 ? (int64_t)(x[1] - x[0]) : 0;
+        try_transform(p, x, n, try, final);
+    }
+    if (mask >> SK_LINEAR & 1 && n > 1) {
+        try.transform = SK_LINEAR;
+        try_linear(p, x, n, try, final);
+    }
+    if (p->cost_bits == UINT64_MAX) { /* one value and only delta allowed */
+        try.transform = SK_RAW, try.step = 0;
+        try_transform(p, x, n, try, final);
+    }
+}
+
+/* ---- writing ---- */
+size_t int_bound(size_t n)
+{
+    return n * 8 + HEADER_MAX + 16;
+}
+
+static uint8_t *write_main(uint8_t *p, const uint64_t *u, size_t n, unsigned width)
+{
+    if (n != CODEC_VALUES_MAX || width == 0)
+        return bits_pack(p, u, n, width);
+    uint32_t plane[CODEC_VALUES_MAX];
+    unsigned low = width < 32 ? width : 32;
+    for (size_t i = 0; i < n; i++)
+        plane[i] = (uint32_t)u[i];
+    codec_kernels()->pack32(p, plane, low);
+    p += 128 * low;
+    if (width > 32) {
+        for (size_t i = 0; i < n; i++)
+            plane[i] = (uint32_t)(u[i] >> 32);
+        codec_kernels()->pack32(p, plane, width - 32);
+        p += 128 * (width - 32);
+    }
+    return p;
+}
+
+static uint8_t *write_patches(uint8_t *p, const IntPlan *plan, const uint64_t *pos,
+                              const uint64_t *high, size_t n)
+{
+    if (plan->bitmap) {
+        memset(p, 0, (n + 7) / 8);
+        for (size_t i = 0; i < plan->patches; i++)
+            p[pos[i] / 8] |= (uint8_t)(1u << pos[i] % 8);
+        p += (n + 7) / 8;
+    } else {
+        p = bits_pack(p, pos, plan->patches, position_bits(n));
+    }
+    return bits_pack(p, high, plan->patches, plan->high);
+}
+
+size_t int_write(uint8_t *dst, const IntPlan *plan, const int64_t *v, size_t n)
+{
+    uint64_t x[CODEC_VALUES_MAX], u[CODEC_VALUES_MAX];
+    uint64_t pos[CODEC_VALUES_MAX + 1], high[CODEC_VALUES_MAX + 1];
+    uint8_t *p = dst;
+    *p++ = (uint8_t)(plan->transform | (plan->zigzag ? FLAG_ZIGZAG : 0) |
+                     (plan->gcd != 1 ? FLAG_GCD : 0) | (plan->patches ? FLAG_PATCHES : 0) |
+                     (plan->bitmap ? FLAG_BITMAP : 0));
+    *p++ = plan->width;
+    p = codec_put_zigzag(p, plan->first);
+    if (plan->gcd != 1)
+        p = codec_put_varint(p, (uint64_t)plan->gcd);
+    p = codec_put_zigzag(p, plan->base);
+    if (plan->transform >= SK_DELTA2)
+        p = codec_put_zigzag(p, plan->step);
+    if (plan->width == 0 && !plan->patches)
+        return (size_t)(p - dst);
+    subtract_first(x, v, n, (uint64_t)plan->gcd);
+    residuals(u, x, n, plan->transform, (uint64_t)plan->step, (uint64_t)plan->base);
+    for (size_t i = 0; i < n; i++)
+        u[i] = fold(u[i], (uint64_t)plan->base, plan->zigzag);
+    if (plan->patches) {
+        p = codec_put_varint(p, plan->patches);
+        *p++ = plan->high;
+        size_t count = 0;
+        uint64_t mask = low_bits(plan->width);
+        for (size_t i = 0; i < n; i++) {
+            pos[count] = i;
+            high[count] = u[i] >> plan->width;
+            count += high[count] != 0;
+            u[i] &= mask;
+        }
+        must(count == plan->patches);
+    }
+    p = write_main(p, u, n, plan->width);
+    if (plan->patches)
+        p = write_patches(p, plan, pos, high, n);
+    return (size_t)(p - dst);
+}
+
+/* ---- reading ---- */
+typedef struct IntHead {
+    IntPlan plan;
+    const uint8_t *body;
+    size_t main_size;
+} IntHead;
+
+static bool read_head(IntHead *h, size_t n, Slice src, Err *e)
+{
+    Reader r = reader_of(src);
+    IntPlan *p = &h->plan;
+    *p = (IntPlan){.gcd = 1};
+    uint8_t flags = reader_u8(&r);
+    p->width = reader_u8(&r);
+    p->transform = flags & FLAG_TRANSFORM;
+    p->zigzag = flags & FLAG_ZIGZAG;
+    p->bitmap = flags & FLAG_BITMAP;
+    p->first = reader_zigzag(&r);
+    if (flags & FLAG_GCD)
+        p->gcd = (int64_t)reader_varint(&r);
+    p->base = reader_zigzag(&r);
+    if (p->transform >= SK_DELTA2)
+        p->step = reader_zigzag(&r);
+    uint64_t patches = 0;
+    if (flags & FLAG_PATCHES) {
+        patches = reader_varint(&r);
+        p->high = reader_u8(&r);
+        if (patches == 0 || patches > n || p->high == 0)
+            return codec_damaged(e, "integers: wrong number of patches");
+    }
+    if (r.bad || flags >= 64 || p->width > 64 || p->high + p->width > 64 || (p->bitmap && !patches))
+        return codec_damaged(e, "integers: wrong header");
+    p->patches = (uint32_t)patches;
+    h->body = r.cur;
+    h->main_size = n == CODEC_VALUES_MAX ? 128 * (size_t)p->width : bits_size(n, p->width);
+    size_t size = h->main_size;
+    if (patches)
+        size += (p->bitmap ? (n + 7) / 8 : bits_size(patches, position_bits(n))) +
+                bits_size(patches, p->high);
+    return size == reader_left(&r) || codec_damaged(e, "integers: wrong size");
+}
+
+static void read_main(uint64_t *u, const IntHead *h, size_t n)
+{
+    unsigned width = h->plan.width;
+    if (n != CODEC_VALUES_MAX || width == 0) {
+        bits_unpack(u, h->body, n, width);
+        return;
+    }
+    uint32_t plane[CODEC_VALUES_MAX];
+    unsigned low = width < 32 ? width : 32;
+    codec_kernels()->unpack32(plane, h->body, low);
+    for (size_t i = 0; i < n; i++)
+        u[i] = plane[i];
+    if (width > 32) {
+        codec_kernels()->unpack32(plane, h->body + 128 * low, width - 32);
+        for (size_t i = 0; i < n; i++)
+            u[i] |= (uint64_t)plane[i] << 32;
+    }
+}
+
+static bool read_patches(uint64_t *u, const IntHead *h, size_t n, Err *e)
+{
+    uint64_t pos[CODEC_VALUES_MAX], high[CODEC_VALUES_MAX];
+    const uint8_t *p = h->body + h->main_size;
+    size_t count = h->plan.patches;
+    if (h->plan.bitmap) {
+        size_t found = 0;
+        for (size_t i = 0; i < n; i++)
+            if (p[i / 8] >> i % 8 & 1)
+                pos[found++] = i;
+        if (found != count)
+            return codec_damaged(e, "integers: patch bitmap");
+        p += (n + 7) / 8;
+    } else {
+        bits_unpack(pos, p, count, position_bits(n));
+        p += bits_size(count, position_bits(n));
+    }
+    bits_unpack(high, p, count, h->plan.high);
+    for (size_t i = 0; i < count; i++) {
+        if (pos[i] >= n)
+            return codec_damaged(e, "integers: patch position");
+        u[pos[i]] |= high[i] << h->plan.width;
+    }
+    return true;
+}
+
+/* x += (r + base) * gcd, natural order; the chain is one addition a value. */
+static void sum_deltas(int64_t *out, const uint64_t *u, size_t n, const IntPlan *p)
+{
+    uint64_t gcd = (uint64_t)p->gcd, base = (uint64_t)p->base * gcd, acc = (uint64_t)p->first;
+    out[0] = p->first;
+    if (p->zigzag) {
+        for (size_t i = 1; i < n; i++)
+            out[i] = (int64_t)(acc += (uint64_t)zigzag_decode(u[i]) * gcd + base);
+    } else {
+        for (size_t i = 1; i < n; i++)
+            out[i] = (int64_t)(acc += u[i] * gcd + base);
+    }
+}
+
+static void sum_deltas2(int64_t *out, const uint64_t *u, size_t n, const IntPlan *p)
+{
+    uint64_t gcd = (uint64_t)p->gcd, delta = (uint64_t)p->step * gcd, acc = (uint64_t)p->first;
+    out[0] = p->first;
+    if (n > 1)
+        out[1] = (int64_t)(acc += delta);
+    for (size_t i = 2; i < n; i++) {
+        uint64_t r = p->zigzag ? (uint64_t)zigzag_decode(u[i]) : u[i];
+        delta += (r + (uint64_t)p->base) * gcd;
+        out[i] = (int64_t)(acc += delta);
+    }
+}
+
+static void integrate(int64_t *out, uint64_t *u, size_t n, const IntPlan *p)
+{
+    uint64_t gcd = (uint64_t)p->gcd, add = (uint64_t)p->first + (uint64_t)p->base * gcd;
+    if (p->transform == SK_DELTA) {
+        sum_deltas(out, u, n, p);
+    } else if (p->transform == SK_DELTA2) {
+        sum_deltas2(out, u, n, p);
+    } else {
+        if (p->zigzag)
+            for (size_t i = 0; i < n; i++)
+                u[i] = (uint64_t)zigzag_decode(u[i]);
+        if (p->transform == SK_LINEAR)
+            for (size_t i = 0; i < n; i++)
+                u[i] += i * (uint64_t)p->step;
+        codec_kernels()->affine(out, u, n, add, gcd);
+    }
+}
+
+bool int_read(int64_t *dst, size_t n, Slice src, Err *e)
+{
+    IntHead h = {0};
+    if (n == 0 || n > CODEC_VALUES_MAX)
+        return codec_damaged(e, "integers: wrong count");
+    if (!read_head(&h, n, src, e))
+        return false;
+    uint64_t u[CODEC_VALUES_MAX];
+    read_main(u, &h, n);
+    if (h.plan.patches && !read_patches(u, &h, n, e))
+        return false;
+    integrate(dst, u, n, &h.plan);
+    return true;
+}
+
+/* ---- table rows on top of the core ---- */
+static size_t encode_masked(uint8_t *dst, const void *src, size_t n, unsigned mask)
+{
+    IntStats st;
+    IntPlan plan;
+    int_stats(&st, src, n);
+    int_plan(&plan, src, n, &st, mask, false);
+    return int_write(dst, &plan, src, n);
+}
+
+#define INT_CODEC(name, mask)                                                                      \
+    size_t name##_bound(const void *src, size_t n)                                                 \
+    {                                                                                              \
+        (void)src;                                                                                 \
+        return int_bound(n);                                                                       \
+    }                                                                                              \
+    size_t name##_encode(uint8_t *dst, const void *src, size_t n)                                  \
+    {                                                                                              \
+        return encode_masked(dst, src, n, mask);                                                   \
+    }                                                                                              \
+    bool name##_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)                       \
+    {                                                                                              \
+        (void)arena;                                                                               \
+        return int_read(dst, n, src, e);                                                           \
+    }
+INT_CODEC(sk_i64, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2)
+INT_CODEC(time_linear, 1u << SK_LINEAR)
+INT_CODEC(time_delta, 1u << SK_DELTA)
+#undef INT_CODEC
+
+/* Arithmetic run: first value and step. */
+size_t linear_bound(const void *src, size_t n)
+{
+    (void)src, (void)n;
+    return 20;
+}
+
+size_t linear_encode(uint8_t *dst, const void *src, size_t n)
+{
+    const int64_t *v = src;
+    uint64_t step = n > 1 ? (uint64_t)v[1] - (uint64_t)v[0] : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((uint64_t)v[i] - (uint64_t)v[i - 1] != step)
+            return 0;
+    uint8_t *p = codec_put_zigzag(dst, v[0]);
+    return (size_t)(codec_put_zigzag(p, (int64_t)step) - dst);
+}
+
+bool linear_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
+{
+    (void)arena;
+    Reader r = reader_of(src);
+    uint64_t v = (uint64_t)reader_zigzag(&r), step = (uint64_t)reader_zigzag(&r);
+    if (r.bad || reader_left(&r))
+        return codec_damaged(e, "arithmetic run: wrong size");
+    for (size_t i = 0; i < n; i++, v += step)
+        ((int64_t *)dst)[i] = (int64_t)v;
+    return true;
+}
+
+/* Times of a row group that many small series share: the first `period` repeat. */
+size_t time_tile_bound(const void *src, size_t n)
+{
+    (void)src;
+    return 10 + int_bound(n);
+}
+
+size_t time_tile_encode(uint8_t *dst, const void *src, size_t n)
+{
+    const int64_t *v = src;
+    size_t period = 1;
+    while (period < n && v[period] != v[0])
+        period++;
+    if (period * 2 > n)
+        return 0;
+    for (size_t i = period; i < n; i++)
+        if (v[i] != v[i - period])
+            return 0;
+    uint8_t *p = codec_put_varint(dst, period);
+    return (size_t)(p - dst) +
+           encode_masked(p, src, period, 1u << SK_DELTA | (period > 2 ? 1u << SK_LINEAR : 0));
+}
+
+bool time_tile_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
+{
+    (void)arena;
+    Reader r = reader_of(src);
+    uint64_t period = reader_varint(&r);
+    if (r.bad || period == 0 || period > n / 2)
+        return codec_damaged(e, "time tile: wrong period");
+    int64_t *out = dst;
+    if (!int_read(out, period, reader_bytes(&r, reader_left(&r)), e))
+        return false;
+    for (size_t i = period; i < n; i++)
+        out[i] = out[i - period];
+    return true;
+}

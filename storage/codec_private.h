@@ -1,0 +1,166 @@
+/* storage/codec_private.h - what the codec_*.c files share: bounded cursors, the integer core.
+ *
+ * Not for others than storage/codec*.c and storage/part*.c.
+ * Writers assume room (bound()); readers never trust: a get beyond the end sets `bad`.
+ * Threads: pure. */
+#ifndef SKULK_STORAGE_CODEC_PRIVATE_H
+#define SKULK_STORAGE_CODEC_PRIVATE_H
+
+#include "storage/codec.h"
+#include "storage/kernels.h"
+
+enum { /* ids on disk; never reused */
+    CODEC_RAW_I64 = 1,
+    CODEC_RAW_F64 = 2,
+    CODEC_RAW_BOOL = 3,
+    CODEC_RAW_STR = 4,
+    CODEC_GORILLA_TIME = 5,
+    CODEC_GORILLA_F64 = 6,
+    CODEC_CONST_I64 = 7,
+    CODEC_LINEAR_I64 = 8,
+    CODEC_CONST_F64 = 9,
+    CODEC_SK_I64 = 10,
+    CODEC_SK_F64 = 11,
+    CODEC_FRONT_F64 = 12,
+    CODEC_TIME_LINEAR = 13,
+    CODEC_TIME_DELTA = 14,
+    CODEC_TIME_TILE = 15,
+    CODEC_CONST_BOOL = 16,
+    CODEC_BITMAP_BOOL = 17,
+    CODEC_CONST_STR = 18,
+    CODEC_DICT_STR = 19,
+    CODEC_ZSTD_STR = 20,
+    CODEC_VALUES_MAX = ROW_GROUP_ROWS, /* of one chunk */
+    CODEC_STR_BYTES_MAX = 64 << 20,    /* of one chunk, decoded */
+};
+
+/* ---- little endian bytes ---- */
+static inline uint64_t load_u64(const void *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint32_t load_u32(const void *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint8_t *store_u64(uint8_t *p, uint64_t v)
+{
+    memcpy(p, &v, sizeof v);
+    return p + sizeof v;
+}
+static inline uint64_t f64_bits(double v)
+{
+    return load_u64(&v);
+}
+static inline double f64_of_bits(uint64_t bits)
+{
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+static inline unsigned bit_length(uint64_t v)
+{
+    return v ? 64 - (unsigned)__builtin_clzll(v) : 0;
+}
+static inline uint64_t low_bits(unsigned width) /* width <= 64 */
+{
+    return width >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << width) - 1;
+}
+uint8_t *codec_put_varint(uint8_t *p, uint64_t v); /* at most 10 bytes */
+static inline uint8_t *codec_put_zigzag(uint8_t *p, int64_t v)
+{
+    return codec_put_varint(p, zigzag_encode(v));
+}
+
+/* ---- horizontal bit packing of any count: `(n * width + 7) / 8` bytes ---- */
+static inline size_t bits_size(size_t n, unsigned width)
+{
+    return (n * width + 7) / 8;
+}
+uint8_t *bits_pack(uint8_t *dst, const uint64_t *src, size_t n, unsigned width);
+/* Reads up to 8 bytes behind the packed bytes. */
+void bits_unpack(uint64_t *dst, const uint8_t *src, size_t n, unsigned width);
+
+/* ---- the integer core ("SK"): docs/format.md, "Integer block" ---- */
+enum { SK_RAW = 0, SK_DELTA = 1, SK_DELTA2 = 2, SK_LINEAR = 3 };
+
+typedef struct IntPlan {
+    uint8_t transform; /* SK_* */
+    bool zigzag;       /* residuals lie on both sides of base */
+    bool bitmap;       /* patch positions are a bitmap */
+    uint8_t width;     /* bits of every residual in the main array */
+    uint8_t high;      /* further bits of a patched one */
+    uint32_t patches;
+    int64_t first, gcd, base, step;
+    uint64_t cost_bits;
+} IntPlan;
+
+typedef struct IntStats {
+    int64_t min, max, first, last;
+    __int128 sum;
+} IntStats;
+
+/* Chooses; `st` are the statistics of v.  mask: bit t allows transform t. */
+void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask, bool final);
+size_t int_bound(size_t n);
+size_t int_write(uint8_t *dst, const IntPlan *p, const int64_t *v, size_t n);
+bool int_read(int64_t *dst, size_t n, Slice src, Err *e) MUST_CHECK;
+void int_stats(IntStats *st, const int64_t *v, size_t n);
+
+/* ---- one chunk with its statistics in the domain that is cheapest to store ---- */
+typedef enum StatsKind { STATS_NONE = 0, STATS_INT = 1, STATS_DECIMAL = 2, STATS_DOUBLE = 3 } StatsKind;
+typedef struct ChunkMeta {
+    uint8_t codec;
+    StatsKind kind;
+    uint8_t k;      /* STATS_DECIMAL: values are i / 10^k */
+    IntStats i;     /* STATS_INT, STATS_DECIMAL: of the numbers that are not NaN */
+    uint32_t nan_count;
+    ChunkStats f;   /* STATS_DOUBLE */
+} ChunkMeta;
+/* Appends the chunk; meta is filled for CODEC_INT and CODEC_FLOAT. */
+void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint, bool final,
+                        ChunkMeta *meta);
+void stats_of_decimal(ChunkStats *out, const IntStats *i, uint8_t k, size_t n, uint32_t nan_count);
+void stats_of_int(ChunkStats *out, const IntStats *i, size_t n);
+
+/* ---- the codecs: rows of codec_table ---- */
+#define CODEC_DECLARE(name)                                                                        \
+    size_t name##_bound(const void *src, size_t n);                                                \
+    size_t name##_encode(uint8_t *dst, const void *src, size_t n);                                 \
+    bool name##_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e) MUST_CHECK;
+CODEC_DECLARE(raw64)
+CODEC_DECLARE(raw_bool)
+CODEC_DECLARE(raw_str)
+CODEC_DECLARE(gorilla_time)
+CODEC_DECLARE(gorilla_f64)
+CODEC_DECLARE(const64)
+CODEC_DECLARE(linear)
+CODEC_DECLARE(sk_i64)
+CODEC_DECLARE(sk_f64)
+CODEC_DECLARE(front_f64)
+CODEC_DECLARE(time_linear)
+CODEC_DECLARE(time_delta)
+CODEC_DECLARE(time_tile)
+CODEC_DECLARE(const_bool)
+CODEC_DECLARE(bitmap_bool)
+CODEC_DECLARE(const_str)
+CODEC_DECLARE(dict_str)
+CODEC_DECLARE(zstd_str)
+#undef CODEC_DECLARE
+
+/* Decimal floats: the integers of a chunk, for statistics without division. */
+bool sk_f64_ints(int64_t *dst, size_t n, Slice src, uint8_t *k, bool *exact, Err *e) MUST_CHECK;
+size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, bool final, ChunkMeta *m);
+size_t zstd_str_encode_level(uint8_t *dst, const void *src, size_t n, int level);
+extern const double codec_pow10[23];
+
+static inline bool codec_damaged(Err *e, const char *what)
+{
+    return err_set(e, ERR_DATA_CORRUPTED, "damaged chunk: %s", what);
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* storage/kernels.h - the inner loops of the codecs: plain arrays in, plain arrays out.
+ *
+ * kernels.c is compiled twice (portable and x86-64-v3); codec_kernels() gives the table for
+ * this processor.  Kernels never fail and never look beyond the arrays given.
+ * No inline functions here: the linker could keep the AVX2 copy for everybody.
+ * Threads: pure. */
+#ifndef SKULK_STORAGE_KERNELS_H
+#define SKULK_STORAGE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct KernelMinMax {
+    int64_t min, max;
+    uint64_t sum; /* wraps */
+} KernelMinMax;
+
+typedef struct Kernels {
+    const char *name;
+    /* 1,024 numbers below 2^width (width 1..32), 32 lanes of u32; 128 * width bytes. */
+    void (*pack32)(uint8_t *dst, const uint32_t *src, unsigned width);
+    void (*unpack32)(uint32_t *dst, const uint8_t *src, unsigned width);
+    void (*minmax)(KernelMinMax *out, const int64_t *v, size_t n); /* n > 0 */
+    /* minmax of v[i] - v[i-1] (n > 1) and of the second differences (n > 2); wrapping. */
+    void (*minmax_delta)(KernelMinMax *d1, KernelMinMax *d2, const int64_t *v, size_t n);
+    /* Decimal test: d[i] = round(v[i] * p); returns how many v[i] are not exactly d[i] / p. */
+    size_t (*decimal)(int64_t *d, const double *v, size_t n, double p);
+    /* dst[i] = (double)src[i] / p for |src[i]| < 2^51; may be in place. */
+    void (*divide)(double *dst, const int64_t *src, size_t n, double p);
+    /* out[i] = add + mul * u[i] */
+    void (*affine)(int64_t *out, const uint64_t *u, size_t n, uint64_t add, uint64_t mul);
+} Kernels;
+
+extern const Kernels kernels_base, kernels_v3;
+const Kernels *codec_kernels(void); /* codec.c */
+
+#endif
