@@ -14,3 +14,23 @@ libskexec_kernels_v3_la_SOURCES = $(exec_kernels)
 libskexec_kernels_v3_la_CFLAGS = $(FAST_CFLAGS) -march=x86-64-v3 -DKERNEL_V3
 libskexec_la_LIBADD += libskexec_kernels_v3.la
 endif
+
+# operators
+libskexec_la_SOURCES += \
+	exec/explain.c \
+	exec/hashtable.c exec/hashtable.h \
+	exec/op_agg.c exec/op_aggset.c \
+	exec/op_apply.c \
+	exec/op_cte.c \
+	exec/op_distinct.c \
+	exec/op_join.c \
+	exec/op_private.h exec/op_rows.c \
+	exec/op_scan.c exec/op_scan_open.c exec/op_scan_private.h \
+	exec/op_series_agg.c \
+	exec/op_simple.c \
+	exec/op_sort.c exec/op_sorter.c \
+	exec/op_srf.c \
+	exec/op_window.c \
+	exec/parallel.c \
+	exec/query.c exec/query.h exec/plan.h \
+	exec/virtual.c exec/virtual.h

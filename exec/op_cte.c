@@ -1,0 +1,170 @@
+/* WITH queries: run once and lazily, read by many; recursive ones through a working table. */
+#include "exec/op_private.h"
+
+/* ---- a reference ---- */
+
+typedef struct OpCteRef {
+    Op op;
+    CteState *cte;        /* or */
+    const RowStore *work; /* the working table of the recursion that is running */
+    size_t row;
+    Batch batch;
+} OpCteRef;
+
+static CteState *cte_find(Exec *x, uint32_t id)
+{
+    for (size_t i = 0; i < x->query->plan.cte_count; i++)
+        if (x->ctes[i].def->id == id)
+            return &x->ctes[i];
+    return NULL;
+}
+
+static bool cte_ref_open(Op *op, Err *e)
+{
+    OpCteRef *r = (OpCteRef *)op;
+    uint32_t id = ((const PlanCteRef *)op->plan)->cte;
+    for (WorkTable *w = op->x->work; w && !r->work; w = w->outer)
+        if (w->cte == id)
+            r->work = w->rows;
+    if (r->work)
+        return true;
+    r->cte = cte_find(op->x, id);
+    if (!r->cte)
+        return err_set(e, ERR_INTERNAL, "plan refers to WITH query %u, which it does not have", id);
+    return true;
+}
+
+/* Pulls one more batch of the WITH query into its rows. */
+static QueryStatus cte_pull(Exec *x, CteState *c, Err *e)
+{
+    if (c->done)
+        return QUERY_END;
+    if (!c->started) {
+        c->started = true;
+        store_init(&c->rows, c->def->plan->types, c->def->plan->col_count, &x->query->budget);
+    }
+    WorkTable *work = x->work; /* it is not inside the recursion that happens to ask */
+    x->work = NULL;
+    Batch *b;
+    QueryStatus st = QUERY_FAIL;
+    if (c->op || op_open(&c->op, x, c->def->plan, e))
+        st = op_next(c->op, &b, e);
+    x->work = work;
+    if (st == QUERY_BATCH)
+        store_add_batch(&c->rows, b);
+    if (st == QUERY_END) {
+        c->done = true;
+        op_close(c->op);
+        c->op = NULL;
+    }
+    return st;
+}
+
+static QueryStatus cte_ref_next(Op *op, Batch **out, Err *e)
+{
+    OpCteRef *r = (OpCteRef *)op;
+    while (r->cte && !(r->cte->started && r->row < r->cte->rows.rows)) {
+        QueryStatus st = cte_pull(op->x, r->cte, e);
+        if (st != QUERY_BATCH)
+            return st;
+    }
+    arena_reset(&op->scratch);
+    size_t n = store_view(r->work ? r->work : &r->cte->rows, r->row, &r->batch, &op->scratch);
+    if (n == 0)
+        return QUERY_END;
+    r->row += n;
+    *out = &r->batch;
+    return QUERY_BATCH;
+}
+
+const OpDef op_cte_ref = {"CTE Scan", sizeof(OpCteRef), cte_ref_open, cte_ref_next, NULL};
+
+/* ---- WITH RECURSIVE ---- */
+
+typedef struct OpRecursive {
+    Op op; /* child: the start; right: the step, opened anew for each round */
+    HashTable seen;
+    RowStore work[2]; /* read by the step; filled for the next round */
+    int now;
+    bool started;
+    Batch batch;
+} OpRecursive;
+
+static bool recursive_open(Op *op, Err *e)
+{
+    OpRecursive *r = (OpRecursive *)op;
+    Budget *budget = &op->x->query->budget;
+    ht_init(&r->seen, op->plan->types, op->plan->col_count, budget);
+    for (int i = 0; i < 2; i++)
+        store_init(&r->work[i], op->plan->types, op->plan->col_count, budget);
+    return op_open_child(op, e);
+}
+
+static void recursive_keep(OpRecursive *r, Batch *in)
+{
+    uint32_t ids[BATCH_ROWS];
+    Op *op = &r->op;
+    arena_reset(&op->scratch);
+    r->batch = *in;
+    if (((const PlanRecursive *)op->plan)->distinct) {
+        size_t n = batch_count(in), kept = 0;
+        uint32_t next = (uint32_t)r->seen.count;
+        uint16_t *sel = arena_alloc(&op->scratch, (n + 1) * sizeof *sel);
+        ht_put(&r->seen, in->cols, in->sel, n, ids);
+        for (size_t i = 0; i < n; i++)
+            if (ids[i] == next) {
+                sel[kept++] = (uint16_t)batch_row(in, i);
+                next++;
+            }
+        r->batch.sel = sel;
+        r->batch.sel_count = kept;
+    }
+    store_add_batch(&r->work[!r->now], &r->batch);
+}
+
+static QueryStatus recursive_step(OpRecursive *r, Batch **in, Err *e)
+{
+    Op *op = &r->op;
+    WorkTable work = {((const PlanRecursive *)op->plan)->cte, &r->work[r->now], op->x->work};
+    QueryStatus st = QUERY_FAIL;
+    op->x->work = &work;
+    if (op->right || op_open(&op->right, op->x, op->plan->right, e))
+        st = op_next(op->right, in, e);
+    op->x->work = work.outer;
+    return st;
+}
+
+static QueryStatus recursive_next(Op *op, Batch **out, Err *e)
+{
+    OpRecursive *r = (OpRecursive *)op;
+    for (;;) {
+        Batch *in;
+        QueryStatus st = r->started ? recursive_step(r, &in, e) : op_next(op->child, &in, e);
+        if (st == QUERY_BATCH) {
+            recursive_keep(r, in);
+            *out = &r->batch;
+            return QUERY_BATCH;
+        }
+        if (st != QUERY_END)
+            return st;
+        /* A round is over: what it made is the working table of the next. */
+        op_close(op->right);
+        op->right = NULL;
+        r->started = true;
+        r->now = !r->now;
+        store_clear(&r->work[!r->now]);
+        if (r->work[r->now].rows == 0)
+            return QUERY_END;
+    }
+}
+
+static void recursive_close(Op *op)
+{
+    OpRecursive *r = (OpRecursive *)op;
+    ht_free(&r->seen);
+    store_free(&r->work[0]);
+    store_free(&r->work[1]);
+}
+
+const OpDef op_recursive = {"Recursive Union", sizeof(OpRecursive), recursive_open, recursive_next,
+                            recursive_close};

@@ -1,0 +1,224 @@
+/* exec/op_private.h - what operators share: their table, the state of a running query, stored rows.
+ *
+ * An operator is a struct that begins with Op, and one OpDef {open, next, close}.  next hands out a
+ * batch that lives until its next call, or END, WAIT, YIELD, FAIL; whatever it was in the middle of
+ * stays in its struct, so that it goes on when called again.  op_next() wraps every call: cancel flag,
+ * memory budget, time slice, pg_sleep, counters; so operators only loop over their input.
+ * Memory: op->arena lives until close, op->scratch is reset by the operator when it makes a new
+ * batch.  Before evaluating, an operator points ctx.scratch at its own: op_ctx().
+ * To add an operator: exec/plan.h says how; its row goes into op_table[] of query.c.
+ * Threads: an Op and its Exec belong to one task. */
+#ifndef SKULK_EXEC_OP_PRIVATE_H
+#define SKULK_EXEC_OP_PRIVATE_H
+
+#include "exec/hashtable.h"
+#include "exec/query.h"
+
+typedef struct Op Op;
+typedef struct Exec Exec;
+
+/* ---- counters of EXPLAIN ANALYZE: one per plan node and task ---- */
+typedef struct OpStats {
+    const Plan *plan;
+    uint64_t loops, rows, batches, removed; /* removed: by the filter */
+    int64_t ns;                             /* with everything below */
+    int64_t bytes_max;                      /* own memory */
+    uint32_t pieces;                        /* parallel parts */
+    uint64_t series, stat_runs, runs;       /* series aggregation: answered from statistics */
+    ScanCounters scan;
+} OpStats;
+
+/* ---- operators ---- */
+typedef struct OpDef {
+    const char *name;
+    size_t size;
+    bool (*open)(Op *op, Err *e);
+    QueryStatus (*next)(Op *op, Batch **out, Err *e);
+    void (*close)(Op *op); /* copes with a half-opened operator; children are closed by op_close */
+} OpDef;
+
+struct Op {
+    const OpDef *def;
+    const Plan *plan;
+    Exec *x;
+    Op *child, *right; /* opened by the operator itself */
+    OpStats *stats;    /* NULL: not counted */
+    Arena arena, scratch;
+    bool held; /* pg_sleep: the result of next waits */
+    QueryStatus held_status;
+    Batch *held_batch;
+};
+
+bool op_open(Op **out, Exec *x, const Plan *plan, Err *e) MUST_CHECK;
+QueryStatus op_next(Op *op, Batch **out, Err *e);
+void op_close(Op *op);                   /* NULL is fine */
+EvalCtx *op_ctx(Op *op);                 /* evaluates into op->scratch from now on */
+bool op_open_child(Op *op, Err *e) MUST_CHECK;
+
+extern const OpDef op_scan, op_series_agg, op_virtual, op_function, op_values, op_filter, op_project;
+extern const OpDef op_agg, op_sort, op_limit, op_distinct, op_join, op_apply, op_append, op_setop;
+extern const OpDef op_cte_ref, op_recursive, op_project_set, op_window, op_result;
+
+/* ---- rows kept in memory: dense flat batches of BATCH_ROWS, the last one partly filled ---- */
+typedef struct RowStore {
+    Arena arena;
+    TypeId *types;
+    size_t col_count;
+    Batch **batches;
+    size_t batch_count, batch_cap, last_cap; /* last_cap: rows that the last batch has room for */
+    size_t rows;
+} RowStore;
+
+void store_init(RowStore *s, const TypeId *types, size_t n, Budget *budget);
+void store_free(RowStore *s);
+void store_clear(RowStore *s);
+/* Deep copy of the selected rows of these columns. */
+void store_add(RowStore *s, const Vector *cols, const uint16_t *sel, size_t n);
+void store_add_batch(RowStore *s, const Batch *b);
+void store_add_row(RowStore *s, const Value *row);
+/* Rows from `row` on that lie in one batch, at most BATCH_ROWS, as a view; 0: no more. */
+size_t store_view(const RowStore *s, size_t row, Batch *out, Arena *a);
+/* Column of rows ids[0..n); ROW_NONE gives NULL.  Borrows strings from the store. */
+#define ROW_NONE UINT32_MAX
+void store_gather(const RowStore *s, size_t col, const uint32_t *ids, size_t n, Vector *out, Arena *a);
+Value store_get(const RowStore *s, size_t col, size_t row);
+
+/* ---- vectors ---- */
+/* Appends selected rows of src to the flat dst at `at` (room for cap rows); deep = NULL borrows. */
+void col_append(Vector *dst, size_t at, size_t cap, const Vector *src, const uint16_t *sel, size_t n,
+                Arena *deep);
+void vec_gather(Vector *out, const Vector *src, const uint16_t *rows, size_t n, Arena *a); /* flat, borrows */
+void vec_row_const(Vector *out, const Vector *src, size_t row, Arena *a); /* one row as a constant, borrows */
+void vec_null_const(Vector *out, TypeId type);
+Batch *batch_new(Arena *a, size_t col_count);
+/* Keeps selected rows [skip, skip + n). */
+void batch_cut(Batch *b, size_t skip, size_t n, Arena *a);
+extern const uint16_t row_ident[BATCH_ROWS]; /* 0, 1, 2, ... */
+
+/* ---- sorting ---- */
+typedef struct Sorter Sorter;
+typedef struct SorterSpec {
+    const TypeId *types; /* of the rows */
+    size_t col_count;
+    const TypeId *key_types;
+    const bool *desc, *nulls_first;
+    size_t key_count;
+    int64_t limit; /* only so many rows are needed; -1 = all */
+    Budget *budget;
+    const uint32_t *key_cols; /* key k is this column of the rows (ROW_NONE: it is not); may be NULL */
+} SorterSpec;
+Sorter *sorter_new(const SorterSpec *spec);
+void sorter_free(Sorter *s);
+/* keys: vectors over the rows of b. */
+void sorter_add(Sorter *s, const Batch *b, const Vector *keys);
+/* After the last add; false: call again (one piece of the work is done). */
+bool sorter_finish(Sorter *s);
+size_t sorter_next(Sorter *s, Batch *out, Arena *a); /* rows, 0 = end; stable order */
+
+/* ---- aggregate states of many groups ---- */
+typedef struct AggSlot {
+    const AggCall *call;
+    const AggDef *def;
+    AggCtx ctx;
+    size_t offset;     /* of its state in a group */
+    HashTable *seen;   /* DISTINCT: (group, arguments) */
+    Sorter *sorter;    /* ORDER BY: (group, arguments) */
+} AggSlot;
+typedef struct AggSet {
+    Exec *x;
+    Arena arena;
+    Arena *scratch;
+    AggSlot *slots;
+    size_t slot_count, state_size;
+    char **groups;
+    size_t group_count, group_cap;
+} AggSet;
+bool aggset_init(AggSet *s, Exec *x, const AggCall *calls, size_t n, Arena *scratch, Err *e) MUST_CHECK;
+void aggset_free(AggSet *s);
+void aggset_grow(AggSet *s, size_t group_count);
+/* Row r of b goes to group ids[r]; ids = NULL: all to `one`. */
+bool aggset_update(AggSet *s, const Batch *b, const uint32_t *ids, uint32_t one, Err *e) MUST_CHECK;
+bool aggset_update_slot(AggSet *s, AggSlot *slot, const Batch *b, const uint32_t *ids, uint32_t one,
+                        Err *e) MUST_CHECK;
+void *aggset_state(AggSet *s, size_t slot, uint32_t group);
+bool aggset_merge(AggSet *into, uint32_t group, AggSet *from, uint32_t from_group, Err *e) MUST_CHECK;
+bool aggset_finish(AggSet *s, Err *e) MUST_CHECK; /* feeds what ORDER BY kept back */
+bool aggset_final(AggSet *s, size_t begin, size_t n, Vector *out, Arena *a, Err *e) MUST_CHECK;
+bool aggs_mergeable(const AggCall *calls, size_t n); /* partial states may be built in parallel */
+
+/* ---- the state of a running query: one Exec per task ---- */
+typedef struct CteState {
+    const PlanCte *def;
+    Op *op;
+    RowStore rows;
+    bool started, done;
+} CteState;
+typedef struct WorkTable { /* of a recursive query whose step is running */
+    uint32_t cte;
+    RowStore *rows;
+    struct WorkTable *outer;
+} WorkTable;
+typedef struct ViewCache { /* a system view is filled once a statement */
+    const ViewDef *view;
+    uint32_t wants_count;
+    bool *wants;
+    RowStore rows;
+    struct ViewCache *next;
+} ViewCache;
+
+struct Exec {
+    EvalCtx ctx;
+    Query *query;
+    Arena arena;
+    Task *waiter;
+    int64_t slice_end_ns;
+    const atomic_bool *stop; /* of the gang; NULL in the query itself */
+    SeriesSet *slice;        /* a parallel piece scans only these */
+    CteState *ctes;
+    WorkTable *work;
+    ViewCache *views;
+    OpStats *stats;
+    size_t stats_count;
+};
+
+typedef struct Gang Gang;
+struct Query {
+    Exec x;
+    PlannedQuery plan;
+    Snapshot *snapshot;
+    Budget budget;
+    Sched *sched;
+    uint64_t group;
+    int parallel_max;
+    char *spill_dir;
+    atomic_bool cancel;
+    bool analyze;
+    const Clock *clock;
+    Op *root;
+    Gang *gangs; /* that run or wait */
+};
+
+void exec_setup(Exec *x, Query *q, const EvalCtx *ctx);
+void exec_clear(Exec *x);
+/* QUERY_BATCH: go on; else what to return. */
+QueryStatus exec_tick(Exec *x, Err *e);
+void exec_slice_begin(Exec *x);
+OpStats *exec_stats(Exec *x, const Plan *plan); /* NULL unless analyzing */
+const Plan *plan_child(const Plan *p, size_t i); /* NULL: no more */
+void scan_counters_add(ScanCounters *to, const ScanCounters *from);
+
+/* ---- pieces of work on the pool ---- */
+typedef struct GangDef {
+    size_t piece_size;
+    bool (*open)(Exec *x, void *piece, void *arg, size_t index, Err *e); /* in the piece's task */
+    QueryStatus (*step)(Exec *x, void *piece, Err *e);                   /* END: done */
+    void (*close)(void *piece);
+} GangDef;
+Gang *gang_start(Exec *parent, const GangDef *def, void *arg, size_t count);
+QueryStatus gang_wait(Gang *g, Exec *parent, Err *e); /* QUERY_BATCH: all are done */
+void *gang_piece(Gang *g, size_t i);
+size_t gang_count(const Gang *g);
+void gang_close(Gang *g);                     /* pieces that run end their step first */
+void gang_set_waiter(Query *q, Task *waiter); /* of all */
+
+#endif

@@ -1,0 +1,422 @@
+/* What a scan reads: time bounds, series by their tags, row groups by statistics, pieces for the pool. */
+#include "exec/op_scan_private.h"
+
+#include <math.h>
+
+enum {
+    SPREAD_ROWS_MIN = 200000,   /* estimated rows below which one task does it all */
+    SPREAD_STATS_MIN = 1000000, /* the same when row groups are mostly answered by statistics */
+    SPREAD_PER_WORKER = 3,      /* pieces; more than one evens out unequal series */
+    SPREAD_FILES_MAX = 256,
+};
+
+bool exec_const(Exec *x, const Expr *expr, Arena *a, Value *out, Err *e)
+{
+    Batch one = {.rows = 1};
+    Vector v;
+    if (expr->kind == EXPR_CONST) {
+        *out = expr->value;
+        return true;
+    }
+    x->ctx.scratch = a;
+    if (!expr_eval(&x->ctx, expr, &one, &v, e))
+        return false;
+    *out = vec_get(&v, 0);
+    return true;
+}
+
+typedef struct Used {
+    bool *used;
+    size_t n;
+} Used;
+
+static void mark_column(void *arg, Expr *node)
+{
+    Used *u = arg;
+    if (node->kind == EXPR_COLUMN && node->index < u->n)
+        u->used[node->index] = true;
+}
+
+void expr_columns(const Expr *x, bool *used, size_t n)
+{
+    Used u = {used, n};
+    union { /* expr_walk may change the tree; this walk does not */
+        const Expr *in;
+        Expr *out;
+    } cast = {x};
+    if (x)
+        expr_walk(cast.out, mark_column, &u);
+}
+
+/* ---- time ---- */
+
+/* SQL sees the floor of a time to us, so `time <= x` lets all 1000 ns of the last us in. */
+static void bound_apply(const char *op, bool ns, int64_t value, __int128 *lo, __int128 *hi)
+{
+    __int128 unit = ns ? 1 : NS_PER_US;
+    __int128 begin = value * unit, end = begin + unit - 1; /* the ns that are this value */
+    bool low = op[0] == '>' || op[0] == '=', high = op[0] == '<' || op[0] == '=';
+    bool with = op[0] == '=' || op[1] == '=';
+    __int128 from = with ? begin : end + 1, to = with ? end : begin - 1;
+    if (low && from > *lo)
+        *lo = from;
+    if (high && to < *hi)
+        *hi = to;
+}
+
+static bool src_bounds(ScanSrc *s, Err *e)
+{
+    __int128 lo = TIME_MIN_NS, hi = TIME_MAX_NS;
+    for (size_t i = 0; i < s->plan->bound_count; i++) {
+        const TimeBound *b = &s->plan->bounds[i];
+        Value v;
+        if (!exec_const(s->x, b->value, s->arena, &v, e))
+            return false;
+        if (v.null) {
+            s->none = true;
+            continue;
+        }
+        int64_t value = v.u.i64;
+        bool infinite = value == INT64_MIN || value == INT64_MAX;
+        if (b->value->type == T_DATE && !infinite)
+            value *= INT64_C(86400) * 1000000;
+        bound_apply(b->op, b->ns, value, &lo, &hi);
+    }
+    if (lo > hi || lo > TIME_MAX_NS || hi < TIME_MIN_NS)
+        s->none = true;
+    s->t_min = s->none ? 0 : (int64_t)lo;
+    s->t_max = s->none ? 0 : (int64_t)hi;
+    return true;
+}
+
+/* ---- tags ---- */
+
+static void narrow(ScanSrc *s, SeriesSet *take_set)
+{
+    if (s->set) {
+        SeriesSet *both = set_and(s->set, take_set);
+        set_unref(s->set);
+        set_unref(take_set);
+        take_set = both;
+    }
+    s->set = take_set;
+}
+
+/* The text that the series keeps for this value; false: no series can have it. */
+static bool tag_text(ScanSrc *s, const TypeDef *def, const Value *v, Slice *out)
+{
+    if (v->null)
+        return false;
+    if (v->phys == PH_STR) {
+        *out = v->u.str;
+    } else {
+        Buf buf;
+        buf_init(&buf);
+        def->out(&s->x->ctx.env, v, &buf);
+        *out = arena_slice(s->arena, buf_slice(&buf));
+        buf_free(&buf);
+    }
+    return out->len > 0; /* an empty tag is an absent one, which is NULL */
+}
+
+static bool select_in(ScanSrc *s, const TagPred *p, Err *e)
+{
+    const TypeDef *def = type_find(p->type);
+    size_t n = 0, cap = p->in_count + 1;
+    Slice *texts = ARENA_ARRAY(s->arena, Slice, cap);
+    for (size_t i = 0; i < p->in_count; i++) {
+        Value v;
+        if (!exec_const(s->x, p->in[i], s->arena, &v, e))
+            return false;
+        if (!p->array) {
+            n += tag_text(s, def, &v, &texts[n]);
+            continue;
+        }
+        if (v.null)
+            continue;
+        const Array *arr = v.u.arr;
+        Slice *more = ARENA_ARRAY(s->arena, Slice, n + arr->count + p->in_count + 1);
+        memcpy(more, texts, n * sizeof *texts);
+        texts = more;
+        for (size_t k = 0; k < arr->count; k++)
+            n += tag_text(s, def, &arr->items[k], &texts[n]);
+    }
+    if (n == 0) {
+        s->none = true;
+        return true;
+    }
+    TagMatch m = {.column = p->column, .kind = n == 1 ? TAG_EQ : TAG_IN, .value = texts[0],
+                  .values = texts, .value_count = n};
+    narrow(s, idx_select(s->idx, s->plan->table, &m, 1));
+    return true;
+}
+
+/* Runs the test over all values of the tag, BATCH_ROWS at a time; code 0 stands for absent. */
+static bool test_codes(ScanSrc *s, const TagPred *p, TagReader *t, uint32_t codes, Slice *passed, size_t *count,
+                       bool *absent, Err *e)
+{
+    Arena scratch;
+    arena_init(&scratch, s->arena->budget);
+    bool ok = true;
+    for (uint32_t begin = 0; ok && begin < codes; begin += BATCH_ROWS) {
+        arena_reset(&scratch);
+        size_t n = codes - begin < BATCH_ROWS ? codes - begin : BATCH_ROWS;
+        Batch *b = batch_new(&scratch, 1);
+        vec_init_flat(&b->cols[0], p->type, n, &scratch);
+        b->rows = n;
+        for (size_t i = 0; ok && i < n; i++) {
+            Value v = value_null();
+            ok = begin + i == 0 || src_tag_value(s, t, begin + (uint32_t)i, &v, e);
+            vec_set(&b->cols[0], i, &v, n, &scratch);
+        }
+        s->x->ctx.scratch = &scratch;
+        ok = ok && expr_filter(&s->x->ctx, p->test, b, e);
+        for (size_t i = 0; ok && i < batch_count(b); i++) {
+            uint32_t code = begin + (uint32_t)batch_row(b, i);
+            if (code == 0)
+                *absent = true;
+            else
+                passed[(*count)++] = idx_code_value(s->idx, s->plan->table, p->column, code);
+        }
+    }
+    arena_free(&scratch);
+    return ok;
+}
+
+static bool select_test(ScanSrc *s, const TagPred *p, Err *e)
+{
+    uint32_t codes = idx_code_count(s->idx, s->plan->table, p->column);
+    codes = codes ? codes : 1;
+    Slice *passed = ARENA_ARRAY(s->arena, Slice, codes + 1);
+    size_t count = 0;
+    bool absent = false;
+    TagReader *t = src_tag_reader(s, p->column, p->type);
+    if (!test_codes(s, p, t, codes, passed, &count, &absent, e))
+        return false;
+    if (absent && count + 1 == codes)
+        return true; /* everything passes */
+    TagMatch in = {.column = p->column, .kind = TAG_IN, .values = passed, .value_count = count};
+    TagMatch no = {.column = p->column, .kind = TAG_EQ, .value = SLICE_LIT("")};
+    if (!absent && count == 0) {
+        s->none = true;
+        return true;
+    }
+    if (!absent || count == 0) {
+        narrow(s, idx_select(s->idx, s->plan->table, absent ? &no : &in, 1));
+        return true;
+    }
+    SeriesSet *a = idx_select(s->idx, s->plan->table, &in, 1);
+    SeriesSet *b = idx_select(s->idx, s->plan->table, &no, 1);
+    narrow(s, set_or(a, b));
+    set_unref(a);
+    set_unref(b);
+    return true;
+}
+
+bool src_select_tags(ScanSrc *s, Err *e)
+{
+    for (size_t i = 0; i < s->plan->tag_count && !s->none; i++) {
+        const TagPred *p = &s->plan->tags[i];
+        if (!(p->in ? select_in(s, p, e) : select_test(s, p, e)))
+            return false;
+    }
+    if (s->set && set_count(s->set) == 0)
+        s->none = true;
+    return true;
+}
+
+/* ---- columns ---- */
+
+static bool column_known(const ScanSrc *s, ColumnId id)
+{
+    const ColumnDef *def = table_column_by_id(s->table, id);
+    return def && !def->dropped;
+}
+
+static void src_columns(ScanSrc *s)
+{
+    const PlanScan *plan = s->plan;
+    size_t n = plan->p.col_count;
+    s->columns = ARENA_ARRAY(s->arena, ColumnId, n + 1);
+    s->field = ARENA_ARRAY(s->arena, uint32_t, n + 1);
+    s->tags = ARENA_ARRAY(s->arena, TagReader *, n + 1);
+    for (size_t c = 0; c < n; c++) {
+        const ScanCol *col = &plan->cols[c];
+        s->field[c] = NO_FIELD;
+        if (col->kind == SCAN_TAG)
+            s->tags[c] = src_tag_reader(s, col->column, col->type);
+        if (col->kind != SCAN_FIELD || !column_known(s, col->column))
+            continue;
+        size_t k = 0;
+        while (k < s->column_count && s->columns[k] != col->column)
+            k++;
+        if (k == s->column_count)
+            s->columns[s->column_count++] = col->column;
+        s->field[c] = (uint32_t)k;
+    }
+}
+
+bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
+{
+    *s = (ScanSrc){.x = x, .plan = plan, .arena = arena};
+    Snapshot *snap = x->query->snapshot;
+    must(snap != NULL);
+    s->idx = engine_index(snapshot_engine(snap));
+    s->table = cat_table_by_id(snapshot_catalog(snap), plan->table);
+    if (!s->table)
+        return err_set(e, ERR_UNDEFINED_TABLE, "table \"%.*s\" does not exist any more",
+                       SLICE_ARG(plan->table_name));
+    src_columns(s);
+    if (!src_bounds(s, e) || !src_select_tags(s, e))
+        return false;
+    s->prunes = ARENA_ARRAY(arena, PruneValue, plan->prune_count + 1);
+    for (size_t i = 0; i < plan->prune_count; i++)
+        if (!prune_of(s, &plan->prunes[i], e))
+            return false;
+    return true;
+}
+
+/* ---- statistics ---- */
+
+bool prune_of(ScanSrc *s, const FieldPrune *f, Err *e)
+{
+    Value v;
+    if (s->field[f->col] == NO_FIELD)
+        return true;
+    if (!exec_const(s->x, f->value, s->arena, &v, e))
+        return false;
+    if (v.null)
+        return true;
+    PruneValue p = {.field = s->field[f->col]};
+    memcpy(p.op, f->op, sizeof p.op);
+    if (v.phys == PH_I64) {
+        p.is_int = true;
+        p.i = v.u.i64;
+        p.below = nextafter((double)p.i, -INFINITY);
+        p.above = nextafter((double)p.i, INFINITY);
+    } else if (v.phys == PH_F64 && !isnan(v.u.f64)) {
+        p.below = p.above = v.u.f64;
+    } else if (v.phys == PH_NUM && v.u.num.kind == NUM_SMALL) {
+        double d = (double)v.u.num.u.coef / pow(10, v.u.num.scale);
+        p.below = d - fabs(d) * 1e-14;
+        p.above = d + fabs(d) * 1e-14;
+    } else {
+        return true;
+    }
+    s->prunes[s->prune_count++] = p;
+    return true;
+}
+
+/* Can no value in [min, max] fulfil the condition? */
+static bool range_excluded(const PruneValue *p, double min, double max)
+{
+    switch (p->op[0]) {
+    case '<':
+        return p->op[1] == '=' ? min > p->above : min >= p->above;
+    case '>':
+        return p->op[1] == '=' ? max < p->below : max <= p->below;
+    case '=':
+        return max < p->below || min > p->above;
+    default:
+        return false;
+    }
+}
+
+static bool range_excluded_int(const PruneValue *p, int64_t min, int64_t max)
+{
+    switch (p->op[0]) {
+    case '<':
+        return p->op[1] == '=' ? min > p->i : min >= p->i;
+    case '>':
+        return p->op[1] == '=' ? max < p->i : max <= p->i;
+    case '=':
+        return max < p->i || min > p->i;
+    default:
+        return false;
+    }
+}
+
+bool src_pruned(ScanSrc *s)
+{
+    for (size_t i = 0; i < s->prune_count; i++) {
+        const PruneValue *p = &s->prunes[i];
+        ChunkStats st;
+        if (p->op[0] == '<' && p->op[1] == '>')
+            continue;
+        if (!scan_stats(s->scan, p->field, &st))
+            continue;
+        if (st.count == 0)
+            return true; /* NULL fulfils nothing */
+        if (st.type == PHYS_I64) {
+            double min = nextafter((double)st.u.i.min, -INFINITY), max = nextafter((double)st.u.i.max, INFINITY);
+            if (p->is_int ? range_excluded_int(p, st.u.i.min, st.u.i.max) : range_excluded(p, min, max))
+                return true;
+        } else if (st.nan_count == 0 && range_excluded(p, st.u.f.min, st.u.f.max)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- pieces ---- */
+
+static double overlap(const FileInfo *f, int64_t t_min, int64_t t_max)
+{
+    double lo = f->t_min > t_min ? (double)f->t_min : (double)t_min;
+    double hi = f->t_max < t_max ? (double)f->t_max : (double)t_max;
+    double span = (double)f->t_max - (double)f->t_min;
+    return hi < lo ? 0 : span > 0 ? (hi - lo) / span : 1;
+}
+
+static double estimate_rows(const ScanSrc *s, size_t series)
+{
+    FileInfo *files = arena_alloc(s->arena, SPREAD_FILES_MAX * sizeof *files);
+    const Snapshot *snap = s->x->query->snapshot;
+    size_t n = snapshot_files(snap, files, SPREAD_FILES_MAX);
+    const EngineStats *es = engine_stats(snapshot_engine(snap));
+    double rows = (double)atomic_load_explicit(&es->memtable_rows, memory_order_relaxed);
+    for (size_t i = 0; i < n && i < SPREAD_FILES_MAX; i++)
+        rows += (double)files[i].rows * overlap(&files[i], s->t_min, s->t_max);
+    double all = (double)idx_series_count(s->idx, 0);
+    return all > 0 ? rows * (double)series / all : 0;
+}
+
+void src_spread(const ScanSrc *s, SpreadCost cost, ScanSpread *out)
+{
+    Query *q = s->x->query;
+    int workers = q->sched ? q->parallel_max ? q->parallel_max : sched_workers(q->sched) : 1;
+    *out = (ScanSpread){NULL, 1};
+    if (workers < 2 || s->none || s->plan->single_stream || s->plan->per_series_limit)
+        return;
+    if (s->plan->filter && expr_is_volatile(s->plan->filter))
+        return;
+    size_t series = s->set ? set_count(s->set) : idx_series_count(s->idx, s->plan->table);
+    double least = cost == SPREAD_STATS ? SPREAD_STATS_MIN : SPREAD_ROWS_MIN;
+    /* parallel_max set by hand asks for it, whatever the size (tests do). */
+    if (series < 2 || (!q->parallel_max && estimate_rows(s, series) < least))
+        return;
+    size_t pieces = (size_t)workers * SPREAD_PER_WORKER;
+    out->pieces = pieces < series ? pieces : series;
+    out->set = s->set ? set_ref(s->set) : idx_select(s->idx, s->plan->table, NULL, 0);
+}
+
+bool scan_spread(Op *op, const PlanScan *plan, SpreadCost cost, ScanSpread *out, Err *e)
+{
+    Query *q = op->x->query;
+    *out = (ScanSpread){NULL, 1};
+    if (!q->sched || (q->parallel_max ? q->parallel_max : sched_workers(q->sched)) < 2)
+        return true;
+    ScanSrc s;
+    bool ok = src_open(&s, op->x, plan, &op->arena, e);
+    if (ok)
+        src_spread(&s, cost, out);
+    src_close(&s);
+    return ok;
+}
+
+void scan_spread_free(ScanSpread *s)
+{
+    if (s->set)
+        set_unref(s->set);
+    s->set = NULL;
+}

@@ -1,0 +1,84 @@
+/* exec/op_scan_private.h - from a PLAN_SCAN to runs of rows: what the plain scan and the series
+ * aggregation share.
+ *
+ * src_open evaluates bounds and tag conditions once; src_start opens the storage scan over the whole
+ * set or over a piece of it; src_next announces a run, and only then columns of it are asked for.
+ * Threads: a ScanSrc belongs to one task. */
+#ifndef SKULK_EXEC_OP_SCAN_PRIVATE_H
+#define SKULK_EXEC_OP_SCAN_PRIVATE_H
+
+#include "exec/op_private.h"
+
+#define NO_FIELD UINT32_MAX
+
+/* Values of one tag, read as its column's type once a code. */
+typedef struct TagReader {
+    ColumnId column;
+    TypeId type;
+    const TypeDef *def;
+    bool text;        /* the text itself is the value */
+    Value *values;    /* by code */
+    uint8_t *known;
+    uint32_t cap;
+    uint32_t code;    /* of the current series */
+    Value value;
+} TagReader;
+
+typedef struct PruneValue {
+    uint32_t field;
+    bool is_int;
+    int64_t i;
+    double below, above; /* the constant, widened to the next doubles if it is not exact */
+    char op[3];
+} PruneValue;
+
+typedef struct ScanSrc {
+    Exec *x;
+    Arena *arena; /* as long as the operator */
+    const PlanScan *plan;
+    const TableDef *table;
+    SeriesIndex *idx;
+    bool none;    /* nothing can match */
+    int64_t t_min, t_max;
+    SeriesSet *set; /* NULL = all series */
+    ColumnId *columns; /* fields, each once */
+    size_t column_count;
+    uint32_t *field;  /* of each output column: index in columns, NO_FIELD */
+    TagReader **tags; /* of each output column, NULL */
+    PruneValue *prunes;
+    size_t prune_count;
+    Scan *scan;
+    ScanRun run;
+    SeriesId series; /* whose tags the readers hold; 0 = none */
+    uint64_t series_seen;
+} ScanSrc;
+
+bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e) MUST_CHECK;
+bool src_start(ScanSrc *s, Err *e) MUST_CHECK; /* over x->slice, if set */
+void src_close(ScanSrc *s);
+/* SCAN_RUN: s->run; runs that the statistics rule out are left out. */
+ScanStatus src_next(ScanSrc *s, Err *e);
+/* Reads the tags of the run's series; *changed: it is another one than last time. */
+bool src_series(ScanSrc *s, bool *changed, Err *e) MUST_CHECK;
+bool src_tag_value(ScanSrc *s, TagReader *t, uint32_t code, Value *out, Err *e) MUST_CHECK;
+TagReader *src_tag_reader(ScanSrc *s, ColumnId column, TypeId type);
+/* Output column c of the run; flat or constant; memory of storage or of a. */
+bool src_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e) MUST_CHECK;
+/* Marks the columns that an expression reads. */
+void expr_columns(const Expr *x, bool *used, size_t n);
+bool exec_const(Exec *x, const Expr *expr, Arena *a, Value *out, Err *e) MUST_CHECK;
+bool prune_of(ScanSrc *s, const FieldPrune *f, Err *e) MUST_CHECK;
+bool src_pruned(ScanSrc *s);
+bool src_select_tags(ScanSrc *s, Err *e) MUST_CHECK;
+
+/* How a scan is cut over the pool. */
+typedef enum SpreadCost { SPREAD_ROWS, SPREAD_STATS } SpreadCost; /* every row is touched; mostly statistics */
+typedef struct ScanSpread {
+    SeriesSet *set;
+    size_t pieces; /* 1: not worth it */
+} ScanSpread;
+bool scan_spread(Op *op, const PlanScan *plan, SpreadCost cost, ScanSpread *out, Err *e) MUST_CHECK;
+void src_spread(const ScanSrc *s, SpreadCost cost, ScanSpread *out);
+void scan_spread_free(ScanSpread *s);
+
+#endif

@@ -1,0 +1,613 @@
+/* GROUP BY tags and one time bucket, straight from runs.
+ *
+ * A group is (tag codes, bucket).  The codes are looked up once a series, the group once a run and bucket;
+ * bucket borders are found by galloping in the time array.  What lies inside one bucket is answered from
+ * the statistics of the row group, else by an aggregate kernel of storage over the encoded column, else
+ * (other aggregates, conditions) by decoding.  Pieces of the series set run as tasks and are merged. */
+#include "exec/op_scan_private.h"
+#include "storage/codec.h"
+
+/* (tag set, bucket start) -> group. */
+typedef struct GroupKey {
+    int64_t bucket;
+    uint32_t tagset;
+} GroupKey;
+
+typedef struct GroupMap {
+    uint32_t *slots; /* group + 1 */
+    size_t mask;
+    GroupKey *keys; /* of each group */
+    size_t count, cap;
+    Budget *budget;
+    size_t charged;
+} GroupMap;
+
+typedef struct SeriesPart {
+    Exec *x;
+    const PlanSeriesAgg *plan;
+    ScanSrc src;
+    Arena arena, scratch;
+    HashTable tagsets; /* codes of the tag keys */
+    GroupMap map;
+    AggSet set;
+    TagReader **readers; /* of each tag key */
+    const SeriesKey *bucket; /* NULL = none */
+    uint32_t tagset;     /* of the current series */
+    uint32_t last;       /* group found last */
+    bool *in_filter, *in_aggs;
+    uint16_t *ident;
+    bool ready;
+    uint64_t runs, stat_runs;
+} SeriesPart;
+
+typedef struct SeriesSpread {
+    const PlanSeriesAgg *plan;
+    ScanSpread spread;
+} SeriesSpread;
+
+typedef struct OpSeriesAgg {
+    Op op;
+    SeriesPart part;
+    SeriesSpread spread;
+    Gang *gang;
+    size_t merged;
+    bool loaded, finished;
+    size_t at;
+    Batch batch;
+} OpSeriesAgg;
+
+/* ---- the map ---- */
+
+static uint64_t group_hash(GroupKey k)
+{
+    uint64_t h = ((uint64_t)k.bucket + k.tagset * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xd6e8feb86659fd93);
+    return h ^ (h >> 32);
+}
+
+static void map_rehash(GroupMap *m)
+{
+    size_t slots = m->mask ? (m->mask + 1) * 2 : 256, cap = slots / 2;
+    budget_charge(m->budget, (int64_t)(slots * sizeof *m->slots + cap * sizeof *m->keys) - (int64_t)m->charged);
+    m->charged = slots * sizeof *m->slots + cap * sizeof *m->keys;
+    mem_free(m->slots);
+    m->slots = mem_zero(slots * sizeof *m->slots);
+    m->keys = mem_realloc(m->keys, cap * sizeof *m->keys);
+    m->cap = cap;
+    m->mask = slots - 1;
+    for (size_t g = 0; g < m->count; g++) {
+        size_t s = group_hash(m->keys[g]) & m->mask;
+        while (m->slots[s])
+            s = (s + 1) & m->mask;
+        m->slots[s] = (uint32_t)g + 1;
+    }
+}
+
+static uint32_t map_group(GroupMap *m, GroupKey key)
+{
+    if (m->count == m->cap)
+        map_rehash(m);
+    size_t s = group_hash(key) & m->mask;
+    for (; m->slots[s]; s = (s + 1) & m->mask) {
+        const GroupKey *k = &m->keys[m->slots[s] - 1];
+        if (k->bucket == key.bucket && k->tagset == key.tagset)
+            return m->slots[s] - 1;
+    }
+    m->keys[m->count] = key;
+    m->slots[s] = (uint32_t)++m->count;
+    return m->slots[s] - 1;
+}
+
+static void map_free(GroupMap *m)
+{
+    if (m->budget)
+        budget_charge(m->budget, -(int64_t)m->charged);
+    mem_free(m->slots);
+    mem_free(m->keys);
+}
+
+/* ---- a part ---- */
+
+static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
+{
+    p->x = x;
+    p->plan = plan;
+    Budget *budget = &x->query->budget;
+    arena_init(&p->arena, budget);
+    arena_init(&p->scratch, budget);
+    p->map.budget = budget;
+    p->last = HT_NONE;
+    p->ready = true;
+    if (!aggset_init(&p->set, x, plan->aggs, plan->agg_count, &p->scratch, e) ||
+        !src_open(&p->src, x, plan->scan, &p->arena, e))
+        return false;
+    size_t tags = 0, cols = plan->scan->p.col_count;
+    TypeId *types = ARENA_ARRAY(&p->arena, TypeId, plan->key_count + 1);
+    p->readers = ARENA_ARRAY(&p->arena, TagReader *, plan->key_count + 1);
+    for (size_t k = 0; k < plan->key_count; k++) {
+        if (plan->keys[k].kind == KEY_BUCKET) {
+            must(!p->bucket && plan->keys[k].width_ns > 0);
+            p->bucket = &plan->keys[k];
+        } else {
+            types[tags++] = T_INT8;
+            p->readers[k] = src_tag_reader(&p->src, plan->keys[k].column, plan->keys[k].type);
+        }
+    }
+    ht_init(&p->tagsets, types, tags, budget);
+    p->in_filter = ARENA_ARRAY(&p->arena, bool, cols + 1);
+    p->in_aggs = ARENA_ARRAY(&p->arena, bool, cols + 1);
+    expr_columns(plan->scan->filter, p->in_filter, cols);
+    for (size_t i = 0; i < plan->agg_count; i++) {
+        expr_columns(plan->aggs[i].filter, p->in_aggs, cols);
+        for (size_t a = 0; a < plan->aggs[i].arg_count; a++)
+            expr_columns(plan->aggs[i].args[a], p->in_aggs, cols);
+        for (size_t o = 0; o < plan->aggs[i].order_count; o++)
+            expr_columns(plan->aggs[i].order[o], p->in_aggs, cols);
+    }
+    p->ident = arena_alloc(&p->arena, sizeof row_ident);
+    memcpy(p->ident, row_ident, sizeof row_ident);
+    return true;
+}
+
+static void part_close(SeriesPart *p)
+{
+    if (!p->ready)
+        return;
+    OpStats *st = exec_stats(p->x, &p->plan->p);
+    if (st) {
+        st->runs += p->runs;
+        st->stat_runs += p->stat_runs;
+        st->bytes_max += (int64_t)(ht_bytes(&p->tagsets) + p->set.arena.used + p->map.charged);
+    }
+    src_close(&p->src);
+    ht_free(&p->tagsets);
+    map_free(&p->map);
+    aggset_free(&p->set);
+    arena_free(&p->scratch);
+    arena_free(&p->arena);
+    p->ready = false;
+}
+
+static uint32_t tagset_of(SeriesPart *p, const int64_t *codes)
+{
+    Vector keys[16], *v = keys;
+    if (p->tagsets.col_count == 0)
+        return 0;
+    if (p->tagsets.col_count > ARRAY_LEN(keys))
+        v = ARENA_ARRAY(&p->scratch, Vector, p->tagsets.col_count);
+    for (size_t k = 0; k < p->tagsets.col_count; k++) {
+        Value code = value_i64(codes[k]);
+        vec_init_const(&v[k], T_INT8, &code, &p->scratch);
+    }
+    uint32_t id;
+    ht_put(&p->tagsets, v, NULL, 1, &id);
+    return id;
+}
+
+static bool enter_series(SeriesPart *p, Err *e)
+{
+    bool changed;
+    if (!src_series(&p->src, &changed, e))
+        return false;
+    if (!changed)
+        return true;
+    int64_t *codes = ARENA_ARRAY(&p->scratch, int64_t, p->plan->key_count + 1);
+    size_t n = 0;
+    for (size_t k = 0; k < p->plan->key_count; k++)
+        if (p->readers[k])
+            codes[n++] = idx_tag_code(p->src.idx, p->src.run.series, p->readers[k]->column);
+    p->tagset = tagset_of(p, codes);
+    return true;
+}
+
+static uint32_t group_of(SeriesPart *p, uint32_t tagset, int64_t bucket)
+{
+    GroupKey key = {bucket, tagset};
+    if (p->last != HT_NONE && p->map.keys[p->last].bucket == bucket && p->map.keys[p->last].tagset == tagset)
+        return p->last;
+    p->last = map_group(&p->map, key);
+    aggset_grow(&p->set, p->map.count);
+    return p->last;
+}
+
+/* The bucket that holds t: its first ns, and the first ns behind it; both clamped. */
+static int64_t bucket_of(const SeriesKey *k, int64_t t, int64_t *end)
+{
+    __int128 d = (__int128)t - k->origin_ns;
+    __int128 q = d / k->width_ns - (d % k->width_ns < 0);
+    __int128 start = k->origin_ns + q * k->width_ns;
+    *end = start + k->width_ns > INT64_MAX ? INT64_MAX : (int64_t)(start + k->width_ns);
+    return start < INT64_MIN ? INT64_MIN : (int64_t)start;
+}
+
+/* First index in (begin, n) whose time is >= limit; times ascend. */
+static size_t gallop(const int64_t *times, size_t begin, size_t n, int64_t limit)
+{
+    size_t step = 1, lo = begin, hi = begin + 1;
+    while (hi < n && times[hi] < limit) {
+        lo = hi;
+        step *= 2;
+        hi = lo + step;
+    }
+    hi = hi < n ? hi : n;
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (times[mid] < limit)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return hi;
+}
+
+/* ---- aggregation of rows [begin, end) of the run ---- */
+
+typedef struct Span {
+    uint32_t group;
+    size_t begin, end;
+    bool whole; /* all rows of the run */
+} Span;
+
+/* Times of the first and last row that has a value. */
+static bool value_times(SeriesPart *p, uint32_t field, const Span *sp, uint32_t count, int64_t *first,
+                        int64_t *last, Err *e)
+{
+    const int64_t *times;
+    size_t begin = sp->begin, end = sp->end;
+    *first = p->src.run.t_first;
+    *last = p->src.run.t_last;
+    if (sp->whole && count == sp->end - sp->begin)
+        return true;
+    if (!scan_times(p->src.scan, &times, e))
+        return false;
+    if (count < sp->end - sp->begin) {
+        ColVec v;
+        if (!scan_column(p->src.scan, field, &v, e))
+            return false;
+        while (begin < end - 1 && !bitmap_get(v.valid, begin))
+            begin++;
+        while (end > begin + 1 && !bitmap_get(v.valid, end - 1))
+            end--;
+    }
+    *first = times[begin];
+    *last = times[end - 1];
+    return true;
+}
+
+typedef enum StatsAnswer { STATS_DONE, STATS_NO, STATS_FAIL } StatsAnswer;
+
+static bool span_stats(SeriesPart *p, uint32_t field, const Span *sp, ChunkStats *st, bool *stored, Err *e)
+{
+    *stored = sp->whole && p->src.run.stats_exact && scan_stats(p->src.scan, field, st);
+    return *stored || scan_range_stats(p->src.scan, field, (uint32_t)sp->begin, (uint32_t)sp->end, st, e);
+}
+
+/* The field that the aggregate takes, if statistics of it can answer; NO_FIELD. */
+static uint32_t stats_field(const SeriesPart *p, const AggSlot *slot)
+{
+    const AggCall *c = slot->call;
+    const PlanScan *scan = p->plan->scan;
+    if (!slot->def->from_stats || c->filter || c->distinct || c->order_count || scan->filter || c->arg_count < 1 ||
+        c->arg_count > 2 || c->args[0]->kind != EXPR_COLUMN)
+        return NO_FIELD;
+    const ScanCol *col = &scan->cols[c->args[0]->index];
+    Phys phys = type_phys(col->type);
+    if (col->kind != SCAN_FIELD || (phys != PH_I64 && phys != PH_F64))
+        return NO_FIELD;
+    if (c->arg_count == 2 && (c->args[1]->kind != EXPR_COLUMN || scan->cols[c->args[1]->index].kind != SCAN_TIME))
+        return NO_FIELD;
+    return p->src.field[c->args[0]->index];
+}
+
+static StatsAnswer from_stats(SeriesPart *p, AggSlot *slot, uint32_t field, const Span *sp, bool *stored, Err *e)
+{
+    ChunkStats st;
+    int64_t first, last;
+    if (!span_stats(p, field, sp, &st, stored, e))
+        return STATS_FAIL;
+    /* NaN (and with it the stale marker, which is NULL) needs a look at the values. */
+    if (st.type == PHYS_F64 && st.nan_count > 0)
+        return STATS_NO;
+    if (st.count == 0)
+        return slot->def->skips_nulls ? STATS_DONE : STATS_NO;
+    if (type_phys(slot->call->args[0]->type) != (st.type == PHYS_I64 ? PH_I64 : PH_F64))
+        return STATS_NO;
+    if (!value_times(p, field, sp, st.count, &first, &last, e))
+        return STATS_FAIL;
+    void *state = p->set.groups[sp->group] + slot->offset;
+    return slot->def->from_stats(&slot->ctx, state, &st, first, last) ? STATS_DONE : STATS_NO;
+}
+
+/* The run's columns, decoded when first needed. */
+typedef struct RunColumns {
+    Batch batch;
+    bool *have;
+} RunColumns;
+
+static bool need_columns(SeriesPart *p, RunColumns *r, const bool *which, Err *e)
+{
+    const PlanScan *scan = p->plan->scan;
+    if (!r->have) {
+        r->batch = *batch_new(&p->scratch, scan->p.col_count);
+        r->batch.rows = p->src.run.rows;
+        r->have = ARENA_ARRAY(&p->scratch, bool, scan->p.col_count + 1);
+        for (size_t c = 0; c < scan->p.col_count; c++)
+            vec_null_const(&r->batch.cols[c], scan->cols[c].type);
+    }
+    for (size_t c = 0; c < scan->p.col_count; c++)
+        if (which[c] && !r->have[c]) {
+            if (!src_column(&p->src, c, &r->batch.cols[c], &p->scratch, e))
+                return false;
+            r->have[c] = true;
+        }
+    return true;
+}
+
+static bool star_update(SeriesPart *p, AggSlot *slot, const Span *sp, Err *e)
+{
+    return slot->def->update(&slot->ctx, p->set.groups[sp->group] + slot->offset, NULL, NULL,
+                             sp->end - sp->begin, e);
+}
+
+static bool span_add(SeriesPart *p, RunColumns *r, const Span *sp, Err *e)
+{
+    bool all_stored = sp->whole;
+    for (size_t i = 0; i < p->set.slot_count; i++) {
+        AggSlot *slot = &p->set.slots[i];
+        const AggCall *call = slot->call;
+        if (call->star && call->arg_count == 0 && !call->filter && !call->distinct && !call->order_count) {
+            if (!star_update(p, slot, sp, e))
+                return false;
+            continue;
+        }
+        uint32_t field = stats_field(p, slot);
+        bool stored = false;
+        if (field != NO_FIELD) {
+            StatsAnswer a = from_stats(p, slot, field, sp, &stored, e);
+            all_stored &= stored;
+            if (a == STATS_FAIL)
+                return false;
+            if (a == STATS_DONE)
+                continue;
+        }
+        all_stored = false;
+        if (!need_columns(p, r, p->in_aggs, e))
+            return false;
+        r->batch.sel = p->ident + sp->begin;
+        r->batch.sel_count = sp->end - sp->begin;
+        if (!aggset_update_slot(&p->set, slot, &r->batch, NULL, sp->group, e))
+            return false;
+    }
+    p->stat_runs += all_stored;
+    return true;
+}
+
+/* ---- runs ---- */
+
+static bool run_plain(SeriesPart *p, Err *e)
+{
+    const ScanRun *run = &p->src.run;
+    RunColumns r = {0};
+    int64_t bucket = 0, end_ns = INT64_MAX;
+    if (p->bucket)
+        bucket = bucket_of(p->bucket, run->t_first, &end_ns);
+    if (run->t_last < end_ns || end_ns == INT64_MAX) {
+        Span sp = {group_of(p, p->tagset, bucket), 0, run->rows, true};
+        return span_add(p, &r, &sp, e);
+    }
+    const int64_t *times;
+    if (!scan_times(p->src.scan, &times, e))
+        return false;
+    for (size_t begin = 0, end; begin < run->rows; begin = end) {
+        if (begin > 0)
+            bucket = bucket_of(p->bucket, times[begin], &end_ns);
+        end = end_ns == INT64_MAX ? run->rows : gallop(times, begin, run->rows, end_ns);
+        Span sp = {group_of(p, p->tagset, bucket), begin, end, false};
+        if (!span_add(p, &r, &sp, e))
+            return false;
+    }
+    return true;
+}
+
+/* Conditions on rows: filter first, then cut the surviving rows at the bucket borders. */
+static bool run_filtered(SeriesPart *p, Err *e)
+{
+    RunColumns r = {0};
+    if (!need_columns(p, &r, p->in_filter, e))
+        return false;
+    Batch rows = r.batch;
+    p->x->ctx.scratch = &p->scratch;
+    if (!expr_filter(&p->x->ctx, p->plan->scan->filter, &rows, e))
+        return false;
+    size_t n = batch_count(&rows);
+    const int64_t *times = NULL;
+    if (n == 0)
+        return true;
+    if (!need_columns(p, &r, p->in_aggs, e) || (p->bucket && !scan_times(p->src.scan, &times, e)))
+        return false;
+    rows.cols = r.batch.cols;
+    for (size_t begin = 0, end; begin < n; begin = end) {
+        int64_t bucket = 0, end_ns = INT64_MAX;
+        if (p->bucket)
+            bucket = bucket_of(p->bucket, times[batch_row(&rows, begin)], &end_ns);
+        end = end_ns == INT64_MAX ? n : begin + 1;
+        while (end < n && times[batch_row(&rows, end)] < end_ns)
+            end++;
+        Batch part = rows;
+        part.sel = (rows.sel ? rows.sel : p->ident) + begin;
+        part.sel_count = end - begin;
+        if (!aggset_update(&p->set, &part, NULL, group_of(p, p->tagset, bucket), e))
+            return false;
+    }
+    return true;
+}
+
+static QueryStatus part_load(SeriesPart *p, Err *e)
+{
+    if (!p->src.scan && !p->src.none && !src_start(&p->src, e))
+        return QUERY_FAIL;
+    for (;;) {
+        QueryStatus st = exec_tick(p->x, e);
+        if (st != QUERY_BATCH)
+            return st;
+        /* Several runs between two looks at the clock. */
+        for (int i = 0; i < 8; i++) {
+            ScanStatus got = src_next(&p->src, e);
+            if (got == SCAN_END)
+                return QUERY_END;
+            if (got != SCAN_RUN)
+                return got == SCAN_WAIT ? QUERY_WAIT : QUERY_FAIL;
+            arena_reset(&p->scratch);
+            p->runs++;
+            if (!enter_series(p, e) || !(p->plan->scan->filter ? run_filtered(p, e) : run_plain(p, e)))
+                return QUERY_FAIL;
+        }
+    }
+}
+
+static bool part_merge(SeriesPart *into, SeriesPart *from, Err *e)
+{
+    size_t keys = from->tagsets.col_count, sets = keys ? from->tagsets.count : from->map.count ? 1 : 0;
+    arena_reset(&into->scratch);
+    uint32_t *tagset = ARENA_ARRAY(&into->scratch, uint32_t, sets + 1);
+    int64_t *codes = ARENA_ARRAY(&into->scratch, int64_t, keys + 1);
+    for (size_t t = 0; keys && t < sets; t++) {
+        for (size_t k = 0; k < keys; k++)
+            codes[k] = ((const int64_t *)(const void *)from->tagsets.cols[k].data)[t];
+        tagset[t] = tagset_of(into, codes);
+    }
+    for (size_t g = 0; g < from->map.count; g++) {
+        uint32_t group = group_of(into, tagset[from->map.keys[g].tagset], from->map.keys[g].bucket);
+        if (!aggset_merge(&into->set, group, &from->set, (uint32_t)g, e))
+            return false;
+    }
+    return true;
+}
+
+/* ---- pieces ---- */
+
+static bool piece_open(Exec *x, void *piece, void *arg, size_t index, Err *e)
+{
+    SeriesSpread *s = arg;
+    x->slice = set_slice(s->spread.set, index, s->spread.pieces);
+    return part_open(piece, x, s->plan, e);
+}
+
+static QueryStatus piece_step(Exec *x, void *piece, Err *e)
+{
+    (void)x;
+    return part_load(piece, e);
+}
+
+static void piece_close(void *piece)
+{
+    part_close(piece);
+}
+
+static const GangDef series_gang = {sizeof(SeriesPart), piece_open, piece_step, piece_close};
+
+/* Most of the work is statistics when no row must be looked at. */
+static SpreadCost cost_of(const SeriesPart *p)
+{
+    for (size_t i = 0; i < p->set.slot_count; i++)
+        if (!p->set.slots[i].call->star && stats_field(p, &p->set.slots[i]) == NO_FIELD)
+            return SPREAD_ROWS;
+    return SPREAD_STATS;
+}
+
+static bool series_open(Op *op, Err *e)
+{
+    OpSeriesAgg *a = (OpSeriesAgg *)op;
+    const PlanSeriesAgg *plan = (const PlanSeriesAgg *)op->plan;
+    if (!part_open(&a->part, op->x, plan, e))
+        return false;
+    if (plan->key_count == 0)
+        group_of(&a->part, 0, 0);
+    if (!aggs_mergeable(plan->aggs, plan->agg_count))
+        return true;
+    a->spread.plan = plan;
+    src_spread(&a->part.src, cost_of(&a->part), &a->spread.spread);
+    if (a->spread.spread.pieces > 1) {
+        a->gang = gang_start(op->x, &series_gang, &a->spread, a->spread.spread.pieces);
+        if (op->stats)
+            op->stats->pieces = (uint32_t)a->spread.spread.pieces;
+    }
+    return true;
+}
+
+static QueryStatus series_load(OpSeriesAgg *a, Err *e)
+{
+    if (!a->gang)
+        return part_load(&a->part, e);
+    QueryStatus st = gang_wait(a->gang, a->op.x, e);
+    for (; st == QUERY_BATCH && a->merged < gang_count(a->gang); a->merged++) {
+        if (!part_merge(&a->part, gang_piece(a->gang, a->merged), e))
+            return QUERY_FAIL;
+        st = exec_tick(a->op.x, e);
+    }
+    return st == QUERY_BATCH ? QUERY_END : st;
+}
+
+/* ---- output ---- */
+
+static bool key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a, Err *e)
+{
+    const SeriesKey *key = &p->plan->keys[k];
+    vec_init_flat(out, key->type, n, a);
+    size_t col = 0;
+    for (size_t i = 0; i < k; i++)
+        col += p->readers[i] != NULL;
+    for (size_t i = 0; i < n; i++) {
+        const GroupKey *g = &p->map.keys[begin + i];
+        Value v;
+        if (key->kind == KEY_TAG) {
+            int64_t code = ((const int64_t *)(const void *)p->tagsets.cols[col].data)[g->tagset];
+            if (!src_tag_value(&p->src, p->readers[k], (uint32_t)code, &v, e))
+                return false;
+        } else if (key->type == T_DATE) {
+            v = value_i64(floor_div(g->bucket, NS_PER_DAY));
+        } else {
+            v = value_i64(key->type == T_INT8 ? g->bucket : floor_div(g->bucket, NS_PER_US));
+        }
+        vec_set(out, i, &v, n, a);
+    }
+    return true;
+}
+
+static QueryStatus series_next(Op *op, Batch **out, Err *e)
+{
+    OpSeriesAgg *a = (OpSeriesAgg *)op;
+    SeriesPart *p = &a->part;
+    if (!a->loaded) {
+        QueryStatus st = series_load(a, e);
+        if (st != QUERY_END)
+            return st;
+        a->loaded = true;
+    }
+    if (!a->finished && !aggset_finish(&p->set, e))
+        return QUERY_FAIL;
+    a->finished = true;
+    size_t left = p->map.count - a->at, n = left < BATCH_ROWS ? left : BATCH_ROWS;
+    if (n == 0)
+        return QUERY_END;
+    arena_reset(&op->scratch);
+    a->batch = *batch_new(&op->scratch, op->plan->col_count);
+    for (size_t k = 0; k < p->plan->key_count; k++)
+        if (!key_column(p, k, a->at, n, &a->batch.cols[k], &op->scratch, e))
+            return QUERY_FAIL;
+    if (!aggset_final(&p->set, a->at, n, a->batch.cols + p->plan->key_count, &op->scratch, e))
+        return QUERY_FAIL;
+    a->batch.rows = n;
+    a->at += n;
+    *out = &a->batch;
+    return QUERY_BATCH;
+}
+
+static void series_close(Op *op)
+{
+    OpSeriesAgg *a = (OpSeriesAgg *)op;
+    gang_close(a->gang);
+    scan_spread_free(&a->spread.spread);
+    part_close(&a->part);
+}
+
+const OpDef op_series_agg = {"Series Aggregate", sizeof(OpSeriesAgg), series_open, series_next, series_close};

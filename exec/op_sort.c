@@ -1,0 +1,98 @@
+/* ORDER BY, with the best N rows only when a limit is known. */
+#include "exec/op_private.h"
+
+typedef struct OpSort {
+    Op op;
+    Sorter *sorter;
+    Vector *keys;
+    Batch batch;
+    bool loaded;
+} OpSort;
+
+static bool sort_limit(Op *op, const Expr *x, int64_t *limit, Err *e)
+{
+    *limit = -1;
+    if (!x)
+        return true;
+    Value v;
+    if (!expr_value(op_ctx(op), x, &v, e))
+        return false;
+    if (!v.null && v.u.i64 >= 0)
+        *limit = v.u.i64;
+    return true;
+}
+
+static bool sort_open(Op *op, Err *e)
+{
+    OpSort *s = (OpSort *)op;
+    const PlanSort *plan = (const PlanSort *)op->plan;
+    size_t n = plan->key_count;
+    TypeId *types = ARENA_ARRAY(&op->arena, TypeId, n + 1);
+    bool *desc = ARENA_ARRAY(&op->arena, bool, n + 1);
+    bool *nulls_first = ARENA_ARRAY(&op->arena, bool, n + 1);
+    uint32_t *cols = ARENA_ARRAY(&op->arena, uint32_t, n + 1);
+    for (size_t k = 0; k < n; k++) {
+        const Expr *x = plan->keys[k].expr;
+        types[k] = x->type;
+        desc[k] = plan->keys[k].desc;
+        nulls_first[k] = plan->keys[k].nulls_first;
+        bool column = x->kind == EXPR_COLUMN && x->index < plan->p.col_count &&
+                      plan->p.types[x->index] == x->type;
+        cols[k] = column ? x->index : ROW_NONE;
+    }
+    SorterSpec spec = {.types = plan->p.types, .col_count = plan->p.col_count, .key_types = types,
+                       .desc = desc, .nulls_first = nulls_first, .key_count = n,
+                       .budget = &op->x->query->budget, .key_cols = cols};
+    if (!sort_limit(op, plan->limit, &spec.limit, e))
+        return false;
+    s->sorter = sorter_new(&spec);
+    s->keys = ARENA_ARRAY(&op->arena, Vector, n + 1);
+    return op_open_child(op, e);
+}
+
+static QueryStatus sort_load(OpSort *s, Err *e)
+{
+    Op *op = &s->op;
+    const PlanSort *plan = (const PlanSort *)op->plan;
+    Batch *in;
+    QueryStatus st;
+    while ((st = op_next(op->child, &in, e)) == QUERY_BATCH) {
+        arena_reset(&op->scratch);
+        EvalCtx *ctx = op_ctx(op);
+        for (size_t k = 0; k < plan->key_count; k++)
+            if (!expr_eval(ctx, plan->keys[k].expr, in, &s->keys[k], e))
+                return QUERY_FAIL;
+        sorter_add(s->sorter, in, s->keys);
+    }
+    return st;
+}
+
+static QueryStatus sort_next(Op *op, Batch **out, Err *e)
+{
+    OpSort *s = (OpSort *)op;
+    if (!s->loaded) {
+        QueryStatus st = sort_load(s, e);
+        if (st != QUERY_END)
+            return st;
+        s->loaded = true;
+        op_close(op->child);
+        op->child = NULL;
+    }
+    while (!sorter_finish(s->sorter)) {
+        QueryStatus st = exec_tick(op->x, e);
+        if (st != QUERY_BATCH)
+            return st;
+    }
+    arena_reset(&op->scratch);
+    if (sorter_next(s->sorter, &s->batch, &op->scratch) == 0)
+        return QUERY_END;
+    *out = &s->batch;
+    return QUERY_BATCH;
+}
+
+static void sort_close(Op *op)
+{
+    sorter_free(((OpSort *)op)->sorter);
+}
+
+const OpDef op_sort = {"Sort", sizeof(OpSort), sort_open, sort_next, sort_close};
