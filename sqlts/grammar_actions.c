@@ -1,0 +1,697 @@
+/* sqlts/grammar_actions.c - the larger actions of grammar.y: shape only, no meaning. */
+#include "sqlts/grammar_private.h"
+#undef malloc
+#undef realloc
+#undef free
+
+enum { GRAMMAR_STACK_MAX = 4 << 20 }; /* bytes of the parser's stack: some 80,000 open constructs */
+
+void *grammar_realloc(void *old, size_t size)
+{
+    return size > GRAMMAR_STACK_MAX ? NULL : mem_realloc(old, size);
+}
+
+/* ---- names and lists ---- */
+
+static Slice token_text(const SqlNode *n)
+{
+    if (n->kind == N_STAR)
+        return SLICE_LIT("*");
+    return n->kind == N_SUBSCRIPT ? SLICE_LIT("[") : ast_name_text(n);
+}
+
+NodeList grammar_names(ParseState *ps, Token first, const NodeList *rest)
+{
+    NodeList names = LIST(NAME(first));
+    for (size_t i = 0; i < rest->count; i++) {
+        if (rest->items[i]->kind != N_NAME) {
+            ast_syntax_error(ps, rest->items[i]->offset, token_text(rest->items[i]));
+            break;
+        }
+        names = MORE(names, rest->items[i]);
+    }
+    return names;
+}
+
+NodeList grammar_prepend(ParseState *ps, SqlNode *first, NodeList list)
+{
+    return grammar_concat(ps, LIST(first), list);
+}
+
+NodeList grammar_concat(ParseState *ps, NodeList a, NodeList b)
+{
+    for (size_t i = 0; i < b.count; i++)
+        a = MORE(a, b.items[i]);
+    return a;
+}
+
+SqlNode *grammar_plain_column(ParseState *ps, Token name, const NodeList *rest)
+{
+    if (rest->count > 0)
+        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, name.offset,
+                 "assignment to a part of column \"%.*s\" is not supported", SLICE_ARG(name.value));
+    return NAME(name);
+}
+
+Token grammar_minus(ParseState *ps, Token minus, Token number)
+{
+    Token t = number;
+    t.value = arena_printf(ps->arena, "-%.*s", SLICE_ARG(number.value));
+    t.offset = minus.offset;
+    t.text = t.value;
+    return t;
+}
+
+int64_t grammar_count(ParseState *ps, Token number)
+{
+    int64_t v = 0;
+    if (!slice_to_i64(number.value, &v))
+        ast_syntax_error(ps, number.offset, number.text);
+    return v;
+}
+
+/* ---- expressions ---- */
+
+SqlNode *grammar_subscript(ParseState *ps, uint32_t offset, SqlNode *lower, SqlNode *upper, bool slice)
+{
+    NSubscript *s = AST(ps, NSubscript, N_SUBSCRIPT, offset);
+    s->lower = lower;
+    s->upper = upper;
+    s->slice = slice;
+    ast_adopt(ps, s, lower);
+    ast_adopt(ps, s, upper);
+    return &s->n;
+}
+
+SqlNode *grammar_float(ParseState *ps, uint32_t offset, Token digits)
+{
+    int64_t bits = grammar_count(ps, digits);
+    if (bits < 1)
+        ast_fail(ps, ERR_INVALID_PARAMETER, digits.offset, "precision for type float must be at least 1 bit");
+    else if (bits > 53)
+        ast_fail(ps, ERR_INVALID_PARAMETER, digits.offset, "precision for type float must be less than 54 bits");
+    return ast_type(ps, offset, bits <= 24 ? "float4" : "float8", NONE);
+}
+
+SqlNode *grammar_collate(ParseState *ps, SqlNode *arg, NodeList names)
+{
+    NCollate *c = AST(ps, NCollate, N_COLLATE, arg->offset);
+    c->arg = arg;
+    c->names = names;
+    ast_adopt(ps, c, arg);
+    return &c->n;
+}
+
+SqlNode *grammar_param(ParseState *ps, Token number)
+{
+    NParam *p = AST(ps, NParam, N_PARAM, number.offset);
+    int64_t v = 0;
+    if (!slice_to_i64(number.value, &v) || v < 1 || v > SQL_PARAMS_MAX)
+        ast_fail(ps, ERR_UNDEFINED_PARAMETER, number.offset, "there is no parameter %.*s", SLICE_ARG(number.text));
+    p->number = (uint32_t)v;
+    return &p->n;
+}
+
+static SqlNode *named_type(ParseState *ps, NodeList names, NodeList mods)
+{
+    SqlNode *type = ast_type(ps, names.items[0]->offset, "", mods);
+    ((NType *)type)->name = ast_last_name(&names);
+    if (names.count > 1)
+        ((NType *)type)->schema = ast_name_text(names.items[names.count - 2]);
+    return type;
+}
+
+SqlNode *grammar_named_literal(ParseState *ps, NodeList names, Token value)
+{
+    return ast_typed_literal(ps, names.items[0]->offset, named_type(ps, names, NONE), value.offset, value.value);
+}
+
+SqlNode *grammar_named_literal_mods(ParseState *ps, NodeList names, NodeList args, NodeList order, Token value)
+{
+    if (order.count > 0)
+        ast_fail(ps, ERR_SYNTAX, order.items[0]->offset, "type modifier cannot have ORDER BY");
+    return ast_typed_literal(ps, names.items[0]->offset, named_type(ps, names, args), value.offset, value.value);
+}
+
+SqlNode *grammar_case(ParseState *ps, uint32_t offset, SqlNode *arg, NodeList whens, SqlNode *otherwise)
+{
+    NCase *c = AST(ps, NCase, N_CASE, offset);
+    c->arg = arg;
+    c->whens = whens;
+    c->otherwise = otherwise;
+    ast_adopt(ps, c, arg);
+    ast_adopt_list(ps, c, &whens);
+    ast_adopt(ps, c, otherwise);
+    return &c->n;
+}
+
+SqlNode *grammar_when(ParseState *ps, uint32_t offset, SqlNode *cond, SqlNode *result)
+{
+    NWhen *w = AST(ps, NWhen, N_WHEN, offset);
+    w->cond = cond;
+    w->result = result;
+    ast_adopt(ps, w, cond);
+    ast_adopt(ps, w, result);
+    return &w->n;
+}
+
+SqlNode *grammar_call(ParseState *ps, NodeList names, NodeList args, NodeList order, int form)
+{
+    SqlNode *n = ast_func_named(ps, names.items[0]->offset, names, args);
+    NFunc *f = (NFunc *)n;
+    f->order = order;
+    f->star = form == '*';
+    f->distinct = form == 'd';
+    f->variadic = form == 'v';
+    ast_adopt_list(ps, f, &order);
+    return n;
+}
+
+SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNode *filter, SqlNode *over)
+{
+    NFunc *f = (NFunc *)call;
+    if (within.count > 0) {
+        if (f->order.count > 0)
+            ast_fail(ps, ERR_SYNTAX, within.items[0]->offset, "cannot use multiple ORDER BY clauses with WITHIN GROUP");
+        if (f->distinct)
+            ast_fail(ps, ERR_SYNTAX, within.items[0]->offset, "cannot use DISTINCT with WITHIN GROUP");
+        f->order = within;
+        f->within_group = true;
+        ast_adopt_list(ps, f, &within);
+    }
+    f->filter = filter;
+    f->over = (NWindow *)over;
+    ast_adopt(ps, f, filter);
+    ast_adopt(ps, f, over);
+    return call;
+}
+
+SqlNode *grammar_window_ref(ParseState *ps, Token name)
+{
+    NWindow *w = AST(ps, NWindow, N_WINDOW, name.offset);
+    w->base = name.value;
+    w->reference = true;
+    return &w->n;
+}
+
+SqlNode *grammar_bound(ParseState *ps, uint32_t offset, FrameBound bound, SqlNode *value)
+{
+    NWindow *w = AST(ps, NWindow, N_WINDOW, offset);
+    w->start = bound;
+    w->start_value = value;
+    ast_adopt(ps, w, value);
+    return &w->n;
+}
+
+SqlNode *grammar_frame(ParseState *ps, SqlNode *start, SqlNode *end)
+{
+    NWindow *a = (NWindow *)start;
+    NWindow *b = (NWindow *)end;
+    a->end = b ? b->start : FRAME_CURRENT;
+    a->end_value = b ? b->start_value : NULL;
+    ast_adopt(ps, a, b);
+    if (a->start == FRAME_UNBOUNDED_FOLLOWING)
+        ast_fail(ps, ERR_WINDOWING, start->offset, "frame start cannot be UNBOUNDED FOLLOWING");
+    else if (a->end == FRAME_UNBOUNDED_PRECEDING)
+        ast_fail(ps, ERR_WINDOWING, end->offset, "frame end cannot be UNBOUNDED PRECEDING");
+    else if (a->start > a->end)
+        ast_fail(ps, ERR_WINDOWING, start->offset, "frame starting from a later row cannot end at an earlier row");
+    return start;
+}
+
+/* ---- SELECT ---- */
+
+SqlNode *grammar_select(ParseState *ps, uint32_t offset, SelectParts p)
+{
+    NSelect *s = AST(ps, NSelect, N_SELECT, offset);
+    s->form = SELECT_PLAIN;
+    if (p.distinct.count > 0) {
+        s->distinct = true;
+        if (p.distinct.items[0])
+            s->distinct_on = p.distinct;
+    }
+    s->targets = p.targets;
+    s->into = (NRange *)p.into;
+    s->from = p.from;
+    s->where = p.where;
+    s->having = p.having;
+    s->windows = p.windows;
+    if (p.group) {
+        s->has_group = true;
+        s->group = ((NMulti *)p.group)->args;
+    }
+    ast_adopt_list(ps, s, &s->distinct_on);
+    ast_adopt_list(ps, s, &s->targets);
+    ast_adopt_list(ps, s, &s->from);
+    ast_adopt(ps, s, s->where);
+    ast_adopt(ps, s, p.group);
+    ast_adopt(ps, s, s->having);
+    ast_adopt_list(ps, s, &s->windows);
+    return &s->n;
+}
+
+SqlNode *grammar_select_tail(ParseState *ps, SqlNode *select, NodeList order, const LimitParts *limit)
+{
+    NSelect *s = (NSelect *)select;
+    if (order.count > 0) {
+        if (s->order.count > 0)
+            ast_fail(ps, ERR_SYNTAX, order.items[0]->offset, "multiple ORDER BY clauses not allowed");
+        s->order = order;
+        ast_adopt_list(ps, s, &order);
+    }
+    if (!limit)
+        return select;
+    if (limit->offset) {
+        if (s->offset)
+            ast_fail(ps, ERR_SYNTAX, limit->offset->offset, "multiple OFFSET clauses not allowed");
+        s->offset = limit->offset;
+        ast_adopt(ps, s, limit->offset);
+    }
+    if (limit->limit) {
+        if (s->limit)
+            ast_fail(ps, ERR_SYNTAX, limit->limit->offset, "multiple LIMIT clauses not allowed");
+        s->limit = limit->limit;
+        s->limit_ties = limit->ties;
+        ast_adopt(ps, s, limit->limit);
+    }
+    return select;
+}
+
+SqlNode *grammar_with(ParseState *ps, SqlNode *with, SqlNode *select)
+{
+    NSelect *s = (NSelect *)select;
+    NMulti *w = (NMulti *)with;
+    if (s->ctes.count > 0)
+        ast_fail(ps, ERR_SYNTAX, with->offset, "multiple WITH clauses not allowed");
+    s->ctes = w->args;
+    s->recursive = w->form == 'r';
+    ast_adopt(ps, s, with);
+    return select;
+}
+
+SqlNode *grammar_star(ParseState *ps, uint32_t offset)
+{
+    NColumn *c = AST(ps, NColumn, N_COLUMN, offset);
+    c->star = true;
+    return ast_target(ps, N_TARGET, offset, SLICE_NONE, &c->n);
+}
+
+SqlNode *grammar_table(ParseState *ps, uint32_t offset, SqlNode *range)
+{
+    SelectParts p = {0};
+    p.targets = LIST(grammar_star(ps, offset));
+    p.from = LIST(range);
+    return grammar_select(ps, offset, p);
+}
+
+SqlNode *grammar_values(ParseState *ps, uint32_t offset, NodeList row)
+{
+    NSelect *s = AST(ps, NSelect, N_SELECT, offset);
+    s->form = SELECT_VALUES;
+    return grammar_values_more(ps, &s->n, offset, row);
+}
+
+SqlNode *grammar_values_more(ParseState *ps, SqlNode *values, uint32_t offset, NodeList row)
+{
+    NSelect *s = (NSelect *)values;
+    SqlNode *r = ast_multi(ps, N_ROW, offset, row);
+    s->rows = MORE(s->rows, r);
+    ast_adopt(ps, s, r);
+    return values;
+}
+
+NodeList grammar_null_list(ParseState *ps)
+{
+    NodeList none = {0};
+    return ast_append(ps, none, NULL);
+}
+
+LimitParts *grammar_limit(ParseState *ps, SqlNode *limit, bool ties)
+{
+    LimitParts *l = ARENA_NEW(ps->arena, LimitParts);
+    l->limit = limit;
+    l->ties = ties;
+    return l;
+}
+
+SqlNode *grammar_sort(ParseState *ps, SqlNode *expr, int direction, int nulls, Slice op)
+{
+    NSort *s = AST(ps, NSort, N_SORT, expr->offset);
+    s->expr = expr;
+    s->direction = (char)direction;
+    s->nulls = (char)nulls;
+    s->op = op;
+    if (direction == 'u') {
+        if (slice_eq_cstr(op, "<"))
+            s->direction = 'a';
+        else if (slice_eq_cstr(op, ">"))
+            s->direction = 'd';
+        else
+            ast_fail(ps, ERR_WRONG_OBJECT, expr->offset, "operator %.*s is not a valid ordering operator", SLICE_ARG(op));
+    }
+    ast_adopt(ps, s, expr);
+    return &s->n;
+}
+
+/* ---- FROM ---- */
+
+SqlNode *grammar_alias_clause(ParseState *ps, Token name, NodeList columns)
+{
+    NRange *r = AST(ps, NRange, N_RANGE_TABLE, name.offset);
+    r->alias = name.value;
+    r->columns = columns;
+    return &r->n;
+}
+
+SqlNode *grammar_alias(ParseState *ps, SqlNode *range, SqlNode *alias)
+{
+    (void)ps;
+    if (alias) {
+        NRange *r = (NRange *)range, *a = (NRange *)alias;
+        r->alias = a->alias;
+        r->columns = a->columns;
+    }
+    return range;
+}
+
+SqlNode *grammar_range_query(ParseState *ps, SqlNode *query)
+{
+    NRange *r = AST(ps, NRange, N_RANGE_QUERY, query->offset);
+    r->query = (NSelect *)query;
+    ast_adopt(ps, r, query);
+    return &r->n;
+}
+
+SqlNode *grammar_range_func(ParseState *ps, SqlNode *func, bool ordinality)
+{
+    NRange *r = AST(ps, NRange, N_RANGE_FUNC, func->offset);
+    r->func = func;
+    r->ordinality = ordinality;
+    ast_adopt(ps, r, func);
+    return &r->n;
+}
+
+SqlNode *grammar_join(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right, SqlNode *qual)
+{
+    NJoin *j = AST(ps, NJoin, N_RANGE_JOIN, offset);
+    j->type = (JoinType)type;
+    j->left = left;
+    j->right = right;
+    j->cross = !qual;
+    if (qual && qual->kind == N_NAME) {
+        NMulti *m = (NMulti *)qual;
+        j->has_using = true;
+        j->using_names = m->args;
+        if (m->form == 'a')
+            j->using_alias = ast_name_text(j->using_names.items[--j->using_names.count]);
+    } else if (qual) {
+        j->on = qual;
+        ast_adopt(ps, j, qual);
+    }
+    ast_adopt(ps, j, left);
+    ast_adopt(ps, j, right);
+    return &j->n;
+}
+
+SqlNode *grammar_join_alias(ParseState *ps, SqlNode *join, SqlNode *alias)
+{
+    (void)ps;
+    NJoin *j = (NJoin *)join;
+    j->alias = ((NRange *)alias)->alias;
+    j->columns = ((NRange *)alias)->columns;
+    return join;
+}
+
+/* ---- INSERT, UPDATE, DELETE, COPY ---- */
+
+SqlNode *grammar_insert_rest(ParseState *ps, NodeList columns, SqlNode *query)
+{
+    NInsert *n = AST(ps, NInsert, N_INSERT, 0);
+    n->columns = columns;
+    n->query = (NSelect *)query;
+    ast_adopt(ps, n, query);
+    return &n->n;
+}
+
+SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *target, NodeList set, SqlNode *where)
+{
+    NInsert *n = AST(ps, NInsert, N_INSERT, offset);
+    n->conflict = action;
+    if (target && ((NMulti *)target)->form == 'c')
+        n->conflict_constraint = ast_name_text(((NMulti *)target)->args.items[0]);
+    else if (target)
+        n->conflict_columns = ((NMulti *)target)->args;
+    n->set = set;
+    n->set_where = where;
+    ast_adopt_list(ps, n, &set);
+    ast_adopt(ps, n, where);
+    return &n->n;
+}
+
+SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode *table, SqlNode *rest, SqlNode *conflict)
+{
+    NInsert *n = (NInsert *)rest;
+    n->n.offset = offset;
+    n->table = (NRange *)table;
+    if (with) {
+        n->ctes = ((NMulti *)with)->args;
+        n->recursive = ((NMulti *)with)->form == 'r';
+        ast_adopt(ps, n, with);
+    }
+    if (conflict) {
+        NInsert *c = (NInsert *)conflict;
+        n->conflict = c->conflict;
+        n->conflict_columns = c->conflict_columns;
+        n->conflict_constraint = c->conflict_constraint;
+        n->set = c->set;
+        n->set_where = c->set_where;
+        ast_adopt(ps, n, conflict);
+    }
+    return rest;
+}
+
+SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *with, SqlNode *table)
+{
+    NModify *n = AST(ps, NModify, kind, offset);
+    n->table = (NRange *)table;
+    if (with) {
+        n->ctes = ((NMulti *)with)->args;
+        n->recursive = ((NMulti *)with)->form == 'r';
+        ast_adopt(ps, n, with);
+    }
+    return &n->n;
+}
+
+SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns, SqlNode *query, bool from)
+{
+    NCopy *c = AST(ps, NCopy, N_COPY, offset);
+    c->table = (NRange *)table;
+    c->columns = columns;
+    c->query = query;
+    c->from = from;
+    ast_adopt(ps, c, query);
+    return &c->n;
+}
+
+void grammar_copy_tail(ParseState *ps, SqlNode *copy, int binary, int file, NodeList options)
+{
+    NCopy *c = (NCopy *)copy;
+    c->to_file = file;
+    if (binary)
+        options = MORE(options, ast_option(ps, copy->offset, SLICE_LIT("format"), SLICE_LIT("binary"), true));
+    c->options = options;
+}
+
+SqlNode *grammar_list_option(ParseState *ps, uint32_t offset, const char *name, NodeList names, bool star)
+{
+    NOption *o = (NOption *)ast_option(ps, offset, slice_cstr(name), SLICE_NONE, false);
+    o->names = names;
+    o->star = star;
+    return &o->n;
+}
+
+/* ---- CREATE and ALTER ---- */
+
+SqlNode *grammar_create_table(ParseState *ps, uint32_t offset, SqlNode *table, NodeList elements, NodeList options)
+{
+    NCreateTable *c = AST(ps, NCreateTable, N_CREATE_TABLE, offset);
+    c->table = (NRange *)table;
+    c->elements = elements;
+    c->options = options;
+    return &c->n;
+}
+
+SqlNode *grammar_column_def(ParseState *ps, Token name, SqlNode *type, NodeList constraints)
+{
+    NColumnDef *d = AST(ps, NColumnDef, N_COLUMN_DEF, name.offset);
+    d->name = name.value;
+    d->type = (NType *)type;
+    d->constraints = constraints;
+    return &d->n;
+}
+
+SqlNode *grammar_constraint(ParseState *ps, uint32_t offset, ConstraintKind con)
+{
+    NConstraint *c = AST(ps, NConstraint, N_CONSTRAINT, offset);
+    c->con = con;
+    return &c->n;
+}
+
+SqlNode *grammar_check(ParseState *ps, uint32_t offset, SqlNode *expr, uint32_t begin, uint32_t end)
+{
+    NConstraint *c = (NConstraint *)grammar_constraint(ps, offset, CON_CHECK);
+    c->expr = expr;
+    c->text = ast_span(ps, begin, end);
+    ast_adopt(ps, c, expr);
+    return &c->n;
+}
+
+SqlNode *grammar_table_word(ParseState *ps, Token word)
+{
+    static const char *const words[] = {"wal", "bypass", "dedup", "upsert"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (slice_eq_cstr(word.value, words[i]))
+            return ast_option(ps, word.offset, word.value, SLICE_NONE, false);
+    ast_syntax_error(ps, word.offset, word.text);
+    return ast_option(ps, word.offset, word.value, SLICE_NONE, false);
+}
+
+/* TTL 7 DAYS */
+SqlNode *grammar_duration_option(ParseState *ps, Token word, Token number, Token unit)
+{
+    if (!slice_eq_cstr(word.value, "ttl"))
+        ast_syntax_error(ps, word.offset, word.text);
+    Slice value = arena_printf(ps->arena, "%.*s %.*s", SLICE_ARG(number.value), SLICE_ARG(unit.value));
+    return ast_option(ps, word.offset, word.value, value, true);
+}
+
+SqlNode *grammar_create(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *range)
+{
+    NCreate *c = AST(ps, NCreate, kind, offset);
+    c->range = (NRange *)range;
+    return &c->n;
+}
+
+SqlNode *grammar_create_named(ParseState *ps, NodeKind kind, uint32_t offset, Token name, bool if_not_exists)
+{
+    NCreate *c = AST(ps, NCreate, kind, offset);
+    c->name = name.value;
+    c->if_not_exists = if_not_exists;
+    return &c->n;
+}
+
+SqlNode *grammar_drop(ParseState *ps, uint32_t offset, int what, NodeList names, bool cascade)
+{
+    NDrop *d = AST(ps, NDrop, N_DROP, offset);
+    d->what = (DropKind)what;
+    d->names = names;
+    d->cascade = cascade;
+    return &d->n;
+}
+
+SqlNode *grammar_alter(ParseState *ps, uint32_t offset, SqlNode *table, bool if_exists, NodeList actions)
+{
+    NAlter *a = AST(ps, NAlter, N_ALTER_TABLE, offset);
+    a->table = (NRange *)table;
+    a->if_exists = if_exists;
+    a->actions = actions;
+    return &a->n;
+}
+
+SqlNode *grammar_action(ParseState *ps, uint32_t offset, AlterKind kind)
+{
+    NAlterAction *a = AST(ps, NAlterAction, N_ALTER_ACTION, offset);
+    a->action = kind;
+    return &a->n;
+}
+
+SqlNode *grammar_add_constraint(ParseState *ps, uint32_t offset, SqlNode *constraint)
+{
+    NConstraint *c = (NConstraint *)constraint;
+    NAlterAction *a = (NAlterAction *)grammar_action(ps, offset, ALTER_ADD_PRIMARY_KEY);
+    a->columns = c->columns;
+    if (c->con != CON_PRIMARY_KEY)
+        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, offset, "ALTER TABLE ADD of this kind of constraint is not supported");
+    return &a->n;
+}
+
+SqlNode *grammar_comment(ParseState *ps, uint32_t offset, int what, NodeList names, SqlNode *text)
+{
+    NSimple *s = (NSimple *)ast_simple(ps, N_COMMENT, offset, what, SLICE_NONE);
+    if (what == 'c') {
+        if (names.count < 2)
+            ast_fail(ps, ERR_SYNTAX, offset, "column name must be qualified");
+        s->name = ast_last_name(&names);
+        names.count -= names.count > 1;
+    }
+    s->range = (NRange *)ast_range(ps, names.items[0]->offset, names);
+    s->null_text = !text;
+    if (text)
+        s->text = ((NLiteral *)text)->text;
+    return &s->n;
+}
+
+/* ---- small statements ---- */
+
+TxnModes grammar_modes(TxnModes a, TxnModes b)
+{
+    if (b.isolation.len)
+        a.isolation = b.isolation;
+    if (b.read_only >= 0)
+        a.read_only = b.read_only;
+    return a;
+}
+
+SqlNode *grammar_txn(ParseState *ps, uint32_t offset, TxnKind kind, TxnModes modes)
+{
+    NSimple *s = (NSimple *)ast_simple(ps, N_TXN, offset, kind, SLICE_NONE);
+    s->text = modes.isolation;
+    s->count = modes.read_only;
+    return &s->n;
+}
+
+SqlNode *grammar_set(ParseState *ps, Token name, Slice value, bool is_default)
+{
+    NSimple *s = (NSimple *)ast_simple(ps, N_SET, name.offset, 0, name.value);
+    s->text = value;
+    s->flag2 = is_default;
+    return &s->n;
+}
+
+void grammar_inner(ParseState *ps, SqlNode *outer, SqlNode *query, uint32_t begin)
+{
+    NSimple *s = (NSimple *)outer;
+    s->query = query;
+    s->query_begin = begin;
+    s->query_end = ps->prev_end;
+    ast_adopt(ps, outer, query);
+}
+
+/* form: 'n' forward, 'b' backward, 'a' all, 'B' all backward, 'x' a position (not supported) */
+SqlNode *grammar_fetch(ParseState *ps, Token name, int form, int64_t count)
+{
+    NSimple *s = (NSimple *)ast_simple(ps, N_FETCH, name.offset, form, name.value);
+    s->count = count;
+    s->flag = form == 'a' || form == 'B';
+    s->flag3 = form == 'b' || form == 'B';
+    if (count < 0) {
+        s->count = -count;
+        s->flag3 = !s->flag3;
+    }
+    return &s->n;
+}
+
+int grammar_vacuum(NodeList options)
+{
+    int words = 0;
+    for (size_t i = 0; i < options.count; i++) {
+        const NOption *o = (const NOption *)options.items[i];
+        bool on = !o->has_value || !(slice_eq_cstr(o->value, "false") || slice_eq_cstr(o->value, "off") ||
+                                     slice_eq_cstr(o->value, "0"));
+        if (slice_eq_cstr(o->name, "full") && on)
+            words |= 1;
+        if (slice_eq_cstr(o->name, "analyze") && on)
+            words |= 2;
+    }
+    return words;
+}
