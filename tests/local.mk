@@ -7,3 +7,6 @@ include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/sim/local.mk
 include tests/regress/local.mk
+
+TESTS += tests/library.sh
+EXTRA_DIST += tests/library.sh
