@@ -1,0 +1,301 @@
+/* session/catalog_class.c - pg_class, pg_attribute and their kin: relations and their columns. */
+#include "session/catalog_private.h"
+
+/* ---- names of schemas ---- */
+
+static const struct {
+    const char *name;
+    uint32_t oid;
+} virtual_schemas[] = {{"pg_catalog", OID_PG_CATALOG}, {"information_schema", OID_INFORMATION_SCHEMA}, {"skulk", OID_SKULK_SCHEMA}};
+
+uint32_t virtual_schema_oid(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(virtual_schemas); i++)
+        if (strcmp(virtual_schemas[i].name, name) == 0)
+            return virtual_schemas[i].oid;
+    return 0;
+}
+
+Slice schema_name(Session *s, const CatalogSnap *cat, uint32_t oid)
+{
+    (void)s;
+    for (size_t i = 0; i < ARRAY_LEN(virtual_schemas); i++)
+        if (virtual_schemas[i].oid == oid)
+            return slice_cstr(virtual_schemas[i].name);
+    const SchemaDef *d = cat_schema_by_id(cat, oid);
+    return d ? d->name : SLICE_NONE;
+}
+
+bool schema_visible(Session *s, Slice schema)
+{
+    if (slice_eq_cstr(schema, "pg_catalog"))
+        return true;
+    for (size_t i = 0; i < s->search_path_count; i++)
+        if (slice_eq(s->search_path[i], schema))
+            return true;
+    return false;
+}
+
+void each_relation(Session *s, const CatalogSnap *cat, RelationEach each, void *arg)
+{
+    for (size_t i = 0; i < cat_table_count(cat); i++) {
+        const TableDef *t = cat_table_at(cat, i);
+        if (t->database != s->database)
+            continue;
+        RelationRow r = {.oid = t->id, .schema = t->schema, .name = t->name, .kind = t->kind == TABLE_VIEW ? 'v' : 'r', .table = t};
+        if (!each(arg, &r))
+            return;
+    }
+    for (size_t i = 0; i < view_count(); i++) {
+        const ViewDef *v = view_at(i);
+        uint32_t schema = virtual_schema_oid(v->schema);
+        uint32_t oid = pg_relation_oid(v);
+        bool base = schema == OID_PG_CATALOG && oid < OID_VIRTUAL_FIRST;
+        RelationRow r = {.oid = oid, .schema = schema, .name = slice_cstr(v->name), .kind = base ? 'r' : 'v', .view = v};
+        if (!each(arg, &r))
+            return;
+    }
+}
+
+/* ---- pg_class ---- */
+
+typedef struct ClassFill {
+    Session *session;
+    RowSink *sink;
+    Arena *arena;
+    SeriesIndex *index;
+} ClassFill;
+
+/* "duplicates=last" ... as text[] for \d+. */
+static void row_options(RowMaker *r, Arena *a, const TableDef *t)
+{
+    if (!t || t->options.len == 0) {
+        row_null(r);
+        return;
+    }
+    Array *arr = ARENA_NEW(a, Array);
+    Value *items = ARENA_ARRAY(a, Value, t->options.len);
+    for (size_t i = 0; i < t->options.len;) {
+        const char *nl = memchr(t->options.ptr + i, '\n', t->options.len - i);
+        size_t n = nl ? (size_t)(nl - t->options.ptr) - i : t->options.len - i;
+        items[arr->count++] = value_str(slice_of(t->options.ptr + i, n));
+        i += n + 1;
+    }
+    *arr = (Array){.elem = T_TEXT, .ndim = 1, .dims = {(int32_t)arr->count}, .lower = {1}, .count = arr->count, .items = items};
+    r->v[r->n++] = (Value){.phys = PH_ARRAY, .u.arr = arr};
+}
+
+static bool class_row(void *arg, const RelationRow *rel)
+{
+    ClassFill *f = arg;
+    const TableDef *t = rel->table;
+    size_t columns = rel->view ? rel->view->column_count : t->column_count;
+    bool stored = rel->kind == 'r';
+    RowMaker r = {.n = 0};
+    row_i64(&r, rel->oid);
+    row_slice(&r, rel->name);
+    row_i64(&r, rel->schema);
+    row_i64(&r, 0); /* reltype */
+    row_i64(&r, 0);
+    row_i64(&r, OID_OWNER);
+    row_i64(&r, stored ? OID_AM_HEAP : 0);
+    row_i64(&r, stored ? rel->oid : 0);
+    row_i64(&r, 0); /* reltablespace */
+    row_i64(&r, 0); /* relpages */
+    row_f64(&r, -1);
+    row_i64(&r, 0);
+    row_i64(&r, 0);      /* reltoastrelid */
+    row_bool(&r, false); /* relhasindex */
+    row_bool(&r, false);
+    row_char(&r, "p");
+    row_char(&r, rel->kind == 'v' ? "v" : "r");
+    row_i64(&r, (int64_t)columns);
+    row_i64(&r, 0);                     /* relchecks */
+    row_bool(&r, rel->kind == 'v');     /* relhasrules */
+    for (int i = 0; i < 4; i++)         /* triggers, subclass, row security twice */
+        row_bool(&r, false);
+    row_bool(&r, true);                 /* relispopulated */
+    row_char(&r, rel->kind == 'v' ? "n" : "d");
+    row_bool(&r, false);                /* relispartition */
+    row_i64(&r, 0);
+    row_i64(&r, 0);
+    row_i64(&r, 0);
+    row_null(&r);                       /* relacl */
+    row_options(&r, f->arena, t);
+    row_null(&r);
+    row_sink_add(f->sink, r.v);
+    return true;
+}
+
+bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    Session *s = ctx->session;
+    ClassFill f = {.session = s, .sink = sink, .arena = ctx->arena};
+    each_relation(s, snapshot_catalog(snap), class_row, &f);
+    return true;
+}
+
+/* ---- pg_attribute ---- */
+
+static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int32_t typmod, int64_t num, bool not_null,
+                      bool has_default, bool dropped)
+{
+    const TypeDef *d = type_find(type);
+    static const char *const align_text[] = {"c", "s", "i", "d"};
+    const char *align = align_text[2];
+    for (size_t i = 0; d && i < ARRAY_LEN(align_text); i++)
+        if (align_text[i][0] == d->align)
+            align = align_text[i];
+    bool collatable = d && (d->category == 'S');
+    RowMaker r = {.n = 0};
+    row_i64(&r, rel);
+    row_slice(&r, name);
+    row_i64(&r, dropped ? 0 : type);
+    row_i64(&r, -1);
+    row_i64(&r, d ? d->len : -1);
+    row_i64(&r, num);
+    row_i64(&r, d && d->elem_oid && d->category == 'A' ? 1 : 0);
+    row_i64(&r, -1);
+    row_i64(&r, typmod);
+    row_bool(&r, d && d->by_value);
+    row_char(&r, align);
+    row_char(&r, d && d->len < 0 ? "x" : "p");
+    row_char(&r, "");
+    row_bool(&r, not_null);
+    row_bool(&r, has_default);
+    row_bool(&r, false);
+    row_char(&r, ""); /* attidentity */
+    row_char(&r, ""); /* attgenerated */
+    row_bool(&r, dropped);
+    row_bool(&r, true);
+    row_i64(&r, 0);
+    row_i64(&r, collatable ? (type == T_NAME ? OID_COLLATION_C : OID_COLLATION_DEFAULT) : 0);
+    row_nulls(&r, 4);
+    row_sink_add(sink, r.v);
+}
+
+static bool attribute_rows(void *arg, const RelationRow *rel)
+{
+    ClassFill *f = arg;
+    if (rel->view) {
+        for (size_t i = 0; i < rel->view->column_count; i++)
+            attribute(f->sink, rel->oid, slice_cstr(rel->view->columns[i].name), rel->view->columns[i].type, -1, (int64_t)i + 1,
+                      false, false, false);
+        return true;
+    }
+    for (size_t i = 0; i < rel->table->column_count; i++) {
+        const ColumnDef *c = &rel->table->columns[i];
+        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null, c->default_sql.len > 0,
+                  c->dropped);
+    }
+    return true;
+}
+
+bool fill_pg_attribute(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    ClassFill f = {.session = ctx->session, .sink = sink};
+    each_relation(f.session, snapshot_catalog(snap), attribute_rows, &f);
+    return true;
+}
+
+static bool attrdef_rows(void *arg, const RelationRow *rel)
+{
+    ClassFill *f = arg;
+    for (size_t i = 0; rel->table && i < rel->table->column_count; i++) {
+        const ColumnDef *c = &rel->table->columns[i];
+        if (c->default_sql.len == 0)
+            continue;
+        RowMaker r = {.n = 0};
+        row_i64(&r, (int64_t)rel->oid * COLUMNS_MAX + (int64_t)i);
+        row_i64(&r, rel->oid);
+        row_i64(&r, (int64_t)i + 1);
+        row_slice(&r, c->default_sql);
+        row_sink_add(f->sink, r.v);
+    }
+    return true;
+}
+
+bool fill_pg_attrdef(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    ClassFill f = {.session = ctx->session, .sink = sink};
+    each_relation(f.session, snapshot_catalog(snap), attrdef_rows, &f);
+    return true;
+}
+
+static bool description_row(void *arg, const RelationRow *rel)
+{
+    ClassFill *f = arg;
+    if (!rel->table || rel->table->comment.len == 0)
+        return true;
+    RowMaker r = {.n = 0};
+    row_i64(&r, rel->oid);
+    row_i64(&r, 1259);
+    row_i64(&r, 0);
+    row_slice(&r, rel->table->comment);
+    row_sink_add(f->sink, r.v);
+    return true;
+}
+
+bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    ClassFill f = {.session = ctx->session, .sink = sink};
+    each_relation(f.session, snapshot_catalog(snap), description_row, &f);
+    return true;
+}
+
+/* ---- pg_namespace, pg_database ---- */
+
+static void namespace_row(RowSink *sink, uint32_t oid, Slice name)
+{
+    RowMaker r = {.n = 0};
+    row_i64(&r, oid);
+    row_slice(&r, name);
+    row_i64(&r, OID_OWNER);
+    row_null(&r);
+    row_sink_add(sink, r.v);
+}
+
+bool fill_pg_namespace(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    Session *s = ctx->session;
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    for (size_t i = 0; i < ARRAY_LEN(virtual_schemas); i++)
+        namespace_row(sink, virtual_schemas[i].oid, slice_cstr(virtual_schemas[i].name));
+    for (size_t i = 0; i < cat_schema_count(cat); i++) {
+        const SchemaDef *d = cat_schema_at(cat, i);
+        if (d->database == s->database)
+            namespace_row(sink, d->id, d->name);
+    }
+    return true;
+}
+
+bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)ctx, (void)e;
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    for (size_t i = 0; i < cat_database_count(cat); i++) {
+        const DatabaseDef *d = cat_database_at(cat, i);
+        RowMaker r = {.n = 0};
+        row_i64(&r, d->id);
+        row_slice(&r, d->name);
+        row_i64(&r, OID_OWNER);
+        row_i64(&r, 6); /* UTF8 */
+        row_char(&r, "c");
+        row_bool(&r, false);
+        row_bool(&r, true);
+        row_i64(&r, -1);
+        row_i64(&r, 0);
+        row_i64(&r, 0);
+        row_i64(&r, OID_TABLESPACE);
+        row_text(&r, "C");
+        row_text(&r, "C.UTF-8");
+        row_nulls(&r, 3);
+        row_sink_add(sink, r.v);
+    }
+    return true;
+}

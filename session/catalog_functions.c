@@ -1,0 +1,410 @@
+/* session/catalog_functions.c - functions over the catalogs, and names behind reg* types. */
+#include "session/catalog_private.h"
+#include "exec/type_reg.h"
+#include <ctype.h>
+
+/* ---- looking a relation up ---- */
+
+typedef struct Lookup {
+    Session *session;
+    const CatalogSnap *cat;
+    uint32_t oid;     /* wanted, or 0: by name */
+    Slice schema, name;
+    RelationRow found; /* oid 0: none */
+} Lookup;
+
+static bool lookup_each(void *arg, const RelationRow *r)
+{
+    Lookup *l = arg;
+    if (l->oid ? r->oid != l->oid : !slice_eq(r->name, l->name))
+        return true;
+    if (!l->oid) {
+        Slice schema = schema_name(l->session, l->cat, r->schema);
+        if (l->schema.len ? !slice_eq(schema, l->schema) : !schema_visible(l->session, schema))
+            return true;
+    }
+    l->found = *r;
+    return false;
+}
+
+static const TableDef *table_of_oid(const CatalogSnap *cat, int64_t oid)
+{
+    return oid > 0 && oid <= UINT32_MAX ? cat_table_by_id(cat, (uint32_t)oid) : NULL;
+}
+
+/* One identifier of "a"."b" or a.b: folded to lower case unless quoted. */
+static bool next_identifier(Slice *s, char *buf, size_t max, Slice *out)
+{
+    size_t i = 0, n = 0;
+    bool quoted = s->len && s->ptr[0] == '"';
+    for (i = quoted; i < s->len; i++) {
+        char ch = s->ptr[i];
+        if (quoted && ch == '"') {
+            if (i + 1 >= s->len || s->ptr[i + 1] != '"')
+                break;
+            i++;
+        } else if (!quoted && ch == '.') {
+            break;
+        }
+        if (n == max)
+            return false;
+        buf[n++] = quoted ? ch : (char)tolower((unsigned char)ch);
+    }
+    i += quoted;
+    *out = slice_of(buf, n);
+    if (i < s->len && s->ptr[i] != '.')
+        return false;
+    i += i < s->len;
+    *s = slice_of(s->ptr + i, s->len - i);
+    return n > 0;
+}
+
+static bool split_name(Slice text, char *buf, size_t size, Slice *schema, Slice *name)
+{
+    Slice first, second;
+    *schema = SLICE_NONE;
+    if (!next_identifier(&text, buf, size / 2, &first))
+        return false;
+    *name = first;
+    if (text.len == 0)
+        return true;
+    if (!next_identifier(&text, buf + size / 2, size / 2, &second) || text.len)
+        return false;
+    *schema = first;
+    *name = second;
+    return true;
+}
+
+static bool reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err *e)
+{
+    Session *s = session;
+    char buf[2 * (NAME_MAX_BYTES + 1)];
+    Lookup l = {.session = s};
+    if (!s || !split_name(text, buf, sizeof buf, &l.schema, &l.name))
+        return err_set(e, ERR_INVALID_NAME, "invalid name syntax: \"%.*s\"", SLICE_ARG(text));
+    if (kind == T_REGROLE) {
+        *oid = OID_OWNER;
+        return slice_eq_cstr(l.name, s->user) ||
+               err_set(e, ERR_UNDEFINED_OBJECT, "role \"%.*s\" does not exist", SLICE_ARG(l.name));
+    }
+    CatalogSnap *cat = session_catalog(s);
+    l.cat = cat;
+    bool ok;
+    if (kind == T_REGNAMESPACE) {
+        const SchemaDef *d = cat_schema(cat, s->database, l.name);
+        char name[NAME_MAX_BYTES + 1];
+        memcpy(name, l.name.ptr, l.name.len);
+        name[l.name.len] = 0;
+        *oid = d ? d->id : virtual_schema_oid(name);
+        ok = *oid || err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(l.name));
+    } else {
+        each_relation(s, cat, lookup_each, &l);
+        *oid = l.found.oid;
+        ok = *oid || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(text));
+    }
+    cat_unref(cat);
+    return ok;
+}
+
+static void put_identifier(Buf *dst, Slice s)
+{
+    bool plain = s.len && (islower((unsigned char)s.ptr[0]) || s.ptr[0] == '_');
+    for (size_t i = 0; plain && i < s.len; i++)
+        plain = islower((unsigned char)s.ptr[i]) || isdigit((unsigned char)s.ptr[i]) || s.ptr[i] == '_';
+    if (plain) {
+        buf_put_slice(dst, s);
+        return;
+    }
+    buf_put_u8(dst, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '"')
+            buf_put_u8(dst, '"');
+        buf_put_u8(dst, (uint8_t)s.ptr[i]);
+    }
+    buf_put_u8(dst, '"');
+}
+
+static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
+{
+    Session *s = session;
+    if (!s)
+        return false;
+    if (kind == T_REGROLE) {
+        if (oid == OID_OWNER)
+            put_identifier(dst, slice_cstr(s->user));
+        return oid == OID_OWNER;
+    }
+    CatalogSnap *cat = session_catalog(s);
+    bool found;
+    if (kind == T_REGNAMESPACE) {
+        Slice name = schema_name(s, cat, oid);
+        found = name.len > 0;
+        if (found)
+            put_identifier(dst, name);
+    } else {
+        Lookup l = {.session = s, .cat = cat, .oid = oid};
+        each_relation(s, cat, lookup_each, &l);
+        found = l.found.oid != 0;
+        if (found) {
+            Slice schema = schema_name(s, cat, l.found.schema);
+            if (!schema_visible(s, schema)) {
+                put_identifier(dst, schema);
+                buf_put_u8(dst, '.');
+            }
+            put_identifier(dst, l.found.name);
+        }
+    }
+    cat_unref(cat);
+    return found;
+}
+
+void catalog_set_hooks(void)
+{
+    static const RegHooks hooks = {reg_find, reg_name};
+    type_set_reg_hooks(&hooks);
+}
+
+/* ---- functions ---- */
+
+static bool fn_format_type(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    *out = value_null();
+    if (args[0].null)
+        return true;
+    TypeId t = (TypeId)args[0].u.i64;
+    *out = value_str(t == 0 ? SLICE_LIT("-") : type_find(t) ? type_format(ctx->arena, t, args[1].null ? -1 : (int32_t)args[1].u.i64) : SLICE_LIT("???"));
+    return true;
+}
+
+static bool fn_get_expr(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)n, (void)e;
+    *out = args[0]; /* node trees are kept as their text */
+    return true;
+}
+
+static bool fn_table_visible(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    Session *s = ctx->session;
+    CatalogSnap *cat = session_catalog(s);
+    const TableDef *t = table_of_oid(cat, args[0].u.i64);
+    Lookup l = {.session = s, .cat = cat, .oid = (uint32_t)args[0].u.i64};
+    if (t)
+        l.found = (RelationRow){.oid = t->id, .schema = t->schema};
+    else
+        each_relation(s, cat, lookup_each, &l);
+    *out = l.found.oid ? value_bool(schema_visible(s, schema_name(s, cat, l.found.schema))) : value_null();
+    cat_unref(cat);
+    return true;
+}
+
+static bool fn_visible(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    *out = value_bool(true);
+    return true;
+}
+
+static bool fn_null(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    *out = value_null();
+    return true;
+}
+
+static bool fn_userbyid(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    const Session *s = ctx->session;
+    *out = value_str(args[0].u.i64 == OID_OWNER ? slice_cstr(s->user)
+                                                : arena_printf(ctx->arena, "unknown (OID=%lld)", (long long)args[0].u.i64));
+    return true;
+}
+
+static const FuncDef *func_of_oid(int64_t oid)
+{
+    for (size_t i = 0; i < func_count(); i++)
+        if (func_at(i)->oid == (uint32_t)oid)
+            return func_at(i);
+    return NULL;
+}
+
+static bool fn_function_result(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    const FuncDef *f = func_of_oid(args[0].u.i64);
+    *out = value_null();
+    if (f)
+        *out = value_str(arena_printf(ctx->arena, "%s%.*s", f->flags & FN_SRF ? "SETOF " : "",
+                                      SLICE_ARG(type_format(ctx->arena, f->result, -1))));
+    return true;
+}
+
+static bool fn_function_arguments(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    const FuncDef *f = func_of_oid(args[0].u.i64);
+    *out = value_null();
+    if (!f)
+        return true;
+    Buf b;
+    buf_init(&b);
+    for (size_t i = 0; i < f->arg_count; i++)
+        buf_printf(&b, "%s%.*s", i ? ", " : "", SLICE_ARG(type_format(ctx->arena, f->args[i], -1)));
+    *out = value_str(arena_slice(ctx->arena, buf_slice(&b)));
+    buf_free(&b);
+    return true;
+}
+
+static bool fn_encoding_name(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)n, (void)e;
+    *out = value_str(args[0].u.i64 == 6 ? SLICE_LIT("UTF8") : SLICE_LIT(""));
+    return true;
+}
+
+static bool fn_encoding_number(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)n, (void)e;
+    bool utf8 = slice_eq_nocase(args[0].u.str, SLICE_LIT("utf8")) || slice_eq_nocase(args[0].u.str, SLICE_LIT("utf-8"));
+    *out = value_i64(utf8 ? 6 : -1);
+    return true;
+}
+
+static bool fn_database_encoding(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    *out = value_str(SLICE_LIT("UTF8"));
+    return true;
+}
+
+static bool fn_obj_description(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    Session *s = ctx->session;
+    CatalogSnap *cat = session_catalog(s);
+    const TableDef *t = table_of_oid(cat, args[0].u.i64);
+    *out = t && t->comment.len ? value_str(arena_slice(ctx->arena, t->comment)) : value_null();
+    cat_unref(cat);
+    return true;
+}
+
+static bool fn_viewdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    Session *s = ctx->session;
+    CatalogSnap *cat = session_catalog(s);
+    const TableDef *t = table_of_oid(cat, args[0].u.i64);
+    *out = t && t->definition.len ? value_str(arena_slice(ctx->arena, t->definition)) : value_null();
+    cat_unref(cat);
+    return true;
+}
+
+static bool fn_size_pretty(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
+    int64_t v = args[0].u.i64;
+    size_t u = 0;
+    /* PostgreSQL changes the unit at 10240 and rounds half away from zero. */
+    while (u + 1 < ARRAY_LEN(units) && (v >= 10240 || v <= -10240)) {
+        v = (v + (v < 0 ? -512 : 512)) / 1024;
+        u++;
+    }
+    *out = value_str(arena_printf(ctx->arena, "%lld %s", (long long)v, units[u]));
+    return true;
+}
+
+/* ---- pg_get_keywords ---- */
+
+static bool keywords_open(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a, void **state, Err *e)
+{
+    (void)ctx, (void)call, (void)args, (void)n, (void)e;
+    *state = arena_zero(a, sizeof(size_t));
+    return true;
+}
+
+static SrfStatus keywords_next(EvalCtx *ctx, void *state, Batch *out, struct Task *waiter, Err *e)
+{
+    (void)waiter, (void)e;
+    static const struct {
+        char code;
+        const char *text;
+    } kinds[] = {{'U', "unreserved"},
+                 {'C', "unreserved (cannot be function or type name)"},
+                 {'T', "reserved (can be function or type name)"},
+                 {'R', "reserved"}};
+    size_t *next = state;
+    out->rows = 0;
+    for (; out->rows < BATCH_ROWS && *next < sql_keyword_count(); (*next)++) {
+        char category;
+        const char *word = sql_keyword_at(*next, &category);
+        const char *text = "";
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+            if (kinds[i].code == category)
+                text = kinds[i].text;
+        char code[2] = {category, 0};
+        Value v[5] = {value_str(slice_cstr(word)), value_str(arena_slice(ctx->arena, slice_cstr(code))),
+                      value_bool(category == 'U' || category == 'C' || category == 'T'), value_str(slice_cstr(text)),
+                      value_str(SLICE_LIT("can be bare label"))};
+        for (size_t c = 0; c < 5; c++)
+            vec_set(&out->cols[c], out->rows, &v[c], BATCH_ROWS, ctx->arena);
+        out->rows++;
+    }
+    return out->rows ? SRF_ROWS : SRF_END;
+}
+
+static void keywords_close(void *state)
+{
+    (void)state;
+}
+
+static const SrfColumn keyword_columns[] = {
+    {"word", T_TEXT}, {"catcode", T_CHAR}, {"barelabel", T_BOOL}, {"catdesc", T_TEXT}, {"baredesc", T_TEXT}};
+static const SrfDef srf_keywords = {.columns = keyword_columns,
+                                    .column_count = ARRAY_LEN(keyword_columns),
+                                    .open = keywords_open,
+                                    .next = keywords_next,
+                                    .close = keywords_close};
+
+#define STABLE .flags = FN_STABLE
+#define STRICT_STABLE .flags = FN_STABLE | FN_STRICT
+FuncDef catalog_functions[] = {
+    {.signature = "format_type(oid, int4) text", .scalar = fn_format_type, STABLE, .text = "name of a type"},
+    {.signature = "pg_get_expr(pg_node_tree, oid) text", .scalar = fn_get_expr, STABLE, .text = "text of a stored expression"},
+    {.signature = "pg_get_expr(pg_node_tree, oid, bool) text", .scalar = fn_get_expr, STABLE, .text = "text of a stored expression"},
+    {.signature = "pg_table_is_visible(oid) bool", .scalar = fn_table_visible, STRICT_STABLE, .text = "relation is found without its schema"},
+    {.signature = "pg_type_is_visible(oid) bool", .scalar = fn_visible, STRICT_STABLE, .text = "type is found without its schema"},
+    {.signature = "pg_function_is_visible(oid) bool", .scalar = fn_visible, STRICT_STABLE, .text = "function is found without its schema"},
+    {.signature = "pg_collation_is_visible(oid) bool", .scalar = fn_visible, STRICT_STABLE, .text = "collation is found without its schema"},
+    {.signature = "pg_get_userbyid(oid) name", .scalar = fn_userbyid, STRICT_STABLE, .text = "name of a role"},
+    {.signature = "pg_get_indexdef(oid) text", .scalar = fn_null, STABLE, .text = "there are no indexes"},
+    {.signature = "pg_get_indexdef(oid, int4, bool) text", .scalar = fn_null, STABLE, .text = "there are no indexes"},
+    {.signature = "pg_get_constraintdef(oid) text", .scalar = fn_null, STABLE, .text = "text of a constraint"},
+    {.signature = "pg_get_constraintdef(oid, bool) text", .scalar = fn_null, STABLE, .text = "text of a constraint"},
+    {.signature = "pg_get_triggerdef(oid, bool) text", .scalar = fn_null, STABLE, .text = "there are no triggers"},
+    {.signature = "pg_get_viewdef(oid) text", .scalar = fn_viewdef, STRICT_STABLE, .text = "text of a view"},
+    {.signature = "pg_get_viewdef(oid, bool) text", .scalar = fn_viewdef, STRICT_STABLE, .text = "text of a view"},
+    {.signature = "pg_get_function_result(oid) text", .scalar = fn_function_result, STRICT_STABLE, .text = "result type of a function"},
+    {.signature = "pg_get_function_arguments(oid) text", .scalar = fn_function_arguments, STRICT_STABLE, .text = "arguments of a function"},
+    {.signature = "pg_get_function_identity_arguments(oid) text", .scalar = fn_function_arguments, STRICT_STABLE, .text = "arguments of a function"},
+    {.signature = "pg_get_serial_sequence(text, text) text", .scalar = fn_null, STABLE, .text = "there are no sequences"},
+    {.signature = "pg_get_statisticsobjdef_columns(oid) text", .scalar = fn_null, STABLE, .text = "there are no extended statistics"},
+    {.signature = "pg_relation_is_publishable(regclass) bool", .scalar = fn_visible, STRICT_STABLE, .text = "as PostgreSQL answers for tables"},
+    {.signature = "pg_encoding_to_char(int4) name", .scalar = fn_encoding_name, STRICT_STABLE, .text = "name of an encoding"},
+    {.signature = "pg_char_to_encoding(text) int4", .scalar = fn_encoding_number, STRICT_STABLE, .text = "number of an encoding"},
+    {.signature = "getdatabaseencoding() name", .scalar = fn_database_encoding, STABLE, .text = "encoding of the database"},
+    {.signature = "obj_description(oid, text) text", .scalar = fn_obj_description, STRICT_STABLE, .text = "comment on an object"},
+    {.signature = "obj_description(oid) text", .scalar = fn_obj_description, STRICT_STABLE, .text = "comment on an object"},
+    {.signature = "col_description(oid, int4) text", .scalar = fn_null, STABLE, .text = "comment on a column"},
+    {.signature = "shobj_description(oid, text) text", .scalar = fn_null, STABLE, .text = "comment on a shared object"},
+    {.signature = "pg_table_size(regclass) int8", .scalar = fn_null, STABLE, .text = "tables share files: see skulk.storage"},
+    {.signature = "pg_relation_size(regclass) int8", .scalar = fn_null, STABLE, .text = "tables share files: see skulk.storage"},
+    {.signature = "pg_total_relation_size(regclass) int8", .scalar = fn_null, STABLE, .text = "tables share files: see skulk.storage"},
+    {.signature = "pg_size_pretty(int8) text", .scalar = fn_size_pretty, .flags = FN_STRICT, .text = "bytes with a unit"},
+    {.signature = "pg_tablespace_location(oid) text", .scalar = fn_null, STABLE, .text = "there are no tablespaces"},
+    {.signature = "pg_get_keywords() record", .srf = &srf_keywords, .flags = FN_SRF | FN_STABLE, .text = "the words of the language"},
+    {.signature = NULL},
+};

@@ -1,0 +1,204 @@
+/* session/catalog_info.c - information_schema and the pg_tables kind of views. */
+#include "session/catalog_private.h"
+
+typedef struct InfoFill {
+    Session *session;
+    const CatalogSnap *cat;
+    RowSink *sink;
+    Arena *arena;
+} InfoFill;
+
+static bool info_table(void *arg, const RelationRow *rel)
+{
+    InfoFill *f = arg;
+    RowMaker r = {.n = 0};
+    row_text(&r, f->session->database_name);
+    row_slice(&r, schema_name(f->session, f->cat, rel->schema));
+    row_slice(&r, rel->name);
+    row_text(&r, rel->kind == 'v' ? "VIEW" : "BASE TABLE");
+    row_nulls(&r, 5);
+    row_text(&r, rel->table && rel->kind == 'r' ? "YES" : "NO");
+    row_text(&r, "NO");
+    row_null(&r);
+    row_sink_add(f->sink, r.v);
+    return true;
+}
+
+bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
+    each_relation(f.session, f.cat, info_table, &f);
+    return true;
+}
+
+/* precision, radix, scale of numbers as the standard wants them. */
+static void row_numbers(RowMaker *r, TypeId t, int32_t typmod)
+{
+    static const struct {
+        TypeId type;
+        int precision, radix, scale;
+    } rows[] = {{T_INT2, 16, 2, 0}, {T_INT4, 32, 2, 0}, {T_INT8, 64, 2, 0}, {T_FLOAT4, 24, 2, -1}, {T_FLOAT8, 53, 2, -1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].type == t) {
+            row_i64(r, rows[i].precision);
+            row_i64(r, rows[i].radix);
+            if (rows[i].scale < 0)
+                row_null(r);
+            else
+                row_i64(r, rows[i].scale);
+            return;
+        }
+    if (t == T_NUMERIC && typmod >= 4) {
+        row_i64(r, ((typmod - 4) >> 16) & 0xffff);
+        row_i64(r, 10);
+        row_i64(r, (typmod - 4) & 0x7ff);
+    } else if (t == T_NUMERIC) {
+        row_null(r);
+        row_i64(r, 10);
+        row_null(r);
+    } else {
+        row_nulls(r, 3);
+    }
+}
+
+static bool is_datetime(TypeId t)
+{
+    return t == T_TIMESTAMP || t == T_TIMESTAMPTZ || t == T_TIME || t == T_INTERVAL;
+}
+
+static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId type, int32_t typmod, int64_t num,
+                        bool not_null, Slice default_sql)
+{
+    const TypeDef *d = type_find(type);
+    if (!d)
+        return;
+    bool bounded = (type == T_VARCHAR || type == T_BPCHAR) && typmod >= 4;
+    RowMaker r = {.n = 0};
+    row_text(&r, f->session->database_name);
+    row_slice(&r, schema_name(f->session, f->cat, rel->schema));
+    row_slice(&r, rel->name);
+    row_slice(&r, name);
+    row_i64(&r, num);
+    r.v[r.n++] = default_sql.len ? value_str(default_sql) : value_null();
+    row_text(&r, not_null ? "NO" : "YES");
+    row_text(&r, d->category == 'A' ? "ARRAY" : d->display);
+    if (bounded)
+        row_i64(&r, typmod - 4);
+    else
+        row_null(&r);
+    if (d->category == 'S' && type != T_NAME)
+        row_i64(&r, bounded ? (typmod - 4) * 4 : 1073741824);
+    else
+        row_null(&r);
+    row_numbers(&r, type, typmod);
+    if (is_datetime(type))
+        row_i64(&r, typmod >= 0 ? typmod : 6);
+    else if (type == T_DATE)
+        row_i64(&r, 0);
+    else
+        row_null(&r);
+    row_nulls(&r, 3); /* interval, collation */
+    row_text(&r, f->session->database_name);
+    row_text(&r, "pg_catalog");
+    row_text(&r, d->name);
+    row_text(&r, "NO");
+    row_text(&r, "NEVER");
+    row_null(&r);
+    row_text(&r, rel->table && rel->kind == 'r' ? "YES" : "NO");
+    row_sink_add(f->sink, r.v);
+}
+
+static bool info_columns(void *arg, const RelationRow *rel)
+{
+    InfoFill *f = arg;
+    if (rel->view) {
+        for (size_t i = 0; i < rel->view->column_count; i++)
+            info_column(f, rel, slice_cstr(rel->view->columns[i].name), rel->view->columns[i].type, -1, (int64_t)i + 1, false,
+                        SLICE_NONE);
+        return true;
+    }
+    for (size_t i = 0; i < rel->table->column_count; i++) {
+        const ColumnDef *c = &rel->table->columns[i];
+        if (!c->dropped)
+            info_column(f, rel, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null, c->default_sql);
+    }
+    return true;
+}
+
+bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
+    each_relation(f.session, f.cat, info_columns, &f);
+    return true;
+}
+
+static void schemata_row(InfoFill *f, Slice name)
+{
+    RowMaker r = {.n = 0};
+    row_text(&r, f->session->database_name);
+    row_slice(&r, name);
+    row_text(&r, f->session->user);
+    row_nulls(&r, 2);
+    row_sink_add(f->sink, r.v);
+}
+
+bool fill_info_schemata(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
+    static const char *const fixed[] = {"pg_catalog", "information_schema", "skulk"};
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        schemata_row(&f, slice_cstr(fixed[i]));
+    for (size_t i = 0; i < cat_schema_count(f.cat); i++)
+        if (cat_schema_at(f.cat, i)->database == f.session->database)
+            schemata_row(&f, cat_schema_at(f.cat, i)->name);
+    return true;
+}
+
+static bool table_row(void *arg, const RelationRow *rel)
+{
+    InfoFill *f = arg;
+    if (rel->kind != 'r')
+        return true;
+    RowMaker r = {.n = 0};
+    row_slice(&r, schema_name(f->session, f->cat, rel->schema));
+    row_slice(&r, rel->name);
+    row_text(&r, f->session->user);
+    row_null(&r);
+    for (int i = 0; i < 4; i++)
+        row_bool(&r, false);
+    row_sink_add(f->sink, r.v);
+    return true;
+}
+
+bool fill_pg_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
+    each_relation(f.session, f.cat, table_row, &f);
+    return true;
+}
+
+static bool view_row(void *arg, const RelationRow *rel)
+{
+    InfoFill *f = arg;
+    if (rel->kind != 'v')
+        return true;
+    RowMaker r = {.n = 0};
+    row_slice(&r, schema_name(f->session, f->cat, rel->schema));
+    row_slice(&r, rel->name);
+    row_text(&r, f->session->user);
+    r.v[r.n++] = rel->table ? value_str(rel->table->definition) : value_null();
+    row_sink_add(f->sink, r.v);
+    return true;
+}
+
+bool fill_pg_views(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
+    each_relation(f.session, f.cat, view_row, &f);
+    return true;
+}

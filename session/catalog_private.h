@@ -1,0 +1,88 @@
+/* session/catalog_private.h - pg_catalog and information_schema: relations as rows of one table.
+ *
+ * A relation is a row of pg_relations[]: name, oid, its columns as "name type, ...", and a fill
+ * function (NULL: it exists and is empty).  Columns and types are PostgreSQL 15's.
+ * Threads: tables are read-only after catalog_register(). */
+#ifndef SKULK_SESSION_CATALOG_PRIVATE_H
+#define SKULK_SESSION_CATALOG_PRIVATE_H
+
+#include "session/session_private.h"
+
+enum {
+    OID_PG_CATALOG = 11,
+    OID_INFORMATION_SCHEMA = 13000,
+    OID_SKULK_SCHEMA = 13001,
+    OID_OWNER = 10,       /* the one role */
+    OID_AM_HEAP = 2,
+    OID_COLLATION_DEFAULT = 100,
+    OID_COLLATION_C = 950,
+    OID_TABLESPACE = 1663,
+    OID_VIRTUAL_FIRST = 12000, /* relations without an oid of PostgreSQL's */
+    CATALOG_COLUMNS_MAX = 64,
+};
+
+typedef bool (*CatalogFill)(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+
+typedef struct PgRelation {
+    const char *schema, *name;
+    uint32_t oid;        /* 0: OID_VIRTUAL_FIRST + index */
+    const char *columns; /* "oid oid, relname name" */
+    CatalogFill fill;
+} PgRelation;
+
+extern const PgRelation pg_relations[]; /* ends with name = NULL */
+uint32_t pg_relation_oid(const ViewDef *v); /* of a virtual relation */
+
+/* Fills a row by position; a helper for long rows. */
+typedef struct RowMaker {
+    Value v[CATALOG_COLUMNS_MAX];
+    size_t n;
+} RowMaker;
+static inline void row_begin(RowMaker *r)
+{
+    r->n = 0;
+}
+void row_i64(RowMaker *r, int64_t v);
+void row_bool(RowMaker *r, bool v);
+void row_text(RowMaker *r, const char *s);
+void row_slice(RowMaker *r, Slice s);
+void row_char(RowMaker *r, const char *one); /* "char" */
+void row_null(RowMaker *r);
+void row_nulls(RowMaker *r, size_t n);
+void row_f64(RowMaker *r, double v);
+
+/* What pg_class and information_schema list: user tables of this database, then virtual relations. */
+typedef struct RelationRow {
+    uint32_t oid, schema;
+    Slice name;
+    char kind;               /* r v */
+    const TableDef *table;   /* or */
+    const ViewDef *view;
+} RelationRow;
+typedef bool (*RelationEach)(void *arg, const RelationRow *r);
+void each_relation(Session *s, const CatalogSnap *cat, RelationEach each, void *arg);
+
+Slice schema_name(Session *s, const CatalogSnap *cat, uint32_t oid);
+uint32_t virtual_schema_oid(const char *name);
+bool schema_visible(Session *s, Slice schema);
+
+bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_attribute(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_attrdef(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_type(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_namespace(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_proc(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_stat_activity(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_schemata(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_views(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+
+extern FuncDef catalog_functions[];
+void catalog_set_hooks(void);
+
+#endif
