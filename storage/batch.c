@@ -8,7 +8,7 @@
 enum { SHAPES_KEPT_MAX = 4096, SHAPE_SLOTS_MIN = 64 };
 
 static const uint32_t no_key[1];
-static const RowShape shape_none; /* before the first row of a table: no column is expected */
+static const RowShape shape_none = {.keys = {0}}; /* before the first row of a table: no column expected */
 
 WriteBatch *wb_new(void)
 {
@@ -275,6 +275,7 @@ static void row_loosen(WriteBatch *wb)
     const uint64_t *slots = wb->slot - count;
     wb->loose = true;
     wb->loose_count = 0;
+    loose_reserve(wb, 1); /* a row may have no column at all */
     for (size_t i = 0; i < count; i++)
         loose_append(wb, keys[i], slots[i]);
     wb->next = no_key;

@@ -9,3 +9,6 @@ tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
 tests_unit_test_catalog_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 tests_unit_test_index_SOURCES = tests/unit/test_index.c
 tests_unit_test_index_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_memtable
+tests_unit_test_memtable_SOURCES = tests/unit/test_memtable.c tests/unit/rows_model.h
+tests_unit_test_memtable_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
