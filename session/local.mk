@@ -9,6 +9,7 @@ libsksession_la_SOURCES = \
 	session/rows.c \
 	session/session.c session/session.h session/session_private.h \
 	session/settings.c \
+	session/skulk_api.c \
 	session/statement.c \
 	session/txn.c \
 	session/utility.c \
