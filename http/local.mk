@@ -1,10 +1,21 @@
 noinst_LTLIBRARIES += libskhttp.la
-libskhttp_la_SOURCES = # http/head.h ...
-libskhttp_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS)
-libskhttp_la_LIBADD = $(EVENT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
+libskhttp_la_SOURCES = \
+	http/http.h http/http_private.h \
+	http/call.c \
+	http/conn.c \
+	http/head_fields.c http/head.h \
+	http/influx.c \
+	http/metrics.c \
+	http/prom.c http/prom_params.c \
+	http/reply.c \
+	http/routes.c \
+	http/write.c
+libskhttp_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(ZLIB_CFLAGS)
+libskhttp_la_LIBADD = $(EVENT_LIBS) $(ZLIB_LIBS) -lm
 
-# Made by re2c: http_generated = http/head.c, and EXTRA_DIST += http/head.re
-http_generated =
+# Made by re2c in the build directory.
+http_generated = http/head.c
 nodist_libskhttp_la_SOURCES = $(http_generated)
 BUILT_SOURCES += $(http_generated)
 CLEANFILES += $(http_generated)
+EXTRA_DIST += http/head.re http/README.md

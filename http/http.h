@@ -1,0 +1,36 @@
+/* http/http.h - the HTTP face: line protocol, remote write, JSON, PromQL API, health, metrics.
+ *
+ * Our own HTTP/1.1 on net/: head complete, then route and limits, then the body is read or
+ * refused; bodies go to a task by move.  To add a path: a row in route_table[] (routes.c); an
+ * ingest format adds its own through ing_formats[].
+ * Threads: any; the face's callbacks are called by net. */
+#ifndef SKULK_HTTP_HTTP_H
+#define SKULK_HTTP_HTTP_H
+
+#include "net/net.h"
+#include "session/session.h"
+
+typedef struct HttpServer HttpServer;
+
+typedef struct HttpOptions {
+    Sched *sched;
+    const Clock *clock;
+    const Net *net;            /* for /metrics; may be NULL */
+    size_t body_max;           /* bytes of a body, as it comes and decoded */
+    int connections_max;
+    int64_t idle_ns;           /* keep-alive */
+    int64_t points_max;        /* steps of a range query */
+    /* Adds the lines of other modules to /metrics; may be NULL. */
+    void (*more_metrics)(void *arg, Buf *out);
+    void *more_arg;
+} HttpOptions;
+
+extern const NetFace http_face; /* its ctx is an HttpServer */
+
+HttpServer *http_new(const HttpOptions *o);
+/* Before: 503 on all but /ping and /metrics, with this reason. */
+void http_set_db(HttpServer *s, Db *db);
+bool http_wait_idle(HttpServer *s, int64_t timeout_ns); /* no call is running any more */
+void http_free(HttpServer *s);
+
+#endif

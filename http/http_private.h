@@ -1,0 +1,139 @@
+/* http/http_private.h - one request on its way through the face.
+ *
+ *     HttpConn (I/O thread): head -> route -> body -> HttpCall, one at a time per connection
+ *     HttpCall (a task, or at once for ROUTE_INLINE): route->run() until CALL_DONE, then the answer
+ */
+#ifndef SKULK_HTTP_PRIVATE_H
+#define SKULK_HTTP_PRIVATE_H
+
+#include "http/head.h"
+#include "http/http.h"
+#include "ingest/ingest.h"
+
+enum {
+    HTTP_ROUTES_MAX = 64,
+    HTTP_PARAMS_MAX = 1000,
+    HTTP_FORM_MAX = 1 << 20,     /* bytes of a form body */
+    HTTP_GZIP_MIN = 1400,        /* smaller answers go out as they are */
+    HTTP_AHEAD_MAX = 64 << 10,   /* bytes of further requests that are read while one runs */
+    HTTP_POST_DONE = 1,
+    HTTP_POST_CLOSE = 2,
+};
+
+typedef struct HttpCall HttpCall;
+typedef enum CallStatus { CALL_DONE, CALL_MORE, CALL_WAIT } CallStatus;
+
+enum {
+    ROUTE_INLINE = 1, /* answered by the I/O thread: no work, no waiting */
+    ROUTE_DB = 2,     /* 503 until the database is open */
+    ROUTE_INGEST = 4, /* takes a body, in the ingest share */
+    ROUTE_FORM = 8,   /* POST brings parameters as a form */
+    ROUTE_CANCEL = 16, /* given up when the client goes */
+};
+
+typedef struct HttpRoute {
+    const char *path; /* a "*" segment matches any one: HttpCall.wild */
+    unsigned methods; /* HTTP_GET takes HEAD as well */
+    unsigned flags;
+    CallStatus (*run)(HttpCall *c);
+    const char *text; /* for docs/http.md */
+    const IngFormat *format;
+} HttpRoute;
+
+typedef struct HttpParam {
+    Slice name, value;
+} HttpParam;
+
+struct HttpCall {
+    Task task; /* first */
+    HttpServer *server;
+    Outlet *outlet; /* NULL: inline */
+    Db *db;
+    const HttpRoute *route;
+    Buf mem; /* head and body, from `base` on */
+    size_t base, charged;
+    HttpHead head;
+    Slice body, wild;
+    Arena arena;
+    HttpParam *params;
+    size_t param_count;
+    /* the answer */
+    int status;
+    const char *content_type;
+    Buf headers; /* further lines, each with CRLF */
+    Buf reply;
+    bool close;
+    /* the handler's own; cleanup may be NULL */
+    void *state;
+    void (*cleanup)(HttpCall *c);
+    bool started, handled;
+    struct HttpGzip *gzip;
+};
+
+typedef struct RouteStats {
+    _Atomic uint64_t by_class[6]; /* 2 = 2xx ... */
+} RouteStats;
+
+struct HttpServer {
+    HttpOptions options;
+    _Atomic(Db *) db;
+    int64_t started_ns; /* wall */
+    HttpRoute routes[HTTP_ROUTES_MAX];
+    RouteStats route_stats[HTTP_ROUTES_MAX + 1]; /* the last: no route */
+    size_t route_count;
+    _Atomic int connections, calls;
+    _Atomic uint64_t body_bytes, groups;
+};
+
+/* routes.c */
+void http_routes_init(HttpServer *s);
+/* NULL: unknown path (404).  *allowed: the methods of the path, 0 if it is unknown. */
+const HttpRoute *http_route_find(const HttpServer *s, Slice path, HttpMethod method, Slice *wild,
+                                 unsigned *allowed);
+
+/* call.c */
+HttpCall *http_call_new(HttpServer *s, const HttpRoute *r, const HttpHead *h);
+void http_call_start(HttpCall *c, Conn *conn); /* as a task; owns itself from now on */
+void http_call_run_inline(HttpCall *c, Conn *conn); /* answers and frees; false in c->close: keep */
+void http_call_free(HttpCall *c);
+Slice http_field(const HttpCall *c, HttpField f);
+bool http_read_params(HttpCall *c, Err *e) MUST_CHECK;
+/* "" if there is none; the last one wins. */
+Slice http_param(const HttpCall *c, const char *name);
+bool http_percent_decode(Arena *a, Slice in, bool plus, Slice *out);
+
+/* reply.c */
+void http_reply_head(Buf *out, const HttpServer *s, int status, const char *content_type,
+                     Slice headers, bool has_body, size_t len, bool keep_alive, int minor);
+const char *http_reason(int status);
+CallStatus http_reply(HttpCall *c, int status, const char *content_type);
+CallStatus http_error(HttpCall *c, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+CallStatus http_error_err(HttpCall *c, const Err *e); /* {"error": ...}, Retry-After on 503 */
+void http_header(HttpCall *c, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Compresses c->reply piece by piece; true: done. */
+bool http_gzip_step(HttpCall *c);
+void http_gzip_free(HttpCall *c);
+
+/* handlers */
+CallStatus http_run_write(HttpCall *c);
+CallStatus http_run_ping(HttpCall *c);
+CallStatus http_run_health(HttpCall *c);
+CallStatus http_run_ready(HttpCall *c);
+CallStatus http_run_influx_query(HttpCall *c);
+CallStatus http_run_metrics(HttpCall *c);
+CallStatus http_run_prom_query(HttpCall *c);
+CallStatus http_run_prom_range(HttpCall *c);
+CallStatus http_run_prom_labels(HttpCall *c);
+CallStatus http_run_prom_values(HttpCall *c);
+CallStatus http_run_prom_series(HttpCall *c);
+CallStatus http_run_prom_format(HttpCall *c);
+CallStatus http_run_prom_buildinfo(HttpCall *c);
+CallStatus http_run_prom_empty(HttpCall *c);
+CallStatus http_run_root(HttpCall *c);
+void http_influx_headers(HttpCall *c);
+
+/* prom_params.c: pure */
+bool http_prom_time(Slice text, int64_t *ms, Err *e) MUST_CHECK;
+bool http_prom_duration(Slice text, int64_t *ms, Err *e) MUST_CHECK;
+
+#endif

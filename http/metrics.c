@@ -1,0 +1,112 @@
+/* http/metrics.c - GET /metrics: counters of all parts in Prometheus' text form. */
+#include "http/http_private.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void put(Buf *out, const char *name, const char *type, const char *help, double value)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s ", name, help, name, type, name);
+    buf_put_f64(out, value);
+    buf_puts(out, "\n");
+}
+
+static void process_metrics(Buf *out, int64_t started_ns)
+{
+    unsigned long pages, resident;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%lu %lu", &pages, &resident) == 2)
+        put(out, "process_resident_memory_bytes", "gauge", "memory in use",
+            (double)resident * (double)sysconf(_SC_PAGESIZE));
+    if (f)
+        fclose(f);
+    put(out, "process_start_time_seconds", "gauge", "start of the server, Unix time",
+        (double)started_ns / 1e9);
+    buf_puts(out, "# HELP skulk_build_info always 1\n# TYPE skulk_build_info gauge\n"
+                  "skulk_build_info{version=\"" SKULK_VERSION "\"} 1\n");
+}
+
+static void engine_metrics(Buf *out, Db *db)
+{
+    const EngineStats *s = engine_stats(db_engine(db));
+    const struct {
+        const char *name, *type, *help;
+        const _Atomic uint64_t *value;
+    } rows[] = {
+        {"skulk_rows_written_total", "counter", "rows acknowledged", &s->rows_written},
+        {"skulk_batches_written_total", "counter", "write batches acknowledged", &s->batches_written},
+        {"skulk_log_syncs_total", "counter", "fdatasync calls of the log", &s->syncs},
+        {"skulk_log_bytes_total", "counter", "bytes written to the log", &s->log_bytes},
+        {"skulk_flushes_total", "counter", "memtables written to files", &s->flushes},
+        {"skulk_flush_bytes_total", "counter", "bytes written by flushes", &s->flush_bytes},
+        {"skulk_compactions_total", "counter", "compactions", &s->compactions},
+        {"skulk_compact_bytes_total", "counter", "bytes written by compactions", &s->compact_bytes},
+        {"skulk_memtable_bytes", "gauge", "bytes in memtables", &s->memtable_bytes},
+        {"skulk_memtable_rows", "gauge", "rows in memtables", &s->memtable_rows},
+        {"skulk_files", "gauge", "data files of the newest version", &s->files},
+        {"skulk_blocks_damaged_total", "counter", "blocks whose checksum was wrong", &s->blocks_damaged},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        put(out, rows[i].name, rows[i].type, rows[i].help,
+            (double)atomic_load_explicit(rows[i].value, memory_order_relaxed));
+    const Budget *pools[] = {db_query_pool(db), db_ingest_pool(db)};
+    const char *names[] = {"query", "ingest"};
+    buf_puts(out, "# HELP skulk_pool_bytes memory of a pool in use\n# TYPE skulk_pool_bytes gauge\n");
+    for (size_t i = 0; i < ARRAY_LEN(pools); i++)
+        buf_printf(out, "skulk_pool_bytes{pool=\"%s\"} %lld\n", names[i],
+                   (long long)atomic_load(&pools[i]->used));
+    buf_puts(out, "# HELP skulk_pool_limit_bytes its limit\n# TYPE skulk_pool_limit_bytes gauge\n");
+    for (size_t i = 0; i < ARRAY_LEN(pools); i++)
+        buf_printf(out, "skulk_pool_limit_bytes{pool=\"%s\"} %lld\n", names[i],
+                   (long long)pools[i]->limit);
+}
+
+static void http_metrics(Buf *out, const HttpServer *s)
+{
+    put(out, "skulk_http_connections", "gauge", "open HTTP connections",
+        atomic_load(&s->connections));
+    put(out, "skulk_http_calls", "gauge", "requests being worked on", atomic_load(&s->calls));
+    put(out, "skulk_http_body_bytes_total", "counter", "bytes of request bodies",
+        (double)atomic_load(&s->body_bytes));
+    buf_puts(out, "# HELP skulk_http_requests_total answers by path and class of status\n"
+                  "# TYPE skulk_http_requests_total counter\n");
+    for (size_t i = 0; i <= HTTP_ROUTES_MAX; i++) {
+        const char *path = i == HTTP_ROUTES_MAX ? "refused" : s->routes[i].path;
+        for (int k = 0; path && k < 6; k++) {
+            uint64_t n = atomic_load_explicit(&s->route_stats[i].by_class[k], memory_order_relaxed);
+            if (n)
+                buf_printf(out, "skulk_http_requests_total{path=\"%s\",code=\"%dxx\"} %llu\n", path,
+                           k, (unsigned long long)n);
+        }
+    }
+}
+
+static void net_metrics(Buf *out, const Net *net)
+{
+    const NetStats *n = net_stats(net);
+    put(out, "skulk_net_connections", "gauge", "open connections", (double)net_open_count(net));
+    put(out, "skulk_net_accepted_total", "counter", "connections accepted",
+        (double)atomic_load(&n->accepted));
+    put(out, "skulk_net_received_bytes_total", "counter", "bytes received",
+        (double)atomic_load(&n->bytes_in));
+    put(out, "skulk_net_sent_bytes_total", "counter", "bytes sent",
+        (double)atomic_load(&n->bytes_out));
+    put(out, "skulk_net_accept_pauses_total", "counter", "pauses for want of file descriptors",
+        (double)atomic_load(&n->accept_pauses));
+}
+
+CallStatus http_run_metrics(HttpCall *c)
+{
+    HttpServer *s = c->server;
+    Buf *out = &c->reply;
+    process_metrics(out, s->started_ns);
+    put(out, "skulk_ready", "gauge", "1 once the database is open", c->db != NULL);
+    if (c->db)
+        engine_metrics(out, c->db);
+    http_metrics(out, s);
+    if (s->options.net)
+        net_metrics(out, s->options.net);
+    if (s->options.more_metrics)
+        s->options.more_metrics(s->options.more_arg, out);
+    return http_reply(c, 200, "text/plain; version=0.0.4; charset=utf-8");
+}
