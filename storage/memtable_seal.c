@@ -12,6 +12,7 @@ typedef struct SealGroup {
     int64_t window;
     TableId table;
     uint32_t count, begin;
+    int64_t t_min, t_max; /* times of rows that were found to be in it */
 } SealGroup;
 
 typedef struct Seal {
@@ -22,6 +23,7 @@ typedef struct Seal {
     size_t group_count, group_cap;
     uint32_t *slots; /* open addressing over groups: index + 1 */
     size_t mask;
+    uint32_t last_group;
     uint32_t *group_of; /* by row */
     SegRow *rows, *tmp;
     Arena scratch;          /* of one run */
@@ -72,20 +74,30 @@ static int group_compare(const void *a, const void *b)
     return (x->table > y->table) - (x->table < y->table);
 }
 
+/* The group of a row.  window_of is monotone in time, so between two times of one window nothing
+ * needs to be asked; the last group is the most likely one. */
+static uint32_t group_of_row(Seal *s, const RowMeta *m, WindowOf window_of, void *arg)
+{
+    SealGroup *g = s->group_count ? &s->groups[s->last_group] : NULL;
+    if (g && g->table == m->table && m->time >= g->t_min && m->time <= g->t_max)
+        return s->last_group;
+    int64_t window = window_of(arg, m->table, m->time);
+    if (!g || g->window != window || g->table != m->table) {
+        groups_grow(s);
+        s->last_group = group_find(s, window, m->table);
+        g = &s->groups[s->last_group];
+    }
+    g->t_min = g->count && g->t_min < m->time ? g->t_min : m->time;
+    g->t_max = g->count && g->t_max > m->time ? g->t_max : m->time;
+    return s->last_group;
+}
+
 /* Deals all rows to groups; returns the groups in order. */
 static SealGroup **deal(Seal *s, size_t rows, WindowOf window_of, void *arg)
 {
-    uint32_t last = 0;
     for (uint32_t row = 0; row < rows; row++) {
-        const RowMeta *m = seg_meta(s->seg, row);
-        int64_t window = window_of(arg, m->table, m->time);
-        if (!s->group_count || s->groups[last].window != window ||
-            s->groups[last].table != m->table) {
-            groups_grow(s);
-            last = group_find(s, window, m->table);
-        }
-        s->groups[last].count++;
-        s->group_of[row] = last;
+        s->group_of[row] = group_of_row(s, seg_meta(s->seg, row), window_of, arg);
+        s->groups[s->group_of[row]].count++;
     }
     SealGroup **order = mem_alloc((s->group_count + 1) * sizeof *order);
     for (size_t i = 0; i < s->group_count; i++)
@@ -272,7 +284,8 @@ static void run_merge(Seal *s, Run *run)
         run->columns[c].null_bits = bits_none(nulls[c], run->rows) ? NULL : nulls[c];
         column_finish(s, &run->columns[c], run->slots[c], run->rows);
     }
-    qsort(run->columns, n, sizeof *run->columns, column_compare);
+    if (n > 1)
+        qsort(run->columns, n, sizeof *run->columns, column_compare);
 }
 
 /* Takes source rows until ROW_GROUP_ROWS output rows are full; returns how many it took. */

@@ -85,6 +85,11 @@ bool snapshot_table_bounds(const Snapshot *s, TableId table, int64_t *t_min, int
         *t_min = low < *t_min ? low : *t_min;
         *t_max = high > *t_max ? high : *t_max;
     }
+    for (size_t i = 0; i < v.damaged_count; i++) { /* it may have held rows of this table */
+        any = true;
+        *t_min = v.damaged[i].t_min < *t_min ? v.damaged[i].t_min : *t_min;
+        *t_max = v.damaged[i].t_max > *t_max ? v.damaged[i].t_max : *t_max;
+    }
     return any;
 }
 
@@ -208,6 +213,19 @@ static void open_columns(Scan *s, const ScanSpec *spec, const TableDef *table)
     merge_set_columns(s->merge, ids, types, merged);
 }
 
+/* Rows of a file that cannot be read must not be left out in silence. */
+static bool damage_check(const SnapshotView *v, int64_t t_min, int64_t t_max, Err *e)
+{
+    for (size_t i = 0; i < v->damaged_count; i++) {
+        const VersionDamage *d = &v->damaged[i];
+        if (t_min <= t_max && ranges_meet(d->t_min, d->t_max, t_min, t_max)) {
+            *e = *d->err;
+            return false;
+        }
+    }
+    return true;
+}
+
 bool scan_open(Scan **out, const ScanSpec *spec, Budget *budget, Err *e)
 {
     SnapshotView v;
@@ -215,6 +233,8 @@ bool scan_open(Scan **out, const ScanSpec *spec, Budget *budget, Err *e)
     const TableDef *table = cat_table_by_id(v.catalog, spec->table);
     if (!table)
         return err_set(e, ERR_UNDEFINED_TABLE, "table %u does not exist", spec->table);
+    if (!damage_check(&v, spec->t_min, spec->t_max, e))
+        return false;
     Scan *s = MEM_NEW(Scan);
     arena_init(&s->arena, budget);
     arena_init(&s->scratch, budget);

@@ -12,3 +12,6 @@ tests_unit_test_index_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_memtable
 tests_unit_test_memtable_SOURCES = tests/unit/test_memtable.c tests/unit/rows_model.h
 tests_unit_test_memtable_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_scan
+tests_unit_test_scan_SOURCES = tests/unit/test_scan.c tests/unit/rows_model.h
+tests_unit_test_scan_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
