@@ -71,6 +71,7 @@ static void put_char(Syntax *s)
 {
     size_t step = slice_utf8_step(slice_of(s->in.ptr + s->pos, s->in.len - s->pos));
     char c = s->in.ptr[s->pos];
+    must(step > 0); /* the pattern was checked, and pos is never inside of a character */
     if (c == '\0')
         buf_puts(s->out, "\\x{0}");
     else if (step > 1 || is_alnum(c) || c == '_')
@@ -191,8 +192,8 @@ static bool re2_property(Syntax *s)
             return refuse(s, "invalid character class range", begin, s->in.len);
         len = (size_t)(close + 1 - (s->in.ptr + begin));
     }
-    if (begin + len > s->in.len)
-        return refuse(s, "invalid character class range", begin, s->in.len);
+    if (len == 3 && !is_alnum(peek(s, 2)))
+        return refuse(s, "invalid character class range", begin, begin + 2);
     buf_put(s->out, s->in.ptr + begin, len);
     s->pos += len;
     return true;

@@ -11,6 +11,12 @@ fuzz_driver =
 else
 fuzz_driver = tests/fuzz/driver.c
 endif
-EXTRA_DIST += tests/fuzz/driver.c tests/fuzz/replay.sh
+EXTRA_DIST += tests/fuzz/driver.c tests/fuzz/replay.sh tests/fuzz/corpus
+
+fuzz_targets += tests/fuzz/fuzz_regex
+tests_fuzz_fuzz_regex_SOURCES = tests/fuzz/fuzz_regex.c $(fuzz_driver)
+tests_fuzz_fuzz_regex_LDADD = $(SK_BASE)
+tests_fuzz_fuzz_regex_LDFLAGS = $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += $(fuzz_targets)
 TESTS += tests/fuzz/replay.sh
