@@ -45,7 +45,7 @@ static void slot_init_sorter(AggSet *s, AggSlot *slot)
         nulls_first[i + 1] = !implied && call->order_nulls_first[i];
     }
     SorterSpec spec = {types, call->arg_count + 1, keys, desc, nulls_first, order + 1, -1,
-                       &s->x->query->budget};
+                       &s->x->query->budget, NULL};
     slot->sorter = sorter_new(&spec);
 }
 

@@ -381,10 +381,20 @@ static double estimate_rows(const ScanSrc *s, size_t series)
     return all > 0 ? rows * (double)series / all : 0;
 }
 
+static int parallel_workers(const Query *q)
+{
+    if (!q->sched || q->parallel_max < 0)
+        return q->sched ? -q->parallel_max : 1;
+    int workers = sched_workers(q->sched);
+    return q->parallel_max && q->parallel_max < workers ? q->parallel_max : workers;
+}
+
 void src_spread(const ScanSrc *s, SpreadCost cost, ScanSpread *out)
 {
     Query *q = s->x->query;
-    int workers = q->sched ? q->parallel_max ? q->parallel_max : sched_workers(q->sched) : 1;
+    /* Below zero: so many, whatever the size of the work (tests). */
+    bool forced = q->parallel_max < 0;
+    int workers = parallel_workers(q);
     *out = (ScanSpread){NULL, 1};
     if (workers < 2 || s->none || s->plan->single_stream || s->plan->per_series_limit)
         return;
@@ -392,8 +402,7 @@ void src_spread(const ScanSrc *s, SpreadCost cost, ScanSpread *out)
         return;
     size_t series = s->set ? set_count(s->set) : idx_series_count(s->idx, s->plan->table);
     double least = cost == SPREAD_STATS ? SPREAD_STATS_MIN : SPREAD_ROWS_MIN;
-    /* parallel_max set by hand asks for it, whatever the size (tests do). */
-    if (series < 2 || (!q->parallel_max && estimate_rows(s, series) < least))
+    if (series < 2 || (!forced && estimate_rows(s, series) < least))
         return;
     size_t pieces = (size_t)workers * SPREAD_PER_WORKER;
     out->pieces = pieces < series ? pieces : series;
@@ -404,7 +413,7 @@ bool scan_spread(Op *op, const PlanScan *plan, SpreadCost cost, ScanSpread *out,
 {
     Query *q = op->x->query;
     *out = (ScanSpread){NULL, 1};
-    if (!q->sched || (q->parallel_max ? q->parallel_max : sched_workers(q->sched)) < 2)
+    if (parallel_workers(q) < 2)
         return true;
     ScanSrc s;
     bool ok = src_open(&s, op->x, plan, &op->arena, e);

@@ -247,9 +247,34 @@ typedef struct Span {
     bool whole; /* all rows of the run */
 } Span;
 
+/* The run's columns, decoded when first needed. */
+typedef struct RunColumns {
+    Batch batch;     /* as the scan hands them out */
+    bool *have;
+    ColVec *fields;  /* as storage has them */
+    bool *have_field;
+    ChunkStats *stats; /* of the current span, by field: several aggregates may ask */
+    bool *have_stats, *stored;
+} RunColumns;
+
+typedef enum StatsAnswer { STATS_DONE, STATS_NO, STATS_FAIL } StatsAnswer;
+
+static bool run_field(SeriesPart *p, RunColumns *r, uint32_t field, ColVec *out, Err *e)
+{
+    if (!r->fields) {
+        r->fields = ARENA_ARRAY(&p->scratch, ColVec, p->src.column_count);
+        r->have_field = ARENA_ARRAY(&p->scratch, bool, p->src.column_count);
+    }
+    if (!r->have_field[field] && !scan_column(p->src.scan, field, &r->fields[field], e))
+        return false;
+    r->have_field[field] = true;
+    *out = r->fields[field];
+    return true;
+}
+
 /* Times of the first and last row that has a value. */
-static bool value_times(SeriesPart *p, uint32_t field, const Span *sp, uint32_t count, int64_t *first,
-                        int64_t *last, Err *e)
+static bool value_times(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, uint32_t count,
+                        int64_t *first, int64_t *last, Err *e)
 {
     const int64_t *times;
     size_t begin = sp->begin, end = sp->end;
@@ -261,7 +286,7 @@ static bool value_times(SeriesPart *p, uint32_t field, const Span *sp, uint32_t 
         return false;
     if (count < sp->end - sp->begin) {
         ColVec v;
-        if (!scan_column(p->src.scan, field, &v, e))
+        if (!run_field(p, r, field, &v, e))
             return false;
         while (begin < end - 1 && !bitmap_get(v.valid, begin))
             begin++;
@@ -273,12 +298,59 @@ static bool value_times(SeriesPart *p, uint32_t field, const Span *sp, uint32_t 
     return true;
 }
 
-typedef enum StatsAnswer { STATS_DONE, STATS_NO, STATS_FAIL } StatsAnswer;
-
-static bool span_stats(SeriesPart *p, uint32_t field, const Span *sp, ChunkStats *st, bool *stored, Err *e)
+/* A part of a run: the column is decoded once for all its parts. */
+static bool part_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, ChunkStats *st, Err *e)
 {
-    *stored = sp->whole && p->src.run.stats_exact && scan_stats(p->src.scan, field, st);
-    return *stored || scan_range_stats(p->src.scan, field, (uint32_t)sp->begin, (uint32_t)sp->end, st, e);
+    ColVec v;
+    if (!run_field(p, r, field, &v, e))
+        return false;
+    size_t n = sp->end - sp->begin;
+    *st = (ChunkStats){.type = v.type, .sum_exact = true};
+    if (v.type != PHYS_I64 && v.type != PHYS_F64)
+        return true;
+    const int64_t *values = v.v.i64 + sp->begin; /* doubles as their bits */
+    if (v.valid) {
+        int64_t *dense = arena_alloc(&p->scratch, (n + 1) * sizeof *dense);
+        size_t count = 0;
+        for (size_t i = 0; i < n; i++) {
+            dense[count] = values[i];
+            count += bitmap_get(v.valid, sp->begin + i);
+        }
+        values = dense;
+        n = count;
+    }
+    if (n && v.type == PHYS_I64)
+        stats_of_i64(st, values, n);
+    else if (n)
+        stats_of_f64(st, (const double *)(const void *)values, n);
+    return true;
+}
+
+static bool compute_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, Err *e)
+{
+    ChunkStats *st = &r->stats[field];
+    r->stored[field] = sp->whole && p->src.run.stats_exact && scan_stats(p->src.scan, field, st);
+    if (r->stored[field])
+        return true;
+    if (!sp->whole)
+        return part_stats(p, r, field, sp, st, e);
+    return scan_range_stats(p->src.scan, field, (uint32_t)sp->begin, (uint32_t)sp->end, st, e);
+}
+
+static bool span_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, ChunkStats *st, bool *stored,
+                       Err *e)
+{
+    if (!r->stats) {
+        r->stats = ARENA_ARRAY(&p->scratch, ChunkStats, p->src.column_count);
+        r->have_stats = ARENA_ARRAY(&p->scratch, bool, p->src.column_count);
+        r->stored = ARENA_ARRAY(&p->scratch, bool, p->src.column_count);
+    }
+    if (!r->have_stats[field] && !compute_stats(p, r, field, sp, e))
+        return false;
+    r->have_stats[field] = true;
+    *st = r->stats[field];
+    *stored = r->stored[field];
+    return true;
 }
 
 /* The field that the aggregate takes, if statistics of it can answer; NO_FIELD. */
@@ -298,30 +370,33 @@ static uint32_t stats_field(const SeriesPart *p, const AggSlot *slot)
     return p->src.field[c->args[0]->index];
 }
 
-static StatsAnswer from_stats(SeriesPart *p, AggSlot *slot, uint32_t field, const Span *sp, bool *stored, Err *e)
+/* Storage's type of the field is that of the argument: no conversion stands between. */
+static bool stored_as_declared(const SeriesPart *p, const AggSlot *slot)
+{
+    const ScanCol *col = &p->plan->scan->cols[slot->call->args[0]->index];
+    const ColumnDef *def = table_column_by_id(p->src.table, col->column);
+    return def && def->phys == (type_phys(col->type) == PH_I64 ? PHYS_I64 : PHYS_F64);
+}
+
+static StatsAnswer from_stats(SeriesPart *p, RunColumns *r, AggSlot *slot, const Span *sp, bool *stored, Err *e)
 {
     ChunkStats st;
     int64_t first, last;
-    if (!span_stats(p, field, sp, &st, stored, e))
+    uint32_t field = stats_field(p, slot);
+    if (field == NO_FIELD || !stored_as_declared(p, slot))
+        return STATS_NO;
+    if (!span_stats(p, r, field, sp, &st, stored, e))
         return STATS_FAIL;
     /* NaN (and with it the stale marker, which is NULL) needs a look at the values. */
     if (st.type == PHYS_F64 && st.nan_count > 0)
         return STATS_NO;
     if (st.count == 0)
         return slot->def->skips_nulls ? STATS_DONE : STATS_NO;
-    if (type_phys(slot->call->args[0]->type) != (st.type == PHYS_I64 ? PH_I64 : PH_F64))
-        return STATS_NO;
-    if (!value_times(p, field, sp, st.count, &first, &last, e))
+    if (!value_times(p, r, field, sp, st.count, &first, &last, e))
         return STATS_FAIL;
     void *state = p->set.groups[sp->group] + slot->offset;
     return slot->def->from_stats(&slot->ctx, state, &st, first, last) ? STATS_DONE : STATS_NO;
 }
-
-/* The run's columns, decoded when first needed. */
-typedef struct RunColumns {
-    Batch batch;
-    bool *have;
-} RunColumns;
 
 static bool need_columns(SeriesPart *p, RunColumns *r, const bool *which, Err *e)
 {
@@ -351,6 +426,8 @@ static bool star_update(SeriesPart *p, AggSlot *slot, const Span *sp, Err *e)
 static bool span_add(SeriesPart *p, RunColumns *r, const Span *sp, Err *e)
 {
     bool all_stored = sp->whole;
+    if (r->have_stats)
+        memset(r->have_stats, 0, p->src.column_count * sizeof *r->have_stats);
     for (size_t i = 0; i < p->set.slot_count; i++) {
         AggSlot *slot = &p->set.slots[i];
         const AggCall *call = slot->call;
@@ -359,15 +436,13 @@ static bool span_add(SeriesPart *p, RunColumns *r, const Span *sp, Err *e)
                 return false;
             continue;
         }
-        uint32_t field = stats_field(p, slot);
         bool stored = false;
-        if (field != NO_FIELD) {
-            StatsAnswer a = from_stats(p, slot, field, sp, &stored, e);
+        StatsAnswer a = from_stats(p, r, slot, sp, &stored, e);
+        if (a == STATS_FAIL)
+            return false;
+        if (a == STATS_DONE) {
             all_stored &= stored;
-            if (a == STATS_FAIL)
-                return false;
-            if (a == STATS_DONE)
-                continue;
+            continue;
         }
         all_stored = false;
         if (!need_columns(p, r, p->in_aggs, e))

@@ -19,7 +19,7 @@ typedef struct QueryOptions {
     Sched *sched;
     Task *waiter;
     uint64_t group;         /* scheduling group: the session */
-    int parallel_max;       /* 0 = workers */
+    int parallel_max;       /* 0 = workers; below 0: so many pieces' worth, however small the work (tests) */
     const char *spill_dir;  /* NULL: no spilling, 53200 instead */
     bool analyze;           /* collect counters */
 } QueryOptions;
