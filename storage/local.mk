@@ -1,5 +1,5 @@
 noinst_LTLIBRARIES += libskstorage.la
-libskstorage_la_SOURCES = # storage/wal.c storage/wal.h ...
+libskstorage_la_SOURCES =
 libskstorage_la_CFLAGS = $(FAST_CFLAGS) $(ZSTD_CFLAGS)
 libskstorage_la_LIBADD = libskstorage_kernels.la $(ZSTD_LIBS) $(ROARING_LIBS)
 
@@ -27,3 +27,9 @@ libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec
 	storage/codec_gorilla.c storage/codec_int.c storage/codec_raw.c storage/codec_str.c \
 	storage/part.h storage/part_private.h storage/part_bits.c storage/part_data.c storage/part_dir.c \
 	storage/part_read.c storage/part_write.c
+libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c \
+	storage/engine_mem.c storage/engine_flush.c storage/engine_compact.c storage/engine_recover.c \
+	storage/txn.c storage/version.h storage/version.c storage/merge.h storage/merge.c \
+	storage/compact.h storage/compact.c storage/manifest.h storage/manifest.c \
+	storage/manifest_file.h storage/manifest_file.c storage/log.h storage/log.c storage/store.h \
+	storage/store_private.h storage/store_local.c storage/store_local_blob.c storage/store_local_queue.c

@@ -1,5 +1,7 @@
 #include "storage/manifest.h"
 
+#include "base/hash.h"
+
 enum {
     ITEM_NEXT_FILE = 1,
     ITEM_COVERED = 2,
@@ -183,4 +185,52 @@ bool manifest_apply(Manifest *m, Slice edit, Err *e)
         if (!apply_item(m, &r, e))
             return false;
     return !r.bad || bad_edit(e, "an edit is cut short after bytes:", edit.len);
+}
+
+/* ---- cache files: magic 8, kind u32, version u32, required u32, optional u32, length u32, crc u32 ---- */
+
+enum { CACHE_VERSION = 1, CACHE_HEADER_BYTES = 32 };
+static const char cache_magic[8] = {'S', 'K', 'U', 'L', 'K', 'C', 'S', 'H'};
+
+void cache_begin(Buf *b, CacheKind kind)
+{
+    buf_clear(b);
+    buf_put(b, cache_magic, 8);
+    buf_put_u32(b, kind);
+    buf_put_u32(b, CACHE_VERSION);
+    buf_put_u32(b, 0);
+    buf_put_u32(b, 0);
+    buf_put_u64(b, 0); /* length and crc: cache_end */
+}
+
+static uint32_t cache_crc(const char *file, size_t len)
+{
+    uint32_t crc = crc32c(0, file, CACHE_HEADER_BYTES - 4);
+    return crc32c(crc, file + CACHE_HEADER_BYTES, len);
+}
+
+void cache_end(Buf *b)
+{
+    uint32_t len = (uint32_t)(b->len - CACHE_HEADER_BYTES);
+    memcpy(b->ptr + 24, &len, 4);
+    uint32_t crc = cache_crc(b->ptr, len);
+    memcpy(b->ptr + 28, &crc, 4);
+}
+
+bool cache_open(Slice file, CacheKind kind, Slice *payload, Err *e)
+{
+    Reader r = reader_of(file);
+    Slice magic = reader_bytes(&r, 8);
+    uint32_t k = reader_u32(&r), version = reader_u32(&r), required = reader_u32(&r);
+    reader_u32(&r);
+    uint32_t len = reader_u32(&r), crc = reader_u32(&r);
+    if (r.bad || memcmp(magic.ptr, cache_magic, 8) != 0 || k != kind)
+        return err_set(e, ERR_DATA_CORRUPTED, "the header is damaged");
+    if (version != CACHE_VERSION || required)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "it has format %u (features %#x), this program reads %d",
+                       version, required, CACHE_VERSION);
+    if (len != reader_left(&r) || crc != cache_crc(file.ptr, len))
+        return err_set(e, ERR_DATA_CORRUPTED, "the checksum is wrong");
+    *payload = reader_bytes(&r, len);
+    return true;
 }

@@ -153,8 +153,8 @@ static bool write_current(ManifestFile *mf, uint64_t number, Err *e)
     return io_replace_file(mf->io, mf->dir, "CURRENT", slice_of(text, (size_t)len), e);
 }
 
-/* A new manifest file with these frames; becomes the current one. */
-static bool start_file(ManifestFile *mf, uint64_t number, Slice bytes, Err *e)
+/* A new manifest file with these frames; becomes the current one.  *named: CURRENT was touched. */
+static bool start_file(ManifestFile *mf, uint64_t number, Slice bytes, bool *named, Err *e)
 {
     char path[MF_PATH_MAX];
     const Io *io = mf->io;
@@ -162,8 +162,9 @@ static bool start_file(ManifestFile *mf, uint64_t number, Slice bytes, Err *e)
     int fd = io->open(io, path, IO_READ | IO_WRITE | IO_CREATE | IO_TRUNC, e);
     if (fd < 0)
         return false;
-    if (!io->pwrite_all(io, fd, bytes.ptr, bytes.len, 0, e) || !io->fdatasync(io, fd, e) ||
-        !io->fsync_dir(io, mf->dir, e) || !write_current(mf, number, e)) {
+    *named = io->pwrite_all(io, fd, bytes.ptr, bytes.len, 0, e) && io->fdatasync(io, fd, e) &&
+             io->fsync_dir(io, mf->dir, e);
+    if (!*named || !write_current(mf, number, e)) {
         io->close(io, fd);
         return false;
     }
@@ -227,7 +228,7 @@ bool mf_open(ManifestFile **out, const Io *io, const char *dir, bool create, boo
         if (!missing || !create || read_only)
             goto fail;
         put_header(&b);
-        bool ok = start_file(mf, 1, buf_slice(&b), e);
+        bool named, ok = start_file(mf, 1, buf_slice(&b), &named, e);
         buf_free(&b);
         if (!ok)
             goto fail;
@@ -347,12 +348,12 @@ bool mf_replace(ManifestFile *mf, Slice snapshot, Err *e)
     put_frame(mf, &b, FRAME_SNAPSHOT, snapshot, mf->version + 1);
     mf->chain = crc32c(mf->chain, b.ptr + at, b.len - at);
     uint64_t previous = mf->number;
-    bool ok = start_file(mf, mf->number + 1, buf_slice(&b), e);
+    bool named, ok = start_file(mf, mf->number + 1, buf_slice(&b), &named, e);
     buf_free(&b);
     buf_free(&epoch);
-    if (!ok) { /* CURRENT may name either: both say the same but for the edit that failed */
+    if (!ok) {
         mf->chain = old_chain;
-        return mf_fail(mf, e);
+        return named ? mf_fail(mf, e) : false; /* CURRENT may name either */
     }
     mf->version++;
     if (previous > 1) {

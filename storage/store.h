@@ -73,6 +73,7 @@ typedef struct StoreOps {
     /* At open, blocking: asks for each blob that is there what becomes of it. */
     bool (*blob_sweep)(Store *s, BlobFate (*fate)(void *arg, BlobId id), void *arg, Err *e);
     bool (*usage)(Store *s, StoreUsage *out, Err *e); /* blocking */
+    void (*blob_abort)(Store *s, BlobId id); /* forgets an unfinished put; no completion of it comes afterwards */
 } StoreOps;
 
 struct Store {

@@ -359,6 +359,7 @@ static const StoreOps local_ops = {
     .commit_snapshot = local_commit_snapshot,
     .blob_sweep = local_blob_sweep,
     .usage = local_usage,
+    .blob_abort = local_blob_abort,
 };
 
 bool store_local_open(Store **out, const char *dir, int flags, const Io *io, Sched *sched, Err *e)

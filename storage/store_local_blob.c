@@ -116,6 +116,14 @@ void local_blob_put(Store *s, BlobId id, Slice bytes, bool last, Completion *c)
     completion_end(c, ok, size, &e);
 }
 
+void local_blob_abort(Store *s, BlobId id)
+{
+    LocalStore *ls = local(s);
+    BlobPut *p = put_find(ls, id, false);
+    if (p)
+        put_end(ls, p, false);
+}
+
 /* ---- reading ---- */
 
 /* Needs the mutex.  Opening is a short system call on a local disk; it may stay under it. */

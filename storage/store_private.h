@@ -95,6 +95,7 @@ PinStatus local_blob_pin(Store *s, BlobId id, uint64_t offset, size_t len, Task 
 void local_blob_unpin(Store *s, BlobId id, const uint8_t *ptr, size_t len);
 void local_blob_prefetch(Store *s, BlobId id, uint64_t offset, size_t len);
 void local_blob_drop(Store *s, BlobId id);
+void local_blob_abort(Store *s, BlobId id);
 void local_blobs_close(LocalStore *ls);
 
 /* store_local_queue.c */

@@ -1,0 +1,603 @@
+#include "storage/compact.h"
+
+#include "storage/merge.h"
+#include <roaring/roaring.h>
+#include <stdlib.h>
+
+enum {
+    COPY_ROWS_L0 = 256,    /* flush copies what it can ... */
+    COPY_ROWS = 900,       /* ... later levels join short groups */
+    PUT_AHEAD_MAX = 4,     /* pieces under way before the job waits */
+};
+
+typedef struct Entry { /* a row group in one window of its table */
+    int64_t window;
+    TableId table;
+    uint32_t input;
+    SeriesId first, last; /* a shared group: series between these */
+    bool alone;
+} Entry;
+
+typedef struct Piece {
+    struct Piece *next;
+    void *bytes;
+    size_t len;
+    Completion completion;
+} Piece;
+
+typedef struct Output { /* the part being written */
+    PartSink sink;
+    Store *store;
+    BlobId id;
+    PartWriter *writer;
+    Piece *pieces, **tail;
+    size_t ahead;
+    bool failed;
+    Err err;
+    ManifestPart info;
+    int64_t window_first;
+    bool expires;
+} Output;
+
+typedef enum Phase { PHASE_PLAN, PHASE_UNIT, PHASE_SERIES, PHASE_RUNS, PHASE_CLOSE, PHASE_LAST } Phase;
+
+struct Compact {
+    CompactSpec spec;
+    VersionPart *inputs;
+    CatalogSnap *catalog;
+    Phase phase, after_close;
+    Entry *entries; /* by window, table */
+    size_t entry_count, entry_cap, entry_at;
+    size_t window_count;
+    /* the unit: one table in one window */
+    const TableDef *table;
+    int64_t window, window_last;
+    size_t unit_end;
+    SeriesId *series;
+    size_t series_count, series_cap, series_at;
+    /* the series */
+    Merge *merge;
+    Buf *groups; /* per input: PartGroup */
+    MergeInput *merge_inputs;
+    ColumnId *columns;
+    PhysType *types;
+    size_t column_count;
+    PartColumn *out_columns;
+    Arena scratch;
+    /* output */
+    Output *out;
+    ManifestPart *outputs;
+    size_t output_count;
+};
+
+Compact *compact_new(const CompactSpec *spec)
+{
+    Compact *c = MEM_NEW(Compact);
+    c->spec = *spec;
+    c->catalog = cat_ref(spec->catalog);
+    c->inputs = mem_dup(spec->inputs, spec->input_count * sizeof *c->inputs + 1);
+    for (size_t i = 0; i < spec->input_count; i++)
+        part_ref(c->inputs[i].part);
+    c->merge = merge_new(spec->budget);
+    c->groups = mem_zero((spec->input_count + 1) * sizeof *c->groups);
+    c->merge_inputs = mem_zero((spec->input_count + 1) * sizeof *c->merge_inputs);
+    c->columns = mem_zero(COLUMNS_MAX * sizeof *c->columns);
+    c->types = mem_zero(COLUMNS_MAX * sizeof *c->types);
+    c->out_columns = mem_zero(COLUMNS_MAX * sizeof *c->out_columns);
+    arena_init(&c->scratch, spec->budget);
+    return c;
+}
+
+static void output_free(Output *o)
+{
+    if (!o)
+        return;
+    while (o->pieces) {
+        Piece *p = o->pieces;
+        o->pieces = p->next;
+        mem_free(p->bytes);
+        mem_free(p);
+    }
+    part_writer_free(o->writer);
+    mem_free(o);
+}
+
+void compact_free(Compact *c, bool committed)
+{
+    if (!c)
+        return;
+    Store *store = c->spec.store;
+    if (c->out) /* gives up: the store forgets what it has of the blob */
+        store->ops->blob_abort(store, c->out->id);
+    output_free(c->out);
+    for (size_t i = 0; !committed && i < c->output_count; i++)
+        store->ops->blob_drop(store, blob_id(BLOB_PART, c->outputs[i].number));
+    merge_free(c->merge);
+    for (size_t i = 0; i < c->spec.input_count; i++) {
+        part_unref(c->inputs[i].part);
+        buf_free(&c->groups[i]);
+    }
+    cat_unref(c->catalog);
+    arena_free(&c->scratch);
+    mem_free(c->inputs);
+    mem_free(c->entries);
+    mem_free(c->series);
+    mem_free(c->groups);
+    mem_free(c->merge_inputs);
+    mem_free(c->columns);
+    mem_free(c->types);
+    mem_free(c->out_columns);
+    mem_free(c->outputs);
+    mem_free(c);
+}
+
+size_t compact_output_count(const Compact *c)
+{
+    return c->output_count;
+}
+
+const ManifestPart *compact_output(const Compact *c, size_t i)
+{
+    return &c->outputs[i];
+}
+
+/* ---- plan: every row group, by window and table ---- */
+
+static void add_entry(Compact *c, Entry en)
+{
+    if (c->entry_count == c->entry_cap) {
+        c->entry_cap = c->entry_cap ? c->entry_cap * 2 : 256;
+        c->entries = mem_realloc(c->entries, c->entry_cap * sizeof *c->entries);
+    }
+    c->entries[c->entry_count++] = en;
+}
+
+static void plan_group(Compact *c, uint32_t input, const PartGroup *g, const PartGroup *next)
+{
+    const TableDef *table = cat_table_by_id(c->catalog, g->table);
+    if (!table) /* dropped: its rows end here */
+        return;
+    Entry en = {.table = g->table, .input = input, .first = g->series, .alone = g->alone};
+    en.last = next && next->table == g->table && next->series >= g->series ? next->series : UINT64_MAX;
+    int64_t t = g->t_min;
+    for (;;) { /* a group may span several windows when their length was changed */
+        en.window = window_start(table, t);
+        add_entry(c, en);
+        int64_t last = window_last(table, t);
+        if (last >= g->t_max)
+            break;
+        t = last + 1;
+    }
+}
+
+static int by_window_table(const void *a, const void *b)
+{
+    const Entry *x = a, *y = b;
+    if (x->window != y->window)
+        return x->window < y->window ? -1 : 1;
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return (x->input > y->input) - (x->input < y->input);
+}
+
+static void plan(Compact *c)
+{
+    for (size_t i = 0; i < c->spec.input_count; i++) {
+        Part *p = c->inputs[i].part;
+        size_t n = part_group_count(p);
+        PartGroup g, next;
+        if (n)
+            part_group_at(p, 0, &next);
+        for (size_t k = 0; k < n; k++) {
+            g = next;
+            if (k + 1 < n)
+                part_group_at(p, (uint32_t)(k + 1), &next);
+            plan_group(c, (uint32_t)i, &g, k + 1 < n ? &next : NULL);
+        }
+    }
+    if (c->entry_count)
+        qsort(c->entries, c->entry_count, sizeof *c->entries, by_window_table);
+    for (size_t i = 0; i < c->entry_count; i++)
+        c->window_count += i == 0 || c->entries[i].window != c->entries[i - 1].window;
+}
+
+/* ---- output ---- */
+
+static bool sink_write(PartSink *sink, const void *ptr, size_t len, Err *e)
+{
+    Output *o = (Output *)sink;
+    if (o->failed) {
+        *e = o->err;
+        return false;
+    }
+    Piece *p = MEM_NEW(Piece);
+    p->bytes = mem_dup(ptr, len);
+    p->len = len;
+    *o->tail = p;
+    o->tail = &p->next;
+    o->ahead++;
+    o->info.bytes += len;
+    o->store->ops->blob_put(o->store, o->id, slice_of(p->bytes, len), false, &p->completion);
+    return true;
+}
+
+/* Looks at the pieces under way: COMPACT_MORE = at most `ahead` are left. */
+static CompactStatus output_poll(Output *o, size_t ahead, Task *waiter, Err *e)
+{
+    while (o->pieces) {
+        Piece *p = o->pieces;
+        p->completion.waiter = waiter;
+        if (!atomic_load_explicit(&p->completion.done, memory_order_acquire))
+            break;
+        if (!p->completion.ok && !o->failed) {
+            o->failed = true;
+            o->err = p->completion.err;
+        }
+        o->pieces = p->next;
+        if (!o->pieces)
+            o->tail = &o->pieces;
+        o->ahead--;
+        mem_free(p->bytes);
+        mem_free(p);
+    }
+    if (o->failed && !o->pieces) {
+        *e = o->err;
+        return COMPACT_FAIL;
+    }
+    return o->ahead > ahead ? COMPACT_WAIT : COMPACT_MORE;
+}
+
+static void output_open(Compact *c)
+{
+    Output *o = MEM_NEW(Output);
+    o->sink.write = sink_write;
+    o->store = c->spec.store;
+    o->info.number = c->spec.next_number(c->spec.arg);
+    o->info.level = c->spec.level;
+    o->info.t_min = INT64_MAX;
+    o->info.t_max = INT64_MIN;
+    o->info.seq_min = UINT64_MAX;
+    o->id = blob_id(BLOB_PART, o->info.number);
+    o->tail = &o->pieces;
+    o->writer = part_writer_new(&o->sink, c->spec.level >= 2);
+    o->window_first = c->window;
+    c->out = o;
+}
+
+static void output_saw(Output *o, const MergeRun *run)
+{
+    ManifestPart *i = &o->info;
+    i->rows += run->rows;
+    i->t_min = run->t_first < i->t_min ? run->t_first : i->t_min;
+    i->t_max = run->t_last > i->t_max ? run->t_last : i->t_max;
+    i->seq_min = run->seq_min < i->seq_min ? run->seq_min : i->seq_min;
+    i->seq_max = run->seq_max > i->seq_max ? run->seq_max : i->seq_max;
+}
+
+/* Does the next window go into a file of its own? */
+static bool output_is_full(const Compact *c, const Entry *next)
+{
+    const Output *o = c->out;
+    if (!o || c->spec.level == 0 || next->window == c->window)
+        return false;
+    if (c->spec.level == 1 && c->window_count <= COMPACT_WINDOWS_APART)
+        return true;
+    const TableDef *table = cat_table_by_id(c->catalog, next->table);
+    bool expires = o->expires || (table && table->ttl_ns);
+    int64_t span;
+    bool far = __builtin_sub_overflow(next->window, o->window_first, &span) ||
+               span >= COMPACT_SPAN_TTL_NS;
+    return (int64_t)o->info.bytes >= COMPACT_FILE_MIN || (expires && far);
+}
+
+/* ---- a unit: the series of one table in one window ---- */
+
+static void add_series(Compact *c, SeriesId id)
+{
+    if (c->series_count == c->series_cap) {
+        c->series_cap = c->series_cap ? c->series_cap * 2 : 256;
+        c->series = mem_realloc(c->series, c->series_cap * sizeof *c->series);
+    }
+    c->series[c->series_count++] = id;
+}
+
+static void add_shared(Compact *c, const Entry *en)
+{
+    Part *p = c->inputs[en->input].part;
+    const roaring_bitmap_t *bits = part_series_bitmap(p, en->table);
+    uint64_t shard = en->first >> 32 << 32;
+    uint64_t last = en->last == UINT64_MAX ? UINT32_MAX : series_id_local(en->last);
+    roaring_uint32_iterator_t it;
+    roaring_init_iterator(bits, &it);
+    if (!roaring_move_uint32_iterator_equalorlarger(&it, series_id_local(en->first)))
+        return;
+    for (; it.has_value && it.current_value <= last; roaring_advance_uint32_iterator(&it))
+        add_series(c, shard | it.current_value);
+}
+
+static int by_series(const void *a, const void *b)
+{
+    SeriesId x = *(const SeriesId *)a, y = *(const SeriesId *)b;
+    return (x > y) - (x < y);
+}
+
+static void unit_begin(Compact *c)
+{
+    const Entry *first = &c->entries[c->entry_at];
+    c->window = first->window;
+    c->table = cat_table_by_id(c->catalog, first->table);
+    c->window_last = window_last(c->table, first->window);
+    if (first->window == INT64_MIN) /* clamped: the window began before the first time */
+        c->window_last = window_last(c->table, INT64_MIN);
+    c->series_count = c->series_at = 0;
+    c->unit_end = c->entry_at;
+    while (c->unit_end < c->entry_count && c->entries[c->unit_end].window == first->window &&
+           c->entries[c->unit_end].table == first->table) {
+        const Entry *en = &c->entries[c->unit_end++];
+        if (en->alone)
+            add_series(c, en->first);
+        else
+            add_shared(c, en);
+    }
+    qsort(c->series, c->series_count, sizeof *c->series, by_series);
+    size_t n = 0;
+    for (size_t i = 0; i < c->series_count; i++)
+        if (n == 0 || c->series[n - 1] != c->series[i])
+            c->series[n++] = c->series[i];
+    c->series_count = n;
+}
+
+/* ---- a series ---- */
+
+/* The columns that any of the groups has and the catalog still knows. */
+static void choose_columns(Compact *c, size_t inputs)
+{
+    static _Thread_local ColumnId ids[COLUMNS_MAX];
+    uint64_t seen[BITMAP_WORDS(UINT16_MAX + 1)];
+    size_t count = 0;
+    bool same = true;
+    memset(seen, 0, sizeof seen);
+    for (size_t i = 0; i < c->column_count; i++)
+        bitmap_set(seen, c->columns[i]);
+    ColumnId *fresh = arena_alloc(&c->scratch, COLUMNS_MAX * sizeof *fresh);
+    for (size_t i = 0; i < inputs; i++) {
+        const MergeInput *in = &c->merge_inputs[i];
+        for (size_t g = 0; g < in->group_count; g++) {
+            size_t n = part_columns(in->part, &in->groups[g], ids, COLUMNS_MAX);
+            for (size_t k = 0; k < n; k++) {
+                if (bitmap_get(seen, ids[k]))
+                    continue;
+                bitmap_set(seen, ids[k]);
+                if (count < COLUMNS_MAX)
+                    fresh[count++] = ids[k];
+                same = false;
+            }
+        }
+    }
+    if (same)
+        return;
+    for (size_t i = 0; i < count && c->column_count < COLUMNS_MAX; i++) {
+        const ColumnDef *def = table_column_by_id(c->table, fresh[i]);
+        if (!def || def->dropped || def->phys == PHYS_NONE)
+            continue;
+        c->columns[c->column_count] = fresh[i];
+        c->types[c->column_count++] = def->phys;
+    }
+    merge_set_columns(c->merge, c->columns, c->types, c->column_count);
+}
+
+static bool series_begin(Compact *c, Err *e)
+{
+    SeriesId id = c->series[c->series_at];
+    size_t inputs = 0;
+    uint32_t last_input = UINT32_MAX;
+    arena_reset(&c->scratch);
+    for (size_t k = c->entry_at; k < c->unit_end; k++) {
+        uint32_t input = c->entries[k].input;
+        if (input == last_input)
+            continue;
+        last_input = input;
+        Buf *b = &c->groups[input];
+        buf_clear(b);
+        if (!part_find(c->inputs[input].part, c->entries[k].table, id, c->window, c->window_last, b, e))
+            return false;
+        if (b->len)
+            c->merge_inputs[inputs++] =
+                (MergeInput){.age = c->inputs[input].age,
+                             .part = c->inputs[input].part,
+                             .groups = (const PartGroup *)(void *)b->ptr,
+                             .group_count = b->len / sizeof(PartGroup)};
+    }
+    choose_columns(c, inputs);
+    MergeSpec spec = {
+        .duplicates = c->table->duplicates, .t_min = c->window, .t_max = c->window_last};
+    merge_start(c->merge, &spec, c->merge_inputs, inputs);
+    return true;
+}
+
+static bool may_copy(const Compact *c, const MergeRun *run)
+{
+    ColumnId ids[COLUMNS_MAX];
+    if (!run->part || !run->whole || !run->group->alone)
+        return false;
+    if (run->rows < (c->spec.level == 0 ? COPY_ROWS_L0 : COPY_ROWS))
+        return false;
+    if (c->spec.level >= 2) { /* only what was encoded for the last level before */
+        for (size_t i = 0; i < c->spec.input_count; i++)
+            if (c->inputs[i].part == run->part && c->inputs[i].level < 2)
+                return false;
+    }
+    size_t n = part_columns(run->part, run->group, ids, COLUMNS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const ColumnDef *def = table_column_by_id(c->table, ids[i]);
+        if (!def || def->dropped)
+            return false;
+    }
+    return true;
+}
+
+/* Explicit nulls only hide older values; in the last level there are none. */
+static bool fill_columns(Compact *c, PartRun *out, Err *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->column_count; i++) {
+        PartColumn *col = &c->out_columns[n];
+        *col = (PartColumn){.id = c->columns[i]};
+        if (!merge_column(c->merge, i, &col->vec, &col->null_bits, e))
+            return false;
+        if (c->spec.level >= 2)
+            col->null_bits = NULL;
+        if (col->vec.type == PHYS_NONE) {
+            if (!col->null_bits)
+                continue;
+            col->vec.type = c->types[i];
+            col->vec.v.any = arena_zero(&c->scratch, out->rows * sizeof(Slice));
+            col->vec.valid = arena_zero(&c->scratch, BITMAP_WORDS(out->rows) * 8);
+        }
+        n++;
+    }
+    out->columns = c->out_columns;
+    out->column_count = n;
+    return true;
+}
+
+static int by_column(const void *a, const void *b)
+{
+    return (int)((const PartColumn *)a)->id - (int)((const PartColumn *)b)->id;
+}
+
+static bool write_run(Compact *c, const MergeRun *run, Err *e)
+{
+    if (!c->out)
+        output_open(c);
+    Output *o = c->out;
+    output_saw(o, run);
+    o->expires |= c->table->ttl_ns > 0;
+    if (may_copy(c, run))
+        return part_writer_copy(o->writer, run->part, run->group, e);
+    PartRun out = {.window = c->window,
+                   .table = c->table->id,
+                   .series = c->series[c->series_at],
+                   .rows = run->rows,
+                   .seq_min = run->seq_min,
+                   .seq_max = run->seq_max};
+    arena_reset(&c->scratch);
+    if (!merge_times(c->merge, &out.times, e) || !fill_columns(c, &out, e))
+        return false;
+    qsort(c->out_columns, out.column_count, sizeof *c->out_columns, by_column);
+    return part_writer_add(o->writer, &out, e);
+}
+
+/* ---- the machine ---- */
+
+static CompactStatus next_unit(Compact *c)
+{
+    if (c->entry_at < c->entry_count && !output_is_full(c, &c->entries[c->entry_at])) {
+        TableId before = c->table ? c->table->id : 0;
+        unit_begin(c);
+        if (before != c->table->id)
+            c->column_count = 0;
+        if (!c->column_count)
+            merge_set_columns(c->merge, c->columns, c->types, 0);
+        c->phase = PHASE_SERIES;
+        return COMPACT_MORE;
+    }
+    if (!c->out)
+        return COMPACT_DONE;
+    c->phase = PHASE_CLOSE;
+    return COMPACT_MORE;
+}
+
+static CompactStatus next_series(Compact *c, Err *e)
+{
+    if (c->series_at == c->series_count) {
+        c->entry_at = c->unit_end;
+        c->phase = PHASE_UNIT;
+        return COMPACT_MORE;
+    }
+    if (!series_begin(c, e))
+        return COMPACT_FAIL;
+    c->phase = PHASE_RUNS;
+    return COMPACT_MORE;
+}
+
+static CompactStatus next_run(Compact *c, Task *waiter, Err *e)
+{
+    MergeRun run;
+    switch (merge_next(c->merge, &run, waiter, e)) {
+    case MERGE_WAIT:
+        return COMPACT_WAIT;
+    case MERGE_FAIL:
+        return COMPACT_FAIL;
+    case MERGE_END:
+        c->series_at++;
+        c->phase = PHASE_SERIES;
+        return COMPACT_MORE;
+    case MERGE_RUN:
+        break;
+    }
+    if (!write_run(c, &run, e))
+        return COMPACT_FAIL;
+    return output_poll(c->out, PUT_AHEAD_MAX, waiter, e);
+}
+
+/* Footer, then the last piece: the blob is durable after it. */
+static CompactStatus close_output(Compact *c, Task *waiter, Err *e)
+{
+    Output *o = c->out;
+    if (c->phase == PHASE_CLOSE) {
+        if (o->writer) {
+            if (!part_writer_finish(o->writer, e))
+                return COMPACT_FAIL;
+            part_writer_free(o->writer);
+            o->writer = NULL;
+        }
+        CompactStatus st = output_poll(o, 0, waiter, e);
+        if (st != COMPACT_MORE)
+            return st;
+        Piece *p = MEM_NEW(Piece);
+        *o->tail = p;
+        o->tail = &p->next;
+        o->ahead++;
+        o->store->ops->blob_put(o->store, o->id, SLICE_NONE, true, &p->completion);
+        c->phase = PHASE_LAST;
+    }
+    CompactStatus st = output_poll(o, 0, waiter, e);
+    if (st != COMPACT_MORE)
+        return st;
+    c->outputs = mem_realloc(c->outputs, (c->output_count + 1) * sizeof *c->outputs);
+    c->outputs[c->output_count++] = o->info;
+    output_free(o);
+    c->out = NULL;
+    c->phase = PHASE_UNIT;
+    return COMPACT_MORE;
+}
+
+static CompactStatus one_step(Compact *c, Task *waiter, Err *e)
+{
+    switch (c->phase) {
+    case PHASE_PLAN:
+        plan(c);
+        c->phase = PHASE_UNIT;
+        return COMPACT_MORE;
+    case PHASE_UNIT:
+        return next_unit(c);
+    case PHASE_SERIES:
+        return next_series(c, e);
+    case PHASE_RUNS:
+        return next_run(c, waiter, e);
+    case PHASE_CLOSE:
+    case PHASE_LAST:
+        break;
+    }
+    return close_output(c, waiter, e);
+}
+
+CompactStatus compact_step(Compact *c, int64_t until_ns, Task *waiter, Err *e)
+{
+    CompactStatus st;
+    do
+        st = one_step(c, waiter, e);
+    while (st == COMPACT_MORE && c->spec.clock->mono_ns(c->spec.clock) < until_ns);
+    return st;
+}

@@ -1,0 +1,288 @@
+#include "storage/engine_private.h"
+
+#include "base/log.h"
+#include <unistd.h>
+
+enum { MEMTABLE_MAX_DEFAULT = 64 << 20, LOG_MAX_DEFAULT = 256 << 20 };
+
+void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e)
+{
+    Task *waiter = t->waiter; /* the ticket may be gone once done is set */
+    t->ok = ok;
+    t->lsn = lsn;
+    if (ok)
+        err_clear(&t->err);
+    else
+        t->err = *e;
+    atomic_store_explicit(&t->done, true, memory_order_release);
+    if (waiter)
+        task_wake(waiter);
+    else
+        sched_notify(eng->sched);
+}
+
+void engine_fail(Engine *eng, const Err *e)
+{
+    mutex_lock(&eng->mutex);
+    bool first = !eng->failed;
+    eng->failed = true;
+    if (first) {
+        eng->failure = *e;
+        eng->failure.code = ERR_IO;
+        err_hint(&eng->failure, "writes are refused until the server is started again; reads go on");
+    }
+    Err failure = eng->failure;
+    mutex_unlock(&eng->mutex);
+    if (first)
+        log_error("engine", "writes are refused until a restart: %s", failure.message);
+    engine_fail_waiters(eng, &failure);
+}
+
+uint64_t engine_next_file(void *eng)
+{
+    return atomic_fetch_add(&((Engine *)eng)->next_file, 1);
+}
+
+/* ---- open ---- */
+
+static int64_t memtable_default(void)
+{
+    int64_t ram = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 16;
+    return ram > 0 && ram < MEMTABLE_MAX_DEFAULT ? ram : MEMTABLE_MAX_DEFAULT;
+}
+
+static Engine *engine_new(const EngineOptions *o)
+{
+    Engine *eng = MEM_NEW(Engine);
+    eng->o = *o;
+    eng->dir = mem_strdup(slice_cstr(o->dir));
+    eng->o.dir = eng->dir;
+    eng->o.memtable_max = o->memtable_max ? o->memtable_max : memtable_default();
+    eng->o.log_max = o->log_max ? o->log_max : LOG_MAX_DEFAULT;
+    eng->o.flush_after_ns = o->flush_after_ns ? o->flush_after_ns : 600 * NS_PER_S;
+    eng->sched = o->sched;
+    eng->clock = sched_clock(o->sched);
+    eng->read_only = o->flags & ENGINE_READ_ONLY;
+    eng->queue_tail = &eng->queue;
+    mutex_init(&eng->mutex, RANK_STORE);
+    mutex_init(&eng->garbage_mutex, RANK_LEAF);
+    manifest_init(&eng->manifest);
+    eng->index = idx_new(0, eng->clock->random(eng->clock));
+    idx_limits(eng->index, o->series_max_per_table, o->series_max);
+    return eng;
+}
+
+static void engine_free(Engine *eng)
+{
+    must(eng->snapshots == 0);
+    engine_fail_waiters(eng, &(Err){.code = ERR_ADMIN_SHUTDOWN, .message = "the database is being closed"});
+    writer_free(eng);
+    flusher_free(eng);
+    compactor_free(eng);
+    mem_free_all(eng);
+    part_list_unref(eng->parts);
+    for (size_t i = 0; i < eng->file_count; i++)
+        file_unref(eng->files[i]);
+    mem_free(eng->files);
+    if (eng->store) {
+        if (!eng->read_only)
+            engine_collect_garbage(eng);
+        eng->store->ops->close(eng->store);
+    }
+    cat_unref(eng->catalog);
+    idx_free(eng->index);
+    manifest_reset(&eng->manifest);
+    mutex_destroy(&eng->mutex);
+    mutex_destroy(&eng->garbage_mutex);
+    mem_free(eng->garbage);
+    mem_free(eng->dir);
+    mem_free(eng);
+}
+
+static void task_gone(Engine *eng)
+{
+    Sched *sched = eng->sched;
+    if (atomic_fetch_sub(&eng->tasks_alive, 1) != 1)
+        return;
+    atomic_store(&eng->tasks_gone, true);
+    sched_notify(sched); /* the engine may be gone by now */
+}
+
+static void writer_done(Task *t)
+{
+    task_gone((Engine *)((char *)t - offsetof(Engine, writer.task)));
+}
+
+static void sealer_done(Task *t)
+{
+    task_gone((Engine *)((char *)t - offsetof(Engine, sealer)));
+}
+
+static void flusher_done(Task *t)
+{
+    task_gone((Engine *)((char *)t - offsetof(Engine, flusher.task)));
+}
+
+static void compactor_done(Task *t)
+{
+    task_gone((Engine *)((char *)t - offsetof(Engine, compactor.task)));
+}
+
+static void start_tasks(Engine *eng)
+{
+    struct {
+        Task *task;
+        TaskStatus (*step)(Task *);
+        void (*done)(Task *);
+    } tasks[ENGINE_TASKS] = {
+        {&eng->writer.task, writer_step, writer_done},
+        {&eng->sealer, sealer_step, sealer_done},
+        {&eng->flusher.task, flusher_step, flusher_done},
+        {&eng->compactor.task, compactor_step, compactor_done},
+    };
+    for (int i = 0; i < ENGINE_TASKS; i++) {
+        task_init(tasks[i].task, tasks[i].step, TASK_BLOCKING, 0);
+        tasks[i].task->done = tasks[i].done;
+        tasks[i].task->sched = eng->sched;
+    }
+    atomic_store(&eng->tasks_alive, ENGINE_TASKS);
+    /* They wake each other: none may run before all can be woken. */
+    for (int i = ENGINE_TASKS; i-- > 0;)
+        task_start(eng->sched, tasks[i].task);
+}
+
+static void await_ticket(Engine *eng, Ticket *t)
+{
+    sched_run_until(eng->sched, &t->done);
+}
+
+/* After a repair the log still holds what could not be read; flushing makes it go. */
+static bool flush_repaired(Engine *eng, Err *e)
+{
+    Ticket t = {0};
+    if (!(eng->o.flags & ENGINE_REPAIR) || eng->read_only)
+        return true;
+    engine_checkpoint(eng, &t);
+    await_ticket(eng, &t);
+    if (!t.ok)
+        *e = t.err;
+    return t.ok;
+}
+
+bool engine_open(Engine **out, const EngineOptions *o, Err *e)
+{
+    Engine *eng = engine_new(o);
+    if (!store_local_open(&eng->store, o->dir, o->flags, o->io, o->sched, e) || !engine_recover(eng, e)) {
+        engine_free(eng);
+        return false;
+    }
+    if (!eng->read_only)
+        start_tasks(eng);
+    if (!flush_repaired(eng, e)) {
+        engine_close(eng, false);
+        return false;
+    }
+    *out = eng;
+    return true;
+}
+
+void engine_close(Engine *eng, bool flush)
+{
+    if (!eng)
+        return;
+    if (flush && !eng->read_only && engine_writable(eng, &(Err){0})) {
+        Ticket t = {0};
+        engine_checkpoint(eng, &t);
+        await_ticket(eng, &t);
+        if (!t.ok)
+            log_warn("engine", "the last flush failed: %s", t.err.message);
+    }
+    atomic_store(&eng->closing, true);
+    if (atomic_load(&eng->tasks_alive) > 0) {
+        task_wake(&eng->writer.task);
+        task_wake(&eng->sealer);
+        task_wake(&eng->flusher.task);
+        task_wake(&eng->compactor.task);
+        sched_run_until(eng->sched, &eng->tasks_gone);
+    }
+    writer_fail_queue(eng, &(Err){.code = ERR_ADMIN_SHUTDOWN, .message = "the database is being closed"});
+    engine_free(eng);
+}
+
+/* ---- getters ---- */
+
+SeriesIndex *engine_index(Engine *eng)
+{
+    return eng->index;
+}
+
+CatalogSnap *engine_catalog(Engine *eng)
+{
+    mutex_lock(&eng->mutex);
+    CatalogSnap *c = cat_ref(eng->catalog);
+    mutex_unlock(&eng->mutex);
+    return c;
+}
+
+Sched *engine_sched(Engine *eng)
+{
+    return eng->sched;
+}
+
+ObjectId engine_new_id(Engine *eng)
+{
+    return atomic_fetch_add(&eng->next_object, 1);
+}
+
+const EngineStats *engine_stats(Engine *eng)
+{
+    return &eng->stats;
+}
+
+size_t engine_storage(Engine *eng, StorageKind *out, size_t max, Err *e)
+{
+    StoreUsage u;
+    if (!eng->store->ops->usage(eng->store, &u, e))
+        return 0;
+    const StorageKind all[] = {
+        {"files", u.blobs[BLOB_PART]}, {"series_index", u.blobs[BLOB_SERIES]},
+        {"manifest", u.manifest},      {"log", u.log},
+        {"reserve", u.reserve},        {"other", u.other + u.blobs[BLOB_CATALOG]},
+    };
+    size_t n = sizeof all / sizeof all[0];
+    for (size_t i = 0; i < n && i < max; i++)
+        out[i] = all[i];
+    return n;
+}
+
+/* ---- maintenance ---- */
+
+static void add_waiter(Engine *eng, bool vacuum, TableId table, Ticket *t)
+{
+    Err e;
+    atomic_store_explicit(&t->done, false, memory_order_relaxed);
+    if (!engine_writable(eng, &e) && e.code != ERR_OUT_OF_MEMORY && e.code != ERR_DISK_FULL) {
+        ticket_end(eng, t, false, 0, &e);
+        return;
+    }
+    Waiter *w = MEM_NEW(Waiter);
+    w->ticket = t;
+    w->vacuum = vacuum;
+    w->table = table;
+    mutex_lock(&eng->mutex);
+    w->id = ++eng->waiter_id;
+    w->next = eng->waiters;
+    eng->waiters = w;
+    mutex_unlock(&eng->mutex);
+    task_wake(&eng->flusher.task);
+}
+
+void engine_checkpoint(Engine *eng, Ticket *t)
+{
+    add_waiter(eng, false, 0, t);
+}
+
+void engine_vacuum(Engine *eng, TableId table, Ticket *t)
+{
+    add_waiter(eng, true, table, t);
+}

@@ -1,0 +1,491 @@
+/* Flush: sealed segments from the front of the memtable become one L0 file; the manifest then says
+ * that the log up to some record is covered, and its space is used again.
+ * Order on disk (docs/format.md, "crash protocol"): file durable, series and catalog durable,
+ * manifest edit durable, only then the log is recycled. */
+#include "storage/engine_private.h"
+
+#include "base/log.h"
+
+static Flusher *flusher_of(Task *t, Engine **eng)
+{
+    Flusher *f = (Flusher *)((char *)t - offsetof(Flusher, task));
+    *eng = (Engine *)((char *)f - offsetof(Engine, flusher));
+    return f;
+}
+
+/* ---- manifest commits: one at a time ---- */
+
+bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter)
+{
+    Err e;
+    bool snapshot = false;
+    mutex_lock(&eng->mutex);
+    if (eng->commit_busy) {
+        mutex_unlock(&eng->mutex);
+        return false;
+    }
+    eng->commit_busy = true;
+    uint64_t version = eng->manifest_version;
+    manifest_put_next_file(edit, atomic_load(&eng->next_file));
+    if (eng->manifest_edits >= ENGINE_MANIFEST_EDITS) {
+        Manifest all;
+        Buf whole = {0};
+        manifest_init(&all);
+        manifest_put_all(&whole, &eng->manifest);
+        must(manifest_apply(&all, buf_slice(&whole), &e) && manifest_apply(&all, buf_slice(edit), &e));
+        buf_clear(edit);
+        manifest_put_all(edit, &all);
+        manifest_reset(&all);
+        buf_free(&whole);
+        snapshot = true;
+    }
+    mutex_unlock(&eng->mutex);
+    *c = (Completion){.waiter = waiter};
+    if (snapshot)
+        eng->store->ops->commit_snapshot(eng->store, buf_slice(edit), eng->epoch, version, c);
+    else
+        eng->store->ops->commit(eng->store, buf_slice(edit), eng->epoch, version, c);
+    return true;
+}
+
+/* After a commit whose outcome is unknown nobody may go on: what the next start finds decides. */
+bool commit_end(Engine *eng, Slice edit, Completion *c, Err *e)
+{
+    mutex_lock(&eng->mutex);
+    eng->commit_busy = false;
+    if (c->ok) {
+        must(manifest_apply(&eng->manifest, edit, e));
+        eng->manifest_edits =
+            eng->manifest_edits >= ENGINE_MANIFEST_EDITS ? 0 : eng->manifest_edits + 1;
+        eng->manifest_version = c->value;
+    }
+    mutex_unlock(&eng->mutex);
+    if (!c->ok) {
+        *e = c->err;
+        if (e->code != ERR_DISK_FULL)
+            engine_fail(eng, e);
+    }
+    return c->ok;
+}
+
+/* ---- when ---- */
+
+static bool waiter_pending(const Engine *eng)
+{
+    for (const Waiter *w = eng->waiters; w; w = w->next)
+        if (!w->flushed)
+            return true;
+    return false;
+}
+
+static int64_t oldest_ns(const Engine *eng)
+{
+    return eng->mem_count && eng->mem[0]->first_lsn ? eng->mem[0]->born_ns : INT64_MAX;
+}
+
+bool flush_wanted(Engine *eng, bool *close_first)
+{
+    bool any_closed = eng->mem_count && eng->mem[0]->closed;
+    int64_t oldest = oldest_ns(eng);
+    bool by_size = (int64_t)eng->mem_bytes >= eng->o.memtable_max;
+    bool by_log = eng->log_bytes >= eng->o.log_max;
+    bool by_age = oldest != INT64_MAX && engine_now(eng) - oldest >= eng->o.flush_after_ns;
+    *close_first = by_log || by_age || (by_size && !any_closed);
+    for (const Waiter *w = eng->waiters; w; w = w->next)
+        *close_first |= !w->flushed && w->id > eng->closed_waiters;
+    return by_size || by_log || by_age || waiter_pending(eng);
+}
+
+/* Segments from the front that are sealed and end between two groups. */
+static size_t sealed_prefix(const Engine *eng)
+{
+    size_t n = 0, clean = 0;
+    while (n < eng->mem_count && eng->mem[n]->sealed) {
+        n++;
+        if (n == eng->mem_count || !eng->mem[n]->continues)
+            clean = n;
+    }
+    return clean;
+}
+
+/* ---- one flush ---- */
+
+static void job_start(Engine *eng, Flusher *f, CatalogSnap *cat, VersionPart *inputs)
+{
+    CompactSpec spec = {.store = eng->store,
+                        .budget = eng->o.budget,
+                        .catalog = cat,
+                        .inputs = inputs,
+                        .input_count = f->segments,
+                        .level = 0,
+                        .next_number = engine_next_file,
+                        .arg = eng,
+                        .clock = eng->clock};
+    f->job = compact_new(&spec);
+}
+
+/* Takes what is to be flushed; false: nothing to do now. */
+static bool flush_take(Engine *eng, Flusher *f)
+{
+    bool close_first, go = false;
+    VersionPart *inputs = NULL;
+    CatalogSnap *cat = NULL;
+    mutex_lock(&eng->mutex);
+    bool wanted = flush_wanted(eng, &close_first);
+    if (f->force) {
+        wanted = true;
+        close_first = false;
+    }
+    if (!eng->failed && wanted) {
+        size_t n = sealed_prefix(eng);
+        bool all = n == eng->mem_count || eng->mem[n]->serial > eng->closed_serial;
+        f->serves = all ? eng->closed_waiters : 0;
+        if (close_first && !f->asked_close) {
+            eng->close_active = f->asked_close = true;
+            task_wake(&eng->writer.task);
+        }
+        f->segments = n;
+        go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first);
+        if (go) {
+            f->asked_close = false;
+            cat = cat_ref(eng->catalog);
+            inputs = mem_zero((n + 1) * sizeof *inputs);
+            for (size_t i = 0; i < n; i++)
+                inputs[i] = (VersionPart){.part = eng->mem[i]->sealed, .age = (uint32_t)i};
+        }
+    }
+    mutex_unlock(&eng->mutex);
+    if (go)
+        job_start(eng, f, cat, inputs); /* the parts cannot go: only this task removes segments */
+    mem_free(inputs);
+    cat_unref(cat);
+    f->state = go ? FLUSH_MERGE : FLUSH_IDLE;
+    return go;
+}
+
+static void blob_start(Engine *eng, BlobWrite *b, BlobKind kind, uint64_t number, Task *waiter)
+{
+    b->id = blob_id(kind, number);
+    b->completion = (Completion){.waiter = waiter};
+    b->active = true;
+    eng->store->ops->blob_put(eng->store, b->id, buf_slice(&b->bytes), true, &b->completion);
+}
+
+/* New series since the last flush, or all of them once there are many small files. */
+static void start_series(Engine *eng, Flusher *f, const Manifest *m, Task *waiter)
+{
+    SeriesId last = m->series_count ? m->series[m->series_count - 1].last : 0;
+    uint64_t later = 0;
+    SeriesId newest = idx_last(eng->index);
+    f->series.active = false;
+    if (newest == last)
+        return;
+    for (size_t i = 1; i < m->series_count; i++)
+        later += m->series[i].bytes;
+    f->series_all = m->series_count >= ENGINE_SERIES_FILES ||
+                    (m->series_count > 1 && later > m->series[0].bytes / 2);
+    cache_begin(&f->series.bytes, CACHE_SERIES);
+    idx_encode(eng->index, f->series_all ? 0 : last, &f->series.bytes);
+    cache_end(&f->series.bytes);
+    f->series_info = (ManifestSeries){.number = engine_next_file(eng), .bytes = f->series.bytes.len, .last = newest};
+    blob_start(eng, &f->series, BLOB_SERIES, f->series_info.number, waiter);
+}
+
+static void start_catalog(Engine *eng, Flusher *f, CatalogSnap *cat, const ManifestCatalog *have, Task *waiter)
+{
+    f->catalog.active = false;
+    if (have->number && have->version == cat_version(cat))
+        return;
+    cache_begin(&f->catalog.bytes, CACHE_CATALOG);
+    cat_encode_snapshot(&f->catalog.bytes, cat);
+    cache_end(&f->catalog.bytes);
+    f->catalog_info = (ManifestCatalog){
+        .number = engine_next_file(eng), .bytes = f->catalog.bytes.len, .version = cat_version(cat)};
+    blob_start(eng, &f->catalog, BLOB_CATALOG, f->catalog_info.number, waiter);
+}
+
+/* What the log up to `covered` says is in files: rows by the job, series and catalog by these.
+ * `covered` is read first: all that those records changed is in memory by then. */
+static void caches_start(Engine *eng, Flusher *f, Task *waiter)
+{
+    Manifest m;
+    Buf all = {0};
+    Err e;
+    mutex_lock(&eng->mutex);
+    const MemSegment *next = f->segments < eng->mem_count ? eng->mem[f->segments] : NULL;
+    f->covered = next && next->first_lsn ? next->first_lsn - 1 : eng->applied;
+    f->log_bytes = eng->log_bytes;
+    CatalogSnap *cat = cat_ref(eng->catalog);
+    manifest_put_all(&all, &eng->manifest);
+    mutex_unlock(&eng->mutex);
+    manifest_init(&m);
+    must(manifest_apply(&m, buf_slice(&all), &e));
+    start_series(eng, f, &m, waiter);
+    start_catalog(eng, f, cat, &m.catalog, waiter);
+    manifest_reset(&m);
+    buf_free(&all);
+    cat_unref(cat);
+    f->state = FLUSH_CACHES;
+}
+
+static bool blob_poll(BlobWrite *b, bool *failed, Err *e)
+{
+    if (!b->active)
+        return true;
+    if (!atomic_load_explicit(&b->completion.done, memory_order_acquire))
+        return false;
+    if (!b->completion.ok) {
+        *failed = true;
+        *e = b->completion.err;
+    }
+    return true;
+}
+
+static void build_edit(Flusher *f)
+{
+    buf_clear(&f->edit);
+    manifest_put_covered(&f->edit, f->covered);
+    if (f->job)
+        for (size_t i = 0; i < compact_output_count(f->job); i++)
+            manifest_put_part(&f->edit, compact_output(f->job, i));
+    if (f->series.active)
+        manifest_put_series(&f->edit, &f->series_info, f->series_all);
+    if (f->catalog.active)
+        manifest_put_catalog(&f->edit, &f->catalog_info);
+}
+
+void engine_insert_file(Engine *eng, EngineFile *take_f)
+{
+    if (eng->file_count == eng->file_cap) {
+        eng->file_cap = eng->file_cap ? eng->file_cap * 2 : 16;
+        eng->files = mem_realloc(eng->files, eng->file_cap * sizeof *eng->files);
+    }
+    size_t at = eng->file_count++;
+    while (at > 0 && eng->files[at - 1]->info.seq_min > take_f->info.seq_min) {
+        eng->files[at] = eng->files[at - 1];
+        at--;
+    }
+    eng->files[at] = take_f;
+    atomic_store_explicit(&eng->stats.files, eng->file_count, memory_order_relaxed);
+}
+
+/* Blobs that the edit replaced. */
+static void drop_old_blobs(Engine *eng, Flusher *f, const Manifest *before)
+{
+    if (f->series.active && f->series_all)
+        for (size_t i = 0; i < before->series_count; i++)
+            engine_drop_blob(eng, blob_id(BLOB_SERIES, before->series[i].number));
+    if (f->catalog.active && before->catalog.number)
+        engine_drop_blob(eng, blob_id(BLOB_CATALOG, before->catalog.number));
+}
+
+/* Before the edit is applied to the manifest in memory. */
+static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
+{
+    PartList *old = NULL;
+    MemSegment **gone = mem_zero((f->segments + 1) * sizeof *gone);
+    mutex_lock(&eng->mutex);
+    if (file)
+        engine_insert_file(eng, file);
+    memcpy(gone, eng->mem, f->segments * sizeof *gone);
+    eng->mem_count -= f->segments;
+    memmove(eng->mem, eng->mem + f->segments, eng->mem_count * sizeof *eng->mem);
+    eng->log_bytes -= f->log_bytes;
+    eng->disk_full = false;
+    engine_swap_parts(eng, &old);
+    mem_count_bytes(eng);
+    mutex_unlock(&eng->mutex);
+    for (size_t i = 0; i < f->segments; i++) {
+        part_unref(gone[i]->sealed);
+        mem_free(gone[i]);
+    }
+    mem_free(gone);
+    part_list_unref(old);
+}
+
+static void flush_failed(Engine *eng, Flusher *f, const Err *e, bool committed)
+{
+    compact_free(f->job, committed);
+    f->job = NULL;
+    if (!committed) {
+        if (f->series.active)
+            eng->store->ops->blob_drop(eng->store, f->series.id);
+        if (f->catalog.active)
+            eng->store->ops->blob_drop(eng->store, f->catalog.id);
+    }
+    f->series.active = f->catalog.active = false;
+    f->state = FLUSH_IDLE;
+    f->retry_ns = engine_now(eng) + ENGINE_RETRY_NS;
+    bool full = e->code == ERR_DISK_FULL, news;
+    mutex_lock(&eng->mutex);
+    news = !eng->disk_full;
+    if (full) {
+        eng->disk_full = true;
+        eng->disk_err = *e;
+    }
+    mutex_unlock(&eng->mutex);
+    if (news)
+        log_error("engine", "flush failed: %s; tried again until it works", e->message);
+    engine_fail_waiters(eng, e);
+    task_wake(&eng->writer.task);
+}
+
+static void end_waiters(Engine *eng, uint64_t upto)
+{
+    Waiter *done = NULL;
+    mutex_lock(&eng->mutex);
+    for (Waiter **at = &eng->waiters; *at;) {
+        Waiter *w = *at;
+        if (w->id > upto) {
+            at = &w->next;
+            continue;
+        }
+        w->flushed = true;
+        if (w->vacuum) { /* the compactor's now */
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        w->next = done;
+        done = w;
+    }
+    Lsn lsn = eng->applied;
+    mutex_unlock(&eng->mutex);
+    while (done) {
+        Waiter *w = done;
+        done = w->next;
+        ticket_end(eng, w->ticket, true, lsn, NULL);
+        mem_free(w);
+    }
+}
+
+static bool flush_commit_end(Engine *eng, Flusher *f, Err *e)
+{
+    Manifest before;
+    Buf all = {0};
+    EngineFile *file = NULL;
+    mutex_lock(&eng->mutex);
+    manifest_put_all(&all, &eng->manifest);
+    mutex_unlock(&eng->mutex);
+    if (!commit_end(eng, buf_slice(&f->edit), &f->completion, e)) {
+        buf_free(&all);
+        return false;
+    }
+    manifest_init(&before);
+    must(manifest_apply(&before, buf_slice(&all), e));
+    if (compact_output_count(f->job)) {
+        const ManifestPart *p = compact_output(f->job, 0);
+        file = file_new(eng, p);
+        atomic_fetch_add(&eng->stats.flush_bytes, p->bytes);
+        if (!file->part) { /* just written: its rows must not vanish from view */
+            *e = file->err;
+            engine_fail(eng, e);
+        }
+    }
+    flush_install(eng, f, file);
+    drop_old_blobs(eng, f, &before);
+    manifest_reset(&before);
+    buf_free(&all);
+    compact_free(f->job, true);
+    f->job = NULL;
+    f->series.active = f->catalog.active = false;
+    f->state = FLUSH_IDLE;
+    atomic_fetch_add(&eng->stats.flushes, 1);
+    eng->store->ops->log_recycle(eng->store, f->covered);
+    end_waiters(eng, f->serves);
+    task_wake(&eng->writer.task);
+    task_wake(&eng->compactor.task);
+    return true;
+}
+
+/* One move; false: nothing to do now.  waiter = NULL: recovery, where nothing waits. */
+static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *failed)
+{
+    switch (f->state) {
+    case FLUSH_IDLE:
+        return flush_take(eng, f);
+    case FLUSH_MERGE:
+        switch (compact_step(f->job, engine_now(eng) + ENGINE_STEP_NS, waiter, e)) {
+        case COMPACT_MORE:
+            return true;
+        case COMPACT_WAIT:
+            return false;
+        case COMPACT_DONE:
+            caches_start(eng, f, waiter);
+            return true;
+        case COMPACT_FAIL:
+            *failed = true;
+            return false;
+        }
+        return false;
+    case FLUSH_CACHES:
+        if (!blob_poll(&f->series, failed, e) || !blob_poll(&f->catalog, failed, e) || *failed)
+            return false;
+        build_edit(f);
+        if (!commit_begin(eng, &f->edit, &f->completion, waiter))
+            return false; /* the compactor commits and wakes us */
+        f->state = FLUSH_COMMIT;
+        return true;
+    case FLUSH_COMMIT:
+        if (!atomic_load_explicit(&f->completion.done, memory_order_acquire))
+            return false;
+        *failed = !flush_commit_end(eng, f, e);
+        return !*failed;
+    }
+    return false;
+}
+
+static bool engine_has_failed(Engine *eng)
+{
+    mutex_lock(&eng->mutex);
+    bool failed = eng->failed;
+    mutex_unlock(&eng->mutex);
+    return failed;
+}
+
+TaskStatus flusher_step(Task *t)
+{
+    Engine *eng;
+    Flusher *f = flusher_of(t, &eng);
+    Err e;
+    bool failed = false;
+    int64_t now = engine_now(eng);
+    if (atomic_load(&eng->closing) && f->state != FLUSH_COMMIT)
+        return TASK_DONE;
+    if (f->state == FLUSH_IDLE && now < f->retry_ns) {
+        task_wake_at(t, f->retry_ns);
+        return TASK_WAIT;
+    }
+    if (flush_move(eng, f, t, &e, &failed))
+        return TASK_MORE;
+    if (failed)
+        flush_failed(eng, f, &e, f->state == FLUSH_COMMIT && engine_has_failed(eng));
+    mutex_lock(&eng->mutex);
+    int64_t oldest = oldest_ns(eng);
+    mutex_unlock(&eng->mutex);
+    if (failed)
+        task_wake_at(t, f->retry_ns);
+    else if (f->state == FLUSH_IDLE && oldest != INT64_MAX)
+        task_wake_at(t, oldest + eng->o.flush_after_ns);
+    return TASK_WAIT;
+}
+
+bool engine_flush_now(Engine *eng, Err *e)
+{
+    Flusher *f = &eng->flusher;
+    bool failed = false;
+    while (flush_move(eng, f, NULL, e, &failed) || (!failed && f->state != FLUSH_IDLE))
+        ;
+    if (failed)
+        flush_failed(eng, f, e, f->state == FLUSH_COMMIT);
+    return !failed;
+}
+
+void flusher_free(Engine *eng)
+{
+    Flusher *f = &eng->flusher;
+    compact_free(f->job, false);
+    buf_free(&f->series.bytes);
+    buf_free(&f->catalog.bytes);
+    buf_free(&f->edit);
+}

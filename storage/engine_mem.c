@@ -1,0 +1,181 @@
+/* The memtable: a list of segments, oldest first.  The writer appends to the last one without a
+ * lock; the list itself, what is visible and what is sealed need the engine's mutex. */
+#include "storage/engine_private.h"
+
+#include "base/log.h"
+
+static MemSegment *open_segment(Engine *eng)
+{
+    MemSegment *ms = eng->mem_count ? eng->mem[eng->mem_count - 1] : NULL;
+    return ms && !ms->closed ? ms : NULL;
+}
+
+static MemSegment *begin_segment(Engine *eng, bool continues)
+{
+    MemSegment *ms = MEM_NEW(MemSegment);
+    ms->segment = seg_new(eng->o.budget);
+    ms->continues = continues;
+    ms->born_ns = engine_now(eng);
+    mutex_lock(&eng->mutex);
+    ms->serial = ++eng->mem_serial;
+    if (eng->mem_count == eng->mem_cap) {
+        eng->mem_cap = eng->mem_cap ? eng->mem_cap * 2 : 16;
+        eng->mem = mem_realloc(eng->mem, eng->mem_cap * sizeof *eng->mem);
+    }
+    eng->mem[eng->mem_count++] = ms;
+    mutex_unlock(&eng->mutex);
+    return ms;
+}
+
+void mem_close_active(Engine *eng)
+{
+    MemSegment *ms = open_segment(eng);
+    if (!ms || !ms->first_lsn)
+        return;
+    ms->closed = true;
+    ms->rows = seg_rows(ms->segment);
+}
+
+static void close_locked(Engine *eng)
+{
+    mutex_lock(&eng->mutex);
+    mem_close_active(eng);
+    mutex_unlock(&eng->mutex);
+}
+
+void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool group_goes_on)
+{
+    size_t n = wb_rows(wb), from = 0;
+    MemSegment *ms = open_segment(eng); /* only this thread adds and closes */
+    if (!n)
+        return;
+    /* A batch that fits into one segment is not split: every boundary between batches is a place
+     * where the log may be cut. */
+    if (ms && ms->first_lsn && n <= SEGMENT_ROWS &&
+        (seg_rows(ms->segment) + n > SEGMENT_ROWS || seg_bytes(ms->segment) + wb_bytes(wb) > SEGMENT_BYTES)) {
+        close_locked(eng);
+        ms = NULL;
+    }
+    while (from < n) {
+        if (!ms)
+            ms = begin_segment(eng, group_goes_on || from > 0);
+        if (!ms->first_lsn) {
+            mutex_lock(&eng->mutex);
+            ms->first_lsn = first_lsn;
+            ms->continues |= group_goes_on || from > 0;
+            mutex_unlock(&eng->mutex);
+        }
+        from = seg_append(ms->segment, wb, from, lsn);
+        if (from < n) {
+            close_locked(eng);
+            ms = NULL;
+        }
+    }
+    if (seg_full(ms->segment))
+        close_locked(eng);
+    atomic_fetch_add_explicit(&eng->stats.rows_written, n, memory_order_relaxed);
+}
+
+void mem_publish(Engine *eng, Lsn applied)
+{
+    for (size_t i = eng->mem_count; i-- > 0 && !eng->mem[i]->sealed;) {
+        MemSegment *ms = eng->mem[i];
+        ms->visible = seg_rows(ms->segment);
+    }
+    eng->applied = applied;
+    mem_count_bytes(eng);
+}
+
+void mem_count_bytes(Engine *eng)
+{
+    size_t bytes = 0, rows = 0;
+    for (size_t i = 0; i < eng->mem_count; i++) {
+        const MemSegment *ms = eng->mem[i];
+        bytes += ms->sealed ? part_info(ms->sealed)->bytes : seg_bytes(ms->segment);
+        rows += ms->visible;
+    }
+    eng->mem_bytes = bytes;
+    atomic_store_explicit(&eng->stats.memtable_bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&eng->stats.memtable_rows, rows, memory_order_relaxed);
+}
+
+bool mem_all_sealed(const Engine *eng)
+{
+    for (size_t i = 0; i < eng->mem_count; i++)
+        if (eng->mem[i]->first_lsn && !eng->mem[i]->sealed)
+            return false;
+    return true;
+}
+
+/* ---- sealing ---- */
+
+/* The oldest unsealed segment, if it is complete and visible.  Order matters: every part is older
+ * than every tail. */
+static MemSegment *next_to_seal(Engine *eng)
+{
+    for (size_t i = 0; i < eng->mem_count; i++) {
+        MemSegment *ms = eng->mem[i];
+        if (ms->sealed)
+            continue;
+        return ms->closed && ms->visible == ms->rows ? ms : NULL;
+    }
+    return NULL;
+}
+
+bool mem_seal_one(Engine *eng, bool *did, Err *e)
+{
+    PartList *old = NULL;
+    Part *part;
+    mutex_lock(&eng->mutex);
+    MemSegment *ms = eng->failed ? NULL : next_to_seal(eng);
+    CatalogSnap *cat = ms ? cat_ref(eng->catalog) : NULL;
+    mutex_unlock(&eng->mutex);
+    *did = ms != NULL;
+    if (!ms)
+        return true;
+    bool ok = seg_seal(ms->segment, &part, engine_window_of, cat, cat, e);
+    cat_unref(cat);
+    if (!ok)
+        return false;
+    mutex_lock(&eng->mutex);
+    Segment *segment = ms->segment;
+    ms->segment = NULL;
+    ms->sealed = part;
+    engine_swap_parts(eng, &old);
+    mem_count_bytes(eng);
+    mutex_unlock(&eng->mutex);
+    seg_unref(segment);
+    part_list_unref(old);
+    return true;
+}
+
+TaskStatus sealer_step(Task *t)
+{
+    Engine *eng = (Engine *)((char *)t - offsetof(Engine, sealer));
+    bool did;
+    Err e;
+    if (atomic_load(&eng->closing))
+        return TASK_DONE;
+    if (!mem_seal_one(eng, &did, &e)) { /* our own rows do not fit our own format: stop writing */
+        log_error("engine", "cannot seal a memtable segment: %s", e.message);
+        engine_fail(eng, &e);
+        return TASK_WAIT;
+    }
+    if (!did)
+        return TASK_WAIT;
+    task_wake(&eng->flusher.task);
+    task_wake(&eng->writer.task);
+    return TASK_MORE;
+}
+
+void mem_free_all(Engine *eng)
+{
+    for (size_t i = 0; i < eng->mem_count; i++) {
+        seg_unref(eng->mem[i]->segment);
+        part_unref(eng->mem[i]->sealed);
+        mem_free(eng->mem[i]);
+    }
+    mem_free(eng->mem);
+    eng->mem = NULL;
+    eng->mem_count = 0;
+}

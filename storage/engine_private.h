@@ -1,0 +1,290 @@
+/* storage/engine_private.h - the engine's insides, shared by its files:
+ *
+ *   engine.c          open, close, settings, statistics, storage kinds
+ *   engine_write.c    submit, the log writer: log -> memtable -> sync -> visible
+ *   engine_mem.c      the memtable's list of segments, sealing
+ *   engine_flush.c    sealed segments -> one L0 file -> manifest -> log recycled
+ *   engine_compact.c  which files are merged when; vacuum; files nobody needs
+ *   engine_recover.c  start: manifest, files, catalog, series, log
+ *   version.c         part lists and snapshots      txn.c  transactions
+ *
+ * Tasks (all TASK_BLOCKING, steps of at most about 10 ms): writer, sealer, flusher, compactor.
+ * One mutex (RANK_STORE) guards what the tasks share; nothing slow happens under it. */
+#ifndef SKULK_STORAGE_ENGINE_PRIVATE_H
+#define SKULK_STORAGE_ENGINE_PRIVATE_H
+
+#include "storage/compact.h"
+#include "storage/manifest.h"
+#include "storage/store.h"
+#include "storage/version.h"
+
+enum {
+    ENGINE_QUEUE_BYTES_MAX = 64 << 20, /* waiting for the log; beyond: overload */
+    ENGINE_GROUP_BYTES = 16 << 20,     /* of one group commit */
+    ENGINE_L0_FILES = 4,               /* as many start a compaction */
+    ENGINE_L1_FILES = 8,               /* of one time range */
+    ENGINE_SERIES_FILES = 8,           /* as many are rewritten as one */
+    ENGINE_MANIFEST_EDITS = 512,       /* as many start the manifest anew */
+    ENGINE_TASKS = 4,
+};
+#define ENGINE_STEP_NS (8 * NS_PER_MS)
+#define ENGINE_SYNC_OFF_NS (100 * NS_PER_MS)
+#define ENGINE_RETRY_NS (500 * NS_PER_MS) /* after a failed flush or compaction */
+#define ENGINE_CLOSED_NS (3600 * NS_PER_S)
+#define ENGINE_QUIET_NS (60 * NS_PER_S) /* no new file in a closed window for so long: last level */
+
+typedef enum RecordType {
+    REC_CATALOG = 1, /* cat_version after it, then edits */
+    REC_SERIES = 2,  /* idx_encode */
+    REC_ROWS = 3,    /* wb_encode */
+    REC_TXN_BEGIN = 5,
+    REC_TXN_COMMIT = 6,
+} RecordType;
+enum { REC_IN_TXN = 1 }; /* flag: counts only if the group's commit record is there */
+
+typedef struct PartList { /* immutable, counted */
+    Ref ref;
+    size_t count, damaged_count;
+    VersionPart *parts;
+    VersionDamage *damaged;
+    struct EngineFile **damaged_files; /* referenced: they own the errors */
+} PartList;
+
+typedef struct EngineFile { /* a file of the manifest */
+    Ref ref;
+    Engine *eng;
+    ManifestPart info;
+    Part *part;         /* NULL: damaged, see err */
+    Err err;
+    struct FileSource *source;
+    int64_t created_ns; /* monotonic */
+} EngineFile;
+
+typedef struct MemSegment { /* needs the mutex, but rows are appended by the writer without it */
+    Segment *segment; /* NULL once sealed */
+    Part *sealed;
+    size_t visible;   /* rows that readers may see */
+    size_t rows;      /* all rows, once closed */
+    bool closed;      /* takes no more rows */
+    bool continues;   /* begins inside a group: may not begin the log's uncovered part */
+    Lsn first_lsn;    /* first record with rows here (of its group); 0 = empty */
+    uint64_t serial;  /* grows */
+    int64_t born_ns;
+} MemSegment;
+
+typedef struct WriteRequest {
+    struct WriteRequest *next;
+    Ticket *ticket; /* NULL: nobody waits */
+    SyncMode sync;
+    bool txn;       /* frames between begin and commit records */
+    Buf catalog;    /* payload of REC_CATALOG; empty = none */
+    WriteBatch **batches;
+    Buf *payloads;
+    size_t count;
+    size_t bytes;
+} WriteRequest;
+
+typedef struct Waiter { /* a checkpoint or vacuum somebody waits for */
+    struct Waiter *next;
+    Ticket *ticket;
+    bool vacuum;
+    TableId table;
+    uint64_t id;    /* grows; a flush serves all with a smaller id than its own start */
+    bool flushed;
+} Waiter;
+
+typedef enum WriterState { WRITER_IDLE, WRITER_APPEND, WRITER_SYNC } WriterState;
+
+typedef struct Writer { /* the writer task's own */
+    Task task;
+    WriterState state;
+    WriteRequest *group;
+    Completion completion;
+    LogFrame *frames;
+    size_t frame_count, frame_cap;
+    Buf series;       /* payload of REC_SERIES */
+    SeriesId series_last;
+    Lsn base;         /* LSN of the first frame */
+    Lsn next_lsn;
+    SeriesId logged;  /* series up to here are in the log or in .series files */
+    bool want_sync;
+    int64_t sync_due_ns; /* records written but not synced: 0 = none */
+    Buf carry;        /* catalog payloads whose group failed: u32 length + bytes each */
+    int64_t bytes;
+} Writer;
+
+typedef enum FlushState { FLUSH_IDLE, FLUSH_MERGE, FLUSH_CACHES, FLUSH_COMMIT } FlushState;
+
+typedef struct BlobWrite { /* a small blob being put */
+    Buf bytes;
+    BlobId id;
+    Completion completion;
+    bool active;
+} BlobWrite;
+
+typedef struct Flusher {
+    Task task;
+    FlushState state;
+    Compact *job;
+    size_t segments;   /* taken from the front of the memtable */
+    uint64_t serves;   /* waiters up to this id */
+    Lsn covered;       /* by this flush */
+    int64_t log_bytes; /* as counted when `covered` was taken */
+    BlobWrite series, catalog;
+    ManifestSeries series_info;
+    bool series_all;
+    ManifestCatalog catalog_info;
+    Buf edit;
+    Completion completion;
+    int64_t retry_ns;
+    bool force;        /* recovery: flush whatever is sealed */
+    bool asked_close;  /* since the last flush */
+} Flusher;
+
+typedef enum CompactorState { COMPACTOR_IDLE, COMPACTOR_MERGE, COMPACTOR_COMMIT } CompactorState;
+
+typedef struct Compactor {
+    Task task;
+    CompactorState state;
+    Compact *job;
+    EngineFile **inputs; /* referenced; by sequence */
+    size_t input_count;
+    Buf edit;
+    Completion completion;
+    int64_t retry_ns;
+    int64_t vacuum_ns;   /* files made before this are still to be vacuumed; 0 = no vacuum */
+    uint64_t vacuum_id;  /* serves waiters up to this id */
+} Compactor;
+
+struct Engine {
+    EngineOptions o;
+    char *dir;
+    const Clock *clock;
+    Sched *sched;
+    Store *store;
+    SeriesIndex *index;
+    uint64_t epoch;
+    bool read_only;
+    EngineStats stats;
+    _Atomic uint32_t next_object;
+    _Atomic uint64_t next_file;
+    atomic_bool closing;
+    _Atomic int tasks_alive;
+    atomic_bool tasks_gone;
+    Writer writer;
+    Task sealer;
+    Flusher flusher;
+    Compactor compactor;
+
+    Mutex mutex;
+    /* what follows needs the mutex */
+    CatalogSnap *catalog;
+    PartList *parts;
+    Manifest manifest;
+    uint64_t manifest_version;
+    size_t manifest_edits;
+    bool commit_busy; /* one manifest commit at a time */
+    EngineFile **files;
+    size_t file_count, file_cap;
+    MemSegment **mem; /* oldest first; the last takes rows */
+    size_t mem_count, mem_cap;
+    size_t mem_bytes;
+    bool close_active;      /* the writer is asked to begin a new segment */
+    uint64_t mem_serial;    /* of the newest segment */
+    uint64_t closed_serial; /* of the last one closed on request: with it ... */
+    uint64_t closed_waiters; /* ... all that these waiters wait for is in closed segments */
+    bool failed;            /* writes are refused until restart */
+    Err failure;
+    bool disk_full;         /* the last flush failed for want of space */
+    Err disk_err;
+    Lsn applied;            /* records up to here are in the memtable and visible */
+    int64_t log_bytes;      /* written since the last flush */
+    WriteRequest *queue, **queue_tail;
+    size_t queue_bytes;
+    Waiter *waiters;
+    uint64_t waiter_id;
+    size_t snapshots;       /* alive; must be 0 at close */
+
+    Mutex garbage_mutex;    /* RANK_LEAF: the last reader of a file may hold any other lock */
+    /* these need it */
+    BlobId *garbage;        /* blobs to drop */
+    size_t garbage_count, garbage_cap;
+};
+
+uint64_t engine_next_file(void *eng); /* a new file number */
+
+static inline int64_t engine_now(const Engine *eng)
+{
+    return eng->clock->mono_ns(eng->clock);
+}
+
+void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e);
+/* Writes are refused from now on; needs no lock held. */
+void engine_fail(Engine *eng, const Err *e);
+void engine_drop_blob(Engine *eng, BlobId id); /* later, on the compactor's task; any lock may be held */
+
+/* version.c */
+PartList *part_list_ref(PartList *l);
+void part_list_unref(PartList *l);
+PartList *part_list_build(Engine *eng); /* needs the mutex */
+void engine_swap_parts(Engine *eng, PartList **old); /* needs the mutex; *old is to be unref'd outside */
+
+/* engine_file: in version.c */
+EngineFile *file_new(Engine *eng, const ManifestPart *info); /* opens it; a damaged one has part = NULL */
+EngineFile *file_ref(EngineFile *f);
+void file_unref(EngineFile *f);
+void file_drop(EngineFile *f); /* delete the file when its last reader leaves */
+
+/* engine_write.c */
+TaskStatus writer_step(Task *t);
+void writer_fail_queue(Engine *eng, const Err *e);
+void writer_free(Engine *eng);
+WriteRequest *request_new(void);
+void request_add(WriteRequest *r, WriteBatch *take_wb);
+void request_shorten(WriteRequest *r, size_t count); /* forgets the batches added last */
+void request_free(WriteRequest *r);
+/* Queues; takes the request, or ends its ticket with why it is refused. */
+void engine_push(Engine *eng, WriteRequest *take_r);
+void catalog_payload(Buf *out, uint64_t version_after, const CatEdit *edits, size_t n);
+/* Applies edits to the newest catalog and queues the request that logs them, in one step. */
+bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequest *r, Err *e) MUST_CHECK;
+
+/* txn.c */
+Segment *const *txn_segments(const Txn *t, size_t *count); /* its private rows; t may be NULL */
+
+/* engine_mem.c */
+/* first_lsn: of the record or, in a transaction, of its group. */
+void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool group_goes_on);
+void mem_publish(Engine *eng, Lsn applied); /* everything appended is visible now; needs the mutex */
+void mem_close_active(Engine *eng);         /* writer or recovery only; needs the mutex */
+void mem_count_bytes(Engine *eng);          /* needs the mutex */
+bool mem_all_sealed(const Engine *eng);     /* but for an open one; needs the mutex */
+bool mem_seal_one(Engine *eng, bool *did, Err *e) MUST_CHECK;
+TaskStatus sealer_step(Task *t);
+void mem_free_all(Engine *eng);
+
+/* engine_flush.c */
+TaskStatus flusher_step(Task *t);
+void flusher_free(Engine *eng);
+/* Recovery: flushes all closed segments now; blocking, no task runs yet. */
+bool engine_flush_now(Engine *eng, Err *e) MUST_CHECK;
+bool flush_wanted(Engine *eng, bool *close_first); /* needs the mutex */
+void engine_insert_file(Engine *eng, EngineFile *take_f); /* sorted by sequence; needs the mutex */
+/* Builds the commit: the plain edit, or a snapshot of the whole manifest. */
+bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter);
+bool commit_end(Engine *eng, Slice edit, Completion *c, Err *e) MUST_CHECK;
+
+/* engine_compact.c */
+void engine_collect_garbage(Engine *eng);
+/* Ends checkpoints and vacuums with an error. */
+void engine_fail_waiters(Engine *eng, const Err *e);
+TaskStatus compactor_step(Task *t);
+void compactor_free(Engine *eng);
+
+/* engine_recover.c */
+bool engine_recover(Engine *eng, Err *e) MUST_CHECK;
+
+/* window rules for sealing (WindowOf): arg is a CatalogSnap */
+int64_t engine_window_of(void *arg, TableId table, int64_t time_ns);
+
+#endif

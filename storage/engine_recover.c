@@ -1,0 +1,297 @@
+/* Start: manifest -> files -> catalog and series -> the log behind what the files cover.
+ * Replay flushes as it goes, so memory stays in the budget however long the log is. */
+#include "storage/engine_private.h"
+
+#include "base/log.h"
+
+typedef struct PendingBatch {
+    WriteBatch *wb;
+    Lsn lsn;
+} PendingBatch;
+
+typedef struct Replay {
+    Engine *eng;
+    Lsn last;
+    /* the transaction whose commit record was not seen yet */
+    Lsn txn_first;
+    Buf batches;  /* PendingBatch */
+    Buf catalogs; /* u32 length + bytes each */
+    uint64_t records, lost;
+} Replay;
+
+static bool read_edit(void *arg, Slice edit, Err *e)
+{
+    Engine *eng = arg;
+    eng->manifest_edits++;
+    return manifest_apply(&eng->manifest, edit, e);
+}
+
+/* A whole blob; the caller unpins. */
+static bool blob_bytes(Engine *eng, BlobId id, uint64_t size, Slice *out, Err *e)
+{
+    const uint8_t *ptr;
+    PinStatus st = eng->store->ops->blob_pin(eng->store, id, 0, size, NULL, &ptr, e);
+    if (st == PIN_WAIT)
+        return err_set(e, ERR_IO, "file %llu is not here", (unsigned long long)blob_number(id));
+    *out = slice_of((const char *)ptr, size);
+    return st == PIN_OK;
+}
+
+static void blob_done(Engine *eng, BlobId id, Slice bytes)
+{
+    eng->store->ops->blob_unpin(eng->store, id, (const uint8_t *)bytes.ptr, bytes.len);
+}
+
+static bool load_catalog(Engine *eng, Err *e)
+{
+    const ManifestCatalog *m = &eng->manifest.catalog;
+    BlobId id = blob_id(BLOB_CATALOG, m->number);
+    Slice bytes, payload;
+    if (!m->number) {
+        eng->catalog = cat_initial();
+        return true;
+    }
+    if (!blob_bytes(eng, id, m->bytes, &bytes, e))
+        return false;
+    bool ok = cache_open(bytes, CACHE_CATALOG, &payload, e) &&
+              cat_decode_snapshot(&eng->catalog, payload, e);
+    blob_done(eng, id, bytes);
+    return ok || err_wrap(e, "catalog file %06llu", (unsigned long long)m->number);
+}
+
+static bool load_series(Engine *eng, Err *e)
+{
+    for (size_t i = 0; i < eng->manifest.series_count; i++) {
+        const ManifestSeries *m = &eng->manifest.series[i];
+        BlobId id = blob_id(BLOB_SERIES, m->number);
+        Slice bytes, payload;
+        if (!blob_bytes(eng, id, m->bytes, &bytes, e))
+            return false;
+        bool ok = cache_open(bytes, CACHE_SERIES, &payload, e) && idx_decode(eng->index, payload, e);
+        blob_done(eng, id, bytes);
+        if (!ok)
+            return err_wrap(e, "series file %06llu", (unsigned long long)m->number);
+    }
+    return true;
+}
+
+/* A file that is missing means that the manifest is not the right one; a damaged one hurts only
+ * those who read its range. */
+static bool load_files(Engine *eng, Err *e)
+{
+    for (size_t i = 0; i < eng->manifest.part_count; i++) {
+        EngineFile *f = file_new(eng, &eng->manifest.parts[i]);
+        if (!f->part && f->err.code == ERR_UNDEFINED_FILE && !(eng->o.flags & ENGINE_REPAIR)) {
+            *e = f->err;
+            file_unref(f);
+            err_wrap(e, "a file that the manifest names is missing");
+            e->code = ERR_DATA_CORRUPTED;
+            return err_hint(e, "restore it, or start once with --repair to go on without its rows");
+        }
+        if (!f->part) {
+            log_error("engine", "file %06llu.skulk cannot be read (%llu rows): %s",
+                      (unsigned long long)f->info.number, (unsigned long long)f->info.rows,
+                      f->err.message);
+            atomic_fetch_add(&eng->stats.blocks_damaged, 1);
+        }
+        engine_insert_file(eng, f);
+    }
+    return true;
+}
+
+/* ---- replay ---- */
+
+static bool replay_catalog(Replay *r, Slice payload, Err *e)
+{
+    Engine *eng = r->eng;
+    Arena arena;
+    CatEdit *edits;
+    size_t n;
+    CatalogSnap *next = NULL;
+    Reader rd = reader_of(payload);
+    uint64_t version = reader_u64(&rd);
+    if (rd.bad)
+        return err_set(e, ERR_DATA_CORRUPTED, "a catalog record is cut short");
+    if (version <= cat_version(eng->catalog)) /* in the snapshot already */
+        return true;
+    arena_init(&arena, NULL);
+    Slice bytes = slice_of(payload.ptr + 8, payload.len - 8);
+    bool ok = cat_decode_edits(&arena, bytes, &edits, &n, e) && cat_apply(&next, eng->catalog, edits, n, e);
+    arena_free(&arena);
+    if (!ok)
+        return err_wrap(e, "replay of a catalog record");
+    cat_unref(eng->catalog);
+    eng->catalog = next;
+    return true;
+}
+
+static bool replay_flush(Engine *eng, Err *e)
+{
+    bool did = true;
+    mutex_lock(&eng->mutex);
+    mem_publish(eng, eng->applied);
+    size_t bytes = eng->mem_bytes;
+    mutex_unlock(&eng->mutex);
+    if (!eng->mem_count || !eng->mem[0]->closed)
+        return true;
+    while (did)
+        if (!mem_seal_one(eng, &did, e))
+            return false;
+    if (eng->read_only || (int64_t)bytes < eng->o.memtable_max)
+        return true;
+    mutex_lock(&eng->mutex);
+    mem_count_bytes(eng);
+    bytes = eng->mem_bytes;
+    mutex_unlock(&eng->mutex);
+    return (int64_t)bytes < eng->o.memtable_max || engine_flush_now(eng, e);
+}
+
+static bool replay_rows(Replay *r, Lsn lsn, Lsn first, bool goes_on, WriteBatch *wb)
+{
+    mem_append(r->eng, wb, lsn, first, goes_on);
+    wb_free(wb);
+    return true;
+}
+
+static void drop_pending(Replay *r)
+{
+    PendingBatch *p = (PendingBatch *)(void *)r->batches.ptr;
+    for (size_t i = 0; i < r->batches.len / sizeof *p; i++)
+        wb_free(p[i].wb);
+    buf_clear(&r->batches);
+    buf_clear(&r->catalogs);
+    r->txn_first = 0;
+}
+
+static bool replay_commit(Replay *r, Err *e)
+{
+    PendingBatch *p = (PendingBatch *)(void *)r->batches.ptr;
+    for (size_t at = 0; at < r->catalogs.len;) {
+        uint32_t len;
+        memcpy(&len, r->catalogs.ptr + at, 4);
+        if (!replay_catalog(r, slice_of(r->catalogs.ptr + at + 4, len), e))
+            return false;
+        at += 4 + len;
+    }
+    for (size_t i = 0; i < r->batches.len / sizeof *p; i++)
+        replay_rows(r, p[i].lsn, r->txn_first, i > 0, p[i].wb);
+    r->batches.len = 0;
+    drop_pending(r);
+    return true;
+}
+
+static bool replay_frame(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
+{
+    bool in_txn = f->flags & REC_IN_TXN;
+    if (!in_txn || f->type == REC_TXN_BEGIN)
+        drop_pending(r); /* its commit record was never written */
+    switch (f->type) {
+    case REC_CATALOG:
+        if (!in_txn)
+            return replay_catalog(r, f->payload, e);
+        buf_put_u32(&r->catalogs, (uint32_t)f->payload.len);
+        buf_put_slice(&r->catalogs, f->payload);
+        return true;
+    case REC_SERIES:
+        return idx_decode(r->eng->index, f->payload, e);
+    case REC_ROWS: {
+        PendingBatch p = {.wb = wb_new(), .lsn = lsn};
+        if (!wb_decode(p.wb, f->payload, e)) {
+            wb_free(p.wb);
+            return false;
+        }
+        if (!in_txn)
+            return replay_rows(r, lsn, lsn, false, p.wb);
+        buf_put(&r->batches, &p, sizeof p);
+        return true;
+    }
+    case REC_TXN_BEGIN:
+        r->txn_first = lsn;
+        return true;
+    case REC_TXN_COMMIT:
+        return replay_commit(r, e);
+    default:
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "log record %llu has the unknown type %u",
+                       (unsigned long long)lsn, f->type);
+    }
+}
+
+static bool replay_each(void *arg, Lsn lsn, const LogFrame *f, Err *e)
+{
+    Replay *r = arg;
+    r->last = lsn;
+    r->records++;
+    if (!replay_frame(r, lsn, f, e)) {
+        err_wrap(e, "log record %llu", (unsigned long long)lsn);
+        if (!(r->eng->o.flags & ENGINE_REPAIR))
+            return false;
+        log_error("engine", "repair: %s; the record is left out", e->message);
+        r->lost++;
+    }
+    r->eng->log_bytes += (int64_t)f->payload.len + 32;
+    if (r->txn_first)
+        return true; /* a transaction becomes visible at its commit record */
+    r->eng->applied = lsn;
+    return replay_flush(r->eng, e);
+}
+
+/* ---- what else is in the directory ---- */
+
+static BlobFate blob_fate(void *arg, BlobId id)
+{
+    const Engine *eng = arg;
+    uint64_t number = blob_number(id);
+    bool known = false, damaged = false;
+    for (size_t i = 0; i < eng->file_count; i++)
+        damaged |= !eng->files[i]->part;
+    switch (blob_kind(id)) {
+    case BLOB_PART:
+        known = manifest_part(&eng->manifest, number) != NULL;
+        break;
+    case BLOB_SERIES:
+        for (size_t i = 0; i < eng->manifest.series_count; i++)
+            known |= eng->manifest.series[i].number == number;
+        break;
+    case BLOB_CATALOG:
+        known = eng->manifest.catalog.number == number;
+        break;
+    case BLOB_KINDS:
+        break;
+    }
+    if (known)
+        return BLOB_KEEP;
+    /* Left by a job that a crash ended.  Where files are damaged nothing is thrown away. */
+    return damaged ? BLOB_ORPHAN : BLOB_DELETE;
+}
+
+bool engine_recover(Engine *eng, Err *e)
+{
+    Replay r = {.eng = eng};
+    Store *s = eng->store;
+    if (!s->ops->manifest_read(s, read_edit, eng, e) || !s->ops->lease(s, &eng->epoch, e))
+        return false;
+    eng->manifest_version = s->ops->watch(s);
+    atomic_store(&eng->next_file, eng->manifest.next_file);
+    if (!load_catalog(eng, e) || !load_series(eng, e) || !load_files(eng, e))
+        return false;
+    eng->parts = part_list_build(eng);
+    eng->applied = eng->manifest.covered;
+    eng->flusher.force = true;
+    bool ok = s->ops->log_read(s, eng->manifest.covered, replay_each, &r, e);
+    drop_pending(&r);
+    buf_free(&r.batches);
+    buf_free(&r.catalogs);
+    eng->flusher.force = false;
+    if (!ok)
+        return false;
+    if (r.last > eng->applied)
+        eng->applied = r.last;
+    mem_publish(eng, eng->applied);
+    if (r.records)
+        log_info("engine", "replayed %llu log records, up to %llu", (unsigned long long)r.records,
+                 (unsigned long long)r.last);
+    eng->writer.next_lsn = eng->applied + 1;
+    eng->writer.logged = idx_last(eng->index);
+    atomic_store(&eng->next_object, cat_next_id(eng->catalog));
+    return eng->read_only || s->ops->blob_sweep(s, blob_fate, eng, e);
+}

@@ -1,0 +1,450 @@
+/* The way of a write: the caller's thread encodes the batch and queues it; the writer task takes
+ * all that waits, appends it to the log as one group, copies the rows to the memtable, syncs, and
+ * makes them visible.  Only the writer knows LSNs: the store has one appender. */
+#include "storage/engine_private.h"
+
+#include "base/log.h"
+
+enum { MEM_STALL_FACTOR = 3 }; /* x memtable_max unflushed: the writer waits for the flush */
+
+/* ---- requests ---- */
+
+WriteRequest *request_new(void)
+{
+    return MEM_NEW(WriteRequest);
+}
+
+void request_add(WriteRequest *r, WriteBatch *take_wb)
+{
+    r->batches = mem_realloc(r->batches, (r->count + 1) * sizeof *r->batches);
+    r->payloads = mem_realloc(r->payloads, (r->count + 1) * sizeof *r->payloads);
+    r->batches[r->count] = take_wb;
+    buf_init(&r->payloads[r->count]);
+    wb_encode(&r->payloads[r->count], take_wb);
+    r->bytes += r->payloads[r->count].len + wb_bytes(take_wb);
+    r->count++;
+}
+
+void request_shorten(WriteRequest *r, size_t count)
+{
+    while (r->count > count) {
+        r->count--;
+        r->bytes -= r->payloads[r->count].len + wb_bytes(r->batches[r->count]);
+        wb_free(r->batches[r->count]);
+        buf_free(&r->payloads[r->count]);
+    }
+}
+
+void request_free(WriteRequest *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->count; i++) {
+        wb_free(r->batches[i]);
+        buf_free(&r->payloads[i]);
+    }
+    mem_free(r->batches);
+    mem_free(r->payloads);
+    buf_free(&r->catalog);
+    mem_free(r);
+}
+
+void catalog_payload(Buf *out, uint64_t version_after, const CatEdit *edits, size_t n)
+{
+    buf_put_u64(out, version_after);
+    cat_encode_edits(out, edits, n);
+}
+
+static void request_end(Engine *eng, WriteRequest *r, bool ok, Lsn lsn, const Err *e)
+{
+    if (r->ticket)
+        ticket_end(eng, r->ticket, ok, lsn, e);
+    request_free(r);
+}
+
+/* Why a write is refused now; needs the mutex. */
+static bool may_write(const Engine *eng, Err *e)
+{
+    if (eng->read_only)
+        return err_set(e, ERR_OBJECT_STATE, "the data directory is open read-only");
+    if (eng->failed) {
+        *e = eng->failure;
+        return false;
+    }
+    if (atomic_load(&eng->closing))
+        return err_set(e, ERR_ADMIN_SHUTDOWN, "the database is being closed");
+    if (eng->disk_full) {
+        *e = eng->disk_err;
+        return false;
+    }
+    if (eng->queue_bytes > ENGINE_QUEUE_BYTES_MAX)
+        return err_set(e, ERR_OUT_OF_MEMORY, "too many writes are waiting (%zu bytes); try again later",
+                       eng->queue_bytes);
+    return true;
+}
+
+bool engine_writable(Engine *eng, Err *e)
+{
+    mutex_lock(&eng->mutex);
+    bool ok = may_write(eng, e);
+    mutex_unlock(&eng->mutex);
+    return ok;
+}
+
+/* Needs the mutex. */
+static void queue_push(Engine *eng, WriteRequest *r)
+{
+    r->next = NULL;
+    *eng->queue_tail = r;
+    eng->queue_tail = &r->next;
+    eng->queue_bytes += r->bytes;
+}
+
+void engine_push(Engine *eng, WriteRequest *r)
+{
+    Err e;
+    mutex_lock(&eng->mutex);
+    bool ok = may_write(eng, &e);
+    if (ok)
+        queue_push(eng, r);
+    mutex_unlock(&eng->mutex);
+    if (ok)
+        task_wake(&eng->writer.task);
+    else
+        request_end(eng, r, false, 0, &e);
+}
+
+void engine_submit(Engine *eng, WriteBatch *take_wb, SyncMode sync, Ticket *t)
+{
+    atomic_store_explicit(&t->done, false, memory_order_relaxed);
+    if (!wb_rows(take_wb) && !wb_series_count(take_wb)) {
+        wb_free(take_wb);
+        ticket_end(eng, t, true, 0, NULL);
+        return;
+    }
+    WriteRequest *r = request_new();
+    r->ticket = t;
+    r->sync = sync;
+    request_add(r, take_wb);
+    engine_push(eng, r);
+}
+
+/* ---- catalog ---- */
+
+bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequest *r, Err *e)
+{
+    for (;;) { /* cat_apply works outside the mutex; another edit may come first */
+        CatalogSnap *base = engine_catalog(eng), *next = NULL;
+        bool ok = cat_apply(&next, base, edits, n, e);
+        if (!ok) {
+            cat_unref(base);
+            return false;
+        }
+        buf_clear(&r->catalog);
+        catalog_payload(&r->catalog, cat_version(next), edits, n);
+        mutex_lock(&eng->mutex);
+        ok = may_write(eng, e);
+        bool same = eng->catalog == base;
+        if (ok && same) {
+            eng->catalog = next;
+            r->bytes += r->catalog.len;
+            queue_push(eng, r);
+        }
+        mutex_unlock(&eng->mutex);
+        cat_unref(base);
+        if (ok && same) {
+            cat_unref(base); /* the engine's reference */
+            task_wake(&eng->writer.task);
+            return true;
+        }
+        cat_unref(next);
+        if (!ok)
+            return false;
+    }
+}
+
+bool engine_edit_catalog(Engine *eng, const CatEdit *edits, size_t n, Err *e)
+{
+    WriteRequest *r = request_new();
+    r->sync = SYNC_OFF; /* durable with the first batch that needs it */
+    if (engine_apply_catalog(eng, edits, n, r, e))
+        return true;
+    request_free(r);
+    return false;
+}
+
+/* ---- the writer ---- */
+
+static Writer *writer_of(Task *t, Engine **eng)
+{
+    Writer *w = (Writer *)((char *)t - offsetof(Writer, task));
+    *eng = (Engine *)((char *)w - offsetof(Engine, writer));
+    return w;
+}
+
+static void add_frame(Writer *w, RecordType type, uint8_t flags, Slice payload)
+{
+    if (w->frame_count == w->frame_cap) {
+        w->frame_cap = w->frame_cap ? w->frame_cap * 2 : 64;
+        w->frames = mem_realloc(w->frames, w->frame_cap * sizeof *w->frames);
+    }
+    w->frames[w->frame_count++] = (LogFrame){(uint8_t)type, flags, payload};
+    w->bytes += (int64_t)payload.len + 32;
+}
+
+/* Takes up to one group's worth from the queue. */
+static WriteRequest *take_group(Engine *eng, bool *stall, Err *refuse)
+{
+    WriteRequest *first = NULL, **tail = &first;
+    size_t bytes = 0;
+    mutex_lock(&eng->mutex);
+    if (eng->close_active) {
+        mem_close_active(eng);
+        eng->close_active = false;
+        eng->closed_serial = eng->mem_serial;
+        eng->closed_waiters = eng->waiter_id;
+        if (eng->mem_count && !eng->mem[eng->mem_count - 1]->closed)
+            eng->closed_serial--; /* an open one without rows */
+        task_wake(&eng->sealer);
+        task_wake(&eng->flusher.task);
+    }
+    *stall = !eng->failed && !eng->disk_full && !atomic_load(&eng->closing) &&
+             (int64_t)eng->mem_bytes > MEM_STALL_FACTOR * eng->o.memtable_max;
+    if (eng->failed)
+        *refuse = eng->failure;
+    else if (eng->disk_full)
+        *refuse = eng->disk_err;
+    else
+        refuse->code = ERR_OK;
+    while (eng->queue && !*stall && (bytes < ENGINE_GROUP_BYTES || refuse->code)) {
+        WriteRequest *r = eng->queue;
+        eng->queue = r->next;
+        bytes += r->bytes;
+        r->next = NULL;
+        *tail = r;
+        tail = &r->next;
+    }
+    if (!eng->queue)
+        eng->queue_tail = &eng->queue;
+    eng->queue_bytes -= bytes;
+    mutex_unlock(&eng->mutex);
+    return first;
+}
+
+/* Catalog edits are in memory already, so they must reach the log sooner or later. */
+static void carry_catalog(Writer *w, const WriteRequest *r)
+{
+    if (!r->catalog.len)
+        return;
+    buf_put_u32(&w->carry, (uint32_t)r->catalog.len);
+    buf_put_slice(&w->carry, buf_slice(&r->catalog));
+}
+
+static void fail_group(Engine *eng, Writer *w, const Err *e)
+{
+    while (w->group) {
+        WriteRequest *r = w->group;
+        w->group = r->next;
+        carry_catalog(w, r);
+        request_end(eng, r, false, 0, e);
+    }
+    w->state = WRITER_IDLE;
+}
+
+static void build_frames(Engine *eng, Writer *w)
+{
+    w->frame_count = 0;
+    w->bytes = 0;
+    buf_clear(&w->series);
+    /* Every series that a batch of this group may use is in the index by now. */
+    w->series_last = idx_last(eng->index);
+    if (w->series_last > w->logged)
+        idx_encode(eng->index, w->logged, &w->series);
+    if (w->series.len)
+        add_frame(w, REC_SERIES, 0, buf_slice(&w->series));
+    for (size_t at = 0; at < w->carry.len;) {
+        uint32_t len;
+        memcpy(&len, w->carry.ptr + at, 4);
+        add_frame(w, REC_CATALOG, 0, slice_of(w->carry.ptr + at + 4, len));
+        at += 4 + len;
+    }
+    w->want_sync = false;
+    for (WriteRequest *r = w->group; r; r = r->next) {
+        uint8_t flags = r->txn ? REC_IN_TXN : 0;
+        if (r->txn)
+            add_frame(w, REC_TXN_BEGIN, flags, SLICE_NONE);
+        if (r->catalog.len)
+            add_frame(w, REC_CATALOG, flags, buf_slice(&r->catalog));
+        for (size_t i = 0; i < r->count; i++)
+            add_frame(w, REC_ROWS, flags, buf_slice(&r->payloads[i]));
+        if (r->txn)
+            add_frame(w, REC_TXN_COMMIT, flags, SLICE_NONE);
+        w->want_sync |= r->sync == SYNC_ON;
+    }
+}
+
+/* The rows go to the memtable while the disk has the log; nobody sees them before the sync. */
+static void apply_rows(Engine *eng, Writer *w)
+{
+    Lsn lsn = w->base + (w->series.len > 0);
+    for (size_t at = 0; at < w->carry.len; lsn++) {
+        uint32_t len;
+        memcpy(&len, w->carry.ptr + at, 4);
+        at += 4 + len;
+    }
+    for (WriteRequest *r = w->group; r; r = r->next) {
+        Lsn first = lsn;
+        lsn += r->txn;
+        lsn += r->catalog.len > 0;
+        for (size_t i = 0; i < r->count; i++, lsn++)
+            mem_append(eng, r->batches[i], lsn, r->txn ? first : lsn, r->txn && i > 0);
+        lsn += r->txn;
+    }
+    must(lsn == w->base + w->frame_count);
+}
+
+static void end_group(Engine *eng, Writer *w)
+{
+    Lsn last = w->base + w->frame_count - 1;
+    mutex_lock(&eng->mutex);
+    mem_publish(eng, last);
+    eng->log_bytes += w->bytes;
+    bool flush = flush_wanted(eng, &(bool){false});
+    bool closed = false;
+    for (size_t i = eng->mem_count; i-- > 0 && !eng->mem[i]->sealed;)
+        closed |= eng->mem[i]->closed;
+    mutex_unlock(&eng->mutex);
+    w->logged = w->series_last;
+    buf_clear(&w->carry);
+    w->next_lsn = last + 1;
+    atomic_fetch_add_explicit(&eng->stats.log_bytes, (uint64_t)w->bytes, memory_order_relaxed);
+    while (w->group) {
+        WriteRequest *r = w->group;
+        w->group = r->next;
+        atomic_fetch_add_explicit(&eng->stats.batches_written, 1, memory_order_relaxed);
+        request_end(eng, r, true, last, NULL);
+    }
+    w->state = WRITER_IDLE;
+    if (closed)
+        task_wake(&eng->sealer);
+    if (flush)
+        task_wake(&eng->flusher.task);
+}
+
+static void start_sync(Engine *eng, Writer *w)
+{
+    w->completion = (Completion){.waiter = &w->task};
+    w->state = WRITER_SYNC;
+    w->sync_due_ns = 0;
+    atomic_fetch_add_explicit(&eng->stats.syncs, 1, memory_order_relaxed);
+    eng->store->ops->log_append(eng->store, NULL, 0, eng->epoch, true, &w->completion);
+}
+
+static void start_append(Engine *eng, Writer *w)
+{
+    build_frames(eng, w);
+    w->base = w->next_lsn;
+    must(w->frame_count > 0);
+    w->completion = (Completion){.waiter = &w->task};
+    w->state = WRITER_APPEND;
+    eng->store->ops->log_append(eng->store, w->frames, w->frame_count, eng->epoch, false, &w->completion);
+}
+
+/* One move of the writer's state machine; false: it waits. */
+static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
+{
+    Err refuse;
+    bool stall;
+    int64_t now = engine_now(eng);
+    if (w->state != WRITER_IDLE && !atomic_load_explicit(&w->completion.done, memory_order_acquire))
+        return false;
+    switch (w->state) {
+    case WRITER_IDLE:
+        w->group = take_group(eng, &stall, &refuse);
+        if (w->group && refuse.code) {
+            fail_group(eng, w, &refuse);
+            return true;
+        }
+        if (w->group) {
+            start_append(eng, w);
+            return true;
+        }
+        if (w->sync_due_ns && (now >= w->sync_due_ns || atomic_load(&eng->closing))) {
+            start_sync(eng, w);
+            return true;
+        }
+        if (atomic_load(&eng->closing)) {
+            *status = TASK_DONE;
+            return false;
+        }
+        if (w->sync_due_ns)
+            task_wake_at(&w->task, w->sync_due_ns);
+        return false;
+    case WRITER_APPEND:
+        if (!w->completion.ok) {
+            Err e = w->completion.err;
+            if (e.code == ERR_IO)
+                engine_fail(eng, &e);
+            fail_group(eng, w, &e);
+            return true;
+        }
+        must(w->completion.value == w->base);
+        apply_rows(eng, w);
+        if (w->want_sync) {
+            start_sync(eng, w);
+            return true;
+        }
+        if (!w->sync_due_ns)
+            w->sync_due_ns = now + ENGINE_SYNC_OFF_NS;
+        end_group(eng, w);
+        return true;
+    case WRITER_SYNC:
+        if (!w->completion.ok) { /* the rows stay invisible; nothing may build on them */
+            Err e = w->completion.err;
+            engine_fail(eng, &e);
+            fail_group(eng, w, &e);
+            return true;
+        }
+        if (w->group)
+            end_group(eng, w);
+        w->state = WRITER_IDLE;
+        return true;
+    }
+    return false;
+}
+
+TaskStatus writer_step(Task *t)
+{
+    Engine *eng;
+    Writer *w = writer_of(t, &eng);
+    TaskStatus status = TASK_WAIT;
+    int64_t until = engine_now(eng) + ENGINE_STEP_NS;
+    while (writer_move(eng, w, &status))
+        if (engine_now(eng) >= until)
+            return TASK_MORE;
+    return status;
+}
+
+void writer_fail_queue(Engine *eng, const Err *e)
+{
+    mutex_lock(&eng->mutex);
+    WriteRequest *r = eng->queue;
+    eng->queue = NULL;
+    eng->queue_tail = &eng->queue;
+    eng->queue_bytes = 0;
+    mutex_unlock(&eng->mutex);
+    while (r) {
+        WriteRequest *next = r->next;
+        request_end(eng, r, false, 0, e);
+        r = next;
+    }
+}
+
+void writer_free(Engine *eng)
+{
+    Writer *w = &eng->writer;
+    must(!w->group);
+    mem_free(w->frames);
+    buf_free(&w->series);
+    buf_free(&w->carry);
+}

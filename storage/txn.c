@@ -1,0 +1,272 @@
+/* Transactions: a private copy of everything until COMMIT.
+ *
+ * Rows live twice: in private segments, which the transaction's own snapshots read as their newest
+ * layers, and in the batches that COMMIT hands to the writer as one group.  A savepoint is a length
+ * of each list.  All of it stays in memory (charged to the engine's budget); segments are never
+ * sealed before COMMIT. */
+#include "storage/engine_private.h"
+
+typedef struct TxnEdits { /* one call of txn_edit_catalog */
+    Buf bytes;
+} TxnEdits;
+
+struct Txn {
+    Engine *eng;
+    Segment **segments;
+    size_t segment_count, segment_cap;
+    WriteRequest *request; /* the batches, encoded for the log already */
+    size_t charged;
+    TxnEdits *edits;
+    size_t edit_count, edit_cap;
+    /* the newest committed catalog with the edits on top, and what it was made from */
+    CatalogSnap *base, *mine;
+    size_t mine_edits;
+};
+
+Txn *txn_begin(Engine *eng)
+{
+    Txn *t = MEM_NEW(Txn);
+    t->eng = eng;
+    t->request = request_new();
+    t->request->txn = true;
+    return t;
+}
+
+static void drop_mine(Txn *t)
+{
+    cat_unref(t->base);
+    cat_unref(t->mine);
+    t->base = t->mine = NULL;
+}
+
+/* Keeps the budget in step with what the request holds. */
+static void charge(Txn *t)
+{
+    size_t now = t->request ? t->request->bytes : 0;
+    if (t->eng->o.budget)
+        budget_charge(t->eng->o.budget, (int64_t)now - (int64_t)t->charged);
+    t->charged = now;
+}
+
+static void txn_free(Txn *t)
+{
+    for (size_t i = 0; i < t->segment_count; i++)
+        seg_unref(t->segments[i]);
+    for (size_t i = 0; i < t->edit_count; i++)
+        buf_free(&t->edits[i].bytes);
+    request_free(t->request);
+    t->request = NULL;
+    charge(t);
+    drop_mine(t);
+    mem_free(t->segments);
+    mem_free(t->edits);
+    mem_free(t);
+}
+
+Segment *const *txn_segments(const Txn *t, size_t *count)
+{
+    *count = t ? t->segment_count : 0;
+    return t ? t->segments : NULL;
+}
+
+bool txn_write(Txn *t, WriteBatch *take_wb, Err *e)
+{
+    Budget *budget = t->eng->o.budget;
+    size_t n = wb_rows(take_wb), from = 0;
+    if (!engine_writable(t->eng, e) || (budget && !budget_check(budget, e))) {
+        wb_free(take_wb);
+        return false;
+    }
+    while (from < n) {
+        Segment *s = t->segment_count ? t->segments[t->segment_count - 1] : NULL;
+        if (!s || seg_full(s)) {
+            if (t->segment_count == t->segment_cap) {
+                t->segment_cap = t->segment_cap ? t->segment_cap * 2 : 4;
+                t->segments = mem_realloc(t->segments, t->segment_cap * sizeof *t->segments);
+            }
+            s = t->segments[t->segment_count++] = seg_new(budget);
+        }
+        from = seg_append(s, take_wb, from, LSN_PRIVATE);
+    }
+    request_add(t->request, take_wb);
+    charge(t);
+    return true;
+}
+
+/* ---- catalog ---- */
+
+/* Puts the edits [0, count) on top of base. */
+static bool overlay(const Txn *t, const CatalogSnap *base, size_t count, CatalogSnap **out, Err *e)
+{
+    CatalogSnap *at = cat_ref(base);
+    Arena arena;
+    bool ok = true;
+    arena_init(&arena, NULL);
+    for (size_t i = 0; ok && i < count; i++) {
+        CatEdit *edits;
+        CatalogSnap *next;
+        size_t n;
+        arena_reset(&arena);
+        ok = cat_decode_edits(&arena, buf_slice(&t->edits[i].bytes), &edits, &n, e) &&
+             cat_apply(&next, at, edits, n, e);
+        if (ok) {
+            cat_unref(at);
+            at = next;
+        }
+    }
+    arena_free(&arena);
+    if (ok)
+        *out = at;
+    else
+        cat_unref(at);
+    return ok;
+}
+
+/* Brings `mine` up to date with what others committed. */
+static bool refresh(Txn *t, Err *e)
+{
+    CatalogSnap *newest = engine_catalog(t->eng), *mine;
+    if (t->mine && t->base == newest && t->mine_edits == t->edit_count) {
+        cat_unref(newest);
+        return true;
+    }
+    if (!overlay(t, newest, t->edit_count, &mine, e)) {
+        cat_unref(newest);
+        return false;
+    }
+    drop_mine(t);
+    t->base = newest;
+    t->mine = mine;
+    t->mine_edits = t->edit_count;
+    return true;
+}
+
+bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e)
+{
+    CatalogSnap *next;
+    if (!engine_writable(t->eng, e) || !refresh(t, e) || !cat_apply(&next, t->mine, edits, n, e))
+        return false;
+    if (t->edit_count == t->edit_cap) {
+        t->edit_cap = t->edit_cap ? t->edit_cap * 2 : 8;
+        t->edits = mem_realloc(t->edits, t->edit_cap * sizeof *t->edits);
+    }
+    TxnEdits *te = &t->edits[t->edit_count++];
+    buf_init(&te->bytes);
+    cat_encode_edits(&te->bytes, edits, n);
+    cat_unref(t->mine);
+    t->mine = next;
+    t->mine_edits = t->edit_count;
+    return true;
+}
+
+CatalogSnap *txn_catalog(Txn *t)
+{
+    Err conflict; /* with what others committed: COMMIT will say so, until then the old view stays */
+    if (t->edit_count == 0)
+        return engine_catalog(t->eng);
+    if (!refresh(t, &conflict) && !t->mine)
+        return engine_catalog(t->eng);
+    return cat_ref(t->mine);
+}
+
+/* ---- savepoints ---- */
+
+TxnMark txn_savepoint(Txn *t)
+{
+    Segment *last = t->segment_count ? t->segments[t->segment_count - 1] : NULL;
+    return (TxnMark){.segment_rows = last ? seg_rows(last) : 0,
+                     .edits = t->edit_count,
+                     .opaque = {t->segment_count, t->request->count}};
+}
+
+void txn_rollback_to(Txn *t, TxnMark m)
+{
+    must(m.opaque[0] <= t->segment_count && m.opaque[1] <= t->request->count && m.edits <= t->edit_count);
+    while (t->segment_count > m.opaque[0])
+        seg_unref(t->segments[--t->segment_count]);
+    if (t->segment_count)
+        seg_truncate(t->segments[t->segment_count - 1], m.segment_rows);
+    request_shorten(t->request, m.opaque[1]);
+    charge(t);
+    if (t->edit_count > m.edits)
+        drop_mine(t);
+    while (t->edit_count > m.edits)
+        buf_free(&t->edits[--t->edit_count].bytes);
+}
+
+bool txn_has_writes(const Txn *t)
+{
+    return t->request->count || t->edit_count;
+}
+
+void txn_rollback(Txn *take_t)
+{
+    if (take_t)
+        txn_free(take_t);
+}
+
+/* ---- commit ---- */
+
+/* All edits as one list; they live in the arena. */
+static bool all_edits(const Txn *t, Arena *arena, CatEdit **out, size_t *count, Err *e)
+{
+    Buf list = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < t->edit_count; i++) {
+        CatEdit *edits;
+        size_t n;
+        ok = cat_decode_edits(arena, buf_slice(&t->edits[i].bytes), &edits, &n, e);
+        if (ok)
+            buf_put(&list, edits, n * sizeof *edits);
+    }
+    *count = list.len / sizeof(CatEdit);
+    *out = arena_alloc(arena, list.len + 1);
+    if (list.len)
+        memcpy(*out, list.ptr, list.len);
+    buf_free(&list);
+    return ok;
+}
+
+static bool commit_catalog(Txn *t, WriteRequest *r, Err *e)
+{
+    Arena arena;
+    CatEdit *edits;
+    size_t n;
+    arena_init(&arena, NULL);
+    bool ok = all_edits(t, &arena, &edits, &n, e) && engine_apply_catalog(t->eng, edits, n, r, e);
+    arena_free(&arena);
+    return ok;
+}
+
+void txn_commit(Txn *take_t, SyncMode sync, Ticket *ticket)
+{
+    Txn *t = take_t;
+    Engine *eng = t->eng;
+    Err e;
+    atomic_store_explicit(&ticket->done, false, memory_order_relaxed);
+    if (!txn_has_writes(t)) {
+        txn_free(t);
+        ticket_end(eng, ticket, true, 0, NULL);
+        return;
+    }
+    WriteRequest *r = t->request;
+    r->ticket = ticket;
+    r->sync = sync;
+    t->request = NULL;
+    bool ok = true;
+    if (t->edit_count)
+        ok = commit_catalog(t, r, &e);
+    else
+        engine_push(eng, r);
+    if (!ok) {
+        request_free(r);
+        if (e.code != ERR_ADMIN_SHUTDOWN && e.code != ERR_DISK_FULL && e.code != ERR_IO &&
+            e.code != ERR_OUT_OF_MEMORY && e.code != ERR_OBJECT_STATE) {
+            err_wrap(&e, "another transaction changed the catalog");
+            e.code = ERR_SERIALIZATION;
+        }
+    }
+    txn_free(t);
+    if (!ok)
+        ticket_end(eng, ticket, false, 0, &e);
+}

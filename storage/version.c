@@ -1,0 +1,299 @@
+#include "storage/engine_private.h"
+
+#include <stdio.h>
+
+/* ---- windows ---- */
+
+static int64_t window_length(const TableDef *table)
+{
+    if (!table)
+        return NS_PER_DAY;
+    if (table->window_ns > 0)
+        return table->window_ns;
+    if (table->ttl_ns > 365 * NS_PER_DAY)
+        return 30 * NS_PER_DAY;
+    return table->ttl_ns > 90 * NS_PER_DAY ? 7 * NS_PER_DAY : NS_PER_DAY;
+}
+
+int64_t window_start(const TableDef *table, int64_t time_ns)
+{
+    int64_t len = window_length(table), start;
+    if (__builtin_mul_overflow(floor_div(time_ns, len), len, &start))
+        return INT64_MIN;
+    return start;
+}
+
+int64_t window_last(const TableDef *table, int64_t time_ns)
+{
+    int64_t len = window_length(table), end;
+    if (__builtin_mul_overflow(floor_div(time_ns, len) + 1, len, &end))
+        return INT64_MAX;
+    return end - 1;
+}
+
+int64_t engine_window_of(void *arg, TableId table, int64_t time_ns)
+{
+    return window_start(cat_table_by_id(arg, table), time_ns);
+}
+
+/* ---- files ---- */
+
+typedef struct FileSource { /* how a part reads its file; lives as long as the part */
+    PartSource base;
+    Engine *eng;
+    BlobId id;
+    const uint8_t *whole; /* pinned as a whole */
+    atomic_bool drop;
+} FileSource;
+
+static PinStatus source_pin(PartSource *s, uint64_t offset, size_t len, Task *waiter,
+                            const uint8_t **ptr, Err *e)
+{
+    FileSource *f = (FileSource *)s;
+    return f->eng->store->ops->blob_pin(f->eng->store, f->id, offset, len, waiter, ptr, e);
+}
+
+static void source_unpin(PartSource *s, const uint8_t *ptr, size_t len)
+{
+    FileSource *f = (FileSource *)s;
+    f->eng->store->ops->blob_unpin(f->eng->store, f->id, ptr, len);
+}
+
+static void source_close(PartSource *s)
+{
+    FileSource *f = (FileSource *)s;
+    if (f->whole)
+        f->eng->store->ops->blob_unpin(f->eng->store, f->id, f->whole, f->base.size);
+    if (atomic_load(&f->drop))
+        engine_drop_blob(f->eng, f->id);
+    mem_free(f);
+}
+
+static bool file_open(EngineFile *f, Err *e)
+{
+    Store *store = f->eng->store;
+    FileSource *s = MEM_NEW(FileSource);
+    s->eng = f->eng;
+    s->id = blob_id(BLOB_PART, f->info.number);
+    s->base.size = f->info.bytes;
+    s->base.close = source_close;
+    s->base.pin = source_pin;
+    s->base.unpin = source_unpin;
+    snprintf(s->base.name, sizeof s->base.name, "%06llu.skulk", (unsigned long long)f->info.number);
+    if (store->mapped) {
+        if (store->ops->blob_pin(store, s->id, 0, f->info.bytes, NULL, &s->whole, e) != PIN_OK) {
+            mem_free(s);
+            return false;
+        }
+        s->base.base = s->whole;
+    }
+    f->source = s;
+    return part_open(&f->part, &s->base, e); /* takes the source, also on failure */
+}
+
+EngineFile *file_new(Engine *eng, const ManifestPart *info)
+{
+    EngineFile *f = MEM_NEW(EngineFile);
+    ref_init(&f->ref);
+    f->eng = eng;
+    f->info = *info;
+    f->created_ns = engine_now(eng);
+    if (!file_open(f, &f->err)) {
+        f->part = NULL;
+        f->source = NULL;
+    }
+    return f;
+}
+
+EngineFile *file_ref(EngineFile *f)
+{
+    ref_take(&f->ref);
+    return f;
+}
+
+void file_unref(EngineFile *f)
+{
+    if (!f || !ref_drop(&f->ref))
+        return;
+    part_unref(f->part);
+    mem_free(f);
+}
+
+void file_drop(EngineFile *f)
+{
+    if (f->source)
+        atomic_store(&f->source->drop, true);
+    else
+        engine_drop_blob(f->eng, blob_id(BLOB_PART, f->info.number));
+}
+
+/* ---- part lists ---- */
+
+PartList *part_list_ref(PartList *l)
+{
+    ref_take(&l->ref);
+    return l;
+}
+
+void part_list_unref(PartList *l)
+{
+    if (!l || !ref_drop(&l->ref))
+        return;
+    for (size_t i = 0; i < l->count; i++)
+        part_unref(l->parts[i].part);
+    for (size_t i = 0; i < l->damaged_count; i++)
+        file_unref(l->damaged_files[i]);
+    mem_free(l->parts);
+    mem_free(l->damaged);
+    mem_free(l->damaged_files);
+    mem_free(l);
+}
+
+static void list_add_damaged(PartList *l, EngineFile *f)
+{
+    size_t n = l->damaged_count + 1;
+    l->damaged = mem_realloc(l->damaged, n * sizeof *l->damaged);
+    l->damaged_files = mem_realloc(l->damaged_files, n * sizeof *l->damaged_files);
+    l->damaged[n - 1] = (VersionDamage){f->info.t_min, f->info.t_max, &f->err};
+    l->damaged_files[n - 1] = file_ref(f);
+    l->damaged_count = n;
+}
+
+/* Files are kept sorted by sequence; sealed segments are newer than all of them. */
+PartList *part_list_build(Engine *eng)
+{
+    PartList *l = MEM_NEW(PartList);
+    ref_init(&l->ref);
+    l->parts = mem_zero((eng->file_count + eng->mem_count + 1) * sizeof *l->parts);
+    for (size_t i = 0; i < eng->file_count; i++) {
+        EngineFile *f = eng->files[i];
+        if (!f->part) {
+            list_add_damaged(l, f);
+            continue;
+        }
+        l->parts[l->count] = (VersionPart){.part = part_ref(f->part),
+                                           .file = f->info.number,
+                                           .level = f->info.level,
+                                           .window = window_start(NULL, f->info.t_min),
+                                           .age = (uint32_t)l->count};
+        l->count++;
+    }
+    for (size_t i = 0; i < eng->mem_count && eng->mem[i]->sealed; i++) {
+        l->parts[l->count] =
+            (VersionPart){.part = part_ref(eng->mem[i]->sealed), .age = (uint32_t)l->count};
+        l->count++;
+    }
+    return l;
+}
+
+void engine_swap_parts(Engine *eng, PartList **old)
+{
+    *old = eng->parts;
+    eng->parts = part_list_build(eng);
+}
+
+/* ---- snapshots ---- */
+
+struct Snapshot {
+    Ref ref;
+    Engine *eng;
+    PartList *parts;
+    CatalogSnap *catalog;
+    size_t tail_count;
+    VersionTail tails[];
+};
+
+static void add_tail(Snapshot *s, Segment *segment, size_t rows)
+{
+    if (!rows)
+        return;
+    s->tails[s->tail_count] = (VersionTail){
+        .segment = seg_ref(segment), .rows = rows, .age = (uint32_t)(s->parts->count + s->tail_count)};
+    s->tail_count++;
+}
+
+Snapshot *engine_snapshot(Engine *eng, Txn *own)
+{
+    size_t private_count;
+    Segment *const *private_segments = txn_segments(own, &private_count);
+    CatalogSnap *own_catalog = own ? txn_catalog(own) : NULL;
+    size_t cap = private_count;
+    Snapshot *s = NULL;
+    mutex_lock(&eng->mutex);
+    cap += eng->mem_count;
+    s = mem_zero(sizeof *s + cap * sizeof s->tails[0]);
+    ref_init(&s->ref);
+    s->eng = eng;
+    s->parts = part_list_ref(eng->parts);
+    s->catalog = own_catalog ? own_catalog : cat_ref(eng->catalog);
+    for (size_t i = 0; i < eng->mem_count; i++)
+        if (!eng->mem[i]->sealed)
+            add_tail(s, eng->mem[i]->segment, eng->mem[i]->visible);
+    eng->snapshots++;
+    mutex_unlock(&eng->mutex);
+    for (size_t i = 0; i < private_count; i++)
+        add_tail(s, private_segments[i], seg_rows(private_segments[i]));
+    return s;
+}
+
+Snapshot *snapshot_ref(Snapshot *s)
+{
+    ref_take(&s->ref);
+    return s;
+}
+
+void snapshot_unref(Snapshot *s)
+{
+    if (!s || !ref_drop(&s->ref))
+        return;
+    for (size_t i = 0; i < s->tail_count; i++)
+        seg_unref(s->tails[i].segment);
+    part_list_unref(s->parts);
+    cat_unref(s->catalog);
+    mutex_lock(&s->eng->mutex);
+    s->eng->snapshots--;
+    mutex_unlock(&s->eng->mutex);
+    mem_free(s);
+}
+
+const CatalogSnap *snapshot_catalog(const Snapshot *s)
+{
+    return s->catalog;
+}
+
+Engine *snapshot_engine(const Snapshot *s)
+{
+    return s->eng;
+}
+
+void snapshot_view(const Snapshot *s, SnapshotView *out)
+{
+    *out = (SnapshotView){.parts = s->parts->parts,
+                          .part_count = s->parts->count,
+                          .tails = s->tails,
+                          .tail_count = s->tail_count,
+                          .catalog = s->catalog,
+                          .damaged = s->parts->damaged,
+                          .damaged_count = s->parts->damaged_count};
+}
+
+size_t snapshot_files(const Snapshot *s, FileInfo *out, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->parts->count; i++) {
+        const VersionPart *p = &s->parts->parts[i];
+        if (!p->file)
+            continue;
+        if (n < max) {
+            const PartInfo *info = part_info(p->part);
+            out[n] = (FileInfo){.level = p->level,
+                                .rows = info->rows,
+                                .bytes = info->bytes,
+                                .t_min = info->t_min,
+                                .t_max = info->t_max};
+            snprintf(out[n].name, sizeof out[n].name, "%s", part_name(p->part));
+        }
+        n++;
+    }
+    return n;
+}
