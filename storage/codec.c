@@ -129,29 +129,41 @@ static uint8_t encode_str(Buf *out, const Slice *s, size_t n, bool final)
     return CODEC_ZSTD_STR;
 }
 
-/* No decimals: whichever of front bits and Gorilla is smaller, else the bytes as they are. */
-static uint8_t encode_true_double(Buf *out, const double *v, size_t n, uint8_t hint)
+/* Fewest bytes that Gorilla may take: windows that fit each XOR exactly. */
+static size_t gorilla_least(const double *v, size_t n)
 {
-    static const uint8_t ids[] = {CODEC_GORILLA_F64, CODEC_FRONT_F64};
-    size_t at = out->len, best = n * 8;
-    uint8_t id = CODEC_RAW_F64;
-    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-        out->len = at;
-        append(out, ids[i], v, n);
-        if (out->len - at < best) {
-            best = out->len - at;
-            id = ids[i];
-        }
+    size_t bits = 64;
+    for (size_t i = 1; i < n; i++) {
+        uint64_t xor = f64_bits(v[i]) ^ f64_bits(v[i - 1]);
+        bits += xor ? 66 - (unsigned)(__builtin_clzll(xor) + __builtin_ctzll(xor)) : 1;
     }
-    (void)hint;
-    if (id != ids[ARRAY_LEN(ids) - 1]) {
-        out->len = at;
-        append(out, id, v, n);
-    }
-    return id;
+    return bits / 8;
 }
 
-static uint8_t encode_f64(Buf *out, const double *v, size_t n, uint8_t hint, bool final, ChunkMeta *m)
+/* No decimals: whichever of front bits and Gorilla is smaller, else the bytes as they are. */
+static uint8_t encode_true_double(Buf *out, const double *v, size_t n)
+{
+    size_t at = out->len, raw = n * 8;
+    append(out, CODEC_FRONT_F64, v, n);
+    size_t front = out->len - at, least = gorilla_least(v, n);
+    if (least < front && least < raw) {
+        append(out, CODEC_GORILLA_F64, v, n);
+        size_t gorilla = out->len - at - front;
+        if (gorilla < front && gorilla < raw) {
+            memmove(out->ptr + at, out->ptr + at + front, gorilla);
+            out->len = at + gorilla;
+            return CODEC_GORILLA_F64;
+        }
+        out->len = at + front;
+    }
+    if (front < raw)
+        return CODEC_FRONT_F64;
+    out->len = at;
+    append(out, CODEC_RAW_F64, v, n);
+    return CODEC_RAW_F64;
+}
+
+static uint8_t encode_f64(Buf *out, const double *v, size_t n, bool final, ChunkMeta *m)
 {
     m->kind = STATS_NONE;
     uint8_t id = CODEC_SK_F64;
@@ -162,7 +174,7 @@ static uint8_t encode_f64(Buf *out, const double *v, size_t n, uint8_t hint, boo
         size_t len = sk_f64_encode_meta((uint8_t *)out->ptr + out->len, v, n, final, m);
         out->len += len;
         if (len == 0)
-            id = encode_true_double(out, v, n, hint);
+            id = encode_true_double(out, v, n);
     }
     if (m->kind == STATS_NONE) {
         m->kind = STATS_DOUBLE;
@@ -174,6 +186,7 @@ static uint8_t encode_f64(Buf *out, const double *v, size_t n, uint8_t hint, boo
 void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint, bool final,
                         ChunkMeta *m)
 {
+    (void)hint; /* a sample finds the plan as fast as a hint would */
     must(n > 0 && n <= CODEC_VALUES_MAX);
     memset(m, 0, sizeof *m);
     switch (kind) {
@@ -183,7 +196,7 @@ void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uin
         m->codec = encode_int(out, src, n, final, &m->i);
         break;
     case CODEC_FLOAT:
-        m->codec = encode_f64(out, src, n, hint, final, m);
+        m->codec = encode_f64(out, src, n, final, m);
         break;
     case CODEC_BOOL:
         m->codec = encode_bool(out, src, n);
@@ -351,6 +364,21 @@ static bool stats_decoded(ChunkStats *out, const CodecDef *def, size_t n, Slice 
     return true;
 }
 
+/* Decimals as integers: the sum is exact, one division at the end. */
+static bool stats_of_ints(ChunkStats *out, size_t n, Slice src, size_t begin, size_t end, bool *done, Err *e)
+{
+    int64_t v[CODEC_VALUES_MAX];
+    uint8_t k;
+    if (!sk_f64_ints(v, n, src, &k, done, e))
+        return false;
+    if (*done) {
+        IntStats st;
+        int_stats(&st, v + begin, end - begin);
+        stats_of_decimal(out, &st, k, end - begin, 0);
+    }
+    return true;
+}
+
 bool codec_stats(ChunkStats *out, uint8_t id, PhysType type, size_t n, Slice src, size_t begin,
                  size_t end, Arena *scratch, Err *e)
 {
@@ -359,5 +387,8 @@ bool codec_stats(ChunkStats *out, uint8_t id, PhysType type, size_t n, Slice src
     if (!def || n == 0 || n > CODEC_VALUES_MAX || begin > end || end > n ||
         (type == PHYS_I64 ? !is_int : type != PHYS_F64 || def->kind != CODEC_FLOAT))
         return codec_damaged(e, "codec does not fit the type");
-    return stats_decoded(out, def, n, src, begin, end, scratch, e);
+    bool done = false;
+    if (id == CODEC_SK_F64 && begin < end && !stats_of_ints(out, n, src, begin, end, &done, e))
+        return false;
+    return done || stats_decoded(out, def, n, src, begin, end, scratch, e);
 }

@@ -15,10 +15,6 @@ enum {
     HEADER_MAX = 1 + 1 + 4 * 10 + 10 + 1,
 };
 
-typedef struct BitHist {
-    uint32_t count[65]; /* numbers by bit length */
-} BitHist;
-
 void int_stats(IntStats *st, const int64_t *v, size_t n)
 {
     KernelMinMax m;
@@ -100,35 +96,16 @@ static void residuals(uint64_t *restrict r, const uint64_t *restrict x, size_t n
     }
 }
 
-static inline uint64_t fold(uint64_t r, uint64_t base, bool zigzag)
-{
-    return zigzag ? zigzag_encode((int64_t)(r - base)) : r - base;
-}
-
-static void hist_of(BitHist *h, const uint64_t *r, size_t n, uint64_t base, bool zigzag)
-{
-    uint32_t even[65] = {0}, odd[65] = {0}; /* two, so that equal lengths do not wait for each other */
-    size_t i = 0;
-    for (; i + 2 <= n; i += 2) {
-        even[bit_length(fold(r[i], base, zigzag))]++;
-        odd[bit_length(fold(r[i + 1], base, zigzag))]++;
-    }
-    if (i < n)
-        even[bit_length(fold(r[i], base, zigzag))]++;
-    for (unsigned w = 0; w <= 64; w++)
-        h->count[w] = even[w] + odd[w];
-}
-
 static unsigned position_bits(size_t n)
 {
     return n > 1 ? bit_length(n - 1) : 1;
 }
 
 /* Cheapest width for a histogram; replaces the plan if it beats its cost. */
-static void plan_width(IntPlan *p, const BitHist *h, size_t n, IntPlan try)
+static void plan_width(IntPlan *p, const uint32_t count[65], size_t n, IntPlan try)
 {
     unsigned longest = 64;
-    while (longest && !h->count[longest])
+    while (longest && !count[longest])
         longest--;
     uint64_t patches = 0, extra = try.cost_bits;
     for (unsigned w = longest;; w--) {
@@ -145,16 +122,16 @@ static void plan_width(IntPlan *p, const BitHist *h, size_t n, IntPlan try)
         }
         if (w == 0)
             break;
-        patches += h->count[w];
+        patches += count[w];
     }
 }
 
 enum { SAMPLES = 15 };
 
-static int64_t sampled_median(const uint64_t *r, size_t n, size_t from)
+static int64_t sampled_median(const uint64_t *r, size_t n, size_t from, size_t samples)
 {
     int64_t s[SAMPLES];
-    size_t count = n - from < SAMPLES ? n - from : SAMPLES;
+    size_t count = n - from < samples ? n - from : samples;
     for (size_t i = 0; i < count; i++) {
         int64_t v = (int64_t)r[from + i * (n - from) / count];
         size_t at = i;
@@ -167,14 +144,16 @@ static int64_t sampled_median(const uint64_t *r, size_t n, size_t from)
 
 static void try_base(IntPlan *best, const uint64_t *r, size_t n, IntPlan try, int64_t base, bool zigzag)
 {
-    BitHist h;
+    uint64_t u[CODEC_VALUES_MAX];
+    uint32_t count[65];
     try.base = base;
     try.zigzag = zigzag;
     try.cost_bits = 16 + 8 * (bit_length(zigzag_encode(base)) / 7 + 1);
     if (try.transform >= SK_DELTA2)
         try.cost_bits += 8 * (bit_length(zigzag_encode(try.step)) / 7 + 1);
-    hist_of(&h, r, n, (uint64_t)base, zigzag);
-    plan_width(best, &h, n, try);
+    codec_kernels()->fold(u, r, n, (uint64_t)base, zigzag);
+    codec_kernels()->bit_lengths(count, u, n);
+    plan_width(best, count, n, try);
 }
 
 /* Both bases of one transform: the smallest residual, and zigzag around the median. */
@@ -187,7 +166,7 @@ static void try_transform(IntPlan *best, const uint64_t *x, size_t n, IntPlan tr
     residuals(r, x, n, try.transform, (uint64_t)try.step, 0);
     KernelMinMax m;
     codec_kernels()->minmax(&m, (const int64_t *)r + from, n - from);
-    int64_t median = sampled_median(r, n, from);
+    int64_t median = sampled_median(r, n, from, SAMPLES);
     for (size_t i = 0; i < from; i++)
         r[i] = (uint64_t)m.min;
     try_base(best, r, n, try, m.min, false);
@@ -217,19 +196,22 @@ static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, 
     }
 }
 
-/* Average bit length of a transform over a few stretches: enough to rank them. */
+/* Bit lengths of a transform over a few stretches: enough to rank them.  Raw numbers are measured
+ * from the middle of all, since a stretch sees only a part of their range. */
 static uint64_t sample_cost(const uint64_t *x, size_t n, unsigned transform)
 {
     uint64_t sum = 0;
     size_t stretch = n < 64 ? n : 16, stride = n < 64 ? n : n / 4;
+    int64_t mid = transform == SK_RAW ? sampled_median(x, n, 0, SAMPLES) : 0;
+    if (stretch <= transform)
+        return 64;
     for (size_t s = 0; s + stretch <= n; s += stride) {
         uint64_t r[64];
         residuals(r, x + s, stretch, transform, 0, 0);
-        size_t from = transform;
-        int64_t mid = transform == SK_DELTA2 || stretch <= from ? 0 : sampled_median(r, stretch, from);
-        for (size_t i = from; i < stretch; i++)
+        if (transform == SK_DELTA)
+            mid = sampled_median(r, stretch, transform, 5);
+        for (size_t i = transform; i < stretch; i++)
             sum += bit_length(zigzag_encode((int64_t)(r[i] - (uint64_t)mid)));
-        sum = sum + (stretch > from ? 0 : 64);
     }
     return sum;
 }
@@ -268,7 +250,7 @@ void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsign
             least = cost[t];
     }
     for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
-        if (!(mask >> t & 1) || cost[t] > least)
+        if (!(mask >> t & 1) || cost[t] > least + least / 8)
             continue;
         try.transform = (uint8_t)t;
         try.step = t == SK_DELTA2 && n > 1 ? (int64_t)(x[1] - x[0]) : 0;
@@ -342,19 +324,11 @@ size_t int_write(uint8_t *dst, const IntPlan *plan, const int64_t *v, size_t n)
         return (size_t)(p - dst);
     subtract_first(x, v, n, (uint64_t)plan->gcd);
     residuals(u, x, n, plan->transform, (uint64_t)plan->step, (uint64_t)plan->base);
-    for (size_t i = 0; i < n; i++)
-        u[i] = fold(u[i], (uint64_t)plan->base, plan->zigzag);
+    codec_kernels()->fold(u, u, n, (uint64_t)plan->base, plan->zigzag);
     if (plan->patches) {
         p = codec_put_varint(p, plan->patches);
         *p++ = plan->high;
-        size_t count = 0;
-        uint64_t mask = low_bits(plan->width);
-        for (size_t i = 0; i < n; i++) {
-            pos[count] = i;
-            high[count] = u[i] >> plan->width;
-            count += high[count] != 0;
-            u[i] &= mask;
-        }
+        size_t count = codec_kernels()->split(u, n, plan->width, pos, high);
         must(count == plan->patches);
     }
     p = write_main(p, u, n, plan->width);
@@ -424,30 +398,44 @@ static void read_main(uint64_t *u, const IntHead *h, size_t n)
     }
 }
 
-static bool read_patches(uint64_t *u, const IntHead *h, size_t n, Err *e)
-{
+typedef struct Patches {
     uint64_t pos[CODEC_VALUES_MAX], high[CODEC_VALUES_MAX];
+} Patches;
+
+/* Positions of the set bits; the padding behind bit n counts as set. */
+static size_t bitmap_positions(uint64_t *pos, const uint8_t *map, size_t n, size_t most)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < n; at += 64) {
+        uint64_t word = load_u64(map + at / 8);
+        if (n - at < 64)
+            word &= low_bits((n - at + 7) / 8 * 8);
+        for (; word; word &= word - 1) {
+            if (count == most)
+                return most + 1;
+            pos[count++] = at + (unsigned)__builtin_ctzll(word);
+        }
+    }
+    return count;
+}
+
+static bool read_patches(Patches *out, const IntHead *h, size_t n, Err *e)
+{
     const uint8_t *p = h->body + h->main_size;
     size_t count = h->plan.patches;
     if (h->plan.bitmap) {
-        size_t found = 0;
-        for (size_t i = 0; i < n; i++)
-            if (p[i / 8] >> i % 8 & 1)
-                pos[found++] = i;
-        if (found != count)
+        if (bitmap_positions(out->pos, p, n, count) != count)
             return codec_damaged(e, "integers: patch bitmap");
         p += (n + 7) / 8;
     } else {
-        bits_unpack(pos, p, count, position_bits(n));
+        bits_unpack(out->pos, p, count, position_bits(n));
         p += bits_size(count, position_bits(n));
     }
-    bits_unpack(high, p, count, h->plan.high);
-    for (size_t i = 0; i < count; i++) {
-        if (pos[i] >= n)
-            return codec_damaged(e, "integers: patch position");
-        u[pos[i]] |= high[i] << h->plan.width;
-    }
-    return true;
+    bits_unpack(out->high, p, count, h->plan.high);
+    uint64_t over = 0;
+    for (size_t i = 0; i < count; i++)
+        over |= out->pos[i] >= n;
+    return !over || codec_damaged(e, "integers: patch position");
 }
 
 /* x += (r + base) * gcd, natural order; the chain is one addition a value. */
@@ -495,6 +483,32 @@ static void integrate(int64_t *out, uint64_t *u, size_t n, const IntPlan *p)
     }
 }
 
+/* A full block of numbers below 2^32, the usual case: no widening before the transform. */
+static bool read_narrow(int64_t *dst, const IntHead *h, Err *e)
+{
+    enum { N = CODEC_VALUES_MAX };
+    const IntPlan *p = &h->plan;
+    const Kernels *k = codec_kernels();
+    uint32_t u[N];
+    if (p->width)
+        k->unpack32(u, h->body, p->width);
+    else
+        memset(u, 0, sizeof u);
+    if (p->patches) {
+        Patches x;
+        if (!read_patches(&x, h, N, e))
+            return false;
+        for (size_t i = 0; i < p->patches; i++)
+            u[x.pos[i]] |= (uint32_t)(x.high[i] << p->width);
+    }
+    if (p->transform == SK_RAW)
+        k->affine32(dst, u, N, (uint64_t)p->first + (uint64_t)p->base * (uint64_t)p->gcd, (uint64_t)p->gcd);
+    else
+        k->prefix32(dst, u, N,
+                    &(KernelPrefix){(uint64_t)p->first, (uint64_t)p->base, (uint64_t)p->gcd, p->zigzag});
+    return true;
+}
+
 bool int_read(int64_t *dst, size_t n, Slice src, Err *e)
 {
     IntHead h = {0};
@@ -502,10 +516,18 @@ bool int_read(int64_t *dst, size_t n, Slice src, Err *e)
         return codec_damaged(e, "integers: wrong count");
     if (!read_head(&h, n, src, e))
         return false;
+    if (n == CODEC_VALUES_MAX && h.plan.width + h.plan.high <= 32 &&
+        (h.plan.transform == SK_DELTA || (h.plan.transform == SK_RAW && !h.plan.zigzag)))
+        return read_narrow(dst, &h, e);
     uint64_t u[CODEC_VALUES_MAX];
     read_main(u, &h, n);
-    if (h.plan.patches && !read_patches(u, &h, n, e))
-        return false;
+    if (h.plan.patches) {
+        Patches x;
+        if (!read_patches(&x, &h, n, e))
+            return false;
+        for (size_t i = 0; i < h.plan.patches; i++)
+            u[x.pos[i]] |= x.high[i] << h.plan.width;
+    }
     integrate(dst, u, n, &h.plan);
     return true;
 }

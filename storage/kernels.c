@@ -47,34 +47,45 @@ static void unpack32(uint32_t *restrict dst, const uint8_t *restrict src, unsign
     }
 }
 
+#ifdef __AVX2__
+typedef int64_t S4 __attribute__((vector_size(32)));
+#endif
+typedef uint64_t V4 __attribute__((vector_size(32)));
+typedef uint32_t U4 __attribute__((vector_size(16)));
+
 static void minmax(KernelMinMax *out, const int64_t *v, size_t n)
 {
     int64_t lo = v[0], hi = v[0];
     uint64_t sum = 0;
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+#ifdef __AVX2__ /* SSE2 cannot compare 64-bit lanes: the loop below is quicker there */
+    if (n >= 8) {
+        S4 lo4[2], hi4[2]; /* two chains of four */
+        V4 sum4[2] = {{0}, {0}};
+        lo4[0] = lo4[1] = hi4[0] = hi4[1] = (S4){lo, lo, lo, lo};
+        for (; i + 8 <= n; i += 8)
+            for (int w = 0; w < 2; w++) {
+                S4 x;
+                __builtin_memcpy(&x, v + i + 4 * w, sizeof x);
+                S4 less = x < lo4[w], more = x > hi4[w];
+                lo4[w] = (x & less) | (lo4[w] & ~less);
+                hi4[w] = (x & more) | (hi4[w] & ~more);
+                sum4[w] += (V4)x;
+            }
+        for (int w = 0; w < 2; w++)
+            for (int l = 0; l < 4; l++) {
+                lo = lo4[w][l] < lo ? lo4[w][l] : lo;
+                hi = hi4[w][l] > hi ? hi4[w][l] : hi;
+                sum += sum4[w][l];
+            }
+    }
+#endif
+    for (; i < n; i++) {
         lo = v[i] < lo ? v[i] : lo;
         hi = v[i] > hi ? v[i] : hi;
         sum += (uint64_t)v[i];
     }
     *out = (KernelMinMax){lo, hi, sum};
-}
-
-static void minmax_delta(KernelMinMax *d1, KernelMinMax *d2, const int64_t *v, size_t n)
-{
-    int64_t lo1 = INT64_MAX, hi1 = INT64_MIN, lo2 = INT64_MAX, hi2 = INT64_MIN;
-    const uint64_t *u = (const uint64_t *)v;
-    for (size_t i = 1; i < n; i++) {
-        int64_t d = (int64_t)(u[i] - u[i - 1]);
-        lo1 = d < lo1 ? d : lo1;
-        hi1 = d > hi1 ? d : hi1;
-    }
-    for (size_t i = 2; i < n; i++) {
-        int64_t d = (int64_t)(u[i] - 2 * u[i - 1] + u[i - 2]);
-        lo2 = d < lo2 ? d : lo2;
-        hi2 = d > hi2 ? d : hi2;
-    }
-    *d1 = (KernelMinMax){lo1, hi1, 0};
-    *d2 = (KernelMinMax){lo2, hi2, 0};
 }
 
 /* Numbers below 2^51 become integers by adding 1.5 * 2^52: the integer stands in the low bits. */
@@ -121,6 +132,100 @@ static void affine(int64_t *out, const uint64_t *u, size_t n, uint64_t add, uint
     }
 }
 
+static void affine32(int64_t *out, const uint32_t *u, size_t n, uint64_t add, uint64_t mul)
+{
+    if (mul == 1) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = (int64_t)(u[i] + add);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            out[i] = (int64_t)(u[i] * mul + add);
+    }
+}
+
+/* Four increments a step: two shifted additions inside the vector, one addition in the chain. */
+static inline __attribute__((always_inline)) void prefix_loop(int64_t *restrict out,
+                                                              const uint32_t *restrict u, size_t n,
+                                                              const KernelPrefix *p, int zigzag, int mul)
+{
+    const V4 zero = {0, 0, 0, 0};
+    uint64_t base = p->base * p->mul;
+    uint64_t r0 = zigzag ? (u[0] >> 1) ^ -(uint64_t)(u[0] & 1) : u[0];
+    uint64_t start = p->first - (r0 * p->mul + base); /* u[0] stands for no increment */
+    V4 carry = {start, start, start, start};
+    for (size_t i = 0; i < n; i += 4) {
+        U4 in;
+        __builtin_memcpy(&in, u + i, sizeof in);
+        V4 x = __builtin_convertvector(in, V4);
+        if (zigzag)
+            x = (x >> 1) ^ -(x & 1);
+        if (mul)
+            x *= p->mul;
+        x += base;
+        /* In each half first: moving between halves is the dear part. */
+        x += __builtin_shufflevector(x, zero, 4, 0, 4, 2);
+        x += __builtin_shufflevector(x, zero, 4, 4, 1, 1);
+        V4 sum = x + carry;
+        __builtin_memcpy(out + i, &sum, sizeof sum);
+        carry += __builtin_shufflevector(x, x, 3, 3, 3, 3);
+    }
+}
+
+static void prefix32(int64_t *out, const uint32_t *u, size_t n, const KernelPrefix *p)
+{
+    if (p->zigzag && p->mul == 1)
+        prefix_loop(out, u, n, p, 1, 0);
+    else if (p->zigzag)
+        prefix_loop(out, u, n, p, 1, 1);
+    else if (p->mul == 1)
+        prefix_loop(out, u, n, p, 0, 0);
+    else
+        prefix_loop(out, u, n, p, 0, 1);
+}
+
+static void fold(uint64_t *u, const uint64_t *r, size_t n, uint64_t base, int zigzag)
+{
+    if (zigzag) {
+        for (size_t i = 0; i < n; i++) {
+            uint64_t x = r[i] - base;
+            u[i] = x << 1 ^ -(x >> 63);
+        }
+    } else {
+        for (size_t i = 0; i < n; i++)
+            u[i] = r[i] - base;
+    }
+}
+
+static void bit_lengths(uint32_t count[65], const uint64_t *u, size_t n)
+{
+    enum { TABLES = 4 }; /* so that equal lengths do not wait for each other's store */
+    uint16_t table[TABLES][65] = {{0}};
+    size_t i = 0;
+    for (; i + TABLES <= n; i += TABLES)
+        for (int t = 0; t < TABLES; t++)
+            table[t][u[i + t] ? 64 - __builtin_clzll(u[i + t]) : 0]++;
+    for (; i < n; i++)
+        table[0][u[i] ? 64 - __builtin_clzll(u[i]) : 0]++;
+    for (int w = 0; w <= 64; w++)
+        count[w] = (uint32_t)table[0][w] + table[1][w] + table[2][w] + table[3][w];
+}
+
+static size_t split(uint64_t *restrict u, size_t n, unsigned width, uint64_t *restrict pos,
+                    uint64_t *restrict high)
+{
+    if (width >= 64)
+        return 0;
+    const uint64_t mask = (UINT64_C(1) << width) - 1;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        pos[count] = i;
+        high[count] = u[i] >> width;
+        count += high[count] != 0;
+        u[i] &= mask;
+    }
+    return count;
+}
+
 #ifdef KERNEL_V3
 #define KERNELS kernels_v3
 #define NAME    "x86-64-v3"
@@ -133,8 +238,12 @@ const Kernels KERNELS = {
     .pack32 = pack32,
     .unpack32 = unpack32,
     .minmax = minmax,
-    .minmax_delta = minmax_delta,
     .decimal = decimal,
     .divide = divide,
     .affine = affine,
+    .affine32 = affine32,
+    .prefix32 = prefix32,
+    .fold = fold,
+    .bit_lengths = bit_lengths,
+    .split = split,
 };

@@ -15,6 +15,11 @@ typedef struct KernelMinMax {
     uint64_t sum; /* wraps */
 } KernelMinMax;
 
+typedef struct KernelPrefix {
+    uint64_t first, base, mul;
+    int zigzag;
+} KernelPrefix;
+
 typedef struct Kernels {
     const char *name;
     /* 1,024 numbers below 2^width (width 1..32), 32 lanes of u32; 128 * width bytes. */
@@ -29,6 +34,15 @@ typedef struct Kernels {
     void (*divide)(double *dst, const int64_t *src, size_t n, double p);
     /* out[i] = add + mul * u[i] */
     void (*affine)(int64_t *out, const uint64_t *u, size_t n, uint64_t add, uint64_t mul);
+    void (*affine32)(int64_t *out, const uint32_t *u, size_t n, uint64_t add, uint64_t mul);
+    /* out[0] = first; out[i] = out[i-1] + (r + base) * mul, r = u[i] or its zigzag number.
+     * n is a multiple of 4. */
+    void (*prefix32)(int64_t *out, const uint32_t *u, size_t n, const KernelPrefix *p);
+    /* u[i] = r[i] - base, or its zigzag code */
+    void (*fold)(uint64_t *u, const uint64_t *r, size_t n, uint64_t base, int zigzag);
+    void (*bit_lengths)(uint32_t count[65], const uint64_t *u, size_t n);
+    /* Cuts u to `width` bits; what is above goes to (pos, high), room for n + 1 each; returns how many. */
+    size_t (*split)(uint64_t *u, size_t n, unsigned width, uint64_t *pos, uint64_t *high);
 } Kernels;
 
 extern const Kernels kernels_base, kernels_v3;
