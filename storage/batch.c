@@ -8,7 +8,8 @@
 enum { SHAPES_KEPT_MAX = 4096, SHAPE_SLOTS_MIN = 64 };
 
 static const uint32_t no_key[1];
-static const RowShape shape_none = {.keys = {0}}; /* before the first row of a table: no column expected */
+static const RowShape shape_none = {
+    .keys = {0}}; /* before the first row of a table: no column expected */
 
 WriteBatch *wb_new(void)
 {

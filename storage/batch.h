@@ -24,7 +24,7 @@ void wb_bool(WriteBatch *wb, ColumnId col, bool v);
 void wb_str(WriteBatch *wb, ColumnId col, Slice v); /* bytes are copied */
 void wb_null(WriteBatch *wb, ColumnId col);
 void wb_row_cancel(WriteBatch *wb); /* forgets the row begun last (before wb_row_end) */
-void wb_row_end(WriteBatch *wb);    /* columns may come in any order; a column twice: the later wins */
+void wb_row_end(WriteBatch *wb); /* columns may come in any order; a column twice: the later wins */
 size_t wb_rows(const WriteBatch *wb);
 size_t wb_bytes(const WriteBatch *wb);
 
@@ -33,6 +33,7 @@ void wb_encode(Buf *out, const WriteBatch *wb);
 bool wb_decode(WriteBatch *wb, Slice payload, Err *e) MUST_CHECK;
 /* The new series listed in a batch (replay and series.log). */
 size_t wb_series_count(const WriteBatch *wb);
-void wb_series_at(const WriteBatch *wb, size_t i, SeriesId *id, TableId *table, const Tag **tags, size_t *n);
+void wb_series_at(const WriteBatch *wb, size_t i, SeriesId *id, TableId *table, const Tag **tags,
+                  size_t *n);
 
 #endif

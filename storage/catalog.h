@@ -19,16 +19,17 @@ typedef enum TableKind {
 typedef enum Duplicates { DUP_LAST = 1, DUP_KEEP = 2, DUP_ERROR = 3 } Duplicates;
 
 typedef struct ColumnDef {
-    ColumnId id;         /* COL_TIME: COLUMN_TIME */
-    Slice name;          /* as SQL sees it */
-    Slice label;         /* as it came (tag or field key) if different, else empty */
+    ColumnId id; /* COL_TIME: COLUMN_TIME */
+    Slice name;  /* as SQL sees it */
+    Slice label; /* as it came (tag or field key) if different, else empty */
     ColumnKind kind;
-    uint32_t type_oid;   /* PostgreSQL type; ingest makes text, float8, int8, bool, numeric (uint64), timestamptz */
-    int32_t typmod;      /* -1 = none */
-    PhysType phys;       /* tags: PHYS_STR */
+    uint32_t
+        type_oid; /* PostgreSQL type; ingest makes text, float8, int8, bool, numeric (uint64), timestamptz */
+    int32_t typmod; /* -1 = none */
+    PhysType phys;  /* tags: PHYS_STR */
     bool not_null;
-    bool dropped;        /* keeps its place and id */
-    Slice default_sql;   /* "" = none */
+    bool dropped;      /* keeps its place and id */
+    Slice default_sql; /* "" = none */
 } ColumnDef;
 
 typedef struct TableDef {
@@ -37,21 +38,22 @@ typedef struct TableDef {
     Slice name;
     TableKind kind;
     Duplicates duplicates;
-    uint32_t version;         /* grows with each edit of this table */
-    uint16_t column_count;    /* dropped ones included; attnum = index + 1 */
+    uint32_t version;      /* grows with each edit of this table */
+    uint16_t column_count; /* dropped ones included; attnum = index + 1 */
     ColumnId next_column;
-    ColumnDef *columns;       /* in creation order */
-    int16_t time_index;       /* index of the time column, -1 = none (ordinary tables) */
+    ColumnDef *columns; /* in creation order */
+    int16_t time_index; /* index of the time column, -1 = none (ordinary tables) */
     bool made_by_ingest;
     bool schema_fixed;
     int64_t window_ns, ttl_ns; /* 0 = default / none */
-    Slice definition;         /* views: their text */
-    Slice options;            /* WITH (...) as given, "k=v\n" lines, for \d+ */
+    Slice definition;          /* views: their text */
+    Slice options;             /* WITH (...) as given, "k=v\n" lines, for \d+ */
     Slice comment;
-    const int16_t *key;       /* indexes of PRIMARY KEY columns */
+    const int16_t *key; /* indexes of PRIMARY KEY columns */
     uint16_t key_count;
-    Slice extra;              /* session's own bytes (constraints, unique lists, sequences): carried, not read */
-    const struct TableLookup *lookup; /* the catalog's own: hashes of the columns; NULL in tables made by hand */
+    Slice extra; /* session's own bytes (constraints, unique lists, sequences): carried, not read */
+    const struct TableLookup
+        *lookup; /* the catalog's own: hashes of the columns; NULL in tables made by hand */
 } TableDef;
 
 typedef struct SchemaDef {
@@ -87,7 +89,8 @@ const TableDef *cat_table_at(const CatalogSnap *c, size_t i); /* by id */
 /* Column by SQL name, not dropped; NULL if none.  Hashed: tables may have 1,600 columns. */
 const ColumnDef *table_column(const TableDef *t, Slice name);
 const ColumnDef *table_column_by_id(const TableDef *t, ColumnId id);
-const ColumnDef *table_column_by_label(const TableDef *t, Slice label, ColumnKind kind); /* ingest: label, else name */
+const ColumnDef *table_column_by_label(const TableDef *t, Slice label,
+                                       ColumnKind kind); /* ingest: label, else name */
 /* Settings of a database, by name; false: not set. */
 bool cat_setting(const CatalogSnap *c, ObjectId database, Slice name, Slice *value);
 size_t cat_setting_count(const CatalogSnap *c);
@@ -95,9 +98,13 @@ void cat_setting_at(const CatalogSnap *c, size_t i, ObjectId *database, Slice *n
 
 /* ---- edits: a list that becomes one log record and one new snapshot, all or nothing ---- */
 typedef enum CatOp {
-    CAT_PUT_DATABASE = 1, CAT_DROP_DATABASE, CAT_PUT_SCHEMA, CAT_DROP_SCHEMA,
-    CAT_PUT_TABLE,  /* creates or replaces the table of this id; expect_version is checked (0 = new) */
-    CAT_DROP_TABLE, CAT_PUT_SETTING, /* name/value pairs of the database: kept for session */
+    CAT_PUT_DATABASE = 1,
+    CAT_DROP_DATABASE,
+    CAT_PUT_SCHEMA,
+    CAT_DROP_SCHEMA,
+    CAT_PUT_TABLE, /* creates or replaces the table of this id; expect_version is checked (0 = new) */
+    CAT_DROP_TABLE,
+    CAT_PUT_SETTING, /* name/value pairs of the database: kept for session */
 } CatOp;
 
 typedef struct CatEdit {
@@ -113,7 +120,8 @@ typedef struct CatEdit {
 /* Applies edits; fails with SERIALIZATION (version), DUPLICATE_* (name taken), UNDEFINED_*.
  * CAT_PUT_TABLE gives the table its old version + 1 (1 when new), whatever the edit's TableDef says.
  * Dropping a database drops all in it; a schema must be empty (DEPENDENT_OBJECTS). */
-bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
+bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n,
+               Err *e) MUST_CHECK;
 void cat_encode_edits(Buf *out, const CatEdit *edits, size_t n);
 bool cat_decode_edits(Arena *a, Slice src, CatEdit **edits, size_t *n, Err *e) MUST_CHECK;
 void cat_encode_snapshot(Buf *out, const CatalogSnap *c);

@@ -30,10 +30,11 @@ Hash128 idx_raw_hash(const SeriesIndex *idx, TableId table, Slice raw);
 void idx_find_raw(SeriesIndex *idx, const Hash128 *raw, SeriesId *out, size_t n);
 /* Finds or makes the series of these tags (any order, no doubles); remembers raw (may be NULL).
  * *made: it is new; the caller must log it (WriteBatch does).  LIMIT_EXCEEDED names table and tag. */
-bool idx_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, const Hash128 *raw, SeriesId *id,
-                bool *made, Err *e) MUST_CHECK;
+bool idx_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, const Hash128 *raw,
+                SeriesId *id, bool *made, Err *e) MUST_CHECK;
 /* Replays a logged series under its old id. */
-bool idx_restore(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n, Err *e) MUST_CHECK;
+bool idx_restore(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n,
+                 Err *e) MUST_CHECK;
 void idx_limits(SeriesIndex *idx, uint64_t per_table, uint64_t total); /* 0 = none */
 
 TableId idx_table(SeriesIndex *idx, SeriesId id);
@@ -41,16 +42,19 @@ size_t idx_tags(SeriesIndex *idx, SeriesId id, Tag *out, size_t max); /* by colu
 Slice idx_tag(SeriesIndex *idx, SeriesId id, ColumnId column);        /* SLICE_NONE: absent */
 /* Codes: small integers for grouping and dictionaries. */
 uint32_t idx_tag_code(SeriesIndex *idx, SeriesId id, ColumnId column);
-void idx_tag_codes(SeriesIndex *idx, ColumnId column, const SeriesId *ids, size_t n, uint32_t *codes);
+void idx_tag_codes(SeriesIndex *idx, ColumnId column, const SeriesId *ids, size_t n,
+                   uint32_t *codes);
 uint32_t idx_code_count(SeriesIndex *idx, TableId table, ColumnId column); /* codes are < this */
 Slice idx_code_value(SeriesIndex *idx, TableId table, ColumnId column, uint32_t code);
 uint64_t idx_series_count(SeriesIndex *idx, TableId table); /* table 0 = all */
 
 /* ---- selection ---- */
 typedef enum TagMatchKind {
-    TAG_EQ, TAG_NE,           /* `value`; an empty value means absent */
-    TAG_IN, TAG_NOT_IN,       /* `values` */
-    TAG_TEST,                 /* test() on each distinct value, and once with an empty Slice for absent */
+    TAG_EQ,
+    TAG_NE, /* `value`; an empty value means absent */
+    TAG_IN,
+    TAG_NOT_IN, /* `values` */
+    TAG_TEST,   /* test() on each distinct value, and once with an empty Slice for absent */
 } TagMatchKind;
 
 typedef struct TagMatch {

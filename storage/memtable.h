@@ -23,27 +23,28 @@ void seg_unref(Segment *s);
 /* Appends rows of the batch from row `from` until the segment is full; returns the next row. */
 size_t seg_append(Segment *s, const WriteBatch *wb, size_t from, Lsn seq);
 bool seg_full(const Segment *s);
-size_t seg_rows(const Segment *s);   /* published rows: readers may look at rows below it */
+size_t seg_rows(const Segment *s); /* published rows: readers may look at rows below it */
 size_t seg_bytes(const Segment *s);
 void seg_truncate(Segment *s, size_t rows); /* savepoints; private segments only */
 void seg_bounds(const Segment *s, Lsn *seq_min, Lsn *seq_max, int64_t *t_min, int64_t *t_max);
 /* Builds the sealed form; window_of gives the window start of a row.  Runs on a blocking task. */
 typedef int64_t (*WindowOf)(void *arg, TableId table, int64_t time_ns);
-bool seg_seal(Segment *s, Part **out, WindowOf window_of, void *arg, const CatalogSnap *cat, Err *e) MUST_CHECK;
+bool seg_seal(Segment *s, Part **out, WindowOf window_of, void *arg, const CatalogSnap *cat,
+              Err *e) MUST_CHECK;
 
 /* Tail reading: the rows below `rows` of one table that pass the set (NULL = all) and the time range,
  * sorted by (series, time, arrival), as references. */
 typedef struct SegRow {
-    uint32_t row;      /* in the segment */
-    uint32_t order;    /* arrival */
+    uint32_t row;   /* in the segment */
+    uint32_t order; /* arrival */
     SeriesId series;
     int64_t time;
 } SegRow;
-size_t seg_select(const Segment *s, size_t rows, TableId table, const SeriesSet *set, int64_t t_min, int64_t t_max,
-                  Arena *arena, SegRow **out);
+size_t seg_select(const Segment *s, size_t rows, TableId table, const SeriesSet *set, int64_t t_min,
+                  int64_t t_max, Arena *arena, SegRow **out);
 /* One column of chosen rows into a vector. Absent and explicit NULL are told apart as in part_column. */
-void seg_column(const Segment *s, const SegRow *rows, size_t n, ColumnId col, PhysType type, Arena *arena, ColVec *vec,
-                const uint64_t **null_bits);
+void seg_column(const Segment *s, const SegRow *rows, size_t n, ColumnId col, PhysType type,
+                Arena *arena, ColVec *vec, const uint64_t **null_bits);
 Lsn seg_row_seq(const Segment *s, uint32_t row);
 bool seg_has_table(const Segment *s, size_t rows, TableId table, int64_t *t_min, int64_t *t_max);
 

@@ -13,20 +13,20 @@
 #include "storage/engine.h"
 
 typedef struct ScanSpec {
-    Snapshot *snapshot;         /* referenced by the scan */
+    Snapshot *snapshot; /* referenced by the scan */
     TableId table;
-    int64_t t_min, t_max;       /* inclusive, ns */
-    SeriesSet *series;          /* NULL = all of the table; referenced */
-    const ColumnId *columns;    /* fields that may be asked for; copied */
+    int64_t t_min, t_max;    /* inclusive, ns */
+    SeriesSet *series;       /* NULL = all of the table; referenced */
+    const ColumnId *columns; /* fields that may be asked for; copied */
     size_t column_count;
-    bool backward;              /* per series: newest run first (rows inside a run still ascend) */
+    bool backward; /* per series: newest run first (rows inside a run still ascend) */
 } ScanSpec;
 
 typedef struct ScanRun {
     SeriesId series;
     uint32_t rows;
     int64_t t_first, t_last;
-    bool stats_exact;           /* nothing overlaps and nothing was cut: scan_stats may answer */
+    bool stats_exact; /* nothing overlaps and nothing was cut: scan_stats may answer */
 } ScanRun;
 
 typedef enum ScanStatus { SCAN_RUN, SCAN_END, SCAN_WAIT, SCAN_FAIL } ScanStatus;
@@ -40,11 +40,13 @@ ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e);
 void scan_skip_series(Scan *s); /* next run will be of another series */
 
 /* About the run of the last scan_next; what they return lives until the next scan_next. */
-bool scan_stats(Scan *s, size_t column, ChunkStats *out); /* false: not known without decoding, or not exact */
+bool scan_stats(Scan *s, size_t column,
+                ChunkStats *out); /* false: not known without decoding, or not exact */
 bool scan_times(Scan *s, const int64_t **times, Err *e) MUST_CHECK;
 bool scan_column(Scan *s, size_t column, ColVec *out, Err *e) MUST_CHECK;
 /* Rows [begin, end) of the run, aggregated without materialising where the codec can (codec_stats). */
-bool scan_range_stats(Scan *s, size_t column, uint32_t begin, uint32_t end, ChunkStats *out, Err *e) MUST_CHECK;
+bool scan_range_stats(Scan *s, size_t column, uint32_t begin, uint32_t end, ChunkStats *out,
+                      Err *e) MUST_CHECK;
 
 /* For EXPLAIN ANALYZE. */
 typedef struct ScanCounters {
