@@ -61,9 +61,37 @@ bool prepared_fresh(Session *s, Prepared *p, Err *e)
     cat_unref(cat);
     if (!stale)
         return true;
-    if (p->refs > 1 + (p->name != NULL) && p->bound)
-        return true; /* an open portal reads this plan: it keeps it */
     return analyze(s, p, e) && same_columns(p, e);
+}
+
+/* Where an open portal reads the stale plan, the name gets a new statement and the old one stays for the portal. */
+static Prepared *fresh_for_bind(Session *s, Prepared *p, Err *e)
+{
+    if (p->refs == 1 || !p->bound)
+        return prepared_fresh(s, p, e) ? p : NULL;
+    CatalogSnap *cat = session_catalog(s);
+    bool stale = p->catalog_version != cat_version(cat) || p->settings_version != s->settings_version;
+    cat_unref(cat);
+    if (!stale)
+        return p;
+    Prepared *again = prepared_new(s, slice_cstr(p->name), &p->statement, p->types, p->type_count, e);
+    if (!again)
+        return NULL;
+    const OutColumn *cols;
+    size_t n;
+    bound_columns(again->bound, &cols, &n);
+    again->first_cols = ARENA_ARRAY(&again->arena, TypeId, p->first_col_count + 1);
+    memcpy(again->first_cols, p->first_cols, p->first_col_count * sizeof(TypeId));
+    again->first_col_count = p->first_col_count;
+    if (!same_columns(again, e)) {
+        prepared_unref(again);
+        return NULL;
+    }
+    Slice name = slice_cstr(again->name);
+    prepared_forget(s, name);
+    again->next = s->statements;
+    s->statements = again;
+    return again;
 }
 
 Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const TypeId *types, size_t n, Err *e)
@@ -183,7 +211,7 @@ static Prepared *prepared_need(Session *s, Slice name, Err *e)
 bool session_describe(Session *s, Slice statement, StatementInfo *out, Err *e)
 {
     Prepared *p = prepared_need(s, statement, e);
-    if (!p || !prepared_fresh(s, p, e))
+    if (!p || !(p = fresh_for_bind(s, p, e)))
         return false;
     *out = (StatementInfo){.param_types = p->bound->param_types, .param_count = p->bound->param_count};
     out->returns_rows = bound_columns(p->bound, &out->cols, &out->col_count);
@@ -222,7 +250,8 @@ bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *pa
         return false;
     if (!sql_is_txn_end(&p->statement) && !tx_begin_statement(s, e))
         return false;
-    if (!prepared_fresh(s, p, e))
+    p = fresh_for_bind(s, p, e);
+    if (!p)
         return false;
     if (param_count != p->bound->param_count)
         return err_set(e, ERR_PROTOCOL_VIOLATION,
