@@ -203,6 +203,8 @@ static QueryStatus agg_next(Op *op, Batch **out, Err *e)
     if (!a->finished && !aggset_finish(&a->part.set, e))
         return QUERY_FAIL;
     a->finished = true;
+    if (op->stats)
+        op->stats->bytes_max = (int64_t)(ht_bytes(&a->part.keys) + a->part.set.arena.used);
     size_t left = a->part.set.group_count - a->at, n = left < BATCH_ROWS ? left : BATCH_ROWS;
     if (n == 0)
         return QUERY_END;
@@ -221,11 +223,6 @@ static QueryStatus agg_next(Op *op, Batch **out, Err *e)
 static void agg_close(Op *op)
 {
     OpAgg *a = (OpAgg *)op;
-    if (op->stats) {
-        int64_t bytes = (int64_t)(ht_bytes(&a->part.keys) + a->part.set.arena.used);
-        if (bytes > op->stats->bytes_max)
-            op->stats->bytes_max = bytes;
-    }
     gang_close(a->gang);
     scan_spread_free(&a->spread.spread);
     part_close(&a->part);

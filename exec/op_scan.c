@@ -29,16 +29,31 @@ void scan_counters_add(ScanCounters *to, const ScanCounters *from)
     to->bytes += from->bytes;
 }
 
+void src_count(ScanSrc *s)
+{
+    OpStats *st = s->scan ? exec_stats(s->x, &s->plan->p) : NULL;
+    if (!st)
+        return;
+    ScanCounters now = *scan_counters(s->scan), more = now, *old = &s->counted;
+    more.files -= old->files;
+    more.files_pruned -= old->files_pruned;
+    more.groups -= old->groups;
+    more.groups_pruned -= old->groups_pruned;
+    more.groups_from_stats -= old->groups_from_stats;
+    more.rows -= old->rows;
+    more.bytes -= old->bytes;
+    scan_counters_add(&st->scan, &more);
+    s->counted = now;
+    st->loops = st->loops ? st->loops : 1;
+    st->series += s->series_seen;
+    s->series_seen = 0;
+}
+
 void src_close(ScanSrc *s)
 {
-    if (s->scan) {
-        OpStats *st = exec_stats(s->x, &s->plan->p);
-        if (st) {
-            scan_counters_add(&st->scan, scan_counters(s->scan));
-            st->series += s->series_seen;
-        }
+    src_count(s);
+    if (s->scan)
         scan_close(s->scan);
-    }
     if (s->set)
         set_unref(s->set);
     s->scan = NULL;
@@ -471,7 +486,7 @@ static size_t rows_wanted(const OpScan *s)
     return rows < left ? rows : left;
 }
 
-static QueryStatus scan_op_next(Op *op, Batch **out, Err *e)
+static QueryStatus scan_batch(Op *op, Batch **out, Err *e)
 {
     OpScan *s = (OpScan *)op;
     if (s->pack.rows == 0)
@@ -502,6 +517,14 @@ static QueryStatus scan_op_next(Op *op, Batch **out, Err *e)
         arena_reset(&op->scratch); /* what was packed is copied */
     }
     return s->pack.rows > 0 ? pack_emit(s, out, e) : QUERY_END;
+}
+
+static QueryStatus scan_op_next(Op *op, Batch **out, Err *e)
+{
+    QueryStatus st = scan_batch(op, out, e);
+    if (op->stats)
+        src_count(&((OpScan *)op)->src);
+    return st;
 }
 
 static void scan_op_close(Op *op)

@@ -51,11 +51,13 @@ typedef struct ScanSrc {
     ScanRun run;
     SeriesId series; /* whose tags the readers hold; 0 = none */
     uint64_t series_seen;
+    ScanCounters counted; /* what EXPLAIN's counters already have */
 } ScanSrc;
 
 bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e) MUST_CHECK;
 bool src_start(ScanSrc *s, Err *e) MUST_CHECK; /* over x->slice, if set */
 void src_close(ScanSrc *s);
+void src_count(ScanSrc *s); /* brings EXPLAIN's counters up to date */
 /* SCAN_RUN: s->run; runs that the statistics rule out are left out. */
 ScanStatus src_next(ScanSrc *s, Err *e);
 /* Reads the tags of the run's series; *changed: it is another one than last time. */

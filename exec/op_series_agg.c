@@ -148,16 +148,22 @@ static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
     return true;
 }
 
+static void part_count(SeriesPart *p)
+{
+    OpStats *st = exec_stats(p->x, &p->plan->p);
+    src_count(&p->src);
+    if (!st)
+        return;
+    st->runs += p->runs;
+    st->stat_runs += p->stat_runs;
+    st->bytes_max = (int64_t)(ht_bytes(&p->tagsets) + p->set.arena.used + p->map.charged);
+    p->runs = p->stat_runs = 0;
+}
+
 static void part_close(SeriesPart *p)
 {
     if (!p->ready)
         return;
-    OpStats *st = exec_stats(p->x, &p->plan->p);
-    if (st) {
-        st->runs += p->runs;
-        st->stat_runs += p->stat_runs;
-        st->bytes_max += (int64_t)(ht_bytes(&p->tagsets) + p->set.arena.used + p->map.charged);
-    }
     src_close(&p->src);
     ht_free(&p->tagsets);
     map_free(&p->map);
@@ -516,7 +522,7 @@ static bool run_filtered(SeriesPart *p, Err *e)
     return true;
 }
 
-static QueryStatus part_load(SeriesPart *p, Err *e)
+static QueryStatus part_runs(SeriesPart *p, Err *e)
 {
     if (!p->src.scan && !p->src.none && !src_start(&p->src, e))
         return QUERY_FAIL;
@@ -537,6 +543,13 @@ static QueryStatus part_load(SeriesPart *p, Err *e)
                 return QUERY_FAIL;
         }
     }
+}
+
+static QueryStatus part_load(SeriesPart *p, Err *e)
+{
+    QueryStatus st = part_runs(p, e);
+    part_count(p);
+    return st;
 }
 
 static bool part_merge(SeriesPart *into, SeriesPart *from, Err *e)

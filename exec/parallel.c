@@ -148,7 +148,7 @@ static void gang_stats(Gang *g)
             OpStats *from = &x->stats[s], *to = exec_stats(g->parent, from->plan);
             if (!to || from->loops == 0)
                 continue;
-            to->loops = to->loops ? to->loops : 1;
+            to->loops = to->loops ? to->loops : 1; /* a plan node that only the pieces run */
             to->rows += from->rows;
             to->batches += from->batches;
             to->removed += from->removed;
@@ -179,6 +179,8 @@ QueryStatus gang_wait(Gang *g, Exec *parent, Err *e)
             st = QUERY_YIELD;
     }
     mutex_unlock(&g->mutex);
+    if (st == QUERY_BATCH && parent->query->analyze)
+        gang_stats(g);
     return st;
 }
 

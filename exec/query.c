@@ -48,8 +48,6 @@ void op_close(Op *op)
 {
     if (!op)
         return;
-    if (op->stats && (int64_t)(op->arena.used + op->scratch.used) > op->stats->bytes_max)
-        op->stats->bytes_max = (int64_t)(op->arena.used + op->scratch.used);
     if (op->def->close)
         op->def->close(op);
     op_close(op->child);
@@ -84,7 +82,10 @@ static QueryStatus op_hold(Op *op, Batch **out)
 static void op_count(Op *op, QueryStatus st, const Batch *out, int64_t begin_ns)
 {
     const Clock *c = op->x->query->clock;
+    int64_t bytes = (int64_t)(op->arena.used + op->scratch.used);
     op->stats->ns += c->mono_ns(c) - begin_ns;
+    if (bytes > op->stats->bytes_max)
+        op->stats->bytes_max = bytes;
     if (st == QUERY_BATCH) {
         op->stats->batches++;
         op->stats->rows += batch_count(out);
