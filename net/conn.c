@@ -161,7 +161,7 @@ static void make_room(Conn *c)
     size_t room = c->in.cap - c->in.len;
     if (room >= more || room >= NET_READ_SIZE)
         return;
-    if (c->in_pos >= have) { /* cheap: at most half of what was read is moved */
+    if (c->in_pos && c->in_pos >= have) { /* cheap: at most half of what was read is moved */
         memmove(c->in.ptr, c->in.ptr + c->in_pos, have);
         c->in.len = have;
         c->in_pos = 0;
@@ -277,7 +277,7 @@ void conn_resume(Conn *c)
 
 Slice conn_input(Conn *c)
 {
-    return (Slice){c->in.ptr + c->in_pos, c->in.len - c->in_pos};
+    return c->in.ptr ? (Slice){c->in.ptr + c->in_pos, c->in.len - c->in_pos} : SLICE_LIT("");
 }
 
 char *conn_input_bytes(Conn *c)
@@ -318,6 +318,8 @@ void conn_cut(Conn *c, size_t offset, size_t n)
 {
     size_t at = c->in_pos + offset;
     must(at + n <= c->in.len);
+    if (n == 0)
+        return;
     memmove(c->in.ptr + at, c->in.ptr + at + n, c->in.len - at - n);
     c->in.len -= n;
 }
