@@ -18,5 +18,25 @@ tests_fuzz_fuzz_regex_SOURCES = tests/fuzz/fuzz_regex.c $(fuzz_driver)
 tests_fuzz_fuzz_regex_LDADD = $(SK_BASE)
 tests_fuzz_fuzz_regex_LDFLAGS = $(FUZZ_LDFLAGS)
 
+fuzz_targets += tests/fuzz/fuzz_codec tests/fuzz/fuzz_part
+tests_fuzz_fuzz_codec_SOURCES = tests/fuzz/fuzz_codec.c $(fuzz_driver)
+tests_fuzz_fuzz_codec_LDADD = $(SK_STORAGE)
+tests_fuzz_fuzz_codec_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_part_SOURCES = tests/fuzz/fuzz_part.c $(fuzz_driver)
+tests_fuzz_fuzz_part_LDADD = $(SK_STORAGE)
+tests_fuzz_fuzz_part_LDFLAGS = $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += $(fuzz_targets)
 TESTS += tests/fuzz/replay.sh
+fuzz_targets += tests/fuzz/fuzz_line
+tests_fuzz_fuzz_line_SOURCES = tests/fuzz/fuzz_line.c tests/fuzz/ingest_fuzz.h $(fuzz_driver)
+tests_fuzz_fuzz_line_LDADD = $(SK_INGEST)
+tests_fuzz_fuzz_line_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_targets += tests/fuzz/fuzz_json
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c tests/fuzz/ingest_fuzz.h $(fuzz_driver)
+tests_fuzz_fuzz_json_LDADD = $(SK_INGEST)
+tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_targets += tests/fuzz/fuzz_remote
+tests_fuzz_fuzz_remote_SOURCES = tests/fuzz/fuzz_remote.c tests/fuzz/ingest_fuzz.h $(fuzz_driver)
+tests_fuzz_fuzz_remote_LDADD = $(SK_INGEST)
+tests_fuzz_fuzz_remote_LDFLAGS = $(FUZZ_LDFLAGS)

@@ -1,0 +1,242 @@
+/* Lines, JSON and remote write: what is taken, what is refused and with which words. */
+#include "tests/unit/ingest_env.h"
+#include "tests/unit/unit.h"
+#include <snappy-c.h>
+#include <zlib.h>
+
+static IngestEnv env;
+
+static void setup(void)
+{
+    env_open(&env);
+}
+
+static void teardown(void)
+{
+    env_close(&env);
+}
+
+typedef struct Case {
+    const char *text;
+    size_t rows;
+    const char *error; /* part of the first refusal; NULL = none */
+} Case;
+
+static void check_cases(const char *path, const Case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool ok;
+        Err e;
+        IngJob *j = env_run(&env, path, slice_cstr(cases[i].text), ING_NS, &ok, &e);
+        ck_assert_msg(ok, "%s: %s", cases[i].text, ok ? "" : e.message);
+        const IngLineError *le = ing_job_error(j, 0);
+        ck_assert_msg((le != NULL) == (cases[i].error != NULL), "%s: %s", cases[i].text, le ? le->err.message : "taken");
+        ck_assert_msg(!le || strstr(le->err.message, cases[i].error), "%s: %s", cases[i].text, le ? le->err.message : "");
+        ck_assert_msg(ing_job_rows(j) == cases[i].rows, "%s: %zu rows", cases[i].text, ing_job_rows(j));
+        WriteBatch *wb = ing_job_take_batch(j);
+        ck_assert_uint_eq(wb ? wb_rows(wb) : 0, cases[i].rows);
+        wb_free(wb);
+        ing_job_free(j);
+    }
+}
+
+START_TEST(line_grammar)
+{
+    static const Case cases[] = {
+        {"m f=1", 1, NULL},
+        {"m,t=a f=1,g=2i,h=t,s=\"x\" 17\n", 1, NULL},
+        {"m,t=a f=1 -17\n\n# comment\n   \nm,t=a f=2 18", 2, NULL},
+        {"m s=\"two\nlines\" 1\nm f=2 2", 2, NULL},
+        {"m s=\"a \\\"quote\\\" and \\\\\" 1", 1, NULL},
+        {"m\\ x\\,y,t\\==a\\ b f\\ 1=1 1", 1, NULL},
+        {"m f=1e3,g=-5i,h=FALSE 1\r\n", 1, NULL},
+        {"m f=.5 1", 1, NULL},
+        {"", 0, NULL},
+        {"m", 0, "missing fields"},
+        {"m ", 0, "missing fields"},
+        {",t=a f=1", 0, "missing measurement"},
+        {"m,t f=1", 0, "missing tag value"},
+        {"m,t= f=1", 0, "missing tag value"},
+        {"m,=a f=1", 0, "missing tag key"},
+        {"m,t=a,t=b f=1", 0, "duplicate tags"},
+        {"m,q=a q=1", 0, "is a tag and a field"},
+        {"m,time=a f=1", 0, "time"},
+        {"m time=1", 0, "time"},
+        {"m f=", 0, "missing field value"},
+        {"m f=x", 0, "invalid field value"},
+        {"m f=1.2.3", 0, "invalid number"},
+        {"m f=NaN", 0, "invalid field value"},
+        {"m g=9223372036854775808i", 0, "invalid integer"},
+        {"m g=1i,", 0, "invalid field format"},
+        {"m f=1 x", 0, "bad timestamp"},
+        {"m f=1 99999999999999999999", 0, "bad timestamp"},
+        {"m s=\"open", 0, "unbalanced quotes"},
+        {"m g=1.5", 0, "field type conflict"},
+        {"m f=7i", 1, NULL},
+        {"m f=\"text\"", 0, "field type conflict"},
+    };
+    check_cases("/write", cases, ARRAY_LEN(cases));
+}
+END_TEST
+
+START_TEST(line_numbers)
+{
+    bool ok;
+    Err e;
+    IngJob *j = env_run(&env, "/write", SLICE_LIT("m f=1 1\nm s=\"a\nb\" 2\nbad\n\nm f=x 3\nm f=2 4"), ING_NS, &ok, &e);
+    ck_assert(ok);
+    ck_assert_uint_eq(ing_job_rows(j), 3);
+    ck_assert_uint_eq(ing_job_error_count(j), 2);
+    ck_assert_uint_eq(ing_job_error(j, 0)->line, 4);
+    ck_assert_str_eq(ing_job_error(j, 0)->text, "bad");
+    ck_assert_uint_eq(ing_job_error(j, 1)->line, 6);
+    ing_job_free(j);
+}
+END_TEST
+
+START_TEST(precisions)
+{
+    bool ok;
+    Err e;
+    IngJob *j = env_run(&env, "/write", SLICE_LIT("m f=1 9223372036854775807"), ING_S, &ok, &e);
+    ck_assert_uint_eq(ing_job_error_count(j), 1);
+    ck_assert_int_eq(ing_job_error(j, 0)->err.code, ERR_DATETIME_RANGE);
+    ing_job_free(j);
+    IngPrecision p;
+    ck_assert(ing_precision(SLICE_LIT("ms"), &p, &e) && p == ING_MS);
+    ck_assert(!ing_precision(SLICE_LIT("fortnight"), &p, &e));
+}
+END_TEST
+
+START_TEST(json)
+{
+    static const Case cases[] = {
+        {"{\"metric\":\"j\",\"tags\":{\"a\":\"b\"},\"fields\":{\"x\":1,\"y\":1.5,\"z\":true,\"s\":\"t\"},\"timestamp\":5}", 1, NULL},
+        {"[{\"metric\":\"j\",\"fields\":{\"x\":1}},{\"metric\":\"j\",\"fields\":{\"y\":2}}]", 2, NULL},
+        {"{\"metric\":\"j\",\"fields\":{\"x\":1}}\n{\"metric\":\"j\",\"fields\":{\"x\":2}}\n", 2, NULL},
+        {"{\"metric\":\"j\",\"fields\":{\"x\":1},\"timestamp\":\"2026-01-01T00:00:00Z\"}", 1, NULL},
+        {"{\"metric\":\"j\",\"fields\":{}}", 0, "missing fields"},
+        {"{\"fields\":{\"x\":1}}", 0, "missing metric"},
+        {"{\"metric\":\"j\",\"tags\":{\"x\":\"b\"},\"fields\":{\"x\":1}}", 0, "tag and a field"},
+        {"{\"metric\":\"j\",\"fields\":{\"x\":1.5}}", 0, "field type conflict"},
+        {"{\"metric\":\"j\",\"fields\":{\"x\":[1]}}", 0, "must be a number"},
+        {"{\"metric\":\"j\",\"fields\":{\"x\":1},\"timestamp\":1.5}", 0, "timestamp"},
+        {"[1]", 0, "expected an object"},
+    };
+    check_cases("/api/v1/ingest", cases, ARRAY_LEN(cases));
+    bool ok;
+    Err e;
+    IngJob *j = env_run(&env, "/api/v1/ingest", SLICE_LIT("{\"metric\":"), ING_NS, &ok, &e);
+    ck_assert(!ok);
+    ck_assert_int_eq(e.code, ERR_INVALID_TEXT);
+    ing_job_free(j);
+}
+END_TEST
+
+static void put_bytes(Buf *b, int field, Slice s)
+{
+    buf_put_varint(b, (uint64_t)field << 3 | 2);
+    buf_put_str(b, s);
+}
+
+static void put_label(Buf *series, const char *name, const char *value)
+{
+    Buf l;
+    buf_init(&l);
+    put_bytes(&l, 1, slice_cstr(name));
+    put_bytes(&l, 2, slice_cstr(value));
+    put_bytes(series, 1, buf_slice(&l));
+    buf_free(&l);
+}
+
+static void put_sample(Buf *series, uint64_t bits, int64_t ms)
+{
+    Buf s;
+    buf_init(&s);
+    buf_put_varint(&s, 1 << 3 | 1);
+    buf_put_u64(&s, bits);
+    buf_put_varint(&s, 2 << 3);
+    buf_put_varint(&s, (uint64_t)ms);
+    put_bytes(series, 2, buf_slice(&s));
+    buf_free(&s);
+}
+
+static void check_remote(const char *const *labels, size_t rows, const char *error)
+{
+    Buf series, request;
+    bool ok;
+    Err e;
+    buf_init(&series);
+    buf_init(&request);
+    for (size_t i = 0; labels[i]; i += 2)
+        put_label(&series, labels[i], labels[i + 1]);
+    put_sample(&series, UINT64_C(0x7ff0000000000002), -5000);
+    put_sample(&series, UINT64_C(0x3ff0000000000000), 1000);
+    put_bytes(&request, 1, buf_slice(&series));
+    IngJob *j = env_run(&env, "/api/v1/write", buf_slice(&request), ING_NS, &ok, &e);
+    ck_assert(ok);
+    ck_assert_uint_eq(ing_job_rows(j), rows);
+    const IngLineError *le = ing_job_error(j, 0);
+    ck_assert_msg(error ? le && strstr(le->err.message, error) : !le, "%s", le ? le->err.message : "taken");
+    ing_job_free(j);
+    for (size_t cut = 1; cut < request.len; cut++) { /* every truncation is refused or a clean prefix, never a crash */
+        j = env_run(&env, "/api/v1/write", slice_of(request.ptr, cut), ING_NS, &ok, &e);
+        ck_assert(!ok);
+        ing_job_free(j);
+    }
+    buf_free(&series);
+    buf_free(&request);
+}
+
+START_TEST(remote_write)
+{
+    check_remote((const char *const[]){"__name__", "up", "job", "a", NULL}, 2, NULL);
+    check_remote((const char *const[]){"A", "x", "__name__", "up", NULL}, 2, NULL);
+    check_remote((const char *const[]){"job", "a", NULL}, 0, "__name__");
+    check_remote((const char *const[]){"job", "a", "__name__", "up", NULL}, 0, "not sorted");
+    check_remote((const char *const[]){"__name__", "up", "a", "1", "a", "2", NULL}, 0, "duplicate label");
+}
+END_TEST
+
+START_TEST(bodies)
+{
+    Buf out;
+    Err e;
+    buf_init(&out);
+    static uint8_t packed[1 << 16], zeros[1 << 20];
+    uLongf len = sizeof packed;
+    z_stream z = {.next_in = zeros, .avail_in = sizeof zeros, .next_out = packed, .avail_out = sizeof packed};
+    ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    len = z.total_out;
+    deflateEnd(&z);
+    Slice gz = slice_of((char *)packed, len);
+    ck_assert(ing_decode_body(&out, gz, SLICE_LIT("gzip"), sizeof zeros, &e));
+    ck_assert_uint_eq(out.len, sizeof zeros);
+    ck_assert(!ing_decode_body(&out, gz, SLICE_LIT("gzip"), sizeof zeros - 1, &e));
+    ck_assert_int_eq(e.code, ERR_PROGRAM_LIMIT);
+    ck_assert(!ing_decode_body(&out, slice_of(gz.ptr, gz.len - 9), SLICE_LIT("gzip"), sizeof zeros, &e));
+    ck_assert_int_eq(e.code, ERR_INVALID_TEXT);
+    ck_assert(!ing_decode_body(&out, SLICE_LIT("\xff\xff\xff\xff\x0f"), SLICE_LIT("snappy"), 1 << 20, &e));
+    ck_assert(!ing_decode_body(&out, SLICE_LIT("x"), SLICE_LIT("br"), 1 << 20, &e));
+    ck_assert_int_eq(e.code, ERR_INVALID_PARAMETER);
+    /* two members in one body */
+    memmove(packed + len, packed, len);
+    ck_assert(ing_decode_body(&out, slice_of((char *)packed, 2 * len), SLICE_LIT("gzip"), 2 * sizeof zeros, &e));
+    ck_assert_uint_eq(out.len, 2 * sizeof zeros);
+    buf_free(&out);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tc = tcase_create("ingest");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, line_grammar);
+    tcase_add_test(tc, line_numbers);
+    tcase_add_test(tc, precisions);
+    tcase_add_test(tc, json);
+    tcase_add_test(tc, remote_write);
+    tcase_add_test(tc, bodies);
+    return unit_run(tc);
+}
