@@ -82,6 +82,7 @@ typedef struct PartGroup {
     int64_t t_min, t_max;    /* of these rows if the series has the group alone, else of the whole group */
     bool alone;
     Lsn seq_min, seq_max;
+    SeriesId series_last;    /* part_group_at: the last series of a shared group */
 } PartGroup;
 
 /* Appends to `out` (Buf of PartGroup) the groups of `series` with rows that may lie in [t_min, t_max]. */

@@ -390,6 +390,7 @@ void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_
         .alone = g->runs_length == 0,
         .seq_min = g->seq_min,
         .seq_max = g->seq_max,
+        .series_last = series_id_make(p->shard, g->series_last),
     };
 }
 
