@@ -152,13 +152,16 @@ static void add_entry(Compact *c, Entry en)
     c->entries[c->entry_count++] = en;
 }
 
-static void plan_group(Compact *c, uint32_t input, const PartGroup *g, const PartGroup *next)
+static void plan_group(Compact *c, uint32_t input, const PartGroup *g)
 {
     const TableDef *table = cat_table_by_id(c->catalog, g->table);
     if (!table) /* dropped: its rows end here */
         return;
-    Entry en = {.table = g->table, .input = input, .first = g->series, .alone = g->alone};
-    en.last = next && next->table == g->table && next->series >= g->series ? next->series : UINT64_MAX;
+    Entry en = {.table = g->table,
+                .input = input,
+                .first = g->series,
+                .last = g->series_last,
+                .alone = g->alone};
     int64_t t = g->t_min;
     for (;;) { /* a group may span several windows when their length was changed */
         en.window = window_start(table, t);
@@ -180,25 +183,24 @@ static int by_window_table(const void *a, const void *b)
     return (x->input > y->input) - (x->input < y->input);
 }
 
-static void plan(Compact *c)
+static bool plan(Compact *c, Err *e)
 {
     for (size_t i = 0; i < c->spec.input_count; i++) {
         Part *p = c->inputs[i].part;
-        size_t n = part_group_count(p);
-        PartGroup g, next;
-        if (n)
-            part_group_at(p, 0, &next);
-        for (size_t k = 0; k < n; k++) {
-            g = next;
-            if (k + 1 < n)
-                part_group_at(p, (uint32_t)(k + 1), &next);
-            plan_group(c, (uint32_t)i, &g, k + 1 < n ? &next : NULL);
+        for (size_t k = 0; k < part_group_count(p); k++) {
+            PartGroup g;
+            part_group_at(p, (uint32_t)k, &g);
+            if (!g.rows) /* nothing may be merged without them */
+                return err_set(e, ERR_DATA_CORRUPTED, "%s: the directory of row group %zu is damaged",
+                               part_name(p), k);
+            plan_group(c, (uint32_t)i, &g);
         }
     }
     if (c->entry_count)
         qsort(c->entries, c->entry_count, sizeof *c->entries, by_window_table);
     for (size_t i = 0; i < c->entry_count; i++)
         c->window_count += i == 0 || c->entries[i].window != c->entries[i - 1].window;
+    return true;
 }
 
 /* ---- output ---- */
@@ -306,7 +308,7 @@ static void add_shared(Compact *c, const Entry *en)
     Part *p = c->inputs[en->input].part;
     const roaring_bitmap_t *bits = part_series_bitmap(p, en->table);
     uint64_t shard = en->first >> 32 << 32;
-    uint64_t last = en->last == UINT64_MAX ? UINT32_MAX : series_id_local(en->last);
+    uint32_t last = series_id_local(en->last);
     roaring_uint32_iterator_t it;
     roaring_init_iterator(bits, &it);
     if (!roaring_move_uint32_iterator_equalorlarger(&it, series_id_local(en->first)))
@@ -577,7 +579,8 @@ static CompactStatus one_step(Compact *c, Task *waiter, Err *e)
 {
     switch (c->phase) {
     case PHASE_PLAN:
-        plan(c);
+        if (!plan(c, e))
+            return COMPACT_FAIL;
         c->phase = PHASE_UNIT;
         return COMPACT_MORE;
     case PHASE_UNIT:

@@ -143,12 +143,13 @@ static void start_tasks(Engine *eng)
     for (int i = 0; i < ENGINE_TASKS; i++) {
         task_init(tasks[i].task, tasks[i].step, TASK_BLOCKING, 0);
         tasks[i].task->done = tasks[i].done;
-        tasks[i].task->sched = eng->sched;
     }
-    atomic_store(&eng->tasks_alive, ENGINE_TASKS);
-    /* They wake each other: none may run before all can be woken. */
-    for (int i = ENGINE_TASKS; i-- > 0;)
+    /* They wake each other, and each takes the mutex before it does: none before all are started. */
+    mutex_lock(&eng->mutex);
+    for (int i = 0; i < ENGINE_TASKS; i++)
         task_start(eng->sched, tasks[i].task);
+    atomic_store(&eng->tasks_alive, ENGINE_TASKS);
+    mutex_unlock(&eng->mutex);
 }
 
 static void await_ticket(Engine *eng, Ticket *t)

@@ -1,0 +1,206 @@
+/* tests/unit/engine_model.h - an engine beside the plain array of all rows written to it.
+ *
+ * Three tables (rows_model.h), a few series each.  world_check reads everything back through
+ * scans and compares; world_write acknowledges a batch and only then adds it to the model.
+ * Used by test_engine and by the crash simulator. */
+#ifndef SKULK_TESTS_ENGINE_MODEL_H
+#define SKULK_TESTS_ENGINE_MODEL_H
+
+#include "rows_model.h"
+#include "storage/engine.h"
+#include "storage/scan.h"
+
+enum { WORLD_SERIES = 5, WORLD_TABLES = 3, WORLD_TAG = 60 };
+
+typedef struct World {
+    EngineOptions o;
+    Engine *eng;
+    ModelRow *rows; /* acknowledged, in order of their LSN */
+    size_t row_count, row_cap;
+    int64_t clock;  /* times of rows grow with it */
+    int64_t spread; /* rows lie up to so far behind */
+} World;
+
+static inline void world_add(World *w, const ModelRow *r)
+{
+    if (w->row_count == w->row_cap) {
+        w->row_cap = w->row_cap ? w->row_cap * 2 : 1024;
+        w->rows = mem_realloc(w->rows, w->row_cap * sizeof *w->rows);
+    }
+    w->rows[w->row_count++] = *r;
+}
+
+static inline SeriesId world_series(World *w, WriteBatch *wb, TableId table, unsigned which)
+{
+    char text[16];
+    Tag tag = {WORLD_TAG, {text, (size_t)snprintf(text, sizeof text, "s%u", which)}};
+    SeriesId id;
+    bool made;
+    Err e;
+    ck_assert_msg(idx_intern(engine_index(w->eng), table, &tag, 1, NULL, &id, &made, &e), "%s", e.message);
+    if (made && wb)
+        wb_new_series(wb, id, table, &tag, 1);
+    return id;
+}
+
+/* Tables MODEL_TABLE + 1 .. + 3, where they are not there yet. */
+static inline bool world_tables(World *w, Err *e)
+{
+    CatalogSnap *model = model_catalog(), *now = engine_catalog(w->eng);
+    bool ok = true;
+    for (unsigned mode = 1; ok && mode <= DUP_ERROR; mode++) {
+        const TableDef *t = cat_table_by_id(model, MODEL_TABLE + mode);
+        if (cat_table_by_id(now, t->id))
+            continue;
+        CatEdit edit = {.op = CAT_PUT_TABLE, .table = t};
+        ok = engine_edit_catalog(w->eng, &edit, 1, e);
+    }
+    cat_unref(model);
+    cat_unref(now);
+    return ok;
+}
+
+static inline bool world_open(World *w, Err *e)
+{
+    return engine_open(&w->eng, &w->o, e) && (w->o.flags & ENGINE_READ_ONLY || world_tables(w, e));
+}
+
+/* A random batch; its rows go into `rows`. */
+static inline WriteBatch *world_batch(World *w, ModelRow *rows, size_t n)
+{
+    WriteBatch *wb = wb_new();
+    for (size_t i = 0; i < n; i++) {
+        ModelRow *r = &rows[i];
+        r->table = MODEL_TABLE + 1 + (unsigned)rand() % WORLD_TABLES;
+        r->series = world_series(w, wb, r->table, (unsigned)rand() % WORLD_SERIES);
+        w->clock += rand() % 3 ? 0 : 1 + rand() % 1000;
+        r->time = w->clock - (rand() % 4 ? 0 : rand() % 50 * w->spread / 50);
+        for (int c = 0; c < MODEL_COLUMNS; c++)
+            r->field[c] = model_field(15);
+        model_write(wb, r, false);
+    }
+    return wb;
+}
+
+static inline void world_await(World *w, Ticket *t)
+{
+    sched_run_until(w->o.sched, &t->done);
+}
+
+static inline bool world_write(World *w, size_t n, SyncMode sync, Err *e)
+{
+    ModelRow *rows = mem_alloc((n + 1) * sizeof *rows);
+    Ticket t = {0};
+    engine_submit(w->eng, world_batch(w, rows, n), sync, &t);
+    world_await(w, &t);
+    for (size_t i = 0; t.ok && i < n; i++)
+        world_add(w, &rows[i]);
+    if (!t.ok)
+        *e = t.err;
+    mem_free(rows);
+    return t.ok;
+}
+
+/* Everything that a scan gives, against the first `count` rows of the model.  NULL: equal. */
+static inline const char *world_difference(World *w, Snapshot *s, size_t count)
+{
+    static char text[600];
+    Err e;
+    for (TableId table = MODEL_TABLE + 1; table <= MODEL_TABLE + WORLD_TABLES; table++) {
+        ScanSpec spec = {.snapshot = s,
+                         .table = table,
+                         .t_min = TIME_MIN_NS,
+                         .t_max = TIME_MAX_NS,
+                         .columns = model_ids,
+                         .column_count = MODEL_COLUMNS};
+        Scan *scan;
+        ScanRun run;
+        ScanStatus st;
+        size_t seen = 0;
+        SeriesId series = 0;
+        ModelAnswer want = {0};
+        size_t at = 0;
+        if (!scan_open(&scan, &spec, NULL, &e)) {
+            snprintf(text, sizeof text, "open: %s", e.message);
+            return text;
+        }
+        text[0] = 0;
+        while (!text[0] && (st = scan_next(scan, &run, NULL, &e)) == SCAN_RUN) {
+            if (run.series != series) {
+                if (at < want.count)
+                    snprintf(text, sizeof text, "series %llx: %zu rows of %zu",
+                             (unsigned long long)series, at, want.count);
+                mem_free(want.rows);
+                series = run.series;
+                want = model_answer(w->rows, count, table, series, TIME_MIN_NS, TIME_MAX_NS,
+                                    table - MODEL_TABLE);
+                at = 0;
+            }
+            const int64_t *times;
+            if (!scan_times(scan, &times, &e)) {
+                snprintf(text, sizeof text, "times: %s", e.message);
+                break;
+            }
+            for (uint32_t i = 0; !text[0] && i < run.rows; i++)
+                if (at + i >= want.count || times[i] != want.rows[at + i].time)
+                    snprintf(text, sizeof text, "table %u series %llx row %zu of %zu: time %lld",
+                             table, (unsigned long long)series, at + i, want.count, (long long)times[i]);
+            for (int c = 0; !text[0] && c < MODEL_COLUMNS; c++) {
+                ColVec v;
+                if (!scan_column(scan, (size_t)c, &v, &e)) {
+                    snprintf(text, sizeof text, "column: %s", e.message);
+                    break;
+                }
+                for (uint32_t i = 0; !text[0] && i < run.rows; i++)
+                    if (!model_is(&v, i, c, want.rows[at + i].field[c]))
+                        snprintf(text, sizeof text, "table %u series %llx time %lld column %d: not %d",
+                                 table, (unsigned long long)series, (long long)times[i], c,
+                                 want.rows[at + i].field[c]);
+            }
+            at += run.rows;
+            seen += run.rows;
+        }
+        if (!text[0] && at < want.count)
+            snprintf(text, sizeof text, "series %llx: %zu rows of %zu", (unsigned long long)series, at,
+                     want.count);
+        if (!text[0] && st != SCAN_END)
+            snprintf(text, sizeof text, "scan: %s", e.message);
+        mem_free(want.rows);
+        scan_close(scan);
+        if (!text[0]) { /* series that are missing as a whole */
+            size_t all = 0;
+            for (unsigned k = 0; k < WORLD_SERIES; k++) {
+                want = model_answer(w->rows, count, table, world_series(w, NULL, table, k), TIME_MIN_NS,
+                                    TIME_MAX_NS, table - MODEL_TABLE);
+                all += want.count;
+                mem_free(want.rows);
+            }
+            if (all != seen)
+                snprintf(text, sizeof text, "table %u: %zu rows, not %zu", table, seen, all);
+        }
+        if (text[0])
+            return text;
+    }
+    return NULL;
+}
+
+static inline void world_check(World *w)
+{
+    Snapshot *s = engine_snapshot(w->eng, NULL);
+    const char *diff = world_difference(w, s, w->row_count);
+    ck_assert_msg(!diff, "%s", diff);
+    snapshot_unref(s);
+}
+
+static inline void world_maintain(World *w, bool vacuum)
+{
+    Ticket t = {0};
+    if (vacuum)
+        engine_vacuum(w->eng, 0, &t);
+    else
+        engine_checkpoint(w->eng, &t);
+    world_await(w, &t);
+    ck_assert_msg(t.ok, "%s", t.err.message);
+}
+
+#endif

@@ -1,0 +1,482 @@
+/* The engine against the model: write, read, flush, compact, close, open again. */
+#include "engine_model.h"
+
+#include "base/log.h"
+#include <stdlib.h>
+#include <unistd.h>
+
+static char dir[64];
+
+static World world_new(unsigned seed, int workers)
+{
+    World w = {.clock = INT64_C(1700000000) * NS_PER_S, .spread = 1000};
+    srand(seed);
+    snprintf(dir, sizeof dir, "/tmp/skulk-engine-XXXXXX");
+    ck_assert(mkdtemp(dir));
+    w.o = (EngineOptions){.dir = dir,
+                          .flags = ENGINE_CREATE,
+                          .sched = sched_new(&clock_real, workers, workers),
+                          .memtable_max = 4 << 20,
+                          .log_max = 16 << 20};
+    Err e;
+    ck_assert_msg(world_open(&w, &e), "%s", e.message);
+    return w;
+}
+
+static void world_end(World *w)
+{
+    char cmd[128];
+    engine_close(w->eng, false);
+    sched_free(w->o.sched);
+    mem_free(w->rows);
+    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
+    ck_assert_int_eq(system(cmd), 0);
+}
+
+static void reopen(World *w, bool flush)
+{
+    Err e;
+    engine_close(w->eng, flush);
+    ck_assert_msg(world_open(w, &e), "%s", e.message);
+}
+
+static void write_some(World *w, size_t batches, size_t rows)
+{
+    Err e;
+    for (size_t i = 0; i < batches; i++)
+        ck_assert_msg(world_write(w, 1 + (size_t)rand() % rows, rand() % 4 ? SYNC_ON : SYNC_OFF, &e), "%s",
+                      e.message);
+}
+
+START_TEST(write_and_reopen)
+{
+    World w = world_new((unsigned)_i, _i % 2 ? 2 : 0);
+    for (int round = 0; round < 4; round++) {
+        write_some(&w, 20, 50);
+        world_check(&w);
+        reopen(&w, round % 2);
+        world_check(&w);
+    }
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(flush_and_compact)
+{
+    World w = world_new((unsigned)_i + 100, _i % 2 ? 2 : 0);
+    w.spread = _i < 4 ? 1000 : 40 * NS_PER_DAY;
+    for (int round = 0; round < 12; round++) {
+        write_some(&w, 10, 400);
+        world_maintain(&w, round % 5 == 4);
+        world_check(&w);
+        if (round % 4 == 3) {
+            reopen(&w, round == 3);
+            world_check(&w);
+        }
+    }
+    world_maintain(&w, true);
+    world_check(&w);
+    StorageKind kinds[8];
+    Err e;
+    size_t n = engine_storage(w.eng, kinds, 8, &e);
+    ck_assert_uint_eq(n, 6);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(kinds[i].kind, "log") == 0)
+            ck_assert_int_le(kinds[i].bytes, 1 << 20);
+    world_end(&w);
+}
+END_TEST
+
+/* More than memtable_max and log_max: everything happens by itself. */
+START_TEST(by_itself)
+{
+    World w = world_new(7, 2);
+    write_some(&w, 150, 4000);
+    world_check(&w);
+    ck_assert_uint_gt(engine_stats(w.eng)->flushes, 0);
+    reopen(&w, false);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(big_batch) /* spans segments: may not be cut by a flush */
+{
+    World w = world_new(8, 2);
+    Err e;
+    ck_assert_msg(world_write(&w, 150000, SYNC_ON, &e), "%s", e.message);
+    ck_assert_msg(world_write(&w, 10, SYNC_ON, &e), "%s", e.message);
+    world_maintain(&w, false);
+    world_check(&w);
+    reopen(&w, false);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(snapshots_stand_still)
+{
+    World w = world_new(9, 2);
+    Snapshot *s[6];
+    size_t upto[6];
+    for (int i = 0; i < 6; i++) {
+        write_some(&w, 5, 300);
+        s[i] = engine_snapshot(w.eng, NULL);
+        upto[i] = w.row_count;
+        world_maintain(&w, i % 2);
+    }
+    for (int i = 0; i < 6; i++) {
+        const char *diff = world_difference(&w, s[i], upto[i]);
+        ck_assert_msg(!diff, "%s", diff);
+        snapshot_unref(s[i]);
+    }
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
+/* ---- transactions ---- */
+
+static void commit(World *w, Txn *t, bool want, ErrCode code)
+{
+    Ticket ticket = {0};
+    txn_commit(t, SYNC_ON, &ticket);
+    world_await(w, &ticket);
+    ck_assert_msg(ticket.ok == want, "%s", ticket.err.message);
+    if (!want)
+        ck_assert_int_eq(ticket.err.code, code);
+}
+
+static void txn_rows(World *w, Txn *t, size_t n, bool keep)
+{
+    ModelRow *rows = mem_alloc(n * sizeof *rows);
+    Err e;
+    ck_assert_msg(txn_write(t, world_batch(w, rows, n), &e), "%s", e.message);
+    for (size_t i = 0; keep && i < n; i++)
+        world_add(w, &rows[i]);
+    mem_free(rows);
+}
+
+START_TEST(transactions)
+{
+    World w = world_new((unsigned)_i + 20, _i % 2 ? 2 : 0);
+    size_t rows = _i < 4 ? 100 : 70000;
+    write_some(&w, 5, 100);
+    size_t before = w.row_count;
+    Txn *t = txn_begin(w.eng);
+    ck_assert(!txn_has_writes(t));
+    txn_rows(&w, t, rows, true);
+    TxnMark mark = txn_savepoint(t);
+    txn_rows(&w, t, rows, false);
+    txn_rollback_to(t, mark);
+    txn_rows(&w, t, 50, true);
+    Snapshot *own = engine_snapshot(w.eng, t), *other = engine_snapshot(w.eng, NULL);
+    const char *diff = world_difference(&w, own, w.row_count);
+    ck_assert_msg(!diff, "own: %s", diff);
+    diff = world_difference(&w, other, before);
+    ck_assert_msg(!diff, "other: %s", diff);
+    snapshot_unref(own);
+    commit(&w, t, true, 0);
+    diff = world_difference(&w, other, before);
+    ck_assert_msg(!diff, "other, after commit: %s", diff);
+    snapshot_unref(other);
+    world_check(&w);
+    t = txn_begin(w.eng);
+    txn_rows(&w, t, rows, false);
+    txn_rollback(t);
+    world_check(&w);
+    reopen(&w, false);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
+static TableDef plain_table(Engine *eng, const char *name, ColumnDef *column)
+{
+    *column = (ColumnDef){
+        .id = 1, .name = SLICE_LIT("x"), .kind = COL_FIELD, .type_oid = 20, .typmod = -1, .phys = PHYS_I64};
+    return (TableDef){.id = engine_new_id(eng),
+                      .database = OBJECT_ID_FIRST,
+                      .schema = 2200,
+                      .name = slice_cstr(name),
+                      .kind = TABLE_ORDINARY,
+                      .duplicates = DUP_KEEP,
+                      .time_index = -1,
+                      .column_count = 1,
+                      .columns = column,
+                      .next_column = 2};
+}
+
+static bool has_table(const CatalogSnap *c, const char *name)
+{
+    return cat_table(c, 2200, slice_cstr(name)) != NULL;
+}
+
+START_TEST(ddl)
+{
+    World w = world_new(30, 2);
+    Err e;
+    ColumnDef col;
+    TableDef def = plain_table(w.eng, "one", &col);
+    CatEdit put = {.op = CAT_PUT_TABLE, .table = &def};
+    Txn *t = txn_begin(w.eng), *u = txn_begin(w.eng);
+    ck_assert_msg(txn_edit_catalog(t, &put, 1, &e), "%s", e.message);
+    TxnMark mark = txn_savepoint(t);
+    TableDef second = plain_table(w.eng, "two", &col);
+    ck_assert(txn_edit_catalog(t, &(CatEdit){.op = CAT_PUT_TABLE, .table = &second}, 1, &e));
+    CatalogSnap *mine = txn_catalog(t), *theirs = engine_catalog(w.eng);
+    ck_assert(has_table(mine, "one") && has_table(mine, "two") && !has_table(theirs, "one"));
+    cat_unref(mine);
+    cat_unref(theirs);
+    txn_rollback_to(t, mark);
+    mine = txn_catalog(t);
+    ck_assert(has_table(mine, "one") && !has_table(mine, "two"));
+    cat_unref(mine);
+    TableDef same = plain_table(w.eng, "one", &col);
+    ck_assert(txn_edit_catalog(u, &(CatEdit){.op = CAT_PUT_TABLE, .table = &same}, 1, &e));
+    commit(&w, t, true, 0);
+    commit(&w, u, false, ERR_SERIALIZATION);
+    for (int round = 0; round < 3; round++) {
+        reopen(&w, round == 1);
+        theirs = engine_catalog(w.eng);
+        ck_assert(has_table(theirs, "one") && !has_table(theirs, "two"));
+        cat_unref(theirs);
+    }
+    ck_assert_uint_gt(engine_new_id(w.eng), def.id);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(dropped_table)
+{
+    World w = world_new(31, 2);
+    Err e;
+    write_some(&w, 10, 500);
+    world_maintain(&w, true);
+    uint64_t bytes = engine_stats(w.eng)->compact_bytes;
+    CatEdit drop = {.op = CAT_DROP_TABLE, .id = MODEL_TABLE + DUP_KEEP};
+    ck_assert_msg(engine_edit_catalog(w.eng, &drop, 1, &e), "%s", e.message);
+    world_maintain(&w, true);
+    ck_assert_uint_gt(engine_stats(w.eng)->compact_bytes, bytes);
+    Snapshot *s = engine_snapshot(w.eng, NULL);
+    FileInfo files[8];
+    size_t n = snapshot_files(s, files, 8);
+    uint64_t rows = 0, want = 0;
+    for (size_t i = 0; i < n; i++)
+        rows += files[i].rows;
+    for (unsigned k = 0; k < WORLD_SERIES; k++) {
+        for (TableId table = MODEL_TABLE + 1; table <= MODEL_TABLE + 3; table += 2) {
+            ModelAnswer a = model_answer(w.rows, w.row_count, table, world_series(&w, NULL, table, k),
+                                         TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
+            want += a.count;
+            mem_free(a.rows);
+        }
+    }
+    ck_assert_uint_eq(rows, want);
+    snapshot_unref(s);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(many_windows) /* 130 years: few files */
+{
+    World w = world_new(32, 2);
+    w.clock = 0;
+    w.spread = 0;
+    Err e;
+    for (int i = 0; i < 40; i++) {
+        ModelRow rows[1000];
+        WriteBatch *wb = wb_new();
+        for (int k = 0; k < 1000; k++) {
+            rows[k] = (ModelRow){.table = MODEL_TABLE + 1,
+                                 .series = world_series(&w, wb, MODEL_TABLE + 1, (unsigned)k % 5),
+                                 .time = (int64_t)(rand() % 47000) * NS_PER_DAY + k};
+            for (int c = 0; c < MODEL_COLUMNS; c++)
+                rows[k].field[c] = model_field(0);
+            model_write(wb, &rows[k], false);
+            world_add(&w, &rows[k]);
+        }
+        Ticket t = {0};
+        engine_submit(w.eng, wb, SYNC_OFF, &t);
+        world_await(&w, &t);
+        ck_assert_msg(t.ok, "%s", t.err.message);
+    }
+    world_maintain(&w, true);
+    world_check(&w);
+    ck_assert_uint_lt(engine_stats(w.eng)->files, 10);
+    reopen(&w, false);
+    world_check(&w);
+    (void)e;
+    world_end(&w);
+}
+END_TEST
+
+/* ---- the door ---- */
+
+START_TEST(in_use)
+{
+    World w = world_new(40, 2);
+    Engine *second;
+    Err e;
+    ck_assert(!engine_open(&second, &w.o, &e));
+    ck_assert_int_eq(e.code, ERR_OBJECT_IN_USE);
+    char pid[32];
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    ck_assert_msg(strstr(e.message, pid), "%s", e.message);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(foreign_directory)
+{
+    World w = world_new(41, 2);
+    char path[128], other[80];
+    Err e;
+    Engine *eng;
+    snprintf(other, sizeof other, "%s/other", dir);
+    EngineOptions o = w.o;
+    o.dir = other;
+    o.flags = 0;
+    ck_assert(!engine_open(&eng, &o, &e)); /* is not there */
+    ck_assert_int_eq(e.code, ERR_UNDEFINED_FILE);
+    ck_assert(io_real.mkdir(&io_real, other, &e));
+    ck_assert(io_replace_file(&io_real, other, "holiday.jpg", SLICE_LIT("x"), &e));
+    o.flags = ENGINE_CREATE;
+    ck_assert(!engine_open(&eng, &o, &e));
+    ck_assert_msg(strstr(e.message, "holiday.jpg"), "%s", e.message);
+    snprintf(path, sizeof path, "%s/holiday.jpg", other);
+    unlink(path);
+    ck_assert(io_replace_file(&io_real, other, "format",
+                              SLICE_LIT("skulk-data\nversion 9\nrequired 0\noptional 0\nid 1\ncrc32c 0\n"), &e));
+    ck_assert(!engine_open(&eng, &o, &e));
+    ck_assert_int_eq(e.code, ERR_FEATURE_NOT_SUPPORTED);
+    ck_assert_msg(strstr(e.message, "9"), "%s", e.message);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(read_only)
+{
+    World w = world_new(42, 2);
+    Err e;
+    write_some(&w, 10, 100);
+    world_maintain(&w, false);
+    write_some(&w, 10, 100);
+    engine_close(w.eng, false);
+    w.o.flags = ENGINE_READ_ONLY | ENGINE_PREAD;
+    ck_assert_msg(world_open(&w, &e), "%s", e.message);
+    world_check(&w);
+    ck_assert(!engine_writable(w.eng, &e));
+    ck_assert(!world_write(&w, 1, SYNC_ON, &e));
+    w.o.flags = ENGINE_PREAD;
+    reopen(&w, false);
+    world_check(&w);
+    write_some(&w, 10, 100);
+    world_maintain(&w, true);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
+/* ---- many writers ---- */
+
+typedef struct Producer {
+    World *w;
+    pthread_t thread;
+    SeriesId series;
+    int batches;
+} Producer;
+
+static void *produce(void *arg)
+{
+    Producer *p = arg;
+    for (int i = 0; i < p->batches; i++) {
+        WriteBatch *wb = wb_new();
+        for (int k = 0; k < 20; k++) {
+            wb_row(wb, MODEL_TABLE + 1, p->series, i * 20 + k);
+            wb_i64(wb, model_ids[0], i * 20 + k);
+            wb_row_end(wb);
+        }
+        Ticket t = {0};
+        engine_submit(p->w->eng, wb, SYNC_ON, &t);
+        sched_run_until(p->w->o.sched, &t.done);
+        must(t.ok);
+    }
+    return NULL;
+}
+
+/* A snapshot holds whole batches only: 20 rows at a time. */
+static size_t count_rows(World *w)
+{
+    Snapshot *s = engine_snapshot(w->eng, NULL);
+    ScanSpec spec = {.snapshot = s,
+                     .table = MODEL_TABLE + 1,
+                     .t_min = TIME_MIN_NS,
+                     .t_max = TIME_MAX_NS,
+                     .columns = model_ids,
+                     .column_count = 1};
+    Scan *scan;
+    ScanRun run;
+    Err e;
+    size_t total = 0, in_series = 0;
+    SeriesId series = 0;
+    ck_assert_msg(scan_open(&scan, &spec, NULL, &e), "%s", e.message);
+    while (scan_next(scan, &run, NULL, &e) == SCAN_RUN) {
+        if (run.series != series) {
+            ck_assert_uint_eq(in_series % 20, 0);
+            in_series = 0;
+        }
+        series = run.series;
+        in_series += run.rows;
+        total += run.rows;
+    }
+    ck_assert_uint_eq(in_series % 20, 0);
+    scan_close(scan);
+    snapshot_unref(s);
+    return total;
+}
+
+START_TEST(many_writers)
+{
+    enum { PRODUCERS = 4, BATCHES = 150 };
+    World w = world_new(50, 2);
+    Producer p[PRODUCERS];
+    w.o.memtable_max = 1 << 20;
+    for (int i = 0; i < PRODUCERS; i++) {
+        p[i] = (Producer){.w = &w, .batches = BATCHES};
+        p[i].series = world_series(&w, NULL, MODEL_TABLE + 1, (unsigned)i);
+        pthread_create(&p[i].thread, NULL, produce, &p[i]);
+    }
+    for (int i = 0; i < 20; i++) {
+        count_rows(&w);
+        if (i % 5 == 0)
+            world_maintain(&w, i % 2);
+    }
+    for (int i = 0; i < PRODUCERS; i++)
+        pthread_join(p[i].thread, NULL);
+    ck_assert_uint_eq(count_rows(&w), PRODUCERS * BATCHES * 20);
+    reopen(&w, false);
+    ck_assert_uint_eq(count_rows(&w), PRODUCERS * BATCHES * 20);
+    world_end(&w);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tc = tcase_create("engine");
+    log_configure(LOG_ERROR, false);
+    tcase_add_loop_test(tc, write_and_reopen, 0, 4);
+    tcase_add_loop_test(tc, flush_and_compact, 0, 6);
+    tcase_add_test(tc, by_itself);
+    tcase_add_test(tc, big_batch);
+    tcase_add_test(tc, snapshots_stand_still);
+    tcase_add_loop_test(tc, transactions, 0, 6);
+    tcase_add_test(tc, ddl);
+    tcase_add_test(tc, dropped_table);
+    tcase_add_test(tc, many_windows);
+    tcase_add_test(tc, in_use);
+    tcase_add_test(tc, foreign_directory);
+    tcase_add_test(tc, read_only);
+    tcase_add_test(tc, many_writers);
+    return unit_run(tc);
+}
