@@ -107,6 +107,8 @@ static void table_free(TableIndex *t)
 {
     for (uint32_t i = 0; i < t->dict_count; i++)
         dict_free(t->dicts[i]);
+    for (KeySet *k = t->key_sets; k; k = k->next)
+        roaring_bitmap_free(k->series);
     roaring_bitmap_free(t->all);
     mem_free(t->dicts);
     mem_free(t);
@@ -247,19 +249,22 @@ static bool key_set_is(const KeySet *k, TableId table, const Tag *tags, size_t n
     return true;
 }
 
-static const KeySet *key_set_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n)
+static KeySet *key_set_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n)
 {
     uint64_t hash = hash_mix(table, n);
     for (size_t i = 0; i < n; i++)
         hash = hash_mix(hash, tags[i].column);
     size_t i = hash & idx->key_set_mask;
     for (; idx->key_set_slots[i]; i = (i + 1) & idx->key_set_mask) {
-        const KeySet *k = idx->key_sets[idx->key_set_slots[i] - 1];
+        KeySet *k = idx->key_sets[idx->key_set_slots[i] - 1];
         if (k->hash == hash && key_set_is(k, table, tags, n))
             return k;
     }
     KeySet *k = arena_alloc(&idx->text_memory, sizeof *k + n * sizeof k->dicts[0]);
     *k = (KeySet){.table = table_intern(idx, table), .hash = hash, .count = (uint32_t)n};
+    k->series = roaring_bitmap_create();
+    k->next = k->table->key_sets;
+    k->table->key_sets = k;
     for (size_t t = 0; t < n; t++)
         k->dicts[t] = dict_of(idx, k->table, tags[t].column);
     if (idx->key_set_count == idx->key_set_cap) {
@@ -427,7 +432,7 @@ static uint32_t key_find(const SeriesIndex *idx, const SeriesKey *key)
 
 static void series_make(SeriesIndex *idx, uint32_t local, const SeriesKey *key)
 {
-    const KeySet *k = key_set_intern(idx, key->table, key->tags, key->count);
+    KeySet *k = key_set_intern(idx, key->table, key->tags, key->count);
     uint32_t place = codes_place(idx, key->count);
     for (size_t i = 0; i < key->count; i++) {
         uint32_t code = dict_intern(idx, k->dicts[i], key->tags[i].value);
@@ -436,6 +441,7 @@ static void series_make(SeriesIndex *idx, uint32_t local, const SeriesKey *key)
     }
     *record_place(idx, local) = (SeriesRecord){k->number, place};
     bitmap_grow_add(k->table->all, ++k->table->series, local);
+    bitmap_grow_add(k->series, ++k->series_count, local);
     hash_put(&idx->by_key, key->hash, local);
     idx->count++;
     if (local > idx->last)
@@ -572,8 +578,7 @@ void idx_find_raw(SeriesIndex *idx, const Hash128 *raw, SeriesId *out, size_t n)
 
 /* ---- about a series ---- */
 
-/* Place of the column among the key set's tags, or its count. */
-static uint32_t key_set_position(const KeySet *k, ColumnId column)
+uint32_t key_set_place(const KeySet *k, ColumnId column)
 {
     uint32_t low = 0, high = k->count;
     while (low < high) {
@@ -614,7 +619,7 @@ Slice idx_tag(SeriesIndex *idx, SeriesId id, ColumnId column)
     Slice value = SLICE_NONE;
     idx_read_lock(idx);
     const KeySet *k = idx_series(idx, id, &codes);
-    uint32_t i = k ? key_set_position(k, column) : 0;
+    uint32_t i = k ? key_set_place(k, column) : 0;
     if (k && i < k->count)
         value = text_slice(k->dicts[i]->texts[codes[i] - 1]);
     idx_unlock(idx);
@@ -631,7 +636,7 @@ void idx_tag_codes(SeriesIndex *idx, ColumnId column, const SeriesId *ids, size_
         const uint32_t *codes;
         const KeySet *k = idx_series(idx, ids[i], &codes);
         if (k && k != last) {
-            at = key_set_position(k, column);
+            at = key_set_place(k, column);
             last = k;
         }
         codes_out[i] = k && at < k->count ? codes[at] : 0;

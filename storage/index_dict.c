@@ -10,7 +10,6 @@ TagDict *dict_new(TableId table, ColumnId column)
     d->column = column;
     d->slots = mem_zero(DICT_SLOTS_MIN * sizeof *d->slots);
     d->slot_mask = DICT_SLOTS_MIN - 1;
-    d->present = roaring_bitmap_create();
     return d;
 }
 
@@ -22,7 +21,6 @@ void dict_free(TagDict *d)
         else if (d->postings[i].count > 1)
             mem_free(d->postings[i].u.few);
     }
-    roaring_bitmap_free(d->present);
     mem_free(d->texts);
     mem_free(d->postings);
     mem_free(d->slots);
@@ -144,7 +142,6 @@ static void posting_add(SeriesIndex *idx, Posting *p, uint32_t id)
 void dict_add_series(SeriesIndex *idx, TagDict *d, uint32_t code, uint32_t id)
 {
     posting_add(idx, &d->postings[code - 1], id);
-    bitmap_grow_add(d->present, ++d->present_count, id);
 }
 
 void bitmap_or_posting(roaring_bitmap_t *bits, const Posting *p)

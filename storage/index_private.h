@@ -39,15 +39,14 @@ typedef struct TagDict {
     Posting *postings;   /* [code - 1] */
     DictSlot *slots;
     uint32_t slot_mask;
-    roaring_bitmap_t *present; /* series that have the tag */
-    uint64_t present_count;
 } TagDict;
 
 typedef struct TableIndex {
     TableId id;
     uint64_t series;
     roaring_bitmap_t *all;
-    TagDict **dicts; /* ascending by column */
+    struct KeySet *key_sets; /* a list */
+    TagDict **dicts;         /* ascending by column */
     uint32_t dict_count, dict_cap;
 } TableIndex;
 
@@ -56,6 +55,9 @@ typedef struct KeySet {
     uint64_t hash;
     uint32_t number; /* from 1 */
     uint32_t count;
+    struct KeySet *next;      /* of the same table */
+    roaring_bitmap_t *series; /* which series lack a tag is answered from these */
+    uint64_t series_count;
     TagDict *dicts[]; /* ascending by column */
 } KeySet;
 
@@ -124,6 +126,8 @@ void idx_unlock(SeriesIndex *idx);
 TableIndex *idx_table_find(const SeriesIndex *idx, TableId table);
 TagDict *table_dict(const TableIndex *t, ColumnId column);
 uint32_t dict_find(const SeriesIndex *idx, const TagDict *d, Slice value); /* 0: no such value */
+/* Place of the column among the key set's tags, or its count. */
+uint32_t key_set_place(const KeySet *k, ColumnId column);
 const KeySet *idx_series(const SeriesIndex *idx, SeriesId id,
                          const uint32_t **codes); /* NULL: none */
 

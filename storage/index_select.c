@@ -122,41 +122,45 @@ static void term_own(Term *t, roaring_bitmap_t *bits, bool negative)
     t->negative = negative;
 }
 
-static roaring_bitmap_t *absent_bits(const TableIndex *table, const TagDict *d)
+/* Series that do not have the tag: all of the key sets without it. */
+static void or_absent(roaring_bitmap_t *bits, const TableIndex *table, ColumnId column)
 {
-    return d ? roaring_bitmap_andnot(table->all, d->present) : roaring_bitmap_copy(table->all);
+    for (const KeySet *k = table->key_sets; k; k = k->next)
+        if (key_set_place(k, column) == k->count)
+            roaring_bitmap_or_inplace(bits, k->series);
 }
+
+typedef struct TagSource { /* one tag of one table */
+    const SeriesIndex *idx;
+    const TableIndex *table;
+    const TagDict *dict; /* NULL: no series has it */
+    ColumnId column;
+} TagSource;
 
 /* Series whose value is this one; an empty value means absent. */
-static void or_value(const SeriesIndex *idx, roaring_bitmap_t *bits, const TableIndex *table,
-                     const TagDict *d, Slice value)
+static void or_value(roaring_bitmap_t *bits, const TagSource *tag, Slice value)
 {
-    if (!value.len) {
-        roaring_bitmap_t *absent = absent_bits(table, d);
-        roaring_bitmap_or_inplace(bits, absent);
-        roaring_bitmap_free(absent);
-        return;
-    }
-    uint32_t code = d ? dict_find(idx, d, value) : 0;
-    if (code)
-        bitmap_or_posting(bits, &d->postings[code - 1]);
+    uint32_t code = value.len && tag->dict ? dict_find(tag->idx, tag->dict, value) : 0;
+    if (!value.len)
+        or_absent(bits, tag->table, tag->column);
+    else if (code)
+        bitmap_or_posting(bits, &tag->dict->postings[code - 1]);
 }
 
-static void term_values(const SeriesIndex *idx, Term *t, const TableIndex *table, const TagDict *d,
-                        const Slice *values, size_t n)
+static void term_values(Term *t, const TagSource *tag, const Slice *values, size_t n)
 {
-    uint32_t code = d && n == 1 && values[0].len ? dict_find(idx, d, values[0]) : 0;
+    const TagDict *d = tag->dict;
+    uint32_t code = d && n == 1 && values[0].len ? dict_find(tag->idx, d, values[0]) : 0;
     if (code && d->postings[code - 1].count > POSTING_FEW_MAX) {
         t->bits = d->postings[code - 1].u.many;
         return;
     }
     roaring_bitmap_t *bits = roaring_bitmap_create();
     for (size_t i = 0; i < n; i++)
-        or_value(idx, bits, table, d, values[i]);
+        or_value(bits, tag, values[i]);
     term_own(t, bits, t->negative);
 }
 
-/* Tests values from *next on; with the lock held this finishes what came in meanwhile. */
 static void test_values(Tested *out, const TagMatch *m, const Slice *values, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -188,9 +192,10 @@ static void test_unlocked(SeriesIndex *idx, TableId table, const TagMatch *m, Te
     } while (n == TEST_GROUP);
 }
 
-static void term_test(Term *t, const TableIndex *table, const TagDict *d, const TagMatch *m,
-                      Tested *tested)
+/* With the lock held: finishes what came in since test_unlocked. */
+static void term_test(Term *t, const TagSource *tag, const TagMatch *m, Tested *tested)
 {
+    const TagDict *d = tag->dict;
     Slice values[TEST_GROUP];
     size_t n;
     while ((n = dict_values(d, tested->passed.len, values, TEST_GROUP)) > 0)
@@ -200,30 +205,27 @@ static void term_test(Term *t, const TableIndex *table, const TagDict *d, const 
     for (size_t i = 0; i < tested->passed.len; i++)
         if ((bool)tested->passed.ptr[i] != negative)
             bitmap_or_posting(bits, &d->postings[i]);
-    if (tested->absent_passes != negative) {
-        roaring_bitmap_t *absent = absent_bits(table, d);
-        roaring_bitmap_or_inplace(bits, absent);
-        roaring_bitmap_free(absent);
-    }
+    if (tested->absent_passes != negative)
+        or_absent(bits, tag->table, tag->column);
     term_own(t, bits, negative);
 }
 
 static void term_make(const SeriesIndex *idx, Term *t, const TableIndex *table, const TagMatch *m,
                       Tested *tested)
 {
-    const TagDict *d = table_dict(table, m->column);
+    TagSource tag = {idx, table, table_dict(table, m->column), m->column};
     *t = (Term){.negative = m->kind == TAG_NE || m->kind == TAG_NOT_IN};
     switch (m->kind) {
     case TAG_EQ:
     case TAG_NE:
-        term_values(idx, t, table, d, &m->value, 1);
+        term_values(t, &tag, &m->value, 1);
         break;
     case TAG_IN:
     case TAG_NOT_IN:
-        term_values(idx, t, table, d, m->values, m->value_count);
+        term_values(t, &tag, m->values, m->value_count);
         break;
     case TAG_TEST:
-        term_test(t, table, d, m, tested);
+        term_test(t, &tag, m, tested);
         break;
     }
     t->count = roaring_bitmap_get_cardinality(t->bits);
