@@ -27,7 +27,8 @@ typedef struct AggDef {
     bool (*update_each)(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n, Err *e);
     bool (*merge)(AggCtx *c, void *into, const void *from, Err *e); /* from follows in time/order */
     bool (*final)(AggCtx *c, const void *state, Value *out, Err *e); /* out may borrow from state and arena */
-    /* One chunk of the single argument as statistics; NULL: cannot. times: of the first and last row, ns. */
+    /* One chunk of the first argument as statistics; NULL: cannot.  times: of the first and last row, ns;
+     * INT64_MIN, INT64_MAX when the column has NULLs among the rows (then first and last decline). */
     bool (*from_stats)(AggCtx *c, void *state, const ChunkStats *stats, int64_t t_first_ns, int64_t t_last_ns);
     void (*save)(AggCtx *c, const void *state, Buf *out);
     bool (*load)(AggCtx *c, void *state, Slice bytes, Err *e);

@@ -34,3 +34,23 @@ libskexec_la_SOURCES += \
 	exec/parallel.c \
 	exec/query.c exec/query.h exec/plan.h \
 	exec/virtual.c exec/virtual.h
+
+# types, functions, aggregates
+libskexec_la_SOURCES += \
+	exec/agg.h exec/agg_private.h \
+	exec/agg_basic.c exec/agg_order.c exec/agg_sum.c \
+	exec/array.c exec/array.h \
+	exec/cast.c \
+	exec/datetime.c exec/datetime.h exec/datetime_parse.c \
+	exec/expr.c exec/expr.h exec/expr_eval.c exec/expr_print.c \
+	exec/func_arith.c exec/func_bucket.c exec/func_cast.c exec/func_compare.c \
+	exec/func_private.h exec/func_table.c \
+	exec/func_time.c exec/func_time.h \
+	exec/interval.c exec/interval.h \
+	exec/numeric.c exec/numeric.h exec/numeric_io.c exec/numeric_private.h \
+	exec/resolve.c exec/resolve_private.h \
+	exec/type.c exec/type.h exec/type_json.c exec/type_json.h exec/type_name.c \
+	exec/type_number.c exec/type_order.c exec/type_private.h exec/type_reg.c exec/type_reg.h \
+	exec/type_string.c exec/type_time.c \
+	exec/tz.c exec/tz.h exec/tz_abbrev.def \
+	exec/vector.c exec/vector.h

@@ -1,0 +1,28 @@
+/* exec/array.h - arrays: building, text and binary form, element access.
+ *
+ * int2vector and oidvector are arrays whose lower bound is 0 and whose text has no braces.
+ * Threads: pure functions over the caller's arena. */
+#ifndef SKULK_EXEC_ARRAY_H
+#define SKULK_EXEC_ARRAY_H
+
+#include "exec/type.h"
+
+enum { ARRAY_DIMS_MAX = 6, ARRAY_ITEMS_MAX = 1 << 24 };
+
+/* One dimension, lower bound 1; items are borrowed.  count = 0 gives the empty array. */
+Array *array_new(Arena *a, TypeId elem, const Value *items, size_t count);
+Value value_array(const Array *arr);
+/* Position in items of a full set of subscripts; -1: outside. */
+int64_t array_offset(const Array *arr, const int64_t *subscripts, size_t n);
+
+bool array_in(const TypeEnv *env, TypeId elem, Slice text, int32_t typmod, Arena *a, Value *out,
+              Err *e) MUST_CHECK;
+void array_out(const TypeEnv *env, const Value *v, Buf *dst);
+bool array_recv(const TypeEnv *env, TypeId elem, Slice bytes, int32_t typmod, Arena *a, Value *out,
+                Err *e) MUST_CHECK;
+void array_send(const TypeEnv *env, const Value *v, Buf *dst);
+bool array_vector_in(const TypeEnv *env, TypeId elem, Slice text, Arena *a, Value *out,
+                     Err *e) MUST_CHECK;
+void array_vector_out(const TypeEnv *env, const Value *v, Buf *dst);
+
+#endif

@@ -1,0 +1,246 @@
+/* Expressions as text, in PostgreSQL's deparsed style. */
+#include "exec/expr.h"
+
+static void print(Buf *out, const Expr *x, const Slice *names);
+
+static void put_quoted(Buf *out, Slice s)
+{
+    buf_put_u8(out, '\'');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '\'')
+            buf_put_u8(out, '\'');
+        buf_put_u8(out, (uint8_t)s.ptr[i]);
+    }
+    buf_put_u8(out, '\'');
+}
+
+static void put_type(Buf *out, const Expr *x)
+{
+    Arena a;
+    arena_init(&a, NULL);
+    buf_put_slice(out, type_format(&a, x->type, x->typmod));
+    arena_free(&a);
+}
+
+static bool is_number(TypeId t)
+{
+    return t == T_INT4 || t == T_NUMERIC;
+}
+
+static void print_const(Buf *out, const Expr *x)
+{
+    const TypeDef *def = type_find(x->type);
+    TypeEnv env = {.tz = tz_utc(), .extra_float_digits = 1};
+    if (x->value.null) {
+        buf_puts(out, "NULL::");
+        put_type(out, x);
+        return;
+    }
+    if (x->type == T_BOOL) {
+        buf_puts(out, x->value.u.b ? "true" : "false");
+        return;
+    }
+    Buf text;
+    buf_init(&text);
+    def->out(&env, &x->value, &text);
+    bool plain = is_number(x->type) && text.len && text.ptr[0] != '-' && text.ptr[0] != 'N' &&
+                 text.ptr[0] != 'I';
+    if (plain) {
+        buf_put_slice(out, buf_slice(&text));
+    } else {
+        put_quoted(out, buf_slice(&text));
+        buf_puts(out, "::");
+        put_type(out, x);
+    }
+    buf_free(&text);
+}
+
+static void print_list(Buf *out, Expr *const *args, size_t n, const char *between, const Slice *names)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_puts(out, between);
+        print(out, args[i], names);
+    }
+}
+
+static void print_infix(Buf *out, const Expr *x, const char *op, const Slice *names)
+{
+    buf_put_u8(out, '(');
+    print(out, x->args[0], names);
+    buf_printf(out, " %s ", op);
+    print(out, x->args[1], names);
+    buf_put_u8(out, ')');
+}
+
+static void print_cast(Buf *out, const Expr *x, const Slice *names)
+{
+    bool atom = x->args[0]->kind == EXPR_CONST;
+    buf_puts(out, atom ? "" : "(");
+    print(out, x->args[0], names);
+    buf_puts(out, atom ? "::" : ")::");
+    put_type(out, x);
+}
+
+static void print_call(Buf *out, const Expr *x, const Slice *names)
+{
+    const FuncDef *f = x->func;
+    if (f->name[0] == '$' ||
+        (f->flags & (FN_CAST_IMPLICIT | FN_CAST_ASSIGN | FN_CAST_EXPLICIT) && x->arg_count == 1)) {
+        print_cast(out, x, names);
+    } else if ((f->flags & FN_OPERATOR) && x->arg_count == 2) {
+        print_infix(out, x, f->name, names);
+    } else if (f->flags & FN_OPERATOR) {
+        buf_printf(out, "(%s ", f->name);
+        print(out, x->args[0], names);
+        buf_put_u8(out, ')');
+    } else {
+        buf_printf(out, "%s(", f->name);
+        print_list(out, x->args, x->arg_count, ", ", names);
+        buf_put_u8(out, ')');
+    }
+}
+
+static void print_wrapped(Buf *out, const char *before, const Expr *x, const char *between,
+                          const char *after, const Slice *names)
+{
+    buf_puts(out, before);
+    print_list(out, x->args, x->arg_count, between, names);
+    buf_puts(out, after);
+}
+
+static void print_test(Buf *out, const Expr *x, const Slice *names)
+{
+    static const struct {
+        ExprKind kind;
+        const char *yes, *no;
+    } tests[] = {
+        {EXPR_IS_NULL, " IS NULL)", " IS NULL)"},
+        {EXPR_IS_NOT_NULL, " IS NOT NULL)", " IS NOT NULL)"},
+        {EXPR_IS_TRUE, " IS TRUE)", " IS NOT TRUE)"},
+        {EXPR_IS_FALSE, " IS FALSE)", " IS NOT FALSE)"},
+        {EXPR_IS_UNKNOWN, " IS UNKNOWN)", " IS NOT UNKNOWN)"},
+    };
+    buf_put_u8(out, '(');
+    print(out, x->args[0], names);
+    for (size_t i = 0; i < ARRAY_LEN(tests); i++)
+        if (tests[i].kind == x->kind)
+            buf_puts(out, x->negated ? tests[i].no : tests[i].yes);
+}
+
+static void print_case(Buf *out, const Expr *x, const Slice *names)
+{
+    size_t i = 0;
+    buf_puts(out, "CASE");
+    for (; i + 1 < x->arg_count; i += 2) {
+        buf_puts(out, " WHEN ");
+        print(out, x->args[i], names);
+        buf_puts(out, " THEN ");
+        print(out, x->args[i + 1], names);
+    }
+    if (i < x->arg_count) {
+        buf_puts(out, " ELSE ");
+        print(out, x->args[i], names);
+    }
+    buf_puts(out, " END");
+}
+
+static void print_items(Buf *out, const Expr *x, const Slice *names)
+{
+    bool list = x->kind == EXPR_IN_LIST;
+    buf_put_u8(out, '(');
+    print(out, x->args[0], names);
+    if (list && x->negated)
+        buf_puts(out, " <> ALL (ARRAY[");
+    else
+        buf_printf(out, " %s %s (%s", x->func ? x->func->name : "=",
+                   x->kind == EXPR_ALL_ARRAY ? "ALL" : "ANY", list ? "ARRAY[" : "");
+    print_list(out, x->args + 1, x->arg_count - 1, ", ", names);
+    buf_puts(out, list ? "]))" : "))");
+}
+
+static void print_subscript(Buf *out, const Expr *x, const Slice *names)
+{
+    print(out, x->args[0], names);
+    for (size_t i = 1; i < x->arg_count; i++) {
+        buf_put_u8(out, '[');
+        print(out, x->args[i], names);
+        buf_put_u8(out, ']');
+    }
+}
+
+static void print(Buf *out, const Expr *x, const Slice *names)
+{
+    switch (x->kind) {
+    case EXPR_CONST:
+        print_const(out, x);
+        break;
+    case EXPR_COLUMN:
+        if (names && names[x->index].len)
+            buf_put_slice(out, names[x->index]);
+        else
+            buf_printf(out, "#%u", x->index);
+        break;
+    case EXPR_PARAM:
+    case EXPR_EXEC_PARAM:
+        buf_printf(out, "$%u", x->index + (x->kind == EXPR_PARAM));
+        break;
+    case EXPR_CALL:
+        print_call(out, x, names);
+        break;
+    case EXPR_AND:
+        print_wrapped(out, "(", x, " AND ", ")", names);
+        break;
+    case EXPR_OR:
+        print_wrapped(out, "(", x, " OR ", ")", names);
+        break;
+    case EXPR_NOT:
+        print_wrapped(out, "(NOT ", x, "", ")", names);
+        break;
+    case EXPR_IS_NULL:
+    case EXPR_IS_NOT_NULL:
+    case EXPR_IS_TRUE:
+    case EXPR_IS_FALSE:
+    case EXPR_IS_UNKNOWN:
+        print_test(out, x, names);
+        break;
+    case EXPR_IS_DISTINCT:
+        print_infix(out, x, x->negated ? "IS NOT DISTINCT FROM" : "IS DISTINCT FROM", names);
+        break;
+    case EXPR_CASE:
+        print_case(out, x, names);
+        break;
+    case EXPR_COALESCE:
+        print_wrapped(out, "COALESCE(", x, ", ", ")", names);
+        break;
+    case EXPR_GREATEST:
+        print_wrapped(out, "GREATEST(", x, ", ", ")", names);
+        break;
+    case EXPR_LEAST:
+        print_wrapped(out, "LEAST(", x, ", ", ")", names);
+        break;
+    case EXPR_NULLIF:
+        print_wrapped(out, "NULLIF(", x, ", ", ")", names);
+        break;
+    case EXPR_ARRAY:
+        print_wrapped(out, "ARRAY[", x, ", ", "]", names);
+        break;
+    case EXPR_ANY_ARRAY:
+    case EXPR_ALL_ARRAY:
+    case EXPR_IN_LIST:
+        print_items(out, x, names);
+        break;
+    case EXPR_SUBSCRIPT:
+        print_subscript(out, x, names);
+        break;
+    case EXPR_IO_CAST:
+    case EXPR_RELABEL:
+        print_cast(out, x, names);
+        break;
+    }
+}
+
+void expr_print(Buf *out, const Expr *x, const Slice *column_names)
+{
+    print(out, x, column_names);
+}

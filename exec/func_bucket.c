@@ -1,0 +1,456 @@
+#include "base/clock.h"
+#include "exec/func_private.h"
+#include "exec/func_time.h"
+#include <math.h>
+
+/* ---- date_trunc ---- */
+
+static bool unknown_unit(Slice unit, TypeId type, Err *e)
+{
+    return err_set(e, ERR_INVALID_PARAMETER, "unit \"%.*s\" not recognized for type %s",
+                   SLICE_ARG(unit), type_find(type)->display);
+}
+
+static bool unsupported_unit(Slice unit, TypeId type, Err *e)
+{
+    return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "unit \"%.*s\" not supported for type %s",
+                   SLICE_ARG(unit), type_find(type)->display);
+}
+
+/* The time of day does not shift in UTC-based units, so only days and longer need the zone. */
+static bool trunc_zoned(TimeField f, const TimeZone *tz, int64_t us, int64_t *out)
+{
+    int64_t local;
+    if (f <= FIELD_SECOND)
+        return timestamp_trunc_us(f, us, out);
+    if (!timestamp_trunc_us(f, tz_local_us(tz, us), &local))
+        return false;
+    if (f <= FIELD_HOUR && !time_is_infinite(us)) /* stays on its side of a clock change */
+        *out = us - (tz_local_us(tz, us) - local);
+    else
+        *out = tz_utc_us(tz, local);
+    return true;
+}
+
+static bool trunc_rows(FnCall *c, Err *e)
+{
+    TypeId type = c->expr->func->args[1];
+    FUNC_ROWS(c, row)
+    {
+        Slice unit = vec_get(&c->args[0], row).u.str;
+        int64_t us = vec_get(&c->args[1], row).u.i64, *out = &c->out->v.i64[row];
+        const TimeZone *tz = c->ctx->env.tz;
+        TimeField f;
+        if (c->arg_count == 3 && !func_zone(vec_get(&c->args[2], row).u.str, &tz, e))
+            return false;
+        if (!time_field_find(unit, &f))
+            return unknown_unit(unit, type, e);
+        if (!(type == T_TIMESTAMP ? timestamp_trunc_us(f, us, out) : trunc_zoned(f, tz, us, out)))
+            return unsupported_unit(unit, type, e);
+    }
+    return true;
+}
+
+/* A constant unit of fixed length is a loop of arithmetic. */
+static bool kernel_trunc(FnCall *c, Err *e)
+{
+    static const int64_t width[] = {
+        [FIELD_US] = 1,
+        [FIELD_MS] = 1000,
+        [FIELD_SECOND] = US_PER_S,
+        [FIELD_MINUTE] = US_PER_MIN,
+        [FIELD_HOUR] = US_PER_H,
+        [FIELD_DAY] = US_PER_DAY,
+    };
+    TimeField f;
+    bool zoned = c->expr->func->args[1] == T_TIMESTAMPTZ;
+    bool utc = c->arg_count == 2 && c->ctx->env.tz == tz_utc();
+    if (c->args[0].kind != VEC_CONST || !time_field_find(c->args[0].v.str[0], &f) || f > FIELD_DAY ||
+        (zoned && f > FIELD_SECOND && !utc))
+        return trunc_rows(c, e);
+    int64_t w = width[f];
+    size_t step;
+    const int64_t *x = func_arg(c, 1, &step);
+    FUNC_ROWS(c, row)
+    {
+        int64_t v = x[row * step];
+        c->out->v.i64[row] = time_is_infinite(v) ? v : v - floor_mod(v, w);
+    }
+    return true;
+}
+
+FUNC_SCALAR(trunc_interval)
+{
+    FUNC_UNUSED;
+    TimeField f;
+    *out = (Value){.phys = PH_INTERVAL};
+    if (!time_field_find(args[0].u.str, &f))
+        return unknown_unit(args[0].u.str, T_INTERVAL, e);
+    if (interval_trunc(f, args[1].u.iv, &out->u.iv))
+        return true;
+    unsupported_unit(args[0].u.str, T_INTERVAL, e);
+    return f == FIELD_WEEK ? err_detail(e, "Months usually have fractional weeks.") : false;
+}
+
+/* ---- extract, date_part ---- */
+
+/* Fields that only grow are infinite for an infinite time, the others NULL. */
+static bool infinite_field(TimeField f)
+{
+    switch (f) {
+    case FIELD_YEAR:
+    case FIELD_DECADE:
+    case FIELD_CENTURY:
+    case FIELD_MILLENNIUM:
+    case FIELD_JULIAN:
+    case FIELD_ISOYEAR:
+    case FIELD_EPOCH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool date_has_field(TimeField f)
+{
+    return f >= FIELD_DAY && f <= FIELD_EPOCH;
+}
+
+static bool field_of(EvalCtx *ctx, TypeId type, TimeField f, const Value *v, FieldValue *out)
+{
+    int64_t us = v->u.i64, local = us;
+    int32_t offset = 0;
+    switch (type) {
+    case T_INTERVAL:
+        return interval_field(f, v->u.iv, out);
+    case T_TIME:
+        return time_field_of_time(f, us, out);
+    case T_DATE:
+        if (!date_has_field(f))
+            return false;
+        if (f == FIELD_EPOCH || f == FIELD_JULIAN) {
+            *out = (FieldValue){f == FIELD_EPOCH ? (__int128)us * 86400 : us + 2440588, 0};
+            return true;
+        }
+        return timestamp_field(f, us * US_PER_DAY, 0, 0, out);
+    case T_TIMESTAMPTZ:
+        offset = tz_offset_at(ctx->env.tz, floor_div(us, US_PER_S), NULL);
+        local = tz_local_us(ctx->env.tz, us);
+        break;
+    default:
+        if (f >= FIELD_TIMEZONE)
+            return false;
+        break;
+    }
+    return timestamp_field(f, local, us, offset, out);
+}
+
+/* Julian dates with a time come as us (scale -1): divided with as many digits as PostgreSQL. */
+static bool field_numeric(const FieldValue *f, Arena *a, Num *out, Err *e)
+{
+    if (f->scale >= 0) {
+        *out = num_of_i128(f->coef, f->scale, a);
+        return true;
+    }
+    Num whole = num_of_i64((int64_t)(f->coef / US_PER_DAY)), fraction;
+    Num rest = num_of_i64((int64_t)(f->coef % US_PER_DAY)), day = num_of_i64(US_PER_DAY);
+    return num_div(&rest, &day, a, &fraction, e) && num_add(&whole, &fraction, a, out, e);
+}
+
+static double field_double(const FieldValue *f)
+{
+    static const double unit[] = {1, 1e3, 1e6};
+    if (f->scale < 0)
+        return (double)(f->coef / US_PER_DAY) + (double)(f->coef % US_PER_DAY) / (double)US_PER_DAY;
+    if (f->scale == 0 || f->scale == 3)
+        return (double)f->coef / unit[f->scale / 3];
+    return (double)f->coef / unit[2];
+}
+
+static bool extract_row(EvalCtx *ctx, TypeId type, Slice unit, const Value *in, bool numeric, Value *out,
+                        Err *e)
+{
+    TimeField f;
+    FieldValue field;
+    if (!time_field_find(unit, &f))
+        return unknown_unit(unit, type, e);
+    *out = (Value){.phys = numeric ? PH_NUM : PH_F64};
+    if (type != T_INTERVAL && type != T_TIME && time_is_infinite(in->u.i64)) {
+        if (type == T_DATE && !date_has_field(f))
+            return unsupported_unit(unit, type, e);
+        if (!infinite_field(f))
+            out->null = true;
+        else if (numeric)
+            out->u.num.kind = in->u.i64 > 0 ? NUM_PINF : NUM_NINF;
+        else
+            out->u.f64 = in->u.i64 > 0 ? INFINITY : -INFINITY;
+        return true;
+    }
+    if (!field_of(ctx, type, f, in, &field))
+        return unsupported_unit(unit, type, e);
+    if (numeric)
+        return field_numeric(&field, ctx->scratch, &out->u.num, e);
+    out->u.f64 = field_double(&field);
+    return true;
+}
+
+static bool extract_rows(FnCall *c, Err *e)
+{
+    TypeId type = c->expr->func->args[1];
+    bool numeric = c->expr->func->result == T_NUMERIC;
+    FUNC_ROWS(c, row)
+    {
+        Value unit = vec_get(&c->args[0], row), in = vec_get(&c->args[1], row), v;
+        if (!extract_row(c->ctx, type, unit.u.str, &in, numeric, &v, e))
+            return false;
+        vec_set(c->out, row, &v, c->rows, c->ctx->scratch);
+    }
+    return true;
+}
+
+/* ---- buckets ---- */
+
+/* 2000-01-03 is a Monday, so that weeks start there; months count from 2000-01-01. */
+#define ORIGIN_MONDAY_US (INT64_C(10959) * US_PER_DAY)
+#define ORIGIN_MONTH_US  (INT64_C(10957) * US_PER_DAY)
+
+typedef struct Bucket {
+    int64_t width_us; /* 0: months */
+    int32_t months;
+    int64_t origin_us; /* local if there is a zone */
+    Interval offset;
+    bool has_offset;
+    const TimeZone *tz; /* NULL: none */
+} Bucket;
+
+static bool bucket_width(Interval iv, Bucket *b, Err *e)
+{
+    *b = (Bucket){.months = iv.months, .origin_us = ORIGIN_MONTH_US};
+    if (iv.months != 0) {
+        if (iv.days != 0 || iv.us != 0)
+            return err_set(e, ERR_INVALID_PARAMETER,
+                           "month intervals cannot have day or time component");
+    } else {
+        b->origin_us = ORIGIN_MONDAY_US;
+        if (__builtin_add_overflow(iv.days * US_PER_DAY, iv.us, &b->width_us))
+            return err_set(e, ERR_INTERVAL_RANGE, "interval out of range");
+    }
+    if (iv.months < 0 || (iv.months == 0 && b->width_us <= 0))
+        return err_set(e, ERR_INVALID_PARAMETER, "period must be greater than 0");
+    return true;
+}
+
+static int64_t bucket_start(const Bucket *b, int64_t us)
+{
+    return b->months ? time_bucket_months(b->months, us, b->origin_us)
+                     : time_bucket_us(b->width_us, us, b->origin_us);
+}
+
+static bool bucket_row(const Bucket *b, int64_t us, int64_t *out, Err *e)
+{
+    Interval back;
+    if (b->tz)
+        us = tz_local_us(b->tz, us);
+    if (b->has_offset &&
+        (!interval_neg(b->offset, &back, e) || !timestamp_add(us, back, &us, e)))
+        return false;
+    us = bucket_start(b, us);
+    if (b->has_offset && !timestamp_add(us, b->offset, &us, e))
+        return false;
+    *out = b->tz ? tz_utc_us(b->tz, us) : us;
+    return true;
+}
+
+static int64_t as_us(TypeId type, int64_t v)
+{
+    return type == T_DATE && !time_is_infinite(v) ? v * US_PER_DAY : v;
+}
+
+/* Third and later arguments by their type; a text that is no zone may be an offset or an origin:
+ * time_bucket('1 day', time, '6 hours'). */
+static bool bucket_extra(FnCall *c, size_t k, size_t row, Bucket *b, Err *e)
+{
+    Value v = vec_get(&c->args[k], row);
+    TypeId type = c->expr->func->args[k];
+    Err other;
+    if (v.null)
+        return true;
+    if (type == T_INTERVAL) {
+        b->offset = v.u.iv;
+        b->has_offset = true;
+    } else if (type == T_TEXT) {
+        if (!func_zone(v.u.str, &b->tz, e)) {
+            b->tz = NULL;
+            b->has_offset = interval_parse(v.u.str, &b->offset, &other);
+            return b->has_offset || datetime_parse(&c->ctx->env, KIND_TIMESTAMPTZ, v.u.str,
+                                                   &b->origin_us, &other);
+        }
+    } else {
+        b->origin_us = as_us(type, v.u.i64);
+        if (b->tz)
+            b->origin_us = tz_local_us(b->tz, b->origin_us);
+        if (time_is_infinite(b->origin_us))
+            return err_set(e, ERR_INVALID_PARAMETER, "invalid origin: infinity");
+    }
+    return true;
+}
+
+static bool bucket_setup(FnCall *c, size_t row, Bucket *b, Err *e)
+{
+    if (!bucket_width(vec_get(&c->args[0], row).u.iv, b, e))
+        return false;
+    for (size_t k = 2; k < c->arg_count; k++)
+        if (!bucket_extra(c, k, row, b, e))
+            return false;
+    return true;
+}
+
+static bool bucket_is_const(const FnCall *c)
+{
+    for (size_t k = 0; k < c->arg_count; k++)
+        if (k != 1 && c->args[k].kind != VEC_CONST)
+            return false;
+    return true;
+}
+
+/* The common case: a width of fixed length, no zone. */
+static void bucket_fixed(FnCall *c, const Bucket *b, const int64_t *x, size_t step)
+{
+    int64_t width = b->width_us, shift = b->origin_us % width;
+    int64_t *restrict out = c->out->v.i64;
+    FUNC_ROWS(c, row)
+    {
+        int64_t v = x[row * step];
+        out[row] = v - floor_mod(v - shift, width);
+        if (v < TIMESTAMP_MIN_US || v == INT64_MAX)
+            out[row] = v;
+    }
+}
+
+static bool kernel_bucket(FnCall *c, Err *e)
+{
+    Bucket b;
+    size_t step;
+    TypeId type = c->expr->func->args[1];
+    bool constant = bucket_is_const(c);
+    const int64_t *x = func_arg(c, 1, &step);
+    if (constant && !bucket_setup(c, 0, &b, e))
+        return false;
+    if (constant && type != T_DATE && !b.tz && !b.has_offset && !b.months) {
+        bucket_fixed(c, &b, x, step);
+        return true;
+    }
+    FUNC_ROWS(c, row)
+    {
+        int64_t *out = &c->out->v.i64[row];
+        if (!constant && !bucket_setup(c, row, &b, e))
+            return false;
+        if (!bucket_row(&b, as_us(type, x[row * step]), out, e))
+            return false;
+        if (type == T_DATE && !time_is_infinite(*out))
+            *out = floor_div(*out, US_PER_DAY);
+    }
+    return true;
+}
+
+/* Null origin, offset or zone count as not given, so these forms are not strict. */
+static bool kernel_bucket_extra(FnCall *c, Err *e)
+{
+    uint16_t *sel = arena_alloc(c->ctx->scratch, (c->n + 1) * sizeof *sel);
+    size_t n = 0;
+    FUNC_ROWS(c, row)
+    {
+        if (vec_is_null(&c->args[0], row) || vec_is_null(&c->args[1], row))
+            vec_set_null(c->out, row, c->rows, c->ctx->scratch);
+        else
+            sel[n++] = (uint16_t)row;
+    }
+    FnCall call = *c;
+    call.sel = sel;
+    call.n = n;
+    return n == 0 || kernel_bucket(&call, e);
+}
+
+FUNC_SCALAR(bucket_int)
+{
+    FUNC_UNUSED;
+    int64_t width = args[0].u.i64, v = args[1].u.i64, offset = n == 3 ? args[2].u.i64 : 0, moved, r;
+    if (width <= 0)
+        return err_set(e, ERR_INVALID_PARAMETER, "period must be greater than 0");
+    if (__builtin_sub_overflow(v, offset % width, &moved) ||
+        __builtin_sub_overflow(v, floor_mod(moved, width), &r))
+        return err_set(e, ERR_DATETIME_RANGE, "timestamp out of range");
+    *out = value_i64(r);
+    return true;
+}
+
+FUNC_SCALAR(date_bin)
+{
+    FUNC_UNUSED;
+    Interval iv = args[0].u.iv;
+    int64_t width, us = args[1].u.i64, origin = args[2].u.i64, diff, r;
+    if (iv.months != 0)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "timestamps cannot be binned into intervals containing months or years");
+    if (__builtin_add_overflow(iv.days * US_PER_DAY, iv.us, &width))
+        return err_set(e, ERR_DATETIME_RANGE, "interval out of range");
+    if (time_is_infinite(us)) {
+        *out = value_i64(us);
+        return true;
+    }
+    if (time_is_infinite(origin))
+        return err_set(e, ERR_DATETIME_RANGE, "origin out of range");
+    if (width <= 0)
+        return err_set(e, ERR_DATETIME_RANGE, "stride must be greater than zero");
+    if (__builtin_sub_overflow(us, origin, &diff) ||
+        __builtin_sub_overflow(us, floor_mod(diff, width), &r) || r < TIMESTAMP_MIN_US)
+        return err_set(e, ERR_DATETIME_RANGE, "timestamp out of range");
+    *out = value_i64(r);
+    return true;
+}
+
+/* ---- the table ---- */
+
+#define EXTRACT(type, fl)                                                                          \
+    FK("extract(text, " type ") numeric", extract_rows, STRICT | (fl), "a field of a time"),       \
+        FK("date_part(text, " type ") float8", extract_rows, STRICT | (fl), "a field of a time")
+#define BUCKET(t)                                                                                  \
+    FK("time_bucket(interval, " t ") " t, kernel_bucket, STRICT, "start of the bucket"),           \
+        FK("time_bucket(interval, " t ", " t ") " t, kernel_bucket_extra, 0,                       \
+           "start of the bucket, from an origin"),                                                 \
+        FK("time_bucket(interval, " t ", interval) " t, kernel_bucket_extra, 0,                    \
+           "start of the bucket, moved by an offset")
+
+FuncDef func_bucket[] = {
+    FK("date_trunc(text, timestamptz) timestamptz", kernel_trunc, STRICT | FN_STABLE,
+       "start of the unit, in the session's zone"),
+    FK("date_trunc(text, timestamptz, text) timestamptz", kernel_trunc, STRICT,
+       "start of the unit, in a zone"),
+    FK("date_trunc(text, timestamp) timestamp", kernel_trunc, STRICT, "start of the unit"),
+    FS("date_trunc(text, interval) interval", trunc_interval, STRICT, "whole units of an interval"),
+    EXTRACT("timestamptz", FN_STABLE),
+    EXTRACT("timestamp", 0),
+    EXTRACT("date", 0),
+    EXTRACT("time", 0),
+    EXTRACT("interval", 0),
+    BUCKET("timestamptz"),
+    BUCKET("timestamp"),
+    BUCKET("date"),
+    FK("time_bucket(interval, timestamptz, text) timestamptz", kernel_bucket_extra, FN_STABLE,
+       "start of the bucket, in a zone"),
+    FK("time_bucket(interval, timestamptz, text, timestamptz) timestamptz", kernel_bucket_extra, 0,
+       "start of the bucket, in a zone, from an origin"),
+    FK("time_bucket(interval, timestamptz, text, timestamptz, interval) timestamptz",
+       kernel_bucket_extra, 0, "start of the bucket, in a zone, from an origin, moved by an offset"),
+    FS("time_bucket(int2, int2) int2", bucket_int, STRICT, "start of the bucket"),
+    FS("time_bucket(int4, int4) int4", bucket_int, STRICT, "start of the bucket"),
+    FS("time_bucket(int8, int8) int8", bucket_int, STRICT, "start of the bucket"),
+    FS("time_bucket(int2, int2, int2) int2", bucket_int, STRICT, "start of the bucket, moved"),
+    FS("time_bucket(int4, int4, int4) int4", bucket_int, STRICT, "start of the bucket, moved"),
+    FS("time_bucket(int8, int8, int8) int8", bucket_int, STRICT, "start of the bucket, moved"),
+    FS("date_bin(interval, timestamptz, timestamptz) timestamptz", date_bin, STRICT,
+       "start of the bucket that counts from an origin"),
+    FS("date_bin(interval, timestamp, timestamp) timestamp", date_bin, STRICT,
+       "start of the bucket that counts from an origin"),
+    FUNC_END,
+};

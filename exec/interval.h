@@ -1,0 +1,28 @@
+/* exec/interval.h - intervals: text form and arithmetic, as PostgreSQL has them.
+ * Threads: pure functions. */
+#ifndef SKULK_EXEC_INTERVAL_H
+#define SKULK_EXEC_INTERVAL_H
+
+#include "exec/type.h"
+
+#define US_PER_S   INT64_C(1000000)
+#define US_PER_MIN (60 * US_PER_S)
+#define US_PER_H   (60 * US_PER_MIN)
+#define US_PER_DAY (24 * US_PER_H)
+
+void interval_print(Interval iv, Buf *dst);
+bool interval_add(Interval x, Interval y, Interval *out, Err *e) MUST_CHECK;
+bool interval_sub(Interval x, Interval y, Interval *out, Err *e) MUST_CHECK;
+bool interval_neg(Interval x, Interval *out, Err *e) MUST_CHECK;
+bool interval_mul(Interval x, double factor, Interval *out, Err *e) MUST_CHECK;
+bool interval_div(Interval x, double divisor, Interval *out, Err *e) MUST_CHECK;
+bool interval_justify_hours(Interval x, Interval *out, Err *e) MUST_CHECK; /* 24 h -> a day */
+bool interval_justify_days(Interval x, Interval *out, Err *e) MUST_CHECK;  /* 30 days -> a month */
+bool interval_justify(Interval x, Interval *out, Err *e) MUST_CHECK;
+int interval_cmp(Interval x, Interval y);
+
+/* A word of an interval: "hours", "mons"; the unit in months, days or us. */
+typedef enum IntervalField { INTERVAL_US, INTERVAL_DAYS, INTERVAL_MONTHS, INTERVAL_AGO, INTERVAL_NOISE } IntervalField;
+bool interval_unit(Slice word, IntervalField *field, int64_t *amount);
+
+#endif
