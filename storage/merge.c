@@ -1,5 +1,7 @@
 #include "storage/merge.h"
 
+#include "storage/scan_groups.h"
+
 enum { PASS_ROWS_MIN = 128 }; /* a group this large ends the run before it, to be announced whole */
 
 typedef struct Loaded { /* a row group that the current run or a cursor refers to */
@@ -17,9 +19,9 @@ typedef struct Loaded { /* a row group that the current run or a cursor refers t
 typedef struct Cursor {
     MergeInput in;
     bool active;
-    size_t group;    /* parts: current group */
-    Loaded *loaded;  /* parts: NULL = the current group is not decoded */
-    int64_t row;     /* next row (newest row when backward) in the loaded group or the segment rows */
+    size_t group;   /* parts: current group */
+    Loaded *loaded; /* parts: NULL = the current group is not decoded */
+    int64_t row; /* next row (newest row when backward) in the loaded group or the segment rows */
     int64_t begin, end; /* rows inside the time range, half-open */
 } Cursor;
 
@@ -29,7 +31,7 @@ typedef struct Span { /* neighbouring rows of one source */
     const SegRow *rows; /* segment: the first of them */
     uint32_t begin;     /* group: the first of them */
     uint32_t count;
-    uint32_t older;     /* the same row in an older source: index + 1 in older[]; 0 = none */
+    uint32_t older; /* the same row in an older source: index + 1 in older[]; 0 = none */
 } Span;
 
 typedef struct SpanList {
@@ -39,6 +41,7 @@ typedef struct SpanList {
 
 struct Merge {
     Budget *budget;
+    GroupCache *groups; /* decoded row groups that several series share */
     ColumnId *column_ids;
     PhysType *column_types;
     size_t column_count;
@@ -50,7 +53,7 @@ struct Merge {
     uint32_t rows;
     Arena out;
     const int64_t *out_times;
-    Loaded *live;    /* all that are in use by the run or a cursor */
+    Loaded *live; /* all that are in use by the run or a cursor */
     Loaded *spare;
 };
 
@@ -67,6 +70,7 @@ Merge *merge_new(Budget *budget)
 {
     Merge *m = MEM_NEW(Merge);
     m->budget = budget;
+    m->groups = group_cache_new(budget);
     arena_init(&m->out, budget);
     return m;
 }
@@ -115,6 +119,7 @@ void merge_free(Merge *m)
         mem_free(l);
     }
     arena_free(&m->out);
+    group_cache_free(m->groups);
     mem_free(m->column_ids);
     mem_free(m->column_types);
     mem_free(m->cursors);
@@ -178,7 +183,8 @@ static MergeStatus loaded_times(Merge *m, Loaded *l, Task *waiter, Err *e)
     MergeStatus st = loaded_pin(m, l, waiter, e);
     if (st != MERGE_RUN)
         return st;
-    return part_times(l->part, &l->group, &l->arena, &l->times, e) ? MERGE_RUN : MERGE_FAIL;
+    return group_cache_times(m->groups, l->part, &l->group, &l->arena, &l->times, e) ? MERGE_RUN
+                                                                                     : MERGE_FAIL;
 }
 
 /* For a run that was announced undecoded: the data must be here now. */
@@ -203,7 +209,8 @@ static bool loaded_column(Merge *m, Loaded *l, size_t column, Err *e)
     if (l->have[column])
         return true;
     ColVec *vec = &l->vecs[column];
-    if (!part_column(l->part, &l->group, m->column_ids[column], &l->arena, vec, &l->nulls[column], e))
+    if (!group_cache_column(m->groups, l->part, &l->group, m->column_ids[column], &l->arena, vec,
+                            &l->nulls[column], e))
         return false;
     PhysType want = m->column_types[column];
     if (vec->type == PHYS_I64 && want == PHYS_F64) {
@@ -355,7 +362,8 @@ void merge_start(Merge *m, const MergeSpec *spec, const MergeInput *inputs, size
         m->cursors = mem_realloc(m->cursors, m->cursor_cap * sizeof *m->cursors);
     }
     m->cursor_count = n;
-    for (size_t i = 0; i < n; i++) { /* by age, so that the order of cursors is the order of layers */
+    for (size_t i = 0; i < n;
+         i++) { /* by age, so that the order of cursors is the order of layers */
         size_t at = i;
         while (at > 0 && m->cursors[at - 1].in.age > inputs[i].age) {
             m->cursors[at] = m->cursors[at - 1];
@@ -712,8 +720,8 @@ static bool span_column(Merge *m, const Span *s, size_t column, ColVec *vec, con
     if (s->group)
         return column_of_group(m, s, column, vec, nulls, e);
     *nulls = NULL;
-    seg_column(s->segment, s->rows, s->count, m->column_ids[column], m->column_types[column], &m->out,
-               vec, nulls);
+    seg_column(s->segment, s->rows, s->count, m->column_ids[column], m->column_types[column],
+               &m->out, vec, nulls);
     return true;
 }
 
