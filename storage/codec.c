@@ -117,8 +117,8 @@ static uint8_t encode_str(Buf *out, const Slice *s, size_t n, bool final)
     if (id == CODEC_RAW_STR)
         append(out, id, s, n);
     size_t plain = out->len - at;
-    if (plain < 64)
-        return id;
+    if (plain < 64 || (id == CODEC_DICT_STR && plain < 2 * n))
+        return id; /* short as it is */
     buf_reserve(out, zstd_str_bound(s, n));
     size_t packed = zstd_str_encode_level((uint8_t *)out->ptr + out->len, s, n, final ? 3 : 1);
     /* Decoding must pay for itself: a dictionary of short texts stays. */
@@ -169,6 +169,11 @@ static uint8_t encode_f64(Buf *out, const double *v, size_t n, bool final, Chunk
     uint8_t id = CODEC_SK_F64;
     if (append(out, CODEC_CONST_F64, v, n)) {
         id = CODEC_CONST_F64;
+        if (sk_f64_one(v[0], &m->k, &m->i.min)) {
+            m->kind = STATS_DECIMAL;
+            m->i.max = m->i.first = m->i.last = m->i.min;
+            m->i.sum = (__int128)m->i.min * (int64_t)n;
+        }
     } else {
         buf_reserve(out, sk_f64_bound(v, n));
         size_t len = sk_f64_encode_meta((uint8_t *)out->ptr + out->len, v, n, final, m);

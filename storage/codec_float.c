@@ -3,6 +3,7 @@
  * value = (double)d / 10^k, one correctly rounded division: this arithmetic is part of the format.
  * What is not exactly such a quotient (NaN, Inf, -0.0, more digits) is an exception, kept as bits. */
 #include "storage/codec_private.h"
+#include <math.h>
 
 enum {
     K_MAX = 18,
@@ -34,6 +35,16 @@ static int smallest_k(double v)
             return k;
     }
     return -1;
+}
+
+bool sk_f64_one(double v, uint8_t *k, int64_t *d)
+{
+    int found = smallest_k(v);
+    if (found < 0)
+        return false;
+    *k = (uint8_t)found;
+    *d = llrint(v * codec_pow10[found]);
+    return true;
 }
 
 static void run_k(Decimal *x, const double *v, size_t n, unsigned k)

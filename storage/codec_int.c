@@ -139,7 +139,7 @@ static int64_t sampled_median(const uint64_t *r, size_t n, size_t from, size_t s
             s[at] = s[at - 1];
         s[at] = v;
     }
-    return s[count / 2];
+    return count ? s[count / 2] : 0;
 }
 
 static void try_base(IntPlan *best, const uint64_t *r, size_t n, IntPlan try, int64_t base, bool zigzag)
@@ -197,10 +197,10 @@ static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, 
 }
 
 /* Bit lengths of a transform over a few stretches: enough to rank them.  Raw numbers are measured
- * from the middle of all, since a stretch sees only a part of their range. */
-static uint64_t sample_cost(const uint64_t *x, size_t n, unsigned transform)
+ * from the least and from the middle of all, since a stretch sees only a part of their range. */
+static uint64_t sample_cost(const uint64_t *x, size_t n, unsigned transform, uint64_t least)
 {
-    uint64_t sum = 0;
+    uint64_t sum = 0, above = 0;
     size_t stretch = n < 64 ? n : 16, stride = n < 64 ? n : n / 4;
     int64_t mid = transform == SK_RAW ? sampled_median(x, n, 0, SAMPLES) : 0;
     if (stretch <= transform)
@@ -210,10 +210,12 @@ static uint64_t sample_cost(const uint64_t *x, size_t n, unsigned transform)
         residuals(r, x + s, stretch, transform, 0, 0);
         if (transform == SK_DELTA)
             mid = sampled_median(r, stretch, transform, 5);
-        for (size_t i = transform; i < stretch; i++)
+        for (size_t i = transform; i < stretch; i++) {
             sum += bit_length(zigzag_encode((int64_t)(r[i] - (uint64_t)mid)));
+            above += bit_length(r[i] - least);
+        }
     }
-    return sum;
+    return transform == SK_RAW && above < sum ? above : sum;
 }
 
 static void subtract_first(uint64_t *x, const int64_t *v, size_t n, uint64_t gcd)
@@ -244,8 +246,9 @@ void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsign
     subtract_first(x, v, n, (uint64_t)p->gcd);
     IntPlan try = *p;
     uint64_t cost[3], least = UINT64_MAX;
+    uint64_t lowest = (uint64_t)(((int64_t)((uint64_t)st->min - (uint64_t)v[0])) / p->gcd);
     for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
-        cost[t] = final || !(mask >> t & 1) ? 0 : sample_cost(x, n, t);
+        cost[t] = final || !(mask >> t & 1) ? 0 : sample_cost(x, n, t, lowest);
         if (mask >> t & 1 && cost[t] < least)
             least = cost[t];
     }

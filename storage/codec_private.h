@@ -156,6 +156,7 @@ CODEC_DECLARE(zstd_str)
 bool sk_f64_ints(int64_t *dst, size_t n, Slice src, uint8_t *k, bool *exact, Err *e) MUST_CHECK;
 size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, bool final, ChunkMeta *m);
 size_t zstd_str_encode_level(uint8_t *dst, const void *src, size_t n, int level);
+bool sk_f64_one(double v, uint8_t *k, int64_t *d); /* v = d / 10^k exactly */
 extern const double codec_pow10[23];
 
 static inline bool codec_damaged(Err *e, const char *what)
