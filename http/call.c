@@ -43,64 +43,6 @@ Slice http_field(const HttpCall *c, HttpField f)
 }
 
 /* ---- parameters ---- */
-static int hex_value(char ch)
-{
-    if (ch >= '0' && ch <= '9')
-        return ch - '0';
-    ch = (char)(ch | 0x20);
-    return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
-}
-
-bool http_percent_decode(Arena *a, Slice in, bool plus, Slice *out)
-{
-    char *dst = arena_alloc(a, in.len + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < in.len; i++) {
-        char ch = in.ptr[i];
-        if (ch == '+' && plus) {
-            ch = ' ';
-        } else if (ch == '%') {
-            if (in.len - i < 3 || hex_value(in.ptr[i + 1]) < 0 || hex_value(in.ptr[i + 2]) < 0)
-                return false;
-            ch = (char)(hex_value(in.ptr[i + 1]) << 4 | hex_value(in.ptr[i + 2]));
-            i += 2;
-        }
-        dst[n++] = ch;
-    }
-    dst[n] = 0;
-    *out = (Slice){dst, n};
-    return true;
-}
-
-static bool add_params(HttpCall *c, Slice text, Err *e)
-{
-    while (text.len) {
-        const char *amp = memchr(text.ptr, '&', text.len);
-        Slice pair = {text.ptr, amp ? (size_t)(amp - text.ptr) : text.len};
-        text = amp ? (Slice){amp + 1, text.len - pair.len - 1} : SLICE_NONE;
-        if (pair.len == 0)
-            continue;
-        const char *eq = memchr(pair.ptr, '=', pair.len);
-        Slice name = {pair.ptr, eq ? (size_t)(eq - pair.ptr) : pair.len};
-        Slice value = eq ? (Slice){eq + 1, pair.len - name.len - 1} : SLICE_LIT("");
-        if (c->param_count == HTTP_PARAMS_MAX)
-            return err_set(e, ERR_INVALID_PARAMETER, "more than %d parameters", HTTP_PARAMS_MAX);
-        HttpParam *p = &c->params[c->param_count++];
-        if (!http_percent_decode(&c->arena, name, true, &p->name) ||
-            !http_percent_decode(&c->arena, value, true, &p->value))
-            return err_set(e, ERR_INVALID_PARAMETER, "malformed percent code in a parameter");
-    }
-    return true;
-}
-
-static size_t count_pairs(Slice text)
-{
-    size_t n = text.len > 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += text.ptr[i] == '&';
-    return n < HTTP_PARAMS_MAX ? n : HTTP_PARAMS_MAX;
-}
-
 static bool is_form(const HttpCall *c)
 {
     return c->route->flags & ROUTE_FORM && c->head.method == HTTP_POST &&
@@ -112,9 +54,10 @@ bool http_read_params(HttpCall *c, Err *e)
 {
     Slice query = http_span(c->mem.ptr + c->base, c->head.query);
     Slice form = is_form(c) ? c->body : SLICE_NONE;
-    size_t most = count_pairs(query) + count_pairs(form);
+    size_t most = http_params_count(query) + http_params_count(form);
     c->params = ARENA_ARRAY(&c->arena, HttpParam, most + 1);
-    return add_params(c, query, e) && add_params(c, form, e);
+    return http_params_read(&c->arena, query, c->params, &c->param_count, e) &&
+           http_params_read(&c->arena, form, c->params, &c->param_count, e);
 }
 
 Slice http_param(const HttpCall *c, const char *name)

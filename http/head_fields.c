@@ -253,13 +253,11 @@ HeadStatus http_head_read(Slice in, size_t *scanned, HttpHead *out, HttpRefusal 
         return refuse(why, 400, "this is not HTTP"), HEAD_BAD;
     size_t end = find_end(in, start, scanned);
     size_t len = end ? end : in.len;
-    if (len > HTTP_HEAD_MAX || (!end && len > HTTP_URL_MAX + 64)) {
-        size_t look = len < HTTP_URL_MAX + 64 ? len : HTTP_URL_MAX + 64;
-        if (!memchr(in.ptr + start, '\n', look - start))
-            return refuse(why, 414, "the request line is longer than 8 KiB"), HEAD_BAD;
-        if (len > HTTP_HEAD_MAX)
-            return refuse(why, 431, "the header is larger than 16 KiB"), HEAD_BAD;
-    }
+    size_t line_max = start + HTTP_URL_MAX + 64;
+    if (len > line_max && !memchr(in.ptr + start, '\n', line_max - start))
+        return refuse(why, 414, "the request line is longer than 8 KiB"), HEAD_BAD;
+    if (len > HTTP_HEAD_MAX)
+        return refuse(why, 431, "the header is larger than 16 KiB"), HEAD_BAD;
     if (!end)
         return HEAD_MORE;
     memset(out, 0, sizeof *out);

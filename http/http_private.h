@@ -8,11 +8,11 @@
 
 #include "http/head.h"
 #include "http/http.h"
+#include "http/params.h"
 #include "ingest/ingest.h"
 
 enum {
     HTTP_ROUTES_MAX = 64,
-    HTTP_PARAMS_MAX = 1000,
     HTTP_FORM_MAX = 1 << 20,     /* bytes of a form body */
     HTTP_GZIP_MIN = 1400,        /* smaller answers go out as they are */
     HTTP_AHEAD_MAX = 64 << 10,   /* bytes of further requests that are read while one runs */
@@ -39,10 +39,6 @@ typedef struct HttpRoute {
     const char *text; /* for docs/http.md */
     const IngFormat *format;
 } HttpRoute;
-
-typedef struct HttpParam {
-    Slice name, value;
-} HttpParam;
 
 struct HttpCall {
     Task task; /* first */
@@ -100,7 +96,6 @@ Slice http_field(const HttpCall *c, HttpField f);
 bool http_read_params(HttpCall *c, Err *e) MUST_CHECK;
 /* "" if there is none; the last one wins. */
 Slice http_param(const HttpCall *c, const char *name);
-bool http_percent_decode(Arena *a, Slice in, bool plus, Slice *out);
 
 /* reply.c */
 void http_reply_head(Buf *out, const HttpServer *s, int status, const char *content_type,
@@ -131,9 +126,5 @@ CallStatus http_run_prom_buildinfo(HttpCall *c);
 CallStatus http_run_prom_empty(HttpCall *c);
 CallStatus http_run_root(HttpCall *c);
 void http_influx_headers(HttpCall *c);
-
-/* prom_params.c: pure */
-bool http_prom_time(Slice text, int64_t *ms, Err *e) MUST_CHECK;
-bool http_prom_duration(Slice text, int64_t *ms, Err *e) MUST_CHECK;
 
 #endif

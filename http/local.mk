@@ -6,7 +6,8 @@ libskhttp_la_SOURCES = \
 	http/head_fields.c http/head.h \
 	http/influx.c \
 	http/metrics.c \
-	http/prom.c http/prom_params.c \
+	http/params.c http/params.h \
+	http/prom.c \
 	http/reply.c \
 	http/routes.c \
 	http/write.c

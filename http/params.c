@@ -1,10 +1,73 @@
-/* http/prom_params.c - times and durations as Prometheus' API writes them. */
-#include "http/http_private.h"
+/* http/params.c - see params.h. */
+#include "http/params.h"
+
+#include "base/clock.h"
 
 #include <math.h>
 
 #define PROM_MS_MAX 9.2e15 /* beyond that a time has no meaning in ns either */
 
+/* ---- name=value&... ---- */
+static int hex_value(char ch)
+{
+    if (ch >= '0' && ch <= '9')
+        return ch - '0';
+    ch = (char)(ch | 0x20);
+    return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
+}
+
+bool http_percent_decode(Arena *a, Slice in, bool plus, Slice *out)
+{
+    char *dst = arena_alloc(a, in.len + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        char ch = in.ptr[i];
+        if (ch == '+' && plus) {
+            ch = ' ';
+        } else if (ch == '%') {
+            if (in.len - i < 3 || hex_value(in.ptr[i + 1]) < 0 || hex_value(in.ptr[i + 2]) < 0)
+                return false;
+            ch = (char)(hex_value(in.ptr[i + 1]) << 4 | hex_value(in.ptr[i + 2]));
+            i += 2;
+        }
+        dst[n++] = ch;
+    }
+    dst[n] = 0;
+    *out = (Slice){dst, n};
+    return true;
+}
+
+size_t http_params_count(Slice text)
+{
+    size_t n = text.len > 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += text.ptr[i] == '&';
+    return n < HTTP_PARAMS_MAX ? n : HTTP_PARAMS_MAX;
+}
+
+bool http_params_read(Arena *a, Slice text, HttpParam *out, size_t *count, Err *e)
+{
+    size_t from = *count;
+    while (text.len) {
+        const char *amp = memchr(text.ptr, '&', text.len);
+        Slice pair = {text.ptr, amp ? (size_t)(amp - text.ptr) : text.len};
+        text = amp ? (Slice){amp + 1, text.len - pair.len - 1} : SLICE_NONE;
+        if (pair.len == 0)
+            continue;
+        const char *eq = memchr(pair.ptr, '=', pair.len);
+        Slice name = {pair.ptr, eq ? (size_t)(eq - pair.ptr) : pair.len};
+        Slice value = eq ? (Slice){eq + 1, pair.len - name.len - 1} : SLICE_LIT("");
+        if (*count - from == HTTP_PARAMS_MAX)
+            return err_set(e, ERR_INVALID_PARAMETER, "more than %d parameters", HTTP_PARAMS_MAX);
+        HttpParam *p = &out[(*count)++];
+        if (!http_percent_decode(a, name, true, &p->name) ||
+            !http_percent_decode(a, value, true, &p->value))
+            return err_set(e, ERR_INVALID_PARAMETER, "malformed percent code in a parameter");
+    }
+    return true;
+}
+
+/* ---- Prometheus' times ---- */
 bool http_prom_time(Slice text, int64_t *ms, Err *e)
 {
     double s;
