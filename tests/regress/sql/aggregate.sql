@@ -1,0 +1,26 @@
+-- Aggregates over stored rows: from the memtable, from files, and from both.
+CREATE TABLE a (time timestamptz NOT NULL, host text TAG, f float8, i int8, n numeric, b bool, s text);
+INSERT INTO a SELECT timestamptz '2026-01-01' + x * interval '1 minute', 'h' || x % 3, x / 4.0, x, x / 8.0, x % 2 = 0, 't' || x % 5 FROM generate_series(0, 2999) x;
+INSERT INTO a (time, host) VALUES ('2026-01-10', 'h0');
+SELECT count(*), count(f), sum(i), avg(i), min(i), max(i) FROM a;
+SELECT host, count(*), sum(f), avg(f), min(f), max(f), first(i), last(i) FROM a GROUP BY host ORDER BY host;
+SELECT time_bucket('1 day', time) AS day, host, max(i) AS m FROM a GROUP BY day, host ORDER BY day, host;
+SELECT date_trunc('day', time) AS day, sum(i), count(*) FROM a GROUP BY 1 ORDER BY 1;
+SELECT host, max(i) FROM a WHERE f > 700 GROUP BY host ORDER BY host;
+SELECT b, count(*) FROM a GROUP BY b ORDER BY b NULLS LAST;
+SELECT s, count(*) FROM a WHERE host IN ('h1', 'h2') GROUP BY s ORDER BY s LIMIT 3;
+SELECT sum(n), avg(n), min(n), max(n) FROM a;
+SELECT count(*) FROM a WHERE time >= '2026-01-02' AND time < '2026-01-02 01:00';
+SELECT host FROM a GROUP BY host HAVING count(*) > 1000 ORDER BY host;
+SELECT count(*) FROM a WHERE host = 'nobody';
+SELECT max(i) FROM a WHERE host = 'nobody';
+SELECT bool_and(b), bool_or(b), stddev(i)::numeric(20,6), percentile_cont(0.5) WITHIN GROUP (ORDER BY i) FROM a;
+CHECKPOINT;
+SELECT host, count(*), sum(f), avg(f), min(f), max(f), first(i), last(i) FROM a GROUP BY host ORDER BY host;
+INSERT INTO a (time, host, i) SELECT timestamptz '2026-01-01' + x * interval '3 minute', 'h0', -x FROM generate_series(0, 99) x;
+SELECT time_bucket('1 day', time) AS day, min(i) AS lo, max(i) AS hi, count(f) AS f FROM a WHERE host = 'h0' GROUP BY day ORDER BY day;
+VACUUM;
+SELECT time_bucket('1 day', time) AS day, min(i) AS lo, max(i) AS hi, count(f) AS f FROM a WHERE host = 'h0' GROUP BY day ORDER BY day;
+SELECT DISTINCT ON (host) host, time, i FROM a ORDER BY host, time DESC;
+SELECT time_bucket('60.000s', time) AS t, max(i) FROM a GROUP BY t ORDER BY t DESC LIMIT 3;
+SELECT count(*) FROM (SELECT host, time_bucket('1h', time) AS h FROM a GROUP BY 1, 2) x;
