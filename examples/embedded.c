@@ -68,15 +68,19 @@ int main(int argc, char **argv)
         skulk_close(db);
         return status;
     }
-    static const char lines[] = "cpu,host=server1,region=ap usage_user=23.5,usage_system=12.3 1767225600000000000\n"
-                                "cpu,host=server1,region=ap usage_user=25.5,usage_system=11.3 1767225660000000000\n"
-                                "cpu,host=server2,region=eu usage_user=61.0,usage_system=9.1 1767225600000000000\n";
+    static const char lines[] =
+        "cpu,host=server1,region=ap usage_user=23.5,usage_system=12.3 1767225600000000000\n"
+        "cpu,host=server1,region=ap usage_user=25.5,usage_system=11.3 1767225660000000000\n"
+        "cpu,host=server2,region=eu usage_user=61.0,usage_system=9.1 1767225600000000000\n";
     if (skulk_write_line_protocol(db, lines, strlen(lines), "ns") != SKULK_OK)
         return fail(db, "write");
     int status = run_sql(db, "SELECT time, host, usage_user FROM cpu ORDER BY time, host") ||
-                 run_sql(db, "SELECT host, avg(usage_user), last(usage_user) FROM cpu GROUP BY host ORDER BY host") || average(db);
+                 run_sql(db, "SELECT host, avg(usage_user), last(usage_user) FROM cpu GROUP BY "
+                             "host ORDER BY host") ||
+                 average(db);
     skulk_result *r;
-    if (!status && skulk_query_promql(db, "max by (host) (cpu_usage_user)", 0, INT64_C(1767225660000), 0, &r) == SKULK_OK) {
+    if (!status && skulk_query_promql(db, "max by (host) (cpu_usage_user)", 0,
+                                      INT64_C(1767225660000), 0, &r) == SKULK_OK) {
         printf("> max by (host) (cpu_usage_user)\n");
         print_rows(r);
         skulk_result_free(r);

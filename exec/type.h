@@ -18,21 +18,76 @@
 typedef uint32_t TypeId;
 
 enum {
-    T_BOOL = 16, T_BYTEA = 17, T_CHAR = 18, T_NAME = 19, T_INT8 = 20, T_INT2 = 21, T_INT2VECTOR = 22,
-    T_INT4 = 23, T_REGPROC = 24, T_TEXT = 25, T_OID = 26, T_XID = 28, T_OIDVECTOR = 30, T_JSON = 114,
-    T_PG_NODE_TREE = 194, T_FLOAT4 = 700, T_FLOAT8 = 701, T_UNKNOWN = 705, T_ACLITEM = 1033,
-    T_ACLITEM_ARRAY = 1034, T_BPCHAR = 1042, T_VARCHAR = 1043, T_DATE = 1082, T_TIME = 1083,
-    T_TIMESTAMP = 1114, T_TIMESTAMPTZ = 1184, T_INTERVAL = 1186, T_NUMERIC = 1700,
-    T_REGCLASS = 2205, T_REGTYPE = 2206, T_RECORD = 2249, T_ANY = 2276, T_ANYARRAY = 2277, T_VOID = 2278,
-    T_ANYELEMENT = 2283, T_UUID = 2950, T_JSONB = 3802, T_REGNAMESPACE = 4089, T_REGROLE = 4096,
-    T_BOOL_ARRAY = 1000, T_BYTEA_ARRAY = 1001, T_CHAR_ARRAY = 1002, T_NAME_ARRAY = 1003, T_INT2_ARRAY = 1005,
-    T_INT4_ARRAY = 1007, T_TEXT_ARRAY = 1009, T_INT8_ARRAY = 1016, T_FLOAT4_ARRAY = 1021,
-    T_FLOAT8_ARRAY = 1022, T_OID_ARRAY = 1028, T_VARCHAR_ARRAY = 1015, T_TIMESTAMP_ARRAY = 1115,
-    T_TIMESTAMPTZ_ARRAY = 1185, T_NUMERIC_ARRAY = 1231,
-    T_INT2VECTOR_ARRAY = 1006, T_REGPROC_ARRAY = 1008, T_XID_ARRAY = 1011, T_OIDVECTOR_ARRAY = 1013,
-    T_BPCHAR_ARRAY = 1014, T_JSON_ARRAY = 199, T_DATE_ARRAY = 1182, T_TIME_ARRAY = 1183,
-    T_INTERVAL_ARRAY = 1187, T_REGCLASS_ARRAY = 2210, T_REGTYPE_ARRAY = 2211, T_UUID_ARRAY = 2951,
-    T_JSONB_ARRAY = 3807, T_REGNAMESPACE_ARRAY = 4090, T_REGROLE_ARRAY = 4097, T_ANYNONARRAY = 2776,
+    T_BOOL = 16,
+    T_BYTEA = 17,
+    T_CHAR = 18,
+    T_NAME = 19,
+    T_INT8 = 20,
+    T_INT2 = 21,
+    T_INT2VECTOR = 22,
+    T_INT4 = 23,
+    T_REGPROC = 24,
+    T_TEXT = 25,
+    T_OID = 26,
+    T_XID = 28,
+    T_OIDVECTOR = 30,
+    T_JSON = 114,
+    T_PG_NODE_TREE = 194,
+    T_FLOAT4 = 700,
+    T_FLOAT8 = 701,
+    T_UNKNOWN = 705,
+    T_ACLITEM = 1033,
+    T_ACLITEM_ARRAY = 1034,
+    T_BPCHAR = 1042,
+    T_VARCHAR = 1043,
+    T_DATE = 1082,
+    T_TIME = 1083,
+    T_TIMESTAMP = 1114,
+    T_TIMESTAMPTZ = 1184,
+    T_INTERVAL = 1186,
+    T_NUMERIC = 1700,
+    T_REGCLASS = 2205,
+    T_REGTYPE = 2206,
+    T_RECORD = 2249,
+    T_ANY = 2276,
+    T_ANYARRAY = 2277,
+    T_VOID = 2278,
+    T_ANYELEMENT = 2283,
+    T_UUID = 2950,
+    T_JSONB = 3802,
+    T_REGNAMESPACE = 4089,
+    T_REGROLE = 4096,
+    T_BOOL_ARRAY = 1000,
+    T_BYTEA_ARRAY = 1001,
+    T_CHAR_ARRAY = 1002,
+    T_NAME_ARRAY = 1003,
+    T_INT2_ARRAY = 1005,
+    T_INT4_ARRAY = 1007,
+    T_TEXT_ARRAY = 1009,
+    T_INT8_ARRAY = 1016,
+    T_FLOAT4_ARRAY = 1021,
+    T_FLOAT8_ARRAY = 1022,
+    T_OID_ARRAY = 1028,
+    T_VARCHAR_ARRAY = 1015,
+    T_TIMESTAMP_ARRAY = 1115,
+    T_TIMESTAMPTZ_ARRAY = 1185,
+    T_NUMERIC_ARRAY = 1231,
+    T_INT2VECTOR_ARRAY = 1006,
+    T_REGPROC_ARRAY = 1008,
+    T_XID_ARRAY = 1011,
+    T_OIDVECTOR_ARRAY = 1013,
+    T_BPCHAR_ARRAY = 1014,
+    T_JSON_ARRAY = 199,
+    T_DATE_ARRAY = 1182,
+    T_TIME_ARRAY = 1183,
+    T_INTERVAL_ARRAY = 1187,
+    T_REGCLASS_ARRAY = 2210,
+    T_REGTYPE_ARRAY = 2211,
+    T_UUID_ARRAY = 2951,
+    T_JSONB_ARRAY = 3807,
+    T_REGNAMESPACE_ARRAY = 4090,
+    T_REGROLE_ARRAY = 4097,
+    T_ANYNONARRAY = 2776,
 };
 
 typedef enum Phys { PH_BOOL, PH_I64, PH_F64, PH_STR, PH_INTERVAL, PH_NUM, PH_ARRAY } Phys;
@@ -72,7 +127,7 @@ typedef struct Value { /* one value of any type */
 
 struct Array {
     TypeId elem;
-    int32_t ndim;        /* 0 = empty */
+    int32_t ndim; /* 0 = empty */
     int32_t dims[6], lower[6];
     size_t count;
     const Value *items;
@@ -80,19 +135,19 @@ struct Array {
 
 /* What input and output depend on. */
 typedef struct TypeEnv {
-    Slice timezone;         /* IANA name or POSIX form; default UTC */
+    Slice timezone;            /* IANA name or POSIX form; default UTC */
     const struct TimeZone *tz; /* resolved; never NULL */
-    int extra_float_digits; /* default 1: shortest exact */
-    int64_t now_us;         /* for 'now', 'today' */
-    void *session;          /* for reg* input and output; may be NULL */
+    int extra_float_digits;    /* default 1: shortest exact */
+    int64_t now_us;            /* for 'now', 'today' */
+    void *session;             /* for reg* input and output; may be NULL */
 } TypeEnv;
 
 typedef struct TypeDef {
     TypeId oid, array_oid, elem_oid; /* 0 = none */
-    const char *name;    /* pg_type.typname */
-    const char *display; /* format_type: "double precision" */
+    const char *name;                /* pg_type.typname */
+    const char *display;             /* format_type: "double precision" */
     Phys phys;
-    int16_t len;         /* pg_type.typlen */
+    int16_t len; /* pg_type.typlen */
     char category, typtype, align;
     bool by_value, preferred;
     bool (*in)(const TypeEnv *env, Slice text, int32_t typmod, Arena *a, Value *out, Err *e);
@@ -103,15 +158,19 @@ typedef struct TypeDef {
     uint64_t (*hash)(const Value *v);           /* equal values hash equally, also 1.0 and 1.00 */
 } TypeDef;
 
-const TypeDef *type_find(TypeId oid);        /* NULL: unknown */
-const TypeDef *type_by_name(Slice name);     /* typname and SQL spellings: "int", "double precision", "timestamptz", "text[]" */
+const TypeDef *type_find(TypeId oid); /* NULL: unknown */
+const TypeDef *type_by_name(
+    Slice name); /* typname and SQL spellings: "int", "double precision", "timestamptz", "text[]" */
 size_t type_count(void);
 const TypeDef *type_at(size_t i);
 TypeId type_array_of(TypeId elem);
 TypeId type_elem_of(TypeId array);
-Slice type_format(Arena *a, TypeId oid, int32_t typmod); /* "numeric(10,2)", "timestamp(3) with time zone" */
-bool type_parse_name(Slice text, TypeId *oid, int32_t *typmod, Err *e) MUST_CHECK; /* "numeric(10,2)[]" */
-bool type_apply_typmod(TypeId oid, int32_t typmod, bool explicit_cast, Arena *a, Value *v, Err *e) MUST_CHECK;
+Slice type_format(Arena *a, TypeId oid,
+                  int32_t typmod); /* "numeric(10,2)", "timestamp(3) with time zone" */
+bool type_parse_name(Slice text, TypeId *oid, int32_t *typmod,
+                     Err *e) MUST_CHECK; /* "numeric(10,2)[]" */
+bool type_apply_typmod(TypeId oid, int32_t typmod, bool explicit_cast, Arena *a, Value *v,
+                       Err *e) MUST_CHECK;
 
 Value value_null(void);
 Value value_i64(int64_t v);
@@ -123,10 +182,12 @@ Value value_copy(Arena *a, const Value *v);
 /* Time zones: IANA rules from the system's tzdata (TZif); loaded once, kept for ever. */
 const struct TimeZone *tz_find(Slice name, Err *e); /* NULL + 22023 */
 const struct TimeZone *tz_utc(void);
-int32_t tz_offset_at(const struct TimeZone *tz, int64_t utc_s, Slice *abbreviation); /* seconds east of UTC */
+int32_t tz_offset_at(const struct TimeZone *tz, int64_t utc_s,
+                     Slice *abbreviation); /* seconds east of UTC */
 int64_t tz_local_to_utc(const struct TimeZone *tz, int64_t local_s);
 
-bool interval_parse(Slice text, Interval *out, Err *e) MUST_CHECK; /* '1h', '24h', '1 day', 'P1D', '1 mon 2 days 03:04' */
+bool interval_parse(Slice text, Interval *out,
+                    Err *e) MUST_CHECK; /* '1h', '24h', '1 day', 'P1D', '1 mon 2 days 03:04' */
 /* Interval without months as ns; false if it has months (or overflows). */
 bool interval_to_ns(Interval iv, int64_t *ns);
 

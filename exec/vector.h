@@ -18,7 +18,7 @@ typedef struct Vector {
     Phys phys;
     VecKind kind;
     union {
-        uint8_t *b;      /* PH_BOOL: 0 or 1 */
+        uint8_t *b; /* PH_BOOL: 0 or 1 */
         int64_t *i64;
         double *f64;
         Slice *str;
@@ -33,7 +33,7 @@ typedef struct Vector {
 } Vector;
 
 typedef struct Batch {
-    size_t rows;      /* physical rows in the vectors */
+    size_t rows; /* physical rows in the vectors */
     size_t col_count;
     Vector *cols;
     uint16_t *sel;    /* rows that count, ascending; NULL = all */
@@ -65,10 +65,12 @@ size_t phys_size(Phys p);
 /* A flat vector for n rows (memory from the arena, values not cleared, valid = NULL). */
 void vec_init_flat(Vector *v, TypeId type, size_t n, Arena *a);
 void vec_init_const(Vector *v, TypeId type, const Value *value, Arena *a);
-void vec_set_null(Vector *v, size_t row, size_t n, Arena *a); /* makes the bitmap when there is none */
-Value vec_get(const Vector *v, size_t row);                   /* borrows */
-void vec_set(Vector *v, size_t row, const Value *value, size_t n, Arena *a); /* flat only; borrows strings */
-void vec_flatten(Vector *v, const Batch *b, Arena *a);        /* to FLAT over b->rows */
+void vec_set_null(Vector *v, size_t row, size_t n,
+                  Arena *a);                /* makes the bitmap when there is none */
+Value vec_get(const Vector *v, size_t row); /* borrows */
+void vec_set(Vector *v, size_t row, const Value *value, size_t n,
+             Arena *a);                                /* flat only; borrows strings */
+void vec_flatten(Vector *v, const Batch *b, Arena *a); /* to FLAT over b->rows */
 /* Deep copy of the selected rows, dense. */
 void batch_copy(Batch *dst, const Batch *src, Arena *a);
 

@@ -40,12 +40,13 @@ typedef enum skulk_status {
     SKULK_PARTIAL = 2, /* write: some lines were refused, the others are stored */
 } skulk_status;
 
-typedef enum skulk_type { /* how a column's values are given by skulk_next_batch */
-    SKULK_BOOL = 1,    /* uint8_t, 0 or 1 */
-    SKULK_INT64 = 2,   /* int2, int4, int8, oid */
-    SKULK_FLOAT64 = 3, /* float4, float8 */
-    SKULK_TIME = 4,    /* timestamptz, timestamp: int64_t microseconds since 1970-01-01 UTC */
-    SKULK_TEXT = 5,    /* all else: skulk_string, PostgreSQL's text form */
+typedef enum skulk_type {                  /* how a column's values are given by skulk_next_batch */
+                          SKULK_BOOL = 1,  /* uint8_t, 0 or 1 */
+                          SKULK_INT64 = 2, /* int2, int4, int8, oid */
+                          SKULK_FLOAT64 = 3, /* float4, float8 */
+                          SKULK_TIME =
+                              4, /* timestamptz, timestamp: int64_t microseconds since 1970-01-01 UTC */
+                          SKULK_TEXT = 5, /* all else: skulk_string, PostgreSQL's text form */
 } skulk_type;
 
 typedef struct skulk_string {
@@ -54,19 +55,19 @@ typedef struct skulk_string {
 } skulk_string;
 
 typedef struct skulk_options {
-    size_t size;           /* sizeof(skulk_options): room for later fields */
-    int threads;           /* background threads; default 2 */
-    int64_t memory_bytes;  /* limit of all pools; 0 = 60 % of the machine */
-    bool read_only;        /* SKULK_READ_ONLY: a backup or a stopped directory */
-    const char *features;  /* PromQL features, comma separated, or "all"; NULL = none */
+    size_t size;          /* sizeof(skulk_options): room for later fields */
+    int threads;          /* background threads; default 2 */
+    int64_t memory_bytes; /* limit of all pools; 0 = 60 % of the machine */
+    bool read_only;       /* SKULK_READ_ONLY: a backup or a stopped directory */
+    const char *features; /* PromQL features, comma separated, or "all"; NULL = none */
 } skulk_options;
 
 typedef struct skulk_column {
     const char *name;
     skulk_type type;
-    uint32_t pg_type;           /* PostgreSQL's oid */
-    const void *values;         /* array by type; NULL outside of skulk_next_batch */
-    const uint64_t *valid;      /* bit i % 64 of word i / 64; NULL = no NULLs */
+    uint32_t pg_type;      /* PostgreSQL's oid */
+    const void *values;    /* array by type; NULL outside of skulk_next_batch */
+    const uint64_t *valid; /* bit i % 64 of word i / 64; NULL = no NULLs */
 } skulk_column;
 
 typedef struct skulk_error_info {
@@ -88,14 +89,15 @@ SKULK_API skulk_error_info skulk_error(const skulk_db *db);
 
 /* Durable when it returns.  precision: ns (also NULL), us, ms, s, m, h.  SKULK_PARTIAL: skulk_error tells of the
  * first refused line, skulk_lines_refused how many. */
-SKULK_API skulk_status skulk_write_line_protocol(skulk_db *db, const char *text, size_t len, const char *precision);
+SKULK_API skulk_status skulk_write_line_protocol(skulk_db *db, const char *text, size_t len,
+                                                 const char *precision);
 SKULK_API size_t skulk_lines_refused(const skulk_db *db);
 
 /* One statement (or several: the result is the last one's).  Statements without rows give a result of 0 columns. */
 SKULK_API skulk_status skulk_query_sql(skulk_db *db, const char *sql, skulk_result **result);
 /* Times in milliseconds since 1970; step_ms 0 = instant query at end_ms.  Columns: labels (text, JSON), ts, value. */
-SKULK_API skulk_status skulk_query_promql(skulk_db *db, const char *query, int64_t start_ms, int64_t end_ms, int64_t step_ms,
-                                          skulk_result **result);
+SKULK_API skulk_status skulk_query_promql(skulk_db *db, const char *query, int64_t start_ms,
+                                          int64_t end_ms, int64_t step_ms, skulk_result **result);
 
 SKULK_API size_t skulk_column_count(const skulk_result *r);
 SKULK_API const skulk_column *skulk_columns(const skulk_result *r);
@@ -107,7 +109,8 @@ SKULK_API size_t skulk_next_batch(skulk_result *r);
 /* By row: false = end. */
 SKULK_API bool skulk_next_row(skulk_result *r);
 SKULK_API bool skulk_is_null(const skulk_result *r, size_t column);
-SKULK_API const char *skulk_text(skulk_result *r, size_t column); /* PostgreSQL's text form; "" for NULL */
+SKULK_API const char *skulk_text(skulk_result *r,
+                                 size_t column); /* PostgreSQL's text form; "" for NULL */
 SKULK_API int64_t skulk_int64(const skulk_result *r, size_t column);  /* BOOL, INT64, TIME */
 SKULK_API double skulk_float64(const skulk_result *r, size_t column); /* BOOL, INT64, FLOAT64 */
 SKULK_API void skulk_result_free(skulk_result *r);

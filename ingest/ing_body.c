@@ -98,11 +98,13 @@ bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err 
         buf_put_slice(out, body);
         return true;
     }
-    if (slice_eq_nocase(encoding, SLICE_LIT("gzip")) || slice_eq_nocase(encoding, SLICE_LIT("x-gzip")))
+    if (slice_eq_nocase(encoding, SLICE_LIT("gzip")) ||
+        slice_eq_nocase(encoding, SLICE_LIT("x-gzip")))
         return gunzip(out, body, body_max, e);
     if (slice_eq_nocase(encoding, SLICE_LIT("zstd")))
         return unzstd(out, body, body_max, e);
     if (slice_eq_nocase(encoding, SLICE_LIT("snappy")))
         return unsnappy(out, body, body_max, e);
-    return err_set(e, ERR_INVALID_PARAMETER, "content encoding \"%.*s\" is not supported", SLICE_ARG(encoding));
+    return err_set(e, ERR_INVALID_PARAMETER, "content encoding \"%.*s\" is not supported",
+                   SLICE_ARG(encoding));
 }

@@ -45,7 +45,8 @@ static bool value_of(const json_t *v, const char *key, IngValue *out, Err *e)
         *out = (IngValue){.kind = ING_STRING, .u.str = json_text(v)};
         return true;
     default:
-        return err_set(e, ERR_INVALID_TEXT, "field \"%s\" must be a number, string or boolean", key);
+        return err_set(e, ERR_INVALID_TEXT, "field \"%s\" must be a number, string or boolean",
+                       key);
     }
 }
 
@@ -61,7 +62,8 @@ static bool json_fields(IngJob *j, IngTable *t, json_t *fields, Err *e)
             continue; /* absent */
         IngValue value;
         IngField *f;
-        if (!value_of(v, key, &value, e) || !ing_field(j, t, k++, slice_cstr(key), value.kind, &f, e) ||
+        if (!value_of(v, key, &value, e) ||
+            !ing_field(j, t, k++, slice_cstr(key), value.kind, &f, e) ||
             !ing_put(j, t, f, &value, e))
             return false;
     }
@@ -87,7 +89,8 @@ static bool json_tags(IngJob *j, IngTable *t, json_t *tags, json_t *fields, size
         if (!ing_tag(j, t, slice_cstr(key), &j->tags[*n].column, &as_field, e))
             return false;
         if (as_field)
-            return err_set(e, ERR_INVALID_TEXT, "\"%s\" is a plain column of this table: send it as a field", key);
+            return err_set(e, ERR_INVALID_TEXT,
+                           "\"%s\" is a plain column of this table: send it as a field", key);
         j->tags[(*n)++].value = json_text(v);
     }
     return true;
@@ -109,7 +112,8 @@ static bool one_object(IngJob *j, json_t *o, Err *e)
 {
     if (!json_is_object(o))
         return bad(e, "expected an object {\"metric\", \"tags\", \"fields\", \"timestamp\"}");
-    json_t *metric = json_object_get(o, "metric"), *tags = json_object_get(o, "tags"), *fields = json_object_get(o, "fields");
+    json_t *metric = json_object_get(o, "metric"), *tags = json_object_get(o, "tags"),
+           *fields = json_object_get(o, "fields");
     if (!json_is_string(metric) || json_string_length(metric) == 0)
         return bad(e, "missing metric");
     if (tags && !json_is_object(tags))
@@ -166,7 +170,8 @@ static bool next_text(IngJob *j, JsonState *s, Err *e)
     const char *nl = memchr(rest.ptr, '\n', rest.len);
     Slice line = slice_of(rest.ptr, nl ? (size_t)(nl - rest.ptr) : rest.len);
     json_error_t je;
-    json_t *v = json_loadb(rest.ptr, rest.len, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &je);
+    json_t *v =
+        json_loadb(rest.ptr, rest.len, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &je);
     if (!v) {
         err_set(e, ERR_INVALID_TEXT, "invalid JSON: %s", je.text);
         if (j->rows + j->error_count == 0 && !(nl && nl + 1 < rest.ptr + rest.len && nl[1] == '{'))

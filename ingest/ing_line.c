@@ -70,14 +70,16 @@ static bool parse_number(Slice s, IngValue *v, Err *e)
     Slice digits = slice_of(s.ptr, s.len - 1);
     if (last == 'i') {
         v->kind = ING_INT;
-        return small_int(digits, &v->u.i64) || slice_to_i64(digits, &v->u.i64) || bad(e, "invalid integer");
+        return small_int(digits, &v->u.i64) || slice_to_i64(digits, &v->u.i64) ||
+               bad(e, "invalid integer");
     }
     if (last == 'u') {
         v->kind = ING_UINT;
         return slice_to_u64(digits, &v->u.u64) || bad(e, "invalid unsigned integer");
     }
     int64_t n;
-    if (small_int(s, &n) && n > -(INT64_C(1) << 53) && n < (INT64_C(1) << 53) && !(n == 0 && s.ptr[0] == '-')) {
+    if (small_int(s, &n) && n > -(INT64_C(1) << 53) && n < (INT64_C(1) << 53) &&
+        !(n == 0 && s.ptr[0] == '-')) {
         *v = (IngValue){.kind = ING_FLOAT, .u.f64 = (double)n};
         return true;
     }
@@ -86,7 +88,9 @@ static bool parse_number(Slice s, IngValue *v, Err *e)
 
 static bool parse_bool(Slice s, IngValue *v)
 {
-    static const char *const yes[] = {"t", "T", "true", "True", "TRUE"}, *const no[] = {"f", "F", "false", "False", "FALSE"};
+    static const char *const yes[] = {"t", "T", "true", "True", "TRUE"}, *const no[] = {
+                                                                             "f", "F", "false",
+                                                                             "False", "FALSE"};
     for (size_t i = 0; i < ARRAY_LEN(yes); i++)
         if (slice_eq_cstr(s, yes[i]) || slice_eq_cstr(s, no[i])) {
             *v = (IngValue){.kind = ING_BOOL, .u.b = slice_eq_cstr(s, yes[i])};
@@ -201,14 +205,16 @@ static bool check_clash(const IngJob *j, const RowTags *r, Slice fields, Err *e)
         while ((p = memmem(p, (size_t)(end - p), key.ptr, key.len))) {
             bool begins = p == fields.ptr || p[-1] == ',';
             if (begins && p + key.len < end && p[key.len] == '=')
-                return err_set(e, ERR_INVALID_TEXT, "\"%.*s\" is a tag and a field", SLICE_ARG(key));
+                return err_set(e, ERR_INVALID_TEXT, "\"%.*s\" is a tag and a field",
+                               SLICE_ARG(key));
             p++;
         }
     }
     return true;
 }
 
-static bool line_series(IngJob *j, IngTable *t, Slice raw, Slice fields, RowTags *r, SeriesId *id, Err *e)
+static bool line_series(IngJob *j, IngTable *t, Slice raw, Slice fields, RowTags *r, SeriesId *id,
+                        Err *e)
 {
     Hash128 h = idx_raw_hash(j->index, t->id, raw);
     r->count = r->as_field_count = 0;
@@ -236,7 +242,8 @@ static bool line_fields(IngJob *j, IngTable *t, Cursor *c, Err *e)
         c->p = eq + 1;
         IngValue v;
         IngField *f;
-        if (!parse_value(j, c, &v, e) || !ing_field(j, t, k, key, v.kind, &f, e) || !ing_put(j, t, f, &v, e))
+        if (!parse_value(j, c, &v, e) || !ing_field(j, t, k, key, v.kind, &f, e) ||
+            !ing_put(j, t, f, &v, e))
             return false;
         if (c->p >= c->end || *c->p == ' ')
             return true;
@@ -283,7 +290,8 @@ static bool early_time(IngJob *j, const Cursor *c, int64_t *ns)
         p--;
     int64_t t;
     Err ignored;
-    return p > c->p && p[-1] == ' ' && small_int(slice_of(p, (size_t)(end - p)), &t) && ing_time(j, t, ns, &ignored);
+    return p > c->p && p[-1] == ' ' && small_int(slice_of(p, (size_t)(end - p)), &t) &&
+           ing_time(j, t, ns, &ignored);
 }
 
 static bool row_of_line(IngJob *j, IngTable *t, SeriesId id, const RowTags *r, Cursor *c, Err *e)
@@ -331,7 +339,8 @@ static bool parse_line(IngJob *j, Cursor *c, Err *e)
         return false;
     RowTags r;
     SeriesId id;
-    if (!line_series(j, t, slice_of(m, (size_t)(tags_end - m)), slice_of(fields, (size_t)(c->end - fields)), &r, &id, e))
+    if (!line_series(j, t, slice_of(m, (size_t)(tags_end - m)),
+                     slice_of(fields, (size_t)(c->end - fields)), &r, &id, e))
         return false;
     c->p = fields;
     return row_of_line(j, t, id, &r, c, e);

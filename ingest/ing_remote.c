@@ -46,8 +46,8 @@ static bool malformed(Err *e)
 }
 
 typedef struct Labels {
-    Slice name;            /* of the metric */
-    Slice raw;             /* bytes of all labels */
+    Slice name; /* of the metric */
+    Slice raw;  /* bytes of all labels */
     Slice keys[ING_TAGS_MAX], values[ING_TAGS_MAX];
     size_t count;
 } Labels;

@@ -3,8 +3,19 @@
 #include <stdio.h>
 
 /* The oids are PostgreSQL's: storage only carries them. */
-enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_FLOAT4 = 700, OID_FLOAT8 = 701,
-       OID_BPCHAR = 1042, OID_VARCHAR = 1043, OID_TIMESTAMPTZ = 1184, OID_NUMERIC = 1700 };
+enum {
+    OID_BOOL = 16,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_TEXT = 25,
+    OID_FLOAT4 = 700,
+    OID_FLOAT8 = 701,
+    OID_BPCHAR = 1042,
+    OID_VARCHAR = 1043,
+    OID_TIMESTAMPTZ = 1184,
+    OID_NUMERIC = 1700
+};
 enum { TYPMOD_HEADER = 4, NUMERIC_UINT64 = (20 << 16) + TYPMOD_HEADER }; /* numeric(20,0) */
 
 static const struct {
@@ -52,7 +63,8 @@ static void refresh(IngJob *j)
 static bool check_name(const char *what, Slice name, Err *e)
 {
     if (name.len > NAME_MAX_BYTES)
-        return err_set(e, ERR_NAME_TOO_LONG, "%s name of %zu bytes is longer than %d", what, name.len, NAME_MAX_BYTES);
+        return err_set(e, ERR_NAME_TOO_LONG, "%s name of %zu bytes is longer than %d", what,
+                       name.len, NAME_MAX_BYTES);
     if (!slice_utf8_valid(name) || memchr(name.ptr, 0, name.len))
         return err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE, "%s name is not valid UTF-8", what);
     return true;
@@ -101,13 +113,15 @@ IngTable *ing_table(IngJob *j, Slice name, Err *e)
         return t;
     const TableDef *def = cat_table(j->catalog, j->c.schema, name);
     for (int i = 0; !def && i < ING_EDIT_TRIES; i++) {
-        if (!make_table(j, name, e) && e->code != ERR_DUPLICATE_TABLE && e->code != ERR_SERIALIZATION)
+        if (!make_table(j, name, e) && e->code != ERR_DUPLICATE_TABLE &&
+            e->code != ERR_SERIALIZATION)
             return NULL;
         refresh(j);
         def = cat_table(j->catalog, j->c.schema, name);
     }
     if (!def) {
-        err_set(e, ERR_SERIALIZATION, "measurement \"%.*s\" is being changed; try again", SLICE_ARG(name));
+        err_set(e, ERR_SERIALIZATION, "measurement \"%.*s\" is being changed; try again",
+                SLICE_ARG(name));
         return NULL;
     }
     if (def->kind != TABLE_SERIES) {
@@ -127,11 +141,13 @@ IngTable *ing_table(IngJob *j, Slice name, Err *e)
 static bool add_column(IngJob *j, IngTable *t, const ColumnDef *col, Err *e)
 {
     if (t->def->schema_fixed)
-        return err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" of table \"%.*s\" does not exist and its schema is fixed",
+        return err_set(e, ERR_UNDEFINED_COLUMN,
+                       "column \"%.*s\" of table \"%.*s\" does not exist and its schema is fixed",
                        SLICE_ARG(col->name), SLICE_ARG(t->name));
     if (t->def->column_count == COLUMNS_MAX)
-        return err_set(e, ERR_TOO_MANY_COLUMNS, "table \"%.*s\" has %d columns, the most that is possible", SLICE_ARG(t->name),
-                       COLUMNS_MAX);
+        return err_set(e, ERR_TOO_MANY_COLUMNS,
+                       "table \"%.*s\" has %d columns, the most that is possible",
+                       SLICE_ARG(t->name), COLUMNS_MAX);
     TableDef *copy = table_def_copy(&j->arena, t->def);
     ColumnDef *cols = ARENA_ARRAY(&j->arena, ColumnDef, copy->column_count + 1u);
     memcpy(cols, copy->columns, copy->column_count * sizeof *cols);
@@ -139,22 +155,26 @@ static bool add_column(IngJob *j, IngTable *t, const ColumnDef *col, Err *e)
     cols[copy->column_count].id = copy->next_column++;
     copy->columns = cols;
     copy->column_count++;
-    CatEdit edit = {.op = CAT_PUT_TABLE, .id = copy->id, .expect_version = t->def->version, .table = copy};
+    CatEdit edit = {
+        .op = CAT_PUT_TABLE, .id = copy->id, .expect_version = t->def->version, .table = copy};
     bool ok = engine_edit_catalog(j->c.engine, &edit, 1, e);
     if (!ok && e->code != ERR_SERIALIZATION && e->code != ERR_DUPLICATE_COLUMN)
         return false;
     refresh(j);
-    return t->def || err_set(e, ERR_UNDEFINED_TABLE, "table \"%.*s\" was dropped", SLICE_ARG(t->name));
+    return t->def ||
+           err_set(e, ERR_UNDEFINED_TABLE, "table \"%.*s\" was dropped", SLICE_ARG(t->name));
 }
 
 static bool conflict(const IngTable *t, Slice key, IngKind kind, uint32_t oid, Err *e)
 {
     return err_set(e, ERR_DATATYPE_MISMATCH,
-                   "field type conflict: input field \"%.*s\" on measurement \"%.*s\" is type %s, already exists as type %s",
+                   "field type conflict: input field \"%.*s\" on measurement \"%.*s\" is type %s, "
+                   "already exists as type %s",
                    SLICE_ARG(key), SLICE_ARG(t->name), kinds[kind].name, type_name(oid));
 }
 
-static bool resolve_field(IngJob *j, IngTable *t, Slice key, IngKind kind, const ColumnDef **out, Err *e)
+static bool resolve_field(IngJob *j, IngTable *t, Slice key, IngKind kind, const ColumnDef **out,
+                          Err *e)
 {
     for (int i = 0; i < ING_EDIT_TRIES; i++) {
         *out = table_column_by_label(t->def, key, COL_FIELD);
@@ -162,22 +182,29 @@ static bool resolve_field(IngJob *j, IngTable *t, Slice key, IngKind kind, const
             return true;
         const ColumnDef *other = table_column(t->def, key);
         if (slice_eq_cstr(key, "time") || (other && other->kind == COL_TIME))
-            return err_set(e, ERR_INVALID_NAME, "input field \"%.*s\" on measurement \"%.*s\" is the time column", SLICE_ARG(key),
-                           SLICE_ARG(t->name));
+            return err_set(e, ERR_INVALID_NAME,
+                           "input field \"%.*s\" on measurement \"%.*s\" is the time column",
+                           SLICE_ARG(key), SLICE_ARG(t->name));
         if (other)
-            return err_set(e, ERR_DATATYPE_MISMATCH, "input field \"%.*s\" on measurement \"%.*s\" already exists as a tag",
+            return err_set(e, ERR_DATATYPE_MISMATCH,
+                           "input field \"%.*s\" on measurement \"%.*s\" already exists as a tag",
                            SLICE_ARG(key), SLICE_ARG(t->name));
         if (!check_name("field", key, e))
             return false;
-        ColumnDef col = {.name = key, .kind = COL_FIELD, .type_oid = kinds[kind].oid, .typmod = kinds[kind].typmod,
+        ColumnDef col = {.name = key,
+                         .kind = COL_FIELD,
+                         .type_oid = kinds[kind].oid,
+                         .typmod = kinds[kind].typmod,
                          .phys = kinds[kind].phys};
         if (!add_column(j, t, &col, e))
             return false;
     }
-    return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" is being changed; try again", SLICE_ARG(t->name));
+    return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" is being changed; try again",
+                   SLICE_ARG(t->name));
 }
 
-bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind, IngField **out, Err *e)
+bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind, IngField **out,
+               Err *e)
 {
     if (position < t->field_count && slice_eq(t->fields[position].key, key)) {
         *out = &t->fields[position];
@@ -226,7 +253,8 @@ bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **
         }
         if (!check_name("tag", key, e))
             return false;
-        ColumnDef made = {.name = key, .kind = COL_TAG, .type_oid = OID_TEXT, .typmod = -1, .phys = PHYS_STR};
+        ColumnDef made = {
+            .name = key, .kind = COL_TAG, .type_oid = OID_TEXT, .typmod = -1, .phys = PHYS_STR};
         if (col) { /* a field or the time has this name: the label keeps its own, the column is label_<name> */
             made.label = key;
             made.name = arena_printf(&j->arena, "label_%.*s", SLICE_ARG(key));
@@ -234,12 +262,14 @@ bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **
         if (!add_column(j, t, &made, e))
             return false;
     }
-    return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" is being changed; try again", SLICE_ARG(t->name));
+    return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" is being changed; try again",
+                   SLICE_ARG(t->name));
 }
 
 static bool int_fits(uint32_t oid, int64_t v)
 {
-    return oid == OID_INT8 || (oid == OID_INT4 && v == (int32_t)v) || (oid == OID_INT2 && v == (int16_t)v);
+    return oid == OID_INT8 || (oid == OID_INT4 && v == (int32_t)v) ||
+           (oid == OID_INT2 && v == (int16_t)v);
 }
 
 static bool put_int(IngJob *j, const IngTable *t, const IngField *f, int64_t v, Err *e)
@@ -249,13 +279,15 @@ static bool put_int(IngJob *j, const IngTable *t, const IngField *f, int64_t v, 
         return true;
     }
     double d = (double)v;
-    if (f->phys == PHYS_F64 && f->type_oid == OID_FLOAT8 && d < 9223372036854775807.0 && (int64_t)d == v) {
+    if (f->phys == PHYS_F64 && f->type_oid == OID_FLOAT8 && d < 9223372036854775807.0 &&
+        (int64_t)d == v) {
         wb_f64(j->batch, f->id, d);
         return true;
     }
     if (f->type_oid == OID_NUMERIC && v >= 0) {
         char text[24];
-        wb_str(j->batch, f->id, slice_of(text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v)));
+        wb_str(j->batch, f->id,
+               slice_of(text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v)));
         return true;
     }
     return conflict(t, f->key, ING_INT, f->type_oid, e);
@@ -264,7 +296,8 @@ static bool put_int(IngJob *j, const IngTable *t, const IngField *f, int64_t v, 
 /* Characters that varchar(n) and char(n) take; others have no bound. */
 static bool length_fits(const IngField *f, Slice s)
 {
-    bool bounded = (f->type_oid == OID_VARCHAR || f->type_oid == OID_BPCHAR) && f->typmod >= TYPMOD_HEADER;
+    bool bounded =
+        (f->type_oid == OID_VARCHAR || f->type_oid == OID_BPCHAR) && f->typmod >= TYPMOD_HEADER;
     return !bounded || slice_utf8_count(s, s.len) <= (size_t)(f->typmod - TYPMOD_HEADER);
 }
 
@@ -273,12 +306,15 @@ static bool put_string(IngJob *j, const IngTable *t, const IngField *f, Slice s,
     if (f->type_oid != OID_TEXT && f->type_oid != OID_VARCHAR && f->type_oid != OID_BPCHAR)
         return conflict(t, f->key, ING_STRING, f->type_oid, e);
     if (s.len > STRING_VALUE_MAX)
-        return err_set(e, ERR_PROGRAM_LIMIT, "string of %zu bytes in field \"%.*s\" is longer than %d", s.len, SLICE_ARG(f->key),
-                       STRING_VALUE_MAX);
+        return err_set(e, ERR_PROGRAM_LIMIT,
+                       "string of %zu bytes in field \"%.*s\" is longer than %d", s.len,
+                       SLICE_ARG(f->key), STRING_VALUE_MAX);
     if (!slice_utf8_valid(s) || memchr(s.ptr, 0, s.len))
-        return err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE, "string in field \"%.*s\" is not valid UTF-8", SLICE_ARG(f->key));
+        return err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE,
+                       "string in field \"%.*s\" is not valid UTF-8", SLICE_ARG(f->key));
     if (!length_fits(f, s))
-        return err_set(e, ERR_STRING_TRUNCATION, "value too long for column \"%.*s\"", SLICE_ARG(f->key));
+        return err_set(e, ERR_STRING_TRUNCATION, "value too long for column \"%.*s\"",
+                       SLICE_ARG(f->key));
     wb_str(j->batch, f->id, s);
     return true;
 }
@@ -287,7 +323,8 @@ static bool put_uint(IngJob *j, const IngTable *t, const IngField *f, uint64_t v
 {
     if (f->type_oid == OID_NUMERIC) {
         char text[24];
-        wb_str(j->batch, f->id, slice_of(text, (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)v)));
+        wb_str(j->batch, f->id,
+               slice_of(text, (size_t)snprintf(text, sizeof text, "%llu", (unsigned long long)v)));
         return true;
     }
     if (v > INT64_MAX)
@@ -320,13 +357,18 @@ bool ing_put(IngJob *j, const IngTable *t, const IngField *f, const IngValue *v,
 
 bool ing_put_text(IngJob *j, const IngTable *t, const ColumnDef *col, Slice text, Err *e)
 {
-    IngField f = {.key = col->name, .id = col->id, .phys = col->phys, .type_oid = col->type_oid, .typmod = col->typmod};
+    IngField f = {.key = col->name,
+                  .id = col->id,
+                  .phys = col->phys,
+                  .type_oid = col->type_oid,
+                  .typmod = col->typmod};
     IngValue v = {.kind = ING_STRING, .u.str = text};
     if (col->phys == PHYS_I64 && slice_to_i64(text, &v.u.i64))
         v.kind = ING_INT;
     else if (col->phys == PHYS_F64 && slice_to_f64(text, &v.u.f64))
         v.kind = ING_FLOAT;
-    else if (col->phys == PHYS_BOOL && (slice_eq_nocase(text, SLICE_LIT("true")) || slice_eq_nocase(text, SLICE_LIT("false"))))
+    else if (col->phys == PHYS_BOOL && (slice_eq_nocase(text, SLICE_LIT("true")) ||
+                                        slice_eq_nocase(text, SLICE_LIT("false"))))
         v = (IngValue){.kind = ING_BOOL, .u.b = text.len == 4};
     return ing_put(j, t, &f, &v, e);
 }

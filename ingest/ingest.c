@@ -2,7 +2,8 @@
 
 const IngFormat ing_formats[] = {
     {"/write", "line protocol", NULL, "gzip", false, ing_line_step, REPLY_INFLUX1},
-    {"/api/v1/write", "remote write", "application/x-protobuf", "snappy", true, ing_remote_step, REPLY_PROMETHEUS},
+    {"/api/v1/write", "remote write", "application/x-protobuf", "snappy", true, ing_remote_step,
+     REPLY_PROMETHEUS},
     {"/api/v1/ingest", "JSON", NULL, "gzip,zstd", false, ing_json_step, REPLY_INFLUX1},
     {NULL, NULL, NULL, NULL, false, NULL, REPLY_INFLUX1},
 };
@@ -20,8 +21,8 @@ bool ing_precision(Slice text, IngPrecision *out, Err *e)
     static const struct {
         const char *name;
         IngPrecision p;
-    } names[] = {{"", ING_NS}, {"n", ING_NS}, {"ns", ING_NS}, {"u", ING_US}, {"us", ING_US}, {"µ", ING_US},
-                 {"ms", ING_MS}, {"s", ING_S}, {"m", ING_M}, {"h", ING_H}};
+    } names[] = {{"", ING_NS},  {"n", ING_NS},  {"ns", ING_NS}, {"u", ING_US}, {"us", ING_US},
+                 {"µ", ING_US}, {"ms", ING_MS}, {"s", ING_S},   {"m", ING_M},  {"h", ING_H}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (slice_eq_cstr(text, names[i].name)) {
             *out = names[i].p;
@@ -33,20 +34,19 @@ bool ing_precision(Slice text, IngPrecision *out, Err *e)
 
 static int64_t unit_ns(IngPrecision p)
 {
-    static const int64_t units[] = {[ING_NS] = 1,
-                                    [ING_US] = NS_PER_US,
-                                    [ING_MS] = NS_PER_MS,
-                                    [ING_S] = NS_PER_S,
-                                    [ING_M] = 60 * NS_PER_S,
-                                    [ING_H] = 3600 * NS_PER_S,
-                                    [ING_AUTO] = 1};
+    static const int64_t units[] = {
+        [ING_NS] = 1,       [ING_US] = NS_PER_US,    [ING_MS] = NS_PER_MS,
+        [ING_S] = NS_PER_S, [ING_M] = 60 * NS_PER_S, [ING_H] = 3600 * NS_PER_S,
+        [ING_AUTO] = 1};
     return units[p];
 }
 
 bool ing_time(const IngJob *j, int64_t value, int64_t *ns, Err *e)
 {
-    if (__builtin_mul_overflow(value, unit_ns(j->c.precision), ns) || *ns < ROW_TIME_MIN || *ns > ROW_TIME_MAX)
-        return err_set(e, ERR_DATETIME_RANGE, "time outside range 1677-09-21T00:12:43Z - 2262-04-11T23:47:16Z");
+    if (__builtin_mul_overflow(value, unit_ns(j->c.precision), ns) || *ns < ROW_TIME_MIN ||
+        *ns > ROW_TIME_MAX)
+        return err_set(e, ERR_DATETIME_RANGE,
+                       "time outside range 1677-09-21T00:12:43Z - 2262-04-11T23:47:16Z");
     return true;
 }
 

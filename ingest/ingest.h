@@ -11,21 +11,22 @@
 #include "storage/engine.h"
 
 typedef enum IngPrecision { ING_NS, ING_US, ING_MS, ING_S, ING_M, ING_H, ING_AUTO } IngPrecision;
-bool ing_precision(Slice text, IngPrecision *out, Err *e) MUST_CHECK; /* "", n, ns, u, us, ms, s, m, h */
+bool ing_precision(Slice text, IngPrecision *out,
+                   Err *e) MUST_CHECK; /* "", n, ns, u, us, ms, s, m, h */
 
 typedef struct IngContext {
     Engine *engine;
     ObjectId database, schema;
     IngPrecision precision;
-    int64_t now_ns;            /* for rows without a time, cut to the precision */
-    size_t body_max;           /* decompressed bytes */
+    int64_t now_ns;  /* for rows without a time, cut to the precision */
+    size_t body_max; /* decompressed bytes */
 } IngContext;
 
 enum { ING_ERRORS_KEPT = 100 };
 
 typedef struct IngLineError {
-    size_t line;               /* from 1 */
-    char text[200];            /* the start of the line */
+    size_t line;    /* from 1 */
+    char text[200]; /* the start of the line */
     Err err;
     bool type_conflict;
 } IngLineError;
@@ -33,11 +34,11 @@ typedef struct IngLineError {
 typedef struct IngJob IngJob;
 
 typedef struct IngFormat {
-    const char *path;          /* "/write" */
-    const char *name;          /* "line protocol" */
-    const char *content_type;  /* NULL = any */
-    const char *encodings;     /* "gzip,zstd,snappy" that it takes; "" = none */
-    bool encoding_required;    /* remote write: snappy */
+    const char *path;         /* "/write" */
+    const char *name;         /* "line protocol" */
+    const char *content_type; /* NULL = any */
+    const char *encodings;    /* "gzip,zstd,snappy" that it takes; "" = none */
+    bool encoding_required;   /* remote write: snappy */
     /* Parses some more; false on a failure of the whole body. *done when the end is reached.  Stops after about
      * 10 ms of work. */
     bool (*step)(IngJob *job, bool *done, Err *e);
@@ -53,9 +54,9 @@ bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err 
 /* The body is borrowed until ing_job_free. */
 IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body);
 bool ing_job_step(IngJob *job, bool *done, Err *e) MUST_CHECK;
-WriteBatch *ing_job_take_batch(IngJob *job);  /* the good rows; caller owns; NULL if none */
+WriteBatch *ing_job_take_batch(IngJob *job); /* the good rows; caller owns; NULL if none */
 size_t ing_job_rows(const IngJob *job);
-size_t ing_job_error_count(const IngJob *job);          /* all refused lines */
+size_t ing_job_error_count(const IngJob *job);                  /* all refused lines */
 const IngLineError *ing_job_error(const IngJob *job, size_t i); /* the first ING_ERRORS_KEPT */
 void ing_job_free(IngJob *job);
 

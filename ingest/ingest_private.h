@@ -9,10 +9,10 @@
 #include "ingest/ingest.h"
 
 enum {
-    ING_STEP_LINES = 2000,     /* about 1 ms */
-    ING_SERIES_CACHE = 8192,   /* slots, direct mapped */
-    ING_TAGS_MAX = 256,        /* of one row */
-    ING_EDIT_TRIES = 100,      /* schema changes that others were quicker with */
+    ING_STEP_LINES = 2000,   /* about 1 ms */
+    ING_SERIES_CACHE = 8192, /* slots, direct mapped */
+    ING_TAGS_MAX = 256,      /* of one row */
+    ING_EDIT_TRIES = 100,    /* schema changes that others were quicker with */
 };
 
 typedef enum IngKind { ING_FLOAT, ING_INT, ING_UINT, ING_BOOL, ING_STRING } IngKind;
@@ -28,9 +28,9 @@ typedef struct IngField { /* a field key as the client spells it -> the column *
 typedef struct IngTable {
     struct IngTable *next;
     Slice name;
-    const TableDef *def;      /* of job->catalog */
+    const TableDef *def; /* of job->catalog */
     TableId id;
-    IngField *fields;         /* in the order of the last row */
+    IngField *fields; /* in the order of the last row */
     size_t field_count, field_max;
 } IngTable;
 
@@ -54,37 +54,41 @@ struct IngJob {
     const IngFormat *format;
     IngContext c;
     Slice body;
-    size_t pos, line;         /* of the next line */
+    size_t pos, line; /* of the next line */
     CatalogSnap *catalog;
     SeriesIndex *index;
     WriteBatch *batch;
-    Arena arena;              /* as long as the job */
+    Arena arena; /* as long as the job */
     IngTable *tables, *last_table;
     IngSeriesSlot *cache;
     size_t rows, error_count;
     IngLineError *errors;
-    Buf scratch;              /* unescaped text of one line */
-    Tag *tags;                /* ING_TAGS_MAX */
+    Buf scratch; /* unescaped text of one line */
+    Tag *tags;   /* ING_TAGS_MAX */
     Slice *tag_keys;
-    void *state;              /* of the format */
+    void *state; /* of the format */
     void (*state_free)(void *state);
 };
 
 /* ---- ing_schema.c ---- */
 IngTable *ing_table(IngJob *j, Slice name, Err *e); /* made if missing; NULL on failure */
 /* Column of a field; position is the k-th field of the row (a hint).  Made if missing. */
-bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind, IngField **out, Err *e) MUST_CHECK;
+bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind, IngField **out,
+               Err *e) MUST_CHECK;
 /* Column of a tag.  *as_field: an SQL-made table has a plain column of this name: the value goes there. */
-bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **as_field, Err *e) MUST_CHECK;
+bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **as_field,
+             Err *e) MUST_CHECK;
 /* Puts the value into the row begun last, converted as docs/ingest.md says. */
 bool ing_put(IngJob *j, const IngTable *t, const IngField *f, const IngValue *v, Err *e) MUST_CHECK;
-bool ing_put_text(IngJob *j, const IngTable *t, const ColumnDef *col, Slice text, Err *e) MUST_CHECK;
+bool ing_put_text(IngJob *j, const IngTable *t, const ColumnDef *col, Slice text,
+                  Err *e) MUST_CHECK;
 
 /* ---- ingest.c ---- */
 SeriesId ing_cached(IngJob *j, const Hash128 *h);
 void ing_remember(IngJob *j, const Hash128 *h, SeriesId id);
 /* tags: n of job->tags with keys in job->tag_keys; finds or makes the series. */
-bool ing_series(IngJob *j, IngTable *t, size_t n, const Hash128 *raw, SeriesId *out, Err *e) MUST_CHECK;
+bool ing_series(IngJob *j, IngTable *t, size_t n, const Hash128 *raw, SeriesId *out,
+                Err *e) MUST_CHECK;
 void ing_refuse(IngJob *j, size_t line, Slice text, const Err *e);
 bool ing_time(const IngJob *j, int64_t value, int64_t *ns, Err *e) MUST_CHECK;
 int64_t ing_now(const IngJob *j);

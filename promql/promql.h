@@ -13,8 +13,13 @@
 
 typedef struct PqlExpr PqlExpr;
 
-enum { PQL_TEXT_MAX = 1 << 20, PQL_DEPTH_MAX = 500, PQL_STEPS_MAX = 11000, PQL_SAMPLES_MAX = 50000000,
-       PQL_ANNOTATIONS_MAX = 10 };
+enum {
+    PQL_TEXT_MAX = 1 << 20,
+    PQL_DEPTH_MAX = 500,
+    PQL_STEPS_MAX = 11000,
+    PQL_SAMPLES_MAX = 50000000,
+    PQL_ANNOTATIONS_MAX = 10
+};
 
 typedef enum PqlType { PQL_NONE, PQL_SCALAR, PQL_STRING, PQL_VECTOR, PQL_MATRIX } PqlType;
 
@@ -25,13 +30,14 @@ PqlType pql_type(const PqlExpr *x);
 void pql_print(Buf *out, const PqlExpr *x); /* format_query; parses back to the same tree */
 
 typedef struct PqlRequest {
-    Snapshot *snapshot;      /* referenced */
+    Snapshot *snapshot;        /* referenced */
     ObjectId database, schema; /* metrics are the tables of this schema */
-    bool range;              /* else instant at start_ms */
+    bool range;                /* else instant at start_ms */
     int64_t start_ms, end_ms, step_ms;
-    int64_t lookback_ms;     /* 0 = 300000 */
-    int64_t deadline_mono_ns;/* 0 = none: fails with CANCELED, "query timed out in expression evaluation" */
-    uint64_t samples_max;    /* 0 = PQL_SAMPLES_MAX: LIMIT_EXCEEDED */
+    int64_t lookback_ms; /* 0 = 300000 */
+    int64_t
+        deadline_mono_ns; /* 0 = none: fails with CANCELED, "query timed out in expression evaluation" */
+    uint64_t samples_max; /* 0 = PQL_SAMPLES_MAX: LIMIT_EXCEEDED */
     Budget *budget;
     Sched *sched;
     Task *waiter;
@@ -47,7 +53,7 @@ typedef struct PqlLabel {
 } PqlLabel;
 
 typedef struct PqlSeries {
-    const PqlLabel *labels;  /* sorted by name, __name__ included when kept */
+    const PqlLabel *labels; /* sorted by name, __name__ included when kept */
     size_t label_count;
     const int64_t *t_ms;
     const double *v;
@@ -55,10 +61,11 @@ typedef struct PqlSeries {
 } PqlSeries;
 
 typedef struct PqlResult {
-    PqlType type;            /* instant: SCALAR, STRING, VECTOR (count = 1 each), MATRIX; range: MATRIX */
-    const PqlSeries *series; /* range: sorted by labels; instant: in the order of the query (sort, topk) */
+    PqlType type; /* instant: SCALAR, STRING, VECTOR (count = 1 each), MATRIX; range: MATRIX */
+    const PqlSeries
+        *series; /* range: sorted by labels; instant: in the order of the query (sort, topk) */
     size_t count;
-    Slice string;            /* STRING */
+    Slice string; /* STRING */
     double scalar;
     int64_t t_ms;
     const Slice *warnings, *infos;
@@ -66,7 +73,8 @@ typedef struct PqlResult {
 } PqlResult;
 
 typedef struct PqlQuery PqlQuery;
-bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e) MUST_CHECK; /* the tree must live as long */
+bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r,
+              Err *e) MUST_CHECK;        /* the tree must live as long */
 PqlStatus pql_step(PqlQuery *q, Err *e); /* about 10 ms of work */
 void pql_cancel(PqlQuery *q);
 const PqlResult *pql_result(PqlQuery *q); /* after PQL_DONE; lives as long as the query */
@@ -78,8 +86,10 @@ typedef struct PqlMatcher PqlMatcher; /* parsed selector */
 bool pql_parse_selector(Arena *a, Slice text, PqlMatcher **out, Err *e) MUST_CHECK;
 /* Calls each() with the labels of every series (canonical names only) that matches any of the selectors (none: all)
  * and has rows that may lie in [start, end]; stops when each() returns false. */
-bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *const *m, size_t n, int64_t start_ms, int64_t end_ms,
-                bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg, Err *e) MUST_CHECK;
+bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *const *m, size_t n,
+                int64_t start_ms, int64_t end_ms,
+                bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg,
+                Err *e) MUST_CHECK;
 
 /* For \df-like views: name, signature text. */
 size_t pql_function_count(void);

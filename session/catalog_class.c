@@ -6,7 +6,9 @@
 static const struct {
     const char *name;
     uint32_t oid;
-} virtual_schemas[] = {{"pg_catalog", OID_PG_CATALOG}, {"information_schema", OID_INFORMATION_SCHEMA}, {"skulk", OID_SKULK_SCHEMA}};
+} virtual_schemas[] = {{"pg_catalog", OID_PG_CATALOG},
+                       {"information_schema", OID_INFORMATION_SCHEMA},
+                       {"skulk", OID_SKULK_SCHEMA}};
 
 uint32_t virtual_schema_oid(const char *name)
 {
@@ -42,7 +44,11 @@ void each_relation(Session *s, const CatalogSnap *cat, RelationEach each, void *
         const TableDef *t = cat_table_at(cat, i);
         if (t->database != s->database)
             continue;
-        RelationRow r = {.oid = t->id, .schema = t->schema, .name = t->name, .kind = t->kind == TABLE_VIEW ? 'v' : 'r', .table = t};
+        RelationRow r = {.oid = t->id,
+                         .schema = t->schema,
+                         .name = t->name,
+                         .kind = t->kind == TABLE_VIEW ? 'v' : 'r',
+                         .table = t};
         if (!each(arg, &r))
             return;
     }
@@ -51,7 +57,11 @@ void each_relation(Session *s, const CatalogSnap *cat, RelationEach each, void *
         uint32_t schema = virtual_schema_oid(v->schema);
         uint32_t oid = pg_relation_oid(v);
         bool base = schema == OID_PG_CATALOG && oid < OID_VIRTUAL_FIRST;
-        RelationRow r = {.oid = oid, .schema = schema, .name = slice_cstr(v->name), .kind = base ? 'r' : 'v', .view = v};
+        RelationRow r = {.oid = oid,
+                         .schema = schema,
+                         .name = slice_cstr(v->name),
+                         .kind = base ? 'r' : 'v',
+                         .view = v};
         if (!each(arg, &r))
             return;
     }
@@ -81,7 +91,12 @@ static void row_options(RowMaker *r, Arena *a, const TableDef *t)
         items[arr->count++] = value_str(slice_of(t->options.ptr + i, n));
         i += n + 1;
     }
-    *arr = (Array){.elem = T_TEXT, .ndim = 1, .dims = {(int32_t)arr->count}, .lower = {1}, .count = arr->count, .items = items};
+    *arr = (Array){.elem = T_TEXT,
+                   .ndim = 1,
+                   .dims = {(int32_t)arr->count},
+                   .lower = {1},
+                   .count = arr->count,
+                   .items = items};
     r->v[r->n++] = (Value){.phys = PH_ARRAY, .u.arr = arr};
 }
 
@@ -110,17 +125,17 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_char(&r, "p");
     row_char(&r, rel->kind == 'v' ? "v" : "r");
     row_i64(&r, (int64_t)columns);
-    row_i64(&r, 0);                     /* relchecks */
-    row_bool(&r, rel->kind == 'v');     /* relhasrules */
-    for (int i = 0; i < 4; i++)         /* triggers, subclass, row security twice */
+    row_i64(&r, 0);                 /* relchecks */
+    row_bool(&r, rel->kind == 'v'); /* relhasrules */
+    for (int i = 0; i < 4; i++)     /* triggers, subclass, row security twice */
         row_bool(&r, false);
-    row_bool(&r, true);                 /* relispopulated */
+    row_bool(&r, true); /* relispopulated */
     row_char(&r, rel->kind == 'v' ? "n" : "d");
-    row_bool(&r, false);                /* relispartition */
+    row_bool(&r, false); /* relispartition */
     row_i64(&r, 0);
     row_i64(&r, 0);
     row_i64(&r, 0);
-    row_null(&r);                       /* relacl */
+    row_null(&r); /* relacl */
     row_options(&r, f->arena, t);
     row_null(&r);
     row_sink_add(f->sink, r.v);
@@ -138,8 +153,8 @@ bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 
 /* ---- pg_attribute ---- */
 
-static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int32_t typmod, int64_t num, bool not_null,
-                      bool has_default, bool dropped)
+static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int32_t typmod,
+                      int64_t num, bool not_null, bool has_default, bool dropped)
 {
     const TypeDef *d = type_find(type);
     static const char *const align_text[] = {"c", "s", "i", "d"};
@@ -180,14 +195,14 @@ static bool attribute_rows(void *arg, const RelationRow *rel)
     ClassFill *f = arg;
     if (rel->view) {
         for (size_t i = 0; i < rel->view->column_count; i++)
-            attribute(f->sink, rel->oid, slice_cstr(rel->view->columns[i].name), rel->view->columns[i].type, -1, (int64_t)i + 1,
-                      false, false, false);
+            attribute(f->sink, rel->oid, slice_cstr(rel->view->columns[i].name),
+                      rel->view->columns[i].type, -1, (int64_t)i + 1, false, false, false);
         return true;
     }
     for (size_t i = 0; i < rel->table->column_count; i++) {
         const ColumnDef *c = &rel->table->columns[i];
-        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null, c->default_sql.len > 0,
-                  c->dropped);
+        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null,
+                  c->default_sql.len > 0, c->dropped);
     }
     return true;
 }

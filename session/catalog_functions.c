@@ -1,6 +1,6 @@
 /* session/catalog_functions.c - functions over the catalogs, and names behind reg* types. */
-#include "session/catalog_private.h"
 #include "exec/type_reg.h"
+#include "session/catalog_private.h"
 #include <ctype.h>
 
 /* ---- looking a relation up ---- */
@@ -8,7 +8,7 @@
 typedef struct Lookup {
     Session *session;
     const CatalogSnap *cat;
-    uint32_t oid;     /* wanted, or 0: by name */
+    uint32_t oid; /* wanted, or 0: by name */
     Slice schema, name;
     RelationRow found; /* oid 0: none */
 } Lookup;
@@ -96,11 +96,13 @@ static bool reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err 
         memcpy(name, l.name.ptr, l.name.len);
         name[l.name.len] = 0;
         *oid = d ? d->id : virtual_schema_oid(name);
-        ok = *oid || err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(l.name));
+        ok = *oid ||
+             err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(l.name));
     } else {
         each_relation(s, cat, lookup_each, &l);
         *oid = l.found.oid;
-        ok = *oid || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(text));
+        ok = *oid ||
+             err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(text));
     }
     cat_unref(cat);
     return ok;
@@ -110,7 +112,8 @@ static void put_identifier(Buf *dst, Slice s)
 {
     bool plain = s.len && (islower((unsigned char)s.ptr[0]) || s.ptr[0] == '_');
     for (size_t i = 0; plain && i < s.len; i++)
-        plain = islower((unsigned char)s.ptr[i]) || isdigit((unsigned char)s.ptr[i]) || s.ptr[i] == '_';
+        plain =
+            islower((unsigned char)s.ptr[i]) || isdigit((unsigned char)s.ptr[i]) || s.ptr[i] == '_';
     if (plain) {
         buf_put_slice(dst, s);
         return;
@@ -173,7 +176,10 @@ static bool fn_format_type(EvalCtx *ctx, const Value *args, size_t n, Value *out
     if (args[0].null)
         return true;
     TypeId t = (TypeId)args[0].u.i64;
-    *out = value_str(t == 0 ? SLICE_LIT("-") : type_find(t) ? type_format(ctx->arena, t, args[1].null ? -1 : (int32_t)args[1].u.i64) : SLICE_LIT("???"));
+    *out = value_str(t == 0 ? SLICE_LIT("-")
+                     : type_find(t)
+                         ? type_format(ctx->arena, t, args[1].null ? -1 : (int32_t)args[1].u.i64)
+                         : SLICE_LIT("???"));
     return true;
 }
 
@@ -195,7 +201,8 @@ static bool fn_table_visible(EvalCtx *ctx, const Value *args, size_t n, Value *o
         l.found = (RelationRow){.oid = t->id, .schema = t->schema};
     else
         each_relation(s, cat, lookup_each, &l);
-    *out = l.found.oid ? value_bool(schema_visible(s, schema_name(s, cat, l.found.schema))) : value_null();
+    *out = l.found.oid ? value_bool(schema_visible(s, schema_name(s, cat, l.found.schema)))
+                       : value_null();
     cat_unref(cat);
     return true;
 }
@@ -219,7 +226,8 @@ static bool fn_userbyid(EvalCtx *ctx, const Value *args, size_t n, Value *out, E
     (void)n, (void)e;
     const Session *s = ctx->session;
     *out = value_str(args[0].u.i64 == OID_OWNER ? slice_cstr(s->user)
-                                                : arena_printf(ctx->arena, "unknown (OID=%lld)", (long long)args[0].u.i64));
+                                                : arena_printf(ctx->arena, "unknown (OID=%lld)",
+                                                               (long long)args[0].u.i64));
     return true;
 }
 
@@ -268,7 +276,8 @@ static bool fn_encoding_name(EvalCtx *ctx, const Value *args, size_t n, Value *o
 static bool fn_encoding_number(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)ctx, (void)n, (void)e;
-    bool utf8 = slice_eq_nocase(args[0].u.str, SLICE_LIT("utf8")) || slice_eq_nocase(args[0].u.str, SLICE_LIT("utf-8"));
+    bool utf8 = slice_eq_nocase(args[0].u.str, SLICE_LIT("utf8")) ||
+                slice_eq_nocase(args[0].u.str, SLICE_LIT("utf-8"));
     *out = value_i64(utf8 ? 6 : -1);
     return true;
 }
@@ -297,7 +306,8 @@ static bool fn_viewdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Er
     Session *s = ctx->session;
     CatalogSnap *cat = session_catalog(s);
     const TableDef *t = table_of_oid(cat, args[0].u.i64);
-    *out = t && t->definition.len ? value_str(arena_slice(ctx->arena, t->definition)) : value_null();
+    *out =
+        t && t->definition.len ? value_str(arena_slice(ctx->arena, t->definition)) : value_null();
     cat_unref(cat);
     return true;
 }
@@ -319,7 +329,8 @@ static bool fn_size_pretty(EvalCtx *ctx, const Value *args, size_t n, Value *out
 
 /* ---- pg_get_keywords ---- */
 
-static bool keywords_open(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a, void **state, Err *e)
+static bool keywords_open(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a,
+                          void **state, Err *e)
 {
     (void)ctx, (void)call, (void)args, (void)n, (void)e;
     *state = arena_zero(a, sizeof(size_t));
@@ -346,9 +357,10 @@ static SrfStatus keywords_next(EvalCtx *ctx, void *state, Batch *out, struct Tas
             if (kinds[i].code == category)
                 text = kinds[i].text;
         char code[2] = {category, 0};
-        Value v[5] = {value_str(slice_cstr(word)), value_str(arena_slice(ctx->arena, slice_cstr(code))),
-                      value_bool(category == 'U' || category == 'C' || category == 'T'), value_str(slice_cstr(text)),
-                      value_str(SLICE_LIT("can be bare label"))};
+        Value v[5] = {value_str(slice_cstr(word)),
+                      value_str(arena_slice(ctx->arena, slice_cstr(code))),
+                      value_bool(category == 'U' || category == 'C' || category == 'T'),
+                      value_str(slice_cstr(text)), value_str(SLICE_LIT("can be bare label"))};
         for (size_t c = 0; c < 5; c++)
             vec_set(&out->cols[c], out->rows, &v[c], BATCH_ROWS, ctx->arena);
         out->rows++;
@@ -361,50 +373,155 @@ static void keywords_close(void *state)
     (void)state;
 }
 
-static const SrfColumn keyword_columns[] = {
-    {"word", T_TEXT}, {"catcode", T_CHAR}, {"barelabel", T_BOOL}, {"catdesc", T_TEXT}, {"baredesc", T_TEXT}};
+static const SrfColumn keyword_columns[] = {{"word", T_TEXT},
+                                            {"catcode", T_CHAR},
+                                            {"barelabel", T_BOOL},
+                                            {"catdesc", T_TEXT},
+                                            {"baredesc", T_TEXT}};
 static const SrfDef srf_keywords = {.columns = keyword_columns,
                                     .column_count = ARRAY_LEN(keyword_columns),
                                     .open = keywords_open,
                                     .next = keywords_next,
                                     .close = keywords_close};
 
-#define STABLE .flags = FN_STABLE
+#define STABLE        .flags = FN_STABLE
 #define STRICT_STABLE .flags = FN_STABLE | FN_STRICT
 FuncDef catalog_functions[] = {
-    {.signature = "format_type(oid, int4) text", .scalar = fn_format_type, STABLE, .text = "name of a type"},
-    {.signature = "pg_get_expr(pg_node_tree, oid) text", .scalar = fn_get_expr, STABLE, .text = "text of a stored expression"},
-    {.signature = "pg_get_expr(pg_node_tree, oid, bool) text", .scalar = fn_get_expr, STABLE, .text = "text of a stored expression"},
-    {.signature = "pg_table_is_visible(oid) bool", .scalar = fn_table_visible, STRICT_STABLE, .text = "relation is found without its schema"},
-    {.signature = "pg_type_is_visible(oid) bool", .scalar = fn_visible, STRICT_STABLE, .text = "type is found without its schema"},
-    {.signature = "pg_function_is_visible(oid) bool", .scalar = fn_visible, STRICT_STABLE, .text = "function is found without its schema"},
-    {.signature = "pg_collation_is_visible(oid) bool", .scalar = fn_visible, STRICT_STABLE, .text = "collation is found without its schema"},
-    {.signature = "pg_get_userbyid(oid) name", .scalar = fn_userbyid, STRICT_STABLE, .text = "name of a role"},
-    {.signature = "pg_get_indexdef(oid) text", .scalar = fn_null, STABLE, .text = "there are no indexes"},
-    {.signature = "pg_get_indexdef(oid, int4, bool) text", .scalar = fn_null, STABLE, .text = "there are no indexes"},
-    {.signature = "pg_get_constraintdef(oid) text", .scalar = fn_null, STABLE, .text = "text of a constraint"},
-    {.signature = "pg_get_constraintdef(oid, bool) text", .scalar = fn_null, STABLE, .text = "text of a constraint"},
-    {.signature = "pg_get_triggerdef(oid, bool) text", .scalar = fn_null, STABLE, .text = "there are no triggers"},
-    {.signature = "pg_get_viewdef(oid) text", .scalar = fn_viewdef, STRICT_STABLE, .text = "text of a view"},
-    {.signature = "pg_get_viewdef(oid, bool) text", .scalar = fn_viewdef, STRICT_STABLE, .text = "text of a view"},
-    {.signature = "pg_get_function_result(oid) text", .scalar = fn_function_result, STRICT_STABLE, .text = "result type of a function"},
-    {.signature = "pg_get_function_arguments(oid) text", .scalar = fn_function_arguments, STRICT_STABLE, .text = "arguments of a function"},
-    {.signature = "pg_get_function_identity_arguments(oid) text", .scalar = fn_function_arguments, STRICT_STABLE, .text = "arguments of a function"},
-    {.signature = "pg_get_serial_sequence(text, text) text", .scalar = fn_null, STABLE, .text = "there are no sequences"},
-    {.signature = "pg_get_statisticsobjdef_columns(oid) text", .scalar = fn_null, STABLE, .text = "there are no extended statistics"},
-    {.signature = "pg_relation_is_publishable(regclass) bool", .scalar = fn_visible, STRICT_STABLE, .text = "as PostgreSQL answers for tables"},
-    {.signature = "pg_encoding_to_char(int4) name", .scalar = fn_encoding_name, STRICT_STABLE, .text = "name of an encoding"},
-    {.signature = "pg_char_to_encoding(text) int4", .scalar = fn_encoding_number, STRICT_STABLE, .text = "number of an encoding"},
-    {.signature = "getdatabaseencoding() name", .scalar = fn_database_encoding, STABLE, .text = "encoding of the database"},
-    {.signature = "obj_description(oid, text) text", .scalar = fn_obj_description, STRICT_STABLE, .text = "comment on an object"},
-    {.signature = "obj_description(oid) text", .scalar = fn_obj_description, STRICT_STABLE, .text = "comment on an object"},
-    {.signature = "col_description(oid, int4) text", .scalar = fn_null, STABLE, .text = "comment on a column"},
-    {.signature = "shobj_description(oid, text) text", .scalar = fn_null, STABLE, .text = "comment on a shared object"},
-    {.signature = "pg_table_size(regclass) int8", .scalar = fn_null, STABLE, .text = "tables share files: see skulk.storage"},
-    {.signature = "pg_relation_size(regclass) int8", .scalar = fn_null, STABLE, .text = "tables share files: see skulk.storage"},
-    {.signature = "pg_total_relation_size(regclass) int8", .scalar = fn_null, STABLE, .text = "tables share files: see skulk.storage"},
-    {.signature = "pg_size_pretty(int8) text", .scalar = fn_size_pretty, .flags = FN_STRICT, .text = "bytes with a unit"},
-    {.signature = "pg_tablespace_location(oid) text", .scalar = fn_null, STABLE, .text = "there are no tablespaces"},
-    {.signature = "pg_get_keywords() record", .srf = &srf_keywords, .flags = FN_SRF | FN_STABLE, .text = "the words of the language"},
+    {.signature = "format_type(oid, int4) text",
+     .scalar = fn_format_type,
+     STABLE,
+     .text = "name of a type"},
+    {.signature = "pg_get_expr(pg_node_tree, oid) text",
+     .scalar = fn_get_expr,
+     STABLE,
+     .text = "text of a stored expression"},
+    {.signature = "pg_get_expr(pg_node_tree, oid, bool) text",
+     .scalar = fn_get_expr,
+     STABLE,
+     .text = "text of a stored expression"},
+    {.signature = "pg_table_is_visible(oid) bool",
+     .scalar = fn_table_visible,
+     STRICT_STABLE,
+     .text = "relation is found without its schema"},
+    {.signature = "pg_type_is_visible(oid) bool",
+     .scalar = fn_visible,
+     STRICT_STABLE,
+     .text = "type is found without its schema"},
+    {.signature = "pg_function_is_visible(oid) bool",
+     .scalar = fn_visible,
+     STRICT_STABLE,
+     .text = "function is found without its schema"},
+    {.signature = "pg_collation_is_visible(oid) bool",
+     .scalar = fn_visible,
+     STRICT_STABLE,
+     .text = "collation is found without its schema"},
+    {.signature = "pg_get_userbyid(oid) name",
+     .scalar = fn_userbyid,
+     STRICT_STABLE,
+     .text = "name of a role"},
+    {.signature = "pg_get_indexdef(oid) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "there are no indexes"},
+    {.signature = "pg_get_indexdef(oid, int4, bool) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "there are no indexes"},
+    {.signature = "pg_get_constraintdef(oid) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "text of a constraint"},
+    {.signature = "pg_get_constraintdef(oid, bool) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "text of a constraint"},
+    {.signature = "pg_get_triggerdef(oid, bool) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "there are no triggers"},
+    {.signature = "pg_get_viewdef(oid) text",
+     .scalar = fn_viewdef,
+     STRICT_STABLE,
+     .text = "text of a view"},
+    {.signature = "pg_get_viewdef(oid, bool) text",
+     .scalar = fn_viewdef,
+     STRICT_STABLE,
+     .text = "text of a view"},
+    {.signature = "pg_get_function_result(oid) text",
+     .scalar = fn_function_result,
+     STRICT_STABLE,
+     .text = "result type of a function"},
+    {.signature = "pg_get_function_arguments(oid) text",
+     .scalar = fn_function_arguments,
+     STRICT_STABLE,
+     .text = "arguments of a function"},
+    {.signature = "pg_get_function_identity_arguments(oid) text",
+     .scalar = fn_function_arguments,
+     STRICT_STABLE,
+     .text = "arguments of a function"},
+    {.signature = "pg_get_serial_sequence(text, text) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "there are no sequences"},
+    {.signature = "pg_get_statisticsobjdef_columns(oid) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "there are no extended statistics"},
+    {.signature = "pg_relation_is_publishable(regclass) bool",
+     .scalar = fn_visible,
+     STRICT_STABLE,
+     .text = "as PostgreSQL answers for tables"},
+    {.signature = "pg_encoding_to_char(int4) name",
+     .scalar = fn_encoding_name,
+     STRICT_STABLE,
+     .text = "name of an encoding"},
+    {.signature = "pg_char_to_encoding(text) int4",
+     .scalar = fn_encoding_number,
+     STRICT_STABLE,
+     .text = "number of an encoding"},
+    {.signature = "getdatabaseencoding() name",
+     .scalar = fn_database_encoding,
+     STABLE,
+     .text = "encoding of the database"},
+    {.signature = "obj_description(oid, text) text",
+     .scalar = fn_obj_description,
+     STRICT_STABLE,
+     .text = "comment on an object"},
+    {.signature = "obj_description(oid) text",
+     .scalar = fn_obj_description,
+     STRICT_STABLE,
+     .text = "comment on an object"},
+    {.signature = "col_description(oid, int4) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "comment on a column"},
+    {.signature = "shobj_description(oid, text) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "comment on a shared object"},
+    {.signature = "pg_table_size(regclass) int8",
+     .scalar = fn_null,
+     STABLE,
+     .text = "tables share files: see skulk.storage"},
+    {.signature = "pg_relation_size(regclass) int8",
+     .scalar = fn_null,
+     STABLE,
+     .text = "tables share files: see skulk.storage"},
+    {.signature = "pg_total_relation_size(regclass) int8",
+     .scalar = fn_null,
+     STABLE,
+     .text = "tables share files: see skulk.storage"},
+    {.signature = "pg_size_pretty(int8) text",
+     .scalar = fn_size_pretty,
+     .flags = FN_STRICT,
+     .text = "bytes with a unit"},
+    {.signature = "pg_tablespace_location(oid) text",
+     .scalar = fn_null,
+     STABLE,
+     .text = "there are no tablespaces"},
+    {.signature = "pg_get_keywords() record",
+     .srf = &srf_keywords,
+     .flags = FN_SRF | FN_STABLE,
+     .text = "the words of the language"},
     {.signature = NULL},
 };

@@ -27,7 +27,8 @@ static bool info_table(void *arg, const RelationRow *rel)
 bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
-    InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
+    InfoFill f = {
+        .session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
     each_relation(f.session, f.cat, info_table, &f);
     return true;
 }
@@ -38,7 +39,11 @@ static void row_numbers(RowMaker *r, TypeId t, int32_t typmod)
     static const struct {
         TypeId type;
         int precision, radix, scale;
-    } rows[] = {{T_INT2, 16, 2, 0}, {T_INT4, 32, 2, 0}, {T_INT8, 64, 2, 0}, {T_FLOAT4, 24, 2, -1}, {T_FLOAT8, 53, 2, -1}};
+    } rows[] = {{T_INT2, 16, 2, 0},
+                {T_INT4, 32, 2, 0},
+                {T_INT8, 64, 2, 0},
+                {T_FLOAT4, 24, 2, -1},
+                {T_FLOAT8, 53, 2, -1}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].type == t) {
             row_i64(r, rows[i].precision);
@@ -67,8 +72,8 @@ static bool is_datetime(TypeId t)
     return t == T_TIMESTAMP || t == T_TIMESTAMPTZ || t == T_TIME || t == T_INTERVAL;
 }
 
-static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId type, int32_t typmod, int64_t num,
-                        bool not_null, Slice default_sql)
+static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId type,
+                        int32_t typmod, int64_t num, bool not_null, Slice default_sql)
 {
     const TypeDef *d = type_find(type);
     if (!d)
@@ -114,14 +119,15 @@ static bool info_columns(void *arg, const RelationRow *rel)
     InfoFill *f = arg;
     if (rel->view) {
         for (size_t i = 0; i < rel->view->column_count; i++)
-            info_column(f, rel, slice_cstr(rel->view->columns[i].name), rel->view->columns[i].type, -1, (int64_t)i + 1, false,
-                        SLICE_NONE);
+            info_column(f, rel, slice_cstr(rel->view->columns[i].name), rel->view->columns[i].type,
+                        -1, (int64_t)i + 1, false, SLICE_NONE);
         return true;
     }
     for (size_t i = 0; i < rel->table->column_count; i++) {
         const ColumnDef *c = &rel->table->columns[i];
         if (!c->dropped)
-            info_column(f, rel, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null, c->default_sql);
+            info_column(f, rel, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null,
+                        c->default_sql);
     }
     return true;
 }
@@ -129,7 +135,8 @@ static bool info_columns(void *arg, const RelationRow *rel)
 bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
-    InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
+    InfoFill f = {
+        .session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
     each_relation(f.session, f.cat, info_columns, &f);
     return true;
 }

@@ -12,7 +12,7 @@ enum {
     OID_PG_CATALOG = 11,
     OID_INFORMATION_SCHEMA = 13000,
     OID_SKULK_SCHEMA = 13001,
-    OID_OWNER = 10,       /* the one role */
+    OID_OWNER = 10, /* the one role */
     OID_AM_HEAP = 2,
     OID_COLLATION_DEFAULT = 100,
     OID_COLLATION_C = 950,
@@ -30,7 +30,7 @@ typedef struct PgRelation {
     CatalogFill fill;
 } PgRelation;
 
-extern const PgRelation pg_relations[]; /* ends with name = NULL */
+extern const PgRelation pg_relations[];     /* ends with name = NULL */
 uint32_t pg_relation_oid(const ViewDef *v); /* of a virtual relation */
 
 /* Fills a row by position; a helper for long rows. */
@@ -55,8 +55,8 @@ void row_f64(RowMaker *r, double v);
 typedef struct RelationRow {
     uint32_t oid, schema;
     Slice name;
-    char kind;               /* r v */
-    const TableDef *table;   /* or */
+    char kind;             /* r v */
+    const TableDef *table; /* or */
     const ViewDef *view;
 } RelationRow;
 typedef bool (*RelationEach)(void *arg, const RelationRow *r);

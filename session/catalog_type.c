@@ -36,7 +36,8 @@ static void type_row(RowSink *sink, const TypeDef *d)
     row_i64(&r, 0);
     row_i64(&r, -1);
     row_i64(&r, 0);
-    row_i64(&r, d->category == 'S' ? (d->oid == T_NAME ? OID_COLLATION_C : OID_COLLATION_DEFAULT) : 0);
+    row_i64(&r,
+            d->category == 'S' ? (d->oid == T_NAME ? OID_COLLATION_C : OID_COLLATION_DEFAULT) : 0);
     row_nulls(&r, 3);
     row_sink_add(sink, r.v);
 }
@@ -57,7 +58,12 @@ static void row_oids(RowMaker *r, Arena *a, const TypeId *oids, size_t n)
     Value *items = ARENA_ARRAY(a, Value, n + 1);
     for (size_t i = 0; i < n; i++)
         items[i] = value_i64(oids[i]);
-    *arr = (Array){.elem = T_OID, .ndim = n > 0, .dims = {(int32_t)n}, .lower = {0}, .count = n, .items = items};
+    *arr = (Array){.elem = T_OID,
+                   .ndim = n > 0,
+                   .dims = {(int32_t)n},
+                   .lower = {0},
+                   .count = n,
+                   .items = items};
     r->v[r->n++] = (Value){.phys = PH_ARRAY, .u.arr = arr};
 }
 

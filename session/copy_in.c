@@ -12,12 +12,12 @@ typedef enum CopyPhase { COPY_ASK, COPY_READ, COPY_FLUSH } CopyPhase;
 typedef struct CopyIn {
     const BoundCopy *copy;
     CopyPhase phase;
-    Buf line;            /* incomplete last line */
-    Buf field;           /* unescaped bytes of a line */
+    Buf line;  /* incomplete last line */
+    Buf field; /* unescaped bytes of a line */
     Slice *fields;
-    bool *quoted;        /* csv: NULL text inside quotes is text */
+    bool *quoted; /* csv: NULL text inside quotes is text */
     Value *row;
-    Expr **defaults;     /* of the columns that are not listed */
+    Expr **defaults; /* of the columns that are not listed */
     size_t default_count;
     Arena scratch;
     uint64_t line_number, rows;
@@ -31,8 +31,9 @@ static void set_context(CopyIn *c, Err *e, size_t column)
     snprintf(before, sizeof before, "%s", e->detail);
     const TableDef *t = c->copy->table;
     if (column < c->copy->column_count)
-        err_detail(e, "%s%sCOPY %.*s, line %llu, column %.*s", before, before[0] ? " " : "", SLICE_ARG(t->name),
-                   (unsigned long long)c->line_number, SLICE_ARG(t->columns[c->copy->columns[column]].name));
+        err_detail(e, "%s%sCOPY %.*s, line %llu, column %.*s", before, before[0] ? " " : "",
+                   SLICE_ARG(t->name), (unsigned long long)c->line_number,
+                   SLICE_ARG(t->columns[c->copy->columns[column]].name));
     else
         err_detail(e, "%s%sCOPY %.*s, line %llu", before, before[0] ? " " : "", SLICE_ARG(t->name),
                    (unsigned long long)c->line_number);
@@ -56,7 +57,8 @@ static bool read_defaults(Portal *p, CopyIn *c, int16_t *targets, size_t *n, Err
             listed = c->copy->columns[k] == i;
         if (listed)
             continue;
-        ok = sql_expression(&env, &p->arena, col->default_sql, NULL, col->type_oid, &c->defaults[c->default_count++], e);
+        ok = sql_expression(&env, &p->arena, col->default_sql, NULL, col->type_oid,
+                            &c->defaults[c->default_count++], e);
         targets[(*n)++] = i;
     }
     cat_unref(cat);
@@ -67,7 +69,8 @@ static bool copy_in_start(Portal *p, Err *e)
 {
     const BoundCopy *copy = &p->bound->u.copy;
     if (copy->format == COPY_BINARY)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "COPY FROM in binary format is not supported") ||
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "COPY FROM in binary format is not supported") ||
                err_hint(e, "use FORMAT text or csv");
     if (!tx_writer(p->session, e))
         return false;
@@ -95,7 +98,10 @@ static bool copy_in_start(Portal *p, Err *e)
 
 static int hex_digit(char ch)
 {
-    return ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1;
+    return ch >= '0' && ch <= '9'   ? ch - '0'
+           : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+           : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+                                    : -1;
 }
 
 /* One backslash sequence at s[*i] (after the backslash), PostgreSQL's COPY table. */
@@ -174,7 +180,8 @@ static size_t csv_field(CopyIn *c, Slice line, size_t i, Slice *out, bool *quote
     *quoted = false;
     for (; i < line.len; i++) {
         char ch = line.ptr[i];
-        if (inside && ch == o->escape && i + 1 < line.len && (line.ptr[i + 1] == o->quote || line.ptr[i + 1] == o->escape)) {
+        if (inside && ch == o->escape && i + 1 < line.len &&
+            (line.ptr[i + 1] == o->quote || line.ptr[i + 1] == o->escape)) {
             c->field.ptr[c->field.len++] = line.ptr[++i];
         } else if (ch == o->quote) {
             inside = !inside;

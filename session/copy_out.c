@@ -30,7 +30,8 @@ static bool csv_needs_quotes(const BoundCopy *c, Slice v)
     if (slice_eq(v, c->null_text))
         return true;
     for (size_t i = 0; i < v.len; i++)
-        if (v.ptr[i] == c->delimiter || v.ptr[i] == c->quote || v.ptr[i] == '\n' || v.ptr[i] == '\r')
+        if (v.ptr[i] == c->delimiter || v.ptr[i] == c->quote || v.ptr[i] == '\n' ||
+            v.ptr[i] == '\r')
             return true;
     return slice_eq_cstr(v, "\\.");
 }

@@ -1,5 +1,5 @@
-#include "session/session_private.h"
 #include "base/log.h"
+#include "session/session_private.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -19,8 +19,9 @@ static PhysType phys_stored(TypeId type)
 {
     const TypeDef *d = type_find(type);
     must(d != NULL);
-    static const PhysType map[] = {[PH_BOOL] = PHYS_BOOL,    [PH_I64] = PHYS_I64, [PH_F64] = PHYS_F64, [PH_STR] = PHYS_STR,
-                                   [PH_INTERVAL] = PHYS_STR, [PH_NUM] = PHYS_STR, [PH_ARRAY] = PHYS_STR};
+    static const PhysType map[] = {
+        [PH_BOOL] = PHYS_BOOL,    [PH_I64] = PHYS_I64, [PH_F64] = PHYS_F64,  [PH_STR] = PHYS_STR,
+        [PH_INTERVAL] = PHYS_STR, [PH_NUM] = PHYS_STR, [PH_ARRAY] = PHYS_STR};
     return map[d->phys];
 }
 
@@ -37,7 +38,8 @@ static bool option_ns(const NameValue *o, int64_t *ns, Err *e)
     if (!interval_parse(o->value, &iv, e))
         return err_wrap(e, "option \"%.*s\"", SLICE_ARG(o->name));
     if (!interval_to_ns((Interval){.us = iv.us, .days = iv.days + iv.months * 30}, ns) || *ns <= 0)
-        return err_set(e, ERR_INVALID_PARAMETER, "option \"%.*s\" must be a positive interval", SLICE_ARG(o->name));
+        return err_set(e, ERR_INVALID_PARAMETER, "option \"%.*s\" must be a positive interval",
+                       SLICE_ARG(o->name));
     return true;
 }
 
@@ -48,7 +50,8 @@ static bool option_duplicates(TableDef *t, Slice v, Err *e)
     else if (slice_eq_nocase(v, SLICE_LIT("keep")))
         t->duplicates = DUP_KEEP;
     else
-        return err_set(e, ERR_INVALID_PARAMETER, "duplicates must be 'last' or 'keep', not '%.*s'", SLICE_ARG(v));
+        return err_set(e, ERR_INVALID_PARAMETER, "duplicates must be 'last' or 'keep', not '%.*s'",
+                       SLICE_ARG(v));
     return true;
 }
 
@@ -80,15 +83,18 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
     else if (slice_eq_nocase(n, SLICE_LIT("segmentby")))
         to->segment_by = o->value;
     else if (slice_eq_nocase(n, SLICE_LIT("ttl")))
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "TTL is not supported yet") || err_hint(e, "leave out the option \"ttl\"");
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "TTL is not supported yet") ||
+               err_hint(e, "leave out the option \"ttl\"");
     else if (slice_eq_nocase(n, SLICE_LIT("window")))
         return option_ns(o, &t->window_ns, e);
     else if (slice_eq_nocase(n, SLICE_LIT("duplicates")))
         return to->has_duplicates = true, option_duplicates(t, o->value, e);
     else if (slice_eq_nocase(n, SLICE_LIT("schema")))
         t->schema_fixed = slice_eq_nocase(o->value, SLICE_LIT("fixed"));
-    else if (!slice_eq_nocase(n, SLICE_LIT("hypertable")) && !slice_eq_nocase(n, SLICE_LIT("orderby")))
-        return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"", SLICE_ARG(o->name)) ||
+    else if (!slice_eq_nocase(n, SLICE_LIT("hypertable")) &&
+             !slice_eq_nocase(n, SLICE_LIT("orderby")))
+        return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"",
+                       SLICE_ARG(o->name)) ||
                err_hint(e, "known are time, window, duplicates, schema, segmentby");
     return true;
 }
@@ -193,12 +199,14 @@ static bool make_columns(Creation *c, int time_index, Err *e)
     for (size_t i = 0; i < n; i++) {
         const ColumnSpec *s = &specs[i];
         if (find_spec(c, s->name) != (int)i)
-            return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" specified more than once", SLICE_ARG(s->name));
-        if (!type_find(s->type) || s->type == T_RECORD || s->type == T_UNKNOWN || s->type == T_VOID)
-            return err_set(e, ERR_INVALID_TABLE_DEFINITION, "column \"%.*s\" has a type that cannot be stored",
+            return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" specified more than once",
                            SLICE_ARG(s->name));
+        if (!type_find(s->type) || s->type == T_RECORD || s->type == T_UNKNOWN || s->type == T_VOID)
+            return err_set(e, ERR_INVALID_TABLE_DEFINITION,
+                           "column \"%.*s\" has a type that cannot be stored", SLICE_ARG(s->name));
         if (s->serial)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "serial and identity columns are not supported");
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "serial and identity columns are not supported");
         if (s->unique)
             return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "UNIQUE is not supported");
         if (s->check_sql.len)
@@ -239,7 +247,8 @@ static bool check_constraints(const Creation *c, Err *e)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "temporary tables are not supported");
     if (has_key(c))
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "PRIMARY KEY is not supported yet") ||
-               err_hint(e, "declare tags instead (host text TAG): rows with the same tags and time replace each other");
+               err_hint(e, "declare tags instead (host text TAG): rows with the same tags and time "
+                           "replace each other");
     for (size_t i = 0; i < b->u.create_table.pk_count; i++)
         if (find_spec(c, b->u.create_table.primary_key[i]) < 0)
             return err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" named in key does not exist",
@@ -269,7 +278,8 @@ static bool create_in(Creation *c, const SchemaDef *schema, Err *e)
         return false;
     int time_index = choose_time(c);
     if (c->options.time.len && time_index < 0)
-        return err_set(e, ERR_UNDEFINED_COLUMN, "time column \"%.*s\" does not exist", SLICE_ARG(c->options.time));
+        return err_set(e, ERR_UNDEFINED_COLUMN, "time column \"%.*s\" does not exist",
+                       SLICE_ARG(c->options.time));
     t->kind = time_index >= 0 ? TABLE_SERIES : TABLE_ORDINARY;
     t->time_index = (int16_t)time_index;
     t->database = schema->database;
@@ -287,9 +297,11 @@ static void columns_of_query(Creation *c, Bound *b)
     BoundQuery *q = &b->u.create_table.as;
     ColumnSpec *specs = ARENA_ARRAY(c->arena, ColumnSpec, q->col_count + 1);
     for (size_t i = 0; i < q->col_count; i++)
-        specs[i] = (ColumnSpec){.name = i < b->u.create_table.col_count ? b->u.create_table.cols[i].name : q->cols[i].name,
-                                .type = q->cols[i].type == T_UNKNOWN ? T_TEXT : q->cols[i].type,
-                                .typmod = q->cols[i].typmod};
+        specs[i] =
+            (ColumnSpec){.name = i < b->u.create_table.col_count ? b->u.create_table.cols[i].name
+                                                                 : q->cols[i].name,
+                         .type = q->cols[i].type == T_UNKNOWN ? T_TEXT : q->cols[i].type,
+                         .typmod = q->cols[i].typmod};
     b->u.create_table.cols = specs;
     b->u.create_table.col_count = q->col_count;
 }
@@ -300,20 +312,23 @@ bool ddl_create_table(Portal *p, Err *e)
     Bound *b = p->bound;
     const QualifiedName *name = &b->u.create_table.name;
     if (name->name.len > NAME_MAX_BYTES)
-        return err_set(e, ERR_NAME_TOO_LONG, "identifier of %zu bytes is longer than %d", name->name.len, NAME_MAX_BYTES);
+        return err_set(e, ERR_NAME_TOO_LONG, "identifier of %zu bytes is longer than %d",
+                       name->name.len, NAME_MAX_BYTES);
     CatalogSnap *cat = session_catalog(s);
     const SchemaDef *schema = session_target_schema(s, cat, name->schema, e);
     bool ok = schema != NULL;
     if (ok && cat_table(cat, schema->id, name->name)) {
         if (b->u.create_table.if_not_exists)
-            session_notice(s, "NOTICE", ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists, skipping",
-                           SLICE_ARG(name->name));
+            session_notice(s, "NOTICE", ERR_DUPLICATE_TABLE,
+                           "relation \"%.*s\" already exists, skipping", SLICE_ARG(name->name));
         else
-            ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists", SLICE_ARG(name->name));
+            ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
+                         SLICE_ARG(name->name));
         cat_unref(cat);
         return ok;
     }
-    Creation c = {.session = s, .bound = b, .arena = &p->arena, .t = ARENA_NEW(&p->arena, TableDef)};
+    Creation c = {
+        .session = s, .bound = b, .arena = &p->arena, .t = ARENA_NEW(&p->arena, TableDef)};
     c.t->name = name->name;
     if (b->kind == BOUND_CREATE_TABLE_AS)
         columns_of_query(&c, b);
@@ -330,24 +345,29 @@ bool ddl_create_table(Portal *p, Err *e)
 
 /* ---- DROP, TRUNCATE ---- */
 
-static bool drop_missing(Session *s, const Bound *b, const char *what, Slice name, ErrCode code, Err *e)
+static bool drop_missing(Session *s, const Bound *b, const char *what, Slice name, ErrCode code,
+                         Err *e)
 {
     if (b->u.drop.if_exists) {
-        session_notice(s, "NOTICE", ERR_OK, "%s \"%.*s\" does not exist, skipping", what, SLICE_ARG(name));
+        session_notice(s, "NOTICE", ERR_OK, "%s \"%.*s\" does not exist, skipping", what,
+                       SLICE_ARG(name));
         return true;
     }
     return err_set(e, code, "%s \"%.*s\" does not exist", what, SLICE_ARG(name));
 }
 
-static bool drop_relation(Session *s, const CatalogSnap *cat, const Bound *b, const QualifiedName *name, Err *e)
+static bool drop_relation(Session *s, const CatalogSnap *cat, const Bound *b,
+                          const QualifiedName *name, Err *e)
 {
     bool view = b->u.drop.what == DROP_VIEW;
     const TableDef *t = session_find_table(s, cat, name);
     if (!t)
         return drop_missing(s, b, view ? "view" : "table", name->name, ERR_UNDEFINED_TABLE, e);
     if ((t->kind == TABLE_VIEW) != view)
-        return err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a %s", SLICE_ARG(name->name), view ? "view" : "table") ||
-               err_hint(e, "Use DROP %s to remove a %s.", view ? "TABLE" : "VIEW", view ? "table" : "view");
+        return err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a %s", SLICE_ARG(name->name),
+                       view ? "view" : "table") ||
+               err_hint(e, "Use DROP %s to remove a %s.", view ? "TABLE" : "VIEW",
+                        view ? "table" : "view");
     CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
     return ddl_edit(s, &c, 1, e);
 }
@@ -362,7 +382,8 @@ static bool drop_schema(Session *s, const CatalogSnap *cat, const Bound *b, Slic
         if (t->schema != d->id)
             continue;
         if (!b->u.drop.cascade)
-            return err_set(e, ERR_DEPENDENT_OBJECTS, "cannot drop schema %.*s because other objects depend on it",
+            return err_set(e, ERR_DEPENDENT_OBJECTS,
+                           "cannot drop schema %.*s because other objects depend on it",
                            SLICE_ARG(name)) ||
                    err_hint(e, "Use DROP ... CASCADE to drop the dependent objects too.");
         CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
@@ -373,7 +394,8 @@ static bool drop_schema(Session *s, const CatalogSnap *cat, const Bound *b, Slic
     return ddl_edit(s, &c, 1, e);
 }
 
-static bool drop_one(Session *s, const CatalogSnap *cat, const Bound *b, const QualifiedName *name, Err *e)
+static bool drop_one(Session *s, const CatalogSnap *cat, const Bound *b, const QualifiedName *name,
+                     Err *e)
 {
     switch (b->u.drop.what) {
     case DROP_TABLE:
@@ -418,7 +440,8 @@ bool ddl_truncate(Portal *p, Err *e)
         const TableDef *t = session_find_table(s, cat, name);
         bool ok = t && t->kind != TABLE_VIEW;
         if (!ok) {
-            err_set(e, t ? ERR_WRONG_OBJECT : ERR_UNDEFINED_TABLE, t ? "\"%.*s\" is not a table" : "relation \"%.*s\" does not exist",
+            err_set(e, t ? ERR_WRONG_OBJECT : ERR_UNDEFINED_TABLE,
+                    t ? "\"%.*s\" is not a table" : "relation \"%.*s\" does not exist",
                     SLICE_ARG(name->name));
         } else {
             TableDef *fresh = table_def_copy(&p->arena, t);

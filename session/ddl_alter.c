@@ -6,8 +6,8 @@ static ColumnDef *need_column(TableDef *t, Slice name, Err *e)
     for (size_t i = 0; i < t->column_count; i++)
         if (!t->columns[i].dropped && slice_eq(t->columns[i].name, name))
             return &t->columns[i];
-    err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" of relation \"%.*s\" does not exist", SLICE_ARG(name),
-            SLICE_ARG(t->name));
+    err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" of relation \"%.*s\" does not exist",
+            SLICE_ARG(name), SLICE_ARG(t->name));
     return NULL;
 }
 
@@ -17,17 +17,20 @@ static bool add_column(Portal *p, TableDef *t, const AlterAction *a, Err *e)
     for (size_t i = 0; i < t->column_count; i++)
         if (!t->columns[i].dropped && slice_eq(t->columns[i].name, s->name)) {
             if (!a->if_exists)
-                return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" of relation \"%.*s\" already exists",
+                return err_set(e, ERR_DUPLICATE_COLUMN,
+                               "column \"%.*s\" of relation \"%.*s\" already exists",
                                SLICE_ARG(s->name), SLICE_ARG(t->name));
             session_notice(p->session, "NOTICE", ERR_DUPLICATE_COLUMN,
-                           "column \"%.*s\" of relation \"%.*s\" already exists, skipping", SLICE_ARG(s->name),
-                           SLICE_ARG(t->name));
+                           "column \"%.*s\" of relation \"%.*s\" already exists, skipping",
+                           SLICE_ARG(s->name), SLICE_ARG(t->name));
             return true;
         }
     if (t->column_count == COLUMNS_MAX)
         return err_set(e, ERR_TOO_MANY_COLUMNS, "tables can have at most %d columns", COLUMNS_MAX);
-    if (s->not_null || s->default_sql.len || s->primary_key || s->unique || s->serial || s->check_sql.len)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "ADD COLUMN with a constraint or default is not supported") ||
+    if (s->not_null || s->default_sql.len || s->primary_key || s->unique || s->serial ||
+        s->check_sql.len)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "ADD COLUMN with a constraint or default is not supported") ||
                err_hint(e, "add the column plain; existing rows have NULL");
     ColumnDef *cols = ARENA_ARRAY(&p->arena, ColumnDef, t->column_count + 1u);
     memcpy(cols, t->columns, t->column_count * sizeof *cols);
@@ -55,7 +58,8 @@ static bool drop_column(Portal *p, TableDef *t, const AlterAction *a, Err *e)
     Err missing;
     ColumnDef *c = need_column(t, a->name, &missing);
     if (!c && a->if_exists) {
-        session_notice(p->session, "NOTICE", ERR_OK, "column \"%.*s\" of relation \"%.*s\" does not exist, skipping",
+        session_notice(p->session, "NOTICE", ERR_OK,
+                       "column \"%.*s\" of relation \"%.*s\" does not exist, skipping",
                        SLICE_ARG(a->name), SLICE_ARG(t->name));
         return true;
     }
@@ -64,8 +68,8 @@ static bool drop_column(Portal *p, TableDef *t, const AlterAction *a, Err *e)
         return false;
     }
     if (c->kind != COL_FIELD)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "cannot drop column \"%.*s\": it is the time or a tag",
-                       SLICE_ARG(a->name));
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "cannot drop column \"%.*s\": it is the time or a tag", SLICE_ARG(a->name));
     c->dropped = true;
     return true;
 }
@@ -77,7 +81,8 @@ static bool rename_column(TableDef *t, const AlterAction *a, Err *e)
         return false;
     Err free_name;
     if (need_column(t, a->new_name, &free_name))
-        return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" of relation \"%.*s\" already exists",
+        return err_set(e, ERR_DUPLICATE_COLUMN,
+                       "column \"%.*s\" of relation \"%.*s\" already exists",
                        SLICE_ARG(a->new_name), SLICE_ARG(t->name));
     if (c->label.len == 0 && t->made_by_ingest)
         c->label = c->name; /* what clients of /write go on calling it */
@@ -97,7 +102,8 @@ static bool alter_one(Portal *p, const CatalogSnap *cat, TableDef *t, const Alte
         return rename_column(t, a, e);
     case ALTER_RENAME_TABLE:
         if (cat_table(cat, t->schema, a->new_name))
-            return err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists", SLICE_ARG(a->new_name));
+            return err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
+                           SLICE_ARG(a->new_name));
         t->name = a->new_name;
         return true;
     case ALTER_SET_DEFAULT:
@@ -109,14 +115,16 @@ static bool alter_one(Portal *p, const CatalogSnap *cat, TableDef *t, const Alte
     case ALTER_DROP_NOT_NULL:
         c = need_column(t, a->name, e);
         if (c && c->kind == COL_TIME)
-            return err_set(e, ERR_INVALID_TABLE_DEFINITION, "column \"%.*s\" is the time column", SLICE_ARG(a->name));
+            return err_set(e, ERR_INVALID_TABLE_DEFINITION, "column \"%.*s\" is the time column",
+                           SLICE_ARG(a->name));
         if (c)
             c->not_null = false;
         return c != NULL;
     case ALTER_OWNER:
         return true; /* there is one user */
     default:
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "this form of ALTER TABLE is not supported yet");
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "this form of ALTER TABLE is not supported yet");
     }
 }
 
@@ -128,9 +136,11 @@ bool ddl_alter(Portal *p, Err *e)
     const TableDef *t = session_find_table(s, cat, &b->u.alter.name);
     bool ok = true;
     if (!t && b->u.alter.if_exists) {
-        session_notice(s, "NOTICE", ERR_OK, "relation \"%.*s\" does not exist, skipping", SLICE_ARG(b->u.alter.name.name));
+        session_notice(s, "NOTICE", ERR_OK, "relation \"%.*s\" does not exist, skipping",
+                       SLICE_ARG(b->u.alter.name.name));
     } else if (!t) {
-        ok = err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(b->u.alter.name.name));
+        ok = err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
+                     SLICE_ARG(b->u.alter.name.name));
     } else {
         TableDef *copy = table_def_copy(&p->arena, t);
         for (size_t i = 0; ok && i < b->u.alter.count; i++)
@@ -150,7 +160,8 @@ bool ddl_create_schema(Portal *p, Err *e)
     bool exists = cat_schema(cat, s->database, name) != NULL;
     cat_unref(cat);
     if (exists && p->bound->u.create_named.if_not_exists) {
-        session_notice(s, "NOTICE", ERR_DUPLICATE_SCHEMA, "schema \"%.*s\" already exists, skipping", SLICE_ARG(name));
+        session_notice(s, "NOTICE", ERR_DUPLICATE_SCHEMA,
+                       "schema \"%.*s\" already exists, skipping", SLICE_ARG(name));
         return true;
     }
     if (exists)
@@ -173,7 +184,8 @@ bool ddl_create_database(Portal *p, Err *e)
     bool exists = cat_database(cat, name) != NULL;
     cat_unref(cat);
     if (exists)
-        return err_set(e, ERR_DUPLICATE_DATABASE, "database \"%.*s\" already exists", SLICE_ARG(name));
+        return err_set(e, ERR_DUPLICATE_DATABASE, "database \"%.*s\" already exists",
+                       SLICE_ARG(name));
     return db_create_database(s->db, name, e);
 }
 
@@ -185,7 +197,8 @@ bool ddl_comment(Portal *p, Err *e)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "COMMENT ON COLUMN is not supported");
     CatalogSnap *cat = session_catalog(s);
     const TableDef *t = session_find_table(s, cat, &b->u.comment.name);
-    bool ok = t || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(b->u.comment.name.name));
+    bool ok = t || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
+                           SLICE_ARG(b->u.comment.name.name));
     if (ok) {
         TableDef *copy = table_def_copy(&p->arena, t);
         copy->comment = b->u.comment.null_text ? SLICE_NONE : b->u.comment.text;
@@ -205,7 +218,8 @@ bool ddl_create_view(Portal *p, Err *e)
     const TableDef *old = schema ? cat_table(cat, schema->id, b->u.create_view.name.name) : NULL;
     bool ok = schema != NULL;
     if (old && (!b->u.create_view.or_replace || old->kind != TABLE_VIEW))
-        ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists", SLICE_ARG(b->u.create_view.name.name));
+        ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
+                     SLICE_ARG(b->u.create_view.name.name));
     if (ok) {
         const BoundQuery *q = &b->u.create_view.query;
         TableDef *t = ARENA_NEW(&p->arena, TableDef);
@@ -226,7 +240,8 @@ bool ddl_create_view(Portal *p, Err *e)
                                                         .type_oid = q->cols[i].type,
                                                         .typmod = q->cols[i].typmod,
                                                         .phys = PHYS_STR};
-        CatEdit c = {.op = CAT_PUT_TABLE, .id = t->id, .expect_version = old ? old->version : 0, .table = t};
+        CatEdit c = {
+            .op = CAT_PUT_TABLE, .id = t->id, .expect_version = old ? old->version : 0, .table = t};
         ok = ddl_edit(s, &c, 1, e);
     }
     cat_unref(cat);
@@ -240,10 +255,12 @@ bool ddl_create_index(Portal *p, Err *e)
     bool known = session_find_table(p->session, cat, &b->u.create_index.table) != NULL;
     cat_unref(cat);
     if (!known)
-        return err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(b->u.create_index.table.name));
+        return err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
+                       SLICE_ARG(b->u.create_index.table.name));
     if (b->u.create_index.unique)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "unique indexes are not supported");
     session_notice(p->session, "NOTICE", ERR_OK,
-                   "scans need no index here: rows are kept by series and time, tags are indexed; nothing was created");
+                   "scans need no index here: rows are kept by series and time, tags are indexed; "
+                   "nothing was created");
     return true;
 }

@@ -16,7 +16,8 @@ static bool text(Value *out, const char *s)
 static bool fn_version(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)ctx, (void)args, (void)n, (void)e;
-    return text(out, "PostgreSQL 15.0 (Alopex Skulk " SKULK_VERSION ") on x86_64-pc-linux-gnu, compiled by gcc, 64-bit");
+    return text(out, "PostgreSQL 15.0 (Alopex Skulk " SKULK_VERSION
+                     ") on x86_64-pc-linux-gnu, compiled by gcc, 64-bit");
 }
 
 static bool fn_current_database(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
@@ -92,7 +93,8 @@ static bool fn_set_config(EvalCtx *ctx, const Value *args, size_t n, Value *out,
     if (!setting_set(s, args[0].u.str, value, args[1].null, !args[2].null && args[2].u.b, e))
         return false;
     Err placeholder;
-    *out = value_str(arena_slice(ctx->arena, setting_get(s, args[0].u.str, &now, &placeholder) ? now : value));
+    *out = value_str(
+        arena_slice(ctx->arena, setting_get(s, args[0].u.str, &now, &placeholder) ? now : value));
     return true;
 }
 
@@ -145,7 +147,8 @@ static bool fn_cancel_backend(EvalCtx *ctx, const Value *args, size_t n, Value *
 static bool fn_inet_client(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)args, (void)n, (void)e;
-    *out = of(ctx)->client_address[0] ? value_str(slice_cstr(of(ctx)->client_address)) : value_null();
+    *out =
+        of(ctx)->client_address[0] ? value_str(slice_cstr(of(ctx)->client_address)) : value_null();
     return true;
 }
 
@@ -157,29 +160,101 @@ static bool fn_start_time(EvalCtx *ctx, const Value *args, size_t n, Value *out,
 }
 
 FuncDef session_functions[] = {
-    {.signature = "version() text", .scalar = fn_version, .flags = FN_STABLE, .text = "version of the server"},
-    {.signature = "current_database() name", .scalar = fn_current_database, .flags = FN_STABLE, .text = "name of the database"},
-    {.signature = "current_catalog() name", .scalar = fn_current_database, .flags = FN_STABLE, .text = "name of the database"},
-    {.signature = "current_user() name", .scalar = fn_current_user, .flags = FN_STABLE, .text = "name of the user"},
-    {.signature = "session_user() name", .scalar = fn_current_user, .flags = FN_STABLE, .text = "name of the user at login"},
-    {.signature = "user() name", .scalar = fn_current_user, .flags = FN_STABLE, .text = "name of the user"},
-    {.signature = "current_role() name", .scalar = fn_current_user, .flags = FN_STABLE, .text = "name of the user"},
-    {.signature = "current_schema() name", .scalar = fn_current_schema, .flags = FN_STABLE, .text = "first schema of search_path that exists"},
-    {.signature = "current_schemas(bool) name[]", .scalar = fn_current_schemas, .flags = FN_STABLE | FN_STRICT, .text = "schemas of search_path that exist"},
-    {.signature = "current_setting(text) text", .scalar = fn_current_setting, .flags = FN_STABLE | FN_STRICT, .text = "value of a setting"},
-    {.signature = "current_setting(text, bool) text", .scalar = fn_current_setting, .flags = FN_STABLE | FN_STRICT, .text = "value of a setting, NULL if there is none"},
-    {.signature = "set_config(text, text, bool) text", .scalar = fn_set_config, .flags = FN_VOLATILE, .text = "sets a setting, returns its value"},
-    {.signature = "pg_backend_pid() int4", .scalar = fn_backend_pid, .flags = FN_STABLE, .text = "number of this session"},
-    {.signature = "pg_cancel_backend(int4) bool", .scalar = fn_cancel_backend, .flags = FN_VOLATILE | FN_STRICT, .text = "cancels the running statement of a session"},
-    {.signature = "pg_is_in_recovery() bool", .scalar = fn_false, .flags = FN_STABLE, .text = "this is no standby"},
-    {.signature = "pg_advisory_unlock_all() void", .scalar = fn_null, .flags = FN_VOLATILE, .text = "there are no advisory locks"},
-    {.signature = "inet_client_addr() text", .scalar = fn_inet_client, .flags = FN_STABLE, .text = "address of the client"},
-    {.signature = "pg_postmaster_start_time() timestamptz", .scalar = fn_start_time, .flags = FN_STABLE, .text = "start of this session"},
-    {.signature = "has_table_privilege(text, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
-    {.signature = "has_table_privilege(oid, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
-    {.signature = "has_schema_privilege(text, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
-    {.signature = "has_schema_privilege(oid, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
-    {.signature = "has_database_privilege(text, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
-    {.signature = "has_function_privilege(oid, text) bool", .scalar = fn_true, .flags = FN_STABLE | FN_STRICT, .text = "there is one user, who may do all"},
+    {.signature = "version() text",
+     .scalar = fn_version,
+     .flags = FN_STABLE,
+     .text = "version of the server"},
+    {.signature = "current_database() name",
+     .scalar = fn_current_database,
+     .flags = FN_STABLE,
+     .text = "name of the database"},
+    {.signature = "current_catalog() name",
+     .scalar = fn_current_database,
+     .flags = FN_STABLE,
+     .text = "name of the database"},
+    {.signature = "current_user() name",
+     .scalar = fn_current_user,
+     .flags = FN_STABLE,
+     .text = "name of the user"},
+    {.signature = "session_user() name",
+     .scalar = fn_current_user,
+     .flags = FN_STABLE,
+     .text = "name of the user at login"},
+    {.signature = "user() name",
+     .scalar = fn_current_user,
+     .flags = FN_STABLE,
+     .text = "name of the user"},
+    {.signature = "current_role() name",
+     .scalar = fn_current_user,
+     .flags = FN_STABLE,
+     .text = "name of the user"},
+    {.signature = "current_schema() name",
+     .scalar = fn_current_schema,
+     .flags = FN_STABLE,
+     .text = "first schema of search_path that exists"},
+    {.signature = "current_schemas(bool) name[]",
+     .scalar = fn_current_schemas,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "schemas of search_path that exist"},
+    {.signature = "current_setting(text) text",
+     .scalar = fn_current_setting,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "value of a setting"},
+    {.signature = "current_setting(text, bool) text",
+     .scalar = fn_current_setting,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "value of a setting, NULL if there is none"},
+    {.signature = "set_config(text, text, bool) text",
+     .scalar = fn_set_config,
+     .flags = FN_VOLATILE,
+     .text = "sets a setting, returns its value"},
+    {.signature = "pg_backend_pid() int4",
+     .scalar = fn_backend_pid,
+     .flags = FN_STABLE,
+     .text = "number of this session"},
+    {.signature = "pg_cancel_backend(int4) bool",
+     .scalar = fn_cancel_backend,
+     .flags = FN_VOLATILE | FN_STRICT,
+     .text = "cancels the running statement of a session"},
+    {.signature = "pg_is_in_recovery() bool",
+     .scalar = fn_false,
+     .flags = FN_STABLE,
+     .text = "this is no standby"},
+    {.signature = "pg_advisory_unlock_all() void",
+     .scalar = fn_null,
+     .flags = FN_VOLATILE,
+     .text = "there are no advisory locks"},
+    {.signature = "inet_client_addr() text",
+     .scalar = fn_inet_client,
+     .flags = FN_STABLE,
+     .text = "address of the client"},
+    {.signature = "pg_postmaster_start_time() timestamptz",
+     .scalar = fn_start_time,
+     .flags = FN_STABLE,
+     .text = "start of this session"},
+    {.signature = "has_table_privilege(text, text) bool",
+     .scalar = fn_true,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "there is one user, who may do all"},
+    {.signature = "has_table_privilege(oid, text) bool",
+     .scalar = fn_true,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "there is one user, who may do all"},
+    {.signature = "has_schema_privilege(text, text) bool",
+     .scalar = fn_true,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "there is one user, who may do all"},
+    {.signature = "has_schema_privilege(oid, text) bool",
+     .scalar = fn_true,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "there is one user, who may do all"},
+    {.signature = "has_database_privilege(text, text) bool",
+     .scalar = fn_true,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "there is one user, who may do all"},
+    {.signature = "has_function_privilege(oid, text) bool",
+     .scalar = fn_true,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "there is one user, who may do all"},
     {.signature = NULL},
 };

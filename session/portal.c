@@ -329,8 +329,7 @@ RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
             snprintf(p->tag, sizeof p->tag, "SELECT 0");
         return RUN_DONE;
     }
-    if (p->state == PORTAL_FAILED)
-    {
+    if (p->state == PORTAL_FAILED) {
         err_set(e, ERR_OBJECT_STATE, "portal \"%s\" cannot be run", p->name ? p->name : "");
         return RUN_FAIL;
     }
@@ -377,7 +376,10 @@ bool session_simple_begin(Session *s, Slice sql, Err *e)
 static void shift_position(Session *s, const SqlStatement *st, Err *e)
 {
     if (e->position > 0)
-        e->position += err_position(slice_of(s->script[0].text.ptr - s->script[0].offset, st->offset), st->offset) - 1;
+        e->position +=
+            err_position(slice_of(s->script[0].text.ptr - s->script[0].offset, st->offset),
+                         st->offset) -
+            1;
 }
 
 NextStatus session_simple_next(Session *s, Portal **out, Err *e)

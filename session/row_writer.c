@@ -16,9 +16,9 @@ struct RowWriter {
     Arena arena;
     Target *targets;
     size_t target_count;
-    size_t *tag_order;  /* indexes of targets that are tags, by column id */
+    size_t *tag_order; /* indexes of targets that are tags, by column id */
     size_t tag_count;
-    int time_target;    /* -1: none */
+    int time_target; /* -1: none */
     WriteBatch *batch;
     SeriesId last_series;
     Hash128 last_hash;
@@ -80,8 +80,10 @@ size_t row_writer_rows(const RowWriter *w)
 
 static bool not_null(const RowWriter *w, const ColumnDef *c, Err *e)
 {
-    return err_set(e, ERR_NOT_NULL, "null value in column \"%.*s\" of relation \"%.*s\" violates not-null constraint",
-                   SLICE_ARG(c->name), SLICE_ARG(w->table->name));
+    return err_set(
+        e, ERR_NOT_NULL,
+        "null value in column \"%.*s\" of relation \"%.*s\" violates not-null constraint",
+        SLICE_ARG(c->name), SLICE_ARG(w->table->name));
 }
 
 /* A NOT NULL column that is not among the targets has no value at all. */
@@ -116,7 +118,8 @@ static bool row_time(RowWriter *w, const Value *row, int64_t *ns, Err *e)
     int64_t unit = c->type_oid == T_DATE ? NS_PER_DAY : NS_PER_US;
     bool integer = c->type_oid == T_INT8 || c->type_oid == T_INT4;
     if (infinite || __builtin_mul_overflow(value, integer ? 1 : unit, ns))
-        return err_set(e, ERR_DATETIME_RANGE, "time of column \"%.*s\" is out of range", SLICE_ARG(c->name)) ||
+        return err_set(e, ERR_DATETIME_RANGE, "time of column \"%.*s\" is out of range",
+                       SLICE_ARG(c->name)) ||
                err_hint(e, "times from 1677-09-21 to 2262-04-11 can be stored");
     return true;
 }

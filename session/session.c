@@ -23,7 +23,8 @@ bool session_new(Session **out, Db *db, const SessionOptions *o, Err *e)
     s->pid = o->pid;
     s->secret = (int32_t)db->clock->random(db->clock);
     s->waiter = o->waiter;
-    s->env = (TypeEnv){.timezone = SLICE_LIT("UTC"), .tz = tz_utc(), .extra_float_digits = 1, .session = s};
+    s->env = (TypeEnv){
+        .timezone = SLICE_LIT("UTC"), .tz = tz_utc(), .extra_float_digits = 1, .session = s};
     s->random_state[0] = db->clock->random(db->clock);
     s->random_state[1] = db->clock->random(db->clock) | 1;
     s->started_us = db->clock->wall_ns(db->clock) / NS_PER_US;
@@ -175,7 +176,8 @@ const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat, Slice
 {
     if (schema.len) {
         if (slice_eq_cstr(schema, "pg_catalog") || slice_eq_cstr(schema, "information_schema")) {
-            err_set(e, ERR_PRIVILEGE, "permission denied: \"%.*s\" is a system schema", SLICE_ARG(schema));
+            err_set(e, ERR_PRIVILEGE, "permission denied: \"%.*s\" is a system schema",
+                    SLICE_ARG(schema));
             return NULL;
         }
         const SchemaDef *d = cat_schema(cat, s->database, schema);
@@ -195,7 +197,8 @@ const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat, Slice
 const TableDef *session_find_table(Session *s, const CatalogSnap *cat, const QualifiedName *name)
 {
     for (size_t i = 0; i < (name->schema.len ? 1 : s->search_path_count); i++) {
-        const SchemaDef *d = cat_schema(cat, s->database, name->schema.len ? name->schema : s->search_path[i]);
+        const SchemaDef *d =
+            cat_schema(cat, s->database, name->schema.len ? name->schema : s->search_path[i]);
         const TableDef *t = d ? cat_table(cat, d->id, name->name) : NULL;
         if (t)
             return t;

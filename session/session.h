@@ -11,7 +11,7 @@
 #include "exec/query.h"
 #include "sqlts/sqlts.h"
 
-#define SKULK_VERSION "0.1.0"
+#define SKULK_VERSION        "0.1.0"
 #define SKULK_SERVER_VERSION "15.0 (Alopex Skulk " SKULK_VERSION ")"
 
 typedef struct Db Db;
@@ -20,26 +20,27 @@ typedef struct Portal Portal;
 
 typedef struct DbOptions {
     const char *data_dir;
-    int engine_flags;        /* ENGINE_... */
-    const Io *io;            /* NULL = real */
-    const Clock *clock;      /* NULL = real */
-    Sched *sched;            /* must outlive the Db */
-    int64_t memory;          /* [limits] memory; 0 = 60 % of RAM or cgroup */
+    int engine_flags;   /* ENGINE_... */
+    const Io *io;       /* NULL = real */
+    const Clock *clock; /* NULL = real */
+    Sched *sched;       /* must outlive the Db */
+    int64_t memory;     /* [limits] memory; 0 = 60 % of RAM or cgroup */
     int64_t memtable_max, log_max;
     uint64_t series_max, series_max_per_table;
     bool create_databases, require_db; /* [ingest] */
-    const char *features;    /* --enable-feature, comma separated, or NULL */
+    const char *features;              /* --enable-feature, comma separated, or NULL */
 } DbOptions;
 
 bool db_open(Db **out, const DbOptions *o, Err *e) MUST_CHECK; /* blocking */
-void db_close(Db *db);                                        /* blocking; flushes */
+void db_close(Db *db);                                         /* blocking; flushes */
 Engine *db_engine(Db *db);
 Sched *db_sched(Db *db);
 const Clock *db_clock(Db *db);
 Budget *db_query_pool(Db *db);
 Budget *db_ingest_pool(Db *db);
 /* Database by name as ingest protocols need it: "" = the default.  DATABASE_NAME if unknown (or made, if allowed). */
-bool db_resolve_database(Db *db, Slice name, ObjectId *database, ObjectId *schema_public, Err *e) MUST_CHECK;
+bool db_resolve_database(Db *db, Slice name, ObjectId *database, ObjectId *schema_public,
+                         Err *e) MUST_CHECK;
 /* CREATE DATABASE from Influx's /query; an existing one is fine. */
 bool db_create_database(Db *db, Slice name, Err *e) MUST_CHECK;
 bool db_feature(const Db *db, const char *name);
@@ -48,36 +49,39 @@ void db_cancel(Db *db, int32_t pid, int32_t secret);
 
 typedef struct SessionOptions {
     Slice user, database, application_name;
-    const NameValue *settings;   /* from the start-up packet (and options=-c...) */
+    const NameValue *settings; /* from the start-up packet (and options=-c...) */
     size_t setting_count;
-    int32_t pid;                 /* given by db_new_pid() */
-    Task *waiter;                /* woken when RUN_WAIT is over */
-    Slice client_address;        /* "127.0.0.1:54321" or "" (library) */
+    int32_t pid;          /* given by db_new_pid() */
+    Task *waiter;         /* woken when RUN_WAIT is over */
+    Slice client_address; /* "127.0.0.1:54321" or "" (library) */
 } SessionOptions;
 
 int32_t db_new_pid(Db *db);
-bool session_new(Session **out, Db *db, const SessionOptions *o, Err *e) MUST_CHECK; /* 3D000, 28000, 22023 */
-void session_free(Session *s); /* rolls back */
+bool session_new(Session **out, Db *db, const SessionOptions *o,
+                 Err *e) MUST_CHECK; /* 3D000, 28000, 22023 */
+void session_free(Session *s);       /* rolls back */
 int32_t session_pid(const Session *s);
 int32_t session_secret(const Session *s);
 uint64_t session_group(const Session *s);
-char session_txn_status(const Session *s); /* I T E */
+char session_txn_status(const Session *s);   /* I T E */
 const TypeEnv *session_type_env(Session *s); /* for text output */
 
 /* What the client must be told; each returns false when there is no more. */
 bool session_next_notice(Session *s, Err *out, const char **severity);
-bool session_next_parameter(Session *s, Slice *name, Slice *value); /* ParameterStatus; at start: all 13 */
+bool session_next_parameter(Session *s, Slice *name,
+                            Slice *value); /* ParameterStatus; at start: all 13 */
 bool session_next_notification(Session *s, int32_t *pid, Slice *channel, Slice *payload);
 
 /* ---- running ---- */
 typedef enum RunStatus {
-    RUN_BATCH,     /* *out has rows: send them, call again */
-    RUN_BYTES,     /* portal_bytes(): COPY TO data, whole rows; call again */
-    RUN_COPY_IN,   /* wants data: portal_copy_data..., then portal_copy_end or _fail, then portal_run */
+    RUN_BATCH,   /* *out has rows: send them, call again */
+    RUN_BYTES,   /* portal_bytes(): COPY TO data, whole rows; call again */
+    RUN_COPY_IN, /* wants data: portal_copy_data..., then portal_copy_end or _fail, then portal_run */
     RUN_SUSPENDED, /* max_rows reached */
     RUN_DONE,      /* portal_tag() is the command tag ("" = empty query) */
-    RUN_WAIT, RUN_YIELD,
-    RUN_FAIL,      /* session_failed() was called: the transaction is aborted */
+    RUN_WAIT,
+    RUN_YIELD,
+    RUN_FAIL, /* session_failed() was called: the transaction is aborted */
 } RunStatus;
 
 /* Simple protocol.  Begin parses the whole text; then next/run until next says END. */
@@ -86,11 +90,12 @@ typedef enum NextStatus { NEXT_PORTAL, NEXT_END, NEXT_FAIL } NextStatus;
 NextStatus session_simple_next(Session *s, Portal **out, Err *e);
 
 /* Extended protocol.  Names are copied. */
-bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_t type_count, Err *e) MUST_CHECK;
+bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_t type_count,
+                   Err *e) MUST_CHECK;
 typedef struct StatementInfo {
     const TypeId *param_types;
     size_t param_count;
-    const OutColumn *cols;   /* NULL and 0: no rows (NoData) */
+    const OutColumn *cols; /* NULL and 0: no rows (NoData) */
     size_t col_count;
     bool returns_rows;
 } StatementInfo;
@@ -99,8 +104,9 @@ typedef struct BindParam {
     Slice value;
     bool null, binary;
 } BindParam;
-bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *params, size_t param_count,
-                  const int16_t *formats, size_t format_count, Err *e) MUST_CHECK;
+bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *params,
+                  size_t param_count, const int16_t *formats, size_t format_count,
+                  Err *e) MUST_CHECK;
 Portal *session_portal(Session *s, Slice name, Err *e); /* NULL + 34000 */
 void session_close_statement(Session *s, Slice name);
 void session_close_portal(Session *s, Slice name);
@@ -111,7 +117,7 @@ void session_failed(Session *s);
 
 const OutColumn *portal_columns(const Portal *p, size_t *count); /* count 0 and NULL: no rows */
 bool portal_returns_rows(const Portal *p);
-int16_t portal_format(const Portal *p, size_t column);           /* 0 text, 1 binary */
+int16_t portal_format(const Portal *p, size_t column); /* 0 text, 1 binary */
 RunStatus portal_run(Portal *p, int64_t max_rows /* 0 = all */, Batch **out, Err *e);
 const char *portal_tag(const Portal *p);
 Slice portal_bytes(const Portal *p);
@@ -127,20 +133,22 @@ typedef struct PromRequest {
     Slice query;
     bool range;
     int64_t time_ms, start_ms, end_ms, step_ms;
-    int64_t lookback_ms;     /* 0 = 5 min */
-    int64_t timeout_ms;      /* 0 = 2 min */
-    uint64_t limit;          /* 0 = none */
+    int64_t lookback_ms; /* 0 = 5 min */
+    int64_t timeout_ms;  /* 0 = 2 min */
+    uint64_t limit;      /* 0 = none */
 } PromRequest;
 /* Output is the "data" object of Prometheus' API as JSON in pieces, with warnings and infos after it. */
-bool prom_open(PromJob **out, Db *db, ObjectId database, const PromRequest *r, Task *waiter, Err *e) MUST_CHECK;
-RunStatus prom_run(PromJob *j, Err *e);                 /* RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL */
-void prom_result(PromJob *j, Buf *json);                /* {"resultType":...,"result":[...]} */
+bool prom_open(PromJob **out, Db *db, ObjectId database, const PromRequest *r, Task *waiter,
+               Err *e) MUST_CHECK;
+RunStatus prom_run(PromJob *j, Err *e);  /* RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL */
+void prom_result(PromJob *j, Buf *json); /* {"resultType":...,"result":[...]} */
 size_t prom_annotation(PromJob *j, bool info, size_t i, Slice *out); /* returns the count */
 void prom_close(PromJob *j);
 typedef enum PromMeta { PROM_LABELS, PROM_LABEL_VALUES, PROM_SERIES } PromMeta;
-bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match, size_t match_count,
-               int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json, Err *e) MUST_CHECK; /* short: runs in one step */
-bool prom_check(Slice query, Err *e) MUST_CHECK;        /* parse only */
+bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match,
+               size_t match_count, int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json,
+               Err *e) MUST_CHECK;               /* short: runs in one step */
+bool prom_check(Slice query, Err *e) MUST_CHECK; /* parse only */
 
 /* Session views and functions; called by db_open. */
 void session_register(void);

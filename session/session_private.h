@@ -52,13 +52,13 @@ typedef enum TxnState { TX_IDLE, TX_IMPLICIT, TX_BLOCK, TX_FAILED } TxnState;
 
 typedef struct Transaction {
     TxnState state;
-    Txn *txn;              /* storage's, from the first write; NULL = nothing written */
-    Snapshot *snapshot;    /* REPEATABLE READ: from the first statement */
+    Txn *txn;           /* storage's, from the first write; NULL = nothing written */
+    Snapshot *snapshot; /* REPEATABLE READ: from the first statement */
     bool repeatable, read_only;
-    int64_t now_us;        /* now() */
+    int64_t now_us; /* now() */
     NamedMark *marks;
     size_t mark_count;
-    Ticket commit;         /* while committing */
+    Ticket commit; /* while committing */
     bool committing;
 } Transaction;
 
@@ -78,7 +78,13 @@ typedef struct Prepared {
     size_t first_col_count;
 } Prepared;
 
-typedef enum PortalState { PORTAL_NEW, PORTAL_RUNNING, PORTAL_FINISHING, PORTAL_DONE, PORTAL_FAILED } PortalState;
+typedef enum PortalState {
+    PORTAL_NEW,
+    PORTAL_RUNNING,
+    PORTAL_FINISHING,
+    PORTAL_DONE,
+    PORTAL_FAILED
+} PortalState;
 
 struct CopyIn;
 struct CopyOut;
@@ -87,8 +93,8 @@ struct Portal {
     char *name;
     struct Portal *next;
     Arena arena;
-    Prepared *prepared;      /* referenced */
-    Bound *bound;            /* of prepared, or of the inner statement of EXECUTE */
+    Prepared *prepared; /* referenced */
+    Bound *bound;       /* of prepared, or of the inner statement of EXECUTE */
     Value *params;
     size_t param_count;
     int16_t *formats;
@@ -99,26 +105,26 @@ struct Portal {
     size_t col_count;
     Query *query;
     Snapshot *snapshot;
-    Batch *batch;            /* of query, rows from pos on are not sent yet */
+    Batch *batch; /* of query, rows from pos on are not sent yet */
     size_t batch_pos;
-    Batch piece;             /* what was handed out */
+    Batch piece; /* what was handed out */
     uint16_t *piece_sel;
-    uint64_t rows;           /* sent or written */
+    uint64_t rows; /* sent or written */
     char tag[80];
-    bool last;               /* of its message: the implicit transaction ends with it */
-    bool cursor, hold;       /* DECLARE */
-    int64_t deadline_ns;     /* statement_timeout; 0 = none */
+    bool last;           /* of its message: the implicit transaction ends with it */
+    bool cursor, hold;   /* DECLARE */
+    int64_t deadline_ns; /* statement_timeout; 0 = none */
     /* utility statements that give rows */
-    Batch *rows_ready;       /* chain of built batches, see rows.c */
+    Batch *rows_ready; /* chain of built batches, see rows.c */
     size_t rows_count, rows_next;
-    Ticket ticket;           /* CHECKPOINT, VACUUM */
+    Ticket ticket; /* CHECKPOINT, VACUUM */
     bool ticket_busy;
     struct RowWriter *writer;
     struct CopyIn *copy_in;
     struct CopyOut *copy_out;
-    struct Portal *inner;    /* EXPLAIN ANALYZE, EXECUTE, FETCH: the portal that really runs */
-    int64_t inner_left;      /* FETCH: rows still wanted; -1 = all */
-    int phase;               /* utility statements that wait: where they are */
+    struct Portal *inner; /* EXPLAIN ANALYZE, EXECUTE, FETCH: the portal that really runs */
+    int64_t inner_left;   /* FETCH: rows still wanted; -1 = all */
+    int phase;            /* utility statements that wait: where they are */
 };
 
 struct Session {
@@ -130,12 +136,12 @@ struct Session {
     Transaction tx;
     Prepared *statements;
     Portal *portals;
-    char **settings;           /* by index of settings_table; NULL = default */
+    char **settings; /* by index of settings_table; NULL = default */
     uint64_t settings_version;
-    char **session_defaults;   /* from the start-up packet: RESET goes there */
+    char **session_defaults; /* from the start-up packet: RESET goes there */
     SettingUndo *undo;
     size_t undo_count;
-    uint8_t *reported;         /* ParameterStatus still to send, by setting */
+    uint8_t *reported; /* ParameterStatus still to send, by setting */
     TypeEnv env;
     Slice *search_path;
     size_t search_path_count;
@@ -151,13 +157,14 @@ struct Session {
     Query *running;
     bool cancel;
     Session *next;
-    char state_text[16];       /* pg_stat_activity: "idle", "active" ... */
+    char state_text[16]; /* pg_stat_activity: "idle", "active" ... */
     char *query_text;
     int64_t started_us, query_started_us;
 };
 
 /* ---- session.c ---- */
-void session_notice(Session *s, const char *severity, ErrCode code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void session_notice(Session *s, const char *severity, ErrCode code, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 CatalogSnap *session_catalog(Session *s); /* reference: newest, or the transaction's own */
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold);
 void session_eval_ctx(Session *s, EvalCtx *out); /* template; arenas not set */
@@ -169,11 +176,12 @@ const TableDef *session_find_table(Session *s, const CatalogSnap *cat, const Qua
 /* ---- settings.c ---- */
 bool settings_init(Session *s, const NameValue *values, size_t n, Err *e) MUST_CHECK;
 void settings_free(Session *s);
-bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool local, Err *e) MUST_CHECK;
+bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool local,
+                 Err *e) MUST_CHECK;
 bool setting_get(Session *s, Slice name, Slice *value, Err *e) MUST_CHECK; /* as SHOW prints it */
 void setting_reset_all(Session *s);
 void settings_undo(Session *s, size_t down_to, bool only_local);
-int64_t setting_int(Session *s, const char *name);  /* milliseconds, kB ... in the base unit */
+int64_t setting_int(Session *s, const char *name); /* milliseconds, kB ... in the base unit */
 bool setting_bool(Session *s, const char *name);
 size_t setting_count(void);
 typedef struct SettingInfo {
@@ -182,16 +190,19 @@ typedef struct SettingInfo {
 void setting_info(size_t i, SettingInfo *out);
 
 /* ---- txn.c ---- */
-bool tx_begin_statement(Session *s, Err *e) MUST_CHECK; /* opens an implicit transaction when idle */
-Txn *tx_writer(Session *s, Err *e);                     /* the storage transaction, begun at need; NULL + 25006 */
-Snapshot *tx_snapshot(Session *s);                      /* reference */
-RunStatus tx_commit_step(Session *s, Err *e);           /* DONE, WAIT, FAIL */
+bool tx_begin_statement(Session *s,
+                        Err *e) MUST_CHECK; /* opens an implicit transaction when idle */
+Txn *tx_writer(Session *s, Err *e); /* the storage transaction, begun at need; NULL + 25006 */
+Snapshot *tx_snapshot(Session *s);  /* reference */
+RunStatus tx_commit_step(Session *s, Err *e); /* DONE, WAIT, FAIL */
 void tx_rollback(Session *s);
 bool tx_control(Session *s, Portal *p, Err *e) MUST_CHECK; /* BEGIN ... but COMMIT */
 
 /* ---- statement.c ---- */
-Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const TypeId *types, size_t n, Err *e);
-bool prepared_fresh(Session *s, Prepared *p, Err *e) MUST_CHECK; /* analyses again if the catalog changed */
+Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const TypeId *types,
+                       size_t n, Err *e);
+bool prepared_fresh(Session *s, Prepared *p,
+                    Err *e) MUST_CHECK; /* analyses again if the catalog changed */
 Prepared *prepared_find(Session *s, Slice name);
 void prepared_unref(Prepared *p);
 void prepared_forget(Session *s, Slice name); /* "" is a name; see prepared_forget_all */
@@ -233,9 +244,11 @@ bool ddl_create_index(Portal *p, Err *e) MUST_CHECK;
 typedef struct RowWriter RowWriter;
 RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets, size_t n);
 void row_writer_free(RowWriter *w);
-bool row_writer_add(RowWriter *w, const Value *row, Err *e) MUST_CHECK; /* in the order of targets */
+bool row_writer_add(RowWriter *w, const Value *row,
+                    Err *e) MUST_CHECK; /* in the order of targets */
 size_t row_writer_rows(const RowWriter *w);
-bool row_writer_flush(RowWriter *w, Txn *t, Err *e) MUST_CHECK; /* hands the rows to the transaction */
+bool row_writer_flush(RowWriter *w, Txn *t,
+                      Err *e) MUST_CHECK; /* hands the rows to the transaction */
 
 /* ---- copy.c ---- */
 RunStatus copy_in_run(Portal *p, Err *e);

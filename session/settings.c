@@ -26,8 +26,8 @@ static bool check_timezone(Session *s, Slice value, Slice *canonical, Err *e)
         *canonical = value = SLICE_LIT("UTC");
     const struct TimeZone *tz = tz_find(value, e);
     if (!tz)
-        return err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"TimeZone\": \"%.*s\"",
-                       SLICE_ARG(value));
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "invalid value for parameter \"TimeZone\": \"%.*s\"", SLICE_ARG(value));
     s->env.tz = tz;
     return true;
 }
@@ -38,9 +38,11 @@ static bool check_encoding(Session *s, Slice value, Slice *canonical, Err *e)
     while (value.len >= 2 && value.ptr[0] == '\'' && value.ptr[value.len - 1] == '\'')
         value = slice_of(value.ptr + 1, value.len - 2);
     if (!slice_eq_nocase(value, SLICE_LIT("utf8")) && !slice_eq_nocase(value, SLICE_LIT("utf-8")) &&
-        !slice_eq_nocase(value, SLICE_LIT("unicode")) && !slice_eq_nocase(value, SLICE_LIT("sql_ascii")))
+        !slice_eq_nocase(value, SLICE_LIT("unicode")) &&
+        !slice_eq_nocase(value, SLICE_LIT("sql_ascii")))
         return err_set(e, ERR_INVALID_PARAMETER,
-                       "invalid value for parameter \"client_encoding\": \"%.*s\"", SLICE_ARG(value)) ||
+                       "invalid value for parameter \"client_encoding\": \"%.*s\"",
+                       SLICE_ARG(value)) ||
                err_hint(e, "the only encoding is UTF8");
     *canonical = SLICE_LIT("UTF8");
     return true;
@@ -87,7 +89,8 @@ static void search_path_set(Session *s, Slice value)
         if (slice_eq_cstr(name, "$user"))
             name = slice_cstr(s->user);
         if (name.len) {
-            s->search_path = mem_realloc(s->search_path, (s->search_path_count + 1) * sizeof(Slice));
+            s->search_path =
+                mem_realloc(s->search_path, (s->search_path_count + 1) * sizeof(Slice));
             s->search_path[s->search_path_count++] = slice_of(mem_strdup(name), name.len);
         }
         i = end + 1;
@@ -105,49 +108,79 @@ static bool check_search_path(Session *s, Slice value, Slice *canonical, Err *e)
 #define ISOLATION_WORDS "read uncommitted,read committed,repeatable read,serializable"
 
 static const Setting settings_table[] = {
-    {"application_name", SET_TEXT, "", NULL, 0, 0, SET_REPORT, NULL, "name of the application, shown in pg_stat_activity"},
+    {"application_name", SET_TEXT, "", NULL, 0, 0, SET_REPORT, NULL,
+     "name of the application, shown in pg_stat_activity"},
     {"backslash_quote", SET_TEXT, "safe_encoding", NULL, 0, 0, 0, NULL, "accepted, without effect"},
     {"bytea_output", SET_ENUM, "hex", "hex", 0, 0, 0, NULL, "output form of bytea"},
     {"check_function_bodies", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"client_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT, check_encoding, "encoding of the client: UTF8"},
-    {"client_min_messages", SET_ENUM, "notice", "debug5,debug4,debug3,debug2,debug1,debug,log,notice,warning,error", 0, 0, 0, NULL, "least severity of messages sent to the client"},
-    {"DateStyle", SET_TEXT, "ISO, MDY", NULL, 0, 0, SET_REPORT, check_datestyle, "output form of dates: ISO"},
-    {"default_table_access_method", SET_TEXT, "heap", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"client_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT, check_encoding,
+     "encoding of the client: UTF8"},
+    {"client_min_messages", SET_ENUM, "notice",
+     "debug5,debug4,debug3,debug2,debug1,debug,log,notice,warning,error", 0, 0, 0, NULL,
+     "least severity of messages sent to the client"},
+    {"DateStyle", SET_TEXT, "ISO, MDY", NULL, 0, 0, SET_REPORT, check_datestyle,
+     "output form of dates: ISO"},
+    {"default_table_access_method", SET_TEXT, "heap", NULL, 0, 0, 0, NULL,
+     "accepted, without effect"},
     {"default_tablespace", SET_TEXT, "", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"default_transaction_deferrable", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"default_transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL, "isolation of new transactions"},
-    {"default_transaction_read_only", SET_BOOL, "off", NULL, 0, 0, SET_REPORT, NULL, "new transactions are read only"},
-    {"extra_float_digits", SET_INT, "1", NULL, -15, 3, 0, check_float_digits, "digits of floating-point output; from 1: shortest exact"},
-    {"idle_in_transaction_session_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL, "longest idle time in a transaction; 0 = none"},
-    {"idle_session_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL, "longest idle time; 0 = none"},
-    {"in_hot_standby", SET_BOOL, "off", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "this is no standby"},
-    {"integer_datetimes", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "times are 64-bit integers"},
-    {"IntervalStyle", SET_ENUM, "postgres", "postgres", 0, 0, SET_REPORT, NULL, "output form of intervals"},
-    {"is_superuser", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "the user has all rights"},
+    {"default_transaction_deferrable", SET_BOOL, "off", NULL, 0, 0, 0, NULL,
+     "accepted, without effect"},
+    {"default_transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL,
+     "isolation of new transactions"},
+    {"default_transaction_read_only", SET_BOOL, "off", NULL, 0, 0, SET_REPORT, NULL,
+     "new transactions are read only"},
+    {"extra_float_digits", SET_INT, "1", NULL, -15, 3, 0, check_float_digits,
+     "digits of floating-point output; from 1: shortest exact"},
+    {"idle_in_transaction_session_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
+     "longest idle time in a transaction; 0 = none"},
+    {"idle_session_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
+     "longest idle time; 0 = none"},
+    {"in_hot_standby", SET_BOOL, "off", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
+     "this is no standby"},
+    {"integer_datetimes", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
+     "times are 64-bit integers"},
+    {"IntervalStyle", SET_ENUM, "postgres", "postgres", 0, 0, SET_REPORT, NULL,
+     "output form of intervals"},
+    {"is_superuser", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
+     "the user has all rights"},
     {"jit", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "accepted, without effect"},
     {"lc_collate", SET_TEXT, "C", NULL, 0, 0, SET_FIXED, NULL, "collation: by bytes"},
     {"lc_ctype", SET_TEXT, "C.UTF-8", NULL, 0, 0, SET_FIXED, NULL, "character classes"},
     {"lc_monetary", SET_TEXT, "C", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"lock_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL, "longest wait for a lock; 0 = none"},
+    {"lock_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
+     "longest wait for a lock; 0 = none"},
     {"max_identifier_length", SET_INT, "255", NULL, 0, 255, SET_FIXED, NULL, "bytes of a name"},
     {"max_index_keys", SET_INT, "32", NULL, 0, 32, SET_FIXED, NULL, "columns of an index"},
     {"row_security", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, 0, check_search_path, "schemas in which names are looked up"},
-    {"server_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "encoding of the data"},
-    {"server_version", SET_TEXT, SKULK_SERVER_VERSION, NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "version, as PostgreSQL clients read it"},
-    {"server_version_num", SET_INT, "150000", NULL, 0, 999999, SET_FIXED, NULL, "version as a number"},
-    {"session_authorization", SET_TEXT, "skulk", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL, "the user of this session"},
-    {"skulk.max_bytes", SET_INT, "0", NULL, 0, INT64_MAX, 0, NULL, "most bytes that a query may read; 0 = no limit"},
-    {"standard_conforming_strings", SET_ENUM, "on", "on", 0, 0, SET_REPORT, NULL, "backslashes are plain in '...'"},
-    {"statement_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL, "longest time of a statement; 0 = none"},
+    {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, 0, check_search_path,
+     "schemas in which names are looked up"},
+    {"server_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
+     "encoding of the data"},
+    {"server_version", SET_TEXT, SKULK_SERVER_VERSION, NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
+     "version, as PostgreSQL clients read it"},
+    {"server_version_num", SET_INT, "150000", NULL, 0, 999999, SET_FIXED, NULL,
+     "version as a number"},
+    {"session_authorization", SET_TEXT, "skulk", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
+     "the user of this session"},
+    {"skulk.max_bytes", SET_INT, "0", NULL, 0, INT64_MAX, 0, NULL,
+     "most bytes that a query may read; 0 = no limit"},
+    {"standard_conforming_strings", SET_ENUM, "on", "on", 0, 0, SET_REPORT, NULL,
+     "backslashes are plain in '...'"},
+    {"statement_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
+     "longest time of a statement; 0 = none"},
     {"synchronize_seqscans", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"synchronous_commit", SET_ENUM, "on", "on,off,local,remote_write,remote_apply", 0, 0, 0, NULL, "off: acknowledged before the sync (at most 100 ms)"},
-    {"TimeZone", SET_TEXT, "UTC", NULL, 0, 0, SET_REPORT, check_timezone, "zone in which times are shown and read"},
+    {"synchronous_commit", SET_ENUM, "on", "on,off,local,remote_write,remote_apply", 0, 0, 0, NULL,
+     "off: acknowledged before the sync (at most 100 ms)"},
+    {"TimeZone", SET_TEXT, "UTC", NULL, 0, 0, SET_REPORT, check_timezone,
+     "zone in which times are shown and read"},
     {"transaction_deferrable", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL, "isolation of this transaction"},
+    {"transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL,
+     "isolation of this transaction"},
     {"transaction_read_only", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "this transaction only reads"},
-    {"work_mem", SET_INT, "4096", NULL, 64, INT32_MAX, SET_KB, NULL, "accepted, without effect: see [limits] query_memory"},
-    {"xmloption", SET_ENUM, "content", "content,document", 0, 0, 0, NULL, "accepted, without effect"},
+    {"work_mem", SET_INT, "4096", NULL, 64, INT32_MAX, SET_KB, NULL,
+     "accepted, without effect: see [limits] query_memory"},
+    {"xmloption", SET_ENUM, "content", "content,document", 0, 0, 0, NULL,
+     "accepted, without effect"},
 };
 
 size_t setting_count(void)
@@ -181,14 +214,20 @@ static bool parse_bool(Slice v, Slice *canonical)
 /* "5s", "250ms", "1min", "3600": to the base unit. */
 static bool parse_int(const Setting *st, Slice v, int64_t *out)
 {
-    static const struct { const char *unit; int flag; int64_t mul; } units[] = {
-        {"ms", SET_MS, 1}, {"min", SET_MS, 60000}, {"s", SET_MS, 1000}, {"h", SET_MS, 3600000},
-        {"d", SET_MS, 86400000}, {"kB", SET_KB, 1}, {"MB", SET_KB, 1024}, {"GB", SET_KB, 1 << 20},
+    static const struct {
+        const char *unit;
+        int flag;
+        int64_t mul;
+    } units[] = {
+        {"ms", SET_MS, 1},      {"min", SET_MS, 60000},  {"s", SET_MS, 1000},
+        {"h", SET_MS, 3600000}, {"d", SET_MS, 86400000}, {"kB", SET_KB, 1},
+        {"MB", SET_KB, 1024},   {"GB", SET_KB, 1 << 20},
     };
     int64_t mul = 1;
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         size_t n = strlen(units[i].unit);
-        if ((st->flags & units[i].flag) && v.len > n && memcmp(v.ptr + v.len - n, units[i].unit, n) == 0) {
+        if ((st->flags & units[i].flag) && v.len > n &&
+            memcmp(v.ptr + v.len - n, units[i].unit, n) == 0) {
             mul = units[i].mul;
             v.len -= n;
             break;
@@ -212,20 +251,23 @@ static bool word_in(const char *words, Slice v, Slice *canonical)
 
 static bool bad_value(const Setting *st, Slice v, Err *e)
 {
-    err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\": \"%.*s\"", st->name, SLICE_ARG(v));
+    err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\": \"%.*s\"", st->name,
+            SLICE_ARG(v));
     if (st->type == SET_ENUM)
         return err_hint(e, "Available values: %s.", st->words);
     return false;
 }
 
-static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, size_t buf_size, Slice *out, Err *e)
+static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, size_t buf_size,
+                            Slice *out, Err *e)
 {
     *out = v;
     int64_t n;
     switch (st->type) {
     case SET_BOOL:
         if (!parse_bool(v, out))
-            return err_set(e, ERR_INVALID_PARAMETER, "parameter \"%s\" requires a Boolean value", st->name);
+            return err_set(e, ERR_INVALID_PARAMETER, "parameter \"%s\" requires a Boolean value",
+                           st->name);
         break;
     case SET_ENUM: {
         Slice b;
@@ -238,8 +280,8 @@ static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, s
             return bad_value(st, v, e);
         if (n < st->min || n > st->max)
             return err_set(e, ERR_INVALID_PARAMETER,
-                           "%lld is outside the valid range for parameter \"%s\" (%lld .. %lld)", (long long)n,
-                           st->name, (long long)st->min, (long long)st->max);
+                           "%lld is outside the valid range for parameter \"%s\" (%lld .. %lld)",
+                           (long long)n, st->name, (long long)st->min, (long long)st->max);
         *out = slice_of(buf, (size_t)snprintf(buf, buf_size, "%lld", (long long)n));
         break;
     default:
@@ -280,8 +322,10 @@ static void remember(Session *s, int i, bool local)
     if (s->tx.state != TX_BLOCK)
         return;
     s->undo = mem_realloc(s->undo, (s->undo_count + 1) * sizeof *s->undo);
-    s->undo[s->undo_count++] = (SettingUndo){
-        .setting = i, .old = s->settings[i] ? mem_strdup(slice_cstr(s->settings[i])) : NULL, .local = local};
+    s->undo[s->undo_count++] =
+        (SettingUndo){.setting = i,
+                      .old = s->settings[i] ? mem_strdup(slice_cstr(s->settings[i])) : NULL,
+                      .local = local};
 }
 
 void settings_undo(Session *s, size_t down_to, bool only_local)
@@ -301,7 +345,8 @@ void settings_undo(Session *s, size_t down_to, bool only_local)
 static bool set_transaction(Session *s, const Setting *st, Slice v)
 {
     if (strcmp(st->name, "transaction_isolation") == 0)
-        s->tx.repeatable = !slice_eq_cstr(v, "read committed") && !slice_eq_cstr(v, "read uncommitted");
+        s->tx.repeatable =
+            !slice_eq_cstr(v, "read committed") && !slice_eq_cstr(v, "read uncommitted");
     else if (strcmp(st->name, "transaction_read_only") == 0)
         s->tx.read_only = slice_eq_cstr(v, "on");
     else
@@ -315,7 +360,8 @@ bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool loca
     if (i < 0) {
         if (memchr(name.ptr, '.', name.len))
             return true; /* a name space of some extension: PostgreSQL keeps it as a placeholder */
-        return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"", SLICE_ARG(name));
+        return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"",
+                       SLICE_ARG(name));
     }
     const Setting *st = &settings_table[i];
     if (st->flags & SET_FIXED) {
@@ -346,7 +392,8 @@ bool setting_get(Session *s, Slice name, Slice *value, Err *e)
     if (i < 0 && slice_eq_nocase(name, SLICE_LIT("transaction isolation level")))
         i = setting_index(SLICE_LIT("transaction_isolation"));
     if (i < 0)
-        return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"", SLICE_ARG(name));
+        return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"",
+                       SLICE_ARG(name));
     *value = current(s, i);
     if (strcmp(settings_table[i].name, "transaction_isolation") == 0)
         *value = s->tx.repeatable ? SLICE_LIT("repeatable read") : SLICE_LIT("read committed");
@@ -398,7 +445,8 @@ bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
         if (!setting_set(s, values[i].name, values[i].value, false, false, e))
             return false;
         int k = setting_index(values[i].name);
-        if (k >= 0 && s->settings[k]) { /* what the client asked for at start is what RESET goes back to */
+        if (k >= 0 &&
+            s->settings[k]) { /* what the client asked for at start is what RESET goes back to */
             mem_free(s->session_defaults[k]);
             s->session_defaults[k] = s->settings[k];
             s->settings[k] = NULL;
@@ -440,8 +488,11 @@ void setting_info(size_t i, SettingInfo *out)
     static const char *const types[] = {"bool", "integer", "real", "string", "enum"};
     const Setting *st = &settings_table[i];
     *out = (SettingInfo){.name = st->name,
-                         .unit = st->flags & SET_MS ? "ms" : st->flags & SET_KB ? "kB" : NULL,
-                         .category = st->flags & SET_FIXED ? "Preset Options" : "Client Connection Defaults",
+                         .unit = st->flags & SET_MS   ? "ms"
+                                 : st->flags & SET_KB ? "kB"
+                                                      : NULL,
+                         .category = st->flags & SET_FIXED ? "Preset Options"
+                                                           : "Client Connection Defaults",
                          .text = st->text,
                          .vartype = types[st->type],
                          .boot = st->boot};

@@ -2,8 +2,8 @@
  *
  * Every call becomes a task; the calling thread sleeps until it is done (or, with threads = 0, steps the
  * scheduler itself).  A result is held in memory as a whole. */
-#include "include/skulk.h"
 #include "base/log.h"
+#include "include/skulk.h"
 #include "ingest/ingest.h"
 #include "session/session_private.h"
 #include <errno.h>
@@ -30,7 +30,7 @@ struct skulk_result {
     TypeId *types;
     size_t column_count;
     char tag[80];
-    size_t batch, row;  /* position: row is next in batch */
+    size_t batch, row; /* position: row is next in batch */
     bool by_batch;
     Buf text;
 };
@@ -89,7 +89,8 @@ static bool run_call(Call *c, TaskStatus (*step)(Task *))
 
 static bool open_session(skulk_db *h)
 {
-    SessionOptions o = {.user = SLICE_LIT("skulk"), .database = SLICE_LIT("skulk"), .pid = db_new_pid(h->db)};
+    SessionOptions o = {
+        .user = SLICE_LIT("skulk"), .database = SLICE_LIT("skulk"), .pid = db_new_pid(h->db)};
     return session_new(&h->session, h->db, &o, &h->error);
 }
 
@@ -105,9 +106,11 @@ skulk_status skulk_open(const char *dir, const skulk_options *options, skulk_db 
         return SKULK_ERROR;
     }
     int workers = threads > 1 ? threads / 2 : threads;
-    h->sched = sched_new(&clock_real, workers, threads > 0 ? (threads - workers > 0 ? threads - workers : 1) : 0);
+    h->sched = sched_new(&clock_real, workers,
+                         threads > 0 ? (threads - workers > 0 ? threads - workers : 1) : 0);
     DbOptions o = {.data_dir = dir,
-                   .engine_flags = ENGINE_PREAD | (has && options->read_only ? ENGINE_READ_ONLY : ENGINE_CREATE),
+                   .engine_flags = ENGINE_PREAD |
+                                   (has && options->read_only ? ENGINE_READ_ONLY : ENGINE_CREATE),
                    .sched = h->sched,
                    .memory = has ? options->memory_bytes : 0,
                    .create_databases = true,
@@ -192,20 +195,24 @@ static skulk_status refused(skulk_db *h, const IngJob *job)
 
 static skulk_status write_locked(skulk_db *h, Slice text, const char *precision)
 {
-    IngContext ctx = {.engine = db_engine(h->db), .now_ns = clock_real.wall_ns(&clock_real), .body_max = LIBRARY_BODY_MAX};
+    IngContext ctx = {.engine = db_engine(h->db),
+                      .now_ns = clock_real.wall_ns(&clock_real),
+                      .body_max = LIBRARY_BODY_MAX};
     err_clear(&h->error);
     h->lines_refused = 0;
     if (!engine_writable(ctx.engine, &h->error) ||
         !ing_precision(slice_cstr(precision ? precision : ""), &ctx.precision, &h->error) ||
         !db_resolve_database(h->db, SLICE_LIT("skulk"), &ctx.database, &ctx.schema, &h->error))
         return SKULK_ERROR;
-    Call c = {.db = h, .kind = CALL_WRITE, .job = ing_job_new(ing_find(SLICE_LIT("/write")), &ctx, text)};
+    Call c = {
+        .db = h, .kind = CALL_WRITE, .job = ing_job_new(ing_find(SLICE_LIT("/write")), &ctx, text)};
     skulk_status st = run_call(&c, write_step) ? refused(h, c.job) : SKULK_ERROR;
     ing_job_free(c.job);
     return st;
 }
 
-skulk_status skulk_write_line_protocol(skulk_db *h, const char *text, size_t len, const char *precision)
+skulk_status skulk_write_line_protocol(skulk_db *h, const char *text, size_t len,
+                                       const char *precision)
 {
     pthread_mutex_lock(&h->mutex);
     skulk_status st = write_locked(h, slice_of(text, len), precision);
@@ -238,8 +245,9 @@ static void result_columns(skulk_result *r, const OutColumn *cols, size_t n)
     r->column_count = n;
     for (size_t i = 0; i < n; i++) {
         r->types[i] = cols[i].type;
-        r->columns[i] = (skulk_column){
-            .name = arena_cstr(&r->arena, cols[i].name), .type = type_of(cols[i].type), .pg_type = cols[i].type};
+        r->columns[i] = (skulk_column){.name = arena_cstr(&r->arena, cols[i].name),
+                                       .type = type_of(cols[i].type),
+                                       .pg_type = cols[i].type};
     }
 }
 
@@ -286,7 +294,8 @@ static TaskStatus sql_step(Task *t)
             return TASK_MORE;
         case RUN_BYTES:
         case RUN_COPY_IN:
-            err_set(&h->error, ERR_FEATURE_NOT_SUPPORTED, "COPY from or to the client is not possible here");
+            err_set(&h->error, ERR_FEATURE_NOT_SUPPORTED,
+                    "COPY from or to the client is not possible here");
             return call_end(c, false);
         case RUN_FAIL:
             return call_end(c, false);
@@ -328,8 +337,8 @@ skulk_status skulk_query_sql(skulk_db *h, const char *sql, skulk_result **out)
 }
 
 /* PromQL goes through the table function, so that both languages have one kind of result. */
-skulk_status skulk_query_promql(skulk_db *h, const char *query, int64_t start_ms, int64_t end_ms, int64_t step_ms,
-                                skulk_result **out)
+skulk_status skulk_query_promql(skulk_db *h, const char *query, int64_t start_ms, int64_t end_ms,
+                                int64_t step_ms, skulk_result **out)
 {
     Buf sql;
     buf_init(&sql);
@@ -340,8 +349,10 @@ skulk_status skulk_query_promql(skulk_db *h, const char *query, int64_t start_ms
         buf_put_u8(&sql, (uint8_t)*p);
     }
     if (step_ms > 0)
-        buf_printf(&sql, "', to_timestamp(%lld / 1000.0), to_timestamp(%lld / 1000.0), interval '%lld ms')", (long long)start_ms,
-                   (long long)end_ms, (long long)step_ms);
+        buf_printf(
+            &sql,
+            "', to_timestamp(%lld / 1000.0), to_timestamp(%lld / 1000.0), interval '%lld ms')",
+            (long long)start_ms, (long long)end_ms, (long long)step_ms);
     else
         buf_printf(&sql, "', to_timestamp(%lld / 1000.0))", (long long)end_ms);
     pthread_mutex_lock(&h->mutex);
@@ -399,7 +410,8 @@ size_t skulk_next_batch(skulk_result *r)
     for (size_t c = 0; c < r->column_count; c++) {
         Vector *v = &b->cols[c];
         vec_flatten(v, b, &r->arena);
-        r->columns[c].values = r->columns[c].type == SKULK_TEXT ? text_values(r, v, b->rows) : v->v.any;
+        r->columns[c].values =
+            r->columns[c].type == SKULK_TEXT ? text_values(r, v, b->rows) : v->v.any;
         r->columns[c].valid = v->valid;
     }
     return b->rows;

@@ -34,7 +34,8 @@ static bool analyze(Session *s, Prepared *p, Err *e)
     fold.scratch = &p->plan_arena;
     SqlEnv env = session_sql_env(s, cat, &fold);
     env.params_unknown_ok = true;
-    bool ok = sql_analyze(&env, &p->plan_arena, &p->statement, p->types, p->type_count, &p->bound, e);
+    bool ok =
+        sql_analyze(&env, &p->plan_arena, &p->statement, p->types, p->type_count, &p->bound, e);
     p->catalog_version = cat_version(cat);
     p->settings_version = s->settings_version;
     arena_free(&scratch);
@@ -57,7 +58,8 @@ static bool same_columns(Prepared *p, Err *e)
 bool prepared_fresh(Session *s, Prepared *p, Err *e)
 {
     CatalogSnap *cat = session_catalog(s);
-    bool stale = !p->bound || p->catalog_version != cat_version(cat) || p->settings_version != s->settings_version;
+    bool stale = !p->bound || p->catalog_version != cat_version(cat) ||
+                 p->settings_version != s->settings_version;
     cat_unref(cat);
     if (!stale)
         return true;
@@ -70,11 +72,13 @@ static Prepared *fresh_for_bind(Session *s, Prepared *p, Err *e)
     if (p->refs == 1 || !p->bound)
         return prepared_fresh(s, p, e) ? p : NULL;
     CatalogSnap *cat = session_catalog(s);
-    bool stale = p->catalog_version != cat_version(cat) || p->settings_version != s->settings_version;
+    bool stale =
+        p->catalog_version != cat_version(cat) || p->settings_version != s->settings_version;
     cat_unref(cat);
     if (!stale)
         return p;
-    Prepared *again = prepared_new(s, slice_cstr(p->name), &p->statement, p->types, p->type_count, e);
+    Prepared *again =
+        prepared_new(s, slice_cstr(p->name), &p->statement, p->types, p->type_count, e);
     if (!again)
         return NULL;
     const OutColumn *cols;
@@ -94,7 +98,8 @@ static Prepared *fresh_for_bind(Session *s, Prepared *p, Err *e)
     return again;
 }
 
-Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const TypeId *types, size_t n, Err *e)
+Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const TypeId *types,
+                       size_t n, Err *e)
 {
     Prepared *p = MEM_NEW(Prepared);
     p->refs = 1;
@@ -108,7 +113,8 @@ Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const Typ
     p->type_count = n;
     SqlStatement *own;
     size_t count;
-    if (!sql_parse(&p->arena, p->text, &own, &count, e)) /* the tree must live as long as the statement */
+    if (!sql_parse(&p->arena, p->text, &own, &count,
+                   e)) /* the tree must live as long as the statement */
         goto fail;
     p->statement = count ? own[0] : (SqlStatement){.text = p->text};
     if (!analyze(s, p, e))
@@ -168,14 +174,17 @@ static bool allowed_now(Session *s, const SqlStatement *st, Err *e)
 {
     if (s->tx.state != TX_FAILED || sql_is_txn_end(st))
         return true;
-    return err_set(e, ERR_IN_FAILED_TXN,
-                   "current transaction is aborted, commands ignored until end of transaction block");
+    return err_set(
+        e, ERR_IN_FAILED_TXN,
+        "current transaction is aborted, commands ignored until end of transaction block");
 }
 
-bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_t type_count, Err *e)
+bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_t type_count,
+                   Err *e)
 {
     if (name.len && prepared_find(s, name))
-        return err_set(e, ERR_DUPLICATE_STATEMENT, "prepared statement \"%.*s\" already exists", SLICE_ARG(name));
+        return err_set(e, ERR_DUPLICATE_STATEMENT, "prepared statement \"%.*s\" already exists",
+                       SLICE_ARG(name));
     Arena a;
     arena_init(&a, &s->db->query_pool);
     SqlStatement *list, empty = {.text = SLICE_LIT("")};
@@ -186,7 +195,9 @@ bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_
     const SqlStatement *st = ok && count ? list : &empty;
     if (ok && count)
         ok = allowed_now(s, st, e) && (sql_is_txn_end(st) || tx_begin_statement(s, e));
-    Prepared *p = ok ? prepared_new(s, slice_of(name.ptr ? name.ptr : "", name.len), st, types, type_count, e) : NULL;
+    Prepared *p =
+        ok ? prepared_new(s, slice_of(name.ptr ? name.ptr : "", name.len), st, types, type_count, e)
+           : NULL;
     arena_free(&a);
     if (!p)
         return false;
@@ -202,7 +213,8 @@ static Prepared *prepared_need(Session *s, Slice name, Err *e)
     if (p)
         return p;
     if (name.len)
-        err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist", SLICE_ARG(name));
+        err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist",
+                SLICE_ARG(name));
     else
         err_set(e, ERR_STATEMENT_NAME, "unnamed prepared statement does not exist");
     return NULL;
@@ -213,7 +225,8 @@ bool session_describe(Session *s, Slice statement, StatementInfo *out, Err *e)
     Prepared *p = prepared_need(s, statement, e);
     if (!p || !(p = fresh_for_bind(s, p, e)))
         return false;
-    *out = (StatementInfo){.param_types = p->bound->param_types, .param_count = p->bound->param_count};
+    *out =
+        (StatementInfo){.param_types = p->bound->param_types, .param_count = p->bound->param_count};
     out->returns_rows = bound_columns(p->bound, &out->cols, &out->col_count);
     if (!out->returns_rows) {
         out->cols = utility_columns(s, p->bound, &p->plan_arena, &out->col_count);
@@ -231,19 +244,21 @@ static bool read_param(Session *s, Portal *p, size_t i, const BindParam *in, Err
     }
     const TypeDef *def = type_find(t);
     if (!def)
-        return err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu", i + 1);
+        return err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu",
+                       i + 1);
     Slice bytes = arena_slice(&p->arena, in->value);
     if (!in->binary && !slice_utf8_valid(bytes))
-        return err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\" in parameter $%zu",
-                       i + 1);
+        return err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE,
+                       "invalid byte sequence for encoding \"UTF8\" in parameter $%zu", i + 1);
     if (in->binary && !def->recv)
-        return err_set(e, ERR_UNDEFINED_FUNCTION, "no binary input function available for type %s", def->name);
+        return err_set(e, ERR_UNDEFINED_FUNCTION, "no binary input function available for type %s",
+                       def->name);
     return in->binary ? def->recv(&s->env, bytes, -1, &p->arena, &p->params[i], e)
                       : def->in(&s->env, bytes, -1, &p->arena, &p->params[i], e);
 }
 
-bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *params, size_t param_count,
-                  const int16_t *formats, size_t format_count, Err *e)
+bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *params,
+                  size_t param_count, const int16_t *formats, size_t format_count, Err *e)
 {
     Prepared *p = prepared_need(s, statement, e);
     if (!p || !allowed_now(s, &p->statement, e))
@@ -254,11 +269,13 @@ bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *pa
     if (!p)
         return false;
     if (param_count != p->bound->param_count)
-        return err_set(e, ERR_PROTOCOL_VIOLATION,
-                       "bind message supplies %zu parameters, but prepared statement \"%.*s\" requires %zu", param_count,
-                       SLICE_ARG(statement), p->bound->param_count);
+        return err_set(
+            e, ERR_PROTOCOL_VIOLATION,
+            "bind message supplies %zu parameters, but prepared statement \"%.*s\" requires %zu",
+            param_count, SLICE_ARG(statement), p->bound->param_count);
     if (portal.len && portal_find(s, portal))
-        return err_set(e, ERR_DUPLICATE_CURSOR, "cursor \"%.*s\" already exists", SLICE_ARG(portal));
+        return err_set(e, ERR_DUPLICATE_CURSOR, "cursor \"%.*s\" already exists",
+                       SLICE_ARG(portal));
     portal_drop_named(s, portal);
     p->refs++;
     Portal *po = portal_new(s, portal, p);

@@ -16,8 +16,9 @@ bool tx_begin_statement(Session *s, Err *e)
 {
     Transaction *t = &s->tx;
     if (t->state == TX_FAILED)
-        return err_set(e, ERR_IN_FAILED_TXN,
-                       "current transaction is aborted, commands ignored until end of transaction block");
+        return err_set(
+            e, ERR_IN_FAILED_TXN,
+            "current transaction is aborted, commands ignored until end of transaction block");
     int64_t now = s->db->clock->wall_ns(s->db->clock) / NS_PER_US;
     s->stmt_now_us = now;
     if (t->state == TX_IDLE) {
@@ -25,8 +26,9 @@ bool tx_begin_statement(Session *s, Err *e)
         t->now_us = now;
         Slice iso, ro;
         Err ignored;
-        t->repeatable = setting_get(s, SLICE_LIT("default_transaction_isolation"), &iso, &ignored) &&
-                        !slice_eq_cstr(iso, "read committed") && !slice_eq_cstr(iso, "read uncommitted");
+        t->repeatable =
+            setting_get(s, SLICE_LIT("default_transaction_isolation"), &iso, &ignored) &&
+            !slice_eq_cstr(iso, "read committed") && !slice_eq_cstr(iso, "read uncommitted");
         t->read_only = setting_get(s, SLICE_LIT("default_transaction_read_only"), &ro, &ignored) &&
                        slice_eq_cstr(ro, "on");
     }
@@ -130,10 +132,12 @@ static bool savepoint_set(Session *s, Slice name, Err *e)
     if (!need_block(s, "SAVEPOINT", e))
         return false;
     if (t->mark_count == SAVEPOINTS_MAX)
-        return err_set(e, ERR_LIMIT_EXCEEDED, "more than %d savepoints in a transaction", SAVEPOINTS_MAX);
+        return err_set(e, ERR_LIMIT_EXCEEDED, "more than %d savepoints in a transaction",
+                       SAVEPOINTS_MAX);
     t->marks = mem_realloc(t->marks, (t->mark_count + 1) * sizeof *t->marks);
     NamedMark *m = &t->marks[t->mark_count++];
-    *m = (NamedMark){.name = mem_strdup(name), .undo_count = s->undo_count, .has_txn = t->txn != NULL};
+    *m = (NamedMark){
+        .name = mem_strdup(name), .undo_count = s->undo_count, .has_txn = t->txn != NULL};
     if (t->txn)
         m->mark = txn_savepoint(t->txn);
     return true;
@@ -173,11 +177,11 @@ static bool savepoint_release(Session *s, Slice name, Err *e)
 static bool set_modes(Session *s, Slice isolation, bool has_isolation, int read_only, Err *e)
 {
     if (has_isolation && s->tx.snapshot)
-        return err_set(e, ERR_ACTIVE_TXN, "SET TRANSACTION ISOLATION LEVEL must be called before any query");
+        return err_set(e, ERR_ACTIVE_TXN,
+                       "SET TRANSACTION ISOLATION LEVEL must be called before any query");
     if (has_isolation)
-        s->tx.repeatable =
-            !slice_eq_nocase(isolation, SLICE_LIT("read committed")) &&
-            !slice_eq_nocase(isolation, SLICE_LIT("read uncommitted"));
+        s->tx.repeatable = !slice_eq_nocase(isolation, SLICE_LIT("read committed")) &&
+                           !slice_eq_nocase(isolation, SLICE_LIT("read uncommitted"));
     if (read_only >= 0)
         s->tx.read_only = read_only;
     return true;
@@ -189,7 +193,8 @@ bool tx_control(Session *s, Portal *p, Err *e)
     switch (b->u.txn.kind) {
     case TXN_BEGIN:
         if (s->tx.state == TX_BLOCK)
-            session_notice(s, "WARNING", ERR_ACTIVE_TXN, "there is already a transaction in progress");
+            session_notice(s, "WARNING", ERR_ACTIVE_TXN,
+                           "there is already a transaction in progress");
         s->tx.state = TX_BLOCK;
         return set_modes(s, b->u.txn.isolation, b->u.txn.has_isolation, b->u.txn.read_only, e);
     case TXN_SET_MODES:

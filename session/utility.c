@@ -79,7 +79,8 @@ static RunStatus run_set(Portal *p, Batch **out, Err *e)
 {
     (void)out;
     const Bound *b = p->bound;
-    if (!setting_set(p->session, b->u.set.name, b->u.set.value, b->u.set.is_default, b->u.set.local, e))
+    if (!setting_set(p->session, b->u.set.name, b->u.set.value, b->u.set.is_default, b->u.set.local,
+                     e))
         return RUN_FAIL;
     return set_tag(p, b->tag);
 }
@@ -106,7 +107,8 @@ static const OutColumn *show_columns(Session *s, const Bound *b, Arena *a, size_
     c[2] = text_column("description");
     if (!all)
         c[0].name = arena_slice(a, b->u.set.name);
-    for (size_t i = 0; !all && i < setting_count(); i++) { /* SHOW timezone: the column is "TimeZone" */
+    for (size_t i = 0; !all && i < setting_count();
+         i++) { /* SHOW timezone: the column is "TimeZone" */
         SettingInfo info;
         setting_info(i, &info);
         if (slice_eq_nocase(b->u.set.name, slice_cstr(info.name)))
@@ -143,7 +145,8 @@ static RunStatus run_show(Portal *p, Batch **out, Err *e)
         Slice v;
         if (!setting_get(p->session, slice_cstr(info.name), &v, e))
             return RUN_FAIL;
-        Value row[3] = {value_str(slice_cstr(info.name)), value_str(v), value_str(slice_cstr(info.text))};
+        Value row[3] = {value_str(slice_cstr(info.name)), value_str(v),
+                        value_str(slice_cstr(info.text))};
         rows_add(p, row);
     }
     return rows_run(p, out, "SHOW");
@@ -156,7 +159,8 @@ static RunStatus run_discard(Portal *p, Batch **out, Err *e)
     Slice what = p->bound->u.set.name;
     if (slice_eq_nocase(what, SLICE_LIT("all"))) {
         if (s->tx.state == TX_BLOCK)
-            return failed(err_set(e, ERR_ACTIVE_TXN, "DISCARD ALL cannot run inside a transaction block"));
+            return failed(
+                err_set(e, ERR_ACTIVE_TXN, "DISCARD ALL cannot run inside a transaction block"));
         setting_reset_all(s);
         prepared_forget_all(s);
     } else if (slice_eq_nocase(what, SLICE_LIT("plans"))) {
@@ -200,7 +204,8 @@ static bool vacuum_table(Portal *p, size_t i, TableId *table, Err *e)
     const TableDef *t = session_find_table(p->session, cat, name);
     *table = t ? t->id : 0;
     cat_unref(cat);
-    return t || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(name->name));
+    return t || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
+                        SLICE_ARG(name->name));
 }
 
 /* phase: 2 i = start table i, 2 i + 1 = wait for it. */
@@ -285,12 +290,14 @@ static RunStatus run_explain(Portal *p, Batch **out, Err *e)
     const Bound *inner = p->bound->u.explain.inner;
     const BoundQuery *q = explained(inner);
     if (!q)
-        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported"));
+        return failed(
+            err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported"));
     if (p->phase == 2)
         return rows_run(p, out, "EXPLAIN");
     if (p->phase == 0 && p->bound->u.explain.analyze && inner->kind != BOUND_QUERY)
-        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN ANALYZE of a write is not supported") ||
-                       err_hint(e, "use EXPLAIN without ANALYZE"));
+        return failed(
+            err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN ANALYZE of a write is not supported") ||
+            err_hint(e, "use EXPLAIN without ANALYZE"));
     if (p->bound->u.explain.analyze) {
         if (p->phase == 0 && !portal_open_query(p, q, e))
             return RUN_FAIL;
@@ -318,8 +325,9 @@ static RunStatus run_prepare(Portal *p, Batch **out, Err *e)
     Session *s = p->session;
     const Bound *b = p->bound;
     if (prepared_find(s, b->u.prepare.name))
-        return failed(err_set(e, ERR_DUPLICATE_STATEMENT, "prepared statement \"%.*s\" already exists",
-                       SLICE_ARG(b->u.prepare.name)));
+        return failed(err_set(e, ERR_DUPLICATE_STATEMENT,
+                              "prepared statement \"%.*s\" already exists",
+                              SLICE_ARG(b->u.prepare.name)));
     Prepared *made = prepared_new(s, b->u.prepare.name, &b->u.prepare.statement, b->u.prepare.types,
                                   b->u.prepare.type_count, e);
     if (!made)
@@ -337,7 +345,8 @@ static RunStatus run_deallocate(Portal *p, Batch **out, Err *e)
     if (name.len == 0)
         prepared_forget_all(s);
     else if (!prepared_find(s, name))
-        return failed(err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist", SLICE_ARG(name)));
+        return failed(err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist",
+                              SLICE_ARG(name)));
     else
         prepared_forget(s, name);
     return set_tag(p, name.len ? "DEALLOCATE" : "DEALLOCATE ALL");
@@ -375,7 +384,8 @@ static bool execute_params(Portal *p, Portal *inner, Err *e)
     inner->param_count = n;
     for (size_t i = 0; i < n; i++) {
         Expr *x;
-        if (!expr_cast(&inner->arena, &ctx, b->u.execute.args[i], inner->bound->param_types[i], -1, CAST_ASSIGN, &x, e) ||
+        if (!expr_cast(&inner->arena, &ctx, b->u.execute.args[i], inner->bound->param_types[i], -1,
+                       CAST_ASSIGN, &x, e) ||
             !expr_value(&ctx, x, &inner->params[i], e))
             return false;
     }
@@ -389,7 +399,8 @@ static RunStatus run_execute(Portal *p, Batch **out, Err *e)
         Slice name = p->bound->u.execute.name;
         Prepared *inner = prepared_find(s, name);
         if (!inner)
-            return failed(err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist", SLICE_ARG(name)));
+            return failed(err_set(e, ERR_STATEMENT_NAME,
+                                  "prepared statement \"%.*s\" does not exist", SLICE_ARG(name)));
         if (!prepared_fresh(s, inner, e))
             return RUN_FAIL;
         inner->refs++;
@@ -408,12 +419,15 @@ static RunStatus run_declare(Portal *p, Batch **out, Err *e)
     const Bound *b = p->bound;
     Slice name = b->u.declare.name;
     if (s->tx.state != TX_BLOCK && !b->u.declare.hold && p->last)
-        return failed(err_set(e, ERR_NO_ACTIVE_TXN, "DECLARE CURSOR can only be used in transaction blocks"));
+        return failed(
+            err_set(e, ERR_NO_ACTIVE_TXN, "DECLARE CURSOR can only be used in transaction blocks"));
     if (b->u.declare.hold)
-        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "WITH HOLD cursors are not supported") ||
-                       err_hint(e, "use the cursor inside its transaction"));
+        return failed(
+            err_set(e, ERR_FEATURE_NOT_SUPPORTED, "WITH HOLD cursors are not supported") ||
+            err_hint(e, "use the cursor inside its transaction"));
     if (portal_find(s, name))
-        return failed(err_set(e, ERR_DUPLICATE_CURSOR, "cursor \"%.*s\" already exists", SLICE_ARG(name)));
+        return failed(
+            err_set(e, ERR_DUPLICATE_CURSOR, "cursor \"%.*s\" already exists", SLICE_ARG(name)));
     p->prepared->refs++;
     Portal *c = portal_new(s, name, p->prepared);
     c->cursor = true;
@@ -453,10 +467,11 @@ static RunStatus run_fetch(Portal *p, Batch **out, Err *e)
     Slice name = b->u.fetch.name;
     Portal *c = portal_find(p->session, name);
     if (!c)
-        return failed(err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name)));
+        return failed(
+            err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name)));
     if (b->u.fetch.backward)
         return failed(err_set(e, ERR_OBJECT_STATE, "cursor can only scan forward") ||
-                       err_hint(e, "Declare it with SCROLL option to enable backward scan."));
+                      err_hint(e, "Declare it with SCROLL option to enable backward scan."));
     RunStatus st = RUN_DONE;
     uint64_t before = c->rows;
     if (b->u.fetch.all || b->u.fetch.count > 0)
@@ -468,7 +483,8 @@ static RunStatus run_fetch(Portal *p, Batch **out, Err *e)
         return RUN_YIELD;
     }
     if (st == RUN_DONE || st == RUN_SUSPENDED) {
-        snprintf(p->tag, sizeof p->tag, "%s %llu", b->u.fetch.move ? "MOVE" : "FETCH", (unsigned long long)p->rows);
+        snprintf(p->tag, sizeof p->tag, "%s %llu", b->u.fetch.move ? "MOVE" : "FETCH",
+                 (unsigned long long)p->rows);
         return RUN_DONE;
     }
     return st;
@@ -484,18 +500,19 @@ static RunStatus run_close(Portal *p, Batch **out, Err *e)
         return set_tag(p, "CLOSE CURSOR ALL");
     }
     if (!portal_find(s, name))
-        return failed(err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name)));
+        return failed(
+            err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name)));
     portal_drop_named(s, name);
     return set_tag(p, "CLOSE CURSOR");
 }
 
 /* ---- DDL: all of one step ---- */
 
-#define DDL(fn)                                                                                                        \
-    static RunStatus run_##fn(Portal *p, Batch **out, Err *e)                                                          \
-    {                                                                                                                  \
-        (void)out;                                                                                                     \
-        return fn(p, e) ? set_tag(p, p->bound->tag) : RUN_FAIL;                                                        \
+#define DDL(fn)                                                                                    \
+    static RunStatus run_##fn(Portal *p, Batch **out, Err *e)                                      \
+    {                                                                                              \
+        (void)out;                                                                                 \
+        return fn(p, e) ? set_tag(p, p->bound->tag) : RUN_FAIL;                                    \
     }
 DDL(ddl_create_table)
 DDL(ddl_drop)
@@ -550,8 +567,10 @@ static RunStatus run_extension(Portal *p, Batch **out, Err *e)
     (void)out;
     Slice name = p->bound->u.create_named.name;
     if (!slice_eq_cstr(name, "timescaledb"))
-        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "extension \"%.*s\" is not available", SLICE_ARG(name)));
-    session_notice(p->session, "NOTICE", ERR_OK, "time_bucket, first and last are built in: nothing to install");
+        return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED, "extension \"%.*s\" is not available",
+                              SLICE_ARG(name)));
+    session_notice(p->session, "NOTICE", ERR_OK,
+                   "time_bucket, first and last are built in: nothing to install");
     return set_tag(p, "CREATE EXTENSION");
 }
 
@@ -567,7 +586,8 @@ static RunStatus run_unlisten(Portal *p, Batch **out, Err *e)
 typedef struct Utility {
     BoundKind kind;
     RunStatus (*run)(Portal *p, Batch **out, Err *e);
-    const OutColumn *(*columns)(Session *s, const Bound *b, Arena *a, size_t *count); /* NULL: gives no rows */
+    const OutColumn *(*columns)(Session *s, const Bound *b, Arena *a,
+                                size_t *count); /* NULL: gives no rows */
 } Utility;
 
 static const Utility utility_table[] = {

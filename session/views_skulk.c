@@ -27,8 +27,11 @@ static bool fill_files(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     size_t n = snapshot_files(snap, files, max);
     for (size_t i = 0; i < n && i < max; i++) {
         const FileInfo *f = &files[i];
-        Value row[6] = {value_str(slice_cstr(f->name)), value_i64(f->level), value_i64((int64_t)f->rows),
-                        value_i64((int64_t)f->bytes), value_i64(floor_div(f->t_min, NS_PER_US)),
+        Value row[6] = {value_str(slice_cstr(f->name)),
+                        value_i64(f->level),
+                        value_i64((int64_t)f->rows),
+                        value_i64((int64_t)f->bytes),
+                        value_i64(floor_div(f->t_min, NS_PER_US)),
                         value_i64(floor_div(f->t_max, NS_PER_US))};
         row_sink_add(sink, row);
     }
@@ -42,7 +45,8 @@ static bool fill_memory(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     Db *db = of(ctx)->db;
     const Budget *pools[] = {&db->memory, &db->query_pool, &db->ingest_pool};
     for (size_t i = 0; i < ARRAY_LEN(pools); i++) {
-        Value row[4] = {value_str(slice_cstr(pools[i]->name)), value_i64(atomic_load(&pools[i]->used)),
+        Value row[4] = {value_str(slice_cstr(pools[i]->name)),
+                        value_i64(atomic_load(&pools[i]->used)),
                         value_i64(atomic_load(&pools[i]->peak)), value_i64(pools[i]->limit)};
         row_sink_add(sink, row);
     }
@@ -97,14 +101,17 @@ static bool fill_series(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 }
 
 static const ViewColumn cols_storage[] = {{"kind", T_TEXT}, {"bytes", T_INT8}};
-static const ViewColumn cols_files[] = {{"name", T_TEXT},  {"level", T_INT4},        {"rows", T_INT8},
-                                        {"bytes", T_INT8}, {"t_min", T_TIMESTAMPTZ}, {"t_max", T_TIMESTAMPTZ}};
-static const ViewColumn cols_memory[] = {{"pool", T_TEXT}, {"used", T_INT8}, {"peak", T_INT8}, {"limit", T_INT8}};
+static const ViewColumn cols_files[] = {{"name", T_TEXT},         {"level", T_INT4},
+                                        {"rows", T_INT8},         {"bytes", T_INT8},
+                                        {"t_min", T_TIMESTAMPTZ}, {"t_max", T_TIMESTAMPTZ}};
+static const ViewColumn cols_memory[] = {
+    {"pool", T_TEXT}, {"used", T_INT8}, {"peak", T_INT8}, {"limit", T_INT8}};
 static const ViewColumn cols_series[] = {{"table_name", T_TEXT}, {"id", T_INT8}, {"tags", T_JSONB}};
 
 #define COLS(c) c, ARRAY_LEN(c)
 const ViewDef skulk_views[] = {
-    {"skulk", "storage", COLS(cols_storage), fill_storage, "what the data directory takes, by kind"},
+    {"skulk", "storage", COLS(cols_storage), fill_storage,
+     "what the data directory takes, by kind"},
     {"skulk", "files", COLS(cols_files), fill_files, "the .skulk files"},
     {"skulk", "memory", COLS(cols_memory), fill_memory, "memory pools and their limits"},
     {"skulk", "series", COLS(cols_series), fill_series, "all series of the database"},

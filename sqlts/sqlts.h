@@ -18,8 +18,8 @@ typedef struct SqlNode SqlNode; /* syntax tree */
 
 typedef struct SqlStatement { /* one of a multi-statement text */
     SqlNode *node;
-    Slice text;               /* its own text, without the semicolon and surrounding blanks */
-    size_t offset;            /* of text in the whole, bytes */
+    Slice text;    /* its own text, without the semicolon and surrounding blanks */
+    size_t offset; /* of text in the whole, bytes */
 } SqlStatement;
 
 /* Parses a whole Query message.  0 statements for an empty text.  42601 `syntax error at or near "x"` with position;
@@ -32,8 +32,8 @@ typedef struct SqlEnv {
     ObjectId database;
     const Slice *search_path; /* schema names in order, "pg_catalog" implied first */
     size_t search_path_count;
-    EvalCtx *fold;            /* for folding constants and reading literals (TimeZone, now, session) */
-    bool params_unknown_ok;   /* Parse message: undetermined $n become text */
+    EvalCtx *fold; /* for folding constants and reading literals (TimeZone, now, session) */
+    bool params_unknown_ok; /* Parse message: undetermined $n become text */
     /* Privileges: false + 42501; may be NULL. */
     bool (*allow_read)(void *arg, const TableDef *t, Err *e);
     void *arg;
@@ -43,25 +43,51 @@ typedef struct OutColumn {
     Slice name;
     TypeId type;
     int32_t typmod;
-    TableId table;    /* origin, 0 = computed */
-    int16_t attnum;   /* from 1; 0 */
+    TableId table;  /* origin, 0 = computed */
+    int16_t attnum; /* from 1; 0 */
 } OutColumn;
 
 typedef enum BoundKind {
-    BOUND_QUERY,      /* SELECT, VALUES, TABLE, WITH */
-    BOUND_INSERT, BOUND_COPY_FROM, BOUND_COPY_TO, BOUND_EXPLAIN,
-    BOUND_CREATE_TABLE, BOUND_CREATE_TABLE_AS, BOUND_DROP, BOUND_ALTER_TABLE, BOUND_TRUNCATE,
-    BOUND_CREATE_SCHEMA, BOUND_CREATE_DATABASE, BOUND_CREATE_VIEW, BOUND_CREATE_INDEX, BOUND_CREATE_EXTENSION,
+    BOUND_QUERY, /* SELECT, VALUES, TABLE, WITH */
+    BOUND_INSERT,
+    BOUND_COPY_FROM,
+    BOUND_COPY_TO,
+    BOUND_EXPLAIN,
+    BOUND_CREATE_TABLE,
+    BOUND_CREATE_TABLE_AS,
+    BOUND_DROP,
+    BOUND_ALTER_TABLE,
+    BOUND_TRUNCATE,
+    BOUND_CREATE_SCHEMA,
+    BOUND_CREATE_DATABASE,
+    BOUND_CREATE_VIEW,
+    BOUND_CREATE_INDEX,
+    BOUND_CREATE_EXTENSION,
     BOUND_COMMENT,
-    BOUND_TXN,        /* BEGIN COMMIT ROLLBACK SAVEPOINT RELEASE ROLLBACK TO */
-    BOUND_SET, BOUND_SHOW, BOUND_RESET, BOUND_DISCARD,
-    BOUND_PREPARE, BOUND_EXECUTE, BOUND_DEALLOCATE,
-    BOUND_DECLARE, BOUND_FETCH, BOUND_CLOSE,
-    BOUND_CHECKPOINT, BOUND_VACUUM, BOUND_ANALYZE, BOUND_LISTEN, BOUND_NOTIFY, BOUND_UNLISTEN, BOUND_LOCK,
+    BOUND_TXN, /* BEGIN COMMIT ROLLBACK SAVEPOINT RELEASE ROLLBACK TO */
+    BOUND_SET,
+    BOUND_SHOW,
+    BOUND_RESET,
+    BOUND_DISCARD,
+    BOUND_PREPARE,
+    BOUND_EXECUTE,
+    BOUND_DEALLOCATE,
+    BOUND_DECLARE,
+    BOUND_FETCH,
+    BOUND_CLOSE,
+    BOUND_CHECKPOINT,
+    BOUND_VACUUM,
+    BOUND_ANALYZE,
+    BOUND_LISTEN,
+    BOUND_NOTIFY,
+    BOUND_UNLISTEN,
+    BOUND_LOCK,
     BOUND_EMPTY,
 } BoundKind;
 
-typedef struct NameValue { Slice name, value; } NameValue; /* WITH (...) options, value "" if bare */
+typedef struct NameValue {
+    Slice name, value;
+} NameValue; /* WITH (...) options, value "" if bare */
 
 typedef struct ColumnSpec { /* CREATE TABLE, ADD COLUMN */
     Slice name;
@@ -81,23 +107,28 @@ typedef struct BoundQuery {
 
 typedef struct BoundInsert {
     const TableDef *table;
-    int16_t *targets;         /* index into table->columns for each column of the source plan, defaults included */
+    int16_t *
+        targets; /* index into table->columns for each column of the source plan, defaults included */
     size_t target_count;
-    BoundQuery source;        /* already cast to the column types, in the order of targets */
-    enum { CONFLICT_NONE, CONFLICT_NOTHING, CONFLICT_UPDATE } on_conflict; /* UPDATE of all columns by excluded: else 0A000 */
+    BoundQuery source; /* already cast to the column types, in the order of targets */
+    enum {
+        CONFLICT_NONE,
+        CONFLICT_NOTHING,
+        CONFLICT_UPDATE
+    } on_conflict; /* UPDATE of all columns by excluded: else 0A000 */
     Slice *conflict_columns;
     size_t conflict_count;
-    Expr **returning;         /* over the table's columns (index = column index) */
+    Expr **returning; /* over the table's columns (index = column index) */
     OutColumn *returning_cols;
     size_t returning_count;
 } BoundInsert;
 
 typedef enum CopyFormat { COPY_TEXT, COPY_CSV, COPY_BINARY } CopyFormat;
 typedef struct BoundCopy {
-    const TableDef *table;    /* FROM, or TO of a table */
-    int16_t *columns;         /* indexes */
+    const TableDef *table; /* FROM, or TO of a table */
+    int16_t *columns;      /* indexes */
     size_t column_count;
-    BoundQuery source;        /* TO */
+    BoundQuery source; /* TO */
     CopyFormat format;
     char delimiter, quote, escape;
     Slice null_text;
@@ -106,63 +137,169 @@ typedef struct BoundCopy {
 } BoundCopy;
 
 typedef enum DropKind { DROP_TABLE, DROP_VIEW, DROP_SCHEMA, DROP_DATABASE, DROP_INDEX } DropKind;
-typedef struct QualifiedName { Slice schema, name; int position; } QualifiedName; /* schema "" = search path */
+typedef struct QualifiedName {
+    Slice schema, name;
+    int position;
+} QualifiedName; /* schema "" = search path */
 
-typedef enum AlterKind { ALTER_ADD_COLUMN, ALTER_DROP_COLUMN, ALTER_RENAME_COLUMN, ALTER_RENAME_TABLE, ALTER_TYPE,
-    ALTER_SET_OPTIONS, ALTER_RESET_OPTIONS, ALTER_SET_DEFAULT, ALTER_DROP_DEFAULT, ALTER_SET_NOT_NULL,
-    ALTER_DROP_NOT_NULL, ALTER_SET_SCHEMA, ALTER_OWNER, ALTER_ADD_PRIMARY_KEY } AlterKind;
+typedef enum AlterKind {
+    ALTER_ADD_COLUMN,
+    ALTER_DROP_COLUMN,
+    ALTER_RENAME_COLUMN,
+    ALTER_RENAME_TABLE,
+    ALTER_TYPE,
+    ALTER_SET_OPTIONS,
+    ALTER_RESET_OPTIONS,
+    ALTER_SET_DEFAULT,
+    ALTER_DROP_DEFAULT,
+    ALTER_SET_NOT_NULL,
+    ALTER_DROP_NOT_NULL,
+    ALTER_SET_SCHEMA,
+    ALTER_OWNER,
+    ALTER_ADD_PRIMARY_KEY
+} AlterKind;
 typedef struct AlterAction {
     AlterKind kind;
-    ColumnSpec column;        /* ADD, TYPE (name, type), SET DEFAULT (name, default_sql) */
+    ColumnSpec column; /* ADD, TYPE (name, type), SET DEFAULT (name, default_sql) */
     Slice name, new_name;
     bool if_exists, cascade;
     NameValue *options;
     size_t option_count;
 } AlterAction;
 
-typedef enum TxnKind { TXN_BEGIN, TXN_COMMIT, TXN_ROLLBACK, TXN_SAVEPOINT, TXN_RELEASE, TXN_ROLLBACK_TO,
-    TXN_SET_MODES } TxnKind;
+typedef enum TxnKind {
+    TXN_BEGIN,
+    TXN_COMMIT,
+    TXN_ROLLBACK,
+    TXN_SAVEPOINT,
+    TXN_RELEASE,
+    TXN_ROLLBACK_TO,
+    TXN_SET_MODES
+} TxnKind;
 
 typedef struct Bound {
     BoundKind kind;
-    const char *tag;          /* CommandComplete without count: "SELECT", "INSERT 0", "CREATE TABLE" */
-    TypeId *param_types;      /* inferred */
+    const char *tag;     /* CommandComplete without count: "SELECT", "INSERT 0", "CREATE TABLE" */
+    TypeId *param_types; /* inferred */
     size_t param_count;
     bool read_only;
     union {
         BoundQuery query;
         BoundInsert insert;
         BoundCopy copy;
-        struct { struct Bound *inner; bool analyze, json, verbose, costs; } explain;
-        struct { QualifiedName name; bool if_not_exists, temporary; ColumnSpec *cols; size_t col_count;
-                 Slice *primary_key; size_t pk_count; Slice *uniques; size_t unique_count; Slice *checks; size_t check_count;
-                 NameValue *options; size_t option_count; BoundQuery as; bool with_no_data; } create_table;
-        struct { DropKind what; QualifiedName *names; size_t count; bool if_exists, cascade; } drop;
-        struct { QualifiedName name; bool if_exists; AlterAction *actions; size_t count; } alter;
-        struct { QualifiedName *names; size_t count; } truncate;
-        struct { Slice name; bool if_not_exists; } create_named; /* schema, database, extension */
-        struct { QualifiedName name; bool or_replace; Slice text; BoundQuery query; } create_view;
-        struct { Slice name; QualifiedName table; Slice *cols; size_t col_count; bool unique, if_not_exists; } create_index;
-        struct { QualifiedName name; Slice column, text; bool null_text; } comment;
-        struct { TxnKind kind; Slice name; bool has_isolation; Slice isolation; int read_only; /* -1 unset */ bool chain; } txn;
-        struct { Slice name, value; bool local, is_default, session; } set; /* SHOW, RESET: name ("all") ; value: list joined by ", " */
-        struct { Slice name; SqlStatement statement; TypeId *types; size_t type_count; } prepare;
-        struct { Slice name; Expr **args; size_t arg_count; } execute;   /* also DEALLOCATE (name "" = all) */
-        struct { Slice name; BoundQuery query; bool hold, scroll, binary; } declare;
-        struct { Slice name; int64_t count; bool all, move, backward; } fetch; /* CLOSE: name "" = all */
-        struct { QualifiedName *tables; size_t count; bool full, analyze; } vacuum;
-        struct { Slice channel, payload; } notify;
+        struct {
+            struct Bound *inner;
+            bool analyze, json, verbose, costs;
+        } explain;
+        struct {
+            QualifiedName name;
+            bool if_not_exists, temporary;
+            ColumnSpec *cols;
+            size_t col_count;
+            Slice *primary_key;
+            size_t pk_count;
+            Slice *uniques;
+            size_t unique_count;
+            Slice *checks;
+            size_t check_count;
+            NameValue *options;
+            size_t option_count;
+            BoundQuery as;
+            bool with_no_data;
+        } create_table;
+        struct {
+            DropKind what;
+            QualifiedName *names;
+            size_t count;
+            bool if_exists, cascade;
+        } drop;
+        struct {
+            QualifiedName name;
+            bool if_exists;
+            AlterAction *actions;
+            size_t count;
+        } alter;
+        struct {
+            QualifiedName *names;
+            size_t count;
+        } truncate;
+        struct {
+            Slice name;
+            bool if_not_exists;
+        } create_named; /* schema, database, extension */
+        struct {
+            QualifiedName name;
+            bool or_replace;
+            Slice text;
+            BoundQuery query;
+        } create_view;
+        struct {
+            Slice name;
+            QualifiedName table;
+            Slice *cols;
+            size_t col_count;
+            bool unique, if_not_exists;
+        } create_index;
+        struct {
+            QualifiedName name;
+            Slice column, text;
+            bool null_text;
+        } comment;
+        struct {
+            TxnKind kind;
+            Slice name;
+            bool has_isolation;
+            Slice isolation;
+            int read_only; /* -1 unset */
+            bool chain;
+        } txn;
+        struct {
+            Slice name, value;
+            bool local, is_default, session;
+        } set; /* SHOW, RESET: name ("all") ; value: list joined by ", " */
+        struct {
+            Slice name;
+            SqlStatement statement;
+            TypeId *types;
+            size_t type_count;
+        } prepare;
+        struct {
+            Slice name;
+            Expr **args;
+            size_t arg_count;
+        } execute; /* also DEALLOCATE (name "" = all) */
+        struct {
+            Slice name;
+            BoundQuery query;
+            bool hold, scroll, binary;
+        } declare;
+        struct {
+            Slice name;
+            int64_t count;
+            bool all, move, backward;
+        } fetch; /* CLOSE: name "" = all */
+        struct {
+            QualifiedName *tables;
+            size_t count;
+            bool full, analyze;
+        } vacuum;
+        struct {
+            Slice channel, payload;
+        } notify;
     } u;
 } Bound;
 
 /* types/type_count: given by the Parse message, 0 = infer.  Errors carry the position in the statement's text. */
-bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const TypeId *types, size_t type_count, Bound **out,
-                 Err *e) MUST_CHECK;
+bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const TypeId *types,
+                 size_t type_count, Bound **out, Err *e) MUST_CHECK;
 /* One expression of a column default or check, over the columns of a table. */
-bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want, Expr **out, Err *e) MUST_CHECK;
+bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want,
+                    Expr **out, Err *e) MUST_CHECK;
 
 /* Cheap looks at a statement before analysis. */
-bool sql_is_txn_end(const SqlStatement *st);   /* COMMIT, ROLLBACK [TO], END, ABORT: allowed in a failed transaction */
+bool sql_is_txn_end(
+    const SqlStatement
+        *st); /* COMMIT, ROLLBACK [TO], END, ABORT: allowed in a failed transaction */
 bool sql_same_text_ok(const SqlStatement *st); /* no params, cacheable */
 
 /* Word list for pg_get_keywords: word, category U C T R. */

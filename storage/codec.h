@@ -17,8 +17,8 @@ enum { CODEC_SLACK = 64 }; /* bytes after an encoded chunk that decoders may rea
 
 typedef struct CodecDef {
     uint8_t id;
-    const char *name;      /* shown by EXPLAIN and check */
-    CodecKind kind;        /* CODEC_TIME codecs take int64 too */
+    const char *name; /* shown by EXPLAIN and check */
+    CodecKind kind;   /* CODEC_TIME codecs take int64 too */
     /* Most bytes that encode() writes for n values (src as for encode: strings need their sizes). */
     size_t (*bound)(const void *src, size_t n);
     /* src: int64_t[], double[], uint8_t[] or Slice[] by kind.  Returns the bytes written, or 0:
@@ -29,17 +29,18 @@ typedef struct CodecDef {
     bool (*decode)(void *dst, size_t n, Slice src, Arena *arena, Err *e) MUST_CHECK;
 } CodecDef;
 
-extern const CodecDef codec_table[]; /* ends with name = NULL */
+extern const CodecDef codec_table[];    /* ends with name = NULL */
 const CodecDef *codec_find(uint8_t id); /* NULL if no such codec */
 
 /* Chooses the cheapest codec for these values, encodes into out (appended), returns its id.
  * hint: the id that the column used last (0 = none), tried first.  final: full search. */
-uint8_t codec_encode_best(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint, bool final);
+uint8_t codec_encode_best(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint,
+                          bool final);
 
 /* Fused kernels of the integer domain: statistics without materialising, where the codec can;
  * else decodes.  Half-open value range [begin, end). */
-bool codec_stats(ChunkStats *out, uint8_t id, PhysType type, size_t n, Slice src, size_t begin, size_t end,
-                 Arena *scratch, Err *e) MUST_CHECK;
+bool codec_stats(ChunkStats *out, uint8_t id, PhysType type, size_t n, Slice src, size_t begin,
+                 size_t end, Arena *scratch, Err *e) MUST_CHECK;
 void stats_of_i64(ChunkStats *out, const int64_t *v, size_t n);
 void stats_of_f64(ChunkStats *out, const double *v, size_t n); /* compensated sum */
 void stats_merge(ChunkStats *into, const ChunkStats *later);   /* later follows in time */

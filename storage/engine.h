@@ -17,18 +17,23 @@ typedef struct Engine Engine;
 typedef struct Snapshot Snapshot;
 typedef struct Txn Txn;
 
-enum { ENGINE_READ_ONLY = 1, ENGINE_REPAIR = 2, ENGINE_PREAD = 4 /* no mmap (library) */, ENGINE_CREATE = 8 };
+enum {
+    ENGINE_READ_ONLY = 1,
+    ENGINE_REPAIR = 2,
+    ENGINE_PREAD = 4 /* no mmap (library) */,
+    ENGINE_CREATE = 8
+};
 
 typedef struct EngineOptions {
     const char *dir;
     int flags;
-    const Io *io;        /* NULL = io_real */
-    Sched *sched;        /* must outlive the engine */
-    int64_t memtable_max;   /* bytes; 0 = min(64 MiB, RAM/16) */
-    int64_t log_max;        /* bytes since the last flush; 0 = 256 MiB */
-    int64_t flush_after_ns; /* 0 = 10 min */
+    const Io *io;                              /* NULL = io_real */
+    Sched *sched;                              /* must outlive the engine */
+    int64_t memtable_max;                      /* bytes; 0 = min(64 MiB, RAM/16) */
+    int64_t log_max;                           /* bytes since the last flush; 0 = 256 MiB */
+    int64_t flush_after_ns;                    /* 0 = 10 min */
     uint64_t series_max, series_max_per_table; /* 0 = none */
-    Budget *budget;      /* memtable and cache; may be NULL */
+    Budget *budget;                            /* memtable and cache; may be NULL */
 } EngineOptions;
 
 /* Blocking: locks the directory (OBJECT_IN_USE names the pid), recovers, starts its tasks.
@@ -45,11 +50,11 @@ Sched *engine_sched(Engine *eng);
 typedef enum SyncMode { SYNC_ON, SYNC_OFF } SyncMode;
 
 typedef struct Ticket {
-    Task *waiter;        /* woken when done is set; may be NULL */
+    Task *waiter; /* woken when done is set; may be NULL */
     atomic_bool done;
-    bool ok;             /* valid once done */
+    bool ok; /* valid once done */
     Lsn lsn;
-    Err err;             /* DISK_FULL, IO (read-only until restart), OUT_OF_MEMORY (overload: try later) */
+    Err err; /* DISK_FULL, IO (read-only until restart), OUT_OF_MEMORY (overload: try later) */
 } Ticket;
 
 /* Takes the batch.  The ticket must stay alive until done. */
@@ -57,14 +62,19 @@ void engine_submit(Engine *eng, WriteBatch *take_wb, SyncMode sync, Ticket *t);
 /* Catalog change outside a transaction (schema on write): applied at once, in memory, against the newest catalog;
  * its log record precedes every later batch.  edits with a stale expect_version fail with SERIALIZATION: look again. */
 bool engine_edit_catalog(Engine *eng, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
-ObjectId engine_new_id(Engine *eng); /* ids of new tables, schemas, databases; logged with their edit */
+ObjectId engine_new_id(
+    Engine *eng); /* ids of new tables, schemas, databases; logged with their edit */
 
 /* ---- transactions: a private segment, private catalog edits ---- */
 Txn *txn_begin(Engine *eng);
-bool txn_write(Txn *t, WriteBatch *take_wb, Err *e) MUST_CHECK;  /* visible to this transaction's snapshots only */
+bool txn_write(Txn *t, WriteBatch *take_wb,
+               Err *e) MUST_CHECK; /* visible to this transaction's snapshots only */
 bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 CatalogSnap *txn_catalog(Txn *t); /* reference: newest committed + own edits */
-typedef struct TxnMark { size_t segment_rows, segment_bytes, edits; uint64_t opaque[4]; } TxnMark;
+typedef struct TxnMark {
+    size_t segment_rows, segment_bytes, edits;
+    uint64_t opaque[4];
+} TxnMark;
 TxnMark txn_savepoint(Txn *t);
 void txn_rollback_to(Txn *t, TxnMark m);
 bool txn_has_writes(const Txn *t);
@@ -81,10 +91,15 @@ Engine *snapshot_engine(const Snapshot *s);
 
 /* ---- maintenance: asynchronous, ticket as above ---- */
 void engine_checkpoint(Engine *eng, Ticket *t); /* flush and recycle the log */
-void engine_vacuum(Engine *eng, TableId table /* 0 = all */, Ticket *t); /* flush, then compact to the last level */
+void engine_vacuum(Engine *eng, TableId table /* 0 = all */,
+                   Ticket *t); /* flush, then compact to the last level */
 
-typedef struct StorageKind { const char *kind; int64_t bytes; } StorageKind; /* files series_index manifest log reserve other */
-size_t engine_storage(Engine *eng, StorageKind *out, size_t max, Err *e);  /* blocking: du of the directory */
+typedef struct StorageKind {
+    const char *kind;
+    int64_t bytes;
+} StorageKind; /* files series_index manifest log reserve other */
+size_t engine_storage(Engine *eng, StorageKind *out, size_t max,
+                      Err *e); /* blocking: du of the directory */
 typedef struct FileInfo {
     char name[64];
     int level;
@@ -94,13 +109,15 @@ typedef struct FileInfo {
 size_t snapshot_files(const Snapshot *s, FileInfo *out, size_t max);
 
 typedef struct EngineStats { /* counters for /metrics; all since start */
-    _Atomic uint64_t rows_written, batches_written, syncs, log_bytes, flushes, flush_bytes, compactions, compact_bytes;
+    _Atomic uint64_t rows_written, batches_written, syncs, log_bytes, flushes, flush_bytes,
+        compactions, compact_bytes;
     _Atomic uint64_t memtable_bytes, memtable_rows, files, blocks_damaged;
 } EngineStats;
 const EngineStats *engine_stats(Engine *eng);
 bool engine_writable(Engine *eng, Err *e); /* false: why writes are refused now */
 
 /* Offline check of a data directory: every checksum.  each() gets every damage; false if any. */
-bool engine_check_dir(const Io *io, const char *dir, void (*each)(void *arg, const Err *e), void *arg, Err *e) MUST_CHECK;
+bool engine_check_dir(const Io *io, const char *dir, void (*each)(void *arg, const Err *e),
+                      void *arg, Err *e) MUST_CHECK;
 
 #endif

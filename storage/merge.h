@@ -28,12 +28,12 @@ typedef struct MergeInput {
 typedef struct MergeRun {
     uint32_t rows;
     int64_t t_first, t_last;
-    Lsn seq_min, seq_max;     /* may be wider than the rows' own */
+    Lsn seq_min, seq_max; /* may be wider than the rows' own */
     /* The run is rows [begin, begin + rows) of one group of one part; part = NULL: merged. */
     Part *part;
     const PartGroup *group;
-    uint32_t begin;           /* relative to the group's own row_begin */
-    bool whole;               /* all rows of the group: its statistics hold for the run */
+    uint32_t begin; /* relative to the group's own row_begin */
+    bool whole;     /* all rows of the group: its statistics hold for the run */
 } MergeRun;
 
 typedef enum MergeStatus { MERGE_RUN, MERGE_END, MERGE_WAIT, MERGE_FAIL } MergeStatus;
@@ -60,6 +60,7 @@ MergeStatus merge_next(Merge *m, MergeRun *run, Task *waiter, Err *e);
 bool merge_times(Merge *m, const int64_t **times, Err *e) MUST_CHECK;
 /* valid: a value, not NULL.  null_bits (may be asked for with a NULL pointer): explicit NULLs; a
  * row with neither bit is absent.  A column that no row has: vec->type = PHYS_NONE. */
-bool merge_column(Merge *m, size_t column, ColVec *vec, const uint64_t **null_bits, Err *e) MUST_CHECK;
+bool merge_column(Merge *m, size_t column, ColVec *vec, const uint64_t **null_bits,
+                  Err *e) MUST_CHECK;
 
 #endif

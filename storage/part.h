@@ -18,28 +18,32 @@ typedef struct PartSink { /* where finished bytes go, in order, in pieces of abo
 
 typedef struct PartColumn {
     ColumnId id;
-    ColVec vec;               /* value bits: valid = value present and not NULL */
-    const uint64_t *null_bits; /* rows whose value is an explicit NULL; NULL = none; others unset in valid are absent */
+    ColVec vec; /* value bits: valid = value present and not NULL */
+    const uint64_t *
+        null_bits; /* rows whose value is an explicit NULL; NULL = none; others unset in valid are absent */
 } PartColumn;
 
 /* One run: rows of one series, ascending time, at most ROW_GROUP_ROWS. */
 typedef struct PartRun {
-    int64_t window;           /* start of the window, ns; runs come in (window, table, series, time) order */
+    int64_t window; /* start of the window, ns; runs come in (window, table, series, time) order */
     TableId table;
     SeriesId series;
     size_t rows;
     const int64_t *times;
-    Lsn seq_min, seq_max;     /* writes these rows came from */
+    Lsn seq_min, seq_max; /* writes these rows came from */
     const PartColumn *columns;
     size_t column_count;
 } PartRun;
 
-PartWriter *part_writer_new(PartSink *sink, bool final_level); /* final: full codec search, strings at zstd 3 */
-bool part_writer_add(PartWriter *w, const PartRun *run, Err *e) MUST_CHECK; /* short runs of a series are joined; small series share a row group */
+PartWriter *part_writer_new(PartSink *sink,
+                            bool final_level); /* final: full codec search, strings at zstd 3 */
+bool part_writer_add(PartWriter *w, const PartRun *run, Err *e)
+    MUST_CHECK; /* short runs of a series are joined; small series share a row group */
 /* Copies a whole row group verbatim when the codec plan need not change. */
 struct PartGroup;
 struct Part;
-bool part_writer_copy(PartWriter *w, struct Part *from, const struct PartGroup *group, Err *e) MUST_CHECK;
+bool part_writer_copy(PartWriter *w, struct Part *from, const struct PartGroup *group,
+                      Err *e) MUST_CHECK;
 bool part_writer_finish(PartWriter *w, Err *e) MUST_CHECK; /* footer; nothing may follow */
 uint64_t part_writer_rows(const PartWriter *w);
 void part_writer_free(PartWriter *w);
@@ -58,15 +62,17 @@ typedef struct PartInfo {
 typedef enum PinStatus { PIN_OK, PIN_WAIT, PIN_FAIL } PinStatus;
 struct Task;
 typedef struct PartSource {
-    const uint8_t *base;   /* whole image in memory or mapped; NULL: use pin */
+    const uint8_t *base; /* whole image in memory or mapped; NULL: use pin */
     uint64_t size;
-    PinStatus (*pin)(struct PartSource *s, uint64_t offset, size_t len, struct Task *waiter, const uint8_t **ptr, Err *e);
+    PinStatus (*pin)(struct PartSource *s, uint64_t offset, size_t len, struct Task *waiter,
+                     const uint8_t **ptr, Err *e);
     void (*unpin)(struct PartSource *s, const uint8_t *ptr, size_t len);
     void (*close)(struct PartSource *s); /* when the last reference to the part goes; frees s */
-    char name[64];         /* for messages: "000012.skulk" or "memory" */
+    char name[64];                       /* for messages: "000012.skulk" or "memory" */
 } PartSource;
 
-bool part_open(Part **out, PartSource *take_source, Err *e) MUST_CHECK; /* reads and checks header and footer (blocking pin) */
+bool part_open(Part **out, PartSource *take_source,
+               Err *e) MUST_CHECK; /* reads and checks header and footer (blocking pin) */
 Part *part_ref(Part *p);
 void part_unref(Part *p);
 const PartInfo *part_info(const Part *p);
@@ -75,36 +81,43 @@ const char *part_name(const Part *p);
 /* Row groups of one series in one table, by time.  A group shared by several small series is
  * given with the row range of this series. */
 typedef struct PartGroup {
-    uint32_t index;          /* row group in the part */
+    uint32_t index; /* row group in the part */
     TableId table;
     SeriesId series;
     uint32_t row_begin, rows; /* within the row group */
-    int64_t t_min, t_max;    /* of these rows if the series has the group alone, else of the whole group */
+    int64_t t_min,
+        t_max; /* of these rows if the series has the group alone, else of the whole group */
     bool alone;
     Lsn seq_min, seq_max;
-    SeriesId series_last;    /* part_group_at: the last series of a shared group */
+    SeriesId series_last; /* part_group_at: the last series of a shared group */
 } PartGroup;
 
 /* Appends to `out` (Buf of PartGroup) the groups of `series` with rows that may lie in [t_min, t_max]. */
-bool part_find(Part *p, TableId table, SeriesId series, int64_t t_min, int64_t t_max, Buf *out, Err *e) MUST_CHECK;
+bool part_find(Part *p, TableId table, SeriesId series, int64_t t_min, int64_t t_max, Buf *out,
+               Err *e) MUST_CHECK;
 bool part_has_table(const Part *p, TableId table, int64_t *t_min, int64_t *t_max);
 /* Series of a table that are present: calls each() in ascending order; exact. */
 void part_series(Part *p, TableId table, void (*each)(void *arg, SeriesId id), void *arg);
-const void *part_series_bitmap(Part *p, TableId table); /* roaring_bitmap_t of local ids; owned by the part */
+const void *part_series_bitmap(
+    Part *p, TableId table); /* roaring_bitmap_t of local ids; owned by the part */
 size_t part_table_count(const Part *p);
 TableId part_table_at(const Part *p, size_t i);
 size_t part_group_count(const Part *p);
-void part_group_at(const Part *p, uint32_t index, PartGroup *out); /* for shared groups: series of the first run */
+void part_group_at(const Part *p, uint32_t index,
+                   PartGroup *out); /* for shared groups: series of the first run */
 
 /* Statistics of a column of a group that is alone; false: none stored (or partly). */
 bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out);
 /* Decode.  Output lives in arena; CRC is checked at first touch (DATA_CORRUPTED names part, offset,
  * table, series, time range).  A group needs part_pin_group first; PIN_WAIT: the waiter is woken. */
-PinStatus part_pin_group(Part *p, const PartGroup *g, const ColumnId *cols, size_t n, struct Task *waiter, Err *e);
+PinStatus part_pin_group(Part *p, const PartGroup *g, const ColumnId *cols, size_t n,
+                         struct Task *waiter, Err *e);
 void part_unpin_group(Part *p, const PartGroup *g);
-bool part_times(Part *p, const PartGroup *g, Arena *arena, const int64_t **times, Err *e) MUST_CHECK;
+bool part_times(Part *p, const PartGroup *g, Arena *arena, const int64_t **times,
+                Err *e) MUST_CHECK;
 /* vec covers g->rows rows.  null_bits: explicit NULLs, NULL if none.  Absent column: vec.type = PHYS_NONE. */
-bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec *vec, const uint64_t **null_bits, Err *e) MUST_CHECK;
+bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec *vec,
+                 const uint64_t **null_bits, Err *e) MUST_CHECK;
 /* Every column present in the group: ids, ascending. */
 size_t part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max);
 /* Reads everything, checks every CRC and decodes; each() gets every damage (check, scrub). */

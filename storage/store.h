@@ -12,10 +12,10 @@
 #include "storage/part.h"
 
 typedef struct Completion {
-    Task *waiter;        /* woken when done is set; may be NULL: poll */
+    Task *waiter; /* woken when done is set; may be NULL: poll */
     atomic_bool done;
     bool ok;
-    uint64_t value;      /* log_append: first LSN; commit: new version; blob_put: size */
+    uint64_t value; /* log_append: first LSN; commit: new version; blob_put: size */
     Err err;
 } Completion;
 
@@ -51,21 +51,26 @@ typedef struct StoreOps {
     const char *name;
     /* Appends frames in order as one group; durable at completion when sync.  n = 0 with sync: what was
      * appended before is durable at completion.  The frames are borrowed until done. */
-    void (*log_append)(Store *s, const LogFrame *frames, size_t n, uint64_t epoch, bool sync, Completion *c);
+    void (*log_append)(Store *s, const LogFrame *frames, size_t n, uint64_t epoch, bool sync,
+                       Completion *c);
     /* Blocking at open only: replays records with lsn > after, in order. */
-    bool (*log_read)(Store *s, Lsn after, bool (*each)(void *arg, Lsn lsn, const LogFrame *f, Err *e), void *arg, Err *e);
-    void (*log_recycle)(Store *s, Lsn covered);           /* records up to here are needed no more */
+    bool (*log_read)(Store *s, Lsn after,
+                     bool (*each)(void *arg, Lsn lsn, const LogFrame *f, Err *e), void *arg,
+                     Err *e);
+    void (*log_recycle)(Store *s, Lsn covered); /* records up to here are needed no more */
     /* Pieces in order; durable after last.  Borrowed until done.  A failed put leaves nothing. */
     void (*blob_put)(Store *s, BlobId id, Slice bytes, bool last, Completion *c);
-    PinStatus (*blob_pin)(Store *s, BlobId id, uint64_t offset, size_t len, Task *waiter, const uint8_t **ptr, Err *e);
+    PinStatus (*blob_pin)(Store *s, BlobId id, uint64_t offset, size_t len, Task *waiter,
+                          const uint8_t **ptr, Err *e);
     void (*blob_unpin)(Store *s, BlobId id, const uint8_t *ptr, size_t len);
     void (*blob_prefetch)(Store *s, BlobId id, uint64_t offset, size_t len);
-    void (*blob_drop)(Store *s, BlobId id);               /* after the last reader */
+    void (*blob_drop)(Store *s, BlobId id); /* after the last reader */
     /* All or nothing: the manifest edit, if epoch and version are the expected ones (SERIALIZATION). */
     void (*commit)(Store *s, Slice edit, uint64_t epoch, uint64_t version, Completion *c);
-    bool (*manifest_read)(Store *s, bool (*each)(void *arg, Slice edit, Err *e), void *arg, Err *e); /* at open */
-    bool (*lease)(Store *s, uint64_t *epoch, Err *e);     /* sole writer of the shard; a new epoch */
-    uint64_t (*watch)(Store *s);                          /* newest committed version */
+    bool (*manifest_read)(Store *s, bool (*each)(void *arg, Slice edit, Err *e), void *arg,
+                          Err *e);                    /* at open */
+    bool (*lease)(Store *s, uint64_t *epoch, Err *e); /* sole writer of the shard; a new epoch */
+    uint64_t (*watch)(Store *s);                      /* newest committed version */
     int64_t (*time_ns)(Store *s);
     void (*close)(Store *s);
     /* As commit, but this edit replaces all older ones (the manifest starts anew). */
@@ -73,15 +78,18 @@ typedef struct StoreOps {
     /* At open, blocking: asks for each blob that is there what becomes of it. */
     bool (*blob_sweep)(Store *s, BlobFate (*fate)(void *arg, BlobId id), void *arg, Err *e);
     bool (*usage)(Store *s, StoreUsage *out, Err *e); /* blocking */
-    void (*blob_abort)(Store *s, BlobId id); /* forgets an unfinished put; no completion of it comes afterwards */
+    void (*blob_abort)(
+        Store *s, BlobId id); /* forgets an unfinished put; no completion of it comes afterwards */
 } StoreOps;
 
 struct Store {
     const StoreOps *ops;
-    bool mapped; /* blob_pin of a whole blob is cheap, never waits, and may last as long as the blob */
+    bool
+        mapped; /* blob_pin of a whole blob is cheap, never waits, and may last as long as the blob */
 };
 
-bool store_local_open(Store **out, const char *dir, int flags, const Io *io, Sched *sched, Err *e) MUST_CHECK;
+bool store_local_open(Store **out, const char *dir, int flags, const Io *io, Sched *sched,
+                      Err *e) MUST_CHECK;
 bool store_slow_open(Store **out, Sched *sched, uint64_t seed, Err *e) MUST_CHECK;
 
 #endif

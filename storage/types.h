@@ -7,16 +7,18 @@
 
 #include "base/mem.h"
 
-typedef uint32_t ObjectId;  /* databases, schemas, tables: one counter, from OBJECT_ID_FIRST; also the PostgreSQL oid */
+typedef uint32_t
+    ObjectId; /* databases, schemas, tables: one counter, from OBJECT_ID_FIRST; also the PostgreSQL oid */
 typedef ObjectId TableId;
-typedef uint16_t ColumnId;  /* within a table, from 1; never reused */
-typedef uint64_t SeriesId;  /* store shard << 32 | u32 of that shard's series index, from 1; 0 = none */
-typedef uint64_t Lsn;       /* log sequence number = sequence of a write; from 1; 0 = none */
+typedef uint16_t ColumnId; /* within a table, from 1; never reused */
+typedef uint64_t
+    SeriesId;         /* store shard << 32 | u32 of that shard's series index, from 1; 0 = none */
+typedef uint64_t Lsn; /* log sequence number = sequence of a write; from 1; 0 = none */
 
 enum {
     OBJECT_ID_FIRST = 16384,
-    COLUMN_TIME = 0,        /* "the time column" wherever a ColumnId is asked for */
-    COLUMNS_MAX = 1600,     /* of one table */
+    COLUMN_TIME = 0,    /* "the time column" wherever a ColumnId is asked for */
+    COLUMNS_MAX = 1600, /* of one table */
     NAME_MAX_BYTES = 255,
     ROW_GROUP_ROWS = 1024,
     STRING_VALUE_MAX = 16 << 20, /* bytes of one string field */
@@ -37,7 +39,13 @@ static inline uint32_t series_id_local(SeriesId id)
     return (uint32_t)id;
 }
 
-typedef enum PhysType { PHYS_NONE = 0, PHYS_I64 = 1, PHYS_F64 = 2, PHYS_BOOL = 3, PHYS_STR = 4 } PhysType;
+typedef enum PhysType {
+    PHYS_NONE = 0,
+    PHYS_I64 = 1,
+    PHYS_F64 = 2,
+    PHYS_BOOL = 3,
+    PHYS_STR = 4
+} PhysType;
 
 /* One column of up to ROW_GROUP_ROWS values, decoded.  valid: bit i%64 of word i/64;
  * NULL = all valid.  A value under a cleared bit is unspecified but initialised. */
@@ -46,7 +54,7 @@ typedef struct ColVec {
     union {
         const int64_t *i64;
         const double *f64;
-        const uint8_t *b;  /* 0 or 1, a byte each */
+        const uint8_t *b; /* 0 or 1, a byte each */
         const Slice *str;
         const void *any;
     } v;
@@ -60,8 +68,13 @@ typedef struct ChunkStats {
     uint32_t count;     /* non-null */
     uint32_t nan_count; /* floats; min/max/sum ignore them */
     union {
-        struct { int64_t min, max, first, last; __int128 sum; } i;
-        struct { double min, max, first, last, sum_hi, sum_lo; } f;
+        struct {
+            int64_t min, max, first, last;
+            __int128 sum;
+        } i;
+        struct {
+            double min, max, first, last, sum_hi, sum_lo;
+        } f;
     } u;
 } ChunkStats;
 

@@ -57,7 +57,8 @@ static int free_port(void)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || getsockname(fd, (struct sockaddr *)&a, &len))
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) ||
+        getsockname(fd, (struct sockaddr *)&a, &len))
         die("no free port");
     close(fd);
     return ntohs(a.sin_port);
@@ -66,8 +67,9 @@ static int free_port(void)
 static int http_connect(const Server *s)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)s->http_port)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = htons((uint16_t)s->http_port)};
     if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
         return fd;
     if (fd >= 0)
@@ -76,13 +78,16 @@ static int http_connect(const Server *s)
 }
 
 /* Whole answer into buf; returns the status, -1 if there was no connection. */
-static int http_request(const Server *s, const char *method, const char *path, const char *body, char *buf, size_t size)
+static int http_request(const Server *s, const char *method, const char *path, const char *body,
+                        char *buf, size_t size)
 {
     int fd = http_connect(s);
     if (fd < 0)
         return -1;
-    dprintf(fd, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", method, path,
-            body ? strlen(body) : 0, body ? body : "");
+    dprintf(
+        fd,
+        "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+        method, path, body ? strlen(body) : 0, body ? body : "");
     size_t len = 0;
     ssize_t n;
     while (len + 1 < size && (n = read(fd, buf + len, size - 1 - len)) > 0)
@@ -103,7 +108,8 @@ static bool server_start(Server *s)
         int fd = open(s->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
         if (fd >= 0)
             dup2(fd, 2);
-        execl(s->program, s->program, "--data-dir", s->data, "--pg-port", pg, "--http-port", http, "--enable-feature", "all", (char *)NULL);
+        execl(s->program, s->program, "--data-dir", s->data, "--pg-port", pg, "--http-port", http,
+              "--enable-feature", "all", (char *)NULL);
         die("cannot start the server");
     }
     char buf[4096];
@@ -146,8 +152,11 @@ static void print_error(FILE *out, const PGresult *r)
     static const struct {
         int field;
         const char *name;
-    } more[] = {{PG_DIAG_MESSAGE_DETAIL, "DETAIL"}, {PG_DIAG_MESSAGE_HINT, "HINT"}, {PG_DIAG_STATEMENT_POSITION, "POSITION"}};
-    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    } more[] = {{PG_DIAG_MESSAGE_DETAIL, "DETAIL"},
+                {PG_DIAG_MESSAGE_HINT, "HINT"},
+                {PG_DIAG_STATEMENT_POSITION, "POSITION"}};
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE),
+               *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     fprintf(out, "ERROR %s: %s\n", state ? state : "-----", text ? text : PQresultErrorMessage(r));
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         if (PQresultErrorField(r, more[i].field))
@@ -156,7 +165,8 @@ static void print_error(FILE *out, const PGresult *r)
 
 static void on_notice(void *arg, const PGresult *r)
 {
-    fprintf(arg, "%s: %s\n", PQresultErrorField(r, PG_DIAG_SEVERITY), PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+    fprintf(arg, "%s: %s\n", PQresultErrorField(r, PG_DIAG_SEVERITY),
+            PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
 }
 
 static bool next_line(Run *run, char *line)
@@ -217,7 +227,8 @@ static void statement(Run *run, const char *sql, char *line)
     static const char copy_word[] = "COPY";
     bool extended = run->extended && !run->keep_simple && strncasecmp(sql, copy_word, 4) != 0;
     fprintf(run->out, "%s\n", sql);
-    int ok = extended ? PQsendQueryParams(run->conn, sql, 0, NULL, NULL, NULL, NULL, 0) : PQsendQuery(run->conn, sql);
+    int ok = extended ? PQsendQueryParams(run->conn, sql, 0, NULL, NULL, NULL, NULL, 0)
+                      : PQsendQuery(run->conn, sql);
     if (!ok)
         fprintf(run->out, "CONNECTION: %s", PQerrorMessage(run->conn));
     PGresult *r;
@@ -233,7 +244,8 @@ static void statement(Run *run, const char *sql, char *line)
 static void connect_to(Run *run)
 {
     char info[128];
-    snprintf(info, sizeof info, "host=127.0.0.1 port=%d user=skulk dbname=skulk connect_timeout=10", run->server->pg_port);
+    snprintf(info, sizeof info, "host=127.0.0.1 port=%d user=skulk dbname=skulk connect_timeout=10",
+             run->server->pg_port);
     PQfinish(run->conn);
     run->conn = PQconnectdb(info);
     if (PQstatus(run->conn) != CONNECTION_OK)
@@ -353,7 +365,8 @@ static bool run_test(const Dirs *d, const char *name, bool extended)
     fclose(run.out);
     int status = server_stop(&s, SIGTERM);
     if (status != 0)
-        fprintf(stderr, "regress: %s: the server ended with status %d, see %s\n", name, status, s.log);
+        fprintf(stderr, "regress: %s: the server ended with status %d, see %s\n", name, status,
+                s.log);
     if (d->accept && !extended)
         copy_file(out, expected);
     return same_files(expected, out) && status == 0;
@@ -362,7 +375,8 @@ static bool run_test(const Dirs *d, const char *name, bool extended)
 int main(int argc, char **argv)
 {
     if (argc < 6) {
-        fprintf(stderr, "usage: regress SERVER SQL_DIR EXPECTED_DIR OUT_DIR SCHEDULE [--accept] [--only NAME]\n");
+        fprintf(stderr, "usage: regress SERVER SQL_DIR EXPECTED_DIR OUT_DIR SCHEDULE [--accept] "
+                        "[--only NAME]\n");
         return 2;
     }
     Dirs d = {argv[1], argv[2], argv[3], argv[4], false};

@@ -43,9 +43,14 @@ static inline void env_close(IngestEnv *v)
 }
 
 /* The caller frees the job. */
-static inline IngJob *env_run(IngestEnv *v, const char *path, Slice body, IngPrecision p, bool *ok, Err *e)
+static inline IngJob *env_run(IngestEnv *v, const char *path, Slice body, IngPrecision p, bool *ok,
+                              Err *e)
 {
-    IngContext c = {.engine = v->engine, .database = v->database, .schema = v->schema, .precision = p, .now_ns = ENV_NOW_NS,
+    IngContext c = {.engine = v->engine,
+                    .database = v->database,
+                    .schema = v->schema,
+                    .precision = p,
+                    .now_ns = ENV_NOW_NS,
                     .body_max = 1 << 20};
     IngJob *j = ing_job_new(ing_find(slice_cstr(path)), &c, body);
     bool done = false;

@@ -30,9 +30,12 @@ static void check_cases(const char *path, const Case *cases, size_t n)
         IngJob *j = env_run(&env, path, slice_cstr(cases[i].text), ING_NS, &ok, &e);
         ck_assert_msg(ok, "%s: %s", cases[i].text, ok ? "" : e.message);
         const IngLineError *le = ing_job_error(j, 0);
-        ck_assert_msg((le != NULL) == (cases[i].error != NULL), "%s: %s", cases[i].text, le ? le->err.message : "taken");
-        ck_assert_msg(!le || strstr(le->err.message, cases[i].error), "%s: %s", cases[i].text, le ? le->err.message : "");
-        ck_assert_msg(ing_job_rows(j) == cases[i].rows, "%s: %zu rows", cases[i].text, ing_job_rows(j));
+        ck_assert_msg((le != NULL) == (cases[i].error != NULL), "%s: %s", cases[i].text,
+                      le ? le->err.message : "taken");
+        ck_assert_msg(!le || strstr(le->err.message, cases[i].error), "%s: %s", cases[i].text,
+                      le ? le->err.message : "");
+        ck_assert_msg(ing_job_rows(j) == cases[i].rows, "%s: %zu rows", cases[i].text,
+                      ing_job_rows(j));
         WriteBatch *wb = ing_job_take_batch(j);
         ck_assert_uint_eq(wb ? wb_rows(wb) : 0, cases[i].rows);
         wb_free(wb);
@@ -83,7 +86,9 @@ START_TEST(line_numbers)
 {
     bool ok;
     Err e;
-    IngJob *j = env_run(&env, "/write", SLICE_LIT("m f=1 1\nm s=\"a\nb\" 2\nbad\n\nm f=x 3\nm f=2 4"), ING_NS, &ok, &e);
+    IngJob *j =
+        env_run(&env, "/write", SLICE_LIT("m f=1 1\nm s=\"a\nb\" 2\nbad\n\nm f=x 3\nm f=2 4"),
+                ING_NS, &ok, &e);
     ck_assert(ok);
     ck_assert_uint_eq(ing_job_rows(j), 3);
     ck_assert_uint_eq(ing_job_error_count(j), 2);
@@ -111,9 +116,13 @@ END_TEST
 START_TEST(json)
 {
     static const Case cases[] = {
-        {"{\"metric\":\"j\",\"tags\":{\"a\":\"b\"},\"fields\":{\"x\":1,\"y\":1.5,\"z\":true,\"s\":\"t\"},\"timestamp\":5}", 1, NULL},
-        {"[{\"metric\":\"j\",\"fields\":{\"x\":1}},{\"metric\":\"j\",\"fields\":{\"y\":2}}]", 2, NULL},
-        {"{\"metric\":\"j\",\"fields\":{\"x\":1}}\n{\"metric\":\"j\",\"fields\":{\"x\":2}}\n", 2, NULL},
+        {"{\"metric\":\"j\",\"tags\":{\"a\":\"b\"},\"fields\":{\"x\":1,\"y\":1.5,\"z\":true,\"s\":"
+         "\"t\"},\"timestamp\":5}",
+         1, NULL},
+        {"[{\"metric\":\"j\",\"fields\":{\"x\":1}},{\"metric\":\"j\",\"fields\":{\"y\":2}}]", 2,
+         NULL},
+        {"{\"metric\":\"j\",\"fields\":{\"x\":1}}\n{\"metric\":\"j\",\"fields\":{\"x\":2}}\n", 2,
+         NULL},
         {"{\"metric\":\"j\",\"fields\":{\"x\":1},\"timestamp\":\"2026-01-01T00:00:00Z\"}", 1, NULL},
         {"{\"metric\":\"j\",\"fields\":{}}", 0, "missing fields"},
         {"{\"fields\":{\"x\":1}}", 0, "missing metric"},
@@ -177,9 +186,11 @@ static void check_remote(const char *const *labels, size_t rows, const char *err
     ck_assert(ok);
     ck_assert_uint_eq(ing_job_rows(j), rows);
     const IngLineError *le = ing_job_error(j, 0);
-    ck_assert_msg(error ? le && strstr(le->err.message, error) : !le, "%s", le ? le->err.message : "taken");
+    ck_assert_msg(error ? le && strstr(le->err.message, error) : !le, "%s",
+                  le ? le->err.message : "taken");
     ing_job_free(j);
-    for (size_t cut = 1; cut < request.len; cut++) { /* every truncation is refused or a clean prefix, never a crash */
+    for (size_t cut = 1; cut < request.len;
+         cut++) { /* every truncation is refused or a clean prefix, never a crash */
         j = env_run(&env, "/api/v1/write", slice_of(request.ptr, cut), ING_NS, &ok, &e);
         ck_assert(!ok);
         ing_job_free(j);
@@ -194,7 +205,8 @@ START_TEST(remote_write)
     check_remote((const char *const[]){"A", "x", "__name__", "up", NULL}, 2, NULL);
     check_remote((const char *const[]){"job", "a", NULL}, 0, "__name__");
     check_remote((const char *const[]){"job", "a", "__name__", "up", NULL}, 0, "not sorted");
-    check_remote((const char *const[]){"__name__", "up", "a", "1", "a", "2", NULL}, 0, "duplicate label");
+    check_remote((const char *const[]){"__name__", "up", "a", "1", "a", "2", NULL}, 0,
+                 "duplicate label");
 }
 END_TEST
 
@@ -205,7 +217,8 @@ START_TEST(bodies)
     buf_init(&out);
     static uint8_t packed[1 << 16], zeros[1 << 20];
     uLongf len = sizeof packed;
-    z_stream z = {.next_in = zeros, .avail_in = sizeof zeros, .next_out = packed, .avail_out = sizeof packed};
+    z_stream z = {
+        .next_in = zeros, .avail_in = sizeof zeros, .next_out = packed, .avail_out = sizeof packed};
     ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
     ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
     len = z.total_out;
@@ -215,14 +228,17 @@ START_TEST(bodies)
     ck_assert_uint_eq(out.len, sizeof zeros);
     ck_assert(!ing_decode_body(&out, gz, SLICE_LIT("gzip"), sizeof zeros - 1, &e));
     ck_assert_int_eq(e.code, ERR_PROGRAM_LIMIT);
-    ck_assert(!ing_decode_body(&out, slice_of(gz.ptr, gz.len - 9), SLICE_LIT("gzip"), sizeof zeros, &e));
+    ck_assert(
+        !ing_decode_body(&out, slice_of(gz.ptr, gz.len - 9), SLICE_LIT("gzip"), sizeof zeros, &e));
     ck_assert_int_eq(e.code, ERR_INVALID_TEXT);
-    ck_assert(!ing_decode_body(&out, SLICE_LIT("\xff\xff\xff\xff\x0f"), SLICE_LIT("snappy"), 1 << 20, &e));
+    ck_assert(!ing_decode_body(&out, SLICE_LIT("\xff\xff\xff\xff\x0f"), SLICE_LIT("snappy"),
+                               1 << 20, &e));
     ck_assert(!ing_decode_body(&out, SLICE_LIT("x"), SLICE_LIT("br"), 1 << 20, &e));
     ck_assert_int_eq(e.code, ERR_INVALID_PARAMETER);
     /* two members in one body */
     memmove(packed + len, packed, len);
-    ck_assert(ing_decode_body(&out, slice_of((char *)packed, 2 * len), SLICE_LIT("gzip"), 2 * sizeof zeros, &e));
+    ck_assert(ing_decode_body(&out, slice_of((char *)packed, 2 * len), SLICE_LIT("gzip"),
+                              2 * sizeof zeros, &e));
     ck_assert_uint_eq(out.len, 2 * sizeof zeros);
     buf_free(&out);
 }
