@@ -1,9 +1,13 @@
 /* storage/codec.c - the table of codecs, the choice between them, statistics. */
 #include "storage/codec_private.h"
+
 #include "base/simd.h"
 #include <math.h>
 
-#define ROW(id, name, kind, fn) {id, name, kind, fn##_bound, fn##_encode, fn##_decode}
+#define ROW(id, name, kind, fn)                                                                    \
+    {                                                                                              \
+        id, name, kind, fn##_bound, fn##_encode, fn##_decode                                       \
+    }
 const CodecDef codec_table[] = {
     ROW(CODEC_RAW_I64, "raw", CODEC_INT, raw64),
     ROW(CODEC_RAW_F64, "raw", CODEC_FLOAT, raw64),
@@ -135,7 +139,7 @@ static size_t gorilla_least(const double *v, size_t n)
     size_t bits = 64;
     for (size_t i = 1; i < n; i++) {
         uint64_t xor = f64_bits(v[i]) ^ f64_bits(v[i - 1]);
-        bits += xor ? 66 - (unsigned)(__builtin_clzll(xor) + __builtin_ctzll(xor)) : 1;
+        bits += xor? 66 - (unsigned)(__builtin_clzll(xor) + __builtin_ctzll(xor)) : 1;
     }
     return bits / 8;
 }
@@ -188,8 +192,8 @@ static uint8_t encode_f64(Buf *out, const double *v, size_t n, bool final, Chunk
     return id;
 }
 
-void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint, bool final,
-                        ChunkMeta *m)
+void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint,
+                        bool final, ChunkMeta *m)
 {
     (void)hint; /* a sample finds the plan as fast as a hint would */
     must(n > 0 && n <= CODEC_VALUES_MAX);
@@ -215,7 +219,8 @@ void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uin
     }
 }
 
-uint8_t codec_encode_best(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint, bool final)
+uint8_t codec_encode_best(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint,
+                          bool final)
 {
     ChunkMeta m;
     codec_encode_chunk(out, kind, src, n, hint, final, &m);
@@ -370,7 +375,8 @@ static bool stats_decoded(ChunkStats *out, const CodecDef *def, size_t n, Slice 
 }
 
 /* Decimals as integers: the sum is exact, one division at the end. */
-static bool stats_of_ints(ChunkStats *out, size_t n, Slice src, size_t begin, size_t end, bool *done, Err *e)
+static bool stats_of_ints(ChunkStats *out, size_t n, Slice src, size_t begin, size_t end,
+                          bool *done, Err *e)
 {
     int64_t v[CODEC_VALUES_MAX];
     uint8_t k;

@@ -3,6 +3,7 @@
  * value = (double)d / 10^k, one correctly rounded division: this arithmetic is part of the format.
  * What is not exactly such a quotient (NaN, Inf, -0.0, more digits) is an exception, kept as bits. */
 #include "storage/codec_private.h"
+
 #include <math.h>
 
 enum {

@@ -141,7 +141,8 @@ bool gorilla_f64_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
 
 /* ---- times ---- */
 static const int64_t time_units[] = {1, 1000, 1000000, 1000000000};
-static const uint8_t dod_bits[] = {0, 7, 12, 20, 32, 64}; /* prefix: that many ones, then a zero but the last */
+static const uint8_t dod_bits[] = {0,  7, 12, 20,
+                                   32, 64}; /* prefix: that many ones, then a zero but the last */
 enum { DOD_CLASSES = ARRAY_LEN(dod_bits) };
 
 size_t gorilla_time_bound(const void *src, size_t n)
@@ -166,13 +167,13 @@ size_t gorilla_time_encode(uint8_t *dst, const void *src, size_t n)
         int64_t dod = (int64_t)(d - delta);
         prev = t;
         delta = d;
-        unsigned class = 0;
-        while (class < DOD_CLASSES - 1 && zigzag_encode(dod) > low_bits(dod_bits[class]))
-            class ++;
-        put_bits(&w, class < DOD_CLASSES - 1 ? (low_bits(class) << 1) : low_bits(class),
-                 class < DOD_CLASSES - 1 ? class + 1 : class);
-        if (class)
-            put_bits(&w, zigzag_encode(dod), dod_bits[class]);
+        unsigned code = 0;
+        while (code < DOD_CLASSES - 1 && zigzag_encode(dod) > low_bits(dod_bits[code]))
+            code++;
+        put_bits(&w, code < DOD_CLASSES - 1 ? (low_bits(code) << 1) : low_bits(code),
+                 code < DOD_CLASSES - 1 ? code + 1 : code);
+        if (code)
+            put_bits(&w, zigzag_encode(dod), dod_bits[code]);
     }
     return finish_bits(&w, dst);
 }
@@ -189,11 +190,11 @@ bool gorilla_time_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
     if (n)
         out[0] = (int64_t)(t * unit);
     for (size_t i = 1; i < n; i++) {
-        unsigned class = 0;
-        while (class < DOD_CLASSES - 1 && get_bits32(&r, 1))
-            class ++;
-        if (class)
-            delta += (uint64_t)zigzag_decode(get_bits(&r, dod_bits[class]));
+        unsigned code = 0;
+        while (code < DOD_CLASSES - 1 && get_bits32(&r, 1))
+            code++;
+        if (code)
+            delta += (uint64_t)zigzag_decode(get_bits(&r, dod_bits[code]));
         t += delta;
         out[i] = (int64_t)(t * unit);
     }

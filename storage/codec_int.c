@@ -74,8 +74,8 @@ static uint64_t common_divisor(const int64_t *v, size_t n)
 }
 
 /* Residuals of x by transform; r[0] (and r[1] of delta2) are `fill`, so that they cost nothing. */
-static void residuals(uint64_t *restrict r, const uint64_t *restrict x, size_t n, unsigned transform,
-                      uint64_t step, uint64_t fill)
+static void residuals(uint64_t *restrict r, const uint64_t *restrict x, size_t n,
+                      unsigned transform, uint64_t step, uint64_t fill)
 {
     if (transform == SK_RAW) {
         memcpy(r, x, n * sizeof *r);
@@ -142,7 +142,8 @@ static int64_t sampled_median(const uint64_t *r, size_t n, size_t from, size_t s
     return count ? s[count / 2] : 0;
 }
 
-static void try_base(IntPlan *best, const uint64_t *r, size_t n, IntPlan try, int64_t base, bool zigzag)
+static void try_base(IntPlan *best, const uint64_t *r, size_t n, IntPlan try, int64_t base,
+                     bool zigzag)
 {
     uint64_t u[CODEC_VALUES_MAX];
     uint32_t count[65];
@@ -505,10 +506,12 @@ static bool read_narrow(int64_t *dst, const IntHead *h, Err *e)
             u[x.pos[i]] |= (uint32_t)(x.high[i] << p->width);
     }
     if (p->transform == SK_RAW)
-        k->affine32(dst, u, N, (uint64_t)p->first + (uint64_t)p->base * (uint64_t)p->gcd, (uint64_t)p->gcd);
+        k->affine32(dst, u, N, (uint64_t)p->first + (uint64_t)p->base * (uint64_t)p->gcd,
+                    (uint64_t)p->gcd);
     else
-        k->prefix32(dst, u, N,
-                    &(KernelPrefix){(uint64_t)p->first, (uint64_t)p->base, (uint64_t)p->gcd, p->zigzag});
+        k->prefix32(
+            dst, u, N,
+            &(KernelPrefix){(uint64_t)p->first, (uint64_t)p->base, (uint64_t)p->gcd, p->zigzag});
     return true;
 }
 

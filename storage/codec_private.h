@@ -10,28 +10,28 @@
 #include "storage/kernels.h"
 
 enum { /* ids on disk; never reused */
-    CODEC_RAW_I64 = 1,
-    CODEC_RAW_F64 = 2,
-    CODEC_RAW_BOOL = 3,
-    CODEC_RAW_STR = 4,
-    CODEC_GORILLA_TIME = 5,
-    CODEC_GORILLA_F64 = 6,
-    CODEC_CONST_I64 = 7,
-    CODEC_LINEAR_I64 = 8,
-    CODEC_CONST_F64 = 9,
-    CODEC_SK_I64 = 10,
-    CODEC_SK_F64 = 11,
-    CODEC_FRONT_F64 = 12,
-    CODEC_TIME_LINEAR = 13,
-    CODEC_TIME_DELTA = 14,
-    CODEC_TIME_TILE = 15,
-    CODEC_CONST_BOOL = 16,
-    CODEC_BITMAP_BOOL = 17,
-    CODEC_CONST_STR = 18,
-    CODEC_DICT_STR = 19,
-    CODEC_ZSTD_STR = 20,
-    CODEC_VALUES_MAX = ROW_GROUP_ROWS, /* of one chunk */
-    CODEC_STR_BYTES_MAX = 64 << 20,    /* of one chunk, decoded */
+       CODEC_RAW_I64 = 1,
+       CODEC_RAW_F64 = 2,
+       CODEC_RAW_BOOL = 3,
+       CODEC_RAW_STR = 4,
+       CODEC_GORILLA_TIME = 5,
+       CODEC_GORILLA_F64 = 6,
+       CODEC_CONST_I64 = 7,
+       CODEC_LINEAR_I64 = 8,
+       CODEC_CONST_F64 = 9,
+       CODEC_SK_I64 = 10,
+       CODEC_SK_F64 = 11,
+       CODEC_FRONT_F64 = 12,
+       CODEC_TIME_LINEAR = 13,
+       CODEC_TIME_DELTA = 14,
+       CODEC_TIME_TILE = 15,
+       CODEC_CONST_BOOL = 16,
+       CODEC_BITMAP_BOOL = 17,
+       CODEC_CONST_STR = 18,
+       CODEC_DICT_STR = 19,
+       CODEC_ZSTD_STR = 20,
+       CODEC_VALUES_MAX = ROW_GROUP_ROWS, /* of one chunk */
+       CODEC_STR_BYTES_MAX = 64 << 20,    /* of one chunk, decoded */
 };
 
 /* ---- little endian bytes ---- */
@@ -105,25 +105,31 @@ typedef struct IntStats {
 } IntStats;
 
 /* Chooses; `st` are the statistics of v.  mask: bit t allows transform t. */
-void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask, bool final);
+void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask,
+              bool final);
 size_t int_bound(size_t n);
 size_t int_write(uint8_t *dst, const IntPlan *p, const int64_t *v, size_t n);
 bool int_read(int64_t *dst, size_t n, Slice src, Err *e) MUST_CHECK;
 void int_stats(IntStats *st, const int64_t *v, size_t n);
 
 /* ---- one chunk with its statistics in the domain that is cheapest to store ---- */
-typedef enum StatsKind { STATS_NONE = 0, STATS_INT = 1, STATS_DECIMAL = 2, STATS_DOUBLE = 3 } StatsKind;
+typedef enum StatsKind {
+    STATS_NONE = 0,
+    STATS_INT = 1,
+    STATS_DECIMAL = 2,
+    STATS_DOUBLE = 3
+} StatsKind;
 typedef struct ChunkMeta {
     uint8_t codec;
     StatsKind kind;
-    uint8_t k;      /* STATS_DECIMAL: values are i / 10^k */
-    IntStats i;     /* STATS_INT, STATS_DECIMAL: of the numbers that are not NaN */
+    uint8_t k;  /* STATS_DECIMAL: values are i / 10^k */
+    IntStats i; /* STATS_INT, STATS_DECIMAL: of the numbers that are not NaN */
     uint32_t nan_count;
-    ChunkStats f;   /* STATS_DOUBLE */
+    ChunkStats f; /* STATS_DOUBLE */
 } ChunkMeta;
 /* Appends the chunk; meta is filled for CODEC_INT and CODEC_FLOAT. */
-void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint, bool final,
-                        ChunkMeta *meta);
+void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint,
+                        bool final, ChunkMeta *meta);
 void stats_of_decimal(ChunkStats *out, const IntStats *i, uint8_t k, size_t n, uint32_t nan_count);
 void stats_of_int(ChunkStats *out, const IntStats *i, size_t n);
 

@@ -1,5 +1,6 @@
 /* storage/codec_str.c - strings: lengths as an integer block, then bytes; constant, dictionary, zstd. */
 #include "storage/codec_private.h"
+
 #include <zstd.h>
 
 /* Lengths block: varint size, integer block of n lengths. */
@@ -200,7 +201,8 @@ size_t zstd_str_bound(const void *src, size_t n)
 {
     size_t total = total_bytes(src, n);
     size_t blocks = total / ZSTD_BLOCK + 1;
-    return int_bound(n) + 30 + ZSTD_compressBound(total) + blocks * (10 + ZSTD_compressBound(0) + 512);
+    return int_bound(n) + 30 + ZSTD_compressBound(total) +
+           blocks * (10 + ZSTD_compressBound(0) + 512);
 }
 
 size_t zstd_str_encode(uint8_t *dst, const void *src, size_t n)

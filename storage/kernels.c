@@ -67,7 +67,7 @@ static void minmax(KernelMinMax *out, const int64_t *v, size_t n)
             for (int w = 0; w < 2; w++) {
                 S4 x;
                 __builtin_memcpy(&x, v + i + 4 * w, sizeof x);
-                S4 less = x < lo4[w], more = x > hi4[w];
+                S4 less = x<lo4[w], more = x> hi4[w];
                 lo4[w] = (x & less) | (lo4[w] & ~less);
                 hi4[w] = (x & more) | (hi4[w] & ~more);
                 sum4[w] += (V4)x;
@@ -146,7 +146,8 @@ static void affine32(int64_t *out, const uint32_t *u, size_t n, uint64_t add, ui
 /* Four increments a step: two shifted additions inside the vector, one addition in the chain. */
 static inline __attribute__((always_inline)) void prefix_loop(int64_t *restrict out,
                                                               const uint32_t *restrict u, size_t n,
-                                                              const KernelPrefix *p, int zigzag, int mul)
+                                                              const KernelPrefix *p, int zigzag,
+                                                              int mul)
 {
     const V4 zero = {0, 0, 0, 0};
     uint64_t base = p->base * p->mul;

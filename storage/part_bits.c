@@ -80,7 +80,8 @@ uint8_t *presence_put(uint8_t *p, const uint8_t *state, size_t rows)
     return p;
 }
 
-bool presence_get(uint64_t *valid, uint64_t *null_bits, bool *any_null, size_t rows, Reader *r, Err *e)
+bool presence_get(uint64_t *valid, uint64_t *null_bits, bool *any_null, size_t rows, Reader *r,
+                  Err *e)
 {
     uint8_t mode = reader_u8(r);
     if (r->bad || mode > HOLES_MIXED)

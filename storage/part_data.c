@@ -1,5 +1,6 @@
 /* storage/part_data.c - the bytes of a row group: pins, checksums, decoding, the full check. */
 #include "storage/part_private.h"
+
 #include "base/hash.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -72,7 +73,8 @@ void part_free_pins(Part *p)
 }
 
 /* Pins one range unless it is there; under no lock while the source works. */
-static PinStatus pin_extent(Part *p, uint32_t group, uint64_t offset, size_t len, struct Task *waiter, Err *e)
+static PinStatus pin_extent(Part *p, uint32_t group, uint64_t offset, size_t len,
+                            struct Task *waiter, Err *e)
 {
     mutex_lock(&p->pin_lock);
     bool have = pinned_bytes(find_pin(p, group), offset, len);
@@ -142,7 +144,8 @@ static bool wanted_extents(Part *p, const PartGroup *g, const ColumnId *cols, si
     return true;
 }
 
-PinStatus part_pin_group(Part *p, const PartGroup *g, const ColumnId *cols, size_t n, struct Task *waiter, Err *e)
+PinStatus part_pin_group(Part *p, const PartGroup *g, const ColumnId *cols, size_t n,
+                         struct Task *waiter, Err *e)
 {
     if (p->source->base)
         return PIN_OK;
@@ -186,8 +189,8 @@ static bool checked_bytes(Part *p, const PartGroup *g, uint64_t offset, uint32_t
 {
     const uint8_t *ptr = bytes_at(p, g, offset, len);
     if (!ptr)
-        return err_set(e, ERR_INTERNAL, "row group %u of part \"%s\" is read without a pin", g->index,
-                       part_name(p));
+        return err_set(e, ERR_INTERNAL, "row group %u of part \"%s\" is read without a pin",
+                       g->index, part_name(p));
     *out = slice_of((const char *)ptr, len);
     if (atomic_load_explicit(checked, memory_order_relaxed) || p->skip_crc)
         return true;
@@ -252,7 +255,8 @@ bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry **entry, Slice *out
     if (!part_block_dir(p, b, &dir, e))
         return false;
     GroupEntry *ge = *entry = &dir->groups[g->index - b->first_group];
-    return checked_bytes(p, g, ge->time_offset, ge->time_length, ge->time_crc, &ge->time_checked, out, e);
+    return checked_bytes(p, g, ge->time_offset, ge->time_length, ge->time_crc, &ge->time_checked,
+                         out, e);
 }
 
 bool part_runs(Part *p, const Block *b, const BlockDir *dir, size_t i, const RunList **out, Err *e)
@@ -298,8 +302,8 @@ static bool time_codec_of(const CodecDef **out, uint8_t id, Err *e)
 static bool rows_inside(const Part *p, const PartGroup *g, size_t rows, Err *e)
 {
     if (g->row_begin > rows || g->rows > rows - g->row_begin)
-        return err_set(e, ERR_INTERNAL, "rows %u+%u are not in row group %u of part \"%s\"", g->row_begin,
-                       g->rows, g->index, part_name(p));
+        return err_set(e, ERR_INTERNAL, "rows %u+%u are not in row group %u of part \"%s\"",
+                       g->row_begin, g->rows, g->index, part_name(p));
     return true;
 }
 
@@ -311,19 +315,16 @@ bool part_times(Part *p, const PartGroup *g, Arena *arena, const int64_t **times
     if (!part_time_bytes(p, g, &entry, &bytes, e) || !rows_inside(p, g, entry->rows, e))
         return false;
     int64_t *out = arena_alloc(arena, entry->rows * sizeof *out);
-    if (!time_codec_of(&def, entry->time_codec, e) || !def->decode(out, entry->rows, bytes, arena, e))
+    if (!time_codec_of(&def, entry->time_codec, e) ||
+        !def->decode(out, entry->rows, bytes, arena, e))
         return at_chunk(p, g, entry->time_offset, e);
     *times = out + g->row_begin;
     return true;
 }
 
-static size_t value_size(uint8_t type)
-{
-    return type == PHYS_STR ? sizeof(Slice) : type == PHYS_BOOL ? 1 : 8;
-}
-
 /* Spreads dense values over the rows that have one; the others are zero. */
-static void *spread_values(Arena *arena, const void *dense, const uint64_t *valid, size_t rows, size_t size)
+static void *spread_values(Arena *arena, const void *dense, const uint64_t *valid, size_t rows,
+                           size_t size)
 {
     char *out = arena_zero(arena, rows * size);
     const char *from = dense;
@@ -365,10 +366,11 @@ typedef struct Decoded { /* a whole chunk */
     uint64_t valid[ROW_WORDS], null_bits[ROW_WORDS];
 } Decoded;
 
-static bool decode_chunk(Decoded *d, const ChunkEntry *c, Slice bytes, size_t rows, Arena *arena, Err *e)
+static bool decode_chunk(Decoded *d, const ChunkEntry *c, Slice bytes, size_t rows, Arena *arena,
+                         Err *e)
 {
     Reader r = reader_of(bytes);
-    size_t with_value = rows - c->missing, size = value_size(c->type);
+    size_t with_value = rows - c->missing, size = part_value_size(c->type);
     d->holes = c->holes;
     d->any_null = false;
     if (c->holes) {
@@ -381,7 +383,8 @@ static bool decode_chunk(Decoded *d, const ChunkEntry *c, Slice bytes, size_t ro
     if (with_value == 0) {
         if (reader_left(&r))
             return codec_damaged(e, "bytes behind the presence section");
-    } else if (!codec_find(c->codec)->decode(dense, with_value, reader_bytes(&r, reader_left(&r)), arena, e)) {
+    } else if (!codec_find(c->codec)->decode(dense, with_value, reader_bytes(&r, reader_left(&r)),
+                                             arena, e)) {
         return false;
     }
     d->values = c->holes ? spread_values(arena, dense, d->valid, rows, size) : dense;
@@ -408,7 +411,7 @@ bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec
     if (!decode_chunk(&d, c, bytes, rows, arena, e))
         return at_chunk(p, g, c->offset, e);
     vec->type = c->type;
-    vec->v.any = (const char *)d.values + g->row_begin * value_size(c->type);
+    vec->v.any = (const char *)d.values + g->row_begin * part_value_size(c->type);
     if (d.holes)
         vec->valid = cut_bits(arena, d.valid, g->row_begin, g->rows);
     if (d.any_null)
@@ -446,8 +449,8 @@ bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out)
         return false;
     uint32_t count = g->rows - c->missing;
     if (c->stats != STATS_DOUBLE) {
-        IntStats i = {c->stat[CHUNK_MIN], c->stat[CHUNK_MAX], c->stat[CHUNK_FIRST], c->stat[CHUNK_LAST],
-                      c->stat[CHUNK_SUM]};
+        IntStats i = {c->stat[CHUNK_MIN], c->stat[CHUNK_MAX], c->stat[CHUNK_FIRST],
+                      c->stat[CHUNK_LAST], c->stat[CHUNK_SUM]};
         if (c->stats == STATS_INT)
             stats_of_int(out, &i, count);
         else
@@ -456,7 +459,8 @@ bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out)
     }
     double v[CHUNK_STATS];
     memcpy(v, c->stat, sizeof v);
-    *out = (ChunkStats){.type = PHYS_F64, .sum_exact = true, .count = count, .nan_count = c->nan_count};
+    *out = (ChunkStats){
+        .type = PHYS_F64, .sum_exact = true, .count = count, .nan_count = c->nan_count};
     out->u.f.min = v[CHUNK_MIN];
     out->u.f.max = v[CHUNK_MAX];
     out->u.f.first = v[CHUNK_FIRST];
@@ -480,7 +484,8 @@ static void report(Checker *c, const Err *e)
         c->each(c->arg, e);
 }
 
-static void check_group(Part *p, const Block *b, BlockDir *dir, size_t i, Checker *check, Arena *arena)
+static void check_group(Part *p, const Block *b, BlockDir *dir, size_t i, Checker *check,
+                        Arena *arena)
 {
     PartGroup g;
     Err e;
@@ -526,7 +531,8 @@ bool part_check(Part *p, void (*each)(void *arg, const Err *e), void *arg)
             continue;
         }
         if (!p->skip_crc && crc32c(0, bytes, b->length) != b->crc) {
-            err_set(&e, ERR_DATA_CORRUPTED, "part \"%s\", offset %" PRIu64 ": the checksum of the directory is wrong",
+            err_set(&e, ERR_DATA_CORRUPTED,
+                    "part \"%s\", offset %" PRIu64 ": the checksum of the directory is wrong",
                     part_name(p), b->offset);
             report(&check, &e);
         }

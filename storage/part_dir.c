@@ -1,5 +1,6 @@
 /* storage/part_dir.c - directory blocks: arrays of integers, one array a field, to bytes and back. */
 #include "storage/part_private.h"
+
 #include <stddef.h>
 
 /* ---- one array ---- */
@@ -62,8 +63,8 @@ static uint64_t field_load(const void *entry, Field f)
     return v;
 }
 
-static void fields_put(Buf *out, const Field *fields, size_t field, const void *entries, size_t stride,
-                       size_t n)
+static void fields_put(Buf *out, const Field *fields, size_t field, const void *entries,
+                       size_t stride, size_t n)
 {
     int64_t v[PART_BLOCK_GROUPS];
     Field f = fields[field];
@@ -107,7 +108,17 @@ static const Field group_fields[] = {
 };
 
 /* Chunk arrays after `kind`: always; with holes; with statistics; with statistics of doubles. */
-enum { CF_CODEC, CF_OFFSET, CF_LENGTH, CF_CRC, CF_MISSING, CF_STAT, CF_NAN = CF_STAT + 5, CF_LO, CF_COUNT };
+enum {
+    CF_CODEC,
+    CF_OFFSET,
+    CF_LENGTH,
+    CF_CRC,
+    CF_MISSING,
+    CF_STAT,
+    CF_NAN = CF_STAT + 5,
+    CF_LO,
+    CF_COUNT
+};
 static const Field chunk_fields[CF_COUNT] = {
     FIELD(ChunkEntry, codec, -1),
     FIELD(ChunkEntry, offset, -1),
@@ -143,8 +154,9 @@ static void put_column(Buf *out, const GroupEntry *groups, const ChunkEntry *chu
         stats |= c->stats != STATS_NONE;
         doubles |= c->stats == STATS_DOUBLE;
         if (c->stats == STATS_INT || c->stats == STATS_DECIMAL)
-            c->stat[CHUNK_SUM] = (int64_t)((uint64_t)c->stat[CHUNK_SUM] -
-                                           (uint64_t)c->stat[CHUNK_MIN] * (groups[i].rows - c->missing));
+            c->stat[CHUNK_SUM] =
+                (int64_t)((uint64_t)c->stat[CHUNK_SUM] -
+                          (uint64_t)c->stat[CHUNK_MIN] * (groups[i].rows - c->missing));
     }
     array_put(out, kind, n);
     for (size_t f = 0; f < CF_COUNT; f++)
@@ -152,7 +164,8 @@ static void put_column(Buf *out, const GroupEntry *groups, const ChunkEntry *chu
             fields_put(out, chunk_fields, f, copy, sizeof *copy, n);
 }
 
-void dir_put_block(Buf *out, const GroupEntry *groups, size_t n, const ColumnEntries *cols, size_t col_count)
+void dir_put_block(Buf *out, const GroupEntry *groups, size_t n, const ColumnEntries *cols,
+                   size_t col_count)
 {
     for (size_t f = 0; f < ARRAY_LEN(group_fields); f++)
         fields_put(out, group_fields, f, groups, sizeof *groups, n);
@@ -255,8 +268,10 @@ void dir_free(BlockDir *dir)
 /* The codec must fit the type, the statistics the type, the chunk the file. */
 static bool chunk_sane(const ChunkEntry *c, const GroupEntry *g, uint64_t limit)
 {
-    static const CodecKind kinds[] = {
-        [PHYS_I64] = CODEC_INT, [PHYS_F64] = CODEC_FLOAT, [PHYS_BOOL] = CODEC_BOOL, [PHYS_STR] = CODEC_STR};
+    static const CodecKind kinds[] = {[PHYS_I64] = CODEC_INT,
+                                      [PHYS_F64] = CODEC_FLOAT,
+                                      [PHYS_BOOL] = CODEC_BOOL,
+                                      [PHYS_STR] = CODEC_STR};
     if (c->type == PHYS_NONE)
         return true;
     if (c->type > PHYS_STR || c->missing > g->rows || !inside(c->offset, c->length, limit) ||
@@ -298,8 +313,9 @@ bool dir_get_column(ChunkEntry **out, const BlockDir *dir, size_t column, uint64
         if (!chunk_sane(c, &dir->groups[i], limit) || (c->missing && !c->holes))
             goto damaged;
         if (c->stats == STATS_INT || c->stats == STATS_DECIMAL)
-            c->stat[CHUNK_SUM] = (int64_t)((uint64_t)c->stat[CHUNK_SUM] +
-                                           (uint64_t)c->stat[CHUNK_MIN] * (dir->groups[i].rows - c->missing));
+            c->stat[CHUNK_SUM] =
+                (int64_t)((uint64_t)c->stat[CHUNK_SUM] +
+                          (uint64_t)c->stat[CHUNK_MIN] * (dir->groups[i].rows - c->missing));
     }
     if (reader_left(&r))
         goto damaged;

@@ -46,8 +46,8 @@ typedef struct ChunkEntry {
     uint8_t type;     /* PhysType; PHYS_NONE: the column is absent in this group */
     uint8_t holes;    /* a presence section stands before the values */
     uint8_t codec;
-    uint8_t stats;    /* StatsKind */
-    uint8_t k;        /* STATS_DECIMAL */
+    uint8_t stats; /* StatsKind */
+    uint8_t k;     /* STATS_DECIMAL */
     uint32_t nan_count;
     int64_t stat[CHUNK_STATS]; /* integers, or bits of doubles with STATS_DOUBLE */
     _Atomic uint8_t checked;
@@ -63,32 +63,44 @@ typedef struct RunList {
     SeriesRun run[];
 } RunList;
 
+static inline size_t part_value_size(uint8_t type) /* of a decoded value */
+{
+    return type == PHYS_STR ? sizeof(Slice) : type == PHYS_BOOL ? 1 : 8;
+}
+
 /* ---- part_dir.c: bytes of the directory ---- */
 typedef struct ColumnEntries { /* writer's view of one column of a block */
     ColumnId id;
     const ChunkEntry *chunk; /* one a group */
 } ColumnEntries;
-void dir_put_block(Buf *out, const GroupEntry *groups, size_t n, const ColumnEntries *cols, size_t col_count);
+void dir_put_block(Buf *out, const GroupEntry *groups, size_t n, const ColumnEntries *cols,
+                   size_t col_count);
 
 typedef struct BlockDir {
     size_t group_count, column_count;
     GroupEntry *groups;
-    ColumnId *column_ids;         /* ascending */
-    Slice *column_bytes;          /* into the block */
-    ChunkEntry *_Atomic *chunks;  /* by column, decoded at first use */
-    RunList *_Atomic *runs;       /* by group */
+    ColumnId *column_ids;        /* ascending */
+    Slice *column_bytes;         /* into the block */
+    ChunkEntry *_Atomic *chunks; /* by column, decoded at first use */
+    RunList *_Atomic *runs;      /* by group */
 } BlockDir;
 /* `limit`: no chunk ends beyond this offset of the file. */
-bool dir_get_block(BlockDir **out, Slice bytes, size_t group_count, uint64_t limit, Err *e) MUST_CHECK;
-bool dir_get_column(ChunkEntry **out, const BlockDir *dir, size_t column, uint64_t limit, Err *e) MUST_CHECK;
+bool dir_get_block(BlockDir **out, Slice bytes, size_t group_count, uint64_t limit,
+                   Err *e) MUST_CHECK;
+bool dir_get_column(ChunkEntry **out, const BlockDir *dir, size_t column, uint64_t limit,
+                    Err *e) MUST_CHECK;
 void dir_free(BlockDir *dir);
 
 /* ---- part_bits.c: presence and run lists inside chunks ---- */
-enum { PRESENCE_MAX = 1 + 2 * (1 + 3 + 2 * ROW_GROUP_ROWS), ROW_WORDS = BITMAP_WORDS(ROW_GROUP_ROWS) };
+enum {
+    PRESENCE_MAX = 1 + 2 * (1 + 3 + 2 * ROW_GROUP_ROWS),
+    ROW_WORDS = BITMAP_WORDS(ROW_GROUP_ROWS)
+};
 enum { STATE_ABSENT = 0, STATE_NULL = 1, STATE_VALUE = 2 };
 uint8_t *presence_put(uint8_t *p, const uint8_t *state, size_t rows);
 /* valid and null: ROW_WORDS words each.  Moves r behind the section. */
-bool presence_get(uint64_t *valid, uint64_t *null_bits, bool *any_null, size_t rows, Reader *r, Err *e) MUST_CHECK;
+bool presence_get(uint64_t *valid, uint64_t *null_bits, bool *any_null, size_t rows, Reader *r,
+                  Err *e) MUST_CHECK;
 bool runs_get(RunList **out, Slice bytes, const GroupEntry *g, Err *e) MUST_CHECK;
 
 /* ---- part_read.c ---- */
@@ -153,15 +165,20 @@ const Block *part_block_of(const Part *p, uint32_t group);
 /* Decodes the block at first use. */
 bool part_block_dir(Part *p, const Block *b, const BlockDir **out, Err *e) MUST_CHECK;
 const TableEntry *part_table_entry(const Part *p, TableId id);
-void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_t index, PartGroup *out);
-bool part_runs(Part *p, const Block *b, const BlockDir *dir, size_t i, const RunList **out, Err *e) MUST_CHECK;
+void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_t index,
+                     PartGroup *out);
+bool part_runs(Part *p, const Block *b, const BlockDir *dir, size_t i, const RunList **out,
+               Err *e) MUST_CHECK;
 
 /* ---- part_data.c ---- */
 /* The chunk entry of a column in a group; NULL and true: absent. */
-bool part_chunk(Part *p, const PartGroup *g, ColumnId col, const ChunkEntry **out, Err *e) MUST_CHECK;
+bool part_chunk(Part *p, const PartGroup *g, ColumnId col, const ChunkEntry **out,
+                Err *e) MUST_CHECK;
 /* Bytes of a chunk, CRC checked at first touch. */
-bool part_chunk_bytes(Part *p, const PartGroup *g, const ChunkEntry *c, Slice *out, Err *e) MUST_CHECK;
-bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry **entry, Slice *out, Err *e) MUST_CHECK;
+bool part_chunk_bytes(Part *p, const PartGroup *g, const ChunkEntry *c, Slice *out,
+                      Err *e) MUST_CHECK;
+bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry **entry, Slice *out,
+                     Err *e) MUST_CHECK;
 void part_free_pins(Part *p);
 bool part_damaged(const Part *p, const PartGroup *g, uint64_t offset, const char *what, Err *e);
 

@@ -1,5 +1,6 @@
 /* storage/part_read.c - opening a part and finding row groups in it. */
 #include "storage/part_private.h"
+
 #include "base/hash.h"
 #include <inttypes.h>
 #include <roaring/roaring.h>
@@ -22,7 +23,8 @@ static void unpin_bytes(PartSource *s, const uint8_t *ptr, uint64_t len)
 
 static bool bad_part(const PartSource *s, uint64_t offset, const char *what, Err *e)
 {
-    return err_set(e, ERR_DATA_CORRUPTED, "part \"%s\", offset %" PRIu64 ": %s", s->name, offset, what);
+    return err_set(e, ERR_DATA_CORRUPTED, "part \"%s\", offset %" PRIu64 ": %s", s->name, offset,
+                   what);
 }
 
 static bool check_header(const Part *p, const uint8_t *h, Err *e)
@@ -39,8 +41,8 @@ static bool check_header(const Part *p, const uint8_t *h, Err *e)
                        version, PART_VERSION);
     if (required & ~(uint32_t)PART_REQUIRED_KNOWN)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "part \"%s\" needs features 0x%x, this program knows 0x%x", s->name, required,
-                       PART_REQUIRED_KNOWN);
+                       "part \"%s\" needs features 0x%x, this program knows 0x%x", s->name,
+                       required, PART_REQUIRED_KNOWN);
     return true;
 }
 
@@ -74,8 +76,8 @@ static bool get_block(Part *p, Block *b, Reader *r, uint64_t footer_at, uint64_t
     b->crc = reader_u32(r);
     uint64_t room = footer_at - p->meta_offset;
     if (r->bad || groups == 0 || groups > PART_BLOCK_GROUPS || b->t_min > b->t_max ||
-        first > UINT32_MAX || span > UINT32_MAX - first || b->offset > room || length > room - b->offset ||
-        length > UINT32_MAX || b->rows > groups * ROW_GROUP_ROWS)
+        first > UINT32_MAX || span > UINT32_MAX - first || b->offset > room ||
+        length > room - b->offset || length > UINT32_MAX || b->rows > groups * ROW_GROUP_ROWS)
         return false;
     *at = b->offset + length;
     b->offset += p->meta_offset;
@@ -138,7 +140,8 @@ static bool get_table(Part *p, TableEntry *t, Reader *r, uint64_t footer_at, uin
         Block *b = &p->blocks[p->block_count];
         memset(b, 0, sizeof *b);
         b->table = t->id;
-        if (!get_block(p, b, r, footer_at, at) || !add_section(p, t, b) || p->group_count > UINT32_MAX)
+        if (!get_block(p, b, r, footer_at, at) || !add_section(p, t, b) ||
+            p->group_count > UINT32_MAX)
             return false;
         p->block_count++;
         t->t_min = b->t_min < t->t_min ? b->t_min : t->t_min;
@@ -159,7 +162,8 @@ static bool read_footer(Part *p, Slice footer, uint64_t footer_at, Err *e)
     p->info.seq_max = reader_varint(&r);
     p->info.bytes = p->source->size;
     uint64_t payload_end = reader_varint(&r), shard = reader_varint(&r), tables = reader_varint(&r);
-    if (r.bad || payload_end != p->payload_end || shard > UINT32_MAX || tables > reader_left(&r) / 4)
+    if (r.bad || payload_end != p->payload_end || shard > UINT32_MAX ||
+        tables > reader_left(&r) / 4)
         return bad_part(p->source, footer_at, "the footer is damaged", e);
     p->shard = (uint32_t)shard;
     p->tables = mem_zero((tables + 1) * sizeof *p->tables);
@@ -171,7 +175,8 @@ static bool read_footer(Part *p, Slice footer, uint64_t footer_at, Err *e)
 }
 
 /* The offset of the metadata stands in the footer: a small pin first, then one from there to the end. */
-static bool find_payload_end(Part *p, const uint8_t *footer, uint64_t len, uint64_t footer_at, Err *e)
+static bool find_payload_end(Part *p, const uint8_t *footer, uint64_t len, uint64_t footer_at,
+                             Err *e)
 {
     Reader r = reader_of(slice_of((const char *)footer, len));
     (void)reader_str(&r);
@@ -205,7 +210,8 @@ static bool open_bytes(Part *p, Err *e)
     unpin_bytes(s, footer, trailer_at - footer_at);
     if (!ok || !pin_bytes(s, p->meta_offset, s->size - p->meta_offset, &p->meta, e))
         return false;
-    Slice bytes = slice_of((const char *)p->meta + (footer_at - p->meta_offset), trailer_at - footer_at);
+    Slice bytes =
+        slice_of((const char *)p->meta + (footer_at - p->meta_offset), trailer_at - footer_at);
     return read_footer(p, bytes, footer_at, e);
 }
 
@@ -377,7 +383,8 @@ bool part_block_dir(Part *p, const Block *b, const BlockDir **out, Err *e)
                     b->offset, b->table, b->series_first, b->series_last);
 }
 
-void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_t index, PartGroup *out)
+void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_t index,
+                     PartGroup *out)
 {
     *out = (PartGroup){
         .index = index,
@@ -487,7 +494,8 @@ static bool find_in_block(Part *p, const Block *b, uint32_t series, int64_t t_mi
     return true;
 }
 
-bool part_find(Part *p, TableId table, SeriesId series, int64_t t_min, int64_t t_max, Buf *out, Err *e)
+bool part_find(Part *p, TableId table, SeriesId series, int64_t t_min, int64_t t_max, Buf *out,
+               Err *e)
 {
     const TableEntry *t = part_table_entry(p, table);
     if (!t || series >> 32 != p->shard || t->t_max < t_min || t->t_min > t_max)

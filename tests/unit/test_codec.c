@@ -85,7 +85,8 @@ static int64_t wide40(size_t i, int64_t prev)
 static int64_t grid(size_t i, int64_t prev)
 {
     (void)prev;
-    return INT64_C(1700000000000000000) + (int64_t)i * 10000000000 + ((int64_t)(rnd() % 7) - 3) * 1000000;
+    return INT64_C(1700000000000000000) + (int64_t)i * 10000000000 +
+           ((int64_t)(rnd() % 7) - 3) * 1000000;
 }
 static int64_t regular(size_t i, int64_t prev)
 {
@@ -97,7 +98,8 @@ static int64_t gaps(size_t i, int64_t prev)
 }
 static int64_t poisson(size_t i, int64_t prev)
 {
-    return (i ? prev : INT64_C(1700000000000000000)) + 1000 * (int64_t)(-log(uniform() + 1e-12) * 1e6);
+    return (i ? prev : INT64_C(1700000000000000000)) +
+           1000 * (int64_t)(-log(uniform() + 1e-12) * 1e6);
 }
 static int64_t tiled(size_t i, int64_t prev)
 {
@@ -105,10 +107,22 @@ static int64_t tiled(size_t i, int64_t prev)
 }
 
 static const IntShape int_shapes[] = {
-    {"zero", zero},     {"walk100", walk100}, {"linear", linear_up}, {"counter", counter},
-    {"pages", pages},   {"thirds", thirds},   {"rare", rare},        {"noise", noise},
-    {"extremes", extremes}, {"spikes", spikes}, {"half spikes", half_spikes}, {"wide40", wide40},
-    {"grid", grid},     {"regular", regular}, {"gaps", gaps},        {"poisson", poisson},
+    {"zero", zero},
+    {"walk100", walk100},
+    {"linear", linear_up},
+    {"counter", counter},
+    {"pages", pages},
+    {"thirds", thirds},
+    {"rare", rare},
+    {"noise", noise},
+    {"extremes", extremes},
+    {"spikes", spikes},
+    {"half spikes", half_spikes},
+    {"wide40", wide40},
+    {"grid", grid},
+    {"regular", regular},
+    {"gaps", gaps},
+    {"poisson", poisson},
     {"tiled", tiled},
 };
 
@@ -150,11 +164,19 @@ static double f_stale(size_t i, double p)
 }
 static double f_special(size_t i, double p)
 {
-    static const uint64_t bits[] = {
-        0, UINT64_C(1) << 63, UINT64_C(0x7ff0000000000000), UINT64_C(0xfff0000000000000),
-        UINT64_C(0x7ff8000000000000), UINT64_C(0x7ff0000000000002), UINT64_C(0xfff8000000000abc), 1,
-        UINT64_C(0x7fefffffffffffff), UINT64_C(0x3ff0000000000000), UINT64_C(0x433fffffffffffff),
-        UINT64_C(0x4320000000000000), UINT64_C(0xc320000000000001)};
+    static const uint64_t bits[] = {0,
+                                    UINT64_C(1) << 63,
+                                    UINT64_C(0x7ff0000000000000),
+                                    UINT64_C(0xfff0000000000000),
+                                    UINT64_C(0x7ff8000000000000),
+                                    UINT64_C(0x7ff0000000000002),
+                                    UINT64_C(0xfff8000000000abc),
+                                    1,
+                                    UINT64_C(0x7fefffffffffffff),
+                                    UINT64_C(0x3ff0000000000000),
+                                    UINT64_C(0x433fffffffffffff),
+                                    UINT64_C(0x4320000000000000),
+                                    UINT64_C(0xc320000000000001)};
     return (void)i, (void)p, f64_of_bits(bits[rnd() % ARRAY_LEN(bits)]);
 }
 static double f_negzero(size_t i, double p)
@@ -182,10 +204,11 @@ static const struct {
     const char *name;
     double (*at)(size_t i, double prev);
 } float_shapes[] = {
-    {"constant", f_const}, {"walk2", f_walk2},     {"int", f_int},         {"dec6", f_dec6},
-    {"small", f_small},    {"full", f_full},       {"sin", f_sin},         {"nan", f_nan},
-    {"stale", f_stale},    {"special", f_special}, {"-0", f_negzero},      {"big", f_big},
-    {"bits", f_bits},      {"late", f_late_digits}, {"late true", f_late_true},
+    {"constant", f_const},  {"walk2", f_walk2},      {"int", f_int},
+    {"dec6", f_dec6},       {"small", f_small},      {"full", f_full},
+    {"sin", f_sin},         {"nan", f_nan},          {"stale", f_stale},
+    {"special", f_special}, {"-0", f_negzero},       {"big", f_big},
+    {"bits", f_bits},       {"late", f_late_digits}, {"late true", f_late_true},
 };
 
 enum { BOOL_SHAPES = 4, STR_SHAPES = 8 };
@@ -202,7 +225,8 @@ static void fill_str(Slice *s, size_t n, size_t shape, Arena *a)
             s[i] = slice_cstr(levels[rnd() % 4]);
             break;
         case 2:
-            s[i] = arena_printf(a, "GET /api/v1/item/%u HTTP/1.1 200 %u", (unsigned)(rnd() % 100000), (unsigned)(rnd() % 900));
+            s[i] = arena_printf(a, "GET /api/v1/item/%u HTTP/1.1 200 %u",
+                                (unsigned)(rnd() % 100000), (unsigned)(rnd() % 900));
             break;
         case 3:
             s[i] = slice_of("", 0);
@@ -216,7 +240,8 @@ static void fill_str(Slice *s, size_t n, size_t shape, Arena *a)
             break;
         }
         case 5:
-            s[i] = i == n / 2 ? slice_of(memset(arena_alloc(a, 200000), 'x', 200000), 200000) : SLICE_LIT("-");
+            s[i] = i == n / 2 ? slice_of(memset(arena_alloc(a, 200000), 'x', 200000), 200000)
+                              : SLICE_LIT("-");
             break;
         case 6:
             s[i] = i % 5 ? slice_of("", 0) : arena_printf(a, "%u", (unsigned)i);
@@ -229,7 +254,7 @@ static void fill_str(Slice *s, size_t n, size_t shape, Arena *a)
 
 static size_t shape_count(CodecKind kind)
 {
-    return kind == CODEC_FLOAT ? ARRAY_LEN(float_shapes)
+    return kind == CODEC_FLOAT  ? ARRAY_LEN(float_shapes)
            : kind == CODEC_BOOL ? BOOL_SHAPES
            : kind == CODEC_STR  ? STR_SHAPES
                                 : ARRAY_LEN(int_shapes);
@@ -250,7 +275,10 @@ static void fill(void *v, size_t n, CodecKind kind, size_t shape, Arena *a)
         if (kind == CODEC_FLOAT)
             ((double *)v)[i] = float_shapes[shape].at(i, i ? ((double *)v)[i - 1] : 0);
         else if (kind == CODEC_BOOL)
-            ((uint8_t *)v)[i] = shape == 0 ? 0 : shape == 1 ? 1 : shape == 2 ? rnd() & 1 : i == n / 2;
+            ((uint8_t *)v)[i] = shape == 0   ? 0
+                                : shape == 1 ? 1
+                                : shape == 2 ? rnd() & 1
+                                             : i == n / 2;
         else
             ((int64_t *)v)[i] = int_shapes[shape].at(i, i ? ((int64_t *)v)[i - 1] : 0);
     }
@@ -280,7 +308,8 @@ static void drop(Slice s)
     free((void *)(uintptr_t)s.ptr);
 }
 
-static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 31, 32, 33, 63, 64, 100, 255, 256, 511, 1000, 1023, 1024};
+static const size_t sizes[] = {1,  2,  3,   4,   5,   7,   8,    31,   32,  33,
+                               63, 64, 100, 255, 256, 511, 1000, 1023, 1024};
 static const CodecKind kind_of_time[] = {CODEC_INT};
 
 START_TEST(table_is_dense)
@@ -315,13 +344,16 @@ START_TEST(round_trip)
                 Err e;
                 Slice s = with_slack(dst, len);
                 memset(back, 0xee, n * size);
-                ck_assert_msg(def->decode(back, n, s, &a, &e), "%s shape %zu n %zu: %s", def->name, shape, n, e.message);
-                ck_assert_msg(same(v, back, n, def->kind), "%s shape %zu n %zu differs", def->name, shape, n);
+                ck_assert_msg(def->decode(back, n, s, &a, &e), "%s shape %zu n %zu: %s", def->name,
+                              shape, n, e.message);
+                ck_assert_msg(same(v, back, n, def->kind), "%s shape %zu n %zu differs", def->name,
+                              shape, n);
                 taken++;
-                for (size_t cut = 0; cut < len; cut += n > 300 ? 1 + rnd() % 97 : 1 + rnd() % 7) {
+                for (size_t cut = 0; cut<len; cut += n> 300 ? 1 + rnd() % 97 : 1 + rnd() % 7) {
                     Slice t = with_slack(dst, cut);
-                    ck_assert_msg(!def->decode(back, n, t, &a, &e), "%s shape %zu n %zu cut %zu of %zu", def->name,
-                                  shape, n, cut, len);
+                    ck_assert_msg(!def->decode(back, n, t, &a, &e),
+                                  "%s shape %zu n %zu cut %zu of %zu", def->name, shape, n, cut,
+                                  len);
                     drop(t);
                 }
                 drop(s);
@@ -423,8 +455,9 @@ START_TEST(best)
                         ck_assert(want.nan_count == want.count || want.u.f.min == got.u.f.min);
                         ck_assert(want.nan_count == want.count || want.u.f.max == got.u.f.max);
                         ck_assert(want.u.f.sum_hi == got.u.f.sum_hi || !isfinite(want.u.f.sum_hi) ||
-                                  fabs(want.u.f.sum_hi - got.u.f.sum_hi) <= 4e-16 * (double)n * 
-                                  fmax(fabs(want.u.f.max), fabs(want.u.f.min)));
+                                  fabs(want.u.f.sum_hi - got.u.f.sum_hi) <=
+                                      4e-16 * (double)n *
+                                          fmax(fabs(want.u.f.max), fabs(want.u.f.min)));
                     }
                 }
                 drop(src);
@@ -455,7 +488,8 @@ START_TEST(sizes_hold)
             v[i] = ints[k].at(i, i ? v[i - 1] : 0);
         Buf out = {0};
         codec_encode_best(&out, ints[k].kind, v, N, 0, false);
-        ck_assert_msg((double)out.len / N <= ints[k].bytes, "case %zu: %.3f bytes", k, (double)out.len / N);
+        ck_assert_msg((double)out.len / N <= ints[k].bytes, "case %zu: %.3f bytes", k,
+                      (double)out.len / N);
         buf_free(&out);
     }
     static const struct {

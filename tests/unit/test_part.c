@@ -45,7 +45,8 @@ static Row *model_add(Model *m)
 }
 
 /* Series of `table` in `window`: rows with times 10 s apart; mode chooses which columns there are. */
-static void model_series(Model *m, int64_t window, TableId table, SeriesId series, size_t rows, unsigned mode)
+static void model_series(Model *m, int64_t window, TableId table, SeriesId series, size_t rows,
+                         unsigned mode)
 {
     int64_t level = 50;
     for (size_t r = 0; r < rows; r++) {
@@ -169,7 +170,8 @@ static void source_close(PartSource *s)
 }
 
 /* Every pin is a copy of exactly the bytes asked for, so that ASan sees more. */
-static PinStatus source_pin(PartSource *s, uint64_t offset, size_t len, struct Task *waiter, const uint8_t **ptr, Err *e)
+static PinStatus source_pin(PartSource *s, uint64_t offset, size_t len, struct Task *waiter,
+                            const uint8_t **ptr, Err *e)
 {
     TestSource *t = (TestSource *)s;
     (void)e;
@@ -194,7 +196,11 @@ static TestSource *source_of(const void *bytes, size_t len, bool pinned)
 {
     TestSource *t = calloc(1, sizeof *t);
     t->bytes = bytes;
-    t->s = (PartSource){.base = pinned ? NULL : bytes, .size = len, .pin = source_pin, .unpin = source_unpin, .close = source_close};
+    t->s = (PartSource){.base = pinned ? NULL : bytes,
+                        .size = len,
+                        .pin = source_pin,
+                        .unpin = source_unpin,
+                        .close = source_close};
     strcpy(t->s.name, "test.skulk");
     return t;
 }
@@ -252,7 +258,10 @@ static void compare_group(Part *p, const PartGroup *g, const Row *row)
         for (size_t r = 0; r < g->rows; r++) {
             bool value = vec.type != PHYS_NONE && bitmap_get(vec.valid, r);
             bool null = nulls && bitmap_get(nulls, r);
-            ck_assert_int_eq(value ? STATE_VALUE : null ? STATE_NULL : STATE_ABSENT, row[r].state[c]);
+            ck_assert_int_eq(value  ? STATE_VALUE
+                             : null ? STATE_NULL
+                                    : STATE_ABSENT,
+                             row[r].state[c]);
             if (value)
                 compare_value(&vec, c, r, &row[r]);
         }
@@ -304,7 +313,8 @@ static void compare_part(Part *p, const Model *m)
                m->row[i + n].table == m->row[i].table && m->row[i + n].series == m->row[i].series)
             n++;
         Buf found = {0};
-        ck_assert(part_find(p, m->row[i].table, m->row[i].series, m->row[i].time, m->row[i + n - 1].time, &found, &e));
+        ck_assert(part_find(p, m->row[i].table, m->row[i].series, m->row[i].time,
+                            m->row[i + n - 1].time, &found, &e));
         const PartGroup *g = (const PartGroup *)(void *)found.ptr;
         size_t at = i;
         for (size_t k = 0; k < found.len / sizeof *g; k++) {
@@ -333,8 +343,15 @@ static Model big_model(void)
             for (SeriesId s = 1; s < 60; s++) {
                 if (rnd() % 3 == 0)
                     continue;
-                unsigned mode = t == 20 ? 0 : t == 21 ? (unsigned)rnd() & 0x3ff : t == 22 ? 0x555 : 0x2aa;
-                size_t rows = s == 7 ? 3000 : s == 8 ? 1024 : s == 9 ? 256 : s == 10 ? 1030 : 1 + rnd() % 40;
+                unsigned mode = t == 20   ? 0
+                                : t == 21 ? (unsigned)rnd() & 0x3ff
+                                : t == 22 ? 0x555
+                                          : 0x2aa;
+                size_t rows = s == 7    ? 3000
+                              : s == 8  ? 1024
+                              : s == 9  ? 256
+                              : s == 10 ? 1030
+                                        : 1 + rnd() % 40;
                 model_series(&m, w * day, t, series_id_make(1, (uint32_t)s), rows, mode);
             }
         }
@@ -430,11 +447,12 @@ START_TEST(copy_keeps_rows)
     Err e;
     for (size_t i = 0; i < m.n;) {
         size_t n = 1;
-        while (i + n < m.n && m.row[i + n].window == m.row[i].window && m.row[i + n].table == m.row[i].table &&
-               m.row[i + n].series == m.row[i].series)
+        while (i + n < m.n && m.row[i + n].window == m.row[i].window &&
+               m.row[i + n].table == m.row[i].table && m.row[i + n].series == m.row[i].series)
             n++;
         Buf found = {0};
-        ck_assert(part_find(p, m.row[i].table, m.row[i].series, m.row[i].time, m.row[i + n - 1].time, &found, &e));
+        ck_assert(part_find(p, m.row[i].table, m.row[i].series, m.row[i].time,
+                            m.row[i + n - 1].time, &found, &e));
         const PartGroup *g = (const PartGroup *)(void *)found.ptr;
         for (size_t k = 0; k < found.len / sizeof *g; k++)
             if (m.row[i].window == part_block_of(p, g[k].index)->window)
@@ -540,7 +558,8 @@ START_TEST(every_truncation_fails)
         Part *p;
         Err e;
         void *copy = copy_of(bytes.ptr, len);
-        ck_assert_msg(!part_open(&p, &source_of(copy, len, false)->s, &e), "%zu of %zu bytes", len, bytes.len);
+        ck_assert_msg(!part_open(&p, &source_of(copy, len, false)->s, &e), "%zu of %zu bytes", len,
+                      bytes.len);
         ck_assert_int_eq(e.code, ERR_DATA_CORRUPTED);
         free(copy);
     }
@@ -614,7 +633,9 @@ START_TEST(damage_stays_local)
     arena_init(&a, NULL);
     ck_assert(!part_column(p, &g, 2, &a, &vec, &nulls, &e));
     ck_assert_int_eq(e.code, ERR_DATA_CORRUPTED);
-    ck_assert_msg(strstr(e.message, "test.skulk") && strstr(e.message, "table 50") && strstr(e.message, "series 1"), "%s", e.message);
+    ck_assert_msg(strstr(e.message, "test.skulk") && strstr(e.message, "table 50") &&
+                      strstr(e.message, "series 1"),
+                  "%s", e.message);
     ck_assert(!part_column(p, &g, 2, &a, &vec, &nulls, &e)); /* not forgotten */
     ck_assert(part_column(p, &g, 1, &a, &vec, &nulls, &e));
     found.len = 0;
