@@ -164,7 +164,7 @@ static bool agg_open(Op *op, Err *e)
     if (scan && aggs_mergeable(plan->aggs, plan->agg_count)) {
         AggSpread *s = &a->spread;
         s->plan = plan;
-        if (!scan_spread(op, scan, SPREAD_ROWS, &s->spread, e))
+        if (!scan_spread(op, scan, &s->spread, e))
             return false;
         if (s->spread.pieces > 1) {
             a->gang = gang_start(op->x, &agg_gang, s, s->spread.pieces);

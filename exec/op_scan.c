@@ -3,7 +3,7 @@
  * tags as dictionaries, so that a series with one row costs a row and not a batch. */
 #include "exec/op_scan_private.h"
 
-enum { DIRECT_ROWS_MIN = 256 };
+enum { DIRECT_ROWS_MIN = 256, TICK_RUNS = 16 };
 #define STALE_NAN UINT64_C(0x7ff0000000000002)
 
 /* ---- the source ---- */
@@ -273,6 +273,7 @@ typedef struct OpScan {
     bool *in_filter; /* columns that the filter reads */
     bool pending;    /* src.run is announced and not used yet */
     bool ended;
+    uint32_t fetched; /* runs */
     uint32_t given;  /* rows of this series, for per_series_limit */
     SeriesId given_series;
     Batch direct;
@@ -493,7 +494,8 @@ static QueryStatus scan_batch(Op *op, Batch **out, Err *e)
         arena_reset(&op->scratch);
     while (!s->ended) {
         QueryStatus st;
-        if (!s->pending && (st = exec_tick(op->x, e)) != QUERY_BATCH)
+        /* Short runs: not a look at the clock for each. */
+        if (!s->pending && s->fetched++ % TICK_RUNS == 0 && (st = exec_tick(op->x, e)) != QUERY_BATCH)
             return st;
         if (!s->pending && (st = scan_fetch(s, e)) != QUERY_BATCH) {
             if (st == QUERY_END)

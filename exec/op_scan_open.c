@@ -4,8 +4,7 @@
 #include <math.h>
 
 enum {
-    SPREAD_ROWS_MIN = 200000,   /* estimated rows below which one task does it all */
-    SPREAD_STATS_MIN = 1000000, /* the same when row groups are mostly answered by statistics */
+    SPREAD_WORK_MIN = 300000, /* estimated values to look at, below which one task does it all: about 1 ms */
     SPREAD_PER_WORKER = 3,      /* pieces; more than one evens out unequal series */
     SPREAD_FILES_MAX = 256,
 };
@@ -389,7 +388,7 @@ static int parallel_workers(const Query *q)
     return q->parallel_max && q->parallel_max < workers ? q->parallel_max : workers;
 }
 
-void src_spread(const ScanSrc *s, SpreadCost cost, ScanSpread *out)
+void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out)
 {
     Query *q = s->x->query;
     /* Below zero: so many, whatever the size of the work (tests). */
@@ -401,15 +400,14 @@ void src_spread(const ScanSrc *s, SpreadCost cost, ScanSpread *out)
     if (s->plan->filter && expr_is_volatile(s->plan->filter))
         return;
     size_t series = s->set ? set_count(s->set) : idx_series_count(s->idx, s->plan->table);
-    double least = cost == SPREAD_STATS ? SPREAD_STATS_MIN : SPREAD_ROWS_MIN;
-    if (series < 2 || (!forced && estimate_rows(s, series) < least))
+    if (series < 2 || (!forced && estimate_rows(s, series) * work_per_row < SPREAD_WORK_MIN))
         return;
     size_t pieces = (size_t)workers * SPREAD_PER_WORKER;
     out->pieces = pieces < series ? pieces : series;
     out->set = s->set ? set_ref(s->set) : idx_select(s->idx, s->plan->table, NULL, 0);
 }
 
-bool scan_spread(Op *op, const PlanScan *plan, SpreadCost cost, ScanSpread *out, Err *e)
+bool scan_spread(Op *op, const PlanScan *plan, ScanSpread *out, Err *e)
 {
     Query *q = op->x->query;
     *out = (ScanSpread){NULL, 1};
@@ -418,7 +416,7 @@ bool scan_spread(Op *op, const PlanScan *plan, SpreadCost cost, ScanSpread *out,
     ScanSrc s;
     bool ok = src_open(&s, op->x, plan, &op->arena, e);
     if (ok)
-        src_spread(&s, cost, out);
+        src_spread(&s, (double)plan->p.col_count, out);
     src_close(&s);
     return ok;
 }

@@ -74,13 +74,13 @@ bool src_pruned(ScanSrc *s);
 bool src_select_tags(ScanSrc *s, Err *e) MUST_CHECK;
 
 /* How a scan is cut over the pool. */
-typedef enum SpreadCost { SPREAD_ROWS, SPREAD_STATS } SpreadCost; /* every row is touched; mostly statistics */
 typedef struct ScanSpread {
     SeriesSet *set;
     size_t pieces; /* 1: not worth it */
 } ScanSpread;
-bool scan_spread(Op *op, const PlanScan *plan, SpreadCost cost, ScanSpread *out, Err *e) MUST_CHECK;
-void src_spread(const ScanSrc *s, SpreadCost cost, ScanSpread *out);
+bool scan_spread(Op *op, const PlanScan *plan, ScanSpread *out, Err *e) MUST_CHECK;
+/* work_per_row: values that are looked at for a row; far below 1 when statistics answer. */
+void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out);
 void scan_spread_free(ScanSpread *s);
 
 #endif

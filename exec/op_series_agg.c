@@ -593,13 +593,16 @@ static void piece_close(void *piece)
 
 static const GangDef series_gang = {sizeof(SeriesPart), piece_open, piece_step, piece_close};
 
-/* Most of the work is statistics when no row must be looked at. */
-static SpreadCost cost_of(const SeriesPart *p)
+/* Without buckets most row groups are answered by their statistics. */
+static double work_of(const SeriesPart *p)
 {
-    for (size_t i = 0; i < p->set.slot_count; i++)
-        if (!p->set.slots[i].call->star && stats_field(p, &p->set.slots[i]) == NO_FIELD)
-            return SPREAD_ROWS;
-    return SPREAD_STATS;
+    double work = 0;
+    for (size_t i = 0; i < p->set.slot_count; i++) {
+        const AggSlot *slot = &p->set.slots[i];
+        bool stats = slot->call->star || (stats_field(p, slot) != NO_FIELD && !p->bucket);
+        work += stats ? 0.02 : 1;
+    }
+    return work;
 }
 
 static bool series_open(Op *op, Err *e)
@@ -613,7 +616,7 @@ static bool series_open(Op *op, Err *e)
     if (!aggs_mergeable(plan->aggs, plan->agg_count))
         return true;
     a->spread.plan = plan;
-    src_spread(&a->part.src, cost_of(&a->part), &a->spread.spread);
+    src_spread(&a->part.src, work_of(&a->part), &a->spread.spread);
     if (a->spread.spread.pieces > 1) {
         a->gang = gang_start(op->x, &series_gang, &a->spread, a->spread.spread.pieces);
         if (op->stats)
