@@ -1,7 +1,5 @@
 #include "storage/merge.h"
 
-#include "storage/scan_groups.h"
-
 enum { PASS_ROWS_MIN = 128 }; /* a group this large ends the run before it, to be announced whole */
 
 typedef struct Loaded { /* a row group that the current run or a cursor refers to */
@@ -14,6 +12,8 @@ typedef struct Loaded { /* a row group that the current run or a cursor refers t
     ColVec *vecs;         /* per column of the merge; have[] says which are decoded */
     const uint64_t **nulls;
     uint8_t *have;
+    struct Loaded *whole; /* the shared row group that this series is a piece of */
+    uint64_t used;        /* whole: the last merge_start that used it */
 } Loaded;
 
 typedef struct Cursor {
@@ -41,7 +41,6 @@ typedef struct SpanList {
 
 struct Merge {
     Budget *budget;
-    GroupCache *groups; /* decoded row groups that several series share */
     ColumnId *column_ids;
     PhysType *column_types;
     size_t column_count;
@@ -53,8 +52,10 @@ struct Merge {
     uint32_t rows;
     Arena out;
     const int64_t *out_times;
-    Loaded *live; /* all that are in use by the run or a cursor */
+    Loaded *live;   /* all that are in use by the run or a cursor */
+    Loaded *wholes; /* shared groups: decoded once for all series that follow each other in them */
     Loaded *spare;
+    uint64_t starts;
 };
 
 static void spans_push(SpanList *l, Span s)
@@ -70,7 +71,6 @@ Merge *merge_new(Budget *budget)
 {
     Merge *m = MEM_NEW(Merge);
     m->budget = budget;
-    m->groups = group_cache_new(budget);
     arena_init(&m->out, budget);
     return m;
 }
@@ -84,7 +84,25 @@ static void loaded_release(Loaded *l)
     l->vecs = NULL;
     l->nulls = NULL;
     l->have = NULL;
+    l->whole = NULL;
     arena_reset(&l->arena);
+}
+
+/* Shared groups that the last series did not touch will hardly come again. */
+static void release_wholes(Merge *m, bool all)
+{
+    Loaded **at = &m->wholes;
+    while (*at) {
+        Loaded *l = *at;
+        if (!all && l->used + 1 >= m->starts) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        loaded_release(l);
+        l->next = m->spare;
+        m->spare = l;
+    }
 }
 
 /* Gives back what no cursor stands on; the run that used the rest is over. */
@@ -112,6 +130,7 @@ void merge_free(Merge *m)
     if (!m)
         return;
     release_unused(m, true);
+    release_wholes(m, true);
     while (m->spare) {
         Loaded *l = m->spare;
         m->spare = l->next;
@@ -119,7 +138,6 @@ void merge_free(Merge *m)
         mem_free(l);
     }
     arena_free(&m->out);
-    group_cache_free(m->groups);
     mem_free(m->column_ids);
     mem_free(m->column_types);
     mem_free(m->cursors);
@@ -131,6 +149,7 @@ void merge_free(Merge *m)
 void merge_set_columns(Merge *m, const ColumnId *ids, const PhysType *types, size_t n)
 {
     release_unused(m, true);
+    release_wholes(m, true);
     for (size_t i = 0; i < m->cursor_count; i++)
         m->cursors[i].active = false;
     m->column_ids = mem_realloc(m->column_ids, (n + 1) * sizeof *ids);
@@ -144,7 +163,7 @@ void merge_set_columns(Merge *m, const ColumnId *ids, const PhysType *types, siz
 
 /* ---- decoded groups ---- */
 
-static Loaded *loaded_new(Merge *m, Part *part, const PartGroup *group)
+static Loaded *loaded_take(Merge *m, Loaded **list, Part *part, const PartGroup *group)
 {
     Loaded *l = m->spare;
     if (l) {
@@ -155,8 +174,32 @@ static Loaded *loaded_new(Merge *m, Part *part, const PartGroup *group)
     }
     l->part = part;
     l->group = *group;
-    l->next = m->live;
-    m->live = l;
+    l->next = *list;
+    *list = l;
+    return l;
+}
+
+static Loaded *whole_of(Merge *m, Part *part, const PartGroup *group)
+{
+    PartGroup all;
+    Loaded *l = m->wholes;
+    while (l && (l->part != part || l->group.index != group->index))
+        l = l->next;
+    if (!l) {
+        part_group_at(part, group->index, &all);
+        if (group->row_begin + group->rows > all.rows)
+            return NULL; /* its directory is damaged: let reading the piece say so */
+        l = loaded_take(m, &m->wholes, part, &all);
+    }
+    l->used = m->starts;
+    return l;
+}
+
+static Loaded *loaded_new(Merge *m, Part *part, const PartGroup *group)
+{
+    Loaded *whole = group->alone ? NULL : whole_of(m, part, group);
+    Loaded *l = loaded_take(m, &m->live, part, group);
+    l->whole = whole;
     return l;
 }
 
@@ -180,11 +223,14 @@ static MergeStatus loaded_times(Merge *m, Loaded *l, Task *waiter, Err *e)
 {
     if (l->times)
         return MERGE_RUN;
-    MergeStatus st = loaded_pin(m, l, waiter, e);
+    MergeStatus st = l->whole ? loaded_times(m, l->whole, waiter, e) : loaded_pin(m, l, waiter, e);
     if (st != MERGE_RUN)
         return st;
-    return group_cache_times(m->groups, l->part, &l->group, &l->arena, &l->times, e) ? MERGE_RUN
-                                                                                     : MERGE_FAIL;
+    if (l->whole) {
+        l->times = l->whole->times + l->group.row_begin;
+        return MERGE_RUN;
+    }
+    return part_times(l->part, &l->group, &l->arena, &l->times, e) ? MERGE_RUN : MERGE_FAIL;
 }
 
 /* For a run that was announced undecoded: the data must be here now. */
@@ -197,9 +243,57 @@ static bool loaded_here(Merge *m, Loaded *l, Err *e)
     return st == MERGE_RUN;
 }
 
+static const uint64_t *bits_from(Arena *a, const uint64_t *bits, size_t begin, size_t n)
+{
+    if (!bits)
+        return NULL;
+    if (begin % 64 == 0)
+        return bits + begin / 64;
+    uint64_t *out = arena_zero(a, BITMAP_WORDS(n) * 8);
+    for (size_t i = 0; i < n; i++)
+        if (bitmap_get(bits, begin + i))
+            bitmap_set(out, i);
+    return out;
+}
+
+static size_t type_size(PhysType t)
+{
+    switch (t) {
+    case PHYS_I64:
+    case PHYS_F64:
+        return 8;
+    case PHYS_BOOL:
+        return 1;
+    case PHYS_STR:
+        return sizeof(Slice);
+    case PHYS_NONE:
+        break;
+    }
+    return 0;
+}
+
+static bool loaded_column(Merge *m, Loaded *l, size_t column, Err *e) MUST_CHECK;
+
+/* A piece of a shared group: slices of what is decoded for all of it. */
+static bool column_of_whole(Merge *m, Loaded *l, size_t column, Err *e)
+{
+    Loaded *w = l->whole;
+    uint32_t begin = l->group.row_begin, n = l->group.rows;
+    if (!loaded_column(m, w, column, e))
+        return false;
+    ColVec vec = w->vecs[column];
+    if (vec.type != PHYS_NONE)
+        vec.v.any = (const char *)vec.v.any + begin * type_size(vec.type);
+    vec.valid = bits_from(&l->arena, vec.valid, begin, n);
+    l->nulls[column] = bits_from(&l->arena, w->nulls[column], begin, n);
+    l->vecs[column] = vec;
+    l->have[column] = 1;
+    return true;
+}
+
 static bool loaded_column(Merge *m, Loaded *l, size_t column, Err *e)
 {
-    if (!loaded_here(m, l, e))
+    if (!l->whole && !loaded_here(m, l, e))
         return false;
     if (!l->have) {
         l->have = arena_zero(&l->arena, m->column_count);
@@ -208,9 +302,11 @@ static bool loaded_column(Merge *m, Loaded *l, size_t column, Err *e)
     }
     if (l->have[column])
         return true;
+    if (l->whole)
+        return column_of_whole(m, l, column, e);
     ColVec *vec = &l->vecs[column];
-    if (!group_cache_column(m->groups, l->part, &l->group, m->column_ids[column], &l->arena, vec,
-                            &l->nulls[column], e))
+    if (!part_column(l->part, &l->group, m->column_ids[column], &l->arena, vec, &l->nulls[column],
+                     e))
         return false;
     PhysType want = m->column_types[column];
     if (vec->type == PHYS_I64 && want == PHYS_F64) {
@@ -354,6 +450,8 @@ void merge_start(Merge *m, const MergeSpec *spec, const MergeInput *inputs, size
     for (size_t i = 0; i < m->cursor_count; i++)
         m->cursors[i].active = false;
     release_unused(m, true);
+    m->starts++;
+    release_wholes(m, false);
     m->spec = *spec;
     m->rows = 0;
     m->spans.count = m->older.count = 0;
@@ -658,35 +756,6 @@ bool merge_times(Merge *m, const int64_t **times, Err *e)
     }
     *times = m->out_times;
     return true;
-}
-
-static const uint64_t *bits_from(Arena *a, const uint64_t *bits, size_t begin, size_t n)
-{
-    if (!bits)
-        return NULL;
-    if (begin % 64 == 0)
-        return bits + begin / 64;
-    uint64_t *out = arena_zero(a, BITMAP_WORDS(n) * 8);
-    for (size_t i = 0; i < n; i++)
-        if (bitmap_get(bits, begin + i))
-            bitmap_set(out, i);
-    return out;
-}
-
-static size_t type_size(PhysType t)
-{
-    switch (t) {
-    case PHYS_I64:
-    case PHYS_F64:
-        return 8;
-    case PHYS_BOOL:
-        return 1;
-    case PHYS_STR:
-        return sizeof(Slice);
-    case PHYS_NONE:
-        break;
-    }
-    return 0;
 }
 
 /* The run is a part of one group: no copy but of unaligned bitmaps. */
