@@ -103,7 +103,8 @@ static CallStatus run_handler(HttpCall *c)
         if (!http_read_params(c, &e))
             return http_error_err(c, &e);
         if (c->route->flags & ROUTE_DB && !c->db)
-            return http_error(c, 503, "the server does not serve yet: the database is being opened");
+            return http_error(c, 503,
+                              "the server does not serve yet: the database is being opened");
     }
     return c->route->run(c);
 }
@@ -127,7 +128,8 @@ void http_call_start(HttpCall *c, Conn *conn)
         budget_charge(db_ingest_pool(c->db), (int64_t)c->charged);
     }
     c->outlet = conn_outlet(conn);
-    task_init(&c->task, call_step, c->route->flags & ROUTE_INGEST ? TASK_INGEST : TASK_QUERY, group);
+    task_init(&c->task, call_step, c->route->flags & ROUTE_INGEST ? TASK_INGEST : TASK_QUERY,
+              group);
     c->task.done = call_done;
     outlet_attach(c->outlet, &c->task);
     task_start(s->options.sched, &c->task);

@@ -33,7 +33,8 @@ static void refuse(Conn *c, HttpConn *hc, int status, const char *text, const ch
     buf_puts(&body, "{\"error\":");
     buf_put_json(&body, slice_cstr(text));
     buf_puts(&body, "}\n");
-    http_reply_head(&out, s, status, "application/json", slice_cstr(headers), true, body.len, false, 1);
+    http_reply_head(&out, s, status, "application/json", slice_cstr(headers), true, body.len, false,
+                    1);
     if (hc->head.method != HTTP_HEAD)
         buf_put_slice(&out, buf_slice(&body));
     buf_free(&body);
@@ -90,10 +91,12 @@ static bool accept_head(Conn *c, HttpConn *hc)
     bool body = h->chunked || h->content_length;
     if (body && hc->route->flags & ROUTE_DB && !db)
         return refuse(c, hc, 503, "the server does not serve yet: the database is being opened",
-                      "Retry-After: 5\r\n"), false;
+                      "Retry-After: 5\r\n"),
+               false;
     if (hc->route->flags & ROUTE_INGEST && db && budget_over(db_ingest_pool(db)))
         return refuse(c, hc, 503, "too much is being written at once: try again",
-                      "Retry-After: 1\r\n"), false;
+                      "Retry-After: 1\r\n"),
+               false;
     if (db && !hc->charged) {
         hc->charged = true;
         conn_set_budget(c, db_ingest_pool(db));
@@ -234,7 +237,8 @@ static void http_input(Conn *c, void *state)
     if (hc->phase == PHASE_BODY) {
         conn_set_deadline(c, BODY_DEADLINE_NS);
         if (over_pool(hc)) {
-            refuse(c, hc, 503, "too much is being written at once: try again", "Retry-After: 1\r\n");
+            refuse(c, hc, 503, "too much is being written at once: try again",
+                   "Retry-After: 1\r\n");
             return;
         }
     }

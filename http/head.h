@@ -20,10 +20,10 @@ enum {
 };
 
 typedef enum HttpMethod { /* bits, so that a route can take several */
-    HTTP_OTHER = 0,
-    HTTP_GET = 1,
-    HTTP_HEAD = 2,
-    HTTP_POST = 4,
+                          HTTP_OTHER = 0,
+                          HTTP_GET = 1,
+                          HTTP_HEAD = 2,
+                          HTTP_POST = 4,
 } HttpMethod;
 
 typedef struct HttpSpan { /* from the start of the head, which may move in memory */
@@ -77,13 +77,19 @@ const char *http_scan_request(const char *p, HttpLine *out, int *major, int *min
 const char *http_scan_field(const char *p, HttpLine *out, bool *end);
 
 /* ---- chunked bodies, decoded in place ---- */
-typedef enum ChunkPhase { CHUNK_SIZE, CHUNK_DATA, CHUNK_DATA_END, CHUNK_TRAILER, CHUNK_DONE } ChunkPhase;
+typedef enum ChunkPhase {
+    CHUNK_SIZE,
+    CHUNK_DATA,
+    CHUNK_DATA_END,
+    CHUNK_TRAILER,
+    CHUNK_DONE
+} ChunkPhase;
 typedef struct HttpChunks {
     ChunkPhase phase;
-    uint64_t left;      /* of this chunk */
-    size_t line_bytes;  /* of this size line, or of all trailers */
-    size_t out;         /* decoded bytes */
-    size_t in;          /* raw bytes read, from where the body begins */
+    uint64_t left;     /* of this chunk */
+    size_t line_bytes; /* of this size line, or of all trailers */
+    size_t out;        /* decoded bytes */
+    size_t in;         /* raw bytes read, from where the body begins */
 } HttpChunks;
 /* body: `have` raw bytes; those before c->out are decoded, those between c->out and c->in are gap.
  * False: malformed (400), too large (413), too long a trailer (431). */

@@ -169,10 +169,10 @@ static bool read_target(const char *base, const HttpLine *l, HttpHead *h, HttpRe
         while (p < end && *p != '/' && *p != '?')
             p++;
     }
-    const char *fragment = memchr(p, '#', (size_t)(end - p));
-    if (fragment)
+    size_t left = p < end ? (size_t)(end - p) : 0;
+    if (memchr(p, '#', left))
         return refuse(why, 400, "fragment in the request target");
-    const char *mark = p < end ? memchr(p, '?', (size_t)(end - p)) : NULL;
+    const char *mark = memchr(p, '?', left);
     const char *path_end = mark ? mark : end;
     h->path = (HttpSpan){(uint32_t)(p - base), (uint32_t)(path_end - p)};
     if (mark)
@@ -344,7 +344,8 @@ static void chunk_data(HttpChunks *c, char *body, size_t have)
         c->phase = CHUNK_DATA_END;
 }
 
-static bool chunk_trailer(HttpChunks *c, const char *body, size_t have, bool *more, HttpRefusal *why)
+static bool chunk_trailer(HttpChunks *c, const char *body, size_t have, bool *more,
+                          HttpRefusal *why)
 {
     size_t len = 0;
     int got = take_line(c, body, have, HTTP_TRAILER_MAX, &len);

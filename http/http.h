@@ -15,11 +15,11 @@ typedef struct HttpServer HttpServer;
 typedef struct HttpOptions {
     Sched *sched;
     const Clock *clock;
-    const Net *net;            /* for /metrics; may be NULL */
-    size_t body_max;           /* bytes of a body, as it comes and decoded */
+    const Net *net;  /* for /metrics; may be NULL */
+    size_t body_max; /* bytes of a body, as it comes and decoded */
     int connections_max;
-    int64_t idle_ns;           /* keep-alive */
-    int64_t points_max;        /* steps of a range query */
+    int64_t idle_ns;    /* keep-alive */
+    int64_t points_max; /* steps of a range query */
     /* Adds the lines of other modules to /metrics; may be NULL. */
     void (*more_metrics)(void *arg, Buf *out);
     void *more_arg;

@@ -13,9 +13,9 @@
 
 enum {
     HTTP_ROUTES_MAX = 64,
-    HTTP_FORM_MAX = 1 << 20,     /* bytes of a form body */
-    HTTP_GZIP_MIN = 1400,        /* smaller answers go out as they are */
-    HTTP_AHEAD_MAX = 64 << 10,   /* bytes of further requests that are read while one runs */
+    HTTP_FORM_MAX = 1 << 20,   /* bytes of a form body */
+    HTTP_GZIP_MIN = 1400,      /* smaller answers go out as they are */
+    HTTP_AHEAD_MAX = 64 << 10, /* bytes of further requests that are read while one runs */
     HTTP_POST_DONE = 1,
     HTTP_POST_CLOSE = 2,
 };
@@ -24,10 +24,10 @@ typedef struct HttpCall HttpCall;
 typedef enum CallStatus { CALL_DONE, CALL_MORE, CALL_WAIT } CallStatus;
 
 enum {
-    ROUTE_INLINE = 1, /* answered by the I/O thread: no work, no waiting */
-    ROUTE_DB = 2,     /* 503 until the database is open */
-    ROUTE_INGEST = 4, /* takes a body, in the ingest share */
-    ROUTE_FORM = 8,   /* POST brings parameters as a form */
+    ROUTE_INLINE = 1,  /* answered by the I/O thread: no work, no waiting */
+    ROUTE_DB = 2,      /* 503 until the database is open */
+    ROUTE_INGEST = 4,  /* takes a body, in the ingest share */
+    ROUTE_FORM = 8,    /* POST brings parameters as a form */
     ROUTE_CANCEL = 16, /* given up when the client goes */
 };
 
@@ -89,7 +89,7 @@ const HttpRoute *http_route_find(const HttpServer *s, Slice path, HttpMethod met
 
 /* call.c */
 HttpCall *http_call_new(HttpServer *s, const HttpRoute *r, const HttpHead *h);
-void http_call_start(HttpCall *c, Conn *conn); /* as a task; owns itself from now on */
+void http_call_start(HttpCall *c, Conn *conn);      /* as a task; owns itself from now on */
 void http_call_run_inline(HttpCall *c, Conn *conn); /* answers and frees; false in c->close: keep */
 void http_call_free(HttpCall *c);
 Slice http_field(const HttpCall *c, HttpField f);

@@ -53,8 +53,8 @@ CallStatus http_run_ready(HttpCall *c)
     }
     char started[40];
     size_t n = clock_rfc3339(started, c->server->started_ns);
-    buf_printf(&c->reply, "{\"status\":\"ready\",\"started\":\"%.*s\",\"up_s\":%lld}\n", (int)n, started,
-               (long long)((clock->wall_ns(clock) - c->server->started_ns) / NS_PER_S));
+    buf_printf(&c->reply, "{\"status\":\"ready\",\"started\":\"%.*s\",\"up_s\":%lld}\n", (int)n,
+               started, (long long)((clock->wall_ns(clock) - c->server->started_ns) / NS_PER_S));
     return http_reply(c, 200, "application/json");
 }
 
@@ -148,8 +148,9 @@ static bool run_statement(HttpCall *c, Words *w, Buf *out, Err *e)
         show_databases(c, out);
         return true;
     }
-    err_set(e, ERR_SYNTAX, "error parsing query: only CREATE DATABASE and SHOW DATABASES are "
-                           "understood here");
+    err_set(e, ERR_SYNTAX,
+            "error parsing query: only CREATE DATABASE and SHOW DATABASES are "
+            "understood here");
     return err_hint(e, "ask in SQL on the PostgreSQL port, or in PromQL at /api/v1/query");
 }
 

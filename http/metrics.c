@@ -34,7 +34,8 @@ static void engine_metrics(Buf *out, Db *db)
         const _Atomic uint64_t *value;
     } rows[] = {
         {"skulk_rows_written_total", "counter", "rows acknowledged", &s->rows_written},
-        {"skulk_batches_written_total", "counter", "write batches acknowledged", &s->batches_written},
+        {"skulk_batches_written_total", "counter", "write batches acknowledged",
+         &s->batches_written},
         {"skulk_log_syncs_total", "counter", "fdatasync calls of the log", &s->syncs},
         {"skulk_log_bytes_total", "counter", "bytes written to the log", &s->log_bytes},
         {"skulk_flushes_total", "counter", "memtables written to files", &s->flushes},
@@ -44,14 +45,16 @@ static void engine_metrics(Buf *out, Db *db)
         {"skulk_memtable_bytes", "gauge", "bytes in memtables", &s->memtable_bytes},
         {"skulk_memtable_rows", "gauge", "rows in memtables", &s->memtable_rows},
         {"skulk_files", "gauge", "data files of the newest version", &s->files},
-        {"skulk_blocks_damaged_total", "counter", "blocks whose checksum was wrong", &s->blocks_damaged},
+        {"skulk_blocks_damaged_total", "counter", "blocks whose checksum was wrong",
+         &s->blocks_damaged},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         put(out, rows[i].name, rows[i].type, rows[i].help,
             (double)atomic_load_explicit(rows[i].value, memory_order_relaxed));
     const Budget *pools[] = {db_query_pool(db), db_ingest_pool(db)};
     const char *names[] = {"query", "ingest"};
-    buf_puts(out, "# HELP skulk_pool_bytes memory of a pool in use\n# TYPE skulk_pool_bytes gauge\n");
+    buf_puts(out,
+             "# HELP skulk_pool_bytes memory of a pool in use\n# TYPE skulk_pool_bytes gauge\n");
     for (size_t i = 0; i < ARRAY_LEN(pools); i++)
         buf_printf(out, "skulk_pool_bytes{pool=\"%s\"} %lld\n", names[i],
                    (long long)atomic_load(&pools[i]->used));

@@ -194,15 +194,17 @@ static bool range_params(HttpCall *c, PromRequest *r, Err *e)
     if (!http_prom_duration(http_param(c, "step"), &r->step_ms, e))
         return bad_param(c, "step", e), false;
     if (r->step_ms <= 0) {
-        err_set(e, ERR_INVALID_PARAMETER, "zero or negative query resolution step widths are not "
-                                          "accepted. Try a positive integer");
+        err_set(e, ERR_INVALID_PARAMETER,
+                "zero or negative query resolution step widths are not "
+                "accepted. Try a positive integer");
         return bad_param(c, "step", e), false;
     }
     if (__builtin_sub_overflow(r->end_ms, r->start_ms, &span) || span / r->step_ms > points_max) {
-        err_set(e, ERR_INVALID_PARAMETER,
-                "exceeded maximum resolution of %lld points per timeseries. Try decreasing the query "
-                "resolution (?step=XX)",
-                (long long)points_max);
+        err_set(
+            e, ERR_INVALID_PARAMETER,
+            "exceeded maximum resolution of %lld points per timeseries. Try decreasing the query "
+            "resolution (?step=XX)",
+            (long long)points_max);
         return prom_error(c, e), false;
     }
     return true;
@@ -342,9 +344,10 @@ CallStatus http_run_prom_format(HttpCall *c)
 
 CallStatus http_run_prom_buildinfo(HttpCall *c)
 {
-    buf_puts(&c->reply, "{\"status\":\"success\",\"data\":{\"version\":\"" PROM_VERSION
-                        "\",\"revision\":\"alopex-skulk-" SKULK_VERSION
-                        "\",\"branch\":\"\",\"buildUser\":\"\",\"buildDate\":\"\",\"goVersion\":\"\"}}\n");
+    buf_puts(&c->reply,
+             "{\"status\":\"success\",\"data\":{\"version\":\"" PROM_VERSION
+             "\",\"revision\":\"alopex-skulk-" SKULK_VERSION
+             "\",\"branch\":\"\",\"buildUser\":\"\",\"buildDate\":\"\",\"goVersion\":\"\"}}\n");
     return http_reply(c, 200, "application/json");
 }
 

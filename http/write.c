@@ -100,7 +100,8 @@ static bool make_context(HttpCall *c, IngContext *x, Err *e)
     *x = (IngContext){.engine = db_engine(c->db),
                       .now_ns = clock->wall_ns(clock),
                       .body_max = c->server->options.body_max};
-    return ing_precision(http_param(c, "precision"), &x->precision, e) && retention_policy_ok(c, e) &&
+    return ing_precision(http_param(c, "precision"), &x->precision, e) &&
+           retention_policy_ok(c, e) &&
            db_resolve_database(c->db, http_param(c, "db"), &x->database, &x->schema, e);
 }
 

@@ -401,9 +401,10 @@ static void linger(Conn *c)
         conn_kill(c);
         return;
     }
+    IoThread *t = c->thread;
     c->lingering = true;
     shutdown(c->fd, SHUT_WR);
-    c->deadline_ns = c->thread->now_ns + NET_LINGER_NS;
+    c->deadline_ns = t->now_ns + (t->stopping ? NET_LINGER_STOP_NS : NET_LINGER_NS);
     c->in_pos = c->in.len;
     if (c->paused)
         conn_resume(c);

@@ -19,9 +19,10 @@
 
 enum {
     NET_THREADS_MAX = 16,
-    NET_UNSENT_MAX = 256 << 10,     /* a writer that has this much unsent waits ... */
-    NET_UNSENT_RESUME = 128 << 10,  /* ... until no more than this is left */
-    NET_UNPARSED_MAX = 1 << 20,     /* for faces: reading stops while a session has this much unparsed */
+    NET_UNSENT_MAX = 256 << 10,    /* a writer that has this much unsent waits ... */
+    NET_UNSENT_RESUME = 128 << 10, /* ... until no more than this is left */
+    NET_UNPARSED_MAX =
+        1 << 20, /* for faces: reading stops while a session has this much unparsed */
     NET_PEER_MAX = 64,
 };
 
@@ -47,12 +48,12 @@ typedef struct NetFace {
     const char *name;
     /* A connection came; the result is its state.  It may send and conn_finish at once. */
     void *(*opened)(void *ctx, Conn *c);
-    void (*input)(Conn *c, void *state);               /* more bytes in conn_input() */
-    void (*ended)(Conn *c, void *state);               /* the client sends no more; default: conn_kill */
+    void (*input)(Conn *c, void *state); /* more bytes in conn_input() */
+    void (*ended)(Conn *c, void *state); /* the client sends no more; default: conn_kill */
     void (*posted)(Conn *c, void *state, uint32_t what); /* outlet_post() of a worker */
-    void (*deadline)(Conn *c, void *state);            /* conn_set_deadline() passed */
-    void (*stopping)(Conn *c, void *state);            /* the server stops: say so and finish */
-    void (*closed)(void *state);                       /* the last call */
+    void (*deadline)(Conn *c, void *state);              /* conn_set_deadline() passed */
+    void (*stopping)(Conn *c, void *state);              /* the server stops: say so and finish */
+    void (*closed)(void *state);                         /* the last call */
     int64_t write_stall_ns; /* a client that takes nothing for so long is cut; 0 = never */
 } NetFace;
 
@@ -87,15 +88,15 @@ void conn_take(Conn *c, size_t n, Buf *out, size_t *offset);
 void conn_cut(Conn *c, size_t offset, size_t n); /* removes bytes inside the input */
 /* A hint: the face can go on when this many bytes are there.  Never believed beyond what came. */
 void conn_want(Conn *c, size_t n);
-void conn_pause(Conn *c);  /* stops reading; the end of the client is still noticed */
-void conn_resume(Conn *c); /* reads on; the face looks at what is buffered itself */
+void conn_pause(Conn *c);       /* stops reading; the end of the client is still noticed */
+void conn_resume(Conn *c);      /* reads on; the face looks at what is buffered itself */
 bool conn_ended(const Conn *c); /* the client sends no more */
 void conn_send(Conn *c, Block *take);
 void conn_finish(Conn *c); /* closes when all is sent; input is thrown away */
 bool conn_finishing(const Conn *c);
-void conn_kill(Conn *c);   /* closes now */
-void conn_set_deadline(Conn *c, int64_t ns_from_now); /* 0 = none */
-void conn_set_budget(Conn *c, Budget *b); /* charged for the input buffer */
+void conn_kill(Conn *c);                                 /* closes now */
+void conn_set_deadline(Conn *c, int64_t ns_from_now);    /* 0 = none */
+void conn_set_budget(Conn *c, Budget *b);                /* charged for the input buffer */
 size_t conn_peer(const Conn *c, char dst[NET_PEER_MAX]); /* "127.0.0.1:54321" */
 bool conn_peer_loopback(const Conn *c);
 int64_t conn_now(const Conn *c); /* monotonic */
@@ -104,13 +105,15 @@ int64_t conn_now(const Conn *c); /* monotonic */
 typedef struct Outlet Outlet;
 Outlet *conn_outlet(Conn *c); /* a new reference; I/O thread */
 void outlet_unref(Outlet *o);
-void outlet_attach(Outlet *o, Task *t); /* woken by room, by the end of the connection, by outlet_wake */
-void outlet_detach(Outlet *o);          /* before the task is done */
+void outlet_attach(Outlet *o,
+                   Task *t);   /* woken by room, by the end of the connection, by outlet_wake */
+void outlet_detach(Outlet *o); /* before the task is done */
 void outlet_wake(Outlet *o);
 void outlet_send(Outlet *o, Block *take); /* thrown away once the connection is gone */
 void outlet_post(Outlet *o, uint32_t what);
-void outlet_finish(Outlet *o);  /* conn_finish, after what was sent before */
-bool outlet_gone(const Outlet *o); /* closed, or the client sends no more and the face called it gone */
+void outlet_finish(Outlet *o); /* conn_finish, after what was sent before */
+bool outlet_gone(
+    const Outlet *o); /* closed, or the client sends no more and the face called it gone */
 /* True: more than NET_UNSENT_MAX unsent; the attached task will be woken at half. */
 bool outlet_full(Outlet *o);
 void conn_mark_gone(Conn *c); /* I/O thread: outlet_gone() is true from now on; wakes the task */

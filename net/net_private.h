@@ -11,13 +11,14 @@
 
 enum {
     NET_READ_SIZE = 64 << 10,
-    NET_READ_TURNS = 8,      /* read(2) calls for one connection before others have their turn */
+    NET_READ_TURNS = 8, /* read(2) calls for one connection before others have their turn */
     NET_SPARE_MAX = 256 << 10,
     NET_LISTENERS_MAX = 32,
     NET_TICK_MS = 250,
     NET_IOV_MAX = 64,
 };
-#define NET_LINGER_NS (2 * NS_PER_S)
+#define NET_LINGER_NS      (2 * NS_PER_S)
+#define NET_LINGER_STOP_NS (200 * NS_PER_MS)
 
 typedef struct ConnId {
     uint32_t slot, generation;
@@ -108,10 +109,11 @@ struct IoThread {
     size_t listener_count;
     Slot *slots;
     uint32_t slot_count, free_slot; /* free_slot: index + 1; 0 = none */
-    Conn *dirty; /* have something to write */
-    Buf spare;   /* a read buffer to lend */
+    Conn *dirty;                    /* have something to write */
+    Buf spare;                      /* a read buffer to lend */
     _Atomic size_t open_count;
     int64_t now_ns; /* of this turn of the loop */
+    bool stopping;
 
     Mutex mutex;
     Mail *mail, **mail_end; /* these need the mutex */

@@ -212,6 +212,7 @@ void mail_deliver(IoThread *t)
     for (Mail *m = mail_take_all(t), *next; m; m = next) {
         next = m->next;
         if (m->kind == MAIL_STOP || m->kind == MAIL_KILL_ALL) {
+            t->stopping = true;
             for (size_t i = 0; i < t->listener_count; i++)
                 listener_close(&t->listeners[i]);
             each_conn(t, m->kind);

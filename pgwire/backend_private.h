@@ -65,13 +65,13 @@ typedef struct PgSession {
     Buf out;
     Arena arena; /* of one message */
     PgMode mode;
-    bool simple;          /* the portal belongs to a Query */
-    bool skip_to_sync;    /* after an error in the extended protocol */
-    bool ending;          /* all is said; give up the session */
-    bool canceled;        /* what ran when the end came was told so */
-    bool described;       /* RowDescription or CopyOutResponse went out for this portal */
-    bool copy_done;       /* the portal took its CopyDone or CopyFail */
-    size_t portal_count;  /* of this Query */
+    bool simple;         /* the portal belongs to a Query */
+    bool skip_to_sync;   /* after an error in the extended protocol */
+    bool ending;         /* all is said; give up the session */
+    bool canceled;       /* what ran when the end came was told so */
+    bool described;      /* RowDescription or CopyOutResponse went out for this portal */
+    bool copy_done;      /* the portal took its CopyDone or CopyFail */
+    size_t portal_count; /* of this Query */
     Portal *portal;
     int64_t max_rows;
     PgRows rows;
@@ -80,7 +80,8 @@ typedef struct PgSession {
 /* backend.c */
 PgSession *pgb_new(PgServer *server, Conn *c, uint32_t version, Slice startup);
 void pgb_unref(PgSession *s);
-void pgb_fail(PgSession *s, const Err *e);  /* ERROR to the client, then to the next Sync or statement */
+void pgb_fail(PgSession *s,
+              const Err *e); /* ERROR to the client, then to the next Sync or statement */
 void pgb_fatal(PgSession *s, const Err *e); /* FATAL, and the end */
 bool pgb_next_message(PgSession *s, PgMessage *m);
 void pgb_run_portal(PgSession *s, Portal *p, int64_t max_rows, bool simple);

@@ -1,7 +1,6 @@
 /* pgwire/conn.c - the I/O thread's half: start-up packets, framing, cancel requests, the end. */
 #include "pgwire/backend_private.h"
 
-
 #define STARTUP_DEADLINE_NS (60 * NS_PER_S)
 
 typedef struct PgConn {
@@ -42,7 +41,8 @@ static bool login_allowed(Conn *c, Err *e)
 {
     if (conn_peer_loopback(c))
         return true;
-    return err_set(e, ERR_INVALID_AUTHORIZATION, "login without password is for loopback addresses only");
+    return err_set(e, ERR_INVALID_AUTHORIZATION,
+                   "login without password is for loopback addresses only");
 }
 
 /* The limit is looked at again with the user's name, in the task; this one keeps a flood of

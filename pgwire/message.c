@@ -2,12 +2,12 @@
 #include "pgwire/message.h"
 
 static const PgMessageDef message_table[128] = {
-    ['B'] = {"Bind", true, false, 8},     ['C'] = {"Close", false, false, 2},
-    ['D'] = {"Describe", false, false, 2}, ['E'] = {"Execute", false, false, 5},
+    ['B'] = {"Bind", true, false, 8},         ['C'] = {"Close", false, false, 2},
+    ['D'] = {"Describe", false, false, 2},    ['E'] = {"Execute", false, false, 5},
     ['F'] = {"FunctionCall", true, false, 0}, ['H'] = {"Flush", false, false, 0},
-    ['P'] = {"Parse", true, false, 4},    ['Q'] = {"Query", true, false, 1},
-    ['S'] = {"Sync", false, false, 0},    ['X'] = {"Terminate", false, false, 0},
-    ['c'] = {"CopyDone", false, false, 0}, ['d'] = {"CopyData", true, true, 0},
+    ['P'] = {"Parse", true, false, 4},        ['Q'] = {"Query", true, false, 1},
+    ['S'] = {"Sync", false, false, 0},        ['X'] = {"Terminate", false, false, 0},
+    ['c'] = {"CopyDone", false, false, 0},    ['d'] = {"CopyData", true, true, 0},
     ['f'] = {"CopyFail", false, false, 1},
 };
 
@@ -64,7 +64,8 @@ PgFrame pgw_next(PgFramer *f, Slice in, PgMessage *m, size_t *used, size_t *want
     size_t max = def->large ? f->message_max : PG_SMALL_MAX;
     if (len < 4u + def->len_min || len > INT32_MAX || len - 4 > max) {
         err_set(e, ERR_PROTOCOL_VIOLATION, "invalid message length");
-        err_detail(e, "%s with a length of %d; the limit is %zu bytes", def->name, (int32_t)len, max);
+        err_detail(e, "%s with a length of %d; the limit is %zu bytes", def->name, (int32_t)len,
+                   max);
         return FRAME_BAD;
     }
     if (def->stream) {
@@ -209,7 +210,8 @@ static bool startup_param(Slice name, Slice value, Arena *a, PgStartup *out, Err
     } else if (slice_eq_cstr(name, "replication")) {
         if (!slice_eq_cstr(value, "false") && !slice_eq_cstr(value, "off") &&
             !slice_eq_cstr(value, "0") && !slice_eq_cstr(value, "no"))
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "replication connections are not supported");
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "replication connections are not supported");
     } else if (slice_starts(name, SLICE_LIT("_pq_."))) {
         if (out->unknown_count < ARRAY_LEN(out->unknown))
             out->unknown[out->unknown_count++] = name;

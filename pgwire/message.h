@@ -11,8 +11,8 @@
 #include "base/mem.h"
 
 enum {
-    PG_STARTUP_MAX = 10000,      /* bytes of a start-up packet, as PostgreSQL */
-    PG_SMALL_MAX = 10000,        /* bytes of messages that carry only names and numbers */
+    PG_STARTUP_MAX = 10000, /* bytes of a start-up packet, as PostgreSQL */
+    PG_SMALL_MAX = 10000,   /* bytes of messages that carry only names and numbers */
     PG_MESSAGE_MAX_DEFAULT = 64 << 20,
     PG_MESSAGE_MAX_MAX = 1 << 30,
     PG_STARTUP_PARAMS_MAX = 64,
@@ -43,7 +43,14 @@ typedef enum PgFrame { FRAME_MORE, FRAME_MESSAGE, FRAME_BAD } PgFrame;
 PgFrame pgw_next(PgFramer *f, Slice in, PgMessage *m, size_t *used, size_t *want, Err *e);
 
 /* ---- start-up ---- */
-typedef enum PgStartKind { START_MORE, START_BAD, START_SSL, START_GSS, START_CANCEL, START_LOGIN } PgStartKind;
+typedef enum PgStartKind {
+    START_MORE,
+    START_BAD,
+    START_SSL,
+    START_GSS,
+    START_CANCEL,
+    START_LOGIN
+} PgStartKind;
 /* One packet without type byte.  *used bytes; *body is what follows the version. */
 PgStartKind pgw_next_startup(Slice in, size_t *used, uint32_t *version, Slice *body, Err *e);
 

@@ -16,9 +16,9 @@ typedef struct PgServer PgServer;
 typedef struct PgOptions {
     Sched *sched;
     const Clock *clock;
-    int connections_max;       /* sessions; the last `connections_reserved` only for the admin_user */
+    int connections_max; /* sessions; the last `connections_reserved` only for the admin_user */
     int connections_reserved;
-    size_t message_max;        /* bytes */
+    size_t message_max; /* bytes */
     Slice admin_user;
 } PgOptions;
 

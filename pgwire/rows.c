@@ -117,8 +117,17 @@ static bool env_is_utc(const TypeEnv *env)
 }
 
 typedef enum CellKind {
-    CELL_OUT, CELL_SEND, CELL_INT_TEXT, CELL_INT2, CELL_INT4, CELL_INT8, CELL_FLOAT8,
-    CELL_BOOL_TEXT, CELL_TIME, CELL_TIMETZ, CELL_BYTES,
+    CELL_OUT,
+    CELL_SEND,
+    CELL_INT_TEXT,
+    CELL_INT2,
+    CELL_INT4,
+    CELL_INT8,
+    CELL_FLOAT8,
+    CELL_BOOL_TEXT,
+    CELL_TIME,
+    CELL_TIMETZ,
+    CELL_BYTES,
 } CellKind;
 
 static CellKind cell_kind(const TypeEnv *env, TypeId type, bool binary)

@@ -15,8 +15,8 @@ typedef struct PgRows {
     size_t col_count;
     int16_t *formats;
     struct PgCells *cells;
-    Arena arena; /* of one batch */
-    Buf text;    /* what was formatted for this batch */
+    Arena arena;        /* of one batch */
+    Buf text;           /* what was formatted for this batch */
     const Batch *batch; /* NULL: nothing left to write */
     size_t next;        /* of its selected rows */
 } PgRows;

@@ -24,15 +24,20 @@ typedef struct Setting {
 static const Setting settings[] = {
     {"server.listen", SET_TEXT, AT(listen), "127.0.0.1", 0, 0, NULL,
      "addresses to listen on, separated by commas"},
-    {"server.pg_port", SET_INT, AT(pg_port), "5432", 0, 65535, NULL, "port of the PostgreSQL protocol; 0 = any free one"},
-    {"server.http_port", SET_INT, AT(http_port), "8086", 0, 65535, NULL, "port of HTTP; 0 = any free one"},
-    {"server.data_dir", SET_TEXT, AT(data_dir), "./skulk-data", 0, 0, NULL, "the data directory; made if missing"},
-    {"server.log_format", SET_TEXT, AT(log_format), "text", 0, 0, "text|json", "form of the log on stderr"},
+    {"server.pg_port", SET_INT, AT(pg_port), "5432", 0, 65535, NULL,
+     "port of the PostgreSQL protocol; 0 = any free one"},
+    {"server.http_port", SET_INT, AT(http_port), "8086", 0, 65535, NULL,
+     "port of HTTP; 0 = any free one"},
+    {"server.data_dir", SET_TEXT, AT(data_dir), "./skulk-data", 0, 0, NULL,
+     "the data directory; made if missing"},
+    {"server.log_format", SET_TEXT, AT(log_format), "text", 0, 0, "text|json",
+     "form of the log on stderr"},
     {"server.log_level", SET_TEXT, AT(log_level), "info", 0, 0, "debug|info|warn|error|off",
      "least level that is logged; read again at SIGHUP"},
     {"server.features", SET_TEXT, AT(features), "", 0, 0, NULL,
      "experimental features, separated by commas; all = every one"},
-    {"server.workers", SET_INT, AT(workers), "0", 0, 1024, NULL, "worker threads; 0 = one per core"},
+    {"server.workers", SET_INT, AT(workers), "0", 0, 1024, NULL,
+     "worker threads; 0 = one per core"},
     {"server.io_threads", SET_INT, AT(io_threads), "0", 0, NET_THREADS_MAX, NULL,
      "threads for connections; 0 = 1, from 4 cores on 2"},
     {"server.allow_plaintext", SET_BOOL, AT(allow_plaintext), "false", 0, 0, NULL,
@@ -68,8 +73,8 @@ static const Setting settings[] = {
      "seconds until an idle HTTP connection is closed"},
     {"limits.max_series_per_table", SET_INT, AT(max_series_per_table), "0", 0, INT64_MAX, NULL,
      "series of one table; 0 = no limit"},
-    {"limits.max_series_per_database", SET_INT, AT(max_series_per_database), "0", 0, INT64_MAX, NULL,
-     "series of all tables; 0 = no limit"},
+    {"limits.max_series_per_database", SET_INT, AT(max_series_per_database), "0", 0, INT64_MAX,
+     NULL, "series of all tables; 0 = no limit"},
 };
 
 static const Setting *find(const char *key)
@@ -94,9 +99,9 @@ static bool parse_size(Slice text, int64_t *out)
         const char *unit;
         int64_t factor;
     } units[] = {
-        {"", 1},           {"B", 1},         {"KiB", 1 << 10}, {"MiB", 1 << 20},
-        {"GiB", 1 << 30},  {"KB", 1000},     {"MB", 1000000},  {"GB", 1000000000},
-        {"K", 1 << 10},    {"M", 1 << 20},   {"G", 1 << 30},   {"TiB", INT64_C(1) << 40},
+        {"", 1},          {"B", 1},       {"KiB", 1 << 10}, {"MiB", 1 << 20},
+        {"GiB", 1 << 30}, {"KB", 1000},   {"MB", 1000000},  {"GB", 1000000000},
+        {"K", 1 << 10},   {"M", 1 << 20}, {"G", 1 << 30},   {"TiB", INT64_C(1) << 40},
     };
     size_t digits = 0;
     while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
@@ -129,7 +134,7 @@ static bool set_text(Config *c, const Setting *s, const char *value, Err *e)
         return err_set(e, ERR_CONFIG, "longer than %d bytes", CONFIG_TEXT_MAX - 1);
     if (s->choices && !in_choices(s->choices, value))
         return err_set(e, ERR_CONFIG, "\"%s\" is not one of %s", value, s->choices);
-    strcpy(field(c, s), value);
+    memcpy(field(c, s), value, strlen(value) + 1);
     return true;
 }
 
@@ -192,8 +197,8 @@ typedef struct FileWalk {
 
 static bool wrong_type(const Setting *s, const TomlValue *v, Err *e)
 {
-    static const char *const wanted[] = {"a string", "an integer", "a size (a string or an integer)",
-                                         "true or false"};
+    static const char *const wanted[] = {"a string", "an integer",
+                                         "a size (a string or an integer)", "true or false"};
     return err_set(e, ERR_CONFIG, "%s is needed, not %s", wanted[s->type], v->type_name);
 }
 

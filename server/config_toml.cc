@@ -67,8 +67,8 @@ bool walk(const toml::table &table, const std::string &prefix, Each each, void *
 }
 } // namespace
 
-extern "C" bool toml_walk(const char *path, Each each, void *arg, char *message, size_t message_size,
-                          unsigned *line)
+extern "C" bool toml_walk(const char *path, Each each, void *arg, char *message,
+                          size_t message_size, unsigned *line)
 {
     *line = 0;
     FILE *f = std::fopen(path, "rb");

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define GRACE_NS (2 * NS_PER_S)
-#define STOP_MS 4500
+#define STOP_MS  4500
 enum { BLOCKING_THREADS = 3, SIG_OPENED = SIGUSR1 };
 
 typedef struct Server {
@@ -242,9 +242,11 @@ static bool listen_all(Server *s, Err *e)
     uint16_t pg, http;
     for (size_t i = 0; config_address(&s->config, i, address); i++) {
         if (!net_listen(s->net, &pgw_face, s->pg, address, (uint16_t)s->config.pg_port, &pg, e) ||
-            !net_listen(s->net, &http_face, s->http, address, (uint16_t)s->config.http_port, &http, e))
+            !net_listen(s->net, &http_face, s->http, address, (uint16_t)s->config.http_port, &http,
+                        e))
             return false;
-        log_info("server", "listening on %s: PostgreSQL on port %u, HTTP on port %u", address, pg, http);
+        log_info("server", "listening on %s: PostgreSQL on port %u, HTTP on port %u", address, pg,
+                 http);
     }
     return true;
 }
@@ -288,7 +290,8 @@ static void *open_db(void *arg)
 static void *give_up_later(void *arg)
 {
     (void)arg;
-    nanosleep(&(struct timespec){.tv_sec = STOP_MS / 1000, .tv_nsec = STOP_MS % 1000 * NS_PER_MS}, NULL);
+    nanosleep(&(struct timespec){.tv_sec = STOP_MS / 1000, .tv_nsec = STOP_MS % 1000 * NS_PER_MS},
+              NULL);
     log_warn("server", "not everything could be closed in time; the log has it");
     _exit(0);
 }

@@ -23,7 +23,8 @@ static void startup(Slice in)
         if (kind == START_CANCEL)
             (void)pgw_read_cancel(body, &pid, &secret);
         if (kind == START_LOGIN && pgw_read_startup(body, &a, s, &e))
-            must(s->user.len > 0 && s->database.len > 0 && s->setting_count <= PG_STARTUP_PARAMS_MAX);
+            must(s->user.len > 0 && s->database.len > 0 &&
+                 s->setting_count <= PG_STARTUP_PARAMS_MAX);
         arena_free(&a);
         in = (Slice){in.ptr + used, in.len - used};
     }
@@ -80,8 +81,8 @@ static Seen messages(Slice in, size_t step)
         PgMessage m;
         size_t used, want;
         Err e;
-        while ((seen.end = pgw_next(&f, (Slice){in.ptr + seen.consumed, have - seen.consumed}, &m, &used,
-                                    &want, &e)) == FRAME_MESSAGE) {
+        while ((seen.end = pgw_next(&f, (Slice){in.ptr + seen.consumed, have - seen.consumed}, &m,
+                                    &used, &want, &e)) == FRAME_MESSAGE) {
             must(used > 0 && m.body.len <= used);
             seen.consumed += used;
             if (m.type == 'd')

@@ -24,11 +24,13 @@ START_TEST(good_file)
 {
     Config c;
     Err e;
-    ck_assert_msg(read_text(&c,
-                            "[server]\npg_port = 1\nlisten = \"127.0.0.1, ::1\"\n[ingest]\nrequire_db = true\n"
-                            "[limits]\nmax_body = \"2 MiB\"\nmemory = 3\n",
-                            &e),
-                  "%s", e.message);
+    ck_assert_msg(
+        read_text(
+            &c,
+            "[server]\npg_port = 1\nlisten = \"127.0.0.1, ::1\"\n[ingest]\nrequire_db = true\n"
+            "[limits]\nmax_body = \"2 MiB\"\nmemory = 3\n",
+            &e),
+        "%s", e.message);
     ck_assert_int_eq(c.pg_port, 1);
     ck_assert_int_eq(c.http_port, 8086);
     ck_assert_int_eq(c.max_body, 2 << 20);
@@ -55,8 +57,10 @@ START_TEST(bad_files)
         {"[server]\n\npg_port = \"1\"\n", ":3: server.pg_port: an integer is needed, not a string"},
         {"[server]\npg_port = 70000\n", ":2: server.pg_port: 70000 is not in 0..65535"},
         {"[limits]\nmax_body = \"1XB\"\n", ":2: limits.max_body: \"1XB\" is not a size"},
-        {"[limits]\nmax_body = 1.5\n", ":2: limits.max_body: a size (a string or an integer) is needed"},
-        {"[ingest]\nrequire_db = 1\n", ":2: ingest.require_db: true or false is needed, not an integer"},
+        {"[limits]\nmax_body = 1.5\n",
+         ":2: limits.max_body: a size (a string or an integer) is needed"},
+        {"[ingest]\nrequire_db = 1\n",
+         ":2: ingest.require_db: true or false is needed, not an integer"},
         {"[server]\nlisten = [\"a\"]\n", ":2: server.listen: a string is needed, not an array"},
         {"[server]\nlog_level = \"loud\"\n", ":2: server.log_level: \"loud\" is not one of debug|"},
         {"[tls]\nmode = \"require\"\n", ":2: tls.mode: "},
@@ -70,7 +74,8 @@ START_TEST(bad_files)
         Config c;
         Err e;
         ck_assert_msg(!read_text(&c, bad[i].text, &e), "taken: %s", bad[i].text);
-        ck_assert_msg(strstr(e.message, bad[i].says) != NULL, "%s\n  lacks %s", e.message, bad[i].says);
+        ck_assert_msg(strstr(e.message, bad[i].says) != NULL, "%s\n  lacks %s", e.message,
+                      bad[i].says);
         ck_assert_ptr_null(strchr(e.message, '\n'));
     }
     Config c;

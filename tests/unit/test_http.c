@@ -145,8 +145,8 @@ IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body)
     (void)f, (void)c;
     IngJob *j = MEM_NEW(IngJob);
     j->body = body;
-    snprintf(fake_last_body, sizeof fake_last_body, "%.*s",
-             (int)(body.len < 99 ? body.len : 99), body.ptr);
+    snprintf(fake_last_body, sizeof fake_last_body, "%.*s", (int)(body.len < 99 ? body.len : 99),
+             body.ptr);
     return j;
 }
 bool ing_job_step(IngJob *job, bool *done, Err *e)
@@ -157,7 +157,7 @@ bool ing_job_step(IngJob *job, bool *done, Err *e)
     job->conflict = memmem(job->body.ptr, job->body.len, "conflict", 8) != NULL;
     job->error.line = 2;
     job->error.type_conflict = job->conflict;
-    strcpy(job->error.text, "broken line");
+    snprintf(job->error.text, sizeof job->error.text, "broken line");
     err_set(&job->error.err, ERR_INVALID_TEXT, "%s",
             job->conflict ? "field type conflict: input field \"x\"" : "missing fields");
     return true;
@@ -224,8 +224,9 @@ void prom_close(PromJob *j)
 {
     mem_free(j);
 }
-bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match, size_t match_count,
-               int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json, Err *e)
+bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match,
+               size_t match_count, int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json,
+               Err *e)
 {
     (void)db, (void)database, (void)start_ms, (void)end_ms, (void)limit, (void)e;
     buf_printf(json, "[%d,\"%.*s\",%zu", what, SLICE_ARG(label), match_count);
@@ -253,7 +254,7 @@ static int head_status(Slice text, HttpHead *h)
     return st == HEAD_OK ? 200 : st == HEAD_MORE ? 0 : why.status;
 }
 
-#define H "Host: x\r\n"
+#define H    "Host: x\r\n"
 #define POST "POST /write HTTP/1.1\r\n"
 
 START_TEST(head_shapes)
@@ -329,9 +330,10 @@ END_TEST
 START_TEST(head_fields)
 {
     HttpHead h;
-    Slice text = SLICE_LIT("POST /api/v1/label/a%20b/values?x=1&y HTTP/1.1\r\n"
-                           "hOST: here\r\nAccept-Encoding: br, gzip;q=0.5\r\nConnection: foo, Close\r\n"
-                           "Content-Length:  12 \r\nContent-Encoding: gzip\r\n\r\nrest");
+    Slice text =
+        SLICE_LIT("POST /api/v1/label/a%20b/values?x=1&y HTTP/1.1\r\n"
+                  "hOST: here\r\nAccept-Encoding: br, gzip;q=0.5\r\nConnection: foo, Close\r\n"
+                  "Content-Length:  12 \r\nContent-Encoding: gzip\r\n\r\nrest");
     ck_assert_int_eq(head_status(text, &h), 200);
     ck_assert_int_eq(h.method, HTTP_POST);
     ck_assert(slice_eq_cstr(http_span(text.ptr, h.path), "/api/v1/label/a%20b/values"));
@@ -340,9 +342,12 @@ START_TEST(head_fields)
     ck_assert_uint_eq(h.content_length, 12);
     ck_assert_uint_eq(h.len, text.len - 4);
     ck_assert(h.accept_gzip && !h.keep_alive && !h.chunked);
-    ck_assert_int_eq(head_status(SLICE_LIT("GET / HTTP/1.1\r\n" H "Accept-Encoding: gzip;q=0\r\n\r\n"), &h), 200);
+    ck_assert_int_eq(
+        head_status(SLICE_LIT("GET / HTTP/1.1\r\n" H "Accept-Encoding: gzip;q=0\r\n\r\n"), &h),
+        200);
     ck_assert(!h.accept_gzip && h.keep_alive);
-    ck_assert_int_eq(head_status(SLICE_LIT("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), &h), 200);
+    ck_assert_int_eq(head_status(SLICE_LIT("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"), &h),
+                     200);
     ck_assert(h.keep_alive);
 }
 END_TEST
@@ -444,12 +449,16 @@ START_TEST(prom_times)
     static const struct {
         const char *text;
         int64_t ms;
-    } times[] = {{"0", 0}, {"1700000000.123", 1700000000123}, {"-1.5", -1500},
-                 {"2023-11-14T22:13:20Z", 1700000000000}, {"1e3", 1000000}},
-      durations[] = {{"15", 15000}, {"0.5", 500}, {"1m30s", 90000}, {"1d", 86400000}, {"250ms", 250},
-                     {"1y", INT64_C(31536000000)}};
+    } times[] = {{"0", 0},
+                 {"1700000000.123", 1700000000123},
+                 {"-1.5", -1500},
+                 {"2023-11-14T22:13:20Z", 1700000000000},
+                 {"1e3", 1000000}},
+      durations[] = {{"15", 15000},    {"0.5", 500},   {"1m30s", 90000},
+                     {"1d", 86400000}, {"250ms", 250}, {"1y", INT64_C(31536000000)}};
     static const char *const bad_times[] = {"", "x", "1e30", "2023-13-14T22:13:20Z"};
-    static const char *const bad_durations[] = {"", "x", "1s1m", "1m1m", "m", "5x", "99999999999999999d", "1 m"};
+    static const char *const bad_durations[] = {
+        "", "x", "1s1m", "1m1m", "m", "5x", "99999999999999999d", "1 m"};
     int64_t ms;
     Err e;
     for (size_t i = 0; i < ARRAY_LEN(times); i++) {
@@ -457,13 +466,15 @@ START_TEST(prom_times)
         ck_assert_int_eq(ms, times[i].ms);
     }
     for (size_t i = 0; i < ARRAY_LEN(durations); i++) {
-        ck_assert_msg(http_prom_duration(slice_cstr(durations[i].text), &ms, &e), "%s", durations[i].text);
+        ck_assert_msg(http_prom_duration(slice_cstr(durations[i].text), &ms, &e), "%s",
+                      durations[i].text);
         ck_assert_int_eq(ms, durations[i].ms);
     }
     for (size_t i = 0; i < ARRAY_LEN(bad_times); i++)
         ck_assert_msg(!http_prom_time(slice_cstr(bad_times[i]), &ms, &e), "%s", bad_times[i]);
     for (size_t i = 0; i < ARRAY_LEN(bad_durations); i++)
-        ck_assert_msg(!http_prom_duration(slice_cstr(bad_durations[i]), &ms, &e), "%s", bad_durations[i]);
+        ck_assert_msg(!http_prom_duration(slice_cstr(bad_durations[i]), &ms, &e), "%s",
+                      bad_durations[i]);
 }
 END_TEST
 
@@ -482,8 +493,13 @@ static void serve(Peer *s, bool ready)
     commit_full = false;
     s->sched = fake_sched = sched_new(&clock_real, 2, 0);
     ck_assert(net_new(&s->net, &(NetOptions){.threads = 1, .clock = &clock_real}, &e));
-    HttpOptions o = {.sched = s->sched, .clock = &clock_real, .net = s->net, .body_max = 1 << 20,
-                     .connections_max = 20, .idle_ns = 10 * NS_PER_S, .points_max = 11000};
+    HttpOptions o = {.sched = s->sched,
+                     .clock = &clock_real,
+                     .net = s->net,
+                     .body_max = 1 << 20,
+                     .connections_max = 20,
+                     .idle_ns = 10 * NS_PER_S,
+                     .points_max = 11000};
     s->http = http_new(&o);
     if (ready)
         http_set_db(s->http, FAKE_DB);
@@ -504,7 +520,8 @@ static void stop(Peer *s)
 
 static int dial(const Peer *s)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(s->port),
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(s->port),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct timeval tv = {.tv_sec = 20};
@@ -543,90 +560,111 @@ static int count(const char *text, const char *what)
     return n;
 }
 
-#define CLOSE "Connection: close\r\n"
+#define CLOSE     "Connection: close\r\n"
 #define FORM_TYPE "Content-Type: application/x-www-form-urlencoded\r\n"
+
+static const struct {
+    Slice request;
+    const char *status, *has;
+} answer_cases[] = {
+    {SLICE_LIT("GET /ping HTTP/1.1\r\n" H CLOSE "\r\n"), "204", "X-Influxdb-Version: "},
+    {SLICE_LIT("GET /ping?verbose=true HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"version\":"},
+    {SLICE_LIT("GET /health HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"status\":\"pass\""},
+    {SLICE_LIT("GET /ready HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"ready\""},
+    {SLICE_LIT("GET /metrics HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\nskulk_ready 1\n"},
+    {SLICE_LIT("GET /none HTTP/1.1\r\n" H CLOSE "\r\n"), "404", "{\"error\":"},
+    {SLICE_LIT("PUT /write HTTP/1.1\r\n" H CLOSE "\r\n"), "405", "Allow: POST\r\n"},
+    {SLICE_LIT("POST /ping HTTP/1.1\r\n" H CLOSE "\r\n"), "405", "Allow: GET, HEAD\r\n"},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 4\r\n\r\nm v="), "204", "X-Influxdb-Version: "},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 0\r\n\r\n"), "200", ""},
+    {SLICE_LIT("POST /write?db=x HTTP/1.1\r\n" H CLOSE "Content-Length: 4\r\n\r\nm v="), "404",
+     "{\"error\":\"database not found: \\\"x\\\"\"}"},
+    {SLICE_LIT("POST /write?rp=x HTTP/1.1\r\n" H CLOSE "Content-Length: 4\r\n\r\nm v="), "404",
+     "retention policy not found"},
+    {SLICE_LIT("POST /write?precision=lightyear HTTP/1.1\r\n" H CLOSE
+               "Content-Length: 4\r\n\r\nm v="),
+     "400", "invalid precision"},
+    {SLICE_LIT("POST /write?db=%zz HTTP/1.1\r\n" H CLOSE "Content-Length: 4\r\n\r\nm v="), "400",
+     "percent"},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 6\r\n\r\nbroken"), "400",
+     "{\"error\":\"partial write: unable to parse 'broken line': missing fields (line 2) "
+     "dropped=1\","
+     "\"line_errors\":[{\"line\":2,"},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 8\r\n\r\nconflict"), "400",
+     "\"partial write: field type conflict: input field \\\"x\\\" (line 2) dropped=1\""},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 4\r\nContent-Encoding: gzip\r\n\r\nm v="), "204", ""},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 7\r\nContent-Encoding: gzip\r\n\r\ndamaged"), "400",
+     "bad gzip"},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 4\r\nContent-Encoding: gzip\r\n\r\nbomb"), "413",
+     "too large"},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 4\r\nContent-Encoding: brotli\r\n\r\nm v="), "415",
+     "not known"},
+    {SLICE_LIT("POST /api/v1/write HTTP/1.1\r\n" H CLOSE "Content-Length: 2\r\n\r\nab"), "415",
+     "snappy"},
+    {SLICE_LIT("POST /api/v1/write HTTP/1.1\r\n" H CLOSE "Content-Encoding: snappy\r\n"
+               "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\n"
+               "Content-Length: 2\r\n\r\nab"),
+     "415", "Content-Type"},
+    {SLICE_LIT("POST /api/v1/write HTTP/1.1\r\n" H CLOSE "Content-Encoding: snappy\r\n"
+               "Content-Type: application/x-protobuf\r\nContent-Length: 2\r\n\r\nab"),
+     "204", ""},
+    {SLICE_LIT("POST /api/v1/write HTTP/1.1\r\n" H CLOSE "Content-Encoding: snappy\r\n"
+               "Content-Length: 6\r\n\r\nbroken"),
+     "400", "missing fields"},
+    {SLICE_LIT(POST H CLOSE "Content-Length: 2000000\r\n\r\n"), "413", "{\"error\":"},
+    {SLICE_LIT(POST H CLOSE "Transfer-Encoding: chunked\r\n\r\n4\r\nm v=\r\n0\r\n\r\n"), "204", ""},
+    {SLICE_LIT(POST H CLOSE "Transfer-Encoding: chunked\r\n\r\n200000\r\n"), "413", ""},
+    {SLICE_LIT(POST H CLOSE "Expect: 100-continue\r\nContent-Length: 4\r\n\r\n"), "100",
+     "HTTP/1.1 400"}, /* told to go on, then gone */
+    {SLICE_LIT("GET /query?q=SHOW%20DATABASES HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "[\"skulk\"]"},
+    {SLICE_LIT("POST /query?q=CREATE+DATABASE+%22my+db%22 HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
+     "{\"results\":[{\"statement_id\":0}]}"},
+    {SLICE_LIT("GET /query?q=SELECT+1 HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "error parsing query"},
+    {SLICE_LIT("GET /api/v1/query?query=up&time=5 HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
+     "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2\"]},"
+     "\"infos\":[\"mind\"]}"},
+    {SLICE_LIT("GET /api/v1/query?query=up%7B HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
+     "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"1:4: parse error"},
+    {SLICE_LIT("GET /api/v1/query?query=fail HTTP/1.1\r\n" H CLOSE "\r\n"), "422", "\"execution\""},
+    {SLICE_LIT("GET /api/v1/query?query=up&time=x HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
+     "invalid parameter \\\"time\\\""},
+    {SLICE_LIT("GET /api/v1/query_range?query=up&start=0&end=10&step=0 HTTP/1.1\r\n" H CLOSE
+               "\r\n"),
+     "400", "zero or negative query resolution"},
+    {SLICE_LIT("GET /api/v1/query_range?query=up&start=10&end=0&step=1 HTTP/1.1\r\n" H CLOSE
+               "\r\n"),
+     "400", "end timestamp must not be before start time"},
+    {SLICE_LIT("GET /api/v1/query_range?query=up&start=0&end=11001&step=1 HTTP/1.1\r\n" H CLOSE
+               "\r\n"),
+     "400", "exceeded maximum resolution of 11000 points"},
+    {SLICE_LIT("GET /api/v1/query_range?query=up&start=0&end=11000&step=1 HTTP/1.1\r\n" H CLOSE
+               "\r\n"),
+     "200", ""},
+    {SLICE_LIT("GET /api/v1/label/U__a_2e_b/values?match[]=up HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
+     "[1,\"a.b\",1,\"up\"]"},
+    {SLICE_LIT("GET /api/v1/label/a%20b/values HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
+     "[1,\"a b\",0]"},
+    {SLICE_LIT("GET /api/v1/labels HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "[0,\"\",0]"},
+    {SLICE_LIT("GET /api/v1/series HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "no match[]"},
+    {SLICE_LIT("POST /api/v1/series HTTP/1.1\r\n" H CLOSE FORM_TYPE
+               "Content-Length: 26\r\n\r\nmatch[]=a%7B%7D&match[]=b+"),
+     "200", "[2,\"\",2,\"a{}\",\"b \"]"},
+    {SLICE_LIT("GET /api/v1/metadata HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"data\":{}"},
+    {SLICE_LIT("GET /api/v1/status/buildinfo HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
+     "\"version\":\"3."},
+};
 
 START_TEST(answers)
 {
-    static const struct {
-        Slice request;
-        const char *status, *has;
-    } cases[] = {
-        {SLICE_LIT("GET /ping HTTP/1.1\r\n" H CLOSE "\r\n"), "204", "X-Influxdb-Version: "},
-        {SLICE_LIT("GET /ping?verbose=true HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"version\":"},
-        {SLICE_LIT("GET /health HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"status\":\"pass\""},
-        {SLICE_LIT("GET /ready HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"ready\""},
-        {SLICE_LIT("GET /metrics HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\nskulk_ready 1\n"},
-        {SLICE_LIT("GET /none HTTP/1.1\r\n" H CLOSE "\r\n"), "404", "{\"error\":"},
-        {SLICE_LIT("PUT /write HTTP/1.1\r\n" H CLOSE "\r\n"), "405", "Allow: POST\r\n"},
-        {SLICE_LIT("POST /ping HTTP/1.1\r\n" H CLOSE "\r\n"), "405", "Allow: GET, HEAD\r\n"},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 4\r\n\r\nm v="), "204", "X-Influxdb-Version: "},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 0\r\n\r\n"), "200", ""},
-        {SLICE_LIT("POST /write?db=x HTTP/1.1\r\n" H CLOSE "Content-Length: 4\r\n\r\nm v="), "404",
-         "{\"error\":\"database not found: \\\"x\\\"\"}"},
-        {SLICE_LIT("POST /write?rp=x HTTP/1.1\r\n" H CLOSE "Content-Length: 4\r\n\r\nm v="), "404",
-         "retention policy not found"},
-        {SLICE_LIT("POST /write?precision=lightyear HTTP/1.1\r\n" H CLOSE "Content-Length: 4\r\n\r\nm v="), "400",
-         "invalid precision"},
-        {SLICE_LIT("POST /write?db=%zz HTTP/1.1\r\n" H CLOSE "Content-Length: 4\r\n\r\nm v="), "400", "percent"},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 6\r\n\r\nbroken"), "400",
-         "{\"error\":\"partial write: unable to parse 'broken line': missing fields (line 2) dropped=1\","
-         "\"line_errors\":[{\"line\":2,"},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 8\r\n\r\nconflict"), "400",
-         "\"partial write: field type conflict: input field \\\"x\\\" (line 2) dropped=1\""},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 4\r\nContent-Encoding: gzip\r\n\r\nm v="), "204", ""},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 7\r\nContent-Encoding: gzip\r\n\r\ndamaged"), "400", "bad gzip"},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 4\r\nContent-Encoding: gzip\r\n\r\nbomb"), "413", "too large"},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 4\r\nContent-Encoding: brotli\r\n\r\nm v="), "415", "not known"},
-        {SLICE_LIT("POST /api/v1/write HTTP/1.1\r\n" H CLOSE "Content-Length: 2\r\n\r\nab"), "415", "snappy"},
-        {SLICE_LIT("POST /api/v1/write HTTP/1.1\r\n" H CLOSE "Content-Encoding: snappy\r\n"
-                   "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\n"
-                   "Content-Length: 2\r\n\r\nab"), "415", "Content-Type"},
-        {SLICE_LIT("POST /api/v1/write HTTP/1.1\r\n" H CLOSE "Content-Encoding: snappy\r\n"
-                   "Content-Type: application/x-protobuf\r\nContent-Length: 2\r\n\r\nab"), "204", ""},
-        {SLICE_LIT("POST /api/v1/write HTTP/1.1\r\n" H CLOSE "Content-Encoding: snappy\r\n"
-                   "Content-Length: 6\r\n\r\nbroken"), "400", "missing fields"},
-        {SLICE_LIT(POST H CLOSE "Content-Length: 2000000\r\n\r\n"), "413", "{\"error\":"},
-        {SLICE_LIT(POST H CLOSE "Transfer-Encoding: chunked\r\n\r\n4\r\nm v=\r\n0\r\n\r\n"), "204", ""},
-        {SLICE_LIT(POST H CLOSE "Transfer-Encoding: chunked\r\n\r\n200000\r\n"), "413", ""},
-        {SLICE_LIT(POST H CLOSE "Expect: 100-continue\r\nContent-Length: 4\r\n\r\n"), "100",
-         "HTTP/1.1 400"}, /* told to go on, then gone */
-        {SLICE_LIT("GET /query?q=SHOW%20DATABASES HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "[\"skulk\"]"},
-        {SLICE_LIT("POST /query?q=CREATE+DATABASE+%22my+db%22 HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
-         "{\"results\":[{\"statement_id\":0}]}"},
-        {SLICE_LIT("GET /query?q=SELECT+1 HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "error parsing query"},
-        {SLICE_LIT("GET /api/v1/query?query=up&time=5 HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
-         "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2\"]},\"infos\":[\"mind\"]}"},
-        {SLICE_LIT("GET /api/v1/query?query=up%7B HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
-         "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"1:4: parse error"},
-        {SLICE_LIT("GET /api/v1/query?query=fail HTTP/1.1\r\n" H CLOSE "\r\n"), "422", "\"execution\""},
-        {SLICE_LIT("GET /api/v1/query?query=up&time=x HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
-         "invalid parameter \\\"time\\\""},
-        {SLICE_LIT("GET /api/v1/query_range?query=up&start=0&end=10&step=0 HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
-         "zero or negative query resolution"},
-        {SLICE_LIT("GET /api/v1/query_range?query=up&start=10&end=0&step=1 HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
-         "end timestamp must not be before start time"},
-        {SLICE_LIT("GET /api/v1/query_range?query=up&start=0&end=11001&step=1 HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
-         "exceeded maximum resolution of 11000 points"},
-        {SLICE_LIT("GET /api/v1/query_range?query=up&start=0&end=11000&step=1 HTTP/1.1\r\n" H CLOSE "\r\n"), "200", ""},
-        {SLICE_LIT("GET /api/v1/label/U__a_2e_b/values?match[]=up HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
-         "[1,\"a.b\",1,\"up\"]"},
-        {SLICE_LIT("GET /api/v1/label/a%20b/values HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "[1,\"a b\",0]"},
-        {SLICE_LIT("GET /api/v1/labels HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "[0,\"\",0]"},
-        {SLICE_LIT("GET /api/v1/series HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "no match[]"},
-        {SLICE_LIT("POST /api/v1/series HTTP/1.1\r\n" H CLOSE FORM_TYPE
-                   "Content-Length: 26\r\n\r\nmatch[]=a%7B%7D&match[]=b+"), "200", "[2,\"\",2,\"a{}\",\"b \"]"},
-        {SLICE_LIT("GET /api/v1/metadata HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"data\":{}"},
-        {SLICE_LIT("GET /api/v1/status/buildinfo HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"version\":\"3."},
-    };
     Peer s;
     serve(&s, true);
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        Slice a = ask(&s, cases[i].request, count(cases[i].status, "100"));
-        ck_assert_msg(a.len > 12 && strncmp(a.ptr + 9, cases[i].status, 3) == 0, "%s\n--- wanted %s, got\n%s",
-                      cases[i].request.ptr, cases[i].status, a.ptr);
-        ck_assert_msg(strstr(a.ptr, cases[i].has) != NULL, "%s\n--- wanted %s, got\n%s", cases[i].request.ptr,
-                      cases[i].has, a.ptr);
+    for (size_t i = 0; i < ARRAY_LEN(answer_cases); i++) {
+        Slice a = ask(&s, answer_cases[i].request, count(answer_cases[i].status, "100"));
+        ck_assert_msg(a.len > 12 && strncmp(a.ptr + 9, answer_cases[i].status, 3) == 0,
+                      "%s\n--- wanted %s, got\n%s", answer_cases[i].request.ptr,
+                      answer_cases[i].status, a.ptr);
+        ck_assert_msg(strstr(a.ptr, answer_cases[i].has) != NULL, "%s\n--- wanted %s, got\n%s",
+                      answer_cases[i].request.ptr, answer_cases[i].has, a.ptr);
     }
     stop(&s);
 }
@@ -697,7 +735,8 @@ START_TEST(compressed_answer)
 {
     static const Slice requests[] = {
         SLICE_LIT("GET /api/v1/query?query=large HTTP/1.1\r\n" H CLOSE "\r\n"),
-        SLICE_LIT("GET /api/v1/query?query=large HTTP/1.1\r\n" H CLOSE "Accept-Encoding: gzip\r\n\r\n"),
+        SLICE_LIT("GET /api/v1/query?query=large HTTP/1.1\r\n" H CLOSE
+                  "Accept-Encoding: gzip\r\n\r\n"),
     };
     Peer s;
     serve(&s, true);
@@ -765,7 +804,8 @@ START_TEST(head_method) /* HEAD: the length of the body, not the body */
 {
     Peer s;
     serve(&s, true);
-    Slice a = ask(&s, SLICE_LIT("HEAD /api/v1/status/buildinfo HTTP/1.1\r\n" H CLOSE "\r\n"), false);
+    Slice a =
+        ask(&s, SLICE_LIT("HEAD /api/v1/status/buildinfo HTTP/1.1\r\n" H CLOSE "\r\n"), false);
     ck_assert(strncmp(a.ptr + 9, "200", 3) == 0);
     ck_assert(strstr(a.ptr, "Content-Length: ") != NULL);
     ck_assert_str_eq(strstr(a.ptr, "\r\n\r\n"), "\r\n\r\n");

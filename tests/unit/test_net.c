@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -142,9 +143,8 @@ static Net *start(Probe *p, int threads, uint16_t *port)
 
 static int dial(uint16_t port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons(port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
     return fd;
@@ -301,6 +301,40 @@ START_TEST(many_connections) /* slots are used again under new generations */
 }
 END_TEST
 
+START_TEST(no_descriptors) /* the listener pauses, and goes on by itself */
+{
+    enum { MOST = 200 };
+    Probe p = {.echo = true};
+    uint16_t port;
+    Net *n = start(&p, 1, &port);
+    int fds[MOST], count = 0, probe = dup(0);
+    struct rlimit few = {.rlim_cur = (rlim_t)probe + 40, .rlim_max = (rlim_t)probe + 40};
+    close(probe);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int tries = 0; tries < 100 && atomic_load(&net_stats(n)->accept_pauses) == 0; tries++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
+            break;
+        fds[count++] = fd;
+        usleep(1000);
+    }
+    for (int i = 0; i < 300 && atomic_load(&net_stats(n)->accept_pauses) == 0; i++)
+        usleep(10000);
+    ck_assert_uint_gt(atomic_load(&net_stats(n)->accept_pauses), 0);
+    for (int i = 0; i < count - 1; i++)
+        close(fds[i]);
+    char byte = 'x';
+    ck_assert_int_eq(send(fds[count - 1], &byte, 1, 0), 1);
+    byte = 0;
+    ck_assert_int_eq(recv(fds[count - 1], &byte, 1, 0), 1);
+    ck_assert_int_eq(byte, 'x');
+    close(fds[count - 1]);
+    stop(n);
+}
+END_TEST
+
 START_TEST(addresses)
 {
     ck_assert(net_address_loopback("127.0.0.1"));
@@ -324,6 +358,7 @@ int main(void)
     tcase_add_test(tc, deadline);
     tcase_add_test(tc, taken_port);
     tcase_add_test(tc, many_connections);
+    tcase_add_test(tc, no_descriptors);
     tcase_add_test(tc, addresses);
     return unit_run(tc);
 }

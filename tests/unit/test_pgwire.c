@@ -15,7 +15,14 @@
 #include <unistd.h>
 
 /* ---- the fake session ---- */
-typedef enum FakeKind { FAKE_ROWS, FAKE_COPY_IN, FAKE_COPY_OUT, FAKE_SLEEP, FAKE_FAIL, FAKE_SET } FakeKind;
+typedef enum FakeKind {
+    FAKE_ROWS,
+    FAKE_COPY_IN,
+    FAKE_COPY_OUT,
+    FAKE_SLEEP,
+    FAKE_FAIL,
+    FAKE_SET
+} FakeKind;
 
 struct Portal {
     Session *session;
@@ -148,7 +155,7 @@ static bool fake_statement(const char *sql, FakeKind *kind, int64_t *rows, Err *
     static const struct {
         const char *text;
         FakeKind kind;
-    } known[] = {{"rows ", FAKE_ROWS},   {"copy in", FAKE_COPY_IN}, {"copy out", FAKE_COPY_OUT},
+    } known[] = {{"rows ", FAKE_ROWS},  {"copy in", FAKE_COPY_IN}, {"copy out", FAKE_COPY_OUT},
                  {"sleep", FAKE_SLEEP}, {"fail", FAKE_FAIL},       {"set", FAKE_SET}};
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (strncmp(sql, known[i].text, strlen(known[i].text)) == 0) {
@@ -188,7 +195,8 @@ NextStatus session_simple_next(Session *s, Portal **out, Err *e)
     return NEXT_PORTAL;
 }
 
-bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_t type_count, Err *e)
+bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_t type_count,
+                   Err *e)
 {
     (void)name, (void)types, (void)type_count;
     char text[100];
@@ -214,10 +222,11 @@ bool session_describe(Session *s, Slice statement, StatementInfo *out, Err *e)
     return true;
 }
 
-bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *params, size_t param_count,
-                  const int16_t *formats, size_t format_count, Err *e)
+bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *params,
+                  size_t param_count, const int16_t *formats, size_t format_count, Err *e)
 {
-    (void)portal, (void)statement, (void)params, (void)param_count, (void)formats, (void)format_count;
+    (void)portal, (void)statement, (void)params, (void)param_count, (void)formats,
+        (void)format_count;
     if (!s->has_statement)
         return err_set(e, ERR_STATEMENT_NAME, "unnamed prepared statement does not exist");
     fake_portal(s, s->statement_kind, s->statement_rows);
@@ -310,8 +319,13 @@ static void make_batch(Portal *p, int64_t n)
     }
     p->cols[0] = (Vector){.type = T_INT4, .phys = PH_I64, .v.i64 = p->ints};
     p->cols[1] = (Vector){.type = T_TEXT, .phys = PH_STR, .kind = VEC_CONST, .v.str = &text};
-    p->cols[2] = (Vector){.type = T_INT8, .phys = PH_I64, .kind = VEC_DICT, .v.i64 = dict,
-                          .valid = dict_valid, .codes = p->codes, .dict_count = 2};
+    p->cols[2] = (Vector){.type = T_INT8,
+                          .phys = PH_I64,
+                          .kind = VEC_DICT,
+                          .v.i64 = dict,
+                          .valid = dict_valid,
+                          .codes = p->codes,
+                          .dict_count = 2};
     p->batch = (Batch){.rows = (size_t)n, .col_count = 3, .cols = p->cols};
 }
 
@@ -461,8 +475,8 @@ START_TEST(framing) /* whatever the cuts, the same messages come out */
             size_t used, want;
             Err e;
             PgFrame st;
-            while ((st = pgw_next(&f, (Slice){all.ptr + begin, end - begin}, &m, &used, &want, &e)) ==
-                   FRAME_MESSAGE) {
+            while ((st = pgw_next(&f, (Slice){all.ptr + begin, end - begin}, &m, &used, &want,
+                                  &e)) == FRAME_MESSAGE) {
                 begin += used;
                 if (m.type == 'd')
                     copy_bytes += m.body.len;
@@ -500,7 +514,8 @@ START_TEST(bad_frames)
         PgMessage m;
         size_t used, want;
         Err e;
-        ck_assert_msg(pgw_next(&f, bad[i].bytes, &m, &used, &want, &e) == FRAME_BAD, "%s", bad[i].why);
+        ck_assert_msg(pgw_next(&f, bad[i].bytes, &m, &used, &want, &e) == FRAME_BAD, "%s",
+                      bad[i].why);
         ck_assert_int_eq(e.code, ERR_PROTOCOL_VIOLATION);
     }
 }
@@ -512,13 +527,15 @@ START_TEST(startup_packets)
     PgStartup s;
     Err e;
     arena_init(&a, NULL);
-    Slice body = SLICE_LIT("user\0me\0options\0-c a-b=1 --work_mem=a\\ b -cx=\0TimeZone\0UTC\0_pq_.x\0y\0\0");
+    Slice body = SLICE_LIT(
+        "user\0me\0options\0-c a-b=1 --work_mem=a\\ b -cx=\0TimeZone\0UTC\0_pq_.x\0y\0\0");
     ck_assert_msg(pgw_read_startup(body, &a, &s, &e), "%s", e.message);
     ck_assert(slice_eq_cstr(s.user, "me"));
     ck_assert(slice_eq_cstr(s.database, "me"));
     ck_assert_uint_eq(s.setting_count, 4);
     ck_assert(slice_eq_cstr(s.settings[0].name, "a_b") && slice_eq_cstr(s.settings[0].value, "1"));
-    ck_assert(slice_eq_cstr(s.settings[1].name, "work_mem") && slice_eq_cstr(s.settings[1].value, "a b"));
+    ck_assert(slice_eq_cstr(s.settings[1].name, "work_mem") &&
+              slice_eq_cstr(s.settings[1].value, "a b"));
     ck_assert(slice_eq_cstr(s.settings[2].name, "x") && slice_eq_cstr(s.settings[2].value, ""));
     ck_assert(slice_eq_cstr(s.settings[3].name, "TimeZone"));
     ck_assert_uint_eq(s.unknown_count, 1);
@@ -542,13 +559,18 @@ START_TEST(startup_packets)
     size_t used;
     uint32_t version;
     ck_assert_int_eq(pgw_next_startup(SLICE_LIT("\0\0\0"), &used, &version, &body, &e), START_MORE);
-    ck_assert_int_eq(pgw_next_startup(SLICE_LIT("\0\0\0\7"), &used, &version, &body, &e), START_BAD);
-    ck_assert_int_eq(pgw_next_startup(SLICE_LIT("GET / HTTP/1.1"), &used, &version, &body, &e), START_BAD);
-    ck_assert_int_eq(pgw_next_startup(SLICE_LIT("\0\0\0\x8\4\xd2\x16\x2f"), &used, &version, &body, &e),
-                     START_SSL);
-    ck_assert_int_eq(pgw_next_startup(SLICE_LIT("\0\0\0\x9\4\xd2\x16\x2fx"), &used, &version, &body, &e),
+    ck_assert_int_eq(pgw_next_startup(SLICE_LIT("\0\0\0\7"), &used, &version, &body, &e),
                      START_BAD);
-    ck_assert_int_eq(pgw_next_startup(SLICE_LIT("\0\0\0\x8\0\2\0\0"), &used, &version, &body, &e), START_BAD);
+    ck_assert_int_eq(pgw_next_startup(SLICE_LIT("GET / HTTP/1.1"), &used, &version, &body, &e),
+                     START_BAD);
+    ck_assert_int_eq(
+        pgw_next_startup(SLICE_LIT("\0\0\0\x8\4\xd2\x16\x2f"), &used, &version, &body, &e),
+        START_SSL);
+    ck_assert_int_eq(
+        pgw_next_startup(SLICE_LIT("\0\0\0\x9\4\xd2\x16\x2fx"), &used, &version, &body, &e),
+        START_BAD);
+    ck_assert_int_eq(pgw_next_startup(SLICE_LIT("\0\0\0\x8\0\2\0\0"), &used, &version, &body, &e),
+                     START_BAD);
     arena_free(&a);
 }
 END_TEST
@@ -575,7 +597,8 @@ START_TEST(bind_bodies) /* every truncation is refused, none reads past its end 
     }
     ck_assert(!pgw_read_bind(SLICE_LIT("\0\0\0\1\0\7\0\0\0\0"), &a, &m, &e)); /* format 7 */
     ck_assert_int_eq(e.code, ERR_INVALID_PARAMETER);
-    ck_assert(!pgw_read_bind(SLICE_LIT("\0\0\0\0\0\1\xff\xff\xff\xfe\0\0"), &a, &m, &e)); /* length -2 */
+    ck_assert(
+        !pgw_read_bind(SLICE_LIT("\0\0\0\0\0\1\xff\xff\xff\xfe\0\0"), &a, &m, &e)); /* length -2 */
     PgParse p;
     ck_assert(!pgw_read_parse(SLICE_LIT("a\0SELECT 1\0\xff\xff"), &a, &p, &e));
     ck_assert(!pgw_read_parse(SLICE_LIT("a\0\xff\0\0\0"), &a, &p, &e));
@@ -601,8 +624,12 @@ static void serve(Peer *s, int connections_max)
     once = true;
     fake_env.tz = tz_utc();
     s->sched = sched_new(&clock_real, 2, 0);
-    PgOptions o = {.sched = s->sched, .clock = &clock_real, .connections_max = connections_max,
-                   .connections_reserved = 1, .message_max = 8 << 20, .admin_user = SLICE_LIT("skulk")};
+    PgOptions o = {.sched = s->sched,
+                   .clock = &clock_real,
+                   .connections_max = connections_max,
+                   .connections_reserved = 1,
+                   .message_max = 8 << 20,
+                   .admin_user = SLICE_LIT("skulk")};
     s->pg = pgw_new(&o);
     pgw_set_db(s->pg, &fake_db);
     ck_assert(net_new(&s->net, &(NetOptions){.threads = 1, .clock = &clock_real}, &e));
@@ -622,7 +649,8 @@ static void stop(Peer *s)
 
 static int dial(const Peer *s)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(s->port),
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(s->port),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct timeval tv = {.tv_sec = 20};
