@@ -44,7 +44,8 @@ struct PartGroup;
 struct Part;
 bool part_writer_copy(PartWriter *w, struct Part *from, const struct PartGroup *group,
                       Err *e) MUST_CHECK;
-bool part_writer_finish(PartWriter *w, Err *e) MUST_CHECK; /* footer; nothing may follow */
+/* Footer; nothing may follow.  A writer that failed can only be freed. */
+bool part_writer_finish(PartWriter *w, Err *e) MUST_CHECK;
 uint64_t part_writer_rows(const PartWriter *w);
 void part_writer_free(PartWriter *w);
 
@@ -104,7 +105,7 @@ size_t part_table_count(const Part *p);
 TableId part_table_at(const Part *p, size_t i);
 size_t part_group_count(const Part *p);
 void part_group_at(const Part *p, uint32_t index,
-                   PartGroup *out); /* for shared groups: series of the first run */
+                   PartGroup *out); /* all its rows; of a shared group: series of the first run */
 
 /* Statistics of a column of a group that is alone; false: none stored (or partly). */
 bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out);

@@ -184,19 +184,24 @@ void part_unpin_group(Part *p, const PartGroup *g)
 }
 
 /* ---- chunks and their checksums ---- */
-static bool checked_bytes(Part *p, const PartGroup *g, uint64_t offset, uint32_t len, uint32_t crc,
-                          _Atomic uint8_t *checked, Slice *out, Err *e)
+typedef struct ChunkPlace {
+    uint64_t offset;
+    uint32_t length, crc;
+    _Atomic uint8_t *checked;
+} ChunkPlace;
+
+static bool checked_bytes(Part *p, const PartGroup *g, ChunkPlace at, Slice *out, Err *e)
 {
-    const uint8_t *ptr = bytes_at(p, g, offset, len);
+    const uint8_t *ptr = bytes_at(p, g, at.offset, at.length);
     if (!ptr)
         return err_set(e, ERR_INTERNAL, "row group %u of part \"%s\" is read without a pin",
                        g->index, part_name(p));
-    *out = slice_of((const char *)ptr, len);
-    if (atomic_load_explicit(checked, memory_order_relaxed) || p->skip_crc)
+    *out = slice_of((const char *)ptr, at.length);
+    if (atomic_load_explicit(at.checked, memory_order_relaxed) || p->skip_crc)
         return true;
-    if (crc32c(0, ptr, len) != crc)
-        return part_damaged(p, g, offset, "the checksum of a chunk is wrong", e);
-    atomic_store_explicit(checked, 1, memory_order_relaxed);
+    if (crc32c(0, ptr, at.length) != at.crc)
+        return part_damaged(p, g, at.offset, "the checksum of a chunk is wrong", e);
+    atomic_store_explicit(at.checked, 1, memory_order_relaxed);
     return true;
 }
 
@@ -245,7 +250,8 @@ bool part_chunk(Part *p, const PartGroup *g, ColumnId col, const ChunkEntry **ou
 bool part_chunk_bytes(Part *p, const PartGroup *g, const ChunkEntry *c, Slice *out, Err *e)
 {
     ChunkEntry *chunk = (ChunkEntry *)(uintptr_t)c; /* only its atomic mark changes */
-    return checked_bytes(p, g, c->offset, c->length, c->crc, &chunk->checked, out, e);
+    ChunkPlace at = {c->offset, c->length, c->crc, &chunk->checked};
+    return checked_bytes(p, g, at, out, e);
 }
 
 bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry **entry, Slice *out, Err *e)
@@ -255,8 +261,8 @@ bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry **entry, Slice *out
     if (!part_block_dir(p, b, &dir, e))
         return false;
     GroupEntry *ge = *entry = &dir->groups[g->index - b->first_group];
-    return checked_bytes(p, g, ge->time_offset, ge->time_length, ge->time_crc, &ge->time_checked,
-                         out, e);
+    ChunkPlace at = {ge->time_offset, ge->time_length, ge->time_crc, &ge->time_checked};
+    return checked_bytes(p, g, at, out, e);
 }
 
 bool part_runs(Part *p, const Block *b, const BlockDir *dir, size_t i, const RunList **out, Err *e)

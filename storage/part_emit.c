@@ -8,6 +8,12 @@
 #include <roaring/roaring.h>
 #include <stdlib.h>
 
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#else
+#define PACKAGE_STRING "alopex-skulk"
+#endif
+
 uint64_t pw_offset(const PartWriter *w)
 {
     return w->out_offset + w->out.len;
@@ -321,7 +327,7 @@ static void put_footer(PartWriter *w, Buf *out, uint64_t payload_end)
     size_t n = w->blocks.len / sizeof *blocks, b = 0;
     if (n)
         qsort(blocks, n, sizeof *blocks, by_table_window);
-    buf_put_str(out, SLICE_LIT("alopex-skulk"));
+    buf_put_str(out, SLICE_LIT(PACKAGE_STRING));
     buf_put_varint(out, w->info.rows);
     buf_put_zigzag(out, w->info.t_min);
     buf_put_zigzag(out, w->info.t_max);

@@ -151,9 +151,7 @@ static bool settle(PartWriter *w, Err *e)
         if (!write_group(w, ROW_GROUP_ROWS, e))
             return false;
     }
-    if (w->strings.used > STR_BYTES_MAX && w->rows && !(w->long_series = false))
-        return write_all(w, e);
-    return true;
+    return w->strings.used <= STR_BYTES_MAX || write_all(w, e);
 }
 
 /* The last series got its last row. */

@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <roaring/roaring.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -473,6 +474,37 @@ START_TEST(copy_keeps_rows)
 }
 END_TEST
 
+typedef struct Shared {
+    Part *part;
+    const Model *model;
+} Shared;
+
+static void *read_all(void *arg)
+{
+    const Shared *s = arg;
+    compare_part(s->part, s->model);
+    for (size_t t = 0; t < part_table_count(s->part); t++)
+        must(part_series_bitmap(s->part, part_table_at(s->part, t)));
+    return NULL;
+}
+
+/* Directory, checksums and bitmaps come into being under several readers at once. */
+START_TEST(threads_share_a_part)
+{
+    Model m = big_model();
+    Buf bytes = write_model(&m, false);
+    Shared s = {open_part(&bytes, false), &m};
+    pthread_t thread[4];
+    for (size_t i = 0; i < ARRAY_LEN(thread); i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, read_all, &s), 0);
+    for (size_t i = 0; i < ARRAY_LEN(thread); i++)
+        pthread_join(thread[i], NULL);
+    part_unref(s.part);
+    buf_free(&bytes);
+    free(m.row);
+}
+END_TEST
+
 START_TEST(empty_part)
 {
     Model m = {0};
@@ -712,6 +744,7 @@ int main(void)
     tcase_add_test(tc, series_are_exact);
     tcase_add_test(tc, small_series_share);
     tcase_add_loop_test(tc, copy_keeps_rows, 0, 2);
+    tcase_add_test(tc, threads_share_a_part);
     tcase_add_test(tc, empty_part);
     tcase_add_test(tc, large_strings);
     tcase_add_test(tc, every_truncation_fails);
