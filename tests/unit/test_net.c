@@ -16,8 +16,8 @@ typedef struct Probe { /* what the face saw */
     Sched *sched;
     Outlet *outlet; /* of the only connection */
     Task task;
-    size_t to_send, sent;
-    atomic_size_t unsent_max;
+    size_t to_send;
+    atomic_size_t sent;
     atomic_bool task_done;
     atomic_bool saw_gone;
 } Probe;
