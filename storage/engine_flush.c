@@ -287,9 +287,11 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
     mutex_lock(&eng->mutex);
     if (file)
         engine_insert_file(eng, file);
-    memcpy(gone, eng->mem, f->segments * sizeof *gone);
     eng->mem_count -= f->segments;
-    memmove(eng->mem, eng->mem + f->segments, eng->mem_count * sizeof *eng->mem);
+    if (f->segments) {
+        memcpy(gone, eng->mem, f->segments * sizeof *gone);
+        memmove(eng->mem, eng->mem + f->segments, eng->mem_count * sizeof *eng->mem);
+    }
     eng->log_bytes -= f->log_bytes;
     eng->disk_full = false;
     engine_swap_parts(eng, &old);

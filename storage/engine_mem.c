@@ -4,12 +4,6 @@
 
 #include "base/log.h"
 
-static MemSegment *open_segment(Engine *eng)
-{
-    MemSegment *ms = eng->mem_count ? eng->mem[eng->mem_count - 1] : NULL;
-    return ms && !ms->closed ? ms : NULL;
-}
-
 static MemSegment *begin_segment(Engine *eng, bool continues)
 {
     MemSegment *ms = MEM_NEW(MemSegment);
@@ -24,16 +18,18 @@ static MemSegment *begin_segment(Engine *eng, bool continues)
     }
     eng->mem[eng->mem_count++] = ms;
     mutex_unlock(&eng->mutex);
+    eng->active = ms;
     return ms;
 }
 
 void mem_close_active(Engine *eng)
 {
-    MemSegment *ms = open_segment(eng);
+    MemSegment *ms = eng->active;
     if (!ms || !ms->first_lsn)
         return;
     ms->closed = true;
     ms->rows = seg_rows(ms->segment);
+    eng->active = NULL;
 }
 
 static void close_locked(Engine *eng)
@@ -46,7 +42,7 @@ static void close_locked(Engine *eng)
 void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool group_goes_on)
 {
     size_t n = wb_rows(wb), from = 0;
-    MemSegment *ms = open_segment(eng); /* only this thread adds and closes */
+    MemSegment *ms = eng->active;
     if (!n)
         return;
     /* A batch that fits into one segment is not split: every boundary between batches is a place

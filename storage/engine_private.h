@@ -27,11 +27,11 @@ enum {
     ENGINE_MANIFEST_EDITS = 512,       /* as many start the manifest anew */
     ENGINE_TASKS = 4,
 };
-#define ENGINE_STEP_NS (8 * NS_PER_MS)
+#define ENGINE_STEP_NS     (8 * NS_PER_MS)
 #define ENGINE_SYNC_OFF_NS (100 * NS_PER_MS)
-#define ENGINE_RETRY_NS (500 * NS_PER_MS) /* after a failed flush or compaction */
-#define ENGINE_CLOSED_NS (3600 * NS_PER_S)
-#define ENGINE_QUIET_NS (60 * NS_PER_S) /* no new file in a closed window for so long: last level */
+#define ENGINE_RETRY_NS    (500 * NS_PER_MS) /* after a failed flush or compaction */
+#define ENGINE_CLOSED_NS   (3600 * NS_PER_S)
+#define ENGINE_QUIET_NS    (60 * NS_PER_S) /* no new file in a closed window for so long: last level */
 
 typedef enum RecordType {
     REC_CATALOG = 1, /* cat_version after it, then edits */
@@ -54,21 +54,21 @@ typedef struct EngineFile { /* a file of the manifest */
     Ref ref;
     Engine *eng;
     ManifestPart info;
-    Part *part;         /* NULL: damaged, see err */
+    Part *part; /* NULL: damaged, see err */
     Err err;
     struct FileSource *source;
     int64_t created_ns; /* monotonic */
 } EngineFile;
 
 typedef struct MemSegment { /* needs the mutex, but rows are appended by the writer without it */
-    Segment *segment; /* NULL once sealed */
+    Segment *segment;       /* NULL once sealed */
     Part *sealed;
-    size_t visible;   /* rows that readers may see */
-    size_t rows;      /* all rows, once closed */
-    bool closed;      /* takes no more rows */
-    bool continues;   /* begins inside a group: may not begin the log's uncovered part */
-    Lsn first_lsn;    /* first record with rows here (of its group); 0 = empty */
-    uint64_t serial;  /* grows */
+    size_t visible;  /* rows that readers may see */
+    size_t rows;     /* all rows, once closed */
+    bool closed;     /* takes no more rows */
+    bool continues;  /* begins inside a group: may not begin the log's uncovered part */
+    Lsn first_lsn;   /* first record with rows here (of its group); 0 = empty */
+    uint64_t serial; /* grows */
     int64_t born_ns;
 } MemSegment;
 
@@ -76,8 +76,8 @@ typedef struct WriteRequest {
     struct WriteRequest *next;
     Ticket *ticket; /* NULL: nobody waits */
     SyncMode sync;
-    bool txn;       /* frames between begin and commit records */
-    Buf catalog;    /* payload of REC_CATALOG; empty = none */
+    bool txn;    /* frames between begin and commit records */
+    Buf catalog; /* payload of REC_CATALOG; empty = none */
     WriteBatch **batches;
     Buf *payloads;
     size_t count;
@@ -89,7 +89,7 @@ typedef struct Waiter { /* a checkpoint or vacuum somebody waits for */
     Ticket *ticket;
     bool vacuum;
     TableId table;
-    uint64_t id;    /* grows; a flush serves all with a smaller id than its own start */
+    uint64_t id; /* grows; a flush serves all with a smaller id than its own start */
     bool flushed;
 } Waiter;
 
@@ -102,14 +102,14 @@ typedef struct Writer { /* the writer task's own */
     Completion completion;
     LogFrame *frames;
     size_t frame_count, frame_cap;
-    Buf series;       /* payload of REC_SERIES */
+    Buf series; /* payload of REC_SERIES */
     SeriesId series_last;
-    Lsn base;         /* LSN of the first frame */
+    Lsn base; /* LSN of the first frame */
     Lsn next_lsn;
-    SeriesId logged;  /* series up to here are in the log or in .series files */
+    SeriesId logged; /* series up to here are in the log or in .series files */
     bool want_sync;
     int64_t sync_due_ns; /* records written but not synced: 0 = none */
-    Buf carry;        /* catalog payloads whose group failed: u32 length + bytes each */
+    Buf carry;           /* catalog payloads whose group failed: u32 length + bytes each */
     int64_t bytes;
 } Writer;
 
@@ -137,8 +137,8 @@ typedef struct Flusher {
     Buf edit;
     Completion completion;
     int64_t retry_ns;
-    bool force;        /* recovery: flush whatever is sealed */
-    bool asked_close;  /* since the last flush */
+    bool force;       /* recovery: flush whatever is sealed */
+    bool asked_close; /* since the last flush */
 } Flusher;
 
 typedef enum CompactorState { COMPACTOR_IDLE, COMPACTOR_MERGE, COMPACTOR_COMMIT } CompactorState;
@@ -152,8 +152,8 @@ typedef struct Compactor {
     Buf edit;
     Completion completion;
     int64_t retry_ns;
-    int64_t vacuum_ns;   /* files made before this are still to be vacuumed; 0 = no vacuum */
-    uint64_t vacuum_id;  /* serves waiters up to this id */
+    int64_t vacuum_ns;  /* files made before this are still to be vacuumed; 0 = no vacuum */
+    uint64_t vacuum_id; /* serves waiters up to this id */
 } Compactor;
 
 struct Engine {
@@ -172,6 +172,7 @@ struct Engine {
     _Atomic int tasks_alive;
     atomic_bool tasks_gone;
     Writer writer;
+    MemSegment *active; /* the segment that takes rows; the writer's (and recovery's) own */
     Task sealer;
     Flusher flusher;
     Compactor compactor;
@@ -189,25 +190,25 @@ struct Engine {
     MemSegment **mem; /* oldest first; the last takes rows */
     size_t mem_count, mem_cap;
     size_t mem_bytes;
-    bool close_active;      /* the writer is asked to begin a new segment */
-    uint64_t mem_serial;    /* of the newest segment */
-    uint64_t closed_serial; /* of the last one closed on request: with it ... */
+    bool close_active;       /* the writer is asked to begin a new segment */
+    uint64_t mem_serial;     /* of the newest segment */
+    uint64_t closed_serial;  /* of the last one closed on request: with it ... */
     uint64_t closed_waiters; /* ... all that these waiters wait for is in closed segments */
-    bool failed;            /* writes are refused until restart */
+    bool failed;             /* writes are refused until restart */
     Err failure;
-    bool disk_full;         /* the last flush failed for want of space */
+    bool disk_full; /* the last flush failed for want of space */
     Err disk_err;
-    Lsn applied;            /* records up to here are in the memtable and visible */
-    int64_t log_bytes;      /* written since the last flush */
+    Lsn applied;       /* records up to here are in the memtable and visible */
+    int64_t log_bytes; /* written since the last flush */
     WriteRequest *queue, **queue_tail;
     size_t queue_bytes;
     Waiter *waiters;
     uint64_t waiter_id;
-    size_t snapshots;       /* alive; must be 0 at close */
+    size_t snapshots; /* alive; must be 0 at close */
 
-    Mutex garbage_mutex;    /* RANK_LEAF: the last reader of a file may hold any other lock */
+    Mutex garbage_mutex; /* RANK_LEAF: the last reader of a file may hold any other lock */
     /* these need it */
-    BlobId *garbage;        /* blobs to drop */
+    BlobId *garbage; /* blobs to drop */
     size_t garbage_count, garbage_cap;
 };
 
@@ -221,16 +222,19 @@ static inline int64_t engine_now(const Engine *eng)
 void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e);
 /* Writes are refused from now on; needs no lock held. */
 void engine_fail(Engine *eng, const Err *e);
-void engine_drop_blob(Engine *eng, BlobId id); /* later, on the compactor's task; any lock may be held */
+void engine_drop_blob(Engine *eng,
+                      BlobId id); /* later, on the compactor's task; any lock may be held */
 
 /* version.c */
 PartList *part_list_ref(PartList *l);
 void part_list_unref(PartList *l);
 PartList *part_list_build(Engine *eng); /* needs the mutex */
-void engine_swap_parts(Engine *eng, PartList **old); /* needs the mutex; *old is to be unref'd outside */
+void engine_swap_parts(Engine *eng,
+                       PartList **old); /* needs the mutex; *old is to be unref'd outside */
 
 /* engine_file: in version.c */
-EngineFile *file_new(Engine *eng, const ManifestPart *info); /* opens it; a damaged one has part = NULL */
+EngineFile *file_new(Engine *eng,
+                     const ManifestPart *info); /* opens it; a damaged one has part = NULL */
 EngineFile *file_ref(EngineFile *f);
 void file_unref(EngineFile *f);
 void file_drop(EngineFile *f); /* delete the file when its last reader leaves */
@@ -247,7 +251,8 @@ void request_free(WriteRequest *r);
 void engine_push(Engine *eng, WriteRequest *take_r);
 void catalog_payload(Buf *out, uint64_t version_after, const CatEdit *edits, size_t n);
 /* Applies edits to the newest catalog and queues the request that logs them, in one step. */
-bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequest *r, Err *e) MUST_CHECK;
+bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequest *r,
+                          Err *e) MUST_CHECK;
 
 /* txn.c */
 Segment *const *txn_segments(const Txn *t, size_t *count); /* its private rows; t may be NULL */
@@ -255,10 +260,11 @@ Segment *const *txn_segments(const Txn *t, size_t *count); /* its private rows; 
 /* engine_mem.c */
 /* first_lsn: of the record or, in a transaction, of its group. */
 void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool group_goes_on);
-void mem_publish(Engine *eng, Lsn applied); /* everything appended is visible now; needs the mutex */
-void mem_close_active(Engine *eng);         /* writer or recovery only; needs the mutex */
-void mem_count_bytes(Engine *eng);          /* needs the mutex */
-bool mem_all_sealed(const Engine *eng);     /* but for an open one; needs the mutex */
+void mem_publish(Engine *eng,
+                 Lsn applied);          /* everything appended is visible now; needs the mutex */
+void mem_close_active(Engine *eng);     /* writer or recovery only; needs the mutex */
+void mem_count_bytes(Engine *eng);      /* needs the mutex */
+bool mem_all_sealed(const Engine *eng); /* but for an open one; needs the mutex */
 bool mem_seal_one(Engine *eng, bool *did, Err *e) MUST_CHECK;
 TaskStatus sealer_step(Task *t);
 void mem_free_all(Engine *eng);
@@ -268,7 +274,7 @@ TaskStatus flusher_step(Task *t);
 void flusher_free(Engine *eng);
 /* Recovery: flushes all closed segments now; blocking, no task runs yet. */
 bool engine_flush_now(Engine *eng, Err *e) MUST_CHECK;
-bool flush_wanted(Engine *eng, bool *close_first); /* needs the mutex */
+bool flush_wanted(Engine *eng, bool *close_first);        /* needs the mutex */
 void engine_insert_file(Engine *eng, EngineFile *take_f); /* sorted by sequence; needs the mutex */
 /* Builds the commit: the plain edit, or a snapshot of the whole manifest. */
 bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter);
