@@ -263,6 +263,7 @@ static void print_counters(Explain *x, int depth, const OpStats *st)
     put_number(x, depth, "Row Groups Pruned", st->scan.groups_pruned);
     put_number(x, depth, "Row Groups from Statistics", st->scan.groups_from_stats);
     put_number(x, depth, "Bytes Read", st->scan.bytes);
+    put_number(x, depth, "Temporary File Bytes", st->spilled);
     put_number(x, depth, "Memory Bytes", (uint64_t)st->bytes_max);
 }
 

@@ -200,9 +200,12 @@ static QueryStatus agg_next(Op *op, Batch **out, Err *e)
             return st;
         a->loaded = true;
     }
-    if (!a->finished && !aggset_finish(&a->part.set, e))
-        return QUERY_FAIL;
-    a->finished = true;
+    if (!a->finished) {
+        QueryStatus st = aggset_finish(&a->part.set, e);
+        if (st != QUERY_BATCH)
+            return st;
+        a->finished = true;
+    }
     if (op->stats)
         op->stats->bytes_max = (int64_t)(ht_bytes(&a->part.keys) + a->part.set.arena.used);
     size_t left = a->part.set.group_count - a->at, n = left < BATCH_ROWS ? left : BATCH_ROWS;

@@ -45,7 +45,7 @@ static void slot_init_sorter(AggSet *s, AggSlot *slot)
         nulls_first[i + 1] = !implied && call->order_nulls_first[i];
     }
     SorterSpec spec = {types, call->arg_count + 1, keys, desc, nulls_first, order + 1, -1,
-                       &s->x->query->budget, NULL};
+                       &s->x->query->budget, NULL, NULL};
     slot->sorter = sorter_new(&spec);
 }
 
@@ -273,28 +273,40 @@ bool aggset_merge(AggSet *into, uint32_t group, AggSet *from, uint32_t from_grou
     return true;
 }
 
-bool aggset_finish(AggSet *s, Err *e)
+/* One batch of the sorted rows of a slot: each run of equal groups goes to its state. */
+static QueryStatus finish_batch(AggSet *s, AggSlot *slot, Err *e)
 {
     uint32_t ids[BATCH_ROWS];
+    Batch b;
+    size_t n;
+    arena_reset(s->scratch);
+    if (!sorter_next(slot->sorter, &b, &n, s->scratch, e))
+        return QUERY_FAIL;
+    for (size_t r = 0; r < n; r++)
+        ids[r] = (uint32_t)b.cols[0].v.i64[r];
+    if (n > 0 && !update_runs(s, slot, b.cols + 1, NULL, n, ids, e))
+        return QUERY_FAIL;
+    return n > 0 ? QUERY_BATCH : QUERY_END;
+}
+
+QueryStatus aggset_finish(AggSet *s, Err *e)
+{
     s->x->ctx.scratch = s->scratch;
-    for (size_t i = 0; i < s->slot_count; i++) {
-        AggSlot *slot = &s->slots[i];
-        if (!slot->sorter)
-            continue;
-        while (!sorter_finish(slot->sorter))
-            ;
-        Batch b;
-        size_t n;
-        while ((n = sorter_next(slot->sorter, &b, s->scratch)) > 0) {
-            for (size_t r = 0; r < n; r++)
-                ids[r] = (uint32_t)b.cols[0].v.i64[r];
-            if (!update_runs(s, slot, b.cols + 1, NULL, n, ids, e))
-                return false;
-            if (!budget_check(&s->x->query->budget, e))
-                return false;
+    for (; s->finished < s->slot_count; s->finished++) {
+        AggSlot *slot = &s->slots[s->finished];
+        QueryStatus st = QUERY_BATCH;
+        while (slot->sorter && st == QUERY_BATCH) {
+            if ((st = exec_tick(s->x, e)) != QUERY_BATCH)
+                return st;
+            if ((st = sorter_settle(slot->sorter, true, e)) == QUERY_YIELD)
+                st = QUERY_BATCH;
+            else if (st == QUERY_BATCH)
+                st = finish_batch(s, slot, e);
         }
+        if (st == QUERY_FAIL)
+            return st;
     }
-    return true;
+    return QUERY_BATCH;
 }
 
 bool aggset_final(AggSet *s, size_t begin, size_t n, Vector *out, Arena *a, Err *e)

@@ -23,6 +23,7 @@ typedef struct OpStats {
     uint64_t loops, rows, batches, removed; /* removed: by the filter */
     int64_t ns;                             /* with everything below */
     int64_t bytes_max;                      /* own memory */
+    uint64_t spilled;                       /* bytes in temporary files */
     uint32_t pieces;                        /* parallel parts */
     uint64_t series, stat_runs, runs;       /* series aggregation: answered from statistics */
     ScanCounters scan;
@@ -106,14 +107,18 @@ typedef struct SorterSpec {
     int64_t limit; /* only so many rows are needed; -1 = all */
     Budget *budget;
     const uint32_t *key_cols; /* key k is this column of the rows (ROW_NONE: it is not); may be NULL */
+    const char *spill_dir;    /* NULL: all in memory */
 } SorterSpec;
 Sorter *sorter_new(const SorterSpec *spec);
 void sorter_free(Sorter *s);
 /* keys: vectors over the rows of b. */
 void sorter_add(Sorter *s, const Batch *b, const Vector *keys);
-/* After the last add; false: call again (one piece of the work is done). */
-bool sorter_finish(Sorter *s);
-size_t sorter_next(Sorter *s, Batch *out, Arena *a); /* rows, 0 = end; stable order */
+/* Work that adding left behind (a run to sort, rows to write out): call until QUERY_BATCH; QUERY_YIELD:
+ * one piece of it is done.  Also after the last add, with `last`, before sorter_next. */
+QueryStatus sorter_settle(Sorter *s, bool last, Err *e);
+/* *rows = 0: end; stable order.  Lives until the next call. */
+bool sorter_next(Sorter *s, Batch *out, size_t *rows, Arena *a, Err *e) MUST_CHECK;
+uint64_t sorter_spilled(const Sorter *s); /* bytes */
 
 /* ---- aggregate states of many groups ---- */
 typedef struct AggSlot {
@@ -132,6 +137,7 @@ typedef struct AggSet {
     size_t slot_count, state_size;
     char **groups;
     size_t group_count, group_cap;
+    size_t finished; /* slots */
 } AggSet;
 bool aggset_init(AggSet *s, Exec *x, const AggCall *calls, size_t n, Arena *scratch, Err *e) MUST_CHECK;
 void aggset_free(AggSet *s);
@@ -142,7 +148,7 @@ bool aggset_update_slot(AggSet *s, AggSlot *slot, const Batch *b, const uint32_t
                         Err *e) MUST_CHECK;
 void *aggset_state(AggSet *s, size_t slot, uint32_t group);
 bool aggset_merge(AggSet *into, uint32_t group, AggSet *from, uint32_t from_group, Err *e) MUST_CHECK;
-bool aggset_finish(AggSet *s, Err *e) MUST_CHECK; /* feeds what ORDER BY kept back */
+QueryStatus aggset_finish(AggSet *s, Err *e); /* feeds what ORDER BY kept back; QUERY_BATCH: done */
 bool aggset_final(AggSet *s, size_t begin, size_t n, Vector *out, Arena *a, Err *e) MUST_CHECK;
 bool aggs_mergeable(const AggCall *calls, size_t n); /* partial states may be built in parallel */
 

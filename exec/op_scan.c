@@ -77,7 +77,7 @@ TagReader *src_tag_reader(ScanSrc *s, ColumnId column, TypeId type)
     t->column = column;
     t->type = type;
     t->def = type_find(type);
-    t->text = type_phys(type) == PH_STR && type != T_UUID;
+    t->text = type_phys(type) == PH_STR;
     t->value = value_null();
     return t;
 }

@@ -674,9 +674,12 @@ static QueryStatus series_next(Op *op, Batch **out, Err *e)
             return st;
         a->loaded = true;
     }
-    if (!a->finished && !aggset_finish(&p->set, e))
-        return QUERY_FAIL;
-    a->finished = true;
+    if (!a->finished) {
+        QueryStatus st = aggset_finish(&p->set, e);
+        if (st != QUERY_BATCH)
+            return st;
+        a->finished = true;
+    }
     size_t left = p->map.count - a->at, n = left < BATCH_ROWS ? left : BATCH_ROWS;
     if (n == 0)
         return QUERY_END;

@@ -42,12 +42,23 @@ static bool sort_open(Op *op, Err *e)
     }
     SorterSpec spec = {.types = plan->p.types, .col_count = plan->p.col_count, .key_types = types,
                        .desc = desc, .nulls_first = nulls_first, .key_count = n,
-                       .budget = &op->x->query->budget, .key_cols = cols};
+                       .budget = &op->x->query->budget, .key_cols = cols,
+                       .spill_dir = op->x->query->spill_dir};
     if (!sort_limit(op, plan->limit, &spec.limit, e))
         return false;
     s->sorter = sorter_new(&spec);
     s->keys = ARENA_ARRAY(&op->arena, Vector, n + 1);
     return op_open_child(op, e);
+}
+
+/* Sorts and writes out what has piled up, a piece at a time. */
+static QueryStatus sort_settle(OpSort *s, bool last, Err *e)
+{
+    QueryStatus st;
+    while ((st = sorter_settle(s->sorter, last, e)) == QUERY_YIELD)
+        if ((st = exec_tick(s->op.x, e)) != QUERY_BATCH)
+            break;
+    return st;
 }
 
 static QueryStatus sort_load(OpSort *s, Err *e)
@@ -56,7 +67,11 @@ static QueryStatus sort_load(OpSort *s, Err *e)
     const PlanSort *plan = (const PlanSort *)op->plan;
     Batch *in;
     QueryStatus st;
-    while ((st = op_next(op->child, &in, e)) == QUERY_BATCH) {
+    for (;;) {
+        if ((st = sort_settle(s, false, e)) != QUERY_BATCH)
+            return st;
+        if ((st = op_next(op->child, &in, e)) != QUERY_BATCH)
+            return st;
         arena_reset(&op->scratch);
         EvalCtx *ctx = op_ctx(op);
         for (size_t k = 0; k < plan->key_count; k++)
@@ -64,30 +79,29 @@ static QueryStatus sort_load(OpSort *s, Err *e)
                 return QUERY_FAIL;
         sorter_add(s->sorter, in, s->keys);
     }
-    return st;
 }
 
 static QueryStatus sort_next(Op *op, Batch **out, Err *e)
 {
     OpSort *s = (OpSort *)op;
+    QueryStatus st;
     if (!s->loaded) {
-        QueryStatus st = sort_load(s, e);
-        if (st != QUERY_END)
+        if ((st = sort_load(s, e)) != QUERY_END)
             return st;
         s->loaded = true;
         op_close(op->child);
         op->child = NULL;
     }
-    while (!sorter_finish(s->sorter)) {
-        QueryStatus st = exec_tick(op->x, e);
-        if (st != QUERY_BATCH)
-            return st;
-    }
+    if ((st = sort_settle(s, true, e)) != QUERY_BATCH)
+        return st;
+    size_t rows;
     arena_reset(&op->scratch);
-    if (sorter_next(s->sorter, &s->batch, &op->scratch) == 0)
-        return QUERY_END;
+    if (!sorter_next(s->sorter, &s->batch, &rows, &op->scratch, e))
+        return QUERY_FAIL;
+    if (op->stats)
+        op->stats->spilled = sorter_spilled(s->sorter);
     *out = &s->batch;
-    return QUERY_BATCH;
+    return rows ? QUERY_BATCH : QUERY_END;
 }
 
 static void sort_close(Op *op)

@@ -1,13 +1,16 @@
-/* Sorting rows in memory: references with an order-preserving 64-bit prefix of the first key are sorted
- * in runs, the runs are merged while rows are handed out; so no single step is long.
+/* Sorting rows: references with an order-preserving 64-bit prefix of the first key are sorted in runs, the
+ * runs are merged while rows are handed out; so no single step is long.
  * With a limit only about twice that many rows are kept, and rows behind the last of them are not even
- * copied. */
+ * copied.  When its share of the query's memory is used up, all rows so far are merged into one run in a
+ * temporary file; such runs take part in the last merge a block at a time. */
 #include "exec/op_private.h"
+#include "exec/spill.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { RUN_ROWS = 32768, TOP_SLACK = 4096 };
+enum { RUN_ROWS = 16384, TOP_SLACK = 4096, SPILL_BLOCKS = 16, SPILL_BYTES_MIN = 256 << 10,
+       SPILL_SMALL_ROWS = 128, SPILL_SMALL_LIMIT = 64 << 20 };
 
 typedef struct SortRef {
     uint64_t prefix;
@@ -24,9 +27,22 @@ typedef struct SortKeyDef {
     const TypeDef *def;
 } SortKeyDef;
 
+/* A run that is being merged, at its current row. */
 typedef struct SortRun {
-    size_t pos, end;
+    SortRef ref;
+    const Batch *batch; /* the row's, */
+    size_t row;
+    size_t order;       /* among equals, earlier runs first */
+    size_t pos, end;    /* in memory: of refs */
+    int64_t offset, offset_end; /* in the file: of the next block; pos counts rows of the block */
+    Batch *block;
+    Arena arenas[2];    /* this block and the one before, whose rows may just have been handed out */
+    int arena;
 } SortRun;
+
+typedef struct FileRun {
+    int64_t begin, end;
+} FileRun;
 
 struct Sorter {
     Budget *budget;
@@ -36,12 +52,19 @@ struct Sorter {
     size_t key_count;
     int64_t limit, given;
     SortRef *refs;
-    size_t ref_count, ref_cap, sorted; /* sorted: refs that are in a run */
-    SortRun *heap;
-    size_t heap_count;
+    size_t ref_count, ref_cap;
+    size_t *run_ends, run_count, sorted; /* sorted runs of refs; sorted: the last end */
+    SortRun **heap;
+    size_t heap_count, retired; /* retired: ended runs behind the heap, until the next batch */
     bool bounded;  /* rows behind `bound` need not be kept */
     SortRef bound;
-    bool finished;
+    bool merging;
+    char *spill_dir;
+    SpillFile *file;
+    FileRun *file_runs;
+    size_t file_run_count;
+    size_t block_rows; /* in the file; also of a batch that is merged from it: see SortRun.arenas */
+    bool spilling; /* rows in memory are being written */
 };
 
 static void key_init(Sorter *s, const SorterSpec *spec, size_t k, TypeId *types, size_t *col_count)
@@ -70,6 +93,9 @@ Sorter *sorter_new(const SorterSpec *spec)
     s->payload = spec->col_count;
     s->limit = spec->limit;
     s->key_count = spec->key_count;
+    bool small = spec->budget && spec->budget->limit > 0 && spec->budget->limit < SPILL_SMALL_LIMIT;
+    s->block_rows = small ? SPILL_SMALL_ROWS : BATCH_ROWS;
+    s->spill_dir = spec->spill_dir ? mem_strdup(slice_cstr(spec->spill_dir)) : NULL;
     s->keys = mem_zero((spec->key_count + 1) * sizeof *s->keys);
     TypeId *types = mem_zero((spec->col_count + spec->key_count + 1) * sizeof *types);
     memcpy(types, spec->types, spec->col_count * sizeof *types);
@@ -81,16 +107,37 @@ Sorter *sorter_new(const SorterSpec *spec)
     return s;
 }
 
+static void run_free(SortRun *r)
+{
+    arena_free(&r->arenas[0]);
+    arena_free(&r->arenas[1]);
+    mem_free(r);
+}
+
+static void heap_clear(Sorter *s)
+{
+    for (size_t i = 0; i < s->heap_count + s->retired; i++)
+        run_free(s->heap[i]);
+    mem_free(s->heap);
+    s->heap = NULL;
+    s->heap_count = s->retired = 0;
+    s->merging = false;
+}
+
 void sorter_free(Sorter *s)
 {
     if (!s)
         return;
+    heap_clear(s);
+    spill_close(s->file);
+    mem_free(s->file_runs);
+    mem_free(s->run_ends);
+    mem_free(s->spill_dir);
     if (s->budget)
         budget_charge(s->budget, -(int64_t)(s->ref_cap * sizeof *s->refs));
     store_free(&s->rows);
     mem_free(s->keys);
     mem_free(s->refs);
-    mem_free(s->heap);
     mem_free(s);
 }
 
@@ -154,11 +201,9 @@ static int compare_plain(const SortKeyDef *key, const Vector *a, size_t ra, cons
     return key->desc ? -c : c; /* the caller turns it round again */
 }
 
-static int compare_key(const Sorter *s, const SortKeyDef *key, uint32_t row_a, uint32_t row_b)
+static int compare_key(const SortKeyDef *key, const Batch *batch_a, size_t ra, const Batch *batch_b, size_t rb)
 {
-    const Vector *a = &s->rows.batches[row_a / BATCH_ROWS]->cols[key->col];
-    const Vector *b = &s->rows.batches[row_b / BATCH_ROWS]->cols[key->col];
-    size_t ra = row_a % BATCH_ROWS, rb = row_b % BATCH_ROWS;
+    const Vector *a = &batch_a->cols[key->col], *b = &batch_b->cols[key->col];
     bool null_a = vec_is_null(a, ra), null_b = vec_is_null(b, rb);
     if (null_a || null_b)
         return null_a == null_b ? 0 : null_a == key->nulls_first ? -1 : 1;
@@ -172,6 +217,17 @@ static int compare_key(const Sorter *s, const SortKeyDef *key, uint32_t row_a, u
     return key->desc ? -c : c;
 }
 
+/* Rows whose prefixes are equal. */
+static int compare_rest(const Sorter *s, const Batch *a, size_t ra, const Batch *b, size_t rb)
+{
+    for (size_t k = s->key_count && s->keys[0].exact ? 1 : 0; k < s->key_count; k++) {
+        int c = compare_key(&s->keys[k], a, ra, b, rb);
+        if (c)
+            return c;
+    }
+    return 0;
+}
+
 static int compare_prefix(const SortRef *a, const SortRef *b)
 {
     if (a->rank != b->rank)
@@ -179,18 +235,19 @@ static int compare_prefix(const SortRef *a, const SortRef *b)
     return (a->prefix > b->prefix) - (a->prefix < b->prefix);
 }
 
+static const Batch *batch_of(const Sorter *s, const SortRef *r)
+{
+    return s->rows.batches[r->row / BATCH_ROWS];
+}
+
 static int compare_refs(const void *pa, const void *pb, void *arg)
 {
     const Sorter *s = arg;
     const SortRef *a = pa, *b = pb;
     int c = compare_prefix(a, b);
-    if (c)
-        return c;
-    size_t k = s->key_count && s->keys[0].exact ? 1 : 0;
-    for (; k < s->key_count; k++)
-        if ((c = compare_key(s, &s->keys[k], a->row, b->row)) != 0)
-            return c;
-    return (a->row > b->row) - (a->row < b->row); /* stable */
+    if (!c)
+        c = compare_rest(s, batch_of(s, a), a->row % BATCH_ROWS, batch_of(s, b), b->row % BATCH_ROWS);
+    return c ? c : (a->row > b->row) - (a->row < b->row); /* stable */
 }
 
 /* ---- adding ---- */
@@ -206,6 +263,12 @@ static void push_refs(Sorter *s, const SortRef *refs, size_t n)
     }
     memcpy(s->refs + s->ref_count, refs, n * sizeof *refs);
     s->ref_count += n;
+}
+
+static void add_run(Sorter *s, size_t end)
+{
+    s->run_ends = mem_realloc(s->run_ends, (s->run_count + 1) * sizeof *s->run_ends);
+    s->run_ends[s->run_count++] = s->sorted = end;
 }
 
 /* Keeps the best `limit` rows, in order. */
@@ -233,6 +296,8 @@ static void cut_to_limit(Sorter *s)
     arena_free(&scratch);
     store_free(&s->rows);
     s->rows = kept;
+    s->run_count = 0;
+    add_run(s, s->ref_count);
     s->bounded = true;
     s->bound = s->refs[s->ref_count - 1];
 }
@@ -279,11 +344,15 @@ void sorter_add(Sorter *s, const Batch *b, const Vector *keys)
         cut_to_limit(s);
 }
 
-/* ---- handing out ---- */
+/* ---- merging ---- */
 
-static bool run_before(Sorter *s, size_t a, size_t b)
+static bool run_before(const Sorter *s, size_t i, size_t k)
 {
-    return compare_refs(&s->refs[s->heap[a].pos], &s->refs[s->heap[b].pos], s) < 0;
+    const SortRun *a = s->heap[i], *b = s->heap[k];
+    int c = compare_prefix(&a->ref, &b->ref);
+    if (!c)
+        c = compare_rest(s, a->batch, a->row, b->batch, b->row);
+    return c ? c < 0 : a->order < b->order;
 }
 
 static void heap_down(Sorter *s, size_t i)
@@ -296,62 +365,238 @@ static void heap_down(Sorter *s, size_t i)
             least = r;
         if (least == i)
             return;
-        SortRun t = s->heap[i];
+        SortRun *t = s->heap[i];
         s->heap[i] = s->heap[least];
         s->heap[least] = t;
         i = least;
     }
 }
 
-bool sorter_finish(Sorter *s)
+/* Moves to the row at pos, reading the next block if needed; *ended: there is none. */
+static bool run_load(Sorter *s, SortRun *r, bool *ended, Err *e)
 {
-    if (s->finished)
+    *ended = false;
+    if (!r->block) {
+        *ended = r->pos == r->end;
+        if (*ended)
+            return true;
+        r->ref = s->refs[r->pos];
+        r->batch = batch_of(s, &r->ref);
+        r->row = r->ref.row % BATCH_ROWS;
         return true;
-    if (s->sorted < s->ref_count) {
-        size_t n = s->ref_count - s->sorted < RUN_ROWS ? s->ref_count - s->sorted : RUN_ROWS;
-        qsort_r(s->refs + s->sorted, n, sizeof *s->refs, compare_refs, s);
-        s->sorted += n;
-        if (s->sorted < s->ref_count)
+    }
+    if (r->pos == r->block->rows) {
+        *ended = r->offset == r->offset_end;
+        if (*ended)
+            return true;
+        r->arena = !r->arena;
+        Arena *a = &r->arenas[r->arena];
+        arena_reset(a);
+        r->block = ARENA_NEW(a, Batch);
+        if (!spill_get(s->file, &r->offset, s->rows.types, s->rows.col_count, r->block, a, e))
             return false;
+        r->pos = 0;
     }
-    size_t runs = (s->ref_count + RUN_ROWS - 1) / RUN_ROWS;
-    s->heap = mem_zero((runs + 1) * sizeof *s->heap);
-    for (size_t i = 0; i < runs; i++) {
-        size_t end = (i + 1) * RUN_ROWS;
-        s->heap[s->heap_count++] = (SortRun){i * RUN_ROWS, end < s->ref_count ? end : s->ref_count};
-    }
-    for (size_t i = s->heap_count / 2; i-- > 0;)
-        heap_down(s, i);
-    s->finished = true;
+    r->batch = r->block;
+    r->row = r->pos;
+    uint16_t row = (uint16_t)r->pos;
+    make_refs(s, s->key_count ? &r->block->cols[s->keys[0].col] : NULL, &row, 1, &r->ref);
     return true;
 }
 
-static bool pop(Sorter *s, uint32_t *row)
+static bool heap_add(Sorter *s, SortRun run, Err *e)
 {
-    if (s->heap_count == 0 || (s->limit >= 0 && s->given >= s->limit))
+    bool ended;
+    SortRun *r = mem_dup(&run, sizeof run);
+    r->order = s->heap_count;
+    arena_init(&r->arenas[0], s->budget);
+    arena_init(&r->arenas[1], s->budget);
+    if (r->offset_end > 0)
+        r->block = ARENA_NEW(&r->arenas[0], Batch); /* empty: the first block comes next */
+    s->heap = mem_realloc(s->heap, (s->heap_count + 1) * sizeof *s->heap);
+    s->heap[s->heap_count++] = r;
+    return run_load(s, r, &ended, e);
+}
+
+/* Runs in files (if asked for) come first: their rows are older. */
+static bool merge_begin(Sorter *s, bool with_files, Err *e)
+{
+    heap_clear(s);
+    for (size_t i = 0; with_files && i < s->file_run_count; i++)
+        if (!heap_add(s, (SortRun){.offset = s->file_runs[i].begin, .offset_end = s->file_runs[i].end}, e))
+            return false;
+    for (size_t i = 0, begin = 0; i < s->run_count; begin = s->run_ends[i++])
+        if (!heap_add(s, (SortRun){.pos = begin, .end = s->run_ends[i]}, e))
+            return false;
+    for (size_t i = s->heap_count / 2; i-- > 0;)
+        heap_down(s, i);
+    s->merging = true;
+    return true;
+}
+
+/* Takes the least row; false with *ended: none left. */
+static bool merge_pop(Sorter *s, const Batch **batch, uint32_t *row, bool *ended, Err *e)
+{
+    *ended = s->heap_count == 0;
+    if (*ended)
+        return true;
+    SortRun *top = s->heap[0];
+    bool over;
+    *batch = top->batch;
+    *row = (uint32_t)top->row;
+    top->pos++;
+    if (!run_load(s, top, &over, e))
         return false;
-    SortRun *top = &s->heap[0];
-    *row = s->refs[top->pos++].row;
-    s->given++;
-    if (top->pos == top->end)
+    if (over) {
+        /* Its blocks stay: rows of this batch may lie in them. */
         s->heap[0] = s->heap[--s->heap_count];
+        s->heap[s->heap_count] = top;
+        s->retired++;
+    }
     if (s->heap_count > 1)
         heap_down(s, 0);
     return true;
 }
 
-size_t sorter_next(Sorter *s, Batch *out, Arena *a)
+static void gather(const Batch *const *batches, const uint32_t *rows, size_t n, size_t col, Vector *out,
+                   TypeId type, Arena *a)
 {
-    uint32_t ids[BATCH_ROWS];
+    vec_init_flat(out, type, n, a);
+    size_t size = phys_size(out->phys);
+    char *dst = out->v.any;
+    for (size_t i = 0; i < n; i++, dst += size) {
+        const Vector *src = &batches[i]->cols[col];
+        if (vec_is_null(src, rows[i])) {
+            memset(dst, 0, size);
+            vec_set_null(out, i, n, a);
+        } else if (size == 8) {
+            memcpy(dst, src->v.i64 + rows[i], 8);
+        } else {
+            memcpy(dst, (const char *)src->v.any + rows[i] * size, size);
+        }
+    }
+}
+
+/* The next rows of the merge, all columns of the store or the payload only. */
+static bool merge_batch(Sorter *s, size_t max, size_t cols, Batch *out, Arena *a, Err *e)
+{
+    const Batch *batches[BATCH_ROWS];
+    uint32_t rows[BATCH_ROWS];
     size_t n = 0;
-    must(s->finished);
-    while (n < BATCH_ROWS && pop(s, &ids[n]))
+    bool ended = false;
+    while (s->retired > 0) /* runs that ended in the batch before */
+        run_free(s->heap[s->heap_count + --s->retired]);
+    while (n < max) {
+        if (!merge_pop(s, &batches[n], &rows[n], &ended, e))
+            return false;
+        if (ended)
+            break;
         n++;
-    if (n == 0)
-        return 0;
-    *out = *batch_new(a, s->payload);
-    for (size_t c = 0; c < s->payload; c++)
-        store_gather(&s->rows, c, ids, n, &out->cols[c], a);
+    }
+    *out = *batch_new(a, cols);
+    for (size_t c = 0; c < cols; c++)
+        gather(batches, rows, n, c, &out->cols[c], s->rows.types[c], a);
     out->rows = n;
-    return n;
+    return true;
+}
+
+/* ---- spilling ---- */
+
+/* A quarter of the query's memory, or what is there when the query nears its limit. */
+static bool should_spill(const Sorter *s)
+{
+    size_t used = s->rows.arena.used + s->ref_cap * sizeof *s->refs;
+    if (!s->spill_dir || !s->budget || s->budget->limit <= 0 || used < SPILL_BYTES_MIN)
+        return false;
+    int64_t all = atomic_load_explicit(&s->budget->used, memory_order_relaxed);
+    return (int64_t)used > s->budget->limit / 4 || all > s->budget->limit / 8 * 5;
+}
+
+static void drop_refs(Sorter *s)
+{
+    budget_charge(s->budget, -(int64_t)(s->ref_cap * sizeof *s->refs));
+    mem_free(s->refs);
+    s->refs = NULL;
+    s->ref_count = s->ref_cap = 0;
+}
+
+static QueryStatus spill_some(Sorter *s, Err *e)
+{
+    Arena scratch;
+    arena_init(&scratch, s->budget);
+    QueryStatus st = QUERY_YIELD;
+    for (int i = 0; i < SPILL_BLOCKS && st == QUERY_YIELD; i++) {
+        Batch b;
+        arena_reset(&scratch);
+        if (!merge_batch(s, s->block_rows, s->rows.col_count, &b, &scratch, e))
+            st = QUERY_FAIL;
+        else if (b.rows == 0)
+            st = QUERY_END;
+        else if (!spill_put(s->file, &b, e))
+            st = QUERY_FAIL;
+    }
+    arena_free(&scratch);
+    if (st != QUERY_END)
+        return st;
+    heap_clear(s);
+    s->file_runs[s->file_run_count++].end = spill_end(s->file);
+    arena_free(&s->rows.arena); /* store_clear would keep a block */
+    store_clear(&s->rows);
+    drop_refs(s);
+    s->run_count = s->sorted = 0;
+    s->spilling = false;
+    return QUERY_YIELD;
+}
+
+static QueryStatus spill_begin(Sorter *s, Err *e)
+{
+    if (!s->file && !spill_open(&s->file, s->spill_dir, e))
+        return QUERY_FAIL;
+    s->file_runs = mem_realloc(s->file_runs, (s->file_run_count + 1) * sizeof *s->file_runs);
+    s->file_runs[s->file_run_count] = (FileRun){spill_end(s->file), 0};
+    if (!merge_begin(s, false, e))
+        return QUERY_FAIL;
+    s->spilling = true;
+    return QUERY_YIELD;
+}
+
+uint64_t sorter_spilled(const Sorter *s)
+{
+    return s->file ? (uint64_t)spill_end(s->file) : 0;
+}
+
+/* ---- handing out ---- */
+
+QueryStatus sorter_settle(Sorter *s, bool last, Err *e)
+{
+    if (s->spilling)
+        return spill_some(s, e);
+    if (s->merging)
+        return QUERY_BATCH;
+    bool spill = !last && should_spill(s);
+    size_t unsorted = s->ref_count - s->sorted;
+    if (unsorted >= RUN_ROWS || (unsorted > 0 && (last || spill))) {
+        size_t n = unsorted < RUN_ROWS ? unsorted : RUN_ROWS;
+        qsort_r(s->refs + s->sorted, n, sizeof *s->refs, compare_refs, s);
+        add_run(s, s->sorted + n);
+        return QUERY_YIELD;
+    }
+    if (spill)
+        return spill_begin(s, e);
+    if (last && !merge_begin(s, true, e))
+        return QUERY_FAIL;
+    return QUERY_BATCH;
+}
+
+bool sorter_next(Sorter *s, Batch *out, size_t *rows, Arena *a, Err *e)
+{
+    must(s->merging && !s->spilling);
+    size_t max = s->file ? s->block_rows : BATCH_ROWS;
+    if (s->limit >= 0 && s->limit - s->given < (int64_t)max)
+        max = (size_t)(s->limit - s->given);
+    if (!merge_batch(s, max, s->payload, out, a, e))
+        return false;
+    *rows = out->rows;
+    s->given += (int64_t)out->rows;
+    return true;
 }

@@ -183,6 +183,34 @@ START_TEST(grouping_many)
 }
 END_TEST
 
+/* Far more rows than the memory holds: 150000 of them, in pseudo-random order, go through temporary files. */
+START_TEST(sorting_spills)
+{
+    NEW_PLAN(PlanFunction, PLAN_FUNCTION, "i", NULL, NULL);
+    p->call = call("generate_series", FN_SRF, lit('i', "1"), lit('i', "150000"));
+    p->func = p->call->func;
+    Expr *mixed = oper("%", oper("*", col(0, 'i'), lit('i', "7919")), lit('i', "150001"));
+    Expr *none = expr_new(&A, EXPR_NULLIF, T_INT8, 2);
+    none->func = oper("=", col(0, 'i'), col(0, 'i'))->func;
+    none->args[0] = col(0, 'i');
+    none->args[1] = lit('i', "77");
+    Plan *rows = project(project(&p->p, "is", mixed, lit('s', "some text"), NULL), "is", none, col(1, 's'), NULL);
+    test_options.memory_max = 2 << 20;
+    test_options.spill_dir = "/tmp";
+    Plan *s = sort(rows, "is", "0-", NULL);
+    ck_assert_str_eq(run(limit(s, "is", "3", NULL)), "~ some text|150000 some text|149999 some text");
+    ck_assert_str_eq(run(limit(s, "is", "2", "149998")), "2 some text|1 some text");
+    ck_assert_str_eq(run(limit(s, "is", "3", "74999")), "75002 some text|75001 some text|75000 some text");
+    /* Every row once. */
+    ck_assert_str_eq(run(group(s, "", (AggCall[]){agg("count", NULL, NULL), agg("sum", col(0, 'i'), NULL)}, 2)),
+                     "150000 11250074923");
+    /* With a limit beyond memory. */
+    s = sort(rows, "is", "0+", "60000");
+    ck_assert_str_eq(run(limit(s, "is", "2", "59998")), "60000 some text|60001 some text");
+    ck_assert_str_eq(run(group(s, "", (AggCall[]){agg("count", NULL, NULL)}, 1)), "60000");
+}
+END_TEST
+
 static Plan *distinct(Plan *child, const char *types, const char *on)
 {
     NEW_PLAN(PlanDistinct, PLAN_DISTINCT, types, child, NULL);
@@ -570,6 +598,7 @@ int main(void)
     tcase_add_test(tc, grouping);
     tcase_add_test(tc, grouping_options);
     tcase_add_test(tc, grouping_many);
+    tcase_add_test(tc, sorting_spills);
     tcase_add_test(tc, sets);
     tcase_add_test(tc, joins);
     tcase_add_test(tc, joins_not_in);
