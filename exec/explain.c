@@ -91,7 +91,8 @@ static void put_tags(Buf *b, const PlanScan *s)
 static void put_aggs(Buf *b, const AggCall *aggs, size_t n, const Slice *names)
 {
     for (size_t i = 0; i < n; i++) {
-        buf_printf(b, "%s%s(%s", i ? ", " : "", aggs[i].func->name, aggs[i].distinct ? "DISTINCT " : "");
+        buf_printf(b, "%s%s(%s", i ? ", " : "", aggs[i].func->name,
+                   aggs[i].distinct ? "DISTINCT " : "");
         if (aggs[i].star)
             buf_puts(b, "*");
         put_list(b, aggs[i].args, aggs[i].arg_count, names);
@@ -198,16 +199,26 @@ static void put_join_name(Buf *b, const PlanJoin *j)
 static void put_name(Buf *b, const Plan *p)
 {
     static const char *const names[] = {
-        [PLAN_SCAN] = "Seq Scan",         [PLAN_SERIES_AGG] = "Series Aggregate",
-        [PLAN_VIRTUAL] = "Virtual Scan",  [PLAN_FUNCTION] = "Function Scan",
-        [PLAN_VALUES] = "Values Scan",    [PLAN_FILTER] = "Filter",
-        [PLAN_PROJECT] = "Project",       [PLAN_AGG] = "HashAggregate",
-        [PLAN_SORT] = "Sort",             [PLAN_LIMIT] = "Limit",
-        [PLAN_DISTINCT] = "Unique",       [PLAN_JOIN] = "Join",
-        [PLAN_APPLY] = "Subquery Loop",   [PLAN_APPEND] = "Append",
-        [PLAN_SETOP] = "SetOp",           [PLAN_CTE_REF] = "CTE Scan",
-        [PLAN_RECURSIVE] = "Recursive Union", [PLAN_PROJECT_SET] = "ProjectSet",
-        [PLAN_WINDOW] = "WindowAgg",      [PLAN_RESULT] = "Result",
+        [PLAN_SCAN] = "Seq Scan",
+        [PLAN_SERIES_AGG] = "Series Aggregate",
+        [PLAN_VIRTUAL] = "Virtual Scan",
+        [PLAN_FUNCTION] = "Function Scan",
+        [PLAN_VALUES] = "Values Scan",
+        [PLAN_FILTER] = "Filter",
+        [PLAN_PROJECT] = "Project",
+        [PLAN_AGG] = "HashAggregate",
+        [PLAN_SORT] = "Sort",
+        [PLAN_LIMIT] = "Limit",
+        [PLAN_DISTINCT] = "Unique",
+        [PLAN_JOIN] = "Join",
+        [PLAN_APPLY] = "Subquery Loop",
+        [PLAN_APPEND] = "Append",
+        [PLAN_SETOP] = "SetOp",
+        [PLAN_CTE_REF] = "CTE Scan",
+        [PLAN_RECURSIVE] = "Recursive Union",
+        [PLAN_PROJECT_SET] = "ProjectSet",
+        [PLAN_WINDOW] = "WindowAgg",
+        [PLAN_RESULT] = "Result",
     };
     if (p->kind == PLAN_JOIN) {
         put_join_name(b, (const PlanJoin *)p);
@@ -299,8 +310,9 @@ static void print_json(Explain *x, const Plan *p)
     buf_free(&name);
     print_details(x, 0, p);
     if (st) {
-        buf_printf(x->out, ", \"Actual Total Time\": %.3f, \"Actual Rows\": %llu, \"Actual Loops\": %llu",
-                   (double)st->ns / 1e6, (unsigned long long)st->rows, (unsigned long long)st->loops);
+        buf_printf(
+            x->out, ", \"Actual Total Time\": %.3f, \"Actual Rows\": %llu, \"Actual Loops\": %llu",
+            (double)st->ns / 1e6, (unsigned long long)st->rows, (unsigned long long)st->loops);
         print_counters(x, 0, st);
     }
     for (size_t i = 0; plan_child(p, i); i++) {

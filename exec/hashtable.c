@@ -141,11 +141,13 @@ void hash_vector(uint64_t *hashes, const Vector *v, const uint16_t *sel, size_t 
         entries[d] = hash_slot(v, d, eq, def);
     for (size_t i = 0; i < n; i++) {
         uint32_t code = v->codes[sel ? sel[i] : i];
-        hashes[i] = hash_join(hashes[i], by_entry ? entries[code] : hash_slot(v, code, eq, def), first);
+        hashes[i] =
+            hash_join(hashes[i], by_entry ? entries[code] : hash_slot(v, code, eq, def), first);
     }
 }
 
-static void hash_rows(uint64_t *hashes, const Vector *keys, size_t n_keys, const uint16_t *sel, size_t n)
+static void hash_rows(uint64_t *hashes, const Vector *keys, size_t n_keys, const uint16_t *sel,
+                      size_t n)
 {
     if (n_keys == 0)
         memset(hashes, 0, n * sizeof *hashes);
@@ -257,7 +259,8 @@ static void reserve_keys(HashTable *t, size_t keys)
         size_t size = phys_size(col->phys);
         col->data = grow(t, col->data, t->cap * size, cap * size);
         col->valid = grow(t, col->valid, BITMAP_WORDS(t->cap) * 8, BITMAP_WORDS(cap) * 8);
-        memset(col->valid + BITMAP_WORDS(t->cap), 0, (BITMAP_WORDS(cap) - BITMAP_WORDS(t->cap)) * 8);
+        memset(col->valid + BITMAP_WORDS(t->cap), 0,
+               (BITMAP_WORDS(cap) - BITMAP_WORDS(t->cap)) * 8);
     }
     t->hashes = grow(t, t->hashes, t->cap * sizeof *t->hashes, cap * sizeof *t->hashes);
     t->cap = cap;
@@ -268,7 +271,8 @@ static size_t find_slot(const HashTable *t, uint64_t hash, const Vector *keys, s
 {
     size_t s = hash & t->slot_mask;
     for (; t->slots[s].id; s = (s + 1) & t->slot_mask)
-        if (t->slots[s].tag == (uint32_t)(hash >> 32) && keys_equal(t, t->slots[s].id - 1, keys, row))
+        if (t->slots[s].tag == (uint32_t)(hash >> 32) &&
+            keys_equal(t, t->slots[s].id - 1, keys, row))
             return s;
     return s;
 }

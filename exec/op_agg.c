@@ -28,7 +28,7 @@ typedef struct OpAgg {
     AggSpread spread;
     size_t merged; /* pieces */
     bool loaded, finished;
-    size_t at;     /* groups handed out */
+    size_t at; /* groups handed out */
     Batch batch;
 } OpAgg;
 

@@ -44,8 +44,8 @@ static void slot_init_sorter(AggSet *s, AggSlot *slot)
         desc[i + 1] = !implied && call->order_desc[i];
         nulls_first[i + 1] = !implied && call->order_nulls_first[i];
     }
-    SorterSpec spec = {types, call->arg_count + 1, keys, desc, nulls_first, order + 1, -1,
-                       &s->x->query->budget, NULL, NULL};
+    SorterSpec spec = {types, call->arg_count + 1,  keys, desc, nulls_first, order + 1,
+                       -1,    &s->x->query->budget, NULL, NULL};
     slot->sorter = sorter_new(&spec);
 }
 
@@ -97,8 +97,8 @@ void *aggset_state(AggSet *s, size_t slot, uint32_t group)
 /* ---- updating ---- */
 
 /* Rows of b whose arguments are all there; NULL: none were left out. */
-static const uint16_t *without_nulls(const Vector *args, size_t arg_count, const uint16_t *sel, size_t *n,
-                                     Arena *a)
+static const uint16_t *without_nulls(const Vector *args, size_t arg_count, const uint16_t *sel,
+                                     size_t *n, Arena *a)
 {
     bool nulls = false;
     for (size_t c = 0; c < arg_count; c++)
@@ -155,8 +155,8 @@ static const uint16_t *only_new(HashTable *seen, const Vector *keys, const uint1
     return kept;
 }
 
-static bool keep_back(AggSet *s, AggSlot *slot, const Batch *b, const Vector *keyed, const uint16_t *sel,
-                      size_t n, Err *e)
+static bool keep_back(AggSet *s, AggSlot *slot, const Batch *b, const Vector *keyed,
+                      const uint16_t *sel, size_t n, Err *e)
 {
     const AggCall *call = slot->call;
     Batch rows = {.rows = b->rows, .col_count = call->arg_count + 1, .sel_count = n};
@@ -187,15 +187,16 @@ static bool update_runs(AggSet *s, AggSlot *slot, const Vector *args, const uint
         while (end < n && ids[sel ? sel[end] : end] == id)
             end++;
         const uint16_t *rows = sel ? sel + begin : row_ident + begin;
-        if (!slot->def->update(&slot->ctx, s->groups[id] + slot->offset, args, rows, end - begin, e))
+        if (!slot->def->update(&slot->ctx, s->groups[id] + slot->offset, args, rows, end - begin,
+                               e))
             return false;
         begin = end;
     }
     return true;
 }
 
-static bool update_states(AggSet *s, AggSlot *slot, const Vector *args, const uint16_t *sel, size_t n,
-                          const uint32_t *ids, uint32_t one, Err *e)
+static bool update_states(AggSet *s, AggSlot *slot, const Vector *args, const uint16_t *sel,
+                          size_t n, const uint32_t *ids, uint32_t one, Err *e)
 {
     if (n == 0)
         return true;

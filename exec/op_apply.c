@@ -6,18 +6,18 @@ typedef struct OpApply {
     Op op;
     const PlanApply *plan;
     Batch *left;
-    Vector *params;     /* over the left batch */
-    size_t at;          /* selected left row */
-    bool in_row;        /* the right side of this row has begun */
-    Batch in;           /* left columns, as handed on */
-    Vector result;      /* one value a left row */
-    RowStore once;      /* uncorrelated: the right side's rows */
+    Vector *params; /* over the left batch */
+    size_t at;      /* selected left row */
+    bool in_row;    /* the right side of this row has begun */
+    Batch in;       /* left columns, as handed on */
+    Vector result;  /* one value a left row */
+    RowStore once;  /* uncorrelated: the right side's rows */
     bool loaded;
     size_t once_at;
     /* of the current left row */
     size_t seen;
     bool any_null, settled, value;
-    Value *items;       /* APPLY_ARRAY */
+    Value *items; /* APPLY_ARRAY */
     size_t item_count, item_cap;
     Arena row_arena, left_arena;
     Batch test, out;
@@ -53,7 +53,8 @@ static QueryStatus apply_fetch(OpApply *a, Err *e)
             return QUERY_FAIL;
     a->at = 0;
     if (!lateral(a))
-        vec_init_flat(&a->result, op->plan->types[op->plan->col_count - 1], a->left->rows, &a->left_arena);
+        vec_init_flat(&a->result, op->plan->types[op->plan->col_count - 1], a->left->rows,
+                      &a->left_arena);
     return QUERY_BATCH;
 }
 
@@ -162,7 +163,8 @@ static bool take_right(OpApply *a, const Batch *right, Err *e)
     switch (a->plan->mode) {
     case APPLY_SCALAR:
         if (a->seen + n > 1)
-            return err_set(e, ERR_CARDINALITY, "more than one row returned by a subquery used as an expression");
+            return err_set(e, ERR_CARDINALITY,
+                           "more than one row returned by a subquery used as an expression");
         collect_items(a, right);
         break;
     case APPLY_EXISTS:

@@ -69,7 +69,8 @@ static void distinct_close(Op *op)
     ht_free(&((OpDistinct *)op)->seen);
 }
 
-const OpDef op_distinct = {"Distinct", sizeof(OpDistinct), distinct_open, distinct_next, distinct_close};
+const OpDef op_distinct = {"Distinct", sizeof(OpDistinct), distinct_open, distinct_next,
+                           distinct_close};
 
 /* ---- INTERSECT, EXCEPT: the right side is counted, the left side passes by ---- */
 

@@ -3,26 +3,33 @@
  * Left rows without one follow at the end of each left batch, right rows at the very end. */
 #include "exec/op_private.h"
 
-typedef enum JoinPhase { JOIN_BUILD, JOIN_FETCH, JOIN_PAIRS, JOIN_LEFT_REST, JOIN_RIGHT_REST, JOIN_DONE } JoinPhase;
+typedef enum JoinPhase {
+    JOIN_BUILD,
+    JOIN_FETCH,
+    JOIN_PAIRS,
+    JOIN_LEFT_REST,
+    JOIN_RIGHT_REST,
+    JOIN_DONE
+} JoinPhase;
 
 typedef struct OpJoin {
     Op op;
-    RowStore rows;      /* of the right side */
-    HashTable keys;     /* of the right side ... */
-    uint32_t *head;     /* ... id -> first row, */
-    uint32_t *chain;    /* row -> next row with the same key */
+    RowStore rows;   /* of the right side */
+    HashTable keys;  /* of the right side ... */
+    uint32_t *head;  /* ... id -> first row, */
+    uint32_t *chain; /* row -> next row with the same key */
     size_t head_cap, chain_cap;
-    bool null_key;      /* some right row has a NULL key */
+    bool null_key; /* some right row has a NULL key */
     uint64_t *right_matched;
     size_t left_cols, right_cols;
     JoinPhase phase;
     Batch *left;
     uint32_t *left_ids; /* key id of each selected left row */
     uint64_t left_matched[BATCH_ROWS / 64];
-    size_t left_at;     /* selected row, */
-    uint32_t right_at;  /* right row to try next, ROW_NONE: begin of its chain */
+    size_t left_at;    /* selected row, */
+    uint32_t right_at; /* right row to try next, ROW_NONE: begin of its chain */
     size_t rest_at;
-    Arena left_arena;   /* what belongs to the left batch */
+    Arena left_arena; /* what belongs to the left batch */
     Batch batch;
 } OpJoin;
 
@@ -56,8 +63,8 @@ static bool join_open(Op *op, Err *e)
 /* ---- the right side ---- */
 
 /* Rows whose keys are all there; *dropped: some were not. */
-static const uint16_t *keyed_rows(const Vector *keys, size_t n_keys, const Batch *b, size_t *n, bool *dropped,
-                                  Arena *a)
+static const uint16_t *keyed_rows(const Vector *keys, size_t n_keys, const Batch *b, size_t *n,
+                                  bool *dropped, Arena *a)
 {
     uint16_t *kept = arena_alloc(a, (batch_count(b) + 1) * sizeof *kept);
     size_t count = 0;
@@ -171,8 +178,8 @@ static QueryStatus join_fetch(OpJoin *j, Err *e)
 /* ---- candidate pairs ---- */
 
 typedef struct Pairs {
-    uint16_t left[BATCH_ROWS];  /* physical row */
-    uint16_t at[BATCH_ROWS];    /* selected row */
+    uint16_t left[BATCH_ROWS]; /* physical row */
+    uint16_t at[BATCH_ROWS];   /* selected row */
     uint32_t right[BATCH_ROWS];
     size_t count;
 } Pairs;
@@ -360,7 +367,8 @@ static QueryStatus join_next(Op *op, Batch **out, Err *e)
 static void join_close(Op *op)
 {
     OpJoin *j = (OpJoin *)op;
-    budget_charge(&op->x->query->budget, -(int64_t)((j->head_cap + j->chain_cap) * sizeof *j->head));
+    budget_charge(&op->x->query->budget,
+                  -(int64_t)((j->head_cap + j->chain_cap) * sizeof *j->head));
     mem_free(j->head);
     mem_free(j->chain);
     ht_free(&j->keys);

@@ -52,11 +52,12 @@ struct Op {
 
 bool op_open(Op **out, Exec *x, const Plan *plan, Err *e) MUST_CHECK;
 QueryStatus op_next(Op *op, Batch **out, Err *e);
-void op_close(Op *op);                   /* NULL is fine */
-EvalCtx *op_ctx(Op *op);                 /* evaluates into op->scratch from now on */
+void op_close(Op *op);   /* NULL is fine */
+EvalCtx *op_ctx(Op *op); /* evaluates into op->scratch from now on */
 bool op_open_child(Op *op, Err *e) MUST_CHECK;
 
-extern const OpDef op_scan, op_series_agg, op_virtual, op_function, op_values, op_filter, op_project;
+extern const OpDef op_scan, op_series_agg, op_virtual, op_function, op_values, op_filter,
+    op_project;
 extern const OpDef op_agg, op_sort, op_limit, op_distinct, op_join, op_apply, op_append, op_setop;
 extern const OpDef op_cte_ref, op_recursive, op_project_set, op_window, op_result;
 
@@ -81,15 +82,18 @@ void store_add_row(RowStore *s, const Value *row);
 size_t store_view(const RowStore *s, size_t row, Batch *out, Arena *a);
 /* Column of rows ids[0..n); ROW_NONE gives NULL.  Borrows strings from the store. */
 #define ROW_NONE UINT32_MAX
-void store_gather(const RowStore *s, size_t col, const uint32_t *ids, size_t n, Vector *out, Arena *a);
+void store_gather(const RowStore *s, size_t col, const uint32_t *ids, size_t n, Vector *out,
+                  Arena *a);
 Value store_get(const RowStore *s, size_t col, size_t row);
 
 /* ---- vectors ---- */
 /* Appends selected rows of src to the flat dst at `at` (room for cap rows); deep = NULL borrows. */
-void col_append(Vector *dst, size_t at, size_t cap, const Vector *src, const uint16_t *sel, size_t n,
-                Arena *deep);
-void vec_gather(Vector *out, const Vector *src, const uint16_t *rows, size_t n, Arena *a); /* flat, borrows */
-void vec_row_const(Vector *out, const Vector *src, size_t row, Arena *a); /* one row as a constant, borrows */
+void col_append(Vector *dst, size_t at, size_t cap, const Vector *src, const uint16_t *sel,
+                size_t n, Arena *deep);
+void vec_gather(Vector *out, const Vector *src, const uint16_t *rows, size_t n,
+                Arena *a); /* flat, borrows */
+void vec_row_const(Vector *out, const Vector *src, size_t row,
+                   Arena *a); /* one row as a constant, borrows */
 void vec_null_const(Vector *out, TypeId type);
 Batch *batch_new(Arena *a, size_t col_count);
 /* Keeps selected rows [skip, skip + n). */
@@ -106,8 +110,9 @@ typedef struct SorterSpec {
     size_t key_count;
     int64_t limit; /* only so many rows are needed; -1 = all */
     Budget *budget;
-    const uint32_t *key_cols; /* key k is this column of the rows (ROW_NONE: it is not); may be NULL */
-    const char *spill_dir;    /* NULL: all in memory */
+    const uint32_t
+        *key_cols;         /* key k is this column of the rows (ROW_NONE: it is not); may be NULL */
+    const char *spill_dir; /* NULL: all in memory */
 } SorterSpec;
 Sorter *sorter_new(const SorterSpec *spec);
 void sorter_free(Sorter *s);
@@ -125,9 +130,9 @@ typedef struct AggSlot {
     const AggCall *call;
     const AggDef *def;
     AggCtx ctx;
-    size_t offset;     /* of its state in a group */
-    HashTable *seen;   /* DISTINCT: (group, arguments) */
-    Sorter *sorter;    /* ORDER BY: (group, arguments) */
+    size_t offset;   /* of its state in a group */
+    HashTable *seen; /* DISTINCT: (group, arguments) */
+    Sorter *sorter;  /* ORDER BY: (group, arguments) */
 } AggSlot;
 typedef struct AggSet {
     Exec *x;
@@ -139,7 +144,8 @@ typedef struct AggSet {
     size_t group_count, group_cap;
     size_t finished; /* slots */
 } AggSet;
-bool aggset_init(AggSet *s, Exec *x, const AggCall *calls, size_t n, Arena *scratch, Err *e) MUST_CHECK;
+bool aggset_init(AggSet *s, Exec *x, const AggCall *calls, size_t n, Arena *scratch,
+                 Err *e) MUST_CHECK;
 void aggset_free(AggSet *s);
 void aggset_grow(AggSet *s, size_t group_count);
 /* Row r of b goes to group ids[r]; ids = NULL: all to `one`. */
@@ -147,7 +153,8 @@ bool aggset_update(AggSet *s, const Batch *b, const uint32_t *ids, uint32_t one,
 bool aggset_update_slot(AggSet *s, AggSlot *slot, const Batch *b, const uint32_t *ids, uint32_t one,
                         Err *e) MUST_CHECK;
 void *aggset_state(AggSet *s, size_t slot, uint32_t group);
-bool aggset_merge(AggSet *into, uint32_t group, AggSet *from, uint32_t from_group, Err *e) MUST_CHECK;
+bool aggset_merge(AggSet *into, uint32_t group, AggSet *from, uint32_t from_group,
+                  Err *e) MUST_CHECK;
 QueryStatus aggset_finish(AggSet *s, Err *e); /* feeds what ORDER BY kept back; QUERY_BATCH: done */
 bool aggset_final(AggSet *s, size_t begin, size_t n, Vector *out, Arena *a, Err *e) MUST_CHECK;
 bool aggs_mergeable(const AggCall *calls, size_t n); /* partial states may be built in parallel */
@@ -209,7 +216,7 @@ void exec_clear(Exec *x);
 /* QUERY_BATCH: go on; else what to return. */
 QueryStatus exec_tick(Exec *x, Err *e);
 void exec_slice_begin(Exec *x);
-OpStats *exec_stats(Exec *x, const Plan *plan); /* NULL unless analyzing */
+OpStats *exec_stats(Exec *x, const Plan *plan);  /* NULL unless analyzing */
 const Plan *plan_child(const Plan *p, size_t i); /* NULL: no more */
 void scan_counters_add(ScanCounters *to, const ScanCounters *from);
 

@@ -6,10 +6,10 @@ enum { STORE_FIRST_ROWS = 16 };
 /* A bitmap of one clear bit, for constants that are NULL.  Never written. */
 static uint64_t null_bit[1];
 
-#define IDENT4(n)    (n), (n) + 1, (n) + 2, (n) + 3
-#define IDENT16(n)   IDENT4(n), IDENT4((n) + 4), IDENT4((n) + 8), IDENT4((n) + 12)
-#define IDENT64(n)   IDENT16(n), IDENT16((n) + 16), IDENT16((n) + 32), IDENT16((n) + 48)
-#define IDENT256(n)  IDENT64(n), IDENT64((n) + 64), IDENT64((n) + 128), IDENT64((n) + 192)
+#define IDENT4(n)   (n), (n) + 1, (n) + 2, (n) + 3
+#define IDENT16(n)  IDENT4(n), IDENT4((n) + 4), IDENT4((n) + 8), IDENT4((n) + 12)
+#define IDENT64(n)  IDENT16(n), IDENT16((n) + 16), IDENT16((n) + 32), IDENT16((n) + 48)
+#define IDENT256(n) IDENT64(n), IDENT64((n) + 64), IDENT64((n) + 128), IDENT64((n) + 192)
 const uint16_t row_ident[BATCH_ROWS] = {IDENT256(0), IDENT256(256), IDENT256(512), IDENT256(768)};
 
 /* ---- vectors ---- */
@@ -87,8 +87,8 @@ static void append_values(Vector *dst, size_t at, const Vector *src, const uint1
     }
 }
 
-void col_append(Vector *dst, size_t at, size_t cap, const Vector *src, const uint16_t *sel, size_t n,
-                Arena *deep)
+void col_append(Vector *dst, size_t at, size_t cap, const Vector *src, const uint16_t *sel,
+                size_t n, Arena *deep)
 {
     must(dst->phys == src->phys);
     must(at + n <= cap);
@@ -239,7 +239,8 @@ void store_add(RowStore *s, const Vector *cols, const uint16_t *sel, size_t n)
         /* Without a selection the rows from `done` on are named by the identity. */
         const uint16_t *rows = sel ? sel + done : done ? row_ident + done : NULL;
         for (size_t c = 0; c < s->col_count; c++)
-            append_all(&b->cols[c], b->rows, s->last_cap, &cols[c], rows, part, &s->arena, &s->arena);
+            append_all(&b->cols[c], b->rows, s->last_cap, &cols[c], rows, part, &s->arena,
+                       &s->arena);
         b->rows += part;
         s->rows += part;
         done += part;
@@ -279,7 +280,8 @@ Value store_get(const RowStore *s, size_t col, size_t row)
     return vec_get(&s->batches[row / BATCH_ROWS]->cols[col], row % BATCH_ROWS);
 }
 
-void store_gather(const RowStore *s, size_t col, const uint32_t *ids, size_t n, Vector *out, Arena *a)
+void store_gather(const RowStore *s, size_t col, const uint32_t *ids, size_t n, Vector *out,
+                  Arena *a)
 {
     vec_init_flat(out, s->types[col], n, a);
     size_t size = phys_size(out->phys);

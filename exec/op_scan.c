@@ -12,9 +12,14 @@ bool src_start(ScanSrc *s, Err *e)
 {
     if (s->none)
         return true;
-    ScanSpec spec = {.snapshot = s->x->query->snapshot, .table = s->plan->table, .t_min = s->t_min,
-                     .t_max = s->t_max, .series = s->x->slice ? s->x->slice : s->set, .columns = s->columns,
-                     .column_count = s->column_count, .backward = s->plan->backward};
+    ScanSpec spec = {.snapshot = s->x->query->snapshot,
+                     .table = s->plan->table,
+                     .t_min = s->t_min,
+                     .t_max = s->t_max,
+                     .series = s->x->slice ? s->x->slice : s->set,
+                     .columns = s->columns,
+                     .column_count = s->column_count,
+                     .backward = s->plan->backward};
     return scan_open(&s->scan, &spec, &s->x->query->budget, e);
 }
 
@@ -199,7 +204,8 @@ static bool convert_column(ScanSrc *s, const ColVec *in, TypeId type, Vector *ou
             ;
         else if (in->type == PHYS_STR && def && def->in && out->phys != PH_STR) {
             if (!def->in(&s->x->ctx.env, in->v.str[i], -1, a, &v, e))
-                return err_wrap(e, "stored value of table \"%.*s\"", SLICE_ARG(s->plan->table_name));
+                return err_wrap(e, "stored value of table \"%.*s\"",
+                                SLICE_ARG(s->plan->table_name));
         } else if (in->type == PHYS_I64 && out->phys == PH_F64) {
             v = value_f64((double)in->v.i64[i]);
         } else if (in->type == PHYS_I64 && out->phys == PH_NUM) {
@@ -207,7 +213,8 @@ static bool convert_column(ScanSrc *s, const ColVec *in, TypeId type, Vector *ou
         } else if (in->type == PHYS_BOOL && out->phys == PH_I64) {
             v = value_i64(in->v.b[i]);
         } else {
-            return err_set(e, ERR_INTERNAL, "a column of table \"%.*s\" is stored as physical type %d",
+            return err_set(e, ERR_INTERNAL,
+                           "a column of table \"%.*s\" is stored as physical type %d",
                            SLICE_ARG(s->plan->table_name), (int)in->type);
         }
         vec_set(out, i, &v, n, a);
@@ -217,8 +224,8 @@ static bool convert_column(ScanSrc *s, const ColVec *in, TypeId type, Vector *ou
 
 static bool field_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e)
 {
-    static const Phys same[] = {[PHYS_I64] = PH_I64, [PHYS_F64] = PH_F64, [PHYS_BOOL] = PH_BOOL,
-                                [PHYS_STR] = PH_STR};
+    static const Phys same[] = {
+        [PHYS_I64] = PH_I64, [PHYS_F64] = PH_F64, [PHYS_BOOL] = PH_BOOL, [PHYS_STR] = PH_STR};
     TypeId type = s->plan->cols[c].type;
     ColVec in;
     if (s->field[c] == NO_FIELD) {
@@ -274,7 +281,7 @@ typedef struct OpScan {
     bool pending;    /* src.run is announced and not used yet */
     bool ended;
     uint32_t fetched; /* runs */
-    uint32_t given;  /* rows of this series, for per_series_limit */
+    uint32_t given;   /* rows of this series, for per_series_limit */
     SeriesId given_series;
     Batch direct;
     /* packed short runs */
@@ -378,7 +385,8 @@ static void pack_tag(Vector *v, const TagReader *t, size_t at, size_t n, bool sa
         v->codes[at + i] = v->dict_count - 1;
 }
 
-static void pack_nulls(Vector *dst, size_t at, const Vector *src, const uint16_t *sel, size_t n, Arena *a)
+static void pack_nulls(Vector *dst, size_t at, const Vector *src, const uint16_t *sel, size_t n,
+                       Arena *a)
 {
     if (!src->valid && !dst->valid)
         return;
@@ -495,7 +503,8 @@ static QueryStatus scan_batch(Op *op, Batch **out, Err *e)
     while (!s->ended) {
         QueryStatus st;
         /* Short runs: not a look at the clock for each. */
-        if (!s->pending && s->fetched++ % TICK_RUNS == 0 && (st = exec_tick(op->x, e)) != QUERY_BATCH)
+        if (!s->pending && s->fetched++ % TICK_RUNS == 0 &&
+            (st = exec_tick(op->x, e)) != QUERY_BATCH)
             return st;
         if (!s->pending && (st = scan_fetch(s, e)) != QUERY_BATCH) {
             if (st == QUERY_END)

@@ -4,8 +4,9 @@
 #include <math.h>
 
 enum {
-    SPREAD_WORK_MIN = 300000, /* estimated values to look at, below which one task does it all: about 1 ms */
-    SPREAD_PER_WORKER = 3,      /* pieces; more than one evens out unequal series */
+    SPREAD_WORK_MIN =
+        300000, /* estimated values to look at, below which one task does it all: about 1 ms */
+    SPREAD_PER_WORKER = 3, /* pieces; more than one evens out unequal series */
     SPREAD_FILES_MAX = 256,
 };
 
@@ -144,15 +145,18 @@ static bool select_in(ScanSrc *s, const TagPred *p, Err *e)
         s->none = true;
         return true;
     }
-    TagMatch m = {.column = p->column, .kind = n == 1 ? TAG_EQ : TAG_IN, .value = texts[0],
-                  .values = texts, .value_count = n};
+    TagMatch m = {.column = p->column,
+                  .kind = n == 1 ? TAG_EQ : TAG_IN,
+                  .value = texts[0],
+                  .values = texts,
+                  .value_count = n};
     narrow(s, idx_select(s->idx, s->plan->table, &m, 1));
     return true;
 }
 
 /* Runs the test over all values of the tag, BATCH_ROWS at a time; code 0 stands for absent. */
-static bool test_codes(ScanSrc *s, const TagPred *p, TagReader *t, uint32_t codes, Slice *passed, size_t *count,
-                       bool *absent, Err *e)
+static bool test_codes(ScanSrc *s, const TagPred *p, TagReader *t, uint32_t codes, Slice *passed,
+                       size_t *count, bool *absent, Err *e)
 {
     Arena scratch;
     arena_init(&scratch, s->arena->budget);
@@ -347,8 +351,10 @@ bool src_pruned(ScanSrc *s)
         if (st.count == 0)
             return true; /* NULL fulfils nothing */
         if (st.type == PHYS_I64) {
-            double min = nextafter((double)st.u.i.min, -INFINITY), max = nextafter((double)st.u.i.max, INFINITY);
-            if (p->is_int ? range_excluded_int(p, st.u.i.min, st.u.i.max) : range_excluded(p, min, max))
+            double min = nextafter((double)st.u.i.min, -INFINITY),
+                   max = nextafter((double)st.u.i.max, INFINITY);
+            if (p->is_int ? range_excluded_int(p, st.u.i.min, st.u.i.max)
+                          : range_excluded(p, min, max))
                 return true;
         } else if (st.nan_count == 0 && range_excluded(p, st.u.f.min, st.u.f.max)) {
             return true;

@@ -16,11 +16,11 @@ typedef struct TagReader {
     ColumnId column;
     TypeId type;
     const TypeDef *def;
-    bool text;        /* the text itself is the value */
-    Value *values;    /* by code */
+    bool text;     /* the text itself is the value */
+    Value *values; /* by code */
     uint8_t *known;
     uint32_t cap;
-    uint32_t code;    /* of the current series */
+    uint32_t code; /* of the current series */
     Value value;
 } TagReader;
 
@@ -38,9 +38,9 @@ typedef struct ScanSrc {
     const PlanScan *plan;
     const TableDef *table;
     SeriesIndex *idx;
-    bool none;    /* nothing can match */
+    bool none; /* nothing can match */
     int64_t t_min, t_max;
-    SeriesSet *set; /* NULL = all series */
+    SeriesSet *set;    /* NULL = all series */
     ColumnId *columns; /* fields, each once */
     size_t column_count;
     uint32_t *field;  /* of each output column: index in columns, NO_FIELD */

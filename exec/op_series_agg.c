@@ -30,10 +30,10 @@ typedef struct SeriesPart {
     HashTable tagsets; /* codes of the tag keys */
     GroupMap map;
     AggSet set;
-    TagReader **readers; /* of each tag key */
+    TagReader **readers;     /* of each tag key */
     const SeriesKey *bucket; /* NULL = none */
-    uint32_t tagset;     /* of the current series */
-    uint32_t last;       /* group found last */
+    uint32_t tagset;         /* of the current series */
+    uint32_t last;           /* group found last */
     bool *in_filter, *in_aggs;
     uint16_t *ident;
     bool ready;
@@ -60,14 +60,16 @@ typedef struct OpSeriesAgg {
 
 static uint64_t group_hash(GroupKey k)
 {
-    uint64_t h = ((uint64_t)k.bucket + k.tagset * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xd6e8feb86659fd93);
+    uint64_t h = ((uint64_t)k.bucket + k.tagset * UINT64_C(0x9e3779b97f4a7c15)) *
+                 UINT64_C(0xd6e8feb86659fd93);
     return h ^ (h >> 32);
 }
 
 static void map_rehash(GroupMap *m)
 {
     size_t slots = m->mask ? (m->mask + 1) * 2 : 256, cap = slots / 2;
-    budget_charge(m->budget, (int64_t)(slots * sizeof *m->slots + cap * sizeof *m->keys) - (int64_t)m->charged);
+    budget_charge(m->budget, (int64_t)(slots * sizeof *m->slots + cap * sizeof *m->keys) -
+                                 (int64_t)m->charged);
     m->charged = slots * sizeof *m->slots + cap * sizeof *m->keys;
     mem_free(m->slots);
     m->slots = mem_zero(slots * sizeof *m->slots);
@@ -208,7 +210,8 @@ static bool enter_series(SeriesPart *p, Err *e)
 static uint32_t group_of(SeriesPart *p, uint32_t tagset, int64_t bucket)
 {
     GroupKey key = {bucket, tagset};
-    if (p->last != HT_NONE && p->map.keys[p->last].bucket == bucket && p->map.keys[p->last].tagset == tagset)
+    if (p->last != HT_NONE && p->map.keys[p->last].bucket == bucket &&
+        p->map.keys[p->last].tagset == tagset)
         return p->last;
     p->last = map_group(&p->map, key);
     aggset_grow(&p->set, p->map.count);
@@ -255,9 +258,9 @@ typedef struct Span {
 
 /* The run's columns, decoded when first needed. */
 typedef struct RunColumns {
-    Batch batch;     /* as the scan hands them out */
+    Batch batch; /* as the scan hands them out */
     bool *have;
-    ColVec *fields;  /* as storage has them */
+    ColVec *fields; /* as storage has them */
     bool *have_field;
     ChunkStats *stats; /* of the current span, by field: several aggregates may ask */
     bool *have_stats, *stored;
@@ -279,8 +282,8 @@ static bool run_field(SeriesPart *p, RunColumns *r, uint32_t field, ColVec *out,
 }
 
 /* Times of the first and last row that has a value. */
-static bool value_times(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, uint32_t count,
-                        int64_t *first, int64_t *last, Err *e)
+static bool value_times(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp,
+                        uint32_t count, int64_t *first, int64_t *last, Err *e)
 {
     const int64_t *times;
     size_t begin = sp->begin, end = sp->end;
@@ -305,7 +308,8 @@ static bool value_times(SeriesPart *p, RunColumns *r, uint32_t field, const Span
 }
 
 /* A part of a run: the column is decoded once for all its parts. */
-static bool part_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, ChunkStats *st, Err *e)
+static bool part_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, ChunkStats *st,
+                       Err *e)
 {
     ColVec v;
     if (!run_field(p, r, field, &v, e))
@@ -343,8 +347,8 @@ static bool compute_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Sp
     return scan_range_stats(p->src.scan, field, (uint32_t)sp->begin, (uint32_t)sp->end, st, e);
 }
 
-static bool span_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, ChunkStats *st, bool *stored,
-                       Err *e)
+static bool span_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, ChunkStats *st,
+                       bool *stored, Err *e)
 {
     if (!r->stats) {
         r->stats = ARENA_ARRAY(&p->scratch, ChunkStats, p->src.column_count);
@@ -364,14 +368,15 @@ static uint32_t stats_field(const SeriesPart *p, const AggSlot *slot)
 {
     const AggCall *c = slot->call;
     const PlanScan *scan = p->plan->scan;
-    if (!slot->def->from_stats || c->filter || c->distinct || c->order_count || scan->filter || c->arg_count < 1 ||
-        c->arg_count > 2 || c->args[0]->kind != EXPR_COLUMN)
+    if (!slot->def->from_stats || c->filter || c->distinct || c->order_count || scan->filter ||
+        c->arg_count < 1 || c->arg_count > 2 || c->args[0]->kind != EXPR_COLUMN)
         return NO_FIELD;
     const ScanCol *col = &scan->cols[c->args[0]->index];
     Phys phys = type_phys(col->type);
     if (col->kind != SCAN_FIELD || (phys != PH_I64 && phys != PH_F64))
         return NO_FIELD;
-    if (c->arg_count == 2 && (c->args[1]->kind != EXPR_COLUMN || scan->cols[c->args[1]->index].kind != SCAN_TIME))
+    if (c->arg_count == 2 &&
+        (c->args[1]->kind != EXPR_COLUMN || scan->cols[c->args[1]->index].kind != SCAN_TIME))
         return NO_FIELD;
     return p->src.field[c->args[0]->index];
 }
@@ -384,7 +389,8 @@ static bool stored_as_declared(const SeriesPart *p, const AggSlot *slot)
     return def && def->phys == (type_phys(col->type) == PH_I64 ? PHYS_I64 : PHYS_F64);
 }
 
-static StatsAnswer from_stats(SeriesPart *p, RunColumns *r, AggSlot *slot, const Span *sp, bool *stored, Err *e)
+static StatsAnswer from_stats(SeriesPart *p, RunColumns *r, AggSlot *slot, const Span *sp,
+                              bool *stored, Err *e)
 {
     ChunkStats st;
     int64_t first, last;
@@ -437,7 +443,8 @@ static bool span_add(SeriesPart *p, RunColumns *r, const Span *sp, Err *e)
     for (size_t i = 0; i < p->set.slot_count; i++) {
         AggSlot *slot = &p->set.slots[i];
         const AggCall *call = slot->call;
-        if (call->star && call->arg_count == 0 && !call->filter && !call->distinct && !call->order_count) {
+        if (call->star && call->arg_count == 0 && !call->filter && !call->distinct &&
+            !call->order_count) {
             if (!star_update(p, slot, sp, e))
                 return false;
             continue;
@@ -539,7 +546,8 @@ static QueryStatus part_runs(SeriesPart *p, Err *e)
                 return got == SCAN_WAIT ? QUERY_WAIT : QUERY_FAIL;
             arena_reset(&p->scratch);
             p->runs++;
-            if (!enter_series(p, e) || !(p->plan->scan->filter ? run_filtered(p, e) : run_plain(p, e)))
+            if (!enter_series(p, e) ||
+                !(p->plan->scan->filter ? run_filtered(p, e) : run_plain(p, e)))
                 return QUERY_FAIL;
         }
     }
@@ -554,7 +562,9 @@ static QueryStatus part_load(SeriesPart *p, Err *e)
 
 static bool part_merge(SeriesPart *into, SeriesPart *from, Err *e)
 {
-    size_t keys = from->tagsets.col_count, sets = keys ? from->tagsets.count : from->map.count ? 1 : 0;
+    size_t keys = from->tagsets.col_count, sets = keys              ? from->tagsets.count
+                                                  : from->map.count ? 1
+                                                                    : 0;
     arena_reset(&into->scratch);
     uint32_t *tagset = ARENA_ARRAY(&into->scratch, uint32_t, sets + 1);
     int64_t *codes = ARENA_ARRAY(&into->scratch, int64_t, keys + 1);
@@ -640,7 +650,8 @@ static QueryStatus series_load(OpSeriesAgg *a, Err *e)
 
 /* ---- output ---- */
 
-static bool key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a, Err *e)
+static bool key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a,
+                       Err *e)
 {
     const SeriesKey *key = &p->plan->keys[k];
     vec_init_flat(out, key->type, n, a);
@@ -704,4 +715,5 @@ static void series_close(Op *op)
     part_close(&a->part);
 }
 
-const OpDef op_series_agg = {"Series Aggregate", sizeof(OpSeriesAgg), series_open, series_next, series_close};
+const OpDef op_series_agg = {"Series Aggregate", sizeof(OpSeriesAgg), series_open, series_next,
+                             series_close};

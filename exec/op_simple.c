@@ -160,8 +160,8 @@ typedef struct OpLimit {
     int64_t skip, left; /* left: -1 = all */
 } OpLimit;
 
-static bool limit_value(Op *op, const Expr *x, ErrCode code, const char *word, int64_t none, int64_t *out,
-                        Err *e)
+static bool limit_value(Op *op, const Expr *x, ErrCode code, const char *word, int64_t none,
+                        int64_t *out, Err *e)
 {
     *out = none;
     if (!x)

@@ -40,9 +40,14 @@ static bool sort_open(Op *op, Err *e)
                       plan->p.types[x->index] == x->type;
         cols[k] = column ? x->index : ROW_NONE;
     }
-    SorterSpec spec = {.types = plan->p.types, .col_count = plan->p.col_count, .key_types = types,
-                       .desc = desc, .nulls_first = nulls_first, .key_count = n,
-                       .budget = &op->x->query->budget, .key_cols = cols,
+    SorterSpec spec = {.types = plan->p.types,
+                       .col_count = plan->p.col_count,
+                       .key_types = types,
+                       .desc = desc,
+                       .nulls_first = nulls_first,
+                       .key_count = n,
+                       .budget = &op->x->query->budget,
+                       .key_cols = cols,
                        .spill_dir = op->x->query->spill_dir};
     if (!sort_limit(op, plan->limit, &spec.limit, e))
         return false;

@@ -9,8 +9,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { RUN_ROWS = 16384, TOP_SLACK = 4096, SPILL_BLOCKS = 16, SPILL_BYTES_MIN = 256 << 10,
-       SPILL_SMALL_ROWS = 128, SPILL_SMALL_LIMIT = 64 << 20 };
+enum {
+    RUN_ROWS = 16384,
+    TOP_SLACK = 4096,
+    SPILL_BLOCKS = 16,
+    SPILL_BYTES_MIN = 256 << 10,
+    SPILL_SMALL_ROWS = 128,
+    SPILL_SMALL_LIMIT = 64 << 20
+};
 
 typedef struct SortRef {
     uint64_t prefix;
@@ -22,8 +28,8 @@ typedef struct SortKeyDef {
     uint32_t col; /* of the store */
     Phys phys;
     bool desc, nulls_first;
-    bool plain;   /* compared by its physical form */
-    bool exact;   /* equal prefixes: equal values */
+    bool plain; /* compared by its physical form */
+    bool exact; /* equal prefixes: equal values */
     const TypeDef *def;
 } SortKeyDef;
 
@@ -32,11 +38,11 @@ typedef struct SortRun {
     SortRef ref;
     const Batch *batch; /* the row's, */
     size_t row;
-    size_t order;       /* among equals, earlier runs first */
-    size_t pos, end;    /* in memory: of refs */
+    size_t order;               /* among equals, earlier runs first */
+    size_t pos, end;            /* in memory: of refs */
     int64_t offset, offset_end; /* in the file: of the next block; pos counts rows of the block */
     Batch *block;
-    Arena arenas[2];    /* this block and the one before, whose rows may just have been handed out */
+    Arena arenas[2]; /* this block and the one before, whose rows may just have been handed out */
     int arena;
 } SortRun;
 
@@ -56,7 +62,7 @@ struct Sorter {
     size_t *run_ends, run_count, sorted; /* sorted runs of refs; sorted: the last end */
     SortRun **heap;
     size_t heap_count, retired; /* retired: ended runs behind the heap, until the next batch */
-    bool bounded;  /* rows behind `bound` need not be kept */
+    bool bounded;               /* rows behind `bound` need not be kept */
     SortRef bound;
     bool merging;
     char *spill_dir;
@@ -64,7 +70,7 @@ struct Sorter {
     FileRun *file_runs;
     size_t file_run_count;
     size_t block_rows; /* in the file; also of a batch that is merged from it: see SortRun.arenas */
-    bool spilling; /* rows in memory are being written */
+    bool spilling;     /* rows in memory are being written */
 };
 
 static void key_init(Sorter *s, const SorterSpec *spec, size_t k, TypeId *types, size_t *col_count)
@@ -177,7 +183,8 @@ static uint64_t prefix_of(const SortKeyDef *key, const Vector *v, size_t slot)
     return key->desc ? ~p : p;
 }
 
-static void make_refs(const Sorter *s, const Vector *first, const uint16_t *sel, size_t n, SortRef *refs)
+static void make_refs(const Sorter *s, const Vector *first, const uint16_t *sel, size_t n,
+                      SortRef *refs)
 {
     const SortKeyDef *key = s->keys;
     for (size_t i = 0; i < n; i++) {
@@ -192,7 +199,8 @@ static void make_refs(const Sorter *s, const Vector *first, const uint16_t *sel,
     }
 }
 
-static int compare_plain(const SortKeyDef *key, const Vector *a, size_t ra, const Vector *b, size_t rb)
+static int compare_plain(const SortKeyDef *key, const Vector *a, size_t ra, const Vector *b,
+                         size_t rb)
 {
     if (key->phys == PH_STR)
         return slice_cmp(a->v.str[ra], b->v.str[rb]);
@@ -201,7 +209,8 @@ static int compare_plain(const SortKeyDef *key, const Vector *a, size_t ra, cons
     return key->desc ? -c : c; /* the caller turns it round again */
 }
 
-static int compare_key(const SortKeyDef *key, const Batch *batch_a, size_t ra, const Batch *batch_b, size_t rb)
+static int compare_key(const SortKeyDef *key, const Batch *batch_a, size_t ra, const Batch *batch_b,
+                       size_t rb)
 {
     const Vector *a = &batch_a->cols[key->col], *b = &batch_b->cols[key->col];
     bool null_a = vec_is_null(a, ra), null_b = vec_is_null(b, rb);
@@ -246,7 +255,8 @@ static int compare_refs(const void *pa, const void *pb, void *arg)
     const SortRef *a = pa, *b = pb;
     int c = compare_prefix(a, b);
     if (!c)
-        c = compare_rest(s, batch_of(s, a), a->row % BATCH_ROWS, batch_of(s, b), b->row % BATCH_ROWS);
+        c = compare_rest(s, batch_of(s, a), a->row % BATCH_ROWS, batch_of(s, b),
+                         b->row % BATCH_ROWS);
     return c ? c : (a->row > b->row) - (a->row < b->row); /* stable */
 }
 
@@ -423,7 +433,9 @@ static bool merge_begin(Sorter *s, bool with_files, Err *e)
 {
     heap_clear(s);
     for (size_t i = 0; with_files && i < s->file_run_count; i++)
-        if (!heap_add(s, (SortRun){.offset = s->file_runs[i].begin, .offset_end = s->file_runs[i].end}, e))
+        if (!heap_add(s,
+                      (SortRun){.offset = s->file_runs[i].begin, .offset_end = s->file_runs[i].end},
+                      e))
             return false;
     for (size_t i = 0, begin = 0; i < s->run_count; begin = s->run_ends[i++])
         if (!heap_add(s, (SortRun){.pos = begin, .end = s->run_ends[i]}, e))
@@ -458,8 +470,8 @@ static bool merge_pop(Sorter *s, const Batch **batch, uint32_t *row, bool *ended
     return true;
 }
 
-static void gather(const Batch *const *batches, const uint32_t *rows, size_t n, size_t col, Vector *out,
-                   TypeId type, Arena *a)
+static void gather(const Batch *const *batches, const uint32_t *rows, size_t n, size_t col,
+                   Vector *out, TypeId type, Arena *a)
 {
     vec_init_flat(out, type, n, a);
     size_t size = phys_size(out->phys);

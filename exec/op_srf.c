@@ -38,7 +38,8 @@ static void srf_free(SrfCall *c)
 }
 
 /* A strict function gives no rows for a NULL argument: then the call stays closed. */
-static bool srf_open(SrfCall *c, Op *op, const FuncDef *func, const Expr *call, const Value *args, Err *e)
+static bool srf_open(SrfCall *c, Op *op, const FuncDef *func, const Expr *call, const Value *args,
+                     Err *e)
 {
     srf_close(c);
     for (size_t i = 0; i < call->arg_count; i++)
@@ -147,7 +148,8 @@ static void function_close(Op *op)
     srf_free(&((OpFunction *)op)->call);
 }
 
-const OpDef op_function = {"Function Scan", sizeof(OpFunction), function_open, function_next, function_close};
+const OpDef op_function = {"Function Scan", sizeof(OpFunction), function_open, function_next,
+                           function_close};
 
 /* ---- SELECT f(...): all calls of a row run side by side, the shorter ones padded with NULL ---- */
 
@@ -157,8 +159,8 @@ typedef struct OpProjectSet {
     size_t *left, *from; /* rows of each call's batch not used yet, and the next of them */
     bool *ended;
     Batch *in;
-    Vector *values;     /* of the plain expressions, over the input */
-    Vector **args;      /* of each call */
+    Vector *values; /* of the plain expressions, over the input */
+    Vector **args;  /* of each call */
     size_t at;
     bool in_row;
     Arena in_arena;
@@ -331,5 +333,5 @@ static void project_set_close(Op *op)
     arena_free(&s->in_arena);
 }
 
-const OpDef op_project_set = {"ProjectSet", sizeof(OpProjectSet), project_set_open, project_set_next,
-                              project_set_close};
+const OpDef op_project_set = {"ProjectSet", sizeof(OpProjectSet), project_set_open,
+                              project_set_next, project_set_close};

@@ -5,12 +5,12 @@
 typedef struct OpWindow {
     Op op;
     const PlanWindow *plan;
-    RowStore part;      /* input columns, then partition keys, order keys, arguments of calls */
+    RowStore part; /* input columns, then partition keys, order keys, arguments of calls */
     Arena in_arena;
-    Batch in;           /* the input batch, as wide as part */
-    size_t in_at;       /* its first row that is in no partition yet */
+    Batch in;     /* the input batch, as wide as part */
+    size_t in_at; /* its first row that is in no partition yet */
     bool input_ended, part_ready;
-    RowStore results;   /* one column a call */
+    RowStore results; /* one column a call */
     size_t at;
     size_t key_at, order_at, arg_at; /* first such column of part */
     Batch batch;
@@ -153,7 +153,8 @@ static bool fill_frame_value(OpWindow *w, const WindowCall *call, size_t args, V
             if (nth) {
                 Value n = store_get(&w->part, args + 1, k);
                 if (!n.null && n.u.i64 <= 0)
-                    return err_set(e, ERR_INVALID_PARAMETER, "argument of nth_value must be greater than zero");
+                    return err_set(e, ERR_INVALID_PARAMETER,
+                                   "argument of nth_value must be greater than zero");
                 row = n.null || n.u.i64 > (int64_t)end ? -1 : n.u.i64 - 1;
             }
             out[k] = row < 0 ? value_null() : store_get(&w->part, args, (size_t)row);
@@ -163,14 +164,15 @@ static bool fill_frame_value(OpWindow *w, const WindowCall *call, size_t args, V
 }
 
 /* Rows [begin, end) of the argument columns into the state. */
-static bool feed(OpWindow *w, AggCtx *c, const AggDef *def, void *state, size_t args, size_t begin, size_t end,
-                 Err *e)
+static bool feed(OpWindow *w, AggCtx *c, const AggDef *def, void *state, size_t args, size_t begin,
+                 size_t end, Err *e)
 {
     Vector v[16];
     uint16_t sel[BATCH_ROWS];
     while (begin < end) {
         const Batch *b = w->part.batches[begin / BATCH_ROWS];
-        size_t first = begin % BATCH_ROWS, n = BATCH_ROWS - first < end - begin ? BATCH_ROWS - first : end - begin;
+        size_t first = begin % BATCH_ROWS,
+               n = BATCH_ROWS - first < end - begin ? BATCH_ROWS - first : end - begin;
         size_t kept = 0;
         for (size_t a = 0; a < c->arg_count; a++)
             v[a] = b->cols[args + a];
@@ -217,11 +219,16 @@ static const struct WindowName {
     const char *name;
     WindowFill fill;
 } window_names[] = {
-    {"row_number", fill_row_number}, {"rank", fill_rank},
-    {"dense_rank", fill_rank},       {"percent_rank", fill_percent_rank},
-    {"cume_dist", fill_percent_rank}, {"ntile", fill_ntile},
-    {"lag", fill_lag_lead},          {"lead", fill_lag_lead},
-    {"first_value", fill_frame_value}, {"last_value", fill_frame_value},
+    {"row_number", fill_row_number},
+    {"rank", fill_rank},
+    {"dense_rank", fill_rank},
+    {"percent_rank", fill_percent_rank},
+    {"cume_dist", fill_percent_rank},
+    {"ntile", fill_ntile},
+    {"lag", fill_lag_lead},
+    {"lead", fill_lag_lead},
+    {"first_value", fill_frame_value},
+    {"last_value", fill_frame_value},
     {"nth_value", fill_frame_value},
 };
 

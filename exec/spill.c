@@ -125,7 +125,8 @@ static bool read_all(SpillFile *f, int64_t offset, char *dst, size_t len, Err *e
     return true;
 }
 
-bool spill_get(SpillFile *f, int64_t *offset, const TypeId *types, size_t n, Batch *out, Arena *a, Err *e)
+bool spill_get(SpillFile *f, int64_t *offset, const TypeId *types, size_t n, Batch *out, Arena *a,
+               Err *e)
 {
     uint32_t size;
     if (!read_all(f, *offset, (char *)&size, sizeof size, e))

@@ -11,11 +11,12 @@
 typedef struct SpillFile SpillFile;
 
 bool spill_open(SpillFile **out, const char *dir, Err *e) MUST_CHECK;
-void spill_close(SpillFile *f); /* NULL is fine */
+void spill_close(SpillFile *f);        /* NULL is fine */
 int64_t spill_end(const SpillFile *f); /* where the next block begins */
 /* Appends one block; the columns are flat, without selection. */
 bool spill_put(SpillFile *f, const Batch *b, Err *e) MUST_CHECK;
 /* Reads the block at *offset and moves behind it.  The rows live in a. */
-bool spill_get(SpillFile *f, int64_t *offset, const TypeId *types, size_t n, Batch *out, Arena *a, Err *e) MUST_CHECK;
+bool spill_get(SpillFile *f, int64_t *offset, const TypeId *types, size_t n, Batch *out, Arena *a,
+               Err *e) MUST_CHECK;
 
 #endif

@@ -23,7 +23,11 @@ static int waits; /* QUERY_WAIT seen by the last run */
 
 static inline TypeId type_of_letter(char c)
 {
-    return c == 'i' ? T_INT8 : c == 'f' ? T_FLOAT8 : c == 'b' ? T_BOOL : c == 't' ? T_TIMESTAMPTZ : T_TEXT;
+    return c == 'i'   ? T_INT8
+           : c == 'f' ? T_FLOAT8
+           : c == 'b' ? T_BOOL
+           : c == 't' ? T_TIMESTAMPTZ
+                      : T_TEXT;
 }
 
 static inline Value value_of_text(char type, Slice s)
@@ -70,8 +74,8 @@ static inline void plan_init(Plan *p, PlanKind kind, const char *types, Plan *ch
     p->right = right;
 }
 
-#define NEW_PLAN(type, kind, types, child, right)                                                          \
-    type *p = ARENA_NEW(&A, type);                                                                         \
+#define NEW_PLAN(type, kind, types, child, right)                                                  \
+    type *p = ARENA_NEW(&A, type);                                                                 \
     plan_init(&p->p, kind, types, child, right)
 
 static inline Expr *col(uint32_t i, char type)
@@ -100,17 +104,19 @@ static inline Expr *oper(const char *op, Expr *l, Expr *r)
     Expr **args = ARENA_ARRAY(&A, Expr *, 2);
     args[0] = l;
     args[1] = r;
-    ck_assert_msg(oper_resolve(slice_cstr(op), l->type, r->type, &f, want, &result, &e), "%s", e.message);
+    ck_assert_msg(oper_resolve(slice_cstr(op), l->type, r->type, &f, want, &result, &e), "%s",
+                  e.message);
     return expr_call(&A, f, result, args, 2, 0);
 }
 
-static inline const FuncDef *func(const char *name, const TypeId *types, size_t n, int kind, TypeId *result)
+static inline const FuncDef *func(const char *name, const TypeId *types, size_t n, int kind,
+                                  TypeId *result)
 {
     const FuncDef *f;
     TypeId want[8];
     Err e;
-    ck_assert_msg(func_resolve(SLICE_NONE, slice_cstr(name), types, n, kind, &f, want, result, &e), "%s: %s",
-                  name, e.message);
+    ck_assert_msg(func_resolve(SLICE_NONE, slice_cstr(name), types, n, kind, &f, want, result, &e),
+                  "%s: %s", name, e.message);
     return f;
 }
 
@@ -356,7 +362,8 @@ static inline void build_setup(void)
     budget_init(&test_budget, "test", NULL, 0);
     test_sched = sched_new(&clock_real, 0, 0);
     test_options = (QueryOptions){0};
-    test_eval = (EvalCtx){.env = {.timezone = SLICE_LIT("UTC"), .tz = tz_utc(), .extra_float_digits = 1}};
+    test_eval =
+        (EvalCtx){.env = {.timezone = SLICE_LIT("UTC"), .tz = tz_utc(), .extra_float_digits = 1}};
     test_snapshot = NULL;
 }
 

@@ -28,7 +28,8 @@ static bool big_fill(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
         char text[32];
         big_row(&state, &k, &v);
         snprintf(text, sizeof text, "value-%lld", (long long)v);
-        Value row[3] = {k < 0 ? value_null() : value_i64(k), value_i64(v), value_str(slice_cstr(text))};
+        Value row[3] = {k < 0 ? value_null() : value_i64(k), value_i64(v),
+                        value_str(slice_cstr(text))};
         row_sink_add(sink, row);
     }
     return true;
@@ -70,7 +71,8 @@ START_TEST(limits)
     ck_assert_str_eq(run(limit(v, "i", "-1", NULL)), "2201W LIMIT must not be negative");
     ck_assert_str_eq(run(limit(v, "i", NULL, "-1")), "2201X OFFSET must not be negative");
     /* Over a batch border. */
-    ck_assert_str_eq(run(group(limit(big("i", 1, 0, NULL), "i", "2000", "1000"), "", (AggCall[]){agg("count", NULL, NULL)}, 1)),
+    ck_assert_str_eq(run(group(limit(big("i", 1, 0, NULL), "i", "2000", "1000"), "",
+                               (AggCall[]){agg("count", NULL, NULL)}, 1)),
                      "2000");
 }
 END_TEST
@@ -107,7 +109,8 @@ START_TEST(sorting_many)
         size_t n = 0;
         for (char *at = text; *at; n++) {
             char want[64];
-            snprintf(want, sizeof want, "%lld value-%lld", (long long)expect[n], (long long)expect[n]);
+            snprintf(want, sizeof want, "%lld value-%lld", (long long)expect[n],
+                     (long long)expect[n]);
             size_t len = strlen(want);
             ck_assert_msg(strncmp(at, want, len) == 0, "row %zu: %.40s, want %s", n, at, want);
             at += len;
@@ -122,7 +125,8 @@ END_TEST
 START_TEST(grouping)
 {
     Plan *v = values("si", "a 1|b 2|a 3|~ 4|~ ~|b ~");
-    AggCall aggs[] = {agg("count", NULL, NULL), agg("count", col(1, 'i'), NULL), agg("max", col(1, 'i'), NULL)};
+    AggCall aggs[] = {agg("count", NULL, NULL), agg("count", col(1, 'i'), NULL),
+                      agg("max", col(1, 'i'), NULL)};
     ck_assert_str_eq(sorted(run(group(v, "s", aggs, 3))), "a 2 2 3|b 2 1 2|~ 2 1 4");
     ck_assert_str_eq(run(group(v, "", aggs, 3)), "6 4 4");
     ck_assert_str_eq(run(group(values("si", ""), "", aggs, 3)), "0 0 ~");
@@ -163,7 +167,9 @@ START_TEST(grouping_many)
         big_row(&state, &k, &v);
         counts[k + 1]++;
     }
-    char *text = run(sort(group(big("i", 0, 1, NULL), "i", (AggCall[]){agg("count", NULL, NULL)}, 1), "ii", "0+", NULL));
+    char *text =
+        run(sort(group(big("i", 0, 1, NULL), "i", (AggCall[]){agg("count", NULL, NULL)}, 1), "ii",
+                 "0+", NULL));
     for (int i = 0; i < 98; i++) {
         char want[64];
         int64_t key = i < 97 ? i : -1;
@@ -194,16 +200,20 @@ START_TEST(sorting_spills)
     none->func = oper("=", col(0, 'i'), col(0, 'i'))->func;
     none->args[0] = col(0, 'i');
     none->args[1] = lit('i', "77");
-    Plan *rows = project(project(&p->p, "is", mixed, lit('s', "some text"), NULL), "is", none, col(1, 's'), NULL);
+    Plan *rows = project(project(&p->p, "is", mixed, lit('s', "some text"), NULL), "is", none,
+                         col(1, 's'), NULL);
     test_options.memory_max = 2 << 20;
     test_options.spill_dir = "/tmp";
     Plan *s = sort(rows, "is", "0-", NULL);
-    ck_assert_str_eq(run(limit(s, "is", "3", NULL)), "~ some text|150000 some text|149999 some text");
+    ck_assert_str_eq(run(limit(s, "is", "3", NULL)),
+                     "~ some text|150000 some text|149999 some text");
     ck_assert_str_eq(run(limit(s, "is", "2", "149998")), "2 some text|1 some text");
-    ck_assert_str_eq(run(limit(s, "is", "3", "74999")), "75002 some text|75001 some text|75000 some text");
+    ck_assert_str_eq(run(limit(s, "is", "3", "74999")),
+                     "75002 some text|75001 some text|75000 some text");
     /* Every row once. */
-    ck_assert_str_eq(run(group(s, "", (AggCall[]){agg("count", NULL, NULL), agg("sum", col(0, 'i'), NULL)}, 2)),
-                     "150000 11250074923");
+    ck_assert_str_eq(
+        run(group(s, "", (AggCall[]){agg("count", NULL, NULL), agg("sum", col(0, 'i'), NULL)}, 2)),
+        "150000 11250074923");
     /* With a limit beyond memory. */
     s = sort(rows, "is", "0+", "60000");
     ck_assert_str_eq(run(limit(s, "is", "2", "59998")), "60000 some text|60001 some text");
@@ -266,7 +276,8 @@ START_TEST(joins)
     Plan *l = values("is", "1 a|2 b|3 c|~ d"), *r = values("is", "1 x|1 y|3 z|4 w|~ v");
     for (int keys = 0; keys < 2; keys++) { /* nested loop, hash */
         Expr *on = keys ? NULL : oper("=", col(0, 'i'), col(2, 'i'));
-        ck_assert_str_eq(sorted(run(join(JOIN_INNER, l, r, "isis", keys, on))), "1 a 1 x|1 a 1 y|3 c 3 z");
+        ck_assert_str_eq(sorted(run(join(JOIN_INNER, l, r, "isis", keys, on))),
+                         "1 a 1 x|1 a 1 y|3 c 3 z");
         ck_assert_str_eq(sorted(run(join(JOIN_LEFT, l, r, "isis", keys, on))),
                          "1 a 1 x|1 a 1 y|2 b ~ ~|3 c 3 z|~ d ~ ~");
         ck_assert_str_eq(sorted(run(join(JOIN_RIGHT, l, r, "isis", keys, on))),
@@ -277,12 +288,14 @@ START_TEST(joins)
         ck_assert_str_eq(run(join(JOIN_ANTI, l, r, "is", keys, on)), "2 b|~ d");
     }
     Expr *on = oper(">", col(3, 's'), lit('s', "x"));
-    ck_assert_str_eq(sorted(run(join(JOIN_LEFT, l, r, "isis", 1, on))), "1 a 1 y|2 b ~ ~|3 c 3 z|~ d ~ ~");
+    ck_assert_str_eq(sorted(run(join(JOIN_LEFT, l, r, "isis", 1, on))),
+                     "1 a 1 y|2 b ~ ~|3 c 3 z|~ d ~ ~");
     ck_assert_str_eq(run(join(JOIN_SEMI, l, r, "is", 1, on)), "1 a|3 c");
     ck_assert_str_eq(run(join(JOIN_INNER, l, values("is", ""), "isis", 1, NULL)), "");
-    ck_assert_str_eq(run(group(join(JOIN_INNER, values("i", "1|2|3"), values("i", "1|2"), "ii", 0, NULL), "",
-                               (AggCall[]){agg("count", NULL, NULL)}, 1)),
-                     "6");
+    ck_assert_str_eq(
+        run(group(join(JOIN_INNER, values("i", "1|2|3"), values("i", "1|2"), "ii", 0, NULL), "",
+                  (AggCall[]){agg("count", NULL, NULL)}, 1)),
+        "6");
 }
 END_TEST
 
@@ -315,11 +328,13 @@ START_TEST(joins_many)
     char text[32];
     snprintf(text, sizeof text, "%lld", (long long)expect);
     AggCall count = agg("count", NULL, NULL);
-    ck_assert_str_eq(run(group(join(JOIN_INNER, big("ii", 0, 1, NULL), big("ii", 0, 1, NULL), "iiii", 1, NULL), "",
-                               &count, 1)),
-                     text);
-    ck_assert_str_eq(run(group(join(JOIN_FULL, big("ii", 0, 1, NULL), big("ii", 0, 1, NULL), "iiii", 1,
-                                    oper("=", col(1, 'i'), col(3, 'i'))), "", &count, 1)),
+    ck_assert_str_eq(
+        run(group(join(JOIN_INNER, big("ii", 0, 1, NULL), big("ii", 0, 1, NULL), "iiii", 1, NULL),
+                  "", &count, 1)),
+        text);
+    ck_assert_str_eq(run(group(join(JOIN_FULL, big("ii", 0, 1, NULL), big("ii", 0, 1, NULL), "iiii",
+                                    1, oper("=", col(1, 'i'), col(3, 'i'))),
+                               "", &count, 1)),
                      (snprintf(text, sizeof text, "%lld", (long long)(3000 + counts[0])), text));
     big_rows = BIG_ROWS;
 }
@@ -342,23 +357,27 @@ static Plan *apply(ApplyMode mode, Plan *l, Plan *r, const char *types, bool cor
 
 static Plan *inner_rows(void) /* rows of the inner table whose first column is the outer value */
 {
-    return project(filter(values("is", "1 x|1 y|3 z|~ n"), oper("=", col(0, 'i'), param(2, 'i'))), "s",
-                   col(1, 's'), NULL, NULL);
+    return project(filter(values("is", "1 x|1 y|3 z|~ n"), oper("=", col(0, 'i'), param(2, 'i'))),
+                   "s", col(1, 's'), NULL, NULL);
 }
 
 START_TEST(subqueries)
 {
     Plan *l = values("i", "1|2|3|~");
-    ck_assert_str_eq(run(apply(APPLY_EXISTS, l, inner_rows(), "ib", true, NULL)), "1 t|2 f|3 t|~ f");
+    ck_assert_str_eq(run(apply(APPLY_EXISTS, l, inner_rows(), "ib", true, NULL)),
+                     "1 t|2 f|3 t|~ f");
     ck_assert_str_eq(run(apply(APPLY_LATERAL, l, inner_rows(), "is", true, NULL)), "1 x|1 y|3 z");
-    ck_assert_str_eq(run(apply(APPLY_LATERAL_LEFT, l, inner_rows(), "is", true, NULL)), "1 x|1 y|2 ~|3 z|~ ~");
-    ck_assert_str_eq(run(apply(APPLY_SCALAR, values("i", "2|3"), inner_rows(), "is", true, NULL)), "2 ~|3 z");
+    ck_assert_str_eq(run(apply(APPLY_LATERAL_LEFT, l, inner_rows(), "is", true, NULL)),
+                     "1 x|1 y|2 ~|3 z|~ ~");
+    ck_assert_str_eq(run(apply(APPLY_SCALAR, values("i", "2|3"), inner_rows(), "is", true, NULL)),
+                     "2 ~|3 z");
     ck_assert_str_eq(run(apply(APPLY_SCALAR, l, inner_rows(), "is", true, NULL)),
                      "21000 more than one row returned by a subquery used as an expression");
     /* Uncorrelated: runs once. */
     big_fills = 0;
     Plan *max = group(big("i", 1, 0, NULL), "", (AggCall[]){agg("count", NULL, NULL)}, 1);
-    ck_assert_str_eq(run(apply(APPLY_SCALAR, l, max, "ii", false, NULL)), "1 70000|2 70000|3 70000|~ 70000");
+    ck_assert_str_eq(run(apply(APPLY_SCALAR, l, max, "ii", false, NULL)),
+                     "1 70000|2 70000|3 70000|~ 70000");
     ck_assert_uint_eq(big_fills, 1);
 }
 END_TEST
@@ -400,14 +419,16 @@ START_TEST(with_queries)
 {
     PlanCte ctes[2] = {{5, group(big("i", 0, 1, NULL), "i", NULL, 0)}, {6, NULL}};
     big_fills = 0;
-    PlannedQuery q = {join(JOIN_INNER, cte_ref(5, "i"), cte_ref(5, "i"), "ii", 1, NULL), ctes, 1, 4};
+    PlannedQuery q = {join(JOIN_INNER, cte_ref(5, "i"), cte_ref(5, "i"), "ii", 1, NULL), ctes, 1,
+                      4};
     AggCall count = agg("count", NULL, NULL);
     q.root = group(q.root, "", &count, 1);
     ck_assert_str_eq(run_query(&q, NULL), "97");
     ck_assert_uint_eq(big_fills, 1);
 
-    Plan *step = filter(project(cte_ref(6, "i"), "i", oper("+", col(0, 'i'), lit('i', "1")), NULL, NULL),
-                        oper("<=", col(0, 'i'), lit('i', "5")));
+    Plan *step =
+        filter(project(cte_ref(6, "i"), "i", oper("+", col(0, 'i'), lit('i', "1")), NULL, NULL),
+               oper("<=", col(0, 'i'), lit('i', "5")));
     ctes[1].plan = recursive(6, values("i", "1"), step, false);
     q = (PlannedQuery){cte_ref(6, "i"), ctes, 2, 4};
     ck_assert_str_eq(run_query(&q, NULL), "1|2|3|4|5");
@@ -417,7 +438,8 @@ START_TEST(with_queries)
     q.root = limit(cte_ref(6, "i"), "i", "3", NULL);
     ck_assert_str_eq(run_query(&q, NULL), "1|2|3");
     /* A cycle ends because nothing new comes. */
-    step = project(cte_ref(6, "i"), "i", oper("%", oper("+", col(0, 'i'), lit('i', "3")), lit('i', "7")), NULL, NULL);
+    step = project(cte_ref(6, "i"), "i",
+                   oper("%", oper("+", col(0, 'i'), lit('i', "3")), lit('i', "7")), NULL, NULL);
     ctes[1].plan = recursive(6, values("i", "0|0"), step, true);
     q.root = cte_ref(6, "i");
     ck_assert_str_eq(run_query(&q, NULL), "0|3|6|2|5|1|4");
@@ -444,7 +466,8 @@ START_TEST(set_functions)
     s->is_srf = ARENA_ARRAY(&A, bool, 3);
     s->exprs[0] = col(0, 'i');
     s->exprs[1] = call("generate_series", FN_SRF, lit('i', "1"), col(0, 'i'));
-    s->exprs[2] = call("generate_series", FN_SRF, lit('i', "7"), oper("+", col(0, 'i'), lit('i', "5")));
+    s->exprs[2] =
+        call("generate_series", FN_SRF, lit('i', "7"), oper("+", col(0, 'i'), lit('i', "5")));
     s->is_srf[1] = s->is_srf[2] = true;
     ck_assert_str_eq(run(&s->p), "2 1 7|2 2 ~|1 1 ~");
 }
@@ -452,7 +475,8 @@ END_TEST
 
 /* ---- windows ---- */
 
-static Plan *window(Plan *child, const char *types, const char *name, Expr *arg, Expr *arg2, int kind)
+static Plan *window(Plan *child, const char *types, const char *name, Expr *arg, Expr *arg2,
+                    int kind)
 {
     NEW_PLAN(PlanWindow, PLAN_WINDOW, types, child, NULL);
     p->partition = ARENA_ARRAY(&A, Expr *, 1);
@@ -492,7 +516,8 @@ START_TEST(windows)
         {"count", false, FN_AGG, "a 1 1|a 2 3|a 2 3|a 5 4|b 3 1|c 1 1|c 9 2"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        ck_assert_str_eq(run(window(v, "sii", cases[i].name, cases[i].arg ? col(1, 'i') : NULL, NULL, cases[i].kind)),
+        ck_assert_str_eq(run(window(v, "sii", cases[i].name, cases[i].arg ? col(1, 'i') : NULL,
+                                    NULL, cases[i].kind)),
                          cases[i].expect);
     Plan *p = window(v, "sii", "sum", col(1, 'i'), NULL, FN_AGG);
     ((PlanWindow *)p)->calls->rows_frame = true;
@@ -510,11 +535,13 @@ START_TEST(windows_many)
     Plan *in = sort(big("si", 2, 1, NULL), "si", "1+", NULL);
     in = project(in, "si", lit('s', "all"), col(1, 'i'), NULL);
     Plan *p = window(in, "sii", "row_number", NULL, NULL, FN_WINDOW);
-    ck_assert_str_eq(run(group(filter(p, oper(">", col(2, 'i'), lit('i', "69990"))), "", (AggCall[]){agg("count", NULL, NULL)}, 1)),
+    ck_assert_str_eq(run(group(filter(p, oper(">", col(2, 'i'), lit('i', "69990"))), "",
+                               (AggCall[]){agg("count", NULL, NULL)}, 1)),
                      "10");
     in = sort(big("si", 2, 1, NULL), "si", "0+", NULL);
     p = window(in, "sii", "count", NULL, NULL, FN_AGG);
-    ck_assert_str_eq(run(group(p, "", (AggCall[]){agg("sum", col(2, 'i'), NULL)}, 1)), "70006"); /* three values come twice */
+    ck_assert_str_eq(run(group(p, "", (AggCall[]){agg("sum", col(2, 'i'), NULL)}, 1)),
+                     "70006"); /* three values come twice */
 }
 END_TEST
 
@@ -561,7 +588,8 @@ END_TEST
 
 START_TEST(explains)
 {
-    Plan *p = limit(sort(filter(values("is", "1 a|2 b"), oper(">", col(0, 'i'), lit('i', "1"))), "is", "0-", NULL),
+    Plan *p = limit(sort(filter(values("is", "1 a|2 b"), oper(">", col(0, 'i'), lit('i', "1"))),
+                         "is", "0-", NULL),
                     "is", "5", NULL);
     PlannedQuery q = {.root = p};
     Buf b;

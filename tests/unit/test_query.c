@@ -39,19 +39,33 @@ static void make_table(void)
         ColumnKind kind;
         uint32_t oid;
         PhysType phys;
-    } defs[7] = {{"time", COLUMN_TIME, COL_TIME, T_TIMESTAMPTZ, PHYS_I64}, {"host", COL_HOST, COL_TAG, T_TEXT, PHYS_STR},
-                 {"num", COL_NUM, COL_TAG, T_INT8, PHYS_STR},              {"f", COL_F, COL_FIELD, T_FLOAT8, PHYS_F64},
-                 {"i", COL_I, COL_FIELD, T_INT8, PHYS_I64},                {"s", COL_S, COL_FIELD, T_TEXT, PHYS_STR},
+    } defs[7] = {{"time", COLUMN_TIME, COL_TIME, T_TIMESTAMPTZ, PHYS_I64},
+                 {"host", COL_HOST, COL_TAG, T_TEXT, PHYS_STR},
+                 {"num", COL_NUM, COL_TAG, T_INT8, PHYS_STR},
+                 {"f", COL_F, COL_FIELD, T_FLOAT8, PHYS_F64},
+                 {"i", COL_I, COL_FIELD, T_INT8, PHYS_I64},
+                 {"s", COL_S, COL_FIELD, T_TEXT, PHYS_STR},
                  {"n", COL_N, COL_FIELD, T_NUMERIC, PHYS_STR}};
     for (size_t i = 0; i < 7; i++)
-        cols[i] = (ColumnDef){.id = defs[i].id, .name = slice_cstr(defs[i].name), .kind = defs[i].kind,
-                              .type_oid = defs[i].oid, .typmod = -1, .phys = defs[i].phys};
+        cols[i] = (ColumnDef){.id = defs[i].id,
+                              .name = slice_cstr(defs[i].name),
+                              .kind = defs[i].kind,
+                              .type_oid = defs[i].oid,
+                              .typmod = -1,
+                              .phys = defs[i].phys};
     CatalogSnap *cat = engine_catalog(eng);
     const DatabaseDef *db = cat_database_at(cat, 0);
     table = engine_new_id(eng);
-    TableDef def = {.id = table, .database = db->id, .schema = cat_schema(cat, db->id, SLICE_LIT("public"))->id,
-                    .name = SLICE_LIT("m"), .kind = TABLE_SERIES, .duplicates = DUP_LAST, .column_count = 7,
-                    .next_column = 7, .columns = cols, .time_index = 0};
+    TableDef def = {.id = table,
+                    .database = db->id,
+                    .schema = cat_schema(cat, db->id, SLICE_LIT("public"))->id,
+                    .name = SLICE_LIT("m"),
+                    .kind = TABLE_SERIES,
+                    .duplicates = DUP_LAST,
+                    .column_count = 7,
+                    .next_column = 7,
+                    .columns = cols,
+                    .time_index = 0};
     CatEdit edit = {.op = CAT_PUT_TABLE, .id = table, .table = &def};
     Err e;
     ck_assert_msg(engine_edit_catalog(eng, &edit, 1, &e), "%s", e.message);
@@ -105,8 +119,12 @@ static void write_rows(int round)
             int64_t t = (k - POINTS / 2) * 10 * NS_PER_S + k % 5 * 250 - 600 + h * NS_PER_US;
             if (round && k % 3)
                 t += 4 * NS_PER_S;
-            Row r = {.t = t, .has_f = k % 7 != 3, .has_i = k % 2 == 0, .has_s = k % 100 == 0,
-                     .f = (h * 31 + k * 7) % 100 * 0.5 + round, .i = k * (h + 1) - 1000};
+            Row r = {.t = t,
+                     .has_f = k % 7 != 3,
+                     .has_i = k % 2 == 0,
+                     .has_s = k % 100 == 0,
+                     .f = (h * 31 + k * 7) % 100 * 0.5 + round,
+                     .i = k * (h + 1) - 1000};
             wb_row(wb, table, series[h], t);
             if (r.has_f)
                 wb_f64(wb, COL_F, r.f);
@@ -168,8 +186,17 @@ static PlanScan *scan(const char *letters)
         ScanCol *s = &p->cols[c];
         char l = letters[c];
         s->kind = l == 't' ? SCAN_TIME : l == 'h' || l == 'n' ? SCAN_TAG : SCAN_FIELD;
-        s->column = l == 'h' ? COL_HOST : l == 'n' ? COL_NUM : l == 'f' ? COL_F : l == 'i' ? COL_I : l == 's' ? COL_S : COL_N;
-        s->type = l == 't' ? T_TIMESTAMPTZ : l == 'f' ? T_FLOAT8 : l == 'i' || l == 'n' ? T_INT8 : l == 'd' ? T_NUMERIC : T_TEXT;
+        s->column = l == 'h'   ? COL_HOST
+                    : l == 'n' ? COL_NUM
+                    : l == 'f' ? COL_F
+                    : l == 'i' ? COL_I
+                    : l == 's' ? COL_S
+                               : COL_N;
+        s->type = l == 't'               ? T_TIMESTAMPTZ
+                  : l == 'f'             ? T_FLOAT8
+                  : l == 'i' || l == 'n' ? T_INT8
+                  : l == 'd'             ? T_NUMERIC
+                                         : T_TEXT;
         p->p.types[c] = s->type;
         s->typmod = -1;
     }
@@ -189,7 +216,8 @@ static void bound(PlanScan *p, const char *op, int64_t value, bool ns)
     b->value = expr_const(&A, ns ? T_INT8 : T_TIMESTAMPTZ, &v);
 }
 
-static PlanSeriesAgg *series_agg(PlanScan *s, const char *keys, int64_t width_ns, const AggCall *aggs, size_t n)
+static PlanSeriesAgg *series_agg(PlanScan *s, const char *keys, int64_t width_ns,
+                                 const AggCall *aggs, size_t n)
 {
     PlanSeriesAgg *p = ARENA_NEW(&A, PlanSeriesAgg);
     plan_init(&p->p, PLAN_SERIES_AGG, "iiiiiiiiii", NULL, NULL);
@@ -202,7 +230,9 @@ static PlanSeriesAgg *series_agg(PlanScan *s, const char *keys, int64_t width_ns
         key->kind = keys[k] == 'b' ? KEY_BUCKET : KEY_TAG;
         key->column = keys[k] == 'h' ? COL_HOST : COL_NUM;
         key->width_ns = width_ns;
-        key->type = p->p.types[k] = keys[k] == 'b' ? T_TIMESTAMPTZ : keys[k] == 'h' ? T_TEXT : T_INT8;
+        key->type = p->p.types[k] = keys[k] == 'b'   ? T_TIMESTAMPTZ
+                                    : keys[k] == 'h' ? T_TEXT
+                                                     : T_INT8;
     }
     p->aggs = ARENA_ARRAY(&A, AggCall, n);
     for (size_t i = 0; i < n; i++) {
@@ -282,7 +312,8 @@ static void same_text(const char *got, const char *want)
     while (got[i] && got[i] == want[i])
         i++;
     size_t from = i > 40 ? i - 40 : 0;
-    ck_assert_msg(got[i] == want[i], "at %zu: got ...%.90s, want ...%.90s", i, got + from, want + from);
+    ck_assert_msg(got[i] == want[i], "at %zu: got ...%.90s, want ...%.90s", i, got + from,
+                  want + from);
 }
 
 /* ---- scans ---- */
@@ -413,7 +444,9 @@ static void check_newest(void)
     same_text(run(&p->p), want_rows((Want){.letters = "thf", .backward = true, .per_series = 1}));
     p->per_series_limit = 5;
     p->filter = oper(">", col(2, 'f'), lit('f', "48"));
-    same_text(run(&p->p), want_rows((Want){.letters = "thf", .backward = true, .per_series = 5, .keep = keep_big}));
+    same_text(
+        run(&p->p),
+        want_rows((Want){.letters = "thf", .backward = true, .per_series = 5, .keep = keep_big}));
     p = scan("thf");
     p->per_series_limit = 3;
     same_text(run(&p->p), want_rows((Want){.letters = "thf", .per_series = 3}));
@@ -449,7 +482,8 @@ static void put_sums(Buf *b, const Sums *s)
 {
     char text[256];
     Value f = value_f64(s->max_f);
-    snprintf(text, sizeof text, " %lld %lld %lld ", (long long)s->rows, (long long)s->count_f, (long long)s->count_i);
+    snprintf(text, sizeof text, " %lld %lld %lld ", (long long)s->rows, (long long)s->count_f,
+             (long long)s->count_i);
     buf_puts(b, text);
     f.null = s->count_f == 0;
     put_value(b, T_FLOAT8, &f);
@@ -537,7 +571,8 @@ static void check_groups(const char *keys, int64_t width, bool with_filter)
 
 static void check_series_agg(void)
 {
-    static const int64_t widths[] = {NS_PER_S, 10 * NS_PER_S, 600 * NS_PER_S, 3600 * NS_PER_S, NS_PER_DAY, 100 * NS_PER_DAY};
+    static const int64_t widths[] = {NS_PER_S,        10 * NS_PER_S, 600 * NS_PER_S,
+                                     3600 * NS_PER_S, NS_PER_DAY,    100 * NS_PER_DAY};
     for (size_t i = 0; i < ARRAY_LEN(widths); i++) {
         check_groups("bh", widths[i], i == 2);
         if (i > 1)
@@ -569,7 +604,9 @@ static void check_hash_agg(void)
     PlanScan *s = scan("hfit");
     char *want = strdup(want_groups(0, true, keep_big));
     char *sorted_want = strdup(sorted(want));
-    same_text(sorted(run(group(filter(&s->p, oper(">", col(1, 'f'), lit('f', "48"))), "s", aggs, 7))), sorted_want);
+    same_text(
+        sorted(run(group(filter(&s->p, oper(">", col(1, 'f'), lit('f', "48"))), "s", aggs, 7))),
+        sorted_want);
     free(want);
     free(sorted_want);
 }
@@ -626,8 +663,11 @@ START_TEST(closed_early)
     PlanSeriesAgg *p = series_agg(scan("fit"), "bh", NS_PER_S, aggs, 7);
     PlannedQuery plan = {.root = &p->p};
     for (int i = 0; i < 200; i++) {
-        QueryOptions o = {.snapshot = test_snapshot, .eval = &test_eval, .budget = &test_budget,
-                          .sched = test_sched, .parallel_max = -4};
+        QueryOptions o = {.snapshot = test_snapshot,
+                          .eval = &test_eval,
+                          .budget = &test_budget,
+                          .sched = test_sched,
+                          .parallel_max = -4};
         Query *q;
         Batch *b;
         Err e;
