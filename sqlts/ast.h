@@ -451,7 +451,7 @@ typedef struct NSimple { /* the small statements: which fields count depends on 
     NodeList list, args;
     NRange *range;
     SqlNode *query;    /* PREPARE, DECLARE, EXPLAIN */
-    uint32_t query_begin, query_end;
+    uint32_t query_begin; /* of `text`, which is the query's */
 } NSimple;
 
 /* ---- building (ast.c) ---- */

@@ -662,8 +662,8 @@ void grammar_inner(ParseState *ps, SqlNode *outer, SqlNode *query, uint32_t begi
 {
     NSimple *s = (NSimple *)outer;
     s->query = query;
-    s->query_begin = begin;
-    s->query_end = ps->prev_end;
+    s->text = ast_span(ps, begin, ps->prev_end);
+    s->query_begin = (uint32_t)(s->text.ptr - ps->whole.ptr);
     ast_adopt(ps, outer, query);
 }
 

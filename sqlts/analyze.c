@@ -1,0 +1,237 @@
+/* sqlts/analyze.c - sql_analyze: dispatch by kind of statement, and the analyzer's small tools. */
+#include "sqlts/analyze.h"
+
+#include <stdio.h>
+
+/* ---- tools ---- */
+
+/* Characters, from 1, in the statement's own text.  Errors and expressions ask in rising order mostly,
+ * so that counting goes on from the last answer: a long text costs one pass. */
+int az_position(Analyzer *z, uint32_t offset)
+{
+    if (z->no_position || offset < z->text_offset || offset - z->text_offset > z->text.len)
+        return 0;
+    uint32_t at = offset - z->text_offset;
+    if (z->ascii)
+        return (int)at + 1;
+    if (at < z->pos_offset)
+        z->pos_offset = z->pos_chars = 0;
+    for (uint32_t i = z->pos_offset; i < at; i++)
+        z->pos_chars += ((unsigned char)z->text.ptr[i] & 0xc0) != 0x80;
+    z->pos_offset = at;
+    return (int)z->pos_chars + 1;
+}
+
+bool az_at(Analyzer *z, const SqlNode *n, Err *e)
+{
+    if (!e->position && n)
+        e->position = az_position(z, n->offset);
+    return false;
+}
+
+bool az_fail(Analyzer *z, const SqlNode *n, ErrCode code, Err *e, const char *fmt, ...)
+{
+    char text[ERR_MESSAGE_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    err_set(e, code, "%s", text);
+    return az_at(z, n, e);
+}
+
+void *az_grow(Arena *a, void *items, size_t count, size_t *cap, size_t size)
+{
+    if (count < *cap)
+        return items;
+    size_t grown = *cap ? *cap * 2 : 8;
+    char *more = arena_zero(a, grown * size);
+    if (count)
+        memcpy(more, items, count * size);
+    *cap = grown;
+    return more;
+}
+
+uint32_t az_new_vars(Analyzer *z, Rte *rte, size_t count)
+{
+    uint32_t first = (uint32_t)z->var_count;
+    for (size_t i = 0; i < count; i++)
+        *AZ_PUSH(z, z->vars, z->var_count, z->var_cap) = (VarInfo){rte, (uint32_t)i};
+    return first;
+}
+
+Rte *az_new_rte(Analyzer *z, RteKind kind, Slice name, size_t col_count)
+{
+    Rte *r = ARENA_NEW(z->arena, Rte);
+    r->kind = kind;
+    r->name = name;
+    r->col_count = col_count;
+    r->cols = ARENA_ARRAY(z->arena, RteCol, col_count + 1);
+    r->first_var = az_new_vars(z, r, col_count);
+    for (size_t i = 0; i < col_count; i++)
+        r->cols[i].typmod = -1;
+    return r;
+}
+
+Expr *az_var(Analyzer *z, const Rte *rte, size_t col, int position)
+{
+    Expr *x = expr_column(z->arena, rte->first_var + (uint32_t)col, rte->cols[col].type, rte->cols[col].typmod);
+    x->position = position;
+    return x;
+}
+
+/* What nothing gave a type: text for a Parse message, else an error. */
+bool az_finish_params(Analyzer *z, Err *e)
+{
+    for (size_t i = 0; i < z->param_count; i++) {
+        if (z->params[i] && z->params[i] != T_UNKNOWN)
+            continue;
+        if (!z->env->params_unknown_ok) {
+            err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu", i + 1);
+            for (size_t j = 0; j < z->param_node_count; j++)
+                if (z->param_nodes[j]->index == i)
+                    return err_at(e, z->param_nodes[j]->position);
+            return false;
+        }
+        z->params[i] = T_TEXT;
+    }
+    for (size_t j = 0; j < z->param_node_count; j++)
+        if (z->param_nodes[j]->type == T_UNKNOWN)
+            z->param_nodes[j]->type = z->params[z->param_nodes[j]->index];
+    return true;
+}
+
+/* ---- statements ---- */
+
+static void analyzer_init(Analyzer *z, const SqlEnv *env, Arena *a, Slice text, size_t offset)
+{
+    *z = (Analyzer){.env = env, .arena = a, .text = text, .text_offset = (uint32_t)offset, .ascii = true};
+    for (size_t i = 0; i < text.len && z->ascii; i++)
+        z->ascii = !((unsigned char)text.ptr[i] & 0x80);
+}
+
+bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const TypeId *types, size_t type_count,
+                 Bound **out, Err *e)
+{
+    Analyzer z;
+    err_clear(e);
+    if (type_count > SQL_PARAMS_MAX)
+        return err_set(e, ERR_PROTOCOL_VIOLATION, "%zu parameter types are more than %d", type_count, SQL_PARAMS_MAX);
+    analyzer_init(&z, env, a, st->text, st->offset);
+    for (size_t i = 0; i < type_count; i++) {
+        *AZ_PUSH(&z, z.params, z.param_count, z.param_cap) = types[i];
+        if (types[i] && types[i] != T_UNKNOWN && !type_find(types[i]))
+            return err_set(e, ERR_UNDEFINED_OBJECT, "type with OID %u does not exist", types[i]);
+    }
+    Bound *b = ARENA_NEW(a, Bound);
+    if (!az_statement(&z, st->node, b, e) || !az_finish_params(&z, e))
+        return false;
+    b->param_types = z.params;
+    b->param_count = z.param_count;
+    *out = b;
+    return true;
+}
+
+bool az_bound_query(Analyzer *z, const NSelect *n, BoundQuery *out, Err *e)
+{
+    Query *q;
+    if (n->into)
+        return az_fail(z, &n->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
+    return az_select(z, NULL, n, 0, &q, e) && az_finish_params(z, e) && plan_statement(z, q, out, e);
+}
+
+static bool select_into(Analyzer *z, const NSelect *n, Bound *b, Err *e)
+{
+    NSelect plain = *n;
+    plain.into = NULL;
+    NCreateTable c = {.n = {.kind = N_CREATE_TABLE_AS, .offset = n->n.offset}, .table = n->into,
+                      .temporary = n->into->lateral, .query = &plain.n};
+    if (!az_create_table(z, &c, b, e))
+        return false;
+    b->tag = "SELECT";
+    return true;
+}
+
+static bool unsupported(Analyzer *z, const NLiteral *n, Err *e)
+{
+    Slice upper = arena_slice(z->arena, n->text);
+    char *p = arena_cstr(z->arena, upper);
+    for (size_t i = 0; i < upper.len; i++)
+        if (p[i] >= 'a' && p[i] <= 'z')
+            p[i] = (char)(p[i] - 32);
+    az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "%s is not supported", p);
+    return err_hint(e, "The manual lists the statements that Skulk has.");
+}
+
+bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
+{
+    switch (n->kind) {
+    case N_SELECT:
+        if (((const NSelect *)n)->into)
+            return select_into(z, (const NSelect *)n, b, e);
+        b->kind = BOUND_QUERY;
+        b->tag = "SELECT";
+        b->read_only = true;
+        if (!az_bound_query(z, (const NSelect *)n, &b->u.query, e))
+            return false;
+        b->u.query.is_values_only = ((const NSelect *)n)->form == SELECT_VALUES;
+        return true;
+    case N_INSERT:
+        return az_insert(z, (const NInsert *)n, b, e);
+    case N_UPDATE:
+    case N_DELETE:
+        az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "%s is not supported yet", n->kind == N_UPDATE ? "UPDATE" : "DELETE");
+        return err_hint(e, n->kind == N_UPDATE ? "An INSERT with the same tags and time replaces the fields of a row."
+                                               : "TRUNCATE empties a table, a TTL drops old rows.");
+    case N_COPY:
+        return az_copy(z, (const NCopy *)n, b, e);
+    case N_CREATE_TABLE:
+    case N_CREATE_TABLE_AS:
+        return az_create_table(z, (const NCreateTable *)n, b, e);
+    case N_CREATE_VIEW:
+    case N_CREATE_SCHEMA:
+    case N_CREATE_DATABASE:
+    case N_CREATE_EXTENSION:
+    case N_CREATE_INDEX:
+        return az_create(z, (const NCreate *)n, b, e);
+    case N_DROP:
+        return az_drop(z, (const NDrop *)n, b, e);
+    case N_ALTER_TABLE:
+        return az_alter(z, (const NAlter *)n, b, e);
+    case N_UNSUPPORTED:
+        return unsupported(z, (const NLiteral *)n, e);
+    default:
+        return az_utility(z, (const NSimple *)n, b, e);
+    }
+}
+
+/* ---- one expression: defaults, checks ---- */
+
+bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want, Expr **out, Err *e)
+{
+    SqlStatement *st;
+    size_t count;
+    Slice select = arena_printf(a, "SELECT %.*s", SLICE_ARG(text));
+    if (!sql_parse(a, select, &st, &count, e))
+        return false;
+    const NSelect *n = count == 1 ? (const NSelect *)st->node : NULL;
+    if (!n || n->n.kind != N_SELECT || n->targets.count != 1 || n->from.count)
+        return err_set(e, ERR_SYNTAX, "\"%.*s\" is not an expression", SLICE_ARG(text));
+    Analyzer z;
+    analyzer_init(&z, env, a, st->text, st->offset);
+    z.no_position = 1;
+    Scope s;
+    az_scope_init(&s, NULL, NULL);
+    s.place = columns && want == T_BOOL ? PLACE_CHECK : PLACE_DEFAULT;
+    Rte *rte = NULL;
+    if (columns)
+        az_scope_add_table(&z, &s, columns, columns->name, &rte);
+    Expr *x;
+    if (!az_expr(&z, &s, ((const NTarget *)n->targets.items[0])->expr, &x, e) ||
+        !az_coerce(&z, x, want, -1, CAST_ASSIGN, &x, e) || !az_finish_params(&z, e))
+        return false;
+    if (qx_has(x, QX_SUBLINK))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "cannot use subquery in DEFAULT or CHECK expression");
+    *out = x;
+    return plan_table_expr(&z, rte, out, e);
+}

@@ -1,0 +1,517 @@
+/* sqlts/analyze_dml.c - INSERT and COPY. */
+#include "sqlts/analyze.h"
+
+QualifiedName az_qualified(Analyzer *z, const NRange *r)
+{
+    return (QualifiedName){r->schema, r->name, az_position(z, r->n.offset)};
+}
+
+/* ---- which columns ---- */
+
+static bool column_index(Analyzer *z, const TableDef *t, const SqlNode *name, int16_t *out, Err *e)
+{
+    const ColumnDef *c = table_column(t, ast_name_text(name));
+    if (!c)
+        return az_fail(z, name, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" of relation \"%.*s\" does not exist",
+                       SLICE_ARG(ast_name_text(name)), SLICE_ARG(t->name));
+    *out = (int16_t)(c - t->columns);
+    return true;
+}
+
+/* The named columns, or all; room for the defaults behind them. */
+static bool column_list(Analyzer *z, const TableDef *t, const NodeList *names, int16_t **out, size_t *count, Err *e)
+{
+    int16_t *list = ARENA_ARRAY(z->arena, int16_t, t->column_count + 1u);
+    bool *seen = ARENA_ARRAY(z->arena, bool, t->column_count + 1u);
+    *count = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        int16_t c;
+        if (!column_index(z, t, names->items[i], &c, e))
+            return false;
+        if (seen[c])
+            return az_fail(z, names->items[i], ERR_DUPLICATE_COLUMN, e, "column \"%.*s\" specified more than once",
+                           SLICE_ARG(t->columns[c].name));
+        seen[c] = true;
+        list[(*count)++] = c;
+    }
+    for (uint16_t c = 0; names->count == 0 && c < t->column_count; c++)
+        if (!t->columns[c].dropped)
+            list[(*count)++] = (int16_t)c;
+    *out = list;
+    return true;
+}
+
+/* ---- values on their way into a column ---- */
+
+static bool assign(Analyzer *z, const ColumnDef *c, const SqlNode *at, Expr **x, Err *e)
+{
+    TypeId from = (*x)->type;
+    if (az_coerce(z, *x, c->type_oid, c->typmod, CAST_ASSIGN, x, e))
+        return true;
+    if (e->code != ERR_CANNOT_COERCE && e->code != ERR_DATATYPE_MISMATCH)
+        return false;
+    Slice want = az_type_name(z, c->type_oid, -1), have = az_type_name(z, from, -1);
+    int position = e->position;
+    err_set(e, ERR_DATATYPE_MISMATCH, "column \"%.*s\" is of type %.*s but expression is of type %.*s", SLICE_ARG(c->name),
+            SLICE_ARG(want), SLICE_ARG(have));
+    err_hint(e, "You will need to rewrite or cast the expression.");
+    err_at(e, position);
+    return az_at(z, at, e);
+}
+
+static bool column_default(Analyzer *z, const TableDef *t, int16_t index, Expr **out, Err *e)
+{
+    const ColumnDef *c = &t->columns[index];
+    if (c->default_sql.len == 0) {
+        *out = az_const(z, c->type_oid, value_null(), 0);
+        return true;
+    }
+    return sql_expression(z->env, z->arena, c->default_sql, NULL, c->type_oid, out, e) ||
+           err_wrap(e, "default of column \"%.*s\"", SLICE_ARG(c->name));
+}
+
+/* ---- VALUES ---- */
+
+typedef struct Insert {
+    const NInsert *n;
+    const TableDef *table;
+    int16_t *targets;
+    size_t named;        /* columns that the statement gives */
+    size_t count;        /* with those that have a default */
+    Expr **defaults;     /* of targets[named..count) */
+} Insert;
+
+static bool too_many(Analyzer *z, const SqlNode *at, Err *e)
+{
+    return az_fail(z, at, ERR_SYNTAX, e, "INSERT has more expressions than target columns");
+}
+
+static bool too_few(Analyzer *z, const Insert *in, size_t given, Err *e)
+{
+    return az_fail(z, in->n->columns.items[given], ERR_SYNTAX, e, "INSERT has more target columns than expressions");
+}
+
+/* Without a column list a short row fills the first columns. */
+static bool fit_width(Analyzer *z, Insert *in, size_t width, const SqlNode *extra, Err *e)
+{
+    if (width > in->named)
+        return too_many(z, extra, e);
+    if (width < in->named && in->n->columns.count)
+        return too_few(z, in, width, e);
+    in->named = width;
+    return true;
+}
+
+/* Columns that the statement leaves out and that have a default follow the named ones. */
+static bool add_defaults(Analyzer *z, Insert *in, Err *e)
+{
+    const TableDef *t = in->table;
+    bool *named = ARENA_ARRAY(z->arena, bool, t->column_count + 1u);
+    in->defaults = ARENA_ARRAY(z->arena, Expr *, t->column_count + 1u);
+    for (size_t i = 0; i < in->named; i++)
+        named[in->targets[i]] = true;
+    in->count = in->named;
+    for (uint16_t c = 0; c < t->column_count; c++) {
+        if (named[c] || t->columns[c].dropped || t->columns[c].default_sql.len == 0)
+            continue;
+        if (!column_default(z, t, (int16_t)c, &in->defaults[in->count - in->named], e))
+            return false;
+        in->targets[in->count++] = (int16_t)c;
+    }
+    return true;
+}
+
+static bool value_row(Analyzer *z, Scope *s, const Insert *in, const NMulti *row, Expr **out, Err *e)
+{
+    for (size_t i = 0; i < in->named; i++) {
+        const SqlNode *item = row->args.items[i];
+        const ColumnDef *c = &in->table->columns[in->targets[i]];
+        if (item->kind == N_DEFAULT) {
+            if (!column_default(z, in->table, in->targets[i], &out[i], e))
+                return false;
+        } else if (!az_expr(z, s, item, &out[i], e) || !assign(z, c, item, &out[i], e)) {
+            return false;
+        }
+    }
+    for (size_t i = in->named; i < in->count; i++)
+        out[i] = qx_copy(z->arena, in->defaults[i - in->named]);
+    return true;
+}
+
+static void values_output(Analyzer *z, const Insert *in, Query *q)
+{
+    q->out = az_new_rte(z, RTE_COMPUTED, SLICE_NONE, in->count);
+    q->targets = ARENA_ARRAY(z->arena, Target, in->count + 1);
+    for (size_t i = 0; i < in->count; i++) {
+        const ColumnDef *c = &in->table->columns[in->targets[i]];
+        q->out->cols[i] = (RteCol){.name = c->name, .type = c->type_oid, .typmod = c->typmod};
+        q->targets[i] = (Target){.expr = az_var(z, q->out, i, 0), .name = c->name};
+    }
+    q->target_count = q->visible_count = in->count;
+    az_set_columns(z, q);
+    q->var_end = (uint32_t)z->var_count;
+}
+
+static bool insert_values(Analyzer *z, Scope *outer, Insert *in, Query **out, Err *e)
+{
+    const NSelect *n = in->n->query;
+    size_t width = ((const NMulti *)n->rows.items[0])->args.count;
+    const SqlNode *extra = width > in->named ? ((const NMulti *)n->rows.items[0])->args.items[in->named] : NULL;
+    if (!fit_width(z, in, width, extra, e) || !add_defaults(z, in, e))
+        return false;
+    Query *q = ARENA_NEW(z->arena, Query);
+    Scope s;
+    q->form = QUERY_VALUES;
+    q->var_begin = (uint32_t)z->var_count;
+    az_scope_init(&s, outer, q);
+    s.place = PLACE_VALUES;
+    q->rows = ARENA_ARRAY(z->arena, Expr **, n->rows.count);
+    for (size_t r = 0; r < n->rows.count; r++) {
+        const NMulti *row = (const NMulti *)n->rows.items[r];
+        if (row->args.count != width)
+            return az_fail(z, row->args.items[0], ERR_SYNTAX, e, "VALUES lists must all be the same length");
+        q->rows[r] = ARENA_ARRAY(z->arena, Expr *, in->count + 1);
+        if (!value_row(z, &s, in, row, q->rows[r], e))
+            return false;
+        q->row_count++;
+    }
+    values_output(z, in, q);
+    *out = q;
+    return true;
+}
+
+static bool insert_default_values(Analyzer *z, Insert *in, Query **out, Err *e)
+{
+    in->named = 0;
+    if (!add_defaults(z, in, e))
+        return false;
+    if (in->count == 0) { /* at least one column, so that there is a row */
+        for (uint16_t c = 0; c < in->table->column_count && in->count == 0; c++)
+            if (!in->table->columns[c].dropped) {
+                in->targets[in->count++] = (int16_t)c;
+                if (!column_default(z, in->table, (int16_t)c, &in->defaults[0], e))
+                    return false;
+            }
+    }
+    Query *q = ARENA_NEW(z->arena, Query);
+    q->form = QUERY_VALUES;
+    q->var_begin = (uint32_t)z->var_count;
+    q->row_count = 1;
+    q->rows = ARENA_ARRAY(z->arena, Expr **, 1);
+    q->rows[0] = in->defaults;
+    values_output(z, in, q);
+    *out = q;
+    return true;
+}
+
+/* ---- SELECT ---- */
+
+static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Err *e)
+{
+    Query *q;
+    if (!az_select(z, outer, in->n->query, AZ_KEEP_UNKNOWN, &q, e) ||
+        !fit_width(z, in, q->visible_count, &in->n->query->n, e) || !add_defaults(z, in, e))
+        return false;
+    bool same = in->count == in->named;
+    for (size_t i = 0; i < in->named; i++) {
+        const ColumnDef *c = &in->table->columns[in->targets[i]];
+        const Expr *x = q->targets[i].expr;
+        same &= x->type == c->type_oid && (c->typmod < 0 || c->typmod == x->typmod);
+    }
+    /* an untyped literal under DISTINCT or a set operation is decided by the column, as far as it can be */
+    TypeId *types = ARENA_ARRAY(z->arena, TypeId, in->count + 1);
+    for (size_t i = 0; i < in->named; i++) {
+        TypeId t = q->targets[i].expr->type;
+        types[i] = t == T_UNKNOWN ? in->table->columns[in->targets[i]].type_oid : t;
+    }
+    if (!az_coerce_query(z, &q, types, NULL, CAST_ASSIGN, e))
+        return false;
+    if (!same) {
+        q = az_wrap_query(z, q);
+        Target *targets = ARENA_ARRAY(z->arena, Target, in->count + 1);
+        for (size_t i = 0; i < in->count; i++) {
+            const ColumnDef *c = &in->table->columns[in->targets[i]];
+            targets[i] = (Target){.expr = i < in->named ? q->targets[i].expr : in->defaults[i - in->named], .name = c->name};
+            if (i < in->named && !assign(z, c, &in->n->query->n, &targets[i].expr, e))
+                return false;
+        }
+        q->targets = targets;
+        q->target_count = q->visible_count = in->count;
+        az_set_columns(z, q);
+    }
+    *out = q;
+    return true;
+}
+
+/* ---- ON CONFLICT, RETURNING ---- */
+
+static bool is_excluded(const SqlNode *x, Slice column)
+{
+    const NColumn *c = (const NColumn *)x;
+    return x->kind == N_COLUMN && !c->star && c->names.count == 2 &&
+           slice_eq_cstr(ast_name_text(c->names.items[0]), "excluded") && slice_eq(ast_name_text(c->names.items[1]), column);
+}
+
+/* DO UPDATE means here: the new row wins, all of its columns. */
+static bool on_conflict(Analyzer *z, const Insert *in, BoundInsert *b, Err *e)
+{
+    const NInsert *n = in->n;
+    b->on_conflict = n->conflict == 'u' ? CONFLICT_UPDATE : n->conflict == 'n' ? CONFLICT_NOTHING : CONFLICT_NONE;
+    b->conflict_columns = ARENA_ARRAY(z->arena, Slice, n->conflict_columns.count + 1);
+    for (size_t i = 0; i < n->conflict_columns.count; i++) {
+        int16_t c;
+        if (!column_index(z, in->table, n->conflict_columns.items[i], &c, e))
+            return false;
+        b->conflict_columns[b->conflict_count++] = in->table->columns[c].name;
+    }
+    if (n->conflict != 'u')
+        return true;
+    if (n->conflict_columns.count == 0 && !n->conflict_constraint.len)
+        return az_fail(z, &n->n, ERR_SYNTAX, e, "ON CONFLICT DO UPDATE requires inference specification or constraint name");
+    bool *set = ARENA_ARRAY(z->arena, bool, in->table->column_count + 1u);
+    bool plain = !n->set_where;
+    for (size_t i = 0; i < n->set.count; i++) {
+        const NTarget *t = (const NTarget *)n->set.items[i];
+        const ColumnDef *c = table_column(in->table, t->name);
+        if (!c)
+            return az_fail(z, &t->n, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" of relation \"%.*s\" does not exist",
+                           SLICE_ARG(t->name), SLICE_ARG(in->table->name));
+        plain &= is_excluded(t->expr, t->name);
+        set[c - in->table->columns] = true;
+    }
+    for (size_t i = 0; i < in->named && plain; i++) {
+        const ColumnDef *c = &in->table->columns[in->targets[i]];
+        bool key = c->kind != COL_FIELD;
+        for (size_t k = 0; k < b->conflict_count && !key; k++)
+            key = slice_eq(b->conflict_columns[k], c->name);
+        plain &= key || set[in->targets[i]];
+    }
+    if (plain)
+        return true;
+    az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "ON CONFLICT DO UPDATE can only take over all inserted columns");
+    return err_hint(e, "Write SET column = excluded.column for each of them, without WHERE.");
+}
+
+static bool returning(Analyzer *z, const NInsert *n, BoundInsert *b, Err *e)
+{
+    Scope s;
+    Rte *rte;
+    Target *targets;
+    size_t count;
+    az_scope_init(&s, NULL, NULL);
+    s.place = PLACE_RETURNING;
+    az_scope_add_table(z, &s, b->table, n->table->alias, &rte);
+    if (!az_targets(z, &s, &n->returning, &targets, &count, e))
+        return false;
+    b->returning = ARENA_ARRAY(z->arena, Expr *, count + 1);
+    b->returning_cols = ARENA_ARRAY(z->arena, OutColumn, count + 1);
+    b->returning_count = count;
+    for (size_t i = 0; i < count; i++) {
+        Expr *x = targets[i].expr;
+        if (qx_has(x, QX_SUBLINK))
+            return az_fail(z, n->returning.items[0], ERR_FEATURE_NOT_SUPPORTED, e, "subqueries in RETURNING are not supported");
+        if (!az_resolve_unknown(z, &x, e))
+            return false;
+        b->returning_cols[i] = (OutColumn){.name = targets[i].name, .type = x->type, .typmod = x->typmod};
+        if (x->kind == EXPR_COLUMN) {
+            b->returning_cols[i].table = b->table->id;
+            b->returning_cols[i].attnum = rte->cols[z->vars[x->index].col].attnum;
+        }
+        if (!plan_table_expr(z, rte, &x, e))
+            return false;
+        b->returning[i] = x;
+    }
+    return true;
+}
+
+bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
+{
+    BoundInsert *out = &b->u.insert;
+    Insert in = {.n = n};
+    Query *q;
+    Scope outer;
+    b->kind = BOUND_INSERT;
+    b->tag = "INSERT 0";
+    az_scope_init(&outer, NULL, NULL);
+    if (!az_ctes(z, &outer, &n->ctes, n->recursive, e) || !az_table(z, n->table, &in.table, e) ||
+        !column_list(z, in.table, &n->columns, &in.targets, &in.named, e))
+        return false;
+    bool rows = n->query && n->query->form == SELECT_VALUES && !n->query->order.count && !n->query->limit &&
+                !n->query->offset && !n->query->ctes.count;
+    if (!n->query ? !insert_default_values(z, &in, &q, e)
+        : rows    ? !insert_values(z, &outer, &in, &q, e)
+                  : !insert_select(z, &outer, &in, &q, e))
+        return false;
+    if (outer.ctes) {
+        Cte *last = outer.ctes;
+        while (last->next)
+            last = last->next;
+        last->next = q->ctes;
+        q->ctes = outer.ctes;
+    }
+    out->table = in.table;
+    out->targets = in.targets;
+    out->target_count = in.count;
+    if (!on_conflict(z, &in, out, e) || (n->returning.count && !returning(z, n, out, e)))
+        return false;
+    return az_finish_params(z, e) && plan_statement(z, q, &out->source, e);
+}
+
+/* ---- COPY ---- */
+
+static bool option_bool(Analyzer *z, const NOption *o, bool *out, Err *e)
+{
+    static const char *const yes[] = {"true", "on", "1", "match"}, *const no[] = {"false", "off", "0"};
+    *out = true;
+    if (!o->has_value)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++)
+        if (slice_eq_nocase(o->value, slice_cstr(yes[i])))
+            return true;
+    *out = false;
+    for (size_t i = 0; i < ARRAY_LEN(no); i++)
+        if (slice_eq_nocase(o->value, slice_cstr(no[i])))
+            return true;
+    return az_fail(z, &o->n, ERR_SYNTAX, e, "%.*s requires a Boolean value", SLICE_ARG(o->name));
+}
+
+static bool option_char(Analyzer *z, const NOption *o, char *out, Err *e)
+{
+    if (o->value.len != 1)
+        return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY %.*s must be a single one-byte character", SLICE_ARG(o->name));
+    *out = o->value.ptr[0];
+    if (*out == '\n' || *out == '\r')
+        return az_fail(z, &o->n, ERR_INVALID_PARAMETER, e, "COPY %.*s cannot be newline or carriage return", SLICE_ARG(o->name));
+    return true;
+}
+
+static bool option_columns(Analyzer *z, const BoundCopy *b, const NOption *o, bool **out, Err *e)
+{
+    *out = ARENA_ARRAY(z->arena, bool, b->column_count + 1);
+    for (size_t i = 0; i < b->column_count; i++)
+        (*out)[i] = o->star;
+    for (size_t k = 0; k < o->names.count; k++) {
+        bool found = false;
+        for (size_t i = 0; b->table && i < b->column_count; i++)
+            if (slice_eq(b->table->columns[b->columns[i]].name, ast_name_text(o->names.items[k])))
+                found = (*out)[i] = true;
+        if (!found)
+            return az_fail(z, o->names.items[k], ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" is not part of the COPY",
+                           SLICE_ARG(ast_name_text(o->names.items[k])));
+    }
+    return true;
+}
+
+static bool copy_format(Analyzer *z, const NOption *o, CopyFormat *out, Err *e)
+{
+    static const char *const names[] = {[COPY_TEXT] = "text", [COPY_CSV] = "csv", [COPY_BINARY] = "binary"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (slice_eq_nocase(o->value, slice_cstr(names[i]))) {
+            *out = (CopyFormat)i;
+            return true;
+        }
+    }
+    return az_fail(z, &o->n, ERR_INVALID_PARAMETER, e, "COPY format \"%.*s\" not recognized", SLICE_ARG(o->value));
+}
+
+static bool copy_option(Analyzer *z, const NOption *o, BoundCopy *b, bool *null_given, Err *e)
+{
+    Slice name = o->name;
+    bool ignored;
+    if (slice_eq_cstr(name, "format"))
+        return true; /* taken before */
+    if (slice_eq_cstr(name, "delimiter"))
+        return option_char(z, o, &b->delimiter, e);
+    if (slice_eq_cstr(name, "quote"))
+        return option_char(z, o, &b->quote, e);
+    if (slice_eq_cstr(name, "escape"))
+        return option_char(z, o, &b->escape, e);
+    if (slice_eq_cstr(name, "header"))
+        return option_bool(z, o, &b->header, e);
+    if (slice_eq_cstr(name, "freeze"))
+        return option_bool(z, o, &ignored, e);
+    if (slice_eq_cstr(name, "null")) {
+        b->null_text = o->value;
+        *null_given = true;
+        return true;
+    }
+    if (slice_eq_cstr(name, "force_quote"))
+        return option_columns(z, b, o, &b->force_quote, e);
+    if (slice_eq_cstr(name, "force_null"))
+        return option_columns(z, b, o, &b->force_null, e);
+    if (slice_eq_cstr(name, "force_not_null"))
+        return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY option \"force_not_null\" is not supported");
+    if (slice_eq_cstr(name, "encoding")) {
+        if (slice_eq_nocase(o->value, SLICE_LIT("utf8")) || slice_eq_nocase(o->value, SLICE_LIT("utf-8")))
+            return true;
+        return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY reads and writes UTF-8 only");
+    }
+    return az_fail(z, &o->n, ERR_SYNTAX, e, "option \"%.*s\" not recognized", SLICE_ARG(name));
+}
+
+static bool copy_options(Analyzer *z, const NCopy *n, BoundCopy *b, Err *e)
+{
+    bool null_given = false;
+    for (size_t i = 0; i < n->options.count; i++) {
+        const NOption *o = (const NOption *)n->options.items[i];
+        if (slice_eq_cstr(o->name, "format") && !copy_format(z, o, &b->format, e))
+            return false;
+    }
+    bool csv = b->format == COPY_CSV;
+    b->delimiter = csv ? ',' : '\t';
+    b->quote = '"';
+    b->escape = 0;
+    for (size_t i = 0; i < n->options.count; i++)
+        if (!copy_option(z, (const NOption *)n->options.items[i], b, &null_given, e))
+            return false;
+    if (!null_given)
+        b->null_text = csv ? SLICE_LIT("") : SLICE_LIT("\\N");
+    if (!b->escape)
+        b->escape = b->quote;
+    if (!csv && (b->force_quote || b->force_null))
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY force options are available only in CSV mode");
+    if (b->delimiter == b->quote && csv)
+        return az_fail(z, &n->n, ERR_INVALID_PARAMETER, e, "COPY delimiter and quote must be different");
+    return true;
+}
+
+/* COPY t (a, b) TO is SELECT a, b FROM t. */
+static bool copy_table_out(Analyzer *z, const NCopy *n, BoundCopy *b, Err *e)
+{
+    ParseState ps = {.arena = z->arena, .err = e};
+    NSelect *s = AST(&ps, NSelect, N_SELECT, n->table->n.offset);
+    s->form = SELECT_PLAIN;
+    s->from = ast_list(&ps, n->table);
+    for (size_t i = 0; i < b->column_count; i++) {
+        Slice name = b->table->columns[b->columns[i]].name;
+        SqlNode *col = ast_column(&ps, n->n.offset, name, NULL);
+        s->targets = ast_append(&ps, s->targets, ast_target(&ps, N_TARGET, n->n.offset, name, col));
+    }
+    return az_bound_query(z, s, &b->source, e);
+}
+
+bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e)
+{
+    BoundCopy *c = &b->u.copy;
+    b->kind = n->from ? BOUND_COPY_FROM : BOUND_COPY_TO;
+    b->tag = "COPY";
+    b->read_only = !n->from;
+    if (n->to_file) {
+        az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY to or from a file of the server is not supported");
+        return err_hint(e, "Use COPY ... FROM STDIN or TO STDOUT; psql's \\copy does so.");
+    }
+    if (n->where)
+        return az_fail(z, n->where, ERR_FEATURE_NOT_SUPPORTED, e, "WHERE in COPY is not supported");
+    if (n->query) {
+        if (n->query->kind != N_SELECT)
+            return az_fail(z, n->query, ERR_FEATURE_NOT_SUPPORTED, e, "COPY takes SELECT and VALUES only");
+        if (!az_bound_query(z, (const NSelect *)n->query, &c->source, e))
+            return false;
+        c->column_count = c->source.col_count;
+        return copy_options(z, n, c, e);
+    }
+    if (!az_table(z, n->table, &c->table, e) || !column_list(z, c->table, &n->columns, &c->columns, &c->column_count, e) ||
+        !copy_options(z, n, c, e))
+        return false;
+    return n->from || copy_table_out(z, n, c, e);
+}

@@ -1,0 +1,577 @@
+/* sqlts/analyze_expr.c - scalar expressions: literals, operators, CASE, casts, arrays, subscripts. */
+#include "sqlts/analyze.h"
+
+Expr *az_const(Analyzer *z, TypeId type, Value v, int position)
+{
+    Expr *x = expr_const(z->arena, type, &v);
+    x->position = position;
+    x->typmod = -1;
+    return x;
+}
+
+/* An immutable call over constants is computed now.  An error stays where it is: the row that needs the
+ * value may never come (CASE, an empty table). */
+static Expr *fold(Analyzer *z, Expr *x)
+{
+    if (x->func && (x->func->flags & (FN_VOLATILE | FN_STABLE | FN_SRF | FN_AGG | FN_WINDOW)))
+        return x;
+    for (size_t i = 0; i < x->arg_count; i++)
+        if (x->args[i]->kind != EXPR_CONST || x->args[i]->type == T_UNKNOWN)
+            return x;
+    Err ignored;
+    Expr *folded = qx_copy(z->arena, x);
+    err_clear(&ignored);
+    if (!expr_fold(z->arena, z->env->fold, &folded, &ignored))
+        return x;
+    if (!folded->position)
+        folded->position = x->position;
+    return folded;
+}
+
+Expr *az_call(Analyzer *z, const FuncDef *f, TypeId result, Expr **args, size_t n, int position)
+{
+    Expr **own = ARENA_ARRAY(z->arena, Expr *, n + 1);
+    if (n)
+        memcpy(own, args, n * sizeof *own);
+    Expr *x = expr_call(z->arena, f, result, own, n, position);
+    x->typmod = -1;
+    return fold(z, x);
+}
+
+Expr *az_and(Analyzer *z, Expr *a, Expr *b)
+{
+    if (!a || !b)
+        return a ? a : b;
+    Expr *x = expr_new(z->arena, EXPR_AND, T_BOOL, 2);
+    x->typmod = -1;
+    x->args[0] = a;
+    x->args[1] = b;
+    return x;
+}
+
+static Expr *node(Analyzer *z, ExprKind kind, TypeId type, const SqlNode *at, size_t args)
+{
+    Expr *x = expr_new(z->arena, kind, type, args);
+    x->position = az_position(z, at->offset);
+    x->typmod = -1;
+    return x;
+}
+
+/* ---- literals ---- */
+
+static bool number(Analyzer *z, const NLiteral *n, Expr **out, Err *e)
+{
+    int64_t v;
+    int pos = az_position(z, n->n.offset);
+    if (n->n.kind == N_INTEGER && slice_to_i64(n->text, &v)) {
+        *out = az_const(z, v >= INT32_MIN && v <= INT32_MAX ? T_INT4 : T_INT8, value_i64(v), pos);
+        return true;
+    }
+    Expr *text = az_const(z, T_UNKNOWN, value_str(n->text), pos);
+    return az_coerce(z, text, T_NUMERIC, -1, CAST_EXPLICIT, out, e);
+}
+
+static bool param(Analyzer *z, const NParam *n, Expr **out, Err *e)
+{
+    uint32_t i = n->number - 1;
+    (void)e;
+    while (z->param_count < n->number)
+        *AZ_PUSH(z, z->params, z->param_count, z->param_cap) = 0;
+    Expr *x = node(z, EXPR_PARAM, z->params[i] ? z->params[i] : T_UNKNOWN, &n->n, 0);
+    x->index = i;
+    if (x->type == T_UNKNOWN)
+        *AZ_PUSH(z, z->param_nodes, z->param_node_count, z->param_node_cap) = x;
+    *out = x;
+    return true;
+}
+
+/* ---- operators ---- */
+
+bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out, Err *e)
+{
+    const FuncDef *f;
+    TypeId want[2], result;
+    if ((left && qx_kind(left) == QX_ROW) || qx_kind(right) == QX_ROW)
+        return az_row_compare(z, at, op, left, right, out, e);
+    if (!oper_resolve(op, left ? left->type : 0, right->type, &f, want, &result, e))
+        return az_at(z, at, e);
+    Expr *args[2] = {left, right};
+    size_t n = 0;
+    if (left && !az_coerce(z, left, want[0], -1, CAST_IMPLICIT, &args[n++], e))
+        return false;
+    if (!az_coerce(z, right, want[1], -1, CAST_IMPLICIT, &args[n++], e))
+        return false;
+    *out = az_call(z, f, result, args, n, az_position(z, at->offset));
+    return true;
+}
+
+static bool operator_node(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *e)
+{
+    Expr *left = NULL, *right;
+    if (n->left && !az_expr(z, s, n->left, &left, e))
+        return false;
+    if (!az_expr(z, s, n->right, &right, e))
+        return false;
+    if (n->schema.len && !slice_eq_cstr(n->schema, "pg_catalog"))
+        return az_fail(z, &n->n, ERR_UNDEFINED_FUNCTION, e, "operator does not exist: %.*s.%.*s", SLICE_ARG(n->schema),
+                       SLICE_ARG(n->name));
+    return az_operator(z, &n->n, n->name, left, right, out, e);
+}
+
+static bool distinct_from(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *e)
+{
+    Expr *left, *right, *eq;
+    if (!az_expr(z, s, n->left, &left, e) || !az_expr(z, s, n->right, &right, e) )
+        return false;
+    if (qx_kind(left) == QX_ROW || qx_kind(right) == QX_ROW)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "IS DISTINCT FROM over rows is not supported");
+    const FuncDef *f;
+    TypeId want[2], result;
+    if (!oper_resolve(n->name, left->type, right->type, &f, want, &result, e))
+        return az_at(z, &n->n, e);
+    eq = node(z, EXPR_IS_DISTINCT, T_BOOL, &n->n, 2);
+    eq->func = f;
+    eq->negated = n->negated;
+    *out = eq;
+    return az_coerce(z, left, want[0], -1, CAST_IMPLICIT, &eq->args[0], e) &&
+           az_coerce(z, right, want[1], -1, CAST_IMPLICIT, &eq->args[1], e);
+}
+
+/* a AND b AND ...: constants that decide nothing are dropped. */
+static bool logic(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
+{
+    bool is_and = n->n.kind == N_AND;
+    Expr *x = node(z, is_and ? EXPR_AND : EXPR_OR, T_BOOL, &n->n, n->args.count);
+    size_t kept = 0;
+    for (size_t i = 0; i < n->args.count; i++) {
+        Expr *arg;
+        if (!az_expr_bool(z, s, n->args.items[i], is_and ? "AND" : "OR", &arg, e))
+            return false;
+        if (arg->kind == EXPR_CONST && !arg->value.null && arg->value.u.b == is_and)
+            continue;
+        x->args[kept++] = arg;
+    }
+    x->arg_count = kept;
+    *out = kept == 0 ? az_const(z, T_BOOL, value_bool(is_and), x->position) : kept == 1 ? x->args[0] : x;
+    return true;
+}
+
+static bool not_node(Analyzer *z, Scope *s, const NTest *n, Expr **out, Err *e)
+{
+    Expr *arg;
+    if (!az_expr_bool(z, s, n->arg, "NOT", &arg, e))
+        return false;
+    Expr *x = node(z, EXPR_NOT, T_BOOL, &n->n, 1);
+    x->args[0] = arg;
+    *out = fold(z, x);
+    return true;
+}
+
+static bool null_test(Analyzer *z, Scope *s, const NTest *n, Expr **out, Err *e)
+{
+    Expr *arg;
+    if (!az_expr(z, s, n->arg, &arg, e))
+        return false;
+    size_t parts = qx_kind(arg) == QX_ROW ? arg->arg_count : 1;
+    *out = NULL;
+    for (size_t i = 0; i < parts; i++) {
+        Expr *x = node(z, n->negated ? EXPR_IS_NOT_NULL : EXPR_IS_NULL, T_BOOL, &n->n, 1);
+        x->args[0] = qx_kind(arg) == QX_ROW ? arg->args[i] : arg;
+        *out = az_and(z, *out, x);
+    }
+    return true;
+}
+
+static bool bool_test(Analyzer *z, Scope *s, const NTest *n, Expr **out, Err *e)
+{
+    static const char *const what[] = {"IS TRUE", "IS FALSE", "IS UNKNOWN"};
+    ExprKind kind = n->n.kind == N_IS_TRUE ? EXPR_IS_TRUE : n->n.kind == N_IS_FALSE ? EXPR_IS_FALSE : EXPR_IS_UNKNOWN;
+    Expr *arg;
+    if (!az_expr_bool(z, s, n->arg, what[n->n.kind - N_IS_TRUE], &arg, e))
+        return false;
+    *out = node(z, kind, T_BOOL, &n->n, 1);
+    (*out)->args[0] = arg;
+    (*out)->negated = n->negated;
+    return true;
+}
+
+static bool between_once(Analyzer *z, const NBetween *n, Expr *arg, Expr *low, Expr *high, Expr **out, Err *e)
+{
+    Expr *a, *b;
+    Arena *m = z->arena;
+    if (!az_operator(z, &n->n, n->negated ? SLICE_LIT("<") : SLICE_LIT(">="), arg, low, &a, e) ||
+        !az_operator(z, &n->n, n->negated ? SLICE_LIT(">") : SLICE_LIT("<="), qx_copy(m, arg), high, &b, e))
+        return false;
+    *out = node(z, n->negated ? EXPR_OR : EXPR_AND, T_BOOL, &n->n, 2);
+    (*out)->args[0] = a;
+    (*out)->args[1] = b;
+    return true;
+}
+
+static bool between(Analyzer *z, Scope *s, const NBetween *n, Expr **out, Err *e)
+{
+    Expr *arg, *low, *high, *one, *other;
+    if (!az_expr(z, s, n->arg, &arg, e) || !az_expr(z, s, n->low, &low, e) || !az_expr(z, s, n->high, &high, e))
+        return false;
+    if (!n->symmetric)
+        return between_once(z, n, arg, low, high, out, e);
+    Arena *m = z->arena;
+    if (!between_once(z, n, arg, low, high, &one, e) ||
+        !between_once(z, n, qx_copy(m, arg), qx_copy(m, high), qx_copy(m, low), &other, e))
+        return false;
+    *out = node(z, n->negated ? EXPR_AND : EXPR_OR, T_BOOL, &n->n, 2);
+    (*out)->args[0] = one;
+    (*out)->args[1] = other;
+    return true;
+}
+
+/* ---- casts ---- */
+
+/* INTERVAL '5' MINUTE: a bare number takes the last field as its unit. */
+static SqlNode *interval_literal(Analyzer *z, const NCast *n)
+{
+    static const char *const units[] = {"year", "month", "day", "hour", "minute", "second"};
+    const NLiteral *l = (const NLiteral *)n->arg;
+    double ignored;
+    if (n->arg->kind != N_STRING || !n->type->percent || !slice_to_f64(l->text, &ignored))
+        return n->arg;
+    int field = 5;
+    while (field > 0 && !(n->type->percent & 1 << field))
+        field--;
+    NLiteral *with_unit = ARENA_NEW(z->arena, NLiteral);
+    *with_unit = *l;
+    with_unit->text = arena_printf(z->arena, "%.*s %s", SLICE_ARG(l->text), units[field]);
+    return &with_unit->n;
+}
+
+static bool array_node(Analyzer *z, Scope *s, const NMulti *n, TypeId elem, Expr **out, Err *e);
+
+static bool cast_node(Analyzer *z, Scope *s, const NCast *n, Expr **out, Err *e)
+{
+    TypeId to;
+    int32_t typmod;
+    Expr *x;
+    if (!az_type(z, n->type, &to, &typmod, e))
+        return false;
+    TypeId elem = type_elem_of(to);
+    const SqlNode *arg = interval_literal(z, n);
+    if (arg->kind == N_ARRAY && elem) {
+        if (!array_node(z, s, (const NMulti *)arg, elem, &x, e))
+            return false;
+    } else if (!az_expr(z, s, arg, &x, e)) {
+        return false;
+    }
+    if (!az_coerce(z, x, to, typmod, CAST_EXPLICIT, out, e)) {
+        if (e->code == ERR_CANNOT_COERCE)
+            e->position = az_position(z, n->n.offset);
+        return false;
+    }
+    return true;
+}
+
+static bool collate_node(Analyzer *z, Scope *s, const NCollate *n, Expr **out, Err *e)
+{
+    static const char *const known[] = {"default", "C", "POSIX", "ucs_basic", "C.UTF-8", "C.utf8"};
+    Slice name = ast_last_name(&n->names);
+    if (!az_expr(z, s, n->arg, out, e))
+        return false;
+    Expr *x = *out;
+    const TypeDef *t = type_find(x->type);
+    if (x->type != T_UNKNOWN && t && t->category != 'S' && t->phys != PH_ARRAY) {
+        Slice type = az_type_name(z, x->type, -1);
+        return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "collations are not supported by type %.*s", SLICE_ARG(type));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (slice_eq_cstr(name, known[i]))
+            return true;
+    az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e, "collation \"%.*s\" for encoding \"UTF8\" does not exist", SLICE_ARG(name));
+    return err_hint(e, "Texts are ordered by their bytes, as by COLLATE \"C\".");
+}
+
+/* ---- CASE and its relatives ---- */
+
+static bool case_node(Analyzer *z, Scope *s, const NCase *n, Expr **out, Err *e)
+{
+    size_t whens = n->whens.count;
+    Expr *arg = NULL, *x = node(z, EXPR_CASE, T_TEXT, &n->n, whens * 2 + 1);
+    /* the result that decides first is ELSE, as in PostgreSQL */
+    Expr **results = ARENA_ARRAY(z->arena, Expr *, whens + 1);
+    if (n->arg && (!az_expr(z, s, n->arg, &arg, e) || !az_resolve_unknown(z, &arg, e)))
+        return false;
+    for (size_t i = 0; i < whens; i++) {
+        const NWhen *w = (const NWhen *)n->whens.items[i];
+        Expr *cond;
+        if (!arg) {
+            if (!az_expr_bool(z, s, w->cond, "CASE/WHEN", &cond, e))
+                return false;
+        } else if (!az_expr(z, s, w->cond, &cond, e) ||
+                   !az_operator(z, w->cond, SLICE_LIT("="), i ? qx_copy(z->arena, arg) : arg, cond, &cond, e)) {
+            return false;
+        }
+        x->args[i * 2] = cond;
+        if (!az_expr(z, s, w->result, &results[i + 1], e))
+            return false;
+    }
+    if (n->otherwise) {
+        if (!az_expr(z, s, n->otherwise, &results[0], e))
+            return false;
+    } else {
+        results[0] = az_const(z, T_UNKNOWN, value_null(), 0);
+    }
+    if (!az_common_type(z, results, whens + 1, "CASE", &x->type, e))
+        return az_at(z, &n->n, e);
+    for (size_t i = 0; i <= whens; i++)
+        if (!az_coerce(z, results[i], x->type, -1, CAST_IMPLICIT, &x->args[i ? i * 2 - 1 : whens * 2], e))
+            return false;
+    *out = x;
+    return true;
+}
+
+static bool list_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
+{
+    static const struct {
+        NodeKind from;
+        ExprKind to;
+        const char *what;
+    } kinds[] = {{N_COALESCE, EXPR_COALESCE, "COALESCE"}, {N_GREATEST, EXPR_GREATEST, "GREATEST"},
+                 {N_LEAST, EXPR_LEAST, "LEAST"}};
+    size_t k = 0;
+    while (kinds[k].from != n->n.kind)
+        k++;
+    Expr *x = node(z, kinds[k].to, T_TEXT, &n->n, n->args.count);
+    for (size_t i = 0; i < n->args.count; i++)
+        if (!az_expr(z, s, n->args.items[i], &x->args[i], e))
+            return false;
+    if (!az_common_type(z, x->args, x->arg_count, kinds[k].what, &x->type, e))
+        return az_at(z, &n->n, e);
+    for (size_t i = 0; i < x->arg_count; i++)
+        if (!az_coerce(z, x->args[i], x->type, -1, CAST_IMPLICIT, &x->args[i], e))
+            return false;
+    *out = x;
+    return true;
+}
+
+static bool nullif_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
+{
+    Expr *left, *right;
+    const FuncDef *f;
+    TypeId want[2], result;
+    if (!az_expr(z, s, n->args.items[0], &left, e) || !az_expr(z, s, n->args.items[1], &right, e))
+        return false;
+    if (!oper_resolve(SLICE_LIT("="), left->type, right->type, &f, want, &result, e))
+        return az_at(z, &n->n, e);
+    Expr *x = node(z, EXPR_NULLIF, want[0], &n->n, 2);
+    x->func = f;
+    if (!az_coerce(z, left, want[0], -1, CAST_IMPLICIT, &x->args[0], e) ||
+        !az_coerce(z, right, want[1], -1, CAST_IMPLICIT, &x->args[1], e))
+        return false;
+    x->type = x->args[0]->type;
+    *out = x;
+    return true;
+}
+
+/* ---- arrays, rows, subscripts ---- */
+
+/* elem: 0 = the common type of the items. */
+static bool array_node(Analyzer *z, Scope *s, const NMulti *n, TypeId elem, Expr **out, Err *e)
+{
+    Expr *x = node(z, EXPR_ARRAY, 0, &n->n, n->args.count);
+    bool nested = n->args.count > 0 && n->args.items[0]->kind == N_ARRAY;
+    for (size_t i = 0; i < n->args.count; i++) {
+        const SqlNode *item = n->args.items[i];
+        if (item->kind == N_ARRAY ? !array_node(z, s, (const NMulti *)item, elem, &x->args[i], e)
+                                  : !az_expr(z, s, item, &x->args[i], e))
+            return false;
+    }
+    if (n->args.count == 0 && !elem) {
+        az_fail(z, &n->n, ERR_INDETERMINATE_TYPE, e, "cannot determine type of empty array");
+        return err_hint(e, "Explicitly cast to the desired type, for example ARRAY[]::integer[].");
+    }
+    TypeId item = nested && elem ? type_array_of(elem) : elem;
+    if (!item && !az_common_type(z, x->args, x->arg_count, "ARRAY", &item, e))
+        return az_at(z, &n->n, e);
+    if (item == T_UNKNOWN)
+        item = T_TEXT;
+    for (size_t i = 0; i < x->arg_count; i++)
+        if (!az_coerce(z, x->args[i], item, -1, elem ? CAST_EXPLICIT : CAST_IMPLICIT, &x->args[i], e))
+            return false;
+    x->type = type_elem_of(item) && type_find(item)->phys == PH_ARRAY ? item : type_array_of(item);
+    if (!x->type) {
+        Slice t = az_type_name(z, item, -1);
+        return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e, "could not find array type for data type %.*s", SLICE_ARG(t));
+    }
+    *out = fold(z, x);
+    return true;
+}
+
+static bool row_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
+{
+    Expr *x = node(z, (ExprKind)QX_ROW, T_RECORD, &n->n, n->args.count);
+    for (size_t i = 0; i < n->args.count; i++)
+        if (!az_expr(z, s, n->args.items[i], &x->args[i], e))
+            return false;
+    *out = x;
+    return true;
+}
+
+static bool subscript(Analyzer *z, Scope *s, const NSubscript *n, Expr *array, Expr **out, Err *e)
+{
+    TypeId elem = type_elem_of(array->type);
+    if (n->slice)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "array slices are not supported");
+    if (!elem) {
+        Slice t = az_type_name(z, array->type, -1);
+        return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "cannot subscript type %.*s because it does not support subscripting",
+                       SLICE_ARG(t));
+    }
+    Expr *index;
+    if (!az_expr(z, s, n->upper ? n->upper : n->lower, &index, e))
+        return false;
+    if (!az_coerce(z, index, T_INT4, -1, CAST_ASSIGN, &index, e)) {
+        if (e->code == ERR_CANNOT_COERCE || e->code == ERR_DATATYPE_MISMATCH)
+            return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "array subscript must have type integer");
+        return false;
+    }
+    if (array->kind == EXPR_SUBSCRIPT && array->args[0]->type == array->type) {
+        /* a[1][2] is one step into a two-dimensional array */
+        Expr *x = expr_new(z->arena, EXPR_SUBSCRIPT, elem, array->arg_count + 1);
+        memcpy(x->args, array->args, array->arg_count * sizeof *x->args);
+        x->args[array->arg_count] = index;
+        x->position = array->position;
+        x->typmod = -1;
+        *out = x;
+        return true;
+    }
+    *out = node(z, EXPR_SUBSCRIPT, elem, &n->n, 2);
+    (*out)->args[0] = array;
+    (*out)->args[1] = index;
+    return true;
+}
+
+/* (x).field: only of what information_schema._pg_expandarray gives: its columns are named "x.field"
+ * beside the column itself. */
+static bool field(Analyzer *z, const NLiteral *name, Expr *x, Expr **out, Err *e)
+{
+    if (qx_kind(x) == QX_ROW && x->negated) { /* the call itself: x, n */
+        *out = slice_eq_cstr(name->text, "x") ? x->args[0] : slice_eq_cstr(name->text, "n") ? x->args[1] : NULL;
+        if (*out)
+            return true;
+    }
+    if (x->kind == EXPR_COLUMN && x->type == T_RECORD) {
+        const VarInfo *v = &z->vars[x->index];
+        Slice want = arena_printf(z->arena, "%.*s.%.*s", SLICE_ARG(v->rte->cols[v->col].name), SLICE_ARG(name->text));
+        for (size_t i = 0; i < v->rte->col_count; i++) {
+            if (slice_eq(v->rte->cols[i].name, want) && v->rte->cols[i].hidden) {
+                *out = az_var(z, v->rte, i, x->position);
+                return true;
+            }
+        }
+    }
+    Slice t = az_type_name(z, x->type, -1);
+    return az_fail(z, &name->n, ERR_WRONG_OBJECT, e, "column notation .%.*s applied to type %.*s, which is not a composite type",
+                   SLICE_ARG(name->text), SLICE_ARG(t));
+}
+
+static bool indirect(Analyzer *z, Scope *s, const NIndirect *n, Expr **out, Err *e)
+{
+    Expr *x;
+    if (!az_expr(z, s, n->arg, &x, e))
+        return false;
+    for (size_t i = 0; i < n->steps.count; i++) {
+        const SqlNode *step = n->steps.items[i];
+        if (step->kind == N_SUBSCRIPT) {
+            if (!az_resolve_unknown(z, &x, e) || !subscript(z, s, (const NSubscript *)step, x, &x, e))
+                return false;
+        } else if (step->kind == N_NAME) {
+            if (!field(z, (const NLiteral *)step, x, &x, e))
+                return false;
+        } else {
+            return az_fail(z, step, ERR_FEATURE_NOT_SUPPORTED, e, "row expansion via \"*\" is not supported here");
+        }
+    }
+    *out = x;
+    return true;
+}
+
+/* ---- dispatch ---- */
+
+bool az_expr(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e)
+{
+    switch (n->kind) {
+    case N_NULL:
+        *out = az_const(z, T_UNKNOWN, value_null(), az_position(z, n->offset));
+        return true;
+    case N_BOOL:
+        *out = az_const(z, T_BOOL, value_bool(((const NLiteral *)n)->flag), az_position(z, n->offset));
+        return true;
+    case N_INTEGER:
+    case N_NUMERIC:
+        return number(z, (const NLiteral *)n, out, e);
+    case N_STRING:
+        *out = az_const(z, T_UNKNOWN, value_str(((const NLiteral *)n)->text), az_position(z, n->offset));
+        return true;
+    case N_BITS:
+    case N_HEX:
+        return az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "bit strings are not supported");
+    case N_PARAM:
+        return param(z, (const NParam *)n, out, e);
+    case N_COLUMN:
+        return az_column(z, s, (const NColumn *)n, out, e);
+    case N_OP:
+        return operator_node(z, s, (const NOp *)n, out, e);
+    case N_IS_DISTINCT:
+        return distinct_from(z, s, (const NOp *)n, out, e);
+    case N_AND:
+    case N_OR:
+        return logic(z, s, (const NMulti *)n, out, e);
+    case N_NOT:
+        return not_node(z, s, (const NTest *)n, out, e);
+    case N_IS_NULL:
+        return null_test(z, s, (const NTest *)n, out, e);
+    case N_IS_TRUE:
+    case N_IS_FALSE:
+    case N_IS_UNKNOWN:
+        return bool_test(z, s, (const NTest *)n, out, e);
+    case N_IN:
+        return az_in(z, s, (const NIn *)n, out, e);
+    case N_QUANTIFIED:
+        return az_quantified(z, s, (const NQuantified *)n, out, e);
+    case N_BETWEEN:
+        return between(z, s, (const NBetween *)n, out, e);
+    case N_FUNC:
+        return az_func(z, s, (const NFunc *)n, out, e);
+    case N_VALUE_FUNC:
+        return az_value_func(z, (const NLiteral *)n, out, e);
+    case N_CAST:
+        return cast_node(z, s, (const NCast *)n, out, e);
+    case N_CASE:
+        return case_node(z, s, (const NCase *)n, out, e);
+    case N_COALESCE:
+    case N_GREATEST:
+    case N_LEAST:
+        return list_node(z, s, (const NMulti *)n, out, e);
+    case N_NULLIF:
+        return nullif_node(z, s, (const NMulti *)n, out, e);
+    case N_ARRAY:
+        return array_node(z, s, (const NMulti *)n, 0, out, e);
+    case N_ROW:
+        return row_node(z, s, (const NMulti *)n, out, e);
+    case N_SUBLINK:
+        return az_sublink(z, s, (const NSublink *)n, out, e);
+    case N_INDIRECT:
+        return indirect(z, s, (const NIndirect *)n, out, e);
+    case N_COLLATE:
+        return collate_node(z, s, (const NCollate *)n, out, e);
+    case N_DEFAULT:
+        return az_fail(z, n, ERR_SYNTAX, e, "DEFAULT is not allowed in this context");
+    case N_GROUPING:
+        return az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "GROUPING() is not supported yet");
+    default:
+        return az_fail(z, n, ERR_INTERNAL, e, "no expression: node %d", n->kind);
+    }
+}
+
+bool az_expr_bool(Analyzer *z, Scope *s, const SqlNode *n, const char *what, Expr **out, Err *e)
+{
+    return az_expr(z, s, n, out, e) && az_coerce_to_bool(z, n, what, out, e);
+}

@@ -1,0 +1,396 @@
+/* sqlts/analyze_func.c - function calls: ordinary, aggregate, set-returning; the words that are calls. */
+#include "sqlts/analyze.h"
+
+bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args, size_t n,
+                const FuncDef **func, TypeId *result, Err *e)
+{
+    TypeId types[FUNC_ARGS_MAX], want[FUNC_ARGS_MAX];
+    if (n > FUNC_ARGS_MAX)
+        return az_fail(z, at, ERR_TOO_MANY_ARGUMENTS, e, "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (qx_kind(args[i]) == QX_ROW)
+            return az_fail(z, at, ERR_FEATURE_NOT_SUPPORTED, e, "rows as arguments are not supported");
+        types[i] = args[i]->type;
+    }
+    if (!func_resolve(schema, name, types, n, kinds, func, want, result, e))
+        return az_at(z, at, e);
+    for (size_t i = 0; i < n; i++)
+        if (!az_coerce(z, args[i], want[i], -1, CAST_IMPLICIT, &args[i], e))
+            return false;
+    return true;
+}
+
+bool az_call_named(Analyzer *z, const SqlNode *at, const char *name, Expr **args, size_t n, Expr **out, Err *e)
+{
+    const FuncDef *f;
+    TypeId result;
+    if (!az_resolve(z, at, SLICE_LIT("pg_catalog"), slice_cstr(name), 0, args, n, &f, &result, e))
+        return false;
+    *out = az_call(z, f, result, args, n, az_position(z, at->offset));
+    return true;
+}
+
+/* CURRENT_DATE, USER, ... */
+bool az_value_func(Analyzer *z, const NLiteral *n, Expr **out, Err *e)
+{
+    static const struct {
+        const char *word, *func;
+        TypeId type;
+    } words[] = {
+        {"current_date", "now", T_DATE}, {"current_time", "now", T_TIME}, {"current_timestamp", "now", T_TIMESTAMPTZ},
+        {"localtime", "now", T_TIME}, {"localtimestamp", "now", T_TIMESTAMP}, {"current_role", "current_user", T_NAME},
+        {"current_user", "current_user", T_NAME}, {"user", "current_user", T_NAME},
+        {"session_user", "session_user", T_NAME}, {"current_catalog", "current_database", T_NAME},
+        {"current_schema", "current_schema", T_NAME},
+    };
+    size_t i = 0;
+    while (!slice_eq_cstr(n->text, words[i].word))
+        i++;
+    return az_call_named(z, &n->n, words[i].func, NULL, 0, out, e) &&
+           az_coerce(z, *out, words[i].type, -1, CAST_EXPLICIT, out, e);
+}
+
+/* ---- arguments ---- */
+
+/* Named arguments exist where the order of the names is known; missing ones are 0. */
+static const char *const interval_names[] = {"years", "months", "weeks", "days", "hours", "mins", "secs", NULL};
+static const char *const bucket_names[] = {"bucket_width", "ts", "origin", "offset", "timezone", NULL};
+
+static bool named_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_t *count, Err *e)
+{
+    Slice name = ast_last_name(&n->names);
+    bool interval = slice_eq_cstr(name, "make_interval");
+    const char *const *names = interval ? interval_names : slice_eq_cstr(name, "time_bucket") ? bucket_names : NULL;
+    size_t positional = 0;
+    while (positional < n->args.count && n->args.items[positional]->kind != N_NAMED_ARG)
+        positional++;
+    if (!names)
+        return az_fail(z, n->args.items[positional], ERR_FEATURE_NOT_SUPPORTED, e,
+                       "named arguments of function %.*s are not supported", SLICE_ARG(name));
+    *count = interval ? 7 : n->args.count;
+    for (size_t i = 0; interval && i < 7; i++)
+        args[i] = az_const(z, i == 6 ? T_FLOAT8 : T_INT4, i == 6 ? value_f64(0) : value_i64(0), 0);
+    for (size_t i = 0; i < n->args.count; i++) {
+        const NTarget *arg = (const NTarget *)n->args.items[i];
+        size_t slot = i;
+        if (i >= positional) {
+            if (arg->n.kind != N_NAMED_ARG)
+                return az_fail(z, &arg->n, ERR_SYNTAX, e, "positional argument cannot follow named argument");
+            for (slot = 0; names[slot] && !slice_eq_cstr(arg->name, names[slot]);)
+                slot++;
+            if (!names[slot])
+                return az_fail(z, &arg->n, ERR_UNDEFINED_FUNCTION, e, "function %.*s has no argument named \"%.*s\"",
+                               SLICE_ARG(name), SLICE_ARG(arg->name));
+            slot = interval || slot < 2 ? slot : 2;
+        }
+        if (slot >= *count)
+            return az_fail(z, &n->n, ERR_UNDEFINED_FUNCTION, e, "function %.*s: too many arguments", SLICE_ARG(name));
+        if (!az_expr(z, s, i >= positional ? arg->expr : n->args.items[i], &args[slot], e))
+            return false;
+    }
+    return true;
+}
+
+static bool analyze_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_t *count, Err *e)
+{
+    *count = 0;
+    if (n->args.count + n->order.count > FUNC_ARGS_MAX)
+        return az_fail(z, &n->n, ERR_TOO_MANY_ARGUMENTS, e, "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
+    for (size_t i = 0; i < n->args.count; i++)
+        if (n->args.items[i]->kind == N_NAMED_ARG)
+            return named_args(z, s, n, args, count, e);
+    for (; *count < n->args.count; ++*count)
+        if (!az_expr(z, s, n->args.items[*count], &args[*count], e))
+            return false;
+    for (size_t i = 0; n->within_group && i < n->order.count; i++)
+        if (!az_expr(z, s, ((const NSort *)n->order.items[i])->expr, &args[(*count)++], e))
+            return false;
+    return true;
+}
+
+/* ---- aggregates ---- */
+
+static const char *place_text(Place p)
+{
+    static const char *const texts[] = {
+        [PLACE_WHERE] = "WHERE", [PLACE_GROUP_BY] = "GROUP BY", [PLACE_JOIN_ON] = "JOIN conditions",
+        [PLACE_LIMIT] = "LIMIT", [PLACE_OFFSET] = "OFFSET", [PLACE_VALUES] = "VALUES",
+        [PLACE_FROM_FUNCTION] = "functions in FROM", [PLACE_FILTER] = "FILTER", [PLACE_RETURNING] = "RETURNING",
+        [PLACE_DEFAULT] = "DEFAULT expressions", [PLACE_CHECK] = "check constraints",
+        [PLACE_EXECUTE] = "EXECUTE parameters", [PLACE_INDEX] = "index expressions",
+    };
+    return (size_t)p < ARRAY_LEN(texts) ? texts[p] : NULL;
+}
+
+static bool agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
+{
+    const char *where = place_text(s->place);
+    if (s->in_agg)
+        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot be nested");
+    if (where)
+        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate functions are not allowed in %s", where);
+    if (!s->query)
+        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate functions are not allowed here");
+    return true;
+}
+
+static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count, Err *e)
+{
+    VarSet vars = varset_new(z->arena, z->var_count);
+    bool any = false, own = false;
+    for (size_t i = 0; i < count; i++) {
+        if (qx_has(args[i], QX_AGG))
+            return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot be nested");
+        if (az_has_window(z, args[i]))
+            return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot contain window function calls");
+        if (qx_has_srf(args[i]))
+            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "aggregate function calls cannot contain set-returning function calls");
+        qx_vars(z, args[i], &vars);
+    }
+    for (uint32_t v = 0; v < z->var_count; v++) {
+        any |= varset_has(&vars, v);
+        own |= varset_has(&vars, v) && v >= s->query->var_begin;
+    }
+    if (any && !own)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "aggregates over columns of the outer query only are not supported");
+    return true;
+}
+
+static bool agg_order(Analyzer *z, Scope *s, const NFunc *n, AggCall *call, Err *e)
+{
+    size_t count = n->order.count;
+    call->order = ARENA_ARRAY(z->arena, Expr *, count);
+    call->order_desc = ARENA_ARRAY(z->arena, bool, count);
+    call->order_nulls_first = ARENA_ARRAY(z->arena, bool, count);
+    for (size_t i = 0; i < count; i++) {
+        const NSort *sort = (const NSort *)n->order.items[i];
+        if (!az_expr(z, s, sort->expr, &call->order[i], e) || !az_resolve_unknown(z, &call->order[i], e))
+            return false;
+        call->order_desc[i] = sort->direction == 'd';
+        call->order_nulls_first[i] = sort->nulls ? sort->nulls == 'f' : call->order_desc[i];
+        bool found = !call->distinct;
+        for (size_t j = 0; j < call->arg_count && !found; j++)
+            found = qx_equal(call->args[j], call->order[i]);
+        if (!found)
+            return az_fail(z, sort->expr, ERR_INVALID_COLUMN_REFERENCE, e,
+                           "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
+    }
+    call->order_count = count;
+    return true;
+}
+
+static bool same_list(Expr **a, Expr **b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!qx_equal(a[i], b[i]))
+            return false;
+    return true;
+}
+
+static bool same_agg(const AggCall *a, const AggCall *b)
+{
+    if (a->func != b->func || a->result != b->result || a->arg_count != b->arg_count || a->distinct != b->distinct ||
+        a->star != b->star || a->order_count != b->order_count || !a->filter != !b->filter)
+        return false;
+    for (size_t i = 0; i < a->order_count; i++)
+        if (a->order_desc[i] != b->order_desc[i] || a->order_nulls_first[i] != b->order_nulls_first[i])
+            return false;
+    return same_list(a->args, b->args, a->arg_count) && same_list(a->order, b->order, a->order_count) &&
+           (!a->filter || qx_equal(a->filter, b->filter));
+}
+
+/* The same call twice is computed once (looked for among the last few: lists may be long). */
+static uint32_t add_agg(Analyzer *z, Query *q, const AggCall *call, int position)
+{
+    size_t from = q->agg_count > 64 ? q->agg_count - 64 : 0;
+    for (size_t i = from; i < q->agg_count; i++)
+        if (same_agg(&q->aggs[i], call))
+            return (uint32_t)i;
+    size_t cap = q->agg_cap;
+    q->aggs = az_grow(z->arena, q->aggs, q->agg_count, &q->agg_cap, sizeof *q->aggs);
+    q->agg_positions = az_grow(z->arena, q->agg_positions, q->agg_count, &cap, sizeof(int));
+    q->aggs[q->agg_count] = *call;
+    q->agg_positions[q->agg_count] = position;
+    return (uint32_t)q->agg_count++;
+}
+
+/* first(v), rate(v), ...: the time column is meant as the second argument. */
+static bool wants_time(Slice name)
+{
+    static const char *const names[] = {"first", "last", "rate", "increase", "delta", "irate", "derivative",
+                                        "counter_resets", "time_weight"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (slice_eq_cstr(name, names[i]))
+            return true;
+    return false;
+}
+
+static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result, Expr **args, size_t count,
+                      Expr **out, Err *e)
+{
+    if (!agg_allowed(z, s, n, e) || !agg_args_allowed(z, s, n, args, count, e))
+        return false;
+    AggCall call = {.func = f, .result = result, .arg_count = n->star ? 0 : count, .distinct = n->distinct, .star = n->star};
+    call.args = ARENA_ARRAY(z->arena, Expr *, count + 1);
+    if (call.arg_count)
+        memcpy(call.args, args, call.arg_count * sizeof *args);
+    for (size_t i = 0; i < call.arg_count; i++)
+        if (!az_resolve_unknown(z, &call.args[i], e))
+            return false;
+    Place place = s->place;
+    s->in_agg = true;
+    bool ok = n->order.count == 0 || agg_order(z, s, n, &call, e);
+    if (ok && n->filter) {
+        s->place = PLACE_FILTER;
+        ok = az_expr_bool(z, s, n->filter, "FILTER", &call.filter, e);
+    }
+    s->place = place;
+    s->in_agg = false;
+    if (!ok)
+        return false;
+    s->query->grouped = true;
+    Expr *x = expr_new(z->arena, (ExprKind)QX_AGG, result, 0);
+    x->position = az_position(z, n->n.offset);
+    x->typmod = -1;
+    x->index = add_agg(z, s->query, &call, x->position);
+    *out = x;
+    return true;
+}
+
+/* ---- set-returning functions ---- */
+
+static bool srf_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
+{
+    const char *where = s->place == PLACE_FROM_FUNCTION ? NULL : place_text(s->place);
+    if (s->place == PLACE_HAVING)
+        where = "HAVING";
+    if (s->place == PLACE_GROUP_BY)
+        where = NULL;
+    if (where)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "set-returning functions are not allowed in %s", where);
+    if (s->query)
+        s->query->has_srf = true;
+    return true;
+}
+
+/* information_schema._pg_expandarray(a): rows (x, n) of the items and their numbers from 1, as two
+ * set-returning calls that run together. */
+static bool expandarray(Analyzer *z, Scope *s, const NFunc *n, Expr *array, Expr **out, Err *e)
+{
+    Expr *x, *subscripts, *lower, *number, *one = az_const(z, T_INT4, value_i64(1), 0);
+    Expr *first[] = {array}, *second[] = {qx_copy(z->arena, array), one},
+         *third[] = {qx_copy(z->arena, array), qx_copy(z->arena, one)};
+    if (!srf_allowed(z, s, n, e) || !az_call_named(z, &n->n, "unnest", first, 1, &x, e) ||
+        !az_call_named(z, &n->n, "generate_subscripts", second, 2, &subscripts, e) ||
+        !az_call_named(z, &n->n, "array_lower", third, 2, &lower, e) ||
+        !az_operator(z, &n->n, SLICE_LIT("-"), subscripts, lower, &number, e) ||
+        !az_operator(z, &n->n, SLICE_LIT("+"), number, qx_copy(z->arena, one), &number, e))
+        return false;
+    Expr *row = expr_new(z->arena, (ExprKind)QX_ROW, T_RECORD, 2);
+    row->args[0] = x;
+    row->args[1] = number;
+    row->negated = true; /* marks the fields as x and n */
+    row->position = az_position(z, n->n.offset);
+    *out = row;
+    return true;
+}
+
+/* ---- the call ---- */
+
+static bool only_for_aggregates(Analyzer *z, const NFunc *n, Slice name, Err *e)
+{
+    const char *what = n->star ? "(*)" : n->distinct ? "DISTINCT" : n->filter ? "FILTER" : n->within_group ? "WITHIN GROUP"
+                                                                  : n->order.count ? "ORDER BY" : NULL;
+    if (!what)
+        return true;
+    return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "%s specified, but %.*s is not an aggregate function", what, SLICE_ARG(name));
+}
+
+/* int4(x), text(x): a type's name as a function is a cast. */
+static bool type_call(Analyzer *z, const NFunc *n, Slice schema, Slice name, Expr *arg, Expr **out)
+{
+    Err ignored;
+    const TypeDef *t = schema.len && !slice_eq_cstr(schema, "pg_catalog") ? NULL : type_by_name(name);
+    if (!t || n->star || n->distinct || n->order.count || n->filter || n->over)
+        return false;
+    err_clear(&ignored);
+    return az_coerce(z, arg, t->oid, -1, CAST_EXPLICIT, out, &ignored);
+}
+
+/* Resolves; a missing second argument of rate(v) and its like is the time column; count(*) has none. */
+static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Slice name, Expr **args, size_t *count,
+                         const FuncDef **f, TypeId *result, Err *e)
+{
+    Err first;
+    err_clear(&first);
+    if (*count == 1 && !n->star && wants_time(name)) {
+        Expr *time = az_time_column(z, s, args[0]);
+        if (time) {
+            args[1] = time;
+            Expr *value = args[0];
+            if (az_resolve(z, &n->n, schema, name, 0, args, 2, f, result, &first)) {
+                *count = 2;
+                return true;
+            }
+            args[0] = value;
+        }
+    }
+    if (az_resolve(z, &n->n, schema, name, 0, args, *count, f, result, e))
+        return true;
+    if (n->star && *count == 0) {
+        Expr *one[] = {az_const(z, T_INT4, value_i64(1), 0)};
+        return az_resolve(z, &n->n, schema, name, FN_AGG, one, 1, f, result, &first) || (err_clear(&first), false);
+    }
+    return false;
+}
+
+static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result, Expr **args, size_t count,
+                     Expr **out, Err *e)
+{
+    Slice name = ast_last_name(&n->names);
+    if (!only_for_aggregates(z, n, name, e))
+        return false;
+    if (n->over)
+        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
+                       "OVER specified, but %.*s is not a window function nor an aggregate function", SLICE_ARG(name));
+    if (f->flags & FN_WINDOW)
+        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "window function %.*s requires an OVER clause", SLICE_ARG(name));
+    if ((f->flags & FN_SRF) && !srf_allowed(z, s, n, e))
+        return false;
+    *out = az_call(z, f, result, args, count, az_position(z, n->n.offset));
+    return true;
+}
+
+bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
+{
+    Slice name = ast_last_name(&n->names), schema = SLICE_NONE;
+    Expr *args[FUNC_ARGS_MAX + 1];
+    size_t count;
+    if (n->names.count > 1)
+        schema = ast_name_text(n->names.items[n->names.count - 2]);
+    else if (n->sql_syntax)
+        schema = SLICE_LIT("pg_catalog");
+    if (!analyze_args(z, s, n, args, &count, e))
+        return false;
+    if (n->variadic)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "VARIADIC arguments are not supported");
+    if (slice_eq_cstr(name, "_pg_expandarray") && slice_eq_cstr(schema, "information_schema") && count == 1)
+        return expandarray(z, s, n, args[0], out, e);
+    const FuncDef *f;
+    TypeId result;
+    if (!resolve_call(z, s, n, schema, name, args, &count, &f, &result, e)) {
+        if (e->code != ERR_UNDEFINED_FUNCTION || count != 1 || !type_call(z, n, schema, name, args[0], out))
+            return false;
+        err_clear(e);
+        return true;
+    }
+    if (n->over && (f->flags & (FN_AGG | FN_WINDOW)))
+        return az_window_call(z, s, n, f, result, args, count, out, e);
+    if (!(f->flags & FN_AGG))
+        return ordinary(z, s, n, f, result, args, count, out, e);
+    if (count == 0 && !n->star)
+        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "%.*s(*) must be used to call a parameterless aggregate function",
+                       SLICE_ARG(name));
+    return aggregate(z, s, n, f, result, args, count, out, e);
+}

@@ -1,0 +1,525 @@
+/* sqlts/analyze_select.c - SELECT, VALUES, set operations, WITH. */
+#include "sqlts/analyze.h"
+
+/* ---- column names, as PostgreSQL picks them ---- */
+
+/* 2: a good name, 1: a name to use if nothing better comes, 0: none. */
+static int figure_name(const SqlNode *n, Slice *name)
+{
+    static const struct {
+        NodeKind kind;
+        const char *name;
+    } fixed[] = {{N_ARRAY, "array"}, {N_ROW, "row"}, {N_COALESCE, "coalesce"}, {N_GREATEST, "greatest"},
+                 {N_LEAST, "least"}, {N_NULLIF, "nullif"}, {N_GROUPING, "grouping"}};
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
+        if (n->kind == fixed[i].kind) {
+            *name = slice_cstr(fixed[i].name);
+            return 2;
+        }
+    }
+    switch (n->kind) {
+    case N_COLUMN:
+        if (((const NColumn *)n)->star)
+            return 0;
+        *name = ast_last_name(&((const NColumn *)n)->names);
+        return 2;
+    case N_FUNC:
+        *name = ast_last_name(&((const NFunc *)n)->names);
+        return 2;
+    case N_VALUE_FUNC:
+        *name = ((const NLiteral *)n)->text;
+        return 2;
+    case N_BOOL:
+        *name = SLICE_LIT("bool");
+        return 1;
+    case N_CAST: {
+        int strength = figure_name(((const NCast *)n)->arg, name);
+        if (strength < 2) {
+            *name = ((const NCast *)n)->type->name;
+            return 1;
+        }
+        return strength;
+    }
+    case N_CASE: {
+        const SqlNode *otherwise = ((const NCase *)n)->otherwise;
+        int strength = otherwise ? figure_name(otherwise, name) : 0;
+        if (strength < 2) {
+            *name = SLICE_LIT("case");
+            return 1;
+        }
+        return strength;
+    }
+    case N_COLLATE:
+        return figure_name(((const NCollate *)n)->arg, name);
+    case N_INDIRECT: {
+        const NIndirect *x = (const NIndirect *)n;
+        for (size_t i = x->steps.count; i-- > 0;) {
+            if (x->steps.items[i]->kind == N_NAME) {
+                *name = ast_name_text(x->steps.items[i]);
+                return 2;
+            }
+        }
+        return figure_name(x->arg, name);
+    }
+    case N_SUBLINK: {
+        const NSublink *x = (const NSublink *)n;
+        if (x->form != SUB_SCALAR) {
+            *name = x->form == SUB_EXISTS ? SLICE_LIT("exists") : SLICE_LIT("array");
+            return 2;
+        }
+        const NSelect *q = x->query;
+        while (q->form != SELECT_PLAIN && q->form != SELECT_VALUES)
+            q = q->left;
+        if (q->form != SELECT_PLAIN || q->targets.count == 0)
+            return 0;
+        const NTarget *t = (const NTarget *)q->targets.items[0];
+        if (t->name.len) {
+            *name = t->name;
+            return 2;
+        }
+        return figure_name(t->expr, name);
+    }
+    default:
+        return 0;
+    }
+}
+
+Slice az_column_name(const SqlNode *n)
+{
+    Slice name = SLICE_NONE;
+    return figure_name(n, &name) ? name : SLICE_LIT("?column?");
+}
+
+/* ---- select list ---- */
+
+typedef struct TargetList {
+    Target *items;
+    size_t count, cap;
+} TargetList;
+
+static void push(Analyzer *z, TargetList *l, Expr *x, Slice name)
+{
+    *AZ_PUSH(z, l->items, l->count, l->cap) = (Target){.expr = x, .name = name};
+}
+
+/* A composite value: the column itself (never read), and its fields beside it. */
+static void push_composite(Analyzer *z, TargetList *l, Expr *row, Slice name)
+{
+    Expr *null = az_const(z, T_RECORD, value_null(), row->position);
+    push(z, l, null, name);
+    push(z, l, row->args[0], arena_printf(z->arena, "%.*s.x", SLICE_ARG(name)));
+    push(z, l, row->args[1], arena_printf(z->arena, "%.*s.n", SLICE_ARG(name)));
+}
+
+static bool target(Analyzer *z, Scope *s, const NTarget *t, TargetList *l, Err *e)
+{
+    const NColumn *c = (const NColumn *)t->expr;
+    if (c->n.kind == N_COLUMN && c->star) {
+        ScopeCol *cols;
+        size_t count;
+        if (!az_star(z, s, c, &cols, &count, e))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            if (cols[i].hidden)
+                continue;
+            Expr *x = qx_copy(z->arena, cols[i].expr);
+            x->position = az_position(z, c->n.offset);
+            push(z, l, x, cols[i].name);
+        }
+        return true;
+    }
+    Expr *x;
+    if (!az_expr(z, s, t->expr, &x, e))
+        return false;
+    Slice name = t->name.len ? t->name : az_column_name(t->expr);
+    if (qx_kind(x) == QX_ROW) {
+        if (!x->negated)
+            return az_fail(z, t->expr, ERR_FEATURE_NOT_SUPPORTED, e, "rows as values are not supported");
+        push_composite(z, l, x, name);
+        return true;
+    }
+    push(z, l, x, name);
+    return true;
+}
+
+bool az_targets(Analyzer *z, Scope *s, const NodeList *list, Target **targets, size_t *count, Err *e)
+{
+    TargetList l = {0};
+    for (size_t i = 0; i < list->count; i++) {
+        if (!target(z, s, (const NTarget *)list->items[i], &l, e))
+            return false;
+        if (l.count > TARGETS_MAX)
+            return az_fail(z, list->items[i], ERR_TOO_MANY_COLUMNS, e, "target lists can have at most %d entries", TARGETS_MAX);
+    }
+    *targets = l.items;
+    *count = l.count;
+    return true;
+}
+
+/* Is the target the field of a composite column beside it? */
+static bool is_field(const Query *q, size_t i)
+{
+    for (size_t back = 1; back <= 2 && back <= i; back++) {
+        const Target *owner = &q->targets[i - back];
+        if (owner->expr->type == T_RECORD && q->targets[i].name.len == owner->name.len + 2 &&
+            slice_starts(q->targets[i].name, owner->name) && q->targets[i].name.ptr[owner->name.len] == '.')
+            return true;
+    }
+    return false;
+}
+
+void az_set_columns(Analyzer *z, Query *q)
+{
+    q->cols = ARENA_ARRAY(z->arena, OutColumn, q->visible_count + 1);
+    q->col_time = ARENA_ARRAY(z->arena, bool, q->visible_count + 1);
+    for (size_t i = 0; i < q->visible_count; i++) {
+        const Expr *x = q->targets[i].expr;
+        q->cols[i] = (OutColumn){.name = q->targets[i].name, .type = x->type, .typmod = x->typmod};
+        if (x->kind == EXPR_COLUMN) {
+            const RteCol *c = &z->vars[x->index].rte->cols[z->vars[x->index].col];
+            q->cols[i].table = c->table;
+            q->cols[i].attnum = c->attnum;
+            q->col_time[i] = c->is_time;
+        }
+        if (is_field(q, i))
+            q->cols[i].attnum = -1;
+    }
+}
+
+/* ---- WITH ---- */
+
+Cte *az_find_cte(Scope *s, Slice name)
+{
+    for (; s; s = s->outer)
+        for (Cte *c = s->ctes; c; c = c->next)
+            if (slice_eq(c->name, name))
+                return c;
+    return NULL;
+}
+
+static bool cte_columns(Analyzer *z, Cte *c, const NCte *n, const Query *q, Err *e)
+{
+    c->col_count = q->visible_count;
+    c->cols = ARENA_ARRAY(z->arena, RteCol, c->col_count + 1);
+    if (n->columns.count > c->col_count)
+        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e, "WITH query \"%.*s\" has %zu columns available but %zu columns specified",
+                       SLICE_ARG(c->name), c->col_count, n->columns.count);
+    for (size_t i = 0; i < c->col_count; i++) {
+        const OutColumn *o = &q->cols[i];
+        c->cols[i] = (RteCol){.name = i < n->columns.count ? ast_name_text(n->columns.items[i]) : o->name, .type = o->type,
+                              .typmod = o->typmod, .table = o->table, .attnum = o->attnum, .is_time = q->col_time[i]};
+    }
+    return true;
+}
+
+static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right, Err *e);
+
+/* WITH RECURSIVE t AS (start UNION [ALL] step); one that does not name itself is an ordinary union. */
+static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u, Cte *c, Err *e)
+{
+    Query *start, *step;
+    uint32_t begin = (uint32_t)z->var_count;
+    if (!az_select(z, s, u->left, 0, &start, e) || !cte_columns(z, c, n, start, e))
+        return false;
+    c->start = start;
+    c->next = s->ctes;
+    s->ctes = c;
+    if (!az_select(z, s, u->right, AZ_KEEP_UNKNOWN, &step, e))
+        return false;
+    s->ctes = c->next;
+    if (c->refs == 0) {
+        Query *q = ARENA_NEW(z->arena, Query);
+        c->start = NULL;
+        q->var_begin = begin;
+        if (!set_operation(z, u, q, start, step, e))
+            return false;
+        q->var_end = (uint32_t)z->var_count;
+        c->query = q;
+        return cte_columns(z, c, n, q, e);
+    }
+    if (u->order.count || u->limit || u->offset)
+        return az_fail(z, &u->n, ERR_FEATURE_NOT_SUPPORTED, e, "ORDER BY, LIMIT and OFFSET in a recursive query are not implemented");
+    if (step->visible_count != start->visible_count)
+        return az_fail(z, &u->n, ERR_SYNTAX, e, "each UNION query must have the same number of columns");
+    TypeId *types = ARENA_ARRAY(z->arena, TypeId, start->visible_count + 1);
+    for (size_t i = 0; i < start->visible_count; i++) {
+        types[i] = start->cols[i].type;
+        if (step->cols[i].type == T_UNKNOWN || cast_exists(step->cols[i].type, types[i], CAST_IMPLICIT) ||
+            step->cols[i].type == types[i])
+            continue;
+        Slice have = az_type_name(z, types[i], -1), overall = az_type_name(z, step->cols[i].type, -1);
+        az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "recursive query \"%.*s\" column %zu has type %.*s in non-recursive term but type %.*s overall",
+                SLICE_ARG(c->name), i + 1, SLICE_ARG(have), SLICE_ARG(overall));
+        return err_hint(e, "Cast the output of the non-recursive term to the correct type.");
+    }
+    if (!az_coerce_query(z, &step, types, NULL, CAST_IMPLICIT, e))
+        return false;
+    c->step = step;
+    c->distinct = !u->all;
+    c->refs = 0;
+    return true;
+}
+
+bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e)
+{
+    if (ctes->count > RELATIONS_MAX)
+        return az_fail(z, ctes->items[0], ERR_TOO_COMPLEX, e, "WITH has more than %d queries", RELATIONS_MAX);
+    for (size_t i = 0; i < ctes->count; i++) {
+        const NCte *n = (const NCte *)ctes->items[i];
+        const NSelect *sel = (const NSelect *)n->query;
+        if (sel->n.kind != N_SELECT)
+            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "data-modifying statements in WITH are not supported");
+        if (sel->into)
+            return az_fail(z, &sel->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
+        for (Cte *c = s->ctes; c; c = c->next)
+            if (slice_eq(c->name, n->name))
+                return az_fail(z, &n->n, ERR_DUPLICATE_ALIAS, e, "WITH query name \"%.*s\" specified more than once", SLICE_ARG(n->name));
+        Cte *c = ARENA_NEW(z->arena, Cte);
+        c->name = n->name;
+        c->materialized = n->materialized;
+        c->id = ++z->cte_count;
+        if (recursive && sel->form == SELECT_UNION && sel->ctes.count == 0) {
+            if (!recursive_cte(z, s, n, sel, c, e))
+                return false;
+        } else if (!az_select(z, s, sel, 0, &c->query, e) || !cte_columns(z, c, n, c->query, e)) {
+            return false;
+        }
+        c->next = s->ctes;
+        s->ctes = c;
+    }
+    return true;
+}
+
+/* ---- types of whole queries ---- */
+
+Query *az_wrap_query(Analyzer *z, Query *inner)
+{
+    Query *q = ARENA_NEW(z->arena, Query);
+    q->form = QUERY_PLAIN;
+    q->var_begin = inner->var_begin;
+    Rte *r = az_new_rte(z, RTE_QUERY, SLICE_LIT("subquery"), inner->visible_count);
+    r->query = inner;
+    q->targets = ARENA_ARRAY(z->arena, Target, inner->visible_count + 1);
+    for (size_t i = 0; i < inner->visible_count; i++) {
+        const OutColumn *c = &inner->cols[i];
+        r->cols[i] = (RteCol){.name = c->name, .type = c->type, .typmod = c->typmod, .table = c->table, .attnum = c->attnum,
+                              .is_time = inner->col_time[i]};
+        q->targets[i] = (Target){.expr = az_var(z, r, i, 0), .name = c->name};
+    }
+    q->target_count = q->visible_count = inner->visible_count;
+    q->from = ARENA_ARRAY(z->arena, From *, 1);
+    q->from[0] = ARENA_NEW(z->arena, From);
+    q->from[0]->rte = r;
+    q->from_count = 1;
+    q->var_end = (uint32_t)z->var_count;
+    az_set_columns(z, q);
+    return q;
+}
+
+static bool coerce_values(Analyzer *z, Query *q, size_t col, TypeId type, int32_t typmod, CastLevel level, Err *e)
+{
+    for (size_t r = 0; r < q->row_count; r++)
+        if (!az_coerce(z, q->rows[r][col], type, typmod, level, &q->rows[r][col], e))
+            return false;
+    q->out->cols[col].type = type;
+    q->out->cols[col].typmod = typmod;
+    q->targets[col].expr->type = type;
+    q->targets[col].expr->typmod = typmod;
+    return true;
+}
+
+bool az_coerce_query(Analyzer *z, Query **qp, const TypeId *types, const int32_t *typmods, CastLevel level, Err *e)
+{
+    Query *q = *qp;
+    bool wrap = false;
+    for (size_t i = 0; i < q->visible_count; i++) {
+        const Expr *x = q->targets[i].expr;
+        int32_t typmod = typmods ? typmods[i] : -1;
+        bool same = x->type == types[i] && (typmod < 0 || typmod == x->typmod);
+        bool in_place = q->form == QUERY_VALUES ? q->order_count == 0
+                                                : q->form == QUERY_PLAIN && ((!q->distinct && q->order_count == 0) ||
+                                                                             (x->kind == EXPR_CONST && x->type == T_UNKNOWN));
+        wrap |= !same && !in_place;
+    }
+    if (wrap)
+        *qp = q = az_wrap_query(z, q);
+    for (size_t i = 0; i < q->visible_count; i++) {
+        Expr **x = &q->targets[i].expr;
+        int32_t typmod = typmods ? typmods[i] : -1;
+        if ((*x)->type == types[i] && (typmod < 0 || typmod == (*x)->typmod))
+            continue;
+        if (q->form == QUERY_VALUES ? !coerce_values(z, q, i, types[i], typmod, level, e)
+                                    : !az_coerce(z, *x, types[i], typmod, level, x, e))
+            return false;
+    }
+    az_set_columns(z, q);
+    return true;
+}
+
+/* ---- set operations and VALUES ---- */
+
+/* The output columns as variables of their own: what ORDER BY and the targets read. */
+static void set_output(Analyzer *z, Query *q, const OutColumn *cols, const bool *col_time, size_t count)
+{
+    q->out = az_new_rte(z, RTE_COMPUTED, SLICE_NONE, count);
+    q->targets = ARENA_ARRAY(z->arena, Target, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        q->out->cols[i] = (RteCol){.name = cols[i].name, .type = cols[i].type, .typmod = cols[i].typmod,
+                                   .is_time = col_time && col_time[i]};
+        q->targets[i] = (Target){.expr = az_var(z, q->out, i, 0), .name = cols[i].name};
+    }
+    q->target_count = q->visible_count = count;
+}
+
+static const char *const setop_names[] = {[SELECT_UNION] = "UNION", [SELECT_INTERSECT] = "INTERSECT",
+                                          [SELECT_EXCEPT] = "EXCEPT"};
+
+static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right, Err *e)
+{
+    const char *what = setop_names[n->form];
+    size_t count = left->visible_count;
+    if (count != right->visible_count)
+        return az_fail(z, &n->right->n, ERR_SYNTAX, e, "each %s query must have the same number of columns", what);
+    TypeId *types = ARENA_ARRAY(z->arena, TypeId, count + 1);
+    int32_t *typmods = ARENA_ARRAY(z->arena, int32_t, count + 1);
+    OutColumn *cols = ARENA_ARRAY(z->arena, OutColumn, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        Expr *both[] = {left->targets[i].expr, right->targets[i].expr};
+        if (!az_common_type(z, both, 2, what, &types[i], e))
+            return az_at(z, &n->right->n, e);
+        if (types[i] == T_UNKNOWN)
+            types[i] = T_TEXT;
+        typmods[i] = both[0]->type == both[1]->type && both[0]->typmod == both[1]->typmod ? both[0]->typmod : -1;
+        cols[i] = (OutColumn){.name = left->cols[i].name, .type = types[i], .typmod = typmods[i]};
+    }
+    if (!az_coerce_query(z, &left, types, typmods, CAST_IMPLICIT, e) ||
+        !az_coerce_query(z, &right, types, typmods, CAST_IMPLICIT, e))
+        return false;
+    q->form = n->form == SELECT_UNION ? QUERY_UNION : n->form == SELECT_INTERSECT ? QUERY_INTERSECT : QUERY_EXCEPT;
+    q->all = n->all;
+    q->left = left;
+    q->right = right;
+    set_output(z, q, cols, NULL, count);
+    az_set_columns(z, q);
+    return true;
+}
+
+static bool values(Analyzer *z, Scope *s, const NSelect *n, int flags, Query *q, Err *e)
+{
+    size_t width = ((const NMulti *)n->rows.items[0])->args.count;
+    q->form = QUERY_VALUES;
+    q->row_count = n->rows.count;
+    q->rows = ARENA_ARRAY(z->arena, Expr **, q->row_count);
+    s->place = PLACE_VALUES;
+    for (size_t r = 0; r < q->row_count; r++) {
+        const NMulti *row = (const NMulti *)n->rows.items[r];
+        if (row->args.count != width)
+            return az_fail(z, row->args.items[0], ERR_SYNTAX, e, "VALUES lists must all be the same length");
+        q->rows[r] = ARENA_ARRAY(z->arena, Expr *, width);
+        for (size_t c = 0; c < width; c++)
+            if (!az_expr(z, s, row->args.items[c], &q->rows[r][c], e))
+                return false;
+    }
+    OutColumn *cols = ARENA_ARRAY(z->arena, OutColumn, width);
+    Expr **column = ARENA_ARRAY(z->arena, Expr *, q->row_count);
+    for (size_t c = 0; c < width; c++) {
+        for (size_t r = 0; r < q->row_count; r++)
+            column[r] = q->rows[r][c];
+        TypeId type;
+        if (!az_common_type(z, column, q->row_count, "VALUES", &type, e))
+            return false;
+        if (q->row_count == 1)
+            type = column[0]->type;
+        if (type == T_UNKNOWN && !(flags & AZ_KEEP_UNKNOWN))
+            type = T_TEXT;
+        for (size_t r = 0; r < q->row_count && type != T_UNKNOWN; r++)
+            if (!az_coerce(z, q->rows[r][c], type, -1, CAST_IMPLICIT, &q->rows[r][c], e))
+                return false;
+        cols[c] = (OutColumn){.name = arena_printf(z->arena, "column%zu", c + 1), .type = type, .typmod = q->row_count == 1 ? q->rows[0][c]->typmod : -1};
+    }
+    set_output(z, q, cols, NULL, width);
+    az_set_columns(z, q);
+    return true;
+}
+
+/* ---- SELECT ---- */
+
+static bool limit_value(Analyzer *z, Scope *s, const SqlNode *n, Place place, Expr **out, Err *e)
+{
+    *out = NULL;
+    if (!n || n->kind == N_NULL)
+        return true;
+    s->place = place;
+    Expr *x;
+    if (!az_expr(z, s, n, &x, e) || !az_coerce(z, x, T_INT8, -1, CAST_ASSIGN, &x, e))
+        return false;
+    if (x->kind == EXPR_CONST && x->value.null)
+        return true;
+    if (x->kind == EXPR_CONST && x->value.u.i64 < 0)
+        return az_fail(z, n, place == PLACE_LIMIT ? ERR_INVALID_LIMIT : ERR_INVALID_OFFSET, e, "%s must not be negative",
+                       place == PLACE_LIMIT ? "LIMIT" : "OFFSET");
+    *out = x;
+    return true;
+}
+
+static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Query *q, Err *e)
+{
+    q->form = QUERY_PLAIN;
+    s->windows = n->windows;
+    s->place = PLACE_SELECT;
+    if (!az_from(z, s, &n->from, q, e) || !az_targets(z, s, &n->targets, &q->targets, &q->target_count, e))
+        return false;
+    q->visible_count = q->target_count;
+    s->place = PLACE_WHERE;
+    if (n->where && !az_expr_bool(z, s, n->where, "WHERE", &q->where, e))
+        return false;
+    s->place = PLACE_HAVING;
+    if (n->having && !az_expr_bool(z, s, n->having, "HAVING", &q->having, e))
+        return false;
+    q->grouped |= n->having || n->has_group;
+    if (!az_order_by(z, s, n, q, e) || !az_group_by(z, s, n, q, e) || !az_distinct(z, s, n, q, e))
+        return false;
+    for (size_t i = 0; i < q->target_count; i++)
+        if ((i >= q->visible_count || !(flags & AZ_KEEP_UNKNOWN)) && !az_resolve_unknown(z, &q->targets[i].expr, e))
+            return false;
+    if (q->grouped && !az_apply_grouping(z, q, e))
+        return false;
+    az_set_columns(z, q);
+    return true;
+}
+
+static bool select_body(Analyzer *z, Scope *s, const NSelect *n, int flags, Query *q, Err *e)
+{
+    if (n->form == SELECT_PLAIN)
+        return plain_select(z, s, n, flags, q, e);
+    if (n->form == SELECT_VALUES) {
+        if (!values(z, s, n, flags, q, e))
+            return false;
+    } else {
+        Query *left, *right;
+        if (!az_select(z, s, n->left, AZ_KEEP_UNKNOWN, &left, e) || !az_select(z, s, n->right, AZ_KEEP_UNKNOWN, &right, e) ||
+            !set_operation(z, n, q, left, right, e))
+            return false;
+    }
+    return az_order_by(z, s, n, q, e);
+}
+
+bool az_select(Analyzer *z, Scope *outer, const NSelect *n, int flags, Query **out, Err *e)
+{
+    Query *q = ARENA_NEW(z->arena, Query);
+    Scope s;
+    q->var_begin = (uint32_t)z->var_count;
+    az_scope_init(&s, outer, q);
+    if (n->into)
+        return az_fail(z, &n->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
+    if (!az_ctes(z, &s, &n->ctes, n->recursive, e) || !select_body(z, &s, n, flags, q, e))
+        return false;
+    if (n->limit_ties)
+        return az_fail(z, n->limit, ERR_FEATURE_NOT_SUPPORTED, e, "FETCH ... WITH TIES is not supported");
+    if (!limit_value(z, &s, n->limit, PLACE_LIMIT, &q->limit, e) || !limit_value(z, &s, n->offset, PLACE_OFFSET, &q->offset, e))
+        return false;
+    q->ctes = s.ctes;
+    q->var_end = (uint32_t)z->var_count;
+    *out = q;
+    return true;
+}

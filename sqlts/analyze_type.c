@@ -1,0 +1,152 @@
+/* sqlts/analyze_type.c - type names, and coercion of expressions with PostgreSQL's treatment of unknown
+ * literals and undetermined parameters. */
+#include "sqlts/analyze.h"
+
+Slice az_type_name(Analyzer *z, TypeId t, int32_t typmod)
+{
+    return type_format(z->arena, t, typmod);
+}
+
+static bool type_missing(Analyzer *z, const NType *t, Err *e)
+{
+    if (t->schema.len)
+        return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s.%.*s\" does not exist", SLICE_ARG(t->schema),
+                       SLICE_ARG(t->name));
+    return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s\" does not exist", SLICE_ARG(t->name));
+}
+
+/* Names are typnames by now (the grammar knows the SQL spellings), so "char" is the one-byte type. */
+static const TypeDef *find_type(const NType *t)
+{
+    if (t->schema.len && !slice_eq_cstr(t->schema, "pg_catalog") && !slice_eq_cstr(t->schema, "public") &&
+        !slice_eq_cstr(t->schema, "information_schema"))
+        return NULL;
+    if (slice_eq_cstr(t->name, "char"))
+        return type_find(T_CHAR);
+    if (slice_eq_cstr(t->name, "symbol") || slice_eq_cstr(t->name, "sql_identifier") ||
+        slice_eq_cstr(t->name, "character_data"))
+        return type_find(T_TEXT);
+    if (slice_eq_cstr(t->name, "cardinal_number"))
+        return type_find(T_INT4);
+    return type_by_name(t->name);
+}
+
+bool az_type(Analyzer *z, const NType *t, TypeId *out, int32_t *typmod, Err *e)
+{
+    const TypeDef *d = find_type(t);
+    *typmod = -1;
+    if (!d || t->setof)
+        return type_missing(z, t, e);
+    *out = d->oid;
+    if (t->mods.count > 0) {
+        Slice text = arena_printf(z->arena, "%.*s(", SLICE_ARG(t->name));
+        for (size_t i = 0; i < t->mods.count; i++) {
+            const SqlNode *m = t->mods.items[i];
+            if (m->kind != N_INTEGER)
+                return az_fail(z, m, ERR_SYNTAX, e, "type modifiers must be simple constants or identifiers");
+            text = arena_printf(z->arena, "%.*s%s%.*s", SLICE_ARG(text), i ? "," : "",
+                                SLICE_ARG(((const NLiteral *)m)->text));
+        }
+        text = arena_printf(z->arena, "%.*s)", SLICE_ARG(text));
+        if (!type_parse_name(text, out, typmod, e))
+            return az_at(z, &t->n, e);
+    }
+    if (t->dims > 0) {
+        *out = type_array_of(d->oid);
+        if (!*out)
+            return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s[]\" does not exist", SLICE_ARG(t->name));
+    }
+    return true;
+}
+
+static bool fix_param(Analyzer *z, Expr *x, TypeId to, Err *e)
+{
+    TypeId *known = &z->params[x->index];
+    if (*known && *known != T_UNKNOWN && *known != to) {
+        err_set(e, ERR_INDETERMINATE_TYPE, "inconsistent types deduced for parameter $%u", x->index + 1);
+        Slice a = az_type_name(z, *known, -1), b = az_type_name(z, to, -1);
+        err_detail(e, "%.*s versus %.*s", SLICE_ARG(a), SLICE_ARG(b));
+        return err_at(e, x->position);
+    }
+    *known = to;
+    x->type = to;
+    return true;
+}
+
+/* Whether a type gives no information about what it should become. */
+static bool is_pseudo(TypeId t)
+{
+    return t == 0 || t == T_ANY || t == T_ANYELEMENT || t == T_ANYARRAY || t == T_UNKNOWN;
+}
+
+bool az_coerce(Analyzer *z, Expr *x, TypeId to, int32_t typmod, CastLevel level, Expr **out, Err *e)
+{
+    *out = x;
+    if (is_pseudo(to)) {
+        if (x->type != T_UNKNOWN || to == 0)
+            return true;
+        to = T_TEXT;
+    }
+    if (x->kind == EXPR_PARAM && x->type == T_UNKNOWN) {
+        TypeId known = z->params[x->index];
+        if (known && known != T_UNKNOWN && known != to)
+            x->type = known; /* another use decided: cast from there */
+        else if (!fix_param(z, x, to, e))
+            return false;
+    }
+    if (x->type == to && (typmod < 0 || typmod == x->typmod))
+        return true;
+    if (qx_kind(x) == QX_ROW) {
+        Slice name = az_type_name(z, to, typmod);
+        err_set(e, ERR_CANNOT_COERCE, "cannot cast type record to %.*s", SLICE_ARG(name));
+        return err_at(e, x->position);
+    }
+    if (!expr_cast(z->arena, z->env->fold, x, to, typmod, level, out, e)) {
+        if (!e->position)
+            err_at(e, x->position);
+        return false;
+    }
+    if (!(*out)->position)
+        (*out)->position = x->position;
+    return true;
+}
+
+bool az_coerce_to_bool(Analyzer *z, const SqlNode *at, const char *what, Expr **x, Err *e)
+{
+    if ((*x)->type == T_BOOL)
+        return true;
+    if ((*x)->type == T_UNKNOWN || cast_exists((*x)->type, T_BOOL, CAST_IMPLICIT))
+        return az_coerce(z, *x, T_BOOL, -1, CAST_IMPLICIT, x, e);
+    Slice t = az_type_name(z, (*x)->type, -1);
+    return az_fail(z, at, ERR_DATATYPE_MISMATCH, e, "argument of %s must be type boolean, not type %.*s", what, SLICE_ARG(t));
+}
+
+bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeId *out, Err *e)
+{
+    TypeId few[16], *types = n > ARRAY_LEN(few) ? ARENA_ARRAY(z->arena, TypeId, n) : few;
+    size_t distinct = 0;
+    for (size_t i = 0; i < n; i++) {
+        /* runs of one type count once: long lists stay cheap */
+        if (distinct == 0 || types[distinct - 1] != items[i]->type)
+            types[distinct++] = items[i]->type;
+        if (qx_kind(items[i]) == QX_ROW) {
+            err_set(e, ERR_FEATURE_NOT_SUPPORTED, "rows as values are not supported");
+            return err_at(e, items[i]->position);
+        }
+    }
+    if (!type_common(types, distinct, what, out, e)) {
+        if (!e->position)
+            for (size_t i = 0; i < n && !e->position; i++)
+                if (items[i]->type != items[0]->type && items[i]->type != T_UNKNOWN)
+                    err_at(e, items[i]->position);
+        return false;
+    }
+    return true;
+}
+
+bool az_resolve_unknown(Analyzer *z, Expr **x, Err *e)
+{
+    if ((*x)->type != T_UNKNOWN)
+        return true;
+    return az_coerce(z, *x, T_TEXT, -1, CAST_IMPLICIT, x, e);
+}

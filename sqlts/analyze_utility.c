@@ -1,0 +1,245 @@
+/* sqlts/analyze_utility.c - the small statements: transactions, settings, cursors, maintenance. */
+#include "sqlts/analyze.h"
+
+static QualifiedName *names(Analyzer *z, const NodeList *list, size_t *count)
+{
+    QualifiedName *out = ARENA_ARRAY(z->arena, QualifiedName, list->count + 1);
+    for (size_t i = 0; i < list->count; i++)
+        out[i] = az_qualified(z, (const NRange *)list->items[i]);
+    *count = list->count;
+    return out;
+}
+
+static bool txn(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    static const char *const tags[] = {[TXN_BEGIN] = "BEGIN", [TXN_COMMIT] = "COMMIT", [TXN_ROLLBACK] = "ROLLBACK",
+                                       [TXN_SAVEPOINT] = "SAVEPOINT", [TXN_RELEASE] = "RELEASE",
+                                       [TXN_ROLLBACK_TO] = "ROLLBACK", [TXN_SET_MODES] = "SET"};
+    if (n->form == TXN_SET_MODES && n->flag2) { /* SET SESSION CHARACTERISTICS: the defaults of later transactions */
+        b->kind = BOUND_SET;
+        b->tag = "SET";
+        b->u.set.session = true;
+        b->u.set.name = n->text.len ? SLICE_LIT("default_transaction_isolation") : SLICE_LIT("default_transaction_read_only");
+        b->u.set.value = n->text.len ? n->text : n->count == 1 ? SLICE_LIT("on") : SLICE_LIT("off");
+        if (n->text.len && n->count >= 0)
+            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "SET SESSION CHARACTERISTICS takes one mode at a time");
+        return true;
+    }
+    b->kind = BOUND_TXN;
+    b->tag = n->form == TXN_BEGIN && n->flag2 ? "START TRANSACTION" : tags[n->form];
+    b->u.txn.kind = (TxnKind)n->form;
+    b->u.txn.name = n->name;
+    b->u.txn.isolation = n->text;
+    b->u.txn.has_isolation = n->text.len > 0;
+    b->u.txn.read_only = n->form == TXN_BEGIN || n->form == TXN_SET_MODES ? (int)n->count : -1;
+    b->u.txn.chain = n->flag;
+    return true;
+}
+
+static bool setting(const NSimple *n, Bound *b)
+{
+    b->kind = n->n.kind == N_SET ? BOUND_SET : n->n.kind == N_SHOW ? BOUND_SHOW : n->n.kind == N_RESET ? BOUND_RESET : BOUND_DISCARD;
+    b->tag = n->n.kind == N_SET ? "SET" : n->n.kind == N_SHOW ? "SHOW" : n->n.kind == N_RESET ? "RESET" : "DISCARD";
+    b->u.set.name = n->name;
+    b->u.set.value = n->text;
+    if (n->n.kind == N_SET) {
+        b->u.set.local = n->flag;
+        b->u.set.is_default = n->flag2;
+        b->u.set.session = n->flag3;
+    }
+    if (n->n.kind == N_DISCARD && slice_eq_cstr(n->name, "all"))
+        b->tag = "DISCARD ALL";
+    b->read_only = n->n.kind == N_SHOW;
+    return true;
+}
+
+static bool prepare(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    b->kind = BOUND_PREPARE;
+    b->tag = "PREPARE";
+    b->u.prepare.name = n->name;
+    b->u.prepare.statement = (SqlStatement){.node = n->query, .text = n->text, .offset = n->query_begin};
+    b->u.prepare.types = ARENA_ARRAY(z->arena, TypeId, n->list.count + 1);
+    b->u.prepare.type_count = n->list.count;
+    for (size_t i = 0; i < n->list.count; i++) {
+        int32_t typmod;
+        const NType *t = (const NType *)n->list.items[i];
+        if (slice_eq_cstr(t->name, "unknown"))
+            b->u.prepare.types[i] = 0;
+        else if (!az_type(z, t, &b->u.prepare.types[i], &typmod, e))
+            return false;
+    }
+    return true;
+}
+
+static bool execute(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    Scope s;
+    b->kind = n->n.kind == N_EXECUTE ? BOUND_EXECUTE : BOUND_DEALLOCATE;
+    b->tag = n->n.kind == N_EXECUTE ? "EXECUTE" : n->name.len ? "DEALLOCATE" : "DEALLOCATE ALL";
+    b->u.execute.name = n->name;
+    b->u.execute.args = ARENA_ARRAY(z->arena, Expr *, n->args.count + 1);
+    az_scope_init(&s, NULL, NULL);
+    s.place = PLACE_EXECUTE;
+    for (size_t i = 0; i < n->args.count; i++) {
+        Expr *x;
+        if (!az_expr(z, &s, n->args.items[i], &x, e))
+            return false;
+        if (qx_has(x, QX_SUBLINK))
+            return az_fail(z, n->args.items[i], ERR_FEATURE_NOT_SUPPORTED, e, "cannot use subquery in EXECUTE parameter");
+        b->u.execute.args[b->u.execute.arg_count++] = x;
+    }
+    return true;
+}
+
+static bool declare(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    b->kind = BOUND_DECLARE;
+    b->tag = "DECLARE CURSOR";
+    b->read_only = true;
+    b->u.declare.name = n->name;
+    b->u.declare.hold = n->flag;
+    b->u.declare.scroll = n->form & 1;
+    b->u.declare.binary = n->form & 2;
+    return az_bound_query(z, (const NSelect *)n->query, &b->u.declare.query, e);
+}
+
+static bool fetch(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    if (n->form == 'x') {
+        az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "cursors can only scan forward");
+        return err_hint(e, "FETCH NEXT, FETCH n, FETCH FORWARD n and FETCH ALL work.");
+    }
+    b->kind = BOUND_FETCH;
+    b->tag = n->flag2 ? "MOVE" : "FETCH";
+    b->read_only = true;
+    b->u.fetch.name = n->name;
+    b->u.fetch.count = n->count;
+    b->u.fetch.all = n->flag;
+    b->u.fetch.move = n->flag2;
+    b->u.fetch.backward = n->flag3;
+    return true;
+}
+
+static bool explain_option(Analyzer *z, const NOption *o, Bound *b, Err *e)
+{
+    static const char *const ignored[] = {"buffers", "timing", "summary", "settings", "wal"};
+    bool on = !o->has_value || slice_eq_nocase(o->value, SLICE_LIT("true")) || slice_eq_nocase(o->value, SLICE_LIT("on")) ||
+              slice_eq_cstr(o->value, "1");
+    if (slice_eq_cstr(o->name, "analyze"))
+        b->u.explain.analyze = on;
+    else if (slice_eq_cstr(o->name, "verbose"))
+        b->u.explain.verbose = on;
+    else if (slice_eq_cstr(o->name, "costs"))
+        b->u.explain.costs = on;
+    else if (slice_eq_cstr(o->name, "format")) {
+        b->u.explain.json = slice_eq_nocase(o->value, SLICE_LIT("json"));
+        if (!b->u.explain.json && !slice_eq_nocase(o->value, SLICE_LIT("text")))
+            return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "EXPLAIN format \"%.*s\" is not supported", SLICE_ARG(o->value));
+    } else {
+        for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+            if (slice_eq_cstr(o->name, ignored[i]))
+                return true;
+        return az_fail(z, &o->n, ERR_SYNTAX, e, "unrecognized EXPLAIN option \"%.*s\"", SLICE_ARG(o->name));
+    }
+    return true;
+}
+
+static bool explain(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    b->kind = BOUND_EXPLAIN;
+    b->tag = "EXPLAIN";
+    b->u.explain.costs = true;
+    for (size_t i = 0; i < n->list.count; i++)
+        if (!explain_option(z, (const NOption *)n->list.items[i], b, e))
+            return false;
+    b->u.explain.inner = ARENA_NEW(z->arena, Bound);
+    if (!az_statement(z, n->query, b->u.explain.inner, e))
+        return false;
+    b->read_only = !b->u.explain.analyze || b->u.explain.inner->read_only;
+    return true;
+}
+
+static bool listed_tables(Analyzer *z, const NSimple *n, Bound *b)
+{
+    if (n->n.kind == N_TRUNCATE) {
+        b->kind = BOUND_TRUNCATE;
+        b->tag = "TRUNCATE TABLE";
+        b->u.truncate.names = names(z, &n->list, &b->u.truncate.count);
+        return true;
+    }
+    b->kind = n->n.kind == N_VACUUM ? BOUND_VACUUM : n->n.kind == N_ANALYZE ? BOUND_ANALYZE : BOUND_LOCK;
+    b->tag = n->n.kind == N_VACUUM ? "VACUUM" : n->n.kind == N_ANALYZE ? "ANALYZE" : "LOCK TABLE";
+    b->u.vacuum.tables = names(z, &n->list, &b->u.vacuum.count);
+    b->u.vacuum.full = n->form & 1;
+    b->u.vacuum.analyze = n->form & 2;
+    return true;
+}
+
+static bool channel(const NSimple *n, Bound *b)
+{
+    b->kind = n->n.kind == N_LISTEN ? BOUND_LISTEN : n->n.kind == N_NOTIFY ? BOUND_NOTIFY : BOUND_UNLISTEN;
+    b->tag = n->n.kind == N_LISTEN ? "LISTEN" : n->n.kind == N_NOTIFY ? "NOTIFY" : "UNLISTEN";
+    b->u.notify.channel = n->name;
+    b->u.notify.payload = n->text;
+    return true;
+}
+
+static bool comment(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    b->kind = BOUND_COMMENT;
+    b->tag = "COMMENT";
+    if (n->form == 'o')
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "comments are supported on tables, views and columns only");
+    b->u.comment.name = az_qualified(z, n->range);
+    b->u.comment.column = n->form == 'c' ? n->name : SLICE_NONE;
+    b->u.comment.text = n->text;
+    b->u.comment.null_text = n->null_text;
+    return true;
+}
+
+bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    switch (n->n.kind) {
+    case N_TXN:
+        return txn(z, n, b, e);
+    case N_SET:
+    case N_SHOW:
+    case N_RESET:
+    case N_DISCARD:
+        return setting(n, b);
+    case N_PREPARE:
+        return prepare(z, n, b, e);
+    case N_EXECUTE:
+    case N_DEALLOCATE:
+        return execute(z, n, b, e);
+    case N_DECLARE:
+        return declare(z, n, b, e);
+    case N_FETCH:
+        return fetch(z, n, b, e);
+    case N_CLOSE:
+        b->kind = BOUND_CLOSE;
+        b->tag = n->name.len ? "CLOSE CURSOR" : "CLOSE CURSOR ALL";
+        b->u.fetch.name = n->name;
+        return true;
+    case N_EXPLAIN:
+        return explain(z, n, b, e);
+    case N_TRUNCATE:
+    case N_VACUUM:
+    case N_ANALYZE:
+    case N_LOCK:
+        return listed_tables(z, n, b);
+    case N_CHECKPOINT:
+        b->kind = BOUND_CHECKPOINT;
+        b->tag = "CHECKPOINT";
+        return true;
+    case N_LISTEN:
+    case N_NOTIFY:
+    case N_UNLISTEN:
+        return channel(n, b);
+    case N_COMMENT:
+        return comment(z, n, b, e);
+    default:
+        return az_fail(z, &n->n, ERR_INTERNAL, e, "no such statement: node %d", n->n.kind);
+    }
+}

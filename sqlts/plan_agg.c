@@ -1,0 +1,337 @@
+/* sqlts/plan_agg.c - grouping (fused with the scan where possible), windows, set-returning calls. */
+#include "sqlts/plan_private.h"
+
+/* ---- plain grouping ---- */
+
+static bool attach_list(Planner *p, Rel *rel, Expr **items, size_t n, Err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!plan_attach(p, rel, &items[i], e))
+            return false;
+    return true;
+}
+
+static bool fix_list(Planner *p, const Rel *rel, Expr **items, size_t n, Expr ***out, Err *e)
+{
+    *out = ARENA_ARRAY(p->arena, Expr *, n + 1);
+    for (size_t i = 0; i < n; i++)
+        if (!plan_fix(p, items[i], rel, NULL, &(*out)[i], e))
+            return false;
+    return true;
+}
+
+static bool attach_aggs(Planner *p, Query *q, Rel *rel, Err *e)
+{
+    if (!attach_list(p, rel, q->keys, q->key_count, e))
+        return false;
+    for (size_t i = 0; i < q->agg_count; i++) {
+        AggCall *a = &q->aggs[i];
+        if (!attach_list(p, rel, a->args, a->arg_count, e) || !attach_list(p, rel, a->order, a->order_count, e) ||
+            (a->filter && !plan_attach(p, rel, &a->filter, e)))
+            return false;
+    }
+    return true;
+}
+
+static bool fix_aggs(Planner *p, const Query *q, const Rel *rel, AggCall **out, Err *e)
+{
+    *out = ARENA_ARRAY(p->arena, AggCall, q->agg_count + 1);
+    for (size_t i = 0; i < q->agg_count; i++) {
+        AggCall *a = &(*out)[i];
+        *a = q->aggs[i];
+        if (!fix_list(p, rel, q->aggs[i].args, a->arg_count, &a->args, e) ||
+            !fix_list(p, rel, q->aggs[i].order, a->order_count, &a->order, e) ||
+            (a->filter && !plan_fix(p, a->filter, rel, NULL, &a->filter, e)))
+            return false;
+    }
+    return true;
+}
+
+static Rel group_rel(Planner *p, const Query *q, Plan *plan, double input_rows)
+{
+    size_t n = q->key_count + q->agg_count;
+    uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        vars[i] = q->group->first_var + (uint32_t)i;
+        plan_column(p, plan, i, vars[i]);
+    }
+    plan->rows_estimate = q->key_count ? input_rows / 10 + 1 : 1;
+    return rel_new(p, plan, vars);
+}
+
+/* ---- grouping inside the scan ---- */
+
+/* A key that the scan can group by: a tag, or one bucket of the time column. */
+static bool series_key(Planner *p, const Expr *x, const Rel *rel, bool *has_bucket, SeriesKey *out)
+{
+    const PlanScan *scan = (const PlanScan *)rel->plan;
+    uint32_t var;
+    *out = (SeriesKey){.type = x->type};
+    if (x->kind != EXPR_COLUMN) {
+        if (*has_bucket || !plan_bucket(p, x, &var, &out->width_ns, &out->origin_ns))
+            return false;
+        out->kind = KEY_BUCKET;
+        *has_bucket = true;
+        const VarInfo *v = &p->z->vars[var];
+        return v->rte->kind == RTE_TABLE && v->rte->table->id == scan->table;
+    }
+    const VarInfo *v = &p->z->vars[x->index];
+    if (v->rte->kind != RTE_TABLE || v->rte->cols[v->col].attnum <= 0)
+        return false;
+    const ColumnDef *c = &v->rte->table->columns[v->rte->cols[v->col].attnum - 1];
+    out->kind = KEY_TAG;
+    out->column = c->id;
+    return c->kind == COL_TAG;
+}
+
+static bool aggs_allowed(const Query *q)
+{
+    for (size_t i = 0; i < q->agg_count; i++) {
+        const AggCall *a = &q->aggs[i];
+        if (a->distinct || a->order_count)
+            return false;
+        for (size_t k = 0; k < a->arg_count; k++)
+            if (qx_is_volatile(a->args[k]) || qx_has(a->args[k], QX_SUBLINK))
+                return false;
+        if (a->filter && (qx_has(a->filter, QX_SUBLINK) || qx_is_volatile(a->filter)))
+            return false;
+    }
+    return true;
+}
+
+/* Columns that were only needed for the keys are not decoded. */
+static bool series_columns(Planner *p, const Query *q, const Rel *in, Rel *out, Err *e)
+{
+    const PlanScan *old = (const PlanScan *)in->plan;
+    PlanScan *scan = PLAN_NEW(p, PlanScan, PLAN_SCAN, old->p.col_count);
+    VarSet need = varset_new(p->arena, p->z->var_count);
+    uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, old->p.col_count + 1);
+    size_t *moved = ARENA_ARRAY(p->arena, size_t, old->p.col_count + 1), n = 0;
+    for (size_t i = 0; i < q->agg_count; i++) {
+        for (size_t k = 0; k < q->aggs[i].arg_count; k++)
+            qx_vars(p->z, q->aggs[i].args[k], &need);
+        qx_vars(p->z, q->aggs[i].filter, &need);
+    }
+    bool *in_filter = ARENA_ARRAY(p->arena, bool, old->p.col_count + 1);
+    for (size_t i = 0; i < old->prune_count; i++)
+        in_filter[old->prunes[i].col] = true;
+    Plan head = scan->p;
+    *scan = *old;
+    scan->p.types = head.types;
+    scan->p.names = head.names;
+    scan->cols = ARENA_ARRAY(p->arena, ScanCol, old->p.col_count + 1);
+    for (size_t i = 0; i < old->p.col_count; i++) {
+        if (!old->filter && !varset_has(&need, in->vars[i]) && !in_filter[i])
+            continue;
+        moved[i] = n;
+        vars[n] = in->vars[i];
+        scan->cols[n] = old->cols[i];
+        scan->p.types[n] = old->p.types[i];
+        scan->p.names[n++] = old->p.names[i];
+    }
+    scan->p.col_count = n;
+    scan->prunes = ARENA_ARRAY(p->arena, FieldPrune, old->prune_count + 1);
+    for (size_t i = 0; i < old->prune_count; i++) {
+        scan->prunes[i] = old->prunes[i];
+        scan->prunes[i].col = (uint32_t)moved[old->prunes[i].col];
+    }
+    *out = rel_new(p, &scan->p, vars);
+    (void)e;
+    return true;
+}
+
+static bool series_group(Planner *p, Query *q, Rel *rel, bool *done, Err *e)
+{
+    PlanScan *scan = (PlanScan *)rel->plan;
+    bool has_bucket = false;
+    *done = false;
+    if (rel->plan->kind != PLAN_SCAN || scan->per_series_limit || !aggs_allowed(q))
+        return true;
+    const TableDef *t = cat_table_by_id(p->z->env->catalog, scan->table);
+    if (!t || t->kind != TABLE_SERIES)
+        return true;
+    SeriesKey *keys = ARENA_ARRAY(p->arena, SeriesKey, q->key_count + 1);
+    for (size_t i = 0; i < q->key_count; i++)
+        if (!series_key(p, q->keys[i], rel, &has_bucket, &keys[i]))
+            return true;
+    Rel in;
+    if (!series_columns(p, q, rel, &in, e))
+        return false;
+    PlanSeriesAgg *a = PLAN_NEW(p, PlanSeriesAgg, PLAN_SERIES_AGG, q->key_count + q->agg_count);
+    a->scan = (PlanScan *)in.plan;
+    a->keys = keys;
+    a->key_count = q->key_count;
+    a->agg_count = q->agg_count;
+    if (!fix_aggs(p, q, &in, &a->aggs, e))
+        return false;
+    *rel = group_rel(p, q, &a->p, rel->plan->rows_estimate);
+    *done = true;
+    return true;
+}
+
+bool plan_group(Planner *p, Query *q, Rel *rel, Err *e)
+{
+    bool done;
+    if (!series_group(p, q, rel, &done, e))
+        return false;
+    if (done)
+        return true;
+    if (!attach_aggs(p, q, rel, e))
+        return false;
+    PlanAgg *a = PLAN_NEW(p, PlanAgg, PLAN_AGG, q->key_count + q->agg_count);
+    a->p.child = rel->plan;
+    a->key_count = q->key_count;
+    a->agg_count = q->agg_count;
+    if (!fix_list(p, rel, q->keys, q->key_count, &a->keys, e) || !fix_aggs(p, q, rel, &a->aggs, e))
+        return false;
+    *rel = group_rel(p, q, &a->p, rel->plan->rows_estimate);
+    return true;
+}
+
+/* ---- windows ---- */
+
+static bool sort_for_window(Planner *p, const QWindow *w, Rel *rel, Err *e)
+{
+    size_t n = w->partition_count + w->order_count;
+    if (n == 0)
+        return true;
+    PlanSort *s = PLAN_NEW(p, PlanSort, PLAN_SORT, rel->plan->col_count);
+    memcpy(s->p.types, rel->plan->types, rel->plan->col_count * sizeof(TypeId));
+    memcpy(s->p.names, rel->plan->names, rel->plan->col_count * sizeof(Slice));
+    s->p.child = rel->plan;
+    s->p.rows_estimate = rel->plan->rows_estimate;
+    s->keys = ARENA_ARRAY(p->arena, SortKey, n);
+    for (size_t i = 0; i < w->partition_count; i++)
+        if (!plan_fix(p, w->partition[i], rel, NULL, &s->keys[s->key_count++].expr, e))
+            return false;
+    for (size_t i = 0; i < w->order_count; i++) {
+        s->keys[s->key_count] = w->order[i];
+        if (!plan_fix(p, w->order[i].expr, rel, NULL, &s->keys[s->key_count++].expr, e))
+            return false;
+    }
+    rel->plan = &s->p;
+    return true;
+}
+
+static bool one_window(Planner *p, Query *q, size_t window, Rel *rel, Err *e)
+{
+    QWindow *w = &q->windows[window];
+    size_t calls = 0, cols = rel->plan->col_count;
+    for (size_t i = 0; i < q->call_count; i++)
+        calls += q->calls[i].window == window;
+    PlanWindow *pw = PLAN_NEW(p, PlanWindow, PLAN_WINDOW, cols + calls);
+    uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, cols + calls + 1);
+    if (!sort_for_window(p, w, rel, e))
+        return false;
+    memcpy(pw->p.types, rel->plan->types, cols * sizeof(TypeId));
+    memcpy(pw->p.names, rel->plan->names, cols * sizeof(Slice));
+    memcpy(vars, rel->vars, cols * sizeof *vars);
+    pw->p.child = rel->plan;
+    pw->p.rows_estimate = rel->plan->rows_estimate;
+    pw->partition_count = w->partition_count;
+    pw->order_count = w->order_count;
+    pw->order = ARENA_ARRAY(p->arena, Expr *, w->order_count + 1);
+    pw->calls = ARENA_ARRAY(p->arena, WindowCall, calls);
+    if (!fix_list(p, rel, w->partition, w->partition_count, &pw->partition, e))
+        return false;
+    for (size_t i = 0; i < w->order_count; i++)
+        if (!plan_fix(p, w->order[i].expr, rel, NULL, &pw->order[i], e))
+            return false;
+    for (size_t i = 0; i < q->call_count; i++) {
+        if (q->calls[i].window != window)
+            continue;
+        WindowCall *c = &pw->calls[pw->call_count];
+        *c = q->calls[i].call;
+        if (!fix_list(p, rel, q->calls[i].call.args, c->arg_count, &c->args, e))
+            return false;
+        vars[cols + pw->call_count] = q->calls[i].var;
+        plan_column(p, &pw->p, cols + pw->call_count, q->calls[i].var);
+        pw->call_count++;
+    }
+    *rel = rel_new(p, &pw->p, vars);
+    return true;
+}
+
+bool plan_windows(Planner *p, Query *q, Rel *rel, Err *e)
+{
+    for (size_t i = 0; i < q->call_count; i++)
+        if (!attach_list(p, rel, q->calls[i].call.args, q->calls[i].call.arg_count, e))
+            return false;
+    for (size_t w = 0; w < q->window_count; w++) {
+        if (!attach_list(p, rel, q->windows[w].partition, q->windows[w].partition_count, e))
+            return false;
+        for (size_t i = 0; i < q->windows[w].order_count; i++)
+            if (!plan_attach(p, rel, &q->windows[w].order[i].expr, e))
+                return false;
+    }
+    for (size_t w = 0; w < q->window_count; w++)
+        if (!one_window(p, q, w, rel, e))
+            return false;
+    return true;
+}
+
+/* ---- set-returning calls in the list ---- */
+
+typedef struct SrfList {
+    Planner *p;
+    Expr **calls;
+    uint32_t *vars;
+    size_t count, cap, var_cap;
+    bool nested;
+} SrfList;
+
+static bool take_srf(void *arg, Expr **slot)
+{
+    SrfList *l = arg;
+    Expr *x = *slot;
+    if (!x->func || !(x->func->flags & FN_SRF) || x->kind != EXPR_CALL)
+        return false;
+    for (size_t i = 0; i < x->arg_count; i++)
+        l->nested |= qx_has_srf(x->args[i]);
+    for (size_t i = 0; i < l->count; i++) {
+        if (!qx_is_volatile(x) && qx_equal(l->calls[i], x)) { /* the fields of one composite value */
+            *slot = az_var(l->p->z, l->p->z->vars[l->vars[i]].rte, 0, x->position);
+            return true;
+        }
+    }
+    uint32_t var = plan_new_var(l->p, x->func->name, x->type, x->typmod);
+    size_t n = l->count;
+    *AZ_PUSH(l->p->z, l->calls, l->count, l->cap) = x;
+    *AZ_PUSH(l->p->z, l->vars, n, l->var_cap) = var;
+    *slot = az_var(l->p->z, l->p->z->vars[var].rte, 0, x->position);
+    return true;
+}
+
+bool plan_srfs(Planner *p, Query *q, Rel *rel, Err *e)
+{
+    SrfList l = {.p = p};
+    for (size_t i = 0; i < q->target_count; i++) {
+        if (!qx_has_srf(q->targets[i].expr))
+            continue;
+        if (!plan_attach(p, rel, &q->targets[i].expr, e))
+            return false;
+        qx_walk(&q->targets[i].expr, take_srf, &l);
+    }
+    if (l.nested)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "set-returning functions inside set-returning functions are not supported");
+    if (l.count == 0)
+        return true;
+    size_t cols = rel->plan->col_count;
+    PlanProjectSet *s = PLAN_NEW(p, PlanProjectSet, PLAN_PROJECT_SET, cols + l.count);
+    uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, cols + l.count + 1);
+    s->p.child = rel->plan;
+    s->p.rows_estimate = rel->plan->rows_estimate * 10;
+    s->exprs = ARENA_ARRAY(p->arena, Expr *, cols + l.count);
+    s->is_srf = ARENA_ARRAY(p->arena, bool, cols + l.count);
+    for (size_t i = 0; i < cols + l.count; i++) {
+        vars[i] = i < cols ? rel->vars[i] : l.vars[i - cols];
+        plan_column(p, &s->p, i, vars[i]);
+        s->is_srf[i] = i >= cols;
+        if (i < cols)
+            s->exprs[i] = expr_column(p->arena, (uint32_t)i, rel->plan->types[i], -1);
+        else if (!plan_fix(p, l.calls[i - cols], rel, NULL, &s->exprs[i], e))
+            return false;
+    }
+    *rel = rel_new(p, &s->p, vars);
+    return true;
+}

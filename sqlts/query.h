@@ -1,0 +1,198 @@
+/* sqlts/query.h - the logical form of a statement: what the analyzer makes and the planner reads.
+ *
+ * Private to sqlts/.  Expressions are exec's Expr with two differences until the planner fixes them:
+ *   - the index of an EXPR_COLUMN is the number of a variable, unique in the whole statement; each
+ *     column of each FROM item (and each computed column: group keys, aggregates, windows) is one.
+ *     The variables made inside a query form one range, so "outer" is a comparison of numbers;
+ *   - the kinds QX_* below stand for what is no expression to exec: aggregates, window calls, subqueries.
+ * Threads: a tree belongs to one call of sql_analyze. */
+#ifndef SKULK_SQLTS_QUERY_H
+#define SKULK_SQLTS_QUERY_H
+
+#include "sqlts/sqlts.h"
+
+enum {
+    QX_AGG = 200, /* index: of Query.aggs of the innermost query */
+    QX_SUBLINK,   /* index: of Analyzer.sublinks; args[0]: test of IN and ALL */
+    QX_ROW,       /* args: fields; only where a row is compared or a field is taken */
+};
+static inline int qx_kind(const Expr *x)
+{
+    return (int)x->kind;
+}
+
+typedef struct Query Query;
+typedef struct Rte Rte;
+typedef struct Cte Cte;
+
+typedef struct RteCol {
+    Slice name;
+    TypeId type;
+    int32_t typmod;
+    TableId table;  /* origin, 0 = computed */
+    int16_t attnum;
+    bool is_time;   /* the time column of its table, also through sub-selects */
+    bool hidden;    /* system columns: not part of * */
+} RteCol;
+
+typedef enum RteKind {
+    RTE_TABLE, RTE_VIRTUAL, RTE_QUERY, RTE_FUNCTION, RTE_CTE,
+    RTE_COMPUTED, /* group keys and aggregates, window results, outputs of set-returning calls and subqueries */
+} RteKind;
+
+struct Rte {
+    RteKind kind;
+    Slice name;          /* alias, else the relation's name */
+    uint32_t first_var;
+    size_t col_count;
+    RteCol *cols;
+    const TableDef *table;
+    const ViewDef *view;
+    Query *query;
+    bool lateral;        /* reads earlier FROM items */
+    Cte *cte;
+    bool self;           /* the reference of a recursive query to itself */
+    const FuncDef *func;
+    Expr *call;
+    bool ordinality;
+    bool window;         /* COMPUTED: the result of a window call */
+    bool sublink_output; /* COMPUTED: the rows of a subquery inside its test */
+};
+
+typedef struct VarInfo {
+    Rte *rte;
+    uint32_t col;
+} VarInfo;
+
+typedef struct From { /* one relation, or a join */
+    Rte *rte;
+    JoinType type;
+    struct From *left, *right;
+    Expr *on;
+} From;
+
+typedef struct Target {
+    Expr *expr;
+    Slice name;
+    bool junk;
+} Target;
+
+typedef struct QSort {
+    size_t target;
+    bool desc, nulls_first;
+} QSort;
+
+typedef struct QWindow { /* one (PARTITION BY, ORDER BY): all its calls run in one pass */
+    Expr **partition;
+    size_t partition_count;
+    SortKey *order;
+    size_t order_count;
+} QWindow;
+
+typedef struct QWindowCall {
+    WindowCall call;
+    size_t window;
+    uint32_t var;   /* the result */
+    int position;
+} QWindowCall;
+
+typedef enum QueryForm { QUERY_PLAIN, QUERY_VALUES, QUERY_UNION, QUERY_INTERSECT, QUERY_EXCEPT } QueryForm;
+
+struct Query {
+    QueryForm form;
+    uint32_t var_begin, var_end; /* variables made inside */
+    /* set operation */
+    Query *left, *right;
+    bool all;
+    /* VALUES */
+    Expr ***rows;
+    size_t row_count;
+    /* SELECT */
+    From **from;
+    size_t from_count;
+    Expr *where;
+    bool grouped;        /* GROUP BY or an aggregate */
+    Rte *group;          /* keys, then aggregates */
+    Expr **keys;
+    size_t key_count;
+    AggCall *aggs;
+    int *agg_positions;
+    size_t agg_count, agg_cap;
+    Expr *having;
+    QWindow *windows;
+    size_t window_count;
+    QWindowCall *calls;
+    size_t call_count;
+    bool has_srf;
+    Target *targets;     /* visible ones first, then those only sorted by; set operations: columns of `out` */
+    size_t target_count, visible_count;
+    bool distinct;
+    size_t *distinct_on; /* targets */
+    size_t distinct_on_count;
+    /* all forms */
+    Cte *ctes;           /* defined here */
+    QSort *order;
+    size_t order_count;
+    Expr *limit, *offset;
+    Rte *out;            /* set operations and VALUES: their columns, for ORDER BY */
+    OutColumn *cols;     /* visible_count */
+    bool *col_time;      /* is_time of the columns */
+};
+
+typedef struct Sublink {
+    ApplyMode mode;
+    Query *query;
+    Rte *out;       /* what the test calls the subquery's columns */
+    TypeId type;
+} Sublink;
+
+struct Cte {
+    Slice name;
+    Query *query;   /* not recursive */
+    Query *start, *step;
+    bool distinct;
+    RteCol *cols;
+    size_t col_count;
+    uint32_t refs, id;
+    char materialized;
+    bool planned;
+    struct Cte *next; /* in its WITH */
+};
+
+/* ---- expression tools (query_expr.c); they know the QX_* kinds ---- */
+struct Analyzer;
+typedef bool (*QxVisit)(void *arg, Expr **slot); /* true: do not look inside */
+/* Visits the tree top-down; the visitor may replace *slot. */
+void qx_walk(Expr **slot, QxVisit visit, void *arg);
+/* All expressions of a query, the WITH queries it defines, its sub-selects and the subqueries inside
+ * its expressions. */
+void qx_walk_query(struct Analyzer *z, Query *q, QxVisit visit, void *arg);
+/* As qx_walk, and into the queries of sublinks. */
+void qx_walk_deep(struct Analyzer *z, Expr **slot, QxVisit visit, void *arg);
+bool qx_equal(const Expr *a, const Expr *b);
+Expr *qx_copy(Arena *a, const Expr *x);
+bool qx_has(const Expr *x, int kind);
+bool qx_has_srf(const Expr *x);
+bool qx_is_volatile(const Expr *x);
+/* No variables, aggregates, subqueries, volatile or set-returning calls; parameters are fine. */
+bool qx_is_const(const Expr *x);
+
+/* A set of variables: a bitmap over the statement's, which grows as they do. */
+typedef struct VarSet {
+    uint64_t *words;
+    size_t word_count;
+    Arena *arena;
+} VarSet;
+VarSet varset_new(Arena *a, size_t vars);
+void varset_add(VarSet *s, uint32_t var);
+bool varset_has(const VarSet *s, uint32_t var);
+void varset_union(VarSet *s, const VarSet *other);
+bool varset_subset(const VarSet *s, const VarSet *of);
+bool varset_overlap(const VarSet *s, const VarSet *other);
+bool varset_empty(const VarSet *s);
+/* Adds all variables that x reads, those read inside its subqueries but not made there included. */
+void qx_vars(struct Analyzer *z, const Expr *x, VarSet *out);
+/* Variables that a query reads and does not make. */
+void query_outer_vars(struct Analyzer *z, Query *q, VarSet *out);
+
+#endif
