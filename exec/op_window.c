@@ -1,5 +1,6 @@
 /* Window functions over input sorted by partition and order.
- * A partition is kept until its end, then each call fills a column for all its rows. */
+ * A partition is kept until its end, then each call fills a column for all its rows.  Several small
+ * partitions are handed on together. */
 #include "exec/op_private.h"
 
 typedef struct OpWindow {
@@ -9,8 +10,9 @@ typedef struct OpWindow {
     Arena in_arena;
     Batch in;     /* the input batch, as wide as part */
     size_t in_at; /* its first row that is in no partition yet */
-    bool input_ended, part_ready;
-    RowStore results; /* one column a call */
+    bool input_ended, handing_out;
+    RowStore results;    /* one column a call, of the partitions that are done */
+    size_t first, count; /* rows of part: the partition that is being worked on */
     size_t at;
     size_t key_at, order_at, arg_at; /* first such column of part */
     Batch batch;
@@ -20,10 +22,15 @@ typedef bool (*WindowFill)(OpWindow *w, const WindowCall *call, size_t args, Val
 
 /* ---- helpers over the partition ---- */
 
+static Value cell(const OpWindow *w, size_t col, size_t row)
+{
+    return store_get(&w->part, col, w->first + row);
+}
+
 static bool same_values(const OpWindow *w, size_t first, size_t count, size_t a, size_t b)
 {
     for (size_t c = first; c < first + count; c++) {
-        Value x = store_get(&w->part, c, a), y = store_get(&w->part, c, b);
+        Value x = cell(w, c, a), y = cell(w, c, b);
         if (x.null || y.null) {
             if (x.null != y.null)
                 return false;
@@ -44,7 +51,7 @@ static bool peers(const OpWindow *w, size_t a, size_t b)
 static size_t peers_end(const OpWindow *w, size_t row)
 {
     size_t end = row + 1;
-    while (end < w->part.rows && peers(w, row, end))
+    while (end < w->count && peers(w, row, end))
         end++;
     return end;
 }
@@ -54,7 +61,7 @@ static size_t peers_end(const OpWindow *w, size_t row)
 static bool fill_row_number(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
 {
     (void)call, (void)args, (void)e;
-    for (size_t i = 0; i < w->part.rows; i++)
+    for (size_t i = 0; i < w->count; i++)
         out[i] = value_i64((int64_t)i + 1);
     return true;
 }
@@ -64,7 +71,7 @@ static bool fill_rank(OpWindow *w, const WindowCall *call, size_t args, Value *o
     (void)args, (void)e;
     bool dense = slice_eq_cstr(slice_cstr(call->func->name), "dense_rank");
     int64_t group = 0;
-    for (size_t i = 0; i < w->part.rows;) {
+    for (size_t i = 0; i < w->count;) {
         size_t end = peers_end(w, i);
         group++;
         for (size_t k = i; k < end; k++)
@@ -78,8 +85,8 @@ static bool fill_percent_rank(OpWindow *w, const WindowCall *call, size_t args, 
 {
     (void)args, (void)e;
     bool cume = slice_eq_cstr(slice_cstr(call->func->name), "cume_dist");
-    double n = (double)w->part.rows;
-    for (size_t i = 0; i < w->part.rows;) {
+    double n = (double)w->count;
+    for (size_t i = 0; i < w->count;) {
         size_t end = peers_end(w, i);
         double v = cume ? (double)end / n : n > 1 ? (double)i / (n - 1) : 0;
         for (size_t k = i; k < end; k++)
@@ -92,8 +99,8 @@ static bool fill_percent_rank(OpWindow *w, const WindowCall *call, size_t args, 
 static bool fill_ntile(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
 {
     (void)call;
-    size_t n = w->part.rows;
-    Value v = store_get(&w->part, args, 0);
+    size_t n = w->count;
+    Value v = cell(w, args, 0);
     if (v.null) {
         for (size_t i = 0; i < n; i++)
             out[i] = value_null();
@@ -118,16 +125,16 @@ static bool fill_lag_lead(OpWindow *w, const WindowCall *call, size_t args, Valu
 {
     (void)e;
     bool lead = slice_eq_cstr(slice_cstr(call->func->name), "lead");
-    for (size_t i = 0; i < w->part.rows; i++) {
-        Value by = call->arg_count > 1 ? store_get(&w->part, args + 1, i) : value_i64(1);
+    for (size_t i = 0; i < w->count; i++) {
+        Value by = call->arg_count > 1 ? cell(w, args + 1, i) : value_i64(1);
         out[i] = value_null();
         if (by.null)
             continue;
         __int128 from = (__int128)i + (lead ? (__int128)by.u.i64 : -(__int128)by.u.i64);
-        if (from >= 0 && from < (__int128)w->part.rows)
-            out[i] = store_get(&w->part, args, (size_t)from);
+        if (from >= 0 && from < (__int128)w->count)
+            out[i] = cell(w, args, (size_t)from);
         else if (call->arg_count > 2)
-            out[i] = store_get(&w->part, args + 2, i);
+            out[i] = cell(w, args + 2, i);
     }
     return true;
 }
@@ -136,7 +143,7 @@ static bool fill_lag_lead(OpWindow *w, const WindowCall *call, size_t args, Valu
 static size_t frame_end(const OpWindow *w, const WindowCall *call, size_t i, size_t *same)
 {
     if (call->whole_partition || w->plan->order_count == 0)
-        return *same = w->part.rows;
+        return *same = w->count;
     if (call->rows_frame)
         return *same = i + 1;
     return *same = peers_end(w, i);
@@ -146,18 +153,18 @@ static bool fill_frame_value(OpWindow *w, const WindowCall *call, size_t args, V
 {
     const char *name = call->func->name;
     bool first = strcmp(name, "first_value") == 0, nth = strcmp(name, "nth_value") == 0;
-    for (size_t i = 0, same; i < w->part.rows; i = same) {
+    for (size_t i = 0, same; i < w->count; i = same) {
         size_t end = frame_end(w, call, i, &same);
         for (size_t k = i; k < same; k++) {
             int64_t row = first ? 0 : (int64_t)end - 1;
             if (nth) {
-                Value n = store_get(&w->part, args + 1, k);
+                Value n = cell(w, args + 1, k);
                 if (!n.null && n.u.i64 <= 0)
                     return err_set(e, ERR_INVALID_PARAMETER,
                                    "argument of nth_value must be greater than zero");
                 row = n.null || n.u.i64 > (int64_t)end ? -1 : n.u.i64 - 1;
             }
-            out[k] = row < 0 ? value_null() : store_get(&w->part, args, (size_t)row);
+            out[k] = row < 0 ? value_null() : cell(w, args, (size_t)row);
         }
     }
     return true;
@@ -169,6 +176,8 @@ static bool feed(OpWindow *w, AggCtx *c, const AggDef *def, void *state, size_t 
 {
     Vector v[16];
     uint16_t sel[BATCH_ROWS];
+    begin += w->first;
+    end += w->first;
     while (begin < end) {
         const Batch *b = w->part.batches[begin / BATCH_ROWS];
         size_t first = begin % BATCH_ROWS,
@@ -200,7 +209,7 @@ static bool fill_aggregate(OpWindow *w, const WindowCall *call, size_t args, Val
     void *state = arena_zero(&op->scratch, def->state_size + 1);
     def->init(&c, state);
     size_t fed = 0;
-    for (size_t i = 0, same; i < w->part.rows; i = same) {
+    for (size_t i = 0, same; i < w->count; i = same) {
         size_t end = frame_end(w, call, i, &same);
         if (!feed(w, &c, def, state, args, fed, end, e))
             return false;
@@ -302,8 +311,8 @@ static bool widen(OpWindow *w, const Batch *in, Err *e)
 
 static bool same_partition(const OpWindow *w, size_t row)
 {
-    for (size_t c = w->key_at; c < w->order_at && w->part.rows; c++) {
-        Value x = store_get(&w->part, c, 0), y = vec_get(&w->in.cols[c], row);
+    for (size_t c = w->key_at; c < w->order_at; c++) {
+        Value x = cell(w, c, 0), y = vec_get(&w->in.cols[c], row);
         const TypeDef *def = type_find(w->part.types[c]);
         if (x.null != y.null || (!x.null && def && def->cmp && def->cmp(&x, &y) != 0))
             return false;
@@ -314,20 +323,21 @@ static bool same_partition(const OpWindow *w, size_t row)
 /* Moves input rows into the partition as long as they belong to it; true: another one begins. */
 static bool take_rows(OpWindow *w)
 {
-    size_t count = batch_count(&w->in), end = w->in_at;
-    if (w->in_at >= count)
+    size_t total = batch_count(&w->in), end = w->in_at;
+    if (w->in_at >= total)
         return false;
-    if (w->part.rows == 0) { /* the first row decides */
-        uint16_t first = (uint16_t)batch_row(&w->in, end++);
-        store_add(&w->part, w->in.cols, &first, 1);
+    if (w->count == 0) { /* the first row decides */
+        uint16_t row = (uint16_t)batch_row(&w->in, end++);
+        store_add(&w->part, w->in.cols, &row, 1);
     }
     size_t begin = end;
-    while (end < count && same_partition(w, batch_row(&w->in, end)))
+    while (end < total && same_partition(w, batch_row(&w->in, end)))
         end++;
     const uint16_t *sel = w->in.sel ? w->in.sel : row_ident;
     store_add(&w->part, w->in.cols, sel + begin, end - begin);
+    w->count += end - w->in_at;
     w->in_at = end;
-    return end < count;
+    return end < total;
 }
 
 static QueryStatus load_partition(OpWindow *w, Err *e)
@@ -353,13 +363,13 @@ static bool run_calls(OpWindow *w, Err *e)
     Value **cols = ARENA_ARRAY(&op->scratch, Value *, plan->call_count + 1);
     size_t args = w->arg_at;
     for (size_t i = 0; i < plan->call_count; i++) {
-        cols[i] = ARENA_ARRAY(&op->scratch, Value, w->part.rows);
+        cols[i] = ARENA_ARRAY(&op->scratch, Value, w->count);
         if (!fill_of(&plan->calls[i])(w, &plan->calls[i], args, cols[i], e))
             return false;
         args += plan->calls[i].arg_count;
     }
     Value *row = ARENA_ARRAY(&op->scratch, Value, plan->call_count + 1);
-    for (size_t r = 0; r < w->part.rows; r++) {
+    for (size_t r = 0; r < w->count; r++) {
         for (size_t i = 0; i < plan->call_count; i++)
             row[i] = cols[i][r];
         store_add_row(&w->results, row);
@@ -367,37 +377,54 @@ static bool run_calls(OpWindow *w, Err *e)
     return true;
 }
 
-static QueryStatus window_next(Op *op, Batch **out, Err *e)
+/* Works on partitions until a batch of rows is done. */
+static QueryStatus fill_partitions(OpWindow *w, Err *e)
 {
-    OpWindow *w = (OpWindow *)op;
-    if (!w->part_ready) {
+    while (!w->handing_out) {
         QueryStatus st = load_partition(w, e);
         if (st != QUERY_END)
             return st;
-        if (w->part.rows == 0)
-            return QUERY_END;
-        if (!run_calls(w, e))
+        if (w->count > 0 && !run_calls(w, e))
             return QUERY_FAIL;
-        w->part_ready = true;
+        w->first += w->count;
+        w->count = 0;
+        bool more = w->in_at < batch_count(&w->in) || !w->input_ended;
+        w->handing_out = w->part.rows >= BATCH_ROWS || !more;
         w->at = 0;
+        if ((st = exec_tick(w->op.x, e)) != QUERY_BATCH)
+            return st;
     }
-    Batch rows, results;
-    arena_reset(&op->scratch);
-    size_t n = store_view(&w->part, w->at, &rows, &op->scratch);
-    if (n == 0) {
-        store_clear(&w->part);
-        store_clear(&w->results);
-        w->part_ready = false;
-        return window_next(op, out, e);
-    }
-    store_view(&w->results, w->at, &results, &op->scratch);
-    w->at += n;
-    w->batch = *batch_new(&op->scratch, op->plan->col_count);
-    memcpy(w->batch.cols, rows.cols, w->key_at * sizeof(Vector));
-    memcpy(w->batch.cols + w->key_at, results.cols, w->plan->call_count * sizeof(Vector));
-    w->batch.rows = n;
-    *out = &w->batch;
     return QUERY_BATCH;
+}
+
+static QueryStatus window_next(Op *op, Batch **out, Err *e)
+{
+    OpWindow *w = (OpWindow *)op;
+    for (;;) {
+        Batch rows, results;
+        QueryStatus st = fill_partitions(w, e);
+        if (st != QUERY_BATCH)
+            return st;
+        arena_reset(&op->scratch);
+        size_t n = store_view(&w->part, w->at, &rows, &op->scratch);
+        if (n == 0 && w->part.rows == 0)
+            return QUERY_END;
+        if (n == 0) {
+            store_clear(&w->part);
+            store_clear(&w->results);
+            w->first = 0;
+            w->handing_out = false;
+            continue;
+        }
+        store_view(&w->results, w->at, &results, &op->scratch);
+        w->at += n;
+        w->batch = *batch_new(&op->scratch, op->plan->col_count);
+        memcpy(w->batch.cols, rows.cols, w->key_at * sizeof(Vector));
+        memcpy(w->batch.cols + w->key_at, results.cols, w->plan->call_count * sizeof(Vector));
+        w->batch.rows = n;
+        *out = &w->batch;
+        return QUERY_BATCH;
+    }
 }
 
 static void window_close(Op *op)

@@ -350,7 +350,7 @@ static inline char *sorted(char *text)
     result[0] = 0;
     for (size_t i = 0; i < n; i++) {
         ck_assert_uint_lt(len + strlen(rows[i]) + 2, sizeof result);
-        len += (size_t)sprintf(result + len, "%s%s", i ? "|" : "", rows[i]);
+        len += (size_t)snprintf(result + len, sizeof result - len, "%s%s", i ? "|" : "", rows[i]);
     }
     return result;
 }

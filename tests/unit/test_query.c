@@ -211,7 +211,7 @@ static void bound(PlanScan *p, const char *op, int64_t value, bool ns)
     Value v = value_i64(value);
     p->bounds = b;
     b = &b[p->bound_count++];
-    strcpy(b->op, op);
+    memcpy(b->op, op, strlen(op) + 1);
     b->ns = ns;
     b->value = expr_const(&A, ns ? T_INT8 : T_TIMESTAMPTZ, &v);
 }
