@@ -23,6 +23,7 @@ libskexec_la_SOURCES += \
 	exec/op_apply.c \
 	exec/op_cte.c \
 	exec/op_distinct.c \
+	exec/op_gather.c \
 	exec/op_join.c \
 	exec/op_private.h exec/op_rows.c \
 	exec/op_scan.c exec/op_scan_open.c exec/op_scan_private.h \
@@ -39,16 +40,19 @@ libskexec_la_SOURCES += \
 # types, functions, aggregates
 libskexec_la_SOURCES += \
 	exec/agg.h exec/agg_private.h \
-	exec/agg_basic.c exec/agg_order.c exec/agg_sum.c \
+	exec/agg_basic.c exec/agg_list.c exec/agg_order.c exec/agg_srf.c exec/agg_stat.c \
+	exec/agg_sum.c exec/agg_time.c \
 	exec/array.c exec/array.h \
 	exec/cast.c \
 	exec/datetime.c exec/datetime.h exec/datetime_parse.c \
 	exec/expr.c exec/expr.h exec/expr_eval.c exec/expr_print.c \
-	exec/func_arith.c exec/func_bucket.c exec/func_cast.c exec/func_compare.c \
-	exec/func_private.h exec/func_table.c \
+	exec/func_arith.c exec/func_array.c exec/func_bucket.c exec/func_cast.c exec/func_compare.c \
+	exec/func_format.c exec/func_json.c exec/func_json.h exec/func_keywords.def exec/func_math.c \
+	exec/func_misc.c exec/func_numeric.c exec/func_pattern.c exec/func_private.h exec/func_table.c \
+	exec/func_text.c exec/func_text.h exec/func_window.c \
 	exec/func_time.c exec/func_time.h \
 	exec/interval.c exec/interval.h \
-	exec/numeric.c exec/numeric.h exec/numeric_io.c exec/numeric_private.h \
+	exec/numeric.c exec/numeric.h exec/numeric_io.c exec/numeric_math.c exec/numeric_private.h \
 	exec/resolve.c exec/resolve_private.h \
 	exec/type.c exec/type.h exec/type_json.c exec/type_json.h exec/type_name.c \
 	exec/type_number.c exec/type_order.c exec/type_private.h exec/type_reg.c exec/type_reg.h \

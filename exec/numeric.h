@@ -54,6 +54,7 @@ int num_min_scale(const Num *n);
 bool num_fit_typmod(int32_t typmod, Arena *a, Num *n, Err *e) MUST_CHECK;
 
 /* numeric_math.c */
+bool num_sqrt_scale(const Num *x, int scale, Arena *a, Num *out, Err *e) MUST_CHECK; /* -1: as sqrt() */
 bool num_sqrt(const Num *x, Arena *a, Num *out, Err *e) MUST_CHECK;
 bool num_exp(const Num *x, Arena *a, Num *out, Err *e) MUST_CHECK;
 bool num_ln(const Num *x, Arena *a, Num *out, Err *e) MUST_CHECK;

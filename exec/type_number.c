@@ -1,5 +1,6 @@
 #include "exec/numeric.h"
 #include "exec/type_private.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,7 +385,7 @@ void float4_print(Buf *dst, float v, int extra_float_digits)
         return;
     }
     Digits d = {.len = 0};
-    for (int precision = 5; precision <= 8; precision++) {
+    for (int precision = fabsf(v) < FLT_MIN ? 0 : 5; precision <= 8; precision++) {
         char text[48];
         double back = 0;
         int len = snprintf(text, sizeof text, "%.*e", precision, fabs((double)v));

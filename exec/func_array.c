@@ -1,0 +1,424 @@
+#include "exec/func_private.h"
+
+/* ---- shape ---- */
+
+static bool dimension(const Value *args, const Array **arr, int64_t *dim, Value *out)
+{
+    *arr = args[0].u.arr;
+    *dim = args[1].u.i64;
+    out->null = *dim < 1 || *dim > (*arr)->ndim;
+    return !out->null;
+}
+
+FUNC_SCALAR(array_length)
+{
+    FUNC_UNUSED;
+    const Array *arr;
+    int64_t dim;
+    if (dimension(args, &arr, &dim, out))
+        *out = value_i64(arr->dims[dim - 1]);
+    return true;
+}
+
+FUNC_SCALAR(array_lower)
+{
+    FUNC_UNUSED;
+    const Array *arr;
+    int64_t dim;
+    if (dimension(args, &arr, &dim, out))
+        *out = value_i64(arr->lower[dim - 1]);
+    return true;
+}
+
+FUNC_SCALAR(array_upper)
+{
+    FUNC_UNUSED;
+    const Array *arr;
+    int64_t dim;
+    if (dimension(args, &arr, &dim, out))
+        *out = value_i64((int64_t)arr->lower[dim - 1] + arr->dims[dim - 1] - 1);
+    return true;
+}
+
+FUNC_SCALAR(array_ndims)
+{
+    FUNC_UNUSED;
+    *out = value_i64(args[0].u.arr->ndim);
+    out->null = args[0].u.arr->ndim == 0;
+    return true;
+}
+
+FUNC_SCALAR(array_cardinality)
+{
+    FUNC_UNUSED;
+    *out = value_i64((int64_t)args[0].u.arr->count);
+    return true;
+}
+
+FUNC_SCALAR(array_dims)
+{
+    FUNC_UNUSED;
+    const Array *arr = args[0].u.arr;
+    Buf b;
+    if (arr->ndim == 0) {
+        func_null(out);
+        return true;
+    }
+    buf_init(&b);
+    for (int i = 0; i < arr->ndim; i++)
+        buf_printf(&b, "[%d:%d]", arr->lower[i], arr->lower[i] + arr->dims[i] - 1);
+    *out = func_take(ctx, &b);
+    return true;
+}
+
+/* ---- building ---- */
+
+static bool one_dimension(const Array *arr, const char *what, Err *e)
+{
+    if (arr->ndim <= 1)
+        return true;
+    return err_set(e, ERR_INVALID_PARAMETER, "%s", what);
+}
+
+/* Items of x, then of y; x decides the lower bound. */
+static Value joined(Arena *a, TypeId elem, const Value *x, size_t nx, const Value *y, size_t ny,
+                    int32_t lower)
+{
+    Value *items = arena_alloc(a, (nx + ny + 1) * sizeof *items);
+    if (nx)
+        memcpy(items, x, nx * sizeof *items);
+    if (ny)
+        memcpy(items + nx, y, ny * sizeof *items);
+    Array *arr = array_new(a, elem, items, nx + ny);
+    arr->lower[0] = lower;
+    return value_array(arr);
+}
+
+static bool append(FnCall *c, size_t array_arg, Err *e)
+{
+    TypeId elem = type_elem_of(c->expr->type);
+    FUNC_ROWS(c, row)
+    {
+        Value arr = vec_get(&c->args[array_arg], row), item = vec_get(&c->args[1 - array_arg], row), v;
+        const Array *old = arr.null ? NULL : arr.u.arr;
+        if (old && !one_dimension(old, "argument must be empty or one-dimensional array", e))
+            return false;
+        const Value *items = old ? old->items : NULL;
+        size_t n = old ? old->count : 0;
+        int32_t lower = old && old->ndim ? old->lower[0] : 1;
+        v = array_arg == 0 ? joined(c->ctx->scratch, elem, items, n, &item, 1, lower)
+                           : joined(c->ctx->scratch, elem, &item, 1, items, n, lower);
+        vec_set(c->out, row, &v, c->rows, c->ctx->scratch);
+    }
+    return true;
+}
+
+static bool array_append(FnCall *c, Err *e)
+{
+    return append(c, 0, e);
+}
+
+static bool array_prepend(FnCall *c, Err *e)
+{
+    return append(c, 1, e);
+}
+
+static bool bad_cat(Err *e)
+{
+    err_set(e, ERR_ARRAY_SUBSCRIPT, "cannot concatenate incompatible arrays");
+    return err_detail(e, "Arrays with differing dimensions are not compatible for concatenation.");
+}
+
+/* Arrays of n dimensions, or n and n - 1: the outer dimension grows. */
+static bool cat(Arena *a, const Array *x, const Array *y, Value *out, Err *e)
+{
+    if (x->ndim == 0 || y->ndim == 0) {
+        *out = value_array(x->ndim == 0 ? y : x);
+        return true;
+    }
+    const Array *big = x->ndim >= y->ndim ? x : y;
+    int diff = x->ndim - y->ndim;
+    if (diff < -1 || diff > 1)
+        return bad_cat(e);
+    const int32_t *dx = x->dims + (diff >= 0), *dy = y->dims + (diff <= 0);
+    for (int i = 0; i + 1 < big->ndim; i++)
+        if (dx[i] != dy[i])
+            return bad_cat(e);
+    *out = joined(a, x->elem, x->items, x->count, y->items, y->count, 1);
+    Array *arr = arena_alloc(a, sizeof *arr);
+    *arr = *big;
+    arr->items = out->u.arr->items;
+    arr->count = x->count + y->count;
+    arr->dims[0] = (diff == 0 ? x->dims[0] + y->dims[0] : big->dims[0] + 1);
+    *out = value_array(arr);
+    return true;
+}
+
+FUNC_SCALAR(array_cat)
+{
+    FUNC_UNUSED;
+    if (args[0].null || args[1].null) {
+        *out = args[0].null ? args[1] : args[0];
+        return true;
+    }
+    return cat(ctx->scratch, args[0].u.arr, args[1].u.arr, out, e);
+}
+
+static bool same_item(const TypeDef *def, const Value *x, const Value *y)
+{
+    return x->null || y->null ? x->null && y->null : def->cmp(x, y) == 0;
+}
+
+static bool array_remove(FnCall *c, Err *e)
+{
+    FUNC_ROWS(c, row)
+    {
+        Value arr = vec_get(&c->args[0], row), item = vec_get(&c->args[1], row);
+        if (arr.null) {
+            vec_set_null(c->out, row, c->rows, c->ctx->scratch);
+            continue;
+        }
+        const Array *old = arr.u.arr;
+        const TypeDef *def = type_find(old->elem);
+        if (!one_dimension(old, "removing elements from multidimensional arrays is not supported", e))
+            return false;
+        Value *items = arena_alloc(c->ctx->scratch, (old->count + 1) * sizeof *items);
+        size_t n = 0;
+        for (size_t i = 0; i < old->count; i++)
+            if (!same_item(def, &old->items[i], &item))
+                items[n++] = old->items[i];
+        c->out->v.arr[row] = array_new(c->ctx->scratch, old->elem, items, n);
+    }
+    return true;
+}
+
+FUNC_SCALAR(array_replace)
+{
+    FUNC_UNUSED;
+    if (args[0].null) {
+        func_null(out);
+        return true;
+    }
+    Array *arr = arena_alloc(ctx->scratch, sizeof *arr);
+    *arr = *args[0].u.arr;
+    const TypeDef *def = type_find(arr->elem);
+    Value *items = arena_alloc(ctx->scratch, (arr->count + 1) * sizeof *items);
+    for (size_t i = 0; i < arr->count; i++)
+        items[i] = same_item(def, &arr->items[i], &args[1]) ? args[2] : arr->items[i];
+    arr->items = items;
+    *out = value_array(arr);
+    return true;
+}
+
+static bool find_from(const Value *args, size_t n, int64_t *position, Err *e)
+{
+    const Array *arr = args[0].u.arr;
+    const TypeDef *def = type_find(arr->elem);
+    int64_t lower = arr->ndim ? arr->lower[0] : 1, from = lower;
+    *position = INT64_MIN;
+    if (!one_dimension(arr, "searching for elements in multidimensional arrays is not supported", e))
+        return false;
+    if (n > 2 && args[2].null)
+        return err_set(e, ERR_NULL_NOT_ALLOWED, "initial position must not be null");
+    if (n > 2 && args[2].u.i64 > from)
+        from = args[2].u.i64;
+    for (int64_t i = from - lower; i < (int64_t)arr->count; i++) {
+        if (same_item(def, &arr->items[i], &args[1])) {
+            *position = i + lower;
+            break;
+        }
+    }
+    return true;
+}
+
+FUNC_SCALAR(array_position)
+{
+    FUNC_UNUSED;
+    int64_t at = INT64_MIN;
+    if (!args[0].null && !find_from(args, n, &at, e))
+        return false;
+    *out = value_i64(at);
+    out->null = at == INT64_MIN;
+    return true;
+}
+
+FUNC_SCALAR(array_positions)
+{
+    FUNC_UNUSED;
+    if (args[0].null) {
+        func_null(out);
+        return true;
+    }
+    const Array *arr = args[0].u.arr;
+    const TypeDef *def = type_find(arr->elem);
+    Value *items = arena_alloc(ctx->scratch, (arr->count + 1) * sizeof *items);
+    size_t count = 0;
+    for (size_t i = 0; i < arr->count; i++)
+        if (same_item(def, &arr->items[i], &args[1]))
+            items[count++] = value_i64((int64_t)i + arr->lower[0]);
+    *out = value_array(array_new(ctx->scratch, T_INT4, items, count));
+    return true;
+}
+
+static bool array_fill(FnCall *c, Err *e)
+{
+    FUNC_ROWS(c, row)
+    {
+        Value item = vec_get(&c->args[0], row), dims = vec_get(&c->args[1], row);
+        if (dims.null)
+            return err_set(e, ERR_NULL_NOT_ALLOWED,
+                           "dimension array or low bound array cannot be null");
+        const Array *d = dims.u.arr;
+        uint64_t count = d->count > 0;
+        Array *arr = array_new(c->ctx->scratch, type_elem_of(c->expr->type), NULL, 0);
+        if (d->count > ARRAY_DIMS_MAX)
+            return err_set(e, ERR_PROGRAM_LIMIT,
+                           "number of array dimensions (%zu) exceeds the maximum allowed (%d)",
+                           d->count, ARRAY_DIMS_MAX);
+        for (size_t i = 0; i < d->count; i++) {
+            if (d->items[i].null)
+                return err_set(e, ERR_NULL_NOT_ALLOWED, "dimension values cannot be null");
+            int64_t dim = d->items[i].u.i64;
+            if (dim < 0 || dim > ARRAY_ITEMS_MAX || (count *= (uint64_t)dim) > ARRAY_ITEMS_MAX)
+                return err_set(e, ERR_PROGRAM_LIMIT, "array size exceeds the maximum allowed (%d)",
+                               ARRAY_ITEMS_MAX);
+            arr->dims[i] = (int32_t)dim;
+            arr->lower[i] = 1;
+        }
+        Value *items = arena_try(c->ctx->scratch, ((size_t)count + 1) * sizeof *items, e);
+        if (!items)
+            return false;
+        for (uint64_t i = 0; i < count; i++)
+            items[i] = item;
+        arr->ndim = count ? (int32_t)d->count : 0;
+        arr->count = (size_t)count;
+        arr->items = items;
+        c->out->v.arr[row] = arr;
+    }
+    return true;
+}
+
+FUNC_SCALAR(trim_array)
+{
+    FUNC_UNUSED;
+    const Array *arr = args[0].u.arr;
+    int64_t cut = args[1].u.i64, rows = arr->ndim ? arr->dims[0] : 0;
+    if (cut < 0 || cut > rows)
+        return err_set(e, ERR_ARRAY_SUBSCRIPT,
+                       "number of elements to trim must be between 0 and %lld", (long long)rows);
+    Array *copy = arena_alloc(ctx->scratch, sizeof *copy);
+    *copy = *arr;
+    if (rows) {
+        copy->count = arr->count / (size_t)rows * (size_t)(rows - cut);
+        copy->dims[0] = (int32_t)(rows - cut);
+        copy->ndim = copy->count ? arr->ndim : 0;
+    }
+    *out = value_array(copy);
+    return true;
+}
+
+/* ---- comparison as sets ---- */
+
+static bool array_has(const Array *arr, const Value *item)
+{
+    const TypeDef *def = type_find(arr->elem);
+    for (size_t i = 0; i < arr->count && !item->null; i++)
+        if (!arr->items[i].null && def->cmp(&arr->items[i], item) == 0)
+            return true;
+    return false;
+}
+
+static bool has_all(const Array *outer, const Array *inner)
+{
+    for (size_t i = 0; i < inner->count; i++)
+        if (!array_has(outer, &inner->items[i]))
+            return false;
+    return true;
+}
+
+FUNC_SCALAR(array_contains)
+{
+    FUNC_UNUSED;
+    *out = value_bool(has_all(args[0].u.arr, args[1].u.arr));
+    return true;
+}
+
+FUNC_SCALAR(array_contained)
+{
+    FUNC_UNUSED;
+    *out = value_bool(has_all(args[1].u.arr, args[0].u.arr));
+    return true;
+}
+
+FUNC_SCALAR(array_overlap)
+{
+    FUNC_UNUSED;
+    bool any = false;
+    for (size_t i = 0; i < args[1].u.arr->count && !any; i++)
+        any = array_has(args[0].u.arr, &args[1].u.arr->items[i]);
+    *out = value_bool(any);
+    return true;
+}
+
+/* ---- text ---- */
+
+FUNC_SCALAR(array_to_string)
+{
+    FUNC_UNUSED;
+    if (args[0].null || args[1].null) {
+        func_null(out);
+        return true;
+    }
+    const Array *arr = args[0].u.arr;
+    const TypeDef *def = type_find(arr->elem);
+    bool first = true, show_null = n > 2 && !args[2].null;
+    Buf b;
+    buf_init(&b);
+    for (size_t i = 0; i < arr->count; i++) {
+        const Value *item = &arr->items[i];
+        if (item->null && !show_null)
+            continue;
+        if (!first)
+            buf_put_slice(&b, args[1].u.str);
+        first = false;
+        if (item->null)
+            buf_put_slice(&b, args[2].u.str);
+        else
+            def->out(&ctx->env, item, &b);
+    }
+    *out = func_take(ctx, &b);
+    return true;
+}
+
+/* ---- the table ---- */
+
+FuncDef func_array[] = {
+    FS("array_length(anyarray, int4) int4", array_length, STRICT, "items of a dimension"),
+    FS("array_lower(anyarray, int4) int4", array_lower, STRICT, "lower bound of a dimension"),
+    FS("array_upper(anyarray, int4) int4", array_upper, STRICT, "upper bound of a dimension"),
+    FS("array_ndims(anyarray) int4", array_ndims, STRICT, "number of dimensions"),
+    FS("array_dims(anyarray) text", array_dims, STRICT, "bounds as text"),
+    FS("cardinality(anyarray) int4", array_cardinality, STRICT, "number of items"),
+    FK("array_append(anyarray, anyelement) anyarray", array_append, 0, "with an item at the end"),
+    FK("array_prepend(anyelement, anyarray) anyarray", array_prepend, 0, "with an item in front"),
+    FS("array_cat(anyarray, anyarray) anyarray", array_cat, 0, "joined"),
+    FK("||(anyarray, anyelement) anyarray", array_append, FN_OPERATOR, "with an item at the end"),
+    FK("||(anyelement, anyarray) anyarray", array_prepend, FN_OPERATOR, "with an item in front"),
+    FS("||(anyarray, anyarray) anyarray", array_cat, FN_OPERATOR, "joined"),
+    FK("array_remove(anyarray, anyelement) anyarray", array_remove, 0, "without the equal items"),
+    FS("array_replace(anyarray, anyelement, anyelement) anyarray", array_replace, 0,
+       "equal items replaced"),
+    FS("array_position(anyarray, anyelement) int4", array_position, 0, "subscript of the first"),
+    FS("array_position(anyarray, anyelement, int4) int4", array_position, 0,
+       "subscript of the first from a position on"),
+    FS("array_positions(anyarray, anyelement) _int4", array_positions, 0, "subscripts of all"),
+    FK("array_fill(anyelement, _int4) anyarray", array_fill, 0, "an array of equal items"),
+    FS("trim_array(anyarray, int4) anyarray", trim_array, STRICT, "without the last items"),
+    FS("array_to_string(anyarray, text) text", array_to_string, FN_STABLE, "items joined"),
+    FS("array_to_string(anyarray, text, text) text", array_to_string, FN_STABLE,
+       "items joined, with a text for NULL"),
+    FS("@>(anyarray, anyarray) bool", array_contains, OP, "contains"),
+    FS("<@(anyarray, anyarray) bool", array_contained, OP, "is contained in"),
+    FS("&&(anyarray, anyarray) bool", array_overlap, OP, "has an item in common"),
+    FUNC_END,
+};

@@ -1,0 +1,367 @@
+#include "exec/func_private.h"
+#include <math.h>
+
+/* ---- functions of one double ---- */
+
+#define MATH(name, expr)                                                                           \
+    static bool name(FnCall *c, Err *e)                                                            \
+    {                                                                                              \
+        (void)e;                                                                                   \
+        FUNC_UNARY(c, double, double, expr);                                                       \
+        return true;                                                                               \
+    }
+MATH(math_ceil, ceil(x))
+MATH(math_floor, floor(x))
+MATH(math_round, rint(x))
+MATH(math_trunc, trunc(x))
+MATH(math_sign, x > 0 ? 1.0 : x < 0 ? -1.0 : isnan(x) ? x : 0.0)
+MATH(math_cbrt, cbrt(x))
+MATH(math_atan, atan(x))
+MATH(math_tanh, tanh(x))
+MATH(math_asinh, asinh(x))
+MATH(math_degrees, x * (180.0 / M_PI))
+MATH(math_radians, x * (M_PI / 180.0))
+
+static bool out_of_input(Err *e)
+{
+    return err_set(e, ERR_NUMERIC_RANGE, "input is out of range");
+}
+
+static bool overflow(Err *e)
+{
+    return err_set(e, ERR_NUMERIC_RANGE, "value out of range: overflow");
+}
+
+static bool underflow(Err *e)
+{
+    return err_set(e, ERR_NUMERIC_RANGE, "value out of range: underflow");
+}
+
+/* Functions with a domain: `bad` names what is outside. */
+#define MATH_DOMAIN(name, bad, expr, report)                                                       \
+    static bool name(FnCall *c, Err *e)                                                            \
+    {                                                                                              \
+        bool wrong = false;                                                                        \
+        FUNC_UNARY(c, double, double, (wrong |= (bad), (expr)));                                   \
+        return wrong ? (report) : true;                                                            \
+    }
+MATH_DOMAIN(math_sqrt, x < 0, sqrt(x),
+            err_set(e, ERR_INVALID_POWER, "cannot take square root of a negative number"))
+MATH_DOMAIN(math_sin, isinf(x), sin(x), out_of_input(e))
+MATH_DOMAIN(math_cos, isinf(x), cos(x), out_of_input(e))
+MATH_DOMAIN(math_tan, isinf(x), tan(x), out_of_input(e))
+MATH_DOMAIN(math_cot, isinf(x), 1.0 / tan(x), out_of_input(e))
+MATH_DOMAIN(math_asin, x < -1 || x > 1, asin(x), out_of_input(e))
+MATH_DOMAIN(math_acos, x < -1 || x > 1, acos(x), out_of_input(e))
+MATH_DOMAIN(math_acosh, x < 1, acosh(x), out_of_input(e))
+MATH_DOMAIN(math_atanh, x < -1 || x > 1, atanh(x), out_of_input(e))
+MATH(math_sinh, sinh(x))
+MATH(math_cosh, cosh(x))
+
+static bool log_error(double x, Err *e)
+{
+    return err_set(e, ERR_INVALID_LOGARITHM, "cannot take logarithm of %s",
+                   x == 0 ? "zero" : "a negative number");
+}
+
+#define MATH_LOG(name, fn)                                                                         \
+    FUNC_SCALAR(name)                                                                              \
+    {                                                                                              \
+        FUNC_UNUSED;                                                                               \
+        double x = args[0].u.f64;                                                                  \
+        if (x <= 0)                                                                                \
+            return log_error(x, e);                                                                \
+        *out = value_f64(fn(x));                                                                   \
+        return true;                                                                               \
+    }
+MATH_LOG(math_ln, log)
+MATH_LOG(math_log10, log10)
+
+FUNC_SCALAR(math_exp)
+{
+    FUNC_UNUSED;
+    double x = args[0].u.f64, r = exp(x);
+    if (isinf(r) && !isinf(x))
+        return overflow(e);
+    if (r == 0 && !isinf(x))
+        return underflow(e);
+    *out = value_f64(r);
+    return true;
+}
+
+FUNC_SCALAR(math_power)
+{
+    FUNC_UNUSED;
+    double x = args[0].u.f64, y = args[1].u.f64;
+    if (x == 0 && y < 0)
+        return err_set(e, ERR_INVALID_POWER, "zero raised to a negative power is undefined");
+    if (x < 0 && floor(y) != y && !isinf(x))
+        return err_set(e, ERR_INVALID_POWER,
+                       "a negative number raised to a non-integer power yields a complex result");
+    double r = pow(x, y);
+    if (isinf(r) && !isinf(x) && !isinf(y))
+        return overflow(e);
+    if (r == 0 && x != 0 && !isinf(x) && !isinf(y))
+        return underflow(e);
+    *out = value_f64(r);
+    return true;
+}
+
+FUNC_SCALAR(math_atan2)
+{
+    FUNC_UNUSED;
+    *out = value_f64(atan2(args[0].u.f64, args[1].u.f64));
+    return true;
+}
+
+/* Degrees: exact at the multiples of 30 and 45 that people write. */
+static double exact_degrees(double (*fn)(double), double degrees)
+{
+    static const struct {
+        double degrees, sine;
+    } known[] = {{0, 0}, {30, 0.5}, {90, 1}, {150, 0.5}, {180, 0}, {210, -0.5}, {270, -1}, {330, -0.5}};
+    double d = fmod(degrees, 360);
+    if (d < 0)
+        d += 360;
+    double s = fn == cos ? fmod(d + 90, 360) : d;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (fn != tan && known[i].degrees == s)
+            return known[i].sine;
+    if (fn == tan && fmod(d, 180) == 45)
+        return 1;
+    if (fn == tan && fmod(d, 180) == 135)
+        return -1;
+    if (fn == tan && fmod(d, 180) == 0)
+        return 0;
+    return fn(d * (M_PI / 180.0));
+}
+
+MATH_DOMAIN(math_sind, isinf(x), exact_degrees(sin, x), out_of_input(e))
+MATH_DOMAIN(math_cosd, isinf(x), exact_degrees(cos, x), out_of_input(e))
+MATH_DOMAIN(math_tand, isinf(x), exact_degrees(tan, x), out_of_input(e))
+
+FUNC_SCALAR(math_pi)
+{
+    FUNC_UNUSED;
+    *out = value_f64(M_PI);
+    return true;
+}
+
+/* ---- integers ---- */
+
+/* Magnitudes, because gcd(INT64_MIN, 0) has no int64. */
+static uint64_t gcd_u64(int64_t x, int64_t y)
+{
+    uint64_t a = x < 0 ? 0 - (uint64_t)x : (uint64_t)x, b = y < 0 ? 0 - (uint64_t)y : (uint64_t)y;
+    while (b) {
+        uint64_t t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+static bool gcd_rows(FnCall *c, Err *e)
+{
+    TypeId t = c->expr->type;
+    bool ok = true;
+    uint64_t g;
+    FUNC_BINARY(c, int64_t, int64_t,
+                (g = gcd_u64(x, y), ok &= g <= INT64_MAX && func_fits(t, (int64_t)g), (int64_t)g));
+    return ok || func_int_range(t, e);
+}
+
+static int64_t lcm_i64(int64_t x, int64_t y, bool *ok)
+{
+    uint64_t g = gcd_u64(x, y), r;
+    if (x == 0 || y == 0)
+        return 0;
+    uint64_t a = (x < 0 ? 0 - (uint64_t)x : (uint64_t)x) / g, b = y < 0 ? 0 - (uint64_t)y : (uint64_t)y;
+    if (__builtin_mul_overflow(a, b, &r) || r > INT64_MAX) {
+        *ok = false;
+        return 0;
+    }
+    return (int64_t)r;
+}
+
+static bool lcm_rows(FnCall *c, Err *e)
+{
+    TypeId t = c->expr->type;
+    bool ok = true;
+    int64_t r;
+    FUNC_BINARY(c, int64_t, int64_t, (r = lcm_i64(x, y, &ok), ok &= func_fits(t, r), r));
+    return ok || func_int_range(t, e);
+}
+
+FUNC_SCALAR(math_factorial)
+{
+    FUNC_UNUSED;
+    int64_t v = args[0].u.i64;
+    if (v < 0)
+        return err_set(e, ERR_NUMERIC_RANGE, "factorial of a negative number is undefined");
+    if (v > 32177)
+        return err_set(e, ERR_NUMERIC_RANGE, "value overflows numeric format");
+    Num r = num_of_i64(1);
+    for (int64_t i = 2; i <= v; i++) {
+        Num k = num_of_i64(i);
+        if (!num_mul(&r, &k, ctx->scratch, &r, e))
+            return false;
+    }
+    *out = (Value){.phys = PH_NUM, .u.num = r};
+    return true;
+}
+
+/* ---- random: xoroshiro128+, seeded from the session ---- */
+
+static uint64_t rotl(uint64_t x, int k)
+{
+    return x << k | x >> (64 - k);
+}
+
+static uint64_t next_random(EvalCtx *ctx)
+{
+    uint64_t *s = ctx->random_state;
+    if (s[0] == 0 && s[1] == 0) {
+        const Clock *clock = ctx->clock ? ctx->clock : &clock_real;
+        s[0] = clock->random(clock);
+        s[1] = clock->random(clock) | 1;
+    }
+    uint64_t r = s[0] + s[1], x = s[1] ^ s[0];
+    s[0] = rotl(s[0], 24) ^ x ^ (x << 16);
+    s[1] = rotl(x, 37);
+    return r;
+}
+
+static bool random_rows(FnCall *c, Err *e)
+{
+    (void)e;
+    FUNC_ROWS(c, row)
+        c->out->v.f64[row] = (double)(next_random(c->ctx) >> 11) * 0x1p-53;
+    return true;
+}
+
+FUNC_SCALAR(math_setseed)
+{
+    FUNC_UNUSED;
+    double seed = args[0].u.f64;
+    if (!(seed >= -1 && seed <= 1))
+        return err_set(e, ERR_INVALID_PARAMETER, "setseed parameter %g is out of allowed range [-1,1]",
+                       seed);
+    memcpy(&ctx->random_state[0], &seed, sizeof seed);
+    ctx->random_state[1] = UINT64_C(0x9e3779b97f4a7c15);
+    *out = value_str(SLICE_NONE);
+    return true;
+}
+
+FUNC_SCALAR(random_uuid)
+{
+    FUNC_UNUSED;
+    const Clock *clock = ctx->clock ? ctx->clock : &clock_real;
+    uint64_t bits[2] = {clock->random(clock), clock->random(clock)};
+    char bytes[16];
+    memcpy(bytes, bits, sizeof bytes);
+    bytes[6] = (char)((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = (char)((bytes[8] & 0x3f) | 0x80);
+    *out = value_str(arena_slice(ctx->scratch, slice_of(bytes, sizeof bytes)));
+    return true;
+}
+
+/* ---- width_bucket ---- */
+
+FUNC_SCALAR(width_bucket_f64)
+{
+    FUNC_UNUSED;
+    double v = args[0].u.f64, lo = args[1].u.f64, hi = args[2].u.f64;
+    int64_t buckets = args[3].u.i64, r;
+    if (buckets <= 0)
+        return err_set(e, ERR_INVALID_PARAMETER, "count must be greater than zero");
+    if (isnan(v) || isnan(lo) || isnan(hi))
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "operand, lower bound, and upper bound cannot be NaN");
+    if (isinf(lo) || isinf(hi))
+        return err_set(e, ERR_INVALID_PARAMETER, "lower and upper bounds must be finite");
+    if (lo == hi)
+        return err_set(e, ERR_INVALID_PARAMETER, "lower bound cannot equal upper bound");
+    bool up = lo < hi;
+    if (up ? v < lo : v > lo)
+        r = 0;
+    else if (up ? v >= hi : v <= hi)
+        r = buckets + 1;
+    else
+        r = (int64_t)((double)buckets * ((v - lo) / (hi - lo))) + 1;
+    *out = value_i64(r > buckets && r != buckets + 1 ? buckets : r);
+    return true;
+}
+
+/* Sorted thresholds: how many are not above the value. */
+FUNC_SCALAR(width_bucket_array)
+{
+    FUNC_UNUSED;
+    const Array *arr = args[1].u.arr;
+    const TypeDef *def = type_find(arr->elem);
+    int64_t count = 0;
+    for (size_t i = 0; i < arr->count; i++) {
+        if (arr->items[i].null)
+            return err_set(e, ERR_NULL_NOT_ALLOWED, "thresholds array must not contain NULLs");
+        count += def->cmp(&arr->items[i], &args[0]) <= 0;
+    }
+    *out = value_i64(count);
+    return true;
+}
+
+/* ---- the table ---- */
+
+#define F8(name, fn, txt) FK(name "(float8) float8", fn, STRICT, txt)
+
+FuncDef func_math[] = {
+    F8("ceil", math_ceil, "next whole number upwards"),
+    F8("ceiling", math_ceil, "next whole number upwards"),
+    F8("floor", math_floor, "next whole number downwards"),
+    F8("round", math_round, "nearest whole number"),
+    F8("trunc", math_trunc, "towards zero"),
+    F8("sign", math_sign, "-1, 0 or 1"),
+    F8("sqrt", math_sqrt, "square root"),
+    F8("cbrt", math_cbrt, "cube root"),
+    FK("|/(float8) float8", math_sqrt, OP, "square root"),
+    FK("||/(float8) float8", math_cbrt, OP, "cube root"),
+    F8("sin", math_sin, "sine"),
+    F8("cos", math_cos, "cosine"),
+    F8("tan", math_tan, "tangent"),
+    F8("cot", math_cot, "cotangent"),
+    F8("asin", math_asin, "arc sine"),
+    F8("acos", math_acos, "arc cosine"),
+    F8("atan", math_atan, "arc tangent"),
+    F8("sinh", math_sinh, "hyperbolic sine"),
+    F8("cosh", math_cosh, "hyperbolic cosine"),
+    F8("tanh", math_tanh, "hyperbolic tangent"),
+    F8("asinh", math_asinh, "inverse hyperbolic sine"),
+    F8("acosh", math_acosh, "inverse hyperbolic cosine"),
+    F8("atanh", math_atanh, "inverse hyperbolic tangent"),
+    F8("sind", math_sind, "sine of degrees"),
+    F8("cosd", math_cosd, "cosine of degrees"),
+    F8("tand", math_tand, "tangent of degrees"),
+    F8("degrees", math_degrees, "radians to degrees"),
+    F8("radians", math_radians, "degrees to radians"),
+    FS("exp(float8) float8", math_exp, STRICT, "power of e"),
+    FS("ln(float8) float8", math_ln, STRICT, "natural logarithm"),
+    FS("log(float8) float8", math_log10, STRICT, "logarithm to base 10"),
+    FS("log10(float8) float8", math_log10, STRICT, "logarithm to base 10"),
+    FS("power(float8, float8) float8", math_power, STRICT, "power"),
+    FS("pow(float8, float8) float8", math_power, STRICT, "power"),
+    FS("^(float8, float8) float8", math_power, OP, "power"),
+    FS("atan2(float8, float8) float8", math_atan2, STRICT, "angle of a point"),
+    FS("pi() float8", math_pi, 0, "3.14159"),
+    FK("gcd(int4, int4) int4", gcd_rows, STRICT, "greatest common divisor"),
+    FK("gcd(int8, int8) int8", gcd_rows, STRICT, "greatest common divisor"),
+    FK("lcm(int4, int4) int4", lcm_rows, STRICT, "least common multiple"),
+    FK("lcm(int8, int8) int8", lcm_rows, STRICT, "least common multiple"),
+    FS("factorial(int8) numeric", math_factorial, STRICT, "product of 1 to n"),
+    FK("random() float8", random_rows, FN_VOLATILE, "from 0 to below 1"),
+    FS("setseed(float8) void", math_setseed, STRICT | FN_VOLATILE, "start of random()"),
+    FS("gen_random_uuid() uuid", random_uuid, FN_VOLATILE, "a random uuid"),
+    FS("width_bucket(float8, float8, float8, int4) int4", width_bucket_f64, STRICT,
+       "number of the bucket of equal width"),
+    FS("width_bucket(anyelement, anyarray) int4", width_bucket_array, STRICT,
+       "number of thresholds not above the value"),
+    FUNC_END,
+};
