@@ -186,6 +186,7 @@ struct Exec {
     Task *waiter;
     int64_t slice_end_ns;
     const atomic_bool *stop; /* of the gang; NULL in the query itself */
+    struct Gang *gang;       /* this is a piece of it, or NULL */
     SeriesSet *slice;        /* a parallel piece scans only these */
     CteState *ctes;
     WorkTable *work;
@@ -230,6 +231,13 @@ typedef struct GangDef {
 Gang *gang_start(Exec *parent, const GangDef *def, void *arg, size_t count);
 QueryStatus gang_wait(Gang *g, Exec *parent, Err *e); /* QUERY_BATCH: all are done */
 void *gang_piece(Gang *g, size_t i);
+/* For pieces that hand over something on the way. */
+void gang_lock(Gang *g);
+void gang_unlock(Gang *g);
+void gang_wake_owner(Gang *g);           /* locked */
+void gang_wake_piece(Gang *g, size_t i); /* locked */
+/* Locked: QUERY_END: it has finished; QUERY_WAIT: the owner will be woken; or QUERY_FAIL. */
+QueryStatus gang_piece_status(Gang *g, size_t i, Exec *parent, Err *e);
 size_t gang_count(const Gang *g);
 void gang_close(Gang *g);                     /* pieces that run end their step first */
 void gang_set_waiter(Query *q, Task *waiter); /* of all */

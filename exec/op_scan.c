@@ -288,6 +288,7 @@ typedef struct OpScan {
     Batch pack;
     Arena pack_arena; /* bytes of strings, dictionaries */
     bool pack_started;
+    Gather *gather; /* pieces do it; nothing of the above is used */
 } OpScan;
 
 static bool scan_op_open(Op *op, Err *e)
@@ -298,7 +299,17 @@ static bool scan_op_open(Op *op, Err *e)
     s->in_filter = ARENA_ARRAY(&op->arena, bool, s->plan->p.col_count + 1);
     expr_columns(s->plan->filter, s->in_filter, s->plan->p.col_count);
     s->direct = *batch_new(&op->arena, s->plan->p.col_count);
-    return src_open(&s->src, op->x, s->plan, &op->arena, e) && src_start(&s->src, e);
+    if (!src_open(&s->src, op->x, s->plan, &op->arena, e))
+        return false;
+    /* Without a condition the rows would be copied for nothing: what comes after is the work. */
+    ScanSpread spread = {NULL, 1};
+    if (s->plan->filter && !op->x->slice)
+        src_spread(&s->src, 1, &spread);
+    if (spread.pieces > 1) {
+        s->gather = gather_start(op, &spread);
+        return true;
+    }
+    return src_start(&s->src, e);
 }
 
 static bool one_by_one(const OpScan *s) /* rows of a run are chosen before they are packed */
@@ -532,15 +543,19 @@ static QueryStatus scan_batch(Op *op, Batch **out, Err *e)
 
 static QueryStatus scan_op_next(Op *op, Batch **out, Err *e)
 {
+    OpScan *s = (OpScan *)op;
+    if (s->gather)
+        return gather_next(s->gather, out, e);
     QueryStatus st = scan_batch(op, out, e);
     if (op->stats)
-        src_count(&((OpScan *)op)->src);
+        src_count(&s->src);
     return st;
 }
 
 static void scan_op_close(Op *op)
 {
     OpScan *s = (OpScan *)op;
+    gather_close(s->gather);
     src_close(&s->src);
     arena_free(&s->pack_arena);
 }

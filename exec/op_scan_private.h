@@ -83,4 +83,10 @@ bool scan_spread(Op *op, const PlanScan *plan, ScanSpread *out, Err *e) MUST_CHE
 void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out);
 void scan_spread_free(ScanSpread *s);
 
+/* A scan by pieces, in the order of one. */
+typedef struct Gather Gather;
+Gather *gather_start(Op *op, const ScanSpread *take_spread); /* lives in op->arena */
+QueryStatus gather_next(Gather *g, Batch **out, Err *e);
+void gather_close(Gather *g); /* NULL is fine */
+
 #endif

@@ -6,6 +6,8 @@
  * finds `closed` when its turn comes and touches nothing but the gang itself, which is counted. */
 #include "exec/op_private.h"
 
+#include <time.h>
+
 typedef struct Piece {
     Task task;
     Gang *gang;
@@ -36,10 +38,13 @@ struct Gang {
 
 enum { RANK_GANG = RANK_TASK - 1 }; /* held while waking the owner */
 
+static _Atomic int64_t gangs_alive;
+
 static void gang_unref(Gang *g)
 {
     if (!ref_drop(&g->refs))
         return;
+    atomic_fetch_sub(&gangs_alive, 1);
     mutex_destroy(&g->mutex);
     cond_destroy(&g->idle);
     mem_free(g->pieces);
@@ -73,7 +78,7 @@ static void piece_finish(Piece *p, QueryStatus st, const Err *e)
         g->err = *e;
         atomic_store_explicit(&g->stop, true, memory_order_relaxed);
     }
-    if ((g->failed || g->finished == g->count) && g->waiter)
+    if (g->waiter)
         task_wake(g->waiter);
 }
 
@@ -112,6 +117,7 @@ Gang *gang_start(Exec *parent, const GangDef *def, void *arg, size_t count)
 {
     Query *q = parent->query;
     Gang *g = MEM_NEW(Gang);
+    atomic_fetch_add(&gangs_alive, 1);
     ref_init(&g->refs);
     g->def = def;
     g->arg = arg;
@@ -131,6 +137,7 @@ Gang *gang_start(Exec *parent, const GangDef *def, void *arg, size_t count)
         p->state = mem_zero(def->piece_size);
         exec_setup(&p->x, q, &parent->ctx);
         p->x.stop = &g->stop;
+        p->x.gang = g;
         ref_take(&g->refs);
         task_init(&p->task, piece_step, TASK_QUERY, q->group);
         p->task.done = piece_done;
@@ -190,6 +197,40 @@ void *gang_piece(Gang *g, size_t i)
     return g->pieces[i].state;
 }
 
+void gang_lock(Gang *g)
+{
+    mutex_lock(&g->mutex);
+}
+
+void gang_unlock(Gang *g)
+{
+    mutex_unlock(&g->mutex);
+}
+
+void gang_wake_owner(Gang *g)
+{
+    if (g->waiter)
+        task_wake(g->waiter);
+}
+
+void gang_wake_piece(Gang *g, size_t i)
+{
+    if (!g->pieces[i].finished)
+        task_wake(&g->pieces[i].task);
+}
+
+QueryStatus gang_piece_status(Gang *g, size_t i, Exec *parent, Err *e)
+{
+    if (g->failed) {
+        *e = g->err;
+        return QUERY_FAIL;
+    }
+    if (g->pieces[i].finished)
+        return QUERY_END;
+    g->waiter = parent->waiter;
+    return g->waiter ? QUERY_WAIT : QUERY_YIELD;
+}
+
 size_t gang_count(const Gang *g)
 {
     return g->count;
@@ -241,4 +282,12 @@ void gang_set_waiter(Query *q, Task *waiter)
         g->waiter = waiter;
         mutex_unlock(&g->mutex);
     }
+}
+
+void query_drain(Sched *sched)
+{
+    struct timespec pause = {.tv_nsec = NS_PER_MS};
+    for (int i = 0; i < 1000 && atomic_load(&gangs_alive) > 0; i++)
+        if (sched_workers(sched) > 0 || !sched_step(sched))
+            nanosleep(&pause, NULL);
 }

@@ -32,6 +32,9 @@ QueryStatus query_next(Query *q, Batch **out, Err *e);
 void query_cancel(Query *q); /* the next step fails with CANCELED */
 void query_set_waiter(Query *q, Task *t);
 void query_close(Query *q);
+/* Blocking, before sched_stop: parallel pieces of closed queries that still stand in a run queue get their last
+ * turn (they touch nothing of the query).  Gives up after a second. */
+void query_drain(Sched *sched);
 /* EXPLAIN: one line a node, indented as PostgreSQL does ("Seq Scan on cpu ..."); with counters after analyze. */
 void plan_explain(Buf *out, const PlannedQuery *plan, const Query *analyzed /* may be NULL */, bool json);
 

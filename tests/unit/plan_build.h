@@ -369,6 +369,7 @@ static inline void build_setup(void)
 
 static inline void build_teardown(void)
 {
+    query_drain(test_sched);
     sched_stop(test_sched);
     sched_free(test_sched);
     arena_free(&A);
