@@ -1,6 +1,7 @@
 /* promql/ast.h - the syntax tree of PromQL, checked: what the evaluator walks.
  *
- * Made by the grammar, typed and resolved by check.c.  Nodes live in the arena of pql_parse.
+ * Made by the grammar's actions (parse.c), typed and resolved by check.c.  Nodes and texts live in the
+ * arena of pql_parse.  The table of functions is pql_functions[] (functions.c): to add one, add its row.
  * Threads: read-only after pql_parse. */
 #ifndef SKULK_PROMQL_AST_H
 #define SKULK_PROMQL_AST_H
@@ -8,19 +9,42 @@
 #include "promql/promql.h"
 
 typedef enum PqlKind {
-    PX_NUMBER, PX_STRING, PX_VECTOR /* selector */, PX_MATRIX /* selector[range] */, PX_SUBQUERY, PX_CALL, PX_AGGREGATE,
-    PX_BINARY, PX_UNARY, PX_PAREN,
+    PX_NUMBER,
+    PX_STRING,
+    PX_VECTOR,   /* selector */
+    PX_MATRIX,   /* args[0][range] */
+    PX_SUBQUERY, /* args[0][range:step] */
+    PX_CALL,
+    PX_AGGREGATE, /* args[0] the vector, args[1] the parameter or absent */
+    PX_BINARY,
+    PX_UNARY,
+    PX_PAREN,
 } PqlKind;
 
 typedef enum PqlMatchOp { PM_EQ, PM_NE, PM_RE, PM_NRE } PqlMatchOp;
 typedef struct PqlLabelMatch {
     Slice name, value;
-    PqlMatchOp op; /* regexes were compiled once by the check: the evaluator's compile cannot fail */
+    PqlMatchOp op; /* a regular expression was compiled once by the parser: it cannot fail later */
+    uint32_t begin, end;
 } PqlLabelMatch;
 
 typedef enum PqlOp {
-    PO_ADD, PO_SUB, PO_MUL, PO_DIV, PO_MOD, PO_POW, PO_ATAN2,
-    PO_EQ, PO_NE, PO_LT, PO_LE, PO_GT, PO_GE, PO_AND, PO_OR, PO_UNLESS,
+    PO_ADD,
+    PO_SUB,
+    PO_MUL,
+    PO_DIV,
+    PO_MOD,
+    PO_POW,
+    PO_ATAN2,
+    PO_EQ,
+    PO_NE,
+    PO_LT,
+    PO_LE,
+    PO_GT,
+    PO_GE,
+    PO_AND,
+    PO_OR,
+    PO_UNLESS,
 } PqlOp;
 static inline bool pql_op_compares(PqlOp op)
 {
@@ -32,11 +56,27 @@ static inline bool pql_op_is_set(PqlOp op)
 }
 
 typedef enum PqlAgg {
-    PA_SUM, PA_AVG, PA_COUNT, PA_MIN, PA_MAX, PA_GROUP, PA_STDDEV, PA_STDVAR, PA_TOPK, PA_BOTTOMK, PA_QUANTILE,
-    PA_COUNT_VALUES, PA_LIMITK, PA_LIMIT_RATIO,
+    PA_SUM,
+    PA_AVG,
+    PA_COUNT,
+    PA_MIN,
+    PA_MAX,
+    PA_GROUP,
+    PA_STDDEV,
+    PA_STDVAR,
+    PA_TOPK, /* from here on with a parameter */
+    PA_BOTTOMK,
+    PA_QUANTILE,
+    PA_COUNT_VALUES,
+    PA_LIMITK, /* from here on experimental */
+    PA_LIMIT_RATIO,
 } PqlAgg;
 
-typedef enum PqlCard { PC_ONE_TO_ONE, PC_MANY_TO_ONE /* group_left */, PC_ONE_TO_MANY /* group_right */, PC_MANY_TO_MANY } PqlCard;
+typedef enum PqlCard {
+    PC_ONE_TO_ONE,
+    PC_MANY_TO_ONE, /* group_left */
+    PC_ONE_TO_MANY, /* group_right */
+} PqlCard;
 
 typedef struct PqlNames {
     Slice *names;
@@ -45,75 +85,113 @@ typedef struct PqlNames {
 
 typedef enum PqlAt { PT_NONE, PT_TIME, PT_START, PT_END } PqlAt;
 
+typedef struct PqlFill { /* fill(v), fill_left(v), fill_right(v) */
+    bool left, right;
+    double left_value, right_value;
+} PqlFill;
+
 struct PqlFunction;
-struct PqlWindow;
 
 struct PqlExpr {
     PqlKind kind;
     PqlType type;
-    uint32_t begin, end;      /* bytes in the query text, for messages */
-    double number;            /* NUMBER */
-    bool is_duration;         /* NUMBER written as 5m: printed so */
-    Slice string;             /* STRING */
-    /* VECTOR, MATRIX (its vector is arg[0]), SUBQUERY (its expression is arg[0]) */
-    PqlLabelMatch *matches;   /* __name__ included */
+    uint32_t begin, end; /* bytes in the query text, for messages */
+    uint32_t depth;      /* of the tree below, from 1 */
+    double number;       /* NUMBER */
+    bool is_duration;    /* NUMBER written as 5m: printed so */
+    Slice string;        /* STRING */
+    /* VECTOR (a MATRIX has them in its vector), SUBQUERY */
+    PqlLabelMatch *matches; /* __name__ included */
     size_t match_count;
-    Slice metric;             /* name before the braces or the bare string in them; "" = none */
+    Slice metric; /* name before the braces; "" = none */
+    bool offset_set;
     int64_t offset_ms;
     PqlAt at;
     int64_t at_ms;
-    int64_t range_ms, step_ms; /* MATRIX, SUBQUERY; step 0 = default */
     bool anchored, smoothed;
+    int64_t range_ms, step_ms; /* MATRIX, SUBQUERY; step 0 = default */
     /* CALL */
     const struct PqlFunction *func;
-    /* AGGREGATE: arg[0] the vector, arg[1] the parameter or NULL */
+    /* AGGREGATE */
     PqlAgg agg;
     bool without, has_grouping;
     PqlNames grouping;
-    /* BINARY: arg[0] op arg[1]; UNARY: op (ADD, SUB) arg[0] */
+    /* BINARY: args[0] op args[1]; UNARY: op (ADD, SUB) args[0] */
     PqlOp op;
+    uint32_t op_begin;
     bool return_bool;
     PqlCard card;
-    bool on, has_matching;    /* on(labels), else ignoring(labels) */
+    bool on, has_matching; /* on(labels), else ignoring(labels) */
     PqlNames matching, include;
+    PqlFill fill;
     PqlExpr **args;
     size_t arg_count;
+    Slice text; /* the whole query; in the root only */
 };
 
-/* One row a function: name, signature, kernel, what becomes of the metric name, window. */
-enum { PF_VARIADIC = 1, PF_EXPERIMENTAL = 2, PF_KEEP_NAME = 4, PF_RANGE = 8 /* over a window */, PF_TIME = 16 /* reads the evaluation time */ };
-enum { PF_ARGS_MAX = 6 };
-struct PqlCallCtx; /* eval_private.h */
+struct PqlMatcher { /* a selector without time */
+    PqlLabelMatch *matches;
+    size_t match_count;
+};
+
+static inline const PqlExpr *pql_unparen(const PqlExpr *x)
+{
+    while (x->kind == PX_PAREN)
+        x = x->args[0];
+    return x;
+}
+
+/* ---- functions: one row each ---- */
+
+/* Samples in (begin, end], ascending, stale markers left out. */
+typedef struct PqlWindow {
+    const int64_t *t_ms;
+    const double *v;
+    size_t count;
+    int64_t begin_ms, end_ms; /* after offset and @ */
+    int64_t now_ms;           /* the evaluation time */
+    double range_s;
+    const double *params; /* scalar arguments at this step */
+    double *sorted;       /* room for count values */
+    bool anchored, smoothed; /* samples may lie outside (begin, end] */
+} PqlWindow;
+
+enum {
+    PF_EXPERIMENTAL = 1,
+    PF_KEEP_NAME = 2,
+    PF_TIME = 4,     /* reads the evaluation time: never step-invariant */
+    PF_COUNTER = 8,  /* tells when the metric's name is not that of a counter */
+    PF_QUANTILE = 16, /* first parameter should be within [0, 1] */
+    PF_ANCHORED = 32, PF_SMOOTHED = 64, /* takes these modifiers */
+    PF_FACTORS = 128, /* two parameters within (0, 1) */
+};
+enum { PF_ARGS_MAX = 5 };
+
+struct PqlBuild; /* eval_private.h */
+struct PqlNode;
 typedef struct PqlFunction {
-    const char *name;
+    const char *name, *signature, *text;
     PqlType result;
     PqlType args[PF_ARGS_MAX];
     uint8_t arg_count;
-    int8_t variadic;          /* optional arguments at the end: how many; -1 = any number of the last type */
-    int flags;
-    const char *signature, *text;
+    int8_t optional; /* arguments at the end that may be left out; -1 = the last one any number of times (or never) */
+    uint16_t flags;
     /* Exactly one of these: */
-    double (*sample)(double v, const double *params);                 /* per sample: abs, ceil, clamp ... */
-    bool (*window)(const struct PqlWindow *w, double *out);            /* over a range; false: no result */
-    bool (*custom)(struct PqlCallCtx *c, Err *e);                      /* everything else */
+    double (*sample)(double v, const double *params); /* every value of a vector */
+    bool (*window)(const PqlWindow *w, double *out);  /* over a range that is not empty; false: no result */
+    struct PqlNode *(*build)(struct PqlBuild *b, const PqlExpr *call);
 } PqlFunction;
-
-typedef struct PqlWindow {
-    const int64_t *t_ms; /* samples in (begin, end], stale markers left out */
-    const double *v;
-    size_t count;
-    int64_t begin_ms, end_ms, range_ms; /* the window after offset and @ */
-    const double *params;               /* scalar arguments */
-    size_t param_count;
-} PqlWindow;
 
 extern const PqlFunction pql_functions[]; /* ends with name = NULL */
 const PqlFunction *pql_function_find(Slice name);
 
-/* check.c: types, arguments, matchers; texts as Prometheus'. */
-bool pql_check(Arena *a, PqlExpr *x, Slice text, const char *features, Err *e) MUST_CHECK;
 const char *pql_op_text(PqlOp op);
 const char *pql_agg_text(PqlAgg agg);
 const char *pql_type_text(PqlType t); /* "instant vector" */
+bool pql_feature(const char *features, const char *name);
+/* "1:5: parse error: ..." at byte `at` of the text; returns false. */
+bool pql_error(Slice text, uint32_t at, Err *e, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* "(line:column)" of a byte. */
+void pql_line_column(Slice text, uint32_t at, int *line, int *column);
 
 #endif

@@ -11,9 +11,9 @@
 %token_type {PqlToken}
 %default_type {PqlExpr *}
 %extra_context {PqlParse *ps}
-%stack_size 0
+%stack_size 3000
 %start_symbol query
-%syntax_error { pql_unexpected(ps, &TOKEN); }
+%syntax_error { pql_unexpected(ps, &ps->last); }
 %stack_overflow { pql_too_deep(ps); }
 
 %left OR.
@@ -24,6 +24,8 @@
 %right POW.
 %nonassoc OFFSET AT SMOOTHED ANCHORED.
 %right LBRACKET.
+/* group_left (x) takes the parenthesis for its own, as Prometheus does */
+%nonassoc LP.
 
 %type modifier {PqlMatching}
 %type bool_opt {bool}
@@ -43,8 +45,10 @@
 %type name {PqlToken}
 %type signed_duration {PqlTime}
 %type period {PqlTime}
-%type signed_number {PqlTime}
 %type unary {PqlToken}
+%type fills {PqlFill}
+%type fill_value {double}
+%type fill_number {PqlToken}
 
 query ::= expr(A). { ps->root = A; }
 
@@ -61,10 +65,10 @@ expr(A) ::= AGG(B) grouping(C) arguments(D). { A = px_aggregate(ps, &B, &C, D, D
 expr(A) ::= AGG(B) arguments(C) grouping(D). { A = px_aggregate(ps, &B, &D, C, D.end); }
 
 expr(A) ::= expr(B) LBRACKET period(C) RBRACKET(D). { A = px_matrix(ps, B, C, D.end); }
-expr(A) ::= expr(B) LBRACKET period(C) COLON RBRACKET(D). { A = px_subquery(ps, B, C, (PqlTime){0}, D.end); }
-expr(A) ::= expr(B) LBRACKET period(C) COLON period(D) RBRACKET(E). { A = px_subquery(ps, B, C, D, E.end); }
+expr(A) ::= expr(B) LBRACKET period(C) COLON RBRACKET(D). { A = px_subquery(ps, B, C, NULL, D.end); }
+expr(A) ::= expr(B) LBRACKET period(C) COLON period(D) RBRACKET(E). { A = px_subquery(ps, B, C, &D, E.end); }
 expr(A) ::= expr(B) OFFSET signed_duration(C). { A = px_offset(ps, B, C); }
-expr(A) ::= expr(B) AT signed_number(C). { A = px_at(ps, B, C, PT_TIME); }
+expr(A) ::= expr(B) AT signed_duration(C). { A = px_at(ps, B, C, PT_TIME); }
 expr(A) ::= expr(B) AT START LP RP(C). { A = px_at(ps, B, (PqlTime){.end = C.end}, PT_START); }
 expr(A) ::= expr(B) AT END LP RP(C). { A = px_at(ps, B, (PqlTime){.end = C.end}, PT_END); }
 expr(A) ::= expr(B) SMOOTHED(C). { A = px_smooth(ps, B, &C, true); }
@@ -74,33 +78,47 @@ expr(A) ::= unary(B) expr(C). [MUL] { A = px_unary(ps, &B, C); }
 unary(A) ::= ADD(B). { A = B; }
 unary(A) ::= SUB(B). { A = B; }
 
-expr(A) ::= expr(B) ADD modifier(M) expr(C). { A = px_binary(ps, PO_ADD, B, M, C); }
-expr(A) ::= expr(B) SUB modifier(M) expr(C). { A = px_binary(ps, PO_SUB, B, M, C); }
-expr(A) ::= expr(B) MUL modifier(M) expr(C). { A = px_binary(ps, PO_MUL, B, M, C); }
-expr(A) ::= expr(B) DIV modifier(M) expr(C). { A = px_binary(ps, PO_DIV, B, M, C); }
-expr(A) ::= expr(B) MOD modifier(M) expr(C). { A = px_binary(ps, PO_MOD, B, M, C); }
-expr(A) ::= expr(B) POW modifier(M) expr(C). { A = px_binary(ps, PO_POW, B, M, C); }
-expr(A) ::= expr(B) ATAN2 modifier(M) expr(C). { A = px_binary(ps, PO_ATAN2, B, M, C); }
-expr(A) ::= expr(B) EQL modifier(M) expr(C). { A = px_binary(ps, PO_EQ, B, M, C); }
-expr(A) ::= expr(B) NEQ modifier(M) expr(C). { A = px_binary(ps, PO_NE, B, M, C); }
-expr(A) ::= expr(B) LSS modifier(M) expr(C). { A = px_binary(ps, PO_LT, B, M, C); }
-expr(A) ::= expr(B) LTE modifier(M) expr(C). { A = px_binary(ps, PO_LE, B, M, C); }
-expr(A) ::= expr(B) GTR modifier(M) expr(C). { A = px_binary(ps, PO_GT, B, M, C); }
-expr(A) ::= expr(B) GTE modifier(M) expr(C). { A = px_binary(ps, PO_GE, B, M, C); }
-expr(A) ::= expr(B) AND modifier(M) expr(C). { A = px_binary(ps, PO_AND, B, M, C); }
-expr(A) ::= expr(B) OR modifier(M) expr(C). { A = px_binary(ps, PO_OR, B, M, C); }
-expr(A) ::= expr(B) UNLESS modifier(M) expr(C). { A = px_binary(ps, PO_UNLESS, B, M, C); }
+expr(A) ::= expr(B) ADD(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_ADD, B, M, C); }
+expr(A) ::= expr(B) SUB(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_SUB, B, M, C); }
+expr(A) ::= expr(B) MUL(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_MUL, B, M, C); }
+expr(A) ::= expr(B) DIV(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_DIV, B, M, C); }
+expr(A) ::= expr(B) MOD(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_MOD, B, M, C); }
+expr(A) ::= expr(B) POW(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_POW, B, M, C); }
+expr(A) ::= expr(B) ATAN2(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_ATAN2, B, M, C); }
+expr(A) ::= expr(B) EQL(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_EQ, B, M, C); }
+expr(A) ::= expr(B) NEQ(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_NE, B, M, C); }
+expr(A) ::= expr(B) LSS(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_LT, B, M, C); }
+expr(A) ::= expr(B) LTE(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_LE, B, M, C); }
+expr(A) ::= expr(B) GTR(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_GT, B, M, C); }
+expr(A) ::= expr(B) GTE(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_GE, B, M, C); }
+expr(A) ::= expr(B) AND(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_AND, B, M, C); }
+expr(A) ::= expr(B) OR(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_OR, B, M, C); }
+expr(A) ::= expr(B) UNLESS(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_UNLESS, B, M, C); }
 
-modifier(A) ::= bool_opt(B). { A = (PqlMatching){.return_bool = B}; }
-modifier(A) ::= bool_opt(B) matching(C). { A = C; A.return_bool = B; }
-modifier(A) ::= bool_opt(B) matching(C) group_side(D). { A = C; A.return_bool = B; A.card = D.card; A.include = D.include; }
+modifier(A) ::= bool_opt(B) fills(F). { A = (PqlMatching){.return_bool = B, .fill = F}; }
+modifier(A) ::= bool_opt(B) matching(C) fills(F). { A = C; A.return_bool = B; A.fill = F; }
+modifier(A) ::= bool_opt(B) matching(C) group_side(D) fills(F). {
+    A = C;
+    A.return_bool = B;
+    A.card = D.card;
+    A.include = D.include;
+    A.fill = F;
+}
+fills(A) ::= . { A = (PqlFill){0}; }
+fills(A) ::= fills(B) FILL(W) LP fill_value(V) RP. { A = px_fill(ps, B, true, true, V, &W); }
+fills(A) ::= fills(B) FILL_LEFT(W) LP fill_value(V) RP. { A = px_fill(ps, B, true, false, V, &W); }
+fills(A) ::= fills(B) FILL_RIGHT(W) LP fill_value(V) RP. { A = px_fill(ps, B, false, true, V, &W); }
+fill_value(A) ::= fill_number(B). { A = B.number; }
+fill_value(A) ::= ADD fill_number(B). { A = B.number; }
+fill_value(A) ::= SUB fill_number(B). { A = -B.number; }
+fill_number(A) ::= NUMBER(B). { A = B; }
+fill_number(A) ::= DURATION(B). { A = B; }
 bool_opt(A) ::= . { A = false; }
 bool_opt(A) ::= BOOL. { A = true; }
 matching(A) ::= ON labels(B). { A = (PqlMatching){.has = true, .on = true, .names = B}; }
 matching(A) ::= IGNORING labels(B). { A = (PqlMatching){.has = true, .names = B}; }
 group_side(A) ::= GROUP_LEFT labels_opt(B). { A = (PqlMatching){.card = PC_MANY_TO_ONE, .include = B}; }
 group_side(A) ::= GROUP_RIGHT labels_opt(B). { A = (PqlMatching){.card = PC_ONE_TO_MANY, .include = B}; }
-/* group_left (x) takes the parenthesis for its own, as Prometheus does */
 labels_opt(A) ::= . [OR] { A = (PqlNames){0}; }
 labels_opt(A) ::= labels(B). { A = B; }
 
@@ -114,7 +132,7 @@ label_list(A) ::= label_list(B) COMMA label(C). { A = px_names(ps, B, C); }
 label(A) ::= name(B). { A = px_label(ps, &B); }
 label(A) ::= STRING(B). { A = B.value; }
 
-%fallback IDENT BY WITHOUT ON IGNORING GROUP_LEFT GROUP_RIGHT BOOL OFFSET AND OR UNLESS ATAN2 SMOOTHED ANCHORED.
+%fallback IDENT BY WITHOUT ON IGNORING GROUP_LEFT GROUP_RIGHT BOOL FILL FILL_LEFT FILL_RIGHT OFFSET AND OR UNLESS ATAN2 SMOOTHED ANCHORED.
 name(A) ::= IDENT(B). { A = B; }
 name(A) ::= METRIC(B). { A = B; }
 name(A) ::= AGG(B). { A = B; }
@@ -129,9 +147,9 @@ matchers(A) ::= LBRACE(B) matcher_list(C) RBRACE(D). { A = C; A.begin = B.begin;
 matchers(A) ::= LBRACE(B) matcher_list(C) COMMA RBRACE(D). { A = C; A.begin = B.begin; A.end = D.end; }
 matcher_list(A) ::= matcher(B). { A = px_matchers(ps, (PqlMatchers){0}, B); }
 matcher_list(A) ::= matcher_list(B) COMMA matcher(C). { A = px_matchers(ps, B, C); }
-matcher(A) ::= name(B) match_op(C) STRING(D). { A = px_matcher(ps, B.text, C, &D); }
-matcher(A) ::= STRING(B) match_op(C) STRING(D). { A = px_matcher(ps, B.value, C, &D); }
-matcher(A) ::= STRING(B). { A = px_matcher(ps, SLICE_LIT("__name__"), PM_EQ, &B); ps->bare_names++; }
+matcher(A) ::= name(B) match_op(C) STRING(D). { A = px_matcher(ps, &B, C, &D); }
+matcher(A) ::= STRING(B) match_op(C) STRING(D). { A = px_matcher(ps, &B, C, &D); }
+matcher(A) ::= STRING(B). { A = px_matcher(ps, NULL, PM_EQ, &B); }
 match_op(A) ::= ASSIGN. { A = PM_EQ; }
 match_op(A) ::= NEQ. { A = PM_NE; }
 match_op(A) ::= MATCH. { A = PM_RE; }
@@ -143,13 +161,11 @@ arguments(A) ::= LP args COMMA(C) RP. { pql_fail(ps, C.begin, "trailing commas n
 args(A) ::= expr(B). { A = px_args(ps, (PqlArgs){0}, B); }
 args(A) ::= args(B) COMMA expr(C). { A = px_args(ps, B, C); }
 
-period(A) ::= DURATION(B). { A = px_time(ps, &B, 1); }
-period(A) ::= NUMBER(B). { A = px_time(ps, &B, 1); }
-signed_duration(A) ::= period(B). { A = B; }
-signed_duration(A) ::= ADD period(B). { A = B; }
-signed_duration(A) ::= SUB period(B). { A = B; A.ms = -A.ms; }
-signed_number(A) ::= NUMBER(B). { A = px_time(ps, &B, 1); }
-signed_number(A) ::= DURATION(B). { A = px_time(ps, &B, 1); }
-signed_number(A) ::= ADD NUMBER(B). { A = px_time(ps, &B, 1); }
-signed_number(A) ::= SUB NUMBER(B). { A = px_time(ps, &B, -1); }
-signed_number(A) ::= SUB DURATION(B). { A = px_time(ps, &B, -1); }
+period(A) ::= DURATION(B). { A = px_period(ps, &B); }
+period(A) ::= NUMBER(B). { A = px_period(ps, &B); }
+signed_duration(A) ::= DURATION(B). { A = px_time(ps, &B, 1); }
+signed_duration(A) ::= NUMBER(B). { A = px_time(ps, &B, 1); }
+signed_duration(A) ::= ADD DURATION(B). { A = px_time(ps, &B, 1); }
+signed_duration(A) ::= ADD NUMBER(B). { A = px_time(ps, &B, 1); }
+signed_duration(A) ::= SUB DURATION(B). { A = px_time(ps, &B, -1); }
+signed_duration(A) ::= SUB NUMBER(B). { A = px_time(ps, &B, -1); }

@@ -7,25 +7,23 @@
 #include "promql/ast.h"
 
 typedef struct PqlToken {
-    int code;        /* PQ_..., 0 = end, -1 = error */
+    int code; /* PQ_..., 0 = end, -1 = error */
     uint32_t begin, end;
-    Slice text;      /* as written */
-    Slice value;     /* STRING: decoded */
-    double number;   /* NUMBER: value; DURATION: seconds */
-    int64_t ms;      /* DURATION */
-    int op;          /* AGG: PqlAgg */
+    Slice text;    /* as written */
+    Slice value;   /* STRING: decoded */
+    double number; /* NUMBER: value; DURATION: seconds */
+    int64_t ms;    /* DURATION */
+    int op;        /* AGG: PqlAgg */
 } PqlToken;
 
 typedef struct PqlLexer {
     Arena *arena;
     const char *start, *cursor, *limit;
-    int braces;
+    int parens, brackets, braces; /* open ones */
     Err *err;
 } PqlLexer;
 
 PqlToken pql_lex(PqlLexer *lx);
-/* "1:5: parse error: ..." at byte `at`; false. */
-bool pql_error(Slice text, uint32_t at, Err *e, const char *fmt, ...) PRINTF_LIKE(4, 5);
 bool pql_parse_duration(Slice s, int64_t *ms); /* 1h30m, units ms s m h d w y, each once, descending */
 
 #endif

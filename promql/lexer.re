@@ -15,6 +15,7 @@ static const struct {
     {"group_left", PQ_GROUP_LEFT, 0}, {"group_right", PQ_GROUP_RIGHT, 0},
     {"bool", PQ_BOOL, 0},       {"offset", PQ_OFFSET, 0},
     {"start", PQ_START, 0},     {"end", PQ_END, 0},
+    {"fill", PQ_FILL, 0},       {"fill_left", PQ_FILL_LEFT, 0}, {"fill_right", PQ_FILL_RIGHT, 0},
     {"smoothed", PQ_SMOOTHED, 0}, {"anchored", PQ_ANCHORED, 0},
     {"sum", PQ_AGG, PA_SUM},    {"avg", PQ_AGG, PA_AVG},
     {"count", PQ_AGG, PA_COUNT}, {"min", PQ_AGG, PA_MIN},
@@ -41,6 +42,10 @@ static PqlToken token(const PqlLexer *lx, const char *begin, int code)
 
 static PqlToken word(PqlLexer *lx, const char *begin, bool colon)
 {
+    if (lx->brackets > 0 && *begin == ':') { /* [5m:1m]: no metric name */
+        lx->cursor = begin + 1;
+        return token(lx, begin, PQ_COLON);
+    }
     PqlToken t = token(lx, begin, colon ? PQ_METRIC : PQ_IDENT);
     if (lx->braces > 0 || colon)
         return t;
@@ -115,6 +120,13 @@ static PqlToken number(PqlLexer *lx, const char *begin)
             t.number = t.number * 16 + (text[i] <= '9' ? text[i] - '0' : (text[i] | 32) - 'a' + 10);
         return t;
     }
+    if (n > 1 && text[0] == '0' && strspn(text, "01234567") == n) { /* Go reads 010 as octal */
+        for (size_t i = 1; i < n; i++)
+            t.number = t.number * 8 + (text[i] - '0');
+        return t;
+    }
+    if (text[n - 1] == '.')
+        n--;
     if (!slice_to_f64(slice_of(text, n), &t.number))
         return fail(lx, begin, "bad number or duration syntax");
     return t;
@@ -212,10 +224,46 @@ static PqlToken string(PqlLexer *lx, const char *begin)
 
 /* ---- the scanner ---- */
 
-static PqlToken brace(PqlLexer *lx, const char *begin, int code, int change)
+static PqlToken open_one(PqlLexer *lx, const char *begin, int code, int *count)
 {
-    lx->braces += change;
+    ++*count;
+    if (lx->parens > PQL_DEPTH_MAX)
+        return fail(lx, begin, "expression is nested too deeply");
+    if (lx->braces > 1)
+        return fail(lx, begin, "unexpected left brace '{'");
+    if (lx->brackets > 1)
+        return fail(lx, begin, "unexpected left bracket '['");
     return token(lx, begin, code);
+}
+
+static PqlToken close_one(PqlLexer *lx, const char *begin, int code, int *count)
+{
+    if (--*count >= 0)
+        return token(lx, begin, code);
+    return fail(lx, begin, code == PQ_RP   ? "unexpected right parenthesis ')'"
+                           : code == PQ_RBRACE ? "unexpected right brace '}'"
+                                               : "unexpected right bracket ']'");
+}
+
+static PqlToken end_of_text(PqlLexer *lx, const char *begin)
+{
+    if (lx->braces > 0)
+        return fail(lx, begin, "unexpected end of input inside braces");
+    if (lx->brackets > 0)
+        return fail(lx, begin, "unclosed left bracket");
+    return token(lx, begin, 0); /* an open parenthesis: the grammar says what it waits for */
+}
+
+static PqlToken unknown(PqlLexer *lx, const char *begin)
+{
+    char what[96];
+    size_t len = slice_utf8_step(slice_of(begin, (size_t)(lx->limit - begin)));
+    const char *where = lx->braces > 0 ? " inside braces" : "";
+    if (len > 1 || (len == 1 && *begin > 31))
+        snprintf(what, sizeof what, "unexpected character%s: '%.*s'", where, (int)len, begin);
+    else
+        snprintf(what, sizeof what, "unexpected character%s: '\\x%02x'", where, (unsigned char)*begin);
+    return fail(lx, begin, what);
 }
 
 PqlToken pql_lex(PqlLexer *lx)
@@ -243,19 +291,19 @@ again:
 
     [ \t\n\r]+         { goto again; }
     "#" [^\n\r\x00]*   { goto again; }
-    $                  { return token(lx, begin, 0); }
+    $                  { return end_of_text(lx, begin); }
     hex | number       { return number(lx, begin); }
     dur                { return duration(lx, begin); }
     (number | dur) [a-zA-Z_] { return fail(lx, begin, "bad number or duration syntax"); }
     name               { return word(lx, begin, false); }
     metric             { if (lx->cursor == begin + 1 && *begin == ':') return token(lx, begin, PQ_COLON); return word(lx, begin, true); }
     "'" | "\"" | "`"   { return string(lx, begin); }
-    "{"  { return brace(lx, begin, PQ_LBRACE, 1); }
-    "}"  { return brace(lx, begin, PQ_RBRACE, -1); }
-    "("  { return token(lx, begin, PQ_LP); }
-    ")"  { return token(lx, begin, PQ_RP); }
-    "["  { return token(lx, begin, PQ_LBRACKET); }
-    "]"  { return token(lx, begin, PQ_RBRACKET); }
+    "{"  { return open_one(lx, begin, PQ_LBRACE, &lx->braces); }
+    "}"  { return close_one(lx, begin, PQ_RBRACE, &lx->braces); }
+    "("  { return open_one(lx, begin, PQ_LP, &lx->parens); }
+    ")"  { return close_one(lx, begin, PQ_RP, &lx->parens); }
+    "["  { return open_one(lx, begin, PQ_LBRACKET, &lx->brackets); }
+    "]"  { return close_one(lx, begin, PQ_RBRACKET, &lx->brackets); }
     ","  { return token(lx, begin, PQ_COMMA); }
     "@"  { return token(lx, begin, PQ_AT); }
     "+"  { return token(lx, begin, PQ_ADD); }
@@ -273,6 +321,6 @@ again:
     "<=" { return token(lx, begin, PQ_LTE); }
     ">"  { return token(lx, begin, PQ_GTR); }
     ">=" { return token(lx, begin, PQ_GTE); }
-    *    { char what[64]; snprintf(what, sizeof what, (unsigned char)*begin < 128 && *begin > 31 ? "unexpected character: '%c'" : "unexpected character: 0x%02x", (unsigned char)*begin); return fail(lx, begin, what); }
+    *    { return unknown(lx, begin); }
     */
 }

@@ -1,16 +1,18 @@
 noinst_LTLIBRARIES += libskpromql.la
-libskpromql_la_SOURCES = # promql/parse.c promql/parse.h ...
+libskpromql_la_SOURCES = promql/promql.h promql/ast.h promql/lexer.h promql/parse_private.h \
+	promql/eval_private.h promql/kernels.h \
+	promql/parse.c promql/check.c promql/print.c promql/functions.c \
+	promql/func_sample.c promql/func_window.c promql/func_rate.c \
+	promql/labels.c promql/names.c promql/eval.c \
+	promql/node_agg.c promql/node_binary.c promql/node_call.c promql/node_func.c \
+	promql/node_hist.c promql/node_label.c promql/node_match.c promql/node_pick.c \
+	promql/node_select.c
 
-# Generated into the build directory by the rules in Makefile.am.  Once the two sources
-# exist, fill in the lists:
-#   promql_generated = promql/lexer.c promql/grammar.c       (from promql/lexer.re and promql/grammar.y)
-#   promql_generated_headers = promql/grammar.h          (token numbers; #include "promql/grammar.h")
-#   EXTRA_DIST += promql/lexer.re promql/grammar.y
-# Lemon's code breaks three warnings: put the three #pragma lines of CONTRIBUTING.md
-# at the head of %include in the grammar.
-promql_generated =
-promql_generated_headers =
+# Generated into the build directory by the rules in Makefile.am.
+promql_generated = promql/lexer.c promql/grammar.c
+promql_generated_headers = promql/grammar.h
+EXTRA_DIST += promql/lexer.re promql/grammar.y
 nodist_libskpromql_la_SOURCES = $(promql_generated) $(promql_generated_headers)
 BUILT_SOURCES += $(promql_generated) $(promql_generated_headers)
-CLEANFILES += $(promql_generated) $(promql_generated_headers)
+CLEANFILES += $(promql_generated) $(promql_generated_headers) promql/grammar.out
 $(libskpromql_la_OBJECTS): $(promql_generated_headers)

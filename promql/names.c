@@ -1,0 +1,381 @@
+/* promql/names.c - selectors to tables, fields and series: the naming rules of the data model.
+ *
+ * Each numeric field has one canonical name: `m` for the field `value` of table `m`, else `m_field`.
+ * Where two fields claim one name the field `value` wins, then the longest name of a table.  A bare
+ * table name that is no canonical name is an alias of all its numeric fields, told apart by
+ * __field__.  Regular expressions and the metadata calls see canonical names only. */
+#include "promql/eval_private.h"
+
+enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_FLOAT4 = 700, OID_FLOAT8 = 701, OID_NUMERIC = 1700 };
+
+#define NAME_LABEL  SLICE_LIT("__name__")
+#define FIELD_LABEL SLICE_LIT("__field__")
+
+typedef struct Match { /* a matcher with its compiled expression */
+    const PqlLabelMatch *m;
+    Regex *re;
+    Err *e;
+    bool failed;
+} Match;
+
+typedef struct Resolve {
+    const SourceScope *scope;
+    const CatalogSnap *catalog;
+    Match *matches;
+    size_t match_count;
+    Sources *out;
+    Buf name;
+    Err *e;
+} Resolve;
+
+static bool is_numeric(const ColumnDef *c)
+{
+    if (c->dropped || c->kind != COL_FIELD)
+        return false;
+    switch (c->type_oid) {
+    case OID_BOOL:
+    case OID_INT8:
+    case OID_INT2:
+    case OID_INT4:
+    case OID_FLOAT4:
+    case OID_FLOAT8:
+    case OID_NUMERIC:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static Slice label_of(const ColumnDef *c)
+{
+    return c->label.len ? c->label : c->name;
+}
+
+/* ---- matching ---- */
+
+static bool match_test(Match *m, Slice value)
+{
+    bool hit = false;
+    switch (m->m->op) {
+    case PM_EQ:
+        return slice_eq(value, m->m->value);
+    case PM_NE:
+        return !slice_eq(value, m->m->value);
+    case PM_RE:
+    case PM_NRE:
+        break;
+    }
+    if (!m->failed && !regex_match(m->re, value, &hit, m->e))
+        m->failed = true;
+    return hit == (m->m->op == PM_RE);
+}
+
+static bool tag_test(void *arg, Slice value)
+{
+    return match_test(arg, value);
+}
+
+/* All matchers on this label accept the value. */
+static bool label_passes(Resolve *r, Slice label, Slice value)
+{
+    for (size_t i = 0; i < r->match_count; i++)
+        if (slice_eq(r->matches[i].m->name, label) && !match_test(&r->matches[i], value))
+            return false;
+    return true;
+}
+
+static bool resolve_init(Resolve *r, const PqlLabelMatch *m, size_t n)
+{
+    r->matches = ARENA_ARRAY(r->scope->arena, Match, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        r->matches[i] = (Match){.m = &m[i], .e = r->e};
+        bool regex = m[i].op == PM_RE || m[i].op == PM_NRE;
+        if (regex && !regex_compile(&r->matches[i].re, m[i].value, REGEX_RE2, 0, r->e))
+            return false;
+        r->match_count++;
+    }
+    return true;
+}
+
+/* ---- canonical names ---- */
+
+static const ColumnDef *numeric_field(const TableDef *t, Slice label)
+{
+    const ColumnDef *c = table_column_by_label(t, label, COL_FIELD);
+    return c && is_numeric(c) ? c : NULL;
+}
+
+static const TableDef *series_table(Resolve *r, Slice name)
+{
+    const TableDef *t = cat_table(r->catalog, r->scope->schema, name);
+    return t && t->kind == TABLE_SERIES ? t : NULL;
+}
+
+/* The one field that has this canonical name. */
+static const ColumnDef *canonical_owner(Resolve *r, Slice name, const TableDef **table)
+{
+    const ColumnDef *c;
+    *table = series_table(r, name);
+    if (*table && (c = numeric_field(*table, SLICE_LIT("value"))))
+        return c;
+    for (size_t i = name.len; i-- > 1;) {
+        Slice field = slice_of(name.ptr + i + 1, name.len - i - 1);
+        if (name.ptr[i] != '_' || field.len == 0 || slice_eq_cstr(field, "value"))
+            continue;
+        *table = series_table(r, slice_of(name.ptr, i));
+        if (*table && (c = numeric_field(*table, field)))
+            return c;
+    }
+    return NULL;
+}
+
+static Slice canonical_name(Resolve *r, const TableDef *t, const ColumnDef *c)
+{
+    Slice field = label_of(c);
+    if (slice_eq_cstr(field, "value"))
+        return t->name;
+    buf_clear(&r->name);
+    buf_put_slice(&r->name, t->name);
+    buf_puts(&r->name, "_");
+    buf_put_slice(&r->name, field);
+    return buf_slice(&r->name);
+}
+
+/* ---- sources ---- */
+
+/* False: no series of the table can pass. */
+static bool tag_matches(Resolve *r, const TableDef *t, TagMatch *out, size_t *count)
+{
+    *count = 0;
+    for (size_t i = 0; i < r->match_count; i++) {
+        Match *m = &r->matches[i];
+        if (slice_eq(m->m->name, NAME_LABEL) || slice_eq(m->m->name, FIELD_LABEL))
+            continue;
+        const ColumnDef *c = table_column_by_label(t, m->m->name, COL_TAG);
+        if (!c || c->dropped) {
+            if (!match_test(m, slice_of("", 0)))
+                return false;
+            continue;
+        }
+        TagMatch *tm = &out[(*count)++];
+        *tm = (TagMatch){.column = c->id, .value = m->m->value};
+        if (m->re) {
+            tm->kind = TAG_TEST;
+            tm->test = tag_test;
+            tm->arg = m;
+        } else {
+            tm->kind = m->m->op == PM_EQ ? TAG_EQ : TAG_NE;
+        }
+    }
+    return true;
+}
+
+static void source_tags(Arena *a, const TableDef *t, Source *s)
+{
+    s->tags = ARENA_ARRAY(a, SourceTag, t->column_count + 1u);
+    for (size_t i = 0; i < t->column_count; i++) {
+        const ColumnDef *c = &t->columns[i];
+        if (c->kind != COL_TAG || c->dropped)
+            continue;
+        size_t k = s->tag_count++;
+        for (; k > 0 && slice_cmp(s->tags[k - 1].label, label_of(c)) > 0; k--)
+            s->tags[k] = s->tags[k - 1];
+        s->tags[k] = (SourceTag){c->id, label_of(c)};
+    }
+}
+
+/* The source of a table, made when missing; NULL: nothing in it passes, or an error. */
+static Source *source_for(Resolve *r, const TableDef *t)
+{
+    Sources *out = r->out;
+    Arena *a = r->scope->arena;
+    if (out->count && out->items[out->count - 1].table == t)
+        return &out->items[out->count - 1];
+    TagMatch *tags = ARENA_ARRAY(a, TagMatch, r->match_count + 1);
+    size_t tag_count;
+    if (!tag_matches(r, t, tags, &tag_count))
+        return NULL;
+    if (out->count == out->cap) {
+        size_t cap = out->cap ? out->cap * 2 : 4;
+        Source *grown = ARENA_ARRAY(a, Source, cap);
+        if (out->count)
+            memcpy(grown, out->items, out->count * sizeof *grown);
+        out->items = grown;
+        out->cap = cap;
+    }
+    SeriesIndex *index = engine_index(snapshot_engine(r->scope->snapshot));
+    Source *s = &out->items[out->count];
+    *s = (Source){.table = t, .set = idx_select(index, t->id, tags, tag_count)};
+    if (set_count(s->set) == 0) {
+        set_unref(s->set);
+        return NULL;
+    }
+    s->fields = ARENA_ARRAY(a, SourceField, t->column_count);
+    source_tags(a, t, s);
+    out->count++;
+    return s;
+}
+
+static void add_field(Resolve *r, const TableDef *t, const ColumnDef *c, Slice metric, Slice field)
+{
+    Source *s = source_for(r, t);
+    if (s)
+        s->fields[s->field_count++] = (SourceField){c->id, c->phys, arena_slice(r->scope->arena, metric), field};
+}
+
+static void resolve_alias(Resolve *r, const TableDef *t)
+{
+    for (size_t i = 0; i < t->column_count; i++) {
+        const ColumnDef *c = &t->columns[i];
+        if (is_numeric(c) && label_passes(r, FIELD_LABEL, label_of(c)))
+            add_field(r, t, c, t->name, label_of(c));
+    }
+}
+
+/* A name that is given: canonical, else (or if __field__ is asked for) a table with all its fields. */
+static void resolve_name(Resolve *r, Slice name)
+{
+    const TableDef *t;
+    r->out->one_name = true;
+    if (!label_passes(r, NAME_LABEL, name))
+        return;
+    const ColumnDef *c = canonical_owner(r, name, &t);
+    if (c && label_passes(r, FIELD_LABEL, slice_of("", 0))) {
+        add_field(r, t, c, name, slice_of("", 0));
+        return;
+    }
+    t = series_table(r, name);
+    if (t)
+        resolve_alias(r, t);
+}
+
+static void resolve_all(Resolve *r)
+{
+    if (!label_passes(r, FIELD_LABEL, slice_of("", 0)))
+        return; /* canonical names have no __field__ */
+    for (size_t i = 0; i < cat_table_count(r->catalog); i++) {
+        const TableDef *t = cat_table_at(r->catalog, i), *owner_table;
+        if (t->schema != r->scope->schema || t->kind != TABLE_SERIES)
+            continue;
+        for (size_t k = 0; k < t->column_count; k++) {
+            const ColumnDef *c = &t->columns[k];
+            if (!is_numeric(c))
+                continue;
+            Slice name = canonical_name(r, t, c);
+            if (label_passes(r, NAME_LABEL, name) && canonical_owner(r, name, &owner_table) == c)
+                add_field(r, t, c, name, slice_of("", 0));
+        }
+    }
+}
+
+bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n, Sources *out, Err *e)
+{
+    Resolve r = {.scope = scope, .catalog = snapshot_catalog(scope->snapshot), .out = out, .e = e};
+    *out = (Sources){0};
+    buf_init(&r.name);
+    bool ok = resolve_init(&r, m, n);
+    const PqlLabelMatch *name = NULL;
+    for (size_t i = 0; i < n && !name; i++)
+        if (m[i].op == PM_EQ && m[i].value.len && slice_eq(m[i].name, NAME_LABEL))
+            name = &m[i];
+    if (ok && name)
+        resolve_name(&r, name->value);
+    else if (ok)
+        resolve_all(&r);
+    for (size_t i = 0; i < r.match_count; i++) {
+        ok &= !r.matches[i].failed;
+        regex_free(r.matches[i].re);
+    }
+    buf_free(&r.name);
+    if (!ok)
+        sources_free(out);
+    return ok;
+}
+
+void sources_free(Sources *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        set_unref(s->items[i].set);
+    s->count = 0;
+}
+
+/* Tags are sorted already: the name and the field are put where they belong. */
+static size_t put_sorted(PqlLabel *items, size_t n, Slice name, Slice value)
+{
+    if (value.len == 0)
+        return n;
+    size_t k = n;
+    for (; k > 0 && slice_cmp(items[k - 1].name, name) > 0; k--)
+        items[k] = items[k - 1];
+    items[k] = (PqlLabel){name, value};
+    return n + 1;
+}
+
+Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f, PqlLabel *items)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->tag_count; i++) {
+        Slice v = idx_tag(index, id, s->tags[i].id);
+        if (v.len)
+            items[n++] = (PqlLabel){s->tags[i].label, v};
+    }
+    n = put_sorted(items, n, NAME_LABEL, f->metric);
+    n = put_sorted(items, n, FIELD_LABEL, f->field);
+    return (Labels){items, n};
+}
+
+/* ---- series for the metadata calls ---- */
+
+typedef bool (*SeriesFn)(void *arg, const PqlLabel *labels, size_t count);
+
+/* False: each() has had enough. */
+static bool source_each(const Source *s, Snapshot *snap, SeriesSet *set, SeriesFn each, void *arg)
+{
+    SeriesIndex *index = engine_index(snapshot_engine(snap));
+    size_t n = set_count(set);
+    SeriesId *ids = mem_alloc((n + 1) * sizeof *ids);
+    PqlLabel *items = mem_alloc((s->tag_count + 2) * sizeof *items);
+    bool go_on = true;
+    n = set_ids(set, ids, n);
+    for (size_t i = 0; i < n && go_on; i++)
+        for (size_t k = 0; k < s->field_count && go_on; k++) {
+            Labels l = source_labels(s, index, ids[i], &s->fields[k], items);
+            go_on = each(arg, l.items, l.count);
+        }
+    mem_free(items);
+    mem_free(ids);
+    return go_on;
+}
+
+static int64_t ms_to_ns(int64_t ms, int64_t add)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow(ms, NS_PER_MS, &ns) || __builtin_add_overflow(ns, add, &ns))
+        return ms < 0 ? ROW_TIME_MIN : ROW_TIME_MAX;
+    return ns;
+}
+
+bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *const *m, size_t n, int64_t start_ms,
+                int64_t end_ms, bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg, Err *e)
+{
+    Arena a;
+    bool ok = true, go_on = true;
+    (void)database; /* a schema's id is enough */
+    arena_init(&a, NULL);
+    SourceScope scope = {&a, snap, schema};
+    for (size_t i = 0; ok && go_on && (i < n || (n == 0 && i == 0)); i++) {
+        Sources s;
+        ok = sources_resolve(&scope, n ? m[i]->matches : NULL, n ? m[i]->match_count : 0, &s, e);
+        for (size_t k = 0; ok && go_on && k < s.count; k++) {
+            SeriesSet *alive = snapshot_series(snap, s.items[k].table->id, ms_to_ns(start_ms, 0), ms_to_ns(end_ms, NS_PER_MS - 1));
+            SeriesSet *set = set_and(s.items[k].set, alive);
+            go_on = source_each(&s.items[k], snap, set, each, arg);
+            set_unref(set);
+            set_unref(alive);
+        }
+        if (ok)
+            sources_free(&s);
+    }
+    arena_free(&a);
+    return ok;
+}

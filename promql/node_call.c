@@ -1,0 +1,518 @@
+/* promql/node_call.c - calls: functions of each value, functions over a range; constants; name removal. */
+#include "promql/eval_private.h"
+
+enum { PARAMS_MAX = 2, WINDOW_WORK_MAX = 1 << 20 };
+
+/* ---- constants, time, what does not change with the step ---- */
+
+typedef struct NodeOnce { /* one series without labels */
+    PqlNode n;
+    double *v;
+    bool given;
+} NodeOnce;
+
+static NdStatus once_next(PqlNode *n, Series *out, Err *e)
+{
+    NodeOnce *o = (NodeOnce *)n;
+    (void)e;
+    if (o->given)
+        return ND_END;
+    o->given = true;
+    *out = (Series){.v = o->v};
+    return ND_SERIES;
+}
+
+static const NodeDef def_once = {.next = once_next};
+
+static NodeOnce *once_new(PqlBuild *b, const PqlExpr *x)
+{
+    NodeOnce *o = (NodeOnce *)pql_node_new(b, sizeof *o, &def_once, x);
+    o->v = pql_vector_new(b->q, &b->grid);
+    o->n.one_name = true;
+    return o;
+}
+
+PqlNode *build_number(PqlBuild *b, const PqlExpr *x)
+{
+    NodeOnce *o = once_new(b, x);
+    for (size_t i = 0; i < b->grid.count; i++)
+        o->v[i] = x->number;
+    return &o->n;
+}
+
+PqlNode *build_time(PqlBuild *b, const PqlExpr *call)
+{
+    NodeOnce *o = once_new(b, call);
+    for (size_t i = 0; i < b->grid.count; i++)
+        o->v[i] = (double)grid_at(&b->grid, i) / 1000;
+    return &o->n;
+}
+
+typedef struct NodeExpand {
+    PqlNode n;
+    PqlNode *child; /* over a grid of one step */
+    double *v;
+} NodeExpand;
+
+static NdStatus expand_next(PqlNode *n, Series *out, Err *e)
+{
+    NodeExpand *x = (NodeExpand *)n;
+    NdStatus st = nd_next(x->child, out, e);
+    if (st != ND_SERIES)
+        return st;
+    for (size_t i = 0; i < n->grid.count; i++)
+        memcpy(&x->v[i], &out->v[0], sizeof x->v[i]);
+    out->v = x->v;
+    return ND_SERIES;
+}
+
+static const NodeDef def_expand = {.next = expand_next};
+
+PqlNode *build_expand(PqlBuild *b, const PqlExpr *x)
+{
+    NodeExpand *n = (NodeExpand *)pql_node_new(b, sizeof *n, &def_expand, x);
+    PqlBuild one = {b->q, {b->grid.start, b->grid.step, 1}, b->e};
+    n->v = pql_vector_new(b->q, &b->grid);
+    n->child = pql_build(&one, x);
+    if (!n->child)
+        return NULL;
+    n->n.one_name = n->child->one_name;
+    return &n->n;
+}
+
+/* ---- merging series that became equal when the name went ---- */
+
+typedef struct NodeMerge {
+    PqlNode n;
+    PqlNode *child;
+    Gathered in;
+    LabelMap map;
+    double **values;
+    bool *drop;
+    size_t next;
+    bool strict, merged;
+} NodeMerge;
+
+static bool merge_all(NodeMerge *m, Err *e)
+{
+    label_map_init(&m->map, &m->n.q->arena);
+    m->values = ARENA_ARRAY(&m->n.q->arena, double *, m->in.count + 1);
+    m->drop = ARENA_ARRAY(&m->n.q->arena, bool, m->in.count + 1);
+    for (size_t k = 0; k < m->in.count; k++) {
+        bool made;
+        const Series *s = &m->in.items[k];
+        uint32_t at = label_map_put(&m->map, &s->labels, &made);
+        if (made) {
+            m->values[at] = s->v;
+            m->drop[at] = s->drop_name;
+            continue;
+        }
+        for (size_t i = 0; i < m->n.grid.count; i++) {
+            if (pql_missing(s->v[i]) && !m->strict)
+                continue;
+            if (m->strict || !pql_missing(m->values[at][i]))
+                return err_set(e, ERR_CARDINALITY, "vector cannot contain metrics with the same labelset");
+            m->values[at][i] = s->v[i];
+        }
+    }
+    return true;
+}
+
+static NdStatus merge_next(PqlNode *n, Series *out, Err *e)
+{
+    NodeMerge *m = (NodeMerge *)n;
+    NdStatus st = gather(m->child, &m->in, e);
+    if (st != ND_END)
+        return st;
+    if (!m->merged && !merge_all(m, e))
+        return ND_FAIL;
+    m->merged = true;
+    if (m->next == m->map.count)
+        return ND_END;
+    *out = (Series){m->map.items[m->next], m->drop[m->next], m->values[m->next]};
+    m->next++;
+    return ND_SERIES;
+}
+
+static const NodeDef def_merge = {.next = merge_next};
+
+PqlNode *build_merge(PqlBuild *b, PqlNode *from, bool strict)
+{
+    NodeMerge *m = (NodeMerge *)pql_node_new(b, sizeof *m, &def_merge, from->x);
+    m->child = from;
+    m->strict = strict;
+    m->n.one_name = from->one_name;
+    return &m->n;
+}
+
+/* Above a node that drops names: what was told apart by name only collides now, if not later. */
+static PqlNode *names_dropped(PqlBuild *b, PqlNode *n, const PqlNode *child, bool strict)
+{
+    n->one_name = child->one_name;
+    if (b->q->delayed_names || child->one_name)
+        return n;
+    n->one_name = true;
+    return build_merge(b, n, strict);
+}
+
+static void drop_name(PqlNode *n, Series *s, Arena *scratch)
+{
+    if (n->q->delayed_names) {
+        s->drop_name = true;
+        return;
+    }
+    if (!labels_has_name(&s->labels))
+        return;
+    arena_reset(scratch);
+    s->labels = labels_drop_name(scratch, &s->labels);
+}
+
+/* ---- functions of each value ---- */
+
+typedef struct NodeMap {
+    PqlNode n;
+    PqlNode *child;
+    double (*fn)(double v, const double *params);
+    ScalarArg params[PARAMS_MAX];
+    size_t param_count;
+    bool to_time; /* timestamp(): the value becomes the time of the step */
+    Arena labels;
+} NodeMap;
+
+static void map_values(const NodeMap *m, double *v)
+{
+    double params[PARAMS_MAX] = {1, 1};
+    for (size_t i = 0; i < m->n.grid.count; i++) {
+        if (pql_missing(v[i]))
+            continue;
+        for (size_t k = 0; k < m->param_count; k++)
+            params[k] = m->params[k].v[i];
+        v[i] = m->to_time ? (double)grid_at(&m->n.grid, i) / 1000 : m->fn(v[i], params);
+    }
+}
+
+static NdStatus map_next(PqlNode *n, Series *out, Err *e)
+{
+    NodeMap *m = (NodeMap *)n;
+    NdStatus st;
+    for (size_t k = 0; k < m->param_count; k++)
+        if ((st = scalar_ready(&m->params[k], e)) != ND_SERIES)
+            return st;
+    st = nd_next(m->child, out, e);
+    if (st != ND_SERIES)
+        return st;
+    if (m->fn || m->to_time)
+        map_values(m, out->v);
+    drop_name(n, out, &m->labels);
+    return ND_SERIES;
+}
+
+static void map_close(PqlNode *n)
+{
+    arena_free(&((NodeMap *)n)->labels);
+}
+
+static const NodeDef def_map = {.next = map_next, .close = map_close};
+
+static NodeMap *map_new(PqlBuild *b, const PqlExpr *x, PqlNode *child)
+{
+    if (!child)
+        return NULL;
+    NodeMap *m = (NodeMap *)pql_node_new(b, sizeof *m, &def_map, x);
+    m->child = child;
+    arena_init(&m->labels, &b->q->budget);
+    return m;
+}
+
+static bool build_param(PqlBuild *b, ScalarArg *s, const PqlExpr *x)
+{
+    s->node = pql_build(b, x);
+    return s->node != NULL;
+}
+
+static PqlNode *build_map(PqlBuild *b, const PqlExpr *x)
+{
+    /* hour() and the like without an argument look at the evaluation time */
+    PqlNode *child = x->arg_count ? pql_build(b, x->args[0]) : build_time(b, x);
+    NodeMap *m = map_new(b, x, child);
+    if (!m)
+        return NULL;
+    m->fn = x->func->sample;
+    must(x->arg_count <= 1 + PARAMS_MAX);
+    for (size_t i = 1; i < x->arg_count; i++)
+        if (!build_param(b, &m->params[m->param_count++], x->args[i]))
+            return NULL;
+    return names_dropped(b, &m->n, m->child, false);
+}
+
+static double negated(double v, const double *params)
+{
+    (void)params;
+    return -v;
+}
+
+PqlNode *build_negate(PqlBuild *b, const PqlExpr *x)
+{
+    NodeMap *m = map_new(b, x, pql_build(b, x->args[0]));
+    if (!m)
+        return NULL;
+    m->fn = negated;
+    return names_dropped(b, &m->n, m->child, false);
+}
+
+PqlNode *build_timestamp(PqlBuild *b, const PqlExpr *call)
+{
+    const PqlExpr *arg = pql_unparen(call->args[0]);
+    bool own = arg->kind == PX_VECTOR;
+    NodeMap *m = map_new(b, call, own ? build_selector(b, arg, true) : pql_build(b, arg));
+    if (!m)
+        return NULL;
+    m->to_time = !own;
+    return names_dropped(b, &m->n, m->child, false);
+}
+
+/* ---- functions over a range ---- */
+
+typedef struct NodeWindow {
+    PqlNode n;
+    PqlNode *child; /* range */
+    const PqlFunction *f;
+    ScalarArg params[PARAMS_MAX];
+    size_t param_count;
+    double at_step[PARAMS_MAX];
+    int64_t range_ms, offset_ms, before_ms, beyond_ms;
+    bool fixed;
+    int64_t at_ms;
+    RangeSeries in; /* being worked on */
+    bool busy, some;
+    size_t step, lo, hi;
+    double *out, *sorted;
+    size_t sorted_cap;
+    PqlWindow w;
+    Arena labels;
+} NodeWindow;
+
+static void window_room(NodeWindow *nw)
+{
+    if (nw->in.count <= nw->sorted_cap)
+        return;
+    budget_charge(&nw->n.q->budget, (int64_t)(nw->in.count * 2 - nw->sorted_cap) * 8);
+    nw->sorted_cap = nw->in.count * 2;
+    nw->sorted = mem_realloc(nw->sorted, nw->sorted_cap * sizeof *nw->sorted);
+    nw->w.sorted = nw->sorted;
+}
+
+/* Moves the window to a step: samples [lo, hi). */
+static void window_move(NodeWindow *nw, size_t i)
+{
+    const RangeSeries *s = &nw->in;
+    int64_t now = grid_at(&nw->n.grid, i), end = (nw->fixed ? nw->at_ms : now) - nw->offset_ms;
+    while (nw->hi < s->count && s->t_ms[nw->hi] <= end + nw->beyond_ms)
+        nw->hi++;
+    while (nw->lo < nw->hi && s->t_ms[nw->lo] <= end - nw->range_ms - nw->before_ms)
+        nw->lo++;
+    nw->w.t_ms = s->t_ms + nw->lo;
+    nw->w.v = s->v + nw->lo;
+    nw->w.count = nw->hi - nw->lo;
+    nw->w.begin_ms = end - nw->range_ms;
+    nw->w.end_ms = end;
+    nw->w.now_ms = now;
+}
+
+static NdStatus window_steps(NodeWindow *nw)
+{
+    size_t work = 0;
+    for (; nw->step < nw->n.grid.count; nw->step++) {
+        size_t i = nw->step;
+        if (work > WINDOW_WORK_MAX && pql_pause(nw->n.q))
+            return ND_YIELD;
+        if (work > WINDOW_WORK_MAX)
+            work = 0;
+        nw->out[i] = pql_absent();
+        window_move(nw, i);
+        if (nw->w.count == 0)
+            continue;
+        work += nw->w.count;
+        for (size_t k = 0; k < nw->param_count; k++)
+            nw->at_step[k] = nw->params[k].v[i];
+        double v;
+        if (!nw->f->window(&nw->w, &v))
+            continue;
+        nw->out[i] = v;
+        nw->some = true;
+    }
+    return ND_SERIES;
+}
+
+static bool ends_with(Slice s, const char *tail)
+{
+    size_t n = strlen(tail);
+    return s.len >= n && memcmp(s.ptr + s.len - n, tail, n) == 0;
+}
+
+static void tell_non_counter(NodeWindow *nw)
+{
+    PqlQuery *q = nw->n.q;
+    uint32_t at = nw->n.x->args[0]->begin;
+    Slice name = labels_get(&nw->in.labels, SLICE_LIT("__name__"));
+    Slice type = labels_get(&nw->in.labels, SLICE_LIT("__type__"));
+    if (name.len == 0 || q->infos.count == PQL_ANNOTATIONS_MAX)
+        return;
+    if (type.len) {
+        if (!slice_eq_cstr(type, "counter") && !slice_eq_cstr(type, "histogram"))
+            pql_annotate(q, false, at,
+                         "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got \"%.*s\": \"%.*s\"",
+                         SLICE_ARG(type), SLICE_ARG(name));
+        return;
+    }
+    if (!ends_with(name, "_total") && !ends_with(name, "_sum") && !ends_with(name, "_count") &&
+        !ends_with(name, "_bucket"))
+        pql_annotate(q, false, at,
+                     "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"%.*s\"",
+                     SLICE_ARG(name));
+}
+
+static void check_quantile(NodeWindow *nw)
+{
+    for (size_t i = 0; i < nw->n.grid.count; i++) {
+        double q = nw->params[0].v[i];
+        if (q >= 0 && q <= 1)
+            continue;
+        Buf b;
+        buf_init(&b);
+        buf_put_f64(&b, q);
+        pql_annotate(nw->n.q, true, nw->n.x->args[0]->begin, "quantile value should be between 0 and 1, got %.*s",
+                     (int)b.len, b.ptr);
+        buf_free(&b);
+    }
+}
+
+/* double_exponential_smoothing */
+static bool check_factors(const NodeWindow *nw, Err *e)
+{
+    static const char *const what[] = {"smoothing factor. Expected: 0 < sf < 1", "trend factor. Expected: 0 < tf < 1"};
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < nw->n.grid.count; i++)
+            if (nw->params[k].v[i] <= 0 || nw->params[k].v[i] >= 1)
+                return err_set(e, ERR_CARDINALITY, "invalid %s, got: %f", what[k], nw->params[k].v[i]);
+    return true;
+}
+
+static NdStatus window_begin(NodeWindow *nw, Err *e)
+{
+    NdStatus st;
+    for (size_t k = 0; k < nw->param_count; k++)
+        if ((st = scalar_ready(&nw->params[k], e)) != ND_SERIES)
+            return st;
+    if (nw->f->flags & PF_FACTORS && !check_factors(nw, e))
+        return ND_FAIL;
+    st = nw->child->def->next_range(nw->child, &nw->in, e);
+    if (st != ND_SERIES)
+        return st;
+    nw->busy = true;
+    nw->some = false;
+    nw->step = nw->lo = nw->hi = 0;
+    window_room(nw);
+    return ND_SERIES;
+}
+
+static NdStatus window_next(PqlNode *n, Series *out, Err *e)
+{
+    NodeWindow *nw = (NodeWindow *)n;
+    NdStatus st;
+    do {
+        if (!nw->busy && (st = window_begin(nw, e)) != ND_SERIES)
+            return st;
+        if ((st = window_steps(nw)) != ND_SERIES)
+            return st;
+        nw->busy = false;
+    } while (!nw->some);
+    if (nw->f->flags & PF_COUNTER)
+        tell_non_counter(nw);
+    if (nw->f->flags & PF_QUANTILE)
+        check_quantile(nw);
+    *out = (Series){nw->in.labels, nw->in.drop_name, nw->out};
+    if (!(nw->f->flags & PF_KEEP_NAME))
+        drop_name(n, out, &nw->labels);
+    return ND_SERIES;
+}
+
+static void window_close(PqlNode *n)
+{
+    NodeWindow *nw = (NodeWindow *)n;
+    budget_charge(&n->q->budget, -(int64_t)nw->sorted_cap * 8);
+    mem_free(nw->sorted);
+    arena_free(&nw->labels);
+}
+
+static const NodeDef def_window = {.next = window_next, .close = window_close};
+
+static bool check_modifiers(PqlBuild *b, const PqlExpr *x, const PqlExpr *v)
+{
+    if (v->anchored && !(x->func->flags & PF_ANCHORED))
+        return err_set(b->e, ERR_CARDINALITY,
+                       "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s",
+                       x->func->name);
+    if (v->smoothed && !(x->func->flags & PF_SMOOTHED))
+        return err_set(b->e, ERR_CARDINALITY,
+                       "smoothed modifier can only be used with: delta, increase, rate - not with %s", x->func->name);
+    return true;
+}
+
+static void window_times(NodeWindow *nw, PqlBuild *b, const PqlExpr *range)
+{
+    const PqlExpr *v = range->kind == PX_MATRIX ? range->args[0] : range;
+    nw->range_ms = range->range_ms;
+    nw->offset_ms = v->offset_ms;
+    nw->fixed = v->at != PT_NONE;
+    nw->at_ms = pql_at_ms(b->q, v);
+    nw->before_ms = v->anchored || v->smoothed ? b->q->r.lookback_ms : 0;
+    nw->beyond_ms = v->smoothed ? b->q->r.lookback_ms : 0;
+    nw->w.anchored = v->anchored;
+    nw->w.smoothed = v->smoothed;
+    nw->w.params = nw->at_step;
+    nw->w.range_s = (double)range->range_ms / 1000;
+}
+
+static PqlNode *build_window(PqlBuild *b, const PqlExpr *x)
+{
+    NodeWindow *nw = (NodeWindow *)pql_node_new(b, sizeof *nw, &def_window, x);
+    arena_init(&nw->labels, &b->q->budget);
+    nw->f = x->func;
+    nw->out = pql_vector_new(b->q, &b->grid);
+    for (size_t i = 0; i < x->arg_count; i++) {
+        if (x->args[i]->type != PQL_MATRIX) {
+            must(nw->param_count < PARAMS_MAX);
+            if (!build_param(b, &nw->params[nw->param_count++], x->args[i]))
+                return NULL;
+            continue;
+        }
+        const PqlExpr *range = pql_unparen(x->args[i]);
+        window_times(nw, b, range);
+        if (!check_modifiers(b, x, range->kind == PX_MATRIX ? range->args[0] : range))
+            return NULL;
+        nw->child = build_range(b, range);
+        if (!nw->child)
+            return NULL;
+    }
+    if (!(x->func->flags & PF_KEEP_NAME))
+        return names_dropped(b, &nw->n, nw->child, true);
+    nw->n.one_name = nw->child->one_name;
+    return &nw->n;
+}
+
+PqlNode *build_call(PqlBuild *b, const PqlExpr *x)
+{
+    if (x->func->build)
+        return x->func->build(b, x);
+    return x->func->sample ? build_map(b, x) : build_window(b, x);
+}
+
+/* absent_over_time(): present or not, then turned round. */
+PqlNode *build_present(PqlBuild *b, const PqlExpr *call)
+{
+    PqlExpr *x = ARENA_NEW(&b->q->arena, PqlExpr);
+    *x = *call;
+    x->func = pql_function_find(SLICE_LIT("present_over_time"));
+    return build_window(b, x);
+}

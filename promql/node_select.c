@@ -1,0 +1,484 @@
+/* promql/node_select.c - selectors: samples of one series after the other, as instant vectors and ranges.
+ *
+ * A loader runs one scan per table over the series and the time that the grid needs, and decodes each
+ * series once into flat arrays of milliseconds and doubles; rows of one millisecond: the last wins. */
+#include "promql/eval_private.h"
+
+#define MS_MIN (INT64_MIN / NS_PER_MS + 1)
+#define MS_MAX (INT64_MAX / NS_PER_MS - 1)
+
+typedef struct Samples {
+    int64_t *t_ms;
+    double *v;
+    size_t count, cap;
+} Samples;
+
+typedef struct Loader {
+    PqlQuery *q;
+    Sources sources;
+    size_t at; /* source */
+    Scan *scan;
+    int64_t after_ms, until_ms; /* (after, until] */
+    bool have_run, loading, keep_stale;
+    ScanRun run; /* announced, not taken */
+    SeriesId series;
+    Samples *fields;
+    size_t field_max, field_count, emit;
+    PqlLabel *labels;
+} Loader;
+
+/* When the samples of a selector count, relative to the steps. */
+typedef struct When {
+    bool fixed; /* by @ */
+    int64_t at_ms, offset_ms;
+} When;
+
+static int64_t when_ref(const When *w, const Grid *g, size_t i)
+{
+    return (w->fixed ? w->at_ms : grid_at(g, i)) - w->offset_ms;
+}
+
+static When when_of(const PqlQuery *q, const PqlExpr *x)
+{
+    return (When){x->at != PT_NONE, pql_at_ms(q, x), x->offset_ms};
+}
+
+/* ---- the loader ---- */
+
+static int64_t clamp_ns(int64_t ms, int64_t add)
+{
+    if (ms < MS_MIN)
+        return ROW_TIME_MIN;
+    return ms > MS_MAX ? ROW_TIME_MAX : ms * NS_PER_MS + add;
+}
+
+static bool loader_open(Loader *l, PqlQuery *q, const PqlExpr *x, Err *e)
+{
+    SourceScope scope = {&q->arena, q->r.snapshot, q->r.schema};
+    size_t tags = 0;
+    l->q = q;
+    if (!sources_resolve(&scope, x->matches, x->match_count, &l->sources, e))
+        return false;
+    for (size_t i = 0; i < l->sources.count; i++) {
+        const Source *s = &l->sources.items[i];
+        tags = s->tag_count > tags ? s->tag_count : tags;
+        l->field_max = s->field_count > l->field_max ? s->field_count : l->field_max;
+    }
+    l->labels = ARENA_ARRAY(&q->arena, PqlLabel, tags + 2);
+    l->fields = ARENA_ARRAY(&q->arena, Samples, l->field_max + 1);
+    return true;
+}
+
+static void loader_close(Loader *l)
+{
+    scan_close(l->scan);
+    l->scan = NULL;
+    sources_free(&l->sources);
+    for (size_t i = 0; l->fields && i < l->field_max; i++) {
+        budget_charge(&l->q->budget, -(int64_t)(l->fields[i].cap * 16));
+        mem_free(l->fields[i].t_ms);
+        mem_free(l->fields[i].v);
+    }
+    l->field_max = 0;
+}
+
+static void samples_reserve(PqlQuery *q, Samples *s, size_t more)
+{
+    if (s->count + more <= s->cap)
+        return;
+    size_t cap = s->cap * 2 > s->count + more ? s->cap * 2 : s->count + more;
+    budget_charge(&q->budget, (int64_t)(cap - s->cap) * 16);
+    s->t_ms = mem_realloc(s->t_ms, cap * sizeof *s->t_ms);
+    s->v = mem_realloc(s->v, cap * sizeof *s->v);
+    s->cap = cap;
+}
+
+/* A number kept as text (uint64, numeric); what cannot be read is a NaN. */
+static double text_number(Slice s)
+{
+    double v;
+    if (slice_to_f64(s, &v))
+        return v;
+    if (slice_eq_nocase(s, SLICE_LIT("infinity")))
+        return INFINITY;
+    return slice_eq_nocase(s, SLICE_LIT("-infinity")) ? -INFINITY : NAN;
+}
+
+static double value_at(const ColVec *c, size_t i)
+{
+    switch (c->type) {
+    case PHYS_F64:
+        return c->v.f64[i];
+    case PHYS_I64:
+        return (double)c->v.i64[i];
+    case PHYS_BOOL:
+        return c->v.b[i];
+    case PHYS_STR:
+        return text_number(c->v.str[i]);
+    case PHYS_NONE:
+        break;
+    }
+    return NAN;
+}
+
+static void take_column(PqlQuery *q, Samples *s, const int64_t *times, const ColVec *c, size_t rows)
+{
+    if (c->type == PHYS_NONE)
+        return;
+    samples_reserve(q, s, rows);
+    size_t n = s->count;
+    int64_t last = n ? s->t_ms[n - 1] : INT64_MIN;
+    for (size_t i = 0; i < rows; i++) {
+        if (!bitmap_get(c->valid, i))
+            continue;
+        int64_t ms = floor_div(times[i], NS_PER_MS);
+        n -= ms == last;
+        s->t_ms[n] = last = ms;
+        s->v[n++] = value_at(c, i);
+    }
+    s->count = n;
+}
+
+/* The commonest shape: doubles without gaps. */
+static void take_doubles(PqlQuery *q, Samples *s, const int64_t *times, const double *v, size_t rows)
+{
+    samples_reserve(q, s, rows);
+    size_t n = s->count;
+    int64_t last = n ? s->t_ms[n - 1] : INT64_MIN;
+    for (size_t i = 0; i < rows; i++) {
+        int64_t ms = floor_div(times[i], NS_PER_MS);
+        n -= ms == last;
+        s->t_ms[n] = last = ms;
+        s->v[n++] = v[i];
+    }
+    s->count = n;
+}
+
+static bool take_run(Loader *l, Err *e)
+{
+    const int64_t *times;
+    if (!scan_times(l->scan, &times, e))
+        return false;
+    for (size_t f = 0; f < l->field_count; f++) {
+        ColVec c;
+        if (!scan_column(l->scan, f, &c, e))
+            return false;
+        if (c.type == PHYS_F64 && !c.valid)
+            take_doubles(l->q, &l->fields[f], times, c.v.f64, l->run.rows);
+        else
+            take_column(l->q, &l->fields[f], times, &c, l->run.rows);
+    }
+    return pql_count_samples(l->q, (size_t)l->run.rows * l->field_count, e);
+}
+
+static bool scan_begin(Loader *l, Err *e)
+{
+    const Source *s = &l->sources.items[l->at];
+    ColumnId *ids = ARENA_ARRAY(&l->q->arena, ColumnId, s->field_count);
+    for (size_t i = 0; i < s->field_count; i++)
+        ids[i] = s->fields[i].id;
+    ScanSpec spec = {.snapshot = l->q->r.snapshot,
+                     .table = s->table->id,
+                     .t_min = clamp_ns(l->after_ms + 1, 0),
+                     .t_max = clamp_ns(l->until_ms, NS_PER_MS - 1),
+                     .series = s->set,
+                     .columns = ids,
+                     .column_count = s->field_count};
+    l->field_count = s->field_count;
+    return scan_open(&l->scan, &spec, &l->q->budget, e);
+}
+
+/* Announces the next run of the source; ND_END: the source is done. */
+static NdStatus next_run(Loader *l, Err *e)
+{
+    if (l->have_run)
+        return ND_SERIES;
+    switch (scan_next(l->scan, &l->run, l->q->r.waiter, e)) {
+    case SCAN_RUN:
+        l->have_run = true;
+        return ND_SERIES;
+    case SCAN_END:
+        return ND_END;
+    case SCAN_WAIT:
+        return ND_WAIT;
+    case SCAN_FAIL:
+        break;
+    }
+    return ND_FAIL;
+}
+
+/* Fills the arrays with all samples of the next series of this source. */
+static NdStatus load_series(Loader *l, Err *e)
+{
+    for (;;) {
+        NdStatus st = next_run(l, e);
+        if (st == ND_WAIT || st == ND_FAIL)
+            return st;
+        if (st == ND_END || (l->loading && l->run.series != l->series)) {
+            bool some = l->loading;
+            l->loading = false;
+            return some ? ND_SERIES : ND_END;
+        }
+        if (!l->loading) {
+            l->loading = true;
+            l->series = l->run.series;
+            for (size_t f = 0; f < l->field_count; f++)
+                l->fields[f].count = 0;
+        }
+        if (!take_run(l, e))
+            return ND_FAIL;
+        l->have_run = false;
+        if (pql_pause(l->q))
+            return ND_YIELD;
+    }
+}
+
+static void drop_stale(Samples *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        s->t_ms[n] = s->t_ms[i];
+        s->v[n] = s->v[i];
+        n += !pql_missing(s->v[i]);
+    }
+    s->count = n;
+}
+
+static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
+{
+    for (;;) {
+        const Source *s = &l->sources.items[l->at];
+        while (l->emit < l->field_count) {
+            Samples *f = &l->fields[l->emit++];
+            if (!l->keep_stale)
+                drop_stale(f);
+            if (f->count == 0)
+                continue;
+            Labels labels = source_labels(s, engine_index(snapshot_engine(l->q->r.snapshot)), l->series,
+                                          &s->fields[l->emit - 1], l->labels);
+            *out = (RangeSeries){.labels = labels, .t_ms = f->t_ms, .v = f->v, .count = f->count};
+            return ND_SERIES;
+        }
+        if (l->at == l->sources.count)
+            return ND_END;
+        if (pql_pause(l->q))
+            return ND_YIELD;
+        if (!budget_check(&l->q->budget, e))
+            return ND_FAIL;
+        if (!l->scan && !scan_begin(l, e))
+            return ND_FAIL;
+        NdStatus st = load_series(l, e);
+        if (st == ND_SERIES) {
+            l->emit = 0;
+        } else if (st == ND_END) {
+            scan_close(l->scan);
+            l->scan = NULL;
+            l->field_count = 0;
+            l->emit = 0;
+            l->at++;
+        } else {
+            return st;
+        }
+    }
+}
+
+/* ---- instant vectors ---- */
+
+typedef struct NodeVector {
+    PqlNode n;
+    Loader loader;
+    When when;
+    int64_t lookback_ms;
+    bool timestamps; /* timestamp(selector): the time of the sample */
+    double *out;
+} NodeVector;
+
+/* The newest sample in (t - lookback, t] of each step; a marker there means none. */
+static bool look_back(const NodeVector *nv, const RangeSeries *s, double *out)
+{
+    const Grid *g = &nv->n.grid;
+    size_t at = 0; /* samples [0, at) are not after the step */
+    bool some = false;
+    for (size_t i = 0; i < g->count; i++) {
+        int64_t t = when_ref(&nv->when, g, i);
+        while (at < s->count && s->t_ms[at] <= t)
+            at++;
+        out[i] = pql_absent();
+        if (at == 0 || s->t_ms[at - 1] <= t - nv->lookback_ms || pql_missing(s->v[at - 1]))
+            continue;
+        out[i] = nv->timestamps ? (double)s->t_ms[at - 1] / 1000 : s->v[at - 1];
+        some = true;
+    }
+    return some;
+}
+
+/* Linear between the neighbours, the older one where there is no newer. */
+static bool look_smooth(const NodeVector *nv, const RangeSeries *s, double *out)
+{
+    const Grid *g = &nv->n.grid;
+    size_t at = 0; /* samples [0, at) are before the step */
+    bool some = false;
+    for (size_t i = 0; i < g->count; i++) {
+        int64_t t = when_ref(&nv->when, g, i);
+        while (at < s->count && s->t_ms[at] < t)
+            at++;
+        bool before = at > 0 && s->t_ms[at - 1] > t - nv->lookback_ms;
+        bool after = at < s->count && s->t_ms[at] <= t + nv->lookback_ms;
+        if (after && s->t_ms[at] == t)
+            out[i] = s->v[at];
+        else if (before && after)
+            out[i] = s->v[at - 1] + (s->v[at] - s->v[at - 1]) * (double)(t - s->t_ms[at - 1]) /
+                                        (double)(s->t_ms[at] - s->t_ms[at - 1]);
+        else
+            out[i] = before ? s->v[at - 1] : pql_absent();
+        some |= !pql_missing(out[i]);
+    }
+    return some;
+}
+
+static NdStatus vector_next(PqlNode *n, Series *out, Err *e)
+{
+    NodeVector *nv = (NodeVector *)n;
+    RangeSeries s;
+    NdStatus st;
+    while ((st = loader_next(&nv->loader, &s, e)) == ND_SERIES) {
+        bool some = n->x->smoothed ? look_smooth(nv, &s, nv->out) : look_back(nv, &s, nv->out);
+        if (!some)
+            continue;
+        *out = (Series){.labels = s.labels, .v = nv->out};
+        return ND_SERIES;
+    }
+    return st;
+}
+
+static void vector_close(PqlNode *n)
+{
+    loader_close(&((NodeVector *)n)->loader);
+}
+
+static const NodeDef def_vector = {.next = vector_next, .close = vector_close};
+
+static void loader_times(Loader *l, const When *w, const Grid *g, int64_t before_ms, int64_t beyond_ms)
+{
+    l->after_ms = when_ref(w, g, 0) - before_ms;
+    l->until_ms = when_ref(w, g, g->count - 1) + beyond_ms;
+}
+
+PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, bool timestamps)
+{
+    PqlQuery *q = b->q;
+    NodeVector *nv = (NodeVector *)pql_node_new(b, sizeof *nv, &def_vector, x);
+    nv->when = when_of(q, x);
+    nv->lookback_ms = q->r.lookback_ms;
+    nv->timestamps = timestamps;
+    nv->loader.keep_stale = !x->smoothed;
+    if (!loader_open(&nv->loader, q, x, b->e))
+        return NULL;
+    loader_times(&nv->loader, &nv->when, &b->grid, nv->lookback_ms, x->smoothed ? nv->lookback_ms : 0);
+    nv->out = pql_vector_new(q, &b->grid);
+    nv->n.one_name = nv->loader.sources.one_name;
+    return &nv->n;
+}
+
+/* ---- ranges ---- */
+
+typedef struct NodeMatrix {
+    PqlNode n;
+    Loader loader;
+} NodeMatrix;
+
+static NdStatus matrix_next(PqlNode *n, RangeSeries *out, Err *e)
+{
+    return loader_next(&((NodeMatrix *)n)->loader, out, e);
+}
+
+static void matrix_close(PqlNode *n)
+{
+    loader_close(&((NodeMatrix *)n)->loader);
+}
+
+static const NodeDef def_matrix = {.next_range = matrix_next, .close = matrix_close};
+
+static PqlNode *build_matrix(PqlBuild *b, const PqlExpr *x)
+{
+    const PqlExpr *v = x->args[0];
+    NodeMatrix *nm = (NodeMatrix *)pql_node_new(b, sizeof *nm, &def_matrix, x);
+    When w = when_of(b->q, v);
+    int64_t more = v->anchored || v->smoothed ? b->q->r.lookback_ms : 0;
+    if (!loader_open(&nm->loader, b->q, v, b->e))
+        return NULL;
+    loader_times(&nm->loader, &w, &b->grid, x->range_ms + more, v->smoothed ? more : 0);
+    nm->n.one_name = nm->loader.sources.one_name;
+    return &nm->n;
+}
+
+/* ---- subqueries: the steps of the inner grid are the samples ---- */
+
+typedef struct NodeSubquery {
+    PqlNode n;
+    PqlNode *inner; /* NULL: the grid is empty */
+    Grid grid;
+    int64_t *t_ms;
+    double *v;
+} NodeSubquery;
+
+static NdStatus subquery_next(PqlNode *n, RangeSeries *out, Err *e)
+{
+    NodeSubquery *s = (NodeSubquery *)n;
+    Series in;
+    NdStatus st = ND_END;
+    while (s->inner && (st = nd_next(s->inner, &in, e)) == ND_SERIES) {
+        size_t count = 0;
+        for (size_t i = 0; i < s->grid.count; i++) {
+            s->t_ms[count] = grid_at(&s->grid, i);
+            s->v[count] = in.v[i];
+            count += !pql_missing(in.v[i]);
+        }
+        if (count == 0)
+            continue;
+        if (!pql_count_samples(n->q, count, e))
+            return ND_FAIL;
+        *out = (RangeSeries){in.labels, in.drop_name, s->t_ms, s->v, count};
+        return ND_SERIES;
+    }
+    return st;
+}
+
+static const NodeDef def_subquery = {.next_range = subquery_next};
+
+static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
+{
+    PqlQuery *q = b->q;
+    NodeSubquery *s = (NodeSubquery *)pql_node_new(b, sizeof *s, &def_subquery, x);
+    When w = when_of(q, x);
+    int64_t step = x->step_ms ? x->step_ms : PQL_SUBQUERY_STEP_MS;
+    int64_t after = when_ref(&w, &b->grid, 0) - x->range_ms, until = when_ref(&w, &b->grid, b->grid.count - 1);
+    int64_t start = (floor_div(after, step) + 1) * step; /* absolute multiples of the step */
+    s->n.one_name = true;
+    if (start > until)
+        return &s->n;
+    uint64_t count = (uint64_t)(until - start) / (uint64_t)step + 1;
+    if (count > q->r.samples_max) {
+        err_set(b->e, ERR_LIMIT_EXCEEDED, "query processing would load too many samples into memory in query execution");
+        err_detail(b->e, "a subquery has %llu steps, the limit is %llu samples", (unsigned long long)count,
+                   (unsigned long long)q->r.samples_max);
+        return NULL;
+    }
+    s->grid = (Grid){start, step, (size_t)count};
+    PqlBuild inner = {q, s->grid, b->e};
+    s->t_ms = arena_alloc(&q->arena, s->grid.count * sizeof *s->t_ms);
+    s->v = arena_alloc(&q->arena, s->grid.count * sizeof *s->v);
+    if (!budget_check(&q->budget, b->e))
+        return NULL;
+    s->inner = pql_build(&inner, x->args[0]);
+    if (!s->inner)
+        return NULL;
+    s->n.one_name = s->inner->one_name;
+    return &s->n;
+}
+
+PqlNode *build_range(PqlBuild *b, const PqlExpr *x)
+{
+    x = pql_unparen(x);
+    return x->kind == PX_MATRIX ? build_matrix(b, x) : build_subquery(b, x);
+}

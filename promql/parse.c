@@ -1,0 +1,513 @@
+/* promql/parse.c - the parser's loop, and the grammar's actions: constructors of tree nodes. */
+#include "promql/parse_private.h"
+#include "promql/grammar.h"
+#include <math.h>
+#include <stdio.h>
+
+/* The parser that lemon makes; grammar.h holds token numbers only. */
+void *PqlGrammarAlloc(void *(*alloc)(size_t), PqlParse *ps);
+void PqlGrammar(void *parser, int code, PqlToken t);
+void PqlGrammarFree(void *parser, void (*release)(void *));
+
+#define SECONDS_MAX 9.2e9 /* of a duration: fits into ns */
+
+/* ---- errors ---- */
+
+void pql_line_column(Slice text, uint32_t at, int *line, int *column)
+{
+    uint32_t from = 0;
+    *line = 1;
+    for (uint32_t i = 0; i < at && i < text.len; i++)
+        if (text.ptr[i] == '\n') {
+            ++*line;
+            from = i + 1;
+        }
+    *column = (int)(at - from) + 1;
+}
+
+static bool error_va(Slice text, uint32_t at, Err *e, const char *fmt, va_list ap)
+{
+    char what[ERR_MESSAGE_MAX];
+    int line, column;
+    vsnprintf(what, sizeof what, fmt, ap);
+    pql_line_column(text, at, &line, &column);
+    err_set(e, ERR_SYNTAX, "%d:%d: parse error: %s", line, column, what);
+    return err_at(e, err_position(text, at < text.len ? at : text.len));
+}
+
+bool pql_error(Slice text, uint32_t at, Err *e, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    error_va(text, at, e, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+void pql_fail(PqlParse *ps, uint32_t at, const char *fmt, ...)
+{
+    if (ps->failed)
+        return; /* the first error is the one to tell */
+    va_list ap;
+    va_start(ap, fmt);
+    ps->failed = true;
+    error_va(ps->text, at, ps->err, fmt, ap);
+    va_end(ap);
+}
+
+void pql_too_deep(PqlParse *ps)
+{
+    pql_fail(ps, ps->last.begin, "expression is nested too deeply");
+}
+
+void pql_unexpected(PqlParse *ps, const PqlToken *t)
+{
+    Slice s = t->text;
+    int len = (int)(s.len < 60 ? s.len : 60);
+    const char *kind;
+    switch (t->code) {
+    case 0:
+        pql_fail(ps, t->begin, "unexpected end of input");
+        return;
+    case PQ_AGG:
+        pql_fail(ps, t->begin, "unexpected <aggr:%.*s>", len, s.ptr);
+        return;
+    case PQ_IDENT:
+        kind = "identifier ";
+        break;
+    case PQ_METRIC:
+        kind = "metric identifier ";
+        break;
+    case PQ_NUMBER:
+        kind = "number ";
+        break;
+    case PQ_DURATION:
+        kind = "duration ";
+        break;
+    case PQ_STRING:
+        pql_fail(ps, t->begin, "unexpected string %.*s", len, s.ptr);
+        return;
+    case PQ_LP: case PQ_RP: case PQ_LBRACE: case PQ_RBRACE: case PQ_LBRACKET: case PQ_RBRACKET:
+    case PQ_COMMA: case PQ_COLON:
+        kind = "";
+        break;
+    case PQ_ADD: case PQ_SUB: case PQ_MUL: case PQ_DIV: case PQ_MOD: case PQ_POW: case PQ_EQL: case PQ_NEQ:
+    case PQ_LSS: case PQ_LTE: case PQ_GTR: case PQ_GTE: case PQ_MATCH: case PQ_NMATCH: case PQ_ASSIGN:
+    case PQ_AT: case PQ_AND: case PQ_OR: case PQ_UNLESS: case PQ_ATAN2:
+        pql_fail(ps, t->begin, "unexpected <op:%.*s>", len, s.ptr);
+        return;
+    default:
+        pql_fail(ps, t->begin, "unexpected <%.*s>", len, s.ptr);
+        return;
+    }
+    pql_fail(ps, t->begin, "unexpected %s\"%.*s\"", kind, len, s.ptr);
+}
+
+/* ---- the loop ---- */
+
+static bool parse_text(PqlParse *ps)
+{
+    PqlLexer lx = {.arena = ps->a, .start = ps->text.ptr, .cursor = ps->text.ptr,
+                   .limit = ps->text.ptr + ps->text.len, .err = ps->err};
+    void *parser = PqlGrammarAlloc(mem_alloc, ps);
+    do {
+        ps->last = pql_lex(&lx);
+        if (ps->last.code < 0)
+            ps->failed = true;
+        else
+            PqlGrammar(parser, ps->last.code, ps->last);
+    } while (!ps->failed && ps->last.code > 0);
+    PqlGrammarFree(parser, mem_free);
+    return !ps->failed;
+}
+
+static bool blank(Slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!strchr(" \t\r\n", s.ptr[i]) || !s.ptr[i])
+            return false;
+    return true;
+}
+
+static bool parse_init(PqlParse *ps, Arena *a, Slice text, const char *features, Err *e)
+{
+    *ps = (PqlParse){.a = a, .features = features, .err = e};
+    if (text.len > PQL_TEXT_MAX)
+        return err_set(e, ERR_SYNTAX, "1:1: parse error: query of %zu bytes is longer than %d", text.len,
+                       PQL_TEXT_MAX);
+    ps->text = arena_slice(a, text);
+    if (!slice_utf8_valid(text))
+        return pql_error(text, 0, e, "query is not valid UTF-8");
+    return !blank(text) || pql_error(text, 0, e, "no expression found in input");
+}
+
+bool pql_parse(Arena *a, Slice text, const char *features, PqlExpr **out, Err *e)
+{
+    PqlParse ps;
+    if (!parse_init(&ps, a, text, features, e) || !parse_text(&ps))
+        return false;
+    must(ps.root);
+    *out = ps.root;
+    ps.root->text = ps.text;
+    return pql_check(&ps, ps.root);
+}
+
+bool pql_parse_selector(Arena *a, Slice text, PqlMatcher **out, Err *e)
+{
+    PqlParse ps;
+    if (!parse_init(&ps, a, text, NULL, e) || !parse_text(&ps))
+        return false;
+    const PqlExpr *x = ps.root;
+    if (x->kind != PX_VECTOR || x->offset_set || x->at != PT_NONE)
+        return pql_error(text, 0, e, "a series selector is needed, such as {job=\"a\"}");
+    if (!pql_check(&ps, ps.root))
+        return false;
+    *out = ARENA_NEW(a, PqlMatcher);
+    **out = (PqlMatcher){.matches = x->matches, .match_count = x->match_count};
+    return true;
+}
+
+PqlType pql_type(const PqlExpr *x)
+{
+    return x->type;
+}
+
+bool pql_feature(const char *features, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = features; p && *p;) {
+        size_t n = strcspn(p, ",");
+        if ((n == len && memcmp(p, name, n) == 0) || (n == 3 && memcmp(p, "all", 3) == 0))
+            return true;
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+/* ---- nodes ---- */
+
+static PqlExpr *node(PqlParse *ps, PqlKind kind, uint32_t begin, uint32_t end, size_t args)
+{
+    PqlExpr *x = ARENA_NEW(ps->a, PqlExpr);
+    x->kind = kind;
+    x->begin = begin;
+    x->end = end;
+    x->depth = 1;
+    x->arg_count = args;
+    x->args = args ? ARENA_ARRAY(ps->a, PqlExpr *, args) : NULL;
+    return x;
+}
+
+static PqlExpr *deepen(PqlParse *ps, PqlExpr *x)
+{
+    for (size_t i = 0; i < x->arg_count; i++)
+        if (x->args[i] && x->args[i]->depth >= x->depth)
+            x->depth = x->args[i]->depth + 1;
+    if (x->depth > PQL_DEPTH_MAX)
+        pql_fail(ps, x->begin, "expression is nested too deeply");
+    return x;
+}
+
+PqlExpr *px_number(PqlParse *ps, const PqlToken *t, bool duration)
+{
+    PqlExpr *x = node(ps, PX_NUMBER, t->begin, t->end, 0);
+    x->number = t->number;
+    x->is_duration = duration;
+    return x;
+}
+
+PqlExpr *px_string(PqlParse *ps, const PqlToken *t)
+{
+    PqlExpr *x = node(ps, PX_STRING, t->begin, t->end, 0);
+    x->string = t->value;
+    return x;
+}
+
+PqlExpr *px_paren(PqlParse *ps, PqlExpr *inner, uint32_t begin, uint32_t end)
+{
+    PqlExpr *x = node(ps, PX_PAREN, begin, end, 1);
+    x->args[0] = inner;
+    return deepen(ps, x);
+}
+
+PqlExpr *px_call(PqlParse *ps, const PqlToken *name, PqlArgs args)
+{
+    PqlExpr *x = node(ps, PX_CALL, name->begin, args.end, args.count);
+    for (size_t i = 0; i < args.count; i++)
+        x->args[i] = args.items[i];
+    x->func = pql_function_find(name->text);
+    int len = (int)(name->text.len < 100 ? name->text.len : 100);
+    if (!x->func)
+        pql_fail(ps, name->begin, "unknown function with name \"%.*s\"", len, name->text.ptr);
+    else if (x->func->flags & PF_EXPERIMENTAL && !pql_feature(ps->features, "promql-experimental-functions"))
+        pql_fail(ps, name->begin, "function \"%.*s\" is not enabled", len, name->text.ptr);
+    return deepen(ps, x);
+}
+
+PqlExpr *px_aggregate(PqlParse *ps, const PqlToken *op, const PqlGrouping *g, PqlArgs args, uint32_t end)
+{
+    size_t want = op->op >= PA_TOPK ? 2 : 1;
+    PqlExpr *x = node(ps, PX_AGGREGATE, op->begin, g && g->end > end ? g->end : end, want);
+    x->agg = (PqlAgg)op->op;
+    if (g) {
+        x->without = g->without;
+        x->has_grouping = true;
+        x->grouping = g->names;
+    }
+    if (args.count == 0) {
+        pql_fail(ps, x->begin, "no arguments for aggregate expression provided");
+    } else if (op->op >= PA_LIMITK && !pql_feature(ps->features, "promql-experimental-functions")) {
+        pql_fail(ps, x->begin,
+                 "%s() is experimental and must be enabled with --enable-feature=promql-experimental-functions",
+                 pql_agg_text(x->agg));
+    } else if (args.count != want) {
+        pql_fail(ps, x->begin,
+                 "wrong number of arguments for aggregate expression provided, expected %zu, got %zu", want,
+                 args.count);
+    } else {
+        x->args[0] = args.items[want - 1];
+        if (want == 2)
+            x->args[1] = args.items[0];
+    }
+    return deepen(ps, x);
+}
+
+PqlExpr *px_selector(PqlParse *ps, const PqlToken *name, const PqlMatchers *m)
+{
+    PqlExpr *x = node(ps, PX_VECTOR, name ? name->begin : m->begin, m ? m->end : name->end, 0);
+    size_t given = m ? m->count : 0;
+    x->matches = ARENA_ARRAY(ps->a, PqlLabelMatch, given + 1);
+    for (size_t i = 0; i < given; i++) {
+        x->matches[i] = m->items[i];
+        if (name && slice_eq_cstr(m->items[i].name, "__name__"))
+            pql_fail(ps, x->begin, "metric name must not be set twice: \"%.*s\" or \"%.*s\"", SLICE_ARG(name->text),
+                     SLICE_ARG(m->items[i].value));
+    }
+    x->match_count = given;
+    if (name) {
+        x->metric = name->text;
+        x->matches[x->match_count++] = (PqlLabelMatch){.name = SLICE_LIT("__name__"), .value = name->text, .op = PM_EQ};
+    }
+    return x;
+}
+
+PqlExpr *px_matrix(PqlParse *ps, PqlExpr *v, PqlTime range, uint32_t end)
+{
+    if (v->kind != PX_VECTOR) {
+        pql_fail(ps, v->begin, "ranges only allowed for vector selectors");
+        return v;
+    }
+    if (v->offset_set)
+        pql_fail(ps, v->begin, "no offset modifiers allowed before range");
+    if (v->at != PT_NONE)
+        pql_fail(ps, v->begin, "no @ modifiers allowed before range");
+    PqlExpr *x = node(ps, PX_MATRIX, v->begin, end, 1);
+    x->args[0] = v;
+    x->range_ms = range.ms;
+    return deepen(ps, x);
+}
+
+PqlExpr *px_subquery(PqlParse *ps, PqlExpr *inner, PqlTime range, const PqlTime *step, uint32_t end)
+{
+    PqlExpr *x = node(ps, PX_SUBQUERY, inner->begin, end, 1);
+    x->args[0] = inner;
+    x->range_ms = range.ms;
+    x->step_ms = step ? step->ms : 0;
+    return deepen(ps, x);
+}
+
+/* The node that carries offset and @ of x; NULL: it takes none. */
+static PqlExpr *timed(PqlExpr *x)
+{
+    if (x->kind == PX_MATRIX)
+        return x->args[0];
+    return x->kind == PX_VECTOR || x->kind == PX_SUBQUERY ? x : NULL;
+}
+
+static void extend(PqlExpr *x, uint32_t end)
+{
+    if (end > x->end)
+        x->end = end;
+}
+
+PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset)
+{
+    PqlExpr *v = timed(x);
+    if (!v) {
+        pql_fail(ps, x->begin,
+                 "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+        return x;
+    }
+    if (v->offset_set)
+        pql_fail(ps, x->begin, "offset may not be set multiple times");
+    v->offset_set = true;
+    v->offset_ms = offset.ms;
+    extend(x, offset.end);
+    return x;
+}
+
+PqlExpr *px_at(PqlParse *ps, PqlExpr *x, PqlTime t, PqlAt at)
+{
+    PqlExpr *v = timed(x);
+    if (!v) {
+        pql_fail(ps, x->begin,
+                 "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+        return x;
+    }
+    if (v->at != PT_NONE)
+        pql_fail(ps, x->begin, "@ <timestamp> may not be set multiple times");
+    if (at == PT_TIME && !(fabs(t.seconds) < SECONDS_MAX))
+        pql_fail(ps, x->begin, "timestamp out of bounds for @ modifier: %f", t.seconds);
+    v->at = at;
+    v->at_ms = t.ms;
+    extend(x, t.end);
+    return x;
+}
+
+PqlExpr *px_smooth(PqlParse *ps, PqlExpr *x, const PqlToken *word, bool smoothed)
+{
+    const char *name = smoothed ? "smoothed" : "anchored";
+    PqlExpr *v = x->kind == PX_SUBQUERY ? NULL : timed(x);
+    if (!pql_feature(ps->features, "promql-extended-range-selectors")) {
+        pql_fail(ps, x->begin, "%s modifier is experimental and not enabled", name);
+    } else if (!v) {
+        pql_fail(ps, x->begin, x->kind == PX_SUBQUERY ? "%s modifier is not supported for subqueries"
+                                                      : "%s modifier not implemented", name);
+    } else {
+        v->smoothed |= smoothed;
+        v->anchored |= !smoothed;
+        if (v->smoothed && v->anchored)
+            pql_fail(ps, x->begin, "anchored and smoothed modifiers cannot be used together");
+        extend(x, word->end);
+    }
+    return x;
+}
+
+PqlExpr *px_unary(PqlParse *ps, const PqlToken *op, PqlExpr *inner)
+{
+    if (inner->kind == PX_NUMBER) { /* -1 is one number, as Prometheus prints it */
+        if (op->code == PQ_SUB)
+            inner->number = -inner->number;
+        inner->begin = op->begin;
+        return inner;
+    }
+    PqlExpr *x = node(ps, PX_UNARY, op->begin, inner->end, 1);
+    x->op = op->code == PQ_SUB ? PO_SUB : PO_ADD;
+    x->args[0] = inner;
+    return deepen(ps, x);
+}
+
+PqlExpr *px_binary(PqlParse *ps, PqlOp op, PqlExpr *left, PqlMatching m, PqlExpr *right)
+{
+    PqlExpr *x = node(ps, PX_BINARY, left->begin, right->end, 2);
+    x->op = op;
+    x->op_begin = m.begin;
+    x->return_bool = m.return_bool;
+    x->card = m.card;
+    x->has_matching = m.has;
+    x->on = m.on;
+    x->matching = m.names;
+    x->include = m.include;
+    x->fill = m.fill;
+    x->args[0] = left;
+    x->args[1] = right;
+    return deepen(ps, x);
+}
+
+/* ---- pieces ---- */
+
+PqlLabelMatch px_matcher(PqlParse *ps, const PqlToken *name, int op, const PqlToken *value)
+{
+    PqlLabelMatch m = {.name = SLICE_LIT("__name__"), .value = value->value, .op = (PqlMatchOp)op,
+                       .begin = name ? name->begin : value->begin, .end = value->end};
+    if (name && name->code == PQ_STRING)
+        m.name = name->value;
+    else if (name)
+        m.name = name->text;
+    if (m.name.len == 0)
+        pql_fail(ps, m.begin, "empty label name in label matching");
+    return m;
+}
+
+PqlMatchers px_matchers(PqlParse *ps, PqlMatchers list, PqlLabelMatch m)
+{
+    if (list.count == list.cap) {
+        size_t cap = list.cap ? list.cap * 2 : 8;
+        PqlLabelMatch *grown = ARENA_ARRAY(ps->a, PqlLabelMatch, cap);
+        if (list.count)
+            memcpy(grown, list.items, list.count * sizeof *grown);
+        list.items = grown;
+        list.cap = cap;
+    }
+    list.items[list.count++] = m;
+    return list;
+}
+
+PqlArgs px_args(PqlParse *ps, PqlArgs list, PqlExpr *x)
+{
+    if (list.count == list.cap) {
+        size_t cap = list.cap ? list.cap * 2 : 4;
+        PqlExpr **grown = ARENA_ARRAY(ps->a, PqlExpr *, cap);
+        if (list.count)
+            memcpy(grown, list.items, list.count * sizeof *grown);
+        list.items = grown;
+        list.cap = cap;
+    }
+    list.items[list.count++] = x;
+    return list;
+}
+
+PqlNames px_names(PqlParse *ps, PqlNames list, Slice name)
+{
+    /* grows when the count is a power of two */
+    if ((list.count & (list.count - 1)) == 0) {
+        Slice *grown = ARENA_ARRAY(ps->a, Slice, list.count ? list.count * 2 : 1);
+        if (list.count)
+            memcpy(grown, list.names, list.count * sizeof *grown);
+        list.names = grown;
+    }
+    list.names[list.count++] = name;
+    return list;
+}
+
+Slice px_label(PqlParse *ps, const PqlToken *t)
+{
+    if (memchr(t->text.ptr, ':', t->text.len))
+        pql_fail(ps, t->begin, "unexpected metric identifier \"%.*s\" in grouping opts, expected label",
+                 SLICE_ARG(t->text));
+    return t->text;
+}
+
+PqlTime px_time(PqlParse *ps, const PqlToken *t, int sign)
+{
+    PqlTime out = {.seconds = t->number * sign, .begin = t->begin, .end = t->end};
+    if (!(fabs(t->number) < SECONDS_MAX)) {
+        pql_fail(ps, t->begin, "duration out of range");
+        return out;
+    }
+    out.ms = t->code == PQ_DURATION ? t->ms * sign : (int64_t)round(out.seconds * 1000);
+    return out;
+}
+
+PqlTime px_period(PqlParse *ps, const PqlToken *t)
+{
+    PqlTime out = px_time(ps, t, 1);
+    if (out.ms <= 0)
+        pql_fail(ps, t->begin, "duration must be greater than 0");
+    return out;
+}
+
+PqlFill px_fill(PqlParse *ps, PqlFill f, bool left, bool right, double v, const PqlToken *at)
+{
+    if (!pql_feature(ps->features, "promql-binop-fill-modifiers"))
+        pql_fail(ps, at->begin, "binop fill modifiers are experimental and not enabled");
+    if (left) {
+        f.left = true;
+        f.left_value = v;
+    }
+    if (right) {
+        f.right = true;
+        f.right_value = v;
+    }
+    return f;
+}
