@@ -373,17 +373,19 @@ static double overlap(const FileInfo *f, int64_t t_min, int64_t t_max)
     return hi < lo ? 0 : span > 0 ? (hi - lo) / span : 1;
 }
 
-static double estimate_rows(const ScanSrc *s, size_t series)
+/* *tail: rows that are not in the file format yet. */
+static double estimate_rows(const ScanSrc *s, size_t series, double *tail)
 {
     FileInfo *files = arena_alloc(s->arena, SPREAD_FILES_MAX * sizeof *files);
     const Snapshot *snap = s->x->query->snapshot;
     size_t n = snapshot_files(snap, files, SPREAD_FILES_MAX);
     const EngineStats *es = engine_stats(snapshot_engine(snap));
-    double rows = (double)atomic_load_explicit(&es->memtable_rows, memory_order_relaxed);
+    double rows = *tail = (double)atomic_load_explicit(&es->memtable_rows, memory_order_relaxed);
     for (size_t i = 0; i < n && i < SPREAD_FILES_MAX; i++)
         rows += (double)files[i].rows * overlap(&files[i], s->t_min, s->t_max);
-    double all = (double)idx_series_count(s->idx, 0);
-    return all > 0 ? rows * (double)series / all : 0;
+    double all = (double)idx_series_count(s->idx, 0), part = all > 0 ? (double)series / all : 0;
+    *tail *= part;
+    return rows * part;
 }
 
 static int parallel_workers(const Query *q)
@@ -406,9 +408,14 @@ void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out)
     if (s->plan->filter && expr_is_volatile(s->plan->filter))
         return;
     size_t series = s->set ? set_count(s->set) : idx_series_count(s->idx, s->plan->table);
-    if (series < 2 || (!forced && estimate_rows(s, series) * work_per_row < SPREAD_WORK_MIN))
+    if (series < 2)
         return;
-    size_t pieces = (size_t)workers * SPREAD_PER_WORKER;
+    double tail, rows = estimate_rows(s, series, &tail);
+    if (!forced && rows * work_per_row < SPREAD_WORK_MIN)
+        return;
+    /* Each piece looks through all rows of the tail once: few pieces then. */
+    bool even_out = forced || tail * 4 < rows;
+    size_t pieces = (size_t)workers * (even_out ? SPREAD_PER_WORKER : 1);
     out->pieces = pieces < series ? pieces : series;
     out->set = s->set ? set_ref(s->set) : idx_select(s->idx, s->plan->table, NULL, 0);
 }
