@@ -85,28 +85,28 @@ static bool checked(int64_t us, Value *out, Err *e)
 FUNC_SCALAR(zone_local)
 {
     FUNC_UNUSED;
-    const TimeZone *tz;
+    const TimeZone *tz = NULL;
     return func_zone(args[0].u.str, &tz, e) && checked(tz_local_us(tz, args[1].u.i64), out, e);
 }
 
 FUNC_SCALAR(zone_utc)
 {
     FUNC_UNUSED;
-    const TimeZone *tz;
+    const TimeZone *tz = NULL;
     return func_zone(args[0].u.str, &tz, e) && checked(tz_utc_us(tz, args[1].u.i64), out, e);
 }
 
 FUNC_SCALAR(zone_local_iv)
 {
     FUNC_UNUSED;
-    const TimeZone *tz;
+    const TimeZone *tz = NULL;
     return zone_of_interval(args[0].u.iv, &tz, e) && checked(tz_local_us(tz, args[1].u.i64), out, e);
 }
 
 FUNC_SCALAR(zone_utc_iv)
 {
     FUNC_UNUSED;
-    const TimeZone *tz;
+    const TimeZone *tz = NULL;
     return zone_of_interval(args[0].u.iv, &tz, e) && checked(tz_utc_us(tz, args[1].u.i64), out, e);
 }
 
@@ -465,7 +465,7 @@ FUNC_SCALAR(make_time)
 FUNC_SCALAR(make_timestamp)
 {
     FUNC_UNUSED;
-    int64_t days, us;
+    int64_t days = 0, us = 0;
     return make_date_parts(args[0].u.i64, args[1].u.i64, args[2].u.i64, &days, e) &&
            make_time_parts(args[3].u.i64, args[4].u.i64, args[5].u.f64, &us, e) &&
            date_and_time(days, us, out, e);
