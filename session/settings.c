@@ -86,8 +86,8 @@ static void search_path_set(Session *s, Slice value)
         while (b > a && (value.ptr[b - 1] == ' ' || value.ptr[b - 1] == '"'))
             b--;
         Slice name = slice_of(value.ptr + a, b - a);
-        if (slice_eq_cstr(name, "$user"))
-            name = slice_cstr(s->user);
+        if (slice_eq_cstr(name, "$user")) /* never a system schema: the user is called skulk, too */
+            name = strcmp(s->user, "skulk") == 0 ? SLICE_NONE : slice_cstr(s->user);
         if (name.len) {
             s->search_path =
                 mem_realloc(s->search_path, (s->search_path_count + 1) * sizeof(Slice));

@@ -56,21 +56,23 @@ static RunStatus run_commit(Portal *p, Err *e)
     return st == RUN_DONE ? set_tag(p, "COMMIT") : st;
 }
 
+/* The end of a transaction closes portals; the one that runs is out of the list meanwhile. */
 static RunStatus run_txn(Portal *p, Batch **out, Err *e)
 {
     (void)out;
-    if (p->bound->u.txn.kind == TXN_COMMIT)
-        return run_commit(p, e);
-    /* ROLLBACK closes portals, also this one's list entry: it is taken out first. */
     for (Portal **pp = &p->session->portals; *pp; pp = &(*pp)->next)
         if (*pp == p) {
             *pp = p->next;
             break;
         }
-    bool ok = tx_control(p->session, p, e);
+    RunStatus st;
+    if (p->bound->u.txn.kind == TXN_COMMIT)
+        st = run_commit(p, e);
+    else
+        st = tx_control(p->session, p, e) ? set_tag(p, p->bound->tag) : RUN_FAIL;
     p->next = p->session->portals;
     p->session->portals = p;
-    return ok ? set_tag(p, p->bound->tag) : RUN_FAIL;
+    return st;
 }
 
 /* ---- settings ---- */
