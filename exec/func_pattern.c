@@ -73,7 +73,6 @@ static bool like_general(Slice t, Slice p, bool *bad)
     }
     while (pi < p.len && p.ptr[pi] == '%')
         pi++;
-    *bad = pi + 1 == p.len && p.ptr[pi] == '\\';
     return pi == p.len && ti <= t.len;
 }
 

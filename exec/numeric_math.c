@@ -402,17 +402,16 @@ static double log10_abs(const NumVar *v)
     return log10(fabs(mantissa)) + (double)two * M_LN2 / M_LN10 - v->scale;
 }
 
-static bool power_int(const NumVar *x, const NumVar *y, int64_t n, Arena *a, Num *out, Err *e)
+static bool power_int(const NumVar *x, int64_t n, Arena *a, Num *out, Err *e)
 {
     double weight = log10_abs(x) * (double)n;
+    int scale = clamp_scale(max_int(NUM_SIG_DIGITS_MIN, x->scale));
     if (weight >= NUM_WEIGHT_DIGITS_MAX)
         return overflow(e);
-    if (weight + 1 < -NUM_DISPLAY_SCALE_MAX) {
-        *out = with_scale(0, NUM_DISPLAY_SCALE_MAX, a);
+    if (1 + scale + weight < 0) {
+        *out = with_scale(0, scale, a);
         return true;
     }
-    int scale = max_int(max_int(NUM_SIG_DIGITS_MIN - (int)weight, x->scale), y->scale);
-    scale = clamp_scale(scale);
     uint64_t count = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
     if ((double)mpz_sizeinbase(x->z, 10) * (double)count <= EXACT_POWER_DIGITS_MAX &&
         (double)x->scale * (double)count <= EXACT_POWER_DIGITS_MAX)
@@ -430,7 +429,7 @@ static bool power_vars(const Num *x, const Num *y, const NumVar *vx, const NumVa
     int64_t n;
     if (num_is_integral(y) && num_to_i64(y, &n) && n == (int32_t)n) {
         if (mpz_sgn(vx->z) != 0)
-            return power_int(vx, vy, n, a, out, e);
+            return power_int(vx, n, a, out, e);
         *out = with_scale(n == 0, NUM_SIG_DIGITS_MIN, a);
         return true;
     }

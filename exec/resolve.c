@@ -239,6 +239,12 @@ static char category_of(TypeId t)
     return def ? def->category : '\0';
 }
 
+/* Polymorphic arguments stay in the pseudo category, whatever they stand for. */
+static char declared_category(const Candidate *c, size_t i)
+{
+    return c->generic[i] ? 'P' : category_of(c->declared[i]);
+}
+
 static bool is_preferred(TypeId t)
 {
     const TypeDef *def = type_find(t);
@@ -260,7 +266,7 @@ static int preferred_matches(const Candidate *c, const TypeId *args, size_t n)
         if (args[i] != T_UNKNOWN)
             count += (!c->generic[i] && c->declared[i] == args[i]) ||
                      (is_preferred(c->declared[i]) &&
-                      category_of(c->declared[i]) == category_of(args[i]));
+                      declared_category(c, i) == category_of(args[i]));
     return count;
 }
 
@@ -296,7 +302,7 @@ static size_t narrow_by_unknowns(Candidate **c, size_t count, const TypeId *args
         bool conflict = false, string = false;
         for (size_t k = 0; k < count; k++) {
             TypeId t = c[k]->declared[i];
-            char cat = category_of(t);
+            char cat = declared_category(c[k], i);
             if (cat == 'S') {
                 preferred[i] = string && cat == category[i] ? preferred[i] : false;
                 string = true;
@@ -319,7 +325,7 @@ static size_t narrow_by_unknowns(Candidate **c, size_t count, const TypeId *args
             if (args[i] != T_UNKNOWN)
                 continue;
             TypeId t = c[k]->declared[i];
-            keep = category_of(t) == category[i] && (!preferred[i] || is_preferred(t));
+            keep = declared_category(c[k], i) == category[i] && (!preferred[i] || is_preferred(t));
         }
         if (keep) {
             Candidate *tmp = c[kept];
