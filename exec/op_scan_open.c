@@ -413,9 +413,10 @@ void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out)
     double tail, rows = estimate_rows(s, series, &tail);
     if (!forced && rows * work_per_row < SPREAD_WORK_MIN)
         return;
-    /* Each piece looks through all rows of the tail once: few pieces then. */
-    bool even_out = forced || tail * 4 < rows;
-    size_t pieces = (size_t)workers * (even_out ? SPREAD_PER_WORKER : 1);
+    /* Each piece looks through all rows of the tail once: not worth it when they are the most. */
+    if (!forced && tail * 2 > rows)
+        return;
+    size_t pieces = (size_t)workers * SPREAD_PER_WORKER;
     out->pieces = pieces < series ? pieces : series;
     out->set = s->set ? set_ref(s->set) : idx_select(s->idx, s->plan->table, NULL, 0);
 }
