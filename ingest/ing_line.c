@@ -229,12 +229,19 @@ static bool line_series(IngJob *j, IngTable *t, Slice raw, Slice fields, RowTags
 
 /* ---- one line ---- */
 
+/* A comma in a field key needs a backslash. */
+static bool has_bare_comma(Slice key)
+{
+    const char *end = key.ptr + key.len;
+    return memchr(key.ptr, ',', key.len) && find_end(key.ptr, end, ',', ',') < end;
+}
+
 static bool line_fields(IngJob *j, IngTable *t, Cursor *c, Err *e)
 {
     for (size_t k = 0;; k++) {
         const char *begin = c->p;
         const char *eq = find_end(c->p, c->end, '=', ' ');
-        if (eq >= c->end || *eq != '=')
+        if (eq >= c->end || *eq != '=' || has_bare_comma(slice_of(begin, (size_t)(eq - begin))))
             return bad(e, "invalid field format");
         Slice key = unescape(j, slice_of(begin, (size_t)(eq - begin)), ",= ");
         if (key.len == 0)

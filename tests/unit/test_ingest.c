@@ -74,6 +74,8 @@ START_TEST(line_grammar)
         {"m f=1 x", 0, "bad timestamp"},
         {"m f=1 99999999999999999999", 0, "bad timestamp"},
         {"m s=\"open", 0, "unbalanced quotes"},
+        {"m f=1,,g=2i", 0, "invalid field format"},
+        {"m a\\,b=1 1", 1, NULL},
         {"m g=1.5", 0, "field type conflict"},
         {"m f=7i", 1, NULL},
         {"m f=\"text\"", 0, "field type conflict"},
