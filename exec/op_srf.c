@@ -9,6 +9,7 @@ typedef struct SrfCall {
     Batch out;
     size_t col_count;
     const TypeId *types;
+    const Slice *names; /* NULL in a select list */
     bool open;
 } SrfCall;
 
@@ -45,6 +46,8 @@ static bool srf_open(SrfCall *c, Op *op, const FuncDef *func, const Expr *call, 
     for (size_t i = 0; i < call->arg_count; i++)
         if (args[i].null && (func->flags & FN_STRICT))
             return true;
+    op_ctx(op)->srf_names = c->names;
+    op_ctx(op)->srf_name_count = c->names ? c->col_count : 0;
     if (!c->def->open(op_ctx(op), call, args, call->arg_count, &c->arena, &c->state, e))
         return false;
     c->open = true;
@@ -92,6 +95,7 @@ static bool function_open(Op *op, Err *e)
     if (!plan->func || !plan->func->srf)
         return true; /* a plain function: one row */
     srf_init(&f->call, plan->func, plan->p.types, plan->p.col_count - plan->ordinality, op);
+    f->call.names = plan->p.names;
     Value *args = ARENA_ARRAY(&op->arena, Value, plan->call->arg_count + 1);
     op->x->ctx.scratch = &op->arena;
     for (size_t i = 0; i < plan->call->arg_count; i++) {

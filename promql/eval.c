@@ -191,7 +191,7 @@ static bool request_grid(PqlQuery *q, const PqlRequest *r, Err *e)
     }
     if (q->x->type != PQL_SCALAR && q->x->type != PQL_VECTOR)
         return err_set(e, ERR_INVALID_PARAMETER,
-                       "invalid parameter \"query\": invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
+                       "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
                        pql_type_text(q->x->type));
     if (r->step_ms <= 0)
         return err_set(e, ERR_INVALID_PARAMETER,
@@ -238,6 +238,11 @@ bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e)
 void pql_cancel(PqlQuery *q)
 {
     atomic_store(&q->canceled, true);
+}
+
+void pql_set_waiter(PqlQuery *q, Task *t)
+{
+    q->r.waiter = t;
 }
 
 void pql_close(PqlQuery *q)

@@ -379,3 +379,19 @@ bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *
     arena_free(&a);
     return ok;
 }
+
+bool pql_metrics(Snapshot *snap, ObjectId schema, bool (*each)(void *arg, Slice name), void *arg, Err *e)
+{
+    Arena a;
+    Sources s;
+    arena_init(&a, NULL);
+    SourceScope scope = {&a, snap, schema};
+    bool ok = sources_resolve(&scope, NULL, 0, &s, e), go_on = true;
+    for (size_t i = 0; ok && i < s.count; i++)
+        for (size_t k = 0; k < s.items[i].field_count && go_on; k++)
+            go_on = each(arg, s.items[i].fields[k].metric);
+    if (ok)
+        sources_free(&s);
+    arena_free(&a);
+    return ok;
+}

@@ -16,4 +16,4 @@ libsksession_la_SOURCES = \
 	session/views_skulk.c \
 	session/catalog_class.c session/catalog_functions.c session/catalog_info.c \
 	session/catalog_pg.c session/catalog_private.h session/catalog_type.c \
-	session/promql_door.c
+	session/promql_door.c session/promql_private.h session/promql_sql.c

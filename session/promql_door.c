@@ -1,6 +1,353 @@
-/* session/promql_door.c - PromQL for http/, the library and SQL. */
-#include "session/session_private.h"
+/* session/promql_door.c - PromQL for http/ and the library: jobs, results as Prometheus' JSON, metadata. */
+#include "base/hash.h"
+#include "session/promql_private.h"
+#include <stdlib.h>
 
-void promql_register(void)
+enum { SET_SLOTS_MIN = 256 };
+
+struct PromJob {
+    Db *db;
+    Arena arena;
+    PqlExpr *expr;
+    PqlQuery *query;
+    uint64_t limit;
+    Slice warnings[PQL_ANNOTATIONS_MAX + 1];
+    size_t warning_count;
+};
+
+/* ---- opening and running ---- */
+
+static bool public_schema(const CatalogSnap *cat, ObjectId database, ObjectId *schema, Err *e)
 {
+    const SchemaDef *s = cat_schema(cat, database, SLICE_LIT("public"));
+    if (!s)
+        return err_set(e, ERR_SCHEMA_NAME, "schema \"public\" does not exist");
+    *schema = s->id;
+    return true;
+}
+
+static bool bad_query(Err *e)
+{
+    if (e->code != ERR_SYNTAX && e->code != ERR_INVALID_PARAMETER)
+        return false;
+    return err_wrap(e, "invalid parameter \"query\"");
+}
+
+static bool job_open(PromJob *j, ObjectId database, const PromRequest *r, Task *waiter, Err *e)
+{
+    int64_t timeout = r->timeout_ms > 0 ? r->timeout_ms : PROM_TIMEOUT_MS;
+    PqlRequest q = {
+        .database = database,
+        .range = r->range,
+        .start_ms = r->range ? r->start_ms : r->time_ms,
+        .end_ms = r->range ? r->end_ms : r->time_ms,
+        .step_ms = r->step_ms,
+        .lookback_ms = r->lookback_ms,
+        .deadline_mono_ns = j->db->clock->mono_ns(j->db->clock) + timeout * NS_PER_MS,
+        .budget = &j->db->query_pool,
+        .sched = j->db->sched,
+        .waiter = waiter,
+        .clock = j->db->clock,
+        .features = j->db->features,
+    };
+    if (!pql_parse(&j->arena, r->query, j->db->features, &j->expr, e))
+        return bad_query(e);
+    q.snapshot = engine_snapshot(j->db->engine, NULL);
+    bool ok = public_schema(snapshot_catalog(q.snapshot), database, &q.schema, e) &&
+              (pql_open(&j->query, j->expr, &q, e) || bad_query(e));
+    snapshot_unref(q.snapshot);
+    return ok;
+}
+
+bool prom_open(PromJob **out, Db *db, ObjectId database, const PromRequest *r, Task *waiter, Err *e)
+{
+    PromJob *j = MEM_NEW(PromJob);
+    j->db = db;
+    j->limit = r->limit;
+    arena_init(&j->arena, &db->query_pool);
+    if (!job_open(j, database, r, waiter, e)) {
+        prom_close(j);
+        return false;
+    }
+    *out = j;
+    return true;
+}
+
+static void job_done(PromJob *j)
+{
+    const PqlResult *r = pql_result(j->query);
+    for (size_t i = 0; i < r->warning_count; i++)
+        j->warnings[i] = r->warnings[i];
+    j->warning_count = r->warning_count;
+    if (j->limit && r->count > j->limit)
+        j->warnings[j->warning_count++] = SLICE_LIT("results truncated due to limit");
+}
+
+RunStatus prom_run(PromJob *j, Err *e)
+{
+    switch (pql_step(j->query, e)) {
+    case PQL_DONE:
+        job_done(j);
+        return RUN_DONE;
+    case PQL_WAIT:
+        return RUN_WAIT;
+    case PQL_YIELD:
+        return RUN_YIELD;
+    case PQL_FAIL:
+        break;
+    }
+    return RUN_FAIL;
+}
+
+void prom_close(PromJob *j)
+{
+    if (!j)
+        return;
+    pql_close(j->query);
+    arena_free(&j->arena);
+    mem_free(j);
+}
+
+bool prom_check(Slice query, Err *e)
+{
+    Arena a;
+    PqlExpr *x;
+    arena_init(&a, NULL);
+    bool ok = pql_parse(&a, query, "all", &x, e) || bad_query(e);
+    arena_free(&a);
+    return ok;
+}
+
+/* ---- JSON ---- */
+
+void prom_put_labels(Buf *b, const PqlLabel *labels, size_t count)
+{
+    buf_puts(b, "{");
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buf_puts(b, ",");
+        buf_put_json(b, labels[i].name);
+        buf_puts(b, ":");
+        buf_put_json(b, labels[i].value);
+    }
+    buf_puts(b, "}");
+}
+
+static void put_time(Buf *b, int64_t ms)
+{
+    uint64_t t = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+    buf_printf(b, "[%s%llu", ms < 0 ? "-" : "", (unsigned long long)(t / 1000));
+    if (t % 1000)
+        buf_printf(b, ".%03llu", (unsigned long long)(t % 1000));
+    buf_puts(b, ",");
+}
+
+void prom_put_point(Buf *b, int64_t t_ms, double v)
+{
+    put_time(b, t_ms);
+    buf_puts(b, "\"");
+    buf_put_f64(b, v);
+    buf_puts(b, "\"]");
+}
+
+static void put_series(Buf *b, const PqlSeries *s, bool matrix)
+{
+    buf_puts(b, "{\"metric\":");
+    prom_put_labels(b, s->labels, s->label_count);
+    buf_puts(b, matrix ? ",\"values\":[" : ",\"value\":");
+    for (size_t i = 0; i < s->count; i++) {
+        if (i)
+            buf_puts(b, ",");
+        prom_put_point(b, s->t_ms[i], s->v[i]);
+    }
+    buf_puts(b, matrix ? "]}" : "}");
+}
+
+void prom_result(PromJob *j, Buf *json)
+{
+    const PqlResult *r = pql_result(j->query);
+    if (r->type == PQL_SCALAR) {
+        buf_puts(json, "{\"resultType\":\"scalar\",\"result\":");
+        prom_put_point(json, r->t_ms, r->scalar);
+        buf_puts(json, "}");
+        return;
+    }
+    if (r->type == PQL_STRING) {
+        buf_puts(json, "{\"resultType\":\"string\",\"result\":");
+        put_time(json, r->t_ms);
+        buf_put_json(json, r->string);
+        buf_puts(json, "]}");
+        return;
+    }
+    bool matrix = r->type == PQL_MATRIX;
+    size_t count = j->limit && r->count > j->limit ? (size_t)j->limit : r->count;
+    buf_printf(json, "{\"resultType\":\"%s\",\"result\":[", matrix ? "matrix" : "vector");
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buf_puts(json, ",");
+        put_series(json, &r->series[i], matrix);
+    }
+    buf_puts(json, "]}");
+}
+
+size_t prom_annotation(PromJob *j, bool info, size_t i, Slice *out)
+{
+    const PqlResult *r = pql_result(j->query);
+    size_t count = info ? r->info_count : j->warning_count;
+    if (i < count)
+        *out = info ? r->infos[i] : j->warnings[i];
+    return count;
+}
+
+/* ---- metadata: a set of texts, sorted at the end ---- */
+
+typedef struct TextSet {
+    Arena *arena;
+    Slice *items;
+    uint32_t *slots;
+    size_t count, cap, slot_count;
+    /* what is gathered */
+    PromMeta what;
+    Slice label;
+    Buf text;
+} TextSet;
+
+static void set_grow(TextSet *s)
+{
+    size_t cap = s->cap ? s->cap * 2 : SET_SLOTS_MIN / 2;
+    Slice *items = ARENA_ARRAY(s->arena, Slice, cap);
+    if (s->count)
+        memcpy(items, s->items, s->count * sizeof *items);
+    s->items = items;
+    s->cap = cap;
+    s->slot_count = cap * 2;
+    s->slots = ARENA_ARRAY(s->arena, uint32_t, s->slot_count);
+    for (size_t i = 0; i < s->count; i++) {
+        size_t at = hash64(items[i].ptr, items[i].len, 0) & (s->slot_count - 1);
+        while (s->slots[at])
+            at = (at + 1) & (s->slot_count - 1);
+        s->slots[at] = (uint32_t)i + 1;
+    }
+}
+
+static void set_put(TextSet *s, Slice text)
+{
+    if (s->count == s->cap)
+        set_grow(s);
+    size_t at = hash64(text.ptr, text.len, 0) & (s->slot_count - 1);
+    for (; s->slots[at]; at = (at + 1) & (s->slot_count - 1))
+        if (slice_eq(s->items[s->slots[at] - 1], text))
+            return;
+    s->items[s->count++] = arena_slice(s->arena, text);
+    s->slots[at] = (uint32_t)s->count;
+}
+
+static bool take_series(void *arg, const PqlLabel *labels, size_t count)
+{
+    TextSet *s = arg;
+    if (s->what == PROM_SERIES) {
+        buf_clear(&s->text);
+        prom_put_labels(&s->text, labels, count);
+        set_put(s, buf_slice(&s->text));
+        return true;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (s->what == PROM_LABELS)
+            set_put(s, labels[i].name);
+        else if (slice_eq(labels[i].name, s->label))
+            set_put(s, labels[i].value);
+    return true;
+}
+
+static bool take_name(void *arg, Slice name)
+{
+    set_put(arg, name);
+    return true;
+}
+
+static Slice label_of(const ColumnDef *c)
+{
+    return c->label.len ? c->label : c->name;
+}
+
+/* Without a selector the dictionaries know: no series is looked at.  Time is left out of account, as
+ * Prometheus' own answers do within a block. */
+static void take_dictionaries(TextSet *s, Snapshot *snap, ObjectId schema)
+{
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    SeriesIndex *index = engine_index(snapshot_engine(snap));
+    for (size_t i = 0; i < cat_table_count(cat); i++) {
+        const TableDef *t = cat_table_at(cat, i);
+        if (t->schema != schema || t->kind != TABLE_SERIES)
+            continue;
+        for (size_t k = 0; k < t->column_count; k++) {
+            const ColumnDef *c = &t->columns[k];
+            if (c->kind != COL_TAG || c->dropped || (s->what == PROM_LABEL_VALUES && !slice_eq(label_of(c), s->label)))
+                continue;
+            uint32_t codes = idx_code_count(index, t->id, c->id);
+            if (s->what == PROM_LABELS && codes > 1)
+                set_put(s, label_of(c));
+            for (uint32_t code = 1; s->what == PROM_LABEL_VALUES && code < codes; code++)
+                set_put(s, idx_code_value(index, t->id, c->id, code));
+        }
+    }
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return slice_cmp(*(const Slice *)a, *(const Slice *)b);
+}
+
+static void put_set(TextSet *s, uint64_t limit, Buf *json)
+{
+    if (s->count)
+        qsort(s->items, s->count, sizeof *s->items, by_text);
+    buf_puts(json, "[");
+    for (size_t i = 0; i < s->count && (limit == 0 || i < limit); i++) {
+        if (i)
+            buf_puts(json, ",");
+        if (s->what == PROM_SERIES)
+            buf_put_slice(json, s->items[i]);
+        else
+            buf_put_json(json, s->items[i]);
+    }
+    buf_puts(json, "]");
+}
+
+static bool parse_matches(Arena *a, const Slice *match, size_t n, PqlMatcher **out, Err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!pql_parse_selector(a, match[i], &out[i], e))
+            return err_wrap(e, "invalid parameter \"match[]\"");
+    return true;
+}
+
+bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match, size_t match_count,
+               int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json, Err *e)
+{
+    Arena a;
+    arena_init(&a, &db->query_pool);
+    TextSet set = {.arena = &a, .what = what, .label = label};
+    buf_init(&set.text);
+    Snapshot *snap = engine_snapshot(db->engine, NULL);
+    PqlMatcher **m = ARENA_ARRAY(&a, PqlMatcher *, match_count + 1);
+    ObjectId schema = 0;
+    bool ok = public_schema(snapshot_catalog(snap), database, &schema, e) && parse_matches(&a, match, match_count, m, e);
+    if (ok && match_count == 0 && what != PROM_SERIES) {
+        bool names = what == PROM_LABEL_VALUES && slice_eq_cstr(label, "__name__");
+        if (names)
+            ok = pql_metrics(snap, schema, take_name, &set, e);
+        else
+            take_dictionaries(&set, snap, schema);
+        if (what == PROM_LABELS && set.count)
+            set_put(&set, SLICE_LIT("__name__"));
+    } else if (ok) {
+        ok = pql_series(snap, database, schema, m, match_count, start_ms, end_ms, take_series, &set, e);
+    }
+    if (ok)
+        put_set(&set, limit, json);
+    snapshot_unref(snap);
+    buf_free(&set.text);
+    arena_free(&a);
+    return ok;
 }

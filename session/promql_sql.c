@@ -1,0 +1,364 @@
+/* session/promql_sql.c - PromQL in SQL: the set-returning function promql() and promql_scalar().
+ *
+ * In FROM: columns labels, ts, value, histogram; with a column list each column is found by its
+ * name, and a name that is none of these four is a label.  In a select list: one jsonb a sample. */
+#include "exec/type_json.h"
+#include "session/promql_private.h"
+
+enum { MS_TO_US = 1000 };
+
+typedef enum Role { ROLE_JSON, ROLE_LABELS, ROLE_TS, ROLE_VALUE, ROLE_HISTOGRAM, ROLE_LABEL } Role;
+
+typedef struct Column {
+    Role role;
+    Slice name;
+} Column;
+
+typedef struct PromCall {
+    Session *session;
+    Arena *arena;
+    PqlExpr *expr;
+    PqlQuery *query;
+    Column *cols;
+    size_t col_count;
+    size_t series, point; /* next */
+    bool done;
+} PromCall;
+
+static const SrfColumn promql_columns[] = {
+    {"labels", T_JSONB}, {"ts", T_TIMESTAMPTZ}, {"value", T_FLOAT8}, {"histogram", T_JSONB}};
+
+/* ---- opening ---- */
+
+static Role role_of(Slice name)
+{
+    static const Role roles[] = {ROLE_LABELS, ROLE_TS, ROLE_VALUE, ROLE_HISTOGRAM};
+    for (size_t i = 0; i < ARRAY_LEN(promql_columns); i++)
+        if (slice_eq_cstr(name, promql_columns[i].name))
+            return roles[i];
+    return ROLE_LABEL;
+}
+
+static bool promql_resolve(EvalCtx *ctx, const Value *args, size_t n, const Slice *names, size_t name_count, Arena *a,
+                           SrfColumn **columns, size_t *count, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    *count = name_count ? name_count : ARRAY_LEN(promql_columns);
+    *columns = ARENA_ARRAY(a, SrfColumn, *count);
+    for (size_t i = 0; i < *count; i++) {
+        (*columns)[i] = (SrfColumn){name_count ? arena_cstr(a, names[i]) : promql_columns[i].name, T_TEXT};
+        for (size_t k = 0; k < ARRAY_LEN(promql_columns); k++)
+            if (strcmp((*columns)[i].name, promql_columns[k].name) == 0)
+                (*columns)[i].type = promql_columns[k].type;
+    }
+    return true;
+}
+
+/* Into the statement: behind the quote of a literal, in which each quote stands twice. */
+static bool map_position(const Expr *call, Slice text, Err *e)
+{
+    const Expr *arg = call && call->arg_count ? call->args[0] : NULL;
+    if (e->code != ERR_SYNTAX || e->position == 0)
+        return false;
+    if (!arg || arg->kind != EXPR_CONST || arg->position == 0) {
+        e->position = call ? call->position : 0;
+        return false;
+    }
+    int at = e->position, quotes = 0, seen = 0;
+    for (size_t i = 0; i < text.len && seen < at - 1; i++) {
+        seen += (text.ptr[i] & 0xc0) != 0x80;
+        quotes += text.ptr[i] == '\'';
+    }
+    return err_at(e, arg->position + at + quotes);
+}
+
+static bool time_arg(const Value *v, int64_t *ms, Err *e)
+{
+    if (v->u.i64 == INT64_MIN || v->u.i64 == INT64_MAX)
+        return err_set(e, ERR_DATETIME_RANGE, "an infinite time has no meaning in promql()");
+    *ms = floor_div(v->u.i64, MS_TO_US);
+    return true;
+}
+
+/* (query), (query, at), (query, start, end, step) */
+static bool time_args(EvalCtx *ctx, const Value *args, size_t n, PqlRequest *r, Err *e)
+{
+    int64_t step_ns;
+    r->start_ms = floor_div(ctx->txn_now_us, MS_TO_US);
+    if (n >= 2 && !time_arg(&args[1], &r->start_ms, e))
+        return false;
+    r->end_ms = r->start_ms;
+    if (n < 4)
+        return true;
+    r->range = true;
+    if (!interval_to_ns(args[3].u.iv, &step_ns))
+        return err_set(e, ERR_INVALID_PARAMETER, "the step of promql() must not have months");
+    r->step_ms = step_ns / NS_PER_MS;
+    return time_arg(&args[2], &r->end_ms, e);
+}
+
+static bool call_open(PromCall *c, EvalCtx *ctx, Slice text, PqlRequest *r, Err *e)
+{
+    Db *db = c->session->db;
+    if (!pql_parse(c->arena, text, db->features, &c->expr, e))
+        return false;
+    if (pql_type(c->expr) == PQL_STRING && ctx->srf_names)
+        return err_set(e, ERR_DATATYPE_MISMATCH, "a PromQL string has no value in SQL");
+    r->snapshot = tx_snapshot(c->session);
+    r->database = c->session->database;
+    r->deadline_mono_ns = db->clock->mono_ns(db->clock) + PROM_TIMEOUT_MS * NS_PER_MS;
+    r->budget = &db->query_pool;
+    r->sched = db->sched;
+    r->group = session_group(c->session);
+    r->clock = db->clock;
+    r->features = db->features;
+    const SchemaDef *schema = session_target_schema(c->session, snapshot_catalog(r->snapshot), SLICE_NONE, e);
+    bool ok = schema != NULL;
+    if (ok) {
+        r->schema = schema->id;
+        ok = pql_open(&c->query, c->expr, r, e);
+    }
+    snapshot_unref(r->snapshot);
+    return ok;
+}
+
+static bool promql_open(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a, void **state, Err *e)
+{
+    PromCall *c = ARENA_NEW(a, PromCall);
+    PqlRequest r = {0};
+    c->session = ctx->session;
+    c->arena = a;
+    c->col_count = ctx->srf_names ? ctx->srf_name_count : 1;
+    c->cols = ARENA_ARRAY(a, Column, c->col_count + 1);
+    for (size_t i = 0; i < c->col_count; i++)
+        c->cols[i] = ctx->srf_names ? (Column){role_of(ctx->srf_names[i]), arena_slice(a, ctx->srf_names[i])}
+                                    : (Column){.role = ROLE_JSON};
+    Slice text = args[0].u.str;
+    if (!time_args(ctx, args, n, &r, e))
+        return false;
+    if (!call_open(c, ctx, text, &r, e))
+        return map_position(call, text, e);
+    *state = c;
+    return true;
+}
+
+/* ---- rows ---- */
+
+static bool jsonb_of(Arena *a, Buf *text, Value *out, Err *e)
+{
+    Slice s;
+    if (!jsonb_normalize(buf_slice(text), a, &s, e))
+        return false;
+    *out = value_str(s);
+    return true;
+}
+
+static Value label_value(const PqlSeries *s, Slice name)
+{
+    for (size_t i = 0; i < s->label_count; i++)
+        if (slice_eq(s->labels[i].name, name))
+            return value_str(s->labels[i].value);
+    return value_null();
+}
+
+static bool column_value(const Column *col, const PqlSeries *s, size_t point, Arena *a, Value *out, Err *e)
+{
+    Buf text;
+    bool ok = true;
+    buf_init(&text);
+    switch (col->role) {
+    case ROLE_JSON:
+        buf_puts(&text, "{\"metric\":");
+        prom_put_labels(&text, s->labels, s->label_count);
+        buf_puts(&text, ",\"value\":");
+        prom_put_point(&text, s->t_ms[point], s->v[point]);
+        buf_puts(&text, "}");
+        ok = jsonb_of(a, &text, out, e);
+        break;
+    case ROLE_LABELS:
+        prom_put_labels(&text, s->labels, s->label_count);
+        ok = jsonb_of(a, &text, out, e);
+        break;
+    case ROLE_TS:
+        *out = value_i64(s->t_ms[point] * MS_TO_US);
+        break;
+    case ROLE_VALUE:
+        *out = value_f64(s->v[point]);
+        break;
+    case ROLE_HISTOGRAM:
+        *out = value_null();
+        break;
+    case ROLE_LABEL:
+        *out = label_value(s, col->name);
+        break;
+    }
+    buf_free(&text);
+    return ok;
+}
+
+/* Values that are the same for all points of a series are made once a batch. */
+static bool put_points(PromCall *c, const PqlSeries *s, Batch *out, Arena *a, Err *e)
+{
+    size_t n = s->count - c->point, room = BATCH_ROWS - out->rows;
+    n = n < room ? n : room;
+    for (size_t i = 0; i < c->col_count; i++) {
+        const Column *col = &c->cols[i];
+        bool each = col->role == ROLE_JSON || col->role == ROLE_TS || col->role == ROLE_VALUE;
+        Value v = value_null();
+        for (size_t k = 0; k < n; k++) {
+            if ((each || k == 0) && !column_value(col, s, c->point + k, a, &v, e))
+                return false;
+            vec_set(&out->cols[i], out->rows + k, &v, BATCH_ROWS, a);
+        }
+    }
+    out->rows += n;
+    c->point += n;
+    if (c->point == s->count) {
+        c->point = 0;
+        c->series++;
+    }
+    return true;
+}
+
+static void put_string(const PqlResult *r, Batch *out, Arena *a)
+{
+    Buf text;
+    buf_init(&text);
+    buf_printf(&text, "{\"value\": [%lld.%03lld, ", (long long)floor_div(r->t_ms, 1000), (long long)floor_mod(r->t_ms, 1000));
+    buf_put_json(&text, r->string);
+    buf_puts(&text, "], \"metric\": {}}");
+    Value v = value_str(arena_slice(a, buf_slice(&text)));
+    vec_set(&out->cols[0], 0, &v, BATCH_ROWS, a);
+    out->rows = 1;
+    buf_free(&text);
+}
+
+static SrfStatus put_rows(PromCall *c, Batch *out, Arena *a, Err *e)
+{
+    const PqlResult *r = pql_result(c->query);
+    PqlSeries scalar = {.t_ms = &r->t_ms, .v = &r->scalar, .count = 1};
+    out->rows = 0;
+    if (r->type == PQL_STRING) {
+        if (c->done)
+            return SRF_END;
+        put_string(r, out, a);
+        c->done = true;
+        return SRF_ROWS;
+    }
+    const PqlSeries *series = r->type == PQL_SCALAR ? &scalar : r->series;
+    size_t count = r->type == PQL_SCALAR ? 1 : r->count;
+    while (c->series < count && out->rows < BATCH_ROWS)
+        if (!put_points(c, &series[c->series], out, a, e))
+            return SRF_FAIL;
+    return out->rows ? SRF_ROWS : SRF_END;
+}
+
+static void tell(PromCall *c)
+{
+    const PqlResult *r = pql_result(c->query);
+    for (size_t i = 0; i < r->warning_count; i++)
+        session_notice(c->session, "WARNING", ERR_WARNING, "%.*s", SLICE_ARG(r->warnings[i]));
+    for (size_t i = 0; i < r->info_count; i++)
+        session_notice(c->session, "NOTICE", ERR_OK, "%.*s", SLICE_ARG(r->infos[i]));
+}
+
+static SrfStatus promql_next(EvalCtx *ctx, void *state, Batch *out, struct Task *waiter, Err *e)
+{
+    PromCall *c = state;
+    bool fresh = !pql_result(c->query);
+    if (fresh) {
+        if (!session_check_cancel(c->session, e))
+            return SRF_FAIL;
+        pql_set_waiter(c->query, waiter);
+        switch (pql_step(c->query, e)) {
+        case PQL_DONE:
+            tell(c);
+            break;
+        case PQL_YIELD:
+            if (waiter)
+                task_wake(waiter); /* runnable at once, behind the others */
+            return SRF_WAIT;
+        case PQL_WAIT:
+            return SRF_WAIT;
+        case PQL_FAIL:
+            return SRF_FAIL;
+        }
+    }
+    return put_rows(c, out, ctx->scratch, e);
+}
+
+static void promql_close(void *state)
+{
+    PromCall *c = state;
+    pql_close(c->query);
+    c->query = NULL;
+}
+
+static const SrfDef srf_promql = {.columns = promql_columns,
+                                  .column_count = ARRAY_LEN(promql_columns),
+                                  .open = promql_open,
+                                  .next = promql_next,
+                                  .close = promql_close,
+                                  .resolve = promql_resolve};
+
+/* ---- one number ---- */
+
+static bool scalar_result(PromCall *c, Value *out, Err *e)
+{
+    const PqlResult *r = pql_result(c->query);
+    tell(c);
+    *out = value_null();
+    if (r->type == PQL_SCALAR)
+        *out = value_f64(r->scalar);
+    else if (r->type != PQL_VECTOR)
+        return err_set(e, ERR_DATATYPE_MISMATCH, "promql_scalar() needs a scalar or an instant vector");
+    else if (r->count > 1)
+        return err_set(e, ERR_CARDINALITY, "promql_scalar() returned more than one series");
+    else if (r->count == 1)
+        *out = value_f64(r->series[0].v[0]);
+    return true;
+}
+
+/* An expression cannot wait: this runs in one go, up to the statement's cancellation. */
+static bool fn_promql_scalar(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    Arena a;
+    PqlRequest r = {0};
+    PromCall c = {.session = ctx->session, .arena = &a};
+    arena_init(&a, NULL);
+    bool ok = time_args(ctx, args, n, &r, e) && call_open(&c, ctx, args[0].u.str, &r, e);
+    if (!ok)
+        e->position = 0;
+    PqlStatus st = PQL_YIELD;
+    while (ok && st == PQL_YIELD) {
+        ok = session_check_cancel(c.session, e);
+        if (ok)
+            st = pql_step(c.query, e);
+    }
+    if (ok && st == PQL_WAIT) {
+        ok = err_set(e, ERR_FEATURE_NOT_SUPPORTED, "promql_scalar() cannot wait for rows that are not here");
+        err_hint(e, "Use (SELECT value FROM promql(...)).");
+    }
+    ok = ok && st == PQL_DONE && scalar_result(&c, out, e);
+    pql_close(c.query);
+    arena_free(&a);
+    return ok;
+}
+
+#define SRF_FLAGS FN_SRF | FN_STRICT | FN_STABLE
+static FuncDef promql_functions[] = {
+    {.signature = "promql(text) setof jsonb", .srf = &srf_promql, .flags = SRF_FLAGS, .text = "a PromQL query, now"},
+    {.signature = "promql(text, timestamptz) setof jsonb", .srf = &srf_promql, .flags = SRF_FLAGS, .text = "a PromQL query at a time"},
+    {.signature = "promql(text, timestamptz, timestamptz, interval) setof jsonb", .srf = &srf_promql, .flags = SRF_FLAGS,
+     .text = "a PromQL query over a time range: start, end, step"},
+    {.signature = "promql_scalar(text) float8", .scalar = fn_promql_scalar, .flags = FN_STRICT | FN_STABLE,
+     .text = "a PromQL query with one value, now"},
+    {.signature = "promql_scalar(text, timestamptz) float8", .scalar = fn_promql_scalar, .flags = FN_STRICT | FN_STABLE,
+     .text = "a PromQL query with one value, at a time"},
+    {.signature = NULL},
+};
+
+void promql_register(void)
+{
+    func_register(promql_functions);
+}
