@@ -124,6 +124,13 @@ bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const Type
             return err_set(e, ERR_UNDEFINED_OBJECT, "type with OID %u does not exist", types[i]);
     }
     Bound *b = ARENA_NEW(a, Bound);
+    if (!st->node) { /* an empty Parse message */
+        b->kind = BOUND_EMPTY;
+        b->tag = "";
+        b->read_only = true;
+        *out = b;
+        return true;
+    }
     if (!az_statement(&z, st->node, b, e) || !az_finish_params(&z, e))
         return false;
     b->param_types = z.params;
