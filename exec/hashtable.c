@@ -149,8 +149,7 @@ void hash_vector(uint64_t *hashes, const Vector *v, const uint16_t *sel, size_t 
 static void hash_rows(uint64_t *hashes, const Vector *keys, size_t n_keys, const uint16_t *sel,
                       size_t n)
 {
-    if (n_keys == 0)
-        memset(hashes, 0, n * sizeof *hashes);
+    memset(hashes, 0, n * sizeof *hashes);
     for (size_t c = 0; c < n_keys; c++)
         hash_vector(hashes, &keys[c], sel, n, c == 0);
 }
