@@ -143,6 +143,11 @@ bool fw_quantile(const PqlWindow *w, double *out)
 
 bool fw_mad(const PqlWindow *w, double *out)
 {
+    for (size_t i = 0; i < w->count; i++)
+        if (isnan(w->v[i])) { /* not dropped in silence */
+            *out = NAN;
+            return true;
+        }
     memcpy(w->sorted, w->v, w->count * sizeof *w->v);
     pql_sort_doubles(w->sorted, w->count);
     double median = pql_quantile(0.5, w->sorted, w->count);

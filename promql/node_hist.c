@@ -244,6 +244,14 @@ static NdStatus hist_begin(NodeHist *h, Err *e)
     return ND_END;
 }
 
+/* A number as OpenMetrics writes it: never without a point. */
+static void put_openmetrics(Buf *b, double v)
+{
+    buf_put_f64(b, v);
+    if (isfinite(v) && !memchr(b->ptr, '.', b->len) && !memchr(b->ptr, 'e', b->len))
+        buf_puts(b, ".0");
+}
+
 static NdStatus hist_next(PqlNode *n, Series *out, Err *e)
 {
     NodeHist *h = (NodeHist *)n;
@@ -266,7 +274,7 @@ static NdStatus hist_next(PqlNode *n, Series *out, Err *e)
     if (h->label.len) {
         Buf text;
         buf_init(&text);
-        buf_put_f64(&text, h->args[h->quantile].v[0]);
+        put_openmetrics(&text, h->args[h->quantile].v[0]);
         l = labels_set(a, &l, h->label, arena_slice(a, buf_slice(&text)));
         buf_free(&text);
     }

@@ -267,6 +267,9 @@ static NodeSort *sort_new(PqlBuild *b, const PqlExpr *call, const char *descendi
 {
     NodeSort *s = (NodeSort *)pql_node_new(b, sizeof *s, &def_sort, call);
     s->descending = strcmp(call->func->name, descending) == 0;
+    if (b->q->r.range)
+        pql_annotate(b->q, true, call->begin,
+                     "sort is ineffective for range queries since results are always ordered by labels");
     s->child = pql_build(b, call->args[0]);
     if (!s->child)
         return NULL;
