@@ -69,7 +69,7 @@ static bool edged(const PqlWindow *w, bool counter, bool per_second, double *out
                 last = i;
                 break;
             }
-    if (w->t_ms[last] <= w->begin_ms)
+    if (w->t_ms[last] <= w->begin_ms || w->t_ms[first] > w->end_ms)
         return false;
     bool left_cut = w->smoothed && w->t_ms[first] < w->begin_ms && first + 1 < w->count;
     bool right_cut = w->smoothed && last > 0 && w->t_ms[last] > w->end_ms;

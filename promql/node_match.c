@@ -157,6 +157,11 @@ static bool duplicate(NodeMatch *m, const Labels *a, const Labels *b, Err *e)
 {
     Buf t;
     buf_init(&t);
+    if (labels_compare(a, b) < 0) { /* the text does not depend on the order of arrival */
+        const Labels *swap = a;
+        a = b;
+        b = swap;
+    }
     Labels key = match_labels(m->n.x, &m->n.q->arena, a);
     buf_puts(&t, "found duplicate series for the match group ");
     labels_print(&t, &key);
