@@ -232,7 +232,8 @@ static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
         for (size_t i = 0; i < in->count; i++) {
             const ColumnDef *c = &in->table->columns[in->targets[i]];
             targets[i] = (Target){.expr = i < in->named ? q->targets[i].expr : in->defaults[i - in->named], .name = c->name};
-            if (i < in->named && !assign(z, c, &in->n->query->n, &targets[i].expr, e))
+            const NodeList *list = &in->n->query->targets;
+            if (i < in->named && !assign(z, c, list->count > i ? list->items[i] : &in->n->query->n, &targets[i].expr, e))
                 return false;
         }
         q->targets = targets;
@@ -328,7 +329,7 @@ bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
 {
     BoundInsert *out = &b->u.insert;
     Insert in = {.n = n};
-    Query *q;
+    Query *q = NULL;
     Scope outer;
     b->kind = BOUND_INSERT;
     b->tag = "INSERT 0";

@@ -99,7 +99,8 @@ bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *rig
     size_t n = 0;
     if (left && !az_coerce(z, left, want[0], -1, CAST_IMPLICIT, &args[n++], e))
         return false;
-    if (!az_coerce(z, right, want[1], -1, CAST_IMPLICIT, &args[n++], e))
+    TypeId want_right = want[left ? 1 : 0];
+    if (!az_coerce(z, right, want_right, -1, CAST_IMPLICIT, &args[n++], e))
         return false;
     *out = az_call(z, f, result, args, n, az_position(z, at->offset));
     return true;

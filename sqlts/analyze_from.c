@@ -83,7 +83,7 @@ bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
 
 /* ---- one relation ---- */
 
-enum { SYSTEM_COLUMNS = 1 }; /* tableoid */
+enum { SYSTEM_COLUMNS = 2 }; /* tableoid; the time in ns, which only ts_ns() names */
 
 static Rte *table_rte(Analyzer *z, const TableDef *t, Slice alias)
 {
@@ -99,7 +99,8 @@ static Rte *table_rte(Analyzer *z, const TableDef *t, Slice alias)
             r->cols[live++] = (RteCol){.name = c->name, .type = c->type_oid, .typmod = c->typmod, .table = t->id,
                                        .attnum = (int16_t)(i + 1), .is_time = c->kind == COL_TIME};
     }
-    r->cols[live] = (RteCol){.name = SLICE_LIT("tableoid"), .type = T_OID, .typmod = -1, .table = t->id, .hidden = true};
+    r->cols[live++] = (RteCol){.name = SLICE_LIT("tableoid"), .type = T_OID, .typmod = -1, .table = t->id, .hidden = true};
+    r->cols[live] = (RteCol){.name = SLICE_LIT(""), .type = T_INT8, .typmod = -1, .hidden = true};
     return r;
 }
 
@@ -195,7 +196,7 @@ static bool check_duplicate(Analyzer *z, const Scope *s, Slice schema, Slice nam
             continue;
         if (!has_alias && !r->has_alias && schema.len && r->schema.len && !slice_eq(schema, r->schema))
             continue; /* a.t and b.t are two */
-        return az_fail(z, at, ERR_DUPLICATE_ALIAS, e, "table name \"%.*s\" specified more than once", SLICE_ARG(name));
+        return err_set(e, ERR_DUPLICATE_ALIAS, "table name \"%.*s\" specified more than once", SLICE_ARG(name));
     }
     return true;
 }

@@ -4,7 +4,7 @@
 bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args, size_t n,
                 const FuncDef **func, TypeId *result, Err *e)
 {
-    TypeId types[FUNC_ARGS_MAX], want[FUNC_ARGS_MAX];
+    TypeId types[FUNC_ARGS_MAX] = {0}, want[FUNC_ARGS_MAX];
     if (n > FUNC_ARGS_MAX)
         return az_fail(z, at, ERR_TOO_MANY_ARGUMENTS, e, "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
     for (size_t i = 0; i < n; i++) {
@@ -134,13 +134,24 @@ static bool agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
     return true;
 }
 
+static const Expr *find_agg(const Expr *x)
+{
+    const Expr *found = qx_kind(x) == QX_AGG ? x : NULL;
+    for (size_t i = 0; i < x->arg_count && !found; i++)
+        found = find_agg(x->args[i]);
+    return found;
+}
+
 static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count, Err *e)
 {
     VarSet vars = varset_new(z->arena, z->var_count);
     bool any = false, own = false;
     for (size_t i = 0; i < count; i++) {
-        if (qx_has(args[i], QX_AGG))
-            return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot be nested");
+        const Expr *inner = find_agg(args[i]);
+        if (inner) {
+            err_set(e, ERR_GROUPING, "aggregate function calls cannot be nested");
+            return err_at(e, inner->position);
+        }
         if (az_has_window(z, args[i]))
             return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot contain window function calls");
         if (qx_has_srf(args[i]))
@@ -345,6 +356,19 @@ static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Sl
     return false;
 }
 
+/* ts_ns() of a table's time column is exact: a column of the scan, not a function of the time in SQL's us. */
+static bool exact_time(Analyzer *z, const FuncDef *f, const Expr *arg, Expr **out)
+{
+    if (strcmp(f->name, "ts_ns") != 0 || arg->kind != EXPR_COLUMN || arg->index >= z->var_count)
+        return false;
+    const VarInfo *v = &z->vars[arg->index];
+    if (v->rte->kind != RTE_TABLE || !v->rte->cols[v->col].is_time)
+        return false;
+    *out = expr_column(z->arena, v->rte->first_var + (uint32_t)v->rte->col_count - 1, T_INT8, -1);
+    (*out)->position = arg->position;
+    return true;
+}
+
 static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result, Expr **args, size_t count,
                      Expr **out, Err *e)
 {
@@ -358,7 +382,8 @@ static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, Ty
         return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "window function %.*s requires an OVER clause", SLICE_ARG(name));
     if ((f->flags & FN_SRF) && !srf_allowed(z, s, n, e))
         return false;
-    *out = az_call(z, f, result, args, count, az_position(z, n->n.offset));
+    if (count != 1 || !exact_time(z, f, args[0], out))
+        *out = az_call(z, f, result, args, count, az_position(z, n->n.offset));
     return true;
 }
 

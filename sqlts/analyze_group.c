@@ -234,6 +234,14 @@ static bool is_key_column(const Query *q, uint32_t var)
     return false;
 }
 
+static bool find_column(void *arg, Expr **slot)
+{
+    Expr *wanted = arg;
+    if ((*slot)->kind == EXPR_COLUMN && (*slot)->index == wanted->index && !wanted->position)
+        wanted->position = (*slot)->position;
+    return false;
+}
+
 /* A subquery may read grouped columns of the query around it, and no others. */
 static void check_subquery(Regroup *r, const Expr *sublink)
 {
@@ -243,7 +251,8 @@ static void check_subquery(Regroup *r, const Expr *sublink)
         const VarInfo *info = &r->z->vars[v];
         if (!varset_has(&outer, v) || info->rte->kind == RTE_COMPUTED || is_key_column(r->q, v))
             continue;
-        r->bad = az_var(r->z, info->rte, info->col, sublink->position);
+        r->bad = az_var(r->z, info->rte, info->col, 0);
+        qx_walk_query(r->z, r->z->sublinks[sublink->index].query, find_column, r->bad);
         r->bad_in_subquery = true;
     }
 }

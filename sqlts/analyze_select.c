@@ -378,8 +378,9 @@ static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, 
 {
     const char *what = setop_names[n->form];
     size_t count = left->visible_count;
+    const SqlNode *at = n->right->targets.count ? n->right->targets.items[0] : &n->right->n;
     if (count != right->visible_count)
-        return az_fail(z, &n->right->n, ERR_SYNTAX, e, "each %s query must have the same number of columns", what);
+        return az_fail(z, at, ERR_SYNTAX, e, "each %s query must have the same number of columns", what);
     TypeId *types = ARENA_ARRAY(z->arena, TypeId, count + 1);
     int32_t *typmods = ARENA_ARRAY(z->arena, int32_t, count + 1);
     OutColumn *cols = ARENA_ARRAY(z->arena, OutColumn, count + 1);
@@ -456,7 +457,7 @@ static bool limit_value(Analyzer *z, Scope *s, const SqlNode *n, Place place, Ex
     if (x->kind == EXPR_CONST && x->value.null)
         return true;
     if (x->kind == EXPR_CONST && x->value.u.i64 < 0)
-        return az_fail(z, n, place == PLACE_LIMIT ? ERR_INVALID_LIMIT : ERR_INVALID_OFFSET, e, "%s must not be negative",
+        return err_set(e, place == PLACE_LIMIT ? ERR_INVALID_LIMIT : ERR_INVALID_OFFSET, "%s must not be negative",
                        place == PLACE_LIMIT ? "LIMIT" : "OFFSET");
     *out = x;
     return true;

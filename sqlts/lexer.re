@@ -88,7 +88,7 @@ again:
         t->value = slice_of(begin + 1, (size_t)(lx->cursor - begin) - 1);
         return token_done(lx, t, begin, TK_PARAM);
     }
-    "$" digit+ start  { lex_fail_near(lx, begin, "trailing junk after parameter"); return LEX_ERROR; }
+    "$" digit+ name   { lex_fail_near(lx, begin, "trailing junk after parameter"); return LEX_ERROR; }
     digit+            {
         t->value = slice_of(begin, (size_t)(lx->cursor - begin));
         return token_done(lx, t, begin, TK_ICONST);
@@ -102,7 +102,7 @@ again:
         t->value = slice_of(begin, (size_t)(lx->cursor - begin));
         return token_done(lx, t, begin, TK_FCONST);
     }
-    (digit+ | decimal | real) start | (digit+ | decimal) [Ee] [+-] {
+    (digit+ | decimal | real) name | (digit+ | decimal) [Ee] [+-] {
         lex_fail_near(lx, begin, "trailing junk after numeric literal");
         return LEX_ERROR;
     }

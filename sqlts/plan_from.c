@@ -279,15 +279,15 @@ static bool inline_column(void *arg, Expr **slot)
     return true;
 }
 
-static bool is_target_safe(const Query *q, const Expr *x)
+static bool is_target_safe(const Expr *x)
 {
-    return !qx_is_volatile(x) && !qx_has_srf(x) && !qx_has(x, QX_SUBLINK) && (!q->distinct || q->form != QUERY_PLAIN || true);
+    return !qx_is_volatile(x) && !qx_has_srf(x) && !qx_has(x, QX_SUBLINK);
 }
 
 /* Does the condition, in terms of the sub-select's list, read grouping keys only? */
 typedef struct KeyCheck {
     const Query *q;
-    bool only_keys, any_window;
+    bool only_keys;
     const Analyzer *z;
 } KeyCheck;
 
@@ -300,7 +300,6 @@ static bool check_key(void *arg, Expr **slot)
     const VarInfo *v = &k->z->vars[x->index];
     if (v->rte == k->q->group && v->col >= k->q->key_count)
         k->only_keys = false;
-    k->any_window |= v->rte->window;
     return true;
 }
 
@@ -326,7 +325,7 @@ static bool push_into(Planner *p, Rte *rte, const Conj *c)
     if (q->form == QUERY_VALUES)
         return false;
     for (uint32_t i = 0; i < rte->col_count; i++)
-        if (varset_has(&c->vars, rte->first_var + i) && !is_target_safe(q, q->targets[i].expr))
+        if (varset_has(&c->vars, rte->first_var + i) && !is_target_safe(q->targets[i].expr))
             return false;
     Inline in = {p, rte};
     Expr *x = qx_copy(p->arena, c->expr);

@@ -78,12 +78,10 @@ static bool time_value(ScanBuild *b, const ColumnDef *c, Expr *value, Expr **out
            az_coerce(b->p->z, value, T_TIMESTAMPTZ, -1, CAST_IMPLICIT, out, &ignored);
 }
 
+/* The hidden last column: see exact_time() in analyze_func.c. */
 static bool is_ts_ns(const ScanBuild *b, const Expr *x)
 {
-    if (x->kind != EXPR_CALL || x->arg_count != 1 || strcmp(x->func->name, "ts_ns") != 0)
-        return false;
-    const ColumnDef *c = column_of(b, x->args[0]);
-    return c && c->kind == COL_TIME;
+    return x->kind == EXPR_COLUMN && x->index == b->rte->first_var + b->rte->col_count - 1;
 }
 
 /* A bucket that begins at or after x holds no earlier time: a bound besides the condition. */
@@ -257,6 +255,8 @@ static bool take_conjs(ScanBuild *b, ConjList *conjs, Err *e)
 static ScanCol scan_col(const ScanBuild *b, uint32_t i)
 {
     const RteCol *rc = &b->rte->cols[i];
+    if (i + 1 == b->rte->col_count)
+        return (ScanCol){SCAN_TIME, COLUMN_TIME, T_INT8, -1};
     if (rc->attnum <= 0)
         return (ScanCol){SCAN_TABLEOID, 0, T_OID, -1};
     const ColumnDef *c = &b->rte->table->columns[rc->attnum - 1];
