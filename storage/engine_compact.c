@@ -459,6 +459,8 @@ TaskStatus compactor_step(Task *t)
         return TASK_MORE;
     if (failed)
         compact_failed(eng, c, &e);
+    if (atomic_load(&eng->closing) && c->state != COMPACTOR_COMMIT)
+        return TASK_DONE;
     if (c->state == COMPACTOR_IDLE) /* time ranges end without anybody writing */
         task_wake_at(t, now + ENGINE_QUIET_NS);
     return TASK_WAIT;

@@ -93,7 +93,8 @@ bool flush_wanted(Engine *eng, bool *close_first)
     *close_first = by_log || by_age || (by_size && !any_closed);
     for (const Waiter *w = eng->waiters; w; w = w->next)
         *close_first |= !w->flushed && w->id > eng->closed_waiters;
-    return by_size || by_log || by_age || waiter_pending(eng);
+    /* After a full disk a flush that works, if only of the caches, lets writes in again. */
+    return by_size || by_log || by_age || eng->disk_full || waiter_pending(eng);
 }
 
 /* Segments from the front that are sealed and end between two groups. */
@@ -145,7 +146,7 @@ static bool flush_take(Engine *eng, Flusher *f)
             task_wake(&eng->writer.task);
         }
         f->segments = n;
-        go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first);
+        go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first) || eng->disk_full;
         if (go) {
             f->asked_close = false;
             cat = cat_ref(eng->catalog);
@@ -393,7 +394,8 @@ static bool flush_commit_end(Engine *eng, Flusher *f, Err *e)
     f->series.active = f->catalog.active = false;
     f->state = FLUSH_IDLE;
     atomic_fetch_add(&eng->stats.flushes, 1);
-    eng->store->ops->log_recycle(eng->store, f->covered);
+    if (!f->force) /* the replay is still reading it */
+        eng->store->ops->log_recycle(eng->store, f->covered);
     end_waiters(eng, f->serves);
     task_wake(&eng->writer.task);
     task_wake(&eng->compactor.task);
@@ -462,6 +464,8 @@ TaskStatus flusher_step(Task *t)
         return TASK_MORE;
     if (failed)
         flush_failed(eng, f, &e, f->state == FLUSH_COMMIT && engine_has_failed(eng));
+    if (atomic_load(&eng->closing) && f->state != FLUSH_COMMIT)
+        return TASK_DONE;
     mutex_lock(&eng->mutex);
     int64_t oldest = oldest_ns(eng);
     mutex_unlock(&eng->mutex);

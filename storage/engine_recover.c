@@ -290,6 +290,8 @@ bool engine_recover(Engine *eng, Err *e)
     if (r.records)
         log_info("engine", "replayed %llu log records, up to %llu", (unsigned long long)r.records,
                  (unsigned long long)r.last);
+    if (!eng->read_only)
+        s->ops->log_recycle(s, eng->manifest.covered);
     eng->writer.next_lsn = eng->applied + 1;
     eng->writer.logged = idx_last(eng->index);
     atomic_store(&eng->next_object, cat_next_id(eng->catalog));

@@ -31,12 +31,14 @@ struct Wal {
     WalSegment **stale; /* at open: files that are no part of the chain */
     size_t stale_count, stale_cap;
     int64_t offset;     /* end of the records of the last live segment */
-    bool leave_segment; /* a write into it failed */
+    bool leave_segment; /* nothing more goes into it */
+    bool ghosts;        /* it may hold records of a group that failed, from `offset` on */
     WalSegment *half;   /* a segment whose first write failed: its header may be in the file */
     uint64_t attempts;
     uint64_t epoch;     /* of the last live segment */
     Lsn last, synced;
     bool unsynced;
+    bool ready;  /* wal_read is through */
     bool failed; /* for good */
     Err failure;
     Buf group;
@@ -362,9 +364,11 @@ static bool bad_record(WalReader *r, WalSegment *s, const Image *im, size_t *at,
         return zero_tail(r->w, s, (int64_t)*at, e);
     }
     damaged(s, *at, r->next, later.lsn, e);
-    if (!r->w->o.repair)
+    bool needed = later.lsn > r->after + 1; /* else files have what they said */
+    if (needed && !r->w->o.repair)
         return false;
-    log_error("log", "repair: %s; they are lost", e->message);
+    if (needed)
+        log_error("log", "repair: %s; they are lost", e->message);
     *at = later.at;
     r->next = later.lsn;
     *end = false;
@@ -501,6 +505,9 @@ bool wal_read(Wal *w, Lsn after, WalEach each, void *arg, Err *e)
     }
     if (!check_headless(&r, w->live_count ? w->live[w->live_count - 1] : NULL, e))
         return false;
+    /* Records that files cover may have been lost with their pages: the next one starts a segment,
+     * because inside a segment there is no hole in the numbers. */
+    w->leave_segment = r.next < after + 1;
     if (r.next < after + 1)
         r.next = after + 1;
     w->last = r.next - 1;
@@ -515,9 +522,7 @@ bool wal_read(Wal *w, Lsn after, WalEach each, void *arg, Err *e)
             return false;
     }
     w->synced = w->last;
-    /* Records must follow each other in a segment without a hole in their LSNs. */
-    if (w->live_count && w->last + 1 < w->live[w->live_count - 1]->first_lsn)
-        w->leave_segment = true;
+    w->ready = true;
     return true;
 }
 
@@ -621,8 +626,6 @@ static bool drop_half(Wal *w, Err *e)
 static WalSegment *next_segment(Wal *w, int64_t need, bool small, Err *e)
 {
     need += WAL_HEADER_BYTES;
-    if (!drop_half(w, e))
-        return NULL;
     WalSegment *s = small ? NULL : take_spare(w, need);
     if (!s) {
         int64_t size = need > WAL_SEGMENT_MIN ? need : WAL_SEGMENT_MIN;
@@ -698,10 +701,24 @@ static bool write_group(Wal *w, WalSegment *s, bool with_header, const LogFrame 
     return true;
 }
 
+/* What was refused must not come back after a crash that loses the next segment. */
+static bool wipe_ghosts(Wal *w, Err *e)
+{
+    static const uint8_t zeros[WAL_RECORD_BYTES];
+    WalSegment *s = w->live_count ? w->live[w->live_count - 1] : NULL;
+    if (!w->ghosts)
+        return true;
+    if (!w->o.io->pwrite_all(w->o.io, s->fd, zeros, sizeof zeros, w->offset, e))
+        return false;
+    w->ghosts = false;
+    w->unsynced = true;
+    return true;
+}
+
 static bool rotate(Wal *w, const LogFrame *frames, size_t n, int64_t need, bool small, Err *e)
 {
     /* Everything older is durable before the new header can be: a hole is then damage. */
-    if (!wal_sync(w, e))
+    if (!wipe_ghosts(w, e) || !wal_sync(w, e))
         return false;
     WalSegment *s = next_segment(w, need, small, e);
     if (!s)
@@ -722,13 +739,15 @@ static bool rotate(Wal *w, const LogFrame *frames, size_t n, int64_t need, bool 
 bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e)
 {
     size_t need = 0;
-    must(!w->o.read_only && n > 0);
+    must(!w->o.read_only && w->ready && n > 0);
     if (w->failed) {
         *e = w->failure;
         return false;
     }
     for (size_t i = 0; i < n; i++)
         need += record_size(frames[i].payload.len);
+    if (!drop_half(w, e)) /* its header claims the LSN that comes next */
+        return false;
     WalSegment *s = w->live_count ? w->live[w->live_count - 1] : NULL;
     if (!s || w->leave_segment || w->offset + (int64_t)need > s->size) {
         if (!rotate(w, frames, n, (int64_t)need, false, e))
@@ -736,7 +755,7 @@ bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e)
     } else if (!write_group(w, s, false, frames, n, &w->offset, e)) {
         /* Some of it may be in the file: nothing may follow it there.  The next segment's first
          * LSN tells recovery where this one ends. */
-        w->leave_segment = true;
+        w->leave_segment = w->ghosts = true;
         return false;
     }
     *first = w->last + 1;
@@ -776,7 +795,7 @@ static void shrink(Wal *w)
         segment_delete(w, spares[--n]);
     if (!s || s->size <= WAL_SEGMENT_MIN)
         return;
-    if (!rotate(w, NULL, 0, 0, true, &e)) {
+    if (!drop_half(w, &e) || !rotate(w, NULL, 0, 0, true, &e)) {
         if (!w->failed)
             log_warn("log", "%s", e.message);
         return;
@@ -790,6 +809,7 @@ void wal_recycle(Wal *w, Lsn covered)
 {
     if (w->failed)
         return;
+    must(w->ready); /* not while wal_read walks the segments */
     bool all = covered >= w->last;
     if (all)
         shrink(w);

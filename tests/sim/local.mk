@@ -1,1 +1,8 @@
 # Programs of tests/sim.
+sim_tests = tests/sim/sim_engine
+tests_sim_sim_engine_SOURCES = tests/sim/sim_engine.c tests/sim/sim_io.c tests/sim/sim_io.h \
+	tests/unit/engine_model.h tests/unit/rows_model.h
+tests_sim_sim_engine_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+tests_sim_sim_engine_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+check_PROGRAMS += $(sim_tests)
+TESTS += $(sim_tests)

@@ -120,6 +120,12 @@ static inline const char *world_difference(World *w, Snapshot *s, size_t count)
         SeriesId series = 0;
         ModelAnswer want = {0};
         size_t at = 0;
+        if (!cat_table_by_id(snapshot_catalog(s), table)) { /* before its creation was durable */
+            for (size_t i = 0; i < count; i++)
+                if (w->rows[i].table == table)
+                    return "a table is missing";
+            continue;
+        }
         if (!scan_open(&scan, &spec, NULL, &e)) {
             snprintf(text, sizeof text, "open: %s", e.message);
             return text;
