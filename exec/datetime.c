@@ -197,8 +197,8 @@ bool timestamp_age(int64_t x, int64_t y, Interval *out, Err *e)
         us += US_PER_DAY;
         days--;
     }
-    while (days < 0) { /* borrows the length of the earlier (or, backwards, the later) month */
-        days += negative ? days_in_month(late.year, late.month) : days_in_month(early.year, early.month);
+    while (days < 0) { /* borrows the length of the earlier month */
+        days += days_in_month(early.year, early.month);
         months--;
     }
     while (months < 0) {

@@ -355,7 +355,7 @@ static bool packed_time(Input *in, Slice t, Err *e)
     const char *point = memchr(t.ptr, '.', t.len);
     size_t digits = point ? (size_t)(point - t.ptr) : t.len;
     int64_t v;
-    if (in->has_time || (digits != 4 && digits != 6 && digits != 2) ||
+    if (in->has_time || (digits != 6 && (point || (digits != 4 && digits != 2))) ||
         !small_number(slice_of(t.ptr, digits), &v))
         return bad(in, e);
     if (digits == 2)
@@ -413,8 +413,8 @@ static bool number_piece(Input *in, Slice t, Err *e)
     /* "04 PM" */
     if (in->kind == KIND_TIME && !in->has_time && t.len <= 2)
         return packed_time(in, t.len == 2 ? t : slice_of(t.ptr, t.len), e);
-    if (!in->has_time && has_date && t.len <= 2)
-        return packed_time(in, t, e);
+    if (point && !in->has_year && !in->has_month && !in->has_day && t.len == 8 && t.ptr[4] == '.')
+        return date_number(in, slice_of(t.ptr, 4), e) && date_number(in, slice_of(t.ptr + 5, 3), e);
     return date_number(in, t, e);
 }
 
@@ -470,9 +470,13 @@ static bool named_zone(Input *in, Slice t, Err *e)
     in->has_zone = in->zone != NULL;
     if (in->zone)
         return true;
-    bool name = memchr(t.ptr, '/', t.len) != NULL;
-    return name ? err_set(e, ERR_INVALID_PARAMETER, "time zone \"%.*s\" not recognized", SLICE_ARG(t))
-                : bad(in, e);
+    if (!memchr(t.ptr, '/', t.len))
+        return bad(in, e);
+    char lower[64];
+    size_t n = t.len < sizeof lower ? t.len : sizeof lower;
+    for (size_t i = 0; i < n; i++)
+        lower[i] = t.ptr[i] >= 'A' && t.ptr[i] <= 'Z' ? (char)(t.ptr[i] + 32) : t.ptr[i];
+    return err_set(e, ERR_INVALID_PARAMETER, "time zone \"%.*s\" not recognized", (int)n, lower);
 }
 
 /* ---- words ---- */
@@ -503,8 +507,7 @@ static bool value_word(Input *in, Slice t)
         set_civil_date(in, 0);
         in->done = true;
         in->value = 0;
-    } else if (slice_eq_nocase(t, SLICE_LIT("infinity")) ||
-               slice_eq_nocase(t, SLICE_LIT("+infinity"))) {
+    } else if (slice_eq_nocase(t, SLICE_LIT("infinity"))) {
         in->done = true;
         in->value = INT64_MAX;
     } else if (slice_eq_nocase(t, SLICE_LIT("-infinity"))) {
@@ -699,6 +702,8 @@ bool datetime_parse(const TypeEnv *env, TimeKind kind, Slice text, int64_t *out,
         return false;
     if (in.done)
         return in.count == 1 ? finish_word(&in, out, e) : bad(&in, e);
+    if (in.want_time && !in.has_time)
+        return bad(&in, e);
     if (!check_time(&in, e))
         return false;
     if (kind == KIND_TIME) {

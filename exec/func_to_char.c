@@ -152,6 +152,12 @@ static void put_number(Buf *b, const Node *node, int64_t v, int width)
         buf_put_u8(b, (uint8_t)(node->ordinal == 'T' ? suffix[i] : suffix[i] + 32));
 }
 
+/* Always filled with zeros; a sign takes one of the places, as in PostgreSQL. */
+static void put_fixed(Buf *b, const Node *node, int64_t v, int width)
+{
+    put_number(b, &(Node){.fill = true, .ordinal = node->ordinal}, v, width - (v < 0));
+}
+
 static void put_name(Buf *b, const Node *node, const char *name, size_t len, int width)
 {
     for (size_t i = 0; i < len; i++) {
@@ -196,13 +202,13 @@ static bool put_clock(Buf *b, const Node *node, const Moment *m)
         put_number(b, node, hour * 3600 + m->c.minute * 60 + m->c.second, 0);
         return true;
     case KEY_MS:
-        put_number(b, &(Node){.fill = true, .ordinal = node->ordinal}, m->c.us / 1000, 3);
+        put_fixed(b, node, m->c.us / 1000, 3);
         return true;
     case KEY_US:
-        put_number(b, &(Node){.fill = true, .ordinal = node->ordinal}, m->c.us, 6);
+        put_fixed(b, node, m->c.us, 6);
         return true;
     case KEY_FF:
-        put_number(b, &(Node){.fill = true}, m->c.us / scale[node->width], node->width);
+        put_fixed(b, node, m->c.us / scale[node->width], node->width);
         return true;
     case KEY_AM:
         put_name(b, node, hour % 24 >= 12 ? "PM" : "AM", 2, 0);
@@ -270,13 +276,13 @@ static bool put_year(Buf *b, const Node *node, const Moment *m)
 static void put_calendar(Buf *b, const Node *node, const Moment *m)
 {
     int64_t iso, weekday = floor_mod(m->days + 4, 7), doy = m->days - civil_to_days(m->c.year, 1, 1) + 1;
-    const char *name = m->c.month ? month_names[m->c.month - 1] : "";
+    const char *name = m->c.month > 0 ? month_names[m->c.month - 1] : "";
     switch (node->key) {
     case KEY_MONTH:
         put_name(b, node, name, strlen(name), 9);
         break;
     case KEY_MON:
-        put_name(b, node, name, m->c.month ? 3 : 0, 0);
+        put_name(b, node, name, m->c.month > 0 ? 3 : 0, 0);
         break;
     case KEY_MM:
         put_number(b, node, m->c.month, 2);
@@ -294,7 +300,7 @@ static void put_calendar(Buf *b, const Node *node, const Moment *m)
         put_number(b, node, (iso_week(m->days, &iso) - 1) * 7 + (weekday ? weekday : 7), 3);
         break;
     case KEY_DD:
-        put_number(b, node, m->c.day, 2);
+        put_number(b, node, m->c.day, m->c.day < 0 ? 1 : 2);
         break;
     case KEY_D:
         put_number(b, node, weekday + 1, 1);
@@ -318,7 +324,7 @@ static void put_calendar(Buf *b, const Node *node, const Moment *m)
         put_number(b, node, (m->c.month - 1) / 3 + 1, 1);
         break;
     case KEY_RM:
-        name = m->c.month ? roman_months[m->c.month - 1] : "";
+        name = m->c.month > 0 ? roman_months[m->c.month - 1] : "";
         put_name(b, node, name, strlen(name), 4);
         break;
     default:
@@ -400,8 +406,6 @@ FUNC_SCALAR(to_char_interval)
     m.c = (Civil){.year = iv.months / 12, .month = iv.months % 12, .day = iv.days,
                   .minute = (int)(iv.us / US_PER_MIN % 60), .second = (int)(iv.us / US_PER_S % 60),
                   .us = (int)(iv.us % US_PER_S)};
-    if (m.c.month < 0)
-        m.c.month = -m.c.month;
     Buf b;
     buf_init(&b);
     put_moment(&b, args[1].u.str, &m);

@@ -87,6 +87,7 @@ bool interval_unit(Slice word, IntervalField *field, int64_t *amount)
 typedef struct Sum {
     __int128 us, days, months;
     bool overflow; /* of a single number */
+    unsigned seen; /* units, a bit each: none may come twice */
 } Sum;
 
 typedef struct Amount { /* whole + fraction, both with the sign */
@@ -123,6 +124,41 @@ static void add_amount(Sum *s, IntervalField field, Amount a, int64_t unit)
         add_days(s, a, unit);
     else
         add_months(s, a, unit);
+}
+
+enum {
+    SEEN_US = 1, SEEN_MS = 2, SEEN_S = 4, SEEN_MIN = 8, SEEN_H = 16, SEEN_DAY = 32, SEEN_WEEK = 64,
+    SEEN_MONTH = 128, SEEN_YEAR = 256, SEEN_DECADE = 512, SEEN_CENTURY = 1024, SEEN_MILLENNIUM = 2048,
+    SEEN_SECONDS = SEEN_US | SEEN_MS | SEEN_S,
+    SEEN_CLOCK = SEEN_SECONDS | SEEN_MIN | SEEN_H,
+};
+
+static unsigned seen_bit(IntervalField field, int64_t unit, bool fraction)
+{
+    static const struct {
+        IntervalField field;
+        int64_t unit;
+        unsigned bit;
+    } rows[] = {
+        {INTERVAL_US, 1, SEEN_US},           {INTERVAL_US, 1000, SEEN_MS},
+        {INTERVAL_US, US_PER_S, SEEN_S},     {INTERVAL_US, US_PER_MIN, SEEN_MIN},
+        {INTERVAL_US, US_PER_H, SEEN_H},     {INTERVAL_DAYS, 1, SEEN_DAY},
+        {INTERVAL_DAYS, 7, SEEN_WEEK},       {INTERVAL_MONTHS, 1, SEEN_MONTH},
+        {INTERVAL_MONTHS, 12, SEEN_YEAR},    {INTERVAL_MONTHS, 120, SEEN_DECADE},
+        {INTERVAL_MONTHS, 1200, SEEN_CENTURY}, {INTERVAL_MONTHS, 12000, SEEN_MILLENNIUM},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].field == field && rows[i].unit == unit)
+            return rows[i].bit == SEEN_S && fraction ? SEEN_SECONDS : rows[i].bit;
+    return 0;
+}
+
+/* false: one of them was there before. */
+static bool mark_seen(Sum *s, unsigned bits)
+{
+    bool again = s->seen & bits;
+    s->seen |= bits;
+    return !again;
 }
 
 static bool finish(const Sum *s, bool negate, Slice text, Interval *out, Err *e)
@@ -213,6 +249,8 @@ static bool scan_clock(Cursor *c, int64_t first, int sign, Sum *s)
         m = h;
         h = 0;
     }
+    if (!mark_seen(s, SEEN_CLOCK))
+        return false;
     if (m > 59 || sec > 60 || h > INT64_MAX / US_PER_H)
         return s->overflow = true;
     add_us(s, (Amount){sign * h, 0}, US_PER_H);
@@ -232,6 +270,8 @@ static bool scan_item(Cursor *c, int sign, Sum *s)
         return scan_clock(c, whole, sign, s);
     if (at_char(c, '-') && c->p + 1 < c->end && c->p[1] >= '0' && c->p[1] <= '9') {
         c->p++;
+        if (!mark_seen(s, SEEN_MONTH))
+            return false;
         if (!scan_whole(c, &months) || months > 11)
             return s->overflow = true;
         add_months(s, (Amount){sign * whole, 0}, 12);
@@ -245,14 +285,14 @@ static bool scan_item(Cursor *c, int sign, Sum *s)
         while (at_letter(c))
             c->p++;
         if (!interval_unit(slice_of(from, (size_t)(c->p - from)), &field, &unit) ||
-            field >= INTERVAL_AGO)
+            field >= INTERVAL_AGO || !mark_seen(s, seen_bit(field, unit, a.fraction != 0)))
             return false;
         add_amount(s, field, a, unit);
         return true;
     }
     if (c->p == c->end) {
         add_us(s, a, US_PER_S);
-        return true;
+        return mark_seen(s, a.fraction != 0 ? SEEN_SECONDS : SEEN_S);
     }
     /* "3 04:05:06": days, if a clock follows. */
     Cursor look = *c;
@@ -263,7 +303,7 @@ static bool scan_item(Cursor *c, int sign, Sum *s)
     if (!at_char(&look, ':'))
         return false;
     add_days(s, a, 1);
-    return true;
+    return mark_seen(s, SEEN_DAY);
 }
 
 static bool parse_plain(Slice text, Slice t, Interval *out, Err *e)

@@ -48,3 +48,7 @@ fuzz_targets += tests/fuzz/fuzz_pgwire
 tests_fuzz_fuzz_pgwire_SOURCES = tests/fuzz/fuzz_pgwire.c $(fuzz_driver)
 tests_fuzz_fuzz_pgwire_LDADD = libskpgwire.la $(SK_BASE)
 tests_fuzz_fuzz_pgwire_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_targets += tests/fuzz/fuzz_types
+tests_fuzz_fuzz_types_SOURCES = tests/fuzz/fuzz_types.c $(fuzz_driver)
+tests_fuzz_fuzz_types_LDADD = $(SK_EXEC)
+tests_fuzz_fuzz_types_LDFLAGS = $(FUZZ_LDFLAGS)

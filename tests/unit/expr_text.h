@@ -8,6 +8,7 @@
 #define SKULK_TESTS_EXPR_TEXT_H
 
 #include "exec/expr.h"
+#include <check.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -316,6 +317,12 @@ static Expr *et_primary(Et *t)
         Expr *x = et_expr(t, 0);
         return et_symbol(t, ")") ? x : et_fail(t, "expected )");
     }
+    if (*t->p == '$' && isdigit((unsigned char)t->p[1])) { /* parameters are int4 */
+        Expr *x = expr_new(&t->arena, EXPR_PARAM, T_INT4, 0);
+        x->index = (uint32_t)(t->p[1] - '1');
+        t->p += 2;
+        return x;
+    }
     if (et_word(t, "null"))
         return expr_const(&t->arena, T_UNKNOWN, &v);
     if (et_word(t, "true") || et_word(t, "false")) {
@@ -549,6 +556,28 @@ static void et_eval(Et *t, const char *text, bool fold, Buf *out)
         buf_put_slice(out, v.u.str);
     else if (!v.null)
         type_find(x->type)->out(&t->ctx.env, &v, out);
+}
+
+typedef struct Case {
+    const char *expr, *expected;
+} Case;
+
+/* Results are PostgreSQL 15's; errors as "ERROR:  SQLSTATE: message". */
+static void check_cases(const Case *cases, size_t n, const char *zone)
+{
+    Err e;
+    for (size_t i = 0; i < n; i++) {
+        Et t;
+        Buf out;
+        et_open(&t);
+        t.ctx.env.tz = tz_find(slice_cstr(zone), &e);
+        buf_init(&out);
+        et_eval(&t, cases[i].expr, false, &out);
+        ck_assert_msg(slice_eq_cstr(buf_slice(&out), cases[i].expected), "%s: %.*s, expected %s",
+                      cases[i].expr, SLICE_ARG(buf_slice(&out)), cases[i].expected);
+        buf_free(&out);
+        et_close(&t);
+    }
 }
 
 #endif
