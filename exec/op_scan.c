@@ -297,13 +297,13 @@ static bool scan_op_open(Op *op, Err *e)
     s->plan = (const PlanScan *)op->plan;
     arena_init(&s->pack_arena, &op->x->query->budget);
     s->in_filter = ARENA_ARRAY(&op->arena, bool, s->plan->p.col_count + 1);
-    expr_columns(s->plan->filter, s->in_filter, s->plan->p.col_count);
     s->direct = *batch_new(&op->arena, s->plan->p.col_count);
     if (!src_open(&s->src, op->x, s->plan, &op->arena, e))
         return false;
+    expr_columns(s->src.filter, s->in_filter, s->plan->p.col_count);
     /* Without a condition the rows would be copied for nothing: what comes after is the work. */
     ScanSpread spread = {NULL, 1};
-    if (s->plan->filter && !op->x->slice)
+    if (s->src.filter && !op->x->slice)
         src_spread(&s->src, 1, &spread);
     if (spread.pieces > 1) {
         s->gather = gather_start(op, &spread);
@@ -320,9 +320,9 @@ static bool one_by_one(const OpScan *s) /* rows of a run are chosen before they 
 static bool filter_batch(OpScan *s, Batch *b, Err *e)
 {
     size_t before = batch_count(b);
-    if (!s->plan->filter)
+    if (!s->src.filter)
         return true;
-    if (!expr_filter(op_ctx(&s->op), s->plan->filter, b, e))
+    if (!expr_filter(op_ctx(&s->op), s->src.filter, b, e))
         return false;
     if (s->op.stats)
         s->op.stats->removed += before - batch_count(b);
@@ -340,14 +340,14 @@ static bool run_batch(OpScan *s, Err *e)
     b->rows = s->src.run.rows;
     b->sel = NULL;
     for (size_t c = 0; c < b->col_count; c++) {
-        if (!s->plan->filter || s->in_filter[c]) {
+        if (!s->src.filter || s->in_filter[c]) {
             if (!src_column(&s->src, c, &b->cols[c], a, e))
                 return false;
         } else {
             vec_null_const(&b->cols[c], s->plan->cols[c].type);
         }
     }
-    if (!s->plan->filter)
+    if (!s->src.filter)
         return true;
     if (!filter_batch(s, b, e))
         return false;

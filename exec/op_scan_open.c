@@ -269,6 +269,7 @@ bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
     if (!s->table)
         return err_set(e, ERR_UNDEFINED_TABLE, "table \"%.*s\" does not exist any more",
                        SLICE_ARG(plan->table_name));
+    s->filter = filter_simplify(arena, plan->filter);
     src_columns(s);
     if (!src_bounds(s, e) || !src_select_tags(s, e))
         return false;
@@ -405,7 +406,7 @@ void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out)
     *out = (ScanSpread){NULL, 1};
     if (workers < 2 || s->none || s->plan->single_stream || s->plan->per_series_limit)
         return;
-    if (s->plan->filter && expr_is_volatile(s->plan->filter))
+    if (s->filter && expr_is_volatile(s->filter))
         return;
     size_t series = s->set ? set_count(s->set) : idx_series_count(s->idx, s->plan->table);
     if (series < 2)

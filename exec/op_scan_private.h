@@ -38,7 +38,8 @@ typedef struct ScanSrc {
     const PlanScan *plan;
     const TableDef *table;
     SeriesIndex *idx;
-    bool none; /* nothing can match */
+    Expr *filter; /* the plan's, in its cheapest form */
+    bool none;    /* nothing can match */
     int64_t t_min, t_max;
     SeriesSet *set;    /* NULL = all series */
     ColumnId *columns; /* fields, each once */
@@ -71,6 +72,7 @@ void expr_columns(const Expr *x, bool *used, size_t n);
 bool exec_const(Exec *x, const Expr *expr, Arena *a, Value *out, Err *e) MUST_CHECK;
 bool prune_of(ScanSrc *s, const FieldPrune *f, Err *e) MUST_CHECK;
 bool src_pruned(ScanSrc *s);
+Expr *filter_simplify(Arena *a, const Expr *filter);
 bool src_select_tags(ScanSrc *s, Err *e) MUST_CHECK;
 
 /* How a scan is cut over the pool. */

@@ -137,7 +137,7 @@ static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
     ht_init(&p->tagsets, types, tags, budget);
     p->in_filter = ARENA_ARRAY(&p->arena, bool, cols + 1);
     p->in_aggs = ARENA_ARRAY(&p->arena, bool, cols + 1);
-    expr_columns(plan->scan->filter, p->in_filter, cols);
+    expr_columns(p->src.filter, p->in_filter, cols);
     for (size_t i = 0; i < plan->agg_count; i++) {
         expr_columns(plan->aggs[i].filter, p->in_aggs, cols);
         for (size_t a = 0; a < plan->aggs[i].arg_count; a++)
@@ -368,7 +368,7 @@ static uint32_t stats_field(const SeriesPart *p, const AggSlot *slot)
 {
     const AggCall *c = slot->call;
     const PlanScan *scan = p->plan->scan;
-    if (!slot->def->from_stats || c->filter || c->distinct || c->order_count || scan->filter ||
+    if (!slot->def->from_stats || c->filter || c->distinct || c->order_count || p->src.filter ||
         c->arg_count < 1 || c->arg_count > 2 || c->args[0]->kind != EXPR_COLUMN)
         return NO_FIELD;
     const ScanCol *col = &scan->cols[c->args[0]->index];
@@ -504,7 +504,7 @@ static bool run_filtered(SeriesPart *p, Err *e)
         return false;
     Batch rows = r.batch;
     p->x->ctx.scratch = &p->scratch;
-    if (!expr_filter(&p->x->ctx, p->plan->scan->filter, &rows, e))
+    if (!expr_filter(&p->x->ctx, p->src.filter, &rows, e))
         return false;
     size_t n = batch_count(&rows);
     const int64_t *times = NULL;
@@ -546,8 +546,7 @@ static QueryStatus part_runs(SeriesPart *p, Err *e)
                 return got == SCAN_WAIT ? QUERY_WAIT : QUERY_FAIL;
             arena_reset(&p->scratch);
             p->runs++;
-            if (!enter_series(p, e) ||
-                !(p->plan->scan->filter ? run_filtered(p, e) : run_plain(p, e)))
+            if (!enter_series(p, e) || !(p->src.filter ? run_filtered(p, e) : run_plain(p, e)))
                 return QUERY_FAIL;
         }
     }

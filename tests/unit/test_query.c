@@ -397,6 +397,30 @@ static void check_scans(void)
     ck_assert_str_eq(run(&p->p), "");
 }
 
+/* `integer > 90.5` in the scan, and above it where nothing is rewritten. */
+static void check_decimals(void)
+{
+    static const char *const ops[] = {"<", "<=", ">", ">=", "=", "<>"};
+    static const char *const numbers[] = {"89.5", "90.0", "-990.50", "0", "1e30"};
+    Expr *i;
+    Err e;
+    ck_assert(expr_cast(&A, &test_eval, col(0, 'i'), T_NUMERIC, -1, CAST_IMPLICIT, &i, &e));
+    for (size_t n = 0; n < ARRAY_LEN(numbers) * 2; n++) {
+        Value v;
+        ck_assert(
+            type_find(T_NUMERIC)->in(&test_eval.env, slice_cstr(numbers[n / 2]), -1, &A, &v, &e));
+        Expr *c = expr_const(&A, T_NUMERIC, &v);
+        for (size_t k = 0; k < ARRAY_LEN(ops); k++) {
+            Expr *x = n % 2 ? oper(ops[k], c, i) : oper(ops[k], i, c);
+            char *want = strdup(run(filter(&scan("it")->p, x)));
+            PlanScan *p = scan("it");
+            p->filter = x;
+            same_text(run(&p->p), want);
+            free(want);
+        }
+    }
+}
+
 static TagPred *tag_pred(PlanScan *p, char letter)
 {
     p->tags = ARENA_NEW(&A, TagPred);
@@ -617,6 +641,7 @@ static void check_all(void)
     for (int parallel = 1; parallel >= -3; parallel -= 4) {
         test_options.parallel_max = parallel;
         check_scans();
+        check_decimals();
         check_tags();
         check_newest();
         check_series_agg();
