@@ -210,7 +210,9 @@ static RunStatus run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
     if (p->inner_left == 0 && max_rows > 0) /* the count of this Execute starts */
         p->inner_left = max_rows + 1;
     while (!p->batch) {
-        RunStatus st = next_batch(p, &p->batch, e);
+        Batch *b = NULL; /* means something only with RUN_BATCH */
+        RunStatus st = next_batch(p, &b, e);
+        p->batch = st == RUN_BATCH ? b : NULL;
         p->batch_pos = 0;
         if (st == RUN_DONE) {
             p->inner_left = 0;

@@ -106,7 +106,8 @@ static uint8_t *write_shape(Encoder *en, const RowShape *shape, uint64_t has_nul
         *known = ++en->shapes;
         buf_put_u32(&en->hint_at, (uint32_t)en->hints.len);
         buf_reserve(&en->hints, shape->count);
-        memset(en->hints.ptr + en->hints.len, en->hint, shape->count);
+        if (shape->count) /* a row may have no fields */
+            memset(en->hints.ptr + en->hints.len, en->hint, shape->count);
         en->hints.len += shape->count;
         buf_put_varint(en->out, (uint64_t)*known << 1 | has_nulls);
         buf_put_varint(en->out, shape->table);

@@ -37,3 +37,4 @@ SELECT unnest(ARRAY[3, 1, 2]) AS u ORDER BY u;
 SELECT 'cpu'::text AS "Quoted Name", "current_user"() AS me;
 SHOW server_version;
 SELECT current_setting('TimeZone') AS tz, current_database() AS db, current_schema() AS s;
+SELECT pg_sleep(0.05), 7 AS once;
