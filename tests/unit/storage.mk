@@ -18,3 +18,6 @@ tests_unit_test_scan_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_engine
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_model.h tests/unit/rows_model.h
 tests_unit_test_engine_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_wal
+tests_unit_test_wal_SOURCES = tests/unit/test_wal.c tests/sim/sim_io.c tests/sim/sim_io.h
+tests_unit_test_wal_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
