@@ -142,10 +142,12 @@ static bool fill_lag_lead(OpWindow *w, const WindowCall *call, size_t args, Valu
 /* One past the last row of the frame of rows [i, *same): they share it. */
 static size_t frame_end(const OpWindow *w, const WindowCall *call, size_t i, size_t *same)
 {
-    if (call->whole_partition || w->plan->order_count == 0)
+    if (call->whole_partition)
         return *same = w->count;
     if (call->rows_frame)
         return *same = i + 1;
+    if (w->plan->order_count == 0) /* all rows are peers */
+        return *same = w->count;
     return *same = peers_end(w, i);
 }
 

@@ -522,6 +522,8 @@ START_TEST(windows)
     Plan *p = window(v, "sii", "sum", col(1, 'i'), NULL, FN_AGG);
     ((PlanWindow *)p)->calls->rows_frame = true;
     ck_assert_str_eq(run(p), "a 1 1|a 2 3|a 2 5|a 5 10|b 3 3|c 1 1|c 9 10");
+    ((PlanWindow *)p)->order_count = 0;
+    ck_assert_str_eq(run(p), "a 1 1|a 2 3|a 2 5|a 5 10|b 3 3|c 1 1|c 9 10");
     ((PlanWindow *)p)->calls->rows_frame = false;
     ((PlanWindow *)p)->calls->whole_partition = true;
     ck_assert_str_eq(run(p), "a 1 10|a 2 10|a 2 10|a 5 10|b 3 3|c 1 10|c 9 10");
