@@ -64,6 +64,9 @@ static void put_bounds(Buf *b, const PlanScan *s)
 
 static Slice tag_name(const PlanScan *s, ColumnId id)
 {
+    for (size_t i = 0; i < s->tag_count; i++)
+        if (s->tags[i].column == id && s->tags[i].name.len)
+            return s->tags[i].name;
     for (size_t c = 0; c < s->p.col_count; c++)
         if (s->cols[c].kind == SCAN_TAG && s->cols[c].column == id && s->p.names)
             return s->p.names[c];
@@ -106,6 +109,8 @@ static void put_keys(Buf *b, const PlanSeriesAgg *p)
         buf_puts(b, k ? ", " : "");
         if (p->keys[k].kind == KEY_BUCKET)
             buf_printf(b, "time_bucket(%lld s)", (long long)(p->keys[k].width_ns / NS_PER_S));
+        else if (p->p.names && p->p.names[k].len)
+            buf_put_slice(b, p->p.names[k]);
         else
             buf_put_slice(b, tag_name(p->scan, p->keys[k].column));
     }

@@ -51,6 +51,7 @@ typedef struct TagPred {
     size_t in_count;
     bool array;      /* in[0] is an array */
     Expr *test;
+    Slice name;      /* for EXPLAIN; may be empty */
 } TagPred;
 
 /* field <op> constant, numeric: prunes row groups by statistics; also part of `filter`, which decides. */
