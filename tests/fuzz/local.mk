@@ -52,3 +52,16 @@ fuzz_targets += tests/fuzz/fuzz_types
 tests_fuzz_fuzz_types_SOURCES = tests/fuzz/fuzz_types.c $(fuzz_driver)
 tests_fuzz_fuzz_types_LDADD = $(SK_EXEC)
 tests_fuzz_fuzz_types_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_targets += tests/fuzz/fuzz_sql
+tests_fuzz_fuzz_sql_SOURCES = tests/fuzz/fuzz_sql.c tests/unit/sql_env.h $(fuzz_driver)
+tests_fuzz_fuzz_sql_LDADD = $(SK_SQLTS)
+tests_fuzz_fuzz_sql_LDFLAGS = $(FUZZ_LDFLAGS)
+
+fuzz_targets += tests/fuzz/fuzz_log
+tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c tests/sim/sim_io.c tests/sim/sim_io.h $(fuzz_driver)
+tests_fuzz_fuzz_log_LDADD = $(SK_STORAGE)
+tests_fuzz_fuzz_log_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_targets += tests/fuzz/fuzz_promql
+tests_fuzz_fuzz_promql_SOURCES = tests/fuzz/fuzz_promql.c $(fuzz_driver)
+tests_fuzz_fuzz_promql_LDADD = $(SK_PROMQL)
+tests_fuzz_fuzz_promql_LDFLAGS = $(FUZZ_LDFLAGS)
