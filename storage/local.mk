@@ -33,4 +33,4 @@ libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/eng
 	storage/engine_check.c storage/txn.c storage/version.h storage/version.c storage/merge.h storage/merge.c \
 	storage/compact.h storage/compact.c storage/manifest.h storage/manifest.c \
 	storage/manifest_file.h storage/manifest_file.c storage/log.h storage/log.c storage/store.h \
-	storage/store_private.h storage/store_local.c storage/store_local_blob.c storage/store_local_queue.c
+	storage/store_slow.c storage/store_private.h storage/store_local.c storage/store_local_blob.c storage/store_local_queue.c

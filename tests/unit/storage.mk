@@ -21,3 +21,6 @@ tests_unit_test_engine_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_wal
 tests_unit_test_wal_SOURCES = tests/unit/test_wal.c tests/sim/sim_io.c tests/sim/sim_io.h
 tests_unit_test_wal_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c
+tests_unit_test_store_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
