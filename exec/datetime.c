@@ -32,23 +32,47 @@ bool civil_to_us(const Civil *c, int64_t *us)
 
 /* ---- output ---- */
 
-/* Years BC are printed positive, with " BC" behind the whole. */
-static void print_civil_date(Buf *dst, int64_t year, int month, int day)
+static char *put_digits(char *p, uint64_t v, int width)
 {
-    buf_printf(dst, "%04lld-%02d-%02d", (long long)(year > 0 ? year : 1 - year), month, day);
+    for (int i = width - 1; i >= 0; i--) {
+        p[i] = (char)('0' + v % 10);
+        v /= 10;
+    }
+    return p + width;
 }
 
-static void print_clock(Buf *dst, int64_t us)
+/* Years BC are printed positive, with " BC" behind the whole. */
+static char *put_civil_date(char *p, int64_t year, int month, int day)
 {
-    buf_printf(dst, "%02d:%02d:%02d", (int)(us / US_PER_H), (int)(us / US_PER_MIN % 60),
-               (int)(us / US_PER_S % 60));
-    int fraction = (int)(us % US_PER_S), digits = 6;
+    uint64_t shown = (uint64_t)(year > 0 ? year : 1 - year);
+    int width = 4;
+    for (uint64_t limit = 10000; shown >= limit && width < 19; limit *= 10)
+        width++;
+    p = put_digits(p, shown, width);
+    *p++ = '-';
+    p = put_digits(p, (uint64_t)month, 2);
+    *p++ = '-';
+    return put_digits(p, (uint64_t)day, 2);
+}
+
+static char *put_clock(char *p, int64_t us)
+{
+    p = put_digits(p, (uint64_t)(us / US_PER_H), 2);
+    *p++ = ':';
+    p = put_digits(p, (uint64_t)(us / US_PER_MIN % 60), 2);
+    *p++ = ':';
+    p = put_digits(p, (uint64_t)(us / US_PER_S % 60), 2);
+    uint64_t fraction = (uint64_t)(us % US_PER_S);
+    int digits = 6;
     if (fraction == 0)
-        return;
+        return p;
     for (; fraction % 10 == 0; digits--)
         fraction /= 10;
-    buf_printf(dst, ".%0*d", digits, fraction);
+    *p++ = '.';
+    return put_digits(p, fraction, digits);
 }
+
+enum { TIME_TEXT_MAX = 64 };
 
 static bool print_infinity(Buf *dst, int64_t v)
 {
@@ -61,37 +85,51 @@ static bool print_infinity(Buf *dst, int64_t v)
 
 void date_print(int64_t days, Buf *dst)
 {
+    char text[TIME_TEXT_MAX];
     if (print_infinity(dst, days))
         return;
     int64_t year;
     int month, day;
     civil_from_days(days, &year, &month, &day);
-    print_civil_date(dst, year, month, day);
+    buf_put(dst, text, (size_t)(put_civil_date(text, year, month, day) - text));
     if (year <= 0)
         buf_puts(dst, " BC");
 }
 
 void time_print(int64_t us, Buf *dst)
 {
-    print_clock(dst, us);
+    char text[TIME_TEXT_MAX];
+    buf_put(dst, text, (size_t)(put_clock(text, us) - text));
+}
+
+static char *put_offset(char *p, int32_t offset)
+{
+    uint32_t o = (uint32_t)abs(offset);
+    *p++ = offset < 0 ? '-' : '+';
+    p = put_digits(p, o / 3600, 2);
+    if (o % 3600) {
+        *p++ = ':';
+        p = put_digits(p, o / 60 % 60, 2);
+    }
+    if (o % 60) {
+        *p++ = ':';
+        p = put_digits(p, o % 60, 2);
+    }
+    return p;
 }
 
 static void print_local(Buf *dst, int64_t us, const int32_t *offset)
 {
+    char text[TIME_TEXT_MAX];
     int64_t days = floor_div(us, US_PER_DAY), year;
     int month, day;
     civil_from_days(days, &year, &month, &day);
-    print_civil_date(dst, year, month, day);
-    buf_put_u8(dst, ' ');
-    print_clock(dst, us - days * US_PER_DAY);
-    if (offset) {
-        int32_t o = abs(*offset);
-        buf_printf(dst, "%c%02d", *offset < 0 ? '-' : '+', o / 3600);
-        if (o % 3600)
-            buf_printf(dst, ":%02d", o / 60 % 60);
-        if (o % 60)
-            buf_printf(dst, ":%02d", o % 60);
-    }
+    char *p = put_civil_date(text, year, month, day);
+    *p++ = ' ';
+    p = put_clock(p, us - days * US_PER_DAY);
+    if (offset)
+        p = put_offset(p, *offset);
+    buf_put(dst, text, (size_t)(p - text));
     if (year <= 0)
         buf_puts(dst, " BC");
 }
@@ -107,7 +145,10 @@ void timestamptz_print(const TimeZone *tz, int64_t us, Buf *dst)
     if (print_infinity(dst, us))
         return;
     int32_t offset = tz_offset_at(tz, floor_div(us, US_PER_S), NULL);
-    print_local(dst, tz_local_us(tz, us), &offset);
+    int64_t local;
+    if (__builtin_add_overflow(us, offset * US_PER_S, &local))
+        local = us;
+    print_local(dst, local, &offset);
 }
 
 /* ---- arithmetic ---- */

@@ -1,4 +1,5 @@
 #include "exec/func_private.h"
+#include <float.h>
 #include <math.h>
 
 const void *func_arg(FnCall *c, size_t k, size_t *step)
@@ -192,12 +193,28 @@ static bool float_underflow(Err *e)
     return err_set(e, ERR_NUMERIC_RANGE, "value out of range: underflow");
 }
 
-/* A result that is infinite though no argument was; only then the slow look is needed. */
-static bool check_infinite(FnCall *c, bool suspicious, Err *e)
+/* One pass over the bits of the results finds infinities, NaNs and zeros without a branch; only if
+ * there are any do the arguments matter. */
+static void scan_results(const FnCall *c, bool *nonfinite, bool *zero)
+{
+    const double *r = c->out->v.f64;
+    const uint64_t top = UINT64_C(1) << 63;
+    uint64_t wild = 0, empty = 0;
+    FUNC_ROWS(c, row)
+    {
+        uint64_t bits;
+        memcpy(&bits, &r[row], sizeof bits);
+        uint64_t twice = bits << 1;
+        wild |= (bits & ~top) + (UINT64_C(1) << 52); /* exponent all ones: runs into the top bit */
+        empty |= (twice - 1) & ~twice;
+    }
+    *nonfinite = wild & top;
+    *zero = empty & top;
+}
+
+static bool check_infinite(FnCall *c, Err *e)
 {
     size_t sx, sy;
-    if (!suspicious)
-        return true;
     const double *x = func_arg(c, 0, &sx), *y = func_arg(c, 1, &sy), *r = c->out->v.f64;
     FUNC_ROWS(c, row)
         if (isinf(r[row]) && !isinf(x[row * sx]) && !isinf(y[row * sy]))
@@ -208,41 +225,63 @@ static bool check_infinite(FnCall *c, bool suspicious, Err *e)
 #define FLOAT_KERNEL(name, T, expr)                                                                \
     static bool name(FnCall *c, Err *e)                                                            \
     {                                                                                              \
-        bool wild = false;                                                                         \
-        double r;                                                                                  \
-        FUNC_BINARY(c, double, double, (r = (double)((T)x expr (T)y), wild |= isinf(r), r));       \
-        return check_infinite(c, wild, e);                                                         \
+        bool nonfinite, zero;                                                                      \
+        FUNC_BINARY(c, double, double, (T)x expr (T)y);                                            \
+        scan_results(c, &nonfinite, &zero);                                                        \
+        return !nonfinite || check_infinite(c, e);                                                 \
     }
 FLOAT_KERNEL(kernel_add_f64, double, +)
 FLOAT_KERNEL(kernel_sub_f64, double, -)
 FLOAT_KERNEL(kernel_add_f32, float, +)
 FLOAT_KERNEL(kernel_sub_f32, float, -)
 
+static bool check_underflow(FnCall *c, bool divided, Err *e)
+{
+    size_t sx, sy;
+    const double *x = func_arg(c, 0, &sx), *y = func_arg(c, 1, &sy), *r = c->out->v.f64;
+    uint8_t bad = 0;
+    if (sy == 0 && (divided ? fabs(*y) <= 1 : fabs(*y) >= 1))
+        return true; /* by such a constant nothing becomes smaller */
+    if (divided && !c->sel && sx && !sy) {
+        for (size_t i = 0; i < c->n; i++)
+            bad |= (r[i] == 0) & (x[i] != 0);
+        bad = bad && fabs(*y) <= DBL_MAX;
+    } else if (divided) {
+        FUNC_ROWS(c, row)
+            bad |= (r[row] == 0) & (x[row * sx] != 0) & (fabs(y[row * sy]) <= DBL_MAX);
+    } else {
+        FUNC_ROWS(c, row)
+            bad |= (r[row] == 0) & (x[row * sx] != 0) & (y[row * sy] != 0);
+    }
+    return bad ? float_underflow(e) : true;
+}
+
 static bool kernel_mul_f64(FnCall *c, Err *e)
 {
-    bool wild = false, tiny = false;
-    double r;
+    bool nonfinite, zero;
     if (c->expr->type == T_FLOAT4)
-        FUNC_BINARY(c, double, double,
-                    (r = (double)((float)x * (float)y), wild |= isinf(r),
-                     tiny |= r == 0 && x != 0 && y != 0, r));
+        FUNC_BINARY(c, double, double, (float)x * (float)y);
     else
-        FUNC_BINARY(c, double, double,
-                    (r = x * y, wild |= isinf(r), tiny |= r == 0 && x != 0 && y != 0, r));
-    return tiny ? float_underflow(e) : check_infinite(c, wild, e);
+        FUNC_BINARY(c, double, double, x * y);
+    scan_results(c, &nonfinite, &zero);
+    return (!zero || check_underflow(c, false, e)) && (!nonfinite || check_infinite(c, e));
 }
 
 static bool kernel_div_f64(FnCall *c, Err *e)
 {
-    bool wild = false, tiny = false, zero = false;
-    double r;
-    bool single = c->expr->type == T_FLOAT4;
-    FUNC_BINARY(c, double, double,
-                (zero |= y == 0 && !isnan(x), r = single ? (double)((float)x / (float)y) : x / y,
-                 wild |= isinf(r), tiny |= r == 0 && x != 0 && !isinf(y), r));
-    if (zero)
+    bool nonfinite, zero, by_zero = false;
+    if (c->expr->type == T_FLOAT4)
+        FUNC_BINARY(c, double, double, (float)x / (float)y);
+    else
+        FUNC_BINARY(c, double, double, x / y);
+    scan_results(c, &nonfinite, &zero);
+    if (nonfinite)
+        FUNC_BINARY(c, double, double, (by_zero |= y == 0 && !isnan(x), x / y));
+    if (by_zero)
         return division_by_zero(e);
-    return tiny ? float_underflow(e) : check_infinite(c, wild, e);
+    if (nonfinite && c->expr->type == T_FLOAT4)
+        FUNC_BINARY(c, double, double, (float)x / (float)y);
+    return (!zero || check_underflow(c, true, e)) && (!nonfinite || check_infinite(c, e));
 }
 
 static bool kernel_neg_f64(FnCall *c, Err *e)

@@ -51,6 +51,28 @@ static bool trunc_rows(FnCall *c, Err *e)
     return true;
 }
 
+/* Buckets of one width, counted from an origin.  Rows come mostly in order of time, so that the bucket
+ * of the row before is tried first and divisions are rare. */
+static void fixed_buckets(FnCall *c, const int64_t *x, size_t step, int64_t width, int64_t origin)
+{
+    int64_t shift = origin % width, start = 0;
+    uint64_t length = 0; /* of the bucket at start; 0: none yet */
+    int64_t *restrict out = c->out->v.i64;
+    FUNC_ROWS(c, row)
+    {
+        int64_t v = x[row * step];
+        if ((uint64_t)v - (uint64_t)start < length) {
+            out[row] = start;
+        } else if (v < TIMESTAMP_MIN_US || v > TIMESTAMP_MAX_US) {
+            out[row] = v; /* infinite */
+        } else {
+            start = v - floor_mod(v - shift, width);
+            length = (uint64_t)width;
+            out[row] = start;
+        }
+    }
+}
+
 /* A constant unit of fixed length is a loop of arithmetic. */
 static bool kernel_trunc(FnCall *c, Err *e)
 {
@@ -68,14 +90,9 @@ static bool kernel_trunc(FnCall *c, Err *e)
     if (c->args[0].kind != VEC_CONST || !time_field_find(c->args[0].v.str[0], &f) || f > FIELD_DAY ||
         (zoned && f > FIELD_SECOND && !utc))
         return trunc_rows(c, e);
-    int64_t w = width[f];
     size_t step;
     const int64_t *x = func_arg(c, 1, &step);
-    FUNC_ROWS(c, row)
-    {
-        int64_t v = x[row * step];
-        c->out->v.i64[row] = time_is_infinite(v) ? v : v - floor_mod(v, w);
-    }
+    fixed_buckets(c, x, step, width[f], 0);
     return true;
 }
 
@@ -167,13 +184,10 @@ static double field_double(const FieldValue *f)
     return (double)f->coef / unit[2];
 }
 
-static bool extract_row(EvalCtx *ctx, TypeId type, Slice unit, const Value *in, bool numeric, Value *out,
-                        Err *e)
+static bool extract_row(EvalCtx *ctx, TypeId type, Slice unit, TimeField f, const Value *in,
+                        bool numeric, Value *out, Err *e)
 {
-    TimeField f;
     FieldValue field;
-    if (!time_field_find(unit, &f))
-        return unknown_unit(unit, type, e);
     *out = (Value){.phys = numeric ? PH_NUM : PH_F64};
     if (type != T_INTERVAL && type != T_TIME && time_is_infinite(in->u.i64)) {
         if (type == T_DATE && !date_has_field(f))
@@ -198,10 +212,17 @@ static bool extract_rows(FnCall *c, Err *e)
 {
     TypeId type = c->expr->func->args[1];
     bool numeric = c->expr->func->result == T_NUMERIC;
+    TimeField f = FIELD_US;
+    Slice unit = SLICE_NONE;
     FUNC_ROWS(c, row)
     {
-        Value unit = vec_get(&c->args[0], row), in = vec_get(&c->args[1], row), v;
-        if (!extract_row(c->ctx, type, unit.u.str, &in, numeric, &v, e))
+        Value in = vec_get(&c->args[1], row), v;
+        if (k_ == 0 || c->args[0].kind != VEC_CONST) {
+            unit = vec_get(&c->args[0], row).u.str;
+            if (!time_field_find(unit, &f))
+                return unknown_unit(unit, type, e);
+        }
+        if (!extract_row(c->ctx, type, unit, f, &in, numeric, &v, e))
             return false;
         vec_set(c->out, row, &v, c->rows, c->ctx->scratch);
     }
@@ -313,20 +334,6 @@ static bool bucket_is_const(const FnCall *c)
     return true;
 }
 
-/* The common case: a width of fixed length, no zone. */
-static void bucket_fixed(FnCall *c, const Bucket *b, const int64_t *x, size_t step)
-{
-    int64_t width = b->width_us, shift = b->origin_us % width;
-    int64_t *restrict out = c->out->v.i64;
-    FUNC_ROWS(c, row)
-    {
-        int64_t v = x[row * step];
-        out[row] = v - floor_mod(v - shift, width);
-        if (v < TIMESTAMP_MIN_US || v == INT64_MAX)
-            out[row] = v;
-    }
-}
-
 static bool kernel_bucket(FnCall *c, Err *e)
 {
     Bucket b;
@@ -337,7 +344,7 @@ static bool kernel_bucket(FnCall *c, Err *e)
     if (constant && !bucket_setup(c, 0, &b, e))
         return false;
     if (constant && type != T_DATE && !b.tz && !b.has_offset && !b.months) {
-        bucket_fixed(c, &b, x, step);
+        fixed_buckets(c, x, step, b.width_us, b.origin_us);
         return true;
     }
     FUNC_ROWS(c, row)

@@ -33,19 +33,28 @@ BOOL_KERNEL(ge_bool, >=)
 
 /* ---- floats: NaN equals NaN and is above everything ---- */
 
-#define F64_KERNEL(name, expr)                                                                     \
+/* Against a constant that is no NaN one machine comparison is enough. */
+static bool right_is_number(const FnCall *c)
+{
+    return c->args[1].kind == VEC_CONST && c->args[1].v.f64[0] == c->args[1].v.f64[0];
+}
+
+#define F64_KERNEL(name, plain, full)                                                              \
     static bool name(FnCall *c, Err *e)                                                            \
     {                                                                                              \
         (void)e;                                                                                   \
-        FUNC_BINARY(c, double, uint8_t, (expr));                                                   \
+        if (right_is_number(c))                                                                    \
+            FUNC_BINARY(c, double, uint8_t, (plain));                                              \
+        else                                                                                       \
+            FUNC_BINARY(c, double, uint8_t, (full));                                               \
         return true;                                                                               \
     }
-F64_KERNEL(eq_f64, (x == y) | ((x != x) & (y != y)))
-F64_KERNEL(ne_f64, !((x == y) | ((x != x) & (y != y))))
-F64_KERNEL(lt_f64, (x < y) | ((y != y) & (x == x)))
-F64_KERNEL(le_f64, (x <= y) | (y != y))
-F64_KERNEL(gt_f64, (x > y) | ((x != x) & (y == y)))
-F64_KERNEL(ge_f64, (x >= y) | (x != x))
+F64_KERNEL(eq_f64, x == y, (x == y) | ((x != x) & (y != y)))
+F64_KERNEL(ne_f64, x != y, !((x == y) | ((x != x) & (y != y))))
+F64_KERNEL(lt_f64, x < y, (x < y) | ((y != y) & (x == x)))
+F64_KERNEL(le_f64, x <= y, (x <= y) | (y != y))
+F64_KERNEL(gt_f64, !(x <= y), (x > y) | ((x != x) & (y == y)))
+F64_KERNEL(ge_f64, !(x < y), (x >= y) | (x != x))
 
 /* ---- text: bytes ---- */
 

@@ -66,13 +66,21 @@ const void *func_arg(FnCall *c, size_t k, size_t *step);
 
 #define FUNC_UNARY(c, T, OUT, expr)                                                                \
     do {                                                                                           \
-        size_t sx_;                                                                                \
+        size_t sx_, n_ = (c)->n;                                                                   \
         const T *restrict px_ = func_arg(c, 0, &sx_);                                              \
         OUT *restrict po_ = (c)->out->v.any;                                                       \
-        FUNC_ROWS(c, row_)                                                                         \
-        {                                                                                          \
-            const T x = px_[row_ * sx_];                                                           \
-            po_[row_] = (OUT)(expr);                                                               \
+        const uint16_t *restrict sel_ = (c)->sel;                                                  \
+        if (sel_ || !sx_) {                                                                        \
+            for (size_t k_ = 0; k_ < n_; k_++) {                                                   \
+                size_t row_ = sel_ ? sel_[k_] : k_;                                                \
+                const T x = px_[row_ * sx_];                                                       \
+                po_[row_] = (OUT)(expr);                                                           \
+            }                                                                                      \
+        } else {                                                                                   \
+            for (size_t k_ = 0; k_ < n_; k_++) {                                                   \
+                const T x = px_[k_];                                                               \
+                po_[k_] = (OUT)(expr);                                                             \
+            }                                                                                      \
         }                                                                                          \
     } while (0)
 

@@ -614,7 +614,7 @@ static bool read_marker(Reading *r, const Node *node, Err *e)
     static const char *const bc[] = {"AD", "BC"}, *const bc_dots[] = {"A.D.", "B.C."};
     bool era = node->key == KEY_BC || node->key == KEY_BC_DOTS;
     bool dots = node->key == KEY_AM_DOTS || node->key == KEY_BC_DOTS;
-    int64_t which;
+    int64_t which = 0;
     if (!read_name(r, era ? (dots ? bc_dots : bc) : dots ? am_dots : am, 2, 0, era ? "BC" : "AM", &which, e))
         return false;
     if (era)

@@ -514,20 +514,66 @@ static bool div_special(const Num *x, const Num *y, bool *special_case, Num *out
 }
 
 /* select_div_scale() of PostgreSQL: at least 16 significant digits, never less scale than the inputs. */
+static int scale_by_weights(int wx, int dx, int sx, int wy, int dy, int sy)
+{
+    int scale = NUM_SIG_DIGITS_MIN - (wx - wy - (dx <= dy)) * 4;
+    scale = scale < sx ? sx : scale;
+    scale = scale < sy ? sy : scale;
+    return scale < 0 ? 0 : scale > NUM_DISPLAY_SCALE_MAX ? NUM_DISPLAY_SCALE_MAX : scale;
+}
+
 static int div_scale(const NumVar *x, const NumVar *y)
 {
     int wx, wy, dx, dy;
     numvar_weight(x, &wx, &dx);
     numvar_weight(y, &wy, &dy);
-    int weight = wx - wy;
-    if (dx <= dy)
-        weight--;
-    int scale = NUM_SIG_DIGITS_MIN - weight * 4;
-    if (scale < x->scale)
-        scale = x->scale;
-    if (scale < y->scale)
-        scale = y->scale;
-    return scale < 0 ? 0 : scale > NUM_DISPLAY_SCALE_MAX ? NUM_DISPLAY_SCALE_MAX : scale;
+    return scale_by_weights(wx, dx, x->scale, wy, dy, y->scale);
+}
+
+/* Digits of |v|, v != 0. */
+static int digits_i64(int64_t v)
+{
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    int digits = 1;
+    while (digits < 19 && u >= (uint64_t)pow10_i64[digits])
+        digits++;
+    return digits;
+}
+
+/* numvar_weight() of a small number. */
+static void small_weight(const Num *n, int *weight, int *first_digit)
+{
+    *weight = *first_digit = 0;
+    if (n->u.coef == 0)
+        return;
+    int digits = digits_i64(n->u.coef), exponent = digits - 1 - n->scale;
+    *weight = (int)floor_div(exponent, 4);
+    int keep = exponent - *weight * 4 + 1, drop = digits - keep;
+    uint64_t u = n->u.coef < 0 ? 0 - (uint64_t)n->u.coef : (uint64_t)n->u.coef;
+    *first_digit = (int)(drop >= 0 ? u / (uint64_t)pow10_i64[drop] : u * (uint64_t)pow10_i64[-drop]);
+}
+
+/* Both small and the scaled dividend within 128 bits; false: take the long way. */
+static bool div_small(const Num *x, const Num *y, Arena *a, Num *out)
+{
+    int wx, dx, wy, dy;
+    if (x->kind != NUM_SMALL || y->kind != NUM_SMALL)
+        return false;
+    small_weight(x, &wx, &dx);
+    small_weight(y, &wy, &dy);
+    int scale = scale_by_weights(wx, dx, x->scale, wy, dy, y->scale), shift = scale + y->scale - x->scale;
+    __int128 n = x->u.coef, d = y->u.coef;
+    if (shift < 0 || shift > 36)
+        return false;
+    for (; shift > 0; shift -= shift > 18 ? 18 : shift)
+        if (__builtin_mul_overflow(n, (__int128)pow10_i64[shift > 18 ? 18 : shift], &n))
+            return false;
+    __int128 q = n / d, rest = n % d;
+    unsigned __int128 twice = (unsigned __int128)(rest < 0 ? -rest : rest) * 2;
+    if (twice >= (unsigned __int128)(d < 0 ? -d : d))
+        q += (n < 0) == (d < 0) ? 1 : -1;
+    *out = num_of_i128(q, scale, a);
+    return true;
 }
 
 static bool div_vars(NumVar *vx, NumVar *vy, int scale, NumRound how, Arena *a, Num *out, Err *e)
@@ -556,7 +602,7 @@ bool num_div(const Num *x, const Num *y, Arena *a, Num *out, Err *e)
     bool done;
     if (!div_special(x, y, &done, out, e))
         return false;
-    if (done)
+    if (done || div_small(x, y, a, out))
         return true;
     NumVar vx, vy;
     numvar_init(&vx, x);
