@@ -25,7 +25,7 @@ static bool column_list(Analyzer *z, const TableDef *t, const NodeList *names, i
     bool *seen = ARENA_ARRAY(z->arena, bool, t->column_count + 1u);
     *count = 0;
     for (size_t i = 0; i < names->count; i++) {
-        int16_t c;
+        int16_t c = 0;
         if (!column_index(z, t, names->items[i], &c, e))
             return false;
         if (seen[c])
@@ -260,7 +260,7 @@ static bool on_conflict(Analyzer *z, const Insert *in, BoundInsert *b, Err *e)
     b->on_conflict = n->conflict == 'u' ? CONFLICT_UPDATE : n->conflict == 'n' ? CONFLICT_NOTHING : CONFLICT_NONE;
     b->conflict_columns = ARENA_ARRAY(z->arena, Slice, n->conflict_columns.count + 1);
     for (size_t i = 0; i < n->conflict_columns.count; i++) {
-        int16_t c;
+        int16_t c = 0;
         if (!column_index(z, in->table, n->conflict_columns.items[i], &c, e))
             return false;
         b->conflict_columns[b->conflict_count++] = in->table->columns[c].name;
