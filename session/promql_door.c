@@ -282,7 +282,8 @@ static void take_dictionaries(TextSet *s, Snapshot *snap, ObjectId schema)
             continue;
         for (size_t k = 0; k < t->column_count; k++) {
             const ColumnDef *c = &t->columns[k];
-            if (c->kind != COL_TAG || c->dropped || (s->what == PROM_LABEL_VALUES && !slice_eq(label_of(c), s->label)))
+            if (c->kind != COL_TAG || c->dropped ||
+                (s->what == PROM_LABEL_VALUES && !slice_eq(label_of(c), s->label)))
                 continue;
             uint32_t codes = idx_code_count(index, t->id, c->id);
             if (s->what == PROM_LABELS && codes > 1)
@@ -322,8 +323,9 @@ static bool parse_matches(Arena *a, const Slice *match, size_t n, PqlMatcher **o
     return true;
 }
 
-bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match, size_t match_count,
-               int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json, Err *e)
+bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match,
+               size_t match_count, int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json,
+               Err *e)
 {
     Arena a;
     arena_init(&a, &db->query_pool);
@@ -332,7 +334,8 @@ bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slic
     Snapshot *snap = engine_snapshot(db->engine, NULL);
     PqlMatcher **m = ARENA_ARRAY(&a, PqlMatcher *, match_count + 1);
     ObjectId schema = 0;
-    bool ok = public_schema(snapshot_catalog(snap), database, &schema, e) && parse_matches(&a, match, match_count, m, e);
+    bool ok = public_schema(snapshot_catalog(snap), database, &schema, e) &&
+              parse_matches(&a, match, match_count, m, e);
     if (ok && match_count == 0 && what != PROM_SERIES) {
         bool names = what == PROM_LABEL_VALUES && slice_eq_cstr(label, "__name__");
         if (names)
@@ -342,7 +345,8 @@ bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slic
         if (what == PROM_LABELS && set.count)
             set_put(&set, SLICE_LIT("__name__"));
     } else if (ok) {
-        ok = pql_series(snap, database, schema, m, match_count, start_ms, end_ms, take_series, &set, e);
+        ok = pql_series(snap, database, schema, m, match_count, start_ms, end_ms, take_series, &set,
+                        e);
     }
     if (ok)
         put_set(&set, limit, json);

@@ -39,14 +39,15 @@ static Role role_of(Slice name)
     return ROLE_LABEL;
 }
 
-static bool promql_resolve(EvalCtx *ctx, const Value *args, size_t n, const Slice *names, size_t name_count, Arena *a,
-                           SrfColumn **columns, size_t *count, Err *e)
+static bool promql_resolve(EvalCtx *ctx, const Value *args, size_t n, const Slice *names,
+                           size_t name_count, Arena *a, SrfColumn **columns, size_t *count, Err *e)
 {
     (void)ctx, (void)args, (void)n, (void)e;
     *count = name_count ? name_count : ARRAY_LEN(promql_columns);
     *columns = ARENA_ARRAY(a, SrfColumn, *count);
     for (size_t i = 0; i < *count; i++) {
-        (*columns)[i] = (SrfColumn){name_count ? arena_cstr(a, names[i]) : promql_columns[i].name, T_TEXT};
+        (*columns)[i] =
+            (SrfColumn){name_count ? arena_cstr(a, names[i]) : promql_columns[i].name, T_TEXT};
         for (size_t k = 0; k < ARRAY_LEN(promql_columns); k++)
             if (strcmp((*columns)[i].name, promql_columns[k].name) == 0)
                 (*columns)[i].type = promql_columns[k].type;
@@ -112,7 +113,8 @@ static bool call_open(PromCall *c, EvalCtx *ctx, Slice text, PqlRequest *r, Err 
     r->group = session_group(c->session);
     r->clock = db->clock;
     r->features = db->features;
-    const SchemaDef *schema = session_target_schema(c->session, snapshot_catalog(r->snapshot), SLICE_NONE, e);
+    const SchemaDef *schema =
+        session_target_schema(c->session, snapshot_catalog(r->snapshot), SLICE_NONE, e);
     bool ok = schema != NULL;
     if (ok) {
         r->schema = schema->id;
@@ -122,7 +124,8 @@ static bool call_open(PromCall *c, EvalCtx *ctx, Slice text, PqlRequest *r, Err 
     return ok;
 }
 
-static bool promql_open(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a, void **state, Err *e)
+static bool promql_open(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a,
+                        void **state, Err *e)
 {
     PromCall *c = ARENA_NEW(a, PromCall);
     PqlRequest r = {0};
@@ -131,8 +134,9 @@ static bool promql_open(EvalCtx *ctx, const Expr *call, const Value *args, size_
     c->col_count = ctx->srf_names ? ctx->srf_name_count : 1;
     c->cols = ARENA_ARRAY(a, Column, c->col_count + 1);
     for (size_t i = 0; i < c->col_count; i++)
-        c->cols[i] = ctx->srf_names ? (Column){role_of(ctx->srf_names[i]), arena_slice(a, ctx->srf_names[i])}
-                                    : (Column){.role = ROLE_JSON};
+        c->cols[i] = ctx->srf_names
+                         ? (Column){role_of(ctx->srf_names[i]), arena_slice(a, ctx->srf_names[i])}
+                         : (Column){.role = ROLE_JSON};
     Slice text = args[0].u.str;
     if (!time_args(ctx, args, n, &r, e))
         return false;
@@ -161,7 +165,8 @@ static Value label_value(const PqlSeries *s, Slice name)
     return value_null();
 }
 
-static bool column_value(const Column *col, const PqlSeries *s, size_t point, Arena *a, Value *out, Err *e)
+static bool column_value(const Column *col, const PqlSeries *s, size_t point, Arena *a, Value *out,
+                         Err *e)
 {
     Buf text;
     bool ok = true;
@@ -224,7 +229,8 @@ static void put_string(const PqlResult *r, Batch *out, Arena *a)
 {
     Buf text;
     buf_init(&text);
-    buf_printf(&text, "{\"value\": [%lld.%03lld, ", (long long)floor_div(r->t_ms, 1000), (long long)floor_mod(r->t_ms, 1000));
+    buf_printf(&text, "{\"value\": [%lld.%03lld, ", (long long)floor_div(r->t_ms, 1000),
+               (long long)floor_mod(r->t_ms, 1000));
     buf_put_json(&text, r->string);
     buf_puts(&text, "], \"metric\": {}}");
     Value v = value_str(arena_slice(a, buf_slice(&text)));
@@ -311,7 +317,8 @@ static bool scalar_result(PromCall *c, Value *out, Err *e)
     if (r->type == PQL_SCALAR)
         *out = value_f64(r->scalar);
     else if (r->type != PQL_VECTOR)
-        return err_set(e, ERR_DATATYPE_MISMATCH, "promql_scalar() needs a scalar or an instant vector");
+        return err_set(e, ERR_DATATYPE_MISMATCH,
+                       "promql_scalar() needs a scalar or an instant vector");
     else if (r->count > 1)
         return err_set(e, ERR_CARDINALITY, "promql_scalar() returned more than one series");
     else if (r->count == 1)
@@ -336,7 +343,8 @@ static bool fn_promql_scalar(EvalCtx *ctx, const Value *args, size_t n, Value *o
             st = pql_step(c.query, e);
     }
     if (ok && st == PQL_WAIT) {
-        ok = err_set(e, ERR_FEATURE_NOT_SUPPORTED, "promql_scalar() cannot wait for rows that are not here");
+        ok = err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                     "promql_scalar() cannot wait for rows that are not here");
         err_hint(e, "Use (SELECT value FROM promql(...)).");
     }
     ok = ok && st == PQL_DONE && scalar_result(&c, out, e);
@@ -347,13 +355,25 @@ static bool fn_promql_scalar(EvalCtx *ctx, const Value *args, size_t n, Value *o
 
 #define SRF_FLAGS FN_SRF | FN_STRICT | FN_STABLE
 static FuncDef promql_functions[] = {
-    {.signature = "promql(text) setof jsonb", .srf = &srf_promql, .flags = SRF_FLAGS, .text = "a PromQL query, now"},
-    {.signature = "promql(text, timestamptz) setof jsonb", .srf = &srf_promql, .flags = SRF_FLAGS, .text = "a PromQL query at a time"},
-    {.signature = "promql(text, timestamptz, timestamptz, interval) setof jsonb", .srf = &srf_promql, .flags = SRF_FLAGS,
+    {.signature = "promql(text) setof jsonb",
+     .srf = &srf_promql,
+     .flags = SRF_FLAGS,
+     .text = "a PromQL query, now"},
+    {.signature = "promql(text, timestamptz) setof jsonb",
+     .srf = &srf_promql,
+     .flags = SRF_FLAGS,
+     .text = "a PromQL query at a time"},
+    {.signature = "promql(text, timestamptz, timestamptz, interval) setof jsonb",
+     .srf = &srf_promql,
+     .flags = SRF_FLAGS,
      .text = "a PromQL query over a time range: start, end, step"},
-    {.signature = "promql_scalar(text) float8", .scalar = fn_promql_scalar, .flags = FN_STRICT | FN_STABLE,
+    {.signature = "promql_scalar(text) float8",
+     .scalar = fn_promql_scalar,
+     .flags = FN_STRICT | FN_STABLE,
      .text = "a PromQL query with one value, now"},
-    {.signature = "promql_scalar(text, timestamptz) float8", .scalar = fn_promql_scalar, .flags = FN_STRICT | FN_STABLE,
+    {.signature = "promql_scalar(text, timestamptz) float8",
+     .scalar = fn_promql_scalar,
+     .flags = FN_STRICT | FN_STABLE,
      .text = "a PromQL query with one value, at a time"},
     {.signature = NULL},
 };

@@ -1,6 +1,7 @@
 /* A part from foreign bytes: opened, checked and searched; checksums are looked at or, when the
  * first byte is odd, taken as right, so that the code behind them is reached. */
 #include "storage/part_private.h"
+#include <stdio.h>
 
 #include <stdlib.h>
 
@@ -52,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     s->base = copy;
     s->size = size - 1;
     s->close = source_close;
-    strcpy(s->name, "fuzz");
+    snprintf(s->name, sizeof s->name, "fuzz");
     Part *p;
     Err e;
     if (part_open_with(&p, s, data[0] & 1, &e)) {

@@ -40,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Slice input = {(const char *)data + 2, size - 2};
     int32_t typmod = data[1] & 2 ? (data[1] >> 2) + 4 : -1;
     arena_init(&a, NULL);
-    if (data[1] & 1 ? def->recv(&env, input, typmod, &a, &v, &e) : def->in(&env, input, typmod, &a, &v, &e))
+    if (data[1] & 1 ? def->recv(&env, input, typmod, &a, &v, &e)
+                    : def->in(&env, input, typmod, &a, &v, &e))
         again(def, &env, &v, &a);
     arena_free(&a);
     return 0;

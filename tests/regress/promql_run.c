@@ -27,7 +27,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_TRIES = 600, START_PAUSE_US = 20000, LABELS_MAX = 32, POINTS_MAX = 4096, SERIES_MAX = 256 };
+enum {
+    START_TRIES = 600,
+    START_PAUSE_US = 20000,
+    LABELS_MAX = 32,
+    POINTS_MAX = 4096,
+    SERIES_MAX = 256
+};
 #define EPSILON 1e-6
 
 typedef struct Label {
@@ -70,7 +76,8 @@ static int free_port(void)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || getsockname(fd, (struct sockaddr *)&a, &len))
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) ||
+        getsockname(fd, (struct sockaddr *)&a, &len))
         die("no free port");
     close(fd);
     return ntohs(a.sin_port);
@@ -80,14 +87,17 @@ static int free_port(void)
 static int http(const char *method, const char *path, const char *body, char **out)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0), status = -1;
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = htons((uint16_t)port)};
     *out = NULL;
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) {
         close(fd);
         return -1;
     }
     dprintf(fd,
-            "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: "
+            "application/x-www-form-urlencoded\r\n"
             "Content-Length: %zu\r\n\r\n%s",
             method, path, strlen(body), body);
     size_t len = 0, cap = 1 << 20;
@@ -132,8 +142,10 @@ static void server_start(void)
     if (server == 0) {
         int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
         dup2(fd, 2);
-        execl(program, program, "--data-dir", data, "--pg-port", pg, "--http-port", web, "--enable-feature",
-              "promql-experimental-functions,promql-binop-fill-modifiers,promql-extended-range-selectors,promql-duration-expr",
+        execl(program, program, "--data-dir", data, "--pg-port", pg, "--http-port", web,
+              "--enable-feature",
+              "promql-experimental-functions,promql-binop-fill-modifiers,promql-extended-range-"
+              "selectors,promql-duration-expr",
               (char *)NULL);
         die(program);
     }
@@ -163,14 +175,16 @@ static double seconds(const char *s)
     static const struct {
         const char *unit;
         double s;
-    } units[] = {{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}, {"y", 31536000}};
+    } units[] = {{"ms", 0.001}, {"s", 1},      {"m", 60},      {"h", 3600},
+                 {"d", 86400},  {"w", 604800}, {"y", 31536000}};
     double sum = 0;
     char *end;
     while (*s) {
         double n = strtod(s, &end), unit = 1;
         size_t len = 0;
         for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-            if (strncmp(end, units[i].unit, strlen(units[i].unit)) == 0 && strlen(units[i].unit) > len) {
+            if (strncmp(end, units[i].unit, strlen(units[i].unit)) == 0 &&
+                strlen(units[i].unit) > len) {
                 unit = units[i].s;
                 len = strlen(units[i].unit);
             }
@@ -333,7 +347,8 @@ static void put_encoded(FILE *f, const char *name, const char *value)
 {
     fprintf(f, "%s=", name);
     for (; *value; value++) {
-        bool plain = (*value >= 'a' && *value <= 'z') || (*value >= 'A' && *value <= 'Z') || (*value >= '0' && *value <= '9');
+        bool plain = (*value >= 'a' && *value <= 'z') || (*value >= 'A' && *value <= 'Z') ||
+                     (*value >= '0' && *value <= '9');
         fprintf(f, plain ? "%c" : "%%%02X", (unsigned char)*value);
     }
     fputc('&', f);
@@ -360,7 +375,8 @@ static json_t *ask(const Case *c, int *status)
 static bool fail(const Case *c, const char *what, json_t *doc)
 {
     char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
-    printf("FAIL %s:%d %s\n     %s; got %.600s\n", file, c->line, c->query, what, text ? text : "nothing");
+    printf("FAIL %s:%d %s\n     %s; got %.600s\n", file, c->line, c->query, what,
+           text ? text : "nothing");
     free(text);
     failures++;
     return false;
@@ -400,13 +416,15 @@ static bool same_points(const Case *c, const Series *s, const json_t *got)
     const json_t *values = json_object_get(got, "values");
     size_t at = 0;
     if (!values)
-        return s->count == 1 && close_to(s->v[0], number(json_array_get(json_object_get(got, "value"), 1)));
+        return s->count == 1 &&
+               close_to(s->v[0], number(json_array_get(json_object_get(got, "value"), 1)));
     for (size_t i = 0; i < s->count; i++) {
         if (!s->has[i])
             continue;
         const json_t *p = json_array_get(values, at++);
         double t = json_number_value(json_array_get(p, 0));
-        if (!p || fabs(t - (c->start + (double)i * c->step)) > 1e-6 || !close_to(s->v[i], number(json_array_get(p, 1))))
+        if (!p || fabs(t - (c->start + (double)i * c->step)) > 1e-6 ||
+            !close_to(s->v[i], number(json_array_get(p, 1))))
             return false;
     }
     return at == json_array_size(values);
@@ -435,9 +453,11 @@ static bool compare_one(const Case *c, json_t *doc, const char *type, const json
 {
     if (c->is_string) {
         const char *s = json_string_value(json_array_get(result, 1));
-        return (strcmp(type, "string") == 0 && s && strcmp(s, c->string) == 0) || fail(c, "another string", doc);
+        return (strcmp(type, "string") == 0 && s && strcmp(s, c->string) == 0) ||
+               fail(c, "another string", doc);
     }
-    return (strcmp(type, "scalar") == 0 && close_to(c->scalar, number(json_array_get(result, 1)))) ||
+    return (strcmp(type, "scalar") == 0 &&
+            close_to(c->scalar, number(json_array_get(result, 1)))) ||
            fail(c, "another scalar", doc);
 }
 
@@ -447,11 +467,13 @@ static bool compare(const Case *c, int status, json_t *doc)
     if (c->fail) {
         if (status != 400 && status != 422)
             return fail(c, "an error was expected", doc);
-        return !c->fail_message[0] || (message && strstr(message, c->fail_message)) || fail(c, "another error", doc);
+        return !c->fail_message[0] || (message && strstr(message, c->fail_message)) ||
+               fail(c, "another error", doc);
     }
     if (status != 200)
         return fail(c, "no success", doc);
-    const json_t *answer = json_object_get(doc, "data"), *result = json_object_get(answer, "result");
+    const json_t *answer = json_object_get(doc, "data"),
+                 *result = json_object_get(answer, "result");
     const char *type = json_string_value(json_object_get(answer, "resultType"));
     if (c->warn != (json_object_get(doc, "warnings") != NULL))
         return fail(c, c->warn ? "a warning was expected" : "no warning was expected", doc);
@@ -480,7 +502,8 @@ static void parse_head(Case *c, char *p, int line)
     if (sscanf(p, "eval instant at %63s %n", a, &used) == 1 && used) {
         c->at = c->start = seconds(a);
         c->step = 1;
-    } else if (sscanf(p, "eval range from %63s to %63s step %63s %n", a, b, s, &used) == 3 && used) {
+    } else if (sscanf(p, "eval range from %63s to %63s step %63s %n", a, b, s, &used) == 3 &&
+               used) {
         c->range = true;
         c->start = seconds(a);
         c->end = seconds(b);

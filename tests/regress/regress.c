@@ -180,7 +180,8 @@ static bool next_line(Run *run, char *line)
 static void copy_in(Run *run, char *line)
 {
     while (next_line(run, line) && strcmp(line, "\\.") != 0) {
-        strcat(line, "\n");
+        size_t len = strlen(line);
+        memcpy(line + len, "\n", 2);
         if (PQputCopyData(run->conn, line, (int)strlen(line)) != 1)
             break;
     }
@@ -323,14 +324,14 @@ static void run_file(Run *run)
 
 static bool same_files(const char *a, const char *b)
 {
-    char cmd[2048];
+    char cmd[4096];
     snprintf(cmd, sizeof cmd, "diff -u '%s' '%s'", a, b);
     return system(cmd) == 0;
 }
 
 static void copy_file(const char *from, const char *to)
 {
-    char cmd[2048];
+    char cmd[4096];
     snprintf(cmd, sizeof cmd, "cp '%s' '%s'", from, to);
     if (system(cmd) != 0)
         die(to);

@@ -37,7 +37,8 @@ static inline SeriesId world_series(World *w, WriteBatch *wb, TableId table, uns
     SeriesId id;
     bool made;
     Err e;
-    ck_assert_msg(idx_intern(engine_index(w->eng), table, &tag, 1, NULL, &id, &made, &e), "%s", e.message);
+    ck_assert_msg(idx_intern(engine_index(w->eng), table, &tag, 1, NULL, &id, &made, &e), "%s",
+                  e.message);
     if (made && wb)
         wb_new_series(wb, id, table, &tag, 1);
     return id;
@@ -150,7 +151,8 @@ static inline const char *world_difference(World *w, Snapshot *s, size_t count)
             for (uint32_t i = 0; !text[0] && i < run.rows; i++)
                 if (at + i >= want.count || times[i] != want.rows[at + i].time)
                     snprintf(text, sizeof text, "table %u series %llx row %zu of %zu: time %lld",
-                             table, (unsigned long long)series, at + i, want.count, (long long)times[i]);
+                             table, (unsigned long long)series, at + i, want.count,
+                             (long long)times[i]);
             for (int c = 0; !text[0] && c < MODEL_COLUMNS; c++) {
                 ColVec v;
                 if (!scan_column(scan, (size_t)c, &v, &e)) {
@@ -159,16 +161,17 @@ static inline const char *world_difference(World *w, Snapshot *s, size_t count)
                 }
                 for (uint32_t i = 0; !text[0] && i < run.rows; i++)
                     if (!model_is(&v, i, c, want.rows[at + i].field[c]))
-                        snprintf(text, sizeof text, "table %u series %llx time %lld column %d: not %d",
-                                 table, (unsigned long long)series, (long long)times[i], c,
+                        snprintf(text, sizeof text,
+                                 "table %u series %llx time %lld column %d: not %d", table,
+                                 (unsigned long long)series, (long long)times[i], c,
                                  want.rows[at + i].field[c]);
             }
             at += run.rows;
             seen += run.rows;
         }
         if (!text[0] && at < want.count)
-            snprintf(text, sizeof text, "series %llx: %zu rows of %zu", (unsigned long long)series, at,
-                     want.count);
+            snprintf(text, sizeof text, "series %llx: %zu rows of %zu", (unsigned long long)series,
+                     at, want.count);
         if (!text[0] && st != SCAN_END)
             snprintf(text, sizeof text, "scan: %s", e.message);
         mem_free(want.rows);
@@ -176,8 +179,8 @@ static inline const char *world_difference(World *w, Snapshot *s, size_t count)
         if (!text[0]) { /* series that are missing as a whole */
             size_t all = 0;
             for (unsigned k = 0; k < WORLD_SERIES; k++) {
-                want = model_answer(w->rows, count, table, world_series(w, NULL, table, k), TIME_MIN_NS,
-                                    TIME_MAX_NS, table - MODEL_TABLE);
+                want = model_answer(w->rows, count, table, world_series(w, NULL, table, k),
+                                    TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
                 all += want.count;
                 mem_free(want.rows);
             }

@@ -170,7 +170,7 @@ static Expr *et_op(Et *t, Slice op, Expr *left, Expr *right)
 static Expr *et_call(Et *t, Slice name, Expr **args, size_t n)
 {
     const FuncDef *f;
-    TypeId types[100], want[100], result;
+    TypeId types[100] = {0}, want[100], result;
     for (size_t i = 0; i < n; i++)
         types[i] = args[i]->type;
     if (t->failed)
@@ -187,7 +187,7 @@ static Expr *et_call(Et *t, Slice name, Expr **args, size_t n)
 /* CASE, COALESCE ...: all of args from `from` on, each `step`, to one type. */
 static TypeId et_common(Et *t, Expr **args, size_t n, size_t from, size_t step, const char *what)
 {
-    TypeId types[100], common = T_TEXT;
+    TypeId types[100] = {0}, common = T_TEXT;
     size_t count = 0;
     for (size_t i = from; i < n; i += step)
         types[count++] = args[i]->type;
@@ -234,7 +234,7 @@ static Expr *et_case(Et *t)
         args[n++] = et_expr(t, 0);
     if (!et_word(t, "end"))
         return et_fail(t, "expected end");
-    TypeId types[100], common = T_TEXT;
+    TypeId types[100] = {0}, common = T_TEXT;
     size_t count = 0;
     for (size_t i = 1; i < pairs; i += 2)
         types[count++] = args[i]->type;
@@ -262,7 +262,9 @@ static Expr *et_name(Et *t)
     static const struct {
         const char *word;
         ExprKind kind;
-    } special[] = {{"coalesce", EXPR_COALESCE}, {"greatest", EXPR_GREATEST}, {"least", EXPR_LEAST},
+    } special[] = {{"coalesce", EXPR_COALESCE},
+                   {"greatest", EXPR_GREATEST},
+                   {"least", EXPR_LEAST},
                    {"nullif", EXPR_NULLIF}};
     Expr *args[100];
     const char *start = t->p;
@@ -366,7 +368,8 @@ static int et_peek_op(Et *t, Slice *op)
 {
     et_space(t);
     size_t n = strspn(t->p, "+-*/<>=~!@#%^&|?");
-    while (n > 1 && (t->p[n - 1] == '-' || t->p[n - 1] == '+') && !strpbrk(slice_of(t->p, n).ptr, "~!@#%^&|?"))
+    while (n > 1 && (t->p[n - 1] == '-' || t->p[n - 1] == '+') &&
+           !strpbrk(slice_of(t->p, n).ptr, "~!@#%^&|?"))
         n--;
     while (n > 1 && (t->p[n - 1] == '-' || t->p[n - 1] == '+') && strspn(t->p, "<>=*/+-") >= n)
         n--;
@@ -415,7 +418,9 @@ static Expr *et_is(Et *t, Expr *x)
     }
     if (et_word(t, "null"))
         return et_node(t, negated ? EXPR_IS_NOT_NULL : EXPR_IS_NULL, T_BOOL, &x, 1);
-    ExprKind kind = et_word(t, "true") ? EXPR_IS_TRUE : et_word(t, "false") ? EXPR_IS_FALSE : EXPR_IS_UNKNOWN;
+    ExprKind kind = et_word(t, "true")    ? EXPR_IS_TRUE
+                    : et_word(t, "false") ? EXPR_IS_FALSE
+                                          : EXPR_IS_UNKNOWN;
     if (kind == EXPR_IS_UNKNOWN && !et_word(t, "unknown"))
         return et_fail(t, "expected null");
     x = et_cast(t, x, T_BOOL, -1, CAST_IMPLICIT);
@@ -433,7 +438,8 @@ static Expr *et_in(Et *t, Expr *x, bool negated)
     et_common(t, args, n, 0, 1, "IN");
     Expr *r = et_node(t, EXPR_IN_LIST, T_BOOL, args, n);
     TypeId want[2], result;
-    if (!t->failed && !oper_resolve(SLICE_LIT("="), args[0]->type, args[1]->type, &r->func, want, &result, &t->err))
+    if (!t->failed && !oper_resolve(SLICE_LIT("="), args[0]->type, args[1]->type, &r->func, want,
+                                    &result, &t->err))
         t->failed = true;
     r->negated = negated;
     return r;
@@ -450,7 +456,8 @@ static Expr *et_any(Et *t, Slice op, Expr *x, bool any)
         arr = et_cast(t, arr, type_array_of(x->type), -1, CAST_IMPLICIT);
     TypeId want[2], result;
     const FuncDef *f;
-    if (t->failed || !oper_resolve(op, x->type, type_elem_of(arr->type), &f, want, &result, &t->err)) {
+    if (t->failed ||
+        !oper_resolve(op, x->type, type_elem_of(arr->type), &f, want, &result, &t->err)) {
         t->failed = true;
         return x;
     }

@@ -2,5 +2,5 @@
 
 # The session is a fake inside the test: session/ and exec/ are not linked.
 unit_tests += tests/unit/test_pgwire
-tests_unit_test_pgwire_SOURCES = tests/unit/test_pgwire.c
+tests_unit_test_pgwire_SOURCES = tests/unit/test_pgwire.c tests/unit/fake_session.h
 tests_unit_test_pgwire_LDADD = libskpgwire.la $(SK_NET) $(EVENT_LIBS) $(UNIT_LIBS)

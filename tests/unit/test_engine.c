@@ -44,8 +44,9 @@ static void write_some(World *w, size_t batches, size_t rows)
 {
     Err e;
     for (size_t i = 0; i < batches; i++)
-        ck_assert_msg(world_write(w, 1 + (size_t)rand() % rows, rand() % 4 ? SYNC_ON : SYNC_OFF, &e), "%s",
-                      e.message);
+        ck_assert_msg(
+            world_write(w, 1 + (size_t)rand() % rows, rand() % 4 ? SYNC_ON : SYNC_OFF, &e), "%s",
+            e.message);
 }
 
 START_TEST(write_and_reopen)
@@ -193,8 +194,12 @@ END_TEST
 
 static TableDef plain_table(Engine *eng, const char *name, ColumnDef *column)
 {
-    *column = (ColumnDef){
-        .id = 1, .name = SLICE_LIT("x"), .kind = COL_FIELD, .type_oid = 20, .typmod = -1, .phys = PHYS_I64};
+    *column = (ColumnDef){.id = 1,
+                          .name = SLICE_LIT("x"),
+                          .kind = COL_FIELD,
+                          .type_oid = 20,
+                          .typmod = -1,
+                          .phys = PHYS_I64};
     return (TableDef){.id = engine_new_id(eng),
                       .database = OBJECT_ID_FIRST,
                       .schema = 2200,
@@ -266,8 +271,9 @@ START_TEST(dropped_table)
         rows += files[i].rows;
     for (unsigned k = 0; k < WORLD_SERIES; k++) {
         for (TableId table = MODEL_TABLE + 1; table <= MODEL_TABLE + 3; table += 2) {
-            ModelAnswer a = model_answer(w.rows, w.row_count, table, world_series(&w, NULL, table, k),
-                                         TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
+            ModelAnswer a =
+                model_answer(w.rows, w.row_count, table, world_series(&w, NULL, table, k),
+                             TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
             want += a.count;
             mem_free(a.rows);
         }
@@ -346,8 +352,9 @@ START_TEST(foreign_directory)
     ck_assert_msg(strstr(e.message, "holiday.jpg"), "%s", e.message);
     snprintf(path, sizeof path, "%s/holiday.jpg", other);
     unlink(path);
-    ck_assert(io_replace_file(&io_real, other, "format",
-                              SLICE_LIT("skulk-data\nversion 9\nrequired 0\noptional 0\nid 1\ncrc32c 0\n"), &e));
+    ck_assert(io_replace_file(
+        &io_real, other, "format",
+        SLICE_LIT("skulk-data\nversion 9\nrequired 0\noptional 0\nid 1\ncrc32c 0\n"), &e));
     ck_assert(!engine_open(&eng, &o, &e));
     ck_assert_int_eq(e.code, ERR_FEATURE_NOT_SUPPORTED);
     ck_assert_msg(strstr(e.message, "9"), "%s", e.message);

@@ -97,8 +97,8 @@ START_TEST(folded)
         et_open(&t);
         buf_init(&out);
         et_eval(&t, expr_cases[i].expr, true, &out);
-        ck_assert_msg(slice_eq_cstr(buf_slice(&out), expr_cases[i].expected), "%s: %.*s", expr_cases[i].expr,
-                      SLICE_ARG(buf_slice(&out)));
+        ck_assert_msg(slice_eq_cstr(buf_slice(&out), expr_cases[i].expected), "%s: %.*s",
+                      expr_cases[i].expr, SLICE_ARG(buf_slice(&out)));
         buf_free(&out);
         et_close(&t);
     }
@@ -164,7 +164,8 @@ START_TEST(arithmetic_over_selection)
     et_open(&t);
     Batch b = make_batch(&t, sel);
     Vector v;
-    ck_assert(expr_eval(&t.ctx, op(&t, "+", op(&t, "*", col(&t, 0), lit(&t, "3")), col(&t, 3)), &b, &v, &t.err));
+    ck_assert(expr_eval(&t.ctx, op(&t, "+", op(&t, "*", col(&t, 0), lit(&t, "3")), col(&t, 3)), &b,
+                        &v, &t.err));
     for (size_t i = 0; i < b.sel_count; i++) {
         size_t row = sel[i];
         ck_assert_int_eq(vec_is_null(&v, row), row % 7 == 3);
@@ -187,21 +188,25 @@ START_TEST(lazy)
     Vector v;
     et_open(&t);
     Batch b = make_batch(&t, sel);
-    Expr *quotient = op(&t, "/", lit(&t, "100"), op(&t, "-", col(&t, 0), lit(&t, "5"))); /* fails at 5 */
+    Expr *quotient =
+        op(&t, "/", lit(&t, "100"), op(&t, "-", col(&t, 0), lit(&t, "5"))); /* fails at 5 */
     ck_assert(expr_eval(&t.ctx, quotient, &b, &v, &t.err)); /* 5 is odd: not selected */
     b.sel = NULL;
     ck_assert(!expr_eval(&t.ctx, quotient, &b, &v, &t.err));
     ck_assert_str_eq(err_sqlstate(t.err.code), "22012");
-    Expr *guard = op(&t, "<>", col(&t, 0), lit(&t, "5")), *test = op(&t, ">", quotient, lit(&t, "0"));
+    Expr *guard = op(&t, "<>", col(&t, 0), lit(&t, "5")),
+         *test = op(&t, ">", quotient, lit(&t, "0"));
     ck_assert(expr_eval(&t.ctx, et_logic(&t, EXPR_AND, guard, test), &b, &v, &t.err));
-    ck_assert(expr_eval(&t.ctx, et_logic(&t, EXPR_OR, op(&t, "=", col(&t, 0), lit(&t, "5")), test), &b, &v, &t.err));
+    ck_assert(expr_eval(&t.ctx, et_logic(&t, EXPR_OR, op(&t, "=", col(&t, 0), lit(&t, "5")), test),
+                        &b, &v, &t.err));
     Expr *branches[3] = {guard, quotient, lit(&t, "-1")};
     Expr *choice = et_node(&t, EXPR_CASE, T_INT4, branches, 3);
     ck_assert(expr_eval(&t.ctx, choice, &b, &v, &t.err));
     ck_assert_int_eq(vec_get(&v, 5).u.i64, -1);
     ck_assert_int_eq(vec_get(&v, 6).u.i64, 100);
     ck_assert_int_eq(vec_get(&v, 3).u.i64, -1); /* NULL <> 5 is not true */
-    Expr *parts[2] = {et_node(&t, EXPR_NULLIF, T_INT4, (Expr *[]){col(&t, 0), lit(&t, "6")}, 2), quotient};
+    Expr *parts[2] = {et_node(&t, EXPR_NULLIF, T_INT4, (Expr *[]){col(&t, 0), lit(&t, "6")}, 2),
+                      quotient};
     ck_assert(expr_eval(&t.ctx, et_node(&t, EXPR_COALESCE, T_INT4, parts, 2), &b, &v, &t.err));
     ck_assert_int_eq(vec_get(&v, 6).u.i64, 100);
     ck_assert(vec_is_null(&v, 3));
@@ -221,18 +226,18 @@ START_TEST(dictionaries)
     ck_assert(expr_eval(&t.ctx, et_call(&t, SLICE_LIT("upper"), args, 1), &b, &v, &t.err));
     ck_assert_int_eq(v.kind, VEC_DICT);
     for (size_t i = 0; i < b.sel_count; i++)
-        ck_assert(slice_eq_cstr(vec_get(&v, sel[i]).u.str,
-                                sel[i] % 3 == 0   ? "ALPHA"
-                                : sel[i] % 3 == 1 ? "BETA"
-                                                  : "GAMMA"));
+        ck_assert(slice_eq_cstr(vec_get(&v, sel[i]).u.str, sel[i] % 3 == 0   ? "ALPHA"
+                                                           : sel[i] % 3 == 1 ? "BETA"
+                                                                             : "GAMMA"));
     ck_assert(expr_filter(&t.ctx, op(&t, "=", col(&t, 1), lit(&t, "'beta'")), &b, &t.err));
     ck_assert_uint_eq(b.sel_count, 8);
     for (size_t i = 0; i < b.sel_count; i++)
         ck_assert_uint_eq(b.sel[i] % 6, 4);
     /* "gamma" is no number, but no selected row has it. */
     Expr *cast, *number = et_node(&t, EXPR_CASE, T_TEXT,
-                                  (Expr *[]){op(&t, "=", col(&t, 1), lit(&t, "'beta'")), lit(&t, "'1'::text"),
-                                             col(&t, 1)}, 3);
+                                  (Expr *[]){op(&t, "=", col(&t, 1), lit(&t, "'beta'")),
+                                             lit(&t, "'1'::text"), col(&t, 1)},
+                                  3);
     ck_assert(expr_cast(&t.arena, NULL, number, T_INT4, -1, CAST_EXPLICIT, &cast, &t.err));
     ck_assert_msg(expr_eval(&t.ctx, cast, &b, &v, &t.err), "%s", t.err.message);
     et_close(&t);
@@ -289,7 +294,8 @@ START_TEST(filters)
     ck_assert_uint_eq(b.sel_count, 8);
     ck_assert(expr_filter(&t.ctx, lit(&t, "null::bool"), &b, &t.err));
     ck_assert_uint_eq(b.sel_count, 0);
-    ck_assert(expr_filter(&t.ctx, op(&t, "=", op(&t, "/", lit(&t, "1"), lit(&t, "0")), lit(&t, "1")), &b, &t.err));
+    ck_assert(expr_filter(
+        &t.ctx, op(&t, "=", op(&t, "/", lit(&t, "1"), lit(&t, "0")), lit(&t, "1")), &b, &t.err));
     et_close(&t);
 }
 END_TEST
@@ -305,7 +311,8 @@ START_TEST(copies_print_alike)
         {"case when true then 1.5 end", "CASE WHEN true THEN 1.5 END"},
         {"1 in (1, 2)", "(1 = ANY (ARRAY[1, 2]))"},
         {"array[1, 2][1]", "ARRAY[1, 2][1]"},
-        {"timestamp '2024-01-01' is null", "('2024-01-01 00:00:00'::timestamp without time zone IS NULL)"},
+        {"timestamp '2024-01-01' is null",
+         "('2024-01-01 00:00:00'::timestamp without time zone IS NULL)"},
         {"-5", "(- 5)"},
         {"'1'::int4::text", "1::text"},
         {"null::int4", "NULL::integer"},
@@ -321,8 +328,8 @@ START_TEST(copies_print_alike)
         ck_assert(expr_equal(x, copy));
         expr_print(&out, copy, NULL);
         if (x->kind != EXPR_CONST) /* constant casts fold while they are built */
-            ck_assert_msg(slice_eq_cstr(buf_slice(&out), cases[i].expected), "%s: %.*s", cases[i].expr,
-                          SLICE_ARG(buf_slice(&out)));
+            ck_assert_msg(slice_eq_cstr(buf_slice(&out), cases[i].expected), "%s: %.*s",
+                          cases[i].expr, SLICE_ARG(buf_slice(&out)));
         buf_free(&out);
         et_close(&t);
     }
@@ -379,12 +386,14 @@ START_TEST(errors_have_hints)
     buf_init(&out);
     et_eval(&t, "'a'::text + 1", false, &out);
     ck_assert_str_eq(t.err.message, "operator does not exist: text + integer");
-    ck_assert_str_eq(t.err.hint, "No operator matches the given name and argument types. You might need to add "
-                                 "explicit type casts.");
+    ck_assert_str_eq(t.err.hint,
+                     "No operator matches the given name and argument types. You might need to add "
+                     "explicit type casts.");
     et_eval(&t, "upper(1, 2)", false, &out);
     ck_assert_str_eq(t.err.message, "function upper(integer, integer) does not exist");
-    ck_assert_str_eq(t.err.hint, "No function matches the given name and argument types. You might need to add "
-                                 "explicit type casts.");
+    ck_assert_str_eq(t.err.hint,
+                     "No function matches the given name and argument types. You might need to add "
+                     "explicit type casts.");
     et_eval(&t, "'1' + '2'", false, &out);
     ck_assert_str_eq(err_sqlstate(t.err.code), "42725");
     ck_assert_str_eq(t.err.message, "operator is not unique: unknown + unknown");

@@ -72,7 +72,8 @@ static const Case func_cases[] = {
     {"quote_literal('a\\b')", "E'a\\\\b'"},
     {"quote_literal(42)", "'42'"},
     {"quote_nullable(null)", "NULL"},
-    {"format('Hello %s, %1$s %I %L', 'World', 'Foo', 'it''s')", "Hello World, World \"Foo\" 'it''s'"},
+    {"format('Hello %s, %1$s %I %L', 'World', 'Foo', 'it''s')",
+     "Hello World, World \"Foo\" 'it''s'"},
     {"format('%10s|%-10s|', 'a', 'b')", "         a|b         |"},
     {"format('%%')", "%"},
     {"format('%s')", "ERROR:  22023: too few arguments for format()"},
@@ -148,7 +149,8 @@ static const Case func_cases[] = {
     {"'{\"a\":null}'::jsonb ->> 'a'", ""},
     {"'{\"a\":null}'::jsonb -> 'a'", "null"},
     {"jsonb_typeof('[1]')", "array"},
-    {"json_build_object('a', 1, 'b', array[1,2], 'c', null)", "{\"a\" : 1, \"b\" : [1,2], \"c\" : null}"},
+    {"json_build_object('a', 1, 'b', array[1,2], 'c', null)",
+     "{\"a\" : 1, \"b\" : [1,2], \"c\" : null}"},
     {"jsonb_build_object('b', 1, 'a', 'x')", "{\"a\": \"x\", \"b\": 1}"},
     {"json_build_array(1, 'a', true)", "[1, \"a\", true]"},
     {"to_json('he said \"hi\"'::text)", "\"he said \\\"hi\\\"\""},
@@ -234,7 +236,8 @@ START_TEST(tables_are_sane)
         ck_assert(!f->srf == !(f->flags & FN_SRF));
         for (size_t k = 0; k < i; k++) {
             ck_assert_msg(func_at(k)->oid != f->oid, "oid of %s", f->signature);
-            bool same = strcmp(func_at(k)->name, f->name) == 0 && func_at(k)->arg_count == f->arg_count &&
+            bool same = strcmp(func_at(k)->name, f->name) == 0 &&
+                        func_at(k)->arg_count == f->arg_count &&
                         memcmp(func_at(k)->args, f->args, f->arg_count * sizeof f->args[0]) == 0 &&
                         ((func_at(k)->flags ^ f->flags) & FN_VARIADIC) == 0;
             ck_assert_msg(!same, "%s is there twice", f->signature);
@@ -293,7 +296,9 @@ static const AggCase agg_cases[] = {
     {"regr_slope", {"$1::float8", "(2 * $1 + 1)::float8"}, "0.5"},
     {"covar_pop", {"$1::float8", "$1::float8"}, "33.25"},
     {"string_agg", {"$1::text", "','"}, "0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19"},
-    {"array_agg", {"nullif($1 % 4, 1)"}, "{0,NULL,2,3,0,NULL,2,3,0,NULL,2,3,0,NULL,2,3,0,NULL,2,3}"},
+    {"array_agg",
+     {"nullif($1 % 4, 1)"},
+     "{0,NULL,2,3,0,NULL,2,3,0,NULL,2,3,0,NULL,2,3,0,NULL,2,3}"},
     {"json_agg", {"$1 % 2"}, "[0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]"},
     {"percentile_cont", {"0.25::float8", "$1::float8"}, "4.75"},
     {"percentile_disc", {"0.25::float8", "$1"}, "4"},
@@ -303,13 +308,24 @@ static const AggCase agg_cases[] = {
     {"last", {"$1 * 2", "timestamptz '2024-01-01' - make_interval(0, 0, 0, $1)"}, "0"},
     {"last", {"chr(97 + $1)", "$1"}, "t"},
     {"first", {"nullif($1, 0)", "$1"}, "1"},
-    {"delta", {"$1::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"}, "19"},
-    {"increase", {"($1 % 10)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"}, "18"},
-    {"rate", {"($1 % 10)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1 * 2)"},
+    {"delta",
+     {"$1::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"},
+     "19"},
+    {"increase",
+     {"($1 % 10)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"},
+     "18"},
+    {"rate",
+     {"($1 % 10)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1 * 2)"},
      "0.47368421052631576"},
-    {"irate", {"($1 * 3)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"}, "3"},
-    {"derivative", {"($1 * -3)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"}, "-3"},
-    {"time_weight", {"$1::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"}, "9"},
+    {"irate",
+     {"($1 * 3)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"},
+     "3"},
+    {"derivative",
+     {"($1 * -3)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"},
+     "-3"},
+    {"time_weight",
+     {"$1::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"},
+     "9"},
     {"histogram", {"$1::float8", "5::float8", "15::float8", "2"}, "{5,5,5,5}"},
 };
 
@@ -334,8 +350,8 @@ static void run_open(AggRun *r, const AggCase *c)
         ck_assert_msg(args[r->n] != NULL, "%s: %s", c->args[r->n], r->t.err.message);
         r->types[r->n] = args[r->n]->type;
     }
-    ck_assert_msg(func_resolve(SLICE_NONE, slice_cstr(c->name), r->types, r->n, FN_AGG, &r->func, r->want,
-                               &r->ctx.result, &r->t.err),
+    ck_assert_msg(func_resolve(SLICE_NONE, slice_cstr(c->name), r->types, r->n, FN_AGG, &r->func,
+                               r->want, &r->ctx.result, &r->t.err),
                   "%s", r->t.err.message);
     for (size_t k = 0; k < r->n; k++) {
         args[k] = et_cast(&r->t, args[k], r->want[k], -1, CAST_IMPLICIT);
@@ -368,8 +384,8 @@ static void update(AggRun *r, void *state, size_t from, size_t to)
             sel[n++] = (uint16_t)i;
     }
     bool dense = n == AGG_ROWS;
-    ck_assert_msg(r->func->agg->update(&r->ctx, state, r->args, dense ? NULL : sel, n, &r->t.err), "%s",
-                  r->t.err.message);
+    ck_assert_msg(r->func->agg->update(&r->ctx, state, r->args, dense ? NULL : sel, n, &r->t.err),
+                  "%s", r->t.err.message);
 }
 
 static void check_final(AggRun *r, const void *state, const AggCase *c, const char *how)
@@ -377,13 +393,14 @@ static void check_final(AggRun *r, const void *state, const AggCase *c, const ch
     Value v;
     Buf text;
     buf_init(&text);
-    ck_assert_msg(r->func->agg->final(&r->ctx, state, &v, &r->t.err), "%s: %s", c->name, r->t.err.message);
+    ck_assert_msg(r->func->agg->final(&r->ctx, state, &v, &r->t.err), "%s: %s", c->name,
+                  r->t.err.message);
     if (v.null)
         buf_puts(&text, "NULL");
     else
         type_find(r->ctx.result)->out(&r->t.ctx.env, &v, &text);
-    ck_assert_msg(slice_eq_cstr(buf_slice(&text), c->expected), "%s(%s) %s: %.*s, expected %s", c->name,
-                  c->args[0], how, SLICE_ARG(buf_slice(&text)), c->expected);
+    ck_assert_msg(slice_eq_cstr(buf_slice(&text), c->expected), "%s(%s) %s: %.*s, expected %s",
+                  c->name, c->args[0], how, SLICE_ARG(buf_slice(&text)), c->expected);
     buf_free(&text);
 }
 
@@ -415,7 +432,8 @@ START_TEST(aggregates)
     buf_init(&bytes);
     agg->save(&r.ctx, right, &bytes);
     void *loaded = new_state(&r);
-    ck_assert_msg(agg->load(&r.ctx, loaded, buf_slice(&bytes), &r.t.err), "%s: %s", c->name, r.t.err.message);
+    ck_assert_msg(agg->load(&r.ctx, loaded, buf_slice(&bytes), &r.t.err), "%s: %s", c->name,
+                  r.t.err.message);
     buf_free(&bytes);
     ck_assert(agg->merge(&r.ctx, left, none, &r.t.err));
     ck_assert(agg->merge(&r.ctx, left, loaded, &r.t.err));
@@ -447,7 +465,8 @@ static const Case srf_cases[] = {
     {"generate_series(1, 5)", "1 2 3 4 5"},
     {"generate_series(5, 1, -2)", "5 3 1"},
     {"generate_series(1, 0)", ""},
-    {"generate_series(9223372036854775806, 9223372036854775807)", "9223372036854775806 9223372036854775807"},
+    {"generate_series(9223372036854775806, 9223372036854775807)",
+     "9223372036854775806 9223372036854775807"},
     {"generate_series(1.1, 2, 0.4)", "1.1 1.5 1.9"},
     {"generate_series(timestamp '2024-01-31', timestamp '2024-04-30', '1 month')",
      "2024-01-31 00:00:00 2024-02-29 00:00:00 2024-03-29 00:00:00 2024-04-29 00:00:00"},
@@ -483,7 +502,8 @@ static void run_srf(Et *t, const Expr *call, Buf *out)
     Batch b = {.cols = v, .col_count = cols};
     for (;;) {
         for (size_t c = 0; c < cols; c++)
-            vec_init_flat(&v[c], srf->columns ? srf->columns[c].type : call->type, BATCH_ROWS, &t->arena);
+            vec_init_flat(&v[c], srf->columns ? srf->columns[c].type : call->type, BATCH_ROWS,
+                          &t->arena);
         if (srf->next(&t->ctx, state, &b, NULL, &t->err) != SRF_ROWS)
             break;
         for (size_t i = 0; i < b.rows; i++) {
@@ -510,8 +530,8 @@ START_TEST(set_returning)
     Expr *call = et_parse(&t, srf_cases[_i].expr);
     ck_assert_msg(call != NULL, "%s: %s", srf_cases[_i].expr, t.err.message);
     run_srf(&t, call, &out);
-    ck_assert_msg(slice_eq_cstr(buf_slice(&out), srf_cases[_i].expected), "%s: %.*s", srf_cases[_i].expr,
-                  SLICE_ARG(buf_slice(&out)));
+    ck_assert_msg(slice_eq_cstr(buf_slice(&out), srf_cases[_i].expected), "%s: %.*s",
+                  srf_cases[_i].expr, SLICE_ARG(buf_slice(&out)));
     buf_free(&out);
     et_close(&t);
 }

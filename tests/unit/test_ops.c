@@ -340,6 +340,32 @@ START_TEST(joins_many)
 }
 END_TEST
 
+/* Hashing and trying every pair give the same rows, for every kind of join, with and without more conditions. */
+START_TEST(joins_agree)
+{
+    static const JoinType types[] = {JOIN_INNER, JOIN_LEFT, JOIN_RIGHT,
+                                     JOIN_FULL,  JOIN_SEMI, JOIN_ANTI};
+    big_rows = 1300; /* more than one batch */
+    for (size_t t = 0; t < ARRAY_LEN(types); t++)
+        for (int more = 0; more < 2; more++) {
+            bool both = types[t] != JOIN_SEMI && types[t] != JOIN_ANTI;
+            Plan *l = filter(big("ii", 0, 1, NULL), oper("<", col(1, 'i'), lit('i', "-200000000")));
+            Plan *r = filter(big("ii", 0, 1, NULL), oper(">", col(1, 'i'), lit('i', "-600000000")));
+            Expr *eq = oper("=", col(0, 'i'), col(2, 'i')),
+                 *lt = oper("<", col(1, 'i'), col(3, 'i'));
+            Expr *and = expr_new(&A, EXPR_AND, T_BOOL, 2);
+            and->args[0] = eq;
+            and->args[1] = lt;
+            const char *out = both ? "iiii" : "ii";
+            char *want = strdup(sorted(run(join(types[t], l, r, out, 0, more ? and : eq))));
+            ck_assert_str_eq(sorted(run(join(types[t], l, r, out, 1, more ? lt : NULL))), want);
+            ck_assert_uint_gt(strlen(want), 10);
+            free(want);
+        }
+    big_rows = BIG_ROWS;
+}
+END_TEST
+
 /* ---- subqueries ---- */
 
 static Plan *apply(ApplyMode mode, Plan *l, Plan *r, const char *types, bool correlated, Expr *test)
@@ -633,6 +659,7 @@ int main(void)
     tcase_add_test(tc, joins);
     tcase_add_test(tc, joins_not_in);
     tcase_add_test(tc, joins_many);
+    tcase_add_test(tc, joins_agree);
     tcase_add_test(tc, subqueries);
     tcase_add_test(tc, subqueries_in);
     tcase_add_test(tc, with_queries);

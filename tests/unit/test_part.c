@@ -202,7 +202,7 @@ static TestSource *source_of(const void *bytes, size_t len, bool pinned)
                         .pin = source_pin,
                         .unpin = source_unpin,
                         .close = source_close};
-    strcpy(t->s.name, "test.skulk");
+    snprintf(t->s.name, sizeof t->s.name, "test.skulk");
     return t;
 }
 

@@ -60,7 +60,8 @@ static void put_series(Buf *b, const PqlSeries *s, bool times)
 {
     buf_puts(b, "{");
     for (size_t i = 0; i < s->label_count; i++)
-        buf_printf(b, "%s%.*s=%.*s", i ? "," : "", SLICE_ARG(s->labels[i].name), SLICE_ARG(s->labels[i].value));
+        buf_printf(b, "%s%.*s=%.*s", i ? "," : "", SLICE_ARG(s->labels[i].name),
+                   SLICE_ARG(s->labels[i].value));
     buf_puts(b, "}");
     for (size_t i = 0; i < s->count; i++) {
         buf_puts(b, " ");
@@ -94,7 +95,8 @@ static const char *evaluate(PqlRequest *r, const char *text)
     r->snapshot = engine_snapshot(env.engine, NULL);
     r->database = env.database;
     r->schema = env.schema;
-    bool ok = pql_parse(&a, slice_cstr(text), r->features, &x, &e) && pql_open(&q, x, r, &e) && run(q, &e) == PQL_DONE;
+    bool ok = pql_parse(&a, slice_cstr(text), r->features, &x, &e) && pql_open(&q, x, r, &e) &&
+              run(q, &e) == PQL_DONE;
     if (!ok) {
         buf_printf(&b, "%s: %s", err_sqlstate(e.code), e.message);
     } else {
@@ -154,37 +156,51 @@ START_TEST(errors)
         {"a[5m30m]", "1:3: parse error: bad number or duration syntax"},
         {"\"\\q\"", "1:1: parse error: unknown escape sequence in string"},
         {"$", "1:1: parse error: unexpected character: '$'"},
-        {"rate(a)", "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector"},
-        {"sum(a[5m])", "1:5: parse error: expected type instant vector in aggregation expression, got range vector"},
+        {"rate(a)", "1:6: parse error: expected type range vector in call to function \"rate\", "
+                    "got instant vector"},
+        {"sum(a[5m])", "1:5: parse error: expected type instant vector in aggregation expression, "
+                       "got range vector"},
         {"abs()", "1:1: parse error: expected 1 argument(s) in call to \"abs\", got 0"},
-        {"round(a, 1, 2)", "1:1: parse error: expected at most 2 argument(s) in call to \"round\", got 3"},
-        {"label_join(a, \"b\")", "1:1: parse error: expected at least 3 argument(s) in call to \"label_join\", got 2"},
+        {"round(a, 1, 2)",
+         "1:1: parse error: expected at most 2 argument(s) in call to \"round\", got 3"},
+        {"label_join(a, \"b\")",
+         "1:1: parse error: expected at least 3 argument(s) in call to \"label_join\", got 2"},
         {"nosuch(a)", "1:1: parse error: unknown function with name \"nosuch\""},
         {"mad_over_time(a[5m])", "1:1: parse error: function \"mad_over_time\" is not enabled"},
         {"limitk(1, a)", "1:1: parse error: limitk() is experimental and must be enabled with "
                          "--enable-feature=promql-experimental-functions"},
-        {"{a=\"\"}", "1:1: parse error: vector selector must contain at least one non-empty matcher"},
-        {"{a=~\".*\"}", "1:1: parse error: vector selector must contain at least one non-empty matcher"},
-        {"a{__name__=\"b\"}", "1:1: parse error: metric name must not be set twice: \"a\" or \"b\""},
+        {"{a=\"\"}",
+         "1:1: parse error: vector selector must contain at least one non-empty matcher"},
+        {"{a=~\".*\"}",
+         "1:1: parse error: vector selector must contain at least one non-empty matcher"},
+        {"a{__name__=\"b\"}",
+         "1:1: parse error: metric name must not be set twice: \"a\" or \"b\""},
         {"(a)[5m]", "1:1: parse error: ranges only allowed for vector selectors"},
         {"a offset 5m [5m]", "1:1: parse error: no offset modifiers allowed before range"},
         {"a offset 5m offset 5m", "1:1: parse error: offset may not be set multiple times"},
-        {"1 offset 5m", "1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector "
+        {"1 offset 5m", "1:1: parse error: offset modifier must be preceded by an instant vector "
+                        "selector or range vector "
                         "selector or a subquery"},
         {"a @ 1 @ 2", "1:1: parse error: @ <timestamp> may not be set multiple times"},
         {"1 == 1", "1:3: parse error: comparisons between scalars must use BOOL modifier"},
         {"a + bool b", "1:3: parse error: bool modifier can only be used on comparison operators"},
-        {"a and 1", "1:1: parse error: set operator \"and\" not allowed in binary scalar expression"},
+        {"a and 1",
+         "1:1: parse error: set operator \"and\" not allowed in binary scalar expression"},
         {"a and on(x) group_left b", "1:1: parse error: no grouping allowed for \"and\" operation"},
-        {"a + on(x) group_left(x) b", "1:3: parse error: label \"x\" must not occur in ON and GROUP clause at once"},
-        {"a[5m] + 1", "1:1: parse error: binary expression must contain only scalar and instant vector types"},
+        {"a + on(x) group_left(x) b",
+         "1:3: parse error: label \"x\" must not occur in ON and GROUP clause at once"},
+        {"a[5m] + 1",
+         "1:1: parse error: binary expression must contain only scalar and instant vector types"},
         {"1 + on(x) a", "1:1: parse error: vector matching only allowed between instant vectors"},
-        {"-\"a\"", "1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got \"string\""},
+        {"-\"a\"", "1:1: parse error: unary expression only allowed on expressions of type scalar "
+                   "or instant vector, got \"string\""},
         {"sum()", "1:1: parse error: no arguments for aggregate expression provided"},
-        {"topk(a)", "1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1"},
+        {"topk(a)", "1:1: parse error: wrong number of arguments for aggregate expression "
+                    "provided, expected 2, got 1"},
         {"abs(a,)", "1:6: parse error: trailing commas not allowed in function call args"},
         {"a[5m:30x]", "1:6: parse error: bad number or duration syntax"},
-        {"1[5m:1m]", "1:1: parse error: subquery is only allowed on instant vector, got scalar instead"},
+        {"1[5m:1m]",
+         "1:1: parse error: subquery is only allowed on instant vector, got scalar instead"},
     };
     Arena a;
     PqlExpr *x;
@@ -241,7 +257,8 @@ START_TEST(printing)
         {"on{by=\"x\", offset=\"y\", bool='z'}", "on{by=\"x\",offset=\"y\",bool=\"z\"}"},
         {"sum(sum)", "sum(sum)"},
         {"start + end", "start + end"},
-        {"'a\\x41\\u00e9\\101\\n'", "\"aA\xc3\xa9" "A\\n\""},
+        {"'a\\x41\\u00e9\\101\\n'", "\"aA\xc3\xa9"
+                                    "A\\n\""},
         {"`a\\n`", "\"a\\\\n\""},
         {"label_replace(a, \"b\", \"$1\", \"c\", \"(.*)\")", NULL},
         {"a # comment\n+ b", "a + b"},
@@ -256,12 +273,15 @@ START_TEST(printing)
         buf_init(&first);
         buf_init(&second);
         err_clear(&e);
-        ck_assert_msg(pql_parse(&a, slice_cstr(cases[i].text), NULL, &x, &e), "%s: %s", cases[i].text, e.message);
+        ck_assert_msg(pql_parse(&a, slice_cstr(cases[i].text), NULL, &x, &e), "%s: %s",
+                      cases[i].text, e.message);
         pql_print(&first, x);
-        ck_assert_msg(pql_parse(&a, buf_slice(&first), NULL, &x, &e), "%.*s: %s", (int)first.len, first.ptr, e.message);
+        ck_assert_msg(pql_parse(&a, buf_slice(&first), NULL, &x, &e), "%.*s: %s", (int)first.len,
+                      first.ptr, e.message);
         pql_print(&second, x);
         const char *want = cases[i].printed ? cases[i].printed : cases[i].text;
-        ck_assert_msg(slice_eq_cstr(buf_slice(&first), want), "%.*s != %s", (int)first.len, first.ptr, want);
+        ck_assert_msg(slice_eq_cstr(buf_slice(&first), want), "%.*s != %s", (int)first.len,
+                      first.ptr, want);
         ck_assert(slice_eq(buf_slice(&first), buf_slice(&second)));
         buf_free(&first);
         buf_free(&second);
@@ -312,8 +332,11 @@ START_TEST(names)
           "http requests=6 60000\n"
           "a_b c=1 60000\na b_c=2 60000\n"
           "big count=18446744073709551615u 60000\n");
-    ck_assert_str_eq(at(60000, "cpu_usage_user"), "{__name__=cpu_usage_user,host=a,region=x} 1\n{__name__=cpu_usage_user,host=b} 3\n");
-    ck_assert_str_eq(at(60000, "cpu_usage_system"), "{__name__=cpu_usage_system,host=a,region=x} 2\n");
+    ck_assert_str_eq(
+        at(60000, "cpu_usage_user"),
+        "{__name__=cpu_usage_user,host=a,region=x} 1\n{__name__=cpu_usage_user,host=b} 3\n");
+    ck_assert_str_eq(at(60000, "cpu_usage_system"),
+                     "{__name__=cpu_usage_system,host=a,region=x} 2\n");
     ck_assert_str_eq(at(60000, "cpu_up"), "{__name__=cpu_up,host=a,region=x} 1\n");
     ck_assert_str_eq(at(60000, "cpu_note"), "");
     /* the bare name: all fields, told apart */
@@ -335,14 +358,17 @@ START_TEST(names)
     /* expressions see canonical names */
     ck_assert_str_eq(at(60000, "{__name__=~'cpu|m|http_requests'}"),
                      "{__name__=m,k=1} 7\n{__name__=http_requests,job=j} 5\n");
-    ck_assert_str_eq(at(60000, "count by (__name__) ({__name__=~'cpu.*'})"),
-                     "{__name__=cpu_usage_user} 2\n{__name__=cpu_usage_system} 1\n{__name__=cpu_up} 1\n");
+    ck_assert_str_eq(
+        at(60000, "count by (__name__) ({__name__=~'cpu.*'})"),
+        "{__name__=cpu_usage_user} 2\n{__name__=cpu_usage_system} 1\n{__name__=cpu_up} 1\n");
     ck_assert_str_eq(at(60000, "{region='x',__name__!~'cpu_u.*'}"), "");
-    ck_assert_str_eq(at(60000, "{__name__=~'.+',region=''} == 3"), "{__name__=cpu_usage_user,host=b} 3\n");
+    ck_assert_str_eq(at(60000, "{__name__=~'.+',region=''} == 3"),
+                     "{__name__=cpu_usage_user,host=b} 3\n");
     ck_assert_str_eq(at(60000, "big_count"), "{__name__=big_count} 18446744073709552000\n");
     ck_assert_str_eq(at(60000, "nosuch"), "");
     ck_assert_str_eq(at(60000, "cpu_usage_user{nosuch='x'}"), "");
-    ck_assert_str_eq(at(60000, "cpu_usage_user{nosuch='',host!='a'}"), "{__name__=cpu_usage_user,host=b} 3\n");
+    ck_assert_str_eq(at(60000, "cpu_usage_user{nosuch='',host!='a'}"),
+                     "{__name__=cpu_usage_user,host=b} 3\n");
 }
 END_TEST
 
@@ -367,7 +393,8 @@ START_TEST(series)
     ck_assert(pql_parse_selector(&a, SLICE_LIT("{k=~\".+\"}"), &m[1], &e));
     ck_assert(pql_series(snap, env.database, env.schema, m, 2, 0, 200000, print_labels, &b, &e));
     buf_put_u8(&b, 0);
-    ck_assert_str_eq(b.ptr, "{__name__=cpu_user,host=a}\n{__name__=cpu_user,host=b}\n{__name__=m,k=1}\n");
+    ck_assert_str_eq(b.ptr,
+                     "{__name__=cpu_user,host=a}\n{__name__=cpu_user,host=b}\n{__name__=m,k=1}\n");
     ck_assert(!pql_parse_selector(&a, SLICE_LIT("cpu_user[5m]"), &m[0], &e));
     ck_assert(!pql_parse_selector(&a, SLICE_LIT("sum(a)"), &m[0], &e));
     ck_assert(!pql_parse_selector(&a, SLICE_LIT("{}"), &m[0], &e));
@@ -395,14 +422,18 @@ START_TEST(windows)
     ck_assert_str_eq(at(0, "m @ 180 offset 1m"), "{__name__=m} 4\n");
     ck_assert_str_eq(over(0, 180000, 90000, "m"), "{__name__=m} 1@0 2@90000 8@180000\n");
     ck_assert_str_eq(over(0, 180000, 90000, "m @ end()"), "{__name__=m} 8@0 8@90000 8@180000\n");
-    ck_assert_str_eq(over(0, 120000, 60000, "sum_over_time(m[1m:30s])"), "{} 1@0 3@60000 6@120000\n");
+    ck_assert_str_eq(over(0, 120000, 60000, "sum_over_time(m[1m:30s])"),
+                     "{} 1@0 3@60000 6@120000\n");
     ck_assert_str_eq(at(180000, "m[2m]"), "{__name__=m} 4@120000 8@180000\n");
     ck_assert_str_eq(at(100000, "m[1m:25s]"), "{__name__=m} 1@50000 2@75000 2@100000\n");
     ck_assert_str_eq(over(60000, 120000, 60000, "time()"), "{} 60@60000 120@120000\n");
     ck_assert_str_eq(at(61000, "timestamp(m)"), "{} 60\n");
-    ck_assert_str_eq(over(60000, 180000, 60000, "timestamp(m @ 60)"), "{} 60@60000 60@120000 60@180000\n");
-    ck_assert_str_eq(at(180000, "increase(m[3m])"), "{} 8\n"
-                     "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"m\" (1:10)\n");
+    ck_assert_str_eq(over(60000, 180000, 60000, "timestamp(m @ 60)"),
+                     "{} 60@60000 60@120000 60@180000\n");
+    ck_assert_str_eq(at(180000, "increase(m[3m])"),
+                     "{} 8\n"
+                     "PromQL info: metric might not be a counter, name does not end in "
+                     "_total/_sum/_count/_bucket: \"m\" (1:10)\n");
 }
 END_TEST
 
@@ -427,9 +458,11 @@ START_TEST(nanoseconds)
 {
     bool ok;
     Err e;
-    IngJob *job = env_run(&env, "/write",
-                          SLICE_LIT("m value=1 60000000001\nm value=2 60000000002\nm value=3 60001000000\nm value=4 -1\n"), ING_NS,
-                          &ok, &e);
+    IngJob *job = env_run(
+        &env, "/write",
+        SLICE_LIT(
+            "m value=1 60000000001\nm value=2 60000000002\nm value=3 60001000000\nm value=4 -1\n"),
+        ING_NS, &ok, &e);
     submit(ing_job_take_batch(job));
     ing_job_free(job);
     ck_assert_str_eq(at(60001, "m[1m]"), "{__name__=m} 2@60000 3@60001\n");
@@ -448,13 +481,15 @@ START_TEST(name_removal)
     ck_assert_str_eq(at(0, "abs({__name__=~'a|b'})"), same);
     ck_assert_str_eq(at(0, "rate({__name__=~'a|b'}[5m])"), "");
     ck_assert_str_eq(at(0, "sum_over_time({__name__=~'a|b'}[5m])"), same);
-    ck_assert_str_eq(at(0, "last_over_time({__name__=~'a|b'}[5m])"), "{__name__=a,l=x} 1\n{__name__=b,l=x} 2\n");
+    ck_assert_str_eq(at(0, "last_over_time({__name__=~'a|b'}[5m])"),
+                     "{__name__=a,l=x} 1\n{__name__=b,l=x} 2\n");
     ck_assert_str_eq(at(0, "sum(abs({__name__=~'a|b'}))"), same);
     PqlRequest r = {.features = "promql-delayed-name-removal"};
     ck_assert_str_eq(evaluate(&r, "sum(abs({__name__=~'a|b'}))"), "{} 3\n");
     ck_assert_str_eq(evaluate(&r, "abs({__name__=~'a|b'})"), same);
-    ck_assert_str_eq(evaluate(&r, "label_replace(abs({__name__=~'a|b'}), 'n', '$1', '__name__', '(.*)')"),
-                     "{l=x,n=a} 1\n{l=x,n=b} 2\n");
+    ck_assert_str_eq(
+        evaluate(&r, "label_replace(abs({__name__=~'a|b'}), 'n', '$1', '__name__', '(.*)')"),
+        "{l=x,n=a} 1\n{l=x,n=b} 2\n");
     ck_assert_str_eq(at(0, "a + b"), "{l=x} 3\n");
     ck_assert_str_eq(at(0, "a < b"), "{__name__=a,l=x} 1\n");
     ck_assert_str_eq(at(0, "a < bool b"), "{l=x} 1\n");
@@ -466,21 +501,24 @@ END_TEST
 START_TEST(matching_errors)
 {
     lines("a,l=x,k=1 value=1 0\na,l=x,k=2 value=2 0\nb,l=x value=3 0\nb,l=y value=4 0\n");
-    ck_assert_str_eq(at(0, "a + on(l) b"),
-                     "21000: multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
-    ck_assert_str_eq(at(0, "b + on(l) a"),
-                     "21000: found duplicate series for the match group {l=\"x\"} on the right hand-side of the operation: "
-                     "[{__name__=\"a\", k=\"1\", l=\"x\"}, {__name__=\"a\", k=\"2\", l=\"x\"}];many-to-many matching not "
-                     "allowed: matching labels must be unique on one side");
+    ck_assert_str_eq(at(0, "a + on(l) b"), "21000: multiple matches for labels: many-to-one "
+                                           "matching must be explicit (group_left/group_right)");
+    ck_assert_str_eq(at(0, "b + on(l) a"), "21000: found duplicate series for the match group "
+                                           "{l=\"x\"} on the right hand-side of the operation: "
+                                           "[{__name__=\"a\", k=\"1\", l=\"x\"}, {__name__=\"a\", "
+                                           "k=\"2\", l=\"x\"}];many-to-many matching not "
+                                           "allowed: matching labels must be unique on one side");
     ck_assert_str_eq(at(0, "a + on(l) group_left b"), "{k=1,l=x} 4\n{k=2,l=x} 5\n");
     ck_assert_str_eq(at(0, "b unless on(l) a"), "{__name__=b,l=y} 4\n");
     ck_assert_str_eq(at(0, "topk(NaN, a)"), "21000: Parameter value is NaN");
     ck_assert_str_eq(over(0, 1000, 1000, "a[5m]"),
-                     "22023: invalid expression type \"range vector\" for range query, must be Scalar or instant Vector");
+                     "22023: invalid expression type \"range vector\" for range query, must be "
+                     "Scalar or instant Vector");
     ck_assert_str_eq(over(0, 11001000, 1000, "a"),
-                     "22023: exceeded maximum resolution of 11000 points per timeseries. Try decreasing the query resolution (?step=XX)");
-    ck_assert_str_eq(over(0, 1000, 0, "a"),
-                     "22023: zero or negative query resolution step widths are not accepted. Try a positive integer");
+                     "22023: exceeded maximum resolution of 11000 points per timeseries. Try "
+                     "decreasing the query resolution (?step=XX)");
+    ck_assert_str_eq(over(0, 1000, 0, "a"), "22023: zero or negative query resolution step widths "
+                                            "are not accepted. Try a positive integer");
 }
 END_TEST
 
@@ -495,7 +533,8 @@ START_TEST(limits)
     buf_put_u8(&b, 0);
     lines(b.ptr);
     buf_free(&b);
-    const char *many = "53400: query processing would load too many samples into memory in query execution";
+    const char *many =
+        "53400: query processing would load too many samples into memory in query execution";
     PqlRequest r = {.start_ms = 1000, .end_ms = 1000, .samples_max = 999};
     ck_assert_str_eq(evaluate(&r, "count(m)"), many);
     r.samples_max = 1000;
@@ -557,7 +596,9 @@ START_TEST(yields)
     PqlRequest r = {.clock = &hasty};
     ck_assert_str_eq(evaluate(&r, "sum(m)"), "{} 1225\n");
     ck_assert_str_eq(evaluate(&r, "count(m + on(k) m)"), "{} 50\n");
-    ck_assert_str_eq(evaluate(&r, "topk by (g) (1, m)"), "{__name__=m,g=0,k=48} 48\n{__name__=m,g=1,k=49} 49\n{__name__=m,g=2,k=47} 47\n");
+    ck_assert_str_eq(
+        evaluate(&r, "topk by (g) (1, m)"),
+        "{__name__=m,g=0,k=48} 48\n{__name__=m,g=1,k=49} 49\n{__name__=m,g=2,k=47} 47\n");
     ck_assert_str_eq(evaluate(&r, "sum(max_over_time(m[5m:1m]))"), "{} 1225\n");
 }
 END_TEST

@@ -69,7 +69,8 @@ static void read_log(Fixture *f, Lsn after)
 static void setup(Fixture *f, int kind)
 {
     srand((unsigned)kind);
-    *f = (Fixture){.kind = kind, .sched = sched_new(&clock_real, kind % 2 ? 2 : 0, kind % 2 ? 2 : 0)};
+    *f = (Fixture){.kind = kind,
+                   .sched = sched_new(&clock_real, kind % 2 ? 2 : 0, kind % 2 ? 2 : 0)};
     snprintf(f->dir, sizeof f->dir, "/tmp/skulk-store-XXXXXX");
     ck_assert(mkdtemp(f->dir));
     start(f);
@@ -233,7 +234,8 @@ static void pin_done(Task *t)
     sched_notify(sched);
 }
 
-static PinStatus pin(Fixture *f, BlobId id, uint64_t offset, size_t len, const uint8_t **ptr, Err *e)
+static PinStatus pin(Fixture *f, BlobId id, uint64_t offset, size_t len, const uint8_t **ptr,
+                     Err *e)
 {
     Pinner p = {.f = f, .id = id, .offset = offset, .len = len};
     task_init(&p.task, pin_step, TASK_QUERY, 0);

@@ -1,7 +1,7 @@
 /* The log: every prefix of a torn log replays to a prefix of its groups, damage is told from a torn
  * tail, segments are used again, a failed sync is final. */
-#include "storage/log.h"
 #include "base/hash.h"
+#include "storage/log.h"
 #include "unit.h"
 
 #include "../sim/sim_io.h"
@@ -114,7 +114,8 @@ START_TEST(round_trip)
     Err e;
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < 40; i++) {
-            ck_assert_msg(append(b, 1 + (size_t)rand() % 7, i % 10 ? 300 : 60000, &e), "%s", e.message);
+            ck_assert_msg(append(b, 1 + (size_t)rand() % 7, i % 10 ? 300 : 60000, &e), "%s",
+                          e.message);
             ck_assert(wal_sync(b->w, &e));
         }
         restart(b, 0, &seen);
@@ -180,7 +181,8 @@ static void torn_at(int64_t at, bool zeros)
     else
         check_prefix(b, &seen, 0);
     b->written.count = seen.count; /* what comes now follows what is there */
-    ck_assert_msg(append(b, 2, 100, &e) && wal_sync(b->w, &e), "cut at %lld: %s", (long long)at, e.message);
+    ck_assert_msg(append(b, 2, 100, &e) && wal_sync(b->w, &e), "cut at %lld: %s", (long long)at,
+                  e.message);
     restart(b, 0, &seen);
     check_prefix(b, &seen, b->written.count);
     bench_free(b);
