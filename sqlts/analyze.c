@@ -40,6 +40,13 @@ bool az_fail(Analyzer *z, const SqlNode *n, ErrCode code, Err *e, const char *fm
     return az_at(z, n, e);
 }
 
+bool az_in_limits(Analyzer *z, const SqlNode *n, Err *e)
+{
+    if (z->arena->used - z->arena_begin <= ANALYZE_BYTES + z->text.len * ANALYZE_BYTES_PER_TEXT)
+        return true;
+    return az_fail(z, n, ERR_TOO_COMPLEX, e, "statement is too complex");
+}
+
 void *az_grow(Arena *a, void *items, size_t count, size_t *cap, size_t size)
 {
     if (count < *cap)
@@ -105,7 +112,8 @@ bool az_finish_params(Analyzer *z, Err *e)
 
 static void analyzer_init(Analyzer *z, const SqlEnv *env, Arena *a, Slice text, size_t offset)
 {
-    *z = (Analyzer){.env = env, .arena = a, .text = text, .text_offset = (uint32_t)offset, .ascii = true};
+    *z = (Analyzer){.env = env, .arena = a, .text = text, .text_offset = (uint32_t)offset, .ascii = true,
+                    .arena_begin = a->used};
     for (size_t i = 0; i < text.len && z->ascii; i++)
         z->ascii = !((unsigned char)text.ptr[i] & 0x80);
 }

@@ -14,8 +14,11 @@
 enum {
     TARGETS_MAX = 1664,    /* as PostgreSQL */
     FUNC_ARGS_MAX = 100,
-    RELATIONS_MAX = 1000,  /* of one FROM, and WITH queries of one WITH */
+    RELATIONS_MAX = 250,   /* of one FROM, and WITH queries of one WITH */
     VIEW_DEPTH_MAX = 32,
+    QUERIES_MAX = 2000,    /* SELECTs in one statement */
+    ANALYZE_BYTES = 256 << 20, /* of the arena, besides ANALYZE_BYTES_PER_TEXT for each byte of text */
+    ANALYZE_BYTES_PER_TEXT = 100,
 };
 
 typedef struct Analyzer {
@@ -37,7 +40,8 @@ typedef struct Analyzer {
     Sublink *sublinks;
     size_t sublink_count, sublink_cap;
     uint32_t cte_count;
-    bool has_volatile_write;
+    size_t query_count;
+    size_t arena_begin;    /* what the arena held at first */
 } Analyzer;
 
 typedef enum Place {
@@ -76,6 +80,8 @@ struct Scope {
 
 /* analyze.c */
 int az_position(Analyzer *z, uint32_t offset);
+/* Some constructs are written once and used often (CASE x WHEN, BETWEEN): 54001 before that explodes. */
+bool az_in_limits(Analyzer *z, const SqlNode *n, Err *e) MUST_CHECK;
 /* Sets the position of an error that has none yet; returns false. */
 bool az_at(Analyzer *z, const SqlNode *n, Err *e);
 bool az_fail(Analyzer *z, const SqlNode *n, ErrCode code, Err *e, const char *fmt, ...) PRINTF_LIKE(5, 6);

@@ -42,11 +42,23 @@ Expr *az_and(Analyzer *z, Expr *a, Expr *b)
 {
     if (!a || !b)
         return a ? a : b;
-    Expr *x = expr_new(z->arena, EXPR_AND, T_BOOL, 2);
-    x->typmod = -1;
-    x->args[0] = a;
-    x->args[1] = b;
-    return x;
+    if (a->kind != EXPR_AND) {
+        Expr *x = expr_new(z->arena, EXPR_AND, T_BOOL, 2);
+        x->typmod = -1;
+        x->args[0] = a;
+        x->args[1] = b;
+        x->index = 2;
+        return x;
+    }
+    /* one wide node, not a deep tree; the index of an AND, which has no other use, is its room */
+    if (a->arg_count >= a->index) {
+        a->index = (uint32_t)a->arg_count * 2;
+        Expr **args = ARENA_ARRAY(z->arena, Expr *, a->index);
+        memcpy(args, a->args, a->arg_count * sizeof *args);
+        a->args = args;
+    }
+    a->args[a->arg_count++] = b;
+    return a;
 }
 
 static Expr *node(Analyzer *z, ExprKind kind, TypeId type, const SqlNode *at, size_t args)
@@ -498,6 +510,8 @@ static bool indirect(Analyzer *z, Scope *s, const NIndirect *n, Expr **out, Err 
 
 bool az_expr(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e)
 {
+    if (!az_in_limits(z, n, e))
+        return false;
     switch (n->kind) {
     case N_NULL:
         *out = az_const(z, T_UNKNOWN, value_null(), az_position(z, n->offset));

@@ -49,6 +49,8 @@ static bool by_expr(Analyzer *z, Scope *s, const SqlNode *n, Query *q, int *targ
             return true;
         }
     }
+    if (q->target_count >= TARGETS_MAX)
+        return az_fail(z, n, ERR_TOO_MANY_COLUMNS, e, "target lists can have at most %d entries", TARGETS_MAX);
     Target *more = ARENA_ARRAY(z->arena, Target, q->target_count + 1);
     if (q->target_count)
         memcpy(more, q->targets, q->target_count * sizeof *more);
@@ -192,7 +194,8 @@ static bool group_item(Analyzer *z, Scope *s, const SqlNode *n, Query *q, Expr *
 bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
 {
     s->place = PLACE_GROUP_BY;
-    q->keys = ARENA_ARRAY(z->arena, Expr *, n->group.count + 1);
+    size_t room = n->group.count < TARGETS_MAX ? n->group.count : TARGETS_MAX;
+    q->keys = ARENA_ARRAY(z->arena, Expr *, room + 1);
     for (size_t i = 0; i < n->group.count; i++) {
         const SqlNode *item = n->group.items[i];
         Expr *x;
@@ -211,8 +214,11 @@ bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
         bool again = false;
         for (size_t k = 0; k < q->key_count && !again; k++)
             again = qx_equal(q->keys[k], x);
-        if (!again)
-            q->keys[q->key_count++] = x;
+        if (again)
+            continue;
+        if (q->key_count >= TARGETS_MAX)
+            return az_fail(z, item, ERR_TOO_MANY_COLUMNS, e, "GROUP BY can have at most %d entries", TARGETS_MAX);
+        q->keys[q->key_count++] = x;
     }
     return true;
 }
@@ -333,6 +339,9 @@ static void group_output(Analyzer *z, Query *q)
     for (size_t i = 0; i < q->key_count; i++) {
         const Expr *k = q->keys[i];
         q->group->cols[i] = (RteCol){.name = SLICE_LIT("?column?"), .type = k->type, .typmod = k->typmod};
+        for (size_t t = 0; t < q->visible_count; t++)
+            if (k->kind != EXPR_COLUMN && qx_equal(q->targets[t].expr, k))
+                q->group->cols[i].name = q->targets[t].name;
         if (k->kind == EXPR_COLUMN) {
             q->group->cols[i] = z->vars[k->index].rte->cols[z->vars[k->index].col];
             q->group->cols[i].hidden = false;
@@ -527,6 +536,8 @@ bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, Typ
             return false;
     }
     Query *q = s->query;
+    if (q->call_count >= TARGETS_MAX)
+        return az_fail(z, &n->n, ERR_TOO_COMPLEX, e, "query has more than %d window calls", TARGETS_MAX);
     c.window = add_window(z, q, &w);
     Rte *r = az_new_rte(z, RTE_COMPUTED, SLICE_LIT("window"), 1);
     r->cols[0] = (RteCol){.name = slice_cstr(f->name), .type = result, .typmod = -1};

@@ -511,6 +511,8 @@ bool az_select(Analyzer *z, Scope *outer, const NSelect *n, int flags, Query **o
     Scope s;
     q->var_begin = (uint32_t)z->var_count;
     az_scope_init(&s, outer, q);
+    if (++z->query_count > QUERIES_MAX)
+        return az_fail(z, &n->n, ERR_TOO_COMPLEX, e, "statement has more than %d subqueries", QUERIES_MAX);
     if (n->into)
         return az_fail(z, &n->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
     if (!az_ctes(z, &s, &n->ctes, n->recursive, e) || !select_body(z, &s, n, flags, q, e))

@@ -168,7 +168,7 @@ static bool in_as_or(Analyzer *z, const NIn *n, Expr *left, Expr **items, Expr *
     Expr *x = expr_new(z->arena, n->negated ? EXPR_AND : EXPR_OR, T_BOOL, n->items.count);
     x->typmod = -1;
     for (size_t i = 0; i < n->items.count; i++)
-        if (!az_operator(z, &n->n, n->negated ? SLICE_LIT("<>") : SLICE_LIT("="), qx_copy(z->arena, left), items[i],
+        if (!az_in_limits(z, n->items.items[i], e) || !az_operator(z, &n->n, n->negated ? SLICE_LIT("<>") : SLICE_LIT("="), qx_copy(z->arena, left), items[i],
                          &x->args[i], e))
             return false;
     *out = x->arg_count == 1 ? x->args[0] : x;

@@ -3,6 +3,8 @@
 #include "sqlts/lexer.h"
 #include "sqlts/grammar.h"
 
+enum { OPERATOR_MAX = 64 };
+
 static bool lex_string(Lexer *lx, Token *t);
 static bool lex_escape_string(Lexer *lx, Token *t);
 static bool lex_dollar_string(Lexer *lx, Token *t, size_t tag_len);
@@ -129,7 +131,7 @@ again:
     "::" { return token_done(lx, t, begin, TK_TYPECAST); }
     ":=" { return token_done(lx, t, begin, TK_COLON_EQUALS); }
 
-    opchar+ { return lex_operator(lx, t, begin); }
+    opchar { return lex_operator(lx, t, begin); }
 
     * {
         /* the whole character, so that the message is valid UTF-8 */
@@ -145,7 +147,10 @@ again:
  * one of the characters that SQL's own operators lack. */
 static int lex_operator(Lexer *lx, Token *t, const char *begin)
 {
-    size_t len = (size_t)(lx->cursor - begin);
+    /* not by the scanner: a long row of signs is many operators, and would be read for each of them */
+    size_t room = (size_t)(lx->limit - begin), len = 0;
+    while (len < room && len < OPERATOR_MAX && strchr("~!@#^&|`?+-*/%<>=", begin[len]))
+        len++;
     for (size_t i = 0; i + 1 < len; i++) {
         bool comment = (begin[i] == '-' && begin[i + 1] == '-') || (begin[i] == '/' && begin[i + 1] == '*');
         if (comment && i > 0) {
@@ -182,7 +187,7 @@ static int lex_operator(Lexer *lx, Token *t, const char *begin)
             }
         }
     }
-    if (len >= 64) {
+    if (len >= OPERATOR_MAX) {
         lex_fail(lx, begin, ERR_NAME_TOO_LONG, "operator too long");
         return LEX_ERROR;
     }

@@ -90,15 +90,13 @@ bool plan_filter(Planner *p, Rel *rel, ConjList *conjs, Err *e)
 
 /* ---- outer joins that are inner ones ---- */
 
-/* Variables whose NULL makes the expression NULL or false. */
-static VarSet strict_vars(Planner *p, const Expr *x, bool top)
+/* Does NULL in the variables of `set` make the expression NULL (or, at the top, not true)? */
+static bool is_strict(const Expr *x, const VarSet *set, bool top)
 {
-    VarSet s = varset_new(p->arena, p->z->var_count);
     bool pass = false;
     switch (x->kind) {
     case EXPR_COLUMN:
-        varset_add(&s, x->index);
-        return s;
+        return varset_has(set, x->index);
     case EXPR_CALL:
         pass = x->func->flags & FN_STRICT;
         break;
@@ -108,24 +106,20 @@ static VarSet strict_vars(Planner *p, const Expr *x, bool top)
         pass = true;
         break;
     case EXPR_IS_NOT_NULL:
-    case EXPR_AND:
         pass = top;
         break;
     case EXPR_IN_LIST:
     case EXPR_ANY_ARRAY:
-        return x->arg_count ? strict_vars(p, x->args[0], false) : s;
+        return x->arg_count && is_strict(x->args[0], set, false);
     case EXPR_IS_TRUE:
-        if (top && !x->negated)
-            return strict_vars(p, x->args[0], false);
-        break;
+        return top && !x->negated && is_strict(x->args[0], set, false);
     default:
         break;
     }
-    for (size_t i = 0; pass && i < x->arg_count; i++) {
-        VarSet arg = strict_vars(p, x->args[i], false);
-        varset_union(&s, &arg);
-    }
-    return s;
+    for (size_t i = 0; pass && i < x->arg_count; i++)
+        if (is_strict(x->args[i], set, false))
+            return true;
+    return false;
 }
 
 /* A condition above that no NULL-extended row can fulfil makes LEFT an inner join. */
@@ -138,8 +132,7 @@ static bool reduce_outer(Planner *p, From *f, const ConjList *conjs)
     for (size_t i = 0; i < conjs->count; i++) {
         if (conjs->items[i].has_sublink)
             continue;
-        VarSet s = strict_vars(p, conjs->items[i].expr, true);
-        if (varset_overlap(&s, &right)) {
+        if (is_strict(conjs->items[i].expr, &right, true)) {
             f->type = JOIN_INNER;
             return true;
         }
@@ -202,6 +195,15 @@ static void find_deps(Planner *p, LeafList *leaves, const VarSet *level)
     }
 }
 
+/* What the subqueries inside x read from outside. */
+static void subquery_vars(Planner *p, const Expr *x, VarSet *out)
+{
+    if (qx_kind(x) == QX_SUBLINK)
+        query_outer_vars(p->z, p->z->sublinks[x->index].query, out);
+    for (size_t i = 0; i < x->arg_count; i++)
+        subquery_vars(p, x->args[i], out);
+}
+
 /* Is a condition with subqueries cheap enough to run for every row of one relation? */
 static bool is_early(Planner *p, const Conj *c)
 {
@@ -211,11 +213,13 @@ static bool is_early(Planner *p, const Conj *c)
     const Expr *x = c->expr;
     if (x->kind == EXPR_NOT)
         x = x->args[0];
-    if (qx_kind(x) == QX_SUBLINK && p->z->sublinks[x->index].mode == APPLY_EXISTS)
-        return true; /* becomes a join */
-    for (size_t i = 0; i < p->z->sublink_count; i++)
-        if (qx_kind(x) == QX_SUBLINK && x->index == i)
-            query_outer_vars(p->z, p->z->sublinks[i].query, &inner);
+    if (qx_kind(x) == QX_SUBLINK) {
+        if (p->z->sublinks[x->index].mode == APPLY_EXISTS)
+            return true; /* becomes a join */
+        query_outer_vars(p->z, p->z->sublinks[x->index].query, &inner);
+    } else {
+        subquery_vars(p, x, &inner);
+    }
     return !varset_overlap(&inner, &c->vars);
 }
 

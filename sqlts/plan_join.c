@@ -5,7 +5,10 @@
  * queries over many small relations join by keys and never multiply. */
 #include "sqlts/plan_private.h"
 
-enum { JOIN_SEARCH_MAX = 60 }; /* relations looked at for each step */
+enum {
+    JOIN_SEARCH_MAX = 60,  /* relations looked at for each step */
+    CONJ_SEARCH_MAX = 500, /* conditions looked at for each of them */
+};
 
 /* ---- keys ---- */
 
@@ -24,18 +27,18 @@ static Expr *relabel(Planner *p, Expr *x, TypeId to)
     return r;
 }
 
-static bool sides(Planner *p, const Expr *x, const VarSet *left, const VarSet *right)
+enum { READS_LEFT = 1, READS_RIGHT = 2 };
+
+static int sides_of(const Expr *x, const VarSet *left, const VarSet *right)
 {
-    VarSet vars = varset_new(p->arena, p->z->var_count);
-    bool any = false;
-    qx_vars(p->z, x, &vars);
-    for (size_t i = 0; i < vars.word_count; i++) {
-        uint64_t w = vars.words[i], l = i < left->word_count ? left->words[i] : 0, r = i < right->word_count ? right->words[i] : 0;
-        any |= (w & l) != 0;
-        if (w & r & ~l)
-            return false;
-    }
-    return any;
+    int sides = 0;
+    if (x->kind == EXPR_COLUMN)
+        return varset_has(left, x->index) ? READS_LEFT : varset_has(right, x->index) ? READS_RIGHT : 0;
+    if (qx_kind(x) == QX_SUBLINK)
+        return READS_LEFT | READS_RIGHT;
+    for (size_t i = 0; i < x->arg_count && sides != (READS_LEFT | READS_RIGHT); i++)
+        sides |= sides_of(x->args[i], left, right);
+    return sides;
 }
 
 bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *right, Expr **l, Expr **r)
@@ -43,11 +46,12 @@ bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *righ
     if (x->kind != EXPR_CALL || x->arg_count != 2 || strcmp(x->func->name, "=") != 0 || !(x->func->flags & FN_OPERATOR))
         return false;
     Expr *a = x->args[0], *b = x->args[1];
-    if (sides(p, a, right, left) && sides(p, b, left, right)) {
+    int sa = sides_of(a, left, right), sb = sides_of(b, left, right);
+    if (sa == READS_RIGHT && sb == READS_LEFT) {
         Expr *swap = a;
         a = b;
         b = swap;
-    } else if (!sides(p, a, left, right) || !sides(p, b, right, left)) {
+    } else if (sa != READS_LEFT || sb != READS_RIGHT) {
         return false;
     }
     if (a->type != b->type && is_integer(a->type) && is_integer(b->type)) {
@@ -242,10 +246,11 @@ static bool plan_item(Planner *p, Leaf *l, Err *e)
 /* Conditions that become checkable once both sets are joined. */
 static size_t connecting(Planner *p, const VarSet *a, const VarSet *b, const ConjList *conjs)
 {
-    size_t n = 0;
+    size_t n = 0, looked = 0;
     Expr *l, *r;
-    for (size_t i = 0; i < conjs->count; i++) {
+    for (size_t i = 0; i < conjs->count && looked < CONJ_SEARCH_MAX; i++) {
         const Conj *c = &conjs->items[i];
+        looked += !c->done;
         if (c->done || c->has_sublink || !varset_overlap(&c->vars, a) || !varset_overlap(&c->vars, b))
             continue;
         n += plan_equi(p, c->expr, a, b, &l, &r);

@@ -105,9 +105,9 @@ static bool take_time(ScanBuild *b, const Expr *x, bool *taken, Err *e)
     *taken = false;
     if (b->rte->table->time_index < 0 || !comparison(b, x, &side, &value, &op))
         return true;
-    if (is_ts_ns(b, side) && value->type == T_INT8) {
+    if (is_ts_ns(b, side) && (value->type == T_INT8 || value->type == T_INT4)) {
         *taken = true;
-        return add_bound(b, op, true, value, e);
+        return az_coerce(b->p->z, value, T_INT8, -1, CAST_IMPLICIT, &v, e) && add_bound(b, op, true, v, e);
     }
     const ColumnDef *c = column_of(b, side);
     if (!c || c->kind != COL_TIME)
