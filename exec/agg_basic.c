@@ -45,7 +45,8 @@ static bool count_final(AggCtx *c, const void *state, Value *out, Err *e)
     return true;
 }
 
-static bool count_stats(AggCtx *c, void *state, const ChunkStats *s, int64_t t_first, int64_t t_last)
+static bool count_stats(AggCtx *c, void *state, const ChunkStats *s, int64_t t_first,
+                        int64_t t_last)
 {
     (void)c, (void)t_first, (void)t_last;
     *(int64_t *)state += s->count;
@@ -114,7 +115,7 @@ static bool int_update(AggCtx *c, void *state, const Vector *args, const uint16_
         s->sum += sum_dense(v->v.i64, n);
     } else {
         AGG_ROWS(sel, n, row)
-            s->sum += v->v.i64[vec_slot(v, row)];
+        s->sum += v->v.i64[vec_slot(v, row)];
     }
     s->count += (int64_t)n;
     return true;
@@ -224,7 +225,7 @@ static bool float_update(AggCtx *c, void *state, const Vector *args, const uint1
         s->sum = sum;
     } else {
         AGG_ROWS(sel, n, row)
-            float_sum_add(&s->sum, v->v.f64[vec_slot(v, row)]);
+        float_sum_add(&s->sum, v->v.f64[vec_slot(v, row)]);
     }
     s->count += (int64_t)n;
     return true;
@@ -254,7 +255,8 @@ static bool float_merge(AggCtx *c, void *into, const void *from, Err *e)
     return true;
 }
 
-static bool float_stats(AggCtx *c, void *state, const ChunkStats *st, int64_t t_first, int64_t t_last)
+static bool float_stats(AggCtx *c, void *state, const ChunkStats *st, int64_t t_first,
+                        int64_t t_last)
 {
     FloatState *s = state;
     (void)c, (void)t_first, (void)t_last;
@@ -309,8 +311,8 @@ static bool num_update(AggCtx *c, void *state, const Vector *args, const uint16_
                        Err *e)
 {
     AGG_ROWS(sel, n, row)
-        if (!num_sum_add(state, &args[0].v.num[vec_slot(&args[0], row)], c->arena, e))
-            return false;
+    if (!num_sum_add(state, &args[0].v.num[vec_slot(&args[0], row)], c->arena, e))
+        return false;
     return true;
 }
 
@@ -368,13 +370,14 @@ typedef struct IntervalState {
     int64_t count;
 } IntervalState;
 
-static bool iv_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n, Err *e)
+static bool iv_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
+                      Err *e)
 {
     IntervalState *s = state;
     (void)c;
     AGG_ROWS(sel, n, row)
-        if (!interval_add(s->sum, args[0].v.iv[vec_slot(&args[0], row)], &s->sum, e))
-            return false;
+    if (!interval_add(s->sum, args[0].v.iv[vec_slot(&args[0], row)], &s->sum, e))
+        return false;
     s->count += (int64_t)n;
     return true;
 }
@@ -489,7 +492,8 @@ BIT_AGG(bits_xor, '#');
 /* ---- the table ---- */
 
 #define BITS(t)                                                                                    \
-    AGG("bit_and(" t ") " t, bits_and, "bitwise and"), AGG("bit_or(" t ") " t, bits_or, "bitwise or"), \
+    AGG("bit_and(" t ") " t, bits_and, "bitwise and"),                                             \
+        AGG("bit_or(" t ") " t, bits_or, "bitwise or"),                                            \
         AGG("bit_xor(" t ") " t, bits_xor, "bitwise exclusive or")
 
 FuncDef agg_basic[] = {

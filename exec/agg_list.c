@@ -19,8 +19,8 @@ static bool text_add(Text *t, const char *bytes, size_t len, Arena *a, Err *e)
     if (t->len + len > t->room) {
         size_t room = (t->len + len) * 2 + 64;
         if (room > AGG_TEXT_MAX)
-            return err_set(e, ERR_PROGRAM_LIMIT, "the result of an aggregate is longer than %d bytes",
-                           AGG_TEXT_MAX);
+            return err_set(e, ERR_PROGRAM_LIMIT,
+                           "the result of an aggregate is longer than %d bytes", AGG_TEXT_MAX);
         char *p = arena_try(a, room, e);
         if (!p)
             return false;
@@ -113,7 +113,8 @@ static bool joined_final(AggCtx *c, const void *state, Value *out, Err *e)
 {
     const Joined *s = state;
     (void)c, (void)e;
-    *out = value_str(s->text.set ? slice_of(s->text.ptr + s->skip, s->text.len - s->skip) : SLICE_NONE);
+    *out = value_str(s->text.set ? slice_of(s->text.ptr + s->skip, s->text.len - s->skip)
+                                 : SLICE_NONE);
     out->null = !s->text.set;
     return true;
 }
@@ -168,7 +169,8 @@ static bool json_update(AggCtx *c, void *state, const Vector *args, const uint16
             ok = json_put_key(&c->eval->env, c->arg_types[0], &key, canonical, &b, e);
         }
         Value v = vec_get(&args[c->arg_count - 1], row);
-        ok = ok && json_put_value(&c->eval->env, c->arg_types[c->arg_count - 1], &v, canonical, &b, e) &&
+        ok = ok &&
+             json_put_value(&c->eval->env, c->arg_types[c->arg_count - 1], &v, canonical, &b, e) &&
              text_add(t, b.ptr, b.len, c->arena, e);
         if (!ok)
             break;
@@ -536,7 +538,8 @@ FuncDef agg_ordered[] = {
     AGG("percentile_cont(float8, float8) float8", agg_cont, "percentile, interpolated"),
     AGG("percentile_cont(float8, interval) interval", agg_cont, "percentile, interpolated"),
     AGG("percentile_cont(_float8, float8) _float8", agg_cont, "percentiles, interpolated"),
-    AGG("percentile_disc(float8, anyelement) anyelement", agg_disc, "percentile, one of the values"),
+    AGG("percentile_disc(float8, anyelement) anyelement", agg_disc,
+        "percentile, one of the values"),
     AGG("percentile_disc(_float8, anyelement) anyarray", agg_disc, "percentiles, of the values"),
     AGG("mode(anyelement) anyelement", agg_mode, "the most frequent value"),
     FUNC_END,

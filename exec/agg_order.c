@@ -48,7 +48,8 @@ static double extreme_f64(const double *restrict v, size_t n, bool max)
     return nans == n || (max && nans) ? NAN : best;
 }
 
-static bool extreme_rows(AggCtx *c, Kept *k, const Vector *v, const uint16_t *sel, size_t n, bool max)
+static bool extreme_rows(AggCtx *c, Kept *k, const Vector *v, const uint16_t *sel, size_t n,
+                         bool max)
 {
     if (n == 0)
         return true;
@@ -86,7 +87,8 @@ static bool max_update(AggCtx *c, void *state, const Vector *args, const uint16_
     return extreme_rows(c, state, &args[0], sel, n, true);
 }
 
-static bool min_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n, Err *e)
+static bool min_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n,
+                     Err *e)
 {
     (void)e;
     AGG_ROWS(sel, n, row)
@@ -97,7 +99,8 @@ static bool min_each(AggCtx *c, void **states, const Vector *args, const uint16_
     return true;
 }
 
-static bool max_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n, Err *e)
+static bool max_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n,
+                     Err *e)
 {
     (void)e;
     AGG_ROWS(sel, n, row)
@@ -212,7 +215,8 @@ static void bookend_offer(AggCtx *c, Bookend *b, const Value *v, const Value *ke
 }
 
 /* The row of the extreme key of a run; times are machine integers. */
-static size_t bookend_row(const AggCtx *c, const Vector *key, const uint16_t *sel, size_t n, bool last)
+static size_t bookend_row(const AggCtx *c, const Vector *key, const uint16_t *sel, size_t n,
+                          bool last)
 {
     size_t best = sel ? sel[0] : 0;
     if (key->phys == PH_I64) {
@@ -245,8 +249,8 @@ static bool bookend_rows(AggCtx *c, Bookend *b, const Vector *args, const uint16
     return true;
 }
 
-static bool bookend_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n,
-                         bool last)
+static bool bookend_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel,
+                         size_t n, bool last)
 {
     AGG_ROWS(sel, n, row)
     {
@@ -342,7 +346,8 @@ BOOKEND(last, true, t_last);
 
 /* ---- the table ---- */
 
-#define MINMAX(t) AGG("min(" t ") " t, agg_min, "least value"), AGG("max(" t ") " t, agg_max, "greatest value")
+#define MINMAX(t)                                                                                  \
+    AGG("min(" t ") " t, agg_min, "least value"), AGG("max(" t ") " t, agg_max, "greatest value")
 
 FuncDef agg_order[] = {
     MINMAX("int2"),

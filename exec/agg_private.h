@@ -8,7 +8,10 @@
 #include "exec/agg.h"
 #include "exec/func_private.h"
 
-#define AGG(sig, def, txt) {.signature = sig, .flags = FN_AGG, .text = txt, .agg = &(def)}
+#define AGG(sig, def, txt)                                                                         \
+    {                                                                                              \
+        .signature = sig, .flags = FN_AGG, .text = txt, .agg = &(def)                              \
+    }
 
 #define AGG_ROWS(sel, n, row)                                                                      \
     for (size_t k_ = 0, row = 0; k_ < (n) && (row = (sel) ? (sel)[k_] : k_, true); k_++)

@@ -3,7 +3,10 @@
 #include "exec/agg_private.h"
 #include "exec/func_text.h"
 
-#define SRF(sig, def, txt) {.signature = sig, .flags = FN_SRF | FN_STRICT, .text = txt, .srf = &(def)}
+#define SRF(sig, def, txt)                                                                         \
+    {                                                                                              \
+        .signature = sig, .flags = FN_SRF | FN_STRICT, .text = txt, .srf = &(def)                  \
+    }
 #define SRF_OPEN(fn)                                                                               \
     static bool fn(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a,          \
                    void **state, Err *e)
@@ -420,7 +423,8 @@ FuncDef agg_srf[] = {
     SRF("generate_series(timestamptz, timestamptz, interval) setof timestamptz", srf_times,
         "times from, to, step"),
     SRF("unnest(anyarray) setof anyelement", srf_unnest, "items of an array"),
-    SRF("generate_subscripts(anyarray, int4) setof int4", srf_subscripts, "subscripts of a dimension"),
+    SRF("generate_subscripts(anyarray, int4) setof int4", srf_subscripts,
+        "subscripts of a dimension"),
     SRF("generate_subscripts(anyarray, int4, bool) setof int4", srf_subscripts,
         "subscripts of a dimension, backwards"),
     SRF("json_array_elements(json) setof json", srf_elements, "items of a JSON array"),
@@ -433,10 +437,14 @@ FuncDef agg_srf[] = {
     SRF("jsonb_each(jsonb) setof record", srf_jsonb_each, "members of a JSON object"),
     SRF("json_each_text(json) setof record", srf_each_text, "members of a JSON object"),
     SRF("jsonb_each_text(jsonb) setof record", srf_each_text, "members of a JSON object"),
-    {.signature = "string_to_table(text, text) setof text", .flags = FN_SRF,
-     .text = "pieces between separators", .srf = &srf_string_table},
-    {.signature = "string_to_table(text, text, text) setof text", .flags = FN_SRF,
-     .text = "pieces between separators; one text stands for NULL", .srf = &srf_string_table},
+    {.signature = "string_to_table(text, text) setof text",
+     .flags = FN_SRF,
+     .text = "pieces between separators",
+     .srf = &srf_string_table},
+    {.signature = "string_to_table(text, text, text) setof text",
+     .flags = FN_SRF,
+     .text = "pieces between separators; one text stands for NULL",
+     .srf = &srf_string_table},
     SRF("regexp_split_to_table(text, text) setof text", srf_regexp_table, "pieces between matches"),
     SRF("regexp_split_to_table(text, text, text) setof text", srf_regexp_table,
         "pieces between matches, with flags"),

@@ -39,13 +39,13 @@ static bool moments_add(Moments *m, double v, Err *e)
     return true;
 }
 
-static bool moments_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
-                           Err *e)
+static bool moments_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel,
+                           size_t n, Err *e)
 {
     (void)c;
     AGG_ROWS(sel, n, row)
-        if (!moments_add(state, args[0].v.f64[vec_slot(&args[0], row)], e))
-            return false;
+    if (!moments_add(state, args[0].v.f64[vec_slot(&args[0], row)], e))
+        return false;
     return true;
 }
 
@@ -132,7 +132,8 @@ static bool exact_update(AggCtx *c, void *state, const Vector *args, const uint1
     {
         size_t slot = vec_slot(&args[0], row);
         Num v = args[0].phys == PH_I64 ? num_of_i64(args[0].v.i64[slot]) : args[0].v.num[slot];
-        __int128 square = v.kind == NUM_SMALL && v.scale == 0 ? (__int128)v.u.coef * v.u.coef : -1, r;
+        __int128 square = v.kind == NUM_SMALL && v.scale == 0 ? (__int128)v.u.coef * v.u.coef : -1,
+                 r;
         if (square >= 0 && m->squares.scale == 0 && m->sum.scale == 0 &&
             !__builtin_add_overflow(m->squares.coef, square, &r)) {
             m->squares.coef = r;
@@ -155,7 +156,8 @@ static bool exact_merge(AggCtx *c, void *into, const void *from, Err *e)
 }
 
 /* (N sum(x^2) - sum(x)^2) / (N (N - 1)), and its root with the same scale. */
-static bool exact_result(const ExactMoments *m, bool sample, bool root, Arena *a, Value *out, Err *e)
+static bool exact_result(const ExactMoments *m, bool sample, bool root, Arena *a, Value *out,
+                         Err *e)
 {
     Num sum, squares, n = num_of_i64(m->sum.count), d = num_of_i64(m->sum.count - sample), over;
     *out = (Value){.phys = PH_NUM, .null = m->sum.count <= sample};
@@ -250,8 +252,8 @@ static bool pairs_update(AggCtx *c, void *state, const Vector *args, const uint1
 {
     (void)c, (void)e;
     AGG_ROWS(sel, n, row)
-        pairs_add(state, args[0].v.f64[vec_slot(&args[0], row)],
-                  args[1].v.f64[vec_slot(&args[1], row)]);
+    pairs_add(state, args[0].v.f64[vec_slot(&args[0], row)],
+              args[1].v.f64[vec_slot(&args[1], row)]);
     return true;
 }
 
@@ -311,8 +313,7 @@ PAIRS(pair_syy, p->n > 0, p->syy);
 PAIRS(pair_sxy, p->n > 0, p->sxy);
 PAIRS(pair_slope, p->n > 0 && p->sxx != 0, p->sxy / p->sxx);
 PAIRS(pair_intercept, p->n > 0 && p->sxx != 0, (p->sy - p->sx * p->sxy / p->sxx) / p->n);
-PAIRS(pair_r2, p->n > 0 && p->sxx != 0,
-      p->syy == 0 ? 1.0 : (p->sxy * p->sxy) / (p->sxx * p->syy));
+PAIRS(pair_r2, p->n > 0 && p->sxx != 0, p->syy == 0 ? 1.0 : (p->sxy * p->sxy) / (p->sxx * p->syy));
 
 static bool pair_count_final(AggCtx *c, const void *state, Value *out, Err *e)
 {
@@ -371,8 +372,8 @@ static int64_t histogram_bucket(const Histogram *h, double v)
     return b > h->buckets ? h->buckets : b;
 }
 
-static bool histogram_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
-                             Err *e)
+static bool histogram_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel,
+                             size_t n, Err *e)
 {
     Histogram *h = state;
     AGG_ROWS(sel, n, row)

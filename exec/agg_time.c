@@ -51,8 +51,8 @@ static bool series_update(AggCtx *c, void *state, const Vector *args, const uint
 {
     (void)c, (void)e;
     AGG_ROWS(sel, n, row)
-        series_add(state, args[0].v.f64[vec_slot(&args[0], row)],
-                   args[1].v.i64[vec_slot(&args[1], row)]);
+    series_add(state, args[0].v.f64[vec_slot(&args[0], row)],
+               args[1].v.i64[vec_slot(&args[1], row)]);
     return true;
 }
 
@@ -61,8 +61,8 @@ static bool series_each(AggCtx *c, void **states, const Vector *args, const uint
 {
     (void)c, (void)e;
     AGG_ROWS(sel, n, row)
-        series_add(states[k_], args[0].v.f64[vec_slot(&args[0], row)],
-                   args[1].v.i64[vec_slot(&args[1], row)]);
+    series_add(states[k_], args[0].v.f64[vec_slot(&args[0], row)],
+               args[1].v.i64[vec_slot(&args[1], row)]);
     return true;
 }
 
@@ -194,13 +194,13 @@ static void weighted_add(Weighted *s, double v, int64_t t)
     s->t_last = t;
 }
 
-static bool weighted_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
-                            Err *e)
+static bool weighted_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel,
+                            size_t n, Err *e)
 {
     (void)c, (void)e;
     AGG_ROWS(sel, n, row)
-        weighted_add(state, args[0].v.f64[vec_slot(&args[0], row)],
-                     args[1].v.i64[vec_slot(&args[1], row)]);
+    weighted_add(state, args[0].v.f64[vec_slot(&args[0], row)],
+                 args[1].v.i64[vec_slot(&args[1], row)]);
     return true;
 }
 

@@ -137,8 +137,8 @@ static bool parse_element(ArrayParser *p, Err *e)
     if (!read_element(p, &text, &quoted, e))
         return false;
     if (text.len == 0 && !quoted)
-        return malformed(p, e, peek(p) == ',' ? "Unexpected \",\" character."
-                                              : "Unexpected \"}\" character.");
+        return malformed(
+            p, e, peek(p) == ',' ? "Unexpected \",\" character." : "Unexpected \"}\" character.");
     if (quoted || !slice_eq_nocase(text, SLICE_LIT("null"))) {
         if (!p->elem->in(p->env, text, p->typmod, p->arena, &v, e))
             return false;
@@ -153,8 +153,8 @@ static bool parse_level(ArrayParser *p, int depth, Err *e)
     int32_t n = 0;
     if (depth >= ARRAY_DIMS_MAX)
         return err_set(e, ERR_PROGRAM_LIMIT,
-                       "number of array dimensions (%d) exceeds the maximum allowed (%d)", depth + 1,
-                       ARRAY_DIMS_MAX);
+                       "number of array dimensions (%d) exceeds the maximum allowed (%d)",
+                       depth + 1, ARRAY_DIMS_MAX);
     p->at++; /* { */
     skip_spaces(p);
     if (peek(p) == '}' && depth == 0) {
@@ -166,8 +166,8 @@ static bool parse_level(ArrayParser *p, int depth, Err *e)
         skip_spaces(p);
         bool nested = peek(p) == '{';
         if (p->ndim >= 0 && nested != (depth + 1 < p->ndim))
-            return malformed(p, e,
-                             "Multidimensional arrays must have sub-arrays with matching dimensions.");
+            return malformed(
+                p, e, "Multidimensional arrays must have sub-arrays with matching dimensions.");
         if (!nested && p->ndim < 0)
             p->ndim = depth + 1;
         if (!(nested ? parse_level(p, depth + 1, e) : parse_element(p, e)))
@@ -239,8 +239,8 @@ static bool parse_bounds(ArrayParser *p, int32_t *lower, int32_t *dims, int *n, 
     return true;
 }
 
-static bool finish_array(ArrayParser *p, const int32_t *lower, const int32_t *dims, int n, Value *out,
-                         Err *e)
+static bool finish_array(ArrayParser *p, const int32_t *lower, const int32_t *dims, int n,
+                         Value *out, Err *e)
 {
     skip_spaces(p);
     if (p->at < p->text.len)
@@ -262,7 +262,11 @@ static bool finish_array(ArrayParser *p, const int32_t *lower, const int32_t *di
 bool array_in(const TypeEnv *env, TypeId elem, Slice text, int32_t typmod, Arena *a, Value *out,
               Err *e)
 {
-    ArrayParser p = {.env = env, .elem = type_find(elem), .typmod = typmod, .arena = a, .text = text,
+    ArrayParser p = {.env = env,
+                     .elem = type_find(elem),
+                     .typmod = typmod,
+                     .arena = a,
+                     .text = text,
                      .ndim = -1};
     int32_t lower[ARRAY_DIMS_MAX], dims[ARRAY_DIMS_MAX];
     int n = 0;

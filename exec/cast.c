@@ -228,7 +228,8 @@ static bool apply_typmod(FnCall *c, bool explicit_cast, Err *e)
     for (size_t i = 0; i < c->n; i++) {
         size_t row = c->sel ? c->sel[i] : i;
         Value v = vec_get(&c->args[0], row);
-        if (!type_apply_typmod(c->expr->type, c->expr->typmod, explicit_cast, c->ctx->scratch, &v, e))
+        if (!type_apply_typmod(c->expr->type, c->expr->typmod, explicit_cast, c->ctx->scratch, &v,
+                               e))
             return false;
         vec_set(c->out, row, &v, c->rows, c->ctx->scratch);
     }
@@ -246,12 +247,18 @@ static bool kernel_typmod_assign(FnCall *c, Err *e)
 }
 
 static FuncDef cast_functions[] = {
-    {.signature = "$array_cast(anyarray) anyarray", .kernel = kernel_array_cast,
-     .flags = FN_STRICT | FN_STABLE | FN_HIDDEN, .text = "elements of an array in another type"},
-    {.signature = "$typmod(any) anyelement", .kernel = kernel_typmod_explicit,
-     .flags = FN_STRICT | FN_HIDDEN, .text = "length or precision, by an explicit cast"},
-    {.signature = "$typmod_assign(any) anyelement", .kernel = kernel_typmod_assign,
-     .flags = FN_STRICT | FN_HIDDEN, .text = "length or precision, by assignment"},
+    {.signature = "$array_cast(anyarray) anyarray",
+     .kernel = kernel_array_cast,
+     .flags = FN_STRICT | FN_STABLE | FN_HIDDEN,
+     .text = "elements of an array in another type"},
+    {.signature = "$typmod(any) anyelement",
+     .kernel = kernel_typmod_explicit,
+     .flags = FN_STRICT | FN_HIDDEN,
+     .text = "length or precision, by an explicit cast"},
+    {.signature = "$typmod_assign(any) anyelement",
+     .kernel = kernel_typmod_assign,
+     .flags = FN_STRICT | FN_HIDDEN,
+     .text = "length or precision, by assignment"},
     {.signature = NULL},
 };
 
@@ -276,7 +283,8 @@ static bool no_cast(const Expr *x, TypeId to, CastLevel level, Err *e)
     if (level == CAST_EXPLICIT)
         err_set(e, ERR_CANNOT_COERCE, "cannot cast type %s to %s", a, b);
     else
-        err_set(e, ERR_DATATYPE_MISMATCH, "expression of type %s cannot be converted to type %s", a, b);
+        err_set(e, ERR_DATATYPE_MISMATCH, "expression of type %s cannot be converted to type %s", a,
+                b);
     return err_at(e, x->position);
 }
 

@@ -248,8 +248,8 @@ bool timestamp_age(int64_t x, int64_t y, Interval *out, Err *e)
     }
     months += years * 12;
     int sign = negative ? -1 : 1;
-    *out = (Interval){.us = sign * us, .days = (int32_t)(sign * days),
-                      .months = (int32_t)(sign * months)};
+    *out = (Interval){
+        .us = sign * us, .days = (int32_t)(sign * days), .months = (int32_t)(sign * months)};
     return true;
 }
 
@@ -261,26 +261,72 @@ bool time_field_find(Slice name, TimeField *out)
         const char *name;
         TimeField field;
     } rows[] = {
-        {"microseconds", FIELD_US}, {"microsecond", FIELD_US}, {"us", FIELD_US}, {"usec", FIELD_US},
-        {"usecs", FIELD_US}, {"useconds", FIELD_US}, {"milliseconds", FIELD_MS},
-        {"millisecond", FIELD_MS}, {"ms", FIELD_MS}, {"msec", FIELD_MS}, {"msecs", FIELD_MS},
-        {"second", FIELD_SECOND}, {"seconds", FIELD_SECOND}, {"sec", FIELD_SECOND},
-        {"secs", FIELD_SECOND}, {"s", FIELD_SECOND}, {"minute", FIELD_MINUTE},
-        {"minutes", FIELD_MINUTE}, {"min", FIELD_MINUTE}, {"mins", FIELD_MINUTE}, {"m", FIELD_MINUTE},
-        {"hour", FIELD_HOUR}, {"hours", FIELD_HOUR}, {"hr", FIELD_HOUR}, {"hrs", FIELD_HOUR},
-        {"h", FIELD_HOUR}, {"day", FIELD_DAY}, {"days", FIELD_DAY}, {"d", FIELD_DAY},
-        {"week", FIELD_WEEK}, {"weeks", FIELD_WEEK}, {"w", FIELD_WEEK}, {"month", FIELD_MONTH},
-        {"months", FIELD_MONTH}, {"mon", FIELD_MONTH}, {"mons", FIELD_MONTH},
-        {"quarter", FIELD_QUARTER}, {"qtr", FIELD_QUARTER}, {"year", FIELD_YEAR},
-        {"years", FIELD_YEAR}, {"y", FIELD_YEAR}, {"yr", FIELD_YEAR}, {"yrs", FIELD_YEAR},
-        {"decade", FIELD_DECADE}, {"decades", FIELD_DECADE}, {"dec", FIELD_DECADE},
-        {"decs", FIELD_DECADE}, {"century", FIELD_CENTURY}, {"centuries", FIELD_CENTURY},
-        {"cent", FIELD_CENTURY}, {"c", FIELD_CENTURY}, {"millennium", FIELD_MILLENNIUM},
-        {"millennia", FIELD_MILLENNIUM}, {"mil", FIELD_MILLENNIUM}, {"mils", FIELD_MILLENNIUM},
-        {"dow", FIELD_DOW}, {"isodow", FIELD_ISODOW}, {"doy", FIELD_DOY}, {"isoyear", FIELD_ISOYEAR},
-        {"julian", FIELD_JULIAN}, {"jd", FIELD_JULIAN}, {"epoch", FIELD_EPOCH},
-        {"timezone", FIELD_TIMEZONE}, {"timezone_hour", FIELD_TIMEZONE_HOUR},
-        {"timezone_h", FIELD_TIMEZONE_HOUR}, {"timezone_minute", FIELD_TIMEZONE_MINUTE},
+        {"microseconds", FIELD_US},
+        {"microsecond", FIELD_US},
+        {"us", FIELD_US},
+        {"usec", FIELD_US},
+        {"usecs", FIELD_US},
+        {"useconds", FIELD_US},
+        {"milliseconds", FIELD_MS},
+        {"millisecond", FIELD_MS},
+        {"ms", FIELD_MS},
+        {"msec", FIELD_MS},
+        {"msecs", FIELD_MS},
+        {"second", FIELD_SECOND},
+        {"seconds", FIELD_SECOND},
+        {"sec", FIELD_SECOND},
+        {"secs", FIELD_SECOND},
+        {"s", FIELD_SECOND},
+        {"minute", FIELD_MINUTE},
+        {"minutes", FIELD_MINUTE},
+        {"min", FIELD_MINUTE},
+        {"mins", FIELD_MINUTE},
+        {"m", FIELD_MINUTE},
+        {"hour", FIELD_HOUR},
+        {"hours", FIELD_HOUR},
+        {"hr", FIELD_HOUR},
+        {"hrs", FIELD_HOUR},
+        {"h", FIELD_HOUR},
+        {"day", FIELD_DAY},
+        {"days", FIELD_DAY},
+        {"d", FIELD_DAY},
+        {"week", FIELD_WEEK},
+        {"weeks", FIELD_WEEK},
+        {"w", FIELD_WEEK},
+        {"month", FIELD_MONTH},
+        {"months", FIELD_MONTH},
+        {"mon", FIELD_MONTH},
+        {"mons", FIELD_MONTH},
+        {"quarter", FIELD_QUARTER},
+        {"qtr", FIELD_QUARTER},
+        {"year", FIELD_YEAR},
+        {"years", FIELD_YEAR},
+        {"y", FIELD_YEAR},
+        {"yr", FIELD_YEAR},
+        {"yrs", FIELD_YEAR},
+        {"decade", FIELD_DECADE},
+        {"decades", FIELD_DECADE},
+        {"dec", FIELD_DECADE},
+        {"decs", FIELD_DECADE},
+        {"century", FIELD_CENTURY},
+        {"centuries", FIELD_CENTURY},
+        {"cent", FIELD_CENTURY},
+        {"c", FIELD_CENTURY},
+        {"millennium", FIELD_MILLENNIUM},
+        {"millennia", FIELD_MILLENNIUM},
+        {"mil", FIELD_MILLENNIUM},
+        {"mils", FIELD_MILLENNIUM},
+        {"dow", FIELD_DOW},
+        {"isodow", FIELD_ISODOW},
+        {"doy", FIELD_DOY},
+        {"isoyear", FIELD_ISOYEAR},
+        {"julian", FIELD_JULIAN},
+        {"jd", FIELD_JULIAN},
+        {"epoch", FIELD_EPOCH},
+        {"timezone", FIELD_TIMEZONE},
+        {"timezone_hour", FIELD_TIMEZONE_HOUR},
+        {"timezone_h", FIELD_TIMEZONE_HOUR},
+        {"timezone_minute", FIELD_TIMEZONE_MINUTE},
         {"timezone_m", FIELD_TIMEZONE_MINUTE},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -381,7 +427,8 @@ static int64_t date_field(TimeField f, int64_t days, int64_t year, int month, in
     }
 }
 
-bool timestamp_field(TimeField f, int64_t local_us, int64_t utc_us, int32_t offset_s, FieldValue *out)
+bool timestamp_field(TimeField f, int64_t local_us, int64_t utc_us, int32_t offset_s,
+                     FieldValue *out)
 {
     int64_t days = floor_div(local_us, US_PER_DAY), t = local_us - days * US_PER_DAY, year;
     int month, day;
@@ -580,7 +627,8 @@ int64_t time_bucket_us(int64_t width, int64_t us, int64_t origin)
     if (__builtin_sub_overflow(us, shift, &moved))
         return us;
     start = floor_div(moved, width);
-    if (__builtin_mul_overflow(start, width, &start) || __builtin_add_overflow(start, shift, &start))
+    if (__builtin_mul_overflow(start, width, &start) ||
+        __builtin_add_overflow(start, shift, &start))
         return TIMESTAMP_MIN_US;
     return start;
 }

@@ -40,15 +40,34 @@ void timestamptz_print(const TimeZone *tz, int64_t us, Buf *dst);
 bool timestamp_add(int64_t us, Interval iv, int64_t *out, Err *e) MUST_CHECK;
 /* Months and days in the zone's calendar, then the time part in UTC. */
 bool timestamptz_add(const TimeZone *tz, int64_t us, Interval iv, int64_t *out, Err *e) MUST_CHECK;
-bool timestamp_sub_checked(int64_t x, int64_t y, Interval *out, Err *e) MUST_CHECK; /* x - y: days and time */
+bool timestamp_sub_checked(int64_t x, int64_t y, Interval *out,
+                           Err *e) MUST_CHECK; /* x - y: days and time */
 /* age(x, y): years, months, days of local times. */
 bool timestamp_age(int64_t x, int64_t y, Interval *out, Err *e) MUST_CHECK;
 
 /* ---- fields ---- */
 typedef enum TimeField {
-    FIELD_US, FIELD_MS, FIELD_SECOND, FIELD_MINUTE, FIELD_HOUR, FIELD_DAY, FIELD_WEEK, FIELD_MONTH,
-    FIELD_QUARTER, FIELD_YEAR, FIELD_DECADE, FIELD_CENTURY, FIELD_MILLENNIUM, FIELD_DOW, FIELD_ISODOW,
-    FIELD_DOY, FIELD_ISOYEAR, FIELD_JULIAN, FIELD_EPOCH, FIELD_TIMEZONE, FIELD_TIMEZONE_HOUR,
+    FIELD_US,
+    FIELD_MS,
+    FIELD_SECOND,
+    FIELD_MINUTE,
+    FIELD_HOUR,
+    FIELD_DAY,
+    FIELD_WEEK,
+    FIELD_MONTH,
+    FIELD_QUARTER,
+    FIELD_YEAR,
+    FIELD_DECADE,
+    FIELD_CENTURY,
+    FIELD_MILLENNIUM,
+    FIELD_DOW,
+    FIELD_ISODOW,
+    FIELD_DOY,
+    FIELD_ISOYEAR,
+    FIELD_JULIAN,
+    FIELD_EPOCH,
+    FIELD_TIMEZONE,
+    FIELD_TIMEZONE_HOUR,
     FIELD_TIMEZONE_MINUTE,
 } TimeField;
 bool time_field_find(Slice name, TimeField *out); /* "year", "days", "dow", any case */
@@ -57,7 +76,8 @@ typedef struct FieldValue {
     __int128 coef;
     int scale;
 } FieldValue;
-bool timestamp_field(TimeField f, int64_t local_us, int64_t utc_us, int32_t offset_s, FieldValue *out);
+bool timestamp_field(TimeField f, int64_t local_us, int64_t utc_us, int32_t offset_s,
+                     FieldValue *out);
 bool interval_field(TimeField f, Interval iv, FieldValue *out);
 bool time_field_of_time(TimeField f, int64_t us, FieldValue *out);
 int64_t iso_week(int64_t days, int64_t *iso_year);

@@ -4,7 +4,14 @@
 
 /* ---- pieces of the text, as PostgreSQL's ParseDateTime cuts them ---- */
 
-typedef enum PieceKind { PIECE_NUMBER, PIECE_DATE, PIECE_TIME, PIECE_WORD, PIECE_ZONE, PIECE_SIGNED } PieceKind;
+typedef enum PieceKind {
+    PIECE_NUMBER,
+    PIECE_DATE,
+    PIECE_TIME,
+    PIECE_WORD,
+    PIECE_ZONE,
+    PIECE_SIGNED
+} PieceKind;
 
 typedef struct Piece {
     PieceKind kind;
@@ -73,8 +80,9 @@ static bool out_of_range(const Input *in, Err *e)
 
 static int find_month(Slice word)
 {
-    static const char *const names[] = {"january", "february", "march", "april", "may", "june", "july",
-                                        "august", "september", "october", "november", "december"};
+    static const char *const names[] = {"january",   "february", "march",    "april",
+                                        "may",       "june",     "july",     "august",
+                                        "september", "october",  "november", "december"};
     for (int i = 0; i < 12; i++)
         if (slice_eq_nocase(word, slice_cstr(names[i])) ||
             slice_eq_nocase(word, slice_of(names[i], 3)))
@@ -84,9 +92,9 @@ static int find_month(Slice word)
 
 static bool is_weekday(Slice word)
 {
-    static const char *const names[] = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday",
-                                        "saturday", "sun", "mon", "tue", "tues", "wed", "weds", "thu",
-                                        "thur", "thurs", "fri", "sat"};
+    static const char *const names[] = {
+        "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun", "mon",
+        "tue",    "tues",   "wed",     "weds",      "thu",      "thur",   "thurs",    "fri", "sat"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (slice_eq_nocase(word, slice_cstr(names[i])))
             return true;
@@ -546,7 +554,8 @@ static bool word_piece(Input *in, Slice t, Err *e)
         return true;
     }
     if (slice_eq_nocase(t, SLICE_LIT("ad")) || slice_eq_nocase(t, SLICE_LIT("on")) ||
-        slice_eq_nocase(t, SLICE_LIT("at")) || slice_eq_nocase(t, SLICE_LIT("dst")) || is_weekday(t))
+        slice_eq_nocase(t, SLICE_LIT("at")) || slice_eq_nocase(t, SLICE_LIT("dst")) ||
+        is_weekday(t))
         return true;
     if (slice_eq_nocase(t, SLICE_LIT("allballs"))) {
         in->has_time = in->has_zone = true;

@@ -1,24 +1,7 @@
 /* Evaluation: one function per node kind; each computes the selected rows of a batch only. */
-#include "exec/array.h"
-#include "exec/expr.h"
-#include "exec/resolve_private.h"
+#include "exec/expr_private.h"
 
 /* ---- selections ---- */
-
-typedef struct Rows { /* rows to compute; sel = NULL: 0..n-1 */
-    const uint16_t *sel;
-    size_t n;
-} Rows;
-
-static inline size_t row_at(const Rows *r, size_t i)
-{
-    return r->sel ? r->sel[i] : i;
-}
-
-static Rows rows_of(const Batch *b)
-{
-    return (Rows){b->sel, batch_count(b)};
-}
 
 /* The same batch, other rows. */
 static Batch narrowed(const Batch *b, uint16_t *sel, size_t n)
@@ -38,7 +21,7 @@ static uint16_t *copy_rows(const Batch *b, Arena *a)
     return sel;
 }
 
-static void set_const_null(Vector *out, TypeId type, Arena *a)
+void eval_set_null(Vector *out, TypeId type, Arena *a)
 {
     Value null = {.null = true, .phys = type_phys(type)};
     vec_init_const(out, type, &null, a);
@@ -118,19 +101,26 @@ static Rows without_nulls(const Vector *args, size_t n, Rows r, size_t rows, Vec
     return (Rows){sel, kept};
 }
 
-static bool call_rows(EvalCtx *ctx, const Expr *x, const Vector *args, size_t n, Rows r, size_t rows,
-                      Vector *out, Err *e)
+static bool call_rows(EvalCtx *ctx, const Expr *x, const Vector *args, size_t n, Rows r,
+                      size_t rows, Vector *out, Err *e)
 {
     vec_init_flat(out, x->type, rows, ctx->scratch);
     if (x->func->flags & FN_STRICT)
         r = without_nulls(args, n, r, rows, out, ctx->scratch);
-    FnCall c = {.ctx = ctx, .expr = x, .args = args, .arg_count = n, .sel = r.sel, .n = r.n,
-                .rows = rows, .out = out};
+    FnCall c = {.ctx = ctx,
+                .expr = x,
+                .args = args,
+                .arg_count = n,
+                .sel = r.sel,
+                .n = r.n,
+                .rows = rows,
+                .out = out};
     return run_function(&c, e);
 }
 
 /* All arguments constant: one row, handed out as a constant. */
-static bool call_once(EvalCtx *ctx, const Expr *x, const Vector *args, size_t n, Vector *out, Err *e)
+static bool call_once(EvalCtx *ctx, const Expr *x, const Vector *args, size_t n, Vector *out,
+                      Err *e)
 {
     if (!call_rows(ctx, x, args, n, (Rows){NULL, 1}, 1, out, e))
         return false;
@@ -139,7 +129,7 @@ static bool call_once(EvalCtx *ctx, const Expr *x, const Vector *args, size_t n,
 }
 
 /* The entries of a dictionary that the rows use, ascending. */
-static Rows used_entries(const Vector *dict, Rows r, Arena *a)
+Rows eval_used_entries(const Vector *dict, Rows r, Arena *a)
 {
     uint8_t *used = arena_zero(a, dict->dict_count + 1);
     uint16_t *sel = arena_alloc(a, (dict->dict_count + 1) * sizeof *sel);
@@ -153,7 +143,7 @@ static Rows used_entries(const Vector *dict, Rows r, Arena *a)
 }
 
 /* Makes a result over dictionary entries a result over rows. */
-static void spread(Vector *out, const Vector *dict, Rows r, size_t rows, Arena *a)
+void eval_spread(Vector *out, const Vector *dict, Rows r, size_t rows, Arena *a)
 {
     if (out->kind != VEC_FLAT)
         return;
@@ -171,7 +161,7 @@ static void spread(Vector *out, const Vector *dict, Rows r, size_t rows, Arena *
 }
 
 /* Index of the one dictionary argument when all others are constants; -1: no. */
-static int only_dict(const Vector *args, size_t n, size_t rows)
+int eval_only_dict(const Vector *args, size_t n, size_t rows)
 {
     int at = -1;
     for (size_t i = 0; i < n; i++) {
@@ -191,15 +181,14 @@ static bool call_over_dict(EvalCtx *ctx, const Expr *x, Vector *args, size_t n, 
 {
     Vector dict = args[at];
     args[at].kind = VEC_FLAT;
-    Rows entries = used_entries(&dict, r, ctx->scratch);
+    Rows entries = eval_used_entries(&dict, r, ctx->scratch);
     if (!call_rows(ctx, x, args, n, entries, dict.dict_count, out, e))
         return false;
-    spread(out, &dict, r, rows, ctx->scratch);
+    eval_spread(out, &dict, r, rows, ctx->scratch);
     return true;
 }
 
-static bool eval_args(EvalCtx *ctx, const Expr *x, const Batch *b, Vector **out, bool *all_const,
-                      Err *e)
+bool eval_args(EvalCtx *ctx, const Expr *x, const Batch *b, Vector **out, bool *all_const, Err *e)
 {
     Vector *args = arena_alloc(ctx->scratch, (x->arg_count + 1) * sizeof *args);
     *all_const = true;
@@ -222,15 +211,15 @@ static bool eval_call(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, 
     if (!(x->func->flags & FN_VOLATILE)) {
         if (all_const)
             return call_once(ctx, x, args, x->arg_count, out, e);
-        int at = only_dict(args, x->arg_count, r.n);
+        int at = eval_only_dict(args, x->arg_count, r.n);
         if (at >= 0)
             return call_over_dict(ctx, x, args, x->arg_count, at, r, b->rows, out, e);
     }
     return call_rows(ctx, x, args, x->arg_count, r, b->rows, out, e);
 }
 
-bool func_call(EvalCtx *ctx, const FuncDef *f, TypeId result, const TypeId *types, const Value *args,
-               size_t n, Value *out, Err *e)
+bool func_call(EvalCtx *ctx, const FuncDef *f, TypeId result, const TypeId *types,
+               const Value *args, size_t n, Value *out, Err *e)
 {
     Expr x = {.kind = EXPR_CALL, .type = result, .typmod = -1, .func = f, .arg_count = n};
     Vector *vectors = arena_alloc(ctx->scratch, (n + 1) * sizeof *vectors), v;
@@ -244,14 +233,7 @@ bool func_call(EvalCtx *ctx, const FuncDef *f, TypeId result, const TypeId *type
 
 /* ---- AND, OR, NOT, tests ---- */
 
-typedef enum Tri { TRI_FALSE, TRI_TRUE, TRI_NULL } Tri;
-
-static inline Tri tri_at(const Vector *v, size_t row)
-{
-    return vec_is_null(v, row) ? TRI_NULL : v->v.b[vec_slot(v, row)] ? TRI_TRUE : TRI_FALSE;
-}
-
-static void put_tri(Vector *out, size_t row, Tri t, size_t rows, Arena *a)
+void eval_put_tri(Vector *out, size_t row, Tri t, size_t rows, Arena *a)
 {
     out->v.b[row] = t == TRI_TRUE;
     if (t == TRI_NULL)
@@ -286,7 +268,7 @@ static bool eval_logic(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out,
     vec_init_flat(out, T_BOOL, b->rows, ctx->scratch);
     Rows r = rows_of(b);
     for (size_t i = 0; i < r.n; i++)
-        put_tri(out, row_at(&r, i), (Tri)state[row_at(&r, i)], b->rows, ctx->scratch);
+        eval_put_tri(out, row_at(&r, i), (Tri)state[row_at(&r, i)], b->rows, ctx->scratch);
     return true;
 }
 
@@ -317,7 +299,7 @@ static bool eval_test(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, 
         Tri t = test_tri(x->kind, tri_at(&v, row));
         if (x->negated && x->kind != EXPR_NOT)
             t = t == TRI_TRUE ? TRI_FALSE : TRI_TRUE;
-        put_tri(out, row, t, b->rows, ctx->scratch);
+        eval_put_tri(out, row, t, b->rows, ctx->scratch);
     }
     return true;
 }
@@ -457,7 +439,7 @@ static bool eval_case(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, 
     Batch rest = narrowed(b, open, n);
     Vector otherwise;
     if (x->arg_count % 2 == 0)
-        set_const_null(&otherwise, x->type, ctx->scratch);
+        eval_set_null(&otherwise, x->type, ctx->scratch);
     else if (!expr_eval(ctx, x->args[x->arg_count - 1], &rest, &otherwise, e))
         return false;
     copy_values(out, &otherwise, rows_of(&rest), b->rows, ctx->scratch);
@@ -496,346 +478,10 @@ static bool eval_coalesce(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *o
     return true;
 }
 
-/* ---- arrays ---- */
-
-/* ARRAY[[1,2],[3,4]]: items that are arrays become one more dimension. */
-static bool nest(EvalCtx *ctx, TypeId elem, const Value *items, size_t n, Value *out, Err *e)
-{
-    Array *arr = array_new(ctx->scratch, elem, NULL, 0);
-    const Array *first = NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (items[i].null)
-            return err_set(e, ERR_ARRAY_SUBSCRIPT, "multidimensional arrays must have array "
-                                                   "expressions with matching dimensions");
-        const Array *a = items[i].u.arr;
-        if (!first)
-            first = a;
-        bool same = a->ndim == first->ndim;
-        for (int d = 0; same && d < a->ndim; d++)
-            same = a->dims[d] == first->dims[d] && a->lower[d] == first->lower[d];
-        if (!same)
-            return err_set(e, ERR_ARRAY_SUBSCRIPT, "multidimensional arrays must have array "
-                                                   "expressions with matching dimensions");
-        arr->count += a->count;
-    }
-    *out = value_array(arr);
-    if (!first || first->ndim == 0) {
-        arr->count = 0;
-        return true;
-    }
-    if (first->ndim == ARRAY_DIMS_MAX)
-        return err_set(e, ERR_PROGRAM_LIMIT,
-                       "number of array dimensions (%d) exceeds the maximum allowed (%d)",
-                       ARRAY_DIMS_MAX + 1, ARRAY_DIMS_MAX);
-    Value *all = arena_alloc(ctx->scratch, (arr->count + 1) * sizeof *all);
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < items[i].u.arr->count; k++)
-            all[at++] = items[i].u.arr->items[k];
-    arr->ndim = first->ndim + 1;
-    arr->dims[0] = (int32_t)n;
-    arr->lower[0] = 1;
-    for (int d = 0; d < first->ndim; d++) {
-        arr->dims[d + 1] = first->dims[d];
-        arr->lower[d + 1] = first->lower[d];
-    }
-    arr->items = all;
-    return true;
-}
-
-static bool eval_array(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
-{
-    Vector *args;
-    bool all_const;
-    TypeId elem = type_elem_of(x->type);
-    if (!eval_args(ctx, x, b, &args, &all_const, e))
-        return false;
-    bool nested = x->arg_count > 0 && x->args[0]->type == x->type;
-    Rows r = rows_of(b);
-    size_t rows = b->rows;
-    if (all_const) {
-        r = (Rows){NULL, 1};
-        rows = 1;
-    }
-    vec_init_flat(out, x->type, rows, ctx->scratch);
-    for (size_t i = 0; i < r.n; i++) {
-        size_t row = row_at(&r, i);
-        Value *items = arena_alloc(ctx->scratch, (x->arg_count + 1) * sizeof *items), v;
-        for (size_t k = 0; k < x->arg_count; k++)
-            items[k] = vec_get(&args[k], row);
-        if (!nested)
-            v = value_array(array_new(ctx->scratch, elem, items, x->arg_count));
-        else if (!nest(ctx, elem, items, x->arg_count, &v, e))
-            return false;
-        vec_set(out, row, &v, rows, ctx->scratch);
-    }
-    if (all_const)
-        out->kind = VEC_CONST;
-    return true;
-}
-
-static bool eval_subscript(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
-{
-    Vector *args;
-    bool all_const;
-    if (!eval_args(ctx, x, b, &args, &all_const, e))
-        return false;
-    Rows r = rows_of(b);
-    vec_init_flat(out, x->type, b->rows, ctx->scratch);
-    for (size_t i = 0; i < r.n; i++) {
-        size_t row = row_at(&r, i);
-        Value arr = vec_get(&args[0], row), v = {.null = true};
-        int64_t at[ARRAY_DIMS_MAX];
-        bool known = !arr.null && x->arg_count - 1 <= ARRAY_DIMS_MAX;
-        for (size_t k = 1; k < x->arg_count && known; k++) {
-            Value s = vec_get(&args[k], row);
-            known = !s.null;
-            at[k - 1] = s.u.i64;
-        }
-        int64_t offset = known ? array_offset(arr.u.arr, at, x->arg_count - 1) : -1;
-        if (offset >= 0)
-            v = arr.u.arr->items[offset];
-        vec_set(out, row, &v, b->rows, ctx->scratch);
-    }
-    return true;
-}
-
-/* ---- IN, ANY, ALL ---- */
-
-/* One row's answer of left op item; the plain equality of a type needs no call. */
-typedef struct ItemTest {
-    EvalCtx *ctx;
-    const FuncDef *func;
-    TypeId types[2];
-    int (*cmp)(const Value *, const Value *); /* NULL: call func */
-    bool negate;                              /* <> */
-} ItemTest;
-
-static ItemTest item_test(EvalCtx *ctx, const Expr *x, TypeId left, TypeId item)
-{
-    ItemTest t = {.ctx = ctx, .func = x->func, .types = {left, item}};
-    if (!x->func) {
-        t.cmp = type_find(left)->cmp;
-        return t;
-    }
-    const TypeDef *p = type_find(x->func->args[0]), *q = type_find(x->func->args[1]);
-    bool eq = strcmp(x->func->name, "=") == 0, ne = strcmp(x->func->name, "<>") == 0;
-    if ((eq || ne) && p && q && p->cmp == q->cmp && p->typtype == 'b') {
-        t.cmp = p->cmp;
-        t.negate = ne;
-    }
-    return t;
-}
-
-static bool test_item(ItemTest *t, const Value *left, const Value *item, Tri *out, Err *e)
-{
-    if (left->null || item->null) {
-        *out = TRI_NULL;
-        return true;
-    }
-    if (t->cmp) {
-        *out = (t->cmp(left, item) == 0) != t->negate ? TRI_TRUE : TRI_FALSE;
-        return true;
-    }
-    Value args[2] = {*left, *item}, v;
-    ArenaMark mark = arena_mark(t->ctx->scratch);
-    bool ok = func_call(t->ctx, t->func, T_BOOL, t->types, args, 2, &v, e);
-    *out = !ok || v.null ? TRI_NULL : v.u.b ? TRI_TRUE : TRI_FALSE;
-    arena_rewind(t->ctx->scratch, mark);
-    return ok;
-}
-
-/* Over items: `decided` ends the search, else NULL if one was NULL, else its opposite. */
-static bool fold_items(ItemTest *t, const Value *left, const Value *items, size_t n, bool any, Tri *out,
-                       Err *e)
-{
-    Tri decided = any ? TRI_TRUE : TRI_FALSE;
-    *out = any ? TRI_FALSE : TRI_TRUE;
-    for (size_t i = 0; i < n; i++) {
-        Tri one;
-        if (!test_item(t, left, &items[i], &one, e))
-            return false;
-        if (one == decided) {
-            *out = decided;
-            return true;
-        }
-        if (one == TRI_NULL)
-            *out = TRI_NULL;
-    }
-    return true;
-}
-
-/* A set of constant items, for equality with many of them. */
-typedef struct ItemSet {
-    const TypeDef *def;
-    const Value *items;
-    uint32_t *slots; /* index + 1 */
-    size_t mask;
-    bool has_null;
-} ItemSet;
-
-enum { ITEM_SET_MIN = 9 };
-
-static void set_build(ItemSet *s, const TypeDef *def, const Value *items, size_t n, Arena *a)
-{
-    size_t size = 16;
-    while (size < n * 2)
-        size *= 2;
-    *s = (ItemSet){.def = def, .items = items, .mask = size - 1};
-    s->slots = arena_zero(a, size * sizeof *s->slots);
-    for (size_t i = 0; i < n; i++) {
-        if (items[i].null) {
-            s->has_null = true;
-            continue;
-        }
-        size_t at = def->hash(&items[i]) & s->mask;
-        while (s->slots[at])
-            at = (at + 1) & s->mask;
-        s->slots[at] = (uint32_t)i + 1;
-    }
-}
-
-static Tri set_test(const ItemSet *s, const Value *left)
-{
-    if (left->null)
-        return TRI_NULL;
-    for (size_t at = s->def->hash(left) & s->mask; s->slots[at]; at = (at + 1) & s->mask)
-        if (s->def->cmp(left, &s->items[s->slots[at] - 1]) == 0)
-            return TRI_TRUE;
-    return s->has_null ? TRI_NULL : TRI_FALSE;
-}
-
-typedef struct ItemScan {
-    ItemTest test;
-    ItemSet set;
-    bool use_set, any, negated;
-    const Value *items; /* constant items; NULL: per row */
-    size_t count;
-} ItemScan;
-
-static void plan_items(EvalCtx *ctx, ItemScan *s, size_t rows)
-{
-    if (!s->items || s->test.negate || !s->test.cmp || !s->any || s->count < ITEM_SET_MIN ||
-        rows < 4)
-        return;
-    const TypeDef *def = type_find(s->test.func ? s->test.func->args[0] : s->test.types[0]);
-    set_build(&s->set, def, s->items, s->count, ctx->scratch);
-    s->use_set = true;
-}
-
-static bool scan_row(ItemScan *s, const Value *left, const Value *items, size_t n, Tri *out, Err *e)
-{
-    if (s->use_set)
-        *out = set_test(&s->set, left);
-    else if (!fold_items(&s->test, left, items, n, s->any, out, e))
-        return false;
-    if (s->negated && *out != TRI_NULL)
-        *out = *out == TRI_TRUE ? TRI_FALSE : TRI_TRUE;
-    return true;
-}
-
-/* Constant items against a left side that may be a dictionary. */
-static bool scan_const_items(EvalCtx *ctx, ItemScan *s, const Vector *left, const Batch *b, Vector *out,
-                             Err *e)
-{
-    Rows r = rows_of(b);
-    Vector lhs = *left;
-    size_t rows = b->rows;
-    bool constant = left->kind == VEC_CONST;
-    bool dict = left->kind == VEC_DICT && only_dict(left, 1, r.n) == 0;
-    Rows todo = constant ? (Rows){NULL, 1} : dict ? used_entries(left, r, ctx->scratch) : r;
-    if (constant)
-        rows = 1;
-    if (dict) {
-        rows = left->dict_count;
-        lhs.kind = VEC_FLAT;
-    }
-    plan_items(ctx, s, todo.n);
-    vec_init_flat(out, T_BOOL, rows, ctx->scratch);
-    for (size_t i = 0; i < todo.n; i++) {
-        size_t row = row_at(&todo, i);
-        Value v = vec_get(&lhs, row);
-        Tri t;
-        if (!scan_row(s, &v, s->items, s->count, &t, e))
-            return false;
-        put_tri(out, row, t, rows, ctx->scratch);
-    }
-    if (constant)
-        out->kind = VEC_CONST;
-    else if (dict)
-        spread(out, left, r, b->rows, ctx->scratch);
-    return true;
-}
-
-static bool eval_in_list(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
-{
-    Vector *args;
-    bool all_const;
-    if (!eval_args(ctx, x, b, &args, &all_const, e))
-        return false;
-    size_t n = x->arg_count - 1;
-    Value *items = arena_alloc(ctx->scratch, (n + 1) * sizeof *items);
-    ItemScan s = {.any = true, .negated = x->negated, .count = n,
-                  .test = item_test(ctx, x, args[0].type, n ? args[1].type : args[0].type)};
-    bool const_items = true;
-    for (size_t k = 0; k < n; k++)
-        const_items = const_items && args[k + 1].kind == VEC_CONST;
-    if (const_items) {
-        for (size_t k = 0; k < n; k++)
-            items[k] = vec_get(&args[k + 1], 0);
-        s.items = items;
-        return scan_const_items(ctx, &s, &args[0], b, out, e);
-    }
-    Rows r = rows_of(b);
-    vec_init_flat(out, T_BOOL, b->rows, ctx->scratch);
-    for (size_t i = 0; i < r.n; i++) {
-        size_t row = row_at(&r, i);
-        Value left = vec_get(&args[0], row);
-        Tri t;
-        for (size_t k = 0; k < n; k++)
-            items[k] = vec_get(&args[k + 1], row);
-        if (!scan_row(&s, &left, items, n, &t, e))
-            return false;
-        put_tri(out, row, t, b->rows, ctx->scratch);
-    }
-    return true;
-}
-
-static bool eval_any_array(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
-{
-    Vector *args;
-    bool all_const;
-    if (!eval_args(ctx, x, b, &args, &all_const, e))
-        return false;
-    ItemScan s = {.any = x->kind == EXPR_ANY_ARRAY, .negated = x->negated,
-                  .test = item_test(ctx, x, args[0].type, type_elem_of(args[1].type))};
-    if (args[1].kind == VEC_CONST) {
-        Value arr = vec_get(&args[1], 0);
-        if (arr.null) {
-            set_const_null(out, T_BOOL, ctx->scratch);
-            return true;
-        }
-        s.items = arr.u.arr->items;
-        s.count = arr.u.arr->count;
-        return scan_const_items(ctx, &s, &args[0], b, out, e);
-    }
-    Rows r = rows_of(b);
-    vec_init_flat(out, T_BOOL, b->rows, ctx->scratch);
-    for (size_t i = 0; i < r.n; i++) {
-        size_t row = row_at(&r, i);
-        Value left = vec_get(&args[0], row), arr = vec_get(&args[1], row);
-        Tri t = TRI_NULL;
-        if (!arr.null && !scan_row(&s, &left, arr.u.arr->items, arr.u.arr->count, &t, e))
-            return false;
-        put_tri(out, row, t, b->rows, ctx->scratch);
-    }
-    return true;
-}
-
 /* ---- casts by text, parameters ---- */
 
-static bool io_cast_rows(EvalCtx *ctx, const Expr *x, const Vector *v, Rows r, size_t rows, Vector *out,
-                         Err *e)
+static bool io_cast_rows(EvalCtx *ctx, const Expr *x, const Vector *v, Rows r, size_t rows,
+                         Vector *out, Err *e)
 {
     vec_init_flat(out, x->type, rows, ctx->scratch);
     for (size_t i = 0; i < r.n; i++) {
@@ -860,12 +506,13 @@ static bool eval_io_cast(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *ou
         out->kind = VEC_CONST;
         return true;
     }
-    if (only_dict(&v, 1, r.n) == 0) {
+    if (eval_only_dict(&v, 1, r.n) == 0) {
         Vector entries = v;
         entries.kind = VEC_FLAT;
-        if (!io_cast_rows(ctx, x, &entries, used_entries(&v, r, ctx->scratch), v.dict_count, out, e))
+        if (!io_cast_rows(ctx, x, &entries, eval_used_entries(&v, r, ctx->scratch), v.dict_count,
+                          out, e))
             return false;
-        spread(out, &v, r, b->rows, ctx->scratch);
+        eval_spread(out, &v, r, b->rows, ctx->scratch);
         return true;
     }
     return io_cast_rows(ctx, x, &v, r, b->rows, out, e);
@@ -886,7 +533,7 @@ static bool eval_param(EvalCtx *ctx, const Expr *x, Vector *out, Err *e)
 bool expr_eval(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
 {
     if (batch_count(b) == 0 && x->kind != EXPR_COLUMN) {
-        set_const_null(out, x->type, ctx->scratch); /* nobody looks, nothing may fail */
+        eval_set_null(out, x->type, ctx->scratch); /* nobody looks, nothing may fail */
         return true;
     }
     switch (x->kind) {

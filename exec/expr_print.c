@@ -55,7 +55,8 @@ static void print_const(Buf *out, const Expr *x)
     buf_free(&text);
 }
 
-static void print_list(Buf *out, Expr *const *args, size_t n, const char *between, const Slice *names)
+static void print_list(Buf *out, Expr *const *args, size_t n, const char *between,
+                       const Slice *names)
 {
     for (size_t i = 0; i < n; i++) {
         if (i > 0)

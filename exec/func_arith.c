@@ -12,7 +12,7 @@ const void *func_arg(FnCall *c, size_t k, size_t *step)
     Batch b = {.rows = c->rows};
     uint16_t *sel = arena_alloc(c->ctx->scratch, (c->n + 1) * sizeof *sel);
     FUNC_ROWS(c, row)
-        sel[k_] = (uint16_t)row;
+    sel[k_] = (uint16_t)row;
     b.sel = sel;
     b.sel_count = c->n;
     flat.valid = NULL;
@@ -53,10 +53,10 @@ static bool check_range(FnCall *c, Err *e)
     bool ok = true;
     if (c->expr->type == T_INT4) {
         FUNC_ROWS(c, row)
-            ok &= r[row] == (int32_t)r[row];
+        ok &= r[row] == (int32_t)r[row];
     } else {
         FUNC_ROWS(c, row)
-            ok &= r[row] == (int16_t)r[row];
+        ok &= r[row] == (int16_t)r[row];
     }
     return ok || func_int_range(c->expr->type, e);
 }
@@ -95,7 +95,9 @@ static bool kernel_div_int(FnCall *c, Err *e)
     bool zero = false, over = false;
     FUNC_BINARY(c, int64_t, int64_t,
                 (zero |= y == 0, over |= y == -1 && x == INT64_MIN,
-                 y == 0 ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y));
+                 y == 0    ? 0
+                 : y == -1 ? (int64_t)(0 - (uint64_t)x)
+                           : x / y));
     if (zero)
         return division_by_zero(e);
     return over ? func_int_range(c->expr->type, e) : check_range(c, e);
@@ -118,7 +120,8 @@ static bool kernel_neg_int(FnCall *c, Err *e)
 static bool kernel_abs_int(FnCall *c, Err *e)
 {
     bool over = false;
-    FUNC_UNARY(c, int64_t, int64_t, (over |= x == INT64_MIN, x < 0 ? (int64_t)(0 - (uint64_t)x) : x));
+    FUNC_UNARY(c, int64_t, int64_t,
+               (over |= x == INT64_MIN, x < 0 ? (int64_t)(0 - (uint64_t)x) : x));
     return over ? func_int_range(c->expr->type, e) : check_range(c, e);
 }
 
@@ -217,8 +220,8 @@ static bool check_infinite(FnCall *c, Err *e)
     size_t sx, sy;
     const double *x = func_arg(c, 0, &sx), *y = func_arg(c, 1, &sy), *r = c->out->v.f64;
     FUNC_ROWS(c, row)
-        if (isinf(r[row]) && !isinf(x[row * sx]) && !isinf(y[row * sy]))
-            return float_overflow(e);
+    if (isinf(r[row]) && !isinf(x[row * sx]) && !isinf(y[row * sy]))
+        return float_overflow(e);
     return true;
 }
 
@@ -226,7 +229,7 @@ static bool check_infinite(FnCall *c, Err *e)
     static bool name(FnCall *c, Err *e)                                                            \
     {                                                                                              \
         bool nonfinite, zero;                                                                      \
-        FUNC_BINARY(c, double, double, (T)x expr (T)y);                                            \
+        FUNC_BINARY(c, double, double, (T)x expr(T) y);                                            \
         scan_results(c, &nonfinite, &zero);                                                        \
         return !nonfinite || check_infinite(c, e);                                                 \
     }
@@ -248,10 +251,10 @@ static bool check_underflow(FnCall *c, bool divided, Err *e)
         bad = bad && fabs(*y) <= DBL_MAX;
     } else if (divided) {
         FUNC_ROWS(c, row)
-            bad |= (r[row] == 0) & (x[row * sx] != 0) & (fabs(y[row * sy]) <= DBL_MAX);
+        bad |= (r[row] == 0) & (x[row * sx] != 0) & (fabs(y[row * sy]) <= DBL_MAX);
     } else {
         FUNC_ROWS(c, row)
-            bad |= (r[row] == 0) & (x[row * sx] != 0) & (y[row * sy] != 0);
+        bad |= (r[row] == 0) & (x[row * sx] != 0) & (y[row * sy] != 0);
     }
     return bad ? float_underflow(e) : true;
 }
@@ -260,9 +263,9 @@ static bool kernel_mul_f64(FnCall *c, Err *e)
 {
     bool nonfinite, zero;
     if (c->expr->type == T_FLOAT4)
-        FUNC_BINARY(c, double, double, (float)x * (float)y);
+        FUNC_BINARY(c, double, double, (float)x *(float)y);
     else
-        FUNC_BINARY(c, double, double, x * y);
+        FUNC_BINARY(c, double, double, x *y);
     scan_results(c, &nonfinite, &zero);
     return (!zero || check_underflow(c, false, e)) && (!nonfinite || check_infinite(c, e));
 }
@@ -312,8 +315,8 @@ static bool numeric_rows(FnCall *c, NumOp op, Err *e)
     size_t sx, sy;
     const Num *x = func_arg(c, 0, &sx), *y = func_arg(c, 1, &sy);
     FUNC_ROWS(c, row)
-        if (!op(&x[row * sx], &y[row * sy], c->ctx->scratch, &c->out->v.num[row], e))
-            return false;
+    if (!op(&x[row * sx], &y[row * sy], c->ctx->scratch, &c->out->v.num[row], e))
+        return false;
     return true;
 }
 
@@ -368,7 +371,8 @@ FUNC_SCALAR(numeric_same)
     FK(op "(int2) int2", fn, fl, txt), FK(op "(int4) int4", fn, fl, txt),                          \
         FK(op "(int8) int8", fn, fl, txt)
 #define FLOAT_PAIRS(op, fn4, fn8, txt)                                                             \
-    FK(op "(float4, float4) float4", fn4, OP, txt), FK(op "(float4, float8) float8", fn8, OP, txt), \
+    FK(op "(float4, float4) float4", fn4, OP, txt),                                                \
+        FK(op "(float4, float8) float8", fn8, OP, txt),                                            \
         FK(op "(float8, float4) float8", fn8, OP, txt),                                            \
         FK(op "(float8, float8) float8", fn8, OP, txt)
 #define FLOAT_UNARY(op, fn, fl, txt)                                                               \

@@ -99,7 +99,8 @@ static bool append(FnCall *c, size_t array_arg, Err *e)
     TypeId elem = type_elem_of(c->expr->type);
     FUNC_ROWS(c, row)
     {
-        Value arr = vec_get(&c->args[array_arg], row), item = vec_get(&c->args[1 - array_arg], row), v;
+        Value arr = vec_get(&c->args[array_arg], row), item = vec_get(&c->args[1 - array_arg], row),
+              v;
         const Array *old = arr.null ? NULL : arr.u.arr;
         if (old && !one_dimension(old, "argument must be empty or one-dimensional array", e))
             return false;
@@ -180,7 +181,8 @@ static bool array_remove(FnCall *c, Err *e)
         }
         const Array *old = arr.u.arr;
         const TypeDef *def = type_find(old->elem);
-        if (!one_dimension(old, "removing elements from multidimensional arrays is not supported", e))
+        if (!one_dimension(old, "removing elements from multidimensional arrays is not supported",
+                           e))
             return false;
         Value *items = arena_alloc(c->ctx->scratch, (old->count + 1) * sizeof *items);
         size_t n = 0;
@@ -216,7 +218,8 @@ static bool find_from(const Value *args, size_t n, int64_t *position, Err *e)
     const TypeDef *def = type_find(arr->elem);
     int64_t lower = arr->ndim ? arr->lower[0] : 1, from = lower;
     *position = INT64_MIN;
-    if (!one_dimension(arr, "searching for elements in multidimensional arrays is not supported", e))
+    if (!one_dimension(arr, "searching for elements in multidimensional arrays is not supported",
+                       e))
         return false;
     if (n > 2 && args[2].null)
         return err_set(e, ERR_NULL_NOT_ALLOWED, "initial position must not be null");

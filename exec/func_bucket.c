@@ -87,8 +87,8 @@ static bool kernel_trunc(FnCall *c, Err *e)
     TimeField f;
     bool zoned = c->expr->func->args[1] == T_TIMESTAMPTZ;
     bool utc = c->arg_count == 2 && c->ctx->env.tz == tz_utc();
-    if (c->args[0].kind != VEC_CONST || !time_field_find(c->args[0].v.str[0], &f) || f > FIELD_DAY ||
-        (zoned && f > FIELD_SECOND && !utc))
+    if (c->args[0].kind != VEC_CONST || !time_field_find(c->args[0].v.str[0], &f) ||
+        f > FIELD_DAY || (zoned && f > FIELD_SECOND && !utc))
         return trunc_rows(c, e);
     size_t step;
     const int64_t *x = func_arg(c, 1, &step);
@@ -272,8 +272,7 @@ static bool bucket_row(const Bucket *b, int64_t us, int64_t *out, Err *e)
     Interval back;
     if (b->tz)
         us = tz_local_us(b->tz, us);
-    if (b->has_offset &&
-        (!interval_neg(b->offset, &back, e) || !timestamp_add(us, back, &us, e)))
+    if (b->has_offset && (!interval_neg(b->offset, &back, e) || !timestamp_add(us, back, &us, e)))
         return false;
     us = bucket_start(b, us);
     if (b->has_offset && !timestamp_add(us, b->offset, &us, e))
@@ -303,8 +302,8 @@ static bool bucket_extra(FnCall *c, size_t k, size_t row, Bucket *b, Err *e)
         if (!func_zone(v.u.str, &b->tz, e)) {
             b->tz = NULL;
             b->has_offset = interval_parse(v.u.str, &b->offset, &other);
-            return b->has_offset || datetime_parse(&c->ctx->env, KIND_TIMESTAMPTZ, v.u.str,
-                                                   &b->origin_us, &other);
+            return b->has_offset ||
+                   datetime_parse(&c->ctx->env, KIND_TIMESTAMPTZ, v.u.str, &b->origin_us, &other);
         }
     } else {
         b->origin_us = as_us(type, v.u.i64);
@@ -448,7 +447,8 @@ FuncDef func_bucket[] = {
     FK("time_bucket(interval, timestamptz, text, timestamptz) timestamptz", kernel_bucket_extra, 0,
        "start of the bucket, in a zone, from an origin"),
     FK("time_bucket(interval, timestamptz, text, timestamptz, interval) timestamptz",
-       kernel_bucket_extra, 0, "start of the bucket, in a zone, from an origin, moved by an offset"),
+       kernel_bucket_extra, 0,
+       "start of the bucket, in a zone, from an origin, moved by an offset"),
     FS("time_bucket(int2, int2) int2", bucket_int, STRICT, "start of the bucket"),
     FS("time_bucket(int4, int4) int4", bucket_int, STRICT, "start of the bucket"),
     FS("time_bucket(int8, int8) int8", bucket_int, STRICT, "start of the bucket"),

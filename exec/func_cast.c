@@ -1,5 +1,5 @@
-#include "exec/func_private.h"
 #include "base/clock.h"
+#include "exec/func_private.h"
 #include <math.h>
 
 enum {
@@ -328,7 +328,8 @@ static bool read_literal(FnCall *c, Err *e)
     return true;
 }
 
-#define LITERAL(t) FK(t "(unknown) " t, read_literal, STRICT | FN_STABLE | FN_HIDDEN, "reads a literal")
+#define LITERAL(t)                                                                                 \
+    FK(t "(unknown) " t, read_literal, STRICT | FN_STABLE | FN_HIDDEN, "reads a literal")
 
 FuncDef func_cast[] = {
     FK("int4(int8) int4", int_to_int, CA, "to integer"),
@@ -395,9 +396,11 @@ FuncDef func_cast[] = {
     FS("regclass(text) regclass", text_to_regclass, CI | FN_STABLE, "a table by its name"),
     FS("regclass(varchar) regclass", text_to_regclass, CI | FN_STABLE, "a table by its name"),
     FS("timestamp(date) timestamp", date_to_timestamp, CI, "midnight"),
-    FS("timestamptz(date) timestamptz", date_to_timestamptz, CI | FN_STABLE, "midnight of the session"),
+    FS("timestamptz(date) timestamptz", date_to_timestamptz, CI | FN_STABLE,
+       "midnight of the session"),
     FS("date(timestamp) date", timestamp_to_date, CA, "the day"),
-    FS("date(timestamptz) date", timestamptz_to_date, CA | FN_STABLE, "the day in the session's zone"),
+    FS("date(timestamptz) date", timestamptz_to_date, CA | FN_STABLE,
+       "the day in the session's zone"),
     FS("time(timestamp) time", timestamp_to_time, CA, "the time of day"),
     FS("time(timestamptz) time", timestamptz_to_time, CA | FN_STABLE, "the time of day"),
     FS("timestamptz(timestamp) timestamptz", timestamp_to_timestamptz, CI | FN_STABLE,
@@ -413,9 +416,24 @@ FuncDef func_cast[] = {
     FK("int8(jsonb) int8", jsonb_number, CE, "of a JSON number"),
     FK("int4(jsonb) int4", jsonb_number, CE, "of a JSON number"),
     FK("int2(jsonb) int2", jsonb_number, CE, "of a JSON number"),
-    LITERAL("date"), LITERAL("time"), LITERAL("timestamp"), LITERAL("timestamptz"),
-    LITERAL("interval"), LITERAL("int2"), LITERAL("int4"), LITERAL("int8"), LITERAL("float4"),
-    LITERAL("float8"), LITERAL("numeric"), LITERAL("bool"), LITERAL("uuid"), LITERAL("json"),
-    LITERAL("jsonb"), LITERAL("oid"), LITERAL("regclass"), LITERAL("regtype"), LITERAL("name"),
+    LITERAL("date"),
+    LITERAL("time"),
+    LITERAL("timestamp"),
+    LITERAL("timestamptz"),
+    LITERAL("interval"),
+    LITERAL("int2"),
+    LITERAL("int4"),
+    LITERAL("int8"),
+    LITERAL("float4"),
+    LITERAL("float8"),
+    LITERAL("numeric"),
+    LITERAL("bool"),
+    LITERAL("uuid"),
+    LITERAL("json"),
+    LITERAL("jsonb"),
+    LITERAL("oid"),
+    LITERAL("regclass"),
+    LITERAL("regtype"),
+    LITERAL("name"),
     FUNC_END,
 };

@@ -118,8 +118,8 @@ static bool bad_ident(Slice s, const char *detail, Err *e)
 
 static bool is_ident_char(char c, bool first)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80 ||
-           (!first && ((c >= '0' && c <= '9') || c == '$'));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           (unsigned char)c >= 0x80 || (!first && ((c >= '0' && c <= '9') || c == '$'));
 }
 
 static size_t skip_blanks(Slice s, size_t i)
@@ -254,7 +254,8 @@ static bool put_argument(FnCall *c, size_t k, size_t row, char type, Buf *b, Err
     Buf text;
     if (v.null) {
         if (type == 'I')
-            return err_set(e, ERR_NULL_NOT_ALLOWED, "null values cannot be formatted as an SQL identifier");
+            return err_set(e, ERR_NULL_NOT_ALLOWED,
+                           "null values cannot be formatted as an SQL identifier");
         buf_puts(b, type == 'L' ? "NULL" : "");
         return true;
     }
@@ -347,7 +348,8 @@ static bool format_rows(FnCall *c, Err *e)
 
 /* ---- encode, decode ---- */
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static void put_base64(Buf *b, Slice s)
 {
@@ -355,7 +357,8 @@ static void put_base64(Buf *b, Slice s)
     for (size_t i = 0; i < s.len; i += 3) {
         const unsigned char *p = (const unsigned char *)s.ptr + i;
         size_t left = s.len - i;
-        uint32_t v = (uint32_t)p[0] << 16 | (left > 1 ? (uint32_t)p[1] << 8 : 0) | (left > 2 ? p[2] : 0);
+        uint32_t v =
+            (uint32_t)p[0] << 16 | (left > 1 ? (uint32_t)p[1] << 8 : 0) | (left > 2 ? p[2] : 0);
         char q[4] = {base64_digits[v >> 18], base64_digits[v >> 12 & 63],
                      left > 1 ? base64_digits[v >> 6 & 63] : '=',
                      left > 2 ? base64_digits[v & 63] : '='};
@@ -556,7 +559,8 @@ FuncDef func_format[] = {
     FS("parse_ident(text) _text", parse_ident, STRICT, "parts of a qualified name"),
     FS("parse_ident(text, bool) _text", parse_ident, STRICT, "parts of a qualified name"),
     FK("format(text) text", format_rows, FN_STABLE, "text with %% as %"),
-    FK("format(text, any) text", format_rows, FN_STABLE | FN_VARIADIC, "text with %s, %I, %L filled in"),
+    FK("format(text, any) text", format_rows, FN_STABLE | FN_VARIADIC,
+       "text with %s, %I, %L filled in"),
     FS("encode(bytea, text) text", text_encode, STRICT, "bytes as hex, base64 or escape"),
     FS("decode(text, text) bytea", text_decode, STRICT, "bytes from hex, base64 or escape"),
     FS("to_hex(int4) text", to_hex4, STRICT, "hexadecimal digits"),

@@ -50,7 +50,8 @@ static void put_text(const TypeEnv *env, TypeId type, const Value *v, bool quote
     buf_free(&text);
 }
 
-bool json_put_value(const TypeEnv *env, TypeId type, const Value *v, bool canonical, Buf *dst, Err *e)
+bool json_put_value(const TypeEnv *env, TypeId type, const Value *v, bool canonical, Buf *dst,
+                    Err *e)
 {
     size_t next = 0;
     if (v->null) {
@@ -125,7 +126,8 @@ static bool to_json(FnCall *c, Err *e)
         Buf b;
         Value v = vec_get(&c->args[0], row);
         buf_init(&b);
-        bool ok = json_put_value(&c->ctx->env, c->args[0].type, &v, c->expr->type == T_JSONB, &b, e);
+        bool ok =
+            json_put_value(&c->ctx->env, c->args[0].type, &v, c->expr->type == T_JSONB, &b, e);
         if (!finish(c, row, &b, ok, e))
             return false;
     }
@@ -328,7 +330,8 @@ static bool exists_many(EvalCtx *ctx, const Value *args, bool all)
 {
     const Array *keys = args[1].u.arr;
     for (size_t i = 0; i < keys->count; i++)
-        if (!keys->items[i].null && has_key(args[0].u.str, keys->items[i].u.str, ctx->scratch) != all)
+        if (!keys->items[i].null &&
+            has_key(args[0].u.str, keys->items[i].u.str, ctx->scratch) != all)
             return !all;
     return all;
 }

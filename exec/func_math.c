@@ -19,8 +19,8 @@ MATH(math_cbrt, cbrt(x))
 MATH(math_atan, atan(x))
 MATH(math_tanh, tanh(x))
 MATH(math_asinh, asinh(x))
-MATH(math_degrees, x * (180.0 / M_PI))
-MATH(math_radians, x * (M_PI / 180.0))
+MATH(math_degrees, x *(180.0 / M_PI))
+MATH(math_radians, x *(M_PI / 180.0))
 
 static bool out_of_input(Err *e)
 {
@@ -51,10 +51,10 @@ MATH_DOMAIN(math_sin, isinf(x), sin(x), out_of_input(e))
 MATH_DOMAIN(math_cos, isinf(x), cos(x), out_of_input(e))
 MATH_DOMAIN(math_tan, isinf(x), tan(x), out_of_input(e))
 MATH_DOMAIN(math_cot, isinf(x), 1.0 / tan(x), out_of_input(e))
-MATH_DOMAIN(math_asin, x < -1 || x > 1, asin(x), out_of_input(e))
-MATH_DOMAIN(math_acos, x < -1 || x > 1, acos(x), out_of_input(e))
+MATH_DOMAIN(math_asin, x<-1 || x> 1, asin(x), out_of_input(e))
+MATH_DOMAIN(math_acos, x<-1 || x> 1, acos(x), out_of_input(e))
 MATH_DOMAIN(math_acosh, x < 1, acosh(x), out_of_input(e))
-MATH_DOMAIN(math_atanh, x < -1 || x > 1, atanh(x), out_of_input(e))
+MATH_DOMAIN(math_atanh, x<-1 || x> 1, atanh(x), out_of_input(e))
 MATH(math_sinh, sinh(x))
 MATH(math_cosh, cosh(x))
 
@@ -119,7 +119,8 @@ static double exact_degrees(double (*fn)(double), double degrees)
 {
     static const struct {
         double degrees, sine;
-    } known[] = {{0, 0}, {30, 0.5}, {90, 1}, {150, 0.5}, {180, 0}, {210, -0.5}, {270, -1}, {330, -0.5}};
+    } known[] = {{0, 0},   {30, 0.5},   {90, 1},   {150, 0.5},
+                 {180, 0}, {210, -0.5}, {270, -1}, {330, -0.5}};
     double d = fmod(degrees, 360);
     if (d < 0)
         d += 360;
@@ -176,7 +177,8 @@ static int64_t lcm_i64(int64_t x, int64_t y, bool *ok)
     uint64_t g = gcd_u64(x, y), r;
     if (x == 0 || y == 0)
         return 0;
-    uint64_t a = (x < 0 ? 0 - (uint64_t)x : (uint64_t)x) / g, b = y < 0 ? 0 - (uint64_t)y : (uint64_t)y;
+    uint64_t a = (x < 0 ? 0 - (uint64_t)x : (uint64_t)x) / g,
+             b = y < 0 ? 0 - (uint64_t)y : (uint64_t)y;
     if (__builtin_mul_overflow(a, b, &r) || r > INT64_MAX) {
         *ok = false;
         return 0;
@@ -201,13 +203,7 @@ FUNC_SCALAR(math_factorial)
         return err_set(e, ERR_NUMERIC_RANGE, "factorial of a negative number is undefined");
     if (v > 32177)
         return err_set(e, ERR_NUMERIC_RANGE, "value overflows numeric format");
-    Num r = num_of_i64(1);
-    for (int64_t i = 2; i <= v; i++) {
-        Num k = num_of_i64(i);
-        if (!num_mul(&r, &k, ctx->scratch, &r, e))
-            return false;
-    }
-    *out = (Value){.phys = PH_NUM, .u.num = r};
+    *out = (Value){.phys = PH_NUM, .u.num = num_factorial((unsigned)v, ctx->scratch)};
     return true;
 }
 
@@ -236,7 +232,7 @@ static bool random_rows(FnCall *c, Err *e)
 {
     (void)e;
     FUNC_ROWS(c, row)
-        c->out->v.f64[row] = (double)(next_random(c->ctx) >> 11) * 0x1p-53;
+    c->out->v.f64[row] = (double)(next_random(c->ctx) >> 11) * 0x1p-53;
     return true;
 }
 
@@ -245,8 +241,8 @@ FUNC_SCALAR(math_setseed)
     FUNC_UNUSED;
     double seed = args[0].u.f64;
     if (!(seed >= -1 && seed <= 1))
-        return err_set(e, ERR_INVALID_PARAMETER, "setseed parameter %g is out of allowed range [-1,1]",
-                       seed);
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "setseed parameter %g is out of allowed range [-1,1]", seed);
     memcpy(&ctx->random_state[0], &seed, sizeof seed);
     ctx->random_state[1] = UINT64_C(0x9e3779b97f4a7c15);
     *out = value_str(SLICE_NONE);

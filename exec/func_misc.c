@@ -1,13 +1,13 @@
 /* What fits nowhere else: types, sizes, sleeping. */
-#include "exec/func_private.h"
 #include "base/clock.h"
+#include "exec/func_private.h"
 #include <stdlib.h>
 
 static bool misc_typeof(FnCall *c, Err *e)
 {
     (void)e;
     FUNC_ROWS(c, row)
-        c->out->v.i64[row] = c->args[0].type;
+    c->out->v.i64[row] = c->args[0].type;
     return true;
 }
 
@@ -107,7 +107,8 @@ FUNC_SCALAR(size_bytes)
     Slice t = type_trim(args[0].u.str);
     size_t digits = 0;
     Num v, unit = num_of_i64(1), r;
-    while (digits < t.len && (strchr("+-.", t.ptr[digits]) || (t.ptr[digits] >= '0' && t.ptr[digits] <= '9')))
+    while (digits < t.len &&
+           (strchr("+-.", t.ptr[digits]) || (t.ptr[digits] >= '0' && t.ptr[digits] <= '9')))
         digits++;
     Slice word = type_trim(slice_of(t.ptr + digits, t.len - digits));
     bool known = word.len == 0 || slice_eq_nocase(word, SLICE_LIT("bytes"));
@@ -116,11 +117,13 @@ FUNC_SCALAR(size_bytes)
         known = slice_eq_nocase(word, slice_cstr(units[i]));
     }
     if (num_parse(slice_of(t.ptr, digits), ctx->scratch, &v) != NUM_PARSE_OK)
-        return err_set(e, ERR_INVALID_PARAMETER, "invalid size: \"%.*s\"", SLICE_ARG(args[0].u.str));
+        return err_set(e, ERR_INVALID_PARAMETER, "invalid size: \"%.*s\"",
+                       SLICE_ARG(args[0].u.str));
     if (!known) {
         err_set(e, ERR_INVALID_PARAMETER, "invalid size: \"%.*s\"", SLICE_ARG(args[0].u.str));
         err_detail(e, "Invalid size unit: \"%.*s\".", SLICE_ARG(word));
-        return err_hint(e, "Valid units are \"bytes\", \"kB\", \"MB\", \"GB\", \"TB\", and \"PB\".");
+        return err_hint(e,
+                        "Valid units are \"bytes\", \"kB\", \"MB\", \"GB\", \"TB\", and \"PB\".");
     }
     *out = value_i64(0);
     if (!num_mul(&v, &unit, ctx->scratch, &r, e))

@@ -5,9 +5,9 @@
     {                                                                                              \
         FUNC_UNUSED;                                                                               \
         int64_t scale = to_scale;                                                                  \
-        scale = scale > NUM_SCALE_MAX ? NUM_SCALE_MAX : scale < -NUM_WEIGHT_DIGITS_MAX             \
-                                                            ? -NUM_WEIGHT_DIGITS_MAX               \
-                                                            : scale;                               \
+        scale = scale > NUM_SCALE_MAX            ? NUM_SCALE_MAX                                   \
+                : scale < -NUM_WEIGHT_DIGITS_MAX ? -NUM_WEIGHT_DIGITS_MAX                          \
+                                                 : scale;                                          \
         *out = (Value){.phys = PH_NUM,                                                             \
                        .u.num = num_round(&args[0].u.num, (int)scale, how, ctx->scratch)};         \
         return true;                                                                               \

@@ -6,7 +6,14 @@
 /* ---- LIKE ---- */
 
 /* A pattern that is one literal with % at its ends needs no matcher. */
-typedef enum LikeShape { LIKE_GENERAL, LIKE_EQUAL, LIKE_PREFIX, LIKE_SUFFIX, LIKE_CONTAINS, LIKE_ALL } LikeShape;
+typedef enum LikeShape {
+    LIKE_GENERAL,
+    LIKE_EQUAL,
+    LIKE_PREFIX,
+    LIKE_SUFFIX,
+    LIKE_CONTAINS,
+    LIKE_ALL
+} LikeShape;
 
 typedef struct Like {
     LikeShape shape;
@@ -115,7 +122,8 @@ static bool like_rows(FnCall *c, bool nocase, bool negate, Err *e)
             c->out->v.b[row] = like_match(&l, t, &bad) != negate;
         }
     }
-    return bad ? err_set(e, ERR_INVALID_ESCAPE, "LIKE pattern must not end with escape character") : true;
+    return bad ? err_set(e, ERR_INVALID_ESCAPE, "LIKE pattern must not end with escape character")
+               : true;
 }
 
 #define LIKE_KERNEL(name, nocase, negate)                                                          \
@@ -408,7 +416,8 @@ static Value groups_value(Arena *a, Slice s, const RegexGroup *g, size_t count)
     return value_array(array_new(a, T_TEXT, v, items));
 }
 
-bool func_regexp_matches(EvalCtx *ctx, const Value *args, size_t n, Value **out, size_t *count, Err *e)
+bool func_regexp_matches(EvalCtx *ctx, const Value *args, size_t n, Value **out, size_t *count,
+                         Err *e)
 {
     Pattern p;
     Slice s = args[0].u.str;
@@ -490,7 +499,8 @@ bool func_regexp_split(EvalCtx *ctx, const Value *args, size_t n, Array **out, E
             break;
         from = after_match(s, g[0]);
         /* An empty match at the ends or right behind the last one separates nothing. */
-        if (g[0].begin == g[0].end && (g[0].begin == (int64_t)s.len || g[0].begin == (int64_t)begin))
+        if (g[0].begin == g[0].end &&
+            (g[0].begin == (int64_t)s.len || g[0].begin == (int64_t)begin))
             continue;
         if (count + 2 > room) {
             Value *more = arena_alloc(ctx->scratch, room * 2 * sizeof *more);
@@ -536,7 +546,8 @@ FuncDef func_pattern[] = {
     FK("~~(bytea, bytea) bool", text_like, OP, "matches LIKE pattern"),
     FK("!~~(bytea, bytea) bool", text_not_like, OP, "does not match LIKE pattern"),
     FK("like(text, text) bool", text_like, STRICT, "matches LIKE pattern"),
-    FS("like_escape(text, text) text", like_escape, STRICT, "LIKE pattern with backslash as escape"),
+    FS("like_escape(text, text) text", like_escape, STRICT,
+       "LIKE pattern with backslash as escape"),
     FS("similar_to_escape(text) text", similar_to_escape, STRICT, "SIMILAR TO pattern as a regex"),
     FS("similar_to_escape(text, text) text", similar_to_escape, STRICT,
        "SIMILAR TO pattern as a regex"),

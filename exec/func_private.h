@@ -19,9 +19,18 @@
 #define FUNC_UNUSED (void)ctx, (void)args, (void)n, (void)out, (void)e
 
 /* Rows of a FuncDef table. */
-#define FK(sig, fn, fl, txt) {.signature = sig, .kernel = fn, .flags = fl, .text = txt}
-#define FS(sig, fn, fl, txt) {.signature = sig, .scalar = fn, .flags = fl, .text = txt}
-#define FUNC_END             {.signature = NULL}
+#define FK(sig, fn, fl, txt)                                                                       \
+    {                                                                                              \
+        .signature = sig, .kernel = fn, .flags = fl, .text = txt                                   \
+    }
+#define FS(sig, fn, fl, txt)                                                                       \
+    {                                                                                              \
+        .signature = sig, .scalar = fn, .flags = fl, .text = txt                                   \
+    }
+#define FUNC_END                                                                                   \
+    {                                                                                              \
+        .signature = NULL                                                                          \
+    }
 
 enum { OP = FN_OPERATOR | FN_STRICT, STRICT = FN_STRICT };
 
@@ -97,9 +106,9 @@ Value func_text(EvalCtx *ctx, const Buf *text);
 Value func_take(EvalCtx *ctx, Buf *text);
 
 /* Tables: one a family. */
-extern FuncDef func_arith[], func_compare[], func_cast[], func_math[], func_numeric[], func_text_table[],
-    func_pattern[], func_format[], func_time[], func_bucket[], func_to_char[], func_to_number[], func_array[], func_json[],
-    func_misc[], func_window[], agg_basic[], agg_order[], agg_stat[], agg_list[], agg_time[],
-    agg_ordered[], agg_srf[];
+extern FuncDef func_arith[], func_compare[], func_cast[], func_math[], func_numeric[],
+    func_text_table[], func_pattern[], func_format[], func_time[], func_bucket[], func_to_char[],
+    func_to_number[], func_array[], func_json[], func_misc[], func_window[], agg_basic[],
+    agg_order[], agg_stat[], agg_list[], agg_time[], agg_ordered[], agg_srf[];
 
 #endif

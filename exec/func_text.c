@@ -222,8 +222,8 @@ FUNC_SCALAR(text_strpos)
     Slice s = args[0].u.str;
     const char *p = find(s, args[1].u.str);
     *out = value_i64(args[1].u.str.len == 0 ? 1
-                     : p ? (int64_t)slice_utf8_count(s, (size_t)(p - s.ptr)) + 1
-                         : 0);
+                     : p                    ? (int64_t)slice_utf8_count(s, (size_t)(p - s.ptr)) + 1
+                                            : 0);
     return true;
 }
 
@@ -299,7 +299,8 @@ static Slice trim(Slice s, Slice set, bool left, bool right)
     FUNC_SCALAR(name)                                                                              \
     {                                                                                              \
         FUNC_UNUSED;                                                                               \
-        *out = value_str(trim(args[0].u.str, n > 1 ? args[1].u.str : SLICE_LIT(" "), left, right)); \
+        *out =                                                                                     \
+            value_str(trim(args[0].u.str, n > 1 ? args[1].u.str : SLICE_LIT(" "), left, right));   \
         return true;                                                                               \
     }
 TRIM(text_btrim, true, true)
@@ -495,8 +496,9 @@ FUNC_SCALAR(text_translate)
         if (len > s.len - i)
             len = s.len - i;
         size_t at = 0, index = 0;
-        while (at < from.len && !is_in(slice_of(from.ptr + at, utf8_len((unsigned char)from.ptr[at])),
-                                       s.ptr + i, len)) {
+        while (at < from.len &&
+               !is_in(slice_of(from.ptr + at, utf8_len((unsigned char)from.ptr[at])), s.ptr + i,
+                      len)) {
             at += utf8_len((unsigned char)from.ptr[at]);
             index++;
         }
@@ -634,7 +636,8 @@ FuncDef func_text_table[] = {
     FS("upper(text) text", text_upper, STRICT, "in capital letters"),
     FS("initcap(text) text", text_initcap, STRICT, "each word with a capital letter"),
     FK("length(text) int4", text_length, STRICT, "number of characters"),
-    FK("length(bpchar) int4", bpchar_length, STRICT, "number of characters without trailing blanks"),
+    FK("length(bpchar) int4", bpchar_length, STRICT,
+       "number of characters without trailing blanks"),
     FK("length(bytea) int4", octet_length, STRICT, "number of bytes"),
     FK("char_length(text) int4", text_length, STRICT, "number of characters"),
     FK("char_length(bpchar) int4", bpchar_length, STRICT, "number of characters"),
@@ -654,10 +657,12 @@ FuncDef func_text_table[] = {
     FS("substring(bytea, int4) bytea", bytea_substr, STRICT, "from a byte on"),
     FS("substring(bytea, int4, int4) bytea", bytea_substr, STRICT, "bytes from, so many"),
     FS("left(text, int4) text", text_left, STRICT, "first characters; negative: all but the last"),
-    FS("right(text, int4) text", text_right, STRICT, "last characters; negative: all but the first"),
+    FS("right(text, int4) text", text_right, STRICT,
+       "last characters; negative: all but the first"),
     FS("strpos(text, text) int4", text_strpos, STRICT, "where a text stands, from 1; 0: nowhere"),
     FS("position(text, text) int4", text_strpos, STRICT, "where a text stands, from 1; 0: nowhere"),
-    FS("split_part(text, text, int4) text", text_split_part, STRICT, "n-th piece between separators"),
+    FS("split_part(text, text, int4) text", text_split_part, STRICT,
+       "n-th piece between separators"),
     FS("btrim(text) text", text_btrim, STRICT, "without blanks at both ends"),
     FS("btrim(text, text) text", text_btrim, STRICT, "without characters at both ends"),
     FS("ltrim(text) text", text_ltrim, STRICT, "without blanks in front"),

@@ -7,8 +7,8 @@
 
 enum { TEXT_RESULT_MAX = 1 << 28 }; /* bytes of one result */
 
-size_t utf8_len(unsigned char lead);              /* bytes of the character that starts so, 1..4 */
-size_t utf8_offset(Slice s, size_t chars);        /* byte offset of a character, at most s.len */
+size_t utf8_len(unsigned char lead);       /* bytes of the character that starts so, 1..4 */
+size_t utf8_offset(Slice s, size_t chars); /* byte offset of a character, at most s.len */
 size_t utf8_put(char *dst, uint32_t c);
 uint32_t utf8_get(const char *p, size_t len, size_t *used);
 Slice text_fold_case(Arena *a, Slice s, bool upper);

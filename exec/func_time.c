@@ -1,6 +1,6 @@
+#include "exec/func_time.h"
 #include "base/clock.h"
 #include "exec/func_private.h"
-#include "exec/func_time.h"
 #include <math.h>
 
 /* ---- the clock ---- */
@@ -100,7 +100,8 @@ FUNC_SCALAR(zone_local_iv)
 {
     FUNC_UNUSED;
     const TimeZone *tz = NULL;
-    return zone_of_interval(args[0].u.iv, &tz, e) && checked(tz_local_us(tz, args[1].u.i64), out, e);
+    return zone_of_interval(args[0].u.iv, &tz, e) &&
+           checked(tz_local_us(tz, args[1].u.i64), out, e);
 }
 
 FUNC_SCALAR(zone_utc_iv)
@@ -474,8 +475,7 @@ FUNC_SCALAR(make_timestamp)
 FUNC_SCALAR(make_timestamptz)
 {
     const TimeZone *tz = ctx->env.tz;
-    if (!make_timestamp(ctx, args, n, out, e) ||
-        (n == 7 && !func_zone(args[6].u.str, &tz, e)))
+    if (!make_timestamp(ctx, args, n, out, e) || (n == 7 && !func_zone(args[6].u.str, &tz, e)))
         return false;
     return checked(tz_utc_us(tz, out->u.i64), out, e);
 }
@@ -522,7 +522,8 @@ FuncDef func_time[] = {
     FS("current_time() time", time_local_time, FN_STABLE, "time of day, local"),
     FS("timezone(text, timestamptz) timestamp", zone_local, STRICT, "local time of a zone"),
     FS("timezone(text, timestamp) timestamptz", zone_utc, STRICT, "local time read in a zone"),
-    FS("timezone(interval, timestamptz) timestamp", zone_local_iv, STRICT, "local time of an offset"),
+    FS("timezone(interval, timestamptz) timestamp", zone_local_iv, STRICT,
+       "local time of an offset"),
     FS("timezone(interval, timestamp) timestamptz", zone_utc_iv, STRICT,
        "local time read at an offset"),
     FK("+(timestamptz, interval) timestamptz", plus_zoned, OP | FN_STABLE, "later"),

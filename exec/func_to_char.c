@@ -10,10 +10,49 @@
 #include <stdlib.h>
 
 typedef enum Key {
-    KEY_TEXT, KEY_HH12, KEY_HH24, KEY_MI, KEY_SS, KEY_SSSS, KEY_MS, KEY_US, KEY_FF, KEY_AM, KEY_AM_DOTS,
-    KEY_Y_YYY, KEY_YYYY, KEY_YYY, KEY_YY, KEY_Y, KEY_IYYY, KEY_IYY, KEY_IY, KEY_I, KEY_BC, KEY_BC_DOTS,
-    KEY_MONTH, KEY_MON, KEY_MM, KEY_DAY, KEY_DY, KEY_DDD, KEY_IDDD, KEY_DD, KEY_D, KEY_ID, KEY_W, KEY_WW,
-    KEY_IW, KEY_CC, KEY_J, KEY_Q, KEY_RM, KEY_TZ, KEY_TZH, KEY_TZM, KEY_OF,
+    KEY_TEXT,
+    KEY_HH12,
+    KEY_HH24,
+    KEY_MI,
+    KEY_SS,
+    KEY_SSSS,
+    KEY_MS,
+    KEY_US,
+    KEY_FF,
+    KEY_AM,
+    KEY_AM_DOTS,
+    KEY_Y_YYY,
+    KEY_YYYY,
+    KEY_YYY,
+    KEY_YY,
+    KEY_Y,
+    KEY_IYYY,
+    KEY_IYY,
+    KEY_IY,
+    KEY_I,
+    KEY_BC,
+    KEY_BC_DOTS,
+    KEY_MONTH,
+    KEY_MON,
+    KEY_MM,
+    KEY_DAY,
+    KEY_DY,
+    KEY_DDD,
+    KEY_IDDD,
+    KEY_DD,
+    KEY_D,
+    KEY_ID,
+    KEY_W,
+    KEY_WW,
+    KEY_IW,
+    KEY_CC,
+    KEY_J,
+    KEY_Q,
+    KEY_RM,
+    KEY_TZ,
+    KEY_TZH,
+    KEY_TZM,
+    KEY_OF,
 } Key;
 
 typedef enum LetterCase { CASE_UPPER, CASE_TITLE, CASE_LOWER } LetterCase;
@@ -23,34 +62,41 @@ static const struct Word {
     Key key;
     int width; /* digits when it is read or filled */
 } words[] = {
-    {"A.M.", KEY_AM_DOTS, 0}, {"P.M.", KEY_AM_DOTS, 0}, {"AM", KEY_AM, 0}, {"PM", KEY_AM, 0},
-    {"A.D.", KEY_BC_DOTS, 0}, {"B.C.", KEY_BC_DOTS, 0}, {"AD", KEY_BC, 0}, {"BC", KEY_BC, 0},
-    {"CC", KEY_CC, 2}, {"DAY", KEY_DAY, 0}, {"DDD", KEY_DDD, 3}, {"DD", KEY_DD, 2}, {"DY", KEY_DY, 0},
-    {"D", KEY_D, 1}, {"FF1", KEY_FF, 1}, {"FF2", KEY_FF, 2}, {"FF3", KEY_FF, 3}, {"FF4", KEY_FF, 4},
-    {"FF5", KEY_FF, 5}, {"FF6", KEY_FF, 6}, {"HH24", KEY_HH24, 2}, {"HH12", KEY_HH12, 2},
-    {"HH", KEY_HH12, 2}, {"IDDD", KEY_IDDD, 3}, {"ID", KEY_ID, 1}, {"IW", KEY_IW, 2},
-    {"IYYY", KEY_IYYY, 4}, {"IYY", KEY_IYY, 3}, {"IY", KEY_IY, 2}, {"I", KEY_I, 1}, {"J", KEY_J, 7},
-    {"MI", KEY_MI, 2}, {"MM", KEY_MM, 2}, {"MONTH", KEY_MONTH, 0}, {"MON", KEY_MON, 0}, {"MS", KEY_MS, 3},
-    {"OF", KEY_OF, 0}, {"Q", KEY_Q, 1}, {"RM", KEY_RM, 0}, {"SSSSS", KEY_SSSS, 5}, {"SSSS", KEY_SSSS, 5},
-    {"SS", KEY_SS, 2}, {"TZH", KEY_TZH, 2}, {"TZM", KEY_TZM, 2}, {"TZ", KEY_TZ, 0}, {"US", KEY_US, 6},
-    {"WW", KEY_WW, 2}, {"W", KEY_W, 1}, {"Y,YYY", KEY_Y_YYY, 4}, {"YYYY", KEY_YYYY, 4},
-    {"YYY", KEY_YYY, 3}, {"YY", KEY_YY, 2}, {"Y", KEY_Y, 1},
+    {"A.M.", KEY_AM_DOTS, 0}, {"P.M.", KEY_AM_DOTS, 0}, {"AM", KEY_AM, 0},
+    {"PM", KEY_AM, 0},        {"A.D.", KEY_BC_DOTS, 0}, {"B.C.", KEY_BC_DOTS, 0},
+    {"AD", KEY_BC, 0},        {"BC", KEY_BC, 0},        {"CC", KEY_CC, 2},
+    {"DAY", KEY_DAY, 0},      {"DDD", KEY_DDD, 3},      {"DD", KEY_DD, 2},
+    {"DY", KEY_DY, 0},        {"D", KEY_D, 1},          {"FF1", KEY_FF, 1},
+    {"FF2", KEY_FF, 2},       {"FF3", KEY_FF, 3},       {"FF4", KEY_FF, 4},
+    {"FF5", KEY_FF, 5},       {"FF6", KEY_FF, 6},       {"HH24", KEY_HH24, 2},
+    {"HH12", KEY_HH12, 2},    {"HH", KEY_HH12, 2},      {"IDDD", KEY_IDDD, 3},
+    {"ID", KEY_ID, 1},        {"IW", KEY_IW, 2},        {"IYYY", KEY_IYYY, 4},
+    {"IYY", KEY_IYY, 3},      {"IY", KEY_IY, 2},        {"I", KEY_I, 1},
+    {"J", KEY_J, 7},          {"MI", KEY_MI, 2},        {"MM", KEY_MM, 2},
+    {"MONTH", KEY_MONTH, 0},  {"MON", KEY_MON, 0},      {"MS", KEY_MS, 3},
+    {"OF", KEY_OF, 0},        {"Q", KEY_Q, 1},          {"RM", KEY_RM, 0},
+    {"SSSSS", KEY_SSSS, 5},   {"SSSS", KEY_SSSS, 5},    {"SS", KEY_SS, 2},
+    {"TZH", KEY_TZH, 2},      {"TZM", KEY_TZM, 2},      {"TZ", KEY_TZ, 0},
+    {"US", KEY_US, 6},        {"WW", KEY_WW, 2},        {"W", KEY_W, 1},
+    {"Y,YYY", KEY_Y_YYY, 4},  {"YYYY", KEY_YYYY, 4},    {"YYY", KEY_YYY, 3},
+    {"YY", KEY_YY, 2},        {"Y", KEY_Y, 1},
 };
 
-static const char *const month_names[] = {"January", "February", "March", "April", "May", "June", "July",
-                                          "August", "September", "October", "November", "December"};
-static const char *const day_names[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
-                                        "Saturday"};
-static const char *const roman_months[] = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X",
-                                           "XI", "XII"};
+static const char *const month_names[] = {"January",   "February", "March",    "April",
+                                          "May",       "June",     "July",     "August",
+                                          "September", "October",  "November", "December"};
+static const char *const day_names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                        "Thursday", "Friday", "Saturday"};
+static const char *const roman_months[] = {"I",   "II",   "III", "IV", "V",  "VI",
+                                           "VII", "VIII", "IX",  "X",  "XI", "XII"};
 
 typedef struct Node {
     Key key;
     int width;
-    bool fill;      /* false after FM */
-    char ordinal;   /* 't' or 'T' for th, TH */
+    bool fill;    /* false after FM */
+    char ordinal; /* 't' or 'T' for th, TH */
     LetterCase letters;
-    Slice text;     /* KEY_TEXT: literal */
+    Slice text; /* KEY_TEXT: literal */
     bool quoted;
 } Node;
 
@@ -275,7 +321,8 @@ static bool put_year(Buf *b, const Node *node, const Moment *m)
 
 static void put_calendar(Buf *b, const Node *node, const Moment *m)
 {
-    int64_t iso, weekday = floor_mod(m->days + 4, 7), doy = m->days - civil_to_days(m->c.year, 1, 1) + 1;
+    int64_t iso, weekday = floor_mod(m->days + 4, 7),
+                 doy = m->days - civil_to_days(m->c.year, 1, 1) + 1;
     const char *name = m->c.month > 0 ? month_names[m->c.month - 1] : "";
     switch (node->key) {
     case KEY_MONTH:
@@ -375,7 +422,9 @@ static bool to_char_local(EvalCtx *ctx, int64_t local, int32_t offset, Slice zon
         out->u.str = SLICE_NONE;
         return true;
     }
-    Moment m = {.c = civil_of_us(local), .days = floor_div(local, US_PER_DAY), .offset = offset,
+    Moment m = {.c = civil_of_us(local),
+                .days = floor_div(local, US_PER_DAY),
+                .offset = offset,
                 .zone = zone};
     buf_init(&b);
     put_moment(&b, format, &m);
@@ -403,8 +452,11 @@ FUNC_SCALAR(to_char_interval)
     FUNC_UNUSED;
     Interval iv = args[0].u.iv;
     Moment m = {.interval = true, .hours = iv.us / US_PER_H};
-    m.c = (Civil){.year = iv.months / 12, .month = iv.months % 12, .day = iv.days,
-                  .minute = (int)(iv.us / US_PER_MIN % 60), .second = (int)(iv.us / US_PER_S % 60),
+    m.c = (Civil){.year = iv.months / 12,
+                  .month = iv.months % 12,
+                  .day = iv.days,
+                  .minute = (int)(iv.us / US_PER_MIN % 60),
+                  .second = (int)(iv.us / US_PER_S % 60),
                   .us = (int)(iv.us % US_PER_S)};
     Buf b;
     buf_init(&b);
@@ -418,7 +470,8 @@ FUNC_SCALAR(to_char_interval)
 typedef struct Parts {
     int64_t year, month, day, doy, hour, minute, second, us, seconds_of_day, julian, century;
     int64_t iso_year, iso_week, iso_day, week, week_of_month, offset;
-    bool has_year, pm, am, bc, hour12, has_doy, has_seconds, has_julian, has_iso, has_zone, iso_years;
+    bool has_year, pm, am, bc, hour12, has_doy, has_seconds, has_julian, has_iso, has_zone,
+        iso_years;
     bool has_century, negative_zone;
 } Parts;
 
@@ -445,39 +498,43 @@ static void skip_blanks(Slice *t)
 }
 
 /* At most `width` digits, or all of them if no digit field follows. */
-static bool read_number(Reading *r, const char *field, int width, bool open, int64_t *out, int *digits,
-                        Err *e)
+static bool read_number(Reading *r, const char *field, int width, bool open, int64_t *out,
+                        int *digits, Err *e)
 {
     Slice *t = &r->text;
     skip_blanks(t);
-    bool negative = t->len && (t->ptr[0] == '-' || t->ptr[0] == '+') && t->len > 1 && is_digit(t->ptr[1]);
+    bool negative =
+        t->len && (t->ptr[0] == '-' || t->ptr[0] == '+') && t->len > 1 && is_digit(t->ptr[1]);
     bool minus = negative && t->ptr[0] == '-';
     size_t i = negative, from = i;
     int64_t v = 0;
     while (i < t->len && is_digit(t->ptr[i]) && (open || (int)(i - from) < width) && v < 100000000)
         v = v * 10 + (t->ptr[i++] - '0');
     if (i == from)
-        return bad_value(e, slice_of(t->ptr, t->len < (size_t)width ? t->len : (size_t)width), field);
+        return bad_value(e, slice_of(t->ptr, t->len < (size_t)width ? t->len : (size_t)width),
+                         field);
     *digits = (int)(i - from);
     *out = minus ? -v : v;
     *t = slice_of(t->ptr + i, t->len - i);
     return true;
 }
 
-static bool read_name(Reading *r, const char *const *names, int count, size_t abbreviated, const char *field,
-                      int64_t *out, Err *e)
+static bool read_name(Reading *r, const char *const *names, int count, size_t abbreviated,
+                      const char *field, int64_t *out, Err *e)
 {
     skip_blanks(&r->text);
     for (int i = 0; i < count; i++) {
         size_t len = abbreviated ? abbreviated : strlen(names[i]);
-        if (r->text.len >= len && slice_eq_nocase(slice_of(r->text.ptr, len), slice_of(names[i], len))) {
+        if (r->text.len >= len &&
+            slice_eq_nocase(slice_of(r->text.ptr, len), slice_of(names[i], len))) {
             r->text = slice_of(r->text.ptr + len, r->text.len - len);
             *out = i;
             return true;
         }
     }
     size_t shown = r->text.len < 9 ? r->text.len : 9;
-    err_set(e, ERR_DATETIME_FORMAT, "invalid value \"%.*s\" for \"%s\"", (int)shown, r->text.ptr, field);
+    err_set(e, ERR_DATETIME_FORMAT, "invalid value \"%.*s\" for \"%s\"", (int)shown, r->text.ptr,
+            field);
     return err_detail(e, "The given value did not match any of the allowed values for this field.");
 }
 
@@ -615,7 +672,11 @@ static bool read_marker(Reading *r, const Node *node, Err *e)
     bool era = node->key == KEY_BC || node->key == KEY_BC_DOTS;
     bool dots = node->key == KEY_AM_DOTS || node->key == KEY_BC_DOTS;
     int64_t which = 0;
-    if (!read_name(r, era ? (dots ? bc_dots : bc) : dots ? am_dots : am, 2, 0, era ? "BC" : "AM", &which, e))
+    if (!read_name(r,
+                   era    ? (dots ? bc_dots : bc)
+                   : dots ? am_dots
+                          : am,
+                   2, 0, era ? "BC" : "AM", &which, e))
         return false;
     if (era)
         r->p.bc = which == 1;
@@ -677,7 +738,8 @@ static bool read_node(Reading *r, const Node *node, bool digits_follow, Err *e)
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (words[i].key == node->key && words[i].width == node->width)
             name = words[i].text;
-    bool open = !digits_follow && (node->key == KEY_YYYY || node->key == KEY_J || node->key == KEY_IYYY);
+    bool open =
+        !digits_follow && (node->key == KEY_YYYY || node->key == KEY_J || node->key == KEY_IYYY);
     if (!read_number(r, name, node->width, open, &v, &digits, e))
         return false;
     if (node->ordinal && r->text.len >= 2)
@@ -688,7 +750,8 @@ static bool read_node(Reading *r, const Node *node, bool digits_follow, Err *e)
 static bool is_numeric_key(Key k)
 {
     return k != KEY_TEXT && k != KEY_AM && k != KEY_AM_DOTS && k != KEY_BC && k != KEY_BC_DOTS &&
-           k != KEY_MONTH && k != KEY_MON && k != KEY_DAY && k != KEY_DY && k != KEY_RM && k < KEY_TZ;
+           k != KEY_MONTH && k != KEY_MON && k != KEY_DAY && k != KEY_DY && k != KEY_RM &&
+           k < KEY_TZ;
 }
 
 /* Separators of the format match any separators of the text, or none; other texts skip as many. */
@@ -700,7 +763,8 @@ static void skip_literal(Reading *r, const Node *node)
         if (!r->text.len)
             return;
         char t = r->text.ptr[0];
-        bool text_separator = !is_digit(t) && !((t | 32) >= 'a' && (t | 32) <= 'z') && t != '-' && t != '+';
+        bool text_separator =
+            !is_digit(t) && !((t | 32) >= 'a' && (t | 32) <= 'z') && t != '-' && t != '+';
         if (separator && c != ' ' && !text_separator && t != c)
             return;
         if (separator && c == ' ' && !text_separator)
@@ -790,7 +854,8 @@ static bool time_of_parts(Reading *r, int64_t *us, Err *e)
         p->minute = p->seconds_of_day / 60 % 60;
         p->second = p->seconds_of_day % 60;
     }
-    if (p->hour < 0 || p->hour > 24 || p->minute < 0 || p->minute > 59 || p->second < 0 || p->second > 59)
+    if (p->hour < 0 || p->hour > 24 || p->minute < 0 || p->minute > 59 || p->second < 0 ||
+        p->second > 59)
         return field_range(r, e);
     *us = p->hour * US_PER_H + p->minute * US_PER_MIN + p->second * US_PER_S + p->us;
     return true;
@@ -809,8 +874,9 @@ FUNC_SCALAR(to_timestamp_format)
     int64_t days = 0, us = 0, local;
     if (!parse_by_format(args, &r, &days, &us, e))
         return false;
-    if (__builtin_mul_overflow(days, US_PER_DAY, &local) || __builtin_add_overflow(local, us, &local) ||
-        local < TIMESTAMP_MIN_US || local > TIMESTAMP_MAX_US)
+    if (__builtin_mul_overflow(days, US_PER_DAY, &local) ||
+        __builtin_add_overflow(local, us, &local) || local < TIMESTAMP_MIN_US ||
+        local > TIMESTAMP_MAX_US)
         return err_set(e, ERR_DATETIME_RANGE, "timestamp out of range");
     if (r.p.has_zone)
         *out = value_i64(local - (r.p.negative_zone ? -r.p.offset : r.p.offset) * US_PER_S);
@@ -827,7 +893,8 @@ FUNC_SCALAR(to_date_format)
     if (!parse_by_format(args, &r, &days, &us, e))
         return false;
     if (days < DATE_MIN_DAYS || days > DATE_MAX_DAYS)
-        return err_set(e, ERR_DATETIME_RANGE, "date out of range: \"%.*s\"", SLICE_ARG(args[0].u.str));
+        return err_set(e, ERR_DATETIME_RANGE, "date out of range: \"%.*s\"",
+                       SLICE_ARG(args[0].u.str));
     *out = value_i64(days);
     return true;
 }

@@ -5,7 +5,15 @@
 #include <math.h>
 #include <stdio.h>
 
-typedef enum SignStyle { SIGN_PLAIN, SIGN_S_FRONT, SIGN_S_BACK, SIGN_MI, SIGN_PL, SIGN_SG, SIGN_PR } SignStyle;
+typedef enum SignStyle {
+    SIGN_PLAIN,
+    SIGN_S_FRONT,
+    SIGN_S_BACK,
+    SIGN_MI,
+    SIGN_PL,
+    SIGN_SG,
+    SIGN_PR
+} SignStyle;
 
 typedef struct NumFormat {
     int whole, fraction; /* digit places */
@@ -17,8 +25,21 @@ typedef struct NumFormat {
 } NumFormat;
 
 typedef enum NumKey {
-    NK_TEXT, NK_NINE, NK_ZERO, NK_POINT, NK_GROUP, NK_SIGN, NK_MI, NK_PL, NK_SG, NK_PR, NK_CURRENCY, NK_V,
-    NK_TH, NK_FM, NK_EXPONENT,
+    NK_TEXT,
+    NK_NINE,
+    NK_ZERO,
+    NK_POINT,
+    NK_GROUP,
+    NK_SIGN,
+    NK_MI,
+    NK_PL,
+    NK_SG,
+    NK_PR,
+    NK_CURRENCY,
+    NK_V,
+    NK_TH,
+    NK_FM,
+    NK_EXPONENT,
 } NumKey;
 
 static NumKey next_key(Slice *f, Slice *text)
@@ -27,9 +48,10 @@ static NumKey next_key(Slice *f, Slice *text)
         const char *word;
         NumKey key;
     } words[] = {
-        {"EEEE", NK_EXPONENT}, {"FM", NK_FM}, {"MI", NK_MI}, {"PL", NK_PL}, {"SG", NK_SG}, {"PR", NK_PR},
-        {"TH", NK_TH}, {"S", NK_SIGN}, {"9", NK_NINE}, {"0", NK_ZERO}, {".", NK_POINT}, {"D", NK_POINT},
-        {",", NK_GROUP}, {"G", NK_GROUP}, {"L", NK_CURRENCY}, {"V", NK_V},
+        {"EEEE", NK_EXPONENT}, {"FM", NK_FM},   {"MI", NK_MI},      {"PL", NK_PL},
+        {"SG", NK_SG},         {"PR", NK_PR},   {"TH", NK_TH},      {"S", NK_SIGN},
+        {"9", NK_NINE},        {"0", NK_ZERO},  {".", NK_POINT},    {"D", NK_POINT},
+        {",", NK_GROUP},       {"G", NK_GROUP}, {"L", NK_CURRENCY}, {"V", NK_V},
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         size_t len = strlen(words[i].word);
@@ -215,7 +237,8 @@ static void put_fraction_place(Writer *w)
         buf_put_u8(w->out, '#');
         return;
     }
-    char c = w->fraction_place <= (int)w->d.fraction.len ? w->d.fraction.ptr[w->fraction_place - 1] : '0';
+    char c = w->fraction_place <= (int)w->d.fraction.len ? w->d.fraction.ptr[w->fraction_place - 1]
+                                                         : '0';
     bool rest_zero = !n->fill && w->fraction_place > n->zero_to;
     for (int i = w->fraction_place - 1; rest_zero && i < (int)w->d.fraction.len; i++)
         rest_zero = w->d.fraction.ptr[i] == '0';
@@ -242,7 +265,11 @@ static void put_ordinal(Writer *w)
 {
     Slice d = w->d.whole;
     char last = d.len ? d.ptr[d.len - 1] : '0', tens = d.len > 1 ? d.ptr[d.len - 2] : '0';
-    const char *s = tens == '1' ? "th" : last == '1' ? "st" : last == '2' ? "nd" : last == '3' ? "rd" : "th";
+    const char *s = tens == '1'   ? "th"
+                    : last == '1' ? "st"
+                    : last == '2' ? "nd"
+                    : last == '3' ? "rd"
+                                  : "th";
     if (w->d.negative || w->n->point)
         return;
     for (int i = 0; i < 2; i++)

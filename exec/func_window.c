@@ -1,7 +1,10 @@
 /* Window functions have no code here: PLAN_WINDOW knows them by name. */
 #include "exec/func_private.h"
 
-#define WINDOW(sig, txt) {.signature = sig, .flags = FN_WINDOW, .text = txt}
+#define WINDOW(sig, txt)                                                                           \
+    {                                                                                              \
+        .signature = sig, .flags = FN_WINDOW, .text = txt                                          \
+    }
 
 FuncDef func_window[] = {
     WINDOW("row_number() int8", "number of the row in its partition"),

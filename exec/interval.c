@@ -127,8 +127,18 @@ static void add_amount(Sum *s, IntervalField field, Amount a, int64_t unit)
 }
 
 enum {
-    SEEN_US = 1, SEEN_MS = 2, SEEN_S = 4, SEEN_MIN = 8, SEEN_H = 16, SEEN_DAY = 32, SEEN_WEEK = 64,
-    SEEN_MONTH = 128, SEEN_YEAR = 256, SEEN_DECADE = 512, SEEN_CENTURY = 1024, SEEN_MILLENNIUM = 2048,
+    SEEN_US = 1,
+    SEEN_MS = 2,
+    SEEN_S = 4,
+    SEEN_MIN = 8,
+    SEEN_H = 16,
+    SEEN_DAY = 32,
+    SEEN_WEEK = 64,
+    SEEN_MONTH = 128,
+    SEEN_YEAR = 256,
+    SEEN_DECADE = 512,
+    SEEN_CENTURY = 1024,
+    SEEN_MILLENNIUM = 2048,
     SEEN_SECONDS = SEEN_US | SEEN_MS | SEEN_S,
     SEEN_CLOCK = SEEN_SECONDS | SEEN_MIN | SEEN_H,
 };
@@ -140,12 +150,18 @@ static unsigned seen_bit(IntervalField field, int64_t unit, bool fraction)
         int64_t unit;
         unsigned bit;
     } rows[] = {
-        {INTERVAL_US, 1, SEEN_US},           {INTERVAL_US, 1000, SEEN_MS},
-        {INTERVAL_US, US_PER_S, SEEN_S},     {INTERVAL_US, US_PER_MIN, SEEN_MIN},
-        {INTERVAL_US, US_PER_H, SEEN_H},     {INTERVAL_DAYS, 1, SEEN_DAY},
-        {INTERVAL_DAYS, 7, SEEN_WEEK},       {INTERVAL_MONTHS, 1, SEEN_MONTH},
-        {INTERVAL_MONTHS, 12, SEEN_YEAR},    {INTERVAL_MONTHS, 120, SEEN_DECADE},
-        {INTERVAL_MONTHS, 1200, SEEN_CENTURY}, {INTERVAL_MONTHS, 12000, SEEN_MILLENNIUM},
+        {INTERVAL_US, 1, SEEN_US},
+        {INTERVAL_US, 1000, SEEN_MS},
+        {INTERVAL_US, US_PER_S, SEEN_S},
+        {INTERVAL_US, US_PER_MIN, SEEN_MIN},
+        {INTERVAL_US, US_PER_H, SEEN_H},
+        {INTERVAL_DAYS, 1, SEEN_DAY},
+        {INTERVAL_DAYS, 7, SEEN_WEEK},
+        {INTERVAL_MONTHS, 1, SEEN_MONTH},
+        {INTERVAL_MONTHS, 12, SEEN_YEAR},
+        {INTERVAL_MONTHS, 120, SEEN_DECADE},
+        {INTERVAL_MONTHS, 1200, SEEN_CENTURY},
+        {INTERVAL_MONTHS, 12000, SEEN_MILLENNIUM},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].field == field && rows[i].unit == unit)
@@ -330,7 +346,8 @@ static bool parse_plain(Slice text, Slice t, Interval *out, Err *e)
             sign = *c.p++ == '-' ? -1 : 1;
             skip_space(&c);
         }
-        if (!at_digit(&c) && !(at_char(&c, '.') && c.p + 1 < c.end && c.p[1] >= '0' && c.p[1] <= '9'))
+        if (!at_digit(&c) &&
+            !(at_char(&c, '.') && c.p + 1 < c.end && c.p[1] >= '0' && c.p[1] <= '9'))
             return bad(text, e);
         if (!scan_item(&c, sign, &s))
             return bad(text, e);
@@ -349,9 +366,9 @@ static bool iso_unit(char letter, bool time, IntervalField *field, int64_t *unit
         IntervalField field;
         int64_t unit;
     } rows[] = {
-        {'Y', false, INTERVAL_MONTHS, 12},      {'M', false, INTERVAL_MONTHS, 1},
-        {'W', false, INTERVAL_DAYS, 7},         {'D', false, INTERVAL_DAYS, 1},
-        {'H', true, INTERVAL_US, US_PER_H},     {'M', true, INTERVAL_US, US_PER_MIN},
+        {'Y', false, INTERVAL_MONTHS, 12},  {'M', false, INTERVAL_MONTHS, 1},
+        {'W', false, INTERVAL_DAYS, 7},     {'D', false, INTERVAL_DAYS, 1},
+        {'H', true, INTERVAL_US, US_PER_H}, {'M', true, INTERVAL_US, US_PER_MIN},
         {'S', true, INTERVAL_US, US_PER_S},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -460,8 +477,11 @@ void interval_print(Interval iv, Buf *dst)
         return;
     uint64_t us = iv.us < 0 ? 0 - (uint64_t)iv.us : (uint64_t)iv.us;
     buf_printf(dst, "%s%s%02llu:%02llu:%02llu", first ? "" : " ",
-               iv.us < 0 ? "-" : negative ? "+" : "", (unsigned long long)(us / US_PER_H),
-               (unsigned long long)(us / US_PER_MIN % 60), (unsigned long long)(us / US_PER_S % 60));
+               iv.us < 0  ? "-"
+               : negative ? "+"
+                          : "",
+               (unsigned long long)(us / US_PER_H), (unsigned long long)(us / US_PER_MIN % 60),
+               (unsigned long long)(us / US_PER_S % 60));
     unsigned fraction = (unsigned)(us % US_PER_S);
     if (fraction == 0)
         return;

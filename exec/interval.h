@@ -22,7 +22,13 @@ bool interval_justify(Interval x, Interval *out, Err *e) MUST_CHECK;
 int interval_cmp(Interval x, Interval y);
 
 /* A word of an interval: "hours", "mons"; the unit in months, days or us. */
-typedef enum IntervalField { INTERVAL_US, INTERVAL_DAYS, INTERVAL_MONTHS, INTERVAL_AGO, INTERVAL_NOISE } IntervalField;
+typedef enum IntervalField {
+    INTERVAL_US,
+    INTERVAL_DAYS,
+    INTERVAL_MONTHS,
+    INTERVAL_AGO,
+    INTERVAL_NOISE
+} IntervalField;
 bool interval_unit(Slice word, IntervalField *field, int64_t *amount);
 
 #endif

@@ -45,7 +45,8 @@ libskexec_la_SOURCES += \
 	exec/array.c exec/array.h \
 	exec/cast.c \
 	exec/datetime.c exec/datetime.h exec/datetime_parse.c \
-	exec/expr.c exec/expr.h exec/expr_eval.c exec/expr_print.c \
+	exec/expr.c exec/expr.h exec/expr_eval.c exec/expr_items.c exec/expr_print.c \
+	exec/expr_private.h \
 	exec/func_arith.c exec/func_array.c exec/func_bucket.c exec/func_cast.c exec/func_compare.c \
 	exec/func_format.c exec/func_json.c exec/func_json.h exec/func_keywords.def exec/func_math.c \
 	exec/func_misc.c exec/func_numeric.c exec/func_pattern.c exec/func_private.h exec/func_table.c \

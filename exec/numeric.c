@@ -213,8 +213,8 @@ void numvar_weight(const NumVar *v, int *weight, int *first_digit)
         return;
     int exponent = mpz_decimal_exponent(v->z, v->scale);
     *weight = (int)floor_div(exponent, 4);
-    int keep = exponent - *weight * 4 + 1;       /* leading digits in the first group */
-    int drop = exponent + v->scale + 1 - keep;   /* digits below them */
+    int keep = exponent - *weight * 4 + 1;     /* leading digits in the first group */
+    int drop = exponent + v->scale + 1 - keep; /* digits below them */
     mpz_t first, p;
     mpz_init(first);
     mpz_init(p);
@@ -550,7 +550,8 @@ static void small_weight(const Num *n, int *weight, int *first_digit)
     *weight = (int)floor_div(exponent, 4);
     int keep = exponent - *weight * 4 + 1, drop = digits - keep;
     uint64_t u = n->u.coef < 0 ? 0 - (uint64_t)n->u.coef : (uint64_t)n->u.coef;
-    *first_digit = (int)(drop >= 0 ? u / (uint64_t)pow10_i64[drop] : u * (uint64_t)pow10_i64[-drop]);
+    *first_digit =
+        (int)(drop >= 0 ? u / (uint64_t)pow10_i64[drop] : u * (uint64_t)pow10_i64[-drop]);
 }
 
 /* Both small and the scaled dividend within 128 bits; false: take the long way. */
@@ -561,7 +562,8 @@ static bool div_small(const Num *x, const Num *y, Arena *a, Num *out)
         return false;
     small_weight(x, &wx, &dx);
     small_weight(y, &wy, &dy);
-    int scale = scale_by_weights(wx, dx, x->scale, wy, dy, y->scale), shift = scale + y->scale - x->scale;
+    int scale = scale_by_weights(wx, dx, x->scale, wy, dy, y->scale),
+        shift = scale + y->scale - x->scale;
     __int128 n = x->u.coef, d = y->u.coef;
     if (shift < 0 || shift > 36)
         return false;
@@ -789,7 +791,8 @@ bool num_fit_typmod(int32_t typmod, Arena *a, Num *n, Err *e)
     if (!fits) {
         err_set(e, ERR_NUMERIC_RANGE, "numeric field overflow");
         return err_detail(
-            e, "A field with precision %d, scale %d must round to an absolute value less than %s%d.",
+            e,
+            "A field with precision %d, scale %d must round to an absolute value less than %s%d.",
             precision, scale, whole_max ? "10^" : "", whole_max ? whole_max : 1);
     }
     *n = r;

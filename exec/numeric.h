@@ -22,7 +22,8 @@ NumParse num_parse(Slice text, Arena *a, Num *out); /* no surrounding blanks */
 void num_print(const Num *n, Buf *dst);
 Num num_of_i64(int64_t v);
 Num num_of_i128(__int128 v, int scale, Arena *a);
-Num num_of_f64(double v, int digits, Arena *a); /* rounded to so many significant digits: 15, float4: 6 */
+Num num_of_f64(double v, int digits,
+               Arena *a); /* rounded to so many significant digits: 15, float4: 6 */
 double num_to_f64(const Num *n);
 /* Rounded half away from zero; false: NaN, infinite or out of range. */
 bool num_to_i64(const Num *n, int64_t *out);
@@ -54,7 +55,9 @@ int num_min_scale(const Num *n);
 bool num_fit_typmod(int32_t typmod, Arena *a, Num *n, Err *e) MUST_CHECK;
 
 /* numeric_math.c */
-bool num_sqrt_scale(const Num *x, int scale, Arena *a, Num *out, Err *e) MUST_CHECK; /* -1: as sqrt() */
+bool num_sqrt_scale(const Num *x, int scale, Arena *a, Num *out,
+                    Err *e) MUST_CHECK;  /* -1: as sqrt() */
+Num num_factorial(unsigned n, Arena *a); /* n <= 32177 keeps within the limits */
 bool num_sqrt(const Num *x, Arena *a, Num *out, Err *e) MUST_CHECK;
 bool num_exp(const Num *x, Arena *a, Num *out, Err *e) MUST_CHECK;
 bool num_ln(const Num *x, Arena *a, Num *out, Err *e) MUST_CHECK;

@@ -11,8 +11,8 @@ static bool parse_special(Slice text, Num *out)
         const char *word;
         NumKind kind;
     } words[] = {
-        {"nan", NUM_NAN},        {"infinity", NUM_PINF}, {"+infinity", NUM_PINF}, {"inf", NUM_PINF},
-        {"+inf", NUM_PINF},      {"-infinity", NUM_NINF}, {"-inf", NUM_NINF},
+        {"nan", NUM_NAN},   {"infinity", NUM_PINF},  {"+infinity", NUM_PINF}, {"inf", NUM_PINF},
+        {"+inf", NUM_PINF}, {"-infinity", NUM_NINF}, {"-inf", NUM_NINF},
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (slice_eq_nocase(text, slice_cstr(words[i].word))) {
@@ -126,7 +126,8 @@ NumParse num_parse(Slice text, Arena *a, Num *out)
     for (size_t i = l.begin; i < l.end; i++)
         if (text.ptr[i] != '.')
             coef = coef * 10 + (text.ptr[i] - '0');
-    *out = (Num){.u.coef = l.negative ? -coef : coef, .scale = (uint16_t)l.point, .kind = NUM_SMALL};
+    *out =
+        (Num){.u.coef = l.negative ? -coef : coef, .scale = (uint16_t)l.point, .kind = NUM_SMALL};
     return NUM_PARSE_OK;
 }
 

@@ -282,8 +282,8 @@ bool num_log(const Num *base, const Num *x, Arena *a, Num *out, Err *e)
     if (num_is_special(base) || num_is_special(x)) {
         bool both = base->kind == NUM_PINF && x->kind == NUM_PINF;
         *out = base->kind == NUM_NAN || x->kind == NUM_NAN || both ? nan_num()
-               : base->kind == NUM_PINF                             ? num_of_i64(0)
-                                                                    : *x;
+               : base->kind == NUM_PINF                            ? num_of_i64(0)
+                                                                   : *x;
         return true;
     }
     NumVar vb, vx;
@@ -348,8 +348,8 @@ static bool power_special(const Num *x, const Num *y, Num *out, Err *e)
 }
 
 /* x^n = e^(n ln |x|) to the scale; the sign of a negative base is the caller's. */
-static bool power_by_exp(const NumVar *x, const NumVar *y, int weight, int scale, Arena *a, Num *out,
-                         Err *e)
+static bool power_by_exp(const NumVar *x, const NumVar *y, int weight, int scale, Arena *a,
+                         Num *out, Err *e)
 {
     unsigned long bits = bits_for(scale) + bits_for(abs(weight)) + mpz_sizeinbase(y->z, 2) + 32;
     mpz_t ln, power;
@@ -369,8 +369,8 @@ static bool power_by_exp(const NumVar *x, const NumVar *y, int weight, int scale
     return ok;
 }
 
-static bool power_exact(const NumVar *x, unsigned long n, bool invert, int scale, Arena *a, Num *out,
-                        Err *e)
+static bool power_exact(const NumVar *x, unsigned long n, bool invert, int scale, Arena *a,
+                        Num *out, Err *e)
 {
     NumVar r = {.scale = x->scale * (int)n};
     mpz_init(r.z);
@@ -465,4 +465,14 @@ bool num_power(const Num *x, const Num *y, Arena *a, Num *out, Err *e)
     numvar_free(&vx);
     numvar_free(&vy);
     return ok;
+}
+
+Num num_factorial(unsigned n, Arena *a)
+{
+    NumVar v = {.scale = 0};
+    mpz_init(v.z);
+    mpz_fac_ui(v.z, n);
+    Num r = numvar_num(&v, a);
+    numvar_free(&v);
+    return r;
 }

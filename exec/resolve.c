@@ -109,7 +109,8 @@ void func_register(FuncDef *table)
     for (FuncDef *f = table; f->signature; f++) {
         parse_signature(f);
         if (!f->oid)
-            f->oid = 100000 + (uint32_t)(hash64(f->signature, strlen(f->signature), 1) % 1900000000);
+            f->oid =
+                100000 + (uint32_t)(hash64(f->signature, strlen(f->signature), 1) % 1900000000);
         while (oid_taken(f->oid))
             f->oid++;
         if (registry.count == registry.room) {
@@ -264,9 +265,9 @@ static int preferred_matches(const Candidate *c, const TypeId *args, size_t n)
     int count = 0;
     for (size_t i = 0; i < n; i++)
         if (args[i] != T_UNKNOWN)
-            count += (!c->generic[i] && c->declared[i] == args[i]) ||
-                     (is_preferred(c->declared[i]) &&
-                      declared_category(c, i) == category_of(args[i]));
+            count +=
+                (!c->generic[i] && c->declared[i] == args[i]) ||
+                (is_preferred(c->declared[i]) && declared_category(c, i) == category_of(args[i]));
     return count;
 }
 
@@ -438,8 +439,8 @@ static bool schema_is_ours(Slice schema, Slice name)
 {
     if (slice_eq_cstr(schema, "information_schema"))
         return slice_starts(name, SLICE_LIT("_pg_"));
-    return schema.len == 0 || slice_eq_cstr(schema, "pg_catalog") || slice_eq_cstr(schema, "skulk") ||
-           slice_eq_cstr(schema, "public");
+    return schema.len == 0 || slice_eq_cstr(schema, "pg_catalog") ||
+           slice_eq_cstr(schema, "skulk") || slice_eq_cstr(schema, "public");
 }
 
 static bool no_function(Slice name, const TypeId *args, size_t n, Outcome outcome, Err *e)
@@ -459,13 +460,15 @@ static bool no_function(Slice name, const TypeId *args, size_t n, Outcome outcom
         list[at] = '\0';
     }
     if (outcome == AMBIGUOUS) {
-        err_set(e, ERR_AMBIGUOUS_FUNCTION, "function %.*s(%s) is not unique", SLICE_ARG(name), list);
+        err_set(e, ERR_AMBIGUOUS_FUNCTION, "function %.*s(%s) is not unique", SLICE_ARG(name),
+                list);
         return err_hint(e, "Could not choose a best candidate function. You might need to add "
                            "explicit type casts.");
     }
     err_set(e, ERR_UNDEFINED_FUNCTION, "function %.*s(%s) does not exist", SLICE_ARG(name), list);
-    return err_hint(e, "No function matches the given name and argument types. You might need to add "
-                       "explicit type casts.");
+    return err_hint(e,
+                    "No function matches the given name and argument types. You might need to add "
+                    "explicit type casts.");
 }
 
 bool func_resolve(Slice schema, Slice name, const TypeId *args, size_t n, int kind_flags,
@@ -473,8 +476,8 @@ bool func_resolve(Slice schema, Slice name, const TypeId *args, size_t n, int ki
 {
     Candidate c;
     if (n > ARGS_MAX)
-        return err_set(e, ERR_TOO_MANY_ARGUMENTS, "cannot pass more than %d arguments to a function",
-                       ARGS_MAX);
+        return err_set(e, ERR_TOO_MANY_ARGUMENTS,
+                       "cannot pass more than %d arguments to a function", ARGS_MAX);
     Outcome outcome = NO_CANDIDATE;
     if (schema_is_ours(schema, name))
         outcome = resolve(func_named(name), function_filter, kind_flags, args, n, &c);
@@ -499,10 +502,11 @@ static bool no_operator(Slice op, TypeId left, TypeId right, Outcome outcome, Er
     err_set(e, ambiguous ? ERR_AMBIGUOUS_FUNCTION : ERR_UNDEFINED_FUNCTION, "%s: %s%s%.*s %s",
             ambiguous ? "operator is not unique" : "operator does not exist",
             left ? shown_type(left) : "", left ? " " : "", SLICE_ARG(op), shown_type(right));
-    return err_hint(e, ambiguous ? "Could not choose a best candidate operator. You might need to add "
-                                   "explicit type casts."
-                                 : "No operator matches the given name and argument types. You might "
-                                   "need to add explicit type casts.");
+    return err_hint(e, ambiguous
+                           ? "Could not choose a best candidate operator. You might need to add "
+                             "explicit type casts."
+                           : "No operator matches the given name and argument types. You might "
+                             "need to add explicit type casts.");
 }
 
 /* One unknown side is first tried with the type of the other. */

@@ -24,8 +24,8 @@ void cast_add_func(const FuncDef *f); /* called by func_register for FN_CAST_* r
 bool cast_value(EvalCtx *ctx, TypeId from, TypeId to, int32_t typmod, const Value *in, Value *out,
                 Err *e) MUST_CHECK;
 /* Calls a function on single values; `types` are those of the arguments. */
-bool func_call(EvalCtx *ctx, const FuncDef *f, TypeId result, const TypeId *types, const Value *args,
-               size_t n, Value *out, Err *e) MUST_CHECK;
+bool func_call(EvalCtx *ctx, const FuncDef *f, TypeId result, const TypeId *types,
+               const Value *args, size_t n, Value *out, Err *e) MUST_CHECK;
 bool expr_io_cast_value(EvalCtx *ctx, TypeId from, TypeId to, int32_t typmod, const Value *in,
                         Value *out, Err *e) MUST_CHECK;
 bool type_io_is_immutable(TypeId t);

@@ -133,25 +133,34 @@ static TYPE_IN(oidvector_in)
     return array_vector_in(env, T_OID, text, a, out, e);
 }
 
-#define SCALAR(id, arr, tname, shown, ph, tlen, cat, al, byval, pref, infn, outfn, rin, rout, ord)     \
+#define SCALAR(id, arr, tname, shown, ph, tlen, cat, al, byval, pref, infn, outfn, rin, rout, ord) \
     {                                                                                              \
         .oid = id, .array_oid = arr, .name = tname, .display = shown, .phys = ph, .len = tlen,     \
         .category = cat, .typtype = 'b', .align = al, .by_value = byval, .preferred = pref,        \
         .in = infn, .out = outfn, .recv = rin, .send = rout, .cmp = cmp_##ord, .hash = hash_##ord  \
     }
-#define PSEUDO(id, tname, shown, tlen, al)                                                       \
+#define PSEUDO(id, tname, shown, tlen, al)                                                         \
     {                                                                                              \
-        .oid = id, .name = tname, .display = shown, .phys = PH_STR, .len = tlen, .category = 'P',\
+        .oid = id, .name = tname, .display = shown, .phys = PH_STR, .len = tlen, .category = 'P',  \
         .typtype = 'p', .align = al, .by_value = tlen > 0, .in = void_in, .out = void_out,         \
         .recv = void_in, .send = void_out, .cmp = cmp_str, .hash = hash_str                        \
     }
 #define ARRAY_ROW(UPPER, lower_name, shown, al)                                                    \
-    {                                                                                              \
-        .oid = T_##UPPER##_ARRAY, .elem_oid = T_##UPPER, .name = "_" #lower_name,                  \
-        .display = shown "[]", .phys = PH_ARRAY, .len = -1, .category = 'A', .typtype = 'b',       \
-        .align = al, .in = array_in_##lower_name, .out = array_out, .recv = array_recv_##lower_name, \
-        .send = array_send, .cmp = cmp_array, .hash = hash_array                                   \
-    },
+    {.oid = T_##UPPER##_ARRAY,                                                                     \
+     .elem_oid = T_##UPPER,                                                                        \
+     .name = "_" #lower_name,                                                                      \
+     .display = shown "[]",                                                                        \
+     .phys = PH_ARRAY,                                                                             \
+     .len = -1,                                                                                    \
+     .category = 'A',                                                                              \
+     .typtype = 'b',                                                                               \
+     .align = al,                                                                                  \
+     .in = array_in_##lower_name,                                                                  \
+     .out = array_out,                                                                             \
+     .recv = array_recv_##lower_name,                                                              \
+     .send = array_send,                                                                           \
+     .cmp = cmp_array,                                                                             \
+     .hash = hash_array},
 
 static const TypeDef type_table[] = {
     SCALAR(T_BOOL, T_BOOL_ARRAY, "bool", "boolean", PH_BOOL, 1, 'B', 'c', true, true, bool_in,
@@ -166,10 +175,22 @@ static const TypeDef type_table[] = {
            int_out, int8_recv, int8_send, i64),
     SCALAR(T_INT2, T_INT2_ARRAY, "int2", "smallint", PH_I64, 2, 'N', 's', true, false, int2_in,
            int_out, int2_recv, int2_send, i64),
-    {.oid = T_INT2VECTOR, .array_oid = T_INT2VECTOR_ARRAY, .elem_oid = T_INT2, .name = "int2vector",
-     .display = "int2vector", .phys = PH_ARRAY, .len = -1, .category = 'A', .typtype = 'b',
-     .align = 'i', .in = int2vector_in, .out = array_vector_out, .recv = array_recv_int2,
-     .send = array_send, .cmp = cmp_array, .hash = hash_array},
+    {.oid = T_INT2VECTOR,
+     .array_oid = T_INT2VECTOR_ARRAY,
+     .elem_oid = T_INT2,
+     .name = "int2vector",
+     .display = "int2vector",
+     .phys = PH_ARRAY,
+     .len = -1,
+     .category = 'A',
+     .typtype = 'b',
+     .align = 'i',
+     .in = int2vector_in,
+     .out = array_vector_out,
+     .recv = array_recv_int2,
+     .send = array_send,
+     .cmp = cmp_array,
+     .hash = hash_array},
     SCALAR(T_INT4, T_INT4_ARRAY, "int4", "integer", PH_I64, 4, 'N', 'i', true, false, int4_in,
            int_out, int4_recv, int4_send, i64),
     SCALAR(T_REGPROC, T_REGPROC_ARRAY, "regproc", "regproc", PH_I64, 4, 'N', 'i', true, false,
@@ -180,10 +201,22 @@ static const TypeDef type_table[] = {
            oid_recv, int4_send, i64),
     SCALAR(T_XID, T_XID_ARRAY, "xid", "xid", PH_I64, 4, 'U', 'i', true, false, oid_in, oid_out,
            oid_recv, int4_send, i64),
-    {.oid = T_OIDVECTOR, .array_oid = T_OIDVECTOR_ARRAY, .elem_oid = T_OID, .name = "oidvector",
-     .display = "oidvector", .phys = PH_ARRAY, .len = -1, .category = 'A', .typtype = 'b',
-     .align = 'i', .in = oidvector_in, .out = array_vector_out, .recv = array_recv_oid,
-     .send = array_send, .cmp = cmp_array, .hash = hash_array},
+    {.oid = T_OIDVECTOR,
+     .array_oid = T_OIDVECTOR_ARRAY,
+     .elem_oid = T_OID,
+     .name = "oidvector",
+     .display = "oidvector",
+     .phys = PH_ARRAY,
+     .len = -1,
+     .category = 'A',
+     .typtype = 'b',
+     .align = 'i',
+     .in = oidvector_in,
+     .out = array_vector_out,
+     .recv = array_recv_oid,
+     .send = array_send,
+     .cmp = cmp_array,
+     .hash = hash_array},
     SCALAR(T_JSON, T_JSON_ARRAY, "json", "json", PH_STR, -1, 'U', 'i', false, false, json_in,
            text_out, json_in, text_out, str),
     SCALAR(T_PG_NODE_TREE, 0, "pg_node_tree", "pg_node_tree", PH_STR, -1, 'Z', 'i', false, false,
@@ -192,9 +225,20 @@ static const TypeDef type_table[] = {
            float4_out, float4_recv, float4_send, f64),
     SCALAR(T_FLOAT8, T_FLOAT8_ARRAY, "float8", "double precision", PH_F64, 8, 'N', 'd', true, true,
            float8_in, float8_out, float8_recv, float8_send, f64),
-    {.oid = T_UNKNOWN, .name = "unknown", .display = "unknown", .phys = PH_STR, .len = -2,
-     .category = 'X', .typtype = 'p', .align = 'c', .in = text_in, .out = text_out,
-     .recv = text_in, .send = text_out, .cmp = cmp_str, .hash = hash_str},
+    {.oid = T_UNKNOWN,
+     .name = "unknown",
+     .display = "unknown",
+     .phys = PH_STR,
+     .len = -2,
+     .category = 'X',
+     .typtype = 'p',
+     .align = 'c',
+     .in = text_in,
+     .out = text_out,
+     .recv = text_in,
+     .send = text_out,
+     .cmp = cmp_str,
+     .hash = hash_str},
     SCALAR(T_ACLITEM, T_ACLITEM_ARRAY, "aclitem", "aclitem", PH_STR, 12, 'U', 'i', false, false,
            text_in, text_out, text_in, text_out, str),
     SCALAR(T_BPCHAR, T_BPCHAR_ARRAY, "bpchar", "character", PH_STR, -1, 'S', 'i', false, false,
@@ -222,8 +266,8 @@ static const TypeDef type_table[] = {
            uuid_out, uuid_recv, text_out, str),
     SCALAR(T_JSONB, T_JSONB_ARRAY, "jsonb", "jsonb", PH_STR, -1, 'U', 'i', false, false, jsonb_in,
            text_out, jsonb_recv, jsonb_send, str),
-    SCALAR(T_REGNAMESPACE, T_REGNAMESPACE_ARRAY, "regnamespace", "regnamespace", PH_I64, 4, 'N', 'i',
-           true, false, regnamespace_in, regnamespace_out, oid_recv, int4_send, i64),
+    SCALAR(T_REGNAMESPACE, T_REGNAMESPACE_ARRAY, "regnamespace", "regnamespace", PH_I64, 4, 'N',
+           'i', true, false, regnamespace_in, regnamespace_out, oid_recv, int4_send, i64),
     SCALAR(T_REGROLE, T_REGROLE_ARRAY, "regrole", "regrole", PH_I64, 4, 'N', 'i', true, false,
            regrole_in, regrole_out, oid_recv, int4_send, i64),
     PSEUDO(T_RECORD, "record", "record", -1, 'd'),
@@ -232,8 +276,7 @@ static const TypeDef type_table[] = {
     PSEUDO(T_VOID, "void", "void", 4, 'i'),
     PSEUDO(T_ANYELEMENT, "anyelement", "anyelement", 4, 'i'),
     PSEUDO(T_ANYNONARRAY, "anynonarray", "anynonarray", 4, 'i'),
-    ARRAY_TYPES(ARRAY_ROW)
-};
+    ARRAY_TYPES(ARRAY_ROW)};
 
 /* Every oid is below this; a flat index makes type_find one load. */
 enum { TYPE_OID_MAX = 4200 };

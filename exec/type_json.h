@@ -10,7 +10,14 @@
 
 enum { JSON_DEPTH_MAX = 512 };
 
-typedef enum JsonKind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } JsonKind;
+typedef enum JsonKind {
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+} JsonKind;
 
 bool json_check(Slice text, Err *e) MUST_CHECK; /* 22P02 */
 bool jsonb_normalize(Slice text, Arena *a, Slice *out, Err *e) MUST_CHECK;
@@ -24,7 +31,7 @@ typedef struct JsonIter {
 } JsonIter;
 JsonIter json_iter(Slice json);
 bool json_next(JsonIter *it, Arena *a, Slice *key, Slice *value);
-bool json_field(Slice json, Slice key, Arena *a, Slice *value); /* last one of that name */
+bool json_field(Slice json, Slice key, Arena *a, Slice *value);       /* last one of that name */
 bool json_element(Slice json, int64_t index, Arena *a, Slice *value); /* negative: from the end */
 int64_t json_length(Slice json, Arena *a);
 /* "text" without quotes and escapes; anything else as it is. */

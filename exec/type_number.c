@@ -183,7 +183,7 @@ static bool float_word(Slice t, double *v)
         const char *word;
         double value;
     } words[] = {
-        {"nan", NAN},      {"infinity", INFINITY},   {"+infinity", INFINITY}, {"inf", INFINITY},
+        {"nan", NAN},       {"infinity", INFINITY},   {"+infinity", INFINITY}, {"inf", INFINITY},
         {"+inf", INFINITY}, {"-infinity", -INFINITY}, {"-inf", -INFINITY},
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {

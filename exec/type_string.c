@@ -150,7 +150,8 @@ static bool bytea_hex(Slice t, Arena *a, Value *out, Err *e)
         }
         int hi = hex_digit(t.ptr[i]);
         if (hi < 0)
-            return err_set(e, ERR_INVALID_PARAMETER, "invalid hexadecimal digit: \"%.1s\"", t.ptr + i);
+            return err_set(e, ERR_INVALID_PARAMETER, "invalid hexadecimal digit: \"%.1s\"",
+                           t.ptr + i);
         if (i + 1 == t.len)
             return err_set(e, ERR_INVALID_PARAMETER,
                            "invalid hexadecimal data: odd number of digits");

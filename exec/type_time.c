@@ -46,8 +46,7 @@ TYPE_IN(date_recv)
         *out = value_i64(INT64_MIN);
     else
         *out = value_i64(days + EPOCH_2000_DAYS);
-    if (!time_is_infinite(out->u.i64) &&
-        (out->u.i64 < DATE_MIN_DAYS || out->u.i64 > DATE_MAX_DAYS))
+    if (!time_is_infinite(out->u.i64) && (out->u.i64 < DATE_MIN_DAYS || out->u.i64 > DATE_MAX_DAYS))
         return err_set(e, ERR_DATETIME_RANGE, "date out of range");
     return true;
 }

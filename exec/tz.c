@@ -47,8 +47,7 @@ static bool scan_name(const char **p, char out[12])
     size_t n = 0;
     bool quoted = *s == '<';
     s += quoted;
-    while (*s && (quoted ? *s != '>'
-                         : ((*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z')))) {
+    while (*s && (quoted ? *s != '>' : ((*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z')))) {
         if (n == 11)
             return false;
         out[n++] = *s++;
@@ -178,8 +177,8 @@ static int64_t switch_time(const SwitchRule *r, int64_t year)
         day = civil_to_days(year, r->month, 1);
         int64_t weekday = (((day + 4) % 7) + 7) % 7; /* 1970-01-01 was a Thursday */
         day += (r->day - weekday + 7) % 7 + 7 * (r->week - 1);
-        int64_t next = r->month == 12 ? civil_to_days(year + 1, 1, 1)
-                                      : civil_to_days(year, r->month + 1, 1);
+        int64_t next =
+            r->month == 12 ? civil_to_days(year + 1, 1, 1) : civil_to_days(year, r->month + 1, 1);
         while (day >= next)
             day -= 7;
     }
@@ -203,7 +202,8 @@ static const TzType *type_at_time(const TimeZone *tz, int64_t utc_s)
 {
     size_t n = tz->switch_count;
     if (n == 0 || utc_s < tz->at[0])
-        return n == 0 && tz->rule.present ? rule_type(&tz->rule, utc_s) : &tz->types[tz->first_type];
+        return n == 0 && tz->rule.present ? rule_type(&tz->rule, utc_s)
+                                          : &tz->types[tz->first_type];
     if (utc_s >= tz->at[n - 1])
         return tz->rule.present ? rule_type(&tz->rule, utc_s) : &tz->types[tz->type_of[n - 1]];
     size_t lo = 0, hi = n - 1; /* at[lo] <= utc_s < at[hi] */
@@ -455,7 +455,8 @@ static TimeZone *load_file(Slice name)
         return NULL;
     buf_init(&bytes);
     TimeZone *tz = MEM_NEW(TimeZone);
-    bool ok = io_read_file(&io_real, path, 1 << 20, &bytes, &e) && parse_tzif(buf_slice(&bytes), tz);
+    bool ok =
+        io_read_file(&io_real, path, 1 << 20, &bytes, &e) && parse_tzif(buf_slice(&bytes), tz);
     buf_free(&bytes);
     if (!ok) {
         zone_free(tz);

@@ -1,0 +1,343 @@
+/* ARRAY[], subscripts, IN (...), ANY and ALL over arrays. */
+#include "exec/expr_private.h"
+
+/* ---- arrays ---- */
+
+/* ARRAY[[1,2],[3,4]]: items that are arrays become one more dimension. */
+static bool nest(EvalCtx *ctx, TypeId elem, const Value *items, size_t n, Value *out, Err *e)
+{
+    Array *arr = array_new(ctx->scratch, elem, NULL, 0);
+    const Array *first = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].null)
+            return err_set(e, ERR_ARRAY_SUBSCRIPT,
+                           "multidimensional arrays must have array "
+                           "expressions with matching dimensions");
+        const Array *a = items[i].u.arr;
+        if (!first)
+            first = a;
+        bool same = a->ndim == first->ndim;
+        for (int d = 0; same && d < a->ndim; d++)
+            same = a->dims[d] == first->dims[d] && a->lower[d] == first->lower[d];
+        if (!same)
+            return err_set(e, ERR_ARRAY_SUBSCRIPT,
+                           "multidimensional arrays must have array "
+                           "expressions with matching dimensions");
+        arr->count += a->count;
+    }
+    *out = value_array(arr);
+    if (!first || first->ndim == 0) {
+        arr->count = 0;
+        return true;
+    }
+    if (first->ndim == ARRAY_DIMS_MAX)
+        return err_set(e, ERR_PROGRAM_LIMIT,
+                       "number of array dimensions (%d) exceeds the maximum allowed (%d)",
+                       ARRAY_DIMS_MAX + 1, ARRAY_DIMS_MAX);
+    Value *all = arena_alloc(ctx->scratch, (arr->count + 1) * sizeof *all);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < items[i].u.arr->count; k++)
+            all[at++] = items[i].u.arr->items[k];
+    arr->ndim = first->ndim + 1;
+    arr->dims[0] = (int32_t)n;
+    arr->lower[0] = 1;
+    for (int d = 0; d < first->ndim; d++) {
+        arr->dims[d + 1] = first->dims[d];
+        arr->lower[d + 1] = first->lower[d];
+    }
+    arr->items = all;
+    return true;
+}
+
+bool eval_array(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
+{
+    Vector *args;
+    bool all_const;
+    TypeId elem = type_elem_of(x->type);
+    if (!eval_args(ctx, x, b, &args, &all_const, e))
+        return false;
+    bool nested = x->arg_count > 0 && x->args[0]->type == x->type;
+    Rows r = rows_of(b);
+    size_t rows = b->rows;
+    if (all_const) {
+        r = (Rows){NULL, 1};
+        rows = 1;
+    }
+    vec_init_flat(out, x->type, rows, ctx->scratch);
+    for (size_t i = 0; i < r.n; i++) {
+        size_t row = row_at(&r, i);
+        Value *items = arena_alloc(ctx->scratch, (x->arg_count + 1) * sizeof *items), v;
+        for (size_t k = 0; k < x->arg_count; k++)
+            items[k] = vec_get(&args[k], row);
+        if (!nested)
+            v = value_array(array_new(ctx->scratch, elem, items, x->arg_count));
+        else if (!nest(ctx, elem, items, x->arg_count, &v, e))
+            return false;
+        vec_set(out, row, &v, rows, ctx->scratch);
+    }
+    if (all_const)
+        out->kind = VEC_CONST;
+    return true;
+}
+
+bool eval_subscript(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
+{
+    Vector *args;
+    bool all_const;
+    if (!eval_args(ctx, x, b, &args, &all_const, e))
+        return false;
+    Rows r = rows_of(b);
+    vec_init_flat(out, x->type, b->rows, ctx->scratch);
+    for (size_t i = 0; i < r.n; i++) {
+        size_t row = row_at(&r, i);
+        Value arr = vec_get(&args[0], row), v = {.null = true};
+        int64_t at[ARRAY_DIMS_MAX];
+        bool known = !arr.null && x->arg_count - 1 <= ARRAY_DIMS_MAX;
+        for (size_t k = 1; k < x->arg_count && known; k++) {
+            Value s = vec_get(&args[k], row);
+            known = !s.null;
+            at[k - 1] = s.u.i64;
+        }
+        int64_t offset = known ? array_offset(arr.u.arr, at, x->arg_count - 1) : -1;
+        if (offset >= 0)
+            v = arr.u.arr->items[offset];
+        vec_set(out, row, &v, b->rows, ctx->scratch);
+    }
+    return true;
+}
+
+/* ---- IN, ANY, ALL ---- */
+
+/* One row's answer of left op item; the plain equality of a type needs no call. */
+typedef struct ItemTest {
+    EvalCtx *ctx;
+    const FuncDef *func;
+    TypeId types[2];
+    int (*cmp)(const Value *, const Value *); /* NULL: call func */
+    bool negate;                              /* <> */
+} ItemTest;
+
+static ItemTest item_test(EvalCtx *ctx, const Expr *x, TypeId left, TypeId item)
+{
+    ItemTest t = {.ctx = ctx, .func = x->func, .types = {left, item}};
+    if (!x->func) {
+        t.cmp = type_find(left)->cmp;
+        return t;
+    }
+    const TypeDef *p = type_find(x->func->args[0]), *q = type_find(x->func->args[1]);
+    bool eq = strcmp(x->func->name, "=") == 0, ne = strcmp(x->func->name, "<>") == 0;
+    if ((eq || ne) && p && q && p->cmp == q->cmp && p->typtype == 'b') {
+        t.cmp = p->cmp;
+        t.negate = ne;
+    }
+    return t;
+}
+
+static bool test_item(ItemTest *t, const Value *left, const Value *item, Tri *out, Err *e)
+{
+    if (left->null || item->null) {
+        *out = TRI_NULL;
+        return true;
+    }
+    if (t->cmp) {
+        *out = (t->cmp(left, item) == 0) != t->negate ? TRI_TRUE : TRI_FALSE;
+        return true;
+    }
+    Value args[2] = {*left, *item}, v;
+    ArenaMark mark = arena_mark(t->ctx->scratch);
+    bool ok = func_call(t->ctx, t->func, T_BOOL, t->types, args, 2, &v, e);
+    *out = !ok || v.null ? TRI_NULL : v.u.b ? TRI_TRUE : TRI_FALSE;
+    arena_rewind(t->ctx->scratch, mark);
+    return ok;
+}
+
+/* Over items: `decided` ends the search, else NULL if one was NULL, else its opposite. */
+static bool fold_items(ItemTest *t, const Value *left, const Value *items, size_t n, bool any,
+                       Tri *out, Err *e)
+{
+    Tri decided = any ? TRI_TRUE : TRI_FALSE;
+    *out = any ? TRI_FALSE : TRI_TRUE;
+    for (size_t i = 0; i < n; i++) {
+        Tri one;
+        if (!test_item(t, left, &items[i], &one, e))
+            return false;
+        if (one == decided) {
+            *out = decided;
+            return true;
+        }
+        if (one == TRI_NULL)
+            *out = TRI_NULL;
+    }
+    return true;
+}
+
+/* A set of constant items, for equality with many of them. */
+typedef struct ItemSet {
+    const TypeDef *def;
+    const Value *items;
+    uint32_t *slots; /* index + 1 */
+    size_t mask;
+    bool has_null;
+} ItemSet;
+
+enum { ITEM_SET_MIN = 9 };
+
+static void set_build(ItemSet *s, const TypeDef *def, const Value *items, size_t n, Arena *a)
+{
+    size_t size = 16;
+    while (size < n * 2)
+        size *= 2;
+    *s = (ItemSet){.def = def, .items = items, .mask = size - 1};
+    s->slots = arena_zero(a, size * sizeof *s->slots);
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].null) {
+            s->has_null = true;
+            continue;
+        }
+        size_t at = def->hash(&items[i]) & s->mask;
+        while (s->slots[at])
+            at = (at + 1) & s->mask;
+        s->slots[at] = (uint32_t)i + 1;
+    }
+}
+
+static Tri set_test(const ItemSet *s, const Value *left)
+{
+    if (left->null)
+        return TRI_NULL;
+    for (size_t at = s->def->hash(left) & s->mask; s->slots[at]; at = (at + 1) & s->mask)
+        if (s->def->cmp(left, &s->items[s->slots[at] - 1]) == 0)
+            return TRI_TRUE;
+    return s->has_null ? TRI_NULL : TRI_FALSE;
+}
+
+typedef struct ItemScan {
+    ItemTest test;
+    ItemSet set;
+    bool use_set, any, negated;
+    const Value *items; /* constant items; NULL: per row */
+    size_t count;
+} ItemScan;
+
+static void plan_items(EvalCtx *ctx, ItemScan *s, size_t rows)
+{
+    if (!s->items || s->test.negate || !s->test.cmp || !s->any || s->count < ITEM_SET_MIN ||
+        rows < 4)
+        return;
+    const TypeDef *def = type_find(s->test.func ? s->test.func->args[0] : s->test.types[0]);
+    set_build(&s->set, def, s->items, s->count, ctx->scratch);
+    s->use_set = true;
+}
+
+static bool scan_row(ItemScan *s, const Value *left, const Value *items, size_t n, Tri *out, Err *e)
+{
+    if (s->use_set)
+        *out = set_test(&s->set, left);
+    else if (!fold_items(&s->test, left, items, n, s->any, out, e))
+        return false;
+    if (s->negated && *out != TRI_NULL)
+        *out = *out == TRI_TRUE ? TRI_FALSE : TRI_TRUE;
+    return true;
+}
+
+/* Constant items against a left side that may be a dictionary. */
+static bool scan_const_items(EvalCtx *ctx, ItemScan *s, const Vector *left, const Batch *b,
+                             Vector *out, Err *e)
+{
+    Rows r = rows_of(b);
+    Vector lhs = *left;
+    size_t rows = b->rows;
+    bool constant = left->kind == VEC_CONST;
+    bool dict = left->kind == VEC_DICT && eval_only_dict(left, 1, r.n) == 0;
+    Rows todo = constant ? (Rows){NULL, 1} : dict ? eval_used_entries(left, r, ctx->scratch) : r;
+    if (constant)
+        rows = 1;
+    if (dict) {
+        rows = left->dict_count;
+        lhs.kind = VEC_FLAT;
+    }
+    plan_items(ctx, s, todo.n);
+    vec_init_flat(out, T_BOOL, rows, ctx->scratch);
+    for (size_t i = 0; i < todo.n; i++) {
+        size_t row = row_at(&todo, i);
+        Value v = vec_get(&lhs, row);
+        Tri t;
+        if (!scan_row(s, &v, s->items, s->count, &t, e))
+            return false;
+        eval_put_tri(out, row, t, rows, ctx->scratch);
+    }
+    if (constant)
+        out->kind = VEC_CONST;
+    else if (dict)
+        eval_spread(out, left, r, b->rows, ctx->scratch);
+    return true;
+}
+
+bool eval_in_list(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
+{
+    Vector *args;
+    bool all_const;
+    if (!eval_args(ctx, x, b, &args, &all_const, e))
+        return false;
+    size_t n = x->arg_count - 1;
+    Value *items = arena_alloc(ctx->scratch, (n + 1) * sizeof *items);
+    ItemScan s = {.any = true,
+                  .negated = x->negated,
+                  .count = n,
+                  .test = item_test(ctx, x, args[0].type, n ? args[1].type : args[0].type)};
+    bool const_items = true;
+    for (size_t k = 0; k < n; k++)
+        const_items = const_items && args[k + 1].kind == VEC_CONST;
+    if (const_items) {
+        for (size_t k = 0; k < n; k++)
+            items[k] = vec_get(&args[k + 1], 0);
+        s.items = items;
+        return scan_const_items(ctx, &s, &args[0], b, out, e);
+    }
+    Rows r = rows_of(b);
+    vec_init_flat(out, T_BOOL, b->rows, ctx->scratch);
+    for (size_t i = 0; i < r.n; i++) {
+        size_t row = row_at(&r, i);
+        Value left = vec_get(&args[0], row);
+        Tri t;
+        for (size_t k = 0; k < n; k++)
+            items[k] = vec_get(&args[k + 1], row);
+        if (!scan_row(&s, &left, items, n, &t, e))
+            return false;
+        eval_put_tri(out, row, t, b->rows, ctx->scratch);
+    }
+    return true;
+}
+
+bool eval_any_array(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
+{
+    Vector *args;
+    bool all_const;
+    if (!eval_args(ctx, x, b, &args, &all_const, e))
+        return false;
+    ItemScan s = {.any = x->kind == EXPR_ANY_ARRAY,
+                  .negated = x->negated,
+                  .test = item_test(ctx, x, args[0].type, type_elem_of(args[1].type))};
+    if (args[1].kind == VEC_CONST) {
+        Value arr = vec_get(&args[1], 0);
+        if (arr.null) {
+            eval_set_null(out, T_BOOL, ctx->scratch);
+            return true;
+        }
+        s.items = arr.u.arr->items;
+        s.count = arr.u.arr->count;
+        return scan_const_items(ctx, &s, &args[0], b, out, e);
+    }
+    Rows r = rows_of(b);
+    vec_init_flat(out, T_BOOL, b->rows, ctx->scratch);
+    for (size_t i = 0; i < r.n; i++) {
+        size_t row = row_at(&r, i);
+        Value left = vec_get(&args[0], row), arr = vec_get(&args[1], row);
+        Tri t = TRI_NULL;
+        if (!arr.null && !scan_row(&s, &left, arr.u.arr->items, arr.u.arr->count, &t, e))
+            return false;
+        eval_put_tri(out, row, t, b->rows, ctx->scratch);
+    }
+    return true;
+}
