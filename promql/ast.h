@@ -151,18 +151,19 @@ typedef struct PqlWindow {
     int64_t begin_ms, end_ms; /* after offset and @ */
     int64_t now_ms;           /* the evaluation time */
     double range_s;
-    const double *params; /* scalar arguments at this step */
-    double *sorted;       /* room for count values */
+    const double *params;    /* scalar arguments at this step */
+    double *sorted;          /* room for count values */
     bool anchored, smoothed; /* samples may lie outside (begin, end] */
 } PqlWindow;
 
 enum {
     PF_EXPERIMENTAL = 1,
     PF_KEEP_NAME = 2,
-    PF_TIME = 4,     /* reads the evaluation time: never step-invariant */
-    PF_COUNTER = 8,  /* tells when the metric's name is not that of a counter */
+    PF_TIME = 4,      /* reads the evaluation time: never step-invariant */
+    PF_COUNTER = 8,   /* tells when the metric's name is not that of a counter */
     PF_QUANTILE = 16, /* first parameter should be within [0, 1] */
-    PF_ANCHORED = 32, PF_SMOOTHED = 64, /* takes these modifiers */
+    PF_ANCHORED = 32,
+    PF_SMOOTHED = 64, /* takes these modifiers */
     PF_FACTORS = 128, /* two parameters within (0, 1) */
 };
 enum { PF_ARGS_MAX = 5 };
@@ -174,11 +175,13 @@ typedef struct PqlFunction {
     PqlType result;
     PqlType args[PF_ARGS_MAX];
     uint8_t arg_count;
-    int8_t optional; /* arguments at the end that may be left out; -1 = the last one any number of times (or never) */
+    int8_t
+        optional; /* arguments at the end that may be left out; -1 = the last one any number of times (or never) */
     uint16_t flags;
     /* Exactly one of these: */
     double (*sample)(double v, const double *params); /* every value of a vector */
-    bool (*window)(const PqlWindow *w, double *out);  /* over a range that is not empty; false: no result */
+    bool (*window)(const PqlWindow *w,
+                   double *out); /* over a range that is not empty; false: no result */
     struct PqlNode *(*build)(struct PqlBuild *b, const PqlExpr *call);
 } PqlFunction;
 

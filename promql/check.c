@@ -1,31 +1,34 @@
 /* promql/check.c - types, arguments and matchers of a tree; the texts are Prometheus'. */
-#include "promql/parse_private.h"
 #include "base/regex.h"
+#include "promql/parse_private.h"
 
 const char *pql_type_text(PqlType t)
 {
-    static const char *const text[] = {"none", "scalar", "string", "instant vector", "range vector"};
+    static const char *const text[] = {"none", "scalar", "string", "instant vector",
+                                       "range vector"};
     return text[t];
 }
 
 const char *pql_op_text(PqlOp op)
 {
-    static const char *const text[] = {"+",  "-",  "*", "/",  "%", "^",  "atan2", "==",
+    static const char *const text[] = {"+",  "-", "*",  "/", "%",  "^",   "atan2", "==",
                                        "!=", "<", "<=", ">", ">=", "and", "or",    "unless"};
     return text[op];
 }
 
 const char *pql_agg_text(PqlAgg agg)
 {
-    static const char *const text[] = {"sum",    "avg",     "count",    "min",          "max",    "group", "stddev",
-                                       "stdvar", "topk",    "bottomk", "quantile", "count_values", "limitk", "limit_ratio"};
+    static const char *const text[] = {
+        "sum",    "avg",  "count",   "min",      "max",          "group",  "stddev",
+        "stdvar", "topk", "bottomk", "quantile", "count_values", "limitk", "limit_ratio"};
     return text[agg];
 }
 
 static void expect(PqlParse *ps, const PqlExpr *x, PqlType want, const char *where)
 {
     if (x->type != want)
-        pql_fail(ps, x->begin, "expected type %s in %s, got %s", pql_type_text(want), where, pql_type_text(x->type));
+        pql_fail(ps, x->begin, "expected type %s in %s, got %s", pql_type_text(want), where,
+                 pql_type_text(x->type));
 }
 
 /* *empty: the matcher accepts a series without the label. */
@@ -73,19 +76,20 @@ static void check_call(PqlParse *ps, PqlExpr *x)
     size_t most = f->arg_count, least = most - (size_t)(f->optional < 0 ? 1 : f->optional);
     x->type = f->result;
     if (f->optional == 0 && x->arg_count != most) {
-        pql_fail(ps, x->begin, "expected %zu argument(s) in call to \"%s\", got %zu", most, f->name, x->arg_count);
+        pql_fail(ps, x->begin, "expected %zu argument(s) in call to \"%s\", got %zu", most, f->name,
+                 x->arg_count);
     } else if (x->arg_count < least) {
-        pql_fail(ps, x->begin, "expected at least %zu argument(s) in call to \"%s\", got %zu", least, f->name,
-                 x->arg_count);
+        pql_fail(ps, x->begin, "expected at least %zu argument(s) in call to \"%s\", got %zu",
+                 least, f->name, x->arg_count);
     } else if (f->optional > 0 && x->arg_count > most) {
-        pql_fail(ps, x->begin, "expected at most %zu argument(s) in call to \"%s\", got %zu", most, f->name,
-                 x->arg_count);
+        pql_fail(ps, x->begin, "expected at most %zu argument(s) in call to \"%s\", got %zu", most,
+                 f->name, x->arg_count);
     }
     for (size_t i = 0; i < x->arg_count && !ps->failed; i++) {
         PqlType want = f->args[i < f->arg_count ? i : f->arg_count - 1u];
         if (x->args[i]->type != want)
-            pql_fail(ps, x->args[i]->begin, "expected type %s in call to function \"%s\", got %s", pql_type_text(want),
-                     f->name, pql_type_text(x->args[i]->type));
+            pql_fail(ps, x->args[i]->begin, "expected type %s in call to function \"%s\", got %s",
+                     pql_type_text(want), f->name, pql_type_text(x->args[i]->type));
     }
 }
 
@@ -94,7 +98,8 @@ static void check_aggregate(PqlParse *ps, PqlExpr *x)
     x->type = PQL_VECTOR;
     expect(ps, x->args[0], PQL_VECTOR, "aggregation expression");
     if (x->arg_count == 2)
-        expect(ps, x->args[1], x->agg == PA_COUNT_VALUES ? PQL_STRING : PQL_SCALAR, "aggregation parameter");
+        expect(ps, x->args[1], x->agg == PA_COUNT_VALUES ? PQL_STRING : PQL_SCALAR,
+               "aggregation parameter");
 }
 
 static bool is_value(PqlType t)
@@ -107,14 +112,16 @@ static void check_matching(PqlParse *ps, const PqlExpr *x, bool vectors)
     for (size_t i = 0; x->on && i < x->matching.count; i++)
         for (size_t k = 0; k < x->include.count; k++)
             if (slice_eq(x->matching.names[i], x->include.names[k]))
-                pql_fail(ps, x->op_begin, "label \"%.*s\" must not occur in ON and GROUP clause at once",
+                pql_fail(ps, x->op_begin,
+                         "label \"%.*s\" must not occur in ON and GROUP clause at once",
                          SLICE_ARG(x->matching.names[i]));
     bool fills = x->fill.left || x->fill.right;
     if (!vectors) {
         if (x->matching.count)
             pql_fail(ps, x->begin, "vector matching only allowed between instant vectors");
         if (fills)
-            pql_fail(ps, x->begin, "filling in missing series only allowed between instant vectors");
+            pql_fail(ps, x->begin,
+                     "filling in missing series only allowed between instant vectors");
     } else if (pql_op_is_set(x->op)) {
         if (x->card != PC_ONE_TO_ONE)
             pql_fail(ps, x->begin, "no grouping allowed for \"%s\" operation", pql_op_text(x->op));
@@ -134,10 +141,12 @@ static void check_binary(PqlParse *ps, PqlExpr *x)
         pql_fail(ps, x->op_begin, "comparisons between scalars must use BOOL modifier");
     for (size_t i = 0; i < 2; i++)
         if (!is_value(x->args[i]->type))
-            pql_fail(ps, x->args[i]->begin, "binary expression must contain only scalar and instant vector types");
+            pql_fail(ps, x->args[i]->begin,
+                     "binary expression must contain only scalar and instant vector types");
     check_matching(ps, x, l == PQL_VECTOR && r == PQL_VECTOR);
     if (pql_op_is_set(x->op) && (l == PQL_SCALAR || r == PQL_SCALAR))
-        pql_fail(ps, x->begin, "set operator \"%s\" not allowed in binary scalar expression", pql_op_text(x->op));
+        pql_fail(ps, x->begin, "set operator \"%s\" not allowed in binary scalar expression",
+                 pql_op_text(x->op));
 }
 
 static void check_node(PqlParse *ps, PqlExpr *x)
@@ -174,7 +183,8 @@ static void check_node(PqlParse *ps, PqlExpr *x)
         x->type = x->args[0]->type;
         if (!is_value(x->type))
             pql_fail(ps, x->begin,
-                     "unary expression only allowed on expressions of type scalar or instant vector, got \"%s\"",
+                     "unary expression only allowed on expressions of type scalar or instant "
+                     "vector, got \"%s\"",
                      pql_type_text(x->type));
         return;
     case PX_PAREN:

@@ -98,7 +98,8 @@ bool pql_count_samples(PqlQuery *q, size_t n, Err *e)
     q->samples += n;
     if (q->samples <= q->r.samples_max)
         return true;
-    err_set(e, ERR_LIMIT_EXCEEDED, "query processing would load too many samples into memory in query execution");
+    err_set(e, ERR_LIMIT_EXCEEDED,
+            "query processing would load too many samples into memory in query execution");
     return err_detail(e, "the limit is %llu", (unsigned long long)q->r.samples_max);
 }
 
@@ -169,7 +170,8 @@ void pql_annotate(PqlQuery *q, bool warning, uint32_t at, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     pql_line_column(q->x->text, at, &line, &column);
-    snprintf(whole, sizeof whole, "PromQL %s: %s (%d:%d)", warning ? "warning" : "info", text, line, column);
+    snprintf(whole, sizeof whole, "PromQL %s: %s (%d:%d)", warning ? "warning" : "info", text, line,
+             column);
     Slice s = slice_cstr(whole);
     for (size_t i = 0; i < list->count; i++)
         if (slice_eq(list->items[i], s))
@@ -190,17 +192,20 @@ static bool request_grid(PqlQuery *q, const PqlRequest *r, Err *e)
         return true;
     }
     if (q->x->type != PQL_SCALAR && q->x->type != PQL_VECTOR)
-        return err_set(e, ERR_INVALID_PARAMETER,
-                       "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
-                       pql_type_text(q->x->type));
+        return err_set(
+            e, ERR_INVALID_PARAMETER,
+            "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
+            pql_type_text(q->x->type));
     if (r->step_ms <= 0)
         return err_set(e, ERR_INVALID_PARAMETER,
-                       "zero or negative query resolution step widths are not accepted. Try a positive integer");
+                       "zero or negative query resolution step widths are not accepted. Try a "
+                       "positive integer");
     if (r->end_ms < r->start_ms)
         return err_set(e, ERR_INVALID_PARAMETER, "end timestamp must not be before start time");
     if (__builtin_sub_overflow(r->end_ms, r->start_ms, &span) || span / r->step_ms > PQL_STEPS_MAX)
         return err_set(e, ERR_INVALID_PARAMETER,
-                       "exceeded maximum resolution of %d points per timeseries. Try decreasing the query resolution (?step=XX)",
+                       "exceeded maximum resolution of %d points per timeseries. Try decreasing "
+                       "the query resolution (?step=XX)",
                        PQL_STEPS_MAX);
     q->grid = (Grid){r->start_ms, r->step_ms, (size_t)(span / r->step_ms) + 1};
     q->end_ms = r->end_ms;
@@ -272,7 +277,8 @@ static PqlSeries *result_add(PqlQuery *q)
     return &q->series[q->series_count++];
 }
 
-static void result_points(PqlQuery *q, const Labels *labels, const int64_t *t, const double *v, size_t n)
+static void result_points(PqlQuery *q, const Labels *labels, const int64_t *t, const double *v,
+                          size_t n)
 {
     PqlSeries *s = result_add(q);
     int64_t *times = arena_alloc(&q->arena, (n + 1) * sizeof *times);
@@ -292,7 +298,8 @@ static void result_series(PqlQuery *q, const Series *in)
     PqlSeries *s = result_add(q);
     int64_t *times = arena_alloc(&q->arena, n * sizeof *times);
     double *values = arena_alloc(&q->arena, n * sizeof *values);
-    Labels labels = in->drop_name ? labels_drop_name(&q->arena, &in->labels) : labels_copy(&q->arena, &in->labels);
+    Labels labels = in->drop_name ? labels_drop_name(&q->arena, &in->labels)
+                                  : labels_copy(&q->arena, &in->labels);
     *s = (PqlSeries){labels.items, labels.count, times, values, n};
     n = 0;
     for (size_t i = 0; i < q->grid.count; i++)
@@ -308,7 +315,8 @@ static NdStatus result_matrix(PqlQuery *q, Err *e)
     RangeSeries s;
     NdStatus st;
     while ((st = q->root->def->next_range(q->root, &s, e)) == ND_SERIES) {
-        Labels labels = s.drop_name ? labels_drop_name(&q->arena, &s.labels) : labels_copy(&q->arena, &s.labels);
+        Labels labels = s.drop_name ? labels_drop_name(&q->arena, &s.labels)
+                                    : labels_copy(&q->arena, &s.labels);
         result_points(q, &labels, s.t_ms, s.v, s.count);
         if (!budget_check(&q->budget, e))
             return ND_FAIL;
@@ -347,7 +355,8 @@ static bool merge_into(PqlQuery *q, PqlSeries *to, const PqlSeries *from, Err *e
     double *values = arena_alloc(&q->arena, n * sizeof *values);
     while (i < to->count || k < from->count) {
         if (i < to->count && k < from->count && to->t_ms[i] == from->t_ms[k])
-            return err_set(e, ERR_CARDINALITY, "vector cannot contain metrics with the same labelset");
+            return err_set(e, ERR_CARDINALITY,
+                           "vector cannot contain metrics with the same labelset");
         bool left = k == from->count || (i < to->count && to->t_ms[i] < from->t_ms[k]);
         times[at] = left ? to->t_ms[i] : from->t_ms[k];
         values[at++] = left ? to->v[i++] : from->v[k++];

@@ -18,8 +18,8 @@
 #include "promql/ast.h"
 #include <math.h>
 
-#define PQL_STALE_BITS UINT64_C(0x7ff0000000000002)
-#define PQL_LOOKBACK_MS 300000
+#define PQL_STALE_BITS       UINT64_C(0x7ff0000000000002)
+#define PQL_LOOKBACK_MS      300000
 #define PQL_SUBQUERY_STEP_MS 60000
 
 static inline bool pql_missing(double v)
@@ -80,7 +80,8 @@ struct PqlNode {
     const PqlExpr *x;
     Grid grid;
     PqlNode *older;
-    bool one_name; /* all its series have the same metric name, or none: dropping it cannot collide */
+    bool
+        one_name; /* all its series have the same metric name, or none: dropping it cannot collide */
 };
 
 typedef struct Annotations {
@@ -120,7 +121,8 @@ typedef struct PqlBuild {
     Grid grid;
     Err *e;
 } PqlBuild;
-PqlNode *pql_build(PqlBuild *b, const PqlExpr *x); /* NULL: failed; wraps what does not change with the step */
+PqlNode *pql_build(PqlBuild *b,
+                   const PqlExpr *x); /* NULL: failed; wraps what does not change with the step */
 PqlNode *pql_node_new(PqlBuild *b, size_t size, const NodeDef *def, const PqlExpr *x);
 bool pql_pause(const PqlQuery *q); /* the time slice is over */
 bool pql_count_samples(PqlQuery *q, size_t n, Err *e) MUST_CHECK;
@@ -203,14 +205,17 @@ typedef struct SourceScope {
     Snapshot *snapshot;
     ObjectId schema;
 } SourceScope;
-bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n, Sources *out, Err *e) MUST_CHECK;
+bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n, Sources *out,
+                     Err *e) MUST_CHECK;
 void sources_free(Sources *s);
 /* Labels of one series of a source; items has room for tag_count + 2. */
-Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f, PqlLabel *items);
+Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f,
+                     PqlLabel *items);
 
 /* ---- node_select.c ---- */
 PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, bool timestamps);
-PqlNode *build_range(PqlBuild *b, const PqlExpr *x); /* MATRIX or SUBQUERY, perhaps in parentheses */
+PqlNode *build_range(PqlBuild *b,
+                     const PqlExpr *x); /* MATRIX or SUBQUERY, perhaps in parentheses */
 
 /* ---- node_call.c ---- */
 PqlNode *build_call(PqlBuild *b, const PqlExpr *x);
@@ -230,7 +235,8 @@ PqlNode *build_vector(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_scalar(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_absent(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_absent_over_time(PqlBuild *b, const PqlExpr *call);
-PqlNode *build_no_floats(PqlBuild *b, const PqlExpr *call); /* histogram_count ...: floats have none */
+PqlNode *build_no_floats(PqlBuild *b,
+                         const PqlExpr *call); /* histogram_count ...: floats have none */
 PqlNode *build_label_replace(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_label_join(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_sort(PqlBuild *b, const PqlExpr *call);
@@ -241,10 +247,11 @@ PqlNode *build_histogram_fraction(PqlBuild *b, const PqlExpr *call);
 
 /* ---- others ---- */
 PqlNode *build_aggregate(PqlBuild *b, const PqlExpr *x); /* node_agg.c */
-PqlNode *build_pick(PqlBuild *b, const PqlExpr *x);      /* node_pick.c: topk, quantile, count_values ... */
-PqlNode *build_binary(PqlBuild *b, const PqlExpr *x);    /* node_binary.c: at least one side scalar */
-PqlNode *build_match(PqlBuild *b, const PqlExpr *x);     /* node_match.c: vector with vector */
-double pql_arith(PqlOp op, double l, double r);          /* of the arithmetic operators */
+PqlNode *build_pick(PqlBuild *b,
+                    const PqlExpr *x); /* node_pick.c: topk, quantile, count_values ... */
+PqlNode *build_binary(PqlBuild *b, const PqlExpr *x); /* node_binary.c: at least one side scalar */
+PqlNode *build_match(PqlBuild *b, const PqlExpr *x);  /* node_match.c: vector with vector */
+double pql_arith(PqlOp op, double l, double r);       /* of the arithmetic operators */
 bool pql_compare(PqlOp op, double l, double r);
 
 /* ---- kernels ---- */

@@ -23,7 +23,8 @@ static bool extrapolated(const PqlWindow *w, bool counter, bool per_second, doub
     if (counter)
         raw += lost_in_resets(w->v, n);
     double covered = (double)(w->t_ms[n - 1] - w->t_ms[0]) / 1000;
-    double to_start = (double)(w->t_ms[0] - w->begin_ms) / 1000, to_end = (double)(w->end_ms - w->t_ms[n - 1]) / 1000;
+    double to_start = (double)(w->t_ms[0] - w->begin_ms) / 1000,
+           to_end = (double)(w->end_ms - w->t_ms[n - 1]) / 1000;
     double gap = covered / (double)(n - 1), limit = gap * 1.1;
     if (to_start >= limit)
         to_start = gap / 2;

@@ -1,14 +1,14 @@
 /* promql/func_sample.c - functions of one value.  NaN and infinities as Go has them. */
-#include "promql/kernels.h"
 #include "promql/eval_private.h"
+#include "promql/kernels.h"
 
 #define PI 3.14159265358979323846
 
-#define OF_ONE(name, expr)                                                                                             \
-    double fs_##name(double v, const double *p)                                                                        \
-    {                                                                                                                  \
-        (void)p;                                                                                                       \
-        return expr;                                                                                                   \
+#define OF_ONE(name, expr)                                                                         \
+    double fs_##name(double v, const double *p)                                                    \
+    {                                                                                              \
+        (void)p;                                                                                   \
+        return expr;                                                                               \
     }
 
 OF_ONE(abs, fabs(v))
@@ -19,7 +19,7 @@ OF_ONE(ln, log(v))
 OF_ONE(log2, log2(v))
 OF_ONE(log10, log10(v))
 OF_ONE(sqrt, sqrt(v))
-OF_ONE(sgn, v < 0 ? -1 : v > 0 ? 1 : v)
+OF_ONE(sgn, v<0 ? -1 : v> 0 ? 1 : v)
 OF_ONE(sin, sin(v))
 OF_ONE(cos, cos(v))
 OF_ONE(tan, tan(v))
@@ -33,7 +33,7 @@ OF_ONE(asinh, asinh(v))
 OF_ONE(acosh, acosh(v))
 OF_ONE(atanh, atanh(v))
 OF_ONE(deg, v * 180 / PI)
-OF_ONE(rad, v * PI / 180)
+OF_ONE(rad, v *PI / 180)
 
 double fs_round(double v, const double *p)
 {
@@ -91,17 +91,18 @@ static Civil civil(double v)
     return c;
 }
 
-#define OF_DATE(name, expr)                                                                                            \
-    double fs_##name(double v, const double *p)                                                                        \
-    {                                                                                                                  \
-        (void)p;                                                                                                       \
-        Civil c = civil(v);                                                                                            \
-        return c.ok ? (double)(expr) : NAN;                                                                            \
+#define OF_DATE(name, expr)                                                                        \
+    double fs_##name(double v, const double *p)                                                    \
+    {                                                                                              \
+        (void)p;                                                                                   \
+        Civil c = civil(v);                                                                        \
+        return c.ok ? (double)(expr) : NAN;                                                        \
     }
 
 static int days_in_month(const Civil *c)
 {
-    int64_t next = c->month == 12 ? civil_to_days(c->year + 1, 1, 1) : civil_to_days(c->year, c->month + 1, 1);
+    int64_t next =
+        c->month == 12 ? civil_to_days(c->year + 1, 1, 1) : civil_to_days(c->year, c->month + 1, 1);
     return (int)(next - civil_to_days(c->year, c->month, 1));
 }
 

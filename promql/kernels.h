@@ -6,29 +6,43 @@
 #include "promql/ast.h"
 
 /* ---- func_sample.c ---- */
-double fs_abs(double v, const double *p), fs_ceil(double v, const double *p), fs_floor(double v, const double *p);
-double fs_exp(double v, const double *p), fs_ln(double v, const double *p), fs_log2(double v, const double *p);
-double fs_log10(double v, const double *p), fs_sqrt(double v, const double *p), fs_sgn(double v, const double *p);
-double fs_sin(double v, const double *p), fs_cos(double v, const double *p), fs_tan(double v, const double *p);
-double fs_asin(double v, const double *p), fs_acos(double v, const double *p), fs_atan(double v, const double *p);
-double fs_sinh(double v, const double *p), fs_cosh(double v, const double *p), fs_tanh(double v, const double *p);
-double fs_asinh(double v, const double *p), fs_acosh(double v, const double *p), fs_atanh(double v, const double *p);
-double fs_deg(double v, const double *p), fs_rad(double v, const double *p), fs_round(double v, const double *p);
-double fs_clamp(double v, const double *p), fs_clamp_min(double v, const double *p), fs_clamp_max(double v, const double *p);
-double fs_minute(double v, const double *p), fs_hour(double v, const double *p), fs_day_of_week(double v, const double *p);
+double fs_abs(double v, const double *p), fs_ceil(double v, const double *p),
+    fs_floor(double v, const double *p);
+double fs_exp(double v, const double *p), fs_ln(double v, const double *p),
+    fs_log2(double v, const double *p);
+double fs_log10(double v, const double *p), fs_sqrt(double v, const double *p),
+    fs_sgn(double v, const double *p);
+double fs_sin(double v, const double *p), fs_cos(double v, const double *p),
+    fs_tan(double v, const double *p);
+double fs_asin(double v, const double *p), fs_acos(double v, const double *p),
+    fs_atan(double v, const double *p);
+double fs_sinh(double v, const double *p), fs_cosh(double v, const double *p),
+    fs_tanh(double v, const double *p);
+double fs_asinh(double v, const double *p), fs_acosh(double v, const double *p),
+    fs_atanh(double v, const double *p);
+double fs_deg(double v, const double *p), fs_rad(double v, const double *p),
+    fs_round(double v, const double *p);
+double fs_clamp(double v, const double *p), fs_clamp_min(double v, const double *p),
+    fs_clamp_max(double v, const double *p);
+double fs_minute(double v, const double *p), fs_hour(double v, const double *p),
+    fs_day_of_week(double v, const double *p);
 double fs_day_of_month(double v, const double *p), fs_day_of_year(double v, const double *p);
-double fs_days_in_month(double v, const double *p), fs_month(double v, const double *p), fs_year(double v, const double *p);
+double fs_days_in_month(double v, const double *p), fs_month(double v, const double *p),
+    fs_year(double v, const double *p);
 
 /* ---- func_window.c, func_rate.c: false = no result ---- */
-bool fw_sum(const PqlWindow *w, double *out), fw_avg(const PqlWindow *w, double *out), fw_min(const PqlWindow *w, double *out);
-bool fw_max(const PqlWindow *w, double *out), fw_count(const PqlWindow *w, double *out), fw_last(const PqlWindow *w, double *out);
+bool fw_sum(const PqlWindow *w, double *out), fw_avg(const PqlWindow *w, double *out),
+    fw_min(const PqlWindow *w, double *out);
+bool fw_max(const PqlWindow *w, double *out), fw_count(const PqlWindow *w, double *out),
+    fw_last(const PqlWindow *w, double *out);
 bool fw_first(const PqlWindow *w, double *out), fw_present(const PqlWindow *w, double *out);
 bool fw_stddev(const PqlWindow *w, double *out), fw_stdvar(const PqlWindow *w, double *out);
 bool fw_quantile(const PqlWindow *w, double *out), fw_mad(const PqlWindow *w, double *out);
 bool fw_ts_first(const PqlWindow *w, double *out), fw_ts_last(const PqlWindow *w, double *out);
 bool fw_ts_min(const PqlWindow *w, double *out), fw_ts_max(const PqlWindow *w, double *out);
 bool fw_smoothing(const PqlWindow *w, double *out);
-bool fw_rate(const PqlWindow *w, double *out), fw_increase(const PqlWindow *w, double *out), fw_delta(const PqlWindow *w, double *out);
+bool fw_rate(const PqlWindow *w, double *out), fw_increase(const PqlWindow *w, double *out),
+    fw_delta(const PqlWindow *w, double *out);
 bool fw_irate(const PqlWindow *w, double *out), fw_idelta(const PqlWindow *w, double *out);
 bool fw_deriv(const PqlWindow *w, double *out), fw_predict(const PqlWindow *w, double *out);
 bool fw_changes(const PqlWindow *w, double *out), fw_resets(const PqlWindow *w, double *out);

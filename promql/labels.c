@@ -37,7 +37,8 @@ bool labels_equal(const Labels *a, const Labels *b)
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++)
-        if (!slice_eq(a->items[i].name, b->items[i].name) || !slice_eq(a->items[i].value, b->items[i].value))
+        if (!slice_eq(a->items[i].name, b->items[i].name) ||
+            !slice_eq(a->items[i].value, b->items[i].value))
             return false;
     return true;
 }
@@ -72,7 +73,8 @@ bool names_have(const PqlNames *n, Slice name)
 
 static bool describes_metric(Slice name)
 {
-    return slice_eq_cstr(name, "__name__") || slice_eq_cstr(name, "__type__") || slice_eq_cstr(name, "__unit__");
+    return slice_eq_cstr(name, "__name__") || slice_eq_cstr(name, "__type__") ||
+           slice_eq_cstr(name, "__unit__");
 }
 
 bool labels_has_name(const Labels *l)
@@ -108,7 +110,8 @@ Labels labels_omit(Arena *a, const Labels *l, const PqlNames *names, bool metric
     PqlLabel *items = arena_alloc(a, (l->count + 1) * sizeof *items);
     size_t n = 0;
     for (size_t i = 0; i < l->count; i++) {
-        if (names_have(names, l->items[i].name) || (metric_too && slice_eq_cstr(l->items[i].name, "__name__")))
+        if (names_have(names, l->items[i].name) ||
+            (metric_too && slice_eq_cstr(l->items[i].name, "__name__")))
             continue;
         items[n++] = l->items[i];
     }

@@ -24,6 +24,7 @@ typedef struct PqlLexer {
 } PqlLexer;
 
 PqlToken pql_lex(PqlLexer *lx);
-bool pql_parse_duration(Slice s, int64_t *ms); /* 1h30m, units ms s m h d w y, each once, descending */
+bool pql_parse_duration(Slice s,
+                        int64_t *ms); /* 1h30m, units ms s m h d w y, each once, descending */
 
 #endif

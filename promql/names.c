@@ -6,7 +6,15 @@
  * __field__.  Regular expressions and the metadata calls see canonical names only. */
 #include "promql/eval_private.h"
 
-enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_FLOAT4 = 700, OID_FLOAT8 = 701, OID_NUMERIC = 1700 };
+enum {
+    OID_BOOL = 16,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_FLOAT4 = 700,
+    OID_FLOAT8 = 701,
+    OID_NUMERIC = 1700
+};
 
 #define NAME_LABEL  SLICE_LIT("__name__")
 #define FIELD_LABEL SLICE_LIT("__field__")
@@ -220,7 +228,8 @@ static void add_field(Resolve *r, const TableDef *t, const ColumnDef *c, Slice m
 {
     Source *s = source_for(r, t);
     if (s)
-        s->fields[s->field_count++] = (SourceField){c->id, c->phys, arena_slice(r->scope->arena, metric), field};
+        s->fields[s->field_count++] =
+            (SourceField){c->id, c->phys, arena_slice(r->scope->arena, metric), field};
 }
 
 static void resolve_alias(Resolve *r, const TableDef *t)
@@ -268,7 +277,8 @@ static void resolve_all(Resolve *r)
     }
 }
 
-bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n, Sources *out, Err *e)
+bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n, Sources *out,
+                     Err *e)
 {
     Resolve r = {.scope = scope, .catalog = snapshot_catalog(scope->snapshot), .out = out, .e = e};
     *out = (Sources){0};
@@ -311,7 +321,8 @@ static size_t put_sorted(PqlLabel *items, size_t n, Slice name, Slice value)
     return n + 1;
 }
 
-Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f, PqlLabel *items)
+Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f,
+                     PqlLabel *items)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->tag_count; i++) {
@@ -355,8 +366,9 @@ static int64_t ms_to_ns(int64_t ms, int64_t add)
     return ns;
 }
 
-bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *const *m, size_t n, int64_t start_ms,
-                int64_t end_ms, bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg, Err *e)
+bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *const *m, size_t n,
+                int64_t start_ms, int64_t end_ms,
+                bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg, Err *e)
 {
     Arena a;
     bool ok = true, go_on = true;
@@ -367,7 +379,8 @@ bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *
         Sources s;
         ok = sources_resolve(&scope, n ? m[i]->matches : NULL, n ? m[i]->match_count : 0, &s, e);
         for (size_t k = 0; ok && go_on && k < s.count; k++) {
-            SeriesSet *alive = snapshot_series(snap, s.items[k].table->id, ms_to_ns(start_ms, 0), ms_to_ns(end_ms, NS_PER_MS - 1));
+            SeriesSet *alive = snapshot_series(snap, s.items[k].table->id, ms_to_ns(start_ms, 0),
+                                               ms_to_ns(end_ms, NS_PER_MS - 1));
             SeriesSet *set = set_and(s.items[k].set, alive);
             go_on = source_each(&s.items[k], snap, set, each, arg);
             set_unref(set);
@@ -380,7 +393,8 @@ bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *
     return ok;
 }
 
-bool pql_metrics(Snapshot *snap, ObjectId schema, bool (*each)(void *arg, Slice name), void *arg, Err *e)
+bool pql_metrics(Snapshot *snap, ObjectId schema, bool (*each)(void *arg, Slice name), void *arg,
+                 Err *e)
 {
     Arena a;
     Sources s;

@@ -4,10 +4,10 @@
 typedef struct Group {
     Labels labels;
     bool drop_name;
-    double *value;      /* absent until the first sample */
-    double *extra;      /* compensation, or mean */
+    double *value; /* absent until the first sample */
+    double *extra; /* compensation, or mean */
     double *count;
-    uint8_t *stepwise;  /* avg: the sum would overflow at this step, extra and value hold a mean */
+    uint8_t *stepwise; /* avg: the sum would overflow at this step, extra and value hold a mean */
 } Group;
 
 typedef struct NodeAgg NodeAgg;
@@ -88,7 +88,8 @@ static void fold_group(NodeAgg *a, Group *g, const double *v)
 static void fold_min(NodeAgg *a, Group *g, const double *v)
 {
     for (size_t i = 0; i < a->n.grid.count; i++)
-        if (!pql_missing(v[i]) && (g->value[i] > v[i] || isnan(g->value[i]))) /* what is missing is a NaN, too */
+        if (!pql_missing(v[i]) &&
+            (g->value[i] > v[i] || isnan(g->value[i]))) /* what is missing is a NaN, too */
             g->value[i] = v[i];
 }
 
@@ -200,8 +201,8 @@ static const NodeDef def_agg = {.next = agg_next, .close = agg_close};
 PqlNode *build_aggregate(PqlBuild *b, const PqlExpr *x)
 {
     static void (*const folds[])(NodeAgg *, Group *, const double *) = {
-        [PA_SUM] = fold_sum,     [PA_AVG] = fold_avg,           [PA_COUNT] = fold_count,
-        [PA_MIN] = fold_min,     [PA_MAX] = fold_max,           [PA_GROUP] = fold_group,
+        [PA_SUM] = fold_sum,         [PA_AVG] = fold_avg,         [PA_COUNT] = fold_count,
+        [PA_MIN] = fold_min,         [PA_MAX] = fold_max,         [PA_GROUP] = fold_group,
         [PA_STDDEV] = fold_variance, [PA_STDVAR] = fold_variance,
     };
     NodeAgg *a = (NodeAgg *)pql_node_new(b, sizeof *a, &def_agg, x);

@@ -136,7 +136,8 @@ static const NodeDef def_mixed = {.next = mixed_next, .close = mixed_close};
 PqlNode *build_binary(PqlBuild *b, const PqlExpr *x)
 {
     bool left = x->args[0]->type == PQL_SCALAR, right = x->args[1]->type == PQL_SCALAR;
-    NodeBinary *n = (NodeBinary *)pql_node_new(b, sizeof *n, left && right ? &def_scalars : &def_mixed, x);
+    NodeBinary *n =
+        (NodeBinary *)pql_node_new(b, sizeof *n, left && right ? &def_scalars : &def_mixed, x);
     PqlNode *l = pql_build(b, x->args[0]);
     PqlNode *r = l ? pql_build(b, x->args[1]) : NULL;
     if (!r)

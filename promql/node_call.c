@@ -111,7 +111,8 @@ static bool merge_all(NodeMerge *m, Err *e)
             if (pql_missing(s->v[i]) && !m->strict)
                 continue;
             if (m->strict || !pql_missing(m->values[at][i]))
-                return err_set(e, ERR_CARDINALITY, "vector cannot contain metrics with the same labelset");
+                return err_set(e, ERR_CARDINALITY,
+                               "vector cannot contain metrics with the same labelset");
             m->values[at][i] = s->v[i];
         }
     }
@@ -361,14 +362,16 @@ static void tell_non_counter(NodeWindow *nw)
     if (type.len) {
         if (!slice_eq_cstr(type, "counter") && !slice_eq_cstr(type, "histogram"))
             pql_annotate(q, false, at,
-                         "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got \"%.*s\": \"%.*s\"",
+                         "metric might not be a counter, __type__ label is not set to \"counter\" "
+                         "or \"histogram\", got \"%.*s\": \"%.*s\"",
                          SLICE_ARG(type), SLICE_ARG(name));
         return;
     }
     if (!ends_with(name, "_total") && !ends_with(name, "_sum") && !ends_with(name, "_count") &&
         !ends_with(name, "_bucket"))
         pql_annotate(q, false, at,
-                     "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"%.*s\"",
+                     "metric might not be a counter, name does not end in "
+                     "_total/_sum/_count/_bucket: \"%.*s\"",
                      SLICE_ARG(name));
 }
 
@@ -381,8 +384,8 @@ static void check_quantile(NodeWindow *nw)
         Buf b;
         buf_init(&b);
         buf_put_f64(&b, q);
-        pql_annotate(nw->n.q, true, nw->n.x->args[0]->begin, "quantile value should be between 0 and 1, got %.*s",
-                     (int)b.len, b.ptr);
+        pql_annotate(nw->n.q, true, nw->n.x->args[0]->begin,
+                     "quantile value should be between 0 and 1, got %.*s", (int)b.len, b.ptr);
         buf_free(&b);
     }
 }
@@ -390,11 +393,13 @@ static void check_quantile(NodeWindow *nw)
 /* double_exponential_smoothing */
 static bool check_factors(const NodeWindow *nw, Err *e)
 {
-    static const char *const what[] = {"smoothing factor. Expected: 0 < sf < 1", "trend factor. Expected: 0 < tf < 1"};
+    static const char *const what[] = {"smoothing factor. Expected: 0 < sf < 1",
+                                       "trend factor. Expected: 0 < tf < 1"};
     for (size_t k = 0; k < 2; k++)
         for (size_t i = 0; i < nw->n.grid.count; i++)
             if (nw->params[k].v[i] <= 0 || nw->params[k].v[i] >= 1)
-                return err_set(e, ERR_CARDINALITY, "invalid %s, got: %f", what[k], nw->params[k].v[i]);
+                return err_set(e, ERR_CARDINALITY, "invalid %s, got: %f", what[k],
+                               nw->params[k].v[i]);
     return true;
 }
 
@@ -451,11 +456,14 @@ static bool check_modifiers(PqlBuild *b, const PqlExpr *x, const PqlExpr *v)
 {
     if (v->anchored && !(x->func->flags & PF_ANCHORED))
         return err_set(b->e, ERR_CARDINALITY,
-                       "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s",
+                       "anchored modifier can only be used with: changes, delta, increase, rate, "
+                       "resets - not with %s",
                        x->func->name);
     if (v->smoothed && !(x->func->flags & PF_SMOOTHED))
-        return err_set(b->e, ERR_CARDINALITY,
-                       "smoothed modifier can only be used with: delta, increase, rate - not with %s", x->func->name);
+        return err_set(
+            b->e, ERR_CARDINALITY,
+            "smoothed modifier can only be used with: delta, increase, rate - not with %s",
+            x->func->name);
     return true;
 }
 

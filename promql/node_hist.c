@@ -2,7 +2,7 @@
 #include "promql/eval_private.h"
 #include <stdlib.h>
 
-#define LE SLICE_LIT("le")
+#define LE             SLICE_LIT("le")
 #define EVEN_TOLERANCE 1e-12 /* relative difference of counts that is rounding, not a fall */
 
 enum { QUANTILES_MAX = 32 };
@@ -104,7 +104,9 @@ static double rank_of(const Bucket *b, size_t n, double v)
         if (low >= v)
             return below;
         if (b[i].bound > v)
-            return isinf(low) || isinf(b[i].bound) ? below : below + (b[i].count - below) * (v - low) / (b[i].bound - low);
+            return isinf(low) || isinf(b[i].bound)
+                       ? below
+                       : below + (b[i].count - below) * (v - low) / (b[i].bound - low);
         below = b[i].count;
     }
     return below;
@@ -163,7 +165,8 @@ static void make_groups(NodeHist *h)
         if (!parse_bound(text, &m.bound)) {
             Slice name = labels_get(&s->labels, SLICE_LIT("__name__"));
             pql_annotate(q, true, h->vector->begin,
-                         "bucket label \"le\" is missing or has a malformed value of \"%.*s\" for metric name \"%.*s\"",
+                         "bucket label \"le\" is missing or has a malformed value of \"%.*s\" for "
+                         "metric name \"%.*s\"",
                          SLICE_ARG(text), SLICE_ARG(name));
             continue;
         }
@@ -182,7 +185,8 @@ static void tell_forced(NodeHist *h, const Labels *l)
     Slice name = h->n.q->delayed_names ? labels_get(l, SLICE_LIT("__name__")) : slice_of("", 0);
     pql_annotate(h->n.q, false, h->vector->begin,
                  "input to histogram_quantile needed to be fixed for monotonicity (see "
-                 "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) for metric name \"%.*s\"",
+                 "https://prometheus.io/docs/prometheus/latest/querying/functions/"
+                 "#histogram_quantile) for metric name \"%.*s\"",
                  SLICE_ARG(name));
 }
 
@@ -223,8 +227,8 @@ static void check_quantiles(NodeHist *h)
             Buf b;
             buf_init(&b);
             buf_put_f64(&b, q);
-            pql_annotate(h->n.q, true, h->args[k].node->x->begin, "quantile value should be between 0 and 1, got %.*s",
-                         (int)b.len, b.ptr);
+            pql_annotate(h->n.q, true, h->args[k].node->x->begin,
+                         "quantile value should be between 0 and 1, got %.*s", (int)b.len, b.ptr);
             buf_free(&b);
         }
 }

@@ -7,7 +7,7 @@
 typedef struct NodeRelabel {
     PqlNode n;
     PqlNode *child;
-    Regex *re; /* NULL: label_join */
+    Regex *re;            /* NULL: label_join */
     Slice dst, src, text; /* replacement or separator */
     Slice *sources;
     size_t source_count;
@@ -117,7 +117,8 @@ static bool check_label(PqlBuild *b, Slice name, const char *what, const char *f
 {
     if (name.len && slice_utf8_valid(name))
         return true;
-    return err_set(b->e, ERR_CARDINALITY, "invalid %s label name in %s(): %.*s", what, func, SLICE_ARG(name));
+    return err_set(b->e, ERR_CARDINALITY, "invalid %s label name in %s(): %.*s", what, func,
+                   SLICE_ARG(name));
 }
 
 static NodeRelabel *relabel_new(PqlBuild *b, const PqlExpr *call)
@@ -146,7 +147,8 @@ PqlNode *build_label_replace(PqlBuild *b, const PqlExpr *call)
     r->src = text_arg(call, 3);
     err_clear(&why);
     if (!regex_compile(&r->re, pattern, REGEX_RE2, 0, &why)) {
-        err_set(b->e, ERR_CARDINALITY, "invalid regular expression in label_replace(): %.*s", SLICE_ARG(pattern));
+        err_set(b->e, ERR_CARDINALITY, "invalid regular expression in label_replace(): %.*s",
+                SLICE_ARG(pattern));
         return NULL;
     }
     return relabel_done(b, r);
@@ -268,8 +270,9 @@ static NodeSort *sort_new(PqlBuild *b, const PqlExpr *call, const char *descendi
     NodeSort *s = (NodeSort *)pql_node_new(b, sizeof *s, &def_sort, call);
     s->descending = strcmp(call->func->name, descending) == 0;
     if (b->q->r.range)
-        pql_annotate(b->q, true, call->begin,
-                     "sort is ineffective for range queries since results are always ordered by labels");
+        pql_annotate(
+            b->q, true, call->begin,
+            "sort is ineffective for range queries since results are always ordered by labels");
     s->child = pql_build(b, call->args[0]);
     if (!s->child)
         return NULL;

@@ -165,12 +165,14 @@ static bool duplicate(NodeMatch *m, const Labels *a, const Labels *b, Err *e)
     Labels key = match_labels(m->n.x, &m->n.q->arena, a);
     buf_puts(&t, "found duplicate series for the match group ");
     labels_print(&t, &key);
-    buf_printf(&t, " on the %s hand-side of the operation: [", m->n.x->card == PC_ONE_TO_MANY ? "left" : "right");
+    buf_printf(&t, " on the %s hand-side of the operation: [",
+               m->n.x->card == PC_ONE_TO_MANY ? "left" : "right");
     labels_print(&t, b);
     buf_puts(&t, ", ");
     labels_print(&t, a);
     buf_puts(&t, "];many-to-many matching not allowed: matching labels must be unique on one side");
-    err_set(e, ERR_CARDINALITY, "%.*s", (int)(t.len < ERR_MESSAGE_MAX ? t.len : ERR_MESSAGE_MAX - 1), t.ptr);
+    err_set(e, ERR_CARDINALITY, "%.*s",
+            (int)(t.len < ERR_MESSAGE_MAX ? t.len : ERR_MESSAGE_MAX - 1), t.ptr);
     buf_free(&t);
     return false;
 }
@@ -223,7 +225,8 @@ static bool combine(NodeMatch *m, Pair *p, uint32_t g, size_t i, double many, do
     bool compares = pql_op_compares(x->op), keep = !compares || pql_compare(x->op, l, r);
     if (x->card == PC_ONE_TO_ONE && m->matched[i])
         return err_set(e, ERR_CARDINALITY,
-                       "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+                       "multiple matches for labels: many-to-one matching must be explicit "
+                       "(group_left/group_right)");
     m->matched[i] = 1;
     if (!keep && !x->return_bool && x->card == PC_ONE_TO_ONE)
         return true;
@@ -234,7 +237,9 @@ static bool combine(NodeMatch *m, Pair *p, uint32_t g, size_t i, double many, do
     }
     if (p->out->mark) {
         if (p->out->mark[i] == g + 1)
-            return err_set(e, ERR_CARDINALITY, "multiple matches for labels: grouping labels must ensure unique matches");
+            return err_set(
+                e, ERR_CARDINALITY,
+                "multiple matches for labels: grouping labels must ensure unique matches");
         p->out->mark[i] = g + 1;
     }
     if (!keep && !x->return_bool)
@@ -246,7 +251,8 @@ static bool combine(NodeMatch *m, Pair *p, uint32_t g, size_t i, double many, do
 }
 
 /* One series of the many side, over all steps. */
-static bool match_series(NodeMatch *m, const Series *s, const Side *one, uint32_t g, const double *fill, Err *e)
+static bool match_series(NodeMatch *m, const Series *s, const Side *one, uint32_t g,
+                         const double *fill, Err *e)
 {
     const PqlExpr *x = m->n.x;
     int32_t last = -2;

@@ -15,11 +15,11 @@ struct NodePick {
     size_t *members; /* input series, by group, in order of arrival */
     size_t step, next;
     bool grouped;
-    Series *out;     /* one per group, or one per input series */
+    Series *out; /* one per group, or one per input series */
     size_t out_count, out_cap;
     LabelMap out_keys; /* count_values */
     double *values;
-    size_t *picked;    /* members with a value at the step */
+    size_t *picked; /* members with a value at the step */
 };
 
 #define INT64_DOUBLE_MAX 9223372036854774784.0
@@ -85,7 +85,8 @@ static size_t choose(NodePick *p, size_t n, double param)
         double ratio = param < -1 ? -1 : param > 1 ? 1 : param;
         size_t kept = 0;
         for (size_t i = 0; i < n; i++) {
-            double at = (double)labels_hash(&p->in.items[p->picked[i]].labels) / 18446744073709551616.0;
+            double at =
+                (double)labels_hash(&p->in.items[p->picked[i]].labels) / 18446744073709551616.0;
             if (ratio >= 0 ? at < ratio : at >= 1 + ratio)
                 p->picked[kept++] = p->picked[i];
         }
@@ -218,7 +219,8 @@ static void count_values_step(NodePick *p)
         uint32_t known;
         if (label_map_find(&p->out_keys, &l, &known)) { /* the usual case costs no memory */
             arena_rewind(a, mark);
-            p->out[known].v[p->step] = pql_missing(p->out[known].v[p->step]) ? 1 : p->out[known].v[p->step] + 1;
+            p->out[known].v[p->step] =
+                pql_missing(p->out[known].v[p->step]) ? 1 : p->out[known].v[p->step] + 1;
             continue;
         }
         counted(p, &l)->v[p->step] = 1;
@@ -233,7 +235,8 @@ static void warn_number(NodePick *p, double v, const char *what, const char *end
     Buf b;
     buf_init(&b);
     buf_put_f64(&b, v);
-    pql_annotate(p->n.q, true, p->n.x->args[1]->begin, "%s, got %.*s%s", what, (int)b.len, b.ptr, end);
+    pql_annotate(p->n.q, true, p->n.x->args[1]->begin, "%s, got %.*s%s", what, (int)b.len, b.ptr,
+                 end);
     buf_free(&b);
 }
 
@@ -249,11 +252,13 @@ static bool check_param(NodePick *p, Err *e)
             if (isnan(v))
                 return err_set(e, ERR_CARDINALITY, "Ratio value is NaN");
             if (v < -1 || v > 1)
-                warn_number(p, v, "ratio value should be between -1 and 1", v > 1 ? ", capping to 1" : ", capping to -1");
+                warn_number(p, v, "ratio value should be between -1 and 1",
+                            v > 1 ? ", capping to 1" : ", capping to -1");
         } else if (isnan(v)) {
             return err_set(e, ERR_CARDINALITY, "Parameter value is NaN");
         } else if (v >= INT64_DOUBLE_MAX || v <= -9223372036854775808.0) {
-            return err_set(e, ERR_CARDINALITY, "Scalar value %g %s int64", v, v > 0 ? "overflows" : "underflows");
+            return err_set(e, ERR_CARDINALITY, "Scalar value %g %s int64", v,
+                           v > 0 ? "overflows" : "underflows");
         }
     }
     return true;
@@ -274,7 +279,9 @@ static NdStatus pick_begin(NodePick *p, Err *e)
     if (p->n.x->agg != PA_COUNT_VALUES) {
         size_t most = p->keys.count > p->in.count ? p->keys.count : p->in.count;
         p->out = ARENA_ARRAY(&p->n.q->arena, Series, most + 1);
-        p->out_count = p->n.x->agg == PA_QUANTILE ? p->keys.count : p->n.grid.count == 1 ? 0 : p->in.count;
+        p->out_count = p->n.x->agg == PA_QUANTILE ? p->keys.count
+                       : p->n.grid.count == 1     ? 0
+                                                  : p->in.count;
     }
     return ND_END;
 }

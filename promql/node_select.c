@@ -140,7 +140,8 @@ static void take_column(PqlQuery *q, Samples *s, const int64_t *times, const Col
 }
 
 /* The commonest shape: doubles without gaps. */
-static void take_doubles(PqlQuery *q, Samples *s, const int64_t *times, const double *v, size_t rows)
+static void take_doubles(PqlQuery *q, Samples *s, const int64_t *times, const double *v,
+                         size_t rows)
 {
     samples_reserve(q, s, rows);
     size_t n = s->count;
@@ -254,8 +255,8 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
                 drop_stale(f);
             if (f->count == 0)
                 continue;
-            Labels labels = source_labels(s, engine_index(snapshot_engine(l->q->r.snapshot)), l->series,
-                                          &s->fields[l->emit - 1], l->labels);
+            Labels labels = source_labels(s, engine_index(snapshot_engine(l->q->r.snapshot)),
+                                          l->series, &s->fields[l->emit - 1], l->labels);
             *out = (RangeSeries){.labels = labels, .t_ms = f->t_ms, .v = f->v, .count = f->count};
             return ND_SERIES;
         }
@@ -358,7 +359,8 @@ static void vector_close(PqlNode *n)
 
 static const NodeDef def_vector = {.next = vector_next, .close = vector_close};
 
-static void loader_times(Loader *l, const When *w, const Grid *g, int64_t before_ms, int64_t beyond_ms)
+static void loader_times(Loader *l, const When *w, const Grid *g, int64_t before_ms,
+                         int64_t beyond_ms)
 {
     l->after_ms = when_ref(w, g, 0) - before_ms;
     l->until_ms = when_ref(w, g, g->count - 1) + beyond_ms;
@@ -374,7 +376,8 @@ PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, bool timestamps)
     nv->loader.keep_stale = !x->smoothed;
     if (!loader_open(&nv->loader, q, x, b->e))
         return NULL;
-    loader_times(&nv->loader, &nv->when, &b->grid, nv->lookback_ms, x->smoothed ? nv->lookback_ms : 0);
+    loader_times(&nv->loader, &nv->when, &b->grid, nv->lookback_ms,
+                 x->smoothed ? nv->lookback_ms : 0);
     nv->out = pql_vector_new(q, &b->grid);
     nv->n.one_name = nv->loader.sources.one_name;
     return &nv->n;
@@ -452,16 +455,18 @@ static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
     NodeSubquery *s = (NodeSubquery *)pql_node_new(b, sizeof *s, &def_subquery, x);
     When w = when_of(q, x);
     int64_t step = x->step_ms ? x->step_ms : PQL_SUBQUERY_STEP_MS;
-    int64_t after = when_ref(&w, &b->grid, 0) - x->range_ms, until = when_ref(&w, &b->grid, b->grid.count - 1);
+    int64_t after = when_ref(&w, &b->grid, 0) - x->range_ms,
+            until = when_ref(&w, &b->grid, b->grid.count - 1);
     int64_t start = (floor_div(after, step) + 1) * step; /* absolute multiples of the step */
     s->n.one_name = true;
     if (start > until)
         return &s->n;
     uint64_t count = (uint64_t)(until - start) / (uint64_t)step + 1;
     if (count > q->r.samples_max) {
-        err_set(b->e, ERR_LIMIT_EXCEEDED, "query processing would load too many samples into memory in query execution");
-        err_detail(b->e, "a subquery has %llu steps, the limit is %llu samples", (unsigned long long)count,
-                   (unsigned long long)q->r.samples_max);
+        err_set(b->e, ERR_LIMIT_EXCEEDED,
+                "query processing would load too many samples into memory in query execution");
+        err_detail(b->e, "a subquery has %llu steps, the limit is %llu samples",
+                   (unsigned long long)count, (unsigned long long)q->r.samples_max);
         return NULL;
     }
     s->grid = (Grid){start, step, (size_t)count};

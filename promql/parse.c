@@ -1,6 +1,6 @@
 /* promql/parse.c - the parser's loop, and the grammar's actions: constructors of tree nodes. */
-#include "promql/parse_private.h"
 #include "promql/grammar.h"
+#include "promql/parse_private.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -87,13 +87,36 @@ void pql_unexpected(PqlParse *ps, const PqlToken *t)
     case PQ_STRING:
         pql_fail(ps, t->begin, "unexpected string %.*s", len, s.ptr);
         return;
-    case PQ_LP: case PQ_RP: case PQ_LBRACE: case PQ_RBRACE: case PQ_LBRACKET: case PQ_RBRACKET:
-    case PQ_COMMA: case PQ_COLON:
+    case PQ_LP:
+    case PQ_RP:
+    case PQ_LBRACE:
+    case PQ_RBRACE:
+    case PQ_LBRACKET:
+    case PQ_RBRACKET:
+    case PQ_COMMA:
+    case PQ_COLON:
         kind = "";
         break;
-    case PQ_ADD: case PQ_SUB: case PQ_MUL: case PQ_DIV: case PQ_MOD: case PQ_POW: case PQ_EQL: case PQ_NEQ:
-    case PQ_LSS: case PQ_LTE: case PQ_GTR: case PQ_GTE: case PQ_MATCH: case PQ_NMATCH: case PQ_ASSIGN:
-    case PQ_AT: case PQ_AND: case PQ_OR: case PQ_UNLESS: case PQ_ATAN2:
+    case PQ_ADD:
+    case PQ_SUB:
+    case PQ_MUL:
+    case PQ_DIV:
+    case PQ_MOD:
+    case PQ_POW:
+    case PQ_EQL:
+    case PQ_NEQ:
+    case PQ_LSS:
+    case PQ_LTE:
+    case PQ_GTR:
+    case PQ_GTE:
+    case PQ_MATCH:
+    case PQ_NMATCH:
+    case PQ_ASSIGN:
+    case PQ_AT:
+    case PQ_AND:
+    case PQ_OR:
+    case PQ_UNLESS:
+    case PQ_ATAN2:
         pql_fail(ps, t->begin, "unexpected <op:%.*s>", len, s.ptr);
         return;
     default:
@@ -107,8 +130,11 @@ void pql_unexpected(PqlParse *ps, const PqlToken *t)
 
 static bool parse_text(PqlParse *ps)
 {
-    PqlLexer lx = {.arena = ps->a, .start = ps->text.ptr, .cursor = ps->text.ptr,
-                   .limit = ps->text.ptr + ps->text.len, .err = ps->err};
+    PqlLexer lx = {.arena = ps->a,
+                   .start = ps->text.ptr,
+                   .cursor = ps->text.ptr,
+                   .limit = ps->text.ptr + ps->text.len,
+                   .err = ps->err};
     void *parser = PqlGrammarAlloc(mem_alloc, ps);
     do {
         ps->last = pql_lex(&lx);
@@ -133,8 +159,8 @@ static bool parse_init(PqlParse *ps, Arena *a, Slice text, const char *features,
 {
     *ps = (PqlParse){.a = a, .features = features, .err = e};
     if (text.len > PQL_TEXT_MAX)
-        return err_set(e, ERR_SYNTAX, "1:1: parse error: query of %zu bytes is longer than %d", text.len,
-                       PQL_TEXT_MAX);
+        return err_set(e, ERR_SYNTAX, "1:1: parse error: query of %zu bytes is longer than %d",
+                       text.len, PQL_TEXT_MAX);
     ps->text = arena_slice(a, text);
     if (!slice_utf8_valid(text))
         return pql_error(text, 0, e, "query is not valid UTF-8");
@@ -239,12 +265,14 @@ PqlExpr *px_call(PqlParse *ps, const PqlToken *name, PqlArgs args)
     int len = (int)(name->text.len < 100 ? name->text.len : 100);
     if (!x->func)
         pql_fail(ps, name->begin, "unknown function with name \"%.*s\"", len, name->text.ptr);
-    else if (x->func->flags & PF_EXPERIMENTAL && !pql_feature(ps->features, "promql-experimental-functions"))
+    else if (x->func->flags & PF_EXPERIMENTAL &&
+             !pql_feature(ps->features, "promql-experimental-functions"))
         pql_fail(ps, name->begin, "function \"%.*s\" is not enabled", len, name->text.ptr);
     return deepen(ps, x);
 }
 
-PqlExpr *px_aggregate(PqlParse *ps, const PqlToken *op, const PqlGrouping *g, PqlArgs args, uint32_t end)
+PqlExpr *px_aggregate(PqlParse *ps, const PqlToken *op, const PqlGrouping *g, PqlArgs args,
+                      uint32_t end)
 {
     size_t want = op->op >= PA_TOPK ? 2 : 1;
     PqlExpr *x = node(ps, PX_AGGREGATE, op->begin, g && g->end > end ? g->end : end, want);
@@ -258,12 +286,14 @@ PqlExpr *px_aggregate(PqlParse *ps, const PqlToken *op, const PqlGrouping *g, Pq
         pql_fail(ps, x->begin, "no arguments for aggregate expression provided");
     } else if (op->op >= PA_LIMITK && !pql_feature(ps->features, "promql-experimental-functions")) {
         pql_fail(ps, x->begin,
-                 "%s() is experimental and must be enabled with --enable-feature=promql-experimental-functions",
+                 "%s() is experimental and must be enabled with "
+                 "--enable-feature=promql-experimental-functions",
                  pql_agg_text(x->agg));
     } else if (args.count != want) {
-        pql_fail(ps, x->begin,
-                 "wrong number of arguments for aggregate expression provided, expected %zu, got %zu", want,
-                 args.count);
+        pql_fail(
+            ps, x->begin,
+            "wrong number of arguments for aggregate expression provided, expected %zu, got %zu",
+            want, args.count);
     } else {
         x->args[0] = args.items[want - 1];
         if (want == 2)
@@ -280,13 +310,14 @@ PqlExpr *px_selector(PqlParse *ps, const PqlToken *name, const PqlMatchers *m)
     for (size_t i = 0; i < given; i++) {
         x->matches[i] = m->items[i];
         if (name && slice_eq_cstr(m->items[i].name, "__name__"))
-            pql_fail(ps, x->begin, "metric name must not be set twice: \"%.*s\" or \"%.*s\"", SLICE_ARG(name->text),
-                     SLICE_ARG(m->items[i].value));
+            pql_fail(ps, x->begin, "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
+                     SLICE_ARG(name->text), SLICE_ARG(m->items[i].value));
     }
     x->match_count = given;
     if (name) {
         x->metric = name->text;
-        x->matches[x->match_count++] = (PqlLabelMatch){.name = SLICE_LIT("__name__"), .value = name->text, .op = PM_EQ};
+        x->matches[x->match_count++] =
+            (PqlLabelMatch){.name = SLICE_LIT("__name__"), .value = name->text, .op = PM_EQ};
     }
     return x;
 }
@@ -335,7 +366,8 @@ PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset)
     PqlExpr *v = timed(x);
     if (!v) {
         pql_fail(ps, x->begin,
-                 "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+                 "offset modifier must be preceded by an instant vector selector or range vector "
+                 "selector or a subquery");
         return x;
     }
     if (v->offset_set)
@@ -351,7 +383,8 @@ PqlExpr *px_at(PqlParse *ps, PqlExpr *x, PqlTime t, PqlAt at)
     PqlExpr *v = timed(x);
     if (!v) {
         pql_fail(ps, x->begin,
-                 "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+                 "@ modifier must be preceded by an instant vector selector or range vector "
+                 "selector or a subquery");
         return x;
     }
     if (v->at != PT_NONE)
@@ -371,8 +404,10 @@ PqlExpr *px_smooth(PqlParse *ps, PqlExpr *x, const PqlToken *word, bool smoothed
     if (!pql_feature(ps->features, "promql-extended-range-selectors")) {
         pql_fail(ps, x->begin, "%s modifier is experimental and not enabled", name);
     } else if (!v) {
-        pql_fail(ps, x->begin, x->kind == PX_SUBQUERY ? "%s modifier is not supported for subqueries"
-                                                      : "%s modifier not implemented", name);
+        pql_fail(ps, x->begin,
+                 x->kind == PX_SUBQUERY ? "%s modifier is not supported for subqueries"
+                                        : "%s modifier not implemented",
+                 name);
     } else {
         v->smoothed |= smoothed;
         v->anchored |= !smoothed;
@@ -418,8 +453,11 @@ PqlExpr *px_binary(PqlParse *ps, PqlOp op, PqlExpr *left, PqlMatching m, PqlExpr
 
 PqlLabelMatch px_matcher(PqlParse *ps, const PqlToken *name, int op, const PqlToken *value)
 {
-    PqlLabelMatch m = {.name = SLICE_LIT("__name__"), .value = value->value, .op = (PqlMatchOp)op,
-                       .begin = name ? name->begin : value->begin, .end = value->end};
+    PqlLabelMatch m = {.name = SLICE_LIT("__name__"),
+                       .value = value->value,
+                       .op = (PqlMatchOp)op,
+                       .begin = name ? name->begin : value->begin,
+                       .end = value->end};
     if (name && name->code == PQ_STRING)
         m.name = name->value;
     else if (name)
@@ -473,7 +511,8 @@ PqlNames px_names(PqlParse *ps, PqlNames list, Slice name)
 Slice px_label(PqlParse *ps, const PqlToken *t)
 {
     if (memchr(t->text.ptr, ':', t->text.len))
-        pql_fail(ps, t->begin, "unexpected metric identifier \"%.*s\" in grouping opts, expected label",
+        pql_fail(ps, t->begin,
+                 "unexpected metric identifier \"%.*s\" in grouping opts, expected label",
                  SLICE_ARG(t->text));
     return t->text;
 }

@@ -56,7 +56,8 @@ PqlExpr *px_number(PqlParse *ps, const PqlToken *t, bool duration);
 PqlExpr *px_string(PqlParse *ps, const PqlToken *t);
 PqlExpr *px_paren(PqlParse *ps, PqlExpr *x, uint32_t begin, uint32_t end);
 PqlExpr *px_call(PqlParse *ps, const PqlToken *name, PqlArgs args);
-PqlExpr *px_aggregate(PqlParse *ps, const PqlToken *op, const PqlGrouping *g, PqlArgs args, uint32_t end);
+PqlExpr *px_aggregate(PqlParse *ps, const PqlToken *op, const PqlGrouping *g, PqlArgs args,
+                      uint32_t end);
 PqlExpr *px_selector(PqlParse *ps, const PqlToken *name, const PqlMatchers *m);
 PqlExpr *px_matrix(PqlParse *ps, PqlExpr *x, PqlTime range, uint32_t end);
 PqlExpr *px_subquery(PqlParse *ps, PqlExpr *x, PqlTime range, const PqlTime *step, uint32_t end);
@@ -70,8 +71,8 @@ PqlMatchers px_matchers(PqlParse *ps, PqlMatchers list, PqlLabelMatch m);
 PqlArgs px_args(PqlParse *ps, PqlArgs list, PqlExpr *x);
 PqlNames px_names(PqlParse *ps, PqlNames list, Slice name);
 Slice px_label(PqlParse *ps, const PqlToken *t);
-PqlTime px_period(PqlParse *ps, const PqlToken *t);          /* above zero */
-PqlTime px_time(PqlParse *ps, const PqlToken *t, int sign);  /* any */
+PqlTime px_period(PqlParse *ps, const PqlToken *t);         /* above zero */
+PqlTime px_time(PqlParse *ps, const PqlToken *t, int sign); /* any */
 PqlFill px_fill(PqlParse *ps, PqlFill f, bool left, bool right, double v, const PqlToken *at);
 
 /* check.c: types, arguments, matchers; texts as Prometheus'. */

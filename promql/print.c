@@ -10,8 +10,13 @@ static void put_duration(Buf *b, int64_t ms)
         const char *unit;
         int64_t ms;
         bool exact; /* years and weeks only when nothing is left over */
-    } units[] = {{"y", INT64_C(31536000000), true}, {"w", 604800000, true}, {"d", 86400000, false}, {"h", 3600000, false},
-                 {"m", 60000, false}, {"s", 1000, false}, {"ms", 1, false}};
+    } units[] = {{"y", INT64_C(31536000000), true},
+                 {"w", 604800000, true},
+                 {"d", 86400000, false},
+                 {"h", 3600000, false},
+                 {"m", 60000, false},
+                 {"s", 1000, false},
+                 {"ms", 1, false}};
     if (ms < 0) {
         buf_puts(b, "-");
         ms = -ms;
@@ -46,7 +51,8 @@ static bool plain_name(Slice s, bool colon)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':');
+        bool letter =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':');
         if (!letter && (i == 0 || c < '0' || c > '9'))
             return false;
     }

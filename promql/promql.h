@@ -74,11 +74,11 @@ typedef struct PqlResult {
 
 typedef struct PqlQuery PqlQuery;
 bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r,
-              Err *e) MUST_CHECK;        /* the tree must live as long */
-PqlStatus pql_step(PqlQuery *q, Err *e); /* about 10 ms of work */
-void pql_cancel(PqlQuery *q);          /* from any thread */
+              Err *e) MUST_CHECK;          /* the tree must live as long */
+PqlStatus pql_step(PqlQuery *q, Err *e);   /* about 10 ms of work */
+void pql_cancel(PqlQuery *q);              /* from any thread */
 void pql_set_waiter(PqlQuery *q, Task *t); /* whom PQL_WAIT wakes */
-const PqlResult *pql_result(PqlQuery *q); /* after PQL_DONE; lives as long as the query */
+const PqlResult *pql_result(PqlQuery *q);  /* after PQL_DONE; lives as long as the query */
 void pql_close(PqlQuery *q);
 
 /* ---- metadata: selectors against series ---- */
@@ -93,7 +93,8 @@ bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *
                 Err *e) MUST_CHECK;
 
 /* Canonical metric names with series: each table's, in no order; one that two tables claim comes once. */
-bool pql_metrics(Snapshot *snap, ObjectId schema, bool (*each)(void *arg, Slice name), void *arg, Err *e) MUST_CHECK;
+bool pql_metrics(Snapshot *snap, ObjectId schema, bool (*each)(void *arg, Slice name), void *arg,
+                 Err *e) MUST_CHECK;
 
 /* For \df-like views: name, signature text. */
 size_t pql_function_count(void);

@@ -133,21 +133,34 @@ void prom_put_labels(Buf *b, const PqlLabel *labels, size_t count)
     buf_puts(b, "}");
 }
 
+/* Answers have millions of points: no printf. */
 static void put_time(Buf *b, int64_t ms)
 {
+    char text[32], *p = text + sizeof text;
     uint64_t t = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
-    buf_printf(b, "[%s%llu", ms < 0 ? "-" : "", (unsigned long long)(t / 1000));
-    if (t % 1000)
-        buf_printf(b, ".%03llu", (unsigned long long)(t % 1000));
-    buf_puts(b, ",");
+    uint32_t fraction = (uint32_t)(t % 1000);
+    *--p = ',';
+    if (fraction) {
+        for (int i = 0; i < 3; i++, fraction /= 10)
+            *--p = (char)('0' + fraction % 10);
+        *--p = '.';
+    }
+    t /= 1000;
+    do
+        *--p = (char)('0' + t % 10);
+    while (t /= 10);
+    if (ms < 0)
+        *--p = '-';
+    *--p = '[';
+    buf_put(b, p, (size_t)(text + sizeof text - p));
 }
 
 void prom_put_point(Buf *b, int64_t t_ms, double v)
 {
     put_time(b, t_ms);
-    buf_puts(b, "\"");
+    buf_put_u8(b, '"');
     buf_put_f64(b, v);
-    buf_puts(b, "\"]");
+    buf_put(b, "\"]", 2);
 }
 
 static void put_series(Buf *b, const PqlSeries *s, bool matrix)

@@ -231,7 +231,7 @@ static const char *parse_labels(const char *p, Series *s, int line)
     s->label_count = 0;
     p = word(p, name, sizeof name);
     if (name[0]) {
-        strcpy(s->labels[0].name, "__name__");
+        snprintf(s->labels[0].name, sizeof s->labels[0].name, "__name__");
         snprintf(s->labels[s->label_count++].value, sizeof s->labels[0].value, "%s", name);
     }
     if (*p != '{')
