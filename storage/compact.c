@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 enum {
-    COPY_ROWS_L0 = 256,    /* flush copies what it can ... */
-    COPY_ROWS = 900,       /* ... later levels join short groups */
-    PUT_AHEAD_MAX = 4,     /* pieces under way before the job waits */
+    COPY_ROWS_L0 = 256, /* flush copies what it can ... */
+    COPY_ROWS = 900,    /* ... later levels join short groups */
+    PUT_AHEAD_MAX = 4,  /* pieces under way before the job waits */
 };
 
 typedef struct Entry { /* a row group in one window of its table */
@@ -39,7 +39,14 @@ typedef struct Output { /* the part being written */
     bool expires;
 } Output;
 
-typedef enum Phase { PHASE_PLAN, PHASE_UNIT, PHASE_SERIES, PHASE_RUNS, PHASE_CLOSE, PHASE_LAST } Phase;
+typedef enum Phase {
+    PHASE_PLAN,
+    PHASE_UNIT,
+    PHASE_SERIES,
+    PHASE_RUNS,
+    PHASE_CLOSE,
+    PHASE_LAST
+} Phase;
 
 struct Compact {
     CompactSpec spec;
@@ -191,8 +198,8 @@ static bool plan(Compact *c, Err *e)
             PartGroup g;
             part_group_at(p, (uint32_t)k, &g);
             if (!g.rows) /* nothing may be merged without them */
-                return err_set(e, ERR_DATA_CORRUPTED, "%s: the directory of row group %zu is damaged",
-                               part_name(p), k);
+                return err_set(e, ERR_DATA_CORRUPTED,
+                               "%s: the directory of row group %zu is damaged", part_name(p), k);
             plan_group(c, (uint32_t)i, &g);
         }
     }
@@ -287,8 +294,8 @@ static bool output_is_full(const Compact *c, const Entry *next)
     const TableDef *table = cat_table_by_id(c->catalog, next->table);
     bool expires = o->expires || (table && table->ttl_ns);
     int64_t span;
-    bool far = __builtin_sub_overflow(next->window, o->window_first, &span) ||
-               span >= COMPACT_SPAN_TTL_NS;
+    bool far =
+        __builtin_sub_overflow(next->window, o->window_first, &span) || span >= COMPACT_SPAN_TTL_NS;
     return (int64_t)o->info.bytes >= COMPACT_FILE_MIN || (expires && far);
 }
 
@@ -401,14 +408,14 @@ static bool series_begin(Compact *c, Err *e)
         last_input = input;
         Buf *b = &c->groups[input];
         buf_clear(b);
-        if (!part_find(c->inputs[input].part, c->entries[k].table, id, c->window, c->window_last, b, e))
+        if (!part_find(c->inputs[input].part, c->entries[k].table, id, c->window, c->window_last, b,
+                       e))
             return false;
         if (b->len)
-            c->merge_inputs[inputs++] =
-                (MergeInput){.age = c->inputs[input].age,
-                             .part = c->inputs[input].part,
-                             .groups = (const PartGroup *)(void *)b->ptr,
-                             .group_count = b->len / sizeof(PartGroup)};
+            c->merge_inputs[inputs++] = (MergeInput){.age = c->inputs[input].age,
+                                                     .part = c->inputs[input].part,
+                                                     .groups = (const PartGroup *)(void *)b->ptr,
+                                                     .group_count = b->len / sizeof(PartGroup)};
     }
     choose_columns(c, inputs);
     MergeSpec spec = {

@@ -12,17 +12,19 @@
 #include "storage/store.h"
 #include "storage/version.h"
 
-#define COMPACT_FILE_MIN INT64_C(8388608)   /* smaller neighbouring windows share a file ... */
+#define COMPACT_FILE_MIN    INT64_C(8388608)  /* smaller neighbouring windows share a file ... */
 #define COMPACT_SPAN_TTL_NS (30 * NS_PER_DAY) /* ... up to this span where rows expire */
-enum { COMPACT_WINDOWS_APART = 16 };        /* so few windows each get files of their own, below the last level */
+enum {
+    COMPACT_WINDOWS_APART = 16
+}; /* so few windows each get files of their own, below the last level */
 
 typedef struct CompactSpec {
     Store *store;
     Budget *budget;
-    const CatalogSnap *catalog;   /* referenced */
-    const VersionPart *inputs;    /* oldest first; parts are referenced */
+    const CatalogSnap *catalog; /* referenced */
+    const VersionPart *inputs;  /* oldest first; parts are referenced */
     size_t input_count;
-    int level;                    /* of the output: 0 = one file over all windows */
+    int level; /* of the output: 0 = one file over all windows */
     uint64_t (*next_number)(void *arg);
     void *arg;
     const Clock *clock;

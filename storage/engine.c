@@ -29,7 +29,8 @@ void engine_fail(Engine *eng, const Err *e)
     if (first) {
         eng->failure = *e;
         eng->failure.code = ERR_IO;
-        err_hint(&eng->failure, "writes are refused until the server is started again; reads go on");
+        err_hint(&eng->failure,
+                 "writes are refused until the server is started again; reads go on");
     }
     Err failure = eng->failure;
     mutex_unlock(&eng->mutex);
@@ -75,7 +76,8 @@ static Engine *engine_new(const EngineOptions *o)
 static void engine_free(Engine *eng)
 {
     must(eng->snapshots == 0);
-    engine_fail_waiters(eng, &(Err){.code = ERR_ADMIN_SHUTDOWN, .message = "the database is being closed"});
+    engine_fail_waiters(
+        eng, &(Err){.code = ERR_ADMIN_SHUTDOWN, .message = "the database is being closed"});
     writer_free(eng);
     flusher_free(eng);
     compactor_free(eng);
@@ -173,7 +175,8 @@ static bool flush_repaired(Engine *eng, Err *e)
 bool engine_open(Engine **out, const EngineOptions *o, Err *e)
 {
     Engine *eng = engine_new(o);
-    if (!store_local_open(&eng->store, o->dir, o->flags, o->io, o->sched, e) || !engine_recover(eng, e)) {
+    if (!store_local_open(&eng->store, o->dir, o->flags, o->io, o->sched, e) ||
+        !engine_recover(eng, e)) {
         engine_free(eng);
         return false;
     }
@@ -206,7 +209,8 @@ void engine_close(Engine *eng, bool flush)
         task_wake(&eng->compactor.task);
         sched_run_until(eng->sched, &eng->tasks_gone);
     }
-    writer_fail_queue(eng, &(Err){.code = ERR_ADMIN_SHUTDOWN, .message = "the database is being closed"});
+    writer_fail_queue(
+        eng, &(Err){.code = ERR_ADMIN_SHUTDOWN, .message = "the database is being closed"});
     engine_free(eng);
 }
 

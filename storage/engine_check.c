@@ -36,8 +36,8 @@ typedef struct CheckSource {
     BlobId id;
 } CheckSource;
 
-static PinStatus check_pin(PartSource *s, uint64_t offset, size_t len, Task *waiter, const uint8_t **ptr,
-                           Err *e)
+static PinStatus check_pin(PartSource *s, uint64_t offset, size_t len, Task *waiter,
+                           const uint8_t **ptr, Err *e)
 {
     CheckSource *c = (CheckSource *)s;
     return c->store->ops->blob_pin(c->store, c->id, offset, len, waiter, ptr, e);
@@ -123,9 +123,10 @@ static bool check_record(void *arg, Lsn lsn, const LogFrame *f, Err *e)
         CatEdit *edits;
         size_t n;
         arena_init(&arena, NULL);
-        ok = f->payload.len >= 8 ? cat_decode_edits(&arena, slice_of(f->payload.ptr + 8, f->payload.len - 8),
-                                                    &edits, &n, e)
-                                 : err_set(e, ERR_DATA_CORRUPTED, "a catalog record is cut short");
+        ok = f->payload.len >= 8
+                 ? cat_decode_edits(&arena, slice_of(f->payload.ptr + 8, f->payload.len - 8),
+                                    &edits, &n, e)
+                 : err_set(e, ERR_DATA_CORRUPTED, "a catalog record is cut short");
         arena_free(&arena);
     }
     if (!ok) {
@@ -153,8 +154,8 @@ static void check_all(Check *c)
         report(c, &e);
 }
 
-bool engine_check_dir(const Io *io, const char *dir, void (*each)(void *arg, const Err *e), void *arg,
-                      Err *e)
+bool engine_check_dir(const Io *io, const char *dir, void (*each)(void *arg, const Err *e),
+                      void *arg, Err *e)
 {
     Check c = {.each = each, .arg = arg};
     manifest_init(&c.manifest);

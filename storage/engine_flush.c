@@ -32,7 +32,8 @@ bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter)
         Buf whole = {0};
         manifest_init(&all);
         manifest_put_all(&whole, &eng->manifest);
-        must(manifest_apply(&all, buf_slice(&whole), &e) && manifest_apply(&all, buf_slice(edit), &e));
+        must(manifest_apply(&all, buf_slice(&whole), &e) &&
+             manifest_apply(&all, buf_slice(edit), &e));
         buf_clear(edit);
         manifest_put_all(edit, &all);
         manifest_reset(&all);
@@ -146,7 +147,8 @@ static bool flush_take(Engine *eng, Flusher *f)
             task_wake(&eng->writer.task);
         }
         f->segments = n;
-        go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first) || eng->disk_full;
+        go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first) ||
+             eng->disk_full;
         if (go) {
             f->asked_close = false;
             cat = cat_ref(eng->catalog);
@@ -188,11 +190,13 @@ static void start_series(Engine *eng, Flusher *f, const Manifest *m, Task *waite
     cache_begin(&f->series.bytes, CACHE_SERIES);
     idx_encode(eng->index, f->series_all ? 0 : last, &f->series.bytes);
     cache_end(&f->series.bytes);
-    f->series_info = (ManifestSeries){.number = engine_next_file(eng), .bytes = f->series.bytes.len, .last = newest};
+    f->series_info = (ManifestSeries){
+        .number = engine_next_file(eng), .bytes = f->series.bytes.len, .last = newest};
     blob_start(eng, &f->series, BLOB_SERIES, f->series_info.number, waiter);
 }
 
-static void start_catalog(Engine *eng, Flusher *f, CatalogSnap *cat, const ManifestCatalog *have, Task *waiter)
+static void start_catalog(Engine *eng, Flusher *f, CatalogSnap *cat, const ManifestCatalog *have,
+                          Task *waiter)
 {
     f->catalog.active = false;
     if (have->number && have->version == cat_version(cat))
@@ -200,8 +204,9 @@ static void start_catalog(Engine *eng, Flusher *f, CatalogSnap *cat, const Manif
     cache_begin(&f->catalog.bytes, CACHE_CATALOG);
     cat_encode_snapshot(&f->catalog.bytes, cat);
     cache_end(&f->catalog.bytes);
-    f->catalog_info = (ManifestCatalog){
-        .number = engine_next_file(eng), .bytes = f->catalog.bytes.len, .version = cat_version(cat)};
+    f->catalog_info = (ManifestCatalog){.number = engine_next_file(eng),
+                                        .bytes = f->catalog.bytes.len,
+                                        .version = cat_version(cat)};
     blob_start(eng, &f->catalog, BLOB_CATALOG, f->catalog_info.number, waiter);
 }
 

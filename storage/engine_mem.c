@@ -48,7 +48,8 @@ void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool 
     /* A batch that fits into one segment is not split: every boundary between batches is a place
      * where the log may be cut. */
     if (ms && ms->first_lsn && n <= SEGMENT_ROWS &&
-        (seg_rows(ms->segment) + n > SEGMENT_ROWS || seg_bytes(ms->segment) + wb_bytes(wb) > SEGMENT_BYTES)) {
+        (seg_rows(ms->segment) + n > SEGMENT_ROWS ||
+         seg_bytes(ms->segment) + wb_bytes(wb) > SEGMENT_BYTES)) {
         close_locked(eng);
         ms = NULL;
     }

@@ -67,7 +67,8 @@ static bool load_series(Engine *eng, Err *e)
         Slice bytes, payload;
         if (!blob_bytes(eng, id, m->bytes, &bytes, e))
             return false;
-        bool ok = cache_open(bytes, CACHE_SERIES, &payload, e) && idx_decode(eng->index, payload, e);
+        bool ok =
+            cache_open(bytes, CACHE_SERIES, &payload, e) && idx_decode(eng->index, payload, e);
         blob_done(eng, id, bytes);
         if (!ok)
             return err_wrap(e, "series file %06llu", (unsigned long long)m->number);
@@ -116,7 +117,8 @@ static bool replay_catalog(Replay *r, Slice payload, Err *e)
         return true;
     arena_init(&arena, NULL);
     Slice bytes = slice_of(payload.ptr + 8, payload.len - 8);
-    bool ok = cat_decode_edits(&arena, bytes, &edits, &n, e) && cat_apply(&next, eng->catalog, edits, n, e);
+    bool ok = cat_decode_edits(&arena, bytes, &edits, &n, e) &&
+              cat_apply(&next, eng->catalog, edits, n, e);
     arena_free(&arena);
     if (!ok)
         return err_wrap(e, "replay of a catalog record");

@@ -78,7 +78,8 @@ static bool may_write(const Engine *eng, Err *e)
         return false;
     }
     if (eng->queue_bytes > ENGINE_QUEUE_BYTES_MAX)
-        return err_set(e, ERR_OUT_OF_MEMORY, "too many writes are waiting (%zu bytes); try again later",
+        return err_set(e, ERR_OUT_OF_MEMORY,
+                       "too many writes are waiting (%zu bytes); try again later",
                        eng->queue_bytes);
     return true;
 }
@@ -347,7 +348,8 @@ static void start_append(Engine *eng, Writer *w)
     must(w->frame_count > 0);
     w->completion = (Completion){.waiter = &w->task};
     w->state = WRITER_APPEND;
-    eng->store->ops->log_append(eng->store, w->frames, w->frame_count, eng->epoch, false, &w->completion);
+    eng->store->ops->log_append(eng->store, w->frames, w->frame_count, eng->epoch, false,
+                                &w->completion);
 }
 
 /* One move of the writer's state machine; false: it waits. */

@@ -35,7 +35,7 @@ struct Wal {
     bool ghosts;        /* it may hold records of a group that failed, from `offset` on */
     WalSegment *half;   /* a segment whose first write failed: its header may be in the file */
     uint64_t attempts;
-    uint64_t epoch;     /* of the last live segment */
+    uint64_t epoch; /* of the last live segment */
     Lsn last, synced;
     bool unsynced;
     bool ready;  /* wal_read is through */
@@ -348,8 +348,8 @@ static bool damaged(const WalSegment *s, size_t at, Lsn first, Lsn end, Err *e)
 
 /* The record at r->next in segment s is bad.  *at: where to go on (repair), or the end.
  * A segment that another follows was durable as a whole. */
-static bool bad_record(WalReader *r, WalSegment *s, const Image *im, size_t *at, bool last, bool *end,
-                       Err *e)
+static bool bad_record(WalReader *r, WalSegment *s, const Image *im, size_t *at, bool last,
+                       bool *end, Err *e)
 {
     Later later = {0};
     find_later(im, *at + 8 - *at % 8, s, r->next, &later);
@@ -441,7 +441,7 @@ static bool find_chain(Wal *w, Lsn after, Err *e)
             begin = i;
     size_t valid = 0;
     while (valid < n && !w->stale[valid]->epoch)
-        valid++; /* bad headers sort first */
+        valid++;                   /* bad headers sort first */
     if (begin == n && valid < n) { /* the log starts behind what the files cover */
         damaged(w->stale[valid], 0, after + 1, w->stale[valid]->first_lsn, e);
         if (!w->o.repair)

@@ -24,11 +24,11 @@ typedef struct Wal Wal;
 
 typedef struct WalOptions {
     const Io *io;
-    const char *dir;   /* exists */
-    uint64_t salt;     /* random: makes records in stale bytes impossible to forge */
+    const char *dir; /* exists */
+    uint64_t salt;   /* random: makes records in stale bytes impossible to forge */
     bool read_only;
-    bool repair;       /* go on behind damaged records, naming what is lost */
-    bool inspect;      /* offline check: as read_only, and damage goes to wal_read's error only */
+    bool repair;  /* go on behind damaged records, naming what is lost */
+    bool inspect; /* offline check: as read_only, and damage goes to wal_read's error only */
 } WalOptions;
 
 typedef bool (*WalEach)(void *arg, Lsn lsn, const LogFrame *f, Err *e);
@@ -46,7 +46,7 @@ bool wal_sync(Wal *w, Err *e) MUST_CHECK;
 /* Records up to `covered` are needed no more.  If that is all of them, one small segment remains. */
 void wal_recycle(Wal *w, Lsn covered);
 
-Lsn wal_last(const Wal *w);   /* 0 = none yet */
+Lsn wal_last(const Wal *w); /* 0 = none yet */
 Lsn wal_synced(const Wal *w);
 /* A segment for later is wanted; wal_prepare makes it (zeros, fsync: tens of milliseconds). */
 bool wal_wants_spare(Wal *w);

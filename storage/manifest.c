@@ -227,8 +227,9 @@ bool cache_open(Slice file, CacheKind kind, Slice *payload, Err *e)
     if (r.bad || memcmp(magic.ptr, cache_magic, 8) != 0 || k != kind)
         return err_set(e, ERR_DATA_CORRUPTED, "the header is damaged");
     if (version != CACHE_VERSION || required)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "it has format %u (features %#x), this program reads %d",
-                       version, required, CACHE_VERSION);
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "it has format %u (features %#x), this program reads %d", version, required,
+                       CACHE_VERSION);
     if (len != reader_left(&r) || crc != cache_crc(file.ptr, len))
         return err_set(e, ERR_DATA_CORRUPTED, "the checksum is wrong");
     *payload = reader_bytes(&r, len);

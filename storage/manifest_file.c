@@ -21,7 +21,7 @@ struct ManifestFile {
     bool read_only;
     uint64_t number; /* in the name */
     int fd;
-    int64_t size;    /* end of the good frames */
+    int64_t size; /* end of the good frames */
     uint64_t version, epoch;
     uint32_t chain; /* checksum of all frames before */
     Buf frames;     /* as read at open; freed by mf_read */
@@ -47,7 +47,8 @@ static void put_header(Buf *b)
 }
 
 /* len u32, crc u32 (over the rest), version u64, chain u32, kind u32, payload */
-static void put_frame(const ManifestFile *mf, Buf *b, uint32_t kind, Slice payload, uint64_t version)
+static void put_frame(const ManifestFile *mf, Buf *b, uint32_t kind, Slice payload,
+                      uint64_t version)
 {
     size_t start = b->len;
     buf_put_u32(b, (uint32_t)payload.len);

@@ -24,7 +24,8 @@ uint64_t mf_epoch(const ManifestFile *mf);
 bool mf_raise_epoch(ManifestFile *mf, Err *e) MUST_CHECK;
 /* Durable when it returns true.  After a failed sync every later call fails. */
 bool mf_append(ManifestFile *mf, Slice edit, Err *e) MUST_CHECK;
-bool mf_replace(ManifestFile *mf, Slice snapshot, Err *e) MUST_CHECK; /* a new file; keeps the previous one */
+bool mf_replace(ManifestFile *mf, Slice snapshot,
+                Err *e) MUST_CHECK; /* a new file; keeps the previous one */
 int64_t mf_size(const ManifestFile *mf);
 
 #endif

@@ -29,8 +29,8 @@ static bool format_write(LocalStore *ls, Err *e)
     Buf b = {0};
     const Clock *clock = ls->sched ? sched_clock(ls->sched) : &clock_real;
     ls->dir_id = clock->random(clock);
-    buf_printf(&b, "%s\nversion %d\nrequired 0\noptional 0\nid %016llx\n", format_kind, FORMAT_VERSION,
-               (unsigned long long)ls->dir_id);
+    buf_printf(&b, "%s\nversion %d\nrequired 0\noptional 0\nid %016llx\n", format_kind,
+               FORMAT_VERSION, (unsigned long long)ls->dir_id);
     buf_printf(&b, "crc32c %08x\n", crc32c(0, b.ptr, b.len));
     bool ok = io_replace_file(ls->io, ls->dir, "format", buf_slice(&b), e);
     buf_free(&b);
@@ -50,8 +50,8 @@ static bool format_parse(LocalStore *ls, const char *text, Err *e)
         return err_set(e, ERR_DATA_CORRUPTED, "\"%s/format\" is damaged", ls->dir);
     if (version > FORMAT_VERSION || required)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "\"%s\" has data format %u (features %#x), this program reads up to %d", ls->dir,
-                       version, required, FORMAT_VERSION);
+                       "\"%s\" has data format %u (features %#x), this program reads up to %d",
+                       ls->dir, version, required, FORMAT_VERSION);
     const char *rest = text + 11 + used;
     if (sscanf(rest, "optional %u\nid %llx\n%ncrc32c %x\n", &optional, &id, &end, &crc) != 3 ||
         crc != crc32c(0, text, (size_t)(rest + end - text)))
@@ -70,8 +70,8 @@ static bool any_entry(void *arg, const char *name)
 /* What an interrupted first start may have left; data is not among it. */
 static bool foreign_entry(void *arg, const char *name)
 {
-    static const char *const own[] = {"lock", "log", "files", "CURRENT", "orphans", "format.tmp",
-                                      "CURRENT.tmp", "MANIFEST-000001"};
+    static const char *const own[] = {"lock",    "log",        "files",       "CURRENT",
+                                      "orphans", "format.tmp", "CURRENT.tmp", "MANIFEST-000001"};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (strcmp(name, own[i]) == 0)
             return true;
@@ -88,16 +88,16 @@ static bool may_create(LocalStore *ls, Err *e)
     if (!ls->io->list(ls->io, ls->dir, foreign_entry, foreign, e))
         return false;
     if (foreign[0]) {
-        err_set(e, ERR_OBJECT_STATE, "\"%s\" is not a data directory of Skulk: it holds \"%s\"", ls->dir,
-                foreign);
+        err_set(e, ERR_OBJECT_STATE, "\"%s\" is not a data directory of Skulk: it holds \"%s\"",
+                ls->dir, foreign);
         return err_hint(e, "choose an empty or new directory as --data-dir");
     }
     for (int i = 0; i < 2; i++) {
         bool any = false;
         local_path(ls, sub[i], path);
         if (ls->io->list(ls->io, path, any_entry, &any, &missing) && any)
-            return err_set(e, ERR_DATA_CORRUPTED, "\"%s\" has no format file, but \"%s\" is not empty",
-                           ls->dir, sub[i]);
+            return err_set(e, ERR_DATA_CORRUPTED,
+                           "\"%s\" has no format file, but \"%s\" is not empty", ls->dir, sub[i]);
     }
     return true;
 }
@@ -190,7 +190,8 @@ static void local_close(Store *s)
 }
 
 static bool local_log_read(Store *s, Lsn after,
-                           bool (*each)(void *arg, Lsn lsn, const LogFrame *f, Err *e), void *arg, Err *e)
+                           bool (*each)(void *arg, Lsn lsn, const LogFrame *f, Err *e), void *arg,
+                           Err *e)
 {
     LocalStore *ls = local(s);
     if (!wal_read(ls->wal, after, each, arg, e))
@@ -200,7 +201,8 @@ static bool local_log_read(Store *s, Lsn after,
     return true;
 }
 
-static bool local_manifest_read(Store *s, bool (*each)(void *arg, Slice edit, Err *e), void *arg, Err *e)
+static bool local_manifest_read(Store *s, bool (*each)(void *arg, Slice edit, Err *e), void *arg,
+                                Err *e)
 {
     return mf_read(local(s)->mf, each, arg, e);
 }
@@ -264,7 +266,7 @@ static bool local_blob_sweep(Store *s, BlobFate (*fate)(void *arg, BlobId id), v
     for (size_t at = 0; ok && at < names.text.len; at += strlen(names.text.ptr + at) + 1) {
         const char *name = names.text.ptr + at;
         BlobId id;
-        BlobFate f = is_tmp(name) ? BLOB_DELETE
+        BlobFate f = is_tmp(name)                  ? BLOB_DELETE
                      : local_blob_parse(name, &id) ? fate(arg, id)
                                                    : BLOB_ORPHAN;
         snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -333,7 +335,8 @@ static bool local_usage(Store *s, StoreUsage *out, Err *e)
     Err ignored;
     *out = (StoreUsage){0};
     local_path(ls, "orphans", orphans);
-    if (!add_usage(ls, "", out, e) || !add_usage(ls, "log", out, e) || !add_usage(ls, "files", out, e))
+    if (!add_usage(ls, "", out, e) || !add_usage(ls, "log", out, e) ||
+        !add_usage(ls, "files", out, e))
         return false;
     if (io_exists(ls->io, orphans) && !add_usage(ls, "orphans", out, &ignored))
         return true; /* it may just have been removed */

@@ -115,7 +115,8 @@ void local_log_append(Store *s, const LogFrame *frames, size_t n, uint64_t epoch
 {
     LocalStore *ls = local(s);
     Request *r = MEM_NEW(Request);
-    *r = (Request){.kind = REQ_APPEND, .frames = frames, .n = n, .sync = sync, .epoch = epoch, .c = c};
+    *r = (Request){
+        .kind = REQ_APPEND, .frames = frames, .n = n, .sync = sync, .epoch = epoch, .c = c};
     if (lane_push(&ls->log_lane, r))
         lead_log(ls);
 }

@@ -12,12 +12,7 @@
 
 enum { STORE_PATH_MAX = 4096, STORE_MANIFEST_KEEP = 1 << 20 };
 
-typedef enum RequestKind {
-    REQ_APPEND,
-    REQ_RECYCLE,
-    REQ_COMMIT,
-    REQ_SNAPSHOT
-} RequestKind;
+typedef enum RequestKind { REQ_APPEND, REQ_RECYCLE, REQ_COMMIT, REQ_SNAPSHOT } RequestKind;
 
 typedef struct Request {
     struct Request *next;

@@ -117,7 +117,8 @@ static void slow_log_append(Store *st, const LogFrame *frames, size_t n, uint64_
 }
 
 static bool slow_log_read(Store *st, Lsn after,
-                          bool (*each)(void *arg, Lsn lsn, const LogFrame *f, Err *e), void *arg, Err *e)
+                          bool (*each)(void *arg, Lsn lsn, const LogFrame *f, Err *e), void *arg,
+                          Err *e)
 {
     SlowStore *s = slow(st);
     for (size_t i = 0; i < s->record_count; i++)
@@ -298,12 +299,14 @@ static void slow_commit(Store *st, Slice edit, uint64_t epoch, uint64_t version,
     push_commit(st, EV_COMMIT, edit, epoch, version, c);
 }
 
-static void slow_commit_snapshot(Store *st, Slice edit, uint64_t epoch, uint64_t version, Completion *c)
+static void slow_commit_snapshot(Store *st, Slice edit, uint64_t epoch, uint64_t version,
+                                 Completion *c)
 {
     push_commit(st, EV_SNAPSHOT, edit, epoch, version, c);
 }
 
-static bool slow_manifest_read(Store *st, bool (*each)(void *arg, Slice edit, Err *e), void *arg, Err *e)
+static bool slow_manifest_read(Store *st, bool (*each)(void *arg, Slice edit, Err *e), void *arg,
+                               Err *e)
 {
     SlowStore *s = slow(st);
     for (size_t i = 0; i < s->edit_count; i++)

@@ -181,7 +181,8 @@ TxnMark txn_savepoint(Txn *t)
 
 void txn_rollback_to(Txn *t, TxnMark m)
 {
-    must(m.opaque[0] <= t->segment_count && m.opaque[1] <= t->request->count && m.edits <= t->edit_count);
+    must(m.opaque[0] <= t->segment_count && m.opaque[1] <= t->request->count &&
+         m.edits <= t->edit_count);
     while (t->segment_count > m.opaque[0])
         seg_unref(t->segments[--t->segment_count]);
     if (t->segment_count)

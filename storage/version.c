@@ -207,8 +207,9 @@ static void add_tail(Snapshot *s, Segment *segment, size_t rows)
 {
     if (!rows)
         return;
-    s->tails[s->tail_count] = (VersionTail){
-        .segment = seg_ref(segment), .rows = rows, .age = (uint32_t)(s->parts->count + s->tail_count)};
+    s->tails[s->tail_count] = (VersionTail){.segment = seg_ref(segment),
+                                            .rows = rows,
+                                            .age = (uint32_t)(s->parts->count + s->tail_count)};
     s->tail_count++;
 }
 

@@ -248,8 +248,8 @@ START_TEST(faults)
     for (int life = 0; life < 6; life++) {
         ErrCode code = codes[rand() % 2];
         uint64_t after = 1 + (uint64_t)rand() % 100;
-        snprintf(l->story, sizeof l->story, "life %d, call %llu fails: %s", life, (unsigned long long)after,
-                 err_sqlstate(code));
+        snprintf(l->story, sizeof l->story, "life %d, call %llu fails: %s", life,
+                 (unsigned long long)after, err_sqlstate(code));
         sim_disk_fail_at(l->disk, sim_disk_calls(l->disk) + after, code);
         life_work(l, 40);
         life_check_now(l);
@@ -260,8 +260,8 @@ START_TEST(faults)
                 snprintf(e.message, sizeof e.message, "writable by now");
             if (!goes_on)
                 (void)engine_writable(l->w.eng, &e);
-            ck_assert_msg(goes_on, "seed %llu (%s): writes do not go on: %s", (unsigned long long)l->seed,
-                          l->story, e.message);
+            ck_assert_msg(goes_on, "seed %llu (%s): writes do not go on: %s",
+                          (unsigned long long)l->seed, l->story, e.message);
             life_check_now(l);
         }
         sim_disk_crash_at(l->disk, sim_disk_calls(l->disk) + 1);
@@ -296,7 +296,8 @@ START_TEST(full_disk)
             if (!life_open(l, &e)) {
                 ck_assert_int_eq(e.code, ERR_DISK_FULL);
                 sim_disk_space(l->disk, 0);
-                ck_assert_msg(life_open(l, &e), "seed %llu: %s", (unsigned long long)l->seed, e.message);
+                ck_assert_msg(life_open(l, &e), "seed %llu: %s", (unsigned long long)l->seed,
+                              e.message);
             }
             life_check(l);
         }
@@ -312,7 +313,8 @@ END_TEST
 /* A flipped bit is found: by the start, or by whoever reads it.  Never wrong or missing rows. */
 START_TEST(flips)
 {
-    static const char *const parts[] = {".skulk", ".series", ".catalog", "MANIFEST", "CURRENT", "format"};
+    static const char *const parts[] = {".skulk",   ".series", ".catalog",
+                                        "MANIFEST", "CURRENT", "format"};
     Life *l = mem_zero(sizeof *l);
     Err e;
     char where[300];
@@ -331,7 +333,8 @@ START_TEST(flips)
         const char *why = world_difference(&l->w, s, l->w.row_count);
         bool said = why && (strncmp(why, "open: ", 6) == 0 || strncmp(why, "scan: ", 6) == 0 ||
                             strncmp(why, "times: ", 7) == 0 || strncmp(why, "column: ", 8) == 0);
-        ck_assert_msg(!why || said, "seed %llu (%s): %s", (unsigned long long)l->seed, l->story, why);
+        ck_assert_msg(!why || said, "seed %llu (%s): %s", (unsigned long long)l->seed, l->story,
+                      why);
         snapshot_unref(s);
     } else {
         ck_assert_int_ne(e.code, ERR_INTERNAL);

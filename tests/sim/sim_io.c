@@ -271,7 +271,8 @@ static int64_t sim_pread(const Io *io, int fd, void *buf, size_t len, int64_t of
     return n;
 }
 
-static bool sim_pwrite_all(const Io *io, int fd, const void *buf, size_t len, int64_t offset, Err *e)
+static bool sim_pwrite_all(const Io *io, int fd, const void *buf, size_t len, int64_t offset,
+                           Err *e)
 {
     SimDisk *d = disk_of(io);
     Inode *i = d->fds[fd];
@@ -377,8 +378,8 @@ static bool sim_mkdir(const Io *io, const char *path, Err *e)
     return true;
 }
 
-static bool sim_list(const Io *io, const char *dir, bool (*each)(void *arg, const char *name), void *arg,
-                     Err *e)
+static bool sim_list(const Io *io, const char *dir, bool (*each)(void *arg, const char *name),
+                     void *arg, Err *e)
 {
     SimDisk *d = disk_of(io);
     size_t len = strlen(dir);
@@ -392,7 +393,8 @@ static bool sim_list(const Io *io, const char *dir, bool (*each)(void *arg, cons
         if (strncmp(path, dir, len) == 0 && path[len] == '/' && !strchr(path + len + 1, '/'))
             buf_put(&names, path + len + 1, strlen(path + len + 1) + 1);
     }
-    for (size_t at = 0; at < names.len && each(arg, names.ptr + at); at += strlen(names.ptr + at) + 1)
+    for (size_t at = 0; at < names.len && each(arg, names.ptr + at);
+         at += strlen(names.ptr + at) + 1)
         ;
     buf_free(&names);
     return true;
@@ -537,7 +539,8 @@ bool sim_disk_flip(SimDisk *d, const char *part, uint64_t seed, char *where, siz
 {
     size_t match = 0;
     for (size_t i = 0; i < d->now.count; i++)
-        match += d->now.items[i].inode && d->now.items[i].inode->size && strstr(d->now.items[i].path, part);
+        match += d->now.items[i].inode && d->now.items[i].inode->size &&
+                 strstr(d->now.items[i].path, part);
     if (!match)
         return false;
     uint64_t state = seed;

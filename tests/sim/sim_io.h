@@ -28,7 +28,7 @@ void sim_disk_crash(SimDisk *d);
 void sim_disk_kill(SimDisk *d);
 /* The call number `at` fails once, with this code. */
 void sim_disk_fail_at(SimDisk *d, uint64_t at, ErrCode code);
-bool sim_disk_failed_sync(const SimDisk *d); /* the failing call was a sync */
+bool sim_disk_failed_sync(const SimDisk *d);    /* the failing call was a sync */
 void sim_disk_space(SimDisk *d, int64_t bytes); /* 0 = unlimited */
 int64_t sim_disk_used(const SimDisk *d);
 /* Flips one bit of a file whose name contains `part`; false: there is none. */

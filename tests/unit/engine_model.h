@@ -9,6 +9,7 @@
 #include "rows_model.h"
 #include "storage/engine.h"
 #include "storage/scan.h"
+#include <stdarg.h>
 
 enum { WORLD_SERIES = 5, WORLD_TABLES = 3, WORLD_TAG = 60 };
 
@@ -102,93 +103,118 @@ static inline bool world_write(World *w, size_t n, SyncMode sync, Err *e)
     return t.ok;
 }
 
-/* Everything that a scan gives, against the first `count` rows of the model.  NULL: equal. */
-static inline const char *world_difference(World *w, Snapshot *s, size_t count)
+static inline const char *world_say(const char *fmt, ...)
 {
     static char text[600];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return text;
+}
+
+/* The rows of one run against those of the model from `at` on. */
+static inline const char *world_run(Scan *scan, const ScanRun *run, const ModelAnswer *want,
+                                    size_t at)
+{
+    const int64_t *times;
     Err e;
-    for (TableId table = MODEL_TABLE + 1; table <= MODEL_TABLE + WORLD_TABLES; table++) {
-        ScanSpec spec = {.snapshot = s,
-                         .table = table,
-                         .t_min = TIME_MIN_NS,
-                         .t_max = TIME_MAX_NS,
-                         .columns = model_ids,
-                         .column_count = MODEL_COLUMNS};
-        Scan *scan;
-        ScanRun run;
-        ScanStatus st;
-        size_t seen = 0;
-        SeriesId series = 0;
-        ModelAnswer want = {0};
-        size_t at = 0;
-        if (!cat_table_by_id(snapshot_catalog(s), table)) { /* before its creation was durable */
-            for (size_t i = 0; i < count; i++)
-                if (w->rows[i].table == table)
-                    return "a table is missing";
-            continue;
-        }
-        if (!scan_open(&scan, &spec, NULL, &e)) {
-            snprintf(text, sizeof text, "open: %s", e.message);
-            return text;
-        }
-        text[0] = 0;
-        while (!text[0] && (st = scan_next(scan, &run, NULL, &e)) == SCAN_RUN) {
-            if (run.series != series) {
-                if (at < want.count)
-                    snprintf(text, sizeof text, "series %llx: %zu rows of %zu",
-                             (unsigned long long)series, at, want.count);
-                mem_free(want.rows);
-                series = run.series;
-                want = model_answer(w->rows, count, table, series, TIME_MIN_NS, TIME_MAX_NS,
-                                    table - MODEL_TABLE);
-                at = 0;
-            }
-            const int64_t *times;
-            if (!scan_times(scan, &times, &e)) {
-                snprintf(text, sizeof text, "times: %s", e.message);
-                break;
-            }
-            for (uint32_t i = 0; !text[0] && i < run.rows; i++)
-                if (at + i >= want.count || times[i] != want.rows[at + i].time)
-                    snprintf(text, sizeof text, "table %u series %llx row %zu of %zu: time %lld",
-                             table, (unsigned long long)series, at + i, want.count,
+    if (!scan_times(scan, &times, &e))
+        return world_say("times: %s", e.message);
+    for (uint32_t i = 0; i < run->rows; i++)
+        if (at + i >= want->count || times[i] != want->rows[at + i].time)
+            return world_say("series %llx row %zu of %zu: time %lld",
+                             (unsigned long long)run->series, at + i, want->count,
                              (long long)times[i]);
-            for (int c = 0; !text[0] && c < MODEL_COLUMNS; c++) {
-                ColVec v;
-                if (!scan_column(scan, (size_t)c, &v, &e)) {
-                    snprintf(text, sizeof text, "column: %s", e.message);
-                    break;
-                }
-                for (uint32_t i = 0; !text[0] && i < run.rows; i++)
-                    if (!model_is(&v, i, c, want.rows[at + i].field[c]))
-                        snprintf(text, sizeof text,
-                                 "table %u series %llx time %lld column %d: not %d", table,
-                                 (unsigned long long)series, (long long)times[i], c,
-                                 want.rows[at + i].field[c]);
-            }
-            at += run.rows;
-            seen += run.rows;
+    for (int c = 0; c < MODEL_COLUMNS; c++) {
+        ColVec v;
+        if (!scan_column(scan, (size_t)c, &v, &e))
+            return world_say("column: %s", e.message);
+        for (uint32_t i = 0; i < run->rows; i++)
+            if (!model_is(&v, i, c, want->rows[at + i].field[c]))
+                return world_say("series %llx time %lld column %d: not %d",
+                                 (unsigned long long)run->series, (long long)times[i], c,
+                                 want->rows[at + i].field[c]);
+    }
+    return NULL;
+}
+
+/* What the scan gives; *seen: how many rows. */
+static inline const char *world_scan(World *w, Scan *scan, TableId table, size_t count,
+                                     size_t *seen)
+{
+    const char *diff = NULL;
+    ModelAnswer want = {0};
+    SeriesId series = 0;
+    size_t at = 0;
+    ScanRun run;
+    ScanStatus st;
+    Err e;
+    *seen = 0;
+    while (!diff && (st = scan_next(scan, &run, NULL, &e)) == SCAN_RUN) {
+        if (run.series != series) {
+            if (at < want.count)
+                diff = world_say("series %llx: %zu rows of %zu", (unsigned long long)series, at,
+                                 want.count);
+            mem_free(want.rows);
+            series = run.series;
+            want = model_answer(w->rows, count, table, series, TIME_MIN_NS, TIME_MAX_NS,
+                                table - MODEL_TABLE);
+            at = 0;
         }
-        if (!text[0] && at < want.count)
-            snprintf(text, sizeof text, "series %llx: %zu rows of %zu", (unsigned long long)series,
-                     at, want.count);
-        if (!text[0] && st != SCAN_END)
-            snprintf(text, sizeof text, "scan: %s", e.message);
-        mem_free(want.rows);
-        scan_close(scan);
-        if (!text[0]) { /* series that are missing as a whole */
-            size_t all = 0;
-            for (unsigned k = 0; k < WORLD_SERIES; k++) {
-                want = model_answer(w->rows, count, table, world_series(w, NULL, table, k),
-                                    TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
-                all += want.count;
-                mem_free(want.rows);
-            }
-            if (all != seen)
-                snprintf(text, sizeof text, "table %u: %zu rows, not %zu", table, seen, all);
-        }
-        if (text[0])
-            return text;
+        if (!diff)
+            diff = world_run(scan, &run, &want, at);
+        at += run.rows;
+        *seen += run.rows;
+    }
+    if (!diff && at < want.count)
+        diff =
+            world_say("series %llx: %zu rows of %zu", (unsigned long long)series, at, want.count);
+    if (!diff && st != SCAN_END)
+        diff = world_say("scan: %s", e.message);
+    mem_free(want.rows);
+    return diff;
+}
+
+static inline const char *world_table(World *w, Snapshot *s, TableId table, size_t count)
+{
+    ScanSpec spec = {.snapshot = s,
+                     .table = table,
+                     .t_min = TIME_MIN_NS,
+                     .t_max = TIME_MAX_NS,
+                     .columns = model_ids,
+                     .column_count = MODEL_COLUMNS};
+    Scan *scan;
+    size_t seen, all = 0;
+    Err e;
+    if (!cat_table_by_id(snapshot_catalog(s), table)) { /* before its creation was durable */
+        for (size_t i = 0; i < count; i++)
+            if (w->rows[i].table == table)
+                return "a table is missing";
+        return NULL;
+    }
+    if (!scan_open(&scan, &spec, NULL, &e))
+        return world_say("open: %s", e.message);
+    const char *diff = world_scan(w, scan, table, count, &seen);
+    scan_close(scan);
+    for (unsigned k = 0; !diff && k < WORLD_SERIES; k++) { /* series that are missing as a whole */
+        ModelAnswer a = model_answer(w->rows, count, table, world_series(w, NULL, table, k),
+                                     TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
+        all += a.count;
+        mem_free(a.rows);
+    }
+    if (!diff && all != seen)
+        diff = world_say("table %u: %zu rows, not %zu", table, seen, all);
+    return diff;
+}
+
+/* Everything that scans give, against the first `count` rows of the model.  NULL: equal. */
+static inline const char *world_difference(World *w, Snapshot *s, size_t count)
+{
+    for (TableId table = MODEL_TABLE + 1; table <= MODEL_TABLE + WORLD_TABLES; table++) {
+        const char *diff = world_table(w, s, table, count);
+        if (diff)
+            return diff;
     }
     return NULL;
 }
