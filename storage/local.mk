@@ -30,7 +30,7 @@ libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec
 	storage/part_dir.c storage/part_emit.c storage/part_read.c storage/part_write.c
 libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c \
 	storage/engine_mem.c storage/engine_flush.c storage/engine_compact.c storage/engine_recover.c \
-	storage/engine_check.c storage/txn.c storage/version.h storage/version.c storage/merge.h storage/merge.c \
+	storage/engine_check.c storage/txn.c storage/version.h storage/version.c storage/merge.h storage/merge_private.h storage/merge.c storage/merge_value.c \
 	storage/compact.h storage/compact.c storage/manifest.h storage/manifest.c \
-	storage/manifest_file.h storage/manifest_file.c storage/log.h storage/log.c storage/store.h \
+	storage/manifest_file.h storage/manifest_file.c storage/log.h storage/log_private.h storage/log.c storage/log_read.c storage/store.h \
 	storage/store_slow.c storage/store_private.h storage/store_local.c storage/store_local_blob.c storage/store_local_queue.c

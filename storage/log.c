@@ -1,70 +1,11 @@
-#include "storage/log.h"
+#include "storage/log_private.h"
 
-#include "base/hash.h"
-#include "base/log.h"
-#include "base/sync.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    WAL_VERSION = 1,
-    WAL_PATH_MAX = 4096,
-    WAL_PIECE = 1 << 20, /* large groups are written in pieces of this size */
-};
 static const char wal_magic[8] = {'S', 'K', 'U', 'L', 'K', 'L', 'O', 'G'};
 
-typedef struct WalSegment {
-    uint64_t file; /* number in its name */
-    int fd;
-    int64_t size;
-    uint64_t epoch; /* grows by one with each use of a segment; 0 = header not valid */
-    uint64_t salt;
-    Lsn first_lsn;
-} WalSegment;
-
-struct Wal {
-    WalOptions o;
-    char *dir;
-    /* fixed after wal_read, then the appender's */
-    WalSegment **live; /* oldest first; the last is appended to */
-    size_t live_count, live_cap;
-    WalSegment **stale; /* at open: files that are no part of the chain */
-    size_t stale_count, stale_cap;
-    int64_t offset;     /* end of the records of the last live segment */
-    bool leave_segment; /* nothing more goes into it */
-    bool ghosts;        /* it may hold records of a group that failed, from `offset` on */
-    WalSegment *half;   /* a segment whose first write failed: its header may be in the file */
-    uint64_t attempts;
-    uint64_t epoch; /* of the last live segment */
-    Lsn last, synced;
-    bool unsynced;
-    bool ready;  /* wal_read is through */
-    bool failed; /* for good */
-    Err failure;
-    Buf group;
-    Mutex mutex;
-    /* these need the mutex */
-    WalSegment *spares[WAL_SPARES_MAX];
-    size_t spare_count;
-    int64_t next_size;
-    uint64_t next_file;
-};
-
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, 8);
-    return v;
-}
-
-static uint32_t load32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, 4);
-    return v;
-}
-
-static void segments_push(WalSegment ***list, size_t *count, size_t *cap, WalSegment *s)
+void wal_segments_push(WalSegment ***list, size_t *count, size_t *cap, WalSegment *s)
 {
     if (*count == *cap) {
         *cap = *cap ? *cap * 2 : 8;
@@ -87,7 +28,7 @@ static void segment_free(const Wal *w, WalSegment *s)
     mem_free(s);
 }
 
-static void segment_delete(const Wal *w, WalSegment *s)
+void wal_segment_delete(const Wal *w, WalSegment *s)
 {
     char path[WAL_PATH_MAX];
     Err e;
@@ -120,15 +61,16 @@ static void header_encode(uint8_t h[WAL_HEADER_BYTES], const WalSegment *s)
 static bool header_decode(WalSegment *s, const uint8_t h[WAL_HEADER_BYTES], Err *e)
 {
     s->epoch = 0;
-    if (memcmp(h, wal_magic, 8) != 0 || load32(h + 60) != crc32c(0, h, 60))
+    if (memcmp(h, wal_magic, 8) != 0 || wal_load32(h + 60) != crc32c(0, h, 60))
         return true;
-    if (load32(h + 8) != WAL_VERSION || load32(h + 12) != 0)
+    if (wal_load32(h + 8) != WAL_VERSION || wal_load32(h + 12) != 0)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                        "log segment %08llu has format %u (features %#x), this program reads %d",
-                       (unsigned long long)s->file, load32(h + 8), load32(h + 12), WAL_VERSION);
-    s->epoch = load64(h + 24);
-    s->first_lsn = load64(h + 32);
-    s->salt = load64(h + 40);
+                       (unsigned long long)s->file, wal_load32(h + 8), wal_load32(h + 12),
+                       WAL_VERSION);
+    s->epoch = wal_load64(h + 24);
+    s->first_lsn = wal_load64(h + 32);
+    s->salt = wal_load64(h + 40);
     return true;
 }
 
@@ -167,7 +109,7 @@ static bool open_segment(Wal *w, uint64_t file, Err *e)
         goto fail;
     if (n == WAL_HEADER_BYTES && !header_decode(s, h, e))
         goto fail;
-    segments_push(&w->stale, &w->stale_count, &w->stale_cap, s);
+    wal_segments_push(&w->stale, &w->stale_count, &w->stale_cap, s);
     if (file >= w->next_file)
         w->next_file = file + 1;
     return true;
@@ -226,304 +168,6 @@ void wal_close(Wal *w)
     mutex_destroy(&w->mutex);
     mem_free(w->dir);
     mem_free(w);
-}
-
-/* ---- reading ---- */
-
-typedef struct Image { /* all bytes of one segment */
-    const uint8_t *ptr;
-    size_t size;
-    uint8_t *heap;
-} Image;
-
-static bool image_load(const Wal *w, const WalSegment *s, Image *im, Err *e)
-{
-    const Io *io = w->o.io;
-    *im = (Image){.size = (size_t)s->size};
-    im->ptr = s->size ? io->map(io, s->fd, im->size) : NULL;
-    if (im->ptr)
-        return true;
-    im->heap = mem_alloc(im->size + 1);
-    int64_t n = io->pread(io, s->fd, im->heap, im->size, 0, e);
-    if (n < 0) {
-        mem_free(im->heap);
-        return false;
-    }
-    im->size = (size_t)n;
-    im->ptr = im->heap;
-    return true;
-}
-
-static void image_drop(const Wal *w, Image *im)
-{
-    if (im->heap)
-        mem_free(im->heap);
-    else if (im->ptr)
-        w->o.io->unmap(w->o.io, im->ptr, im->size);
-}
-
-static size_t record_size(size_t payload)
-{
-    return WAL_RECORD_BYTES + ((payload + 7) & ~(size_t)7);
-}
-
-/* Covers all but the length and itself, then what makes this use of the segment unique. */
-static uint32_t record_crc(const uint8_t *rec, size_t payload, uint64_t epoch, uint64_t salt)
-{
-    uint64_t tail[2] = {epoch, salt};
-    uint32_t crc = crc32c(0, rec, 4);
-    crc = crc32c(crc, rec + 8, WAL_RECORD_BYTES - 8 + payload);
-    return crc32c(crc, tail, sizeof tail);
-}
-
-/* A whole record of this epoch at `at` with an LSN in [lsn_min, lsn_max]. */
-static bool record_at(const Image *im, size_t at, const WalSegment *s, Lsn lsn_min, Lsn lsn_max)
-{
-    if (at + WAL_RECORD_BYTES > im->size)
-        return false;
-    const uint8_t *r = im->ptr + at;
-    size_t len = load32(r);
-    Lsn lsn = load64(r + 16);
-    if (r[8] == 0 || lsn < lsn_min || lsn > lsn_max || len > im->size - at - WAL_RECORD_BYTES)
-        return false;
-    return load32(r + 4) == record_crc(r, len, s->epoch, s->salt);
-}
-
-typedef struct Later { /* records of the live epoch behind a bad one */
-    bool found;
-    size_t at;      /* the first */
-    Lsn lsn;        /* the first's */
-    Lsn synced_max; /* what they know to be durable */
-} Later;
-
-static void find_later(const Image *im, size_t from, const WalSegment *s, Lsn after, Later *out)
-{
-    for (size_t at = from; at + WAL_RECORD_BYTES <= im->size; at += 8) {
-        if (!record_at(im, at, s, after, after + UINT32_MAX))
-            continue;
-        const uint8_t *r = im->ptr + at;
-        if (!out->found) {
-            out->found = true;
-            out->at = at;
-            out->lsn = load64(r + 16);
-        }
-        if (load64(r + 24) > out->synced_max)
-            out->synced_max = load64(r + 24);
-        at += record_size(load32(r)) - 8;
-    }
-}
-
-/* A torn tail is cut for good: what a power cut left behind it must not line up with new records. */
-static bool zero_tail(Wal *w, WalSegment *s, int64_t from, Err *e)
-{
-    const Io *io = w->o.io;
-    bool ok = true;
-    uint8_t *zeros = mem_zero(WAL_PIECE);
-    for (int64_t at = from; ok && at < s->size; at += WAL_PIECE) {
-        int64_t n = s->size - at < WAL_PIECE ? s->size - at : WAL_PIECE;
-        ok = io->pwrite_all(io, s->fd, zeros, (size_t)n, at, e);
-    }
-    mem_free(zeros);
-    return ok && io->fdatasync(io, s->fd, e);
-}
-
-typedef struct WalReader {
-    Wal *w;
-    Lsn after, next; /* next: LSN expected */
-    WalEach each;
-    void *arg;
-} WalReader;
-
-static bool damaged(const WalSegment *s, size_t at, Lsn first, Lsn end, Err *e)
-{
-    char upto[32] = "the end";
-    if (end)
-        snprintf(upto, sizeof upto, "%llu", (unsigned long long)end - 1);
-    err_set(e, ERR_DATA_CORRUPTED,
-            "the log is damaged: segment %08llu, offset %zu: records %llu to %s cannot be read",
-            (unsigned long long)s->file, at, (unsigned long long)first, upto);
-    err_detail(e, "they were acknowledged as durable");
-    return err_hint(e, "restore a backup, or start once with --repair to go on without them");
-}
-
-/* The record at r->next in segment s is bad.  *at: where to go on (repair), or the end.
- * A segment that another follows was durable as a whole. */
-static bool bad_record(WalReader *r, WalSegment *s, const Image *im, size_t *at, bool last,
-                       bool *end, Err *e)
-{
-    Later later = {0};
-    find_later(im, *at + 8 - *at % 8, s, r->next, &later);
-    *end = true;
-    if (!later.found)
-        return true;
-    if (last && later.synced_max < r->next) {
-        if (r->w->o.read_only)
-            return true;
-        log_warn("log", "torn tail: segment %08llu cut at offset %zu, before record %llu",
-                 (unsigned long long)s->file, *at, (unsigned long long)r->next);
-        return zero_tail(r->w, s, (int64_t)*at, e);
-    }
-    damaged(s, *at, r->next, later.lsn, e);
-    bool needed = later.lsn > r->after + 1; /* else files have what they said */
-    if (needed && !r->w->o.repair)
-        return false;
-    if (needed)
-        log_error("log", "repair: %s; they are lost", e->message);
-    *at = later.at;
-    r->next = later.lsn;
-    *end = false;
-    return true;
-}
-
-/* Reads one segment; limit: first LSN of the next segment, 0 if this is the last. */
-static bool read_segment(WalReader *r, WalSegment *s, Lsn limit, Err *e)
-{
-    Image im;
-    bool ok = false, end = false;
-    if (!image_load(r->w, s, &im, e))
-        return false;
-    size_t at = WAL_HEADER_BYTES;
-    while (!limit || r->next < limit) {
-        if (!record_at(&im, at, s, r->next, r->next)) {
-            if (!bad_record(r, s, &im, &at, !limit, &end, e))
-                goto out;
-            if (end)
-                break;
-            continue;
-        }
-        const uint8_t *rec = im.ptr + at;
-        size_t len = load32(rec);
-        LogFrame f = {.type = rec[8], .flags = rec[9], .payload = {(const char *)rec + 32, len}};
-        if (r->next > r->after && !r->each(r->arg, r->next, &f, e))
-            goto out;
-        r->next++;
-        at += record_size(len);
-    }
-    r->w->offset = (int64_t)at;
-    ok = true;
-out:
-    image_drop(r->w, &im);
-    return ok;
-}
-
-/* A segment whose header is lost may still prove that acknowledged records were in it. */
-static bool check_headless(WalReader *r, WalSegment *last, Err *e)
-{
-    Wal *w = r->w;
-    for (size_t i = 0; i < w->stale_count; i++) {
-        WalSegment probe = *w->stale[i];
-        Image im;
-        Later later = {0};
-        if (probe.epoch || probe.size < WAL_HEADER_BYTES)
-            continue;
-        probe.epoch = last ? last->epoch + 1 : 1;
-        probe.salt = hash_mix(w->o.salt, probe.epoch);
-        if (!image_load(w, &probe, &im, e))
-            return false;
-        find_later(&im, WAL_HEADER_BYTES, &probe, r->next, &later);
-        image_drop(w, &im);
-        if (later.found && later.synced_max >= r->next) {
-            damaged(&probe, 0, r->next, 0, e);
-            if (!w->o.repair)
-                return false;
-            log_error("log", "repair: %s; they are lost", e->message);
-        }
-    }
-    return true;
-}
-
-/* Splits the files found into the live chain and stale ones. */
-static bool find_chain(Wal *w, Lsn after, Err *e)
-{
-    size_t n = w->stale_count, begin = n;
-    for (size_t i = 0; i < n; i++)
-        if (w->stale[i]->epoch && w->stale[i]->first_lsn <= after + 1)
-            begin = i;
-    size_t valid = 0;
-    while (valid < n && !w->stale[valid]->epoch)
-        valid++;                   /* bad headers sort first */
-    if (begin == n && valid < n) { /* the log starts behind what the files cover */
-        damaged(w->stale[valid], 0, after + 1, w->stale[valid]->first_lsn, e);
-        if (!w->o.repair)
-            return false;
-        log_error("log", "repair: %s; they are lost", e->message);
-        begin = valid;
-    }
-    if (begin == n && after > 0) {
-        err_set(e, ERR_DATA_CORRUPTED, "the log is missing: no segment in \"%s\" is valid", w->dir);
-        err_hint(e, "restore a backup, or start once with --repair to go on without it");
-        if (!w->o.repair)
-            return false;
-        log_error("log", "repair: %s", e->message);
-    }
-    for (size_t i = begin; i < n; i++) {
-        if (i > begin && w->stale[i]->epoch != w->stale[i - 1]->epoch + 1) {
-            err_set(e, ERR_DATA_CORRUPTED, "a log segment is missing: epoch %llu follows %llu",
-                    (unsigned long long)w->stale[i]->epoch,
-                    (unsigned long long)w->stale[i - 1]->epoch);
-            if (!w->o.repair)
-                return false;
-            log_error("log", "repair: %s", e->message);
-        }
-        segments_push(&w->live, &w->live_count, &w->live_cap, w->stale[i]);
-    }
-    w->stale_count = begin;
-    return true;
-}
-
-/* What is no part of the chain becomes spare space, or goes. */
-static void keep_stale(Wal *w)
-{
-    for (size_t i = 0; i < w->stale_count; i++) {
-        WalSegment *s = w->stale[i];
-        if (w->spare_count < 1 && s->size >= WAL_SEGMENT_MIN && s->size <= WAL_SEGMENT_MAX)
-            w->spares[w->spare_count++] = s;
-        else
-            segment_delete(w, s);
-    }
-    w->stale_count = 0;
-}
-
-bool wal_read(Wal *w, Lsn after, WalEach each, void *arg, Err *e)
-{
-    WalReader r = {.w = w, .after = after, .each = each, .arg = arg};
-    if (!find_chain(w, after, e))
-        return false;
-    r.next = w->live_count ? w->live[0]->first_lsn : after + 1;
-    for (size_t i = 0; i < w->live_count; i++) {
-        WalSegment *s = w->live[i];
-        Lsn limit = i + 1 < w->live_count ? w->live[i + 1]->first_lsn : 0;
-        if (!read_segment(&r, s, limit, e))
-            return false;
-        if (limit && r.next < limit) {
-            damaged(s, (size_t)w->offset, r.next, limit, e);
-            if (!w->o.repair)
-                return false;
-            log_error("log", "repair: %s; they are lost", e->message);
-            r.next = limit;
-        }
-    }
-    if (!check_headless(&r, w->live_count ? w->live[w->live_count - 1] : NULL, e))
-        return false;
-    /* Records that files cover may have been lost with their pages: the next one starts a segment,
-     * because inside a segment there is no hole in the numbers. */
-    w->leave_segment = r.next < after + 1;
-    if (r.next < after + 1)
-        r.next = after + 1;
-    w->last = r.next - 1;
-    if (w->live_count)
-        w->epoch = w->live[w->live_count - 1]->epoch;
-    if (w->o.read_only)
-        return true;
-    keep_stale(w);
-    if (w->live_count && r.next != after + 1) {
-        WalSegment *s = w->live[w->live_count - 1];
-        if (!w->o.io->fdatasync(w->o.io, s->fd, e)) /* after kill -9 it is only in the page cache */
-            return false;
-    }
-    w->synced = w->last;
-    w->ready = true;
-    return true;
 }
 
 /* ---- segments for writing ---- */
@@ -586,7 +230,7 @@ bool wal_prepare(Wal *w, Err *e)
     }
     mutex_unlock(&w->mutex);
     if (s)
-        segment_delete(w, s);
+        wal_segment_delete(w, s);
     return true;
 }
 
@@ -618,7 +262,7 @@ static bool drop_half(Wal *w, Err *e)
     if (!io->pwrite_all(io, s->fd, zeros, sizeof zeros, 0, e) || !io->fdatasync(io, s->fd, e))
         return false;
     w->half = NULL;
-    segment_delete(w, s);
+    wal_segment_delete(w, s);
     return true;
 }
 
@@ -665,9 +309,9 @@ static void put_record(Wal *w, Buf *b, const LogFrame *f, Lsn lsn, const WalSegm
     buf_put_u64(b, w->synced);
     buf_put_slice(b, f->payload);
     uint8_t *rec = (uint8_t *)b->ptr + start;
-    uint32_t crc = record_crc(rec, f->payload.len, s->epoch, s->salt);
+    uint32_t crc = wal_record_crc(rec, f->payload.len, s->epoch, s->salt);
     memcpy(rec + 4, &crc, 4);
-    buf_put(b, zeros, record_size(f->payload.len) - WAL_RECORD_BYTES - f->payload.len);
+    buf_put(b, zeros, wal_record_size(f->payload.len) - WAL_RECORD_BYTES - f->payload.len);
 }
 
 /* Writes header (for a new segment) and records; *offset moves behind them. */
@@ -732,7 +376,7 @@ static bool rotate(Wal *w, const LogFrame *frames, size_t n, int64_t need, bool 
     w->epoch = s->epoch;
     w->offset = offset;
     w->leave_segment = false;
-    segments_push(&w->live, &w->live_count, &w->live_cap, s);
+    wal_segments_push(&w->live, &w->live_count, &w->live_cap, s);
     return true;
 }
 
@@ -745,7 +389,7 @@ bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e)
         return false;
     }
     for (size_t i = 0; i < n; i++)
-        need += record_size(frames[i].payload.len);
+        need += wal_record_size(frames[i].payload.len);
     if (!drop_half(w, e)) /* its header claims the LSN that comes next */
         return false;
     WalSegment *s = w->live_count ? w->live[w->live_count - 1] : NULL;
@@ -792,7 +436,7 @@ static void shrink(Wal *w)
     memcpy(spares, w->spares, n * sizeof *spares);
     mutex_unlock(&w->mutex);
     while (n)
-        segment_delete(w, spares[--n]);
+        wal_segment_delete(w, spares[--n]);
     if (!s || s->size <= WAL_SEGMENT_MIN)
         return;
     if (!drop_half(w, &e) || !rotate(w, NULL, 0, 0, true, &e)) {
@@ -823,7 +467,7 @@ void wal_recycle(Wal *w, Lsn covered)
             w->spares[w->spare_count++] = s;
         mutex_unlock(&w->mutex);
         if (!keep)
-            segment_delete(w, s);
+            wal_segment_delete(w, s);
     }
 }
 

@@ -1,0 +1,71 @@
+/* storage/merge_private.h - a merge inside: merge.c orders rows, merge_value.c decodes them. */
+#ifndef SKULK_STORAGE_MERGE_PRIVATE_H
+#define SKULK_STORAGE_MERGE_PRIVATE_H
+
+#include "storage/merge.h"
+
+typedef struct Loaded { /* a row group that the current run or a cursor refers to */
+    struct Loaded *next;
+    Part *part;
+    PartGroup group;
+    Arena arena;
+    bool pinned;
+    const int64_t *times; /* NULL: not decoded */
+    ColVec *vecs;         /* per column of the merge; have[] says which are decoded */
+    const uint64_t **nulls;
+    uint8_t *have;
+    struct Loaded *whole; /* the shared row group that this series is a piece of */
+    uint64_t used;        /* whole: the last merge_start that used it */
+} Loaded;
+
+typedef struct Cursor {
+    MergeInput in;
+    bool active;
+    size_t group;   /* parts: current group */
+    Loaded *loaded; /* parts: NULL = the current group is not decoded */
+    int64_t row; /* next row (newest row when backward) in the loaded group or the segment rows */
+    int64_t begin, end; /* rows inside the time range, half-open */
+} Cursor;
+
+typedef struct Span { /* neighbouring rows of one source */
+    Loaded *group;
+    const Segment *segment;
+    const SegRow *rows; /* segment: the first of them */
+    uint32_t begin;     /* group: the first of them */
+    uint32_t count;
+    uint32_t older; /* the same row in an older source: index + 1 in older[]; 0 = none */
+} Span;
+
+typedef struct SpanList {
+    Span *items;
+    size_t count, cap;
+} SpanList;
+
+struct Merge {
+    Budget *budget;
+    ColumnId *column_ids;
+    PhysType *column_types;
+    size_t column_count;
+    MergeSpec spec;
+    Cursor *cursors;
+    size_t cursor_count, cursor_cap;
+    /* the current run */
+    SpanList spans, older;
+    uint32_t rows;
+    Arena out;
+    const int64_t *out_times;
+    Loaded *live;   /* all that are in use by the run or a cursor */
+    Loaded *wholes; /* shared groups: decoded once for all series that follow each other in them */
+    Loaded *spare;
+    uint64_t starts;
+};
+
+/* ---- merge_value.c ---- */
+Loaded *merge_load(Merge *m, Part *part, const PartGroup *group); /* undecoded */
+void merge_unload(Merge *m, Loaded *l);                           /* the one loaded last */
+MergeStatus merge_load_times(Merge *m, Loaded *l, Task *waiter, Err *e);
+void merge_release(Merge *m, bool all);        /* groups that no cursor stands on */
+void merge_release_wholes(Merge *m, bool all); /* shared groups that the last series did not use */
+int64_t merge_span_time(const Span *s, uint32_t i);
+
+#endif
