@@ -134,7 +134,7 @@ void prom_put_labels(Buf *b, const PqlLabel *labels, size_t count)
 }
 
 /* Answers have millions of points: no printf. */
-static void put_time(Buf *b, int64_t ms)
+void prom_put_time(Buf *b, int64_t ms)
 {
     char text[32], *p = text + sizeof text;
     uint64_t t = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
@@ -157,7 +157,7 @@ static void put_time(Buf *b, int64_t ms)
 
 void prom_put_point(Buf *b, int64_t t_ms, double v)
 {
-    put_time(b, t_ms);
+    prom_put_time(b, t_ms);
     buf_put_u8(b, '"');
     buf_put_f64(b, v);
     buf_put(b, "\"]", 2);
@@ -187,7 +187,7 @@ void prom_result(PromJob *j, Buf *json)
     }
     if (r->type == PQL_STRING) {
         buf_puts(json, "{\"resultType\":\"string\",\"result\":");
-        put_time(json, r->t_ms);
+        prom_put_time(json, r->t_ms);
         buf_put_json(json, r->string);
         buf_puts(json, "]}");
         return;

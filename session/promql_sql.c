@@ -225,18 +225,21 @@ static bool put_points(PromCall *c, const PqlSeries *s, Batch *out, Arena *a, Er
     return true;
 }
 
-static void put_string(const PqlResult *r, Batch *out, Arena *a)
+static bool put_string(const PqlResult *r, Batch *out, Arena *a, Err *e)
 {
     Buf text;
+    Value v;
     buf_init(&text);
-    buf_printf(&text, "{\"value\": [%lld.%03lld, ", (long long)floor_div(r->t_ms, 1000),
-               (long long)floor_mod(r->t_ms, 1000));
+    buf_puts(&text, "{\"metric\":{},\"value\":");
+    prom_put_time(&text, r->t_ms);
     buf_put_json(&text, r->string);
-    buf_puts(&text, "], \"metric\": {}}");
-    Value v = value_str(arena_slice(a, buf_slice(&text)));
-    vec_set(&out->cols[0], 0, &v, BATCH_ROWS, a);
+    buf_puts(&text, "]}");
+    bool ok = jsonb_of(a, &text, &v, e);
+    if (ok)
+        vec_set(&out->cols[0], 0, &v, BATCH_ROWS, a);
     out->rows = 1;
     buf_free(&text);
+    return ok;
 }
 
 static SrfStatus put_rows(PromCall *c, Batch *out, Arena *a, Err *e)
@@ -247,9 +250,8 @@ static SrfStatus put_rows(PromCall *c, Batch *out, Arena *a, Err *e)
     if (r->type == PQL_STRING) {
         if (c->done)
             return SRF_END;
-        put_string(r, out, a);
         c->done = true;
-        return SRF_ROWS;
+        return put_string(r, out, a, e) ? SRF_ROWS : SRF_FAIL;
     }
     const PqlSeries *series = r->type == PQL_SCALAR ? &scalar : r->series;
     size_t count = r->type == PQL_SCALAR ? 1 : r->count;
