@@ -11,6 +11,7 @@ typedef struct Series {
     int64_t t_first, t_last, t_prev; /* us; prev = last but one */
     double first, last, prev;
     FloatSum rises;
+    int64_t resets; /* falls */
 } Series;
 
 static void series_init(AggCtx *c, void *state)
@@ -27,10 +28,12 @@ static double rise(double from, double to)
 static void series_add(Series *s, double v, int64_t t)
 {
     if (s->count > 0 && t == s->t_last) { /* several rows of one time: the last one counts */
-        if (s->count > 1)
+        if (s->count > 1) {
             float_sum_add(&s->rises, rise(s->prev, v) - rise(s->prev, s->last));
-        else
+            s->resets += (v < s->prev) - (s->last < s->prev);
+        } else {
             s->first = v;
+        }
         s->last = v;
         return;
     }
@@ -39,6 +42,7 @@ static void series_add(Series *s, double v, int64_t t)
         s->t_first = t;
     } else {
         float_sum_add(&s->rises, rise(s->last, v));
+        s->resets += v < s->last;
         s->prev = s->last;
         s->t_prev = s->t_last;
     }
@@ -74,6 +78,7 @@ static void series_append(Series *s, const Series *f)
     }
     float_sum_add(&s->rises, rise(s->last, f->first) + f->rises.hi);
     s->rises.lo += f->rises.lo;
+    s->resets += f->resets + (f->first < s->last);
     s->prev = f->prev;
     s->t_prev = f->t_prev;
     s->last = f->last;
@@ -147,6 +152,15 @@ static bool derivative_final(AggCtx *c, const void *state, Value *out, Err *e)
     return put(out, s->count > 1, (s->last - s->first) / seconds(s->t_last - s->t_first));
 }
 
+static bool resets_final(AggCtx *c, const void *state, Value *out, Err *e)
+{
+    const Series *s = state;
+    (void)c, (void)e;
+    *out = value_i64(s->resets);
+    out->null = s->count == 0;
+    return true;
+}
+
 AGG_PLAIN_SAVE(series, Series)
 
 #define SERIES(name)                                                                               \
@@ -167,6 +181,7 @@ SERIES(increase);
 SERIES(rate);
 SERIES(irate);
 SERIES(derivative);
+SERIES(resets);
 
 /* ---- time_weight: the mean over time, each value holding until the next ---- */
 
@@ -259,5 +274,7 @@ FuncDef agg_time[] = {
     OVER_TIME(irate, "increase per second of the last two points"),
     OVER_TIME(derivative, "change per second between first and last point"),
     OVER_TIME(time_weight, "mean over time, each value holding until the next"),
+    AGG("counter_resets(float8, timestamptz) int8", agg_resets, "how often the value fell"),
+    AGG("counter_resets(float8, timestamp) int8", agg_resets, "how often the value fell"),
     FUNC_END,
 };

@@ -326,6 +326,11 @@ static const AggCase agg_cases[] = {
     {"time_weight",
      {"$1::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"},
      "9"},
+    {"counter_resets",
+     {"($1 % 4)::float8", "timestamptz '2024-01-01' + make_interval(0, 0, 0, 0, 0, 0, $1)"},
+     "4"},
+    {"approx_count_distinct", {"$1 % 7"}, "7"},
+    {"approx_percentile", {"$1::float8", "0.5::float8"}, "9.5"},
     {"histogram", {"$1::float8", "5::float8", "15::float8", "2"}, "{5,5,5,5}"},
 };
 
@@ -459,6 +464,43 @@ START_TEST(aggregates)
 }
 END_TEST
 
+/* 100,000 values in parts: within 3 % of the count, and within half a percent of the rank. */
+START_TEST(sketches)
+{
+    static const char *const names[] = {"approx_count_distinct", "approx_percentile"};
+    enum { PARTS = 100, PART = 1000 };
+    for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+        Et t;
+        const FuncDef *f;
+        TypeId types[2] = {T_FLOAT8, T_FLOAT8}, want[2];
+        Vector args[2];
+        et_open(&t);
+        AggCtx c = {.eval = &t.ctx, .arena = &t.arena, .arg_types = types, .arg_count = k + 1};
+        ck_assert(func_resolve(SLICE_NONE, slice_cstr(names[k]), types, k + 1, FN_AGG, &f, want,
+                               &c.result, &t.err));
+        Value fraction = value_f64(0.99), out;
+        vec_init_flat(&args[0], T_FLOAT8, PART, &t.arena);
+        vec_init_const(&args[1], T_FLOAT8, &fraction, &t.arena);
+        void *all = arena_zero(&t.arena, f->agg->state_size);
+        f->agg->init(&c, all);
+        for (int p = 0; p < PARTS; p++) {
+            void *part = arena_zero(&t.arena, f->agg->state_size);
+            f->agg->init(&c, part);
+            for (int i = 0; i < PART; i++)
+                args[0].v.f64[i] = (double)((p * PART + i) * INT64_C(7919) % 100003);
+            ck_assert(f->agg->update(&c, part, args, NULL, PART, &t.err));
+            ck_assert(f->agg->merge(&c, all, part, &t.err));
+        }
+        ck_assert(f->agg->final(&c, all, &out, &t.err));
+        if (k == 0)
+            ck_assert_msg(out.u.i64 > 97000 && out.u.i64 < 103000, "%lld", (long long)out.u.i64);
+        else
+            ck_assert_msg(out.u.f64 > 98500 && out.u.f64 < 99500, "%g", out.u.f64);
+        et_close(&t);
+    }
+}
+END_TEST
+
 /* ---- set-returning functions ---- */
 
 static const Case srf_cases[] = {
@@ -564,6 +606,7 @@ int main(void)
     tcase_add_test(tc, against_postgres);
     tcase_add_test(tc, tables_are_sane);
     tcase_add_loop_test(tc, aggregates, 0, (int)ARRAY_LEN(agg_cases));
+    tcase_add_test(tc, sketches);
     tcase_add_loop_test(tc, set_returning, 0, (int)ARRAY_LEN(srf_cases));
     tcase_add_test(tc, long_series);
     return unit_run(tc);
