@@ -11,7 +11,7 @@ libskpromql_la_SOURCES = promql/promql.h promql/ast.h promql/lexer.h promql/pars
 # Generated into the build directory by the rules in Makefile.am.
 promql_generated = promql/lexer.c promql/grammar.c
 promql_generated_headers = promql/grammar.h
-EXTRA_DIST += promql/lexer.re promql/grammar.y
+EXTRA_DIST += promql/lexer.re promql/grammar.y promql/README.md
 nodist_libskpromql_la_SOURCES = $(promql_generated) $(promql_generated_headers)
 BUILT_SOURCES += $(promql_generated) $(promql_generated_headers)
 CLEANFILES += $(promql_generated) $(promql_generated_headers) promql/grammar.out
