@@ -73,6 +73,8 @@ static void check_selector(PqlParse *ps, PqlExpr *x)
 static void check_call(PqlParse *ps, PqlExpr *x)
 {
     const PqlFunction *f = x->func;
+    if (f->flags & PF_EXPERIMENTAL && !pql_feature(ps->features, "promql-experimental-functions"))
+        pql_fail(ps, x->begin, "function \"%s\" is not enabled", f->name);
     size_t most = f->arg_count, least = most - (size_t)(f->optional < 0 ? 1 : f->optional);
     x->type = f->result;
     if (f->optional == 0 && x->arg_count != most) {
@@ -193,12 +195,30 @@ static void check_node(PqlParse *ps, PqlExpr *x)
     }
 }
 
+/* Numbers, arithmetic, step(), range(), min_of(), max_of(): nothing that has series. */
+static void check_duration(PqlParse *ps, PqlExpr *x)
+{
+    bool ok =
+        x->kind == PX_NUMBER || x->kind == PX_PAREN || x->kind == PX_UNARY ||
+        (x->kind == PX_BINARY && x->op <= PO_POW && !x->has_matching && !x->return_bool) ||
+        (x->kind == PX_CALL && x->func->flags & PF_DURATION && x->arg_count == x->func->arg_count);
+    if (!ok)
+        pql_fail(ps, x->begin, "expected number literal or duration expression");
+    x->type = PQL_SCALAR;
+    for (size_t i = 0; i < x->arg_count && !ps->failed; i++)
+        check_duration(ps, x->args[i]);
+}
+
 /* Recursion is bounded: the constructors refuse trees deeper than PQL_DEPTH_MAX. */
 bool pql_check(PqlParse *ps, PqlExpr *x)
 {
     for (size_t i = 0; i < x->arg_count; i++)
         if (!pql_check(ps, x->args[i]))
             return false;
+    PqlExpr *durations[] = {x->range_expr, x->step_expr, x->offset_expr};
+    for (size_t i = 0; i < ARRAY_LEN(durations) && !ps->failed; i++)
+        if (durations[i])
+            check_duration(ps, durations[i]);
     if (!ps->failed)
         check_node(ps, x);
     return !ps->failed;

@@ -226,7 +226,7 @@ bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e)
     budget_init(&q->budget, "PromQL query", r->budget, 0);
     arena_init(&q->arena, &q->budget);
     q->delayed_names = pql_feature(r->features, "promql-delayed-name-removal");
-    bool ok = request_grid(q, r, e);
+    bool ok = request_grid(q, r, e) && pql_check_durations(q, x, e);
     if (ok && x->type != PQL_STRING) {
         PqlBuild b = {q, q->grid, e};
         q->root = pql_build(&b, x);

@@ -131,6 +131,13 @@ void pql_annotate(PqlQuery *q, bool warning, uint32_t at, const char *fmt, ...) 
 double *pql_vector_new(PqlQuery *q, const Grid *g); /* all absent */
 int64_t pql_at_ms(const PqlQuery *q, const PqlExpr *x);
 
+/* ---- duration.c: lengths of time, constant or computed ---- */
+bool pql_check_durations(const PqlQuery *q, const PqlExpr *x,
+                         Err *e) MUST_CHECK; /* of the whole tree, once */
+int64_t pql_range_ms(const PqlQuery *q, const PqlExpr *x);
+int64_t pql_step_ms(const PqlQuery *q, const PqlExpr *x); /* 0 = default */
+int64_t pql_offset_ms(const PqlQuery *q, const PqlExpr *x);
+
 /* A scalar argument, pulled once. */
 typedef struct ScalarArg {
     PqlNode *node;

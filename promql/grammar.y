@@ -44,7 +44,6 @@
 %type match_op {int}
 %type name {PqlToken}
 %type signed_duration {PqlTime}
-%type period {PqlTime}
 %type unary {PqlToken}
 %type fills {PqlFill}
 %type fill_value {double}
@@ -64,10 +63,11 @@ expr(A) ::= AGG(B) arguments(C). { A = px_aggregate(ps, &B, NULL, C, C.end); }
 expr(A) ::= AGG(B) grouping(C) arguments(D). { A = px_aggregate(ps, &B, &C, D, D.end); }
 expr(A) ::= AGG(B) arguments(C) grouping(D). { A = px_aggregate(ps, &B, &D, C, D.end); }
 
-expr(A) ::= expr(B) LBRACKET period(C) RBRACKET(D). { A = px_matrix(ps, B, C, D.end); }
-expr(A) ::= expr(B) LBRACKET period(C) COLON RBRACKET(D). { A = px_subquery(ps, B, C, NULL, D.end); }
-expr(A) ::= expr(B) LBRACKET period(C) COLON period(D) RBRACKET(E). { A = px_subquery(ps, B, C, &D, E.end); }
-expr(A) ::= expr(B) OFFSET signed_duration(C). { A = px_offset(ps, B, C); }
+expr(A) ::= expr(B) LBRACKET expr(C) RBRACKET(D). { A = px_matrix(ps, B, C, D.end); }
+expr(A) ::= expr(B) LBRACKET expr(C) COLON RBRACKET(D). { A = px_subquery(ps, B, C, NULL, D.end); }
+expr(A) ::= expr(B) LBRACKET expr(C) COLON expr(D) RBRACKET(E). { A = px_subquery(ps, B, C, D, E.end); }
+expr(A) ::= expr(B) OFFSET signed_duration(C). { A = px_offset(ps, B, C, NULL); }
+expr(A) ::= expr(B) OFFSET duration_call(C). { A = px_offset(ps, B, (PqlTime){.end = C->end}, C); }
 expr(A) ::= expr(B) AT signed_duration(C). { A = px_at(ps, B, C, PT_TIME); }
 expr(A) ::= expr(B) AT START LP RP(C). { A = px_at(ps, B, (PqlTime){.end = C.end}, PT_START); }
 expr(A) ::= expr(B) AT END LP RP(C). { A = px_at(ps, B, (PqlTime){.end = C.end}, PT_END); }
@@ -161,8 +161,12 @@ arguments(A) ::= LP args COMMA(C) RP. { pql_fail(ps, C.begin, "trailing commas n
 args(A) ::= expr(B). { A = px_args(ps, (PqlArgs){0}, B); }
 args(A) ::= args(B) COMMA expr(C). { A = px_args(ps, B, C); }
 
-period(A) ::= DURATION(B). { A = px_period(ps, &B); }
-period(A) ::= NUMBER(B). { A = px_period(ps, &B); }
+/* an expression of durations after OFFSET: a call, or in parentheses */
+duration_call(A) ::= duration_atom(B). { A = B; }
+duration_call(A) ::= ADD duration_atom(B). { A = B; }
+duration_call(A) ::= SUB(O) duration_atom(B). { A = px_unary(ps, &O, B); }
+duration_atom(A) ::= IDENT(B) arguments(C). { A = px_call(ps, &B, C); }
+duration_atom(A) ::= LP(B) expr(C) RP(D). { A = px_paren(ps, C, B.begin, D.end); }
 signed_duration(A) ::= DURATION(B). { A = px_time(ps, &B, 1); }
 signed_duration(A) ::= NUMBER(B). { A = px_time(ps, &B, 1); }
 signed_duration(A) ::= ADD DURATION(B). { A = px_time(ps, &B, 1); }

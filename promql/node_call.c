@@ -470,8 +470,8 @@ static bool check_modifiers(PqlBuild *b, const PqlExpr *x, const PqlExpr *v)
 static void window_times(NodeWindow *nw, PqlBuild *b, const PqlExpr *range)
 {
     const PqlExpr *v = range->kind == PX_MATRIX ? range->args[0] : range;
-    nw->range_ms = range->range_ms;
-    nw->offset_ms = v->offset_ms;
+    nw->range_ms = pql_range_ms(b->q, range);
+    nw->offset_ms = pql_offset_ms(b->q, v);
     nw->fixed = v->at != PT_NONE;
     nw->at_ms = pql_at_ms(b->q, v);
     nw->before_ms = v->anchored || v->smoothed ? b->q->r.lookback_ms : 0;
@@ -479,7 +479,7 @@ static void window_times(NodeWindow *nw, PqlBuild *b, const PqlExpr *range)
     nw->w.anchored = v->anchored;
     nw->w.smoothed = v->smoothed;
     nw->w.params = nw->at_step;
-    nw->w.range_s = (double)range->range_ms / 1000;
+    nw->w.range_s = (double)nw->range_ms / 1000;
 }
 
 static PqlNode *build_window(PqlBuild *b, const PqlExpr *x)

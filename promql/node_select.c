@@ -40,7 +40,7 @@ static int64_t when_ref(const When *w, const Grid *g, size_t i)
 
 static When when_of(const PqlQuery *q, const PqlExpr *x)
 {
-    return (When){x->at != PT_NONE, pql_at_ms(q, x), x->offset_ms};
+    return (When){x->at != PT_NONE, pql_at_ms(q, x), pql_offset_ms(q, x)};
 }
 
 /* ---- the loader ---- */
@@ -410,7 +410,7 @@ static PqlNode *build_matrix(PqlBuild *b, const PqlExpr *x)
     int64_t more = v->anchored || v->smoothed ? b->q->r.lookback_ms : 0;
     if (!loader_open(&nm->loader, b->q, v, b->e))
         return NULL;
-    loader_times(&nm->loader, &w, &b->grid, x->range_ms + more, v->smoothed ? more : 0);
+    loader_times(&nm->loader, &w, &b->grid, pql_range_ms(b->q, x) + more, v->smoothed ? more : 0);
     nm->n.one_name = nm->loader.sources.one_name;
     return &nm->n;
 }
@@ -454,8 +454,8 @@ static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
     PqlQuery *q = b->q;
     NodeSubquery *s = (NodeSubquery *)pql_node_new(b, sizeof *s, &def_subquery, x);
     When w = when_of(q, x);
-    int64_t step = x->step_ms ? x->step_ms : PQL_SUBQUERY_STEP_MS;
-    int64_t after = when_ref(&w, &b->grid, 0) - x->range_ms,
+    int64_t own = pql_step_ms(q, x), step = own ? own : PQL_SUBQUERY_STEP_MS;
+    int64_t after = when_ref(&w, &b->grid, 0) - pql_range_ms(q, x),
             until = when_ref(&w, &b->grid, b->grid.count - 1);
     int64_t start = (floor_div(after, step) + 1) * step; /* absolute multiples of the step */
     s->n.one_name = true;

@@ -256,18 +256,25 @@ PqlExpr *px_paren(PqlParse *ps, PqlExpr *inner, uint32_t begin, uint32_t end)
     return deepen(ps, x);
 }
 
+/* step(), range(), min_of(), max_of() are written in any case. */
+static const PqlFunction *find_function(Slice name)
+{
+    static const char *const loose[] = {"step", "range", "min_of", "max_of"};
+    for (size_t i = 0; i < ARRAY_LEN(loose); i++)
+        if (slice_eq_nocase(name, slice_cstr(loose[i])))
+            return pql_function_find(slice_cstr(loose[i]));
+    return pql_function_find(name);
+}
+
 PqlExpr *px_call(PqlParse *ps, const PqlToken *name, PqlArgs args)
 {
     PqlExpr *x = node(ps, PX_CALL, name->begin, args.end, args.count);
     for (size_t i = 0; i < args.count; i++)
         x->args[i] = args.items[i];
-    x->func = pql_function_find(name->text);
+    x->func = find_function(name->text);
     int len = (int)(name->text.len < 100 ? name->text.len : 100);
     if (!x->func)
         pql_fail(ps, name->begin, "unknown function with name \"%.*s\"", len, name->text.ptr);
-    else if (x->func->flags & PF_EXPERIMENTAL &&
-             !pql_feature(ps->features, "promql-experimental-functions"))
-        pql_fail(ps, name->begin, "function \"%.*s\" is not enabled", len, name->text.ptr);
     return deepen(ps, x);
 }
 
@@ -322,7 +329,28 @@ PqlExpr *px_selector(PqlParse *ps, const PqlToken *name, const PqlMatchers *m)
     return x;
 }
 
-PqlExpr *px_matrix(PqlParse *ps, PqlExpr *v, PqlTime range, uint32_t end)
+/* A length of time in brackets: a constant, or an expression that is left for later. */
+static int64_t period(PqlParse *ps, PqlExpr *owner, PqlExpr *x, PqlExpr **later)
+{
+    if (x->kind != PX_NUMBER) {
+        *later = x;
+        if (x->depth >= owner->depth)
+            owner->depth = x->depth + 1;
+        if (!pql_feature(ps->features, "promql-duration-expr"))
+            pql_fail(ps, x->begin, "experimental duration expression is not enabled");
+        return 0;
+    }
+    if (!(fabs(x->number) < SECONDS_MAX)) {
+        pql_fail(ps, x->begin, "duration out of range");
+        return 0;
+    }
+    int64_t ms = (int64_t)round(x->number * 1000);
+    if (ms <= 0)
+        pql_fail(ps, x->begin, "duration must be greater than 0");
+    return ms;
+}
+
+PqlExpr *px_matrix(PqlParse *ps, PqlExpr *v, PqlExpr *range, uint32_t end)
 {
     if (v->kind != PX_VECTOR) {
         pql_fail(ps, v->begin, "ranges only allowed for vector selectors");
@@ -334,16 +362,17 @@ PqlExpr *px_matrix(PqlParse *ps, PqlExpr *v, PqlTime range, uint32_t end)
         pql_fail(ps, v->begin, "no @ modifiers allowed before range");
     PqlExpr *x = node(ps, PX_MATRIX, v->begin, end, 1);
     x->args[0] = v;
-    x->range_ms = range.ms;
+    x->range_ms = period(ps, x, range, &x->range_expr);
     return deepen(ps, x);
 }
 
-PqlExpr *px_subquery(PqlParse *ps, PqlExpr *inner, PqlTime range, const PqlTime *step, uint32_t end)
+PqlExpr *px_subquery(PqlParse *ps, PqlExpr *inner, PqlExpr *range, PqlExpr *step, uint32_t end)
 {
     PqlExpr *x = node(ps, PX_SUBQUERY, inner->begin, end, 1);
     x->args[0] = inner;
-    x->range_ms = range.ms;
-    x->step_ms = step ? step->ms : 0;
+    x->range_ms = period(ps, x, range, &x->range_expr);
+    if (step)
+        x->step_ms = period(ps, x, step, &x->step_expr);
     return deepen(ps, x);
 }
 
@@ -361,7 +390,7 @@ static void extend(PqlExpr *x, uint32_t end)
         x->end = end;
 }
 
-PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset)
+PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset, PqlExpr *expr)
 {
     PqlExpr *v = timed(x);
     if (!v) {
@@ -374,8 +403,13 @@ PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset)
         pql_fail(ps, x->begin, "offset may not be set multiple times");
     v->offset_set = true;
     v->offset_ms = offset.ms;
+    v->offset_expr = expr;
+    if (expr && !pql_feature(ps->features, "promql-duration-expr"))
+        pql_fail(ps, expr->begin, "experimental duration expression is not enabled");
+    if (expr && expr->depth >= v->depth)
+        v->depth = expr->depth + 1;
     extend(x, offset.end);
-    return x;
+    return deepen(ps, x);
 }
 
 PqlExpr *px_at(PqlParse *ps, PqlExpr *x, PqlTime t, PqlAt at)
@@ -525,14 +559,6 @@ PqlTime px_time(PqlParse *ps, const PqlToken *t, int sign)
         return out;
     }
     out.ms = t->code == PQ_DURATION ? t->ms * sign : (int64_t)round(out.seconds * 1000);
-    return out;
-}
-
-PqlTime px_period(PqlParse *ps, const PqlToken *t)
-{
-    PqlTime out = px_time(ps, t, 1);
-    if (out.ms <= 0)
-        pql_fail(ps, t->begin, "duration must be greater than 0");
     return out;
 }
 

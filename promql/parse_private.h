@@ -59,9 +59,10 @@ PqlExpr *px_call(PqlParse *ps, const PqlToken *name, PqlArgs args);
 PqlExpr *px_aggregate(PqlParse *ps, const PqlToken *op, const PqlGrouping *g, PqlArgs args,
                       uint32_t end);
 PqlExpr *px_selector(PqlParse *ps, const PqlToken *name, const PqlMatchers *m);
-PqlExpr *px_matrix(PqlParse *ps, PqlExpr *x, PqlTime range, uint32_t end);
-PqlExpr *px_subquery(PqlParse *ps, PqlExpr *x, PqlTime range, const PqlTime *step, uint32_t end);
-PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset);
+PqlExpr *px_matrix(PqlParse *ps, PqlExpr *x, PqlExpr *range, uint32_t end);
+PqlExpr *px_subquery(PqlParse *ps, PqlExpr *x, PqlExpr *range, PqlExpr *step /* NULL = default */,
+                     uint32_t end);
+PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset, PqlExpr *expr /* or NULL */);
 PqlExpr *px_at(PqlParse *ps, PqlExpr *x, PqlTime t, PqlAt at);
 PqlExpr *px_smooth(PqlParse *ps, PqlExpr *x, const PqlToken *word, bool smoothed);
 PqlExpr *px_unary(PqlParse *ps, const PqlToken *op, PqlExpr *x);
@@ -71,7 +72,6 @@ PqlMatchers px_matchers(PqlParse *ps, PqlMatchers list, PqlLabelMatch m);
 PqlArgs px_args(PqlParse *ps, PqlArgs list, PqlExpr *x);
 PqlNames px_names(PqlParse *ps, PqlNames list, Slice name);
 Slice px_label(PqlParse *ps, const PqlToken *t);
-PqlTime px_period(PqlParse *ps, const PqlToken *t);         /* above zero */
 PqlTime px_time(PqlParse *ps, const PqlToken *t, int sign); /* any */
 PqlFill px_fill(PqlParse *ps, PqlFill f, bool left, bool right, double v, const PqlToken *at);
 

@@ -78,6 +78,14 @@ static void put_names(Buf *b, const PqlNames *n)
     buf_puts(b, ")");
 }
 
+static void put_length(Buf *b, int64_t ms, const PqlExpr *expr)
+{
+    if (expr)
+        print(b, expr);
+    else
+        put_duration(b, ms);
+}
+
 static void put_time(Buf *b, const PqlExpr *x)
 {
     if (x->anchored || x->smoothed)
@@ -86,9 +94,9 @@ static void put_time(Buf *b, const PqlExpr *x)
         buf_printf(b, " @ %.3f", (double)x->at_ms / 1000);
     else if (x->at != PT_NONE)
         buf_puts(b, x->at == PT_START ? " @ start()" : " @ end()");
-    if (x->offset_ms) {
+    if (x->offset_ms || x->offset_expr) {
         buf_puts(b, " offset ");
-        put_duration(b, x->offset_ms);
+        put_length(b, x->offset_ms, x->offset_expr);
     }
 }
 
@@ -156,11 +164,11 @@ static void put_args(Buf *b, const PqlExpr *x)
 static void put_range(Buf *b, const PqlExpr *x)
 {
     buf_puts(b, "[");
-    put_duration(b, x->range_ms);
+    put_length(b, x->range_ms, x->range_expr);
     if (x->kind == PX_SUBQUERY)
         buf_puts(b, ":");
-    if (x->step_ms)
-        put_duration(b, x->step_ms);
+    if (x->step_ms || x->step_expr)
+        put_length(b, x->step_ms, x->step_expr);
     buf_puts(b, "]");
 }
 
