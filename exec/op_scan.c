@@ -82,7 +82,7 @@ TagReader *src_tag_reader(ScanSrc *s, ColumnId column, TypeId type)
     t->column = column;
     t->type = type;
     t->def = type_find(type);
-    t->text = type_phys(type) == PH_STR;
+    t->text = type_find(type)->category == 'S'; /* others are read from their text */
     t->value = value_null();
     return t;
 }

@@ -159,7 +159,7 @@ static bool add_tag(IngJob *j, IngTable *t, RowTags *r, Slice key, Slice value, 
         return bad(e, "\"time\" is no tag name");
     if (r->count == ING_TAGS_MAX || r->as_field_count == ING_TAGS_MAX)
         return bad(e, "too many tags");
-    if (!slice_utf8_valid(value))
+    if (!slice_utf8_valid(value) || memchr(value.ptr, 0, value.len))
         return bad(e, "tag value is not valid UTF-8");
     ColumnId id;
     const ColumnDef *field;

@@ -77,7 +77,8 @@ static bool check_labels(const Labels *l, Err *e)
     for (size_t i = 0; i < l->count; i++) {
         if (l->keys[i].len == 0)
             return err_set(e, ERR_INVALID_TEXT, "label name is empty");
-        if (!slice_utf8_valid(l->keys[i]) || !slice_utf8_valid(l->values[i]))
+        if (!slice_utf8_valid(l->keys[i]) || !slice_utf8_valid(l->values[i]) ||
+            memchr(l->values[i].ptr, 0, l->values[i].len))
             return bad_label(e, "label is not valid UTF-8:", l->keys[i]);
         int order = i ? slice_cmp(l->keys[i - 1], l->keys[i]) : -1;
         if (order == 0)

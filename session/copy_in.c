@@ -295,9 +295,14 @@ static size_t line_end(CopyIn *c, Slice s, size_t from)
         }
         return SIZE_MAX;
     }
+    const BoundCopy *o = c->copy;
     bool inside = false;
     for (size_t i = from; i < s.len; i++) {
-        if (s.ptr[i] == c->copy->quote)
+        bool pair = inside && s.ptr[i] == o->escape && i + 1 < s.len &&
+                    (s.ptr[i + 1] == o->quote || s.ptr[i + 1] == o->escape);
+        if (pair)
+            i++;
+        else if (s.ptr[i] == o->quote)
             inside = !inside;
         else if (s.ptr[i] == '\n' && !inside)
             return i;

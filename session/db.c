@@ -31,6 +31,27 @@ static void register_all(void)
     session_register();
 }
 
+/* Spill files of a killed process; nobody reads them again. */
+static bool drop_spill_file(void *arg, const char *name)
+{
+    const Db *db = arg;
+    char path[4096];
+    Err ignored;
+    if (name[0] != '.' &&
+        snprintf(path, sizeof path, "%s/%s", db->spill_dir, name) < (int)sizeof path)
+        (void)!db->io->unlink(db->io, path, &ignored);
+    return true;
+}
+
+static bool open_spill_dir(Db *db, Err *e)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/spill", db->data_dir) >= (int)sizeof path)
+        return err_set(e, ERR_INVALID_PARAMETER, "the path of the data directory is too long");
+    db->spill_dir = mem_strdup(slice_cstr(path));
+    return db->io->mkdir(db->io, path, e) && db->io->list(db->io, path, drop_spill_file, db, e);
+}
+
 bool db_open(Db **out, const DbOptions *o, Err *e)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -39,6 +60,7 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
     db->options = *o;
     db->sched = o->sched;
     db->clock = o->clock ? o->clock : &clock_real;
+    db->io = o->io ? o->io : &io_real;
     db->features = o->features ? mem_strdup(slice_cstr(o->features)) : NULL;
     db->data_dir = mem_strdup(slice_cstr(o->data_dir));
     atomic_init(&db->next_pid, 1000);
@@ -56,7 +78,8 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
         .series_max_per_table = o->series_max_per_table,
         .budget = &db->memory,
     };
-    if (!engine_open(&db->engine, &eo, e)) {
+    bool writes = !(o->engine_flags & ENGINE_READ_ONLY);
+    if (!engine_open(&db->engine, &eo, e) || (writes && !open_spill_dir(db, e))) {
         db_close(db);
         return false;
     }
@@ -69,11 +92,13 @@ void db_close(Db *db)
     if (!db)
         return;
     must(!db->sessions);
+    query_drain(db->sched); /* pieces of parallel queries that are still queued */
     if (db->engine)
         engine_close(db->engine, true);
     mutex_destroy(&db->mutex);
     mem_free(db->features);
     mem_free(db->data_dir);
+    mem_free(db->spill_dir);
     mem_free(db);
 }
 

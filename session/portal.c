@@ -145,6 +145,7 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
         .sched = s->db->sched,
         .waiter = s->waiter,
         .group = session_group(s),
+        .spill_dir = s->db->spill_dir,
         .analyze = p->bound->kind == BOUND_EXPLAIN,
     };
     p->source = q;

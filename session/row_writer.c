@@ -140,7 +140,7 @@ static void build_key(RowWriter *w, const Value *row)
         const Value *v = &row[w->tag_order[i]];
         if (v->null)
             continue;
-        Slice text = v->phys == PH_STR ? v->u.str : text_of(w, t, v);
+        Slice text = t->type->category == 'S' ? v->u.str : text_of(w, t, v);
         if (text.len == 0)
             continue; /* '' in a tag is NULL: an absent label */
         buf_put_u16(&w->key, t->col->id);

@@ -19,6 +19,7 @@ struct Db {
     Engine *engine;
     Sched *sched;
     const Clock *clock;
+    const Io *io;
     Budget memory, query_pool, ingest_pool;
     DbOptions options;
     char *features;

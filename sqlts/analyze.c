@@ -175,7 +175,7 @@ static bool unsupported(Analyzer *z, const NLiteral *n, Err *e)
         if (p[i] >= 'a' && p[i] <= 'z')
             p[i] = (char)(p[i] - 32);
     az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "%s is not supported", p);
-    return err_hint(e, "The manual lists the statements that Skulk has.");
+    return err_hint(e, "docs/sql.md says what is there.");
 }
 
 bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
@@ -197,7 +197,7 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
     case N_DELETE:
         az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "%s is not supported yet", n->kind == N_UPDATE ? "UPDATE" : "DELETE");
         return err_hint(e, n->kind == N_UPDATE ? "An INSERT with the same tags and time replaces the fields of a row."
-                                               : "TRUNCATE empties a table, a TTL drops old rows.");
+                                               : "TRUNCATE empties a table.");
     case N_COPY:
         return az_copy(z, (const NCopy *)n, b, e);
     case N_CREATE_TABLE:

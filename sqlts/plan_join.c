@@ -219,6 +219,8 @@ static bool outer_join(Planner *p, From *f, ConjList *conjs, Rel *out, Err *e)
     mark_rest(p, conjs);
     mark_rest(p, &on);
     bool lateral = reads(p, f->right, &l);
+    for (size_t i = 0; i < on.count; i++) /* a subquery over both sides: the left row becomes parameters */
+        lateral |= f->type == JOIN_LEFT && !on.items[i].done && on.items[i].has_sublink;
     if (lateral)
         varset_union(&p->used, &l);
     if (!plan_join_tree(p, &f->left, 1, &to_left, &left, e) || !plan_filter(p, &left, &to_left, e))

@@ -36,3 +36,12 @@ COPY c FROM STDIN;
 SELECT count(*) FROM c WHERE host = 'y';
 ROLLBACK;
 SELECT count(*) FROM c WHERE host = 'y';
+-- an escape of its own does not end the quotes
+CREATE TABLE esc (t text);
+COPY esc FROM STDIN WITH (FORMAT csv, QUOTE '''', ESCAPE '\');
+'a\'b'
+'c\'d'
+'two
+lines'
+\.
+SELECT t FROM esc ORDER BY t;

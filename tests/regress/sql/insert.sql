@@ -22,3 +22,8 @@ SELECT count(*) FROM k;
 -- several statements are one transaction
 INSERT INTO k VALUES ('2026-01-04', 5); SELECT 1/0;
 SELECT count(*) FROM k;
+-- tags of any scalar type
+CREATE TABLE tagged (time timestamptz NOT NULL, u uuid TAG, n int4 TAG, d date TAG, v float8);
+INSERT INTO tagged VALUES ('2026-01-01', '00000000-0000-0000-0000-00000000000a', 10, '2026-02-03', 1), ('2026-01-01', NULL, 9, NULL, 2);
+SELECT * FROM tagged ORDER BY n;
+SELECT v FROM tagged WHERE u = '00000000-0000-0000-0000-00000000000A' AND n > 9 AND d < '2026-03-01';
