@@ -345,7 +345,7 @@ void array_out(const TypeEnv *env, const Value *v, Buf *dst)
         bounds = bounds || arr->lower[i] != 1;
     if (bounds) {
         for (int i = 0; i < arr->ndim; i++)
-            buf_printf(dst, "[%d:%d]", arr->lower[i], arr->lower[i] + arr->dims[i] - 1);
+            buf_printf(dst, "[%d:%d]", arr->lower[i], arr->lower[i] + (arr->dims[i] - 1));
         buf_put_u8(dst, '=');
     }
     Buf text;

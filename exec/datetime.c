@@ -12,7 +12,7 @@ int days_in_month(int64_t year, int month)
 Civil civil_of_us(int64_t us)
 {
     Civil c;
-    int64_t days = floor_div(us, US_PER_DAY), t = us - days * US_PER_DAY;
+    int64_t days = floor_div(us, US_PER_DAY), t = floor_mod(us, US_PER_DAY);
     civil_from_days(days, &c.year, &c.month, &c.day);
     c.hour = (int)(t / US_PER_H);
     c.minute = (int)(t / US_PER_MIN % 60);
@@ -126,7 +126,7 @@ static void print_local(Buf *dst, int64_t us, const int32_t *offset)
     civil_from_days(days, &year, &month, &day);
     char *p = put_civil_date(text, year, month, day);
     *p++ = ' ';
-    p = put_clock(p, us - days * US_PER_DAY);
+    p = put_clock(p, floor_mod(us, US_PER_DAY));
     if (offset)
         p = put_offset(p, *offset);
     buf_put(dst, text, (size_t)(p - text));
@@ -183,7 +183,9 @@ static bool add_calendar(int64_t us, Interval iv, int64_t *out, Err *e)
 {
     if (iv.months != 0 && !add_months(us, iv.months, &us, e))
         return false;
-    if (__builtin_add_overflow(us, iv.days * US_PER_DAY, &us))
+    int64_t days;
+    if (__builtin_mul_overflow((int64_t)iv.days, US_PER_DAY, &days) ||
+        __builtin_add_overflow(us, days, &us))
         return out_of_range(e);
     *out = us;
     return true;
@@ -427,10 +429,26 @@ static int64_t date_field(TimeField f, int64_t days, int64_t year, int month, in
     }
 }
 
+bool date_field_value(TimeField f, int64_t days, FieldValue *out)
+{
+    int64_t year;
+    int month, day;
+    if (f < FIELD_DAY || f > FIELD_EPOCH)
+        return false;
+    civil_from_days(days, &year, &month, &day);
+    if (f == FIELD_EPOCH)
+        set_field(out, (__int128)days * 86400, 0);
+    else if (f == FIELD_JULIAN)
+        set_field(out, days + 2440588, 0);
+    else
+        set_field(out, date_field(f, days, year, month, day), 0);
+    return true;
+}
+
 bool timestamp_field(TimeField f, int64_t local_us, int64_t utc_us, int32_t offset_s,
                      FieldValue *out)
 {
-    int64_t days = floor_div(local_us, US_PER_DAY), t = local_us - days * US_PER_DAY, year;
+    int64_t days = floor_div(local_us, US_PER_DAY), t = floor_mod(local_us, US_PER_DAY), year;
     int month, day;
     switch (f) {
     case FIELD_EPOCH:
@@ -640,6 +658,9 @@ int64_t time_bucket_months(int32_t months, int64_t us, int64_t origin)
     Civil o = civil_of_us(origin), c = civil_of_us(us);
     int64_t first = o.year * 12 + o.month - 1;
     int64_t m = first + floor_div(c.year * 12 + c.month - 1 - first, months) * months;
-    int64_t year = floor_div(m, 12);
-    return civil_to_days(year, (int)(m - year * 12) + 1, 1) * US_PER_DAY;
+    int64_t year = floor_div(m, 12), start;
+    if (year < -4713 || __builtin_mul_overflow(civil_to_days(year, (int)(m - year * 12) + 1, 1),
+                                               US_PER_DAY, &start))
+        return TIMESTAMP_MIN_US;
+    return start;
 }

@@ -13,7 +13,7 @@
 #define TIMESTAMP_MIN_US INT64_C(-210866803200000000)
 #define TIMESTAMP_MAX_US (INT64_MAX - 1)
 #define DATE_MIN_DAYS    INT64_C(-2440588)
-#define DATE_MAX_DAYS    INT64_C(2145031948)
+#define DATE_MAX_DAYS    INT64_C(2145042905) /* 5874898-06-02 */
 
 static inline bool time_is_infinite(int64_t us)
 {
@@ -78,6 +78,7 @@ typedef struct FieldValue {
 } FieldValue;
 bool timestamp_field(TimeField f, int64_t local_us, int64_t utc_us, int32_t offset_s,
                      FieldValue *out);
+bool date_field_value(TimeField f, int64_t days, FieldValue *out);
 bool interval_field(TimeField f, Interval iv, FieldValue *out);
 bool time_field_of_time(TimeField f, int64_t us, FieldValue *out);
 int64_t iso_week(int64_t days, int64_t *iso_year);

@@ -686,7 +686,7 @@ static bool finish_word(const Input *in, int64_t *out, Err *e)
         if (infinite)
             return bad(in, e);
         v = tz_local_us(in->env->tz, v);
-        *out = v - floor_div(v, US_PER_DAY) * US_PER_DAY;
+        *out = floor_mod(v, US_PER_DAY);
         return true;
     case KIND_DATE:
         if (!infinite)

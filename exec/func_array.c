@@ -66,7 +66,7 @@ FUNC_SCALAR(array_dims)
     }
     buf_init(&b);
     for (int i = 0; i < arr->ndim; i++)
-        buf_printf(&b, "[%d:%d]", arr->lower[i], arr->lower[i] + arr->dims[i] - 1);
+        buf_printf(&b, "[%d:%d]", arr->lower[i], arr->lower[i] + (arr->dims[i] - 1));
     *out = func_take(ctx, &b);
     return true;
 }
@@ -107,6 +107,8 @@ static bool append(FnCall *c, size_t array_arg, Err *e)
         const Value *items = old ? old->items : NULL;
         size_t n = old ? old->count : 0;
         int32_t lower = old && old->ndim ? old->lower[0] : 1;
+        if (lower > 0 && n >= (size_t)(INT32_MAX - lower))
+            return func_int_range(T_INT4, e);
         v = array_arg == 0 ? joined(c->ctx->scratch, elem, items, n, &item, 1, lower)
                            : joined(c->ctx->scratch, elem, &item, 1, items, n, lower);
         vec_set(c->out, row, &v, c->rows, c->ctx->scratch);
@@ -151,6 +153,8 @@ static bool cat(Arena *a, const Array *x, const Array *y, Value *out, Err *e)
     arr->items = out->u.arr->items;
     arr->count = x->count + y->count;
     arr->dims[0] = (diff == 0 ? x->dims[0] + y->dims[0] : big->dims[0] + 1);
+    if (arr->lower[0] > 0 && arr->dims[0] > INT32_MAX - arr->lower[0])
+        return func_int_range(T_INT4, e);
     *out = value_array(arr);
     return true;
 }
@@ -189,7 +193,9 @@ static bool array_remove(FnCall *c, Err *e)
         for (size_t i = 0; i < old->count; i++)
             if (!same_item(def, &old->items[i], &item))
                 items[n++] = old->items[i];
-        c->out->v.arr[row] = array_new(c->ctx->scratch, old->elem, items, n);
+        Array *kept = array_new(c->ctx->scratch, old->elem, items, n);
+        kept->lower[0] = n ? old->lower[0] : 1;
+        c->out->v.arr[row] = kept;
     }
     return true;
 }

@@ -17,6 +17,17 @@ static bool unsupported_unit(Slice unit, TypeId type, Err *e)
                    SLICE_ARG(unit), type_find(type)->display);
 }
 
+static bool out_of_range(Err *e)
+{
+    return err_set(e, ERR_DATETIME_RANGE, "timestamp out of range");
+}
+
+/* A start may lie before the first time there is. */
+static bool too_early(int64_t us)
+{
+    return us < TIMESTAMP_MIN_US && us != INT64_MIN;
+}
+
 /* The time of day does not shift in UTC-based units, so only days and longer need the zone. */
 static bool trunc_zoned(TimeField f, const TimeZone *tz, int64_t us, int64_t *out)
 {
@@ -47,15 +58,22 @@ static bool trunc_rows(FnCall *c, Err *e)
             return unknown_unit(unit, type, e);
         if (!(type == T_TIMESTAMP ? timestamp_trunc_us(f, us, out) : trunc_zoned(f, tz, us, out)))
             return unsupported_unit(unit, type, e);
+        if (too_early(*out))
+            return out_of_range(e);
     }
     return true;
 }
 
+/* Some 35 years: differences with a time do not overflow. */
+#define FIXED_WIDTH_MAX (INT64_C(1) << 50)
+
 /* Buckets of one width, counted from an origin.  Rows come mostly in order of time, so that the bucket
  * of the row before is tried first and divisions are rare. */
-static void fixed_buckets(FnCall *c, const int64_t *x, size_t step, int64_t width, int64_t origin)
+static bool fixed_buckets(FnCall *c, const int64_t *x, size_t step, int64_t width, int64_t origin,
+                          Err *e)
 {
-    int64_t shift = origin % width, start = 0;
+    bool early = false;
+    int64_t shift = floor_mod(origin, width), start = 0;
     uint64_t length = 0; /* of the bucket at start; 0: none yet */
     int64_t *restrict out = c->out->v.i64;
     FUNC_ROWS(c, row)
@@ -68,9 +86,11 @@ static void fixed_buckets(FnCall *c, const int64_t *x, size_t step, int64_t widt
         } else {
             start = v - floor_mod(v - shift, width);
             length = (uint64_t)width;
+            early |= start < TIMESTAMP_MIN_US;
             out[row] = start;
         }
     }
+    return early ? out_of_range(e) : true;
 }
 
 /* A constant unit of fixed length is a loop of arithmetic. */
@@ -92,8 +112,7 @@ static bool kernel_trunc(FnCall *c, Err *e)
         return trunc_rows(c, e);
     size_t step;
     const int64_t *x = func_arg(c, 1, &step);
-    fixed_buckets(c, x, step, width[f], 0);
-    return true;
+    return fixed_buckets(c, x, step, width[f], 0, e);
 }
 
 FUNC_SCALAR(trunc_interval)
@@ -143,13 +162,7 @@ static bool field_of(EvalCtx *ctx, TypeId type, TimeField f, const Value *v, Fie
     case T_TIME:
         return time_field_of_time(f, us, out);
     case T_DATE:
-        if (!date_has_field(f))
-            return false;
-        if (f == FIELD_EPOCH || f == FIELD_JULIAN) {
-            *out = (FieldValue){f == FIELD_EPOCH ? (__int128)us * 86400 : us + 2440588, 0};
-            return true;
-        }
-        return timestamp_field(f, us * US_PER_DAY, 0, 0, out);
+        return date_field_value(f, us, out);
     case T_TIMESTAMPTZ:
         offset = tz_offset_at(ctx->env.tz, floor_div(us, US_PER_S), NULL);
         local = tz_local_us(ctx->env.tz, us);
@@ -253,7 +266,7 @@ static bool bucket_width(Interval iv, Bucket *b, Err *e)
                            "month intervals cannot have day or time component");
     } else {
         b->origin_us = ORIGIN_MONDAY_US;
-        if (__builtin_add_overflow(iv.days * US_PER_DAY, iv.us, &b->width_us))
+        if (!interval_fixed_us(iv, &b->width_us))
             return err_set(e, ERR_INTERVAL_RANGE, "interval out of range");
     }
     if (iv.months < 0 || (iv.months == 0 && b->width_us <= 0))
@@ -278,12 +291,15 @@ static bool bucket_row(const Bucket *b, int64_t us, int64_t *out, Err *e)
     if (b->has_offset && !timestamp_add(us, b->offset, &us, e))
         return false;
     *out = b->tz ? tz_utc_us(b->tz, us) : us;
-    return true;
+    return !too_early(*out) || out_of_range(e);
 }
 
-static int64_t as_us(TypeId type, int64_t v)
+static bool as_us(TypeId type, int64_t v, int64_t *us, Err *e)
 {
-    return type == T_DATE && !time_is_infinite(v) ? v * US_PER_DAY : v;
+    *us = v;
+    if (type == T_DATE && !time_is_infinite(v) && __builtin_mul_overflow(v, US_PER_DAY, us))
+        return err_set(e, ERR_DATETIME_RANGE, "date out of range for timestamp");
+    return true;
 }
 
 /* Third and later arguments by their type; a text that is no zone may be an offset or an origin:
@@ -306,7 +322,8 @@ static bool bucket_extra(FnCall *c, size_t k, size_t row, Bucket *b, Err *e)
                    datetime_parse(&c->ctx->env, KIND_TIMESTAMPTZ, v.u.str, &b->origin_us, &other);
         }
     } else {
-        b->origin_us = as_us(type, v.u.i64);
+        if (!as_us(type, v.u.i64, &b->origin_us, e))
+            return false;
         if (b->tz)
             b->origin_us = tz_local_us(b->tz, b->origin_us);
         if (time_is_infinite(b->origin_us))
@@ -342,16 +359,16 @@ static bool kernel_bucket(FnCall *c, Err *e)
     const int64_t *x = func_arg(c, 1, &step);
     if (constant && !bucket_setup(c, 0, &b, e))
         return false;
-    if (constant && type != T_DATE && !b.tz && !b.has_offset && !b.months) {
-        fixed_buckets(c, x, step, b.width_us, b.origin_us);
-        return true;
+    bool fixed = constant && !b.tz && !b.has_offset && !b.months && b.width_us < FIXED_WIDTH_MAX;
+    if (fixed && type != T_DATE) {
+        return fixed_buckets(c, x, step, b.width_us, b.origin_us, e);
     }
     FUNC_ROWS(c, row)
     {
         int64_t *out = &c->out->v.i64[row];
         if (!constant && !bucket_setup(c, row, &b, e))
             return false;
-        if (!bucket_row(&b, as_us(type, x[row * step]), out, e))
+        if (!as_us(type, x[row * step], out, e) || !bucket_row(&b, *out, out, e))
             return false;
         if (type == T_DATE && !time_is_infinite(*out))
             *out = floor_div(*out, US_PER_DAY);
@@ -398,7 +415,7 @@ FUNC_SCALAR(date_bin)
     if (iv.months != 0)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                        "timestamps cannot be binned into intervals containing months or years");
-    if (__builtin_add_overflow(iv.days * US_PER_DAY, iv.us, &width))
+    if (!interval_fixed_us(iv, &width))
         return err_set(e, ERR_DATETIME_RANGE, "interval out of range");
     if (time_is_infinite(us)) {
         *out = value_i64(us);

@@ -237,7 +237,7 @@ FUNC_SCALAR(timestamp_to_time)
         func_null(out);
         return true;
     }
-    *out = value_i64(v - floor_div(v, US_PER_DAY) * US_PER_DAY);
+    *out = value_i64(floor_mod(v, US_PER_DAY));
     return true;
 }
 
@@ -275,7 +275,7 @@ FUNC_SCALAR(interval_to_time)
 {
     FUNC_UNUSED;
     int64_t us = args[0].u.iv.us;
-    *out = value_i64(us - floor_div(us, US_PER_DAY) * US_PER_DAY);
+    *out = value_i64(floor_mod(us, US_PER_DAY));
     return true;
 }
 

@@ -70,7 +70,7 @@ FUNC_SCALAR(misc_sleep_until)
 {
     FUNC_UNUSED;
     const Clock *clock = ctx->clock ? ctx->clock : &clock_real;
-    sleep_for(ctx, (double)(args[0].u.i64 - floor_div(clock->wall_ns(clock), 1000)) / 1e6);
+    sleep_for(ctx, ((double)args[0].u.i64 - (double)clock->wall_ns(clock) / 1e3) / 1e6);
     *out = value_str(SLICE_NONE);
     return true;
 }

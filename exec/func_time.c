@@ -134,11 +134,9 @@ static bool shift_rows(FnCall *c, bool zoned, bool minus, Err *e)
 {
     if (c->args[1].kind == VEC_CONST) {
         Interval iv = c->args[1].v.iv[0];
-        if (iv.months == 0 && (iv.days == 0 || !zoned) && iv.us != INT64_MIN) {
-            int64_t us = iv.us + 0, days = (int64_t)iv.days * US_PER_DAY;
-            if (!__builtin_add_overflow(us, days, &us))
-                return add_fixed(c, minus ? -us : us, e);
-        }
+        int64_t us;
+        if ((iv.days == 0 || !zoned) && interval_fixed_us(iv, &us) && us != INT64_MIN)
+            return add_fixed(c, minus ? -us : us, e);
     }
     FUNC_ROWS(c, row)
     {

@@ -448,11 +448,17 @@ bool interval_parse(Slice text, Interval *out, Err *e)
     return parse_plain(text, t, out, e);
 }
 
+bool interval_fixed_us(Interval iv, int64_t *us)
+{
+    int64_t days;
+    return iv.months == 0 && !__builtin_mul_overflow((int64_t)iv.days, US_PER_DAY, &days) &&
+           !__builtin_add_overflow(days, iv.us, us);
+}
+
 bool interval_to_ns(Interval iv, int64_t *ns)
 {
     int64_t us;
-    return iv.months == 0 && !__builtin_add_overflow((int64_t)iv.days * US_PER_DAY, iv.us, &us) &&
-           !__builtin_mul_overflow(us, NS_PER_US, ns);
+    return interval_fixed_us(iv, &us) && !__builtin_mul_overflow(us, NS_PER_US, ns);
 }
 
 /* ---- text output ---- */

@@ -20,6 +20,7 @@ bool interval_justify_hours(Interval x, Interval *out, Err *e) MUST_CHECK; /* 24
 bool interval_justify_days(Interval x, Interval *out, Err *e) MUST_CHECK;  /* 30 days -> a month */
 bool interval_justify(Interval x, Interval *out, Err *e) MUST_CHECK;
 int interval_cmp(Interval x, Interval y);
+bool interval_fixed_us(Interval iv, int64_t *us); /* days of 24 h; false: months, or too long */
 
 /* A word of an interval: "hours", "mons"; the unit in months, days or us. */
 typedef enum IntervalField {

@@ -256,8 +256,11 @@ int64_t tz_utc_us(const TimeZone *tz, int64_t local_us)
 {
     if (local_us == INT64_MIN || local_us == INT64_MAX)
         return local_us;
-    int64_t s = floor_div(local_us, 1000000);
-    return tz_local_to_utc(tz, s) * 1000000 + (local_us - s * 1000000);
+    int64_t s = floor_div(local_us, 1000000), us = local_us - s * 1000000, utc;
+    if (__builtin_mul_overflow(tz_local_to_utc(tz, s), 1000000, &utc) ||
+        __builtin_add_overflow(utc, us, &utc))
+        return local_us; /* at the end of time an hour does not matter */
+    return utc;
 }
 
 Slice tz_name(const TimeZone *tz)

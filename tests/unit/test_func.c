@@ -246,6 +246,139 @@ START_TEST(tables_are_sane)
 }
 END_TEST
 
+/* Values at the edges of each type, as text. */
+static const struct {
+    TypeId type;
+    const char *texts[12];
+} edges[] = {
+    {T_BOOL, {"t", "f"}},
+    {T_INT2, {"0", "1", "-1", "32767", "-32768", "7"}},
+    {T_INT4, {"0", "1", "-1", "2147483647", "-2147483648", "2", "1000", "-63"}},
+    {T_INT8, {"0", "1", "-1", "9223372036854775807", "-9223372036854775808", "4294967296", "3"}},
+    {T_FLOAT4, {"0", "-0", "1.5", "NaN", "Infinity", "-Infinity", "3.4e38", "1e-45"}},
+    {T_FLOAT8,
+     {"0", "-0", "0.5", "-2.5", "NaN", "Infinity", "-Infinity", "1.7e308", "5e-324", "1e18"}},
+    {T_NUMERIC,
+     {"0", "0.00", "1", "-1.5", "NaN", "Infinity", "-Infinity", "99999999999999999999.99", "1e-30",
+      "9223372036854775808", "-0.5", "12345.678"}},
+    {T_TEXT,
+     {"", "a", "h\xc3\xa4\xc3\x9f\xe2\x82\xac", "%_\\%", "\\", "{1,2}", "12", "year", "UTC",
+      "YYYY-MM-DD HH24:MI:SS.MS TZ", "S9G999D99MIPR", "(a|b)*c["}},
+    {T_NAME, {"", "pg_class"}},
+    {T_BPCHAR, {"", "a  "}},
+    {T_VARCHAR, {"", "abc"}},
+    {T_CHAR, {"", "x"}},
+    {T_BYTEA, {"", "\\xdeadbeef", "\\x00"}},
+    {T_DATE,
+     {"1970-01-01", "2024-02-29", "infinity", "-infinity", "4714-11-24 BC", "5874897-12-31"}},
+    {T_TIME, {"00:00", "24:00", "23:59:59.999999"}},
+    {T_TIMESTAMP,
+     {"1970-01-01", "2024-02-29 12:34:56.789", "infinity", "-infinity", "4714-11-24 BC",
+      "294247-01-10 04:00:54"}},
+    {T_TIMESTAMPTZ,
+     {"1970-01-01", "2024-03-31 01:30Z", "infinity", "-infinity", "4714-11-24 BC",
+      "294247-01-10 04:00:54Z"}},
+    {T_INTERVAL,
+     {"0", "1 day", "-1 mon", "178956970 years 7 mons", "2147483647 days", "1 us",
+      "-2147483648 days", "2562047788:00:54.775807", "1 mon -1 day 00:00:01"}},
+    {T_UUID, {"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}},
+    {T_JSON, {"null", "{\"a\": [1, {\"b\": null}]}", "[]", "\"x\"", "[1,2]"}},
+    {T_JSONB, {"null", "{\"a\": [1, {\"b\": null}]}", "[]", "\"x\"", "[1,2]", "1e5", "true"}},
+    {T_OID, {"0", "23", "4294967295"}},
+    {T_XID, {"0", "4294967295"}},
+    {T_REGTYPE, {"0", "23"}},
+    {T_REGPROC, {"0"}},
+    {T_REGCLASS, {"0", "7"}},
+    {T_REGNAMESPACE, {"0"}},
+    {T_REGROLE, {"0"}},
+    {T_INT4_ARRAY,
+     {"{}", "{1,2,3}", "{{1,2},{3,4}}", "{NULL}", "[-2147483648:-2147483647]={1,2}",
+      "[2147483646:2147483647]={1,2}"}},
+    {T_TEXT_ARRAY, {"{}", "{a,NULL,\"\"}", "{{a},{b}}"}},
+    {T_FLOAT8_ARRAY, {"{0.5,NaN}"}},
+    {T_INT2VECTOR, {"", "1 2"}},
+    {T_OIDVECTOR, {"", "23 25"}},
+    {T_UNKNOWN, {"1", "x", "now"}},
+};
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return *state >> 8;
+}
+
+/* A value for an argument; for a polymorphic one of some type that fits the others. */
+static Value edge_value(Et *t, TypeId declared, uint32_t *rng, TypeId *type)
+{
+    *type = declared == T_ANYARRAY                                  ? T_INT4_ARRAY
+            : declared == T_ANYELEMENT || declared == T_ANYNONARRAY ? T_INT4
+                                                                    : declared;
+    if (declared == T_ANY)
+        *type = edges[next_random(rng) % ARRAY_LEN(edges)].type;
+    for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+        size_t n = 0;
+        Value v;
+        if (edges[i].type != *type)
+            continue;
+        while (n < ARRAY_LEN(edges[i].texts) && edges[i].texts[n])
+            n++;
+        const char *text = edges[i].texts[next_random(rng) % n];
+        ck_assert_msg(
+            type_find(*type)->in(&t->ctx.env, slice_cstr(text), -1, &t->arena, &v, &t->err),
+            "%s: %s", text, t->err.message);
+        v.null = next_random(rng) % 12 == 0;
+        return v;
+    }
+    ck_abort_msg("no values of type %s", type_find(*type)->name);
+}
+
+/* Every function with edge values: it answers or fails with an error, and its answer can be written in
+ * both forms.  The sanitizers look for the rest. */
+START_TEST(edge_values)
+{
+    uint32_t rng = 42;
+    exec_init();
+    for (size_t i = 0; i < func_count(); i++) {
+        const FuncDef *f = func_at(i);
+        if (f->flags & (FN_AGG | FN_SRF | FN_WINDOW) || f->name[0] == '$')
+            continue;
+        for (int k = 0; k < 150; k++) {
+            Et t;
+            Value args[10], out;
+            TypeId types[10], result = f->result;
+            et_open(&t);
+            t.ctx.env.tz =
+                tz_find(k % 2 ? SLICE_LIT("America/New_York") : SLICE_LIT("UTC"), &t.err);
+            for (size_t a = 0; a < f->arg_count; a++)
+                args[a] = edge_value(&t, f->args[a], &rng, &types[a]);
+            if (result == T_ANYARRAY)
+                result = T_INT4_ARRAY;
+            else if (result == T_ANYELEMENT)
+                result = T_INT4;
+            err_clear(&t.err);
+            Expr *consts[10];
+            for (size_t a = 0; a < f->arg_count; a++)
+                consts[a] = expr_const(&t.arena, types[a], &args[a]);
+            Expr *call = expr_call(&t.arena, f, result, consts, f->arg_count, 0);
+            if (expr_value(&t.ctx, call, &out, &t.err)) {
+                Buf b;
+                buf_init(&b);
+                if (!out.null) {
+                    type_find(result)->out(&t.ctx.env, &out, &b);
+                    type_find(result)->send(&t.ctx.env, &out, &b);
+                    (void)type_find(result)->hash(&out);
+                }
+                buf_free(&b);
+            } else {
+                ck_assert_msg(t.err.code != ERR_OK && t.err.code != ERR_INTERNAL, "%s: %s",
+                              f->signature, t.err.message);
+            }
+            et_close(&t);
+        }
+    }
+}
+END_TEST
+
 /* ---- aggregates: expressions over i (0..n-1), against PostgreSQL's answers ---- */
 
 typedef struct AggCase {
@@ -605,6 +738,7 @@ int main(void)
     TCase *tc = tcase_create("func");
     tcase_add_test(tc, against_postgres);
     tcase_add_test(tc, tables_are_sane);
+    tcase_add_test(tc, edge_values);
     tcase_add_loop_test(tc, aggregates, 0, (int)ARRAY_LEN(agg_cases));
     tcase_add_test(tc, sketches);
     tcase_add_loop_test(tc, set_returning, 0, (int)ARRAY_LEN(srf_cases));
