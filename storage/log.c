@@ -408,6 +408,22 @@ bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e)
     return true;
 }
 
+/* Behind the last record: "all before me is durable".  Not synced itself, and the next group is
+ * written over it; but after kill -9, or half a minute later, damage to the last acknowledged group
+ * can be told from a torn tail. */
+static void put_mark(Wal *w)
+{
+    WalSegment *s = w->live[w->live_count - 1];
+    LogFrame mark = {.type = WAL_MARK};
+    Err ignored;
+    if (w->leave_segment || w->offset + WAL_RECORD_BYTES > s->size)
+        return;
+    buf_clear(&w->group);
+    put_record(w, &w->group, &mark, w->last + 1, s);
+    if (!w->o.io->pwrite_all(w->o.io, s->fd, w->group.ptr, w->group.len, w->offset, &ignored))
+        log_warn("log", "%s", ignored.message);
+}
+
 bool wal_sync(Wal *w, Err *e)
 {
     if (w->failed) {
@@ -420,6 +436,7 @@ bool wal_sync(Wal *w, Err *e)
         return fail_for_good(w, e);
     w->unsynced = false;
     w->synced = w->last;
+    put_mark(w);
     return true;
 }
 

@@ -11,6 +11,7 @@ enum {
     WAL_VERSION = 1,
     WAL_PATH_MAX = 4096,
     WAL_PIECE = 1 << 20, /* large groups are written in pieces of this size */
+    WAL_MARK = 255,      /* type of the mark behind the last record */
 };
 
 typedef struct WalSegment {

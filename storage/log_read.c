@@ -143,7 +143,8 @@ static bool read_segment(WalReader *r, WalSegment *s, Lsn limit, Err *e)
         return false;
     size_t at = WAL_HEADER_BYTES;
     while (!limit || r->next < limit) {
-        if (!record_at(&im, at, s, r->next, r->next)) {
+        bool good = record_at(&im, at, s, r->next, r->next) && im.ptr[at + 8] != WAL_MARK;
+        if (!good) {
             if (!bad_record(r, s, &im, &at, !limit, &end, e))
                 goto out;
             if (end)
