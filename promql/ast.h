@@ -146,10 +146,18 @@ static inline const PqlExpr *pql_unparen(const PqlExpr *x)
 /* ---- functions: one row each ---- */
 
 /* Samples in (begin, end], ascending, stale markers left out. */
+/* What min and max remember from step to step. */
+typedef struct PqlMemo {
+    bool valid;
+    size_t best, seen; /* samples of the series: the best one, the end of those looked at */
+} PqlMemo;
+
 typedef struct PqlWindow {
     const int64_t *t_ms;
     const double *v;
     size_t count;
+    size_t first; /* number of t_ms[0] within the series */
+    PqlMemo *memo;
     int64_t begin_ms, end_ms; /* after offset and @ */
     int64_t now_ms;           /* the evaluation time */
     double range_s;

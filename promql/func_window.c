@@ -40,23 +40,39 @@ bool fw_avg(const PqlWindow *w, double *out)
     return true;
 }
 
+/* Where to go on: the best of the samples before is still in the window, or all are looked at anew. */
+static size_t go_on(const PqlWindow *w)
+{
+    PqlMemo *m = w->memo;
+    size_t end = w->first + w->count;
+    bool kept = m->valid && m->best >= w->first && m->best < end && m->seen <= end;
+    size_t from = kept ? m->seen : w->first + 1;
+    if (!kept)
+        m->best = w->first;
+    m->valid = true;
+    m->seen = end;
+    return from - w->first;
+}
+
 bool fw_min(const PqlWindow *w, double *out)
 {
-    double best = w->v[0];
-    for (size_t i = 1; i < w->count; i++)
-        if (w->v[i] < best || isnan(best))
-            best = w->v[i];
-    *out = best;
+    size_t from = go_on(w), best = w->memo->best - w->first;
+    for (size_t i = from; i < w->count; i++)
+        if (w->v[i] < w->v[best] || isnan(w->v[best]))
+            best = i;
+    w->memo->best = best + w->first;
+    *out = w->v[best];
     return true;
 }
 
 bool fw_max(const PqlWindow *w, double *out)
 {
-    double best = w->v[0];
-    for (size_t i = 1; i < w->count; i++)
-        if (w->v[i] > best || isnan(best))
-            best = w->v[i];
-    *out = best;
+    size_t from = go_on(w), best = w->memo->best - w->first;
+    for (size_t i = from; i < w->count; i++)
+        if (w->v[i] > w->v[best] || isnan(w->v[best]))
+            best = i;
+    w->memo->best = best + w->first;
+    *out = w->v[best];
     return true;
 }
 

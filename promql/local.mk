@@ -8,6 +8,8 @@ libskpromql_la_SOURCES = promql/promql.h promql/ast.h promql/lexer.h promql/pars
 	promql/node_hist.c promql/node_label.c promql/node_match.c promql/node_pick.c \
 	promql/node_select.c
 
+libskpromql_la_CFLAGS = $(FAST_CFLAGS)
+
 # Generated into the build directory by the rules in Makefile.am.
 promql_generated = promql/lexer.c promql/grammar.c
 promql_generated_headers = promql/grammar.h

@@ -281,6 +281,7 @@ typedef struct NodeWindow {
     ScalarArg params[PARAMS_MAX];
     size_t param_count;
     double at_step[PARAMS_MAX];
+    PqlMemo memo;
     int64_t range_ms, offset_ms, before_ms, beyond_ms;
     bool fixed;
     int64_t at_ms;
@@ -315,6 +316,7 @@ static void window_move(NodeWindow *nw, size_t i)
     nw->w.t_ms = s->t_ms + nw->lo;
     nw->w.v = s->v + nw->lo;
     nw->w.count = nw->hi - nw->lo;
+    nw->w.first = nw->lo;
     nw->w.begin_ms = end - nw->range_ms;
     nw->w.end_ms = end;
     nw->w.now_ms = now;
@@ -417,6 +419,7 @@ static NdStatus window_begin(NodeWindow *nw, Err *e)
     nw->busy = true;
     nw->some = false;
     nw->step = nw->lo = nw->hi = 0;
+    nw->memo.valid = false;
     window_room(nw);
     return ND_SERIES;
 }
@@ -479,6 +482,7 @@ static void window_times(NodeWindow *nw, PqlBuild *b, const PqlExpr *range)
     nw->w.anchored = v->anchored;
     nw->w.smoothed = v->smoothed;
     nw->w.params = nw->at_step;
+    nw->w.memo = &nw->memo;
     nw->w.range_s = (double)nw->range_ms / 1000;
 }
 
