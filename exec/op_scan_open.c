@@ -107,7 +107,7 @@ static bool tag_text(ScanSrc *s, const TypeDef *def, const Value *v, Slice *out)
 {
     if (v->null)
         return false;
-    if (v->phys == PH_STR) {
+    if (def->category == 'S') {
         *out = v->u.str;
     } else {
         Buf buf;

@@ -327,6 +327,91 @@ static bool row_of_line(IngJob *j, IngTable *t, SeriesId id, const RowTags *r, C
     return true;
 }
 
+/* ---- the look before something new is made ---- */
+
+/* Does the line bring a field that its table does not have?  Nothing is made; a value that fits no
+ * column of that name is refused here. */
+static bool check_field(IngJob *j, const TableDef *def, Slice measurement, Slice key,
+                        const IngValue *v, Err *e)
+{
+    (void)j;
+    if (slice_eq_cstr(key, "time"))
+        return bad(e, "\"time\" is no field name");
+    return !def || ing_fits(def, measurement, key, v, e);
+}
+
+static bool check_fields(IngJob *j, const TableDef *def, Slice measurement, Cursor *c, Err *e)
+{
+    for (size_t k = 0;; k++) {
+        const char *begin = c->p, *eq = find_end(c->p, c->end, '=', ' ');
+        if (eq >= c->end || *eq != '=' || has_bare_comma(slice_of(begin, (size_t)(eq - begin))))
+            return bad(e, "invalid field format");
+        Slice key = unescape(j, slice_of(begin, (size_t)(eq - begin)), ",= ");
+        if (key.len == 0)
+            return bad(e, "missing field key");
+        if (k == COLUMNS_MAX)
+            return bad(e, "too many fields");
+        c->p = eq + 1;
+        IngValue v;
+        if (!parse_value(j, c, &v, e) || !check_field(j, def, measurement, key, &v, e))
+            return false;
+        if (c->p >= c->end || *c->p == ' ')
+            return true;
+        if (*c->p != ',')
+            return bad(e, "invalid field format");
+        c->p++;
+    }
+}
+
+static bool check_tags(IngJob *j, Slice raw, Err *e)
+{
+    const char *p = raw.ptr, *end = raw.ptr + raw.len;
+    for (size_t n = 0; p < end; n++) {
+        const char *key = p + 1, *eq = find_end(key, end, '=', ',');
+        const char *stop = eq < end ? find_end(eq + 1, end, ',', '=') : end;
+        if (n == ING_TAGS_MAX)
+            return bad(e, "too many tags");
+        if (eq >= end || *eq != '=' || eq == key || stop == eq + 1 || (stop < end && *stop == '='))
+            return bad(e, eq == key                    ? "missing tag key"
+                          : stop < end && *stop == '=' ? "invalid tag format"
+                                                       : "missing tag value");
+        Slice name = unescape(j, slice_of(key, (size_t)(eq - key)), ",= ");
+        if (slice_eq_cstr(name, "time"))
+            return bad(e, "\"time\" is no tag name");
+        p = stop;
+    }
+    return true;
+}
+
+/* A refused line leaves nothing behind: no table, no column, no series.  Lines that bring nothing new
+ * are not looked at twice. */
+static bool check_line(IngJob *j, Slice measurement, Slice tags, Cursor c, Err *e)
+{
+    const TableDef *def = cat_table(j->catalog, j->c.schema, measurement);
+    int64_t ns;
+    return check_tags(j, tags, e) && check_fields(j, def, measurement, &c, e) &&
+           line_time(j, &c, &ns, e);
+}
+
+/* Everything that the line names is known: its table (by its last rows' fields) and its series. */
+static bool all_known(IngJob *j, const IngTable *t, Slice tags, Cursor c)
+{
+    Hash128 h = idx_raw_hash(j->index, t->id, tags);
+    if (!ing_cached(j, &h))
+        return false;
+    for (size_t k = 0; k < t->field_count; k++) {
+        Slice key = t->fields[k].key;
+        if ((size_t)(c.end - c.p) <= key.len || memcmp(c.p, key.ptr, key.len) != 0 ||
+            c.p[key.len] != '=')
+            return false;
+        c.p = find_end(c.p, c.end, ',', ' ');
+        if (c.p >= c.end || *c.p == ' ')
+            return true;
+        c.p++;
+    }
+    return false;
+}
+
 static bool parse_line(IngJob *j, Cursor *c, Err *e)
 {
     const char *begin = c->p;
@@ -341,7 +426,14 @@ static bool parse_line(IngJob *j, Cursor *c, Err *e)
         fields++;
     if (fields == c->end)
         return bad(e, "missing fields");
-    IngTable *t = ing_table(j, unescape(j, slice_of(begin, (size_t)(m - begin)), ", "), e);
+    Slice measurement = unescape(j, slice_of(begin, (size_t)(m - begin)), ", ");
+    Slice tags = slice_of(m, (size_t)(tags_end - m));
+    IngTable *t = ing_known_table(j, measurement);
+    if (!t || !all_known(j, t, tags, (Cursor){fields, c->end})) {
+        if (!check_line(j, measurement, tags, (Cursor){fields, c->end}, e))
+            return false;
+        t = ing_table(j, measurement, e);
+    }
     if (!t)
         return false;
     RowTags r;

@@ -106,6 +106,11 @@ static IngTable *find_known(IngJob *j, Slice name)
     return NULL;
 }
 
+IngTable *ing_known_table(IngJob *j, Slice name)
+{
+    return find_known(j, name);
+}
+
 IngTable *ing_table(IngJob *j, Slice name, Err *e)
 {
     IngTable *t = find_known(j, name);
@@ -371,4 +376,35 @@ bool ing_put_text(IngJob *j, const IngTable *t, const ColumnDef *col, Slice text
                                         slice_eq_nocase(text, SLICE_LIT("false"))))
         v = (IngValue){.kind = ING_BOOL, .u.b = text.len == 4};
     return ing_put(j, t, &f, &v, e);
+}
+
+/* The types that put_* below takes, in short; the values' own ranges are looked at when they are put. */
+bool ing_fits(const TableDef *def, Slice measurement, Slice key, const IngValue *v, Err *e)
+{
+    const ColumnDef *col = table_column_by_label(def, key, COL_FIELD);
+    if (!col && def->schema_fixed)
+        return err_set(e, ERR_UNDEFINED_COLUMN,
+                       "column \"%.*s\" of table \"%.*s\" does not exist and its schema is fixed",
+                       SLICE_ARG(key), SLICE_ARG(measurement));
+    if (!col)
+        return true;
+    bool ok = false;
+    switch (v->kind) {
+    case ING_FLOAT:
+        ok = col->phys == PHYS_F64;
+        break;
+    case ING_INT:
+    case ING_UINT:
+        ok = col->phys == PHYS_I64 || col->phys == PHYS_F64 || col->type_oid == OID_NUMERIC;
+        break;
+    case ING_BOOL:
+        ok = col->phys == PHYS_BOOL;
+        break;
+    case ING_STRING:
+        ok = col->type_oid == OID_TEXT || col->type_oid == OID_VARCHAR ||
+             col->type_oid == OID_BPCHAR;
+        break;
+    }
+    IngTable named = {.name = measurement};
+    return ok || conflict(&named, key, v->kind, col->type_oid, e);
 }

@@ -72,6 +72,10 @@ struct IngJob {
 
 /* ---- ing_schema.c ---- */
 IngTable *ing_table(IngJob *j, Slice name, Err *e); /* made if missing; NULL on failure */
+IngTable *ing_known_table(IngJob *j, Slice name);   /* used by this job before; NULL = no */
+/* Would the value of this new or known field be taken?  Makes nothing. */
+bool ing_fits(const TableDef *def, Slice measurement, Slice key, const IngValue *v,
+              Err *e) MUST_CHECK;
 /* Column of a field; position is the k-th field of the row (a hint).  Made if missing. */
 bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind, IngField **out,
                Err *e) MUST_CHECK;

@@ -70,3 +70,13 @@ fixed,host=a v=1 1767225600000000000
 fixed,host=a w=1 1767225600000000000
 \.
 SELECT * FROM fixed;
+-- a refused line leaves nothing behind: no table, no column, no series
+\write
+y1 v=1i 1
+y1,newt=a newf=2,v=1.5 2
+"quoted table",a"b=c"d v=x 1
+bad line
+\.
+SELECT column_name FROM information_schema.columns WHERE table_name = 'y1' ORDER BY ordinal_position;
+SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND (table_name LIKE '%quot%' OR table_name = 'bad');
+SELECT count(*) FROM skulk.series WHERE table_name = 'y1';
