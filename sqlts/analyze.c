@@ -82,7 +82,8 @@ Rte *az_new_rte(Analyzer *z, RteKind kind, Slice name, size_t col_count)
 
 Expr *az_var(Analyzer *z, const Rte *rte, size_t col, int position)
 {
-    Expr *x = expr_column(z->arena, rte->first_var + (uint32_t)col, rte->cols[col].type, rte->cols[col].typmod);
+    Expr *x = expr_column(z->arena, rte->first_var + (uint32_t)col, rte->cols[col].type,
+                          rte->cols[col].typmod);
     x->position = position;
     return x;
 }
@@ -94,7 +95,8 @@ bool az_finish_params(Analyzer *z, Err *e)
         if (z->params[i] && z->params[i] != T_UNKNOWN)
             continue;
         if (!z->env->params_unknown_ok) {
-            err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu", i + 1);
+            err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu",
+                    i + 1);
             for (size_t j = 0; j < z->param_node_count; j++)
                 if (z->param_nodes[j]->index == i)
                     return err_at(e, z->param_nodes[j]->position);
@@ -112,19 +114,24 @@ bool az_finish_params(Analyzer *z, Err *e)
 
 static void analyzer_init(Analyzer *z, const SqlEnv *env, Arena *a, Slice text, size_t offset)
 {
-    *z = (Analyzer){.env = env, .arena = a, .text = text, .text_offset = (uint32_t)offset, .ascii = true,
+    *z = (Analyzer){.env = env,
+                    .arena = a,
+                    .text = text,
+                    .text_offset = (uint32_t)offset,
+                    .ascii = true,
                     .arena_begin = a->used};
     for (size_t i = 0; i < text.len && z->ascii; i++)
         z->ascii = !((unsigned char)text.ptr[i] & 0x80);
 }
 
-bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const TypeId *types, size_t type_count,
-                 Bound **out, Err *e)
+bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const TypeId *types,
+                 size_t type_count, Bound **out, Err *e)
 {
     Analyzer z;
     err_clear(e);
     if (type_count > SQL_PARAMS_MAX)
-        return err_set(e, ERR_PROTOCOL_VIOLATION, "%zu parameter types are more than %d", type_count, SQL_PARAMS_MAX);
+        return err_set(e, ERR_PROTOCOL_VIOLATION, "%zu parameter types are more than %d",
+                       type_count, SQL_PARAMS_MAX);
     analyzer_init(&z, env, a, st->text, st->offset);
     for (size_t i = 0; i < type_count; i++) {
         *AZ_PUSH(&z, z.params, z.param_count, z.param_cap) = types[i];
@@ -152,15 +159,18 @@ bool az_bound_query(Analyzer *z, const NSelect *n, BoundQuery *out, Err *e)
     Query *q;
     if (n->into)
         return az_fail(z, &n->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
-    return az_select(z, NULL, n, 0, &q, e) && az_finish_params(z, e) && plan_statement(z, q, out, e);
+    return az_select(z, NULL, n, 0, &q, e) && az_finish_params(z, e) &&
+           plan_statement(z, q, out, e);
 }
 
 static bool select_into(Analyzer *z, const NSelect *n, Bound *b, Err *e)
 {
     NSelect plain = *n;
     plain.into = NULL;
-    NCreateTable c = {.n = {.kind = N_CREATE_TABLE_AS, .offset = n->n.offset}, .table = n->into,
-                      .temporary = n->into->lateral, .query = &plain.n};
+    NCreateTable c = {.n = {.kind = N_CREATE_TABLE_AS, .offset = n->n.offset},
+                      .table = n->into,
+                      .temporary = n->into->lateral,
+                      .query = &plain.n};
     if (!az_create_table(z, &c, b, e))
         return false;
     b->tag = "SELECT";
@@ -195,9 +205,12 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
         return az_insert(z, (const NInsert *)n, b, e);
     case N_UPDATE:
     case N_DELETE:
-        az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "%s is not supported yet", n->kind == N_UPDATE ? "UPDATE" : "DELETE");
-        return err_hint(e, n->kind == N_UPDATE ? "An INSERT with the same tags and time replaces the fields of a row."
-                                               : "TRUNCATE empties a table.");
+        az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "%s is not supported yet",
+                n->kind == N_UPDATE ? "UPDATE" : "DELETE");
+        return err_hint(e,
+                        n->kind == N_UPDATE
+                            ? "An INSERT with the same tags and time replaces the fields of a row."
+                            : "TRUNCATE empties a table.");
     case N_COPY:
         return az_copy(z, (const NCopy *)n, b, e);
     case N_CREATE_TABLE:
@@ -222,7 +235,8 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
 
 /* ---- one expression: defaults, checks ---- */
 
-bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want, Expr **out, Err *e)
+bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want,
+                    Expr **out, Err *e)
 {
     SqlStatement *st;
     size_t count;
@@ -246,7 +260,8 @@ bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *col
         !az_coerce(&z, x, want, -1, CAST_ASSIGN, &x, e) || !az_finish_params(&z, e))
         return false;
     if (qx_has(x, QX_SUBLINK))
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "cannot use subquery in DEFAULT or CHECK expression");
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "cannot use subquery in DEFAULT or CHECK expression");
     *out = x;
     return plan_table_expr(&z, rte, out, e);
 }

@@ -12,28 +12,30 @@
 #include "sqlts/query.h"
 
 enum {
-    TARGETS_MAX = 1664,    /* as PostgreSQL */
+    TARGETS_MAX = 1664, /* as PostgreSQL */
     FUNC_ARGS_MAX = 100,
-    RELATIONS_MAX = 250,   /* of one FROM, and WITH queries of one WITH */
+    RELATIONS_MAX = 250, /* of one FROM, and WITH queries of one WITH */
     VIEW_DEPTH_MAX = 32,
-    QUERIES_MAX = 2000,    /* SELECTs in one statement */
-    ANALYZE_BYTES = 256 << 20, /* of the arena, besides ANALYZE_BYTES_PER_TEXT for each byte of text */
+    QUERIES_MAX = 2000, /* SELECTs in one statement */
+    ANALYZE_BYTES =
+        256 << 20, /* of the arena, besides ANALYZE_BYTES_PER_TEXT for each byte of text */
     ANALYZE_BYTES_PER_TEXT = 100,
 };
 
 typedef struct Analyzer {
     const SqlEnv *env;
     Arena *arena;
-    Slice text;            /* of the statement */
-    uint32_t text_offset;  /* in the whole text: node offsets count from there */
+    Slice text;           /* of the statement */
+    uint32_t text_offset; /* in the whole text: node offsets count from there */
     bool ascii;
-    int no_position;       /* > 0: inside the text of a view */
+    int no_position; /* > 0: inside the text of a view */
     int view_depth;
-    uint32_t pos_offset, pos_chars; /* the last answer of az_position: the next one counts from it */
+    uint32_t pos_offset,
+        pos_chars; /* the last answer of az_position: the next one counts from it */
     TypeId *params;
     size_t param_count, param_cap;
     bool *param_fixed;
-    Expr **param_nodes;    /* of undetermined parameters */
+    Expr **param_nodes; /* of undetermined parameters */
     size_t param_node_count, param_node_cap;
     VarInfo *vars;
     size_t var_count, var_cap;
@@ -41,13 +43,29 @@ typedef struct Analyzer {
     size_t sublink_count, sublink_cap;
     uint32_t cte_count;
     size_t query_count;
-    size_t arena_begin;    /* what the arena held at first */
+    size_t arena_begin; /* what the arena held at first */
 } Analyzer;
 
 typedef enum Place {
-    PLACE_SELECT, PLACE_WHERE, PLACE_HAVING, PLACE_GROUP_BY, PLACE_ORDER_BY, PLACE_DISTINCT_ON, PLACE_JOIN_ON,
-    PLACE_LIMIT, PLACE_OFFSET, PLACE_VALUES, PLACE_FROM_FUNCTION, PLACE_FILTER, PLACE_WINDOW, PLACE_AGG_ARG,
-    PLACE_RETURNING, PLACE_DEFAULT, PLACE_CHECK, PLACE_EXECUTE, PLACE_INDEX,
+    PLACE_SELECT,
+    PLACE_WHERE,
+    PLACE_HAVING,
+    PLACE_GROUP_BY,
+    PLACE_ORDER_BY,
+    PLACE_DISTINCT_ON,
+    PLACE_JOIN_ON,
+    PLACE_LIMIT,
+    PLACE_OFFSET,
+    PLACE_VALUES,
+    PLACE_FROM_FUNCTION,
+    PLACE_FILTER,
+    PLACE_WINDOW,
+    PLACE_AGG_ARG,
+    PLACE_RETURNING,
+    PLACE_DEFAULT,
+    PLACE_CHECK,
+    PLACE_EXECUTE,
+    PLACE_INDEX,
 } Place;
 
 typedef struct ScopeCol {
@@ -67,15 +85,15 @@ typedef struct ScopeRel { /* what t.a and t.* may name */
 typedef struct Scope Scope;
 struct Scope {
     Scope *outer;
-    Query *query;      /* takes aggregates and windows; NULL: none allowed */
+    Query *query; /* takes aggregates and windows; NULL: none allowed */
     ScopeRel *rels;
     size_t rel_count, rel_cap;
-    ScopeCol *cols;    /* what a bare name may mean, in the order of * */
+    ScopeCol *cols; /* what a bare name may mean, in the order of * */
     size_t col_count, col_cap;
-    Cte *ctes;         /* of this level, newest first */
+    Cte *ctes; /* of this level, newest first */
     Place place;
-    bool in_agg;       /* inside the arguments of an aggregate */
-    NodeList windows;  /* WINDOW clause */
+    bool in_agg;      /* inside the arguments of an aggregate */
+    NodeList windows; /* WINDOW clause */
 };
 
 /* analyze.c */
@@ -84,28 +102,34 @@ int az_position(Analyzer *z, uint32_t offset);
 bool az_in_limits(Analyzer *z, const SqlNode *n, Err *e) MUST_CHECK;
 /* Sets the position of an error that has none yet; returns false. */
 bool az_at(Analyzer *z, const SqlNode *n, Err *e);
-bool az_fail(Analyzer *z, const SqlNode *n, ErrCode code, Err *e, const char *fmt, ...) PRINTF_LIKE(5, 6);
+bool az_fail(Analyzer *z, const SqlNode *n, ErrCode code, Err *e, const char *fmt, ...)
+    PRINTF_LIKE(5, 6);
 uint32_t az_new_vars(Analyzer *z, Rte *rte, size_t count);
 Rte *az_new_rte(Analyzer *z, RteKind kind, Slice name, size_t col_count);
 Expr *az_var(Analyzer *z, const Rte *rte, size_t col, int position);
 bool az_finish_params(Analyzer *z, Err *e) MUST_CHECK;
 void *az_grow(Arena *a, void *items, size_t count, size_t *cap, size_t size);
-#define AZ_PUSH(z, items, count, cap) \
+#define AZ_PUSH(z, items, count, cap)                                                              \
     ((items) = az_grow((z)->arena, (items), (count), &(cap), sizeof *(items)), &(items)[(count)++])
 
 /* analyze_type.c */
 bool az_type(Analyzer *z, const NType *t, TypeId *out, int32_t *typmod, Err *e) MUST_CHECK;
-bool az_coerce(Analyzer *z, Expr *x, TypeId to, int32_t typmod, CastLevel level, Expr **out, Err *e) MUST_CHECK;
-bool az_coerce_to_bool(Analyzer *z, const SqlNode *at, const char *what, Expr **x, Err *e) MUST_CHECK;
-bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeId *out, Err *e) MUST_CHECK;
+bool az_coerce(Analyzer *z, Expr *x, TypeId to, int32_t typmod, CastLevel level, Expr **out,
+               Err *e) MUST_CHECK;
+bool az_coerce_to_bool(Analyzer *z, const SqlNode *at, const char *what, Expr **x,
+                       Err *e) MUST_CHECK;
+bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeId *out,
+                    Err *e) MUST_CHECK;
 Slice az_type_name(Analyzer *z, TypeId t, int32_t typmod);
 /* Unknown literals and parameters that nothing gave a type become text. */
 bool az_resolve_unknown(Analyzer *z, Expr **x, Err *e) MUST_CHECK;
 
 /* analyze_expr.c */
 bool az_expr(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e) MUST_CHECK;
-bool az_expr_bool(Analyzer *z, Scope *s, const SqlNode *n, const char *what, Expr **out, Err *e) MUST_CHECK;
-bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out, Err *e) MUST_CHECK;
+bool az_expr_bool(Analyzer *z, Scope *s, const SqlNode *n, const char *what, Expr **out,
+                  Err *e) MUST_CHECK;
+bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out,
+                 Err *e) MUST_CHECK;
 Expr *az_call(Analyzer *z, const FuncDef *f, TypeId result, Expr **args, size_t n, int position);
 Expr *az_and(Analyzer *z, Expr *a, Expr *b); /* NULL = true */
 Expr *az_const(Analyzer *z, TypeId type, Value v, int position);
@@ -115,23 +139,26 @@ bool az_sublink(Analyzer *z, Scope *s, const NSublink *n, Expr **out, Err *e) MU
 bool az_in(Analyzer *z, Scope *s, const NIn *n, Expr **out, Err *e) MUST_CHECK;
 bool az_quantified(Analyzer *z, Scope *s, const NQuantified *n, Expr **out, Err *e) MUST_CHECK;
 /* a op b over rows: =, <>, <, ... of QX_ROWs of the same width. */
-bool az_row_compare(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out, Err *e) MUST_CHECK;
+bool az_row_compare(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out,
+                    Err *e) MUST_CHECK;
 
 /* analyze_func.c */
 bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e) MUST_CHECK;
 bool az_value_func(Analyzer *z, const NLiteral *n, Expr **out, Err *e) MUST_CHECK;
 /* A call of functions named by Skulk itself. */
-bool az_call_named(Analyzer *z, const SqlNode *at, const char *name, Expr **args, size_t n, Expr **out, Err *e) MUST_CHECK;
+bool az_call_named(Analyzer *z, const SqlNode *at, const char *name, Expr **args, size_t n,
+                   Expr **out, Err *e) MUST_CHECK;
 /* Resolves and casts; args are replaced. */
-bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args, size_t n,
-                const FuncDef **func, TypeId *result, Err *e) MUST_CHECK;
+bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args,
+                size_t n, const FuncDef **func, TypeId *result, Err *e) MUST_CHECK;
 
 /* analyze_from.c */
 void az_scope_init(Scope *s, Scope *outer, Query *q);
 bool az_from(Analyzer *z, Scope *s, const NodeList *items, Query *q, Err *e) MUST_CHECK;
 bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e) MUST_CHECK;
 /* The columns that * or t.* stands for. */
-bool az_star(Analyzer *z, Scope *s, const NColumn *n, ScopeCol **cols, size_t *count, Err *e) MUST_CHECK;
+bool az_star(Analyzer *z, Scope *s, const NColumn *n, ScopeCol **cols, size_t *count,
+             Err *e) MUST_CHECK;
 /* A bare name among the columns of this scope alone: 0 = none, 1 = found, 2 = ambiguous. */
 int az_scope_column(const Scope *s, Slice name, Expr **out);
 /* A table, virtual relation or view by name; exactly one of the three. */
@@ -140,7 +167,8 @@ typedef struct Relation {
     const ViewDef *view;
     Slice schema;
 } Relation;
-bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relation *out, Err *e) MUST_CHECK;
+bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relation *out,
+                 Err *e) MUST_CHECK;
 /* A table that statements may change; `what` for the message. */
 bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e) MUST_CHECK;
 void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, Rte **rte);
@@ -148,24 +176,29 @@ void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, R
 Expr *az_time_column(Analyzer *z, Scope *s, const Expr *arg);
 
 /* analyze_select.c */
-enum { AZ_KEEP_UNKNOWN = 1 }; /* INSERT ... SELECT and set operations decide the types of literals */
-bool az_select(Analyzer *z, Scope *outer, const NSelect *n, int flags, Query **out, Err *e) MUST_CHECK;
+enum {
+    AZ_KEEP_UNKNOWN = 1
+}; /* INSERT ... SELECT and set operations decide the types of literals */
+bool az_select(Analyzer *z, Scope *outer, const NSelect *n, int flags, Query **out,
+               Err *e) MUST_CHECK;
 /* Gives the columns of a query these types, by casts in its own list where that is the same. */
-bool az_coerce_query(Analyzer *z, Query **q, const TypeId *types, const int32_t *typmods, CastLevel level, Err *e) MUST_CHECK;
+bool az_coerce_query(Analyzer *z, Query **q, const TypeId *types, const int32_t *typmods,
+                     CastLevel level, Err *e) MUST_CHECK;
 /* SELECT * FROM (q): for what cannot be changed in place. */
 Query *az_wrap_query(Analyzer *z, Query *q);
 Slice az_column_name(const SqlNode *n);
 bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e) MUST_CHECK;
 Cte *az_find_cte(Scope *s, Slice name);
-bool az_targets(Analyzer *z, Scope *s, const NodeList *list, Target **targets, size_t *count, Err *e) MUST_CHECK;
+bool az_targets(Analyzer *z, Scope *s, const NodeList *list, Target **targets, size_t *count,
+                Err *e) MUST_CHECK;
 void az_set_columns(Analyzer *z, Query *q);
 
 /* analyze_group.c */
 bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
 /* After all clauses: moves everything behind the grouping onto its output; 42803. */
 bool az_apply_grouping(Analyzer *z, Query *q, Err *e) MUST_CHECK;
-bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result, Expr **args, size_t arg_count,
-                    Expr **out, Err *e) MUST_CHECK;
+bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
+                    Expr **args, size_t arg_count, Expr **out, Err *e) MUST_CHECK;
 bool az_has_window(Analyzer *z, const Expr *x);
 bool az_order_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
 bool az_distinct(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;

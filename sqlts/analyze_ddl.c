@@ -8,7 +8,11 @@ static bool column_type(Analyzer *z, const NType *t, ColumnSpec *c, Err *e)
     static const struct {
         const char *name;
         TypeId type;
-    } serials[] = {{"serial", T_INT4}, {"serial4", T_INT4}, {"bigserial", T_INT8}, {"serial8", T_INT8}, {"smallserial", T_INT2}};
+    } serials[] = {{"serial", T_INT4},
+                   {"serial4", T_INT4},
+                   {"bigserial", T_INT8},
+                   {"serial8", T_INT8},
+                   {"smallserial", T_INT2}};
     for (size_t i = 0; i < ARRAY_LEN(serials) && !t->schema.len && !t->dims; i++) {
         if (slice_eq_cstr(t->name, serials[i].name)) {
             c->type = serials[i].type;
@@ -30,19 +34,22 @@ static bool check_default(Analyzer *z, const ColumnSpec *c, const NConstraint *c
     s.place = PLACE_DEFAULT;
     if (!az_expr(z, &s, con->expr, &x, e)) {
         if (e->code == ERR_UNDEFINED_COLUMN)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "cannot use column reference in DEFAULT expression"),
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "cannot use column reference in DEFAULT expression"),
                    az_at(z, con->expr, e);
         return false;
     }
     if (qx_has(x, QX_SUBLINK))
-        return az_fail(z, con->expr, ERR_FEATURE_NOT_SUPPORTED, e, "cannot use subquery in DEFAULT expression");
+        return az_fail(z, con->expr, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "cannot use subquery in DEFAULT expression");
     TypeId from = x->type;
     if (az_coerce(z, x, c->type, c->typmod, CAST_ASSIGN, &x, e))
         return true;
     if (e->code != ERR_CANNOT_COERCE && e->code != ERR_DATATYPE_MISMATCH)
         return false;
     Slice want = az_type_name(z, c->type, -1), have = az_type_name(z, from, -1);
-    err_set(e, ERR_DATATYPE_MISMATCH, "column \"%.*s\" is of type %.*s but default expression is of type %.*s",
+    err_set(e, ERR_DATATYPE_MISMATCH,
+            "column \"%.*s\" is of type %.*s but default expression is of type %.*s",
             SLICE_ARG(c->name), SLICE_ARG(want), SLICE_ARG(have));
     return err_hint(e, "You will need to rewrite or cast the expression.");
 }
@@ -55,13 +62,17 @@ static bool column_constraint(Analyzer *z, const NConstraint *con, ColumnSpec *c
         return true;
     case CON_DEFAULT:
         if (c->default_sql.len)
-            return az_fail(z, &con->n, ERR_SYNTAX, e, "multiple default values specified for column \"%.*s\"", SLICE_ARG(c->name));
+            return az_fail(z, &con->n, ERR_SYNTAX, e,
+                           "multiple default values specified for column \"%.*s\"",
+                           SLICE_ARG(c->name));
         if (con->expr->kind != N_NULL)
             c->default_sql = con->text;
         return check_default(z, c, con, e);
     case CON_CHECK:
-        c->check_sql = c->check_sql.len ? arena_printf(z->arena, "(%.*s) AND (%.*s)", SLICE_ARG(c->check_sql), SLICE_ARG(con->text))
-                                        : con->text;
+        c->check_sql = c->check_sql.len
+                           ? arena_printf(z->arena, "(%.*s) AND (%.*s)", SLICE_ARG(c->check_sql),
+                                          SLICE_ARG(con->text))
+                           : con->text;
         return true;
     case CON_UNIQUE:
         c->unique = true;
@@ -82,7 +93,8 @@ static bool column_constraint(Analyzer *z, const NConstraint *con, ColumnSpec *c
         az_fail(z, &con->n, ERR_FEATURE_NOT_SUPPORTED, e, "foreign keys are not supported");
         return err_hint(e, "Leave out REFERENCES; joins work without it.");
     case CON_GENERATED:
-        return az_fail(z, &con->n, ERR_FEATURE_NOT_SUPPORTED, e, "generated columns are not supported");
+        return az_fail(z, &con->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "generated columns are not supported");
     default:
         return true;
     }
@@ -105,7 +117,8 @@ static Slice name_list(Analyzer *z, const NodeList *names)
 {
     Slice out = SLICE_NONE;
     for (size_t i = 0; i < names->count; i++)
-        out = arena_printf(z->arena, "%.*s%s%.*s", SLICE_ARG(out), i ? ", " : "", SLICE_ARG(ast_name_text(names->items[i])));
+        out = arena_printf(z->arena, "%.*s%s%.*s", SLICE_ARG(out), i ? ", " : "",
+                           SLICE_ARG(ast_name_text(names->items[i])));
     return out;
 }
 
@@ -117,7 +130,8 @@ static bool options(Analyzer *z, const NodeList *list, NameValue **out, size_t *
     for (size_t i = 0; i < list->count; i++) {
         const NOption *o = (const NOption *)list->items[i];
         NameValue v = {o->name, o->value};
-        if (slice_eq_cstr(o->name, "wal") || slice_eq_cstr(o->name, "bypass") || slice_eq_cstr(o->name, "dedup"))
+        if (slice_eq_cstr(o->name, "wal") || slice_eq_cstr(o->name, "bypass") ||
+            slice_eq_cstr(o->name, "dedup"))
             continue;
         if (slice_eq_cstr(o->name, "upsert") || slice_eq_cstr(o->name, "keys")) {
             v = (NameValue){SLICE_LIT("duplicates"), SLICE_LIT("last")};
@@ -126,14 +140,20 @@ static bool options(Analyzer *z, const NodeList *list, NameValue **out, size_t *
         } else if (slice_eq_cstr(o->name, "partition_by")) {
             static const struct {
                 const char *word, *window;
-            } windows[] = {{"hour", "1 hour"}, {"day", "1 day"}, {"week", "7 days"}, {"month", "30 days"}, {"year", "365 days"}};
+            } windows[] = {{"hour", "1 hour"},
+                           {"day", "1 day"},
+                           {"week", "7 days"},
+                           {"month", "30 days"},
+                           {"year", "365 days"}};
             v = (NameValue){SLICE_LIT("window"), SLICE_NONE};
             for (size_t w = 0; w < ARRAY_LEN(windows); w++)
                 if (slice_eq_nocase(o->value, slice_cstr(windows[w].word)))
                     v.value = slice_cstr(windows[w].window);
             if (!v.value.len && !slice_eq_nocase(o->value, SLICE_LIT("none")))
-                return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "PARTITION BY %.*s is not supported", SLICE_ARG(o->value)) ||
-                       err_hint(e, "HOUR, DAY, WEEK, MONTH and YEAR set the window of a time-series table.");
+                return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                               "PARTITION BY %.*s is not supported", SLICE_ARG(o->value)) ||
+                       err_hint(e, "HOUR, DAY, WEEK, MONTH and YEAR set the window of a "
+                                   "time-series table.");
             if (!v.value.len)
                 continue;
         } else if (o->names.count) {
@@ -151,11 +171,13 @@ static bool table_constraint(Analyzer *z, const NConstraint *con, Bound *b, Err 
     switch (con->con) {
     case CON_PRIMARY_KEY:
         if (b->u.create_table.pk_count)
-            return az_fail(z, &con->n, ERR_INVALID_TABLE_DEFINITION, e, "multiple primary keys for table \"%.*s\" are not allowed",
+            return az_fail(z, &con->n, ERR_INVALID_TABLE_DEFINITION, e,
+                           "multiple primary keys for table \"%.*s\" are not allowed",
                            SLICE_ARG(b->u.create_table.name.name));
         b->u.create_table.primary_key = ARENA_ARRAY(z->arena, Slice, con->columns.count + 1);
         for (size_t i = 0; i < con->columns.count; i++)
-            b->u.create_table.primary_key[b->u.create_table.pk_count++] = ast_name_text(con->columns.items[i]);
+            b->u.create_table.primary_key[b->u.create_table.pk_count++] =
+                ast_name_text(con->columns.items[i]);
         return true;
     case CON_UNIQUE:
         b->u.create_table.uniques[b->u.create_table.unique_count++] = name_list(z, &con->columns);
@@ -187,10 +209,12 @@ static bool table_columns(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
         if (!column_spec(z, (const NColumnDef *)el, c, e))
             return false;
         if (b->u.create_table.col_count >= COLUMNS_MAX)
-            return az_fail(z, el, ERR_TOO_MANY_COLUMNS, e, "tables can have at most %d columns", COLUMNS_MAX);
+            return az_fail(z, el, ERR_TOO_MANY_COLUMNS, e, "tables can have at most %d columns",
+                           COLUMNS_MAX);
         for (size_t k = 0; k < b->u.create_table.col_count; k++)
             if (slice_eq(cols[k].name, c->name))
-                return az_fail(z, el, ERR_DUPLICATE_COLUMN, e, "column \"%.*s\" specified more than once", SLICE_ARG(c->name));
+                return az_fail(z, el, ERR_DUPLICATE_COLUMN, e,
+                               "column \"%.*s\" specified more than once", SLICE_ARG(c->name));
         b->u.create_table.col_count++;
     }
     return true;
@@ -204,14 +228,15 @@ static bool table_as(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
     if (z->param_count)
         return err_set(e, ERR_UNDEFINED_PARAMETER, "there is no parameter $1");
     if (n->names.count > q->col_count)
-        return az_fail(z, n->names.items[q->col_count], ERR_SYNTAX, e, "too many column names were specified");
+        return az_fail(z, n->names.items[q->col_count], ERR_SYNTAX, e,
+                       "too many column names were specified");
     b->u.create_table.cols = ARENA_ARRAY(z->arena, ColumnSpec, q->col_count + 1);
     b->u.create_table.col_count = q->col_count;
     for (size_t i = 0; i < q->col_count; i++)
-        b->u.create_table.cols[i] =
-            (ColumnSpec){.name = i < n->names.count ? ast_name_text(n->names.items[i]) : q->cols[i].name,
-                         .type = q->cols[i].type,
-                         .typmod = q->cols[i].typmod};
+        b->u.create_table.cols[i] = (ColumnSpec){
+            .name = i < n->names.count ? ast_name_text(n->names.items[i]) : q->cols[i].name,
+            .type = q->cols[i].type,
+            .typmod = q->cols[i].typmod};
     return true;
 }
 
@@ -225,7 +250,8 @@ bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
     b->u.create_table.with_no_data = n->with_no_data;
     if (n->with_no_data)
         b->tag = "CREATE TABLE AS";
-    return options(z, &n->options, &b->u.create_table.options, &b->u.create_table.option_count, e) &&
+    return options(z, &n->options, &b->u.create_table.options, &b->u.create_table.option_count,
+                   e) &&
            (n->query ? table_as(z, n, b, e) : table_columns(z, n, b, e));
 }
 
@@ -244,13 +270,16 @@ static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     if (z->param_count)
         return err_set(e, ERR_UNDEFINED_PARAMETER, "there is no parameter $1");
     if (n->columns.count > q->col_count)
-        return az_fail(z, n->columns.items[q->col_count], ERR_SYNTAX, e, "CREATE VIEW specifies more column names than columns");
+        return az_fail(z, n->columns.items[q->col_count], ERR_SYNTAX, e,
+                       "CREATE VIEW specifies more column names than columns");
     for (size_t i = 0; i < n->columns.count; i++)
         q->cols[i].name = ast_name_text(n->columns.items[i]);
     for (size_t i = 0; i < q->col_count; i++)
         for (size_t k = 0; k < i; k++)
             if (slice_eq(q->cols[i].name, q->cols[k].name))
-                return az_fail(z, &n->n, ERR_DUPLICATE_COLUMN, e, "column \"%.*s\" specified more than once", SLICE_ARG(q->cols[i].name));
+                return az_fail(z, &n->n, ERR_DUPLICATE_COLUMN, e,
+                               "column \"%.*s\" specified more than once",
+                               SLICE_ARG(q->cols[i].name));
     return true;
 }
 
@@ -269,9 +298,11 @@ static bool create_index(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     for (size_t i = 0; i < n->columns.count; i++) {
         const SqlNode *c = n->columns.items[i];
         if (c->kind != N_NAME)
-            return az_fail(z, c, ERR_FEATURE_NOT_SUPPORTED, e, "indexes over expressions are not supported");
+            return az_fail(z, c, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "indexes over expressions are not supported");
         if (!table_column(t, ast_name_text(c)))
-            return az_fail(z, c, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" does not exist", SLICE_ARG(ast_name_text(c)));
+            return az_fail(z, c, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" does not exist",
+                           SLICE_ARG(ast_name_text(c)));
         b->u.create_index.cols[b->u.create_index.col_count++] = ast_name_text(c);
     }
     return true;
@@ -298,8 +329,11 @@ bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 
 bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e)
 {
-    static const char *const tags[] = {[DROP_TABLE] = "DROP TABLE", [DROP_VIEW] = "DROP VIEW", [DROP_SCHEMA] = "DROP SCHEMA",
-                                       [DROP_DATABASE] = "DROP DATABASE", [DROP_INDEX] = "DROP INDEX"};
+    static const char *const tags[] = {[DROP_TABLE] = "DROP TABLE",
+                                       [DROP_VIEW] = "DROP VIEW",
+                                       [DROP_SCHEMA] = "DROP SCHEMA",
+                                       [DROP_DATABASE] = "DROP DATABASE",
+                                       [DROP_INDEX] = "DROP INDEX"};
     b->kind = BOUND_DROP;
     b->tag = tags[n->what];
     b->u.drop.what = n->what;
@@ -316,9 +350,13 @@ bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e)
 
 /* ---- ALTER TABLE ---- */
 
-static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, AlterAction *a, Err *e)
+static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, AlterAction *a,
+                         Err *e)
 {
-    *a = (AlterAction){.kind = n->action, .name = n->name, .new_name = n->new_name, .if_exists = n->if_exists || n->if_not_exists,
+    *a = (AlterAction){.kind = n->action,
+                       .name = n->name,
+                       .new_name = n->new_name,
+                       .if_exists = n->if_exists || n->if_not_exists,
                        .cascade = n->cascade};
     a->column.name = n->name;
     switch (n->action) {
@@ -326,7 +364,8 @@ static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, 
         return column_spec(z, n->column, &a->column, e);
     case ALTER_TYPE:
         if (n->using_expr)
-            return az_fail(z, n->using_expr, ERR_FEATURE_NOT_SUPPORTED, e, "ALTER COLUMN TYPE ... USING is not supported");
+            return az_fail(z, n->using_expr, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "ALTER COLUMN TYPE ... USING is not supported");
         return az_type(z, n->type, &a->column.type, &a->column.typmod, e);
     case ALTER_SET_DEFAULT: {
         const ColumnDef *c = t ? table_column(t, n->name) : NULL;
@@ -354,13 +393,15 @@ bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e)
     b->u.alter.name = az_qualified(z, n->table);
     b->u.alter.if_exists = n->if_exists;
     err_clear(&missing);
-    if (!az_relation(z, n->table->schema, n->table->name, &n->table->n, &rel, &missing) && !n->if_exists) {
+    if (!az_relation(z, n->table->schema, n->table->name, &n->table->n, &rel, &missing) &&
+        !n->if_exists) {
         *e = missing;
         return false;
     }
     b->u.alter.actions = ARENA_ARRAY(z->arena, AlterAction, n->actions.count);
     for (size_t i = 0; i < n->actions.count; i++)
-        if (!alter_action(z, (const NAlterAction *)n->actions.items[i], rel.table, &b->u.alter.actions[b->u.alter.count++], e))
+        if (!alter_action(z, (const NAlterAction *)n->actions.items[i], rel.table,
+                          &b->u.alter.actions[b->u.alter.count++], e))
             return false;
     return true;
 }

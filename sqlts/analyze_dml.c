@@ -12,14 +12,16 @@ static bool column_index(Analyzer *z, const TableDef *t, const SqlNode *name, in
 {
     const ColumnDef *c = table_column(t, ast_name_text(name));
     if (!c)
-        return az_fail(z, name, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" of relation \"%.*s\" does not exist",
+        return az_fail(z, name, ERR_UNDEFINED_COLUMN, e,
+                       "column \"%.*s\" of relation \"%.*s\" does not exist",
                        SLICE_ARG(ast_name_text(name)), SLICE_ARG(t->name));
     *out = (int16_t)(c - t->columns);
     return true;
 }
 
 /* The named columns, or all; room for the defaults behind them. */
-static bool column_list(Analyzer *z, const TableDef *t, const NodeList *names, int16_t **out, size_t *count, Err *e)
+static bool column_list(Analyzer *z, const TableDef *t, const NodeList *names, int16_t **out,
+                        size_t *count, Err *e)
 {
     int16_t *list = ARENA_ARRAY(z->arena, int16_t, t->column_count + 1u);
     bool *seen = ARENA_ARRAY(z->arena, bool, t->column_count + 1u);
@@ -29,7 +31,8 @@ static bool column_list(Analyzer *z, const TableDef *t, const NodeList *names, i
         if (!column_index(z, t, names->items[i], &c, e))
             return false;
         if (seen[c])
-            return az_fail(z, names->items[i], ERR_DUPLICATE_COLUMN, e, "column \"%.*s\" specified more than once",
+            return az_fail(z, names->items[i], ERR_DUPLICATE_COLUMN, e,
+                           "column \"%.*s\" specified more than once",
                            SLICE_ARG(t->columns[c].name));
         seen[c] = true;
         list[(*count)++] = c;
@@ -52,7 +55,8 @@ static bool assign(Analyzer *z, const ColumnDef *c, const SqlNode *at, Expr **x,
         return false;
     Slice want = az_type_name(z, c->type_oid, -1), have = az_type_name(z, from, -1);
     int position = e->position;
-    err_set(e, ERR_DATATYPE_MISMATCH, "column \"%.*s\" is of type %.*s but expression is of type %.*s", SLICE_ARG(c->name),
+    err_set(e, ERR_DATATYPE_MISMATCH,
+            "column \"%.*s\" is of type %.*s but expression is of type %.*s", SLICE_ARG(c->name),
             SLICE_ARG(want), SLICE_ARG(have));
     err_hint(e, "You will need to rewrite or cast the expression.");
     err_at(e, position);
@@ -76,9 +80,9 @@ typedef struct Insert {
     const NInsert *n;
     const TableDef *table;
     int16_t *targets;
-    size_t named;        /* columns that the statement gives */
-    size_t count;        /* with those that have a default */
-    Expr **defaults;     /* of targets[named..count) */
+    size_t named;    /* columns that the statement gives */
+    size_t count;    /* with those that have a default */
+    Expr **defaults; /* of targets[named..count) */
 } Insert;
 
 static bool too_many(Analyzer *z, const SqlNode *at, Err *e)
@@ -88,7 +92,8 @@ static bool too_many(Analyzer *z, const SqlNode *at, Err *e)
 
 static bool too_few(Analyzer *z, const Insert *in, size_t given, Err *e)
 {
-    return az_fail(z, in->n->columns.items[given], ERR_SYNTAX, e, "INSERT has more target columns than expressions");
+    return az_fail(z, in->n->columns.items[given], ERR_SYNTAX, e,
+                   "INSERT has more target columns than expressions");
 }
 
 /* Without a column list a short row fills the first columns. */
@@ -121,7 +126,8 @@ static bool add_defaults(Analyzer *z, Insert *in, Err *e)
     return true;
 }
 
-static bool value_row(Analyzer *z, Scope *s, const Insert *in, const NMulti *row, Expr **out, Err *e)
+static bool value_row(Analyzer *z, Scope *s, const Insert *in, const NMulti *row, Expr **out,
+                      Err *e)
 {
     for (size_t i = 0; i < in->named; i++) {
         const SqlNode *item = row->args.items[i];
@@ -156,7 +162,8 @@ static bool insert_values(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
 {
     const NSelect *n = in->n->query;
     size_t width = ((const NMulti *)n->rows.items[0])->args.count;
-    const SqlNode *extra = width > in->named ? ((const NMulti *)n->rows.items[0])->args.items[in->named] : NULL;
+    const SqlNode *extra =
+        width > in->named ? ((const NMulti *)n->rows.items[0])->args.items[in->named] : NULL;
     if (!fit_width(z, in, width, extra, e) || !add_defaults(z, in, e))
         return false;
     Query *q = ARENA_NEW(z->arena, Query);
@@ -169,7 +176,8 @@ static bool insert_values(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
     for (size_t r = 0; r < n->rows.count; r++) {
         const NMulti *row = (const NMulti *)n->rows.items[r];
         if (row->args.count != width)
-            return az_fail(z, row->args.items[0], ERR_SYNTAX, e, "VALUES lists must all be the same length");
+            return az_fail(z, row->args.items[0], ERR_SYNTAX, e,
+                           "VALUES lists must all be the same length");
         q->rows[r] = ARENA_ARRAY(z->arena, Expr *, in->count + 1);
         if (!value_row(z, &s, in, row, q->rows[r], e))
             return false;
@@ -231,9 +239,12 @@ static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
         Target *targets = ARENA_ARRAY(z->arena, Target, in->count + 1);
         for (size_t i = 0; i < in->count; i++) {
             const ColumnDef *c = &in->table->columns[in->targets[i]];
-            targets[i] = (Target){.expr = i < in->named ? q->targets[i].expr : in->defaults[i - in->named], .name = c->name};
+            targets[i] =
+                (Target){.expr = i < in->named ? q->targets[i].expr : in->defaults[i - in->named],
+                         .name = c->name};
             const NodeList *list = &in->n->query->targets;
-            if (i < in->named && !assign(z, c, list->count > i ? list->items[i] : &in->n->query->n, &targets[i].expr, e))
+            if (i < in->named && !assign(z, c, list->count > i ? list->items[i] : &in->n->query->n,
+                                         &targets[i].expr, e))
                 return false;
         }
         q->targets = targets;
@@ -250,14 +261,17 @@ static bool is_excluded(const SqlNode *x, Slice column)
 {
     const NColumn *c = (const NColumn *)x;
     return x->kind == N_COLUMN && !c->star && c->names.count == 2 &&
-           slice_eq_cstr(ast_name_text(c->names.items[0]), "excluded") && slice_eq(ast_name_text(c->names.items[1]), column);
+           slice_eq_cstr(ast_name_text(c->names.items[0]), "excluded") &&
+           slice_eq(ast_name_text(c->names.items[1]), column);
 }
 
 /* DO UPDATE means here: the new row wins, all of its columns. */
 static bool on_conflict(Analyzer *z, const Insert *in, BoundInsert *b, Err *e)
 {
     const NInsert *n = in->n;
-    b->on_conflict = n->conflict == 'u' ? CONFLICT_UPDATE : n->conflict == 'n' ? CONFLICT_NOTHING : CONFLICT_NONE;
+    b->on_conflict = n->conflict == 'u'   ? CONFLICT_UPDATE
+                     : n->conflict == 'n' ? CONFLICT_NOTHING
+                                          : CONFLICT_NONE;
     b->conflict_columns = ARENA_ARRAY(z->arena, Slice, n->conflict_columns.count + 1);
     for (size_t i = 0; i < n->conflict_columns.count; i++) {
         int16_t c = 0;
@@ -268,14 +282,16 @@ static bool on_conflict(Analyzer *z, const Insert *in, BoundInsert *b, Err *e)
     if (n->conflict != 'u')
         return true;
     if (n->conflict_columns.count == 0 && !n->conflict_constraint.len)
-        return az_fail(z, &n->n, ERR_SYNTAX, e, "ON CONFLICT DO UPDATE requires inference specification or constraint name");
+        return az_fail(z, &n->n, ERR_SYNTAX, e,
+                       "ON CONFLICT DO UPDATE requires inference specification or constraint name");
     bool *set = ARENA_ARRAY(z->arena, bool, in->table->column_count + 1u);
     bool plain = !n->set_where;
     for (size_t i = 0; i < n->set.count; i++) {
         const NTarget *t = (const NTarget *)n->set.items[i];
         const ColumnDef *c = table_column(in->table, t->name);
         if (!c)
-            return az_fail(z, &t->n, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" of relation \"%.*s\" does not exist",
+            return az_fail(z, &t->n, ERR_UNDEFINED_COLUMN, e,
+                           "column \"%.*s\" of relation \"%.*s\" does not exist",
                            SLICE_ARG(t->name), SLICE_ARG(in->table->name));
         plain &= is_excluded(t->expr, t->name);
         set[c - in->table->columns] = true;
@@ -289,7 +305,8 @@ static bool on_conflict(Analyzer *z, const Insert *in, BoundInsert *b, Err *e)
     }
     if (plain)
         return true;
-    az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "ON CONFLICT DO UPDATE can only take over all inserted columns");
+    az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+            "ON CONFLICT DO UPDATE can only take over all inserted columns");
     return err_hint(e, "Write SET column = excluded.column for each of them, without WHERE.");
 }
 
@@ -310,10 +327,12 @@ static bool returning(Analyzer *z, const NInsert *n, BoundInsert *b, Err *e)
     for (size_t i = 0; i < count; i++) {
         Expr *x = targets[i].expr;
         if (qx_has(x, QX_SUBLINK))
-            return az_fail(z, n->returning.items[0], ERR_FEATURE_NOT_SUPPORTED, e, "subqueries in RETURNING are not supported");
+            return az_fail(z, n->returning.items[0], ERR_FEATURE_NOT_SUPPORTED, e,
+                           "subqueries in RETURNING are not supported");
         if (!az_resolve_unknown(z, &x, e))
             return false;
-        b->returning_cols[i] = (OutColumn){.name = targets[i].name, .type = x->type, .typmod = x->typmod};
+        b->returning_cols[i] =
+            (OutColumn){.name = targets[i].name, .type = x->type, .typmod = x->typmod};
         if (x->kind == EXPR_COLUMN) {
             b->returning_cols[i].table = b->table->id;
             b->returning_cols[i].attnum = rte->cols[z->vars[x->index].col].attnum;
@@ -337,8 +356,8 @@ bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
     if (!az_ctes(z, &outer, &n->ctes, n->recursive, e) || !az_table(z, n->table, &in.table, e) ||
         !column_list(z, in.table, &n->columns, &in.targets, &in.named, e))
         return false;
-    bool rows = n->query && n->query->form == SELECT_VALUES && !n->query->order.count && !n->query->limit &&
-                !n->query->offset && !n->query->ctes.count;
+    bool rows = n->query && n->query->form == SELECT_VALUES && !n->query->order.count &&
+                !n->query->limit && !n->query->offset && !n->query->ctes.count;
     if (!n->query ? !insert_default_values(z, &in, &q, e)
         : rows    ? !insert_values(z, &outer, &in, &q, e)
                   : !insert_select(z, &outer, &in, &q, e))
@@ -362,7 +381,8 @@ bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
 
 static bool option_bool(Analyzer *z, const NOption *o, bool *out, Err *e)
 {
-    static const char *const yes[] = {"true", "on", "1", "match"}, *const no[] = {"false", "off", "0"};
+    static const char *const yes[] = {"true", "on", "1", "match"}, *const no[] = {"false", "off",
+                                                                                  "0"};
     *out = true;
     if (!o->has_value)
         return true;
@@ -379,10 +399,12 @@ static bool option_bool(Analyzer *z, const NOption *o, bool *out, Err *e)
 static bool option_char(Analyzer *z, const NOption *o, char *out, Err *e)
 {
     if (o->value.len != 1)
-        return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY %.*s must be a single one-byte character", SLICE_ARG(o->name));
+        return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "COPY %.*s must be a single one-byte character", SLICE_ARG(o->name));
     *out = o->value.ptr[0];
     if (*out == '\n' || *out == '\r')
-        return az_fail(z, &o->n, ERR_INVALID_PARAMETER, e, "COPY %.*s cannot be newline or carriage return", SLICE_ARG(o->name));
+        return az_fail(z, &o->n, ERR_INVALID_PARAMETER, e,
+                       "COPY %.*s cannot be newline or carriage return", SLICE_ARG(o->name));
     return true;
 }
 
@@ -397,7 +419,8 @@ static bool option_columns(Analyzer *z, const BoundCopy *b, const NOption *o, bo
             if (slice_eq(b->table->columns[b->columns[i]].name, ast_name_text(o->names.items[k])))
                 found = (*out)[i] = true;
         if (!found)
-            return az_fail(z, o->names.items[k], ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" is not part of the COPY",
+            return az_fail(z, o->names.items[k], ERR_UNDEFINED_COLUMN, e,
+                           "column \"%.*s\" is not part of the COPY",
                            SLICE_ARG(ast_name_text(o->names.items[k])));
     }
     return true;
@@ -405,14 +428,16 @@ static bool option_columns(Analyzer *z, const BoundCopy *b, const NOption *o, bo
 
 static bool copy_format(Analyzer *z, const NOption *o, CopyFormat *out, Err *e)
 {
-    static const char *const names[] = {[COPY_TEXT] = "text", [COPY_CSV] = "csv", [COPY_BINARY] = "binary"};
+    static const char *const names[] = {
+        [COPY_TEXT] = "text", [COPY_CSV] = "csv", [COPY_BINARY] = "binary"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (slice_eq_nocase(o->value, slice_cstr(names[i]))) {
             *out = (CopyFormat)i;
             return true;
         }
     }
-    return az_fail(z, &o->n, ERR_INVALID_PARAMETER, e, "COPY format \"%.*s\" not recognized", SLICE_ARG(o->value));
+    return az_fail(z, &o->n, ERR_INVALID_PARAMETER, e, "COPY format \"%.*s\" not recognized",
+                   SLICE_ARG(o->value));
 }
 
 static bool copy_option(Analyzer *z, const NOption *o, BoundCopy *b, bool *null_given, Err *e)
@@ -441,9 +466,11 @@ static bool copy_option(Analyzer *z, const NOption *o, BoundCopy *b, bool *null_
     if (slice_eq_cstr(name, "force_null"))
         return option_columns(z, b, o, &b->force_null, e);
     if (slice_eq_cstr(name, "force_not_null"))
-        return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY option \"force_not_null\" is not supported");
+        return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "COPY option \"force_not_null\" is not supported");
     if (slice_eq_cstr(name, "encoding")) {
-        if (slice_eq_nocase(o->value, SLICE_LIT("utf8")) || slice_eq_nocase(o->value, SLICE_LIT("utf-8")))
+        if (slice_eq_nocase(o->value, SLICE_LIT("utf8")) ||
+            slice_eq_nocase(o->value, SLICE_LIT("utf-8")))
             return true;
         return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY reads and writes UTF-8 only");
     }
@@ -470,9 +497,11 @@ static bool copy_options(Analyzer *z, const NCopy *n, BoundCopy *b, Err *e)
     if (!b->escape)
         b->escape = b->quote;
     if (!csv && (b->force_quote || b->force_null))
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY force options are available only in CSV mode");
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "COPY force options are available only in CSV mode");
     if (b->delimiter == b->quote && csv)
-        return az_fail(z, &n->n, ERR_INVALID_PARAMETER, e, "COPY delimiter and quote must be different");
+        return az_fail(z, &n->n, ERR_INVALID_PARAMETER, e,
+                       "COPY delimiter and quote must be different");
     return true;
 }
 
@@ -498,20 +527,23 @@ bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e)
     b->tag = "COPY";
     b->read_only = !n->from;
     if (n->to_file) {
-        az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "COPY to or from a file of the server is not supported");
+        az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                "COPY to or from a file of the server is not supported");
         return err_hint(e, "Use COPY ... FROM STDIN or TO STDOUT; psql's \\copy does so.");
     }
     if (n->where)
         return az_fail(z, n->where, ERR_FEATURE_NOT_SUPPORTED, e, "WHERE in COPY is not supported");
     if (n->query) {
         if (n->query->kind != N_SELECT)
-            return az_fail(z, n->query, ERR_FEATURE_NOT_SUPPORTED, e, "COPY takes SELECT and VALUES only");
+            return az_fail(z, n->query, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "COPY takes SELECT and VALUES only");
         if (!az_bound_query(z, (const NSelect *)n->query, &c->source, e))
             return false;
         c->column_count = c->source.col_count;
         return copy_options(z, n, c, e);
     }
-    if (!az_table(z, n->table, &c->table, e) || !column_list(z, c->table, &n->columns, &c->columns, &c->column_count, e) ||
+    if (!az_table(z, n->table, &c->table, e) ||
+        !column_list(z, c->table, &n->columns, &c->columns, &c->column_count, e) ||
         !copy_options(z, n, c, e))
         return false;
     return n->from || copy_table_out(z, n, c, e);

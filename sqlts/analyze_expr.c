@@ -99,7 +99,8 @@ static bool param(Analyzer *z, const NParam *n, Expr **out, Err *e)
 
 /* ---- operators ---- */
 
-bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out, Err *e)
+bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out,
+                 Err *e)
 {
     const FuncDef *f;
     TypeId want[2], result;
@@ -126,18 +127,19 @@ static bool operator_node(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *
     if (!az_expr(z, s, n->right, &right, e))
         return false;
     if (n->schema.len && !slice_eq_cstr(n->schema, "pg_catalog"))
-        return az_fail(z, &n->n, ERR_UNDEFINED_FUNCTION, e, "operator does not exist: %.*s.%.*s", SLICE_ARG(n->schema),
-                       SLICE_ARG(n->name));
+        return az_fail(z, &n->n, ERR_UNDEFINED_FUNCTION, e, "operator does not exist: %.*s.%.*s",
+                       SLICE_ARG(n->schema), SLICE_ARG(n->name));
     return az_operator(z, &n->n, n->name, left, right, out, e);
 }
 
 static bool distinct_from(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *e)
 {
     Expr *left, *right, *eq;
-    if (!az_expr(z, s, n->left, &left, e) || !az_expr(z, s, n->right, &right, e) )
+    if (!az_expr(z, s, n->left, &left, e) || !az_expr(z, s, n->right, &right, e))
         return false;
     if (qx_kind(left) == QX_ROW || qx_kind(right) == QX_ROW)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "IS DISTINCT FROM over rows is not supported");
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "IS DISTINCT FROM over rows is not supported");
     const FuncDef *f;
     TypeId want[2], result;
     if (!oper_resolve(n->name, left->type, right->type, &f, want, &result, e))
@@ -165,7 +167,9 @@ static bool logic(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
         x->args[kept++] = arg;
     }
     x->arg_count = kept;
-    *out = kept == 0 ? az_const(z, T_BOOL, value_bool(is_and), x->position) : kept == 1 ? x->args[0] : x;
+    *out = kept == 0   ? az_const(z, T_BOOL, value_bool(is_and), x->position)
+           : kept == 1 ? x->args[0]
+                       : x;
     return true;
 }
 
@@ -198,7 +202,9 @@ static bool null_test(Analyzer *z, Scope *s, const NTest *n, Expr **out, Err *e)
 static bool bool_test(Analyzer *z, Scope *s, const NTest *n, Expr **out, Err *e)
 {
     static const char *const what[] = {"IS TRUE", "IS FALSE", "IS UNKNOWN"};
-    ExprKind kind = n->n.kind == N_IS_TRUE ? EXPR_IS_TRUE : n->n.kind == N_IS_FALSE ? EXPR_IS_FALSE : EXPR_IS_UNKNOWN;
+    ExprKind kind = n->n.kind == N_IS_TRUE    ? EXPR_IS_TRUE
+                    : n->n.kind == N_IS_FALSE ? EXPR_IS_FALSE
+                                              : EXPR_IS_UNKNOWN;
     Expr *arg;
     if (!az_expr_bool(z, s, n->arg, what[n->n.kind - N_IS_TRUE], &arg, e))
         return false;
@@ -208,12 +214,14 @@ static bool bool_test(Analyzer *z, Scope *s, const NTest *n, Expr **out, Err *e)
     return true;
 }
 
-static bool between_once(Analyzer *z, const NBetween *n, Expr *arg, Expr *low, Expr *high, Expr **out, Err *e)
+static bool between_once(Analyzer *z, const NBetween *n, Expr *arg, Expr *low, Expr *high,
+                         Expr **out, Err *e)
 {
     Expr *a, *b;
     Arena *m = z->arena;
     if (!az_operator(z, &n->n, n->negated ? SLICE_LIT("<") : SLICE_LIT(">="), arg, low, &a, e) ||
-        !az_operator(z, &n->n, n->negated ? SLICE_LIT(">") : SLICE_LIT("<="), qx_copy(m, arg), high, &b, e))
+        !az_operator(z, &n->n, n->negated ? SLICE_LIT(">") : SLICE_LIT("<="), qx_copy(m, arg), high,
+                     &b, e))
         return false;
     *out = node(z, n->negated ? EXPR_OR : EXPR_AND, T_BOOL, &n->n, 2);
     (*out)->args[0] = a;
@@ -224,7 +232,8 @@ static bool between_once(Analyzer *z, const NBetween *n, Expr *arg, Expr *low, E
 static bool between(Analyzer *z, Scope *s, const NBetween *n, Expr **out, Err *e)
 {
     Expr *arg, *low, *high, *one, *other;
-    if (!az_expr(z, s, n->arg, &arg, e) || !az_expr(z, s, n->low, &low, e) || !az_expr(z, s, n->high, &high, e))
+    if (!az_expr(z, s, n->arg, &arg, e) || !az_expr(z, s, n->low, &low, e) ||
+        !az_expr(z, s, n->high, &high, e))
         return false;
     if (!n->symmetric)
         return between_once(z, n, arg, low, high, out, e);
@@ -292,12 +301,14 @@ static bool collate_node(Analyzer *z, Scope *s, const NCollate *n, Expr **out, E
     const TypeDef *t = type_find(x->type);
     if (x->type != T_UNKNOWN && t && t->category != 'S' && t->phys != PH_ARRAY) {
         Slice type = az_type_name(z, x->type, -1);
-        return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "collations are not supported by type %.*s", SLICE_ARG(type));
+        return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e,
+                       "collations are not supported by type %.*s", SLICE_ARG(type));
     }
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (slice_eq_cstr(name, known[i]))
             return true;
-    az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e, "collation \"%.*s\" for encoding \"UTF8\" does not exist", SLICE_ARG(name));
+    az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e,
+            "collation \"%.*s\" for encoding \"UTF8\" does not exist", SLICE_ARG(name));
     return err_hint(e, "Texts are ordered by their bytes, as by COLLATE \"C\".");
 }
 
@@ -318,7 +329,8 @@ static bool case_node(Analyzer *z, Scope *s, const NCase *n, Expr **out, Err *e)
             if (!az_expr_bool(z, s, w->cond, "CASE/WHEN", &cond, e))
                 return false;
         } else if (!az_expr(z, s, w->cond, &cond, e) ||
-                   !az_operator(z, w->cond, SLICE_LIT("="), i ? qx_copy(z->arena, arg) : arg, cond, &cond, e)) {
+                   !az_operator(z, w->cond, SLICE_LIT("="), i ? qx_copy(z->arena, arg) : arg, cond,
+                                &cond, e)) {
             return false;
         }
         x->args[i * 2] = cond;
@@ -334,7 +346,8 @@ static bool case_node(Analyzer *z, Scope *s, const NCase *n, Expr **out, Err *e)
     if (!az_common_type(z, results, whens + 1, "CASE", &x->type, e))
         return az_at(z, &n->n, e);
     for (size_t i = 0; i <= whens; i++)
-        if (!az_coerce(z, results[i], x->type, -1, CAST_IMPLICIT, &x->args[i ? i * 2 - 1 : whens * 2], e))
+        if (!az_coerce(z, results[i], x->type, -1, CAST_IMPLICIT,
+                       &x->args[i ? i * 2 - 1 : whens * 2], e))
             return false;
     *out = x;
     return true;
@@ -346,7 +359,8 @@ static bool list_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e
         NodeKind from;
         ExprKind to;
         const char *what;
-    } kinds[] = {{N_COALESCE, EXPR_COALESCE, "COALESCE"}, {N_GREATEST, EXPR_GREATEST, "GREATEST"},
+    } kinds[] = {{N_COALESCE, EXPR_COALESCE, "COALESCE"},
+                 {N_GREATEST, EXPR_GREATEST, "GREATEST"},
                  {N_LEAST, EXPR_LEAST, "LEAST"}};
     size_t k = 0;
     while (kinds[k].from != n->n.kind)
@@ -406,12 +420,14 @@ static bool array_node(Analyzer *z, Scope *s, const NMulti *n, TypeId elem, Expr
     if (item == T_UNKNOWN)
         item = T_TEXT;
     for (size_t i = 0; i < x->arg_count; i++)
-        if (!az_coerce(z, x->args[i], item, -1, elem ? CAST_EXPLICIT : CAST_IMPLICIT, &x->args[i], e))
+        if (!az_coerce(z, x->args[i], item, -1, elem ? CAST_EXPLICIT : CAST_IMPLICIT, &x->args[i],
+                       e))
             return false;
     x->type = type_elem_of(item) && type_find(item)->phys == PH_ARRAY ? item : type_array_of(item);
     if (!x->type) {
         Slice t = az_type_name(z, item, -1);
-        return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e, "could not find array type for data type %.*s", SLICE_ARG(t));
+        return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e,
+                       "could not find array type for data type %.*s", SLICE_ARG(t));
     }
     *out = fold(z, x);
     return true;
@@ -434,7 +450,8 @@ static bool subscript(Analyzer *z, Scope *s, const NSubscript *n, Expr *array, E
         return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "array slices are not supported");
     if (!elem) {
         Slice t = az_type_name(z, array->type, -1);
-        return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "cannot subscript type %.*s because it does not support subscripting",
+        return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e,
+                       "cannot subscript type %.*s because it does not support subscripting",
                        SLICE_ARG(t));
     }
     Expr *index;
@@ -442,7 +459,8 @@ static bool subscript(Analyzer *z, Scope *s, const NSubscript *n, Expr *array, E
         return false;
     if (!az_coerce(z, index, T_INT4, -1, CAST_ASSIGN, &index, e)) {
         if (e->code == ERR_CANNOT_COERCE || e->code == ERR_DATATYPE_MISMATCH)
-            return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "array subscript must have type integer");
+            return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e,
+                           "array subscript must have type integer");
         return false;
     }
     if (array->kind == EXPR_SUBSCRIPT && array->args[0]->type == array->type) {
@@ -466,13 +484,16 @@ static bool subscript(Analyzer *z, Scope *s, const NSubscript *n, Expr *array, E
 static bool field(Analyzer *z, const NLiteral *name, Expr *x, Expr **out, Err *e)
 {
     if (qx_kind(x) == QX_ROW && x->negated) { /* the call itself: x, n */
-        *out = slice_eq_cstr(name->text, "x") ? x->args[0] : slice_eq_cstr(name->text, "n") ? x->args[1] : NULL;
+        *out = slice_eq_cstr(name->text, "x")   ? x->args[0]
+               : slice_eq_cstr(name->text, "n") ? x->args[1]
+                                                : NULL;
         if (*out)
             return true;
     }
     if (x->kind == EXPR_COLUMN && x->type == T_RECORD) {
         const VarInfo *v = &z->vars[x->index];
-        Slice want = arena_printf(z->arena, "%.*s.%.*s", SLICE_ARG(v->rte->cols[v->col].name), SLICE_ARG(name->text));
+        Slice want = arena_printf(z->arena, "%.*s.%.*s", SLICE_ARG(v->rte->cols[v->col].name),
+                                  SLICE_ARG(name->text));
         for (size_t i = 0; i < v->rte->col_count; i++) {
             if (slice_eq(v->rte->cols[i].name, want) && v->rte->cols[i].hidden) {
                 *out = az_var(z, v->rte, i, x->position);
@@ -481,7 +502,8 @@ static bool field(Analyzer *z, const NLiteral *name, Expr *x, Expr **out, Err *e
         }
     }
     Slice t = az_type_name(z, x->type, -1);
-    return az_fail(z, &name->n, ERR_WRONG_OBJECT, e, "column notation .%.*s applied to type %.*s, which is not a composite type",
+    return az_fail(z, &name->n, ERR_WRONG_OBJECT, e,
+                   "column notation .%.*s applied to type %.*s, which is not a composite type",
                    SLICE_ARG(name->text), SLICE_ARG(t));
 }
 
@@ -493,13 +515,15 @@ static bool indirect(Analyzer *z, Scope *s, const NIndirect *n, Expr **out, Err 
     for (size_t i = 0; i < n->steps.count; i++) {
         const SqlNode *step = n->steps.items[i];
         if (step->kind == N_SUBSCRIPT) {
-            if (!az_resolve_unknown(z, &x, e) || !subscript(z, s, (const NSubscript *)step, x, &x, e))
+            if (!az_resolve_unknown(z, &x, e) ||
+                !subscript(z, s, (const NSubscript *)step, x, &x, e))
                 return false;
         } else if (step->kind == N_NAME) {
             if (!field(z, (const NLiteral *)step, x, &x, e))
                 return false;
         } else {
-            return az_fail(z, step, ERR_FEATURE_NOT_SUPPORTED, e, "row expansion via \"*\" is not supported here");
+            return az_fail(z, step, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "row expansion via \"*\" is not supported here");
         }
     }
     *out = x;
@@ -517,13 +541,15 @@ bool az_expr(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e)
         *out = az_const(z, T_UNKNOWN, value_null(), az_position(z, n->offset));
         return true;
     case N_BOOL:
-        *out = az_const(z, T_BOOL, value_bool(((const NLiteral *)n)->flag), az_position(z, n->offset));
+        *out =
+            az_const(z, T_BOOL, value_bool(((const NLiteral *)n)->flag), az_position(z, n->offset));
         return true;
     case N_INTEGER:
     case N_NUMERIC:
         return number(z, (const NLiteral *)n, out, e);
     case N_STRING:
-        *out = az_const(z, T_UNKNOWN, value_str(((const NLiteral *)n)->text), az_position(z, n->offset));
+        *out = az_const(z, T_UNKNOWN, value_str(((const NLiteral *)n)->text),
+                        az_position(z, n->offset));
         return true;
     case N_BITS:
     case N_HEX:

@@ -29,7 +29,8 @@ static void scope_add_rel(Analyzer *z, Scope *s, ScopeRel rel)
 }
 
 /* A relation under its name, its columns also bare. */
-static void scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool has_alias, int position)
+static void scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool has_alias,
+                          int position)
 {
     ScopeCol *cols = rte_columns(z, rte, 0);
     scope_add_rel(z, s, (ScopeRel){schema, rte->name, has_alias, cols, rte->col_count, position});
@@ -55,8 +56,8 @@ bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relat
     if (schema.len) {
         if (find_in_schema(z, schema, name, out))
             return true;
-        return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "relation \"%.*s.%.*s\" does not exist", SLICE_ARG(schema),
-                       SLICE_ARG(name));
+        return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "relation \"%.*s.%.*s\" does not exist",
+                       SLICE_ARG(schema), SLICE_ARG(name));
     }
     bool explicit_catalog = false;
     for (size_t i = 0; i < z->env->search_path_count; i++)
@@ -66,7 +67,8 @@ bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relat
     for (size_t i = 0; i < z->env->search_path_count; i++)
         if (find_in_schema(z, z->env->search_path[i], name, out))
             return true;
-    return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "relation \"%.*s\" does not exist", SLICE_ARG(name));
+    return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "relation \"%.*s\" does not exist",
+                   SLICE_ARG(name));
 }
 
 bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
@@ -75,7 +77,9 @@ bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
     if (!az_relation(z, r->schema, r->name, &r->n, &rel, e))
         return false;
     if (!rel.table || rel.table->kind == TABLE_VIEW)
-        return az_fail(z, &r->n, ERR_WRONG_OBJECT, e, rel.table ? "cannot change view \"%.*s\"" : "cannot change system relation \"%.*s\"",
+        return az_fail(z, &r->n, ERR_WRONG_OBJECT, e,
+                       rel.table ? "cannot change view \"%.*s\""
+                                 : "cannot change system relation \"%.*s\"",
                        SLICE_ARG(r->name));
     *out = rel.table;
     return true;
@@ -96,10 +100,15 @@ static Rte *table_rte(Analyzer *z, const TableDef *t, Slice alias)
     for (size_t i = 0; i < t->column_count; i++) {
         const ColumnDef *c = &t->columns[i];
         if (!c->dropped)
-            r->cols[live++] = (RteCol){.name = c->name, .type = c->type_oid, .typmod = c->typmod, .table = t->id,
-                                       .attnum = (int16_t)(i + 1), .is_time = c->kind == COL_TIME};
+            r->cols[live++] = (RteCol){.name = c->name,
+                                       .type = c->type_oid,
+                                       .typmod = c->typmod,
+                                       .table = t->id,
+                                       .attnum = (int16_t)(i + 1),
+                                       .is_time = c->kind == COL_TIME};
     }
-    r->cols[live++] = (RteCol){.name = SLICE_LIT("tableoid"), .type = T_OID, .typmod = -1, .table = t->id, .hidden = true};
+    r->cols[live++] = (RteCol){
+        .name = SLICE_LIT("tableoid"), .type = T_OID, .typmod = -1, .table = t->id, .hidden = true};
     r->cols[live] = (RteCol){.name = SLICE_LIT(""), .type = T_INT8, .typmod = -1, .hidden = true};
     return r;
 }
@@ -115,7 +124,8 @@ static Rte *virtual_rte(Analyzer *z, const ViewDef *v, Slice alias)
     Rte *r = az_new_rte(z, RTE_VIRTUAL, alias.len ? alias : slice_cstr(v->name), v->column_count);
     r->view = v;
     for (size_t i = 0; i < v->column_count; i++)
-        r->cols[i] = (RteCol){.name = slice_cstr(v->columns[i].name), .type = v->columns[i].type, .typmod = -1};
+        r->cols[i] = (RteCol){
+            .name = slice_cstr(v->columns[i].name), .type = v->columns[i].type, .typmod = -1};
     return r;
 }
 
@@ -126,20 +136,27 @@ static Rte *query_rte(Analyzer *z, Query *q, Slice name)
     for (size_t i = 0; i < q->visible_count; i++) {
         const OutColumn *c = &q->cols[i];
         bool field = c->attnum < 0; /* a field of a composite column: not part of * */
-        r->cols[i] = (RteCol){.name = c->name, .type = c->type, .typmod = c->typmod, .table = c->table,
-                              .attnum = field ? 0 : c->attnum, .is_time = q->col_time[i], .hidden = field};
+        r->cols[i] = (RteCol){.name = c->name,
+                              .type = c->type,
+                              .typmod = c->typmod,
+                              .table = c->table,
+                              .attnum = field ? 0 : c->attnum,
+                              .is_time = q->col_time[i],
+                              .hidden = field};
     }
     return r;
 }
 
 /* A view is its text, read each time: what it names may have changed. */
-static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice alias, Rte **out, Err *e)
+static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice alias, Rte **out,
+                     Err *e)
 {
     SqlStatement *st;
     size_t count;
     Query *q;
     if (++z->view_depth > VIEW_DEPTH_MAX)
-        return az_fail(z, at, ERR_TOO_COMPLEX, e, "views are nested deeper than %d", VIEW_DEPTH_MAX);
+        return az_fail(z, at, ERR_TOO_COMPLEX, e, "views are nested deeper than %d",
+                       VIEW_DEPTH_MAX);
     z->no_position++;
     bool ok = sql_parse(z->arena, t->definition, &st, &count, e);
     if (ok && (count != 1 || st->node->kind != N_SELECT))
@@ -178,7 +195,8 @@ static bool rename_columns(Analyzer *z, Rte *r, const NodeList *names, const Sql
     while (visible < r->col_count && !r->cols[visible].hidden)
         visible++;
     if (names->count > visible)
-        return az_fail(z, at, ERR_INVALID_COLUMN_REFERENCE, e, "table \"%.*s\" has %zu columns available but %zu columns specified",
+        return az_fail(z, at, ERR_INVALID_COLUMN_REFERENCE, e,
+                       "table \"%.*s\" has %zu columns available but %zu columns specified",
                        SLICE_ARG(r->name), visible, names->count);
     for (size_t i = 0; i < names->count; i++)
         if (names->items[i]->kind == N_NAME)
@@ -186,7 +204,8 @@ static bool rename_columns(Analyzer *z, Rte *r, const NodeList *names, const Sql
     return true;
 }
 
-static bool check_duplicate(Analyzer *z, const Scope *s, Slice schema, Slice name, bool has_alias, const SqlNode *at, Err *e)
+static bool check_duplicate(Analyzer *z, const Scope *s, Slice schema, Slice name, bool has_alias,
+                            const SqlNode *at, Err *e)
 {
     if (s->rel_count >= RELATIONS_MAX)
         return az_fail(z, at, ERR_TOO_COMPLEX, e, "FROM has more than %d relations", RELATIONS_MAX);
@@ -194,9 +213,11 @@ static bool check_duplicate(Analyzer *z, const Scope *s, Slice schema, Slice nam
         const ScopeRel *r = &s->rels[i];
         if (!slice_eq(r->name, name) || name.len == 0)
             continue;
-        if (!has_alias && !r->has_alias && schema.len && r->schema.len && !slice_eq(schema, r->schema))
+        if (!has_alias && !r->has_alias && schema.len && r->schema.len &&
+            !slice_eq(schema, r->schema))
             continue; /* a.t and b.t are two */
-        return err_set(e, ERR_DUPLICATE_ALIAS, "table name \"%.*s\" specified more than once", SLICE_ARG(name));
+        return err_set(e, ERR_DUPLICATE_ALIAS, "table name \"%.*s\" specified more than once",
+                       SLICE_ARG(name));
     }
     return true;
 }
@@ -220,12 +241,14 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     } else {
         r = table_rte(z, rel.table, n->alias);
     }
-    if (rel.table && z->env->allow_read && !z->no_position && !z->env->allow_read(z->env->arg, rel.table, e))
+    if (rel.table && z->env->allow_read && !z->no_position &&
+        !z->env->allow_read(z->env->arg, rel.table, e))
         return false;
     if (!rename_columns(z, r, &n->columns, &n->n, e) ||
         !check_duplicate(z, s, rel.schema, r->name, n->alias.len > 0, &n->n, e))
         return false;
-    scope_add_rte(z, s, r, cte ? SLICE_NONE : rel.schema, n->alias.len > 0, az_position(z, n->n.offset));
+    scope_add_rte(z, s, r, cte ? SLICE_NONE : rel.schema, n->alias.len > 0,
+                  az_position(z, n->n.offset));
     *out = ARENA_NEW(z->arena, From);
     (*out)->rte = r;
     return true;
@@ -236,8 +259,9 @@ static bool range_query(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     Query *q;
     if (!n->alias.len) {
         az_fail(z, &n->n, ERR_SYNTAX, e, "subquery in FROM must have an alias");
-        return err_hint(e, n->query->form == SELECT_VALUES ? "For example, FROM (VALUES ...) [AS] foo."
-                                                           : "For example, FROM (SELECT ...) [AS] foo.");
+        return err_hint(e, n->query->form == SELECT_VALUES
+                               ? "For example, FROM (VALUES ...) [AS] foo."
+                               : "For example, FROM (SELECT ...) [AS] foo.");
     }
     /* a copy without our relations, but with our WITH queries */
     Scope outer = *s;
@@ -251,7 +275,8 @@ static bool range_query(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         return false;
     Rte *r = query_rte(z, q, n->alias);
     r->lateral = n->lateral;
-    if (!rename_columns(z, r, &n->columns, &n->n, e) || !check_duplicate(z, s, SLICE_NONE, r->name, true, &n->n, e))
+    if (!rename_columns(z, r, &n->columns, &n->n, e) ||
+        !check_duplicate(z, s, SLICE_NONE, r->name, true, &n->n, e))
         return false;
     scope_add_rte(z, s, r, SLICE_NONE, true, az_position(z, n->n.offset));
     *out = ARENA_NEW(z->arena, From);
@@ -267,11 +292,13 @@ static Slice func_alias(const NRange *n)
         return n->alias;
     if (n->func->kind == N_FUNC)
         return ast_last_name(&((const NFunc *)n->func)->names);
-    return n->func->kind == N_VALUE_FUNC ? ((const NLiteral *)n->func)->text : SLICE_LIT("function");
+    return n->func->kind == N_VALUE_FUNC ? ((const NLiteral *)n->func)->text
+                                         : SLICE_LIT("function");
 }
 
 /* The columns of a set-returning function; one whose list depends on the call is asked. */
-static bool srf_columns(Analyzer *z, const NRange *n, const Expr *call, const SrfColumn **cols, size_t *count, Err *e)
+static bool srf_columns(Analyzer *z, const NRange *n, const Expr *call, const SrfColumn **cols,
+                        size_t *count, Err *e)
 {
     const SrfDef *srf = call->func->srf;
     *cols = srf->columns;
@@ -287,7 +314,8 @@ static bool srf_columns(Analyzer *z, const NRange *n, const Expr *call, const Sr
     for (size_t i = 0; i < call->arg_count; i++)
         args[i] = call->args[i]->kind == EXPR_CONST ? call->args[i]->value : value_null();
     SrfColumn *made;
-    if (!srf->resolve(z->env->fold, args, call->arg_count, names, n->columns.count, z->arena, &made, count, e))
+    if (!srf->resolve(z->env->fold, args, call->arg_count, names, n->columns.count, z->arena, &made,
+                      count, e))
         return az_at(z, n->func, e);
     *cols = made;
     return true;
@@ -306,9 +334,11 @@ static bool check_column_types(Analyzer *z, const NRange *n, const Rte *r, Err *
             return false;
         if (type != r->cols[i].type) {
             Slice want = az_type_name(z, type, -1), have = az_type_name(z, r->cols[i].type, -1);
-            az_fail(z, &d->n, ERR_DATATYPE_MISMATCH, e, "function return row and query-specified return row do not match");
-            return err_detail(e, "Returned type %.*s at ordinal position %zu, but query expects %.*s.", SLICE_ARG(have), i + 1,
-                              SLICE_ARG(want));
+            az_fail(z, &d->n, ERR_DATATYPE_MISMATCH, e,
+                    "function return row and query-specified return row do not match");
+            return err_detail(e,
+                              "Returned type %.*s at ordinal position %zu, but query expects %.*s.",
+                              SLICE_ARG(have), i + 1, SLICE_ARG(want));
         }
         r->cols[i].name = d->name;
     }
@@ -330,21 +360,24 @@ static bool range_func(Analyzer *z, Scope *s, const NRange *n, From **out, Err *
     if (!ok)
         return false;
     if (qx_has(call, QX_SUBLINK) || qx_kind(call) == QX_ROW)
-        return az_fail(z, n->func, ERR_FEATURE_NOT_SUPPORTED, e, "subqueries in functions in FROM are not supported");
+        return az_fail(z, n->func, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "subqueries in functions in FROM are not supported");
     bool is_srf = call->func && (call->func->flags & FN_SRF);
     const SrfColumn *cols = NULL;
     size_t count = 1;
     if (is_srf && !srf_columns(z, n, call, &cols, &count, e))
         return false;
     if (!is_srf && qx_has_srf(call))
-        return az_fail(z, n->func, ERR_FEATURE_NOT_SUPPORTED, e, "set-returning functions must appear at top level of FROM");
+        return az_fail(z, n->func, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "set-returning functions must appear at top level of FROM");
     Rte *r = az_new_rte(z, RTE_FUNCTION, func_alias(n), count + n->ordinality);
     r->func = is_srf ? call->func : NULL;
     r->call = call;
     r->ordinality = n->ordinality;
     r->lateral = true;
     for (size_t i = 0; i < count; i++)
-        r->cols[i] = (RteCol){.name = cols ? slice_cstr(cols[i].name) : r->name, .type = cols ? cols[i].type : call->type,
+        r->cols[i] = (RteCol){.name = cols ? slice_cstr(cols[i].name) : r->name,
+                              .type = cols ? cols[i].type : call->type,
                               .typmod = -1};
     if (n->ordinality)
         r->cols[count] = (RteCol){.name = SLICE_LIT("ordinality"), .type = T_INT8, .typmod = -1};
@@ -374,16 +407,19 @@ static int find_col(const ScopeCol *cols, size_t n, Slice name, size_t *at)
 }
 
 /* USING (name): the condition, and the column that stands for both. */
-static bool join_using(Analyzer *z, const NJoin *n, Slice name, ScopeCol *l, ScopeCol *r, Expr **on, ScopeCol *merged, Err *e)
+static bool join_using(Analyzer *z, const NJoin *n, Slice name, ScopeCol *l, ScopeCol *r, Expr **on,
+                       ScopeCol *merged, Err *e)
 {
     Expr *eq;
-    if (!az_operator(z, &n->n, SLICE_LIT("="), qx_copy(z->arena, l->expr), qx_copy(z->arena, r->expr), &eq, e))
+    if (!az_operator(z, &n->n, SLICE_LIT("="), qx_copy(z->arena, l->expr),
+                     qx_copy(z->arena, r->expr), &eq, e))
         return false;
     *on = az_and(z, *on, eq);
     *merged = (ScopeCol){.name = name, .expr = n->type == JOIN_RIGHT ? r->expr : l->expr};
     Expr *both[] = {qx_copy(z->arena, l->expr), qx_copy(z->arena, r->expr)};
     TypeId type;
-    if (!az_common_type(z, both, 2, "JOIN/USING", &type, e) || !az_coerce(z, both[0], type, -1, CAST_IMPLICIT, &both[0], e) ||
+    if (!az_common_type(z, both, 2, "JOIN/USING", &type, e) ||
+        !az_coerce(z, both[0], type, -1, CAST_IMPLICIT, &both[0], e) ||
         !az_coerce(z, both[1], type, -1, CAST_IMPLICIT, &both[1], e))
         return false;
     if (n->type == JOIN_FULL) {
@@ -417,9 +453,11 @@ static NodeList natural_names(Analyzer *z, const JoinSides *j)
 static bool using_error(Analyzer *z, const SqlNode *name, int found, const char *side, Err *e)
 {
     if (found > 1)
-        return az_fail(z, name, ERR_AMBIGUOUS_COLUMN, e, "common column name \"%.*s\" appears more than once in %s table",
+        return az_fail(z, name, ERR_AMBIGUOUS_COLUMN, e,
+                       "common column name \"%.*s\" appears more than once in %s table",
                        SLICE_ARG(ast_name_text(name)), side);
-    return az_fail(z, name, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" specified in USING clause does not exist in %s table",
+    return az_fail(z, name, ERR_UNDEFINED_COLUMN, e,
+                   "column \"%.*s\" specified in USING clause does not exist in %s table",
                    SLICE_ARG(ast_name_text(name)), side);
 }
 
@@ -454,12 +492,14 @@ static bool join_columns(Analyzer *z, Scope *s, const NJoin *n, const JoinSides 
 }
 
 /* (a JOIN b ...) AS x hides a and b. */
-static bool join_alias(Analyzer *z, Scope *s, const NJoin *n, size_t rel_begin, size_t col_begin, Err *e)
+static bool join_alias(Analyzer *z, Scope *s, const NJoin *n, size_t rel_begin, size_t col_begin,
+                       Err *e)
 {
     size_t count = s->col_count - col_begin;
     ScopeCol *cols = ARENA_ARRAY(z->arena, ScopeCol, count + 1);
     if (n->columns.count > count)
-        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e, "table \"%.*s\" has %zu columns available but %zu columns specified",
+        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e,
+                       "table \"%.*s\" has %zu columns available but %zu columns specified",
                        SLICE_ARG(n->alias), count, n->columns.count);
     for (size_t i = 0; i < n->columns.count; i++)
         s->cols[col_begin + i].name = ast_name_text(n->columns.items[i]);
@@ -467,7 +507,8 @@ static bool join_alias(Analyzer *z, Scope *s, const NJoin *n, size_t rel_begin, 
     s->rel_count = rel_begin;
     if (!check_duplicate(z, s, SLICE_NONE, n->alias, true, &n->n, e))
         return false;
-    scope_add_rel(z, s, (ScopeRel){SLICE_NONE, n->alias, true, cols, count, az_position(z, n->n.offset)});
+    scope_add_rel(z, s,
+                  (ScopeRel){SLICE_NONE, n->alias, true, cols, count, az_position(z, n->n.offset)});
     return true;
 }
 
@@ -480,7 +521,8 @@ static ScopeCol *take_cols(Analyzer *z, Scope *s, size_t begin, size_t *count)
     return cols;
 }
 
-static bool join_on(Analyzer *z, Scope *s, const NJoin *n, size_t rel_begin, size_t col_begin, From *f, Err *e)
+static bool join_on(Analyzer *z, Scope *s, const NJoin *n, size_t rel_begin, size_t col_begin,
+                    From *f, Err *e)
 {
     /* only the two sides are visible, and the query around */
     Scope on = *s;
@@ -613,7 +655,8 @@ static void hint_column(const Scope *s, Slice rel, Slice name, Err *e)
         }
     }
     if (best_rel)
-        err_hint(e, "Perhaps you meant to reference the column \"%.*s.%.*s\".", SLICE_ARG(best_rel->name), SLICE_ARG(best_name));
+        err_hint(e, "Perhaps you meant to reference the column \"%.*s.%.*s\".",
+                 SLICE_ARG(best_rel->name), SLICE_ARG(best_name));
 }
 
 static Expr *use(Analyzer *z, const SqlNode *n, const Expr *found)
@@ -629,7 +672,8 @@ static bool bare_column(Analyzer *z, Scope *s, const NColumn *n, Slice name, Exp
     for (Scope *level = s; level; level = level->outer) {
         int count = az_scope_column(level, name, &found);
         if (count > 1)
-            return az_fail(z, &n->n, ERR_AMBIGUOUS_COLUMN, e, "column reference \"%.*s\" is ambiguous", SLICE_ARG(name));
+            return az_fail(z, &n->n, ERR_AMBIGUOUS_COLUMN, e,
+                           "column reference \"%.*s\" is ambiguous", SLICE_ARG(name));
         if (count == 1) {
             *out = use(z, &n->n, found);
             return true;
@@ -637,11 +681,12 @@ static bool bare_column(Analyzer *z, Scope *s, const NColumn *n, Slice name, Exp
     }
     for (Scope *level = s; level; level = level->outer)
         if (find_rel(level, SLICE_NONE, name))
-            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "a whole row (\"%.*s\") as a value is not supported",
-                           SLICE_ARG(name));
+            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "a whole row (\"%.*s\") as a value is not supported", SLICE_ARG(name));
     if (slice_eq_cstr(name, "ctid") || slice_eq_cstr(name, "xmin") || slice_eq_cstr(name, "xmax") ||
         slice_eq_cstr(name, "cmin") || slice_eq_cstr(name, "cmax"))
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "system column \"%.*s\" is not supported", SLICE_ARG(name));
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "system column \"%.*s\" is not supported", SLICE_ARG(name));
     az_fail(z, &n->n, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" does not exist", SLICE_ARG(name));
     hint_column(s, SLICE_NONE, name, e);
     return false;
@@ -656,11 +701,14 @@ static bool missing_rel(Analyzer *z, const Scope *s, const SqlNode *at, Slice na
             const Rte *rte = x && x->kind == EXPR_COLUMN ? z->vars[x->index].rte : NULL;
             if (!r->has_alias || !rte || !rte->table || !slice_eq(rte->table->name, name))
                 continue;
-            az_fail(z, at, ERR_UNDEFINED_TABLE, e, "invalid reference to FROM-clause entry for table \"%.*s\"", SLICE_ARG(name));
-            return err_hint(e, "Perhaps you meant to reference the table alias \"%.*s\".", SLICE_ARG(r->name));
+            az_fail(z, at, ERR_UNDEFINED_TABLE, e,
+                    "invalid reference to FROM-clause entry for table \"%.*s\"", SLICE_ARG(name));
+            return err_hint(e, "Perhaps you meant to reference the table alias \"%.*s\".",
+                            SLICE_ARG(r->name));
         }
     }
-    return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "missing FROM-clause entry for table \"%.*s\"", SLICE_ARG(name));
+    return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "missing FROM-clause entry for table \"%.*s\"",
+                   SLICE_ARG(name));
 }
 
 /* The relation that the words before the last name; NULL + error. */
@@ -687,7 +735,8 @@ bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e)
         return az_fail(z, &n->n, ERR_SYNTAX, e, "row expansion via \"*\" is not supported here");
     Slice name = ast_last_name(&n->names);
     if (s->place == PLACE_LIMIT || s->place == PLACE_OFFSET)
-        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e, "argument of %s must not contain variables",
+        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e,
+                       "argument of %s must not contain variables",
                        s->place == PLACE_LIMIT ? "LIMIT" : "OFFSET");
     if (n->names.count == 1)
         return bare_column(z, s, n, name, out, e);
@@ -699,11 +748,13 @@ bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e)
         if (!slice_eq(r->cols[i].name, name))
             continue;
         if (found)
-            return az_fail(z, &n->n, ERR_AMBIGUOUS_COLUMN, e, "column reference \"%.*s\" is ambiguous", SLICE_ARG(name));
+            return az_fail(z, &n->n, ERR_AMBIGUOUS_COLUMN, e,
+                           "column reference \"%.*s\" is ambiguous", SLICE_ARG(name));
         found = &r->cols[i];
     }
     if (!found) {
-        az_fail(z, &n->n, ERR_UNDEFINED_COLUMN, e, "column %.*s.%.*s does not exist", SLICE_ARG(r->name), SLICE_ARG(name));
+        az_fail(z, &n->n, ERR_UNDEFINED_COLUMN, e, "column %.*s.%.*s does not exist",
+                SLICE_ARG(r->name), SLICE_ARG(name));
         hint_column(s, r->name, name, e);
         return false;
     }
@@ -715,7 +766,8 @@ bool az_star(Analyzer *z, Scope *s, const NColumn *n, ScopeCol **cols, size_t *c
 {
     if (n->names.count == 0) {
         if (s->rel_count == 0)
-            return az_fail(z, &n->n, ERR_SYNTAX, e, "SELECT * with no tables specified is not valid");
+            return az_fail(z, &n->n, ERR_SYNTAX, e,
+                           "SELECT * with no tables specified is not valid");
         *cols = s->cols;
         *count = s->col_count;
         return true;

@@ -1,15 +1,17 @@
 /* sqlts/analyze_func.c - function calls: ordinary, aggregate, set-returning; the words that are calls. */
 #include "sqlts/analyze.h"
 
-bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args, size_t n,
-                const FuncDef **func, TypeId *result, Err *e)
+bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args,
+                size_t n, const FuncDef **func, TypeId *result, Err *e)
 {
     TypeId types[FUNC_ARGS_MAX] = {0}, want[FUNC_ARGS_MAX];
     if (n > FUNC_ARGS_MAX)
-        return az_fail(z, at, ERR_TOO_MANY_ARGUMENTS, e, "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
+        return az_fail(z, at, ERR_TOO_MANY_ARGUMENTS, e,
+                       "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
     for (size_t i = 0; i < n; i++) {
         if (qx_kind(args[i]) == QX_ROW)
-            return az_fail(z, at, ERR_FEATURE_NOT_SUPPORTED, e, "rows as arguments are not supported");
+            return az_fail(z, at, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "rows as arguments are not supported");
         types[i] = args[i]->type;
     }
     if (!func_resolve(schema, name, types, n, kinds, func, want, result, e))
@@ -20,7 +22,8 @@ bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int ki
     return true;
 }
 
-bool az_call_named(Analyzer *z, const SqlNode *at, const char *name, Expr **args, size_t n, Expr **out, Err *e)
+bool az_call_named(Analyzer *z, const SqlNode *at, const char *name, Expr **args, size_t n,
+                   Expr **out, Err *e)
 {
     const FuncDef *f;
     TypeId result;
@@ -37,10 +40,16 @@ bool az_value_func(Analyzer *z, const NLiteral *n, Expr **out, Err *e)
         const char *word, *func;
         TypeId type;
     } words[] = {
-        {"current_date", "now", T_DATE}, {"current_time", "now", T_TIME}, {"current_timestamp", "now", T_TIMESTAMPTZ},
-        {"localtime", "now", T_TIME}, {"localtimestamp", "now", T_TIMESTAMP}, {"current_role", "current_user", T_NAME},
-        {"current_user", "current_user", T_NAME}, {"user", "current_user", T_NAME},
-        {"session_user", "session_user", T_NAME}, {"current_catalog", "current_database", T_NAME},
+        {"current_date", "now", T_DATE},
+        {"current_time", "now", T_TIME},
+        {"current_timestamp", "now", T_TIMESTAMPTZ},
+        {"localtime", "now", T_TIME},
+        {"localtimestamp", "now", T_TIMESTAMP},
+        {"current_role", "current_user", T_NAME},
+        {"current_user", "current_user", T_NAME},
+        {"user", "current_user", T_NAME},
+        {"session_user", "session_user", T_NAME},
+        {"current_catalog", "current_database", T_NAME},
         {"current_schema", "current_schema", T_NAME},
     };
     size_t i = 0;
@@ -53,14 +62,18 @@ bool az_value_func(Analyzer *z, const NLiteral *n, Expr **out, Err *e)
 /* ---- arguments ---- */
 
 /* Named arguments exist where the order of the names is known; missing ones are 0. */
-static const char *const interval_names[] = {"years", "months", "weeks", "days", "hours", "mins", "secs", NULL};
-static const char *const bucket_names[] = {"bucket_width", "ts", "origin", "offset", "timezone", NULL};
+static const char *const interval_names[] = {"years", "months", "weeks", "days",
+                                             "hours", "mins",   "secs",  NULL};
+static const char *const bucket_names[] = {"bucket_width", "ts",       "origin",
+                                           "offset",       "timezone", NULL};
 
 static bool named_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_t *count, Err *e)
 {
     Slice name = ast_last_name(&n->names);
     bool interval = slice_eq_cstr(name, "make_interval");
-    const char *const *names = interval ? interval_names : slice_eq_cstr(name, "time_bucket") ? bucket_names : NULL;
+    const char *const *names = interval                             ? interval_names
+                               : slice_eq_cstr(name, "time_bucket") ? bucket_names
+                                                                    : NULL;
     size_t positional = 0;
     while (positional < n->args.count && n->args.items[positional]->kind != N_NAMED_ARG)
         positional++;
@@ -75,16 +88,19 @@ static bool named_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_
         size_t slot = i;
         if (i >= positional) {
             if (arg->n.kind != N_NAMED_ARG)
-                return az_fail(z, &arg->n, ERR_SYNTAX, e, "positional argument cannot follow named argument");
+                return az_fail(z, &arg->n, ERR_SYNTAX, e,
+                               "positional argument cannot follow named argument");
             for (slot = 0; names[slot] && !slice_eq_cstr(arg->name, names[slot]);)
                 slot++;
             if (!names[slot])
-                return az_fail(z, &arg->n, ERR_UNDEFINED_FUNCTION, e, "function %.*s has no argument named \"%.*s\"",
-                               SLICE_ARG(name), SLICE_ARG(arg->name));
+                return az_fail(z, &arg->n, ERR_UNDEFINED_FUNCTION, e,
+                               "function %.*s has no argument named \"%.*s\"", SLICE_ARG(name),
+                               SLICE_ARG(arg->name));
             slot = interval || slot < 2 ? slot : 2;
         }
         if (slot >= *count)
-            return az_fail(z, &n->n, ERR_UNDEFINED_FUNCTION, e, "function %.*s: too many arguments", SLICE_ARG(name));
+            return az_fail(z, &n->n, ERR_UNDEFINED_FUNCTION, e, "function %.*s: too many arguments",
+                           SLICE_ARG(name));
         if (!az_expr(z, s, i >= positional ? arg->expr : n->args.items[i], &args[slot], e))
             return false;
     }
@@ -95,7 +111,8 @@ static bool analyze_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, siz
 {
     *count = 0;
     if (n->args.count + n->order.count > FUNC_ARGS_MAX)
-        return az_fail(z, &n->n, ERR_TOO_MANY_ARGUMENTS, e, "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
+        return az_fail(z, &n->n, ERR_TOO_MANY_ARGUMENTS, e,
+                       "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
     for (size_t i = 0; i < n->args.count; i++)
         if (n->args.items[i]->kind == N_NAMED_ARG)
             return named_args(z, s, n, args, count, e);
@@ -113,11 +130,19 @@ static bool analyze_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, siz
 static const char *place_text(Place p)
 {
     static const char *const texts[] = {
-        [PLACE_WHERE] = "WHERE", [PLACE_GROUP_BY] = "GROUP BY", [PLACE_JOIN_ON] = "JOIN conditions",
-        [PLACE_LIMIT] = "LIMIT", [PLACE_OFFSET] = "OFFSET", [PLACE_VALUES] = "VALUES",
-        [PLACE_FROM_FUNCTION] = "functions in FROM", [PLACE_FILTER] = "FILTER", [PLACE_RETURNING] = "RETURNING",
-        [PLACE_DEFAULT] = "DEFAULT expressions", [PLACE_CHECK] = "check constraints",
-        [PLACE_EXECUTE] = "EXECUTE parameters", [PLACE_INDEX] = "index expressions",
+        [PLACE_WHERE] = "WHERE",
+        [PLACE_GROUP_BY] = "GROUP BY",
+        [PLACE_JOIN_ON] = "JOIN conditions",
+        [PLACE_LIMIT] = "LIMIT",
+        [PLACE_OFFSET] = "OFFSET",
+        [PLACE_VALUES] = "VALUES",
+        [PLACE_FROM_FUNCTION] = "functions in FROM",
+        [PLACE_FILTER] = "FILTER",
+        [PLACE_RETURNING] = "RETURNING",
+        [PLACE_DEFAULT] = "DEFAULT expressions",
+        [PLACE_CHECK] = "check constraints",
+        [PLACE_EXECUTE] = "EXECUTE parameters",
+        [PLACE_INDEX] = "index expressions",
     };
     return (size_t)p < ARRAY_LEN(texts) ? texts[p] : NULL;
 }
@@ -128,7 +153,8 @@ static bool agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
     if (s->in_agg)
         return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot be nested");
     if (where)
-        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate functions are not allowed in %s", where);
+        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate functions are not allowed in %s",
+                       where);
     if (!s->query)
         return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate functions are not allowed here");
     return true;
@@ -142,7 +168,8 @@ static const Expr *find_agg(const Expr *x)
     return found;
 }
 
-static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count, Err *e)
+static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count,
+                             Err *e)
 {
     VarSet vars = varset_new(z->arena, z->var_count);
     bool any = false, own = false;
@@ -153,7 +180,8 @@ static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr *
             return err_at(e, inner->position);
         }
         if (az_has_window(z, args[i]))
-            return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot contain window function calls");
+            return az_fail(z, &n->n, ERR_GROUPING, e,
+                           "aggregate function calls cannot contain window function calls");
         if (qx_has_srf(args[i]))
             return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
                            "aggregate function calls cannot contain set-returning function calls");
@@ -164,7 +192,8 @@ static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr *
         own |= varset_has(&vars, v) && v >= s->query->var_begin;
     }
     if (any && !own)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "aggregates over columns of the outer query only are not supported");
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "aggregates over columns of the outer query only are not supported");
     return true;
 }
 
@@ -176,7 +205,8 @@ static bool agg_order(Analyzer *z, Scope *s, const NFunc *n, AggCall *call, Err 
     call->order_nulls_first = ARENA_ARRAY(z->arena, bool, count);
     for (size_t i = 0; i < count; i++) {
         const NSort *sort = (const NSort *)n->order.items[i];
-        if (!az_expr(z, s, sort->expr, &call->order[i], e) || !az_resolve_unknown(z, &call->order[i], e))
+        if (!az_expr(z, s, sort->expr, &call->order[i], e) ||
+            !az_resolve_unknown(z, &call->order[i], e))
             return false;
         call->order_desc[i] = sort->direction == 'd';
         call->order_nulls_first[i] = sort->nulls ? sort->nulls == 'f' : call->order_desc[i];
@@ -184,8 +214,9 @@ static bool agg_order(Analyzer *z, Scope *s, const NFunc *n, AggCall *call, Err 
         for (size_t j = 0; j < call->arg_count && !found; j++)
             found = qx_equal(call->args[j], call->order[i]);
         if (!found)
-            return az_fail(z, sort->expr, ERR_INVALID_COLUMN_REFERENCE, e,
-                           "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
+            return az_fail(
+                z, sort->expr, ERR_INVALID_COLUMN_REFERENCE, e,
+                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
     }
     call->order_count = count;
     return true;
@@ -201,13 +232,16 @@ static bool same_list(Expr **a, Expr **b, size_t n)
 
 static bool same_agg(const AggCall *a, const AggCall *b)
 {
-    if (a->func != b->func || a->result != b->result || a->arg_count != b->arg_count || a->distinct != b->distinct ||
-        a->star != b->star || a->order_count != b->order_count || !a->filter != !b->filter)
+    if (a->func != b->func || a->result != b->result || a->arg_count != b->arg_count ||
+        a->distinct != b->distinct || a->star != b->star || a->order_count != b->order_count ||
+        !a->filter != !b->filter)
         return false;
     for (size_t i = 0; i < a->order_count; i++)
-        if (a->order_desc[i] != b->order_desc[i] || a->order_nulls_first[i] != b->order_nulls_first[i])
+        if (a->order_desc[i] != b->order_desc[i] ||
+            a->order_nulls_first[i] != b->order_nulls_first[i])
             return false;
-    return same_list(a->args, b->args, a->arg_count) && same_list(a->order, b->order, a->order_count) &&
+    return same_list(a->args, b->args, a->arg_count) &&
+           same_list(a->order, b->order, a->order_count) &&
            (!a->filter || qx_equal(a->filter, b->filter));
 }
 
@@ -229,20 +263,25 @@ static uint32_t add_agg(Analyzer *z, Query *q, const AggCall *call, int position
 /* first(v), rate(v), ...: the time column is meant as the second argument. */
 static bool wants_time(Slice name)
 {
-    static const char *const names[] = {"first", "last", "rate", "increase", "delta", "irate", "derivative",
-                                        "counter_resets", "time_weight"};
+    static const char *const names[] = {"first",      "last",           "rate",
+                                        "increase",   "delta",          "irate",
+                                        "derivative", "counter_resets", "time_weight"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (slice_eq_cstr(name, names[i]))
             return true;
     return false;
 }
 
-static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result, Expr **args, size_t count,
-                      Expr **out, Err *e)
+static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
+                      Expr **args, size_t count, Expr **out, Err *e)
 {
     if (!agg_allowed(z, s, n, e) || !agg_args_allowed(z, s, n, args, count, e))
         return false;
-    AggCall call = {.func = f, .result = result, .arg_count = n->star ? 0 : count, .distinct = n->distinct, .star = n->star};
+    AggCall call = {.func = f,
+                    .result = result,
+                    .arg_count = n->star ? 0 : count,
+                    .distinct = n->distinct,
+                    .star = n->star};
     call.args = ARENA_ARRAY(z->arena, Expr *, count + 1);
     if (call.arg_count)
         memcpy(call.args, args, call.arg_count * sizeof *args);
@@ -279,7 +318,8 @@ static bool srf_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
     if (s->place == PLACE_GROUP_BY)
         where = NULL;
     if (where)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "set-returning functions are not allowed in %s", where);
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "set-returning functions are not allowed in %s", where);
     if (s->query)
         s->query->has_srf = true;
     return true;
@@ -311,18 +351,24 @@ static bool expandarray(Analyzer *z, Scope *s, const NFunc *n, Expr *array, Expr
 
 static bool only_for_aggregates(Analyzer *z, const NFunc *n, Slice name, Err *e)
 {
-    const char *what = n->star ? "(*)" : n->distinct ? "DISTINCT" : n->filter ? "FILTER" : n->within_group ? "WITHIN GROUP"
-                                                                  : n->order.count ? "ORDER BY" : NULL;
+    const char *what = n->star           ? "(*)"
+                       : n->distinct     ? "DISTINCT"
+                       : n->filter       ? "FILTER"
+                       : n->within_group ? "WITHIN GROUP"
+                       : n->order.count  ? "ORDER BY"
+                                         : NULL;
     if (!what)
         return true;
-    return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "%s specified, but %.*s is not an aggregate function", what, SLICE_ARG(name));
+    return az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
+                   "%s specified, but %.*s is not an aggregate function", what, SLICE_ARG(name));
 }
 
 /* int4(x), text(x): a type's name as a function is a cast. */
 static bool type_call(Analyzer *z, const NFunc *n, Slice schema, Slice name, Expr *arg, Expr **out)
 {
     Err ignored;
-    const TypeDef *t = schema.len && !slice_eq_cstr(schema, "pg_catalog") ? NULL : type_by_name(name);
+    const TypeDef *t =
+        schema.len && !slice_eq_cstr(schema, "pg_catalog") ? NULL : type_by_name(name);
     if (!t || n->star || n->distinct || n->order.count || n->filter || n->over)
         return false;
     err_clear(&ignored);
@@ -330,8 +376,8 @@ static bool type_call(Analyzer *z, const NFunc *n, Slice schema, Slice name, Exp
 }
 
 /* Resolves; a missing second argument of rate(v) and its like is the time column; count(*) has none. */
-static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Slice name, Expr **args, size_t *count,
-                         const FuncDef **f, TypeId *result, Err *e)
+static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Slice name,
+                         Expr **args, size_t *count, const FuncDef **f, TypeId *result, Err *e)
 {
     Err first;
     err_clear(&first);
@@ -351,7 +397,8 @@ static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Sl
         return true;
     if (n->star && *count == 0) {
         Expr *one[] = {az_const(z, T_INT4, value_i64(1), 0)};
-        return az_resolve(z, &n->n, schema, name, FN_AGG, one, 1, f, result, &first) || (err_clear(&first), false);
+        return az_resolve(z, &n->n, schema, name, FN_AGG, one, 1, f, result, &first) ||
+               (err_clear(&first), false);
     }
     return false;
 }
@@ -369,17 +416,20 @@ static bool exact_time(Analyzer *z, const FuncDef *f, const Expr *arg, Expr **ou
     return true;
 }
 
-static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result, Expr **args, size_t count,
-                     Expr **out, Err *e)
+static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
+                     Expr **args, size_t count, Expr **out, Err *e)
 {
     Slice name = ast_last_name(&n->names);
     if (!only_for_aggregates(z, n, name, e))
         return false;
     if (n->over)
-        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
-                       "OVER specified, but %.*s is not a window function nor an aggregate function", SLICE_ARG(name));
+        return az_fail(
+            z, &n->n, ERR_WRONG_OBJECT, e,
+            "OVER specified, but %.*s is not a window function nor an aggregate function",
+            SLICE_ARG(name));
     if (f->flags & FN_WINDOW)
-        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "window function %.*s requires an OVER clause", SLICE_ARG(name));
+        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
+                       "window function %.*s requires an OVER clause", SLICE_ARG(name));
     if ((f->flags & FN_SRF) && !srf_allowed(z, s, n, e))
         return false;
     if (count != 1 || !exact_time(z, f, args[0], out))
@@ -399,13 +449,16 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
     if (!analyze_args(z, s, n, args, &count, e))
         return false;
     if (n->variadic)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "VARIADIC arguments are not supported");
-    if (slice_eq_cstr(name, "_pg_expandarray") && slice_eq_cstr(schema, "information_schema") && count == 1)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "VARIADIC arguments are not supported");
+    if (slice_eq_cstr(name, "_pg_expandarray") && slice_eq_cstr(schema, "information_schema") &&
+        count == 1)
         return expandarray(z, s, n, args[0], out, e);
     const FuncDef *f;
     TypeId result;
     if (!resolve_call(z, s, n, schema, name, args, &count, &f, &result, e)) {
-        if (e->code != ERR_UNDEFINED_FUNCTION || count != 1 || !type_call(z, n, schema, name, args[0], out))
+        if (e->code != ERR_UNDEFINED_FUNCTION || count != 1 ||
+            !type_call(z, n, schema, name, args[0], out))
             return false;
         err_clear(e);
         return true;
@@ -415,7 +468,8 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
     if (!(f->flags & FN_AGG))
         return ordinary(z, s, n, f, result, args, count, out, e);
     if (count == 0 && !n->star)
-        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "%.*s(*) must be used to call a parameterless aggregate function",
+        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
+                       "%.*s(*) must be used to call a parameterless aggregate function",
                        SLICE_ARG(name));
     return aggregate(z, s, n, f, result, args, count, out, e);
 }

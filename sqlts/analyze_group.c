@@ -11,24 +11,28 @@ static const NColumn *bare_name(const SqlNode *n)
     return n->kind == N_COLUMN && !c->star && c->names.count == 1 ? c : NULL;
 }
 
-static bool by_number(Analyzer *z, const SqlNode *n, const Query *q, const char *clause, int *target, Err *e)
+static bool by_number(Analyzer *z, const SqlNode *n, const Query *q, const char *clause,
+                      int *target, Err *e)
 {
     int64_t v;
     if (!slice_to_i64(((const NLiteral *)n)->text, &v) || v < 1 || (uint64_t)v > q->visible_count)
-        return az_fail(z, n, ERR_INVALID_COLUMN_REFERENCE, e, "%s position %.*s is not in select list", clause,
+        return az_fail(z, n, ERR_INVALID_COLUMN_REFERENCE, e,
+                       "%s position %.*s is not in select list", clause,
                        SLICE_ARG(((const NLiteral *)n)->text));
     *target = (int)v - 1;
     return true;
 }
 
-static bool by_name(Analyzer *z, const NColumn *c, const Query *q, const char *clause, int *target, Err *e)
+static bool by_name(Analyzer *z, const NColumn *c, const Query *q, const char *clause, int *target,
+                    Err *e)
 {
     Slice name = ast_last_name(&c->names);
     for (size_t i = 0; i < q->visible_count; i++) {
         if (!slice_eq(q->targets[i].name, name))
             continue;
         if (*target != NO_TARGET && !qx_equal(q->targets[*target].expr, q->targets[i].expr))
-            return az_fail(z, &c->n, ERR_AMBIGUOUS_COLUMN, e, "%s \"%.*s\" is ambiguous", clause, SLICE_ARG(name));
+            return az_fail(z, &c->n, ERR_AMBIGUOUS_COLUMN, e, "%s \"%.*s\" is ambiguous", clause,
+                           SLICE_ARG(name));
         if (*target == NO_TARGET)
             *target = (int)i;
     }
@@ -50,7 +54,8 @@ static bool by_expr(Analyzer *z, Scope *s, const SqlNode *n, Query *q, int *targ
         }
     }
     if (q->target_count >= TARGETS_MAX)
-        return az_fail(z, n, ERR_TOO_MANY_COLUMNS, e, "target lists can have at most %d entries", TARGETS_MAX);
+        return az_fail(z, n, ERR_TOO_MANY_COLUMNS, e, "target lists can have at most %d entries",
+                       TARGETS_MAX);
     Target *more = ARENA_ARRAY(z->arena, Target, q->target_count + 1);
     if (q->target_count)
         memcpy(more, q->targets, q->target_count * sizeof *more);
@@ -61,7 +66,8 @@ static bool by_expr(Analyzer *z, Scope *s, const SqlNode *n, Query *q, int *targ
 }
 
 /* ORDER BY, DISTINCT ON: the name of an output column goes first (SQL92). */
-static bool find_target(Analyzer *z, Scope *s, const SqlNode *n, Query *q, const char *clause, int *target, Err *e)
+static bool find_target(Analyzer *z, Scope *s, const SqlNode *n, Query *q, const char *clause,
+                        int *target, Err *e)
 {
     const NColumn *c = bare_name(n);
     *target = NO_TARGET;
@@ -74,9 +80,12 @@ static bool find_target(Analyzer *z, Scope *s, const SqlNode *n, Query *q, const
     if (*target != NO_TARGET)
         return true;
     if (q->form != QUERY_PLAIN && q->form != QUERY_VALUES && !c) {
-        az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
+        az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e,
+                "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
         err_detail(e, "Only result column names can be used, not expressions or functions.");
-        return err_hint(e, "Add the expression/function to every SELECT, or move the UNION into a FROM clause.");
+        return err_hint(
+            e,
+            "Add the expression/function to every SELECT, or move the UNION into a FROM clause.");
     }
     if (q->form == QUERY_VALUES) { /* its columns are all there is to read */
         Scope out;
@@ -99,7 +108,8 @@ static bool sortable(Analyzer *z, const SqlNode *n, const Expr *x, Err *e)
     if (x->type == T_UNKNOWN || (t && t->cmp))
         return true;
     Slice name = az_type_name(z, x->type, -1);
-    az_fail(z, n, ERR_UNDEFINED_FUNCTION, e, "could not identify an ordering operator for type %.*s", SLICE_ARG(name));
+    az_fail(z, n, ERR_UNDEFINED_FUNCTION, e,
+            "could not identify an ordering operator for type %.*s", SLICE_ARG(name));
     return err_hint(e, "Use an explicit ordering operator or modify the query.");
 }
 
@@ -119,7 +129,8 @@ bool az_order_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
         if (again)
             continue;
         bool desc = sort->direction == 'd';
-        q->order[q->order_count++] = (QSort){(size_t)target, desc, sort->nulls ? sort->nulls == 'f' : desc};
+        q->order[q->order_count++] =
+            (QSort){(size_t)target, desc, sort->nulls ? sort->nulls == 'f' : desc};
     }
     return true;
 }
@@ -140,8 +151,9 @@ bool az_distinct(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
     if (n->distinct_on.count == 0) {
         for (size_t i = 0; i < q->order_count; i++)
             if (q->order[i].target >= q->visible_count)
-                return az_fail(z, ((const NSort *)n->order.items[0])->expr, ERR_INVALID_COLUMN_REFERENCE, e,
-                               "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
+                return az_fail(
+                    z, ((const NSort *)n->order.items[0])->expr, ERR_INVALID_COLUMN_REFERENCE, e,
+                    "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
         return true;
     }
     s->place = PLACE_DISTINCT_ON;
@@ -156,8 +168,9 @@ bool az_distinct(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
     /* the leading ORDER BY keys must be these, in any order */
     for (size_t i = 0; i < q->order_count && i < q->distinct_on_count; i++)
         if (!in_order(q, q->order[i].target))
-            return az_fail(z, n->distinct_on.items[0], ERR_INVALID_COLUMN_REFERENCE, e,
-                           "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+            return az_fail(
+                z, n->distinct_on.items[0], ERR_INVALID_COLUMN_REFERENCE, e,
+                "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
     return true;
 }
 
@@ -174,7 +187,8 @@ static bool group_item(Analyzer *z, Scope *s, const SqlNode *n, Query *q, Expr *
         return az_fail(z, n, ERR_SYNTAX, e, "non-integer constant in GROUP BY");
     if (c) {
         Expr *found;
-        if (az_scope_column(s, ast_last_name(&c->names), &found) == 0 && !by_name(z, c, q, "GROUP BY", &target, e))
+        if (az_scope_column(s, ast_last_name(&c->names), &found) == 0 &&
+            !by_name(z, c, q, "GROUP BY", &target, e))
             return false;
     }
     if (target == NO_TARGET)
@@ -202,22 +216,27 @@ bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
         if (item->kind == N_GROUP_SET && ((const NMulti *)item)->form == 'e' && n->group.count == 1)
             return true; /* GROUP BY (): one group */
         if (item->kind == N_GROUP_SET)
-            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e, "GROUPING SETS, ROLLUP and CUBE are not supported yet");
+            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "GROUPING SETS, ROLLUP and CUBE are not supported yet");
         if (item->kind == N_ROW)
-            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e, "rows in GROUP BY are not supported");
+            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "rows in GROUP BY are not supported");
         if (!group_item(z, s, item, q, &x, e))
             return false;
         if (qx_kind(x) == QX_ROW)
-            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e, "rows in GROUP BY are not supported");
+            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "rows in GROUP BY are not supported");
         if (qx_has_srf(x))
-            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e, "set-returning functions in GROUP BY are not supported");
+            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "set-returning functions in GROUP BY are not supported");
         bool again = false;
         for (size_t k = 0; k < q->key_count && !again; k++)
             again = qx_equal(q->keys[k], x);
         if (again)
             continue;
         if (q->key_count >= TARGETS_MAX)
-            return az_fail(z, item, ERR_TOO_MANY_COLUMNS, e, "GROUP BY can have at most %d entries", TARGETS_MAX);
+            return az_fail(z, item, ERR_TOO_MANY_COLUMNS, e, "GROUP BY can have at most %d entries",
+                           TARGETS_MAX);
         q->keys[q->key_count++] = x;
     }
     return true;
@@ -281,7 +300,8 @@ static bool regroup(void *arg, Expr **slot)
         check_subquery(r, x);
     if (x->kind != EXPR_COLUMN)
         return false;
-    bool computed = r->z->vars[x->index].rte->kind == RTE_COMPUTED; /* window results, rows of a subquery's test */
+    bool computed = r->z->vars[x->index].rte->kind ==
+                    RTE_COMPUTED; /* window results, rows of a subquery's test */
     if (x->index >= r->q->var_begin && !computed && !r->bad)
         r->bad = x;
     return true;
@@ -326,9 +346,12 @@ static bool regroup_expr(Analyzer *z, Query *q, Expr **x, Err *e)
     const Rte *rte = z->vars[r.bad->index].rte;
     Slice col = rte->cols[z->vars[r.bad->index].col].name;
     if (r.bad_in_subquery)
-        err_set(e, ERR_GROUPING, "subquery uses ungrouped column \"%.*s.%.*s\" from outer query", SLICE_ARG(rte->name), SLICE_ARG(col));
+        err_set(e, ERR_GROUPING, "subquery uses ungrouped column \"%.*s.%.*s\" from outer query",
+                SLICE_ARG(rte->name), SLICE_ARG(col));
     else
-        err_set(e, ERR_GROUPING, "column \"%.*s.%.*s\" must appear in the GROUP BY clause or be used in an aggregate function",
+        err_set(e, ERR_GROUPING,
+                "column \"%.*s.%.*s\" must appear in the GROUP BY clause or be used in an "
+                "aggregate function",
                 SLICE_ARG(rte->name), SLICE_ARG(col));
     return err_at(e, r.bad->position);
 }
@@ -338,7 +361,8 @@ static void group_output(Analyzer *z, Query *q)
     q->group = az_new_rte(z, RTE_COMPUTED, SLICE_LIT("group"), q->key_count + q->agg_count);
     for (size_t i = 0; i < q->key_count; i++) {
         const Expr *k = q->keys[i];
-        q->group->cols[i] = (RteCol){.name = SLICE_LIT("?column?"), .type = k->type, .typmod = k->typmod};
+        q->group->cols[i] =
+            (RteCol){.name = SLICE_LIT("?column?"), .type = k->type, .typmod = k->typmod};
         for (size_t t = 0; t < q->visible_count; t++)
             if (k->kind != EXPR_COLUMN && qx_equal(q->targets[t].expr, k))
                 q->group->cols[i].name = q->targets[t].name;
@@ -348,7 +372,8 @@ static void group_output(Analyzer *z, Query *q)
         }
     }
     for (size_t i = 0; i < q->agg_count; i++)
-        q->group->cols[q->key_count + i] = (RteCol){.name = slice_cstr(q->aggs[i].func->name), .type = q->aggs[i].result, .typmod = -1};
+        q->group->cols[q->key_count + i] = (RteCol){
+            .name = slice_cstr(q->aggs[i].func->name), .type = q->aggs[i].result, .typmod = -1};
 }
 
 bool az_apply_grouping(Analyzer *z, Query *q, Err *e)
@@ -395,7 +420,8 @@ static const NWindow *named_window(const Scope *s, Slice name)
 }
 
 /* OVER name, and (name ORDER BY ...): the parts put together. */
-static bool whole_window(Analyzer *z, const Scope *s, const NWindow *n, int depth, NWindow *out, Err *e)
+static bool whole_window(Analyzer *z, const Scope *s, const NWindow *n, int depth, NWindow *out,
+                         Err *e)
 {
     *out = *n;
     if (!n->base.len)
@@ -403,7 +429,8 @@ static bool whole_window(Analyzer *z, const Scope *s, const NWindow *n, int dept
     const NWindow *base = depth < 16 ? named_window(s, n->base) : NULL;
     NWindow b;
     if (!base)
-        return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e, "window \"%.*s\" does not exist", SLICE_ARG(n->base));
+        return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e, "window \"%.*s\" does not exist",
+                       SLICE_ARG(n->base));
     if (!whole_window(z, s, base, depth + 1, &b, e))
         return false;
     if (n->reference) {
@@ -411,11 +438,16 @@ static bool whole_window(Analyzer *z, const Scope *s, const NWindow *n, int dept
         return true;
     }
     if (n->partition.count)
-        return az_fail(z, &n->n, ERR_WINDOWING, e, "cannot override PARTITION BY clause of window \"%.*s\"", SLICE_ARG(n->base));
+        return az_fail(z, &n->n, ERR_WINDOWING, e,
+                       "cannot override PARTITION BY clause of window \"%.*s\"",
+                       SLICE_ARG(n->base));
     if (n->order.count && b.order.count)
-        return az_fail(z, &n->n, ERR_WINDOWING, e, "cannot override ORDER BY clause of window \"%.*s\"", SLICE_ARG(n->base));
+        return az_fail(z, &n->n, ERR_WINDOWING, e,
+                       "cannot override ORDER BY clause of window \"%.*s\"", SLICE_ARG(n->base));
     if (b.unit)
-        return az_fail(z, &n->n, ERR_WINDOWING, e, "cannot copy window \"%.*s\" because it has a frame clause", SLICE_ARG(n->base));
+        return az_fail(z, &n->n, ERR_WINDOWING, e,
+                       "cannot copy window \"%.*s\" because it has a frame clause",
+                       SLICE_ARG(n->base));
     out->partition = b.partition;
     if (!n->order.count)
         out->order = b.order;
@@ -436,7 +468,8 @@ static bool window_frame(Analyzer *z, const NWindow *w, WindowCall *call, Err *e
         return true;
     }
     az_fail(z, &w->n, ERR_FEATURE_NOT_SUPPORTED, e, "this window frame is not supported");
-    return err_hint(e, "Frames are: UNBOUNDED PRECEDING to CURRENT ROW, and to UNBOUNDED FOLLOWING.");
+    return err_hint(e,
+                    "Frames are: UNBOUNDED PRECEDING to CURRENT ROW, and to UNBOUNDED FOLLOWING.");
 }
 
 static bool same_window(const QWindow *a, const QWindow *b)
@@ -458,7 +491,8 @@ static bool window_spec(Analyzer *z, Scope *s, const NWindow *n, QWindow *w, Err
     w->partition = ARENA_ARRAY(z->arena, Expr *, n->partition.count + 1);
     w->order = ARENA_ARRAY(z->arena, SortKey, n->order.count + 1);
     for (; w->partition_count < n->partition.count; w->partition_count++)
-        if (!az_expr(z, s, n->partition.items[w->partition_count], &w->partition[w->partition_count], e) ||
+        if (!az_expr(z, s, n->partition.items[w->partition_count],
+                     &w->partition[w->partition_count], e) ||
             !az_resolve_unknown(z, &w->partition[w->partition_count], e))
             return false;
     for (; w->order_count < n->order.count; w->order_count++) {
@@ -488,9 +522,11 @@ static size_t add_window(Analyzer *z, Query *q, const QWindow *w)
 
 static bool window_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
 {
-    bool select = s->place == PLACE_SELECT || s->place == PLACE_ORDER_BY || s->place == PLACE_DISTINCT_ON;
+    bool select =
+        s->place == PLACE_SELECT || s->place == PLACE_ORDER_BY || s->place == PLACE_DISTINCT_ON;
     if (s->in_agg)
-        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot contain window function calls");
+        return az_fail(z, &n->n, ERR_GROUPING, e,
+                       "aggregate function calls cannot contain window function calls");
     if (!select || !s->query)
         return az_fail(z, &n->n, ERR_WINDOWING, e, "window functions are not allowed in %s",
                        s->place == PLACE_WHERE      ? "WHERE"
@@ -501,21 +537,25 @@ static bool window_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
                        : s->place == PLACE_WINDOW   ? "window definitions"
                                                     : "this place");
     if (n->distinct)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "DISTINCT is not implemented for window functions");
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "DISTINCT is not implemented for window functions");
     if (n->order.count)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "aggregate ORDER BY is not implemented for window functions");
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "aggregate ORDER BY is not implemented for window functions");
     if (n->filter)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "FILTER is not supported for window functions");
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "FILTER is not supported for window functions");
     return true;
 }
 
-bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result, Expr **args, size_t arg_count,
-                    Expr **out, Err *e)
+bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
+                    Expr **args, size_t arg_count, Expr **out, Err *e)
 {
     NWindow spec;
     QWindow w = {0};
     QWindowCall c = {.position = az_position(z, n->n.offset)};
-    if (!window_allowed(z, s, n, e) || !whole_window(z, s, n->over, 0, &spec, e) || !window_frame(z, &spec, &c.call, e))
+    if (!window_allowed(z, s, n, e) || !whole_window(z, s, n->over, 0, &spec, e) ||
+        !window_frame(z, &spec, &c.call, e))
         return false;
     Place place = s->place;
     s->place = PLACE_WINDOW;
@@ -537,7 +577,8 @@ bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, Typ
     }
     Query *q = s->query;
     if (q->call_count >= TARGETS_MAX)
-        return az_fail(z, &n->n, ERR_TOO_COMPLEX, e, "query has more than %d window calls", TARGETS_MAX);
+        return az_fail(z, &n->n, ERR_TOO_COMPLEX, e, "query has more than %d window calls",
+                       TARGETS_MAX);
     c.window = add_window(z, q, &w);
     Rte *r = az_new_rte(z, RTE_COMPUTED, SLICE_LIT("window"), 1);
     r->cols[0] = (RteCol){.name = slice_cstr(f->name), .type = result, .typmod = -1};

@@ -3,14 +3,55 @@
 
 /* ---- column names, as PostgreSQL picks them ---- */
 
+static int figure_name(const SqlNode *n, Slice *name);
+
+/* The good name of an operand, else this one, which a better one may replace. */
+static int name_or(const SqlNode *n, Slice otherwise, Slice *name)
+{
+    if (n && figure_name(n, name) == 2)
+        return 2;
+    *name = otherwise;
+    return 1;
+}
+
+static int field_name(const NIndirect *n, Slice *name)
+{
+    for (size_t i = n->steps.count; i-- > 0;) {
+        if (n->steps.items[i]->kind == N_NAME) {
+            *name = ast_name_text(n->steps.items[i]);
+            return 2;
+        }
+    }
+    return figure_name(n->arg, name);
+}
+
+static int subquery_name(const NSublink *n, Slice *name)
+{
+    if (n->form != SUB_SCALAR) {
+        *name = n->form == SUB_EXISTS ? SLICE_LIT("exists") : SLICE_LIT("array");
+        return 2;
+    }
+    const NSelect *q = n->query;
+    while (q->form != SELECT_PLAIN && q->form != SELECT_VALUES)
+        q = q->left;
+    if (q->form != SELECT_PLAIN || q->targets.count == 0)
+        return 0;
+    const NTarget *t = (const NTarget *)q->targets.items[0];
+    if (!t->name.len)
+        return figure_name(t->expr, name);
+    *name = t->name;
+    return 2;
+}
+
 /* 2: a good name, 1: a name to use if nothing better comes, 0: none. */
 static int figure_name(const SqlNode *n, Slice *name)
 {
     static const struct {
         NodeKind kind;
         const char *name;
-    } fixed[] = {{N_ARRAY, "array"}, {N_ROW, "row"}, {N_COALESCE, "coalesce"}, {N_GREATEST, "greatest"},
-                 {N_LEAST, "least"}, {N_NULLIF, "nullif"}, {N_GROUPING, "grouping"}};
+    } fixed[] = {{N_ARRAY, "array"},       {N_ROW, "row"},     {N_COALESCE, "coalesce"},
+                 {N_GREATEST, "greatest"}, {N_LEAST, "least"}, {N_NULLIF, "nullif"},
+                 {N_GROUPING, "grouping"}};
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
         if (n->kind == fixed[i].kind) {
             *name = slice_cstr(fixed[i].name);
@@ -32,53 +73,16 @@ static int figure_name(const SqlNode *n, Slice *name)
     case N_BOOL:
         *name = SLICE_LIT("bool");
         return 1;
-    case N_CAST: {
-        int strength = figure_name(((const NCast *)n)->arg, name);
-        if (strength < 2) {
-            *name = ((const NCast *)n)->type->name;
-            return 1;
-        }
-        return strength;
-    }
-    case N_CASE: {
-        const SqlNode *otherwise = ((const NCase *)n)->otherwise;
-        int strength = otherwise ? figure_name(otherwise, name) : 0;
-        if (strength < 2) {
-            *name = SLICE_LIT("case");
-            return 1;
-        }
-        return strength;
-    }
+    case N_CAST:
+        return name_or(((const NCast *)n)->arg, ((const NCast *)n)->type->name, name);
+    case N_CASE:
+        return name_or(((const NCase *)n)->otherwise, SLICE_LIT("case"), name);
     case N_COLLATE:
         return figure_name(((const NCollate *)n)->arg, name);
-    case N_INDIRECT: {
-        const NIndirect *x = (const NIndirect *)n;
-        for (size_t i = x->steps.count; i-- > 0;) {
-            if (x->steps.items[i]->kind == N_NAME) {
-                *name = ast_name_text(x->steps.items[i]);
-                return 2;
-            }
-        }
-        return figure_name(x->arg, name);
-    }
-    case N_SUBLINK: {
-        const NSublink *x = (const NSublink *)n;
-        if (x->form != SUB_SCALAR) {
-            *name = x->form == SUB_EXISTS ? SLICE_LIT("exists") : SLICE_LIT("array");
-            return 2;
-        }
-        const NSelect *q = x->query;
-        while (q->form != SELECT_PLAIN && q->form != SELECT_VALUES)
-            q = q->left;
-        if (q->form != SELECT_PLAIN || q->targets.count == 0)
-            return 0;
-        const NTarget *t = (const NTarget *)q->targets.items[0];
-        if (t->name.len) {
-            *name = t->name;
-            return 2;
-        }
-        return figure_name(t->expr, name);
-    }
+    case N_INDIRECT:
+        return field_name((const NIndirect *)n, name);
+    case N_SUBLINK:
+        return subquery_name((const NSublink *)n, name);
     default:
         return 0;
     }
@@ -134,7 +138,8 @@ static bool target(Analyzer *z, Scope *s, const NTarget *t, TargetList *l, Err *
     Slice name = t->name.len ? t->name : az_column_name(t->expr);
     if (qx_kind(x) == QX_ROW) {
         if (!x->negated)
-            return az_fail(z, t->expr, ERR_FEATURE_NOT_SUPPORTED, e, "rows as values are not supported");
+            return az_fail(z, t->expr, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "rows as values are not supported");
         push_composite(z, l, x, name);
         return true;
     }
@@ -142,14 +147,16 @@ static bool target(Analyzer *z, Scope *s, const NTarget *t, TargetList *l, Err *
     return true;
 }
 
-bool az_targets(Analyzer *z, Scope *s, const NodeList *list, Target **targets, size_t *count, Err *e)
+bool az_targets(Analyzer *z, Scope *s, const NodeList *list, Target **targets, size_t *count,
+                Err *e)
 {
     TargetList l = {0};
     for (size_t i = 0; i < list->count; i++) {
         if (!target(z, s, (const NTarget *)list->items[i], &l, e))
             return false;
         if (l.count > TARGETS_MAX)
-            return az_fail(z, list->items[i], ERR_TOO_MANY_COLUMNS, e, "target lists can have at most %d entries", TARGETS_MAX);
+            return az_fail(z, list->items[i], ERR_TOO_MANY_COLUMNS, e,
+                           "target lists can have at most %d entries", TARGETS_MAX);
     }
     *targets = l.items;
     *count = l.count;
@@ -162,7 +169,8 @@ static bool is_field(const Query *q, size_t i)
     for (size_t back = 1; back <= 2 && back <= i; back++) {
         const Target *owner = &q->targets[i - back];
         if (owner->expr->type == T_RECORD && q->targets[i].name.len == owner->name.len + 2 &&
-            slice_starts(q->targets[i].name, owner->name) && q->targets[i].name.ptr[owner->name.len] == '.')
+            slice_starts(q->targets[i].name, owner->name) &&
+            q->targets[i].name.ptr[owner->name.len] == '.')
             return true;
     }
     return false;
@@ -202,17 +210,24 @@ static bool cte_columns(Analyzer *z, Cte *c, const NCte *n, const Query *q, Err 
     c->col_count = q->visible_count;
     c->cols = ARENA_ARRAY(z->arena, RteCol, c->col_count + 1);
     if (n->columns.count > c->col_count)
-        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e, "WITH query \"%.*s\" has %zu columns available but %zu columns specified",
+        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e,
+                       "WITH query \"%.*s\" has %zu columns available but %zu columns specified",
                        SLICE_ARG(c->name), c->col_count, n->columns.count);
     for (size_t i = 0; i < c->col_count; i++) {
         const OutColumn *o = &q->cols[i];
-        c->cols[i] = (RteCol){.name = i < n->columns.count ? ast_name_text(n->columns.items[i]) : o->name, .type = o->type,
-                              .typmod = o->typmod, .table = o->table, .attnum = o->attnum, .is_time = q->col_time[i]};
+        c->cols[i] =
+            (RteCol){.name = i < n->columns.count ? ast_name_text(n->columns.items[i]) : o->name,
+                     .type = o->type,
+                     .typmod = o->typmod,
+                     .table = o->table,
+                     .attnum = o->attnum,
+                     .is_time = q->col_time[i]};
     }
     return true;
 }
 
-static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right, Err *e);
+static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right,
+                          Err *e);
 
 /* WITH RECURSIVE t AS (start UNION [ALL] step); one that does not name itself is an ordinary union. */
 static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u, Cte *c, Err *e)
@@ -238,17 +253,23 @@ static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u
         return cte_columns(z, c, n, q, e);
     }
     if (u->order.count || u->limit || u->offset)
-        return az_fail(z, &u->n, ERR_FEATURE_NOT_SUPPORTED, e, "ORDER BY, LIMIT and OFFSET in a recursive query are not implemented");
+        return az_fail(z, &u->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "ORDER BY, LIMIT and OFFSET in a recursive query are not implemented");
     if (step->visible_count != start->visible_count)
-        return az_fail(z, &u->n, ERR_SYNTAX, e, "each UNION query must have the same number of columns");
+        return az_fail(z, &u->n, ERR_SYNTAX, e,
+                       "each UNION query must have the same number of columns");
     TypeId *types = ARENA_ARRAY(z->arena, TypeId, start->visible_count + 1);
     for (size_t i = 0; i < start->visible_count; i++) {
         types[i] = start->cols[i].type;
-        if (step->cols[i].type == T_UNKNOWN || cast_exists(step->cols[i].type, types[i], CAST_IMPLICIT) ||
+        if (step->cols[i].type == T_UNKNOWN ||
+            cast_exists(step->cols[i].type, types[i], CAST_IMPLICIT) ||
             step->cols[i].type == types[i])
             continue;
-        Slice have = az_type_name(z, types[i], -1), overall = az_type_name(z, step->cols[i].type, -1);
-        az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "recursive query \"%.*s\" column %zu has type %.*s in non-recursive term but type %.*s overall",
+        Slice have = az_type_name(z, types[i], -1),
+              overall = az_type_name(z, step->cols[i].type, -1);
+        az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e,
+                "recursive query \"%.*s\" column %zu has type %.*s in non-recursive term but type "
+                "%.*s overall",
                 SLICE_ARG(c->name), i + 1, SLICE_ARG(have), SLICE_ARG(overall));
         return err_hint(e, "Cast the output of the non-recursive term to the correct type.");
     }
@@ -263,17 +284,21 @@ static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u
 bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e)
 {
     if (ctes->count > RELATIONS_MAX)
-        return az_fail(z, ctes->items[0], ERR_TOO_COMPLEX, e, "WITH has more than %d queries", RELATIONS_MAX);
+        return az_fail(z, ctes->items[0], ERR_TOO_COMPLEX, e, "WITH has more than %d queries",
+                       RELATIONS_MAX);
     for (size_t i = 0; i < ctes->count; i++) {
         const NCte *n = (const NCte *)ctes->items[i];
         const NSelect *sel = (const NSelect *)n->query;
         if (sel->n.kind != N_SELECT)
-            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "data-modifying statements in WITH are not supported");
+            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "data-modifying statements in WITH are not supported");
         if (sel->into)
             return az_fail(z, &sel->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
         for (Cte *c = s->ctes; c; c = c->next)
             if (slice_eq(c->name, n->name))
-                return az_fail(z, &n->n, ERR_DUPLICATE_ALIAS, e, "WITH query name \"%.*s\" specified more than once", SLICE_ARG(n->name));
+                return az_fail(z, &n->n, ERR_DUPLICATE_ALIAS, e,
+                               "WITH query name \"%.*s\" specified more than once",
+                               SLICE_ARG(n->name));
         Cte *c = ARENA_NEW(z->arena, Cte);
         c->name = n->name;
         c->materialized = n->materialized;
@@ -302,7 +327,11 @@ Query *az_wrap_query(Analyzer *z, Query *inner)
     q->targets = ARENA_ARRAY(z->arena, Target, inner->visible_count + 1);
     for (size_t i = 0; i < inner->visible_count; i++) {
         const OutColumn *c = &inner->cols[i];
-        r->cols[i] = (RteCol){.name = c->name, .type = c->type, .typmod = c->typmod, .table = c->table, .attnum = c->attnum,
+        r->cols[i] = (RteCol){.name = c->name,
+                              .type = c->type,
+                              .typmod = c->typmod,
+                              .table = c->table,
+                              .attnum = c->attnum,
                               .is_time = inner->col_time[i]};
         q->targets[i] = (Target){.expr = az_var(z, r, i, 0), .name = c->name};
     }
@@ -316,7 +345,8 @@ Query *az_wrap_query(Analyzer *z, Query *inner)
     return q;
 }
 
-static bool coerce_values(Analyzer *z, Query *q, size_t col, TypeId type, int32_t typmod, CastLevel level, Err *e)
+static bool coerce_values(Analyzer *z, Query *q, size_t col, TypeId type, int32_t typmod,
+                          CastLevel level, Err *e)
 {
     for (size_t r = 0; r < q->row_count; r++)
         if (!az_coerce(z, q->rows[r][col], type, typmod, level, &q->rows[r][col], e))
@@ -328,7 +358,8 @@ static bool coerce_values(Analyzer *z, Query *q, size_t col, TypeId type, int32_
     return true;
 }
 
-bool az_coerce_query(Analyzer *z, Query **qp, const TypeId *types, const int32_t *typmods, CastLevel level, Err *e)
+bool az_coerce_query(Analyzer *z, Query **qp, const TypeId *types, const int32_t *typmods,
+                     CastLevel level, Err *e)
 {
     Query *q = *qp;
     bool wrap = false;
@@ -336,9 +367,11 @@ bool az_coerce_query(Analyzer *z, Query **qp, const TypeId *types, const int32_t
         const Expr *x = q->targets[i].expr;
         int32_t typmod = typmods ? typmods[i] : -1;
         bool same = x->type == types[i] && (typmod < 0 || typmod == x->typmod);
-        bool in_place = q->form == QUERY_VALUES ? q->order_count == 0
-                                                : q->form == QUERY_PLAIN && ((!q->distinct && q->order_count == 0) ||
-                                                                             (x->kind == EXPR_CONST && x->type == T_UNKNOWN));
+        bool in_place =
+            q->form == QUERY_VALUES
+                ? q->order_count == 0
+                : q->form == QUERY_PLAIN && ((!q->distinct && q->order_count == 0) ||
+                                             (x->kind == EXPR_CONST && x->type == T_UNKNOWN));
         wrap |= !same && !in_place;
     }
     if (wrap)
@@ -359,28 +392,33 @@ bool az_coerce_query(Analyzer *z, Query **qp, const TypeId *types, const int32_t
 /* ---- set operations and VALUES ---- */
 
 /* The output columns as variables of their own: what ORDER BY and the targets read. */
-static void set_output(Analyzer *z, Query *q, const OutColumn *cols, const bool *col_time, size_t count)
+static void set_output(Analyzer *z, Query *q, const OutColumn *cols, const bool *col_time,
+                       size_t count)
 {
     q->out = az_new_rte(z, RTE_COMPUTED, SLICE_NONE, count);
     q->targets = ARENA_ARRAY(z->arena, Target, count + 1);
     for (size_t i = 0; i < count; i++) {
-        q->out->cols[i] = (RteCol){.name = cols[i].name, .type = cols[i].type, .typmod = cols[i].typmod,
+        q->out->cols[i] = (RteCol){.name = cols[i].name,
+                                   .type = cols[i].type,
+                                   .typmod = cols[i].typmod,
                                    .is_time = col_time && col_time[i]};
         q->targets[i] = (Target){.expr = az_var(z, q->out, i, 0), .name = cols[i].name};
     }
     q->target_count = q->visible_count = count;
 }
 
-static const char *const setop_names[] = {[SELECT_UNION] = "UNION", [SELECT_INTERSECT] = "INTERSECT",
-                                          [SELECT_EXCEPT] = "EXCEPT"};
+static const char *const setop_names[] = {
+    [SELECT_UNION] = "UNION", [SELECT_INTERSECT] = "INTERSECT", [SELECT_EXCEPT] = "EXCEPT"};
 
-static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right, Err *e)
+static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right,
+                          Err *e)
 {
     const char *what = setop_names[n->form];
     size_t count = left->visible_count;
     const SqlNode *at = n->right->targets.count ? n->right->targets.items[0] : &n->right->n;
     if (count != right->visible_count)
-        return az_fail(z, at, ERR_SYNTAX, e, "each %s query must have the same number of columns", what);
+        return az_fail(z, at, ERR_SYNTAX, e, "each %s query must have the same number of columns",
+                       what);
     TypeId *types = ARENA_ARRAY(z->arena, TypeId, count + 1);
     int32_t *typmods = ARENA_ARRAY(z->arena, int32_t, count + 1);
     OutColumn *cols = ARENA_ARRAY(z->arena, OutColumn, count + 1);
@@ -390,13 +428,17 @@ static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, 
             return az_at(z, &n->right->n, e);
         if (types[i] == T_UNKNOWN)
             types[i] = T_TEXT;
-        typmods[i] = both[0]->type == both[1]->type && both[0]->typmod == both[1]->typmod ? both[0]->typmod : -1;
+        typmods[i] = both[0]->type == both[1]->type && both[0]->typmod == both[1]->typmod
+                         ? both[0]->typmod
+                         : -1;
         cols[i] = (OutColumn){.name = left->cols[i].name, .type = types[i], .typmod = typmods[i]};
     }
     if (!az_coerce_query(z, &left, types, typmods, CAST_IMPLICIT, e) ||
         !az_coerce_query(z, &right, types, typmods, CAST_IMPLICIT, e))
         return false;
-    q->form = n->form == SELECT_UNION ? QUERY_UNION : n->form == SELECT_INTERSECT ? QUERY_INTERSECT : QUERY_EXCEPT;
+    q->form = n->form == SELECT_UNION       ? QUERY_UNION
+              : n->form == SELECT_INTERSECT ? QUERY_INTERSECT
+                                            : QUERY_EXCEPT;
     q->all = n->all;
     q->left = left;
     q->right = right;
@@ -415,7 +457,8 @@ static bool values(Analyzer *z, Scope *s, const NSelect *n, int flags, Query *q,
     for (size_t r = 0; r < q->row_count; r++) {
         const NMulti *row = (const NMulti *)n->rows.items[r];
         if (row->args.count != width)
-            return az_fail(z, row->args.items[0], ERR_SYNTAX, e, "VALUES lists must all be the same length");
+            return az_fail(z, row->args.items[0], ERR_SYNTAX, e,
+                           "VALUES lists must all be the same length");
         q->rows[r] = ARENA_ARRAY(z->arena, Expr *, width);
         for (size_t c = 0; c < width; c++)
             if (!az_expr(z, s, row->args.items[c], &q->rows[r][c], e))
@@ -436,7 +479,9 @@ static bool values(Analyzer *z, Scope *s, const NSelect *n, int flags, Query *q,
         for (size_t r = 0; r < q->row_count && type != T_UNKNOWN; r++)
             if (!az_coerce(z, q->rows[r][c], type, -1, CAST_IMPLICIT, &q->rows[r][c], e))
                 return false;
-        cols[c] = (OutColumn){.name = arena_printf(z->arena, "column%zu", c + 1), .type = type, .typmod = q->row_count == 1 ? q->rows[0][c]->typmod : -1};
+        cols[c] = (OutColumn){.name = arena_printf(z->arena, "column%zu", c + 1),
+                              .type = type,
+                              .typmod = q->row_count == 1 ? q->rows[0][c]->typmod : -1};
     }
     set_output(z, q, cols, NULL, width);
     az_set_columns(z, q);
@@ -457,8 +502,8 @@ static bool limit_value(Analyzer *z, Scope *s, const SqlNode *n, Place place, Ex
     if (x->kind == EXPR_CONST && x->value.null)
         return true;
     if (x->kind == EXPR_CONST && x->value.u.i64 < 0)
-        return err_set(e, place == PLACE_LIMIT ? ERR_INVALID_LIMIT : ERR_INVALID_OFFSET, "%s must not be negative",
-                       place == PLACE_LIMIT ? "LIMIT" : "OFFSET");
+        return err_set(e, place == PLACE_LIMIT ? ERR_INVALID_LIMIT : ERR_INVALID_OFFSET,
+                       "%s must not be negative", place == PLACE_LIMIT ? "LIMIT" : "OFFSET");
     *out = x;
     return true;
 }
@@ -468,7 +513,8 @@ static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Que
     q->form = QUERY_PLAIN;
     s->windows = n->windows;
     s->place = PLACE_SELECT;
-    if (!az_from(z, s, &n->from, q, e) || !az_targets(z, s, &n->targets, &q->targets, &q->target_count, e))
+    if (!az_from(z, s, &n->from, q, e) ||
+        !az_targets(z, s, &n->targets, &q->targets, &q->target_count, e))
         return false;
     q->visible_count = q->target_count;
     s->place = PLACE_WHERE;
@@ -481,7 +527,8 @@ static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Que
     if (!az_order_by(z, s, n, q, e) || !az_group_by(z, s, n, q, e) || !az_distinct(z, s, n, q, e))
         return false;
     for (size_t i = 0; i < q->target_count; i++)
-        if ((i >= q->visible_count || !(flags & AZ_KEEP_UNKNOWN)) && !az_resolve_unknown(z, &q->targets[i].expr, e))
+        if ((i >= q->visible_count || !(flags & AZ_KEEP_UNKNOWN)) &&
+            !az_resolve_unknown(z, &q->targets[i].expr, e))
             return false;
     if (q->grouped && !az_apply_grouping(z, q, e))
         return false;
@@ -498,7 +545,8 @@ static bool select_body(Analyzer *z, Scope *s, const NSelect *n, int flags, Quer
             return false;
     } else {
         Query *left, *right;
-        if (!az_select(z, s, n->left, AZ_KEEP_UNKNOWN, &left, e) || !az_select(z, s, n->right, AZ_KEEP_UNKNOWN, &right, e) ||
+        if (!az_select(z, s, n->left, AZ_KEEP_UNKNOWN, &left, e) ||
+            !az_select(z, s, n->right, AZ_KEEP_UNKNOWN, &right, e) ||
             !set_operation(z, n, q, left, right, e))
             return false;
     }
@@ -512,14 +560,17 @@ bool az_select(Analyzer *z, Scope *outer, const NSelect *n, int flags, Query **o
     q->var_begin = (uint32_t)z->var_count;
     az_scope_init(&s, outer, q);
     if (++z->query_count > QUERIES_MAX)
-        return az_fail(z, &n->n, ERR_TOO_COMPLEX, e, "statement has more than %d subqueries", QUERIES_MAX);
+        return az_fail(z, &n->n, ERR_TOO_COMPLEX, e, "statement has more than %d subqueries",
+                       QUERIES_MAX);
     if (n->into)
         return az_fail(z, &n->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
     if (!az_ctes(z, &s, &n->ctes, n->recursive, e) || !select_body(z, &s, n, flags, q, e))
         return false;
     if (n->limit_ties)
-        return az_fail(z, n->limit, ERR_FEATURE_NOT_SUPPORTED, e, "FETCH ... WITH TIES is not supported");
-    if (!limit_value(z, &s, n->limit, PLACE_LIMIT, &q->limit, e) || !limit_value(z, &s, n->offset, PLACE_OFFSET, &q->offset, e))
+        return az_fail(z, n->limit, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "FETCH ... WITH TIES is not supported");
+    if (!limit_value(z, &s, n->limit, PLACE_LIMIT, &q->limit, e) ||
+        !limit_value(z, &s, n->offset, PLACE_OFFSET, &q->offset, e))
         return false;
     q->ctes = s.ctes;
     q->var_end = (uint32_t)z->var_count;

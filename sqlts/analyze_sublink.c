@@ -1,7 +1,8 @@
 /* sqlts/analyze_sublink.c - subqueries in expressions, IN, op ANY/ALL, row comparison. */
 #include "sqlts/analyze.h"
 
-static Expr *sublink_node(Analyzer *z, const SqlNode *at, ApplyMode mode, Query *q, TypeId type, Expr *test, Rte *out)
+static Expr *sublink_node(Analyzer *z, const SqlNode *at, ApplyMode mode, Query *q, TypeId type,
+                          Expr *test, Rte *out)
 {
     *AZ_PUSH(z, z->sublinks, z->sublink_count, z->sublink_cap) = (Sublink){mode, q, out, type};
     Expr *x = expr_new(z->arena, (ExprKind)QX_SUBLINK, type, test ? 1 : 0);
@@ -38,7 +39,8 @@ bool az_sublink(Analyzer *z, Scope *s, const NSublink *n, Expr **out, Err *e)
         TypeId array = type_array_of(type);
         if (!array) {
             Slice t = az_type_name(z, type, -1);
-            return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e, "could not find array type for data type %.*s", SLICE_ARG(t));
+            return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e,
+                           "could not find array type for data type %.*s", SLICE_ARG(t));
         }
         *out = sublink_node(z, &n->n, APPLY_ARRAY, q, array, NULL, NULL);
         return true;
@@ -50,10 +52,11 @@ bool az_sublink(Analyzer *z, Scope *s, const NSublink *n, Expr **out, Err *e)
 
 /* ---- rows ---- */
 
-static bool compare_fields(Analyzer *z, const SqlNode *at, const char *op, const Expr *left, const Expr *right, size_t i,
-                           Expr **out, Err *e)
+static bool compare_fields(Analyzer *z, const SqlNode *at, const char *op, const Expr *left,
+                           const Expr *right, size_t i, Expr **out, Err *e)
 {
-    return az_operator(z, at, slice_cstr(op), qx_copy(z->arena, left->args[i]), qx_copy(z->arena, right->args[i]), out, e);
+    return az_operator(z, at, slice_cstr(op), qx_copy(z->arena, left->args[i]),
+                       qx_copy(z->arena, right->args[i]), out, e);
 }
 
 static Expr *either(Analyzer *z, ExprKind kind, Expr *a, Expr *b)
@@ -68,7 +71,8 @@ static Expr *either(Analyzer *z, ExprKind kind, Expr *a, Expr *b)
 }
 
 /* (a, b) < (c, d) is a < c OR (a = c AND b < d); the last field takes the operator itself. */
-static bool ordered_rows(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out, Err *e)
+static bool ordered_rows(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right,
+                         Expr **out, Err *e)
 {
     const char *strict = op.ptr[0] == '<' ? "<" : ">";
     size_t n = left->arg_count;
@@ -90,21 +94,26 @@ static bool ordered_rows(Analyzer *z, const SqlNode *at, Slice op, Expr *left, E
     return true;
 }
 
-bool az_row_compare(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out, Err *e)
+bool az_row_compare(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out,
+                    Err *e)
 {
     if (!left || qx_kind(left) != QX_ROW || qx_kind(right) != QX_ROW)
-        return az_fail(z, at, ERR_UNDEFINED_FUNCTION, e, "operator does not exist: a row can only be compared with a row");
+        return az_fail(z, at, ERR_UNDEFINED_FUNCTION, e,
+                       "operator does not exist: a row can only be compared with a row");
     if (left->arg_count != right->arg_count)
         return az_fail(z, at, ERR_SYNTAX, e, "unequal number of entries in row expressions");
     if (left->arg_count == 0)
         return az_fail(z, at, ERR_FEATURE_NOT_SUPPORTED, e, "cannot compare rows of zero length");
     bool equal = slice_eq_cstr(op, "="), differ = slice_eq_cstr(op, "<>");
     if (!equal && !differ) {
-        if (slice_eq_cstr(op, "<") || slice_eq_cstr(op, "<=") || slice_eq_cstr(op, ">") || slice_eq_cstr(op, ">="))
+        if (slice_eq_cstr(op, "<") || slice_eq_cstr(op, "<=") || slice_eq_cstr(op, ">") ||
+            slice_eq_cstr(op, ">="))
             return ordered_rows(z, at, op, left, right, out, e);
-        az_fail(z, at, ERR_FEATURE_NOT_SUPPORTED, e, "could not determine interpretation of row comparison operator %.*s",
+        az_fail(z, at, ERR_FEATURE_NOT_SUPPORTED, e,
+                "could not determine interpretation of row comparison operator %.*s",
                 SLICE_ARG(op));
-        return err_hint(e, "Row comparison operators must be associated with btree operator families.");
+        return err_hint(
+            e, "Row comparison operators must be associated with btree operator families.");
     }
     *out = NULL;
     for (size_t i = 0; i < left->arg_count; i++) {
@@ -125,7 +134,8 @@ static Expr *output_row(Analyzer *z, Query *q, Rte **rte, int position)
     r->sublink_output = true;
     Expr *row = expr_new(z->arena, (ExprKind)QX_ROW, T_RECORD, q->visible_count);
     for (size_t i = 0; i < q->visible_count; i++) {
-        r->cols[i] = (RteCol){.name = q->cols[i].name, .type = q->cols[i].type, .typmod = q->cols[i].typmod};
+        r->cols[i] =
+            (RteCol){.name = q->cols[i].name, .type = q->cols[i].type, .typmod = q->cols[i].typmod};
         row->args[i] = az_var(z, r, i, position);
     }
     *rte = r;
@@ -133,8 +143,8 @@ static Expr *output_row(Analyzer *z, Query *q, Rte **rte, int position)
 }
 
 /* left op ANY|ALL (subquery) */
-static bool quantified_query(Analyzer *z, Scope *s, const SqlNode *at, Expr *left, Slice op, bool all, const NSelect *n,
-                             Expr **out, Err *e)
+static bool quantified_query(Analyzer *z, Scope *s, const SqlNode *at, Expr *left, Slice op,
+                             bool all, const NSelect *n, Expr **out, Err *e)
 {
     Query *q;
     Rte *rte;
@@ -143,9 +153,11 @@ static bool quantified_query(Analyzer *z, Scope *s, const SqlNode *at, Expr *lef
         return false;
     size_t width = qx_kind(left) == QX_ROW ? left->arg_count : 1;
     if (q->visible_count != width)
-        return az_fail(z, at, ERR_SYNTAX, e, "subquery has too %s columns", q->visible_count > width ? "many" : "few");
+        return az_fail(z, at, ERR_SYNTAX, e, "subquery has too %s columns",
+                       q->visible_count > width ? "many" : "few");
     Expr *right = output_row(z, q, &rte, az_position(z, at->offset));
-    if (!az_operator(z, at, op, left, right, &test, e) || !az_coerce_to_bool(z, at, all ? "ALL" : "ANY", &test, e))
+    if (!az_operator(z, at, op, left, right, &test, e) ||
+        !az_coerce_to_bool(z, at, all ? "ALL" : "ANY", &test, e))
         return false;
     *out = sublink_node(z, at, all ? APPLY_ALL : APPLY_IN, q, T_BOOL, test, rte);
     return true;
@@ -168,8 +180,9 @@ static bool in_as_or(Analyzer *z, const NIn *n, Expr *left, Expr **items, Expr *
     Expr *x = expr_new(z->arena, n->negated ? EXPR_AND : EXPR_OR, T_BOOL, n->items.count);
     x->typmod = -1;
     for (size_t i = 0; i < n->items.count; i++)
-        if (!az_in_limits(z, n->items.items[i], e) || !az_operator(z, &n->n, n->negated ? SLICE_LIT("<>") : SLICE_LIT("="), qx_copy(z->arena, left), items[i],
-                         &x->args[i], e))
+        if (!az_in_limits(z, n->items.items[i], e) ||
+            !az_operator(z, &n->n, n->negated ? SLICE_LIT("<>") : SLICE_LIT("="),
+                         qx_copy(z->arena, left), items[i], &x->args[i], e))
             return false;
     *out = x->arg_count == 1 ? x->args[0] : x;
     return true;
@@ -226,29 +239,36 @@ bool az_in(Analyzer *z, Scope *s, const NIn *n, Expr **out, Err *e)
 /* ---- op ANY | ALL ---- */
 
 /* left op ANY|ALL (array) */
-static bool quantified_array(Analyzer *z, const NQuantified *n, Expr *left, Expr *array, Expr **out, Err *e)
+static bool quantified_array(Analyzer *z, const NQuantified *n, Expr *left, Expr *array, Expr **out,
+                             Err *e)
 {
     if (array->type == T_UNKNOWN) {
         TypeId of = type_array_of(left->type == T_UNKNOWN ? T_TEXT : left->type);
         if (!of || !az_coerce(z, array, of, -1, CAST_IMPLICIT, &array, e))
-            return of ? false : az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "op ANY/ALL (array) requires array on right side");
+            return of ? false
+                      : az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
+                                "op ANY/ALL (array) requires array on right side");
     }
     TypeId elem = type_elem_of(array->type);
     if (!elem)
-        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "op ANY/ALL (array) requires array on right side");
+        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
+                       "op ANY/ALL (array) requires array on right side");
     const FuncDef *f;
     TypeId want[2], result;
     if (!oper_resolve(n->op, left->type, elem, &f, want, &result, e))
         return az_at(z, &n->n, e);
     if (result != T_BOOL)
-        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "op ANY/ALL (array) requires operator to yield boolean");
+        return az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
+                       "op ANY/ALL (array) requires operator to yield boolean");
     Expr *x = expr_new(z->arena, n->all ? EXPR_ALL_ARRAY : EXPR_ANY_ARRAY, T_BOOL, 2);
     x->func = f;
     x->typmod = -1;
     x->position = az_position(z, n->n.offset);
     if (!az_coerce(z, left, want[0], -1, CAST_IMPLICIT, &x->args[0], e))
         return false;
-    TypeId to = want[1] == elem || want[1] == T_ANYELEMENT || want[1] == T_ANY ? array->type : type_array_of(want[1]);
+    TypeId to = want[1] == elem || want[1] == T_ANYELEMENT || want[1] == T_ANY
+                    ? array->type
+                    : type_array_of(want[1]);
     *out = x;
     return az_coerce(z, array, to ? to : array->type, -1, CAST_IMPLICIT, &x->args[1], e);
 }

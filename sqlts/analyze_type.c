@@ -10,16 +10,17 @@ Slice az_type_name(Analyzer *z, TypeId t, int32_t typmod)
 static bool type_missing(Analyzer *z, const NType *t, Err *e)
 {
     if (t->schema.len)
-        return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s.%.*s\" does not exist", SLICE_ARG(t->schema),
-                       SLICE_ARG(t->name));
-    return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s\" does not exist", SLICE_ARG(t->name));
+        return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s.%.*s\" does not exist",
+                       SLICE_ARG(t->schema), SLICE_ARG(t->name));
+    return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s\" does not exist",
+                   SLICE_ARG(t->name));
 }
 
 /* Names are typnames by now (the grammar knows the SQL spellings), so "char" is the one-byte type. */
 static const TypeDef *find_type(const NType *t)
 {
-    if (t->schema.len && !slice_eq_cstr(t->schema, "pg_catalog") && !slice_eq_cstr(t->schema, "public") &&
-        !slice_eq_cstr(t->schema, "information_schema"))
+    if (t->schema.len && !slice_eq_cstr(t->schema, "pg_catalog") &&
+        !slice_eq_cstr(t->schema, "public") && !slice_eq_cstr(t->schema, "information_schema"))
         return NULL;
     if (slice_eq_cstr(t->name, "char"))
         return type_find(T_CHAR);
@@ -43,7 +44,8 @@ bool az_type(Analyzer *z, const NType *t, TypeId *out, int32_t *typmod, Err *e)
         for (size_t i = 0; i < t->mods.count; i++) {
             const SqlNode *m = t->mods.items[i];
             if (m->kind != N_INTEGER)
-                return az_fail(z, m, ERR_SYNTAX, e, "type modifiers must be simple constants or identifiers");
+                return az_fail(z, m, ERR_SYNTAX, e,
+                               "type modifiers must be simple constants or identifiers");
             text = arena_printf(z->arena, "%.*s%s%.*s", SLICE_ARG(text), i ? "," : "",
                                 SLICE_ARG(((const NLiteral *)m)->text));
         }
@@ -54,7 +56,8 @@ bool az_type(Analyzer *z, const NType *t, TypeId *out, int32_t *typmod, Err *e)
     if (t->dims > 0) {
         *out = type_array_of(d->oid);
         if (!*out)
-            return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s[]\" does not exist", SLICE_ARG(t->name));
+            return az_fail(z, &t->n, ERR_UNDEFINED_OBJECT, e, "type \"%.*s[]\" does not exist",
+                           SLICE_ARG(t->name));
     }
     return true;
 }
@@ -63,7 +66,8 @@ static bool fix_param(Analyzer *z, Expr *x, TypeId to, Err *e)
 {
     TypeId *known = &z->params[x->index];
     if (*known && *known != T_UNKNOWN && *known != to) {
-        err_set(e, ERR_INDETERMINATE_TYPE, "inconsistent types deduced for parameter $%u", x->index + 1);
+        err_set(e, ERR_INDETERMINATE_TYPE, "inconsistent types deduced for parameter $%u",
+                x->index + 1);
         Slice a = az_type_name(z, *known, -1), b = az_type_name(z, to, -1);
         err_detail(e, "%.*s versus %.*s", SLICE_ARG(a), SLICE_ARG(b));
         return err_at(e, x->position);
@@ -118,7 +122,8 @@ bool az_coerce_to_bool(Analyzer *z, const SqlNode *at, const char *what, Expr **
     if ((*x)->type == T_UNKNOWN || cast_exists((*x)->type, T_BOOL, CAST_IMPLICIT))
         return az_coerce(z, *x, T_BOOL, -1, CAST_IMPLICIT, x, e);
     Slice t = az_type_name(z, (*x)->type, -1);
-    return az_fail(z, at, ERR_DATATYPE_MISMATCH, e, "argument of %s must be type boolean, not type %.*s", what, SLICE_ARG(t));
+    return az_fail(z, at, ERR_DATATYPE_MISMATCH, e,
+                   "argument of %s must be type boolean, not type %.*s", what, SLICE_ARG(t));
 }
 
 bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeId *out, Err *e)

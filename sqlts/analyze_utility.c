@@ -12,17 +12,21 @@ static QualifiedName *names(Analyzer *z, const NodeList *list, size_t *count)
 
 static bool txn(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 {
-    static const char *const tags[] = {[TXN_BEGIN] = "BEGIN", [TXN_COMMIT] = "COMMIT", [TXN_ROLLBACK] = "ROLLBACK",
-                                       [TXN_SAVEPOINT] = "SAVEPOINT", [TXN_RELEASE] = "RELEASE",
-                                       [TXN_ROLLBACK_TO] = "ROLLBACK", [TXN_SET_MODES] = "SET"};
-    if (n->form == TXN_SET_MODES && n->flag2) { /* SET SESSION CHARACTERISTICS: the defaults of later transactions */
+    static const char *const tags[] = {
+        [TXN_BEGIN] = "BEGIN",         [TXN_COMMIT] = "COMMIT",   [TXN_ROLLBACK] = "ROLLBACK",
+        [TXN_SAVEPOINT] = "SAVEPOINT", [TXN_RELEASE] = "RELEASE", [TXN_ROLLBACK_TO] = "ROLLBACK",
+        [TXN_SET_MODES] = "SET"};
+    if (n->form == TXN_SET_MODES &&
+        n->flag2) { /* SET SESSION CHARACTERISTICS: the defaults of later transactions */
         b->kind = BOUND_SET;
         b->tag = "SET";
         b->u.set.session = true;
-        b->u.set.name = n->text.len ? SLICE_LIT("default_transaction_isolation") : SLICE_LIT("default_transaction_read_only");
+        b->u.set.name = n->text.len ? SLICE_LIT("default_transaction_isolation")
+                                    : SLICE_LIT("default_transaction_read_only");
         b->u.set.value = n->text.len ? n->text : n->count == 1 ? SLICE_LIT("on") : SLICE_LIT("off");
         if (n->text.len && n->count >= 0)
-            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "SET SESSION CHARACTERISTICS takes one mode at a time");
+            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "SET SESSION CHARACTERISTICS takes one mode at a time");
         return true;
     }
     b->kind = BOUND_TXN;
@@ -38,8 +42,14 @@ static bool txn(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 
 static bool setting(const NSimple *n, Bound *b)
 {
-    b->kind = n->n.kind == N_SET ? BOUND_SET : n->n.kind == N_SHOW ? BOUND_SHOW : n->n.kind == N_RESET ? BOUND_RESET : BOUND_DISCARD;
-    b->tag = n->n.kind == N_SET ? "SET" : n->n.kind == N_SHOW ? "SHOW" : n->n.kind == N_RESET ? "RESET" : "DISCARD";
+    b->kind = n->n.kind == N_SET     ? BOUND_SET
+              : n->n.kind == N_SHOW  ? BOUND_SHOW
+              : n->n.kind == N_RESET ? BOUND_RESET
+                                     : BOUND_DISCARD;
+    b->tag = n->n.kind == N_SET     ? "SET"
+             : n->n.kind == N_SHOW  ? "SHOW"
+             : n->n.kind == N_RESET ? "RESET"
+                                    : "DISCARD";
     b->u.set.name = n->name;
     b->u.set.value = n->text;
     if (n->n.kind == N_SET) {
@@ -58,7 +68,8 @@ static bool prepare(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     b->kind = BOUND_PREPARE;
     b->tag = "PREPARE";
     b->u.prepare.name = n->name;
-    b->u.prepare.statement = (SqlStatement){.node = n->query, .text = n->text, .offset = n->query_begin};
+    b->u.prepare.statement =
+        (SqlStatement){.node = n->query, .text = n->text, .offset = n->query_begin};
     b->u.prepare.types = ARENA_ARRAY(z->arena, TypeId, n->list.count + 1);
     b->u.prepare.type_count = n->list.count;
     for (size_t i = 0; i < n->list.count; i++) {
@@ -86,7 +97,8 @@ static bool execute(Analyzer *z, const NSimple *n, Bound *b, Err *e)
         if (!az_expr(z, &s, n->args.items[i], &x, e))
             return false;
         if (qx_has(x, QX_SUBLINK))
-            return az_fail(z, n->args.items[i], ERR_FEATURE_NOT_SUPPORTED, e, "cannot use subquery in EXECUTE parameter");
+            return az_fail(z, n->args.items[i], ERR_FEATURE_NOT_SUPPORTED, e,
+                           "cannot use subquery in EXECUTE parameter");
         b->u.execute.args[b->u.execute.arg_count++] = x;
     }
     return true;
@@ -124,8 +136,8 @@ static bool fetch(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 static bool explain_option(Analyzer *z, const NOption *o, Bound *b, Err *e)
 {
     static const char *const ignored[] = {"buffers", "timing", "summary", "settings", "wal"};
-    bool on = !o->has_value || slice_eq_nocase(o->value, SLICE_LIT("true")) || slice_eq_nocase(o->value, SLICE_LIT("on")) ||
-              slice_eq_cstr(o->value, "1");
+    bool on = !o->has_value || slice_eq_nocase(o->value, SLICE_LIT("true")) ||
+              slice_eq_nocase(o->value, SLICE_LIT("on")) || slice_eq_cstr(o->value, "1");
     if (slice_eq_cstr(o->name, "analyze"))
         b->u.explain.analyze = on;
     else if (slice_eq_cstr(o->name, "verbose"))
@@ -135,12 +147,14 @@ static bool explain_option(Analyzer *z, const NOption *o, Bound *b, Err *e)
     else if (slice_eq_cstr(o->name, "format")) {
         b->u.explain.json = slice_eq_nocase(o->value, SLICE_LIT("json"));
         if (!b->u.explain.json && !slice_eq_nocase(o->value, SLICE_LIT("text")))
-            return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "EXPLAIN format \"%.*s\" is not supported", SLICE_ARG(o->value));
+            return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "EXPLAIN format \"%.*s\" is not supported", SLICE_ARG(o->value));
     } else {
         for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
             if (slice_eq_cstr(o->name, ignored[i]))
                 return true;
-        return az_fail(z, &o->n, ERR_SYNTAX, e, "unrecognized EXPLAIN option \"%.*s\"", SLICE_ARG(o->name));
+        return az_fail(z, &o->n, ERR_SYNTAX, e, "unrecognized EXPLAIN option \"%.*s\"",
+                       SLICE_ARG(o->name));
     }
     return true;
 }
@@ -168,7 +182,9 @@ static bool listed_tables(Analyzer *z, const NSimple *n, Bound *b)
         b->u.truncate.names = names(z, &n->list, &b->u.truncate.count);
         return true;
     }
-    b->kind = n->n.kind == N_VACUUM ? BOUND_VACUUM : n->n.kind == N_ANALYZE ? BOUND_ANALYZE : BOUND_LOCK;
+    b->kind = n->n.kind == N_VACUUM    ? BOUND_VACUUM
+              : n->n.kind == N_ANALYZE ? BOUND_ANALYZE
+                                       : BOUND_LOCK;
     b->tag = n->n.kind == N_VACUUM ? "VACUUM" : n->n.kind == N_ANALYZE ? "ANALYZE" : "LOCK TABLE";
     b->u.vacuum.tables = names(z, &n->list, &b->u.vacuum.count);
     b->u.vacuum.full = n->form & 1;
@@ -178,7 +194,9 @@ static bool listed_tables(Analyzer *z, const NSimple *n, Bound *b)
 
 static bool channel(const NSimple *n, Bound *b)
 {
-    b->kind = n->n.kind == N_LISTEN ? BOUND_LISTEN : n->n.kind == N_NOTIFY ? BOUND_NOTIFY : BOUND_UNLISTEN;
+    b->kind = n->n.kind == N_LISTEN   ? BOUND_LISTEN
+              : n->n.kind == N_NOTIFY ? BOUND_NOTIFY
+                                      : BOUND_UNLISTEN;
     b->tag = n->n.kind == N_LISTEN ? "LISTEN" : n->n.kind == N_NOTIFY ? "NOTIFY" : "UNLISTEN";
     b->u.notify.channel = n->name;
     b->u.notify.payload = n->text;
@@ -190,7 +208,8 @@ static bool comment(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     b->kind = BOUND_COMMENT;
     b->tag = "COMMENT";
     if (n->form == 'o')
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "comments are supported on tables, views and columns only");
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "comments are supported on tables, views and columns only");
     b->u.comment.name = az_qualified(z, n->range);
     b->u.comment.column = n->form == 'c' ? n->name : SLICE_NONE;
     b->u.comment.text = n->text;

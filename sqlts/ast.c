@@ -44,7 +44,8 @@ void ast_adopt(ParseState *ps, void *parent, const void *child)
         return;
     p->depth = c->depth + 1;
     if (p->depth > SQL_DEPTH_MAX)
-        ast_fail(ps, ERR_TOO_COMPLEX, p->offset, "statement is nested deeper than %d levels", SQL_DEPTH_MAX);
+        ast_fail(ps, ERR_TOO_COMPLEX, p->offset, "statement is nested deeper than %d levels",
+                 SQL_DEPTH_MAX);
 }
 
 void ast_adopt_list(ParseState *ps, void *parent, const NodeList *list)
@@ -103,7 +104,8 @@ SqlNode *ast_op(ParseState *ps, uint32_t offset, Slice name, SqlNode *left, SqlN
     return &op->n;
 }
 
-SqlNode *ast_op_named(ParseState *ps, uint32_t offset, NodeList names, SqlNode *left, SqlNode *right)
+SqlNode *ast_op_named(ParseState *ps, uint32_t offset, NodeList names, SqlNode *left,
+                      SqlNode *right)
 {
     SqlNode *n = ast_op(ps, offset, ast_last_name(&names), left, right);
     if (names.count > 1)
@@ -134,7 +136,8 @@ SqlNode *ast_test(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *arg, 
     return &t->n;
 }
 
-SqlNode *ast_distinct_from(ParseState *ps, uint32_t offset, SqlNode *left, SqlNode *right, bool negated)
+SqlNode *ast_distinct_from(ParseState *ps, uint32_t offset, SqlNode *left, SqlNode *right,
+                           bool negated)
 {
     NOp *op = AST(ps, NOp, N_IS_DISTINCT, offset);
     op->name = SLICE_LIT("=");
@@ -146,7 +149,8 @@ SqlNode *ast_distinct_from(ParseState *ps, uint32_t offset, SqlNode *left, SqlNo
     return &op->n;
 }
 
-SqlNode *ast_like(ParseState *ps, uint32_t offset, const char *op, SqlNode *left, SqlNode *right, SqlNode *escape)
+SqlNode *ast_like(ParseState *ps, uint32_t offset, const char *op, SqlNode *left, SqlNode *right,
+                  SqlNode *escape)
 {
     if (escape) {
         NodeList args = ast_list(ps, right);
@@ -155,7 +159,8 @@ SqlNode *ast_like(ParseState *ps, uint32_t offset, const char *op, SqlNode *left
     return ast_op(ps, offset, slice_cstr(op), left, right);
 }
 
-SqlNode *ast_similar(ParseState *ps, uint32_t offset, bool negated, SqlNode *left, SqlNode *right, SqlNode *escape)
+SqlNode *ast_similar(ParseState *ps, uint32_t offset, bool negated, SqlNode *left, SqlNode *right,
+                     SqlNode *escape)
 {
     NodeList args = ast_list(ps, right);
     if (escape)
@@ -164,7 +169,8 @@ SqlNode *ast_similar(ParseState *ps, uint32_t offset, bool negated, SqlNode *lef
     return ast_op(ps, offset, slice_cstr(negated ? "!~" : "~"), left, right);
 }
 
-SqlNode *ast_between(ParseState *ps, uint32_t offset, SqlNode *arg, SqlNode *low, SqlNode *high, int flags)
+SqlNode *ast_between(ParseState *ps, uint32_t offset, SqlNode *arg, SqlNode *low, SqlNode *high,
+                     int flags)
 {
     NBetween *b = AST(ps, NBetween, N_BETWEEN, offset);
     b->arg = arg;
@@ -193,7 +199,8 @@ SqlNode *ast_in(ParseState *ps, uint32_t offset, SqlNode *left, SqlNode *right, 
     return &in->n;
 }
 
-SqlNode *ast_quantified(ParseState *ps, uint32_t offset, SqlNode *left, NodeList op, bool all, SqlNode *right)
+SqlNode *ast_quantified(ParseState *ps, uint32_t offset, SqlNode *left, NodeList op, bool all,
+                        SqlNode *right)
 {
     NQuantified *q = AST(ps, NQuantified, N_QUANTIFIED, offset);
     q->left = left;
@@ -252,7 +259,8 @@ SqlNode *ast_type(ParseState *ps, uint32_t offset, const char *name, NodeList mo
     return &t->n;
 }
 
-SqlNode *ast_typed_literal(ParseState *ps, uint32_t offset, SqlNode *type, uint32_t value_offset, Slice value)
+SqlNode *ast_typed_literal(ParseState *ps, uint32_t offset, SqlNode *type, uint32_t value_offset,
+                           Slice value)
 {
     return ast_cast(ps, offset, ast_literal(ps, N_STRING, value_offset, value), type);
 }
@@ -324,7 +332,8 @@ SqlNode *ast_range(ParseState *ps, uint32_t offset, NodeList names)
     return &r->n;
 }
 
-SqlNode *ast_setop(ParseState *ps, SelectForm form, uint32_t offset, bool all, SqlNode *left, SqlNode *right)
+SqlNode *ast_setop(ParseState *ps, SelectForm form, uint32_t offset, bool all, SqlNode *left,
+                   SqlNode *right)
 {
     NSelect *s = AST(ps, NSelect, N_SELECT, offset);
     s->form = form;

@@ -43,32 +43,32 @@ typedef enum NodeKind {
     N_NULLIF,
     N_ARRAY,
     N_ROW,
-    N_SUBLINK,  /* NSublink */
-    N_INDIRECT, /* NIndirect */
-    N_COLLATE,  /* NCollate */
-    N_DEFAULT,  /* SqlNode */
+    N_SUBLINK,   /* NSublink */
+    N_INDIRECT,  /* NIndirect */
+    N_COLLATE,   /* NCollate */
+    N_DEFAULT,   /* SqlNode */
     N_NAMED_ARG, /* NTarget */
     N_GROUPING,  /* NMulti */
     N_GROUP_SET, /* NMulti: ROLLUP, CUBE, GROUPING SETS in GROUP BY */
     /* parts */
-    N_NAME,      /* NLiteral: one word of a qualified name, or a field step of an indirection */
-    N_STAR,      /* SqlNode */
-    N_SUBSCRIPT, /* NSubscript */
-    N_WHEN,      /* NWhen */
-    N_TYPE,      /* NType */
-    N_TARGET,    /* NTarget */
-    N_SORT,      /* NSort */
-    N_WINDOW,    /* NWindow */
-    N_CTE,       /* NCte */
+    N_NAME,        /* NLiteral: one word of a qualified name, or a field step of an indirection */
+    N_STAR,        /* SqlNode */
+    N_SUBSCRIPT,   /* NSubscript */
+    N_WHEN,        /* NWhen */
+    N_TYPE,        /* NType */
+    N_TARGET,      /* NTarget */
+    N_SORT,        /* NSort */
+    N_WINDOW,      /* NWindow */
+    N_CTE,         /* NCte */
     N_RANGE_TABLE, /* NRange and the next three */
     N_RANGE_QUERY,
     N_RANGE_FUNC,
-    N_RANGE_JOIN, /* NJoin */
-    N_OPTION,     /* NOption */
-    N_COLUMN_DEF, /* NColumnDef */
-    N_CONSTRAINT, /* NConstraint */
+    N_RANGE_JOIN,   /* NJoin */
+    N_OPTION,       /* NOption */
+    N_COLUMN_DEF,   /* NColumnDef */
+    N_CONSTRAINT,   /* NConstraint */
     N_ALTER_ACTION, /* NAlterAction */
-    N_ASSIGN,     /* NTarget: SET column = expr */
+    N_ASSIGN,       /* NTarget: SET column = expr */
     /* statements */
     N_SELECT,
     N_INSERT,
@@ -110,7 +110,7 @@ typedef enum NodeKind {
 
 struct SqlNode {
     uint16_t kind;
-    bool parens;     /* written in parentheses of its own */
+    bool parens; /* written in parentheses of its own */
     uint32_t depth;
     uint32_t offset; /* bytes from the start of the whole text: what an error points at */
 };
@@ -183,8 +183,8 @@ typedef struct NBetween {
 
 typedef struct NWindow {
     SqlNode n;
-    Slice name;     /* WINDOW name AS (...); OVER name: only this */
-    Slice base;     /* (base ...) */
+    Slice name; /* WINDOW name AS (...); OVER name: only this */
+    Slice base; /* (base ...) */
     NodeList partition, order;
     /* frame: 'r'ange default, 'R'ows, 'G'roups; bounds as written */
     char unit;      /* 0 = no frame clause */
@@ -216,10 +216,10 @@ typedef struct NFunc {
 typedef struct NType {
     SqlNode n;
     Slice schema, name;
-    NodeList mods;  /* N_INTEGER; other kinds are an error */
-    int dims;       /* [] */
+    NodeList mods; /* N_INTEGER; other kinds are an error */
+    int dims;      /* [] */
     bool setof;
-    int percent;    /* interval fields: 0 or a mask, see analyze_type.c */
+    int percent; /* interval fields: 0 or a mask, see analyze_type.c */
 } NType;
 
 typedef struct NCast {
@@ -292,7 +292,7 @@ typedef struct NRange { /* one item of FROM, or the target of a statement */
     NSelect *query;     /* N_RANGE_QUERY */
     SqlNode *func;      /* N_RANGE_FUNC */
     Slice alias;
-    NodeList columns;   /* N_NAME, or N_COLUMN_DEF for AS t(a int, b text) */
+    NodeList columns; /* N_NAME, or N_COLUMN_DEF for AS t(a int, b text) */
     bool lateral, ordinality, rows_from, sample;
 } NRange;
 
@@ -309,48 +309,64 @@ typedef struct NJoin {
     NodeList columns;
 } NJoin;
 
-typedef enum SelectForm { SELECT_PLAIN, SELECT_VALUES, SELECT_UNION, SELECT_INTERSECT, SELECT_EXCEPT } SelectForm;
+typedef enum SelectForm {
+    SELECT_PLAIN,
+    SELECT_VALUES,
+    SELECT_UNION,
+    SELECT_INTERSECT,
+    SELECT_EXCEPT
+} SelectForm;
 struct NSelect {
     SqlNode n;
     SelectForm form;
-    bool recursive;      /* WITH RECURSIVE */
-    NodeList ctes;       /* NCte */
+    bool recursive; /* WITH RECURSIVE */
+    NodeList ctes;  /* NCte */
     bool distinct;
     NodeList distinct_on;
-    NodeList targets;    /* NTarget */
+    NodeList targets; /* NTarget */
     NodeList from;
     SqlNode *where, *having;
     NodeList group;
     bool has_group, group_distinct;
-    NodeList windows;    /* NWindow */
-    NodeList rows;       /* VALUES: NMulti N_ROW */
-    bool all;            /* UNION ALL */
+    NodeList windows; /* NWindow */
+    NodeList rows;    /* VALUES: NMulti N_ROW */
+    bool all;         /* UNION ALL */
     NSelect *left, *right;
-    NodeList order;      /* NSort */
+    NodeList order; /* NSort */
     SqlNode *limit, *offset;
     bool limit_ties, locking;
-    NRange *into;        /* SELECT INTO */
+    NRange *into; /* SELECT INTO */
 };
 
 typedef struct NOption { /* WITH (name = value), COPY and EXPLAIN options */
     SqlNode n;
     Slice name;
-    Slice value;     /* as text; "" = none */
+    Slice value; /* as text; "" = none */
     bool has_value;
-    NodeList names;  /* (a, b) or * */
+    NodeList names; /* (a, b) or * */
     bool star;
 } NOption;
 
 typedef enum ConstraintKind {
-    CON_NULL, CON_NOT_NULL, CON_DEFAULT, CON_CHECK, CON_UNIQUE, CON_PRIMARY_KEY, CON_TAG, CON_TIME_INDEX,
-    CON_FOREIGN_KEY, CON_IDENTITY, CON_GENERATED, CON_NONE /* COLLATE, DEFERRABLE: no effect */,
+    CON_NULL,
+    CON_NOT_NULL,
+    CON_DEFAULT,
+    CON_CHECK,
+    CON_UNIQUE,
+    CON_PRIMARY_KEY,
+    CON_TAG,
+    CON_TIME_INDEX,
+    CON_FOREIGN_KEY,
+    CON_IDENTITY,
+    CON_GENERATED,
+    CON_NONE /* COLLATE, DEFERRABLE: no effect */,
 } ConstraintKind;
 
 typedef struct NConstraint {
     SqlNode n;
     ConstraintKind con;
-    Slice name;      /* CONSTRAINT name */
-    Slice text;      /* DEFAULT and CHECK: the expression as written */
+    Slice name; /* CONSTRAINT name */
+    Slice text; /* DEFAULT and CHECK: the expression as written */
     SqlNode *expr;
     NodeList columns;
 } NConstraint;
@@ -367,12 +383,12 @@ typedef struct NInsert {
     NodeList ctes;
     bool recursive;
     NRange *table;
-    NodeList columns;  /* NIndirect-free: N_NAME */
-    NSelect *query;    /* NULL: DEFAULT VALUES */
-    int conflict;      /* 0, 'n'othing, 'u'pdate */
+    NodeList columns; /* NIndirect-free: N_NAME */
+    NSelect *query;   /* NULL: DEFAULT VALUES */
+    int conflict;     /* 0, 'n'othing, 'u'pdate */
     NodeList conflict_columns;
     Slice conflict_constraint;
-    NodeList set;      /* NTarget N_ASSIGN */
+    NodeList set; /* NTarget N_ASSIGN */
     SqlNode *set_where;
     NodeList returning;
 } NInsert;
@@ -400,10 +416,10 @@ typedef struct NCreateTable {
     SqlNode n;
     NRange *table;
     bool if_not_exists, temporary, with_no_data, inherits;
-    NodeList elements;  /* NColumnDef, NConstraint */
-    NodeList names;     /* CREATE TABLE AS: column names */
-    NodeList options;   /* NOption */
-    SqlNode *query;     /* CREATE TABLE AS, or an EXECUTE */
+    NodeList elements; /* NColumnDef, NConstraint */
+    NodeList names;    /* CREATE TABLE AS: column names */
+    NodeList options;  /* NOption */
+    SqlNode *query;    /* CREATE TABLE AS, or an EXECUTE */
 } NCreateTable;
 
 typedef struct NCreate { /* view, schema, database, extension, index */
@@ -419,7 +435,7 @@ typedef struct NCreate { /* view, schema, database, extension, index */
 typedef struct NDrop {
     SqlNode n;
     DropKind what;
-    NodeList names;   /* NRange */
+    NodeList names; /* NRange */
     bool if_exists, cascade;
 } NDrop;
 
@@ -430,7 +446,7 @@ typedef struct NAlterAction {
     NColumnDef *column;
     NType *type;
     SqlNode *using_expr;
-    Slice text;       /* SET DEFAULT */
+    Slice text; /* SET DEFAULT */
     NodeList options, columns;
     bool if_exists, if_not_exists, cascade;
 } NAlterAction;
@@ -444,13 +460,13 @@ typedef struct NAlter {
 
 typedef struct NSimple { /* the small statements: which fields count depends on the kind */
     SqlNode n;
-    int form;          /* TXN: TxnKind; COMMENT: 't'able 'c'olumn 'd'atabase 's'chema 'o'ther */
+    int form; /* TXN: TxnKind; COMMENT: 't'able 'c'olumn 'd'atabase 's'chema 'o'ther */
     Slice name, text;
     bool flag, flag2, flag3, null_text;
     int64_t count;
     NodeList list, args;
     NRange *range;
-    SqlNode *query;    /* PREPARE, DECLARE, EXPLAIN */
+    SqlNode *query;       /* PREPARE, DECLARE, EXPLAIN */
     uint32_t query_begin; /* of `text`, which is the query's */
 } NSimple;
 
@@ -459,11 +475,11 @@ typedef struct NSimple { /* the small statements: which fields count depends on 
 /* What the grammar works with; one for each statement. */
 typedef struct ParseState {
     Arena *arena;
-    Slice whole;         /* the whole text, NUL follows */
-    uint32_t prev_end;   /* end of the token before the one that is being fed */
+    Slice whole;       /* the whole text, NUL follows */
+    uint32_t prev_end; /* end of the token before the one that is being fed */
     SqlNode *result;
     bool failed;
-    Err *err;            /* set when failed */
+    Err *err; /* set when failed */
 } ParseState;
 
 void *ast_alloc(ParseState *ps, size_t size, NodeKind kind, uint32_t offset);
@@ -471,7 +487,8 @@ void *ast_alloc(ParseState *ps, size_t size, NodeKind kind, uint32_t offset);
 /* Parent stands above child; fails the parse when too deep.  child may be NULL. */
 void ast_adopt(ParseState *ps, void *parent, const void *child);
 void ast_adopt_list(ParseState *ps, void *parent, const NodeList *list);
-void ast_fail(ParseState *ps, ErrCode code, uint32_t offset, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void ast_fail(ParseState *ps, ErrCode code, uint32_t offset, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 void ast_syntax_error(ParseState *ps, uint32_t offset, Slice token);
 
 NodeList ast_list(ParseState *ps, void *first); /* NULL: empty */
@@ -481,28 +498,37 @@ SqlNode *ast_literal(ParseState *ps, NodeKind kind, uint32_t offset, Slice text)
 SqlNode *ast_bool(ParseState *ps, uint32_t offset, bool value);
 SqlNode *ast_integer(ParseState *ps, uint32_t offset, Slice digits);
 SqlNode *ast_op(ParseState *ps, uint32_t offset, Slice name, SqlNode *left, SqlNode *right);
-SqlNode *ast_op_named(ParseState *ps, uint32_t offset, NodeList names, SqlNode *left, SqlNode *right);
+SqlNode *ast_op_named(ParseState *ps, uint32_t offset, NodeList names, SqlNode *left,
+                      SqlNode *right);
 SqlNode *ast_logic(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *left, SqlNode *right);
 SqlNode *ast_test(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *arg, bool negated);
-SqlNode *ast_distinct_from(ParseState *ps, uint32_t offset, SqlNode *left, SqlNode *right, bool negated);
-SqlNode *ast_like(ParseState *ps, uint32_t offset, const char *op, SqlNode *left, SqlNode *right, SqlNode *escape);
-SqlNode *ast_similar(ParseState *ps, uint32_t offset, bool negated, SqlNode *left, SqlNode *right, SqlNode *escape);
-SqlNode *ast_between(ParseState *ps, uint32_t offset, SqlNode *arg, SqlNode *low, SqlNode *high, int flags);
+SqlNode *ast_distinct_from(ParseState *ps, uint32_t offset, SqlNode *left, SqlNode *right,
+                           bool negated);
+SqlNode *ast_like(ParseState *ps, uint32_t offset, const char *op, SqlNode *left, SqlNode *right,
+                  SqlNode *escape);
+SqlNode *ast_similar(ParseState *ps, uint32_t offset, bool negated, SqlNode *left, SqlNode *right,
+                     SqlNode *escape);
+SqlNode *ast_between(ParseState *ps, uint32_t offset, SqlNode *arg, SqlNode *low, SqlNode *high,
+                     int flags);
 enum { AST_NEGATED = 1, AST_SYMMETRIC = 2 };
 SqlNode *ast_in(ParseState *ps, uint32_t offset, SqlNode *left, SqlNode *right, bool negated);
-SqlNode *ast_quantified(ParseState *ps, uint32_t offset, SqlNode *left, NodeList op, bool all, SqlNode *right);
+SqlNode *ast_quantified(ParseState *ps, uint32_t offset, SqlNode *left, NodeList op, bool all,
+                        SqlNode *right);
 SqlNode *ast_multi(ParseState *ps, NodeKind kind, uint32_t offset, NodeList args);
-SqlNode *ast_func(ParseState *ps, uint32_t offset, const char *name, NodeList args); /* SQL syntax */
+SqlNode *ast_func(ParseState *ps, uint32_t offset, const char *name,
+                  NodeList args); /* SQL syntax */
 SqlNode *ast_func_named(ParseState *ps, uint32_t offset, NodeList names, NodeList args);
 SqlNode *ast_cast(ParseState *ps, uint32_t offset, SqlNode *arg, SqlNode *type);
 SqlNode *ast_type(ParseState *ps, uint32_t offset, const char *name, NodeList mods);
-SqlNode *ast_typed_literal(ParseState *ps, uint32_t offset, SqlNode *type, uint32_t value_offset, Slice value);
+SqlNode *ast_typed_literal(ParseState *ps, uint32_t offset, SqlNode *type, uint32_t value_offset,
+                           Slice value);
 SqlNode *ast_column(ParseState *ps, uint32_t offset, Slice first, const NodeList *rest);
 SqlNode *ast_indirect(ParseState *ps, SqlNode *arg, NodeList steps);
 SqlNode *ast_sublink(ParseState *ps, SublinkKind form, uint32_t offset, SqlNode *query);
 SqlNode *ast_target(ParseState *ps, NodeKind kind, uint32_t offset, Slice name, SqlNode *expr);
 SqlNode *ast_range(ParseState *ps, uint32_t offset, NodeList names);
-SqlNode *ast_setop(ParseState *ps, SelectForm form, uint32_t offset, bool all, SqlNode *left, SqlNode *right);
+SqlNode *ast_setop(ParseState *ps, SelectForm form, uint32_t offset, bool all, SqlNode *left,
+                   SqlNode *right);
 SqlNode *ast_negate(ParseState *ps, uint32_t offset, SqlNode *arg); /* -1 is a literal */
 SqlNode *ast_simple(ParseState *ps, NodeKind kind, uint32_t offset, int form, Slice name);
 SqlNode *ast_option(ParseState *ps, uint32_t offset, Slice name, Slice value, bool has_value);

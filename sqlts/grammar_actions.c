@@ -72,7 +72,8 @@ int64_t grammar_count(ParseState *ps, Token number)
 
 /* ---- expressions ---- */
 
-SqlNode *grammar_subscript(ParseState *ps, uint32_t offset, SqlNode *lower, SqlNode *upper, bool slice)
+SqlNode *grammar_subscript(ParseState *ps, uint32_t offset, SqlNode *lower, SqlNode *upper,
+                           bool slice)
 {
     NSubscript *s = AST(ps, NSubscript, N_SUBSCRIPT, offset);
     s->lower = lower;
@@ -87,9 +88,11 @@ SqlNode *grammar_float(ParseState *ps, uint32_t offset, Token digits)
 {
     int64_t bits = grammar_count(ps, digits);
     if (bits < 1)
-        ast_fail(ps, ERR_INVALID_PARAMETER, digits.offset, "precision for type float must be at least 1 bit");
+        ast_fail(ps, ERR_INVALID_PARAMETER, digits.offset,
+                 "precision for type float must be at least 1 bit");
     else if (bits > 53)
-        ast_fail(ps, ERR_INVALID_PARAMETER, digits.offset, "precision for type float must be less than 54 bits");
+        ast_fail(ps, ERR_INVALID_PARAMETER, digits.offset,
+                 "precision for type float must be less than 54 bits");
     return ast_type(ps, offset, bits <= 24 ? "float4" : "float8", NONE);
 }
 
@@ -107,7 +110,8 @@ SqlNode *grammar_param(ParseState *ps, Token number)
     NParam *p = AST(ps, NParam, N_PARAM, number.offset);
     int64_t v = 0;
     if (!slice_to_i64(number.value, &v) || v < 1 || v > SQL_PARAMS_MAX)
-        ast_fail(ps, ERR_UNDEFINED_PARAMETER, number.offset, "there is no parameter %.*s", SLICE_ARG(number.text));
+        ast_fail(ps, ERR_UNDEFINED_PARAMETER, number.offset, "there is no parameter %.*s",
+                 SLICE_ARG(number.text));
     p->number = (uint32_t)v;
     return &p->n;
 }
@@ -123,17 +127,21 @@ static SqlNode *named_type(ParseState *ps, NodeList names, NodeList mods)
 
 SqlNode *grammar_named_literal(ParseState *ps, NodeList names, Token value)
 {
-    return ast_typed_literal(ps, names.items[0]->offset, named_type(ps, names, NONE), value.offset, value.value);
+    return ast_typed_literal(ps, names.items[0]->offset, named_type(ps, names, NONE), value.offset,
+                             value.value);
 }
 
-SqlNode *grammar_named_literal_mods(ParseState *ps, NodeList names, NodeList args, NodeList order, Token value)
+SqlNode *grammar_named_literal_mods(ParseState *ps, NodeList names, NodeList args, NodeList order,
+                                    Token value)
 {
     if (order.count > 0)
         ast_fail(ps, ERR_SYNTAX, order.items[0]->offset, "type modifier cannot have ORDER BY");
-    return ast_typed_literal(ps, names.items[0]->offset, named_type(ps, names, args), value.offset, value.value);
+    return ast_typed_literal(ps, names.items[0]->offset, named_type(ps, names, args), value.offset,
+                             value.value);
 }
 
-SqlNode *grammar_case(ParseState *ps, uint32_t offset, SqlNode *arg, NodeList whens, SqlNode *otherwise)
+SqlNode *grammar_case(ParseState *ps, uint32_t offset, SqlNode *arg, NodeList whens,
+                      SqlNode *otherwise)
 {
     NCase *c = AST(ps, NCase, N_CASE, offset);
     c->arg = arg;
@@ -167,14 +175,17 @@ SqlNode *grammar_call(ParseState *ps, NodeList names, NodeList args, NodeList or
     return n;
 }
 
-SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNode *filter, SqlNode *over)
+SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNode *filter,
+                           SqlNode *over)
 {
     NFunc *f = (NFunc *)call;
     if (within.count > 0) {
         if (f->order.count > 0)
-            ast_fail(ps, ERR_SYNTAX, within.items[0]->offset, "cannot use multiple ORDER BY clauses with WITHIN GROUP");
+            ast_fail(ps, ERR_SYNTAX, within.items[0]->offset,
+                     "cannot use multiple ORDER BY clauses with WITHIN GROUP");
         if (f->distinct)
-            ast_fail(ps, ERR_SYNTAX, within.items[0]->offset, "cannot use DISTINCT with WITHIN GROUP");
+            ast_fail(ps, ERR_SYNTAX, within.items[0]->offset,
+                     "cannot use DISTINCT with WITHIN GROUP");
         f->order = within;
         f->within_group = true;
         ast_adopt_list(ps, f, &within);
@@ -215,7 +226,8 @@ SqlNode *grammar_frame(ParseState *ps, SqlNode *start, SqlNode *end)
     else if (a->end == FRAME_UNBOUNDED_PRECEDING)
         ast_fail(ps, ERR_WINDOWING, end->offset, "frame end cannot be UNBOUNDED PRECEDING");
     else if (a->start > a->end)
-        ast_fail(ps, ERR_WINDOWING, start->offset, "frame starting from a later row cannot end at an earlier row");
+        ast_fail(ps, ERR_WINDOWING, start->offset,
+                 "frame starting from a later row cannot end at an earlier row");
     return start;
 }
 
@@ -250,12 +262,14 @@ SqlNode *grammar_select(ParseState *ps, uint32_t offset, SelectParts p)
     return &s->n;
 }
 
-SqlNode *grammar_select_tail(ParseState *ps, SqlNode *select, NodeList order, const LimitParts *limit)
+SqlNode *grammar_select_tail(ParseState *ps, SqlNode *select, NodeList order,
+                             const LimitParts *limit)
 {
     NSelect *s = (NSelect *)select;
     if (order.count > 0) {
         if (s->order.count > 0)
-            ast_fail(ps, ERR_SYNTAX, order.items[0]->offset, "multiple ORDER BY clauses not allowed");
+            ast_fail(ps, ERR_SYNTAX, order.items[0]->offset,
+                     "multiple ORDER BY clauses not allowed");
         s->order = order;
         ast_adopt_list(ps, s, &order);
     }
@@ -347,7 +361,8 @@ SqlNode *grammar_sort(ParseState *ps, SqlNode *expr, int direction, int nulls, S
         else if (slice_eq_cstr(op, ">"))
             s->direction = 'd';
         else
-            ast_fail(ps, ERR_WRONG_OBJECT, expr->offset, "operator %.*s is not a valid ordering operator", SLICE_ARG(op));
+            ast_fail(ps, ERR_WRONG_OBJECT, expr->offset,
+                     "operator %.*s is not a valid ordering operator", SLICE_ARG(op));
     }
     ast_adopt(ps, s, expr);
     return &s->n;
@@ -391,7 +406,8 @@ SqlNode *grammar_range_func(ParseState *ps, SqlNode *func, bool ordinality)
     return &r->n;
 }
 
-SqlNode *grammar_join(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right, SqlNode *qual)
+SqlNode *grammar_join(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right,
+                      SqlNode *qual)
 {
     NJoin *j = AST(ps, NJoin, N_RANGE_JOIN, offset);
     j->type = (JoinType)type;
@@ -433,7 +449,8 @@ SqlNode *grammar_insert_rest(ParseState *ps, NodeList columns, SqlNode *query)
     return &n->n;
 }
 
-SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *target, NodeList set, SqlNode *where)
+SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *target,
+                          NodeList set, SqlNode *where)
 {
     NInsert *n = AST(ps, NInsert, N_INSERT, offset);
     n->conflict = action;
@@ -448,7 +465,8 @@ SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *
     return &n->n;
 }
 
-SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode *table, SqlNode *rest, SqlNode *conflict)
+SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode *table,
+                        SqlNode *rest, SqlNode *conflict)
 {
     NInsert *n = (NInsert *)rest;
     n->n.offset = offset;
@@ -470,7 +488,8 @@ SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode 
     return rest;
 }
 
-SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *with, SqlNode *table)
+SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *with,
+                        SqlNode *table)
 {
     NModify *n = AST(ps, NModify, kind, offset);
     n->table = (NRange *)table;
@@ -482,7 +501,8 @@ SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode 
     return &n->n;
 }
 
-SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns, SqlNode *query, bool from)
+SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns,
+                      SqlNode *query, bool from)
 {
     NCopy *c = AST(ps, NCopy, N_COPY, offset);
     c->table = (NRange *)table;
@@ -498,11 +518,13 @@ void grammar_copy_tail(ParseState *ps, SqlNode *copy, int binary, int file, Node
     NCopy *c = (NCopy *)copy;
     c->to_file = file;
     if (binary)
-        options = MORE(options, ast_option(ps, copy->offset, SLICE_LIT("format"), SLICE_LIT("binary"), true));
+        options = MORE(
+            options, ast_option(ps, copy->offset, SLICE_LIT("format"), SLICE_LIT("binary"), true));
     c->options = options;
 }
 
-SqlNode *grammar_list_option(ParseState *ps, uint32_t offset, const char *name, NodeList names, bool star)
+SqlNode *grammar_list_option(ParseState *ps, uint32_t offset, const char *name, NodeList names,
+                             bool star)
 {
     NOption *o = (NOption *)ast_option(ps, offset, slice_cstr(name), SLICE_NONE, false);
     o->names = names;
@@ -512,7 +534,8 @@ SqlNode *grammar_list_option(ParseState *ps, uint32_t offset, const char *name, 
 
 /* ---- CREATE and ALTER ---- */
 
-SqlNode *grammar_create_table(ParseState *ps, uint32_t offset, SqlNode *table, NodeList elements, NodeList options)
+SqlNode *grammar_create_table(ParseState *ps, uint32_t offset, SqlNode *table, NodeList elements,
+                              NodeList options)
 {
     NCreateTable *c = AST(ps, NCreateTable, N_CREATE_TABLE, offset);
     c->table = (NRange *)table;
@@ -561,7 +584,8 @@ SqlNode *grammar_duration_option(ParseState *ps, Token word, Token number, Token
 {
     if (!slice_eq_cstr(word.value, "ttl"))
         ast_syntax_error(ps, word.offset, word.text);
-    Slice value = arena_printf(ps->arena, "%.*s %.*s", SLICE_ARG(number.value), SLICE_ARG(unit.value));
+    Slice value =
+        arena_printf(ps->arena, "%.*s %.*s", SLICE_ARG(number.value), SLICE_ARG(unit.value));
     return ast_option(ps, word.offset, word.value, value, true);
 }
 
@@ -572,7 +596,8 @@ SqlNode *grammar_create(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode 
     return &c->n;
 }
 
-SqlNode *grammar_create_named(ParseState *ps, NodeKind kind, uint32_t offset, Token name, bool if_not_exists)
+SqlNode *grammar_create_named(ParseState *ps, NodeKind kind, uint32_t offset, Token name,
+                              bool if_not_exists)
 {
     NCreate *c = AST(ps, NCreate, kind, offset);
     c->name = name.value;
@@ -589,7 +614,8 @@ SqlNode *grammar_drop(ParseState *ps, uint32_t offset, int what, NodeList names,
     return &d->n;
 }
 
-SqlNode *grammar_alter(ParseState *ps, uint32_t offset, SqlNode *table, bool if_exists, NodeList actions)
+SqlNode *grammar_alter(ParseState *ps, uint32_t offset, SqlNode *table, bool if_exists,
+                       NodeList actions)
 {
     NAlter *a = AST(ps, NAlter, N_ALTER_TABLE, offset);
     a->table = (NRange *)table;
@@ -611,7 +637,8 @@ SqlNode *grammar_add_constraint(ParseState *ps, uint32_t offset, SqlNode *constr
     NAlterAction *a = (NAlterAction *)grammar_action(ps, offset, ALTER_ADD_PRIMARY_KEY);
     a->columns = c->columns;
     if (c->con != CON_PRIMARY_KEY)
-        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, offset, "ALTER TABLE ADD of this kind of constraint is not supported");
+        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, offset,
+                 "ALTER TABLE ADD of this kind of constraint is not supported");
     return &a->n;
 }
 
@@ -686,8 +713,9 @@ int grammar_vacuum(NodeList options)
     int words = 0;
     for (size_t i = 0; i < options.count; i++) {
         const NOption *o = (const NOption *)options.items[i];
-        bool on = !o->has_value || !(slice_eq_cstr(o->value, "false") || slice_eq_cstr(o->value, "off") ||
-                                     slice_eq_cstr(o->value, "0"));
+        bool on =
+            !o->has_value || !(slice_eq_cstr(o->value, "false") || slice_eq_cstr(o->value, "off") ||
+                               slice_eq_cstr(o->value, "0"));
         if (slice_eq_cstr(o->name, "full") && on)
             words |= 1;
         if (slice_eq_cstr(o->name, "analyze") && on)

@@ -50,21 +50,26 @@ typedef struct TxnModes {
 NodeList grammar_names(ParseState *ps, Token first, const NodeList *rest);
 NodeList grammar_prepend(ParseState *ps, SqlNode *first, NodeList list);
 NodeList grammar_concat(ParseState *ps, NodeList a, NodeList b);
-SqlNode *grammar_subscript(ParseState *ps, uint32_t offset, SqlNode *lower, SqlNode *upper, bool slice);
+SqlNode *grammar_subscript(ParseState *ps, uint32_t offset, SqlNode *lower, SqlNode *upper,
+                           bool slice);
 SqlNode *grammar_float(ParseState *ps, uint32_t offset, Token digits);
 SqlNode *grammar_collate(ParseState *ps, SqlNode *arg, NodeList names);
 SqlNode *grammar_param(ParseState *ps, Token number);
 SqlNode *grammar_named_literal(ParseState *ps, NodeList names, Token value);
-SqlNode *grammar_named_literal_mods(ParseState *ps, NodeList names, NodeList args, NodeList order, Token value);
-SqlNode *grammar_case(ParseState *ps, uint32_t offset, SqlNode *arg, NodeList whens, SqlNode *otherwise);
+SqlNode *grammar_named_literal_mods(ParseState *ps, NodeList names, NodeList args, NodeList order,
+                                    Token value);
+SqlNode *grammar_case(ParseState *ps, uint32_t offset, SqlNode *arg, NodeList whens,
+                      SqlNode *otherwise);
 SqlNode *grammar_when(ParseState *ps, uint32_t offset, SqlNode *cond, SqlNode *result);
 SqlNode *grammar_call(ParseState *ps, NodeList names, NodeList args, NodeList order, int form);
-SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNode *filter, SqlNode *over);
+SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNode *filter,
+                           SqlNode *over);
 SqlNode *grammar_window_ref(ParseState *ps, Token name);
 SqlNode *grammar_bound(ParseState *ps, uint32_t offset, FrameBound bound, SqlNode *value);
 SqlNode *grammar_frame(ParseState *ps, SqlNode *start, SqlNode *end);
 SqlNode *grammar_select(ParseState *ps, uint32_t offset, SelectParts parts);
-SqlNode *grammar_select_tail(ParseState *ps, SqlNode *select, NodeList order, const LimitParts *limit);
+SqlNode *grammar_select_tail(ParseState *ps, SqlNode *select, NodeList order,
+                             const LimitParts *limit);
 SqlNode *grammar_with(ParseState *ps, SqlNode *with, SqlNode *select);
 SqlNode *grammar_table(ParseState *ps, uint32_t offset, SqlNode *range);
 SqlNode *grammar_star(ParseState *ps, uint32_t offset);
@@ -77,27 +82,37 @@ SqlNode *grammar_alias_clause(ParseState *ps, Token name, NodeList columns);
 SqlNode *grammar_alias(ParseState *ps, SqlNode *range, SqlNode *alias);
 SqlNode *grammar_range_query(ParseState *ps, SqlNode *query);
 SqlNode *grammar_range_func(ParseState *ps, SqlNode *func, bool ordinality);
-SqlNode *grammar_join(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right, SqlNode *qual);
+SqlNode *grammar_join(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right,
+                      SqlNode *qual);
 SqlNode *grammar_join_alias(ParseState *ps, SqlNode *join, SqlNode *alias);
 SqlNode *grammar_plain_column(ParseState *ps, Token name, const NodeList *rest);
 SqlNode *grammar_insert_rest(ParseState *ps, NodeList columns, SqlNode *query);
-SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *target, NodeList set, SqlNode *where);
-SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode *table, SqlNode *rest, SqlNode *conflict);
-SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *with, SqlNode *table);
-SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns, SqlNode *query, bool from);
+SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *target,
+                          NodeList set, SqlNode *where);
+SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode *table,
+                        SqlNode *rest, SqlNode *conflict);
+SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *with,
+                        SqlNode *table);
+SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns,
+                      SqlNode *query, bool from);
 void grammar_copy_tail(ParseState *ps, SqlNode *copy, int binary, int file, NodeList options);
-SqlNode *grammar_list_option(ParseState *ps, uint32_t offset, const char *name, NodeList names, bool star);
+SqlNode *grammar_list_option(ParseState *ps, uint32_t offset, const char *name, NodeList names,
+                             bool star);
 Token grammar_minus(ParseState *ps, Token minus, Token number);
-SqlNode *grammar_create_table(ParseState *ps, uint32_t offset, SqlNode *table, NodeList elements, NodeList options);
+SqlNode *grammar_create_table(ParseState *ps, uint32_t offset, SqlNode *table, NodeList elements,
+                              NodeList options);
 SqlNode *grammar_column_def(ParseState *ps, Token name, SqlNode *type, NodeList constraints);
 SqlNode *grammar_constraint(ParseState *ps, uint32_t offset, ConstraintKind con);
-SqlNode *grammar_check(ParseState *ps, uint32_t offset, SqlNode *expr, uint32_t begin, uint32_t end);
+SqlNode *grammar_check(ParseState *ps, uint32_t offset, SqlNode *expr, uint32_t begin,
+                       uint32_t end);
 SqlNode *grammar_table_word(ParseState *ps, Token word);
 SqlNode *grammar_duration_option(ParseState *ps, Token word, Token number, Token unit);
 SqlNode *grammar_create(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *range);
-SqlNode *grammar_create_named(ParseState *ps, NodeKind kind, uint32_t offset, Token name, bool if_not_exists);
+SqlNode *grammar_create_named(ParseState *ps, NodeKind kind, uint32_t offset, Token name,
+                              bool if_not_exists);
 SqlNode *grammar_drop(ParseState *ps, uint32_t offset, int what, NodeList names, bool cascade);
-SqlNode *grammar_alter(ParseState *ps, uint32_t offset, SqlNode *table, bool if_exists, NodeList actions);
+SqlNode *grammar_alter(ParseState *ps, uint32_t offset, SqlNode *table, bool if_exists,
+                       NodeList actions);
 SqlNode *grammar_action(ParseState *ps, uint32_t offset, AlterKind kind);
 SqlNode *grammar_add_constraint(ParseState *ps, uint32_t offset, SqlNode *constraint);
 SqlNode *grammar_comment(ParseState *ps, uint32_t offset, int what, NodeList names, SqlNode *text);

@@ -1,8 +1,8 @@
 /* sqlts/keywords.c - PostgreSQL 15's key words with their classes, and the token of those that the
  * grammar uses.  A word without a token is an ordinary name to the parser. */
+#include "sqlts/grammar.h"
 #include "sqlts/lexer.h"
 #include "sqlts/sqlts.h"
-#include "sqlts/grammar.h"
 
 typedef struct Keyword {
     const char *word;

@@ -10,15 +10,15 @@
 #include "base/mem.h"
 
 typedef struct Token {
-    Slice text;      /* as written */
-    Slice value;     /* folded name, decoded string */
+    Slice text;  /* as written */
+    Slice value; /* folded name, decoded string */
     uint32_t offset, end;
 } Token;
 
 typedef struct Lexer {
     Arena *arena;
     const char *start, *cursor, *limit; /* *limit is NUL */
-    int peeked;      /* code of `ahead`, -1 = none */
+    int peeked;                         /* code of `ahead`, -1 = none */
     Token ahead;
     Err *err;
 } Lexer;

@@ -26,7 +26,8 @@ static bool attach_aggs(Planner *p, Query *q, Rel *rel, Err *e)
         return false;
     for (size_t i = 0; i < q->agg_count; i++) {
         AggCall *a = &q->aggs[i];
-        if (!attach_list(p, rel, a->args, a->arg_count, e) || !attach_list(p, rel, a->order, a->order_count, e) ||
+        if (!attach_list(p, rel, a->args, a->arg_count, e) ||
+            !attach_list(p, rel, a->order, a->order_count, e) ||
             (a->filter && !plan_attach(p, rel, &a->filter, e)))
             return false;
     }
@@ -289,7 +290,8 @@ static bool take_srf(void *arg, Expr **slot)
     for (size_t i = 0; i < x->arg_count; i++)
         l->nested |= qx_has_srf(x->args[i]);
     for (size_t i = 0; i < l->count; i++) {
-        if (!qx_is_volatile(x) && qx_equal(l->calls[i], x)) { /* the fields of one composite value */
+        if (!qx_is_volatile(x) &&
+            qx_equal(l->calls[i], x)) { /* the fields of one composite value */
             *slot = az_var(l->p->z, l->p->z->vars[l->vars[i]].rte, 0, x->position);
             return true;
         }
@@ -313,7 +315,8 @@ bool plan_srfs(Planner *p, Query *q, Rel *rel, Err *e)
         qx_walk(&q->targets[i].expr, take_srf, &l);
     }
     if (l.nested)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "set-returning functions inside set-returning functions are not supported");
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "set-returning functions inside set-returning functions are not supported");
     if (l.count == 0)
         return true;
     size_t cols = rel->plan->col_count;

@@ -277,7 +277,8 @@ static bool inline_column(void *arg, Expr **slot)
 {
     Inline *in = arg;
     Expr *x = *slot;
-    if (x->kind != EXPR_COLUMN || x->index < in->rte->first_var || x->index >= in->rte->first_var + in->rte->col_count)
+    if (x->kind != EXPR_COLUMN || x->index < in->rte->first_var ||
+        x->index >= in->rte->first_var + in->rte->col_count)
         return false;
     *slot = qx_copy(in->p->arena, in->rte->query->targets[x->index - in->rte->first_var].expr);
     return true;
@@ -324,7 +325,8 @@ static void push_to_side(Planner *p, Query *side, const Query *parent, Expr *x);
 static bool push_into(Planner *p, Rte *rte, const Conj *c)
 {
     Query *q = rte->query;
-    if (c->has_sublink || c->is_volatile || q->limit || q->offset || q->distinct_on_count || q->call_count)
+    if (c->has_sublink || c->is_volatile || q->limit || q->offset || q->distinct_on_count ||
+        q->call_count)
         return false;
     if (q->form == QUERY_VALUES)
         return false;
@@ -454,7 +456,8 @@ static bool is_volatile_query(Planner *p, Query *q);
 static bool cte_leaf(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
 {
     Cte *c = rte->cte;
-    if (!rte->self && c->query && c->refs == 1 && c->materialized != 'y' && !is_volatile_query(p, c->query)) {
+    if (!rte->self && c->query && c->refs == 1 && c->materialized != 'y' &&
+        !is_volatile_query(p, c->query)) {
         rte->query = c->query;
         return query_leaf(p, rte, conjs, out, e);
     }
@@ -463,7 +466,8 @@ static bool cte_leaf(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
     Plan *plan;
     bool correlated = !rte->self && is_correlated(p, c);
     if (correlated && c->refs > 1)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "correlated WITH query \"%.*s\" is used more than once", SLICE_ARG(c->name));
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "correlated WITH query \"%.*s\" is used more than once", SLICE_ARG(c->name));
     if (!rte->self && (correlated || (c->start && c->refs == 1))) {
         if (!cte_plan(p, c, &plan, e))
             return false;
@@ -512,7 +516,8 @@ static bool function_leaf(Planner *p, Rte *rte, Rel *out, Err *e)
 
 static double view_size(const ViewDef *v)
 {
-    static const char *const large[] = {"pg_attribute", "pg_proc", "pg_type", "columns", "pg_operator"};
+    static const char *const large[] = {"pg_attribute", "pg_proc", "pg_type", "columns",
+                                        "pg_operator"};
     for (size_t i = 0; i < ARRAY_LEN(large); i++)
         if (strcmp(v->name, large[i]) == 0)
             return 1000;

@@ -33,7 +33,9 @@ static int sides_of(const Expr *x, const VarSet *left, const VarSet *right)
 {
     int sides = 0;
     if (x->kind == EXPR_COLUMN)
-        return varset_has(left, x->index) ? READS_LEFT : varset_has(right, x->index) ? READS_RIGHT : 0;
+        return varset_has(left, x->index)    ? READS_LEFT
+               : varset_has(right, x->index) ? READS_RIGHT
+                                             : 0;
     if (qx_kind(x) == QX_SUBLINK)
         return READS_LEFT | READS_RIGHT;
     for (size_t i = 0; i < x->arg_count && sides != (READS_LEFT | READS_RIGHT); i++)
@@ -41,9 +43,11 @@ static int sides_of(const Expr *x, const VarSet *left, const VarSet *right)
     return sides;
 }
 
-bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *right, Expr **l, Expr **r)
+bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *right, Expr **l,
+               Expr **r)
 {
-    if (x->kind != EXPR_CALL || x->arg_count != 2 || strcmp(x->func->name, "=") != 0 || !(x->func->flags & FN_OPERATOR))
+    if (x->kind != EXPR_CALL || x->arg_count != 2 || strcmp(x->func->name, "=") != 0 ||
+        !(x->func->flags & FN_OPERATOR))
         return false;
     Expr *a = x->args[0], *b = x->args[1];
     int sa = sides_of(a, left, right), sb = sides_of(b, left, right);
@@ -68,7 +72,8 @@ bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *righ
 
 /* ---- one join ---- */
 
-static void joined_columns(Planner *p, const Rel *l, const Rel *r, JoinType type, PlanJoin **join, uint32_t **vars)
+static void joined_columns(Planner *p, const Rel *l, const Rel *r, JoinType type, PlanJoin **join,
+                           uint32_t **vars)
 {
     bool only_left = type == JOIN_SEMI || type == JOIN_ANTI;
     size_t lc = l->plan->col_count, rc = only_left ? 0 : r->plan->col_count;
@@ -91,7 +96,8 @@ static double estimate(double l, double r, size_t keys)
     return rows < 1 ? 1 : rows;
 }
 
-bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, ConjList *conjs, Rel *out, Err *e)
+bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, ConjList *conjs,
+               Rel *out, Err *e)
 {
     PlanJoin *j;
     uint32_t *vars;
@@ -120,8 +126,9 @@ bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, Con
     if (filter && !plan_fix(p, filter, left, right, &j->filter, e))
         return false;
     bool semi = type == JOIN_SEMI || type == JOIN_ANTI;
-    j->p.rows_estimate = semi ? left->plan->rows_estimate / 2 + 1
-                              : estimate(left->plan->rows_estimate, right->plan->rows_estimate, j->key_count);
+    j->p.rows_estimate =
+        semi ? left->plan->rows_estimate / 2 + 1
+             : estimate(left->plan->rows_estimate, right->plan->rows_estimate, j->key_count);
     *out = rel_new(p, &j->p, vars);
     return true;
 }
@@ -169,7 +176,8 @@ static bool reads(Planner *p, From *f, const VarSet *left)
     return varset_overlap(&vars, left);
 }
 
-static bool lateral_join(Planner *p, const Rel *left, From *right, const VarSet *deps, ConjList *on, bool outer, Rel *out, Err *e)
+static bool lateral_join(Planner *p, const Rel *left, From *right, const VarSet *deps, ConjList *on,
+                         bool outer, Rel *out, Err *e)
 {
     ParamScope s;
     Rel r;
@@ -178,7 +186,8 @@ static bool lateral_join(Planner *p, const Rel *left, From *right, const VarSet 
     bool ok = plan_join_tree(p, &right, 1, on, &r, e) && plan_filter(p, &r, on, e);
     plan_params_end(p, &s);
     size_t rc = ok ? r.plan->col_count : 0, lc = left->plan->col_count;
-    if (!ok || !plan_apply(p, left, r.plan, outer ? APPLY_LATERAL_LEFT : APPLY_LATERAL, &s, rc, &a, e))
+    if (!ok ||
+        !plan_apply(p, left, r.plan, outer ? APPLY_LATERAL_LEFT : APPLY_LATERAL, &s, rc, &a, e))
         return false;
     uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, lc + rc + 1);
     memcpy(vars, left->vars, lc * sizeof *vars);
@@ -192,7 +201,8 @@ static bool lateral_join(Planner *p, const Rel *left, From *right, const VarSet 
 
 /* L LEFT JOIN (R) whose right side reads the left: the condition runs inside, with the left row as
  * parameters. */
-static bool lateral_left(Planner *p, From *f, const Rel *left, const VarSet *lset, ConjList *on, Rel *out, Err *e)
+static bool lateral_left(Planner *p, From *f, const Rel *left, const VarSet *lset, ConjList *on,
+                         Rel *out, Err *e)
 {
     VarSet wanted = varset_new(p->arena, p->z->var_count);
     varset_union(&wanted, lset);
@@ -219,7 +229,8 @@ static bool outer_join(Planner *p, From *f, ConjList *conjs, Rel *out, Err *e)
     mark_rest(p, conjs);
     mark_rest(p, &on);
     bool lateral = reads(p, f->right, &l);
-    for (size_t i = 0; i < on.count; i++) /* a subquery over both sides: the left row becomes parameters */
+    for (size_t i = 0; i < on.count;
+         i++) /* a subquery over both sides: the left row becomes parameters */
         lateral |= f->type == JOIN_LEFT && !on.items[i].done && on.items[i].has_sublink;
     if (lateral)
         varset_union(&p->used, &l);
@@ -230,11 +241,13 @@ static bool outer_join(Planner *p, From *f, ConjList *conjs, Rel *out, Err *e)
             *AZ_PUSH(p->z, on.items, on.count, on.cap) = to_right.items[i];
         return lateral_left(p, f, &left, &l, &on, out, e) && plan_filter(p, out, conjs, e);
     }
-    if (!plan_join_tree(p, &f->right, 1, &to_right, &right, e) || !plan_filter(p, &right, &to_right, e))
+    if (!plan_join_tree(p, &f->right, 1, &to_right, &right, e) ||
+        !plan_filter(p, &right, &to_right, e))
         return false;
     for (size_t i = 0; i < on.count; i++)
         if (!on.items[i].done && on.items[i].has_sublink)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "this subquery in the condition of an outer join is not supported");
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "this subquery in the condition of an outer join is not supported");
     return plan_join(p, f->type, &left, &right, &on, out, e) && plan_filter(p, out, conjs, e);
 }
 
@@ -242,7 +255,8 @@ static bool outer_join(Planner *p, From *f, ConjList *conjs, Rel *out, Err *e)
 
 static bool plan_item(Planner *p, Leaf *l, Err *e)
 {
-    return l->rte ? plan_leaf(p, l->rte, &l->conjs, &l->rel, e) : outer_join(p, l->from, &l->conjs, &l->rel, e);
+    return l->rte ? plan_leaf(p, l->rte, &l->conjs, &l->rel, e)
+                  : outer_join(p, l->from, &l->conjs, &l->rel, e);
 }
 
 /* Conditions that become checkable once both sets are joined. */
@@ -253,7 +267,8 @@ static size_t connecting(Planner *p, const VarSet *a, const VarSet *b, const Con
     for (size_t i = 0; i < conjs->count && looked < CONJ_SEARCH_MAX; i++) {
         const Conj *c = &conjs->items[i];
         looked += !c->done;
-        if (c->done || c->has_sublink || !varset_overlap(&c->vars, a) || !varset_overlap(&c->vars, b))
+        if (c->done || c->has_sublink || !varset_overlap(&c->vars, a) ||
+            !varset_overlap(&c->vars, b))
             continue;
         n += plan_equi(p, c->expr, a, b, &l, &r);
     }
@@ -282,13 +297,15 @@ static bool join_leaf(Planner *p, Rel *cur, VarSet *set, Leaf *next, ConjList *c
     next->joined = true;
     if (!varset_empty(&next->deps)) {
         ConjList ready = ready_conjs(p, conjs, &both);
-        if (!lateral_join(p, cur, next->from, &next->deps, &next->conjs, false, &out, e) || !finish_join(p, &out, &ready, e))
+        if (!lateral_join(p, cur, next->from, &next->deps, &next->conjs, false, &out, e) ||
+            !finish_join(p, &out, &ready, e))
             return false;
     } else {
         ConjList ready = ready_conjs(p, conjs, &both);
         bool swap = next->rel.plan->rows_estimate > cur->plan->rows_estimate;
         const Rel *left = swap ? &next->rel : cur, *right = swap ? cur : &next->rel;
-        if (!plan_join(p, JOIN_INNER, left, right, &ready, &out, e) || !finish_join(p, &out, &ready, e))
+        if (!plan_join(p, JOIN_INNER, left, right, &ready, &out, e) ||
+            !finish_join(p, &out, &ready, e))
             return false;
     }
     *cur = out;
@@ -297,7 +314,8 @@ static bool join_leaf(Planner *p, Rel *cur, VarSet *set, Leaf *next, ConjList *c
 }
 
 /* The best relation to join next: connected ones first, then what a LATERAL one waits for. */
-static Leaf *choose(Planner *p, Leaf *leaves, size_t count, const Rel *cur, const VarSet *set, const ConjList *conjs)
+static Leaf *choose(Planner *p, Leaf *leaves, size_t count, const Rel *cur, const VarSet *set,
+                    const ConjList *conjs)
 {
     Leaf *best = NULL;
     double best_rows = 0;
@@ -310,9 +328,11 @@ static Leaf *choose(Planner *p, Leaf *leaves, size_t count, const Rel *cur, cons
         seen++;
         bool lateral = !varset_empty(&l->deps);
         size_t keys = lateral ? 1 : connecting(p, set, &l->set, conjs);
-        double rows = lateral ? cur->plan->rows_estimate * 10
-                              : estimate(cur->plan->rows_estimate, l->rel.plan->rows_estimate, keys);
-        bool better = !best || (keys > 0 && !best_connected) || ((keys > 0) == best_connected && rows < best_rows);
+        double rows = lateral
+                          ? cur->plan->rows_estimate * 10
+                          : estimate(cur->plan->rows_estimate, l->rel.plan->rows_estimate, keys);
+        bool better = !best || (keys > 0 && !best_connected) ||
+                      ((keys > 0) == best_connected && rows < best_rows);
         if (better) {
             best = l;
             best_rows = rows;
@@ -334,7 +354,8 @@ static Leaf *first_leaf(Planner *p, Leaf *leaves, size_t count, const ConjList *
         for (size_t k = 0; k < count && k < JOIN_SEARCH_MAX && !connected; k++)
             connected = k != i && connecting(p, &l->set, &leaves[k].set, conjs) > 0;
         if (!best || (connected && !best_connected) ||
-            (connected == best_connected && l->rel.plan->rows_estimate < best->rel.plan->rows_estimate)) {
+            (connected == best_connected &&
+             l->rel.plan->rows_estimate < best->rel.plan->rows_estimate)) {
             best = l;
             best_connected = connected;
         }

@@ -68,8 +68,8 @@ static bool fix(Planner *p, Expr *x, const Rel *left, const Rel *right, Err *e)
             x->index = param_of(p, x->index) - 1;
         } else {
             const VarInfo *v = &p->z->vars[x->index];
-            return err_set(e, ERR_INTERNAL, "column \"%.*s.%.*s\" is not where the plan needs it", SLICE_ARG(v->rte->name),
-                           SLICE_ARG(v->rte->cols[v->col].name));
+            return err_set(e, ERR_INTERNAL, "column \"%.*s.%.*s\" is not where the plan needs it",
+                           SLICE_ARG(v->rte->name), SLICE_ARG(v->rte->cols[v->col].name));
         }
         return true;
     }

@@ -19,7 +19,7 @@ typedef struct Rel {
 
 typedef struct Conj {
     Expr *expr;
-    VarSet vars;     /* of this level: those made by the FROM items at hand */
+    VarSet vars; /* of this level: those made by the FROM items at hand */
     bool has_sublink, is_volatile, done;
 } Conj;
 
@@ -44,10 +44,12 @@ typedef struct Planner {
 /* ---- plan_node.c: making nodes, fixing expressions ---- */
 void *plan_new(Planner *p, PlanKind kind, size_t size, size_t cols);
 #define PLAN_NEW(p, type, kind, cols) ((type *)plan_new((p), (kind), sizeof(type), (cols)))
-void plan_column(Planner *p, Plan *plan, size_t col, uint32_t var); /* type and name of a variable */
+void plan_column(Planner *p, Plan *plan, size_t col,
+                 uint32_t var); /* type and name of a variable */
 Rel rel_new(Planner *p, Plan *plan, const uint32_t *vars);
 /* A copy of x whose columns are those of left, then of right (may be NULL). */
-bool plan_fix(Planner *p, const Expr *x, const Rel *left, const Rel *right, Expr **out, Err *e) MUST_CHECK;
+bool plan_fix(Planner *p, const Expr *x, const Rel *left, const Rel *right, Expr **out,
+              Err *e) MUST_CHECK;
 /* Is it the same for all rows of `set`: constants, parameters, outer columns? */
 bool plan_is_const(const Planner *p, const Expr *x);
 void plan_mark(Planner *p, const Expr *x);
@@ -55,18 +57,22 @@ uint32_t plan_new_var(Planner *p, const char *name, TypeId type, int32_t typmod)
 
 /* ---- plan_query.c ---- */
 /* needed: of the visible columns, NULL = all; the others may be missing: *kept says which are there, in order. */
-bool plan_query(Planner *p, Query *q, const bool *needed, Plan **out, size_t *kept, size_t *kept_count, Err *e) MUST_CHECK;
+bool plan_query(Planner *p, Query *q, const bool *needed, Plan **out, size_t *kept,
+                size_t *kept_count, Err *e) MUST_CHECK;
 /* All columns as they are. */
 bool plan_query_all(Planner *p, Query *q, Plan **out, Err *e) MUST_CHECK;
-bool plan_project(Planner *p, const Rel *in, Expr **exprs, const Slice *names, size_t count, Plan **out, Err *e) MUST_CHECK;
+bool plan_project(Planner *p, const Rel *in, Expr **exprs, const Slice *names, size_t count,
+                  Plan **out, Err *e) MUST_CHECK;
 Expr *plan_sum(Planner *p, Expr *limit, Expr *offset, Err *e);
 
 /* ---- plan_from.c ---- */
 /* FROM and the conditions over it: consumes what it can place; the rest stays (not done). */
-bool plan_join_tree(Planner *p, From **items, size_t count, ConjList *conjs, Rel *out, Err *e) MUST_CHECK;
+bool plan_join_tree(Planner *p, From **items, size_t count, ConjList *conjs, Rel *out,
+                    Err *e) MUST_CHECK;
 void conj_split(Planner *p, Expr *x, ConjList *out);
 void from_vars(const From *f, VarSet *out);
-bool plan_filter(Planner *p, Rel *rel, ConjList *conjs, Err *e) MUST_CHECK; /* all that are not done */
+bool plan_filter(Planner *p, Rel *rel, ConjList *conjs,
+                 Err *e) MUST_CHECK; /* all that are not done */
 bool plan_plain_filter(Planner *p, Rel *rel, Expr *cond, Err *e) MUST_CHECK;
 bool plan_leaf(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e) MUST_CHECK;
 
@@ -79,16 +85,20 @@ typedef struct Leaf {
     Rel rel;
     bool joined;
 } Leaf;
-bool plan_join_leaves(Planner *p, Leaf *leaves, size_t count, ConjList *conjs, Rel *out, Err *e) MUST_CHECK;
+bool plan_join_leaves(Planner *p, Leaf *leaves, size_t count, ConjList *conjs, Rel *out,
+                      Err *e) MUST_CHECK;
 /* One join of two rels; conjs: conditions over both, which become keys and filter. */
-bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, ConjList *conjs, Rel *out, Err *e) MUST_CHECK;
+bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, ConjList *conjs,
+               Rel *out, Err *e) MUST_CHECK;
 /* Splits a condition into keys of two sides. */
-bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *right, Expr **l, Expr **r);
+bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *right, Expr **l,
+               Expr **r);
 
 /* ---- plan_scan.c ---- */
 bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e) MUST_CHECK;
 /* Width and origin of time_bucket, date_trunc, date_bin over the variable `time`. */
-bool plan_bucket(Planner *p, const Expr *x, uint32_t *time_var, int64_t *width_ns, int64_t *origin_ns);
+bool plan_bucket(Planner *p, const Expr *x, uint32_t *time_var, int64_t *width_ns,
+                 int64_t *origin_ns);
 
 /* ---- plan_agg.c ---- */
 bool plan_group(Planner *p, Query *q, Rel *rel, Err *e) MUST_CHECK;
@@ -107,7 +117,7 @@ typedef struct ParamScope {
 } ParamScope;
 void plan_params_begin(Planner *p, const VarSet *wanted, const Rel *left, ParamScope *s);
 void plan_params_end(Planner *p, const ParamScope *s);
-bool plan_apply(Planner *p, const Rel *left, Plan *right, ApplyMode mode, const ParamScope *s, size_t extra_cols,
-                PlanApply **out, Err *e) MUST_CHECK;
+bool plan_apply(Planner *p, const Rel *left, Plan *right, ApplyMode mode, const ParamScope *s,
+                size_t extra_cols, PlanApply **out, Err *e) MUST_CHECK;
 
 #endif

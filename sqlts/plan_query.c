@@ -15,7 +15,8 @@ bool plan_statement(Analyzer *z, Query *q, BoundQuery *out, Err *e)
     out->col_count = q->visible_count;
     for (size_t i = 0; i < q->visible_count; i++)
         if (q->cols[i].type == T_RECORD || q->cols[i].attnum < 0)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "column \"%.*s\" is a row: rows as values are not supported",
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "column \"%.*s\" is a row: rows as values are not supported",
                            SLICE_ARG(q->cols[i].name));
     return true;
 }
@@ -74,7 +75,8 @@ static Plan *project_fixed(Planner *p, Plan *in, Expr **exprs, const Slice *name
     return &pr->p;
 }
 
-bool plan_project(Planner *p, const Rel *in, Expr **exprs, const Slice *names, size_t count, Plan **out, Err *e)
+bool plan_project(Planner *p, const Rel *in, Expr **exprs, const Slice *names, size_t count,
+                  Plan **out, Err *e)
 {
     Expr **fixed = ARENA_ARRAY(p->arena, Expr *, count + 1);
     for (size_t i = 0; i < count; i++)
@@ -109,7 +111,8 @@ Expr *plan_sum(Planner *p, Expr *limit, Expr *offset, Err *e)
     return sum;
 }
 
-static void sort(Planner *p, const Query *q, Columns *c, const SortKey *keys, size_t count, bool top_n, Err *e)
+static void sort(Planner *p, const Query *q, Columns *c, const SortKey *keys, size_t count,
+                 bool top_n, Err *e)
 {
     PlanSort *s = PLAN_NEW(p, PlanSort, PLAN_SORT, c->plan->col_count);
     memcpy(s->p.types, c->plan->types, c->plan->col_count * sizeof(TypeId));
@@ -119,7 +122,8 @@ static void sort(Planner *p, const Query *q, Columns *c, const SortKey *keys, si
     s->keys = ARENA_ARRAY(p->arena, SortKey, count + 1);
     memcpy(s->keys, keys, count * sizeof *keys);
     s->key_count = count;
-    if (top_n && q->limit && plan_is_const(p, q->limit) && (!q->offset || plan_is_const(p, q->offset))) {
+    if (top_n && q->limit && plan_is_const(p, q->limit) &&
+        (!q->offset || plan_is_const(p, q->offset))) {
         Expr *n = plan_sum(p, qx_copy(p->arena, q->limit), q->offset, e);
         if (n && !plan_fix(p, n, NULL, NULL, &s->limit, e)) {
             s->limit = NULL;
@@ -132,7 +136,8 @@ static void sort(Planner *p, const Query *q, Columns *c, const SortKey *keys, si
 static size_t order_keys(Planner *p, const Query *q, const Columns *c, SortKey *keys)
 {
     for (size_t i = 0; i < q->order_count; i++)
-        keys[i] = (SortKey){column_of(p, c, q->order[i].target), q->order[i].desc, q->order[i].nulls_first};
+        keys[i] = (SortKey){column_of(p, c, q->order[i].target), q->order[i].desc,
+                            q->order[i].nulls_first};
     return q->order_count;
 }
 
@@ -187,14 +192,16 @@ static bool limit(Planner *p, const Query *q, Columns *c, Err *e)
     c->plan = &l->p;
     if ((q->limit && qx_has(q->limit, QX_SUBLINK)) || (q->offset && qx_has(q->offset, QX_SUBLINK)))
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "subqueries in LIMIT are not supported");
-    if (q->limit && q->limit->kind == EXPR_CONST && (double)q->limit->value.u.i64 < l->p.rows_estimate)
+    if (q->limit && q->limit->kind == EXPR_CONST &&
+        (double)q->limit->value.u.i64 < l->p.rows_estimate)
         l->p.rows_estimate = (double)q->limit->value.u.i64;
     return (!q->limit || plan_fix(p, q->limit, NULL, NULL, &l->limit, e)) &&
            (!q->offset || plan_fix(p, q->offset, NULL, NULL, &l->offset, e));
 }
 
 /* Everything behind the list; leaves the kept visible columns. */
-static bool tail(Planner *p, const Query *q, Columns *c, const size_t *kept, size_t kept_count, Err *e)
+static bool tail(Planner *p, const Query *q, Columns *c, const size_t *kept, size_t kept_count,
+                 Err *e)
 {
     if (q->distinct && q->distinct_on_count)
         distinct_on(p, q, c, e);
@@ -248,8 +255,8 @@ static void mark_query(Planner *p, const Query *q, const bool *wanted)
 static void newest_per_series(const Planner *p, const Query *q, const Rel *rel)
 {
     PlanScan *scan = (PlanScan *)rel->plan;
-    if (rel->plan->kind != PLAN_SCAN || !q->distinct_on_count || q->grouped || q->call_count || q->has_srf ||
-        q->order_count != q->distinct_on_count + 1)
+    if (rel->plan->kind != PLAN_SCAN || !q->distinct_on_count || q->grouped || q->call_count ||
+        q->has_srf || q->order_count != q->distinct_on_count + 1)
         return;
     for (size_t i = 0; i < q->order_count; i++) {
         const Expr *x = q->targets[q->order[i].target].expr;
@@ -284,7 +291,8 @@ static bool select_input(Planner *p, Query *q, Rel *rel, Err *e)
             conjs.items[i].vars = varset_new(p->arena, p->z->var_count);
         return plan_filter(p, rel, &conjs, e);
     }
-    return plan_join_tree(p, q->from, q->from_count, &conjs, rel, e) && plan_filter(p, rel, &conjs, e);
+    return plan_join_tree(p, q->from, q->from_count, &conjs, rel, e) &&
+           plan_filter(p, rel, &conjs, e);
 }
 
 static bool plan_select(Planner *p, Query *q, const bool *wanted, Columns *c, Err *e)
@@ -339,7 +347,8 @@ static bool row_as_select(Planner *p, const Query *q, size_t r, Plan **out, Err 
     Slice *names = ARENA_ARRAY(p->arena, Slice, q->visible_count + 1);
     for (size_t i = 0; i < q->visible_count; i++) {
         if (qx_has_srf(q->rows[r][i]))
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "set-returning functions are not allowed in VALUES");
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "set-returning functions are not allowed in VALUES");
         if (!plan_attach(p, &rel, &q->rows[r][i], e))
             return false;
         names[i] = q->targets[i].name;
@@ -417,7 +426,8 @@ static bool plan_set_operation(Planner *p, Query *q, Columns *c, Err *e)
         PlanSetOp *s = PLAN_NEW(p, PlanSetOp, PLAN_SETOP, cols);
         s->op = q->form == QUERY_INTERSECT ? SETOP_INTERSECT : SETOP_EXCEPT;
         s->all = q->all;
-        if (!plan_query_all(p, q->left, &s->p.child, e) || !plan_query_all(p, q->right, &s->p.right, e))
+        if (!plan_query_all(p, q->left, &s->p.child, e) ||
+            !plan_query_all(p, q->right, &s->p.right, e))
             return false;
         s->p.rows_estimate = s->p.child->rows_estimate;
         plan = &s->p;
@@ -451,9 +461,11 @@ static bool output_targets(Planner *p, Query *q, Columns *c, Err *e)
 
 /* ---- any query ---- */
 
-bool plan_query(Planner *p, Query *q, const bool *needed, Plan **out, size_t *kept, size_t *kept_count, Err *e)
+bool plan_query(Planner *p, Query *q, const bool *needed, Plan **out, size_t *kept,
+                size_t *kept_count, Err *e)
 {
-    Columns c = {.at = ARENA_ARRAY(p->arena, size_t, q->target_count + 1), .count = q->target_count};
+    Columns c = {.at = ARENA_ARRAY(p->arena, size_t, q->target_count + 1),
+                 .count = q->target_count};
     bool all = q->form != QUERY_PLAIN || (q->distinct && !q->distinct_on_count);
     bool *wanted = ARENA_ARRAY(p->arena, bool, q->target_count + 1);
     *kept_count = 0;
@@ -474,7 +486,8 @@ bool plan_query(Planner *p, Query *q, const bool *needed, Plan **out, size_t *ke
     if (q->form == QUERY_PLAIN) {
         if (!plan_select(p, q, wanted, &c, e))
             return false;
-    } else if (!(q->form == QUERY_VALUES ? plan_values(p, q, &c, e) : plan_set_operation(p, q, &c, e)) ||
+    } else if (!(q->form == QUERY_VALUES ? plan_values(p, q, &c, e)
+                                         : plan_set_operation(p, q, &c, e)) ||
                !output_targets(p, q, &c, e)) {
         return false;
     }

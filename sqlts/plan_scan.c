@@ -8,19 +8,20 @@ typedef struct ScanBuild {
     Planner *p;
     Rte *rte;
     PlanScan *scan;
-    Expr *filter;       /* what is left, over variables */
+    Expr *filter; /* what is left, over variables */
     struct {
         uint32_t var;
         char op[3];
         Expr *value;
-    } *prunes;
+    } * prunes;
     size_t prune_count, conj_count;
     double selectivity;
 } ScanBuild;
 
 static const ColumnDef *column_of(const ScanBuild *b, const Expr *x)
 {
-    if (x->kind != EXPR_COLUMN || x->index < b->rte->first_var || x->index >= b->rte->first_var + b->rte->col_count)
+    if (x->kind != EXPR_COLUMN || x->index < b->rte->first_var ||
+        x->index >= b->rte->first_var + b->rte->col_count)
         return NULL;
     int16_t attnum = b->rte->cols[x->index - b->rte->first_var].attnum;
     return attnum > 0 ? &b->rte->table->columns[attnum - 1] : NULL;
@@ -29,7 +30,8 @@ static const ColumnDef *column_of(const ScanBuild *b, const Expr *x)
 /* "<" as seen from the other side */
 static const char *flip(const char *op)
 {
-    static const char *const pairs[][2] = {{"<", ">"}, {"<=", ">="}, {">", "<"}, {">=", "<="}, {"=", "="}};
+    static const char *const pairs[][2] = {
+        {"<", ">"}, {"<=", ">="}, {">", "<"}, {">=", "<="}, {"=", "="}};
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
         if (strcmp(op, pairs[i][0]) == 0)
             return pairs[i][1];
@@ -37,9 +39,11 @@ static const char *flip(const char *op)
 }
 
 /* column op constant, or the other way round. */
-static bool comparison(const ScanBuild *b, const Expr *x, Expr **side, Expr **value, const char **op)
+static bool comparison(const ScanBuild *b, const Expr *x, Expr **side, Expr **value,
+                       const char **op)
 {
-    if (x->kind != EXPR_CALL || x->arg_count != 2 || !(x->func->flags & FN_OPERATOR) || !flip(x->func->name))
+    if (x->kind != EXPR_CALL || x->arg_count != 2 || !(x->func->flags & FN_OPERATOR) ||
+        !flip(x->func->name))
         return false;
     bool swap = plan_is_const(b->p, x->args[0]);
     if (swap == plan_is_const(b->p, x->args[1]))
@@ -107,7 +111,8 @@ static bool take_time(ScanBuild *b, const Expr *x, bool *taken, Err *e)
         return true;
     if (is_ts_ns(b, side) && (value->type == T_INT8 || value->type == T_INT4)) {
         *taken = true;
-        return az_coerce(b->p->z, value, T_INT8, -1, CAST_IMPLICIT, &v, e) && add_bound(b, op, true, v, e);
+        return az_coerce(b->p->z, value, T_INT8, -1, CAST_IMPLICIT, &v, e) &&
+               add_bound(b, op, true, v, e);
     }
     const ColumnDef *c = column_of(b, side);
     if (!c || c->kind != COL_TIME)
@@ -121,7 +126,8 @@ static bool take_time(ScanBuild *b, const Expr *x, bool *taken, Err *e)
 /* ---- tags ---- */
 
 /* Equality with constants of the tag's own type: looked up, not tested. */
-static bool tag_values(ScanBuild *b, const Expr *x, const ColumnDef **tag, Expr ***items, size_t *count, bool *array)
+static bool tag_values(ScanBuild *b, const Expr *x, const ColumnDef **tag, Expr ***items,
+                       size_t *count, bool *array)
 {
     Expr *side, *value;
     const char *op;
@@ -161,7 +167,8 @@ static bool only_tag(ScanBuild *b, const Conj *c, uint32_t *var)
         *var = b->rte->first_var + i;
         found++;
     }
-    const ColumnDef *d = found == 1 ? column_of(b, &(Expr){.kind = EXPR_COLUMN, .index = *var}) : NULL;
+    const ColumnDef *d =
+        found == 1 ? column_of(b, &(Expr){.kind = EXPR_COLUMN, .index = *var}) : NULL;
     return d && d->kind == COL_TAG;
 }
 
@@ -207,8 +214,9 @@ static bool is_number(TypeId t)
 /* The field under the casts that comparing it with another number needs. */
 static const Expr *under_casts(const Expr *x)
 {
-    while (x->arg_count == 1 && is_number(x->type) && is_number(x->args[0]->type) &&
-           (x->kind == EXPR_RELABEL || (x->kind == EXPR_CALL && (x->func->flags & FN_CAST_IMPLICIT))))
+    while (
+        x->arg_count == 1 && is_number(x->type) && is_number(x->args[0]->type) &&
+        (x->kind == EXPR_RELABEL || (x->kind == EXPR_CALL && (x->func->flags & FN_CAST_IMPLICIT))))
         x = x->args[0];
     return x;
 }
@@ -221,7 +229,8 @@ static void note_prune(ScanBuild *b, const Expr *x)
         return;
     const Expr *field = under_casts(side);
     const ColumnDef *c = column_of(b, field);
-    if (!c || c->kind != COL_FIELD || !is_number(c->type_oid) || (c->phys != PHYS_I64 && c->phys != PHYS_F64))
+    if (!c || c->kind != COL_FIELD || !is_number(c->type_oid) ||
+        (c->phys != PHYS_I64 && c->phys != PHYS_F64))
         return;
     b->prunes[b->prune_count].var = field->index;
     b->prunes[b->prune_count].value = value;
@@ -320,23 +329,29 @@ bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
 
 static bool interval_width(const Expr *x, int64_t *ns)
 {
-    return x->kind == EXPR_CONST && x->type == T_INTERVAL && !x->value.null && interval_to_ns(x->value.u.iv, ns) && *ns > 0;
+    return x->kind == EXPR_CONST && x->type == T_INTERVAL && !x->value.null &&
+           interval_to_ns(x->value.u.iv, ns) && *ns > 0;
 }
 
 static bool time_const(const Expr *x, int64_t *ns)
 {
-    if (x->kind != EXPR_CONST || x->value.null || (x->type != T_TIMESTAMPTZ && x->type != T_TIMESTAMP))
+    if (x->kind != EXPR_CONST || x->value.null ||
+        (x->type != T_TIMESTAMPTZ && x->type != T_TIMESTAMP))
         return false;
     return !__builtin_mul_overflow(x->value.u.i64, NS_PER_US, ns);
 }
 
-static bool trunc_width(const Planner *p, const Expr *unit, TypeId of, int64_t *width, int64_t *origin)
+static bool trunc_width(const Planner *p, const Expr *unit, TypeId of, int64_t *width,
+                        int64_t *origin)
 {
     static const struct {
         const char *unit;
         int64_t width, origin;
-    } units[] = {{"second", NS_PER_S, 0}, {"minute", 60 * NS_PER_S, 0}, {"hour", 3600 * NS_PER_S, 0},
-                 {"day", NS_PER_DAY, 0}, {"week", 7 * NS_PER_DAY, 4 * NS_PER_DAY}};
+    } units[] = {{"second", NS_PER_S, 0},
+                 {"minute", 60 * NS_PER_S, 0},
+                 {"hour", 3600 * NS_PER_S, 0},
+                 {"day", NS_PER_DAY, 0},
+                 {"week", 7 * NS_PER_DAY, 4 * NS_PER_DAY}};
     const EvalCtx *ctx = p->z->env->fold;
     if (unit->kind != EXPR_CONST || unit->value.null || unit->value.phys != PH_STR)
         return false;
@@ -352,14 +367,15 @@ static bool trunc_width(const Planner *p, const Expr *unit, TypeId of, int64_t *
     return false;
 }
 
-bool plan_bucket(Planner *p, const Expr *x, uint32_t *time_var, int64_t *width_ns, int64_t *origin_ns)
+bool plan_bucket(Planner *p, const Expr *x, uint32_t *time_var, int64_t *width_ns,
+                 int64_t *origin_ns)
 {
     if (x->kind != EXPR_CALL || x->arg_count < 2 || x->args[1]->kind != EXPR_COLUMN)
         return false;
     const Expr *time = x->args[1], *third = x->arg_count > 2 ? x->args[2] : NULL;
     const VarInfo *v = &p->z->vars[time->index];
-    if (!v->rte->cols[v->col].is_time || v->rte->kind != RTE_TABLE || x->arg_count > 3 || x->type != time->type ||
-        (time->type != T_TIMESTAMPTZ && time->type != T_TIMESTAMP))
+    if (!v->rte->cols[v->col].is_time || v->rte->kind != RTE_TABLE || x->arg_count > 3 ||
+        x->type != time->type || (time->type != T_TIMESTAMPTZ && time->type != T_TIMESTAMP))
         return false;
     *time_var = time->index;
     if (strcmp(x->func->name, "date_trunc") == 0)

@@ -19,7 +19,8 @@ void plan_params_begin(Planner *p, const VarSet *wanted, const Rel *left, ParamS
 {
     size_t cols = left->plan->col_count;
     grow_params(p);
-    *s = (ParamScope){.vars = ARENA_ARRAY(p->arena, uint32_t, cols + 1), .params = ARENA_ARRAY(p->arena, uint32_t, cols + 1),
+    *s = (ParamScope){.vars = ARENA_ARRAY(p->arena, uint32_t, cols + 1),
+                      .params = ARENA_ARRAY(p->arena, uint32_t, cols + 1),
                       .saved = ARENA_ARRAY(p->arena, uint32_t, cols + 1)};
     for (size_t i = 0; i < cols; i++) {
         uint32_t v = left->vars[i];
@@ -38,8 +39,8 @@ void plan_params_end(Planner *p, const ParamScope *s)
         p->param_of[s->vars[i]] = s->saved[i];
 }
 
-bool plan_apply(Planner *p, const Rel *left, Plan *right, ApplyMode mode, const ParamScope *s, size_t extra_cols,
-                PlanApply **out, Err *e)
+bool plan_apply(Planner *p, const Rel *left, Plan *right, ApplyMode mode, const ParamScope *s,
+                size_t extra_cols, PlanApply **out, Err *e)
 {
     size_t lc = left->plan->col_count;
     PlanApply *a = PLAN_NEW(p, PlanApply, PLAN_APPLY, lc + extra_cols);
@@ -136,8 +137,8 @@ bool plan_attach(Planner *p, Rel *rel, Expr **slot, Err *e)
 
 static bool only_from_and_where(const Query *q)
 {
-    return q->form == QUERY_PLAIN && !q->grouped && !q->call_count && !q->has_srf && !q->limit && !q->offset &&
-           !q->distinct_on_count && q->from_count > 0 && !q->ctes;
+    return q->form == QUERY_PLAIN && !q->grouped && !q->call_count && !q->has_srf && !q->limit &&
+           !q->offset && !q->distinct_on_count && q->from_count > 0 && !q->ctes;
 }
 
 static bool reads_level(Planner *p, Query *q, const VarSet *level)
@@ -152,7 +153,8 @@ static bool from_reads(Planner *p, const From *f, const VarSet *level)
     VarSet vars = varset_new(p->arena, p->z->var_count);
     if (!f->rte) {
         qx_vars(p->z, f->on, &vars);
-        return varset_overlap(&vars, level) || from_reads(p, f->left, level) || from_reads(p, f->right, level);
+        return varset_overlap(&vars, level) || from_reads(p, f->left, level) ||
+               from_reads(p, f->right, level);
     }
     if (f->rte->kind == RTE_QUERY)
         return reads_level(p, f->rte->query, level);
@@ -186,7 +188,8 @@ static bool semi_exists(Planner *p, Rel *rel, Query *q, bool anti, bool *done, E
     for (size_t i = 0; i < outer.count; i++)
         plan_mark(p, outer.items[i].expr);
     Rel right, out;
-    if (!plan_join_tree(p, q->from, q->from_count, &inner, &right, e) || !plan_filter(p, &right, &inner, e) ||
+    if (!plan_join_tree(p, q->from, q->from_count, &inner, &right, e) ||
+        !plan_filter(p, &right, &inner, e) ||
         !plan_join(p, anti ? JOIN_ANTI : JOIN_SEMI, rel, &right, &outer, &out, e))
         return false;
     *rel = out;
@@ -198,7 +201,8 @@ static bool semi_exists(Planner *p, Rel *rel, Query *q, bool anti, bool *done, E
 static bool semi_in(Planner *p, Rel *rel, const Expr *x, bool anti, bool *done, Err *e)
 {
     Sublink *s = &p->z->sublinks[x->index];
-    if (reads_level(p, s->query, &rel->set) || qx_has(x->args[0], QX_SUBLINK) || qx_is_volatile(x->args[0]))
+    if (reads_level(p, s->query, &rel->set) || qx_has(x->args[0], QX_SUBLINK) ||
+        qx_is_volatile(x->args[0]))
         return true;
     ConjList tests = {0};
     Expr *l, *r;

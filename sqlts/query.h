@@ -29,29 +29,33 @@ typedef struct RteCol {
     Slice name;
     TypeId type;
     int32_t typmod;
-    TableId table;  /* origin, 0 = computed */
+    TableId table; /* origin, 0 = computed */
     int16_t attnum;
-    bool is_time;   /* the time column of its table, also through sub-selects */
-    bool hidden;    /* system columns: not part of * */
+    bool is_time; /* the time column of its table, also through sub-selects */
+    bool hidden;  /* system columns: not part of * */
 } RteCol;
 
 typedef enum RteKind {
-    RTE_TABLE, RTE_VIRTUAL, RTE_QUERY, RTE_FUNCTION, RTE_CTE,
+    RTE_TABLE,
+    RTE_VIRTUAL,
+    RTE_QUERY,
+    RTE_FUNCTION,
+    RTE_CTE,
     RTE_COMPUTED, /* group keys and aggregates, window results, outputs of set-returning calls and subqueries */
 } RteKind;
 
 struct Rte {
     RteKind kind;
-    Slice name;          /* alias, else the relation's name */
+    Slice name; /* alias, else the relation's name */
     uint32_t first_var;
     size_t col_count;
     RteCol *cols;
     const TableDef *table;
     const ViewDef *view;
     Query *query;
-    bool lateral;        /* reads earlier FROM items */
+    bool lateral; /* reads earlier FROM items */
     Cte *cte;
-    bool self;           /* the reference of a recursive query to itself */
+    bool self; /* the reference of a recursive query to itself */
     const FuncDef *func;
     Expr *call;
     bool ordinality;
@@ -92,11 +96,17 @@ typedef struct QWindow { /* one (PARTITION BY, ORDER BY): all its calls run in o
 typedef struct QWindowCall {
     WindowCall call;
     size_t window;
-    uint32_t var;   /* the result */
+    uint32_t var; /* the result */
     int position;
 } QWindowCall;
 
-typedef enum QueryForm { QUERY_PLAIN, QUERY_VALUES, QUERY_UNION, QUERY_INTERSECT, QUERY_EXCEPT } QueryForm;
+typedef enum QueryForm {
+    QUERY_PLAIN,
+    QUERY_VALUES,
+    QUERY_UNION,
+    QUERY_INTERSECT,
+    QUERY_EXCEPT
+} QueryForm;
 
 struct Query {
     QueryForm form;
@@ -111,8 +121,8 @@ struct Query {
     From **from;
     size_t from_count;
     Expr *where;
-    bool grouped;        /* GROUP BY or an aggregate */
-    Rte *group;          /* keys, then aggregates */
+    bool grouped; /* GROUP BY or an aggregate */
+    Rte *group;   /* keys, then aggregates */
     Expr **keys;
     size_t key_count;
     AggCall *aggs;
@@ -124,31 +134,32 @@ struct Query {
     QWindowCall *calls;
     size_t call_count;
     bool has_srf;
-    Target *targets;     /* visible ones first, then those only sorted by; set operations: columns of `out` */
+    Target *
+        targets; /* visible ones first, then those only sorted by; set operations: columns of `out` */
     size_t target_count, visible_count;
     bool distinct;
     size_t *distinct_on; /* targets */
     size_t distinct_on_count;
     /* all forms */
-    Cte *ctes;           /* defined here */
+    Cte *ctes; /* defined here */
     QSort *order;
     size_t order_count;
     Expr *limit, *offset;
-    Rte *out;            /* set operations and VALUES: their columns, for ORDER BY */
-    OutColumn *cols;     /* visible_count */
-    bool *col_time;      /* is_time of the columns */
+    Rte *out;        /* set operations and VALUES: their columns, for ORDER BY */
+    OutColumn *cols; /* visible_count */
+    bool *col_time;  /* is_time of the columns */
 };
 
 typedef struct Sublink {
     ApplyMode mode;
     Query *query;
-    Rte *out;       /* what the test calls the subquery's columns */
+    Rte *out; /* what the test calls the subquery's columns */
     TypeId type;
 } Sublink;
 
 struct Cte {
     Slice name;
-    Query *query;   /* not recursive */
+    Query *query; /* not recursive */
     Query *start, *step;
     bool distinct;
     RteCol *cols;

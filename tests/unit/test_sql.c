@@ -46,34 +46,40 @@ static Bound *good(const char *sql)
 
 /* ---- parsing ---- */
 
+static void print(Buf *o, const SqlNode *n);
+
+static void print_list(Buf *o, const NodeList *list, const char *between)
+{
+    buf_puts(o, "(");
+    for (size_t i = 0; i < list->count; i++) {
+        buf_puts(o, i ? between : "");
+        print(o, list->items[i]);
+    }
+    buf_puts(o, ")");
+}
+
+static void print_op(Buf *o, const NOp *op)
+{
+    buf_puts(o, "(");
+    if (op->left)
+        print(o, op->left);
+    buf_put_slice(o, op->name);
+    print(o, op->right);
+    buf_puts(o, ")");
+}
+
 static void print(Buf *o, const SqlNode *n)
 {
-    if (!n) {
-        buf_puts(o, "-");
-        return;
-    }
     switch (n->kind) {
-    case N_OP: {
-        const NOp *op = (const NOp *)n;
-        buf_puts(o, "(");
-        if (op->left)
-            print(o, op->left);
-        buf_put_slice(o, op->name);
-        print(o, op->right);
-        buf_puts(o, ")");
+    case N_OP:
+        print_op(o, (const NOp *)n);
         break;
-    }
     case N_AND:
-    case N_OR: {
-        const NMulti *m = (const NMulti *)n;
-        buf_puts(o, "(");
-        for (size_t i = 0; i < m->args.count; i++) {
-            buf_puts(o, i ? n->kind == N_AND ? " and " : " or " : "");
-            print(o, m->args.items[i]);
-        }
-        buf_puts(o, ")");
+        print_list(o, &((const NMulti *)n)->args, " and ");
         break;
-    }
+    case N_OR:
+        print_list(o, &((const NMulti *)n)->args, " or ");
+        break;
     case N_NOT:
         buf_puts(o, "(not ");
         print(o, ((const NTest *)n)->arg);
@@ -104,12 +110,7 @@ static void print(Buf *o, const SqlNode *n)
         break;
     case N_FUNC:
         buf_put_slice(o, ast_last_name(&((const NFunc *)n)->names));
-        buf_puts(o, "(");
-        for (size_t i = 0; i < ((const NFunc *)n)->args.count; i++) {
-            buf_puts(o, i ? "," : "");
-            print(o, ((const NFunc *)n)->args.items[i]);
-        }
-        buf_puts(o, ")");
+        print_list(o, &((const NFunc *)n)->args, ",");
         break;
     case N_COLUMN:
         buf_put_slice(o, ast_last_name(&((const NColumn *)n)->names));
