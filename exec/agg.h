@@ -12,7 +12,7 @@
 
 typedef struct AggCtx {
     EvalCtx *eval;
-    Arena *arena;      /* lives as long as the groups */
+    Arena *arena; /* lives as long as the groups */
     const TypeId *arg_types;
     size_t arg_count;
     TypeId result;
@@ -22,18 +22,22 @@ typedef struct AggDef {
     size_t state_size;
     void (*init)(AggCtx *c, void *state);
     /* Rows sel[0..n) (or 0..n-1) of args all go to one state: the run path, used for ordered and run-aware grouping. */
-    bool (*update)(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n, Err *e);
+    bool (*update)(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
+                   Err *e);
     /* Row i goes to states[i] (i counts selected rows). NULL: the caller loops over update. */
-    bool (*update_each)(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n, Err *e);
+    bool (*update_each)(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n,
+                        Err *e);
     bool (*merge)(AggCtx *c, void *into, const void *from, Err *e); /* from follows in time/order */
-    bool (*final)(AggCtx *c, const void *state, Value *out, Err *e); /* out may borrow from state and arena */
+    bool (*final)(AggCtx *c, const void *state, Value *out,
+                  Err *e); /* out may borrow from state and arena */
     /* One chunk of the first argument as statistics; NULL: cannot.  times: of the first and last row, ns;
      * INT64_MIN, INT64_MAX when the column has NULLs among the rows (then first and last decline). */
-    bool (*from_stats)(AggCtx *c, void *state, const ChunkStats *stats, int64_t t_first_ns, int64_t t_last_ns);
+    bool (*from_stats)(AggCtx *c, void *state, const ChunkStats *stats, int64_t t_first_ns,
+                       int64_t t_last_ns);
     void (*save)(AggCtx *c, const void *state, Buf *out);
     bool (*load)(AggCtx *c, void *state, Slice bytes, Err *e);
-    bool ordered;      /* depends on row order (array_agg, string_agg, rate): input must come in order */
-    bool skips_nulls;  /* rows with a NULL argument are left out by the caller */
+    bool ordered; /* depends on row order (array_agg, string_agg, rate): input must come in order */
+    bool skips_nulls; /* rows with a NULL argument are left out by the caller */
 } AggDef;
 
 /* Set-returning functions: generate_series, unnest, ... ; a row source driven by constant arguments. */
@@ -50,13 +54,15 @@ typedef struct SrfDef {
     const SrfColumn *columns;
     size_t column_count;
     /* Row source: state is kept by the operator. */
-    bool (*open)(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a, void **state, Err *e);
-    SrfStatus (*next)(EvalCtx *ctx, void *state, Batch *out /* cols set up by the operator, BATCH_ROWS room */,
+    bool (*open)(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a,
+                 void **state, Err *e);
+    SrfStatus (*next)(EvalCtx *ctx, void *state,
+                      Batch *out /* cols set up by the operator, BATCH_ROWS room */,
                       struct Task *waiter, Err *e);
     void (*close)(void *state);
     /* Column list of the call site decides (promql with labels as columns); may be NULL. */
-    bool (*resolve)(EvalCtx *ctx, const Value *const_args, size_t n, const Slice *names, size_t name_count,
-                    Arena *a, SrfColumn **columns, size_t *count, Err *e);
+    bool (*resolve)(EvalCtx *ctx, const Value *const_args, size_t n, const Slice *names,
+                    size_t name_count, Arena *a, SrfColumn **columns, size_t *count, Err *e);
 } SrfDef;
 
 #endif

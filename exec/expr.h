@@ -22,7 +22,7 @@ typedef struct EvalCtx {
     int64_t
         sleep_until_ns; /* set by pg_sleep: the operator waits before it hands the batch on; 0 = no */
     uint64_t random_state[2];
-    void *session; /* for functions that session/ registers */
+    void *session;          /* for functions that session/ registers */
     const Slice *srf_names; /* in SrfDef.open: the columns in FROM; NULL in a select list */
     size_t srf_name_count;
 } EvalCtx;

@@ -10,9 +10,26 @@
 #include "storage/scan.h"
 
 typedef enum PlanKind {
-    PLAN_SCAN, PLAN_SERIES_AGG, PLAN_VIRTUAL, PLAN_FUNCTION, PLAN_VALUES, PLAN_FILTER, PLAN_PROJECT,
-    PLAN_AGG, PLAN_SORT, PLAN_LIMIT, PLAN_DISTINCT, PLAN_JOIN, PLAN_APPLY, PLAN_APPEND, PLAN_SETOP,
-    PLAN_CTE_REF, PLAN_RECURSIVE, PLAN_PROJECT_SET, PLAN_WINDOW, PLAN_RESULT,
+    PLAN_SCAN,
+    PLAN_SERIES_AGG,
+    PLAN_VIRTUAL,
+    PLAN_FUNCTION,
+    PLAN_VALUES,
+    PLAN_FILTER,
+    PLAN_PROJECT,
+    PLAN_AGG,
+    PLAN_SORT,
+    PLAN_LIMIT,
+    PLAN_DISTINCT,
+    PLAN_JOIN,
+    PLAN_APPLY,
+    PLAN_APPEND,
+    PLAN_SETOP,
+    PLAN_CTE_REF,
+    PLAN_RECURSIVE,
+    PLAN_PROJECT_SET,
+    PLAN_WINDOW,
+    PLAN_RESULT,
 } PlanKind;
 
 typedef struct Plan Plan;
@@ -20,8 +37,8 @@ struct Plan {
     PlanKind kind;
     size_t col_count;
     TypeId *types;
-    Slice *names;          /* for EXPLAIN */
-    Plan *child, *right;   /* right: JOIN, APPLY, SETOP, RECURSIVE */
+    Slice *names;        /* for EXPLAIN */
+    Plan *child, *right; /* right: JOIN, APPLY, SETOP, RECURSIVE */
     double rows_estimate;
 };
 
@@ -47,16 +64,16 @@ typedef struct TimeBound {
 typedef struct TagPred {
     ColumnId column;
     TypeId type;
-    Expr **in;       /* NULL: use test */
+    Expr **in; /* NULL: use test */
     size_t in_count;
-    bool array;      /* in[0] is an array */
+    bool array; /* in[0] is an array */
     Expr *test;
-    Slice name;      /* for EXPLAIN; may be empty */
+    Slice name; /* for EXPLAIN; may be empty */
 } TagPred;
 
 /* field <op> constant, numeric: prunes row groups by statistics; also part of `filter`, which decides. */
 typedef struct FieldPrune {
-    uint32_t col;    /* output column of the scan */
+    uint32_t col; /* output column of the scan */
     char op[3];
     Expr *value;
 } FieldPrune;
@@ -72,34 +89,35 @@ typedef struct PlanScan {
     size_t tag_count;
     FieldPrune *prunes;
     size_t prune_count;
-    Expr *filter;        /* over output columns; may be NULL */
+    Expr *filter; /* over output columns; may be NULL */
     bool backward;
-    uint32_t per_series_limit; /* at most so many rows a series, newest first with backward; 0 = all */
-    bool single_stream;  /* do not split over workers (order matters above) */
+    uint32_t
+        per_series_limit; /* at most so many rows a series, newest first with backward; 0 = all */
+    bool single_stream;   /* do not split over workers (order matters above) */
 } PlanScan;
 
 /* Scan + GROUP BY fused: keys are tags, one time bucket, or constants; aggregates over plain fields. */
 typedef enum KeyKind { KEY_TAG, KEY_BUCKET } KeyKind;
 typedef struct SeriesKey {
     KeyKind kind;
-    ColumnId column;      /* KEY_TAG */
+    ColumnId column; /* KEY_TAG */
     TypeId type;
     int64_t width_ns, origin_ns; /* KEY_BUCKET: fixed width */
 } SeriesKey;
 typedef struct AggCall {
     const FuncDef *func;
     TypeId result;
-    Expr **args;          /* over the input; for PLAN_SERIES_AGG over scan columns */
+    Expr **args; /* over the input; for PLAN_SERIES_AGG over scan columns */
     size_t arg_count;
     bool distinct, star;
-    Expr *filter;         /* FILTER (WHERE) */
-    Expr **order;         /* array_agg(x ORDER BY y) */
+    Expr *filter; /* FILTER (WHERE) */
+    Expr **order; /* array_agg(x ORDER BY y) */
     bool *order_desc, *order_nulls_first;
     size_t order_count;
 } AggCall;
 typedef struct PlanSeriesAgg { /* output: keys, then aggregates */
     Plan p;
-    PlanScan *scan;       /* filter allowed: then rows are decoded and filtered before aggregation */
+    PlanScan *scan; /* filter allowed: then rows are decoded and filtered before aggregation */
     SeriesKey *keys;
     size_t key_count;
     AggCall *aggs;
@@ -112,7 +130,7 @@ typedef struct PlanAgg { /* output: keys, then aggregates; key_count 0 = one row
     size_t key_count;
     AggCall *aggs;
     size_t agg_count;
-    bool ordered;         /* input comes grouped by the keys */
+    bool ordered; /* input comes grouped by the keys */
 } PlanAgg;
 
 typedef struct SortKey {
@@ -123,7 +141,7 @@ typedef struct PlanSort {
     Plan p;
     SortKey *keys;
     size_t key_count;
-    Expr *limit;          /* top-N: rows needed incl. offset, constant expression; NULL = all */
+    Expr *limit; /* top-N: rows needed incl. offset, constant expression; NULL = all */
 } PlanSort;
 
 typedef struct PlanLimit {
@@ -131,32 +149,55 @@ typedef struct PlanLimit {
     Expr *limit, *offset; /* int8 constant expressions or NULL */
 } PlanLimit;
 
-typedef struct PlanDistinct { /* keys NULL: all columns.  sorted: input is ordered by the keys (DISTINCT ON) */
+typedef struct
+    PlanDistinct { /* keys NULL: all columns.  sorted: input is ordered by the keys (DISTINCT ON) */
     Plan p;
     Expr **keys;
     size_t key_count;
     bool sorted;
 } PlanDistinct;
 
-typedef struct PlanFilter { Plan p; Expr *filter; } PlanFilter;
-typedef struct PlanProject { Plan p; Expr **exprs; } PlanProject;
-typedef struct PlanProjectSet { Plan p; Expr **exprs; /* those with is_srf[i] are calls of set-returning functions */ bool *is_srf; } PlanProjectSet;
-typedef struct PlanValues { Plan p; Expr ***rows; size_t row_count; } PlanValues; /* also one row of constants */
+typedef struct PlanFilter {
+    Plan p;
+    Expr *filter;
+} PlanFilter;
+typedef struct PlanProject {
+    Plan p;
+    Expr **exprs;
+} PlanProject;
+typedef struct PlanProjectSet {
+    Plan p;
+    Expr **exprs; /* those with is_srf[i] are calls of set-returning functions */
+    bool *is_srf;
+} PlanProjectSet;
+typedef struct PlanValues {
+    Plan p;
+    Expr ***rows;
+    size_t row_count;
+} PlanValues;                 /* also one row of constants */
 typedef struct PlanFunction { /* FROM f(args) [WITH ORDINALITY] */
     Plan p;
     const FuncDef *func;
-    Expr *call;           /* its args: constant or exec params */
+    Expr *call; /* its args: constant or exec params */
     bool ordinality;
 } PlanFunction;
 
-typedef enum JoinType { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI } JoinType;
-typedef struct PlanJoin { /* hash join when key_count > 0, else nested loop over a materialised right side */
-    Plan p;               /* output: left columns, then right columns (SEMI, ANTI: left only) */
+typedef enum JoinType {
+    JOIN_INNER,
+    JOIN_LEFT,
+    JOIN_RIGHT,
+    JOIN_FULL,
+    JOIN_SEMI,
+    JOIN_ANTI
+} JoinType;
+typedef struct
+    PlanJoin { /* hash join when key_count > 0, else nested loop over a materialised right side */
+    Plan p;    /* output: left columns, then right columns (SEMI, ANTI: left only) */
     JoinType type;
     Expr **left_keys, **right_keys; /* each over its own side; equal types */
     size_t key_count;
-    Expr *filter;         /* over left columns then right columns; NULL = none */
-    bool null_aware;      /* ANTI for NOT IN: NULL keys as SQL demands */
+    Expr *filter;    /* over left columns then right columns; NULL = none */
+    bool null_aware; /* ANTI for NOT IN: NULL keys as SQL demands */
 } PlanJoin;
 
 /* For each left row: exec params are set from it, right runs.  Output: left columns, then what `mode` says. */
@@ -172,34 +213,63 @@ typedef enum ApplyMode {
 typedef struct PlanApply {
     Plan p;
     ApplyMode mode;
-    uint32_t *param;      /* exec param numbers to set ... */
-    Expr **param_value;   /* ... from the left row */
-    size_t param_count;   /* 0: uncorrelated, right runs once */
-    Expr *test;           /* IN, ALL */
+    uint32_t *param;    /* exec param numbers to set ... */
+    Expr **param_value; /* ... from the left row */
+    size_t param_count; /* 0: uncorrelated, right runs once */
+    Expr *test;         /* IN, ALL */
 } PlanApply;
 
-typedef struct PlanAppend { Plan p; Plan **children; size_t child_count; } PlanAppend; /* UNION ALL */
+typedef struct PlanAppend {
+    Plan p;
+    Plan **children;
+    size_t child_count;
+} PlanAppend; /* UNION ALL */
 typedef enum SetOp { SETOP_INTERSECT, SETOP_EXCEPT } SetOp;
-typedef struct PlanSetOp { Plan p; SetOp op; bool all; } PlanSetOp;
-typedef struct PlanCte { uint32_t id; Plan *plan; } PlanCte; /* a WITH query: run once, read by each PLAN_CTE_REF */
-typedef struct PlanCteRef { Plan p; uint32_t cte; } PlanCteRef;
-typedef struct PlanRecursive { /* child: start; right: step, reads the working table as CTE_REF `cte` */
+typedef struct PlanSetOp {
+    Plan p;
+    SetOp op;
+    bool all;
+} PlanSetOp;
+typedef struct PlanCte {
+    uint32_t id;
+    Plan *plan;
+} PlanCte; /* a WITH query: run once, read by each PLAN_CTE_REF */
+typedef struct PlanCteRef {
+    Plan p;
+    uint32_t cte;
+} PlanCteRef;
+typedef struct
+    PlanRecursive { /* child: start; right: step, reads the working table as CTE_REF `cte` */
     Plan p;
     uint32_t cte;
     bool distinct;
 } PlanRecursive;
 
-typedef struct WindowCall { const FuncDef *func; TypeId result; Expr **args; size_t arg_count; bool star;
-    bool rows_frame, whole_partition; /* frames: default, whole partition, ROWS UNBOUNDED PRECEDING; others 0A000 at analysis */ } WindowCall;
-typedef struct PlanWindow { /* input sorted by partition, order; output: input columns, then one a call */
+typedef struct WindowCall {
+    const FuncDef *func;
+    TypeId result;
+    Expr **args;
+    size_t arg_count;
+    bool star;
+    bool rows_frame,
+        whole_partition; /* frames: default, whole partition, ROWS UNBOUNDED PRECEDING; others 0A000 at analysis */
+} WindowCall;
+typedef struct
+    PlanWindow { /* input sorted by partition, order; output: input columns, then one a call */
     Plan p;
-    Expr **partition; size_t partition_count;
-    Expr **order; size_t order_count;
-    WindowCall *calls; size_t call_count;
+    Expr **partition;
+    size_t partition_count;
+    Expr **order;
+    size_t order_count;
+    WindowCall *calls;
+    size_t call_count;
 } PlanWindow;
 
 /* Rows that C code produces: pg_catalog, information_schema, skulk.* (one row each in <module>_views[]). */
-typedef struct ViewColumn { const char *name; TypeId type; } ViewColumn;
+typedef struct ViewColumn {
+    const char *name;
+    TypeId type;
+} ViewColumn;
 typedef struct RowSink RowSink; /* exec/virtual.h */
 typedef struct ViewDef {
     const char *schema, *name;
@@ -208,13 +278,18 @@ typedef struct ViewDef {
     bool (*fill)(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e); /* NULL: no rows */
     const char *text;
 } ViewDef;
-typedef struct PlanVirtual { Plan p; const ViewDef *view; uint32_t *cols; Expr *filter; } PlanVirtual;
+typedef struct PlanVirtual {
+    Plan p;
+    const ViewDef *view;
+    uint32_t *cols;
+    Expr *filter;
+} PlanVirtual;
 
 void view_register(const ViewDef *table); /* ends with name = NULL */
 const ViewDef *view_find(Slice schema, Slice name);
 size_t view_count(void);
 const ViewDef *view_at(size_t i);
-void row_sink_add(RowSink *sink, const Value *row); /* column_count values, copied */
+void row_sink_add(RowSink *sink, const Value *row);        /* column_count values, copied */
 bool row_sink_wants(const RowSink *sink, uint32_t column); /* false: put NULL, it is not read */
 
 /* A whole statement. */

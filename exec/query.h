@@ -9,19 +9,25 @@
 
 #include "exec/plan.h"
 
-typedef enum QueryStatus { QUERY_BATCH, QUERY_END, QUERY_WAIT, QUERY_YIELD, QUERY_FAIL } QueryStatus;
+typedef enum QueryStatus {
+    QUERY_BATCH,
+    QUERY_END,
+    QUERY_WAIT,
+    QUERY_YIELD,
+    QUERY_FAIL
+} QueryStatus;
 
 typedef struct QueryOptions {
-    Snapshot *snapshot;     /* referenced; may be NULL for queries without tables */
-    const EvalCtx *eval;    /* template: env, params, times, session; arenas are the query's own */
-    Budget *budget;         /* parent budget (query pool) */
-    int64_t memory_max;     /* of this query; 0 = default */
+    Snapshot *snapshot;  /* referenced; may be NULL for queries without tables */
+    const EvalCtx *eval; /* template: env, params, times, session; arenas are the query's own */
+    Budget *budget;      /* parent budget (query pool) */
+    int64_t memory_max;  /* of this query; 0 = default */
     Sched *sched;
     Task *waiter;
-    uint64_t group;         /* scheduling group: the session */
-    int parallel_max;       /* 0 = workers; below 0: so many pieces' worth, however small the work (tests) */
-    const char *spill_dir;  /* NULL: no spilling, 53200 instead */
-    bool analyze;           /* collect counters */
+    uint64_t group; /* scheduling group: the session */
+    int parallel_max; /* 0 = workers; below 0: so many pieces' worth, however small the work (tests) */
+    const char *spill_dir; /* NULL: no spilling, 53200 instead */
+    bool analyze;          /* collect counters */
 } QueryOptions;
 
 typedef struct Query Query;
@@ -36,6 +42,7 @@ void query_close(Query *q);
  * turn (they touch nothing of the query).  Gives up after a second. */
 void query_drain(Sched *sched);
 /* EXPLAIN: one line a node, indented as PostgreSQL does ("Seq Scan on cpu ..."); with counters after analyze. */
-void plan_explain(Buf *out, const PlannedQuery *plan, const Query *analyzed /* may be NULL */, bool json);
+void plan_explain(Buf *out, const PlannedQuery *plan, const Query *analyzed /* may be NULL */,
+                  bool json);
 
 #endif
