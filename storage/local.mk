@@ -22,8 +22,7 @@ libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_pri
 libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch.c storage/batch_codec.c \
 	storage/index.h storage/index_private.h storage/index.c storage/index_dict.c storage/index_select.c \
 	storage/index_persist.c storage/memtable.h storage/memtable_private.h storage/memtable.c \
-	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan.c \
-	storage/scan_groups.h storage/scan_groups.c
+	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan.c
 libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec.c storage/codec_float.c \
 	storage/codec_gorilla.c storage/codec_int.c storage/codec_raw.c storage/codec_str.c \
 	storage/part.h storage/part_private.h storage/part_writer_private.h storage/part_bits.c storage/part_data.c \

@@ -4,7 +4,6 @@
  * be put into any layer (parts, tails) with any overlap. */
 #include "rows_model.h"
 #include "storage/scan.h"
-#include "storage/scan_groups.h"
 #include "storage/version.h"
 
 enum { ROWS_MAX = 8000, LAYERS_MAX = 8, SERIES = 12, SHARD = 3 };
@@ -397,80 +396,6 @@ START_TEST(metadata)
 }
 END_TEST
 
-static bool same_bits(const uint64_t *a, const uint64_t *b, size_t n, bool none)
-{
-    for (size_t i = 0; i < n; i++)
-        if ((a ? bitmap_get(a, i) : none) != (b ? bitmap_get(b, i) : none))
-            return false;
-    return true;
-}
-
-/* The cache answers as the part does, shared group or not. */
-static void check_cached(GroupCache *cache, Part *p, const PartGroup *g)
-{
-    static const size_t size[] = {[PHYS_I64] = 8, [PHYS_F64] = 8, [PHYS_BOOL] = 1};
-    const int64_t *a, *b;
-    Arena arena;
-    Err e;
-    arena_init(&arena, NULL);
-    ck_assert_int_eq(part_pin_group(p, g, model_ids, MODEL_COLUMNS, NULL, &e), PIN_OK);
-    ck_assert(part_times(p, g, &arena, &a, &e) && group_cache_times(cache, p, g, &arena, &b, &e));
-    ck_assert_mem_eq(a, b, g->rows * sizeof *a);
-    for (int c = 0; c < MODEL_COLUMNS; c++) {
-        ColVec x, y;
-        const uint64_t *x_null, *y_null;
-        ck_assert(part_column(p, g, model_ids[c], &arena, &x, &x_null, &e));
-        ck_assert(group_cache_column(cache, p, g, model_ids[c], &arena, &y, &y_null, &e));
-        ck_assert_int_eq(x.type, y.type);
-        ck_assert(same_bits(x_null, y_null, g->rows, false));
-        if (x.type == PHYS_NONE)
-            continue;
-        ck_assert(same_bits(x.valid, y.valid, g->rows, true));
-        for (size_t i = 0; i < g->rows; i++) {
-            if (!bitmap_get(x.valid, i))
-                continue;
-            if (x.type == PHYS_STR)
-                ck_assert(slice_eq(x.v.str[i], y.v.str[i]));
-            else
-                ck_assert_mem_eq((const char *)x.v.any + i * size[x.type],
-                                 (const char *)y.v.any + i * size[x.type], size[x.type]);
-        }
-    }
-    part_unpin_group(p, g);
-    arena_free(&arena);
-}
-
-START_TEST(shared_groups)
-{
-    Budget budget;
-    budget_init(&budget, "scan", NULL, 0);
-    for (size_t l = 0; l < 4; l++) {
-        Snapshot *s = make_snapshot(&layouts[l], 5);
-        GroupCache *cache = group_cache_new(&budget);
-        size_t shared = 0;
-        for (unsigned i = 0; i < SERIES * s->part_count; i++) { /* parts take turns, as in a scan */
-            Buf found;
-            Err e;
-            Part *p = s->parts[i % s->part_count].part;
-            buf_init(&found);
-            ck_assert(part_find(p, MODEL_TABLE + 1,
-                                series_of(MODEL_TABLE + 1, i / (unsigned)s->part_count), INT64_MIN,
-                                INT64_MAX, &found, &e));
-            const PartGroup *g = (const PartGroup *)(const void *)found.ptr;
-            for (size_t k = 0; k < found.len / sizeof *g; k++) {
-                shared += !g[k].alone;
-                check_cached(cache, p, &g[k]);
-            }
-            buf_free(&found);
-        }
-        ck_assert(l > 2 || shared > 0);
-        group_cache_free(cache);
-        snapshot_unref(s);
-    }
-    ck_assert_int_eq(budget.used, 0);
-}
-END_TEST
-
 START_TEST(odd_requests)
 {
     Snapshot *s = make_snapshot(&layouts[0], 3);
@@ -521,7 +446,6 @@ int main(void)
     tcase_add_loop_test(tc, against_model, 0, (int)ARRAY_LEN(layouts));
     tcase_add_test(tc, statistics);
     tcase_add_test(tc, metadata);
-    tcase_add_test(tc, shared_groups);
     tcase_add_test(tc, odd_requests);
     return unit_run(tc);
 }
