@@ -43,23 +43,47 @@ static bool trunc_zoned(TimeField f, const TimeZone *tz, int64_t us, int64_t *ou
     return true;
 }
 
+/* A unit of a local day or more lasts at least so long, whatever the clock does: rows that follow a row
+ * within it have the same start.  0: no such promise. */
+static uint64_t trunc_length(TimeField f)
+{
+    static const uint8_t days[] = {
+        [FIELD_DAY] = 1,    [FIELD_WEEK] = 7,     [FIELD_MONTH] = 28,    [FIELD_QUARTER] = 90,
+        [FIELD_YEAR] = 250, [FIELD_DECADE] = 250, [FIELD_CENTURY] = 250, [FIELD_MILLENNIUM] = 250,
+    };
+    return f >= FIELD_DAY && f <= FIELD_MILLENNIUM ? days[f] * (uint64_t)US_PER_DAY - 4 * US_PER_H
+                                                   : 0;
+}
+
 static bool trunc_rows(FnCall *c, Err *e)
 {
     TypeId type = c->expr->func->args[1];
+    bool constant =
+        c->args[0].kind == VEC_CONST && (c->arg_count == 2 || c->args[2].kind == VEC_CONST);
+    const TimeZone *tz = c->ctx->env.tz;
+    TimeField f = FIELD_US;
+    int64_t start = 0;
+    uint64_t length = 0;
     FUNC_ROWS(c, row)
     {
-        Slice unit = vec_get(&c->args[0], row).u.str;
         int64_t us = vec_get(&c->args[1], row).u.i64, *out = &c->out->v.i64[row];
-        const TimeZone *tz = c->ctx->env.tz;
-        TimeField f;
-        if (c->arg_count == 3 && !func_zone(vec_get(&c->args[2], row).u.str, &tz, e))
-            return false;
-        if (!time_field_find(unit, &f))
-            return unknown_unit(unit, type, e);
+        Slice unit = vec_get(&c->args[0], row).u.str;
+        if ((uint64_t)us - (uint64_t)start < length) {
+            *out = start;
+            continue;
+        }
+        if (k_ == 0 || !constant) {
+            if (c->arg_count == 3 && !func_zone(vec_get(&c->args[2], row).u.str, &tz, e))
+                return false;
+            if (!time_field_find(unit, &f))
+                return unknown_unit(unit, type, e);
+        }
         if (!(type == T_TIMESTAMP ? timestamp_trunc_us(f, us, out) : trunc_zoned(f, tz, us, out)))
             return unsupported_unit(unit, type, e);
         if (too_early(*out))
             return out_of_range(e);
+        start = *out;
+        length = constant && !time_is_infinite(us) ? trunc_length(f) : 0;
     }
     return true;
 }
@@ -342,6 +366,17 @@ static bool bucket_setup(FnCall *c, size_t row, Bucket *b, Err *e)
     return true;
 }
 
+/* At least so long lasts a bucket, as trunc_length(). */
+static uint64_t bucket_length(const Bucket *b)
+{
+    uint64_t width =
+        b->months ? (uint64_t)b->months * 28 * (uint64_t)US_PER_DAY : (uint64_t)b->width_us;
+    if (!b->tz && !b->has_offset)
+        return width;
+    bool days = b->months || (b->width_us % US_PER_DAY == 0 && b->offset.months == 0);
+    return days ? width - 4 * US_PER_H : 0;
+}
+
 static bool bucket_is_const(const FnCall *c)
 {
     for (size_t k = 0; k < c->arg_count; k++)
@@ -363,13 +398,23 @@ static bool kernel_bucket(FnCall *c, Err *e)
     if (fixed && type != T_DATE) {
         return fixed_buckets(c, x, step, b.width_us, b.origin_us, e);
     }
+    int64_t start = 0;
+    uint64_t length = 0;
     FUNC_ROWS(c, row)
     {
-        int64_t *out = &c->out->v.i64[row];
+        int64_t us, *out = &c->out->v.i64[row];
         if (!constant && !bucket_setup(c, row, &b, e))
             return false;
-        if (!as_us(type, x[row * step], out, e) || !bucket_row(&b, *out, out, e))
+        if (!as_us(type, x[row * step], &us, e))
             return false;
+        if ((uint64_t)us - (uint64_t)start < length) {
+            *out = start;
+        } else {
+            if (!bucket_row(&b, us, out, e))
+                return false;
+            start = *out;
+            length = constant && !time_is_infinite(us) ? bucket_length(&b) : 0;
+        }
         if (type == T_DATE && !time_is_infinite(*out))
             *out = floor_div(*out, US_PER_DAY);
     }

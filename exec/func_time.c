@@ -82,33 +82,37 @@ static bool checked(int64_t us, Value *out, Err *e)
     return true;
 }
 
-FUNC_SCALAR(zone_local)
+static bool zone_arg(const FnCall *c, size_t row, const TimeZone **tz, Err *e)
 {
-    FUNC_UNUSED;
-    const TimeZone *tz = NULL;
-    return func_zone(args[0].u.str, &tz, e) && checked(tz_local_us(tz, args[1].u.i64), out, e);
+    Value v = vec_get(&c->args[0], row);
+    return v.phys == PH_INTERVAL ? zone_of_interval(v.u.iv, tz, e) : func_zone(v.u.str, tz, e);
 }
 
-FUNC_SCALAR(zone_utc)
+static bool zone_rows(FnCall *c, int64_t (*convert)(const TimeZone *, int64_t), Err *e)
 {
-    FUNC_UNUSED;
     const TimeZone *tz = NULL;
-    return func_zone(args[0].u.str, &tz, e) && checked(tz_utc_us(tz, args[1].u.i64), out, e);
+    size_t step;
+    const int64_t *x = func_arg(c, 1, &step);
+    FUNC_ROWS(c, row)
+    {
+        if ((k_ == 0 || c->args[0].kind != VEC_CONST) && !zone_arg(c, row, &tz, e))
+            return false;
+        Value v;
+        if (!checked(convert(tz, x[row * step]), &v, e))
+            return false;
+        c->out->v.i64[row] = v.u.i64;
+    }
+    return true;
 }
 
-FUNC_SCALAR(zone_local_iv)
+static bool zone_local(FnCall *c, Err *e)
 {
-    FUNC_UNUSED;
-    const TimeZone *tz = NULL;
-    return zone_of_interval(args[0].u.iv, &tz, e) &&
-           checked(tz_local_us(tz, args[1].u.i64), out, e);
+    return zone_rows(c, tz_local_us, e);
 }
 
-FUNC_SCALAR(zone_utc_iv)
+static bool zone_utc(FnCall *c, Err *e)
 {
-    FUNC_UNUSED;
-    const TimeZone *tz = NULL;
-    return zone_of_interval(args[0].u.iv, &tz, e) && checked(tz_utc_us(tz, args[1].u.i64), out, e);
+    return zone_rows(c, tz_utc_us, e);
 }
 
 /* ---- times and intervals ---- */
@@ -518,11 +522,10 @@ FuncDef func_time[] = {
     FS("localtimestamp() timestamp", time_local_now, FN_STABLE, "start of the transaction, local"),
     FS("localtime() time", time_local_time, FN_STABLE, "time of day, local"),
     FS("current_time() time", time_local_time, FN_STABLE, "time of day, local"),
-    FS("timezone(text, timestamptz) timestamp", zone_local, STRICT, "local time of a zone"),
-    FS("timezone(text, timestamp) timestamptz", zone_utc, STRICT, "local time read in a zone"),
-    FS("timezone(interval, timestamptz) timestamp", zone_local_iv, STRICT,
-       "local time of an offset"),
-    FS("timezone(interval, timestamp) timestamptz", zone_utc_iv, STRICT,
+    FK("timezone(text, timestamptz) timestamp", zone_local, STRICT, "local time of a zone"),
+    FK("timezone(text, timestamp) timestamptz", zone_utc, STRICT, "local time read in a zone"),
+    FK("timezone(interval, timestamptz) timestamp", zone_local, STRICT, "local time of an offset"),
+    FK("timezone(interval, timestamp) timestamptz", zone_utc, STRICT,
        "local time read at an offset"),
     FK("+(timestamptz, interval) timestamptz", plus_zoned, OP | FN_STABLE, "later"),
     FK("-(timestamptz, interval) timestamptz", minus_zoned, OP | FN_STABLE, "earlier"),

@@ -368,10 +368,13 @@ static bool parse_tzif(Slice bytes, TimeZone *tz)
 
 /* ---- finding ---- */
 
+enum { ZONES_MAX = 4096 }; /* they are never freed, and POSIX texts are anyone's to make up */
+
 static struct {
     pthread_once_t once;
     Mutex mutex;
     TimeZone *zones; /* these need the mutex */
+    size_t count;
     TimeZone *utc;
 } tz_list = {.once = PTHREAD_ONCE_INIT};
 
@@ -503,10 +506,18 @@ const TimeZone *tz_find(Slice name, Err *e)
         return NULL;
     }
     mutex_lock(&tz_list.mutex); /* two threads may both have loaded it: harmless */
-    tz->next = tz_list.zones;
-    tz_list.zones = tz;
+    bool full = tz_list.count >= ZONES_MAX;
+    if (!full) {
+        tz_list.count++;
+        tz->next = tz_list.zones;
+        tz_list.zones = tz;
+    }
     mutex_unlock(&tz_list.mutex);
-    return tz;
+    if (!full)
+        return tz;
+    zone_free(tz);
+    err_set(e, ERR_PROGRAM_LIMIT, "more than %d time zones in use", ZONES_MAX);
+    return NULL;
 }
 
 const TimeZone *tz_fixed(int32_t offset_s)

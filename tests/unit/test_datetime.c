@@ -875,6 +875,62 @@ START_TEST(interval_as_ns)
 }
 END_TEST
 
+/* A batch in order of time, where starts are remembered from row to row, against single rows. */
+START_TEST(batches_agree_with_rows)
+{
+    static const char *const exprs[] = {
+        "date_trunc('hour', #)",
+        "date_trunc('day', #)",
+        "date_trunc('week', #)",
+        "date_trunc('month', #)",
+        "date_trunc('year', #)",
+        "date_trunc('day', #, 'Pacific/Apia')",
+        "date_trunc('quarter', #, 'America/New_York')",
+        "time_bucket('1 day', #)",
+        "time_bucket('1 day', #, 'Europe/Berlin')",
+        "time_bucket('7 days', #, 'Australia/Lord_Howe')",
+        "time_bucket('1 month', #, 'America/New_York')",
+        "time_bucket('5 months', #)",
+        "time_bucket('1 day', #, interval '6 hours')",
+        "time_bucket('36 hours', #, 'Europe/Berlin')",
+        "time_bucket('2 days', #, 'Europe/Berlin', timestamptz '2020-01-01 05:00Z', interval '3 "
+        "hours')",
+    };
+    static const int64_t steps[] = {INT64_C(900000000), INT64_C(3601000000),
+                                    INT64_C(86400000000) / 7 * 30};
+    Err e;
+    for (size_t x = 0; x < ARRAY_LEN(exprs); x++) {
+        for (size_t k = 0; k < ARRAY_LEN(steps); k++) {
+            Et t;
+            et_open(&t);
+            t.ctx.env.tz = tz_find(SLICE_LIT("Europe/Berlin"), &e);
+            Vector col, out;
+            vec_init_flat(&col, T_TIMESTAMPTZ, BATCH_ROWS, &t.arena);
+            for (int64_t i = 0; i < BATCH_ROWS; i++) /* with a step back now and then */
+                col.v.i64[i] =
+                    INT64_C(1324800000000000) + i * steps[k] - (i % 97 == 0 ? 50 * steps[k] : 0);
+            /* "#" is the column: a NULL literal that is replaced. */
+            char text[200];
+            const char *mark = strchr(exprs[x], '#');
+            snprintf(text, sizeof text, "%.*s%s%s", (int)(mark - exprs[x]), exprs[x],
+                     "null::timestamptz", mark + 1);
+            Expr *call = et_parse(&t, text);
+            ck_assert_msg(call != NULL, "%s", t.err.message);
+            call->args[1] = expr_column(&t.arena, 0, T_TIMESTAMPTZ, -1);
+            Batch b = {.rows = BATCH_ROWS, .col_count = 1, .cols = &col};
+            ck_assert_msg(expr_eval(&t.ctx, call, &b, &out, &t.err), "%s", t.err.message);
+            for (size_t i = 0; i < BATCH_ROWS; i++) {
+                Value one = value_i64(col.v.i64[i]), v;
+                call->args[1] = expr_const(&t.arena, T_TIMESTAMPTZ, &one);
+                ck_assert(expr_value(&t.ctx, call, &v, &t.err));
+                ck_assert_msg(v.u.i64 == vec_get(&out, i).u.i64, "%s row %zu", exprs[x], i);
+            }
+            et_close(&t);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("datetime");
@@ -883,5 +939,6 @@ int main(void)
     tcase_add_test(tc, zones_round_trip);
     tcase_add_test(tc, zones_far_future);
     tcase_add_test(tc, interval_as_ns);
+    tcase_add_test(tc, batches_agree_with_rows);
     return unit_run(tc);
 }
