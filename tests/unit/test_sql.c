@@ -781,14 +781,14 @@ START_TEST(joins)
              "i, cpu j WHERE a.size = b.size AND b.name = c.name AND "
              "d.size = e.size AND f.name = g.name AND h.size = i.size AND c.owner = d.owner AND "
              "e.name = f.name AND g.size = h.size AND j.hostname = i.name");
-    size_t joins = 0;
+    size_t join_count = 0;
     for (const Plan *p = b->u.query.plan.root; p; p = p->child) {
         if (p->kind != PLAN_JOIN)
             continue;
-        joins++;
+        join_count++;
         ck_assert_uint_gt(((const PlanJoin *)p)->key_count, 0);
     }
-    ck_assert_uint_gt(joins, 0);
+    ck_assert_uint_gt(join_count, 0);
 }
 END_TEST
 
