@@ -22,6 +22,42 @@ int az_position(Analyzer *z, uint32_t offset)
     return (int)z->pos_chars + 1;
 }
 
+static const SqlNode *leftmost(const SqlNode *n)
+{
+    switch (n->kind) {
+    case N_OP:
+    case N_IS_DISTINCT:
+        return ((const NOp *)n)->left;
+    case N_AND:
+    case N_OR:
+        return ((const NMulti *)n)->args.items[0];
+    case N_IS_NULL:
+    case N_IS_TRUE:
+    case N_IS_FALSE:
+    case N_IS_UNKNOWN:
+        return ((const NTest *)n)->arg;
+    case N_IN:
+        return ((const NIn *)n)->left;
+    case N_BETWEEN:
+        return ((const NBetween *)n)->arg;
+    case N_QUANTIFIED:
+        return ((const NQuantified *)n)->left;
+    case N_CAST:
+        return ((const NCast *)n)->arg;
+    default:
+        return NULL;
+    }
+}
+
+SqlNode az_begin(const SqlNode *n)
+{
+    SqlNode at = *n;
+    for (; n; n = leftmost(n))
+        if (n->offset < at.offset)
+            at.offset = n->offset;
+    return at;
+}
+
 bool az_at(Analyzer *z, const SqlNode *n, Err *e)
 {
     if (!e->position && n)

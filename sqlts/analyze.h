@@ -94,12 +94,16 @@ struct Scope {
     Place place;
     bool in_agg;      /* inside the arguments of an aggregate */
     NodeList windows; /* WINDOW clause */
+    /* FROM items beside this sub-select, which only LATERAL would show: for the message */
+    const Scope *blocked;
 };
 
 /* analyze.c */
 int az_position(Analyzer *z, uint32_t offset);
 /* Some constructs are written once and used often (CASE x WHEN, BETWEEN): 54001 before that explodes. */
 bool az_in_limits(Analyzer *z, const SqlNode *n, Err *e) MUST_CHECK;
+/* Where an expression begins: what PostgreSQL points at when it means the whole of it. */
+SqlNode az_begin(const SqlNode *n);
 /* Sets the position of an error that has none yet; returns false. */
 bool az_at(Analyzer *z, const SqlNode *n, Err *e);
 bool az_fail(Analyzer *z, const SqlNode *n, ErrCode code, Err *e, const char *fmt, ...)

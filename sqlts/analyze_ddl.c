@@ -277,8 +277,7 @@ static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     for (size_t i = 0; i < q->col_count; i++)
         for (size_t k = 0; k < i; k++)
             if (slice_eq(q->cols[i].name, q->cols[k].name))
-                return az_fail(z, &n->n, ERR_DUPLICATE_COLUMN, e,
-                               "column \"%.*s\" specified more than once",
+                return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" specified more than once",
                                SLICE_ARG(q->cols[i].name));
     return true;
 }

@@ -443,39 +443,39 @@ static bool row_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
     return true;
 }
 
-static bool subscript(Analyzer *z, Scope *s, const NSubscript *n, Expr *array, Expr **out, Err *e)
+static bool subscript_index(Analyzer *z, Scope *s, const NSubscript *n, Expr **out, Err *e)
 {
-    TypeId elem = type_elem_of(array->type);
     if (n->slice)
         return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "array slices are not supported");
+    if (!az_expr(z, s, n->upper ? n->upper : n->lower, out, e))
+        return false;
+    if (az_coerce(z, *out, T_INT4, -1, CAST_ASSIGN, out, e))
+        return true;
+    if (e->code != ERR_CANNOT_COERCE && e->code != ERR_DATATYPE_MISMATCH)
+        return false;
+    return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "array subscript must have type integer");
+}
+
+/* a[1][2] is one step into a two-dimensional array: *at moves behind the subscripts in a row. */
+static bool subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, Expr *array,
+                      Expr **out, Err *e)
+{
+    TypeId elem = type_elem_of(array->type);
+    size_t count = 0;
     if (!elem) {
         Slice t = az_type_name(z, array->type, -1);
-        return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e,
+        return az_fail(z, steps->items[*at], ERR_DATATYPE_MISMATCH, e,
                        "cannot subscript type %.*s because it does not support subscripting",
                        SLICE_ARG(t));
     }
-    Expr *index;
-    if (!az_expr(z, s, n->upper ? n->upper : n->lower, &index, e))
-        return false;
-    if (!az_coerce(z, index, T_INT4, -1, CAST_ASSIGN, &index, e)) {
-        if (e->code == ERR_CANNOT_COERCE || e->code == ERR_DATATYPE_MISMATCH)
-            return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e,
-                           "array subscript must have type integer");
-        return false;
-    }
-    if (array->kind == EXPR_SUBSCRIPT && array->args[0]->type == array->type) {
-        /* a[1][2] is one step into a two-dimensional array */
-        Expr *x = expr_new(z->arena, EXPR_SUBSCRIPT, elem, array->arg_count + 1);
-        memcpy(x->args, array->args, array->arg_count * sizeof *x->args);
-        x->args[array->arg_count] = index;
-        x->position = array->position;
-        x->typmod = -1;
-        *out = x;
-        return true;
-    }
-    *out = node(z, EXPR_SUBSCRIPT, elem, &n->n, 2);
-    (*out)->args[0] = array;
-    (*out)->args[1] = index;
+    while (*at + count < steps->count && steps->items[*at + count]->kind == N_SUBSCRIPT)
+        count++;
+    Expr *x = node(z, EXPR_SUBSCRIPT, elem, steps->items[*at], count + 1);
+    x->args[0] = array;
+    for (size_t i = 0; i < count; i++, ++*at)
+        if (!subscript_index(z, s, (const NSubscript *)steps->items[*at], &x->args[i + 1], e))
+            return false;
+    *out = x;
     return true;
 }
 
@@ -512,19 +512,19 @@ static bool indirect(Analyzer *z, Scope *s, const NIndirect *n, Expr **out, Err 
     Expr *x;
     if (!az_expr(z, s, n->arg, &x, e))
         return false;
-    for (size_t i = 0; i < n->steps.count; i++) {
+    for (size_t i = 0; i < n->steps.count;) {
         const SqlNode *step = n->steps.items[i];
         if (step->kind == N_SUBSCRIPT) {
-            if (!az_resolve_unknown(z, &x, e) ||
-                !subscript(z, s, (const NSubscript *)step, x, &x, e))
+            if (!az_resolve_unknown(z, &x, e) || !subscript(z, s, &n->steps, &i, x, &x, e))
                 return false;
-        } else if (step->kind == N_NAME) {
-            if (!field(z, (const NLiteral *)step, x, &x, e))
-                return false;
-        } else {
+            continue;
+        }
+        if (step->kind != N_NAME)
             return az_fail(z, step, ERR_FEATURE_NOT_SUPPORTED, e,
                            "row expansion via \"*\" is not supported here");
-        }
+        if (!field(z, (const NLiteral *)step, x, &x, e))
+            return false;
+        i++;
     }
     *out = x;
     return true;

@@ -270,6 +270,7 @@ static bool range_query(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         outer.cols = NULL;
         outer.rel_count = outer.col_count = outer.rel_cap = outer.col_cap = 0;
         outer.query = NULL;
+        outer.blocked = s;
     }
     if (!az_select(z, n->lateral ? s : &outer, n->query, 0, &q, e))
         return false;
@@ -450,15 +451,16 @@ static NodeList natural_names(Analyzer *z, const JoinSides *j)
     return names;
 }
 
-static bool using_error(Analyzer *z, const SqlNode *name, int found, const char *side, Err *e)
+static bool using_error(const SqlNode *name, int found, const char *side, Err *e)
 {
+    Slice text = ast_name_text(name);
     if (found > 1)
-        return az_fail(z, name, ERR_AMBIGUOUS_COLUMN, e,
+        return err_set(e, ERR_AMBIGUOUS_COLUMN,
                        "common column name \"%.*s\" appears more than once in %s table",
-                       SLICE_ARG(ast_name_text(name)), side);
-    return az_fail(z, name, ERR_UNDEFINED_COLUMN, e,
+                       SLICE_ARG(text), side);
+    return err_set(e, ERR_UNDEFINED_COLUMN,
                    "column \"%.*s\" specified in USING clause does not exist in %s table",
-                   SLICE_ARG(ast_name_text(name)), side);
+                   SLICE_ARG(text), side);
 }
 
 /* The bare columns of a join: the merged ones, then the rest of both sides. */
@@ -472,10 +474,10 @@ static bool join_columns(Analyzer *z, Scope *s, const NJoin *n, const JoinSides 
         Slice name = ast_name_text(names.items[i]);
         int found = find_col(j->left, j->left_count, name, &l);
         if (found != 1)
-            return using_error(z, names.items[i], found, "left", e);
+            return using_error(names.items[i], found, "left", e);
         found = find_col(j->right, j->right_count, name, &r);
         if (found != 1)
-            return using_error(z, names.items[i], found, "right", e);
+            return using_error(names.items[i], found, "right", e);
         ScopeCol merged;
         if (!join_using(z, n, name, &j->left[l], &j->right[r], &f->on, &merged, e))
             return false;
@@ -695,6 +697,16 @@ static bool bare_column(Analyzer *z, Scope *s, const NColumn *n, Slice name, Exp
 static bool missing_rel(Analyzer *z, const Scope *s, const SqlNode *at, Slice name, Err *e)
 {
     for (const Scope *level = s; level; level = level->outer) {
+        if (level->blocked && find_rel(level->blocked, SLICE_NONE, name)) {
+            az_fail(z, at, ERR_UNDEFINED_TABLE, e,
+                    "invalid reference to FROM-clause entry for table \"%.*s\"", SLICE_ARG(name));
+            err_detail(e,
+                       "There is an entry for table \"%.*s\", but it cannot be referenced from "
+                       "this part of the query.",
+                       SLICE_ARG(name));
+            return err_hint(e,
+                            "To reference that table, you must mark this subquery with LATERAL.");
+        }
         for (size_t i = 0; i < level->rel_count; i++) {
             const ScopeRel *r = &level->rels[i];
             const Expr *x = r->col_count ? r->cols[0].expr : NULL;

@@ -275,7 +275,7 @@ static bool wants_time(Slice name)
 static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
                       Expr **args, size_t count, Expr **out, Err *e)
 {
-    if (!agg_allowed(z, s, n, e) || !agg_args_allowed(z, s, n, args, count, e))
+    if ((s->query && !agg_args_allowed(z, s, n, args, count, e)) || !agg_allowed(z, s, n, e))
         return false;
     AggCall call = {.func = f,
                     .result = result,

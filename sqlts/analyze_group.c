@@ -80,7 +80,8 @@ static bool find_target(Analyzer *z, Scope *s, const SqlNode *n, Query *q, const
     if (*target != NO_TARGET)
         return true;
     if (q->form != QUERY_PLAIN && q->form != QUERY_VALUES && !c) {
-        az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e,
+        SqlNode begin = az_begin(n);
+        az_fail(z, &begin, ERR_FEATURE_NOT_SUPPORTED, e,
                 "invalid UNION/INTERSECT/EXCEPT ORDER BY clause");
         err_detail(e, "Only result column names can be used, not expressions or functions.");
         return err_hint(

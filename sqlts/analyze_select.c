@@ -267,7 +267,8 @@ static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u
             continue;
         Slice have = az_type_name(z, types[i], -1),
               overall = az_type_name(z, step->cols[i].type, -1);
-        az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e,
+        az_fail(z, u->left->targets.count > i ? u->left->targets.items[i] : &n->n,
+                ERR_DATATYPE_MISMATCH, e,
                 "recursive query \"%.*s\" column %zu has type %.*s in non-recursive term but type "
                 "%.*s overall",
                 SLICE_ARG(c->name), i + 1, SLICE_ARG(have), SLICE_ARG(overall));

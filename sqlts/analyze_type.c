@@ -122,7 +122,8 @@ bool az_coerce_to_bool(Analyzer *z, const SqlNode *at, const char *what, Expr **
     if ((*x)->type == T_UNKNOWN || cast_exists((*x)->type, T_BOOL, CAST_IMPLICIT))
         return az_coerce(z, *x, T_BOOL, -1, CAST_IMPLICIT, x, e);
     Slice t = az_type_name(z, (*x)->type, -1);
-    return az_fail(z, at, ERR_DATATYPE_MISMATCH, e,
+    SqlNode begin = az_begin(at);
+    return az_fail(z, &begin, ERR_DATATYPE_MISMATCH, e,
                    "argument of %s must be type boolean, not type %.*s", what, SLICE_ARG(t));
 }
 
