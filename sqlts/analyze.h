@@ -199,6 +199,12 @@ void az_set_columns(Analyzer *z, Query *q);
 
 /* analyze_group.c */
 bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
+/* One expression of GROUP BY: *key is its number, new or known. */
+bool az_group_key(Analyzer *z, Scope *s, const SqlNode *n, Query *q, size_t *key,
+                  Err *e) MUST_CHECK;
+bool az_grouping(Analyzer *z, Scope *s, const NMulti *n, Expr **out,
+                 Err *e) MUST_CHECK; /* GROUPING() */
+bool az_match_groupings(Query *q, Err *e) MUST_CHECK;
 /* After all clauses: moves everything behind the grouping onto its output; 42803. */
 bool az_apply_grouping(Analyzer *z, Query *q, Err *e) MUST_CHECK;
 bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,

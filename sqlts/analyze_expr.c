@@ -606,7 +606,7 @@ bool az_expr(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e)
     case N_DEFAULT:
         return az_fail(z, n, ERR_SYNTAX, e, "DEFAULT is not allowed in this context");
     case N_GROUPING:
-        return az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "GROUPING() is not supported yet");
+        return az_grouping(z, s, (const NMulti *)n, out, e);
     default:
         return az_fail(z, n, ERR_INTERNAL, e, "no expression: node %d", n->kind);
     }

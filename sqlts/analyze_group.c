@@ -206,40 +206,23 @@ static bool group_item(Analyzer *z, Scope *s, const SqlNode *n, Query *q, Expr *
     return true;
 }
 
-bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
+bool az_group_key(Analyzer *z, Scope *s, const SqlNode *n, Query *q, size_t *key, Err *e)
 {
-    s->place = PLACE_GROUP_BY;
-    size_t room = n->group.count < TARGETS_MAX ? n->group.count : TARGETS_MAX;
-    q->keys = ARENA_ARRAY(z->arena, Expr *, room + 1);
-    for (size_t i = 0; i < n->group.count; i++) {
-        const SqlNode *item = n->group.items[i];
-        Expr *x;
-        if (item->kind == N_GROUP_SET && ((const NMulti *)item)->form == 'e' && n->group.count == 1)
-            return true; /* GROUP BY (): one group */
-        if (item->kind == N_GROUP_SET)
-            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "GROUPING SETS, ROLLUP and CUBE are not supported yet");
-        if (item->kind == N_ROW)
-            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "rows in GROUP BY are not supported");
-        if (!group_item(z, s, item, q, &x, e))
-            return false;
-        if (qx_kind(x) == QX_ROW)
-            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "rows in GROUP BY are not supported");
-        if (qx_has_srf(x))
-            return az_fail(z, item, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "set-returning functions in GROUP BY are not supported");
-        bool again = false;
-        for (size_t k = 0; k < q->key_count && !again; k++)
-            again = qx_equal(q->keys[k], x);
-        if (again)
-            continue;
-        if (q->key_count >= TARGETS_MAX)
-            return az_fail(z, item, ERR_TOO_MANY_COLUMNS, e, "GROUP BY can have at most %d entries",
-                           TARGETS_MAX);
-        q->keys[q->key_count++] = x;
-    }
+    Expr *x;
+    if (!group_item(z, s, n, q, &x, e))
+        return false;
+    if (qx_kind(x) == QX_ROW)
+        return az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "rows in GROUP BY are not supported");
+    if (qx_has_srf(x))
+        return az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "set-returning functions in GROUP BY are not supported");
+    for (*key = 0; *key < q->key_count; ++*key)
+        if (qx_equal(q->keys[*key], x))
+            return true;
+    if (q->key_count >= TARGETS_MAX)
+        return az_fail(z, n, ERR_TOO_MANY_COLUMNS, e, "GROUP BY can have at most %d entries",
+                       TARGETS_MAX);
+    *AZ_PUSH(z, q->keys, q->key_count, q->key_cap) = x;
     return true;
 }
 
@@ -295,6 +278,11 @@ static bool regroup(void *arg, Expr **slot)
     }
     if (qx_kind(x) == QX_AGG) {
         *slot = az_var(r->z, r->q->group, r->q->key_count + x->index, x->position);
+        return true;
+    }
+    if (qx_kind(x) == QX_GROUPING) {
+        *slot =
+            az_var(r->z, r->q->group, r->q->key_count + r->q->agg_count + x->index, x->position);
         return true;
     }
     if (qx_kind(x) == QX_SUBLINK)
@@ -359,7 +347,11 @@ static bool regroup_expr(Analyzer *z, Query *q, Expr **x, Err *e)
 
 static void group_output(Analyzer *z, Query *q)
 {
-    q->group = az_new_rte(z, RTE_COMPUTED, SLICE_LIT("group"), q->key_count + q->agg_count);
+    q->group = az_new_rte(z, RTE_COMPUTED, SLICE_LIT("group"),
+                          q->key_count + q->agg_count + q->grouping_count);
+    for (size_t i = 0; i < q->grouping_count; i++)
+        q->group->cols[q->key_count + q->agg_count + i] =
+            (RteCol){.name = SLICE_LIT("grouping"), .type = T_INT4, .typmod = -1};
     for (size_t i = 0; i < q->key_count; i++) {
         const Expr *k = q->keys[i];
         q->group->cols[i] =
@@ -379,6 +371,8 @@ static void group_output(Analyzer *z, Query *q)
 
 bool az_apply_grouping(Analyzer *z, Query *q, Err *e)
 {
+    if (!az_match_groupings(q, e))
+        return false;
     group_output(z, q);
     for (size_t i = 0; i < q->target_count; i++)
         if (!regroup_expr(z, q, &q->targets[i].expr, e))

@@ -170,9 +170,101 @@ static bool series_group(Planner *p, Query *q, Rel *rel, bool *done, Err *e)
     return true;
 }
 
+/* ---- GROUPING SETS ---- */
+
+static bool in_set(const KeySet *set, size_t key)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->keys[i] == key)
+            return true;
+    return false;
+}
+
+static int32_t grouping_bits(const Grouping *g, const KeySet *set)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < g->count; i++)
+        bits = bits << 1 | !in_set(set, g->keys[i]);
+    return (int32_t)bits;
+}
+
+/* The rows of one set in the layout of `group`: keys that it lacks are NULL. */
+static bool one_set(Planner *p, Query *q, const KeySet *set, const Rel *in, Plan **out, Err *e)
+{
+    PlanAgg *a = PLAN_NEW(p, PlanAgg, PLAN_AGG, set->count + q->agg_count);
+    Expr **keys = ARENA_ARRAY(p->arena, Expr *, set->count + 1);
+    size_t cols = q->group->col_count;
+    Expr **exprs = ARENA_ARRAY(p->arena, Expr *, cols + 1);
+    uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, set->count + q->agg_count + 1);
+    Slice *names = ARENA_ARRAY(p->arena, Slice, cols + 1);
+    for (size_t i = 0; i < set->count + q->agg_count; i++) {
+        bool key = i < set->count;
+        vars[i] =
+            q->group->first_var + (uint32_t)(key ? set->keys[i] : q->key_count + i - set->count);
+        plan_column(p, &a->p, i, vars[i]);
+        if (key)
+            keys[i] = q->keys[set->keys[i]];
+    }
+    a->p.child = in->plan;
+    a->key_count = set->count;
+    a->agg_count = q->agg_count;
+    if (!fix_list(p, in, keys, set->count, &a->keys, e) || !fix_aggs(p, q, in, &a->aggs, e))
+        return false;
+    for (size_t i = 0; i < cols; i++) {
+        const RteCol *c = &q->group->cols[i];
+        names[i] = c->name;
+        if (i >= q->key_count + q->agg_count)
+            exprs[i] = az_const(
+                p->z, T_INT4,
+                value_i64(grouping_bits(&q->groupings[i - q->key_count - q->agg_count], set)), 0);
+        else if (i < q->key_count && !in_set(set, i))
+            exprs[i] = az_const(p->z, c->type, value_null(), 0);
+        else
+            exprs[i] = az_var(p->z, q->group, i, 0);
+    }
+    Rel rel = rel_new(p, &a->p, vars);
+    return plan_project(p, &rel, exprs, names, cols, out, e);
+}
+
+/* The input is computed once and grouped once for each set. */
+static bool plan_sets(Planner *p, Query *q, Rel *rel, Err *e)
+{
+    KeySet all = {ARENA_ARRAY(p->arena, size_t, q->key_count + 1), q->key_count};
+    for (size_t i = 0; i < q->key_count; i++)
+        all.keys[i] = i;
+    size_t count = q->sets ? q->set_count : 1, cols = q->group->col_count;
+    const KeySet *sets = q->sets ? q->sets : &all;
+    Rel in = *rel;
+    if (count > 1) {
+        if (p->apply_depth)
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "GROUPING SETS in a correlated subquery are not supported");
+        PlanCteRef *r = PLAN_NEW(p, PlanCteRef, PLAN_CTE_REF, rel->plan->col_count);
+        memcpy(r->p.types, rel->plan->types, rel->plan->col_count * sizeof(TypeId));
+        memcpy(r->p.names, rel->plan->names, rel->plan->col_count * sizeof(Slice));
+        r->cte = ++p->z->cte_count;
+        *AZ_PUSH(p->z, p->ctes, p->cte_count, p->cte_cap) = (PlanCte){r->cte, rel->plan};
+        in.plan = &r->p;
+    }
+    PlanAppend *a = PLAN_NEW(p, PlanAppend, PLAN_APPEND, cols);
+    uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, cols + 1);
+    a->children = ARENA_ARRAY(p->arena, Plan *, count);
+    for (size_t i = 0; i < cols; i++) {
+        vars[i] = q->group->first_var + (uint32_t)i;
+        plan_column(p, &a->p, i, vars[i]);
+    }
+    for (; a->child_count < count; a->child_count++)
+        if (!one_set(p, q, &sets[a->child_count], &in, &a->children[a->child_count], e))
+            return false;
+    *rel = rel_new(p, count == 1 ? a->children[0] : &a->p, vars);
+    return true;
+}
+
 bool plan_group(Planner *p, Query *q, Rel *rel, Err *e)
 {
     bool done;
+    if (q->sets || q->grouping_count)
+        return attach_aggs(p, q, rel, e) && plan_sets(p, q, rel, e);
     if (!series_group(p, q, rel, &done, e))
         return false;
     if (done)

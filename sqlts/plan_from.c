@@ -328,7 +328,7 @@ static bool push_into(Planner *p, Rte *rte, const Conj *c)
     if (c->has_sublink || c->is_volatile || q->limit || q->offset || q->distinct_on_count ||
         q->call_count)
         return false;
-    if (q->form == QUERY_VALUES)
+    if (q->form == QUERY_VALUES || q->sets)
         return false;
     for (uint32_t i = 0; i < rte->col_count; i++)
         if (varset_has(&c->vars, rte->first_var + i) && !is_target_safe(q->targets[i].expr))

@@ -35,6 +35,7 @@ typedef struct Planner {
     uint32_t *param_of; /* variable -> exec param + 1 inside correlated subqueries; 0 = none */
     size_t param_cap;
     uint32_t param_count;
+    int apply_depth;       /* > 0: inside a subquery that runs again for each row */
     uint32_t *sublink_var; /* sublink -> variable + 1 of its result, where it was attached */
     size_t sublink_cap;
     PlanCte *ctes;

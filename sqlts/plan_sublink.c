@@ -19,6 +19,7 @@ void plan_params_begin(Planner *p, const VarSet *wanted, const Rel *left, ParamS
 {
     size_t cols = left->plan->col_count;
     grow_params(p);
+    p->apply_depth++;
     *s = (ParamScope){.vars = ARENA_ARRAY(p->arena, uint32_t, cols + 1),
                       .params = ARENA_ARRAY(p->arena, uint32_t, cols + 1),
                       .saved = ARENA_ARRAY(p->arena, uint32_t, cols + 1)};
@@ -35,6 +36,7 @@ void plan_params_begin(Planner *p, const VarSet *wanted, const Rel *left, ParamS
 
 void plan_params_end(Planner *p, const ParamScope *s)
 {
+    p->apply_depth--;
     for (size_t i = s->count; i-- > 0;)
         p->param_of[s->vars[i]] = s->saved[i];
 }

@@ -13,6 +13,7 @@
 
 enum {
     QX_AGG = 200, /* index: of Query.aggs of the innermost query */
+    QX_GROUPING,  /* index: of Query.groupings */
     QX_SUBLINK,   /* index: of Analyzer.sublinks; args[0]: test of IN and ALL */
     QX_ROW,       /* args: fields; only where a row is compared or a field is taken */
 };
@@ -100,6 +101,17 @@ typedef struct QWindowCall {
     int position;
 } QWindowCall;
 
+typedef struct KeySet { /* one of GROUPING SETS: numbers of keys */
+    size_t *keys;
+    size_t count;
+} KeySet;
+
+typedef struct Grouping { /* GROUPING(a, b): a bit for each key that a set leaves out */
+    Expr **args;
+    size_t count;
+    size_t *keys;
+} Grouping;
+
 typedef enum QueryForm {
     QUERY_PLAIN,
     QUERY_VALUES,
@@ -124,10 +136,14 @@ struct Query {
     bool grouped; /* GROUP BY or an aggregate */
     Rte *group;   /* keys, then aggregates */
     Expr **keys;
-    size_t key_count;
+    size_t key_count, key_cap;
     AggCall *aggs;
     int *agg_positions;
     size_t agg_count, agg_cap;
+    KeySet *sets; /* GROUPING SETS, ROLLUP, CUBE; NULL = all keys, once */
+    size_t set_count;
+    Grouping *groupings; /* behind the aggregates in `group` */
+    size_t grouping_count, grouping_cap;
     Expr *having;
     QWindow *windows;
     size_t window_count;

@@ -85,6 +85,8 @@ void qx_walk_query(Analyzer *z, Query *q, QxVisit visit, void *arg)
         walk_list(z, q->aggs[i].order, q->aggs[i].order_count, visit, arg);
         qx_walk_deep(z, &q->aggs[i].filter, visit, arg);
     }
+    for (size_t i = 0; i < q->grouping_count; i++)
+        walk_list(z, q->groupings[i].args, q->groupings[i].count, visit, arg);
     qx_walk_deep(z, &q->having, visit, arg);
     walk_windows(z, q, visit, arg);
     for (size_t i = 0; q->targets && i < q->target_count; i++)
