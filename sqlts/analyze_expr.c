@@ -435,6 +435,9 @@ static bool array_node(Analyzer *z, Scope *s, const NMulti *n, TypeId elem, Expr
 
 static bool row_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
 {
+    if (n->args.count > TARGETS_MAX)
+        return az_fail(z, &n->n, ERR_TOO_MANY_COLUMNS, e,
+                       "ROW expressions can have at most %d entries", TARGETS_MAX);
     Expr *x = node(z, (ExprKind)QX_ROW, T_RECORD, &n->n, n->args.count);
     for (size_t i = 0; i < n->args.count; i++)
         if (!az_expr(z, s, n->args.items[i], &x->args[i], e))

@@ -120,7 +120,7 @@ bool az_row_compare(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *
         Expr *x;
         if (!compare_fields(z, at, equal ? "=" : "<>", left, right, i, &x, e))
             return false;
-        *out = either(z, equal ? EXPR_AND : EXPR_OR, *out, x);
+        *out = equal ? az_and(z, *out, x) : either(z, EXPR_OR, *out, x);
     }
     return true;
 }

@@ -39,8 +39,7 @@ static VarSet vars_within(Planner *p, const Expr *x, const VarSet *level)
 {
     VarSet all = varset_new(p->arena, p->z->var_count);
     qx_vars(p->z, x, &all);
-    for (size_t i = 0; i < all.word_count; i++)
-        all.words[i] &= i < level->word_count ? level->words[i] : 0;
+    varset_limit(&all, level);
     return all;
 }
 
@@ -207,9 +206,9 @@ static void subquery_vars(Planner *p, const Expr *x, VarSet *out)
 /* Is a condition with subqueries cheap enough to run for every row of one relation? */
 static bool is_early(Planner *p, const Conj *c)
 {
-    VarSet inner = varset_new(p->arena, p->z->var_count);
     if (!c->has_sublink)
         return true;
+    VarSet inner = varset_new(p->arena, p->z->var_count);
     const Expr *x = c->expr;
     if (x->kind == EXPR_NOT)
         x = x->args[0];
@@ -230,9 +229,12 @@ static void distribute(Planner *p, LeafList *leaves, ConjList *conjs, const VarS
         Conj *c = &conjs->items[i];
         if (c->done)
             continue;
-        c->vars = vars_within(p, c->expr, level);
-        bool placed = false;
-        for (size_t k = 0; k < leaves->count && !placed && !c->is_volatile && is_early(p, c); k++) {
+        if (c->vars.words)
+            varset_limit(&c->vars, level); /* handed down from a level around this one */
+        else
+            c->vars = vars_within(p, c->expr, level);
+        bool placed = false, early = !c->is_volatile && is_early(p, c);
+        for (size_t k = 0; k < leaves->count && !placed && early; k++) {
             Leaf *l = &leaves->items[k];
             if (!varset_subset(&c->vars, &l->set))
                 continue;

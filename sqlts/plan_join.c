@@ -151,8 +151,7 @@ static void conj_vars(Planner *p, ConjList *l, const VarSet *level)
     for (size_t i = 0; i < l->count; i++) {
         VarSet all = varset_new(p->arena, p->z->var_count);
         qx_vars(p->z, l->items[i].expr, &all);
-        for (size_t w = 0; w < all.word_count; w++)
-            all.words[w] &= w < level->word_count ? level->words[w] : 0;
+        varset_limit(&all, level);
         l->items[i].vars = all;
     }
 }

@@ -214,6 +214,7 @@ VarSet varset_new(Arena *a, size_t vars);
 void varset_add(VarSet *s, uint32_t var);
 bool varset_has(const VarSet *s, uint32_t var);
 void varset_union(VarSet *s, const VarSet *other);
+void varset_limit(VarSet *s, const VarSet *to); /* what both have */
 bool varset_subset(const VarSet *s, const VarSet *of);
 bool varset_overlap(const VarSet *s, const VarSet *other);
 bool varset_empty(const VarSet *s);

@@ -228,6 +228,12 @@ void varset_union(VarSet *s, const VarSet *other)
         s->words[i] |= other->words[i];
 }
 
+void varset_limit(VarSet *s, const VarSet *to)
+{
+    for (size_t i = 0; i < s->word_count; i++)
+        s->words[i] &= i < to->word_count ? to->words[i] : 0;
+}
+
 bool varset_subset(const VarSet *s, const VarSet *of)
 {
     for (size_t i = 0; i < s->word_count; i++)
