@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { GUARD_BITS = 64, EXACT_POWER_DIGITS_MAX = 20000, EXP_ARG_MAX = 6000 };
+enum { GUARD_BITS = 64, EXACT_POWER_DIGITS_MAX = 400000, EXP_ARG_MAX = 6000 };
 
 static bool overflow(Err *e)
 {

@@ -38,3 +38,4 @@ SELECT 'cpu'::text AS "Quoted Name", "current_user"() AS me;
 SHOW server_version;
 SELECT current_setting('TimeZone') AS tz, current_database() AS db, current_schema() AS s;
 SELECT pg_sleep(0.05), 7 AS once;
+SELECT length((10::numeric ^ 100000)::text) AS digits, 1.5::numeric ^ 10 AS p;
