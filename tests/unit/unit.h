@@ -17,7 +17,7 @@ static inline int unit_run(TCase *tc)
 {
     Suite *suite = suite_create("unit");
     SRunner *runner = srunner_create(suite);
-    tcase_set_timeout(tc, 120); /* sanitizers on a busy machine */
+    tcase_set_timeout(tc, 600); /* sanitizers on a busy machine */
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
