@@ -130,28 +130,55 @@ static void compactor_done(Task *t)
     task_gone((Engine *)((char *)t - offsetof(Engine, compactor.task)));
 }
 
+/* The sealer alone works beside the replay of the log, where there are threads for it. */
+static void start_sealer(Engine *eng)
+{
+    task_init(&eng->sealer, sealer_step, TASK_BLOCKING, 0);
+    eng->sealer.done = sealer_done;
+    atomic_store(&eng->tasks_alive, 1);
+    task_start(eng->sched, &eng->sealer);
+}
+
 static void start_tasks(Engine *eng)
 {
     struct {
         Task *task;
         TaskStatus (*step)(Task *);
         void (*done)(Task *);
-    } tasks[ENGINE_TASKS] = {
+    } tasks[] = {
         {&eng->writer.task, writer_step, writer_done},
-        {&eng->sealer, sealer_step, sealer_done},
         {&eng->flusher.task, flusher_step, flusher_done},
         {&eng->compactor.task, compactor_step, compactor_done},
     };
-    for (int i = 0; i < ENGINE_TASKS; i++) {
+    size_t n = sizeof tasks / sizeof tasks[0];
+    if (!atomic_load(&eng->tasks_alive))
+        start_sealer(eng);
+    for (size_t i = 0; i < n; i++) {
         task_init(tasks[i].task, tasks[i].step, TASK_BLOCKING, 0);
         tasks[i].task->done = tasks[i].done;
     }
     /* They wake each other, and each takes the mutex before it does: none before all are started. */
     mutex_lock(&eng->mutex);
-    for (int i = 0; i < ENGINE_TASKS; i++)
+    for (size_t i = 0; i < n; i++)
         task_start(eng->sched, tasks[i].task);
-    atomic_store(&eng->tasks_alive, ENGINE_TASKS);
+    atomic_fetch_add(&eng->tasks_alive, (int)n);
+    atomic_store(&eng->replaying, false);
     mutex_unlock(&eng->mutex);
+    task_wake(&eng->sealer);
+}
+
+static void stop_tasks(Engine *eng)
+{
+    atomic_store(&eng->closing, true);
+    if (!atomic_load(&eng->tasks_alive))
+        return;
+    task_wake(&eng->sealer);
+    if (!atomic_load(&eng->replaying)) {
+        task_wake(&eng->writer.task);
+        task_wake(&eng->flusher.task);
+        task_wake(&eng->compactor.task);
+    }
+    sched_run_until(eng->sched, &eng->tasks_gone);
 }
 
 static void await_ticket(Engine *eng, Ticket *t)
@@ -175,8 +202,15 @@ static bool flush_repaired(Engine *eng, Err *e)
 bool engine_open(Engine **out, const EngineOptions *o, Err *e)
 {
     Engine *eng = engine_new(o);
-    if (!store_local_open(&eng->store, o->dir, o->flags, o->io, o->sched, e) ||
-        !engine_recover(eng, e)) {
+    atomic_store(&eng->replaying, true);
+    if (!store_local_open(&eng->store, o->dir, o->flags, o->io, o->sched, e)) {
+        engine_free(eng);
+        return false;
+    }
+    if (!eng->read_only && sched_workers(o->sched) > 0)
+        start_sealer(eng);
+    if (!engine_recover(eng, e)) {
+        stop_tasks(eng);
         engine_free(eng);
         return false;
     }
@@ -201,14 +235,7 @@ void engine_close(Engine *eng, bool flush)
         if (!t.ok)
             log_warn("engine", "the last flush failed: %s", t.err.message);
     }
-    atomic_store(&eng->closing, true);
-    if (atomic_load(&eng->tasks_alive) > 0) {
-        task_wake(&eng->writer.task);
-        task_wake(&eng->sealer);
-        task_wake(&eng->flusher.task);
-        task_wake(&eng->compactor.task);
-        sched_run_until(eng->sched, &eng->tasks_gone);
-    }
+    stop_tasks(eng);
     writer_fail_queue(
         eng, &(Err){.code = ERR_ADMIN_SHUTDOWN, .message = "the database is being closed"});
     engine_free(eng);
@@ -279,7 +306,7 @@ static void add_waiter(Engine *eng, bool vacuum, TableId table, Ticket *t)
     w->next = eng->waiters;
     eng->waiters = w;
     mutex_unlock(&eng->mutex);
-    task_wake(&eng->flusher.task);
+    engine_wake(eng, &eng->flusher.task);
 }
 
 void engine_checkpoint(Engine *eng, Ticket *t)

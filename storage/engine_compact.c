@@ -28,8 +28,7 @@ void engine_drop_blob(Engine *eng, BlobId id)
     }
     eng->garbage[eng->garbage_count++] = id;
     mutex_unlock(&eng->garbage_mutex);
-    if (atomic_load(&eng->tasks_alive) > 0)
-        task_wake(&eng->compactor.task);
+    engine_wake(eng, &eng->compactor.task);
 }
 
 void engine_collect_garbage(Engine *eng)
@@ -311,7 +310,7 @@ static bool compact_commit_end(Engine *eng, Compactor *c, Err *e)
     inputs_free(c);
     c->state = COMPACTOR_IDLE;
     atomic_fetch_add(&eng->stats.compactions, 1);
-    task_wake(&eng->flusher.task);
+    engine_wake(eng, &eng->flusher.task);
     return true;
 }
 

@@ -144,7 +144,7 @@ static bool flush_take(Engine *eng, Flusher *f)
         f->serves = all ? eng->closed_waiters : 0;
         if (close_first && !f->asked_close) {
             eng->close_active = f->asked_close = true;
-            task_wake(&eng->writer.task);
+            engine_wake(eng, &eng->writer.task);
         }
         f->segments = n;
         go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first) ||
@@ -335,7 +335,7 @@ static void flush_failed(Engine *eng, Flusher *f, const Err *e, bool committed)
     if (news)
         log_error("engine", "flush failed: %s; tried again until it works", e->message);
     engine_fail_waiters(eng, e);
-    task_wake(&eng->writer.task);
+    engine_wake(eng, &eng->writer.task);
 }
 
 static void end_waiters(Engine *eng, uint64_t upto)
@@ -402,8 +402,8 @@ static bool flush_commit_end(Engine *eng, Flusher *f, Err *e)
     if (!f->force) /* the replay is still reading it */
         eng->store->ops->log_recycle(eng->store, f->covered);
     end_waiters(eng, f->serves);
-    task_wake(&eng->writer.task);
-    task_wake(&eng->compactor.task);
+    engine_wake(eng, &eng->writer.task);
+    engine_wake(eng, &eng->compactor.task);
     return true;
 }
 

@@ -39,6 +39,13 @@ static void close_locked(Engine *eng)
     mutex_unlock(&eng->mutex);
 }
 
+/* Where the memtable may take little, its segments are smaller: there is something to flush. */
+static size_t segment_limit(const Engine *eng)
+{
+    int64_t part = eng->o.memtable_max / 4;
+    return part < SEGMENT_BYTES ? (size_t)part : SEGMENT_BYTES;
+}
+
 void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool group_goes_on)
 {
     size_t n = wb_rows(wb), from = 0;
@@ -47,9 +54,10 @@ void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool 
         return;
     /* A batch that fits into one segment is not split: every boundary between batches is a place
      * where the log may be cut. */
+    size_t limit = segment_limit(eng);
     if (ms && ms->first_lsn && n <= SEGMENT_ROWS &&
         (seg_rows(ms->segment) + n > SEGMENT_ROWS ||
-         seg_bytes(ms->segment) + wb_bytes(wb) > SEGMENT_BYTES)) {
+         seg_bytes(ms->segment) + wb_bytes(wb) > limit)) {
         close_locked(eng);
         ms = NULL;
     }
@@ -68,7 +76,7 @@ void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool 
             ms = NULL;
         }
     }
-    if (seg_full(ms->segment))
+    if (seg_full(ms->segment) || seg_bytes(ms->segment) >= limit)
         close_locked(eng);
     atomic_fetch_add_explicit(&eng->stats.rows_written, n, memory_order_relaxed);
 }
@@ -160,8 +168,8 @@ TaskStatus sealer_step(Task *t)
     }
     if (!did)
         return TASK_WAIT;
-    task_wake(&eng->flusher.task);
-    task_wake(&eng->writer.task);
+    engine_wake(eng, &eng->flusher.task);
+    engine_wake(eng, &eng->writer.task);
     return TASK_MORE;
 }
 

@@ -25,7 +25,6 @@ enum {
     ENGINE_L1_FILES = 8,               /* of one time range */
     ENGINE_SERIES_FILES = 8,           /* as many are rewritten as one */
     ENGINE_MANIFEST_EDITS = 512,       /* as many start the manifest anew */
-    ENGINE_TASKS = 4,
 };
 #define ENGINE_STEP_NS     (8 * NS_PER_MS)
 #define ENGINE_SYNC_OFF_NS (100 * NS_PER_MS)
@@ -170,6 +169,7 @@ struct Engine {
     _Atomic uint64_t next_file;
     atomic_bool closing;
     _Atomic int tasks_alive;
+    atomic_bool replaying; /* only the sealer runs */
     atomic_bool tasks_gone;
     Writer writer;
     MemSegment *active; /* the segment that takes rows; the writer's (and recovery's) own */
@@ -217,6 +217,13 @@ uint64_t engine_next_file(void *eng); /* a new file number */
 static inline int64_t engine_now(const Engine *eng)
 {
     return eng->clock->mono_ns(eng->clock);
+}
+
+/* While the log is replayed most tasks do not exist yet. */
+static inline void engine_wake(Engine *eng, Task *t)
+{
+    if (!atomic_load(&eng->replaying))
+        task_wake(t);
 }
 
 void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e);

@@ -3,6 +3,7 @@
 #include "storage/engine_private.h"
 
 #include "base/log.h"
+#include <time.h>
 
 typedef struct PendingBatch {
     WriteBatch *wb;
@@ -17,6 +18,7 @@ typedef struct Replay {
     Buf batches;  /* PendingBatch */
     Buf catalogs; /* u32 length + bytes each */
     uint64_t records, lost;
+    uint64_t serial; /* of the newest segment when looked at last */
 } Replay;
 
 static bool read_edit(void *arg, Slice edit, Err *e)
@@ -122,30 +124,67 @@ static bool replay_catalog(Replay *r, Slice payload, Err *e)
     arena_free(&arena);
     if (!ok)
         return err_wrap(e, "replay of a catalog record");
-    cat_unref(eng->catalog);
+    mutex_lock(&eng->mutex); /* the sealer looks at it */
+    CatalogSnap *old = eng->catalog;
     eng->catalog = next;
+    mutex_unlock(&eng->mutex);
+    cat_unref(old);
     return true;
 }
 
-static bool replay_flush(Engine *eng, Err *e)
+static size_t unsealed_bytes(const Engine *eng)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < eng->mem_count; i++)
+        if (!eng->mem[i]->sealed)
+            bytes += seg_bytes(eng->mem[i]->segment);
+    return bytes;
+}
+
+/* A segment was closed: it is sealed, beside the replay if the sealer runs, else here and now. */
+static bool replay_seal(Engine *eng, Err *e)
 {
     bool did = true;
-    mutex_lock(&eng->mutex);
-    mem_publish(eng, eng->applied);
-    size_t bytes = eng->mem_bytes;
-    mutex_unlock(&eng->mutex);
-    if (!eng->mem_count || !eng->mem[0]->closed)
+    if (!atomic_load(&eng->tasks_alive)) {
+        while (did)
+            if (!mem_seal_one(eng, &did, e))
+                return false;
         return true;
-    while (did)
-        if (!mem_seal_one(eng, &did, e))
+    }
+    task_wake(&eng->sealer);
+    for (;;) { /* memory stays in the budget: the sealer may fall behind by so much */
+        mutex_lock(&eng->mutex);
+        bool behind = (int64_t)unsealed_bytes(eng) > 2 * eng->o.memtable_max;
+        bool failed = eng->failed;
+        if (failed)
+            *e = eng->failure;
+        mutex_unlock(&eng->mutex);
+        if (failed)
             return false;
-    if (eng->read_only || (int64_t)bytes < eng->o.memtable_max)
+        if (!behind)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL); /* the start may wait */
+    }
+}
+
+static bool replay_flush(Replay *r, Err *e)
+{
+    Engine *eng = r->eng;
+    mutex_lock(&eng->mutex);
+    bool news = eng->mem_serial != r->serial; /* a segment was begun, so the one before is closed */
+    r->serial = eng->mem_serial;
+    if (news)
+        mem_publish(eng, eng->applied);
+    mutex_unlock(&eng->mutex);
+    if (!news)
         return true;
+    if (!replay_seal(eng, e))
+        return false;
     mutex_lock(&eng->mutex);
     mem_count_bytes(eng);
-    bytes = eng->mem_bytes;
+    bool flush = !eng->read_only && (int64_t)eng->mem_bytes >= eng->o.memtable_max;
     mutex_unlock(&eng->mutex);
-    return (int64_t)bytes < eng->o.memtable_max || engine_flush_now(eng, e);
+    return !flush || engine_flush_now(eng, e);
 }
 
 static bool replay_rows(Replay *r, Lsn lsn, Lsn first, bool goes_on, WriteBatch *wb)
@@ -234,7 +273,7 @@ static bool replay_each(void *arg, Lsn lsn, const LogFrame *f, Err *e)
     if (r->txn_first)
         return true; /* a transaction becomes visible at its commit record */
     r->eng->applied = lsn;
-    return replay_flush(r->eng, e);
+    return replay_flush(r, e);
 }
 
 /* ---- what else is in the directory ---- */
@@ -288,7 +327,9 @@ bool engine_recover(Engine *eng, Err *e)
         return false;
     if (r.last > eng->applied)
         eng->applied = r.last;
+    mutex_lock(&eng->mutex);
     mem_publish(eng, eng->applied);
+    mutex_unlock(&eng->mutex);
     if (r.records)
         log_info("engine", "replayed %llu log records, up to %llu", (unsigned long long)r.records,
                  (unsigned long long)r.last);

@@ -110,7 +110,7 @@ void engine_push(Engine *eng, WriteRequest *r)
         queue_push(eng, r);
     mutex_unlock(&eng->mutex);
     if (ok)
-        task_wake(&eng->writer.task);
+        engine_wake(eng, &eng->writer.task);
     else
         request_end(eng, r, false, 0, &e);
 }
@@ -155,7 +155,7 @@ bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequ
         cat_unref(base);
         if (ok && same) {
             cat_unref(base); /* the engine's reference */
-            task_wake(&eng->writer.task);
+            engine_wake(eng, &eng->writer.task);
             return true;
         }
         cat_unref(next);
@@ -206,8 +206,8 @@ static WriteRequest *take_group(Engine *eng, bool *stall, Err *refuse)
         eng->closed_waiters = eng->waiter_id;
         if (eng->mem_count && !eng->mem[eng->mem_count - 1]->closed)
             eng->closed_serial--; /* an open one without rows */
-        task_wake(&eng->sealer);
-        task_wake(&eng->flusher.task);
+        engine_wake(eng, &eng->sealer);
+        engine_wake(eng, &eng->flusher.task);
     }
     *stall = !eng->failed && !eng->disk_full && !atomic_load(&eng->closing) &&
              (int64_t)eng->mem_bytes > MEM_STALL_FACTOR * eng->o.memtable_max;
@@ -327,9 +327,9 @@ static void end_group(Engine *eng, Writer *w)
     }
     w->state = WRITER_IDLE;
     if (closed)
-        task_wake(&eng->sealer);
+        engine_wake(eng, &eng->sealer);
     if (flush)
-        task_wake(&eng->flusher.task);
+        engine_wake(eng, &eng->flusher.task);
 }
 
 static void start_sync(Engine *eng, Writer *w)

@@ -101,6 +101,77 @@ START_TEST(by_itself)
 }
 END_TEST
 
+START_TEST(replay_flushes) /* a log that is larger than the memtable may be */
+{
+    World w = world_new(60 + (unsigned)_i, _i % 2 ? 2 : 0);
+    engine_close(w.eng, false);
+    Err e;
+    w.o.memtable_max = 64 << 20;
+    ck_assert(world_open(&w, &e));
+    write_some(&w, 40, 4000);
+    for (int round = 0; round < 3; round++) {
+        w.o.memtable_max = 1 << 20;
+        reopen(&w, false);
+        ck_assert_uint_gt(round ? 1 : engine_stats(w.eng)->flushes, 0);
+        world_check(&w);
+        write_some(&w, 3, 100);
+    }
+    world_end(&w);
+}
+END_TEST
+
+/* A file cut short while nobody looked: its rows are missing from no answer in silence. */
+START_TEST(truncated_file)
+{
+    World w = world_new(70, 2);
+    char path[200];
+    Err e, damage = {0};
+    FileInfo file;
+    write_some(&w, 10, 300);
+    world_maintain(&w, true);
+    Snapshot *s = engine_snapshot(w.eng, NULL);
+    ck_assert_uint_eq(snapshot_files(s, &file, 1), 1);
+    snapshot_unref(s);
+    engine_close(w.eng, true);
+    snprintf(path, sizeof path, "%s/files/%s", dir, file.name);
+    ck_assert_int_eq(truncate(path, (off_t)file.bytes / 2), 0);
+    ck_assert(!engine_check_dir(&io_real, dir, NULL, NULL, &damage));
+    ck_assert_msg(strstr(damage.message, file.name), "%s", damage.message);
+    ck_assert_msg(world_open(&w, &e), "%s", e.message);
+    s = engine_snapshot(w.eng, NULL);
+    const char *diff = world_difference(&w, s, w.row_count);
+    ck_assert_msg(diff && strstr(diff, file.name), "%s", diff ? diff : "no difference");
+    snapshot_unref(s);
+    ModelRow row = {.table = MODEL_TABLE + 1, .time = INT64_C(1900000000) * NS_PER_S};
+    WriteBatch *wb = wb_new(); /* what does not touch it goes on */
+    row.series = world_series(&w, wb, row.table, 0);
+    model_write(wb, &row, false);
+    Ticket t = {0};
+    engine_submit(w.eng, wb, SYNC_ON, &t);
+    world_await(&w, &t);
+    ck_assert(t.ok);
+    world_maintain(&w, true);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(check_finds_nothing)
+{
+    World w = world_new(71, 2);
+    Err e;
+    for (int round = 0; round < 3; round++) {
+        write_some(&w, 5, 300);
+        engine_close(w.eng, round == 1);
+        ck_assert_msg(engine_check_dir(&io_real, dir, NULL, NULL, &e), "%s", e.message);
+        ck_assert(world_open(&w, &e));
+        world_maintain(&w, round == 0);
+    }
+    ck_assert(!engine_check_dir(&io_real, dir, NULL, NULL, &e)); /* somebody works there */
+    ck_assert_int_eq(e.code, ERR_OBJECT_IN_USE);
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(big_batch) /* spans segments: may not be cut by a flush */
 {
     World w = world_new(8, 2);
@@ -476,6 +547,9 @@ int main(void)
     tcase_add_loop_test(tc, flush_and_compact, 0, 6);
     tcase_add_test(tc, by_itself);
     tcase_add_test(tc, big_batch);
+    tcase_add_loop_test(tc, replay_flushes, 0, 2);
+    tcase_add_test(tc, truncated_file);
+    tcase_add_test(tc, check_finds_nothing);
     tcase_add_test(tc, snapshots_stand_still);
     tcase_add_loop_test(tc, transactions, 0, 6);
     tcase_add_test(tc, ddl);
