@@ -304,6 +304,7 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
     mem_count_bytes(eng);
     mutex_unlock(&eng->mutex);
     for (size_t i = 0; i < f->segments; i++) {
+        mem_charge_sealed(eng, gone[i]->sealed, -1);
         part_unref(gone[i]->sealed);
         mem_free(gone[i]);
     }

@@ -127,6 +127,13 @@ static MemSegment *next_to_seal(Engine *eng)
     return NULL;
 }
 
+/* A sealed segment's image counts against the memtable's budget as the segment did. */
+void mem_charge_sealed(Engine *eng, const Part *part, int sign)
+{
+    if (eng->o.budget)
+        budget_charge(eng->o.budget, sign * (int64_t)part_info(part)->bytes);
+}
+
 bool mem_seal_one(Engine *eng, bool *did, Err *e)
 {
     PartList *old = NULL;
@@ -142,6 +149,7 @@ bool mem_seal_one(Engine *eng, bool *did, Err *e)
     cat_unref(cat);
     if (!ok)
         return false;
+    mem_charge_sealed(eng, part, 1);
     mutex_lock(&eng->mutex);
     Segment *segment = ms->segment;
     ms->segment = NULL;
@@ -177,6 +185,8 @@ void mem_free_all(Engine *eng)
 {
     for (size_t i = 0; i < eng->mem_count; i++) {
         seg_unref(eng->mem[i]->segment);
+        if (eng->mem[i]->sealed)
+            mem_charge_sealed(eng, eng->mem[i]->sealed, -1);
         part_unref(eng->mem[i]->sealed);
         mem_free(eng->mem[i]);
     }

@@ -8,7 +8,7 @@
  *   engine_recover.c  start: manifest, files, catalog, series, log
  *   version.c         part lists and snapshots      txn.c  transactions
  *
- * Tasks (all TASK_BLOCKING, steps of at most about 10 ms): writer, sealer, flusher, compactor.
+ * Tasks (all TASK_BLOCKING, steps of a few milliseconds): writer, sealer, flusher, compactor.
  * One mutex (RANK_STORE) guards what the tasks share; nothing slow happens under it. */
 #ifndef SKULK_STORAGE_ENGINE_PRIVATE_H
 #define SKULK_STORAGE_ENGINE_PRIVATE_H
@@ -26,7 +26,7 @@ enum {
     ENGINE_SERIES_FILES = 8,           /* as many are rewritten as one */
     ENGINE_MANIFEST_EDITS = 512,       /* as many start the manifest anew */
 };
-#define ENGINE_STEP_NS     (8 * NS_PER_MS)
+#define ENGINE_STEP_NS     (2 * NS_PER_MS)
 #define ENGINE_SYNC_OFF_NS (100 * NS_PER_MS)
 #define ENGINE_RETRY_NS    (500 * NS_PER_MS) /* after a failed flush or compaction */
 #define ENGINE_CLOSED_NS   (3600 * NS_PER_S)
@@ -273,6 +273,7 @@ void mem_close_active(Engine *eng);     /* writer or recovery only; needs the mu
 void mem_count_bytes(Engine *eng);      /* needs the mutex */
 bool mem_all_sealed(const Engine *eng); /* but for an open one; needs the mutex */
 bool mem_seal_one(Engine *eng, bool *did, Err *e) MUST_CHECK;
+void mem_charge_sealed(Engine *eng, const Part *part, int sign);
 TaskStatus sealer_step(Task *t);
 void mem_free_all(Engine *eng);
 

@@ -137,6 +137,14 @@ static bool local_lock(LocalStore *ls, Err *e)
            err_wrap(e, "data directory \"%s\" is in use", ls->dir);
 }
 
+/* The name of the data directory itself. */
+static bool sync_parent(LocalStore *ls, Err *e)
+{
+    char parent[STORE_PATH_MAX];
+    snprintf(parent, sizeof parent, "%s/..", ls->dir);
+    return ls->io->fsync_dir(ls->io, parent, e);
+}
+
 static bool make_dirs(LocalStore *ls, Err *e)
 {
     static const char *const names[] = {"log", "files"};
@@ -146,7 +154,7 @@ static bool make_dirs(LocalStore *ls, Err *e)
         if (!ls->io->mkdir(ls->io, path, e))
             return false;
     }
-    return ls->io->fsync_dir(ls->io, ls->dir, e);
+    return ls->io->fsync_dir(ls->io, ls->dir, e) && sync_parent(ls, e);
 }
 
 static bool local_open_parts(LocalStore *ls, Err *e)

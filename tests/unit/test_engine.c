@@ -155,6 +155,73 @@ START_TEST(truncated_file)
 }
 END_TEST
 
+static bool exists(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return access(path, F_OK) == 0;
+}
+
+static void put(const char *name)
+{
+    char sub[80];
+    Err e;
+    snprintf(sub, sizeof sub, "%s/files", dir);
+    ck_assert_msg(io_replace_file(&io_real, sub, name, SLICE_LIT("what?"), &e), "%s", e.message);
+}
+
+START_TEST(strangers)
+{
+    World w = world_new(72, 2);
+    write_some(&w, 5, 100);
+    world_maintain(&w, false);
+    put("notes.txt");
+    put("000999.skulk");
+    put("x.tmp");
+    reopen(&w, false);
+    ck_assert(!exists("files/notes.txt") && exists("orphans/notes.txt"));
+    ck_assert(!exists("files/000999.skulk") && !exists("files/x.tmp"));
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
+START_TEST(repair)
+{
+    World w = world_new(73, 2);
+    char path[128];
+    Err e;
+    for (int i = 0; i < 20; i++)
+        ck_assert(world_write(&w, 50, SYNC_ON, &e));
+    engine_close(w.eng, false);
+    snprintf(path, sizeof path, "%s/log/00000001.log", dir);
+    int fd = io_real.open(&io_real, path, IO_READ | IO_WRITE, &e);
+    ck_assert_msg(fd >= 0 && io_real.pwrite_all(&io_real, fd, "!", 1, 20000, &e), "%s", e.message);
+    io_real.close(&io_real, fd);
+    ck_assert(!world_open(&w, &e));
+    ck_assert_int_eq(e.code, ERR_DATA_CORRUPTED);
+    ck_assert_msg(strstr(e.message, "segment 00000001") && strstr(e.hint, "--repair"), "%s",
+                  e.message);
+    ck_assert(!engine_check_dir(&io_real, dir, NULL, NULL, &e));
+    w.o.flags |= ENGINE_REPAIR;
+    log_configure(LOG_OFF, false);
+    ck_assert_msg(world_open(&w, &e), "%s", e.message);
+    size_t rows = 0;
+    Snapshot *s = engine_snapshot(w.eng, NULL);
+    FileInfo files[4];
+    size_t n = snapshot_files(s, files, 4); /* what was repaired is flushed at once */
+    for (size_t i = 0; i < n; i++)
+        rows += files[i].rows;
+    snapshot_unref(s);
+    ck_assert_uint_ge(rows, 800);
+    w.o.flags &= ~ENGINE_REPAIR;
+    engine_close(w.eng, false);
+    ck_assert_msg(world_open(&w, &e), "%s", e.message);
+    ck_assert_msg(world_write(&w, 5, SYNC_ON, &e), "%s", e.message);
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(check_finds_nothing)
 {
     World w = world_new(71, 2);
@@ -549,6 +616,8 @@ int main(void)
     tcase_add_test(tc, big_batch);
     tcase_add_loop_test(tc, replay_flushes, 0, 2);
     tcase_add_test(tc, truncated_file);
+    tcase_add_test(tc, strangers);
+    tcase_add_test(tc, repair);
     tcase_add_test(tc, check_finds_nothing);
     tcase_add_test(tc, snapshots_stand_still);
     tcase_add_loop_test(tc, transactions, 0, 6);
