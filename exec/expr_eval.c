@@ -142,12 +142,25 @@ Rows eval_used_entries(const Vector *dict, Rows r, Arena *a)
     return (Rows){sel, n};
 }
 
+/* Entries that no row uses were not computed: they are NULL, so that whoever walks the entries may look. */
+static void null_unused(Vector *out, const Vector *dict, Rows r, Arena *a)
+{
+    Rows used = eval_used_entries(dict, r, a);
+    for (size_t i = 0, at = 0; used.n < dict->dict_count && i < dict->dict_count; i++) {
+        if (at < used.n && row_at(&used, at) == i)
+            at++;
+        else
+            vec_set_null(out, i, dict->dict_count, a);
+    }
+}
+
 /* Makes a result over dictionary entries a result over rows. */
 void eval_spread(Vector *out, const Vector *dict, Rows r, size_t rows, Arena *a)
 {
     if (out->kind != VEC_FLAT)
         return;
     if (out->phys != PH_BOOL) {
+        null_unused(out, dict, r, a);
         out->kind = VEC_DICT;
         out->codes = dict->codes;
         out->dict_count = dict->dict_count;

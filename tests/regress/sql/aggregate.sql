@@ -24,3 +24,7 @@ SELECT time_bucket('1 day', time) AS day, min(i) AS lo, max(i) AS hi, count(f) A
 SELECT DISTINCT ON (host) host, time, i FROM a ORDER BY host, time DESC;
 SELECT time_bucket('60.000s', time) AS t, max(i) FROM a GROUP BY t ORDER BY t DESC LIMIT 3;
 SELECT count(*) FROM (SELECT host, time_bucket('1h', time) AS h FROM a GROUP BY 1, 2) x;
+-- functions of functions of a tag, where not every tag value is left
+CREATE TABLE dict (time timestamptz NOT NULL, tag text TAG, n int4);
+INSERT INTO dict SELECT timestamptz '2026-01-01' + x * interval '10 minutes', 'tag' || x % 7, x FROM generate_series(0, 99) x;
+SELECT upper(upper(tag)) AS t, count(*) FROM dict WHERE date_trunc('hour', time) IN ('2026-01-01 01:00', '2026-01-01 05:00') AND n % 2 = 0 GROUP BY 1 ORDER BY 1;
