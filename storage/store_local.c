@@ -157,6 +157,17 @@ static bool make_dirs(LocalStore *ls, Err *e)
     return ls->io->fsync_dir(ls->io, ls->dir, e) && sync_parent(ls, e);
 }
 
+/* A process that was killed may have left names that we see but a power cut would take back; what is
+ * acknowledged from now on builds on them. */
+static bool sync_names(LocalStore *ls, Err *e)
+{
+    char log_dir[STORE_PATH_MAX], file_dir[STORE_PATH_MAX];
+    local_path(ls, "log", log_dir);
+    local_path(ls, "files", file_dir);
+    return ls->io->fsync_dir(ls->io, ls->dir, e) && ls->io->fsync_dir(ls->io, log_dir, e) &&
+           ls->io->fsync_dir(ls->io, file_dir, e);
+}
+
 static bool local_open_parts(LocalStore *ls, Err *e)
 {
     char log_dir[STORE_PATH_MAX];
@@ -166,7 +177,7 @@ static bool local_open_parts(LocalStore *ls, Err *e)
         return false;
     if (!format_check(ls, &fresh, e))
         return false;
-    if (!local_lock(ls, e) || (fresh && !make_dirs(ls, e)))
+    if (!local_lock(ls, e) || (fresh && !make_dirs(ls, e)) || (!read_only && !sync_names(ls, e)))
         return false;
     if (!mf_open(&ls->mf, ls->io, ls->dir, fresh, read_only, e))
         return false;
