@@ -226,6 +226,9 @@ static void caches_start(Engine *eng, Flusher *f, Task *waiter)
     mutex_unlock(&eng->mutex);
     manifest_init(&m);
     must(manifest_apply(&m, buf_slice(&all), &e));
+    f->log_sync = (Completion){.waiter = waiter, .done = f->force, .ok = true};
+    if (!f->force) /* a replayed log is durable */
+        eng->store->ops->log_append(eng->store, NULL, 0, eng->epoch, true, &f->log_sync);
     start_series(eng, f, &m, waiter);
     start_catalog(eng, f, cat, &m.catalog, waiter);
     manifest_reset(&m);
@@ -243,6 +246,18 @@ static bool blob_poll(BlobWrite *b, bool *failed, Err *e)
     if (!b->completion.ok) {
         *failed = true;
         *e = b->completion.err;
+    }
+    return true;
+}
+
+static bool log_poll(Engine *eng, Flusher *f, bool *failed, Err *e)
+{
+    if (!atomic_load_explicit(&f->log_sync.done, memory_order_acquire))
+        return false;
+    if (!f->log_sync.ok) {
+        *failed = true;
+        *e = f->log_sync.err;
+        engine_fail(eng, e);
     }
     return true;
 }
@@ -429,7 +444,8 @@ static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *fail
         }
         return false;
     case FLUSH_CACHES:
-        if (!blob_poll(&f->series, failed, e) || !blob_poll(&f->catalog, failed, e) || *failed)
+        if (!log_poll(eng, f, failed, e) || !blob_poll(&f->series, failed, e) ||
+            !blob_poll(&f->catalog, failed, e) || *failed)
             return false;
         build_edit(f);
         if (!commit_begin(eng, &f->edit, &f->completion, waiter))

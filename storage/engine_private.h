@@ -130,6 +130,7 @@ typedef struct Flusher {
     Lsn covered;       /* by this flush */
     int64_t log_bytes; /* as counted when `covered` was taken */
     BlobWrite series, catalog;
+    Completion log_sync; /* nothing is covered that the log might still lose */
     ManifestSeries series_info;
     bool series_all;
     ManifestCatalog catalog_info;

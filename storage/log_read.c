@@ -244,10 +244,21 @@ static void keep_stale(Wal *w)
     w->stale_count = 0;
 }
 
+/* After kill -9 the log may be in the page cache only; what is made of it must not outlive it. */
+static bool sync_live(Wal *w, Err *e)
+{
+    for (size_t i = 0; i < w->live_count; i++)
+        if (!w->o.io->fdatasync(w->o.io, w->live[i]->fd, e))
+            return false;
+    return true;
+}
+
 bool wal_read(Wal *w, Lsn after, WalEach each, void *arg, Err *e)
 {
     WalReader r = {.w = w, .after = after, .each = each, .arg = arg};
     if (!find_chain(w, after, e))
+        return false;
+    if (!w->o.read_only && !sync_live(w, e))
         return false;
     r.next = w->live_count ? w->live[0]->first_lsn : after + 1;
     for (size_t i = 0; i < w->live_count; i++) {
@@ -276,11 +287,6 @@ bool wal_read(Wal *w, Lsn after, WalEach each, void *arg, Err *e)
     if (w->o.read_only)
         return true;
     keep_stale(w);
-    if (w->live_count && r.next != after + 1) {
-        WalSegment *s = w->live[w->live_count - 1];
-        if (!w->o.io->fdatasync(w->o.io, s->fd, e)) /* after kill -9 it is only in the page cache */
-            return false;
-    }
     w->synced = w->last;
     w->ready = true;
     return true;
