@@ -65,3 +65,15 @@ fuzz_targets += tests/fuzz/fuzz_promql
 tests_fuzz_fuzz_promql_SOURCES = tests/fuzz/fuzz_promql.c $(fuzz_driver)
 tests_fuzz_fuzz_promql_LDADD = $(SK_PROMQL)
 tests_fuzz_fuzz_promql_LDFLAGS = $(FUZZ_LDFLAGS)
+
+# Fuzzing for FUZZ_SECONDS a target (a build with --enable-fuzz); what is found stays in tests/tmp.
+FUZZ_SECONDS = 600
+fuzz: $(fuzz_targets)
+	@mkdir -p tests/tmp/fuzz; for t in $(fuzz_targets); do n=$${t##*/fuzz_}; \
+	  mkdir -p tests/tmp/fuzz/$$n; echo "== $$n"; \
+	  $(builddir)/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 \
+	    -print_final_stats=1 -artifact_prefix=tests/tmp/fuzz/$$n- \
+	    tests/tmp/fuzz/$$n $(top_srcdir)/tests/fuzz/corpus/$$n >tests/tmp/fuzz/$$n.log 2>&1 \
+	    || { echo "fuzz_$$n: FOUND, see tests/tmp/fuzz/$$n.log"; exit 1; }; \
+	  grep -E 'number_of_executed_units|average_exec_per_sec' tests/tmp/fuzz/$$n.log; done
+.PHONY: fuzz

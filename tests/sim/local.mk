@@ -6,3 +6,10 @@ tests_sim_sim_engine_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 tests_sim_sim_engine_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 check_PROGRAMS += $(sim_tests)
 TESTS += $(sim_tests)
+
+# Many lives: make sim, make sim SIM_SEEDS=100000 SIM_FIRST=500 (a seed that fails is printed).
+SIM_SEEDS = 10000
+SIM_FIRST = 1
+sim: $(sim_tests)
+	SKULK_SIM_SEEDS=$(SIM_SEEDS) SKULK_SIM_FIRST=$(SIM_FIRST) $(builddir)/tests/sim/sim_engine
+.PHONY: sim

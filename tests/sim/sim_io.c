@@ -568,7 +568,8 @@ static int64_t clock_now(const Clock *c)
 
 static int64_t clock_wall(const Clock *c)
 {
-    return INT64_C(1700000000) * NS_PER_S + clock_now(c);
+    const SimClock *s = (const SimClock *)c;
+    return s->wall_offset_ns + clock_now(c);
 }
 
 static uint64_t clock_random(const Clock *c)
@@ -578,5 +579,18 @@ static uint64_t clock_random(const Clock *c)
 
 void sim_clock_init(SimClock *c, uint64_t seed)
 {
-    *c = (SimClock){.clock = {clock_wall, clock_now, clock_random}, .now_ns = 1, .random = seed};
+    *c = (SimClock){.clock = {clock_wall, clock_now, clock_random},
+                    .now_ns = 1,
+                    .wall_offset_ns = INT64_C(1700000000) * NS_PER_S,
+                    .random = seed};
+}
+
+void sim_clock_jump(SimClock *c)
+{
+    static const int64_t leaps[] = {NS_PER_S, 3600 * NS_PER_S, 3652 * NS_PER_DAY};
+    uint64_t r = sim_random(&c->random);
+    int64_t leap = leaps[r % 3];
+    c->wall_offset_ns += r & 1024 ? leap : -leap;
+    if (c->wall_offset_ns < 0) /* before 1970 no host starts */
+        c->wall_offset_ns = 0;
 }

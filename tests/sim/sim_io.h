@@ -37,8 +37,10 @@ bool sim_disk_flip(SimDisk *d, const char *part, uint64_t seed, char *where, siz
 typedef struct SimClock {
     Clock clock;
     int64_t now_ns;
+    int64_t wall_offset_ns; /* wall time less monotonic time; a jump changes it */
     uint64_t random;
 } SimClock;
 void sim_clock_init(SimClock *c, uint64_t seed);
+void sim_clock_jump(SimClock *c); /* the wall clock leaps, up to ten years either way */
 
 #endif
