@@ -32,15 +32,64 @@ typedef struct CodecDef {
 extern const CodecDef codec_table[];    /* ends with name = NULL */
 const CodecDef *codec_find(uint8_t id); /* NULL if no such codec */
 
-/* Chooses the cheapest codec for these values, encodes into out (appended), returns its id.
- * hint: the id that the column used last (0 = none), tried first.  final: full search. */
-uint8_t codec_encode_best(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint,
-                          bool final);
+/* How hard the encoder looks for the smallest form. */
+typedef enum CodecEffort {
+    EFFORT_FLUSH, /* the column's last plan first; at most some 10 ns a value */
+    EFFORT_FINAL, /* every plan; strings at zstd 3 */
+    EFFORT_DENSE, /* as FINAL, and entropy-coded where that is smaller: decodes slower */
+} CodecEffort;
 
-/* Fused kernels of the integer domain: statistics without materialising, where the codec can;
- * else decodes.  Half-open value range [begin, end). */
-bool codec_stats(ChunkStats *out, uint8_t id, PhysType type, size_t n, Slice src, size_t begin,
-                 size_t end, Arena *scratch, Err *e) MUST_CHECK;
+/* What the last chunk of a column was encoded with: the first guess for the next.  Zero: nothing known. */
+typedef struct CodecHint {
+    uint8_t codec;
+    uint8_t k;         /* decimals */
+    uint8_t transform; /* of the integer block */
+    uint8_t trust;     /* chunks in a row for which the guess was right */
+} CodecHint;
+
+/* Chooses the cheapest codec for these values, encodes into out (appended), returns its id.
+ * hint: read and renewed; NULL: none is kept. */
+uint8_t codec_encode_best(Buf *out, CodecKind kind, const void *src, size_t n, CodecHint *hint,
+                          CodecEffort effort);
+
+/* ---- answers from an encoded chunk, in the integer domain where the codec has one ---- */
+typedef struct CodecChunk { /* as its directory entry tells */
+    uint8_t id;
+    PhysType type; /* PHYS_I64 or PHYS_F64 */
+    size_t n;      /* values: 1 to 1,024 */
+    Slice src;     /* CODEC_SLACK readable bytes follow */
+} CodecChunk;
+
+/* Statistics of the values [begin, end). */
+bool codec_stats(ChunkStats *out, const CodecChunk *c, size_t begin, size_t end, Arena *scratch,
+                 Err *e) MUST_CHECK;
+/* Statistics of all pieces between ascending cuts (cuts[i] <= n) with one decode: out[0] is
+ * [0, cuts[0]), out[i] is [cuts[i-1], cuts[i]), out[count] is [cuts[count-1], n).
+ * An empty piece has count = 0. */
+bool codec_stats_cuts(ChunkStats *out, const CodecChunk *c, const uint32_t *cuts, size_t count,
+                      Arena *scratch, Err *e) MUST_CHECK;
+
+typedef enum CodecCompare {
+    CODEC_EQ,
+    CODEC_NE,
+    CODEC_LT,
+    CODEC_LE,
+    CODEC_GT,
+    CODEC_GE
+} CodecCompare;
+typedef struct CodecFilter { /* value `op` constant */
+    CodecCompare op;
+    union {
+        int64_t i; /* chunk of PHYS_I64 */
+        double f;  /* chunk of PHYS_F64 */
+    } u;
+} CodecFilter;
+/* Sets bit i where value i passes, clears the others up to the end of the last word; bits has
+ * BITMAP_WORDS(n) words.  SQL's order: NaN equals NaN and is above everything, -0 equals 0.
+ * *passed: how many bits are set. */
+bool codec_filter(uint64_t *bits, size_t *passed, const CodecChunk *c, const CodecFilter *f,
+                  Arena *scratch, Err *e) MUST_CHECK;
+
 void stats_of_i64(ChunkStats *out, const int64_t *v, size_t n);
 void stats_of_f64(ChunkStats *out, const double *v, size_t n); /* compensated sum */
 void stats_merge(ChunkStats *into, const ChunkStats *later);   /* later follows in time */

@@ -144,7 +144,7 @@ size_t sk_f64_bound(const void *src, size_t n)
     return int_bound(n) + 1 + 10 + (n / 8 + 1) * 10 + 16;
 }
 
-size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, bool final, ChunkMeta *m)
+size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort, ChunkMeta *m)
 {
     Decimal x;
     if (!find_decimal(&x, v, n))
@@ -153,7 +153,7 @@ size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, bool final, C
     IntStats st;
     IntPlan plan;
     int_stats(&st, x.d, n);
-    int_plan(&plan, x.d, n, &st, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2, final);
+    int_plan(&plan, x.d, n, &st, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2, effort);
     if (plan.cost_bits + x.bad * 80 + 80 >= n * 64 && n >= 32)
         return 0;
     uint8_t *p = write_head(dst, &x, v, n);
@@ -249,7 +249,7 @@ size_t front_f64_encode(uint8_t *dst, const void *src, size_t n)
     IntPlan plan;
     uint8_t block[CODEC_VALUES_MAX * 8 + 128];
     int_stats(&st, front, n);
-    int_plan(&plan, front, n, &st, 1u << SK_RAW | 1u << SK_DELTA, false);
+    int_plan(&plan, front, n, &st, 1u << SK_RAW | 1u << SK_DELTA, EFFORT_FLUSH);
     size_t size = int_write(block, &plan, front, n);
     uint8_t *p = codec_put_varint(dst, size);
     memcpy(p, block, size);

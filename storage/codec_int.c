@@ -158,7 +158,8 @@ static void try_base(IntPlan *best, const uint64_t *r, size_t n, IntPlan try, in
 }
 
 /* Both bases of one transform: the smallest residual, and zigzag around the median. */
-static void try_transform(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, bool final)
+static void try_transform(IntPlan *best, const uint64_t *x, size_t n, IntPlan try,
+                          CodecEffort effort)
 {
     uint64_t r[CODEC_VALUES_MAX];
     size_t from = try.transform == SK_DELTA ? 1 : try.transform == SK_DELTA2 ? 2 : 0;
@@ -173,17 +174,17 @@ static void try_transform(IntPlan *best, const uint64_t *x, size_t n, IntPlan tr
     try_base(best, r, n, try, m.min, false);
     for (size_t i = 0; i < from; i++)
         r[i] = (uint64_t)median;
-    if (try.transform != SK_LINEAR && (final || try.transform != SK_RAW))
+    if (try.transform != SK_LINEAR && (effort != EFFORT_FLUSH || try.transform != SK_RAW))
         try_base(best, r, n, try, median, true);
 }
 
 /* Step of a grid: from the ends, then rounded to units that people configure. */
-static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, bool final)
+static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, CodecEffort effort)
 {
     static const uint64_t units[] = {1000000000, 1000000, 1000};
     uint64_t step = (x[n - 1] - x[0]) / (n - 1), gcd = (uint64_t)try.gcd, last = step;
     try.step = (int64_t)step;
-    try_transform(best, x, n, try, final);
+    try_transform(best, x, n, try, effort);
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         uint64_t unit = units[i] / gcd;
         if (units[i] % gcd || unit < 2 || step > INT64_MAX / 2)
@@ -193,7 +194,7 @@ static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, 
         if (rounded == last || off > step / 64)
             continue;
         try.step = (int64_t)(last = rounded);
-        try_transform(best, x, n, try, final);
+        try_transform(best, x, n, try, effort);
     }
 }
 
@@ -233,7 +234,8 @@ static void subtract_first(uint64_t *x, const int64_t *v, size_t n, uint64_t gcd
         x[i] = (uint64_t)((int64_t)((uint64_t)v[i] - first) >> zeros) * inv;
 }
 
-void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask, bool final)
+void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask,
+              CodecEffort effort)
 {
     must(n > 0 && n <= CODEC_VALUES_MAX);
     *p = (IntPlan){.first = v[0], .gcd = 1, .cost_bits = UINT64_MAX};
@@ -249,7 +251,7 @@ void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsign
     uint64_t cost[3], least = UINT64_MAX;
     uint64_t lowest = (uint64_t)(((int64_t)((uint64_t)st->min - (uint64_t)v[0])) / p->gcd);
     for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
-        cost[t] = final || !(mask >> t & 1) ? 0 : sample_cost(x, n, t, lowest);
+        cost[t] = effort != EFFORT_FLUSH || !(mask >> t & 1) ? 0 : sample_cost(x, n, t, lowest);
         if (mask >> t & 1 && cost[t] < least)
             least = cost[t];
     }
@@ -258,15 +260,15 @@ void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsign
             continue;
         try.transform = (uint8_t)t;
         try.step = t == SK_DELTA2 && n > 1 ? (int64_t)(x[1] - x[0]) : 0;
-        try_transform(p, x, n, try, final);
+        try_transform(p, x, n, try, effort);
     }
     if (mask >> SK_LINEAR & 1 && n > 1) {
         try.transform = SK_LINEAR;
-        try_linear(p, x, n, try, final);
+        try_linear(p, x, n, try, effort);
     }
     if (p->cost_bits == UINT64_MAX) { /* one value and only delta allowed */
         try.transform = SK_RAW, try.step = 0;
-        try_transform(p, x, n, try, final);
+        try_transform(p, x, n, try, effort);
     }
 }
 
@@ -544,7 +546,7 @@ static size_t encode_masked(uint8_t *dst, const void *src, size_t n, unsigned ma
     IntStats st;
     IntPlan plan;
     int_stats(&st, src, n);
-    int_plan(&plan, src, n, &st, mask, false);
+    int_plan(&plan, src, n, &st, mask, EFFORT_FLUSH);
     return int_write(dst, &plan, src, n);
 }
 

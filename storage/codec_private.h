@@ -106,7 +106,7 @@ typedef struct IntStats {
 
 /* Chooses; `st` are the statistics of v.  mask: bit t allows transform t. */
 void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask,
-              bool final);
+              CodecEffort effort);
 size_t int_bound(size_t n);
 size_t int_write(uint8_t *dst, const IntPlan *p, const int64_t *v, size_t n);
 bool int_read(int64_t *dst, size_t n, Slice src, Err *e) MUST_CHECK;
@@ -128,8 +128,8 @@ typedef struct ChunkMeta {
     ChunkStats f; /* STATS_DOUBLE */
 } ChunkMeta;
 /* Appends the chunk; meta is filled for CODEC_INT and CODEC_FLOAT. */
-void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, uint8_t hint,
-                        bool final, ChunkMeta *meta);
+void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, CodecHint *hint,
+                        CodecEffort effort, ChunkMeta *meta);
 void stats_of_decimal(ChunkStats *out, const IntStats *i, uint8_t k, size_t n, uint32_t nan_count);
 void stats_of_int(ChunkStats *out, const IntStats *i, size_t n);
 
@@ -160,7 +160,8 @@ CODEC_DECLARE(zstd_str)
 
 /* Decimal floats: the integers of a chunk, for statistics without division. */
 bool sk_f64_ints(int64_t *dst, size_t n, Slice src, uint8_t *k, bool *exact, Err *e) MUST_CHECK;
-size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, bool final, ChunkMeta *m);
+size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort,
+                          ChunkMeta *m);
 size_t zstd_str_encode_level(uint8_t *dst, const void *src, size_t n, int level);
 bool sk_f64_one(double v, uint8_t *k, int64_t *d); /* v = d / 10^k exactly */
 extern const double codec_pow10[23];

@@ -268,7 +268,7 @@ static void output_open(Compact *c)
     o->info.seq_min = UINT64_MAX;
     o->id = blob_id(BLOB_PART, o->info.number);
     o->tail = &o->pieces;
-    o->writer = part_writer_new(&o->sink, c->spec.level >= 2);
+    o->writer = part_writer_new(&o->sink, c->spec.level >= 2 ? EFFORT_FINAL : EFFORT_FLUSH);
     o->window_first = c->window;
     c->out = o;
 }
@@ -431,7 +431,8 @@ static bool may_copy(const Compact *c, const MergeRun *run)
         return false;
     if (run->rows < (c->spec.level == 0 ? COPY_ROWS_L0 : COPY_ROWS))
         return false;
-    if (c->spec.level >= 2) { /* only what was encoded for the last level before */
+    if (c->spec.level >= 2 ? EFFORT_FINAL
+                           : EFFORT_FLUSH) { /* only what was encoded for the last level before */
         for (size_t i = 0; i < c->spec.input_count; i++)
             if (c->inputs[i].part == run->part && c->inputs[i].level < 2)
                 return false;
@@ -454,7 +455,7 @@ static bool fill_columns(Compact *c, PartRun *out, Err *e)
         *col = (PartColumn){.id = c->columns[i]};
         if (!merge_column(c->merge, i, &col->vec, &col->null_bits, e))
             return false;
-        if (c->spec.level >= 2)
+        if (c->spec.level >= 2 ? EFFORT_FINAL : EFFORT_FLUSH)
             col->null_bits = NULL;
         if (col->vec.type == PHYS_NONE) {
             if (!col->null_bits)

@@ -24,7 +24,7 @@ libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch
 	storage/index_persist.c storage/memtable.h storage/memtable_private.h storage/memtable.c \
 	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan.c
 libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec.c storage/codec_float.c \
-	storage/codec_gorilla.c storage/codec_int.c storage/codec_raw.c storage/codec_str.c \
+	storage/codec_gorilla.c storage/codec_int.c storage/codec_raw.c storage/codec_stats.c storage/codec_str.c \
 	storage/part.h storage/part_private.h storage/part_writer_private.h storage/part_bits.c storage/part_data.c \
 	storage/part_dir.c storage/part_emit.c storage/part_read.c storage/part_write.c
 libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c \

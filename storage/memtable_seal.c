@@ -405,7 +405,7 @@ bool seg_seal(Segment *seg, Part **out, WindowOf window_of, void *arg, const Cat
     MemorySink sink = {.sink.write = memory_write};
     size_t rows = seg_rows(seg);
     Seal s = {.seg = seg, .cat = cat, .mask = GROUP_SLOTS_MIN - 1};
-    s.writer = part_writer_new(&sink.sink, false);
+    s.writer = part_writer_new(&sink.sink, EFFORT_FLUSH);
     s.slots = mem_zero(GROUP_SLOTS_MIN * sizeof *s.slots);
     s.group_of = mem_alloc((rows + 1) * sizeof *s.group_of);
     s.rows = mem_alloc((rows + 1) * sizeof *s.rows);

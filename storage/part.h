@@ -35,8 +35,9 @@ typedef struct PartRun {
     size_t column_count;
 } PartRun;
 
-PartWriter *part_writer_new(PartSink *sink,
-                            bool final_level); /* final: full codec search, strings at zstd 3 */
+PartWriter *part_writer_new(PartSink *sink, CodecEffort effort);
+/* For tables that begin after this call (a table option may ask for EFFORT_DENSE). */
+void part_writer_set_effort(PartWriter *w, CodecEffort effort);
 bool part_writer_add(PartWriter *w, const PartRun *run, Err *e)
     MUST_CHECK; /* short runs of a series are joined; small series share a row group */
 /* Copies a whole row group verbatim when the codec plan need not change. */

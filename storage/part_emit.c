@@ -48,7 +48,7 @@ WriteColumn *pw_column(PartWriter *w, ColumnId id)
     c->id = id;
     c->type = PHYS_NONE;
     c->any = false;
-    c->hint = 0;
+    c->hint = (CodecHint){0};
     w->slot[id] = (uint16_t)w->column_count;
     return c;
 }
@@ -130,8 +130,8 @@ void pw_put_chunk(PartWriter *w, WriteColumn *c, PhysType type, const void *valu
     }
     if (with_value) {
         ChunkMeta m;
-        codec_encode_chunk(&w->out, kinds[type], values, with_value, c->hint, w->final, &m);
-        entry->codec = c->hint = m.codec;
+        codec_encode_chunk(&w->out, kinds[type], values, with_value, &c->hint, w->effort, &m);
+        entry->codec = m.codec;
         if (m.kind != STATS_NONE && alone)
             keep_stats(entry, &m);
     }
@@ -184,7 +184,7 @@ void pw_put_times(PartWriter *w, GroupEntry *g, const int64_t *times, size_t row
     g->t_min = st.min;
     g->t_max = st.max;
     size_t start = w->out.len;
-    codec_encode_chunk(&w->out, CODEC_TIME, times, rows, 0, w->final, &m);
+    codec_encode_chunk(&w->out, CODEC_TIME, times, rows, NULL, w->effort, &m);
     g->time_codec = m.codec;
     pw_share_times(w, g, start);
 }

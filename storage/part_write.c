@@ -7,11 +7,11 @@
 #include "base/hash.h"
 #include <roaring/roaring.h>
 
-PartWriter *part_writer_new(PartSink *sink, bool final_level)
+PartWriter *part_writer_new(PartSink *sink, CodecEffort effort)
 {
     PartWriter *w = MEM_NEW(PartWriter);
     w->sink = sink;
-    w->final = final_level;
+    w->effort = w->next_effort = effort;
     w->slot = mem_zero((UINT16_MAX + 1) * sizeof *w->slot);
     w->time_cache = mem_zero(TIME_CACHE * sizeof *w->time_cache);
     w->info = (PartInfo){.t_min = INT64_MAX, .t_max = INT64_MIN, .seq_min = UINT64_MAX};
@@ -51,6 +51,11 @@ void part_writer_free(PartWriter *w)
     arena_free(&w->strings);
     arena_free(&w->spare);
     mem_free(w);
+}
+
+void part_writer_set_effort(PartWriter *w, CodecEffort effort)
+{
+    w->next_effort = effort;
 }
 
 uint64_t part_writer_rows(const PartWriter *w)
@@ -206,6 +211,8 @@ static bool step_to(PartWriter *w, const PartRun *run, Err *e)
             must(w->last_time <= run->times[0]);
         }
     }
+    if (!w->begun || w->table != run->table)
+        w->effort = w->next_effort;
     w->begun = true;
     w->window = run->window;
     w->table = run->table;

@@ -25,7 +25,7 @@ typedef struct WriteColumn {
     ColumnId id;
     PhysType type;   /* of the collected values; PHYS_NONE: none yet */
     bool any;        /* some collected row is not absent */
-    uint8_t hint;    /* codec of the last chunk */
+    CodecHint hint;  /* of the last chunk */
     uint8_t *values; /* ACC_ROWS values, allocated at the first one */
     size_t value_size;
     uint8_t state[ACC_ROWS]; /* STATE_*; absent behind the collected rows */
@@ -47,7 +47,8 @@ typedef struct TableSeen {
 
 struct PartWriter {
     PartSink *sink;
-    bool final, finished;
+    CodecEffort effort, next_effort; /* of this table; of the tables that follow */
+    bool finished;
     Buf out;             /* bytes not handed to the sink yet */
     uint64_t out_offset; /* file offset of out.ptr[0] */
     bool begun;          /* a run was added: the five below hold */

@@ -23,6 +23,19 @@ static void reencode(const CodecDef *def, const void *v, size_t n, Arena *arena)
     mem_free(bytes);
 }
 
+/* What decodes can be asked. */
+static void answers(const CodecChunk *c, Arena *arena)
+{
+    const uint32_t cuts[] = {(uint32_t)c->n / 5, (uint32_t)c->n / 3, (uint32_t)c->n};
+    ChunkStats st[ARRAY_LEN(cuts) + 1];
+    uint64_t bits[BITMAP_WORDS(CODEC_VALUES_MAX)];
+    size_t passed;
+    Err e;
+    must(codec_stats(st, c, c->n / 3, c->n, arena, &e));
+    must(codec_stats_cuts(st, c, cuts, ARRAY_LEN(cuts), arena, &e));
+    must(codec_filter(bits, &passed, c, &(CodecFilter){CODEC_GT, {.i = 1000}}, arena, &e));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 3)
@@ -43,10 +56,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t v[CODEC_VALUES_MAX * 2]; /* room for slices */
     if (def->decode(v, n, src, &arena, &e)) {
         reencode(def, v, n, &arena);
-        ChunkStats st;
-        PhysType type = def->kind == CODEC_FLOAT ? PHYS_F64 : PHYS_I64;
         if (def->kind == CODEC_INT || def->kind == CODEC_FLOAT || def->kind == CODEC_TIME)
-            must(codec_stats(&st, def->id, type, n, src, n / 3, n, &arena, &e));
+            answers(&(CodecChunk){def->id, def->kind == CODEC_FLOAT ? PHYS_F64 : PHYS_I64, n, src},
+                    &arena);
     } else {
         must(e.code == ERR_DATA_CORRUPTED || e.code == ERR_OUT_OF_MEMORY);
     }

@@ -409,7 +409,7 @@ START_TEST(damage)
 }
 END_TEST
 
-/* The choice round-trips, and its statistics are those of the values. */
+/* The choice round-trips. */
 START_TEST(best)
 {
     static const CodecKind kinds[] = {CODEC_INT, CODEC_FLOAT, CODEC_BOOL, CODEC_STR, CODEC_TIME};
@@ -420,52 +420,168 @@ START_TEST(best)
         for (size_t shape = 0; shape < shape_count(kind); shape++) {
             for (size_t s = 0; s < 2 * ARRAY_LEN(sizes); s++) {
                 size_t n = sizes[s / 2];
-                bool final = s % 2;
+                CodecEffort effort = s % 2 ? EFFORT_FINAL : EFFORT_FLUSH;
                 int64_t *v = malloc(n * sizeof(Slice)), *back = malloc(n * sizeof(Slice));
                 fill(v, n, kind, shape, &a);
                 Buf out = {0};
-                uint8_t id = codec_encode_best(&out, kind, v, n, 0, final);
+                uint8_t id = codec_encode_best(&out, kind, v, n, NULL, effort);
                 const CodecDef *def = codec_find(id);
                 ck_assert_ptr_nonnull(def);
                 Slice src = with_slack(out.ptr, out.len);
                 Err e;
                 ck_assert_msg(def->decode(back, n, src, &a, &e), "%s", e.message);
                 ck_assert_msg(same(v, back, n, kind), "%s differs", def->name);
-                size_t begin = rnd() % n, end = begin + rnd() % (n - begin + 1);
-                ChunkStats want, got;
-                if (kind == CODEC_INT || kind == CODEC_TIME) {
-                    stats_of_i64(&want, v + begin, end - begin);
-                    ck_assert(codec_stats(&got, id, PHYS_I64, n, src, begin, end, &a, &e));
-                    ck_assert_int_eq(want.count, got.count);
-                    if (want.count) {
-                        ck_assert_int_eq(want.u.i.min, got.u.i.min);
-                        ck_assert_int_eq(want.u.i.max, got.u.i.max);
-                        ck_assert_int_eq(want.u.i.first, got.u.i.first);
-                        ck_assert_int_eq(want.u.i.last, got.u.i.last);
-                        ck_assert(want.u.i.sum == got.u.i.sum);
-                    }
-                } else if (kind == CODEC_FLOAT) {
-                    stats_of_f64(&want, (double *)v + begin, end - begin);
-                    ck_assert(codec_stats(&got, id, PHYS_F64, n, src, begin, end, &a, &e));
-                    ck_assert_int_eq(want.count, got.count);
-                    ck_assert_int_eq(want.nan_count, got.nan_count);
-                    if (want.count) {
-                        ck_assert_uint_eq(f64_bits(want.u.f.first), f64_bits(got.u.f.first));
-                        ck_assert_uint_eq(f64_bits(want.u.f.last), f64_bits(got.u.f.last));
-                        ck_assert(want.nan_count == want.count || want.u.f.min == got.u.f.min);
-                        ck_assert(want.nan_count == want.count || want.u.f.max == got.u.f.max);
-                        ck_assert(want.u.f.sum_hi == got.u.f.sum_hi || !isfinite(want.u.f.sum_hi) ||
-                                  fabs(want.u.f.sum_hi - got.u.f.sum_hi) <=
-                                      4e-16 * (double)n *
-                                          fmax(fabs(want.u.f.max), fabs(want.u.f.min)));
-                    }
-                }
                 drop(src);
                 buf_free(&out);
                 free(v);
                 free(back);
                 arena_reset(&a);
             }
+        }
+    }
+    arena_free(&a);
+}
+END_TEST
+
+static void same_f64(double want, double got)
+{
+    ck_assert_msg(f64_bits(want) == f64_bits(got) || (isnan(want) && isnan(got)) || want == got,
+                  "%.17g instead of %.17g", got, want);
+}
+
+/* `got` says of v what adding value by value says; the sum within a rounding or two. */
+static void same_stats(const ChunkStats *got, PhysType type, const int64_t *v, size_t n)
+{
+    ChunkStats want;
+    if (type == PHYS_I64)
+        stats_of_i64(&want, v, n);
+    else
+        stats_of_f64(&want, (const double *)v, n);
+    ck_assert_int_eq(want.type, got->type);
+    ck_assert_uint_eq(want.count, got->count);
+    ck_assert_uint_eq(want.nan_count, got->nan_count);
+    ck_assert(got->sum_exact);
+    if (n == 0)
+        return;
+    if (type == PHYS_I64) {
+        ck_assert_int_eq(want.u.i.min, got->u.i.min);
+        ck_assert_int_eq(want.u.i.max, got->u.i.max);
+        ck_assert_int_eq(want.u.i.first, got->u.i.first);
+        ck_assert_int_eq(want.u.i.last, got->u.i.last);
+        ck_assert(want.u.i.sum == got->u.i.sum);
+        return;
+    }
+    ck_assert_uint_eq(f64_bits(want.u.f.first), f64_bits(got->u.f.first));
+    ck_assert_uint_eq(f64_bits(want.u.f.last), f64_bits(got->u.f.last));
+    same_f64(want.u.f.min, got->u.f.min);
+    same_f64(want.u.f.max, got->u.f.max);
+    double sum = got->u.f.sum_hi, room = 4e-16 * (double)n;
+    room *= fmax(fabs(want.u.f.max), fabs(want.u.f.min));
+    ck_assert_msg(want.u.f.sum_hi == sum || fabs(want.u.f.sum_hi - sum) <= room ||
+                      (!isfinite(want.u.f.sum_hi) && !isfinite(sum)),
+                  "sum %.17g instead of %.17g", sum, want.u.f.sum_hi);
+}
+
+/* SQL's order, the slow and plain way. */
+static bool passes_slowly(PhysType type, int64_t bits, const CodecFilter *f)
+{
+    double a = f64_of_bits((uint64_t)bits), b = f->u.f;
+    bool less, equal;
+    if (type == PHYS_I64) {
+        less = bits < f->u.i, equal = bits == f->u.i;
+    } else {
+        less = isnan(b) ? !isnan(a) : a < b;
+        equal = isnan(a) ? isnan(b) : a == b;
+    }
+    switch (f->op) {
+    case CODEC_EQ:
+        return equal;
+    case CODEC_NE:
+        return !equal;
+    case CODEC_LT:
+        return less;
+    case CODEC_LE:
+        return less || equal;
+    case CODEC_GT:
+        return !less && !equal;
+    default:
+        return !less;
+    }
+}
+
+static void check_filter(const CodecChunk *c, const int64_t *v, Arena *a)
+{
+    /* Constants that are values, next to values, between decimals, and none at all. */
+    static const double floats[] = {0, -0.0, 0.5, -1e300, 1e300, 1e18, 4.35, 3.0000000000000004};
+    static const int64_t ints[] = {0, INT64_MIN, INT64_MAX, -1, 1 << 20};
+    uint64_t bits[BITMAP_WORDS(N) + 1];
+    size_t passed;
+    Err e;
+    for (unsigned round = 0; round < 12; round++) {
+        CodecFilter f = {.op = (CodecCompare)(rnd() % 6), .u.i = v[rnd() % c->n]};
+        if (c->type == PHYS_I64 && round % 3 == 0)
+            f.u.i = ints[rnd() % ARRAY_LEN(ints)];
+        else if (c->type == PHYS_F64 && round == 7)
+            f.u.f = round % 2 ? NAN : INFINITY;
+        else if (c->type == PHYS_F64 && round % 3 == 0)
+            f.u.f = floats[rnd() % ARRAY_LEN(floats)];
+        else if (c->type == PHYS_F64 && round % 3 == 1)
+            f.u.f = nextafter(f.u.f, round % 2 ? INFINITY : -INFINITY);
+        else if (c->type == PHYS_I64 && round % 3 == 1)
+            f.u.i = (int64_t)((uint64_t)f.u.i + 1);
+        memset(bits, 0xa5, sizeof bits);
+        ck_assert_msg(codec_filter(bits, &passed, c, &f, a, &e), "%s", e.message);
+        size_t want = 0;
+        for (size_t i = 0; i < c->n; i++) {
+            bool pass = passes_slowly(c->type, v[i], &f);
+            want += pass;
+            ck_assert_msg(bitmap_get(bits, i) == pass, "%s: value %zu (%.17g) op %d %.17g",
+                          codec_find(c->id)->name, i, f64_of_bits((uint64_t)v[i]), f.op, f.u.f);
+        }
+        ck_assert_uint_eq(passed, want);
+        if (c->n % 64)
+            ck_assert_uint_eq(bits[c->n / 64] >> c->n % 64, 0);
+        ck_assert_uint_eq(bits[BITMAP_WORDS(c->n)], UINT64_C(0xa5a5a5a5a5a5a5a5));
+    }
+}
+
+/* One codec (_i): statistics of any piece and comparisons say what the values say. */
+START_TEST(answers)
+{
+    const CodecDef *def = &codec_table[_i];
+    PhysType type = def->kind == CODEC_FLOAT ? PHYS_F64 : PHYS_I64;
+    Arena a;
+    arena_init(&a, NULL);
+    if (def->kind == CODEC_BOOL || def->kind == CODEC_STR)
+        return;
+    for (size_t shape = 0; shape < shape_count(def->kind); shape++) {
+        for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
+            size_t n = sizes[k];
+            int64_t v[N];
+            fill(v, n, def->kind, shape, &a);
+            uint8_t *dst = malloc(def->bound(v, n));
+            size_t len = def->encode(dst, v, n);
+            Slice src = with_slack(dst, len);
+            CodecChunk c = {def->id, type, n, src};
+            uint32_t cuts[40], count = (uint32_t)(rnd() % ARRAY_LEN(cuts));
+            ChunkStats got[ARRAY_LEN(cuts) + 1];
+            Err e;
+            for (uint32_t i = 0, at = 0; i < count; i++)
+                cuts[i] = at += (uint32_t)(rnd() % (rnd() % 4 ? (n - at) / 4 + 1 : n - at + 1));
+            if (len) {
+                ck_assert_msg(codec_stats_cuts(got, &c, cuts, count, &a, &e), "%s", e.message);
+                for (uint32_t i = 0; i <= count; i++) {
+                    size_t begin = i ? cuts[i - 1] : 0, end = i < count ? cuts[i] : n;
+                    same_stats(&got[i], type, v + begin, end - begin);
+                }
+                size_t begin = rnd() % n, end = begin + rnd() % (n - begin + 1);
+                ck_assert_msg(codec_stats(got, &c, begin, end, &a, &e), "%s", e.message);
+                same_stats(got, type, v + begin, end - begin);
+                check_filter(&c, v, &a);
+            }
+            drop(src);
+            free(dst);
+            arena_reset(&a);
         }
     }
     arena_free(&a);
@@ -487,7 +603,7 @@ START_TEST(sizes_hold)
         for (size_t i = 0; i < N; i++)
             v[i] = ints[k].at(i, i ? v[i - 1] : 0);
         Buf out = {0};
-        codec_encode_best(&out, ints[k].kind, v, N, 0, false);
+        codec_encode_best(&out, ints[k].kind, v, N, NULL, EFFORT_FLUSH);
         ck_assert_msg((double)out.len / N <= ints[k].bytes, "case %zu: %.3f bytes", k,
                       (double)out.len / N);
         buf_free(&out);
@@ -501,7 +617,7 @@ START_TEST(sizes_hold)
         for (size_t i = 0; i < N; i++)
             v[i] = floats[k].at(i, i ? v[i - 1] : 0);
         Buf out = {0};
-        codec_encode_best(&out, CODEC_FLOAT, v, N, 0, false);
+        codec_encode_best(&out, CODEC_FLOAT, v, N, NULL, EFFORT_FLUSH);
         ck_assert_msg((double)out.len / N <= floats[k].bytes, "float case %zu: %.3f bytes", k,
                       (double)out.len / N);
         buf_free(&out);
@@ -574,6 +690,7 @@ int main(void)
     tcase_add_test(tc, table_is_dense);
     tcase_add_loop_test(tc, round_trip, 0, count);
     tcase_add_loop_test(tc, damage, 0, count);
+    tcase_add_loop_test(tc, answers, 0, count);
     tcase_add_test(tc, best);
     tcase_add_test(tc, sizes_hold);
     tcase_add_test(tc, kernels_agree);

@@ -138,7 +138,7 @@ static void write_rows(PartWriter *w, const Row *row, size_t n, Lsn seq)
 static Buf write_model(const Model *m, bool final)
 {
     MemSink sink = {.sink.write = mem_write};
-    PartWriter *w = part_writer_new(&sink.sink, final);
+    PartWriter *w = part_writer_new(&sink.sink, final ? EFFORT_FINAL : EFFORT_FLUSH);
     for (size_t i = 0; i < m->n;) {
         size_t n = 1, most = rnd() % 4 ? ROW_GROUP_ROWS : 1 + rnd() % 300;
         while (n < most && i + n < m->n && m->row[i + n].window == m->row[i].window &&
@@ -444,7 +444,7 @@ START_TEST(copy_keeps_rows)
     Buf bytes = write_model(&m, false);
     Part *p = open_part(&bytes, _i);
     MemSink sink = {.sink.write = mem_write};
-    PartWriter *w = part_writer_new(&sink.sink, false);
+    PartWriter *w = part_writer_new(&sink.sink, EFFORT_FLUSH);
     Err e;
     for (size_t i = 0; i < m.n;) {
         size_t n = 1;
@@ -522,7 +522,7 @@ END_TEST
 START_TEST(large_strings)
 {
     MemSink sink = {.sink.write = mem_write};
-    PartWriter *w = part_writer_new(&sink.sink, false);
+    PartWriter *w = part_writer_new(&sink.sink, EFFORT_FLUSH);
     enum { ROWS = 40 };
     size_t len = 1 << 20;
     int64_t times[ROWS];
