@@ -48,6 +48,25 @@ uint32_t idx_code_count(SeriesIndex *idx, TableId table, ColumnId column); /* co
 Slice idx_code_value(SeriesIndex *idx, TableId table, ColumnId column, uint32_t code);
 uint64_t idx_series_count(SeriesIndex *idx, TableId table); /* table 0 = all */
 
+/* ---- cardinality ---- */
+typedef struct TagCardinality {
+    ColumnId column;
+    uint64_t values; /* distinct */
+    uint64_t series; /* that have the tag */
+} TagCardinality;
+
+/* Tags of a table by column id; writes at most max, returns how many there are. */
+size_t idx_cardinality(SeriesIndex *idx, TableId table, TagCardinality *out, size_t max);
+
+typedef struct TagValueCount {
+    Slice value;
+    uint64_t series;
+} TagValueCount;
+
+/* The values with most series, these first (equal ones by text); returns how many were written. */
+size_t idx_top_values(SeriesIndex *idx, TableId table, ColumnId column, TagValueCount *out,
+                      size_t max);
+
 /* ---- selection ---- */
 typedef enum TagMatchKind {
     TAG_EQ,

@@ -20,7 +20,7 @@ endif
 libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_private.h storage/catalog.c \
 	storage/catalog_map.c storage/catalog_table.c storage/catalog_codec.c
 libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch.c storage/batch_codec.c \
-	storage/index.h storage/index_private.h storage/index.c storage/index_dict.c storage/index_select.c \
+	storage/index.h storage/index_private.h storage/index.c storage/index_dict.c storage/index_select.c storage/index_stats.c \
 	storage/index_persist.c storage/memtable.h storage/memtable_private.h storage/memtable.c \
 	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan.c
 libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec.c storage/codec_float.c \

@@ -135,6 +135,42 @@ START_TEST(tag_codes)
 }
 END_TEST
 
+START_TEST(cardinality)
+{
+    enum { N = 400 };
+    SeriesIndex *idx = idx_new(0, 3);
+    bool made;
+    for (unsigned i = 0; i < N; i++) { /* r0 has most series, then r1 ... */
+        unsigned r = 0;
+        while (r < 20 && (i >> r & 1))
+            r++;
+        Tag tags[] = {{REGION, text("r%u", r)}, {HOST, text("h%u", i)}};
+        intern(idx, TABLE, tags, i % 4 == 3 ? 1 : 2, &made);
+    }
+    TagCardinality tags[3];
+    ck_assert_uint_eq(idx_cardinality(idx, TABLE, tags, 3), 2);
+    ck_assert_uint_eq(idx_cardinality(idx, TABLE, tags, 1), 2);
+    ck_assert_uint_eq(idx_cardinality(idx, 99, tags, 3), 0);
+    ck_assert_uint_eq(tags[0].column, REGION);
+    ck_assert_uint_eq(tags[0].values, 9);
+    ck_assert_uint_eq(tags[0].series, idx_series_count(idx, TABLE));
+    ck_assert_uint_eq(tags[1].values, N * 3 / 4);
+    ck_assert_uint_eq(tags[1].series, N * 3 / 4);
+    TagValueCount top[20];
+    ck_assert_uint_eq(idx_top_values(idx, TABLE, REGION, top, 20), 9);
+    ck_assert_uint_eq(top[0].series, N / 2);
+    ck_assert(slice_eq_cstr(top[1].value, "r1"));
+    ck_assert_uint_eq(idx_top_values(idx, TABLE, REGION, top, 3), 3);
+    ck_assert(slice_eq_cstr(top[0].value, "r0"));
+    ck_assert_uint_eq(top[1].series, N / 4);
+    ck_assert_uint_eq(idx_top_values(idx, TABLE, HOST, top, 2), 2); /* equal: by text */
+    ck_assert(slice_eq_cstr(top[0].value, "h0"));
+    ck_assert(slice_eq_cstr(top[1].value, "h1"));
+    ck_assert_uint_eq(idx_top_values(idx, TABLE, 99, top, 2), 0);
+    idx_free(idx);
+}
+END_TEST
+
 /* ---- selection against a model: an array of values ---- */
 
 enum { MODEL_SERIES = 3000, MODEL_TAGS = 3 };
@@ -467,6 +503,7 @@ int main(void)
     tcase_add_test(tc, raw_lookup);
     tcase_add_test(tc, limits);
     tcase_add_test(tc, tag_codes);
+    tcase_add_test(tc, cardinality);
     tcase_add_test(tc, select_random);
     tcase_add_test(tc, sets);
     tcase_add_test(tc, persist);
