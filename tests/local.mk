@@ -7,6 +7,7 @@ include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/sim/local.mk
 include tests/regress/local.mk
+include tests/bench/local.mk
 
 TESTS += tests/library.sh
 EXTRA_DIST += tests/library.sh
