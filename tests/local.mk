@@ -11,3 +11,11 @@ include tests/bench/local.mk
 
 TESTS += tests/library.sh
 EXTRA_DIST += tests/library.sh
+
+# Damaged data directories against the built server: make damage, make damage ROUNDS=10000 SEED=7.
+ROUNDS = 1000
+SEED = 1
+damage: alopex-skulk
+	python3 $(top_srcdir)/tests/damage.py $(builddir) $(ROUNDS) $(SEED)
+.PHONY: damage
+EXTRA_DIST += tests/damage.py
