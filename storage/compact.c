@@ -64,7 +64,9 @@ struct Compact {
     size_t series_count, series_cap, series_at;
     /* the series */
     Merge *merge;
-    Buf *groups; /* per input: PartGroup */
+    Buf *groups;    /* per input: PartGroup */
+    Buf *dead;      /* per input: TimeRange */
+    TombView tombs; /* of the unit's table */
     MergeInput *merge_inputs;
     ColumnId *columns;
     PhysType *types;
@@ -86,7 +88,9 @@ Compact *compact_new(const CompactSpec *spec)
     for (size_t i = 0; i < spec->input_count; i++)
         part_ref(c->inputs[i].part);
     c->merge = merge_new(spec->budget);
+    c->spec.tombs = spec->tombs ? tombs_ref(spec->tombs) : NULL;
     c->groups = mem_zero((spec->input_count + 1) * sizeof *c->groups);
+    c->dead = mem_zero((spec->input_count + 1) * sizeof *c->dead);
     c->merge_inputs = mem_zero((spec->input_count + 1) * sizeof *c->merge_inputs);
     c->columns = mem_zero(COLUMNS_MAX * sizeof *c->columns);
     c->types = mem_zero(COLUMNS_MAX * sizeof *c->types);
@@ -123,6 +127,7 @@ void compact_free(Compact *c, bool committed)
     for (size_t i = 0; i < c->spec.input_count; i++) {
         part_unref(c->inputs[i].part);
         buf_free(&c->groups[i]);
+        buf_free(&c->dead[i]);
     }
     cat_unref(c->catalog);
     arena_free(&c->scratch);
@@ -130,12 +135,19 @@ void compact_free(Compact *c, bool committed)
     mem_free(c->entries);
     mem_free(c->series);
     mem_free(c->groups);
+    mem_free(c->dead);
+    tombs_unref(c->spec.tombs);
     mem_free(c->merge_inputs);
     mem_free(c->columns);
     mem_free(c->types);
     mem_free(c->out_columns);
     mem_free(c->outputs);
     mem_free(c);
+}
+
+Lsn compact_tombs_newest(const Compact *c)
+{
+    return c->spec.tombs ? c->spec.tombs->newest : 0;
 }
 
 size_t compact_output_count(const Compact *c)
@@ -335,6 +347,7 @@ static void unit_begin(Compact *c)
     const Entry *first = &c->entries[c->entry_at];
     c->window = first->window;
     c->table = cat_table_by_id(c->catalog, first->table);
+    c->tombs = tombs_of_table(c->spec.tombs, first->table);
     c->window_last = window_last(c->table, first->window);
     if (first->window == INT64_MIN) /* clamped: the window began before the first time */
         c->window_last = window_last(c->table, INT64_MIN);
@@ -411,11 +424,19 @@ static bool series_begin(Compact *c, Err *e)
         if (!part_find(c->inputs[input].part, c->entries[k].table, id, c->window, c->window_last, b,
                        e))
             return false;
-        if (b->len)
-            c->merge_inputs[inputs++] = (MergeInput){.age = c->inputs[input].age,
-                                                     .part = c->inputs[input].part,
-                                                     .groups = (const PartGroup *)(void *)b->ptr,
-                                                     .group_count = b->len / sizeof(PartGroup)};
+        if (!b->len)
+            continue;
+        Buf *d = &c->dead[input];
+        buf_clear(d);
+        size_t dead = c->tombs.count ? tombs_ranges(&c->tombs, id,
+                                                    part_info(c->inputs[input].part)->seq_max, d)
+                                     : 0;
+        c->merge_inputs[inputs++] = (MergeInput){.age = c->inputs[input].age,
+                                                 .part = c->inputs[input].part,
+                                                 .groups = (const PartGroup *)(void *)b->ptr,
+                                                 .group_count = b->len / sizeof(PartGroup),
+                                                 .dead = (const TimeRange *)(void *)d->ptr,
+                                                 .dead_count = dead};
     }
     choose_columns(c, inputs);
     MergeSpec spec = {

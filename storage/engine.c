@@ -65,6 +65,7 @@ static Engine *engine_new(const EngineOptions *o)
     eng->clock = sched_clock(o->sched);
     eng->read_only = o->flags & ENGINE_READ_ONLY;
     eng->queue_tail = &eng->queue;
+    eng->locks = locks_new();
     mutex_init(&eng->mutex, RANK_STORE);
     mutex_init(&eng->garbage_mutex, RANK_LEAF);
     manifest_init(&eng->manifest);
@@ -91,6 +92,8 @@ static void engine_free(Engine *eng)
             engine_collect_garbage(eng);
         eng->store->ops->close(eng->store);
     }
+    tombs_unref(eng->tombs);
+    locks_free(eng->locks);
     cat_unref(eng->catalog);
     idx_free(eng->index);
     manifest_reset(&eng->manifest);

@@ -12,6 +12,7 @@
 #include "base/task.h"
 #include "storage/batch.h"
 #include "storage/catalog.h"
+#include "storage/tombstone.h"
 
 typedef struct Engine Engine;
 typedef struct Snapshot Snapshot;
@@ -59,6 +60,17 @@ typedef struct Ticket {
 
 /* Takes the batch.  The ticket must stay alive until done. */
 void engine_submit(Engine *eng, WriteBatch *take_wb, SyncMode sync, Ticket *t);
+/* A delete by series and time: hides the rows of the table that were written before it (its place is
+ * its LSN), wherever they are.  Rows written later are seen. */
+typedef struct DeleteSpec {
+    TableId table;
+    SeriesSet *series;    /* NULL = all of the table; referenced */
+    int64_t t_min, t_max; /* inclusive */
+} DeleteSpec;
+void engine_delete(Engine *eng, const DeleteSpec *d, SyncMode sync, Ticket *t);
+/* n values for COLUMN_ROW (rows of `keep` tables, storage/batch.h): the first of n that follow each
+ * other.  Never given twice, also after a restart; larger than all given before. */
+int64_t engine_row_ids(Engine *eng, size_t n);
 /* Catalog change outside a transaction (schema on write): applied at once, in memory, against the newest catalog;
  * its log record precedes every later batch.  edits with a stale expect_version fail with SERIALIZATION: look again. */
 bool engine_edit_catalog(Engine *eng, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
@@ -69,6 +81,7 @@ ObjectId engine_new_id(
 Txn *txn_begin(Engine *eng);
 bool txn_write(Txn *t, WriteBatch *take_wb,
                Err *e) MUST_CHECK; /* visible to this transaction's snapshots only */
+bool txn_delete(Txn *t, const DeleteSpec *d, Err *e) MUST_CHECK; /* after its own writes so far */
 bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 CatalogSnap *txn_catalog(Txn *t); /* reference: newest committed + own edits */
 typedef struct TxnMark {
@@ -78,7 +91,21 @@ typedef struct TxnMark {
 TxnMark txn_savepoint(Txn *t);
 void txn_rollback_to(Txn *t, TxnMark m);
 bool txn_has_writes(const Txn *t);
-/* One log group and one publish; takes the transaction.  SERIALIZATION on a catalog conflict. */
+/* REPEATABLE READ: from now on its snapshots are the database as `base` saw it and its own writes
+ * (but for the catalog), and txn_lock_table refuses tables that were changed under a lock since. */
+void txn_keep_snapshot(Txn *t, Snapshot *base);
+
+/* The table's write lock, to the end of the transaction: for UPDATE, DELETE, ON CONFLICT, DDL and
+ * the check of keys.  Take the statement's snapshot after it.  Savepoints do not give it back.
+ * LOCK_WAIT: the waiter is woken (also at the deadline, monotonic ns; 0 = none): call again; or
+ * txn_lock_cancel.  LOCK_FAIL: LOCK_NOT_AVAILABLE (the deadline), DEADLOCK_DETECTED, SERIALIZATION
+ * (a table that changed under a lock since the kept snapshot). */
+typedef enum LockStatus { LOCK_OK, LOCK_WAIT, LOCK_FAIL } LockStatus;
+LockStatus txn_lock_table(Txn *t, TableId table, int64_t deadline_ns, Task *waiter, Err *e);
+void txn_lock_cancel(Txn *t); /* waits no more; keeps what it has */
+
+/* One log group and one publish; takes the transaction.  SERIALIZATION on a catalog conflict.
+ * Locks are given up when the outcome is known. */
 void txn_commit(Txn *take_t, SyncMode sync, Ticket *ticket);
 void txn_rollback(Txn *take_t);
 

@@ -228,6 +228,9 @@ static void job_start(Engine *eng, Compactor *c, int level)
 {
     VersionPart *parts = mem_zero((c->input_count + 1) * sizeof *parts);
     CatalogSnap *cat = engine_catalog(eng);
+    mutex_lock(&eng->mutex);
+    TombList *tombs = tombs_ref(eng->tombs);
+    mutex_unlock(&eng->mutex);
     for (size_t i = 0; i < c->input_count; i++)
         parts[i] = (VersionPart){.part = c->inputs[i]->part,
                                  .file = c->inputs[i]->info.number,
@@ -236,6 +239,7 @@ static void job_start(Engine *eng, Compactor *c, int level)
     CompactSpec spec = {.store = eng->store,
                         .budget = eng->o.budget,
                         .catalog = cat,
+                        .tombs = tombs,
                         .inputs = parts,
                         .input_count = c->input_count,
                         .level = level,
@@ -245,16 +249,18 @@ static void job_start(Engine *eng, Compactor *c, int level)
     c->job = compact_new(&spec);
     c->state = COMPACTOR_MERGE;
     cat_unref(cat);
+    tombs_unref(tombs);
     mem_free(parts);
 }
 
-static void build_edit(Compactor *c)
+static void build_edit(Engine *eng, Compactor *c)
 {
     buf_clear(&c->edit);
     for (size_t i = 0; i < c->input_count; i++)
         manifest_drop_part(&c->edit, c->inputs[i]->info.number);
     for (size_t i = 0; i < compact_output_count(c->job); i++)
         manifest_put_part(&c->edit, compact_output(c->job, i));
+    tombs_drop_dissolved(eng, &c->edit, c->job, c->inputs, c->input_count);
 }
 
 static void remove_file(Engine *eng, EngineFile *f)
@@ -287,6 +293,7 @@ static bool compact_install(Engine *eng, Compactor *c, Err *e)
         remove_file(eng, c->inputs[i]);
     for (size_t i = 0; i < n; i++)
         engine_insert_file(eng, outputs[i]);
+    tombs_prune(eng);
     engine_swap_parts(eng, &old);
     mutex_unlock(&eng->mutex);
     for (size_t i = 0; i < c->input_count; i++) {
@@ -426,7 +433,7 @@ static bool compactor_move(Engine *eng, Compactor *c, Err *e, bool *failed)
         case COMPACT_DONE:
             break;
         }
-        build_edit(c);
+        build_edit(eng, c);
         if (!commit_begin(eng, &c->edit, &c->completion, &c->task))
             return false; /* the flusher commits and wakes us; compact_step says DONE again */
         c->state = COMPACTOR_COMMIT;

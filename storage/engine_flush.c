@@ -112,11 +112,13 @@ static size_t sealed_prefix(const Engine *eng)
 
 /* ---- one flush ---- */
 
-static void job_start(Engine *eng, Flusher *f, CatalogSnap *cat, VersionPart *inputs)
+static void job_start(Engine *eng, Flusher *f, CatalogSnap *cat, TombList *tombs,
+                      VersionPart *inputs)
 {
     CompactSpec spec = {.store = eng->store,
                         .budget = eng->o.budget,
                         .catalog = cat,
+                        .tombs = tombs,
                         .inputs = inputs,
                         .input_count = f->segments,
                         .level = 0,
@@ -132,6 +134,7 @@ static bool flush_take(Engine *eng, Flusher *f)
     bool close_first, go = false;
     VersionPart *inputs = NULL;
     CatalogSnap *cat = NULL;
+    TombList *tombs = NULL;
     mutex_lock(&eng->mutex);
     bool wanted = flush_wanted(eng, &close_first);
     if (f->force) {
@@ -152,6 +155,7 @@ static bool flush_take(Engine *eng, Flusher *f)
         if (go) {
             f->asked_close = false;
             cat = cat_ref(eng->catalog);
+            tombs = tombs_ref(eng->tombs);
             inputs = mem_zero((n + 1) * sizeof *inputs);
             for (size_t i = 0; i < n; i++)
                 inputs[i] = (VersionPart){.part = eng->mem[i]->sealed, .age = (uint32_t)i};
@@ -159,9 +163,11 @@ static bool flush_take(Engine *eng, Flusher *f)
     }
     mutex_unlock(&eng->mutex);
     if (go)
-        job_start(eng, f, cat, inputs); /* the parts cannot go: only this task removes segments */
+        job_start(eng, f, cat, tombs,
+                  inputs); /* the parts cannot go: only this task removes segments */
     mem_free(inputs);
     cat_unref(cat);
+    tombs_unref(tombs);
     f->state = go ? FLUSH_MERGE : FLUSH_IDLE;
     return go;
 }
@@ -262,10 +268,11 @@ static bool log_poll(Engine *eng, Flusher *f, bool *failed, Err *e)
     return true;
 }
 
-static void build_edit(Flusher *f)
+static void build_edit(Engine *eng, Flusher *f)
 {
     buf_clear(&f->edit);
     manifest_put_covered(&f->edit, f->covered);
+    tombs_put_flushed(eng, &f->edit, f->covered, f->job);
     if (f->job)
         for (size_t i = 0; i < compact_output_count(f->job); i++)
             manifest_put_part(&f->edit, compact_output(f->job, i));
@@ -315,6 +322,7 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
     }
     eng->log_bytes -= f->log_bytes;
     eng->disk_full = false;
+    tombs_prune(eng);
     engine_swap_parts(eng, &old);
     mem_count_bytes(eng);
     mutex_unlock(&eng->mutex);
@@ -447,7 +455,7 @@ static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *fail
         if (!log_poll(eng, f, failed, e) || !blob_poll(&f->series, failed, e) ||
             !blob_poll(&f->catalog, failed, e) || *failed)
             return false;
-        build_edit(f);
+        build_edit(eng, f);
         if (!commit_begin(eng, &f->edit, &f->completion, waiter))
             return false; /* the compactor commits and wakes us */
         f->state = FLUSH_COMMIT;

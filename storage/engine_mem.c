@@ -141,12 +141,15 @@ bool mem_seal_one(Engine *eng, bool *did, Err *e)
     mutex_lock(&eng->mutex);
     MemSegment *ms = eng->failed ? NULL : next_to_seal(eng);
     CatalogSnap *cat = ms ? cat_ref(eng->catalog) : NULL;
+    TombList *tombs = ms ? tombs_ref(eng->tombs) : NULL;
     mutex_unlock(&eng->mutex);
     *did = ms != NULL;
     if (!ms)
         return true;
-    bool ok = seg_seal(ms->segment, &part, engine_window_of, cat, cat, e);
+    SealSpec spec = {.window_of = engine_window_of, .arg = cat, .catalog = cat, .tombs = tombs};
+    bool ok = seg_seal(ms->segment, &part, &spec, e);
     cat_unref(cat);
+    tombs_unref(tombs);
     if (!ok)
         return false;
     mem_charge_sealed(eng, part, 1);

@@ -7,6 +7,7 @@
  *   engine_compact.c  which files are merged when; vacuum; files nobody needs
  *   engine_recover.c  start: manifest, files, catalog, series, log
  *   version.c         part lists and snapshots      txn.c  transactions
+ *   engine_delete.c   range deletes                 lock.c  write locks of tables
  *
  * Tasks (all TASK_BLOCKING, steps of a few milliseconds): writer, sealer, flusher, compactor.
  * One mutex (RANK_STORE) guards what the tasks share; nothing slow happens under it. */
@@ -14,6 +15,7 @@
 #define SKULK_STORAGE_ENGINE_PRIVATE_H
 
 #include "storage/compact.h"
+#include "storage/lock.h"
 #include "storage/manifest.h"
 #include "storage/store.h"
 #include "storage/version.h"
@@ -25,6 +27,7 @@ enum {
     ENGINE_L1_FILES = 8,               /* of one time range */
     ENGINE_SERIES_FILES = 8,           /* as many are rewritten as one */
     ENGINE_MANIFEST_EDITS = 512,       /* as many start the manifest anew */
+    ROW_ID_EPOCH_SHIFT = 40,           /* row ids: epoch of the store, then a counter */
 };
 #define ENGINE_STEP_NS     (2 * NS_PER_MS)
 #define ENGINE_SYNC_OFF_NS (100 * NS_PER_MS)
@@ -36,6 +39,7 @@ typedef enum RecordType {
     REC_CATALOG = 1, /* cat_version after it, then edits */
     REC_SERIES = 2,  /* idx_encode */
     REC_ROWS = 3,    /* wb_encode */
+    REC_DELETE = 4,  /* tomb_encode */
     REC_TXN_BEGIN = 5,
     REC_TXN_COMMIT = 6,
 } RecordType;
@@ -47,6 +51,7 @@ typedef struct PartList { /* immutable, counted */
     VersionPart *parts;
     VersionDamage *damaged;
     struct EngineFile **damaged_files; /* referenced: they own the errors */
+    TombList *tombs;
 } PartList;
 
 typedef struct EngineFile { /* a file of the manifest */
@@ -71,16 +76,22 @@ typedef struct MemSegment { /* needs the mutex, but rows are appended by the wri
     int64_t born_ns;
 } MemSegment;
 
+typedef struct WriteItem { /* one log record: rows or a range delete */
+    WriteBatch *wb;
+    Tombstone *tomb;
+    Buf payload;
+} WriteItem;
+
 typedef struct WriteRequest {
     struct WriteRequest *next;
     Ticket *ticket; /* NULL: nobody waits */
     SyncMode sync;
     bool txn;    /* frames between begin and commit records */
     Buf catalog; /* payload of REC_CATALOG; empty = none */
-    WriteBatch **batches;
-    Buf *payloads;
-    size_t count;
+    WriteItem *items;
+    size_t count, cap;
     size_t bytes;
+    LockOwner *locks; /* write locks of tables: given up once the outcome is seen; may be NULL */
 } WriteRequest;
 
 typedef struct Waiter { /* a checkpoint or vacuum somebody waits for */
@@ -103,7 +114,8 @@ typedef struct Writer { /* the writer task's own */
     size_t frame_count, frame_cap;
     Buf series; /* payload of REC_SERIES */
     SeriesId series_last;
-    Lsn base; /* LSN of the first frame */
+    Buf tombs; /* Tombstone *: of this group, not visible yet */
+    Lsn base;  /* LSN of the first frame */
     Lsn next_lsn;
     SeriesId logged; /* series up to here are in the log or in .series files */
     bool want_sync;
@@ -182,6 +194,7 @@ struct Engine {
     /* what follows needs the mutex */
     CatalogSnap *catalog;
     PartList *parts;
+    TombList *tombs; /* range deletes that may still hide rows */
     Manifest manifest;
     uint64_t manifest_version;
     size_t manifest_edits;
@@ -205,7 +218,9 @@ struct Engine {
     size_t queue_bytes;
     Waiter *waiters;
     uint64_t waiter_id;
-    size_t snapshots; /* alive; must be 0 at close */
+    size_t snapshots;         /* alive; must be 0 at close */
+    LockTable *locks;         /* has a mutex of its own */
+    _Atomic int64_t next_row; /* engine_row_ids */
 
     Mutex garbage_mutex; /* RANK_LEAF: the last reader of a file may hold any other lock */
     /* these need it */
@@ -245,7 +260,8 @@ EngineFile *file_new(Engine *eng,
                      const ManifestPart *info); /* opens it; a damaged one has part = NULL */
 EngineFile *file_ref(EngineFile *f);
 void file_unref(EngineFile *f);
-void file_drop(EngineFile *f); /* delete the file when its last reader leaves */
+Lsn snapshot_seen(const Snapshot *s); /* the newest record it may show */
+void file_drop(EngineFile *f);        /* delete the file when its last reader leaves */
 
 /* engine_write.c */
 TaskStatus writer_step(Task *t);
@@ -253,7 +269,8 @@ void writer_fail_queue(Engine *eng, const Err *e);
 void writer_free(Engine *eng);
 WriteRequest *request_new(void);
 void request_add(WriteRequest *r, WriteBatch *take_wb);
-void request_shorten(WriteRequest *r, size_t count); /* forgets the batches added last */
+void request_delete(WriteRequest *r, Tombstone *take_t);
+void request_shorten(WriteRequest *r, size_t count); /* forgets the items added last */
 void request_free(WriteRequest *r);
 /* Queues; takes the request, or ends its ticket with why it is refused. */
 void engine_push(Engine *eng, WriteRequest *take_r);
@@ -264,6 +281,19 @@ bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequ
 
 /* txn.c */
 Segment *const *txn_segments(const Txn *t, size_t *count); /* its private rows; t may be NULL */
+Tombstone *const *txn_tombs(const Txn *t, size_t *count);  /* its private deletes */
+Snapshot *txn_base(const Txn *t); /* what it reads under its own writes; NULL = the newest */
+
+/* engine_delete.c */
+/* Deletes become visible: needs the mutex; *old is to be unref'd outside. */
+void tombs_publish(Engine *eng, Tombstone *const *fresh, size_t n, PartList **old);
+/* Forgets those that nothing older is left of; needs the mutex, before engine_swap_parts. */
+void tombs_prune(Engine *eng);
+/* What a flush has to say in the manifest: deletes up to `covered` that hide rows of files. */
+void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Compact *job);
+/* A compaction: deletes of the manifest whose last rows its inputs held. */
+void tombs_drop_dissolved(Engine *eng, Buf *edit, const Compact *job, EngineFile *const *inputs,
+                          size_t n);
 
 /* engine_mem.c */
 /* first_lsn: of the record or, in a transaction, of its group. */

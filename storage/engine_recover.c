@@ -5,17 +5,18 @@
 #include "base/log.h"
 #include <time.h>
 
-typedef struct PendingBatch {
+typedef struct PendingItem { /* one of the two */
     WriteBatch *wb;
+    Tombstone *tomb;
     Lsn lsn;
-} PendingBatch;
+} PendingItem;
 
 typedef struct Replay {
     Engine *eng;
     Lsn last;
     /* the transaction whose commit record was not seen yet */
     Lsn txn_first;
-    Buf batches;  /* PendingBatch */
+    Buf items;    /* PendingItem */
     Buf catalogs; /* u32 length + bytes each */
     uint64_t records, lost;
     uint64_t serial; /* of the newest segment when looked at last */
@@ -194,19 +195,32 @@ static bool replay_rows(Replay *r, Lsn lsn, Lsn first, bool goes_on, WriteBatch 
     return true;
 }
 
+static void replay_delete(Replay *r, Tombstone *take_t)
+{
+    PartList *old = NULL;
+    mutex_lock(&r->eng->mutex);
+    tombs_publish(r->eng, &take_t, 1, &old);
+    mutex_unlock(&r->eng->mutex);
+    part_list_unref(old);
+    tomb_unref(take_t);
+}
+
 static void drop_pending(Replay *r)
 {
-    PendingBatch *p = (PendingBatch *)(void *)r->batches.ptr;
-    for (size_t i = 0; i < r->batches.len / sizeof *p; i++)
+    PendingItem *p = (PendingItem *)(void *)r->items.ptr;
+    for (size_t i = 0; i < r->items.len / sizeof *p; i++) {
         wb_free(p[i].wb);
-    buf_clear(&r->batches);
+        tomb_unref(p[i].tomb);
+    }
+    buf_clear(&r->items);
     buf_clear(&r->catalogs);
     r->txn_first = 0;
 }
 
 static bool replay_commit(Replay *r, Err *e)
 {
-    PendingBatch *p = (PendingBatch *)(void *)r->batches.ptr;
+    PendingItem *p = (PendingItem *)(void *)r->items.ptr;
+    bool goes_on = false;
     for (size_t at = 0; at < r->catalogs.len;) {
         uint32_t len;
         memcpy(&len, r->catalogs.ptr + at, 4);
@@ -214,9 +228,15 @@ static bool replay_commit(Replay *r, Err *e)
             return false;
         at += 4 + len;
     }
-    for (size_t i = 0; i < r->batches.len / sizeof *p; i++)
-        replay_rows(r, p[i].lsn, r->txn_first, i > 0, p[i].wb);
-    r->batches.len = 0;
+    for (size_t i = 0; i < r->items.len / sizeof *p; i++) {
+        if (p[i].tomb) {
+            replay_delete(r, p[i].tomb);
+            continue;
+        }
+        replay_rows(r, p[i].lsn, r->txn_first, goes_on, p[i].wb);
+        goes_on = true;
+    }
+    r->items.len = 0;
     drop_pending(r);
     return true;
 }
@@ -236,14 +256,24 @@ static bool replay_frame(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
     case REC_SERIES:
         return idx_decode(r->eng->index, f->payload, e);
     case REC_ROWS: {
-        PendingBatch p = {.wb = wb_new(), .lsn = lsn};
+        PendingItem p = {.wb = wb_new(), .lsn = lsn};
         if (!wb_decode(p.wb, f->payload, e)) {
             wb_free(p.wb);
             return false;
         }
         if (!in_txn)
             return replay_rows(r, lsn, lsn, false, p.wb);
-        buf_put(&r->batches, &p, sizeof p);
+        buf_put(&r->items, &p, sizeof p);
+        return true;
+    }
+    case REC_DELETE: {
+        PendingItem p = {.lsn = lsn};
+        if (!tomb_decode(&p.tomb, f->payload, lsn, e))
+            return false;
+        if (in_txn)
+            buf_put(&r->items, &p, sizeof p);
+        else
+            replay_delete(r, p.tomb);
         return true;
     }
     case REC_TXN_BEGIN:
@@ -315,12 +345,15 @@ bool engine_recover(Engine *eng, Err *e)
     atomic_store(&eng->next_file, eng->manifest.next_file);
     if (!load_catalog(eng, e) || !load_series(eng, e) || !load_files(eng, e))
         return false;
+    eng->tombs = eng->manifest.tombs ? tombs_ref(eng->manifest.tombs)
+                                     : tombs_build(NULL, NULL, NULL, NULL, 0);
+    atomic_store(&eng->next_row, (int64_t)(eng->epoch << ROW_ID_EPOCH_SHIFT) + 1);
     eng->parts = part_list_build(eng);
     eng->applied = eng->manifest.covered;
     eng->flusher.force = true;
     bool ok = s->ops->log_read(s, eng->manifest.covered, replay_each, &r, e);
     drop_pending(&r);
-    buf_free(&r.batches);
+    buf_free(&r.items);
     buf_free(&r.catalogs);
     eng->flusher.force = false;
     if (!ok)

@@ -14,24 +14,50 @@ WriteRequest *request_new(void)
     return MEM_NEW(WriteRequest);
 }
 
+static WriteItem *item_new(WriteRequest *r)
+{
+    if (r->count == r->cap) {
+        r->cap = r->cap ? r->cap * 2 : 4;
+        r->items = mem_realloc(r->items, r->cap * sizeof *r->items);
+    }
+    r->items[r->count] = (WriteItem){0};
+    return &r->items[r->count++];
+}
+
+static size_t item_bytes(const WriteItem *item)
+{
+    return item->payload.len + (item->wb ? wb_bytes(item->wb) : sizeof(Tombstone));
+}
+
+static void item_reset(WriteItem *item)
+{
+    wb_free(item->wb);
+    tomb_unref(item->tomb);
+    buf_free(&item->payload);
+}
+
 void request_add(WriteRequest *r, WriteBatch *take_wb)
 {
-    r->batches = mem_realloc(r->batches, (r->count + 1) * sizeof *r->batches);
-    r->payloads = mem_realloc(r->payloads, (r->count + 1) * sizeof *r->payloads);
-    r->batches[r->count] = take_wb;
-    buf_init(&r->payloads[r->count]);
-    wb_encode(&r->payloads[r->count], take_wb);
-    r->bytes += r->payloads[r->count].len + wb_bytes(take_wb);
-    r->count++;
+    WriteItem *item = item_new(r);
+    item->wb = take_wb;
+    wb_encode(&item->payload, take_wb);
+    r->bytes += item_bytes(item);
+}
+
+void request_delete(WriteRequest *r, Tombstone *take_t)
+{
+    WriteItem *item = item_new(r);
+    item->tomb = take_t;
+    tomb_encode(&item->payload, take_t);
+    r->bytes += item_bytes(item);
 }
 
 void request_shorten(WriteRequest *r, size_t count)
 {
     while (r->count > count) {
-        r->count--;
-        r->bytes -= r->payloads[r->count].len + wb_bytes(r->batches[r->count]);
-        wb_free(r->batches[r->count]);
-        buf_free(&r->payloads[r->count]);
+        WriteItem *item = &r->items[--r->count];
+        r->bytes -= item_bytes(item);
+        item_reset(item);
     }
 }
 
@@ -39,12 +65,10 @@ void request_free(WriteRequest *r)
 {
     if (!r)
         return;
-    for (size_t i = 0; i < r->count; i++) {
-        wb_free(r->batches[i]);
-        buf_free(&r->payloads[i]);
-    }
-    mem_free(r->batches);
-    mem_free(r->payloads);
+    for (size_t i = 0; i < r->count; i++)
+        item_reset(&r->items[i]);
+    lock_owner_end(r->locks, 0);
+    mem_free(r->items);
     buf_free(&r->catalog);
     mem_free(r);
 }
@@ -57,6 +81,8 @@ void catalog_payload(Buf *out, uint64_t version_after, const CatEdit *edits, siz
 
 static void request_end(Engine *eng, WriteRequest *r, bool ok, Lsn lsn, const Err *e)
 {
+    lock_owner_end(r->locks, ok ? lsn : 0);
+    r->locks = NULL;
     if (r->ticket)
         ticket_end(eng, r->ticket, ok, lsn, e);
     request_free(r);
@@ -241,8 +267,16 @@ static void carry_catalog(Writer *w, const WriteRequest *r)
     buf_put_slice(&w->carry, buf_slice(&r->catalog));
 }
 
+static void tombs_forget(Writer *w)
+{
+    for (size_t i = 0; i < w->tombs.len / sizeof(Tombstone *); i++)
+        tomb_unref(((Tombstone **)(void *)w->tombs.ptr)[i]);
+    buf_clear(&w->tombs);
+}
+
 static void fail_group(Engine *eng, Writer *w, const Err *e)
 {
+    tombs_forget(w);
     while (w->group) {
         WriteRequest *r = w->group;
         w->group = r->next;
@@ -277,11 +311,30 @@ static void build_frames(Engine *eng, Writer *w)
         if (r->catalog.len)
             add_frame(w, REC_CATALOG, flags, buf_slice(&r->catalog));
         for (size_t i = 0; i < r->count; i++)
-            add_frame(w, REC_ROWS, flags, buf_slice(&r->payloads[i]));
+            add_frame(w, r->items[i].wb ? REC_ROWS : REC_DELETE, flags,
+                      buf_slice(&r->items[i].payload));
         if (r->txn)
             add_frame(w, REC_TXN_COMMIT, flags, SLICE_NONE);
         w->want_sync |= r->sync == SYNC_ON;
     }
+}
+
+/* The items of one request; returns the LSN behind them. */
+static Lsn apply_items(Engine *eng, Writer *w, const WriteRequest *r, Lsn lsn, Lsn first)
+{
+    bool goes_on = false;
+    for (size_t i = 0; i < r->count; i++, lsn++) {
+        const WriteItem *item = &r->items[i];
+        const Tombstone *t = item->tomb;
+        if (t) { /* a transaction's snapshots may still hold the private one */
+            Tombstone *placed = tomb_new(t->table, t->series, t->t_min, t->t_max, lsn);
+            buf_put(&w->tombs, &placed, sizeof placed);
+            continue;
+        }
+        mem_append(eng, item->wb, lsn, r->txn ? first : lsn, goes_on);
+        goes_on = r->txn;
+    }
+    return lsn;
 }
 
 /* The rows go to the memtable while the disk has the log; nobody sees them before the sync. */
@@ -297,9 +350,7 @@ static void apply_rows(Engine *eng, Writer *w)
         Lsn first = lsn;
         lsn += r->txn;
         lsn += r->catalog.len > 0;
-        for (size_t i = 0; i < r->count; i++, lsn++)
-            mem_append(eng, r->batches[i], lsn, r->txn ? first : lsn, r->txn && i > 0);
-        lsn += r->txn;
+        lsn = apply_items(eng, w, r, lsn, first) + r->txn;
     }
     must(lsn == w->base + w->frame_count);
 }
@@ -307,7 +358,12 @@ static void apply_rows(Engine *eng, Writer *w)
 static void end_group(Engine *eng, Writer *w)
 {
     Lsn last = w->base + w->frame_count - 1;
+    Tombstone **fresh = (Tombstone **)(void *)w->tombs.ptr;
+    size_t deletes = w->tombs.len / sizeof(Tombstone *);
+    PartList *old = NULL;
     mutex_lock(&eng->mutex);
+    if (deletes)
+        tombs_publish(eng, fresh, deletes, &old);
     mem_publish(eng, last);
     eng->log_bytes += w->bytes;
     bool flush = flush_wanted(eng, &(bool){false});
@@ -315,6 +371,8 @@ static void end_group(Engine *eng, Writer *w)
     for (size_t i = eng->mem_count; i-- > 0 && !eng->mem[i]->sealed;)
         closed |= eng->mem[i]->closed;
     mutex_unlock(&eng->mutex);
+    part_list_unref(old);
+    tombs_forget(w);
     w->logged = w->series_last;
     buf_clear(&w->carry);
     w->next_lsn = last + 1;
@@ -447,6 +505,8 @@ void writer_free(Engine *eng)
     Writer *w = &eng->writer;
     must(!w->group);
     mem_free(w->frames);
+    tombs_forget(w);
+    buf_free(&w->tombs);
     buf_free(&w->series);
     buf_free(&w->carry);
 }

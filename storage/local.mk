@@ -22,14 +22,14 @@ libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_pri
 libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch.c storage/batch_codec.c \
 	storage/index.h storage/index_private.h storage/index.c storage/index_dict.c storage/index_select.c storage/index_stats.c \
 	storage/index_persist.c storage/memtable.h storage/memtable_private.h storage/memtable.c \
-	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan.c
+	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan.c storage/keys.c
 libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec.c storage/codec_float.c \
 	storage/codec_gorilla.c storage/codec_int.c storage/codec_raw.c storage/codec_stats.c storage/codec_str.c \
 	storage/part.h storage/part_private.h storage/part_writer_private.h storage/part_bits.c storage/part_data.c \
 	storage/part_dir.c storage/part_emit.c storage/part_read.c storage/part_write.c
 libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c \
 	storage/engine_mem.c storage/engine_flush.c storage/engine_compact.c storage/engine_recover.c \
-	storage/engine_check.c storage/txn.c storage/version.h storage/version.c storage/merge.h storage/merge_private.h storage/merge.c storage/merge_value.c \
+	storage/engine_check.c storage/engine_delete.c storage/txn.c storage/lock.h storage/lock.c storage/tombstone.h storage/tombstone.c storage/version.h storage/version.c storage/merge.h storage/merge_private.h storage/merge.c storage/merge_value.c \
 	storage/compact.h storage/compact.c storage/manifest.h storage/manifest.c \
 	storage/manifest_file.h storage/manifest_file.c storage/log.h storage/log_private.h storage/log.c storage/log_read.c storage/store.h \
 	storage/store_slow.c storage/store_private.h storage/store_local.c storage/store_local_blob.c storage/store_local_queue.c

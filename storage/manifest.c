@@ -1,6 +1,7 @@
 #include "storage/manifest.h"
 
 #include "base/hash.h"
+#include <stdlib.h>
 
 enum {
     ITEM_NEXT_FILE = 1,
@@ -11,6 +12,8 @@ enum {
     ITEM_SERIES_ALL = 6, /* and all older .series files are gone */
     ITEM_CATALOG = 7,
     ITEM_CLEAR = 8, /* start of a snapshot */
+    ITEM_TOMBSTONE = 20,
+    ITEM_DROP_TOMBSTONE = 21,
 };
 
 void manifest_init(Manifest *m)
@@ -22,6 +25,7 @@ void manifest_reset(Manifest *m)
 {
     mem_free(m->parts);
     mem_free(m->series);
+    tombs_unref(m->tombs);
     manifest_init(m);
 }
 
@@ -80,6 +84,22 @@ void manifest_put_catalog(Buf *edit, const ManifestCatalog *c)
     buf_put_varint(edit, c->version);
 }
 
+void manifest_put_tomb(Buf *edit, const Tombstone *t)
+{
+    Buf payload = {0};
+    tomb_encode(&payload, t);
+    buf_put_u8(edit, ITEM_TOMBSTONE);
+    buf_put_varint(edit, t->lsn);
+    buf_put_str(edit, buf_slice(&payload));
+    buf_free(&payload);
+}
+
+void manifest_drop_tomb(Buf *edit, Lsn lsn)
+{
+    buf_put_u8(edit, ITEM_DROP_TOMBSTONE);
+    buf_put_varint(edit, lsn);
+}
+
 void manifest_put_all(Buf *edit, const Manifest *m)
 {
     buf_put_u8(edit, ITEM_CLEAR);
@@ -91,6 +111,8 @@ void manifest_put_all(Buf *edit, const Manifest *m)
         manifest_put_series(edit, &m->series[i], i == 0);
     if (m->catalog.number)
         manifest_put_catalog(edit, &m->catalog);
+    for (size_t i = 0; m->tombs && i < m->tombs->count; i++)
+        manifest_put_tomb(edit, m->tombs->items[i]);
 }
 
 /* ---- applying ---- */
@@ -146,7 +168,61 @@ static void apply_series(Manifest *m, Reader *r, bool replaces_all)
     m->series[m->series_count++] = s;
 }
 
-static bool apply_item(Manifest *m, Reader *r, Err *e)
+/* Deletes of one edit, gathered: there may be thousands, and the list is made anew. */
+typedef struct TombEdit {
+    Buf fresh; /* Tombstone * */
+    Buf drops; /* Lsn, ascending at the end */
+} TombEdit;
+
+static void tombs_replace(Manifest *m, TombList *take_l)
+{
+    tombs_unref(m->tombs);
+    m->tombs = take_l;
+}
+
+static bool apply_tomb(TombEdit *te, Reader *r, Err *e)
+{
+    Tombstone *t;
+    Lsn lsn = reader_varint(r);
+    if (!tomb_decode(&t, reader_str(r), lsn, e))
+        return err_wrap(e, "the manifest is damaged");
+    buf_put(&te->fresh, &t, sizeof t);
+    return true;
+}
+
+static int lsn_compare(const void *a, const void *b)
+{
+    Lsn x = *(const Lsn *)a, y = *(const Lsn *)b;
+    return (x > y) - (x < y);
+}
+
+static bool tomb_stays(void *arg, const Tombstone *t)
+{
+    const TombEdit *te = arg;
+    return !te->drops.len ||
+           !bsearch(&t->lsn, te->drops.ptr, te->drops.len / sizeof(Lsn), sizeof(Lsn), lsn_compare);
+}
+
+static bool tomb_edit_end(Manifest *m, TombEdit *te, Err *e)
+{
+    Tombstone **fresh = (Tombstone **)(void *)te->fresh.ptr;
+    size_t count = te->fresh.len / sizeof(Tombstone *), drops = te->drops.len / sizeof(Lsn);
+    if (count)
+        tombs_replace(m, tombs_build(m->tombs, NULL, NULL, fresh, count));
+    size_t before = m->tombs ? m->tombs->count : 0;
+    if (drops) {
+        qsort(te->drops.ptr, drops, sizeof(Lsn), lsn_compare);
+        tombs_replace(m, tombs_build(m->tombs, tomb_stays, te, NULL, 0));
+    }
+    for (size_t i = 0; i < count; i++)
+        tomb_unref(fresh[i]);
+    buf_free(&te->fresh);
+    buf_free(&te->drops);
+    return !drops || m->tombs->count + drops == before ||
+           bad_edit(e, "it ends unknown deletes; known:", before);
+}
+
+static bool apply_item(Manifest *m, TombEdit *te, Reader *r, Err *e)
 {
     uint8_t item = reader_u8(r);
     switch (item) {
@@ -169,7 +245,13 @@ static bool apply_item(Manifest *m, Reader *r, Err *e)
         m->catalog.bytes = reader_varint(r);
         m->catalog.version = reader_varint(r);
         return true;
+    case ITEM_TOMBSTONE:
+        return apply_tomb(te, r, e);
+    case ITEM_DROP_TOMBSTONE:
+        buf_put(&te->drops, &(Lsn){reader_varint(r)}, sizeof(Lsn));
+        return true;
     case ITEM_CLEAR:
+        tombs_replace(m, NULL);
         m->part_count = m->series_count = 0;
         m->catalog = (ManifestCatalog){0};
         return true;
@@ -181,10 +263,14 @@ static bool apply_item(Manifest *m, Reader *r, Err *e)
 bool manifest_apply(Manifest *m, Slice edit, Err *e)
 {
     Reader r = reader_of(edit);
-    while (reader_left(&r) && !r.bad)
-        if (!apply_item(m, &r, e))
-            return false;
-    return !r.bad || bad_edit(e, "an edit is cut short after bytes:", edit.len);
+    TombEdit te = {0};
+    Err ignored;
+    bool ok = true;
+    while (ok && reader_left(&r) && !r.bad)
+        ok = apply_item(m, &te, &r, e);
+    if (ok && r.bad)
+        ok = bad_edit(e, "an edit is cut short after bytes:", edit.len);
+    return tomb_edit_end(m, &te, ok ? e : &ignored) && ok;
 }
 
 /* ---- cache files: magic 8, kind u32, version u32, required u32, optional u32, length u32, crc u32 ---- */

@@ -6,7 +6,7 @@
 #ifndef SKULK_STORAGE_MANIFEST_H
 #define SKULK_STORAGE_MANIFEST_H
 
-#include "storage/types.h"
+#include "storage/tombstone.h"
 
 typedef struct ManifestPart { /* a .skulk file */
     uint64_t number;
@@ -34,6 +34,7 @@ typedef struct Manifest {
     ManifestSeries *series;
     size_t series_count, series_cap;
     ManifestCatalog catalog;
+    TombList *tombs; /* range deletes that hide rows of the parts; NULL = none */
 } Manifest;
 
 void manifest_init(Manifest *m);
@@ -47,6 +48,8 @@ void manifest_put_part(Buf *edit, const ManifestPart *p);
 void manifest_drop_part(Buf *edit, uint64_t number);
 void manifest_put_series(Buf *edit, const ManifestSeries *s, bool replaces_all);
 void manifest_put_catalog(Buf *edit, const ManifestCatalog *c);
+void manifest_put_tomb(Buf *edit, const Tombstone *t);
+void manifest_drop_tomb(Buf *edit, Lsn lsn);
 void manifest_put_all(Buf *edit, const Manifest *m); /* a snapshot */
 
 bool manifest_apply(Manifest *m, Slice edit, Err *e) MUST_CHECK;

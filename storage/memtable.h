@@ -12,6 +12,7 @@
 #include "storage/batch.h"
 #include "storage/catalog.h"
 #include "storage/part.h"
+#include "storage/tombstone.h"
 
 enum { SEGMENT_ROWS = 65536, SEGMENT_BYTES = 4 << 20 };
 
@@ -29,8 +30,13 @@ void seg_truncate(Segment *s, size_t rows); /* savepoints; private segments only
 void seg_bounds(const Segment *s, Lsn *seq_min, Lsn *seq_max, int64_t *t_min, int64_t *t_max);
 /* Builds the sealed form; window_of gives the window start of a row.  Runs on a blocking task. */
 typedef int64_t (*WindowOf)(void *arg, TableId table, int64_t time_ns);
-bool seg_seal(Segment *s, Part **out, WindowOf window_of, void *arg, const CatalogSnap *cat,
-              Err *e) MUST_CHECK;
+typedef struct SealSpec {
+    WindowOf window_of;
+    void *arg;
+    const CatalogSnap *catalog; /* may be NULL */
+    const TombList *tombs;      /* rows that they hide are left out; may be NULL */
+} SealSpec;
+bool seg_seal(Segment *s, Part **out, const SealSpec *spec, Err *e) MUST_CHECK;
 
 /* Tail reading: the rows below `rows` of one table that pass the set (NULL = all) and the time range,
  * sorted by (series, time, arrival), as references. */

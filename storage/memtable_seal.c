@@ -17,7 +17,7 @@ typedef struct SealGroup {
 
 typedef struct Seal {
     const Segment *seg;
-    const CatalogSnap *cat;
+    const SealSpec *spec;
     PartWriter *writer;
     SealGroup *groups;
     size_t group_count, group_cap;
@@ -28,9 +28,13 @@ typedef struct Seal {
     SegRow *rows, *tmp;
     Arena scratch;          /* of one run */
     uint32_t *column_place; /* by column id: place among the run's columns, checked there */
+    TombView tombs;         /* of tombs_table */
+    TableId tombs_table;
     const TableDef *table;
     Duplicates duplicates;
 } Seal;
+
+#define GROUP_NONE UINT32_MAX /* the row is deleted */
 
 /* ---- groups ---- */
 
@@ -76,12 +80,12 @@ static int group_compare(const void *a, const void *b)
 
 /* The group of a row.  window_of is monotone in time, so between two times of one window nothing
  * needs to be asked; the last group is the most likely one. */
-static uint32_t group_of_row(Seal *s, const RowMeta *m, WindowOf window_of, void *arg)
+static uint32_t group_of_row(Seal *s, const RowMeta *m)
 {
     SealGroup *g = s->group_count ? &s->groups[s->last_group] : NULL;
     if (g && g->table == m->table && m->time >= g->t_min && m->time <= g->t_max)
         return s->last_group;
-    int64_t window = window_of(arg, m->table, m->time);
+    int64_t window = s->spec->window_of(s->spec->arg, m->table, m->time);
     if (!g || g->window != window || g->table != m->table) {
         groups_grow(s);
         s->last_group = group_find(s, window, m->table);
@@ -92,11 +96,27 @@ static uint32_t group_of_row(Seal *s, const RowMeta *m, WindowOf window_of, void
     return s->last_group;
 }
 
+/* A delete that came after the row hides it: from here on nobody needs it. */
+static bool row_hidden(Seal *s, const RowMeta *m)
+{
+    const TombList *l = s->spec->tombs;
+    if (!l || l->newest <= m->seq)
+        return false;
+    if (m->table != s->tombs_table) {
+        s->tombs_table = m->table;
+        s->tombs = tombs_of_table(l, m->table);
+    }
+    return s->tombs.count && tombs_hide(&s->tombs, m->series, m->time, m->seq);
+}
+
 /* Deals all rows to groups; returns the groups in order. */
-static SealGroup **deal(Seal *s, size_t rows, WindowOf window_of, void *arg)
+static SealGroup **deal(Seal *s, size_t rows)
 {
     for (uint32_t row = 0; row < rows; row++) {
-        s->group_of[row] = group_of_row(s, seg_meta(s->seg, row), window_of, arg);
+        const RowMeta *m = seg_meta(s->seg, row);
+        s->group_of[row] = row_hidden(s, m) ? GROUP_NONE : group_of_row(s, m);
+        if (s->group_of[row] == GROUP_NONE)
+            continue;
         s->groups[s->group_of[row]].count++;
     }
     SealGroup **order = mem_alloc((s->group_count + 1) * sizeof *order);
@@ -110,6 +130,8 @@ static SealGroup **deal(Seal *s, size_t rows, WindowOf window_of, void *arg)
         order[i]->count = 0;
     }
     for (uint32_t row = 0; row < rows; row++) {
+        if (s->group_of[row] == GROUP_NONE)
+            continue;
         SealGroup *g = &s->groups[s->group_of[row]];
         const RowMeta *m = seg_meta(s->seg, row);
         s->rows[g->begin + g->count++] =
@@ -336,7 +358,7 @@ static bool group_write(Seal *s, const SealGroup *g, Err *e)
     enum { SOURCE_MAX = 4 * ROW_GROUP_ROWS }; /* look-ahead of one run: bounds its memory */
     const SegRow *rows = s->rows + g->begin;
     seg_rows_sort(s->rows + g->begin, s->tmp, g->count);
-    s->table = s->cat ? cat_table_by_id(s->cat, g->table) : NULL;
+    s->table = s->spec->catalog ? cat_table_by_id(s->spec->catalog, g->table) : NULL;
     s->duplicates = s->table && s->table->duplicates ? s->table->duplicates : DUP_LAST;
     for (size_t begin = 0, end; begin < g->count; begin = end) {
         for (end = begin + 1; end < g->count && rows[end].series == rows[begin].series; end++)
@@ -388,9 +410,9 @@ static bool part_of_image(Part **out, Buf *take_image, Err *e)
     return part_open(out, src, e);
 }
 
-static bool seal_rows(Seal *s, size_t rows, WindowOf window_of, void *arg, Err *e)
+static bool seal_rows(Seal *s, size_t rows, Err *e)
 {
-    SealGroup **order = deal(s, rows, window_of, arg);
+    SealGroup **order = deal(s, rows);
     bool ok = true;
     for (size_t i = 0; ok && i < s->group_count; i++)
         ok = group_write(s, order[i], e);
@@ -398,13 +420,12 @@ static bool seal_rows(Seal *s, size_t rows, WindowOf window_of, void *arg, Err *
     return ok && part_writer_finish(s->writer, e);
 }
 
-bool seg_seal(Segment *seg, Part **out, WindowOf window_of, void *arg, const CatalogSnap *cat,
-              Err *e)
+bool seg_seal(Segment *seg, Part **out, const SealSpec *spec, Err *e)
 {
     enum { GROUP_SLOTS_MIN = 64 };
     MemorySink sink = {.sink.write = memory_write};
     size_t rows = seg_rows(seg);
-    Seal s = {.seg = seg, .cat = cat, .mask = GROUP_SLOTS_MIN - 1};
+    Seal s = {.seg = seg, .spec = spec, .mask = GROUP_SLOTS_MIN - 1};
     s.writer = part_writer_new(&sink.sink, EFFORT_FLUSH);
     s.slots = mem_zero(GROUP_SLOTS_MIN * sizeof *s.slots);
     s.group_of = mem_alloc((rows + 1) * sizeof *s.group_of);
@@ -412,7 +433,7 @@ bool seg_seal(Segment *seg, Part **out, WindowOf window_of, void *arg, const Cat
     s.tmp = mem_alloc((rows + 1) * sizeof *s.tmp);
     s.column_place = mem_zero((UINT16_MAX + 1) * sizeof *s.column_place);
     arena_init(&s.scratch, NULL);
-    bool ok = seal_rows(&s, rows, window_of, arg, e);
+    bool ok = seal_rows(&s, rows, e);
     if (ok)
         ok = part_of_image(out, &sink.image, e);
     else

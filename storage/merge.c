@@ -83,6 +83,32 @@ static int64_t cursor_key(const Merge *m, const Cursor *c)
     return g->t_min > m->spec.t_min ? g->t_min : m->spec.t_min;
 }
 
+/* The first hidden range that ends at or after t; in.dead_count: none. */
+static size_t dead_from(const Cursor *c, int64_t t)
+{
+    size_t low = 0, high = c->in.dead_count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (c->in.dead[mid].t_max < t)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static bool dead_covers(const Cursor *c, int64_t t_min, int64_t t_max)
+{
+    size_t d = dead_from(c, t_max);
+    return d < c->in.dead_count && c->in.dead[d].t_min <= t_min;
+}
+
+static bool dead_meets(const Cursor *c, int64_t t_min, int64_t t_max)
+{
+    size_t d = dead_from(c, t_min);
+    return d < c->in.dead_count && c->in.dead[d].t_min <= t_max;
+}
+
 /* Stands on the next group with rows that may be in range, from c->group on; undecoded. */
 static void cursor_find_group(const Merge *m, Cursor *c)
 {
@@ -90,7 +116,8 @@ static void cursor_find_group(const Merge *m, Cursor *c)
     c->active = false;
     while (c->group < c->in.group_count) { /* backward: runs below zero, which is large */
         const PartGroup *g = &c->in.groups[c->group];
-        if (g->rows && g->t_min <= m->spec.t_max && g->t_max >= m->spec.t_min) {
+        if (g->rows && g->t_min <= m->spec.t_max && g->t_max >= m->spec.t_min &&
+            !dead_covers(c, g->t_min, g->t_max)) {
             c->active = true;
             return;
         }
@@ -140,6 +167,45 @@ static void cursor_start(const Merge *m, Cursor *c)
     c->active = c->begin < c->end;
 }
 
+static int64_t lower_after(const Cursor *c, int64_t t) /* first row later than t */
+{
+    if (t == INT64_MAX)
+        return c->high;
+    int64_t row = times_lower(c->loaded->times, (size_t)c->high, t + 1);
+    return row > c->low ? row : c->low;
+}
+
+static int64_t lower_from(const Cursor *c, int64_t t)
+{
+    int64_t row = times_lower(c->loaded->times, (size_t)c->high, t);
+    return row > c->low ? row : c->low;
+}
+
+/* Stands on the first row from `row` on, in reading direction, that no delete hides; false: the
+ * group has none left. */
+static bool cursor_enter(const Merge *m, Cursor *c, int64_t row)
+{
+    while (row >= c->low && row < c->high) {
+        int64_t t = c->loaded->times[row];
+        size_t d = dead_from(c, t);
+        const TimeRange *at = d < c->in.dead_count ? &c->in.dead[d] : NULL;
+        if (at && at->t_min <= t) {
+            row = m->spec.backward ? lower_from(c, at->t_min) - 1 : lower_after(c, at->t_max);
+            continue;
+        }
+        c->row = row;
+        if (m->spec.backward) {
+            c->begin = d ? lower_after(c, c->in.dead[d - 1].t_max) : c->low;
+            c->end = row + 1;
+        } else {
+            c->begin = row;
+            c->end = at ? lower_from(c, at->t_min) : c->high;
+        }
+        return true;
+    }
+    return false;
+}
+
 static void cursor_advance(const Merge *m, Cursor *c, int64_t n)
 {
     c->row += m->spec.backward ? -n : n;
@@ -149,6 +215,8 @@ static void cursor_advance(const Merge *m, Cursor *c, int64_t n)
         c->active = false;
         return;
     }
+    if (c->in.dead_count && cursor_enter(m, c, c->row))
+        return;
     c->group += m->spec.backward ? (size_t)-1 : 1;
     cursor_find_group(m, c);
 }
@@ -164,12 +232,13 @@ static MergeStatus cursor_load(Merge *m, Cursor *c, Task *waiter, Err *e)
         return st;
     }
     c->loaded = l;
-    c->begin = times_lower(l->times, g->rows, m->spec.t_min);
-    c->end = m->spec.t_max == INT64_MAX ? (int64_t)g->rows
-                                        : times_lower(l->times, g->rows, m->spec.t_max + 1);
-    c->row = m->spec.backward ? c->end - 1 : c->begin;
-    if (c->begin >= c->end)
-        cursor_advance(m, c, c->end - c->begin);
+    c->low = times_lower(l->times, g->rows, m->spec.t_min);
+    c->high = m->spec.t_max == INT64_MAX ? (int64_t)g->rows
+                                         : times_lower(l->times, g->rows, m->spec.t_max + 1);
+    if (cursor_enter(m, c, m->spec.backward ? c->high - 1 : c->low))
+        return MERGE_RUN;
+    c->group += m->spec.backward ? (size_t)-1 : 1;
+    cursor_find_group(m, c);
     return MERGE_RUN;
 }
 
@@ -226,7 +295,8 @@ static Cursor *first_cursor(const Merge *m)
 static bool group_is_free(const Merge *m, const Cursor *c)
 {
     const PartGroup *g = &c->in.groups[c->group];
-    if (!g->alone || g->t_min < m->spec.t_min || g->t_max > m->spec.t_max)
+    if (!g->alone || g->t_min < m->spec.t_min || g->t_max > m->spec.t_max ||
+        dead_meets(c, g->t_min, g->t_max))
         return false;
     int64_t far_end = m->spec.backward ? g->t_min : g->t_max;
     for (size_t i = 0; i < m->cursor_count; i++) {

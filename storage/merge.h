@@ -23,6 +23,9 @@ typedef struct MergeInput {
     const Segment *segment;
     const SegRow *rows;
     size_t row_count;
+    /* parts: times that a delete hides in this layer (tombs_ranges); borrowed */
+    const TimeRange *dead;
+    size_t dead_count;
 } MergeInput;
 
 typedef struct MergeRun {

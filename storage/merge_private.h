@@ -24,7 +24,9 @@ typedef struct Cursor {
     size_t group;   /* parts: current group */
     Loaded *loaded; /* parts: NULL = the current group is not decoded */
     int64_t row; /* next row (newest row when backward) in the loaded group or the segment rows */
-    int64_t begin, end; /* rows inside the time range, half-open */
+    int64_t begin, end; /* rows inside the time range that no delete hides, up to the next that one
+                           does; half-open */
+    int64_t low, high;  /* parts: rows inside the time range */
 } Cursor;
 
 typedef struct Span { /* neighbouring rows of one source */

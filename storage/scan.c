@@ -13,6 +13,7 @@ typedef struct ScanPart {
     const roaring_bitmap_t *series;
     uint32_t age;
     size_t group_begin, group_end; /* of the current series, in `groups` */
+    size_t dead_begin, dead_count; /* in `dead` */
 } ScanPart;
 
 typedef struct ScanTail {
@@ -38,6 +39,8 @@ struct Scan {
     roaring_uint32_iterator_t it;
     SeriesId series; /* current; 0 = take the next */
     Buf groups;      /* PartGroup: of the current series, part by part */
+    TombView tombs;  /* of the table */
+    Buf dead;        /* TimeRange: what they hide of the current series, part by part */
     MergeInput *inputs;
     Merge *merge;
     MergeRun run;
@@ -172,6 +175,19 @@ static void open_parts(Scan *s, const SnapshotView *v)
     }
 }
 
+/* The rows of a tail know when they were written. */
+static void drop_hidden(const Scan *s, ScanTail *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; s->tombs.count && i < t->count; i++) {
+        const SegRow *r = &t->rows[i];
+        if (!tombs_hide(&s->tombs, r->series, r->time, seg_row_seq(t->segment, r->row)))
+            t->rows[n++] = *r;
+    }
+    if (s->tombs.count)
+        t->count = n;
+}
+
 static void open_tails(Scan *s, const SnapshotView *v)
 {
     s->tails = ARENA_ARRAY(&s->arena, ScanTail, v->tail_count + 1);
@@ -183,6 +199,7 @@ static void open_tails(Scan *s, const SnapshotView *v)
         *st = (ScanTail){.segment = t->segment, .age = t->age};
         st->count = seg_select(t->segment, t->rows, s->table, s->set, s->spec.t_min, s->spec.t_max,
                                &s->arena, &st->rows);
+        drop_hidden(s, st);
         if (!st->count)
             continue;
         visit_rows(s->visit, st->rows, st->count);
@@ -241,6 +258,7 @@ bool scan_open(Scan **out, const ScanSpec *spec, Budget *budget, Err *e)
     s->snapshot = snapshot_ref(spec->snapshot);
     s->set = spec->series ? set_ref(spec->series) : NULL;
     s->table = spec->table;
+    s->tombs = tombs_of_table(v.tombs, spec->table);
     s->spec = (MergeSpec){.duplicates = table->duplicates ? table->duplicates : DUP_LAST,
                           .t_min = spec->t_min,
                           .t_max = spec->t_max,
@@ -265,6 +283,7 @@ void scan_close(Scan *s)
     merge_free(s->merge);
     roaring_bitmap_free(s->visit);
     buf_free(&s->groups);
+    buf_free(&s->dead);
     arena_free(&s->scratch);
     arena_free(&s->arena);
     set_unref(s->set);
@@ -278,8 +297,13 @@ void scan_close(Scan *s)
 static bool find_groups(Scan *s, Err *e)
 {
     buf_clear(&s->groups);
+    buf_clear(&s->dead);
     for (size_t i = 0; i < s->part_count; i++) {
         ScanPart *p = &s->parts[i];
+        p->dead_begin = s->dead.len / sizeof(TimeRange);
+        p->dead_count = s->tombs.count ? tombs_ranges(&s->tombs, s->series,
+                                                      part_info(p->part)->seq_max, &s->dead)
+                                       : 0;
         p->group_begin = s->groups.len / sizeof(PartGroup);
         if (roaring_bitmap_contains(p->series, series_id_local(s->series)) &&
             !part_find(p->part, s->table, s->series, s->spec.t_min, s->spec.t_max, &s->groups, e))
@@ -313,6 +337,7 @@ static bool start_series(Scan *s, Err *e)
     if (!find_groups(s, e))
         return false;
     const PartGroup *groups = (const PartGroup *)(const void *)s->groups.ptr;
+    const TimeRange *dead = (const TimeRange *)(const void *)s->dead.ptr;
     size_t n = 0;
     for (size_t i = 0; i < s->part_count; i++) {
         const ScanPart *p = &s->parts[i];
@@ -320,7 +345,9 @@ static bool start_series(Scan *s, Err *e)
             s->inputs[n++] = (MergeInput){.age = p->age,
                                           .part = p->part,
                                           .groups = groups + p->group_begin,
-                                          .group_count = p->group_end - p->group_begin};
+                                          .group_count = p->group_end - p->group_begin,
+                                          .dead = p->dead_count ? dead + p->dead_begin : NULL,
+                                          .dead_count = p->dead_count};
     }
     s->counters.groups += s->groups.len / sizeof(PartGroup);
     n = add_tail_inputs(s, n);

@@ -59,4 +59,14 @@ bool snapshot_table_bounds(const Snapshot *s, TableId table, int64_t *t_min, int
 /* Series of the table with rows that may lie in the range. */
 SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_max);
 
+/* Which of these keys have a row (PRIMARY KEY, ON CONFLICT): bit i of found (BITMAP_WORDS(n) words)
+ * says that keys[i] has.  In any order; cheap where no row is near.  SCAN_END: done; SCAN_WAIT: the
+ * waiter is woken, call again; SCAN_FAIL. */
+typedef struct RowKey {
+    SeriesId series;
+    int64_t time;
+} RowKey;
+ScanStatus snapshot_has_keys(Snapshot *s, TableId table, const RowKey *keys, size_t n,
+                             uint64_t *found, Task *waiter, Err *e);
+
 #endif

@@ -14,7 +14,12 @@ struct Txn {
     Engine *eng;
     Segment **segments;
     size_t segment_count, segment_cap;
-    WriteRequest *request; /* the batches, encoded for the log already */
+    WriteRequest *request; /* the batches and deletes, encoded for the log already */
+    Tombstone **tombs;     /* the same deletes, as its own snapshots see them */
+    size_t tomb_count, tomb_cap;
+    Lsn writes;     /* places in the order of its writes, above LSN_PRIVATE */
+    Snapshot *kept; /* REPEATABLE READ */
+    LockOwner *locks;
     size_t charged;
     TxnEdits *edits;
     size_t edit_count, edit_cap;
@@ -54,10 +59,15 @@ static void txn_free(Txn *t)
         seg_unref(t->segments[i]);
     for (size_t i = 0; i < t->edit_count; i++)
         buf_free(&t->edits[i].bytes);
+    for (size_t i = 0; i < t->tomb_count; i++)
+        tomb_unref(t->tombs[i]);
     request_free(t->request);
     t->request = NULL;
     charge(t);
     drop_mine(t);
+    snapshot_unref(t->kept);
+    lock_owner_end(t->locks, 0);
+    mem_free(t->tombs);
     mem_free(t->segments);
     mem_free(t->edits);
     mem_free(t);
@@ -67,6 +77,23 @@ Segment *const *txn_segments(const Txn *t, size_t *count)
 {
     *count = t ? t->segment_count : 0;
     return t ? t->segments : NULL;
+}
+
+Tombstone *const *txn_tombs(const Txn *t, size_t *count)
+{
+    *count = t ? t->tomb_count : 0;
+    return t ? t->tombs : NULL;
+}
+
+void txn_keep_snapshot(Txn *t, Snapshot *base)
+{
+    snapshot_unref(t->kept);
+    t->kept = snapshot_ref(base);
+}
+
+Snapshot *txn_base(const Txn *t)
+{
+    return t ? t->kept : NULL;
 }
 
 bool txn_write(Txn *t, WriteBatch *take_wb, Err *e)
@@ -86,11 +113,48 @@ bool txn_write(Txn *t, WriteBatch *take_wb, Err *e)
             }
             s = t->segments[t->segment_count++] = seg_new(budget);
         }
-        from = seg_append(s, take_wb, from, LSN_PRIVATE);
+        from = seg_append(s, take_wb, from, LSN_PRIVATE + t->writes);
     }
+    t->writes++;
     request_add(t->request, take_wb);
     charge(t);
     return true;
+}
+
+bool txn_delete(Txn *t, const DeleteSpec *d, Err *e)
+{
+    if (!engine_writable(t->eng, e))
+        return false;
+    if (t->tomb_count == t->tomb_cap) {
+        t->tomb_cap = t->tomb_cap ? t->tomb_cap * 2 : 4;
+        t->tombs = mem_realloc(t->tombs, t->tomb_cap * sizeof *t->tombs);
+    }
+    Tombstone *tomb = tomb_new(d->table, d->series, d->t_min, d->t_max, LSN_PRIVATE + t->writes++);
+    t->tombs[t->tomb_count++] = tomb;
+    request_delete(t->request, tomb_ref(tomb));
+    charge(t);
+    return true;
+}
+
+/* ---- locks ---- */
+
+LockStatus txn_lock_table(Txn *t, TableId table, int64_t deadline_ns, Task *waiter, Err *e)
+{
+    if (!t->locks)
+        t->locks = lock_owner_new(t->eng->locks);
+    LockWish wish = {.table = table,
+                     .kept = t->kept != NULL,
+                     .seen = t->kept ? snapshot_seen(t->kept) : 0,
+                     .now_ns = engine_now(t->eng),
+                     .deadline_ns = deadline_ns,
+                     .waiter = waiter};
+    return lock_take(t->locks, &wish, e);
+}
+
+void txn_lock_cancel(Txn *t)
+{
+    if (t->locks)
+        lock_cancel(t->locks);
 }
 
 /* ---- catalog ---- */
@@ -176,17 +240,19 @@ TxnMark txn_savepoint(Txn *t)
     Segment *last = t->segment_count ? t->segments[t->segment_count - 1] : NULL;
     return (TxnMark){.segment_rows = last ? seg_rows(last) : 0,
                      .edits = t->edit_count,
-                     .opaque = {t->segment_count, t->request->count}};
+                     .opaque = {t->segment_count, t->request->count, t->tomb_count}};
 }
 
 void txn_rollback_to(Txn *t, TxnMark m)
 {
     must(m.opaque[0] <= t->segment_count && m.opaque[1] <= t->request->count &&
-         m.edits <= t->edit_count);
+         m.opaque[2] <= t->tomb_count && m.edits <= t->edit_count);
     while (t->segment_count > m.opaque[0])
         seg_unref(t->segments[--t->segment_count]);
     if (t->segment_count)
         seg_truncate(t->segments[t->segment_count - 1], m.segment_rows);
+    while (t->tomb_count > m.opaque[2])
+        tomb_unref(t->tombs[--t->tomb_count]);
     request_shorten(t->request, m.opaque[1]);
     charge(t);
     if (t->edit_count > m.edits)
@@ -253,7 +319,9 @@ void txn_commit(Txn *take_t, SyncMode sync, Ticket *ticket)
     WriteRequest *r = t->request;
     r->ticket = ticket;
     r->sync = sync;
+    r->locks = t->locks;
     t->request = NULL;
+    t->locks = NULL;
     bool ok = true;
     if (t->edit_count)
         ok = commit_catalog(t, r, &e);

@@ -143,6 +143,7 @@ void part_list_unref(PartList *l)
         part_unref(l->parts[i].part);
     for (size_t i = 0; i < l->damaged_count; i++)
         file_unref(l->damaged_files[i]);
+    tombs_unref(l->tombs);
     mem_free(l->parts);
     mem_free(l->damaged);
     mem_free(l->damaged_files);
@@ -164,6 +165,7 @@ PartList *part_list_build(Engine *eng)
 {
     PartList *l = MEM_NEW(PartList);
     ref_init(&l->ref);
+    l->tombs = tombs_ref(eng->tombs);
     l->parts = mem_zero((eng->file_count + eng->mem_count + 1) * sizeof *l->parts);
     for (size_t i = 0; i < eng->file_count; i++) {
         EngineFile *f = eng->files[i];
@@ -199,6 +201,8 @@ struct Snapshot {
     Engine *eng;
     PartList *parts;
     CatalogSnap *catalog;
+    TombList *tombs;
+    Lsn seen; /* records up to here are in it */
     size_t tail_count;
     VersionTail tails[];
 };
@@ -213,28 +217,71 @@ static void add_tail(Snapshot *s, Segment *segment, size_t rows)
     s->tail_count++;
 }
 
-Snapshot *engine_snapshot(Engine *eng, Txn *own)
+/* What is committed now; room for `more` tails.  Needs the mutex. */
+static Snapshot *snapshot_newest(Engine *eng, size_t more)
 {
-    size_t private_count;
-    Segment *const *private_segments = txn_segments(own, &private_count);
-    CatalogSnap *own_catalog = own ? txn_catalog(own) : NULL;
-    size_t cap = private_count;
-    Snapshot *s = NULL;
-    mutex_lock(&eng->mutex);
-    cap += eng->mem_count;
-    s = mem_zero(sizeof *s + cap * sizeof s->tails[0]);
+    Snapshot *s = mem_zero(sizeof *s + (eng->mem_count + more) * sizeof s->tails[0]);
     ref_init(&s->ref);
-    s->eng = eng;
     s->parts = part_list_ref(eng->parts);
-    s->catalog = own_catalog ? own_catalog : cat_ref(eng->catalog);
+    s->catalog = cat_ref(eng->catalog);
+    s->seen = eng->applied;
     for (size_t i = 0; i < eng->mem_count; i++)
         if (!eng->mem[i]->sealed)
             add_tail(s, eng->mem[i]->segment, eng->mem[i]->visible);
+    return s;
+}
+
+/* The same as `base` shows, but for its own transaction's writes. */
+static Snapshot *snapshot_again(const Snapshot *base, size_t more)
+{
+    Snapshot *s = mem_zero(sizeof *s + (base->tail_count + more) * sizeof s->tails[0]);
+    ref_init(&s->ref);
+    s->parts = part_list_ref(base->parts);
+    s->catalog = cat_ref(base->catalog);
+    s->seen = base->seen;
+    for (size_t i = 0; i < base->tail_count; i++)
+        add_tail(s, base->tails[i].segment, base->tails[i].rows);
+    return s;
+}
+
+/* A transaction's writes as the newest layers. */
+static void add_own(Snapshot *s, Txn *own)
+{
+    size_t segments, deletes;
+    Segment *const *segment = txn_segments(own, &segments);
+    Tombstone *const *tombs = txn_tombs(own, &deletes);
+    for (size_t i = 0; i < segments; i++)
+        add_tail(s, segment[i], seg_rows(segment[i]));
+    if (deletes)
+        s->tombs = tombs_build(s->parts->tombs, NULL, NULL, tombs, deletes);
+}
+
+Snapshot *engine_snapshot(Engine *eng, Txn *own)
+{
+    size_t more;
+    txn_segments(own, &more);
+    CatalogSnap *own_catalog = own ? txn_catalog(own) : NULL, *old_catalog = NULL;
+    const Snapshot *base = txn_base(own);
+    mutex_lock(&eng->mutex);
+    Snapshot *s = base ? snapshot_again(base, more) : snapshot_newest(eng, more);
+    s->eng = eng;
     eng->snapshots++;
     mutex_unlock(&eng->mutex);
-    for (size_t i = 0; i < private_count; i++)
-        add_tail(s, private_segments[i], seg_rows(private_segments[i]));
+    if (own)
+        add_own(s, own);
+    if (!s->tombs)
+        s->tombs = tombs_ref(s->parts->tombs);
+    if (own_catalog) {
+        old_catalog = s->catalog;
+        s->catalog = own_catalog;
+    }
+    cat_unref(old_catalog);
     return s;
+}
+
+Lsn snapshot_seen(const Snapshot *s)
+{
+    return s->seen;
 }
 
 Snapshot *snapshot_ref(Snapshot *s)
@@ -251,6 +298,7 @@ void snapshot_unref(Snapshot *s)
         seg_unref(s->tails[i].segment);
     part_list_unref(s->parts);
     cat_unref(s->catalog);
+    tombs_unref(s->tombs);
     mutex_lock(&s->eng->mutex);
     s->eng->snapshots--;
     mutex_unlock(&s->eng->mutex);
@@ -274,6 +322,7 @@ void snapshot_view(const Snapshot *s, SnapshotView *out)
                           .tails = s->tails,
                           .tail_count = s->tail_count,
                           .catalog = s->catalog,
+                          .tombs = s->tombs,
                           .damaged = s->parts->damaged,
                           .damaged_count = s->parts->damaged_count};
 }

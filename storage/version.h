@@ -8,12 +8,15 @@
  * same (table, series, window), all rows of the older layer were written before all rows of the
  * newer one: flush takes the oldest segments, compaction takes neighbours in sequence.  So a merge
  * compares ages, never the sequence of single rows; inside one layer equal times are in arrival order.
+ * A range delete needs no layer of its own (storage/tombstone.h): it hides the parts whose newest
+ * row is older than it, and older rows of the tails.
  * Threads: a view is read from any thread while the snapshot is held. */
 #ifndef SKULK_STORAGE_VERSION_H
 #define SKULK_STORAGE_VERSION_H
 
 #include "storage/engine.h"
 #include "storage/memtable.h"
+#include "storage/tombstone.h"
 
 enum { LSN_PRIVATE_BIT = 63 };
 /* Sequence of rows that are not committed: newer than every LSN. */
@@ -47,6 +50,7 @@ typedef struct SnapshotView {
     const VersionTail *tails;
     size_t tail_count;
     const CatalogSnap *catalog;
+    const TombList *tombs; /* what deletes hide: parts by their newest row, tails row by row */
     const VersionDamage *damaged;
     size_t damaged_count;
 } SnapshotView;

@@ -606,11 +606,85 @@ START_TEST(many_writers)
 }
 END_TEST
 
+static void delete_range(World *w, TableId table, SeriesSet *set, int64_t t_min, int64_t t_max)
+{
+    DeleteSpec d = {.table = table, .series = set, .t_min = t_min, .t_max = t_max};
+    Ticket t = {0};
+    engine_delete(w->eng, &d, SYNC_ON, &t);
+    world_await(w, &t);
+    ck_assert_msg(t.ok, "%s", t.err.message);
+}
+
+/* What is acknowledged as deleted stays so, wherever the rows are; rows written later are seen. */
+START_TEST(range_delete)
+{
+    World w = world_new(400 + (unsigned)_i, _i % 2 ? 2 : 0);
+    for (int round = 0; round < 6; round++) {
+        write_some(&w, 6, 400);
+        if (round % 2)
+            world_maintain(&w, round == 5);
+        for (TableId table = MODEL_TABLE + 1; table <= MODEL_TABLE + WORLD_TABLES; table++)
+            delete_range(&w, table, NULL, TIME_MIN_NS, TIME_MAX_NS);
+        w.row_count = 0;
+        world_check(&w);
+        write_some(&w, 3, 100);
+        world_check(&w);
+        if (round % 3 == 0)
+            reopen(&w, round == 3);
+        if (round % 3 == 1)
+            world_maintain(&w, false);
+        world_check(&w);
+    }
+    world_maintain(&w, true);
+    world_check(&w);
+    reopen(&w, true);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
+/* Two transactions and a third: first come first served, a time limit, a deadlock. */
+START_TEST(table_locks)
+{
+    World w = world_new(410, 2);
+    enum { A = MODEL_TABLE + 1, B };
+    Err e;
+    Txn *one = txn_begin(w.eng), *two = txn_begin(w.eng), *three = txn_begin(w.eng);
+    Snapshot *old = engine_snapshot(w.eng, NULL);
+    ck_assert_int_eq(txn_lock_table(one, A, 0, NULL, &e), LOCK_OK);
+    ck_assert_int_eq(txn_lock_table(one, A, 0, NULL, &e), LOCK_OK);
+    ck_assert_int_eq(txn_lock_table(two, B, 0, NULL, &e), LOCK_OK);
+    ck_assert_int_eq(txn_lock_table(two, A, 0, NULL, &e), LOCK_WAIT);
+    ck_assert_int_eq(txn_lock_table(one, B, 0, NULL, &e), LOCK_FAIL);
+    ck_assert_int_eq(e.code, ERR_DEADLOCK);
+    ck_assert_int_eq(txn_lock_table(three, A, 1, NULL, &e), LOCK_FAIL);
+    ck_assert_int_eq(e.code, ERR_LOCK_NOT_AVAILABLE);
+    ck_assert_int_eq(txn_lock_table(three, A, INT64_MAX, NULL, &e), LOCK_WAIT);
+    txn_keep_snapshot(three, old);
+    txn_rollback(one);
+    ck_assert_int_eq(txn_lock_table(two, A, 0, NULL, &e), LOCK_OK);
+    ck_assert_int_eq(txn_lock_table(three, A, INT64_MAX, NULL, &e), LOCK_WAIT);
+    ck_assert(txn_delete(two, &(DeleteSpec){.table = A, .t_max = 5}, &e));
+    Ticket t = {0};
+    txn_commit(two, SYNC_ON, &t);
+    world_await(&w, &t);
+    ck_assert_msg(t.ok, "%s", t.err.message);
+    ck_assert_int_eq(txn_lock_table(three, A, INT64_MAX, NULL, &e), LOCK_FAIL);
+    ck_assert_int_eq(e.code, ERR_SERIALIZATION);
+    ck_assert_int_eq(txn_lock_table(three, B, INT64_MAX, NULL, &e), LOCK_FAIL);
+    txn_rollback(three);
+    snapshot_unref(old);
+    world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("engine");
     log_configure(LOG_ERROR, false);
     tcase_add_loop_test(tc, write_and_reopen, 0, 4);
+    tcase_add_loop_test(tc, range_delete, 0, 4);
+    tcase_add_test(tc, table_locks);
     tcase_add_loop_test(tc, flush_and_compact, 0, 6);
     tcase_add_test(tc, by_itself);
     tcase_add_test(tc, big_batch);

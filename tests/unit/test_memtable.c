@@ -513,7 +513,9 @@ START_TEST(seal_random)
     Part *p;
     Err e;
     int64_t window = windows[_i];
-    ck_assert_msg(seg_seal(s, &p, window_of, &window, cat, &e), "%s", e.message);
+    ck_assert_msg(
+        seg_seal(s, &p, &(SealSpec){.window_of = window_of, .arg = &window, .catalog = cat}, &e),
+        "%s", e.message);
     ck_assert_uint_eq(part_info(p)->seq_min, 5);
     ck_assert_uint_eq(part_info(p)->seq_max, 6);
     for (uint32_t mode = 1; mode <= DUP_ERROR; mode++)
@@ -548,7 +550,9 @@ START_TEST(seal_large)
     Part *p;
     Err e;
     int64_t window = INT64_MAX / 4;
-    ck_assert_msg(seg_seal(s, &p, window_of, &window, cat, &e), "%s", e.message);
+    ck_assert_msg(
+        seg_seal(s, &p, &(SealSpec){.window_of = window_of, .arg = &window, .catalog = cat}, &e),
+        "%s", e.message);
     uint64_t distinct = n < 30000 ? n : 30000;
     ck_assert_uint_eq(part_info(p)->rows, distinct + n);
     part_unref(p);

@@ -94,7 +94,11 @@ static void add_layer(Snapshot *s, size_t from, bool sealed, int64_t window, uns
     uint32_t age = (uint32_t)(s->part_count + s->tail_count + 1);
     if (sealed) {
         VersionPart *p = &s->parts[s->part_count++];
-        ck_assert_msg(seg_seal(seg, &p->part, window_of, &window, s->catalog, &e), "%s", e.message);
+        ck_assert_msg(
+            seg_seal(seg, &p->part,
+                     &(SealSpec){.window_of = window_of, .arg = &window, .catalog = s->catalog},
+                     &e),
+            "%s", e.message);
         p->age = age;
         seg_unref(seg);
     } else {
