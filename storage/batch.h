@@ -28,7 +28,7 @@ void wb_row_end(WriteBatch *wb); /* columns may come in any order; a column twic
 size_t wb_rows(const WriteBatch *wb);
 size_t wb_bytes(const WriteBatch *wb);
 
-/* WriteBatch <-> log payload (compact rows, 25 to 35 bytes for a TSBS row). */
+/* WriteBatch <-> log payload (compact rows: 11 bytes for a TSBS row of ten integers). */
 void wb_encode(Buf *out, const WriteBatch *wb);
 bool wb_decode(WriteBatch *wb, Slice payload, Err *e) MUST_CHECK;
 /* The new series listed in a batch (replay and series.log). */

@@ -1,30 +1,44 @@
 /* storage/batch_codec.c - a WriteBatch as a log payload: compact rows.
  *
- * Numbers are LEB128 varints, signed ones zigzag; deltas are against the row (series) before.
- *   payload := format(1) series_count series* row_count row*
+ * Numbers are LEB128 varints, signed ones zigzag; deltas are against the row before.
+ *   payload := format(2) series_count series* row_count block*
  *   series  := id_delta table tag_count (column, length, bytes)*
- *   row     := code [shape] series_delta time_delta [null bits] value*
- *   code    := number << 1 | has_nulls; number 0: the shape of the row before; 1..known: a shape
- *              of this payload; known + 1: a new shape follows
+ *   block   := code [shape] row | code [shape] [null bits] row | code [shape] rows column* row*
+ *   code    := number << 2 | kind; number 0: the shape of the block before; 1..known: a shape
+ *              of this payload; known + 1: a new shape follows.
+ *              kind 0: one row; 1: one row with nulls; 2: several rows whose columns have a width
  *   shape   := table count (column << 3 | type)*
  *   null bits: (count + 7) / 8 bytes, bit i = column i is null (and has no value)
- *   value   := int64: zigzag; bool: a byte; text: length, bytes;
+ *   row     := key value*
+ *   key     := zigzag(series delta) << 1 | moved; with moved: 0, time moves by the last step
+ *              again, or zigzag(time delta), the new step
+ *   value   := kinds 0 and 1: int64: zigzag; bool: a byte; text: length, bytes;
  *              float64: zigzag(d) << 4 | k, the value being (double)d / 10^k exactly, k <= 14;
  *              or 15, then the 8 bytes
+ *              kind 2: the low `width` bytes of the difference to `first`; texts as above, behind
+ *              all others
+ *   column  := kind 2, all but texts: a byte width (0 to 8) | k << 4, then zigzag(first).
+ *              float64: k as above, 15: the bits as an integer; else k = 0
  * Decoding checks everything: what it takes is a batch that could have been built. */
 #include "storage/batch_private.h"
 
 #include <emmintrin.h>
 
 enum {
-    PAYLOAD_FORMAT = 1,
+    PAYLOAD_FORMAT = 2,
     SCALE_MAX = 14,
     SCALE_RAW = 15,
     RAW_TRIES_SKIPPED = 15, /* a column of true doubles is looked at again after so many values */
     NUMBER_BYTES_MAX = 10,
-    ROW_BYTES_MIN = 3,
-    HINT_RAW = 128, /* hint = HINT_RAW + values still to be written raw, else k */
+    ROW_BYTES_MIN = 1,
+    HINT_RAW = 128, /* hint = HINT_RAW + values (kind 2: blocks) still to be written raw, else k */
+    BLOCK_ROWS_MIN = 4,
+    BLOCK_ROWS_MAX = 256,
+    BLOCK_VALUES_MAX = 4096,
+    BLOCK_COLUMNS_MAX = BLOCK_VALUES_MAX / BLOCK_ROWS_MIN,
 };
+
+typedef enum BlockKind { BLOCK_ROW = 0, BLOCK_ROW_NULLS = 1, BLOCK_ROWS = 2 } BlockKind;
 
 static const double pow10_table[SCALE_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
                                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
@@ -92,16 +106,19 @@ typedef struct Encoder {
     uint8_t hint; /* where a new shape starts to guess */
     SeriesId series;
     int64_t time;
+    uint64_t step; /* what time moved by, when it moved last */
+    Buf block;     /* int64_t: the differences of a block, row by row */
+    uint8_t widths[BLOCK_COLUMNS_MAX];
 } Encoder;
 
-/* Appends the row's code and, if it is new, its shape; returns its hints. */
-static uint8_t *write_shape(Encoder *en, const RowShape *shape, uint64_t has_nulls)
+/* Appends the block's code and, if it is new, its shape; returns its hints. */
+static uint8_t *write_code(Encoder *en, const RowShape *shape, BlockKind kind)
 {
     uint32_t *known = (uint32_t *)(void *)en->known.ptr + shape->number;
     if (shape == en->last) {
-        buf_put_varint(en->out, has_nulls);
+        buf_put_varint(en->out, kind);
     } else if (*known) {
-        buf_put_varint(en->out, (uint64_t)*known << 1 | has_nulls);
+        buf_put_varint(en->out, (uint64_t)*known << 2 | kind);
     } else {
         *known = ++en->shapes;
         buf_put_u32(&en->hint_at, (uint32_t)en->hints.len);
@@ -109,7 +126,7 @@ static uint8_t *write_shape(Encoder *en, const RowShape *shape, uint64_t has_nul
         if (shape->count) /* a row may have no fields */
             memset(en->hints.ptr + en->hints.len, en->hint, shape->count);
         en->hints.len += shape->count;
-        buf_put_varint(en->out, (uint64_t)*known << 1 | has_nulls);
+        buf_put_varint(en->out, (uint64_t)*known << 2 | kind);
         buf_put_varint(en->out, shape->table);
         buf_put_varint(en->out, shape->count);
         for (uint32_t i = 0; i < shape->count; i++)
@@ -117,6 +134,28 @@ static uint8_t *write_shape(Encoder *en, const RowShape *shape, uint64_t has_nul
     }
     en->last = shape;
     return (uint8_t *)en->hints.ptr + ((const uint32_t *)(void *)en->hint_at.ptr)[*known - 1];
+}
+
+static inline uint8_t *write_key(Encoder *en, uint8_t *p, const BatchRow *row)
+{
+    uint64_t series = zigzag_encode((int64_t)(row->series - en->series));
+    uint64_t moved = (uint64_t)row->time - (uint64_t)en->time;
+    en->series = row->series;
+    if (!moved)
+        return write_varint(p, series << 1);
+    p = write_varint(p, series << 1 | 1);
+    p = write_varint(p, moved == en->step ? 0 : zigzag_encode((int64_t)moved));
+    en->time = row->time;
+    en->step = moved;
+    return p;
+}
+
+static uint8_t *write_text(const Encoder *en, uint8_t *p, uint64_t slot)
+{
+    Slice s = wb_string(en->wb, slot);
+    p = write_varint(p, s.len);
+    memcpy(p, s.ptr, s.len);
+    return p + s.len;
 }
 
 static uint8_t *write_value(Encoder *en, uint8_t *p, PhysType type, uint64_t slot, uint8_t *hint)
@@ -129,21 +168,17 @@ static uint8_t *write_value(Encoder *en, uint8_t *p, PhysType type, uint64_t slo
     case PHYS_BOOL:
         *p = (uint8_t)slot;
         return p + 1;
-    case PHYS_STR: {
-        Slice s = wb_string(en->wb, slot);
-        p = write_varint(p, s.len);
-        memcpy(p, s.ptr, s.len);
-        return p + s.len;
-    }
+    case PHYS_STR:
+        return write_text(en, p, slot);
     case PHYS_NONE:
         break;
     }
     return p;
 }
 
-static size_t row_bytes_max(const Encoder *en, const BatchRow *row, const RowShape *shape)
+static size_t texts_size(const Encoder *en, const BatchRow *row, const RowShape *shape)
 {
-    size_t bytes = (3 + shape->count) * NUMBER_BYTES_MAX + shape->count / 8 + 1;
+    size_t bytes = 0;
     const uint64_t *slots = batch_row_slots(row);
     const uint64_t *nulls = row->has_nulls ? slots + shape->count : NULL;
     for (uint32_t i = 0; shape->strings && i < shape->count; i++)
@@ -152,34 +187,149 @@ static size_t row_bytes_max(const Encoder *en, const BatchRow *row, const RowSha
     return bytes;
 }
 
-static void encode_row(Encoder *en, const BatchRow *row)
+static uint8_t *out_room(Encoder *en, size_t room)
 {
-    const RowShape *shape = wb_shape(en->wb, row->shape);
-    uint8_t *hints = write_shape(en, shape, row->has_nulls);
-    size_t room = row_bytes_max(en, row, shape);
     if (en->out->cap - en->out->len < room)
         buf_reserve(en->out, room);
-    uint8_t *p = (uint8_t *)en->out->ptr + en->out->len;
-    p = write_varint(p, zigzag_encode((int64_t)(row->series - en->series)));
-    p = write_varint(p, zigzag_encode((int64_t)((uint64_t)row->time - (uint64_t)en->time)));
-    en->series = row->series;
-    en->time = row->time;
+    return (uint8_t *)en->out->ptr + en->out->len;
+}
+
+static void out_end(Encoder *en, const uint8_t *p)
+{
+    en->out->len = (size_t)(p - (const uint8_t *)en->out->ptr);
+}
+
+static void encode_row(Encoder *en, const BatchRow *row, const RowShape *shape)
+{
+    uint8_t *hints = write_code(en, shape, row->has_nulls ? BLOCK_ROW_NULLS : BLOCK_ROW);
+    uint8_t *p = out_room(en, (3 + shape->count) * NUMBER_BYTES_MAX + shape->count / 8 + 1 +
+                                  texts_size(en, row, shape));
     const uint64_t *slots = batch_row_slots(row);
-    if (row->has_nulls) {
-        const uint64_t *nulls = slots + shape->count;
+    const uint64_t *nulls = row->has_nulls ? slots + shape->count : NULL;
+    if (nulls) {
         size_t len = (shape->count + 7) / 8;
         memcpy(p, nulls, len);
         p += len;
-        for (uint32_t i = 0; i < shape->count; i++)
-            if (!bitmap_get(nulls, i))
-                p = write_value(en, p, shape_key_type(shape->keys[i]), slots[i], &hints[i]);
-    } else {
-        for (uint32_t i = 0; i < shape->count; i++)
-            p = write_value(en, p, shape_key_type(shape->keys[i]), slots[i], &hints[i]);
     }
+    p = write_key(en, p, row);
+    for (uint32_t i = 0; i < shape->count; i++)
+        if (!nulls || !bitmap_get(nulls, i))
+            p = write_value(en, p, shape_key_type(shape->keys[i]), slots[i], &hints[i]);
     if (shape->count && hints[0] <= SCALE_MAX)
         en->hint = hints[0];
-    en->out->len = (size_t)(p - (uint8_t *)en->out->ptr);
+    out_end(en, p);
+}
+
+/* ---- writing: blocks of rows ---- */
+
+/* The rows of one shape without nulls from `row` on lie at equal distances. */
+static inline const BatchRow *next_row(const BatchRow *row, const RowShape *shape)
+{
+    return (const BatchRow *)(const void *)((const uint64_t *)(row + 1) + shape->count);
+}
+
+/* Scales a column of doubles to integers: one scale for all, or their bits. */
+static int scale_column(const uint64_t *slots, size_t stride, int64_t *to, size_t count, size_t n,
+                        uint8_t *hint)
+{
+    if (*hint > HINT_RAW) {
+        --*hint;
+    } else {
+        for (int k = *hint <= SCALE_MAX ? *hint : 0; k <= SCALE_MAX; k++) {
+            size_t i = 0;
+            while (i < n && scales(slots[i * stride], k, &to[i * count]))
+                i++;
+            if (i == n)
+                return *hint = (uint8_t)k;
+        }
+        *hint = HINT_RAW + RAW_TRIES_SKIPPED;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[i * count] = (int64_t)slots[i * stride];
+    return SCALE_RAW;
+}
+
+/* Turns a column into differences to `first`; returns the bytes that each of them needs. */
+static unsigned subtract(const int64_t *from, size_t stride, int64_t *to, size_t count, size_t n,
+                         uint64_t first)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t d = (int64_t)((uint64_t)from[i * stride] - first);
+        to[i * count] = d;
+        bits |= zigzag_encode(d);
+    }
+    return bits ? (71 - (unsigned)__builtin_clzll(bits)) / 8 : 0;
+}
+
+static uint8_t *write_column(Encoder *en, uint8_t *p, const uint64_t *slots, size_t stride,
+                             size_t n, uint32_t c, uint8_t *hint)
+{
+    int64_t *to = (int64_t *)(void *)en->block.ptr + c;
+    const int64_t *from = (const int64_t *)slots;
+    PhysType type = shape_key_type(en->last->keys[c]);
+    uint32_t count = en->last->count;
+    int k = 0;
+    en->widths[c] = 0;
+    if (type == PHYS_STR)
+        return p;
+    if (type == PHYS_F64) {
+        k = scale_column(slots, stride, to, count, n, hint);
+        from = to;
+        stride = count;
+    }
+    uint64_t first = (uint64_t)*from;
+    en->widths[c] = (uint8_t)subtract(from, stride, to, count, n, first);
+    *p++ = (uint8_t)(en->widths[c] | k << 4);
+    return write_varint(p, zigzag_encode((int64_t)first));
+}
+
+static void write_packed_row(Encoder *en, const BatchRow *row, const int64_t *values)
+{
+    const RowShape *shape = en->last;
+    const uint64_t *slots = batch_row_slots(row);
+    uint8_t *p = out_room(en, (3 + shape->count) * NUMBER_BYTES_MAX + texts_size(en, row, shape));
+    p = write_key(en, p, row);
+    for (uint32_t c = 0; c < shape->count; c++) {
+        memcpy(p, &values[c], sizeof values[c]);
+        p += en->widths[c];
+    }
+    for (uint32_t c = 0; shape->strings && c < shape->count; c++)
+        if (shape_key_type(shape->keys[c]) == PHYS_STR)
+            p = write_text(en, p, slots[c]);
+    out_end(en, p);
+}
+
+static void encode_rows(Encoder *en, const BatchRow *row, const RowShape *shape, size_t n)
+{
+    uint8_t *hints = write_code(en, shape, BLOCK_ROWS);
+    size_t stride = sizeof(BatchRow) / sizeof(uint64_t) + shape->count;
+    buf_clear(&en->block);
+    buf_reserve(&en->block, n * shape->count * sizeof(int64_t) + 1);
+    uint8_t *p = out_room(en, (1 + 2 * shape->count) * NUMBER_BYTES_MAX);
+    p = write_varint(p, n);
+    for (uint32_t c = 0; c < shape->count; c++)
+        p = write_column(en, p, batch_row_slots(row) + c, stride, n, c, &hints[c]);
+    if (shape->count && hints[0] <= SCALE_MAX)
+        en->hint = hints[0];
+    out_end(en, p);
+    const int64_t *values = (const int64_t *)(void *)en->block.ptr;
+    for (size_t i = 0; i < n; i++, row = next_row(row, shape), values += shape->count)
+        write_packed_row(en, row, values);
+}
+
+/* How many rows from `row` on make a block; 1: it stands alone. */
+static size_t block_rows(const BatchRow *row, const RowShape *shape, size_t left)
+{
+    size_t limit = BLOCK_ROWS_MAX;
+    if (shape->count * limit > BLOCK_VALUES_MAX)
+        limit = BLOCK_VALUES_MAX / shape->count;
+    if (limit > left)
+        limit = left;
+    size_t n = 0;
+    for (const BatchRow *r = row; n < limit && r->shape == shape->number && !r->has_nulls; n++)
+        r = next_row(r, shape);
+    return n >= BLOCK_ROWS_MIN ? n : 1;
 }
 
 static void encode_series(Buf *out, const WriteBatch *wb)
@@ -214,14 +364,28 @@ void wb_encode(Buf *out, const WriteBatch *wb)
     encode_series(out, wb);
     size_t rows = wb_rows(wb);
     buf_put_varint(out, rows);
-    for (size_t i = 0; i < rows; i++)
-        encode_row(&en, wb_row_at(wb, i));
+    for (size_t i = 0, n; i < rows; i += n) {
+        const BatchRow *row = wb_row_at(wb, i);
+        const RowShape *shape = wb_shape(wb, row->shape);
+        n = block_rows(row, shape, rows - i);
+        if (n > 1)
+            encode_rows(&en, row, shape, n);
+        else
+            encode_row(&en, row, shape);
+    }
     buf_free(&en.known);
     buf_free(&en.hints);
     buf_free(&en.hint_at);
+    buf_free(&en.block);
 }
 
 /* ---- reading ---- */
+
+typedef struct Unpack { /* how a column of a block is read */
+    uint64_t mask, sign, base;
+    uint32_t at; /* offset in the row */
+    uint8_t scale;
+} Unpack;
 
 typedef struct Decoder {
     WriteBatch *wb;
@@ -230,6 +394,9 @@ typedef struct Decoder {
     const RowShape *last;
     SeriesId series;
     int64_t time;
+    uint64_t step;
+    uint64_t rows; /* still to come */
+    Unpack unpack[BLOCK_COLUMNS_MAX];
 } Decoder;
 
 static inline uint64_t read_varint(Reader *r)
@@ -291,11 +458,11 @@ static const RowShape *decode_shape(Decoder *de)
     return shape;
 }
 
-static const RowShape *decode_code(Decoder *de, bool *has_nulls)
+static const RowShape *decode_code(Decoder *de, unsigned *kind)
 {
     uint64_t code = read_varint(&de->r);
-    uint64_t number = code >> 1, known = de->known.len / sizeof(RowShape *);
-    *has_nulls = code & 1;
+    uint64_t number = code >> 2, known = de->known.len / sizeof(RowShape *);
+    *kind = code & 3;
     if (number == known + 1)
         de->last = decode_shape(de);
     else if (number && number <= known)
@@ -305,6 +472,19 @@ static const RowShape *decode_code(Decoder *de, bool *has_nulls)
     if (!de->last)
         de->r.bad = true;
     return de->last;
+}
+
+static inline void decode_key(Decoder *de)
+{
+    uint64_t key = read_varint(&de->r);
+    de->series += (uint64_t)zigzag_decode(key >> 1);
+    if (key & 1) {
+        uint64_t moved = read_varint(&de->r);
+        if (moved)
+            de->step = (uint64_t)zigzag_decode(moved);
+        de->time = (int64_t)((uint64_t)de->time + de->step);
+    }
+    de->r.bad |= !series_id_local(de->series) || de->time < ROW_TIME_MIN || de->time > ROW_TIME_MAX;
 }
 
 static uint64_t decode_f64(Reader *r)
@@ -339,16 +519,8 @@ static uint64_t decode_value(Decoder *de, PhysType type)
     return 0;
 }
 
-static void decode_row(Decoder *de)
+static void decode_row(Decoder *de, const RowShape *shape, bool has_nulls)
 {
-    bool has_nulls;
-    const RowShape *shape = decode_code(de, &has_nulls);
-    if (de->r.bad)
-        return;
-    de->series += (uint64_t)zigzag_decode(read_varint(&de->r));
-    de->time = (int64_t)((uint64_t)de->time + (uint64_t)zigzag_decode(read_varint(&de->r)));
-    de->r.bad |= !series_id_local(de->series) || de->time < ROW_TIME_MIN || de->time > ROW_TIME_MAX;
-    uint64_t *slots = wb_row_begin(de->wb, shape, de->series, de->time);
     uint64_t nulls[BITMAP_WORDS(COLUMNS_MAX)];
     if (has_nulls) {
         Slice bits = reader_bytes(&de->r, (shape->count + 7) / 8);
@@ -357,26 +529,152 @@ static void decode_row(Decoder *de)
             memcpy(nulls, bits.ptr, bits.len);
         if (shape->count % 64)
             nulls[shape->count / 64] &= (UINT64_C(1) << shape->count % 64) - 1;
-        for (uint32_t i = 0; i < shape->count; i++)
-            slots[i] = bitmap_get(nulls, i) ? 0 : decode_value(de, shape_key_type(shape->keys[i]));
-    } else {
-        for (uint32_t i = 0; i < shape->count; i++)
-            slots[i] = decode_value(de, shape_key_type(shape->keys[i]));
     }
+    decode_key(de);
+    uint64_t *slots = wb_row_begin(de->wb, shape, de->series, de->time);
+    for (uint32_t i = 0; i < shape->count; i++)
+        slots[i] = has_nulls && bitmap_get(nulls, i)
+                       ? 0
+                       : decode_value(de, shape_key_type(shape->keys[i]));
     if (!de->r.bad)
         wb_row_commit(de->wb, shape, slots + shape->count, has_nulls ? nulls : NULL);
 }
 
+/* ---- reading: blocks of rows ---- */
+
+static bool decode_column(Decoder *de, PhysType type, Unpack *u, uint32_t *row_bytes)
+{
+    *u = (Unpack){.at = *row_bytes};
+    if (type == PHYS_STR)
+        return true;
+    uint8_t head = reader_u8(&de->r);
+    unsigned width = head & 15;
+    u->scale = head >> 4;
+    uint64_t first = (uint64_t)reader_zigzag(&de->r);
+    if (width > 8 || type == PHYS_NONE || (type != PHYS_F64 && u->scale))
+        return false;
+    if (type != PHYS_F64)
+        u->scale = SCALE_RAW;
+    if (width) {
+        u->mask = UINT64_MAX >> (64 - 8 * width);
+        u->sign = UINT64_C(1) << (8 * width - 1);
+    }
+    u->base = first - u->sign;
+    *row_bytes += width;
+    return true;
+}
+
+static void unpack_texts(Decoder *de, const RowShape *shape, uint64_t *slots)
+{
+    for (uint32_t c = 0; c < shape->count; c++)
+        if (shape_key_type(shape->keys[c]) == PHYS_STR)
+            slots[c] = wb_string_put(de->wb, reader_str(&de->r));
+}
+
+/* src: the packed bytes of a row, 8 more may be read behind them. */
+static inline void unpack_row(const Decoder *de, const RowShape *shape, const uint8_t *src,
+                              uint64_t *slots)
+{
+    for (uint32_t c = 0; c < shape->count; c++) {
+        const Unpack *u = &de->unpack[c];
+        uint64_t v;
+        memcpy(&v, src + u->at, sizeof v);
+        slots[c] = ((v & u->mask) ^ u->sign) + u->base;
+    }
+}
+
+/* What is not a plain integer: scaled doubles, and booleans, which must be 0 or 1. */
+static void finish_row(Decoder *de, const RowShape *shape, uint64_t *slots)
+{
+    for (uint32_t c = 0; c < shape->count; c++) {
+        PhysType type = shape_key_type(shape->keys[c]);
+        if (de->unpack[c].scale < SCALE_RAW && type == PHYS_F64)
+            slots[c] = bits_of((double)(int64_t)slots[c] / pow10_table[de->unpack[c].scale]);
+        else if (type == PHYS_BOOL)
+            de->r.bad |= slots[c] > 1;
+    }
+}
+
+static bool shape_has(const RowShape *shape, PhysType type)
+{
+    for (uint32_t c = 0; c < shape->count; c++)
+        if (shape_key_type(shape->keys[c]) == type)
+            return true;
+    return false;
+}
+
+static void decode_packed_row(Decoder *de, const RowShape *shape, size_t row_bytes, bool plain)
+{
+    uint8_t copy[BLOCK_COLUMNS_MAX * sizeof(uint64_t) + sizeof(uint64_t)];
+    decode_key(de);
+    const uint8_t *src = de->r.cur;
+    size_t left = reader_left(&de->r);
+    de->r.bad |= left < row_bytes;
+    if (de->r.bad)
+        return;
+    if (left < row_bytes + sizeof(uint64_t)) {
+        memcpy(copy, src, row_bytes);
+        memset(copy + row_bytes, 0, sizeof(uint64_t));
+        src = copy;
+    }
+    de->r.cur += row_bytes;
+    uint64_t *slots = wb_row_begin(de->wb, shape, de->series, de->time);
+    unpack_row(de, shape, src, slots);
+    if (!plain)
+        finish_row(de, shape, slots);
+    if (shape->strings)
+        unpack_texts(de, shape, slots);
+    if (!de->r.bad)
+        wb_row_commit(de->wb, shape, slots + shape->count, NULL);
+}
+
+static void decode_rows(Decoder *de, const RowShape *shape)
+{
+    uint64_t n = read_varint(&de->r);
+    uint32_t row_bytes = 0;
+    de->r.bad |= n == 0 || n > BLOCK_ROWS_MAX || n * shape->count > BLOCK_VALUES_MAX ||
+                 shape->count > BLOCK_COLUMNS_MAX || n > de->rows;
+    for (uint32_t c = 0; c < shape->count && !de->r.bad; c++)
+        de->r.bad |= !decode_column(de, shape_key_type(shape->keys[c]), &de->unpack[c], &row_bytes);
+    bool plain = !shape_has(shape, PHYS_F64) && !shape_has(shape, PHYS_BOOL);
+    for (uint64_t i = 0; i < n && !de->r.bad; i++)
+        decode_packed_row(de, shape, row_bytes, plain);
+    de->rows -= n;
+}
+
+static void decode_block(Decoder *de)
+{
+    unsigned kind;
+    const RowShape *shape = decode_code(de, &kind);
+    if (de->r.bad)
+        return;
+    switch (kind) {
+    case BLOCK_ROW:
+    case BLOCK_ROW_NULLS:
+        decode_row(de, shape, kind == BLOCK_ROW_NULLS);
+        de->rows--;
+        return;
+    case BLOCK_ROWS:
+        decode_rows(de, shape);
+        return;
+    default:
+        de->r.bad = true;
+    }
+}
+
 bool wb_decode(WriteBatch *wb, Slice payload, Err *e)
 {
-    Decoder de = {.wb = wb, .r = reader_of(payload)};
+    Decoder de; /* large: what is not set here is set with each block */
+    memset(&de, 0, offsetof(Decoder, unpack));
+    de.wb = wb;
+    de.r = reader_of(payload);
     if (reader_varint(&de.r) != PAYLOAD_FORMAT)
         return err_set(e, ERR_DATA_CORRUPTED, "rows in the log are of an unknown format");
     decode_series(&de);
-    uint64_t rows = reader_varint(&de.r);
-    de.r.bad |= rows > reader_left(&de.r) / ROW_BYTES_MIN;
-    for (uint64_t i = 0; i < rows && !de.r.bad; i++)
-        decode_row(&de);
+    de.rows = reader_varint(&de.r);
+    de.r.bad |= de.rows > reader_left(&de.r) / ROW_BYTES_MIN;
+    while (de.rows && !de.r.bad)
+        decode_block(&de);
     buf_free(&de.known);
     if (de.r.bad || reader_left(&de.r))
         return err_set(e, ERR_DATA_CORRUPTED, "rows in the log (%zu bytes) cannot be read",

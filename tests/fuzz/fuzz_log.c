@@ -1,12 +1,14 @@
 /* Log segments and manifests from foreign bytes.  First byte: 0 a whole segment; 1 what follows a
  * right header; 2 records with right checksums, their fields from the input; 3 a manifest file;
- * 4 manifest edits; 5 a series or catalog file. */
+ * 4 manifest edits; 5 a series or catalog file; 6 the rows of a record. */
 #include "../sim/sim_io.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "storage/batch_private.h"
 #include "storage/log.h"
 #include "storage/manifest.h"
 #include "storage/manifest_file.h"
+#include "storage/memtable.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -134,6 +136,26 @@ static void play_manifest(Slice bytes)
     sim_disk_free(d);
 }
 
+/* What is taken can be written again, and means the same. */
+static void play_rows(Slice payload)
+{
+    WriteBatch *first = wb_new(), *second = wb_new();
+    Segment *seg = seg_new(NULL);
+    Buf again = {0};
+    Err e;
+    if (wb_decode(first, payload, &e)) {
+        wb_encode(&again, first);
+        must(wb_decode(second, buf_slice(&again), &e));
+        must(first->rows.len == second->rows.len && wb_rows(first) == wb_rows(second));
+        must(wb_series_count(first) == wb_series_count(second));
+        seg_append(seg, first, 0, 1);
+    }
+    seg_unref(seg);
+    buf_free(&again);
+    wb_free(first);
+    wb_free(second);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
@@ -144,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Reader r = reader_of(rest);
     Manifest m;
     Err e;
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 0:
         buf_put_slice(&b, rest);
         play_log(&b);
@@ -174,9 +196,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         manifest_reset(&m);
         break;
-    default:
+    case 5:
         if (cache_open(rest, CACHE_SERIES, &payload, &e))
             must(payload.len < size);
+        break;
+    default:
+        play_rows(rest);
     }
     buf_free(&b);
     return 0;

@@ -1,5 +1,6 @@
 /* tests/unit/test_memtable.c - batches, their bytes, segments, selection, sealing. */
 #include "rows_model.h"
+#include "storage/batch_private.h"
 #include "storage/memtable.h"
 
 #include <math.h>
@@ -220,13 +221,66 @@ START_TEST(payload_size)
     Buf bytes;
     buf_init(&bytes);
     wb_encode(&bytes, ints);
-    ck_assert_uint_lt(bytes.len, 5000 * 20);
+    ck_assert_uint_lt(bytes.len, 5000 * 13);
     buf_clear(&bytes);
     wb_encode(&bytes, decimals);
-    ck_assert_uint_lt(bytes.len, 5000 * 36);
+    ck_assert_uint_lt(bytes.len, 5000 * 24);
     buf_free(&bytes);
     wb_free(ints);
     wb_free(decimals);
+}
+END_TEST
+
+/* Rows of one shape in blocks: every width, scale and type, every count around the limits. */
+static void block_row(WriteBatch *wb, int width, size_t i)
+{
+    uint64_t wide = (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
+    uint64_t v = width ? wide >> (64 - width) : 7;
+    double raw;
+    memcpy(&raw, &wide, sizeof raw);
+    wb_row(wb, MODEL_TABLE, 1 + (rand() % 3 ? i % 5 : 0), (int64_t)(i / 5) * 1000 + rand() % 2);
+    wb_i64(wb, 3, (int64_t)(i % 2 ? v : -v));
+    wb_f64(wb, 1, (double)(int64_t)(v % 100000) / 100);
+    wb_bool(wb, 2, i % 3 == 0);
+    wb_f64(wb, 9, width % 2 ? raw : 0.125);
+    if (width % 3 == 0)
+        wb_str(wb, 4, slice_of("abcdefghijklmnop", (size_t)rand() % 16));
+    wb_row_end(wb);
+}
+
+START_TEST(encode_blocks)
+{
+    static const size_t counts[] = {1, 3, 4, 5, 60, 255, 256, 257, 700};
+    int width = _i;
+    for (size_t k = 0; k < ARRAY_LEN(counts); k++) {
+        WriteBatch *wb = wb_new(), *read = wb_new();
+        Buf bytes = {0}, again = {0};
+        Err e;
+        for (size_t i = 0; i < counts[k]; i++)
+            block_row(wb, width, i);
+        wb_encode(&bytes, wb);
+        char *exact = mem_dup(bytes.ptr, bytes.len); /* no byte behind its end is read */
+        ck_assert_msg(wb_decode(read, slice_of(exact, bytes.len), &e), "%s", e.message);
+        ck_assert_uint_eq(read->rows.len, wb->rows.len);
+        ck_assert_mem_eq(read->rows.ptr, wb->rows.ptr, wb->rows.len);
+        ck_assert_uint_eq(read->strings.len, wb->strings.len);
+        if (wb->strings.len)
+            ck_assert_mem_eq(read->strings.ptr, wb->strings.ptr, wb->strings.len);
+        wb_encode(&again, read);
+        ck_assert(slice_eq(buf_slice(&bytes), buf_slice(&again)));
+        for (size_t len = 0; counts[k] < 10 && len < bytes.len; len++) {
+            WriteBatch *cut = wb_new();
+            char *head = mem_dup(bytes.ptr, len + 1);
+            ck_assert(!wb_decode(cut, slice_of(head, len), &e));
+            mem_free(head);
+            wb_free(cut);
+        }
+        mem_free(exact);
+        buf_free(&bytes);
+        buf_free(&again);
+        wb_free(wb);
+        wb_free(read);
+    }
 }
 END_TEST
 
@@ -571,6 +625,7 @@ int main(void)
     tcase_add_test(tc, encode_damage);
     tcase_add_test(tc, floats_exact);
     tcase_add_test(tc, payload_size);
+    tcase_add_loop_test(tc, encode_blocks, 0, 65);
     tcase_add_test(tc, wide_rows);
     tcase_add_test(tc, full_segments);
     tcase_add_test(tc, select_rows);
