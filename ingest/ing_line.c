@@ -86,14 +86,14 @@ static bool parse_number(Slice s, IngValue *v, Err *e)
     return number_float(s, v, e);
 }
 
-static bool parse_bool(Slice s, IngValue *v)
+bool ing_bool(Slice s, bool *out)
 {
     static const char *const yes[] = {"t", "T", "true", "True", "TRUE"}, *const no[] = {
                                                                              "f", "F", "false",
                                                                              "False", "FALSE"};
     for (size_t i = 0; i < ARRAY_LEN(yes); i++)
         if (slice_eq_cstr(s, yes[i]) || slice_eq_cstr(s, no[i])) {
-            *v = (IngValue){.kind = ING_BOOL, .u.b = slice_eq_cstr(s, yes[i])};
+            *out = slice_eq_cstr(s, yes[i]);
             return true;
         }
     return false;
@@ -137,7 +137,8 @@ static bool parse_value(IngJob *j, Cursor *c, IngValue *v, Err *e)
     char first = s.ptr[0];
     if ((first >= '0' && first <= '9') || first == '-' || first == '+' || first == '.')
         return parse_number(s, v, e);
-    return parse_bool(s, v) || bad(e, "invalid field value");
+    v->kind = ING_BOOL;
+    return ing_bool(s, &v->u.b) || bad(e, "invalid field value");
 }
 
 /* ---- tags ---- */
@@ -196,35 +197,22 @@ static bool parse_tags(IngJob *j, IngTable *t, Slice raw, RowTags *r, Err *e)
     return true;
 }
 
-/* A tag and a field of one name in one line; looked at once for each new series. */
-static bool check_clash(const IngJob *j, const RowTags *r, Slice fields, Err *e)
+/* The series of tags as they stand there, if they were seen before: 0 = no. */
+static SeriesId known_series(const IngJob *j, const IngTable *t, Slice tags, Hash128 *h)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        Slice key = j->tag_keys[i];
-        const char *p = fields.ptr, *end = fields.ptr + fields.len;
-        while ((p = memmem(p, (size_t)(end - p), key.ptr, key.len))) {
-            bool begins = p == fields.ptr || p[-1] == ',';
-            if (begins && p + key.len < end && p[key.len] == '=')
-                return err_set(e, ERR_INVALID_TEXT, "\"%.*s\" is a tag and a field",
-                               SLICE_ARG(key));
-            p++;
-        }
-    }
-    return true;
+    SeriesId id = 0;
+    *h = idx_raw_hash(j->index, t->id, tags);
+    idx_find_raw(j->index, h, &id, 1);
+    return id;
 }
 
-static bool line_series(IngJob *j, IngTable *t, Slice raw, Slice fields, RowTags *r, SeriesId *id,
-                        Err *e)
+static bool make_series(IngJob *j, IngTable *t, Slice tags, const Hash128 *h, RowTags *r,
+                        SeriesId *id, Err *e)
 {
-    Hash128 h = idx_raw_hash(j->index, t->id, raw);
-    r->count = r->as_field_count = 0;
-    *id = ing_cached(j, &h);
-    if (*id)
-        return true;
-    if (!parse_tags(j, t, raw, r, e) || !check_clash(j, r, fields, e))
+    if (!parse_tags(j, t, tags, r, e))
         return false;
     /* Values that go into plain columns differ from row to row: such raw bytes are no key of a series. */
-    return ing_series(j, t, r->count, r->as_field_count ? NULL : &h, id, e);
+    return ing_series(j, t, r->count, r->as_field_count ? NULL : h, id, e);
 }
 
 /* ---- one line ---- */
@@ -286,44 +274,18 @@ static bool put_as_fields(IngJob *j, const IngTable *t, const RowTags *r, Err *e
     return true;
 }
 
-/* The time stands at the end of the line but begins the row in the batch: it is found first, from behind. */
-static bool early_time(IngJob *j, const Cursor *c, int64_t *ns)
-{
-    const char *end = c->end;
-    while (end > c->p && (end[-1] == ' ' || end[-1] == '\r'))
-        end--;
-    const char *p = end;
-    while (p > c->p && ((p[-1] >= '0' && p[-1] <= '9') || p[-1] == '-'))
-        p--;
-    int64_t t;
-    Err ignored;
-    return p > c->p && p[-1] == ' ' && small_int(slice_of(p, (size_t)(end - p)), &t) &&
-           ing_time(j, t, ns, &ignored);
-}
-
+/* The time stands at the end of the line: the row gets it last. */
 static bool row_of_line(IngJob *j, IngTable *t, SeriesId id, const RowTags *r, Cursor *c, Err *e)
 {
-    /* A first try takes the time from the end of the line; the second look confirms it. */
-    int64_t guess = 0, ns;
-    if (!early_time(j, c, &guess))
-        guess = ing_now(j);
-    Cursor start = *c;
-    wb_row(j->batch, t->id, id, guess);
+    int64_t ns;
+    wb_row(j->batch, t->id, id, 0);
     if (!put_as_fields(j, t, r, e) || !line_fields(j, t, c, e) || !line_time(j, c, &ns, e)) {
         wb_row_cancel(j->batch);
         return false;
     }
-    if (ns == guess) {
-        wb_row_end(j->batch);
-        return true;
-    }
-    wb_row_cancel(j->batch);
-    wb_row(j->batch, t->id, id, ns);
-    *c = (Cursor){start.p, c->end};
-    if (!put_as_fields(j, t, r, e) || !line_fields(j, t, c, e))
-        return bad(e, "invalid field format");
+    wb_row_time(j->batch, ns);
     wb_row_end(j->batch);
-    c->p = c->end;
+    ing_fast_learn(j, t);
     return true;
 }
 
@@ -363,7 +325,20 @@ static bool check_fields(IngJob *j, const TableDef *def, Slice measurement, Curs
     }
 }
 
-static bool check_tags(IngJob *j, Slice raw, Err *e)
+/* A tag and a field of one name in one line. */
+static bool check_clash(Slice tag, Slice fields, Err *e)
+{
+    const char *p = fields.ptr, *end = fields.ptr + fields.len;
+    while ((p = memmem(p, (size_t)(end - p), tag.ptr, tag.len))) {
+        bool begins = p == fields.ptr || p[-1] == ',';
+        if (begins && p + tag.len < end && p[tag.len] == '=')
+            return err_set(e, ERR_INVALID_TEXT, "\"%.*s\" is a tag and a field", SLICE_ARG(tag));
+        p++;
+    }
+    return true;
+}
+
+static bool check_tags(IngJob *j, Slice raw, Slice fields, Err *e)
 {
     const char *p = raw.ptr, *end = raw.ptr + raw.len;
     for (size_t n = 0; p < end; n++) {
@@ -378,6 +353,8 @@ static bool check_tags(IngJob *j, Slice raw, Err *e)
         Slice name = unescape(j, slice_of(key, (size_t)(eq - key)), ",= ");
         if (slice_eq_cstr(name, "time"))
             return bad(e, "\"time\" is no tag name");
+        if (!check_clash(name, fields, e))
+            return false;
         p = stop;
     }
     return true;
@@ -389,16 +366,13 @@ static bool check_line(IngJob *j, Slice measurement, Slice tags, Cursor c, Err *
 {
     const TableDef *def = cat_table(j->catalog, j->c.schema, measurement);
     int64_t ns;
-    return check_tags(j, tags, e) && check_fields(j, def, measurement, &c, e) &&
-           line_time(j, &c, &ns, e);
+    return check_tags(j, tags, slice_of(c.p, (size_t)(c.end - c.p)), e) &&
+           check_fields(j, def, measurement, &c, e) && line_time(j, &c, &ns, e);
 }
 
-/* Everything that the line names is known: its table (by its last rows' fields) and its series. */
-static bool all_known(IngJob *j, const IngTable *t, Slice tags, Cursor c)
+/* All its fields are known: they are those of the table's last rows. */
+static bool fields_known(const IngTable *t, Cursor c)
 {
-    Hash128 h = idx_raw_hash(j->index, t->id, tags);
-    if (!ing_cached(j, &h))
-        return false;
     for (size_t k = 0; k < t->field_count; k++) {
         Slice key = t->fields[k].key;
         if ((size_t)(c.end - c.p) <= key.len || memcmp(c.p, key.ptr, key.len) != 0 ||
@@ -428,19 +402,23 @@ static bool parse_line(IngJob *j, Cursor *c, Err *e)
         return bad(e, "missing fields");
     Slice measurement = unescape(j, slice_of(begin, (size_t)(m - begin)), ", ");
     Slice tags = slice_of(m, (size_t)(tags_end - m));
+    Cursor rest = {fields, c->end};
+    Hash128 h;
     IngTable *t = ing_known_table(j, measurement);
-    if (!t || !all_known(j, t, tags, (Cursor){fields, c->end})) {
-        if (!check_line(j, measurement, tags, (Cursor){fields, c->end}, e))
+    SeriesId id = t ? known_series(j, t, tags, &h) : 0;
+    if (!id || !fields_known(t, rest)) {
+        if (!check_line(j, measurement, tags, rest, e))
             return false;
-        t = ing_table(j, measurement, e);
+        if (!t && !(t = ing_table(j, measurement, e)))
+            return false;
+        id = known_series(j, t, tags, &h);
     }
-    if (!t)
-        return false;
     RowTags r;
-    SeriesId id;
-    if (!line_series(j, t, slice_of(m, (size_t)(tags_end - m)),
-                     slice_of(fields, (size_t)(c->end - fields)), &r, &id, e))
+    r.count = r.as_field_count = 0;
+    if (!id && !make_series(j, t, tags, &h, &r, &id, e))
         return false;
+    if (!r.as_field_count)
+        ing_head_add(j, slice_of(begin, (size_t)(tags_end - begin)), &h, t, id);
     c->p = fields;
     return row_of_line(j, t, id, &r, c, e);
 }
@@ -483,7 +461,8 @@ bool ing_line_step(IngJob *j, bool *done, Err *e)
 {
     (void)e;
     for (int i = 0; i < ING_STEP_LINES && j->pos < j->body.len; i++)
-        one_line(j);
+        if (!ing_fast_line(j))
+            one_line(j);
     *done = j->pos >= j->body.len;
     return true;
 }

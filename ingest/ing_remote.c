@@ -183,7 +183,7 @@ static bool one_series(IngJob *j, Slice series, Labels *l, Err *e)
         if (!t)
             return false;
         h = idx_raw_hash(j->index, t->id, l->raw);
-        id = ing_cached(j, &h);
+        idx_find_raw(j->index, &h, &id, 1);
     }
     if (!id && (!check_labels(l, e) || !t || !intern(j, t, l, &h, &id, e)))
         return t ? false : bad_label(e, "metric name is not allowed:", l->name);

@@ -236,8 +236,10 @@ bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind,
     f->phys = col->phys;
     f->type_oid = col->type_oid;
     f->typmod = col->typmod;
+    f->plain = false;
     if (position >= t->field_count)
         t->field_count = position + 1;
+    t->shape = NULL; /* learned again from the next row */
     *out = f;
     return true;
 }
@@ -269,6 +271,12 @@ bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **
     }
     return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" is being changed; try again",
                    SLICE_ARG(t->name));
+}
+
+bool ing_stored_plainly(const IngField *f)
+{
+    return f->type_oid == OID_INT8 || f->type_oid == OID_FLOAT8 || f->type_oid == OID_BOOL ||
+           f->type_oid == OID_TEXT;
 }
 
 static bool int_fits(uint32_t oid, int64_t v)

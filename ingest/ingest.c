@@ -68,7 +68,6 @@ IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body)
     j->batch = wb_new();
     arena_init(&j->arena, NULL);
     buf_init(&j->scratch);
-    j->cache = mem_zero(ING_SERIES_CACHE * sizeof *j->cache);
     j->tags = mem_zero(ING_TAGS_MAX * sizeof *j->tags);
     j->tag_keys = mem_zero(ING_TAGS_MAX * sizeof *j->tag_keys);
     return j;
@@ -118,7 +117,7 @@ void ing_job_free(IngJob *j)
     arena_free(&j->arena);
     buf_free(&j->scratch);
     mem_free(j->errors);
-    mem_free(j->cache);
+    ing_heads_free(&j->heads);
     mem_free(j->tags);
     mem_free(j->tag_keys);
     mem_free(j);
@@ -139,23 +138,6 @@ void ing_refuse(IngJob *j, size_t line, Slice text, const Err *e)
     j->error_count++;
 }
 
-SeriesId ing_cached(IngJob *j, const Hash128 *h)
-{
-    const IngSeriesSlot *s = &j->cache[h->lo & (ING_SERIES_CACHE - 1)];
-    if (s->id && s->hash.lo == h->lo && s->hash.hi == h->hi)
-        return s->id;
-    SeriesId id = 0;
-    idx_find_raw(j->index, h, &id, 1);
-    if (id)
-        ing_remember(j, h, id);
-    return id;
-}
-
-void ing_remember(IngJob *j, const Hash128 *h, SeriesId id)
-{
-    j->cache[h->lo & (ING_SERIES_CACHE - 1)] = (IngSeriesSlot){*h, id};
-}
-
 bool ing_series(IngJob *j, IngTable *t, size_t n, const Hash128 *raw, SeriesId *out, Err *e)
 {
     bool made;
@@ -163,7 +145,5 @@ bool ing_series(IngJob *j, IngTable *t, size_t n, const Hash128 *raw, SeriesId *
         return false;
     if (made)
         wb_new_series(j->batch, *out, t->id, j->tags, n);
-    if (raw)
-        ing_remember(j, raw, *out);
     return true;
 }

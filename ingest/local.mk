@@ -3,6 +3,7 @@ libskingest_la_SOURCES = \
 	ingest/ing_body.c \
 	ingest/ing_json.c \
 	ingest/ing_line.c \
+	ingest/ing_line_fast.c \
 	ingest/ing_remote.c \
 	ingest/ing_schema.c \
 	ingest/ingest.c ingest/ingest.h ingest/ingest_private.h

@@ -410,6 +410,58 @@ void wb_row_end(WriteBatch *wb)
     wb->next = no_key;
 }
 
+void wb_row_time(WriteBatch *wb, int64_t time_ns)
+{
+    must(wb->open);
+    ((BatchRow *)(void *)(wb->rows.ptr + wb->rows.len))->time = time_ns;
+}
+
+/* ---- rows of a known shape ---- */
+
+const RowShape *wb_last_shape(const WriteBatch *wb)
+{
+    size_t rows = wb_rows(wb);
+    if (!rows)
+        return NULL;
+    const BatchRow *row = wb_row_at(wb, rows - 1);
+    return row->has_nulls ? NULL : wb_shape(wb, row->shape);
+}
+
+uint32_t wb_shape_columns(const RowShape *shape)
+{
+    return shape->count;
+}
+
+bool wb_shape_has(const RowShape *shape, uint32_t place, ColumnId col, PhysType type)
+{
+    return place < shape->count && shape->keys[place] == SHAPE_KEY(col, type);
+}
+
+uint64_t *wb_shaped_row(WriteBatch *wb, const RowShape *shape)
+{
+    must(!wb->open);
+    wb->strings_mark = wb->strings.len;
+    rows_reserve(wb, sizeof(BatchRow) + shape->count * sizeof(uint64_t));
+    return (uint64_t *)(void *)(wb->rows.ptr + wb->rows.len + sizeof(BatchRow));
+}
+
+uint64_t wb_shaped_str(WriteBatch *wb, Slice v)
+{
+    return wb_string_put(wb, v);
+}
+
+void wb_shaped_end(WriteBatch *wb, const RowShape *shape, SeriesId series, int64_t time_ns)
+{
+    BatchRow *row = (BatchRow *)(void *)(wb->rows.ptr + wb->rows.len);
+    *row = (BatchRow){.series = series, .time = time_ns};
+    wb_row_commit(wb, shape, (uint64_t *)(row + 1) + shape->count, NULL);
+}
+
+void wb_shaped_cancel(WriteBatch *wb)
+{
+    wb->strings.len = wb->strings_mark;
+}
+
 size_t wb_rows(const WriteBatch *wb)
 {
     return wb->row_at.len / sizeof(uint32_t);

@@ -23,8 +23,24 @@ void wb_f64(WriteBatch *wb, ColumnId col, double v);
 void wb_bool(WriteBatch *wb, ColumnId col, bool v);
 void wb_str(WriteBatch *wb, ColumnId col, Slice v); /* bytes are copied */
 void wb_null(WriteBatch *wb, ColumnId col);
+void wb_row_time(WriteBatch *wb,
+                 int64_t time_ns);  /* the row begun last: its time is known only now */
 void wb_row_cancel(WriteBatch *wb); /* forgets the row begun last (before wb_row_end) */
 void wb_row_end(WriteBatch *wb); /* columns may come in any order; a column twice: the later wins */
+/* ---- rows like the last one: values by place ----
+ * A shape is a table and the columns of a row, in their order and with their types. */
+typedef struct RowShape RowShape; /* lives as long as the batch */
+const RowShape *wb_last_shape(
+    const WriteBatch *wb); /* of the row ended last; NULL: none, or it has nulls */
+uint32_t wb_shape_columns(const RowShape *shape);
+bool wb_shape_has(const RowShape *shape, uint32_t place, ColumnId col, PhysType type);
+/* Room for one row: a slot a column, which the caller fills (int64, bits of a double, 0 or 1,
+ * wb_shaped_str).  It is no row before wb_shaped_end; wb_shaped_cancel forgets it. */
+uint64_t *wb_shaped_row(WriteBatch *wb, const RowShape *shape);
+uint64_t wb_shaped_str(WriteBatch *wb, Slice v);
+void wb_shaped_end(WriteBatch *wb, const RowShape *shape, SeriesId series, int64_t time_ns);
+void wb_shaped_cancel(WriteBatch *wb);
+
 size_t wb_rows(const WriteBatch *wb);
 size_t wb_bytes(const WriteBatch *wb);
 

@@ -22,14 +22,14 @@ static inline PhysType shape_key_type(uint32_t key)
     return (PhysType)(key & 7);
 }
 
-typedef struct RowShape {
+struct RowShape {
     TableId table;
     uint32_t count;   /* columns */
     uint32_t strings; /* of them texts */
     uint32_t number;  /* in its batch */
     uint64_t hash;
     uint32_t keys[]; /* count, then a 0 */
-} RowShape;
+};
 
 typedef struct BatchRow {
     SeriesId series;
