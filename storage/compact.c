@@ -10,10 +10,13 @@ enum {
     PUT_AHEAD_MAX = 4,  /* pieces under way before the job waits */
 };
 
-typedef struct Entry { /* a row group in one window of its table */
+typedef struct Entry { /* row groups of one input in one window of their table */
     int64_t window;
     TableId table;
+    TableId own;    /* the table if it gets files of its own, else 0 */
+    uint32_t class; /* index in classes[]; 0 at level 0 */
     uint32_t input;
+    uint64_t rows;
     SeriesId first, last; /* a shared group: series between these */
     bool alone;
 } Entry;
@@ -36,7 +39,8 @@ typedef struct Output { /* the part being written */
     Err err;
     ManifestPart info;
     int64_t window_first;
-    bool expires;
+    uint32_t class; /* of its entries */
+    TableId own;
 } Output;
 
 typedef enum Phase {
@@ -52,8 +56,11 @@ struct Compact {
     CompactSpec spec;
     VersionPart *inputs;
     CatalogSnap *catalog;
-    Phase phase, after_close;
-    Entry *entries; /* by window, table */
+    Phase phase;
+    CompactCut *cuts;
+    ExpiryClass *classes; /* sorted; none at level 0 */
+    size_t class_count;
+    Entry *entries; /* by class, own files, window, table: the order of the output */
     size_t entry_count, entry_cap, entry_at;
     size_t window_count;
     /* the unit: one table in one window */
@@ -87,6 +94,7 @@ Compact *compact_new(const CompactSpec *spec)
     c->inputs = mem_dup(spec->inputs, spec->input_count * sizeof *c->inputs + 1);
     for (size_t i = 0; i < spec->input_count; i++)
         part_ref(c->inputs[i].part);
+    c->cuts = mem_dup(spec->cuts, spec->cut_count * sizeof *c->cuts);
     c->merge = merge_new(spec->budget);
     c->spec.tombs = spec->tombs ? tombs_ref(spec->tombs) : NULL;
     c->groups = mem_zero((spec->input_count + 1) * sizeof *c->groups);
@@ -132,6 +140,8 @@ void compact_free(Compact *c, bool committed)
     cat_unref(c->catalog);
     arena_free(&c->scratch);
     mem_free(c->inputs);
+    mem_free(c->cuts);
+    mem_free(c->classes);
     mem_free(c->entries);
     mem_free(c->series);
     mem_free(c->groups);
@@ -160,15 +170,26 @@ const ManifestPart *compact_output(const Compact *c, size_t i)
     return &c->outputs[i];
 }
 
-/* ---- plan: every row group, by window and table ---- */
-
-static void add_entry(Compact *c, Entry en)
+uint64_t compact_catalog(const Compact *c)
 {
+    return cat_version(c->catalog);
+}
+
+/* ---- plan: every row group, by group (class and window), table ---- */
+
+static void add_entry(Compact *c, const Entry *en)
+{
+    Entry *last = c->entry_count ? &c->entries[c->entry_count - 1] : NULL;
+    if (last && en->alone && last->alone && last->first == en->first && last->table == en->table &&
+        last->window == en->window && last->input == en->input) {
+        last->rows += en->rows; /* the next groups of a long series */
+        return;
+    }
     if (c->entry_count == c->entry_cap) {
         c->entry_cap = c->entry_cap ? c->entry_cap * 2 : 256;
         c->entries = mem_realloc(c->entries, c->entry_cap * sizeof *c->entries);
     }
-    c->entries[c->entry_count++] = en;
+    c->entries[c->entry_count++] = *en;
 }
 
 static void plan_group(Compact *c, uint32_t input, const PartGroup *g)
@@ -178,13 +199,14 @@ static void plan_group(Compact *c, uint32_t input, const PartGroup *g)
         return;
     Entry en = {.table = g->table,
                 .input = input,
+                .rows = g->rows,
                 .first = g->series,
                 .last = g->series_last,
                 .alone = g->alone};
     int64_t t = g->t_min;
     for (;;) { /* a group may span several windows when their length was changed */
         en.window = window_start(table, t);
-        add_entry(c, en);
+        add_entry(c, &en);
         int64_t last = window_last(table, t);
         if (last >= g->t_max)
             break;
@@ -192,14 +214,96 @@ static void plan_group(Compact *c, uint32_t input, const PartGroup *g)
     }
 }
 
-static int by_window_table(const void *a, const void *b)
+static int by_unit(const Entry *x, const Entry *y)
 {
-    const Entry *x = a, *y = b;
     if (x->window != y->window)
         return x->window < y->window ? -1 : 1;
     if (x->table != y->table)
         return x->table < y->table ? -1 : 1;
     return (x->input > y->input) - (x->input < y->input);
+}
+
+static int by_window_table(const void *a, const void *b)
+{
+    return by_unit(a, b);
+}
+
+static int by_group(const void *a, const void *b)
+{
+    const Entry *x = a, *y = b;
+    if (x->class != y->class)
+        return x->class < y->class ? -1 : 1;
+    if (x->own != y->own)
+        return x->own < y->own ? -1 : 1;
+    return by_unit(x, y);
+}
+
+static int by_class(const void *a, const void *b)
+{
+    return expiry_compare(a, b);
+}
+
+static uint32_t class_of(const Compact *c, TableId table)
+{
+    ExpiryClass key = expiry_class(cat_table_by_id(c->catalog, table));
+    const ExpiryClass *at = bsearch(&key, c->classes, c->class_count, sizeof key, by_class);
+    return (uint32_t)(at - c->classes);
+}
+
+/* All classes of the entries, sorted, once each. */
+static void find_classes(Compact *c)
+{
+    c->classes = mem_zero((c->entry_count + 1) * sizeof *c->classes);
+    TableId last = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < c->entry_count; i++) {
+        if (i && c->entries[i].table == last)
+            continue;
+        last = c->entries[i].table;
+        c->classes[n++] = expiry_class(cat_table_by_id(c->catalog, last));
+    }
+    if (n)
+        qsort(c->classes, n, sizeof *c->classes, by_class);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || by_class(&c->classes[c->class_count - 1], &c->classes[i]) != 0)
+            c->classes[c->class_count++] = c->classes[i];
+}
+
+/* Entries [begin, end) are one table in one window: does it get files of its own?  Its share of the
+ * inputs' bytes is taken to be its share of their rows. */
+static bool is_large(const Compact *c, size_t begin, size_t end)
+{
+    double bytes = 0;
+    for (size_t i = begin; i < end; i++) {
+        const PartInfo *in = part_info(c->inputs[c->entries[i].input].part);
+        bytes += (double)in->bytes * (double)c->entries[i].rows / (double)(in->rows ? in->rows : 1);
+    }
+    return bytes > COMPACT_OWN_MIN;
+}
+
+static void plan_groups(Compact *c)
+{
+    if (!c->entry_count)
+        return;
+    qsort(c->entries, c->entry_count, sizeof *c->entries, by_window_table);
+    for (size_t i = 0; i < c->entry_count; i++)
+        c->window_count += i == 0 || c->entries[i].window != c->entries[i - 1].window;
+    if (c->spec.level == 0)
+        return;
+    find_classes(c);
+    for (size_t i = 0, end; i < c->entry_count; i = end) {
+        const Entry *unit = &c->entries[i];
+        uint32_t class = class_of(c, unit->table);
+        for (end = i + 1; end < c->entry_count; end++)
+            if (c->entries[end].window != unit->window || c->entries[end].table != unit->table)
+                break;
+        TableId own = is_large(c, i, end) ? unit->table : 0;
+        for (size_t k = i; k < end; k++) {
+            c->entries[k].class = class;
+            c->entries[k].own = own;
+        }
+    }
+    qsort(c->entries, c->entry_count, sizeof *c->entries, by_group);
 }
 
 static bool plan(Compact *c, Err *e)
@@ -215,10 +319,7 @@ static bool plan(Compact *c, Err *e)
             plan_group(c, (uint32_t)i, &g);
         }
     }
-    if (c->entry_count)
-        qsort(c->entries, c->entry_count, sizeof *c->entries, by_window_table);
-    for (size_t i = 0; i < c->entry_count; i++)
-        c->window_count += i == 0 || c->entries[i].window != c->entries[i - 1].window;
+    plan_groups(c);
     return true;
 }
 
@@ -282,6 +383,8 @@ static void output_open(Compact *c)
     o->tail = &o->pieces;
     o->writer = part_writer_new(&o->sink, c->spec.level >= 2 ? EFFORT_FINAL : EFFORT_FLUSH);
     o->window_first = c->window;
+    o->class = c->entries[c->entry_at].class;
+    o->own = c->entries[c->entry_at].own;
     c->out = o;
 }
 
@@ -295,20 +398,32 @@ static void output_saw(Output *o, const MergeRun *run)
     i->seq_max = run->seq_max > i->seq_max ? run->seq_max : i->seq_max;
 }
 
-/* Does the next window go into a file of its own? */
+static bool is_cut(const Compact *c, int64_t from, int64_t to)
+{
+    const ExpiryClass *class = &c->classes[c->out->class];
+    for (size_t i = 0; i < c->spec.cut_count; i++)
+        if (from < c->cuts[i].time_ns && c->cuts[i].time_ns <= to &&
+            expiry_compare(&c->cuts[i].class, class) == 0)
+            return true;
+    return false;
+}
+
+/* Does the next unit go into another file? */
 static bool output_is_full(const Compact *c, const Entry *next)
 {
     const Output *o = c->out;
-    if (!o || c->spec.level == 0 || next->window == c->window)
+    if (!o || c->spec.level == 0)
+        return false;
+    if (next->class != o->class || next->own != o->own)
+        return true;
+    if (next->window == c->window)
         return false;
     if (c->spec.level == 1 && c->window_count <= COMPACT_WINDOWS_APART)
         return true;
-    const TableDef *table = cat_table_by_id(c->catalog, next->table);
-    bool expires = o->expires || (table && table->ttl_ns);
-    int64_t span;
-    bool far =
-        __builtin_sub_overflow(next->window, o->window_first, &span) || span >= COMPACT_SPAN_TTL_NS;
-    return (int64_t)o->info.bytes >= COMPACT_FILE_MIN || (expires && far);
+    const ExpiryClass *class = &c->classes[o->class];
+    return o->info.bytes >= COMPACT_FILE_MIN ||
+           expiry_span(class, next->window) != expiry_span(class, o->window_first) ||
+           is_cut(c, o->window_first, next->window);
 }
 
 /* ---- a unit: the series of one table in one window ---- */
@@ -503,7 +618,6 @@ static bool write_run(Compact *c, const MergeRun *run, Err *e)
         output_open(c);
     Output *o = c->out;
     output_saw(o, run);
-    o->expires |= c->table->ttl_ns > 0;
     if (may_copy(c, run))
         return part_writer_copy(o->writer, run->part, run->group, e);
     PartRun out = {.window = c->window,

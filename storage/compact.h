@@ -9,15 +9,24 @@
 #ifndef SKULK_STORAGE_COMPACT_H
 #define SKULK_STORAGE_COMPACT_H
 
+#include "storage/expiry.h"
 #include "storage/manifest.h"
 #include "storage/store.h"
 #include "storage/version.h"
 
-#define COMPACT_FILE_MIN    INT64_C(8388608)  /* smaller neighbouring windows share a file ... */
-#define COMPACT_SPAN_TTL_NS (30 * NS_PER_DAY) /* ... up to this span where rows expire */
 enum {
-    COMPACT_WINDOWS_APART = 16
-}; /* so few windows each get files of their own, below the last level */
+    COMPACT_FILE_MIN = 8 << 20, /* smaller neighbouring windows share a file */
+    COMPACT_OWN_MIN = 32 << 20, /* a table with more in a window gets files of its own */
+    COMPACT_WINDOWS_APART =
+        16, /* below the last level so few windows each get files of their own */
+};
+
+/* A place in time where a file of level 1 and up ends, because a large file begins or ends there:
+ * so a few late rows of many windows do not tie all large files together. */
+typedef struct CompactCut {
+    ExpiryClass class;
+    int64_t time_ns; /* first nanosecond behind the cut */
+} CompactCut;
 
 typedef struct CompactSpec {
     Store *store;
@@ -26,7 +35,9 @@ typedef struct CompactSpec {
     TombList *tombs;            /* what they hide is left out; referenced; NULL = none */
     const VersionPart *inputs;  /* oldest first; parts are referenced */
     size_t input_count;
-    int level; /* of the output: 0 = one file over all windows */
+    int level;              /* of the output: 0 = one file over all windows; else files by group */
+    const CompactCut *cuts; /* copied */
+    size_t cut_count;
     uint64_t (*next_number)(void *arg);
     void *arg;
     const Clock *clock;
@@ -42,6 +53,8 @@ size_t compact_output_count(const Compact *c);
 const ManifestPart *compact_output(const Compact *c, size_t i);
 Lsn compact_tombs_newest(
     const Compact *c); /* deletes up to this one are dissolved in the outputs */
+/* This version of the catalog must be durable before the inputs go: what it dropped was left out. */
+uint64_t compact_catalog(const Compact *c);
 /* committed = false: outputs that exist already are dropped. */
 void compact_free(Compact *c, bool committed);
 

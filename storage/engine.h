@@ -55,6 +55,7 @@ typedef struct Ticket {
     atomic_bool done;
     bool ok; /* valid once done */
     Lsn lsn;
+    int64_t freed; /* by a vacuum: bytes of the files that went less those that came */
     Err err; /* DISK_FULL, IO (read-only until restart), OUT_OF_MEMORY (overload: try later) */
 } Ticket;
 
@@ -131,6 +132,7 @@ typedef struct FileInfo {
     char name[64];
     int level;
     uint64_t rows, bytes;
+    uint64_t dead_bytes; /* about: the share of rows of dropped tables */
     int64_t t_min, t_max;
 } FileInfo;
 size_t snapshot_files(const Snapshot *s, FileInfo *out, size_t max);

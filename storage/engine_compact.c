@@ -1,14 +1,7 @@
-/* Compaction: which files are merged when, vacuum, and files that nobody needs any more.
- *
- *   L0 -> L1   ENGINE_L0_FILES flushes are split by window; files that are there already stay
- *   L1 -> L1   ENGINE_L1_FILES of one time range become one
- *   -> L2      a time range that is over and quiet: everything in it, encoded with full search
- * A set of inputs is always closed: whatever overlaps it in time is older than all of it or newer
- * than all of it, so the order of layers survives (storage/version.h). */
+/* Compaction: the job that engine_pick.c chose, vacuum, and files that nobody needs any more. */
 #include "storage/engine_private.h"
 
 #include "base/log.h"
-#include <stdlib.h>
 
 static Compactor *compactor_of(Task *t, Engine **eng)
 {
@@ -43,206 +36,30 @@ void engine_collect_garbage(Engine *eng)
     }
 }
 
-/* ---- choosing ---- */
-
-typedef struct FileList {
-    EngineFile **items; /* by first time */
-    size_t count;
-} FileList;
-
-typedef struct FileGroup { /* items [begin, end) */
-    size_t begin, end;
-    int64_t t_max;
-    uint64_t bytes;
-    size_t level1; /* files below the last level */
-    bool damaged;
-    int64_t newest_ns, oldest_ns; /* when made */
-} FileGroup;
-
-static int by_first_time(const void *a, const void *b)
-{
-    const EngineFile *x = *(EngineFile *const *)a, *y = *(EngineFile *const *)b;
-    if (x->info.t_min != y->info.t_min)
-        return x->info.t_min < y->info.t_min ? -1 : 1;
-    return (x->info.number > y->info.number) - (x->info.number < y->info.number);
-}
-
-static int by_sequence(const void *a, const void *b)
-{
-    const EngineFile *x = *(EngineFile *const *)a, *y = *(EngineFile *const *)b;
-    if (x->info.seq_min != y->info.seq_min)
-        return x->info.seq_min < y->info.seq_min ? -1 : 1;
-    return (x->info.number > y->info.number) - (x->info.number < y->info.number);
-}
-
-static FileList list_files(Engine *eng, int level_min)
-{
-    FileList l = {0};
-    mutex_lock(&eng->mutex);
-    l.items = mem_zero((eng->file_count + 1) * sizeof *l.items);
-    for (size_t i = 0; i < eng->file_count; i++)
-        if (eng->files[i]->info.level >= level_min)
-            l.items[l.count++] = file_ref(eng->files[i]);
-    mutex_unlock(&eng->mutex);
-    if (l.count)
-        qsort(l.items, l.count, sizeof *l.items, by_first_time);
-    return l;
-}
-
-static void list_free(FileList *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        file_unref(l->items[i]);
-    mem_free(l->items);
-}
-
-static void group_add(FileGroup *g, const EngineFile *f)
-{
-    g->end++;
-    g->bytes += f->info.bytes;
-    g->t_max = f->info.t_max > g->t_max ? f->info.t_max : g->t_max;
-    g->level1 += f->info.level < 2;
-    g->damaged |= !f->part;
-    g->newest_ns = f->created_ns > g->newest_ns ? f->created_ns : g->newest_ns;
-    g->oldest_ns = f->created_ns < g->oldest_ns ? f->created_ns : g->oldest_ns;
-}
-
-/* The next set of files that overlap each other in time, with small neighbours if `join`. */
-static bool next_group(const FileList *l, FileGroup *g, bool join)
-{
-    if (g->end >= l->count)
-        return false;
-    *g = (FileGroup){.begin = g->end, .end = g->end, .t_max = INT64_MIN, .oldest_ns = INT64_MAX};
-    while (g->end < l->count) {
-        const EngineFile *f = l->items[g->end];
-        bool overlaps = g->end == g->begin || f->info.t_min <= g->t_max;
-        bool small = join && (int64_t)(g->bytes + f->info.bytes) < COMPACT_FILE_MIN;
-        if (!overlaps && !small)
-            break;
-        group_add(g, f);
-    }
-    return true;
-}
-
-static bool has_dead_table(const EngineFile *f, const CatalogSnap *cat)
-{
-    for (size_t i = 0; f->part && i < part_table_count(f->part); i++)
-        if (!cat_table_by_id(cat, part_table_at(f->part, i)))
-            return true;
-    return false;
-}
-
-static bool group_has_dead(const FileList *l, const FileGroup *g, const CatalogSnap *cat)
-{
-    for (size_t i = g->begin; i < g->end; i++)
-        if (has_dead_table(l->items[i], cat))
-            return true;
-    return false;
-}
-
-static void take_inputs(Compactor *c, EngineFile **items, size_t n, int level_below)
-{
-    c->inputs = mem_zero((n + 1) * sizeof *c->inputs);
-    c->input_count = 0;
-    for (size_t i = 0; i < n; i++)
-        if (items[i]->info.level < level_below)
-            c->inputs[c->input_count++] = file_ref(items[i]);
-    qsort(c->inputs, c->input_count, sizeof *c->inputs, by_sequence);
-}
-
-static bool pick_vacuum(Engine *eng, Compactor *c, int *level)
-{
-    FileList l = list_files(eng, 0);
-    FileGroup g = {0};
-    CatalogSnap *cat = engine_catalog(eng);
-    bool found = false;
-    while (!found && next_group(&l, &g, true)) {
-        bool work = g.end - g.begin > 1 || g.level1 || group_has_dead(&l, &g, cat);
-        found = work && !g.damaged && g.oldest_ns < c->vacuum_ns;
-    }
-    if (found) {
-        take_inputs(c, l.items + g.begin, g.end - g.begin, INT32_MAX);
-        *level = 2;
-    }
-    cat_unref(cat);
-    list_free(&l);
-    return found;
-}
-
-static bool pick_level0(Engine *eng, Compactor *c, int *level)
-{
-    FileList l = list_files(eng, 0);
-    size_t n = 0;
-    bool damaged = false;
-    for (size_t i = 0; i < l.count; i++) {
-        n += l.items[i]->info.level == 0;
-        damaged |= l.items[i]->info.level == 0 && !l.items[i]->part;
-    }
-    bool found = n >= ENGINE_L0_FILES && !damaged;
-    if (found) {
-        take_inputs(c, l.items, l.count, 1);
-        *level = 1;
-    }
-    list_free(&l);
-    return found;
-}
-
-static bool pick_ranges(Engine *eng, Compactor *c, int *level)
-{
-    FileList l = list_files(eng, 1);
-    FileGroup g = {0};
-    int64_t wall = eng->clock->wall_ns(eng->clock), now = engine_now(eng);
-    bool found = false;
-    while (!found && next_group(&l, &g, false)) {
-        if (g.damaged || !g.level1)
-            continue;
-        bool over = g.t_max < wall - ENGINE_CLOSED_NS && now - g.newest_ns > ENGINE_QUIET_NS;
-        found = over || g.level1 >= ENGINE_L1_FILES;
-        if (found)
-            take_inputs(c, l.items + g.begin, g.end - g.begin, over ? INT32_MAX : 2);
-        *level = over ? 2 : 1;
-    }
-    list_free(&l);
-    return found;
-}
-
-static bool pick(Engine *eng, Compactor *c, int *level)
-{
-    if (c->vacuum_ns)
-        return pick_vacuum(eng, c, level);
-    return pick_level0(eng, c, level) || pick_ranges(eng, c, level);
-}
-
 /* ---- one compaction ---- */
 
-static void inputs_free(Compactor *c)
+static void job_start(Engine *eng, Compactor *c)
 {
-    for (size_t i = 0; i < c->input_count; i++)
-        file_unref(c->inputs[i]);
-    mem_free(c->inputs);
-    c->inputs = NULL;
-    c->input_count = 0;
-}
-
-static void job_start(Engine *eng, Compactor *c, int level)
-{
-    VersionPart *parts = mem_zero((c->input_count + 1) * sizeof *parts);
+    const Pick *p = &c->pick;
+    VersionPart *parts = mem_zero((p->count + 1) * sizeof *parts);
     CatalogSnap *cat = engine_catalog(eng);
     mutex_lock(&eng->mutex);
     TombList *tombs = tombs_ref(eng->tombs);
     mutex_unlock(&eng->mutex);
-    for (size_t i = 0; i < c->input_count; i++)
-        parts[i] = (VersionPart){.part = c->inputs[i]->part,
-                                 .file = c->inputs[i]->info.number,
-                                 .level = c->inputs[i]->info.level,
+    for (size_t i = 0; i < p->count; i++)
+        parts[i] = (VersionPart){.part = p->files[i]->part,
+                                 .file = p->files[i]->info.number,
+                                 .level = p->files[i]->info.level,
                                  .age = (uint32_t)i};
     CompactSpec spec = {.store = eng->store,
                         .budget = eng->o.budget,
                         .catalog = cat,
                         .tombs = tombs,
                         .inputs = parts,
-                        .input_count = c->input_count,
-                        .level = level,
+                        .input_count = p->count,
+                        .level = p->level,
+                        .cuts = p->cuts,
+                        .cut_count = p->cut_count,
                         .next_number = engine_next_file,
                         .arg = eng,
                         .clock = eng->clock};
@@ -256,11 +73,11 @@ static void job_start(Engine *eng, Compactor *c, int level)
 static void build_edit(Engine *eng, Compactor *c)
 {
     buf_clear(&c->edit);
-    for (size_t i = 0; i < c->input_count; i++)
-        manifest_drop_part(&c->edit, c->inputs[i]->info.number);
+    for (size_t i = 0; i < c->pick.count; i++)
+        manifest_drop_part(&c->edit, c->pick.files[i]->info.number);
     for (size_t i = 0; i < compact_output_count(c->job); i++)
         manifest_put_part(&c->edit, compact_output(c->job, i));
-    tombs_drop_dissolved(eng, &c->edit, c->job, c->inputs, c->input_count);
+    tombs_drop_dissolved(eng, &c->edit, c->job, c->pick.files, c->pick.count);
 }
 
 static void remove_file(Engine *eng, EngineFile *f)
@@ -283,22 +100,24 @@ static bool compact_install(Engine *eng, Compactor *c, Err *e)
     for (size_t i = 0; i < n; i++) {
         outputs[i] = file_new(eng, compact_output(c->job, i));
         atomic_fetch_add(&eng->stats.compact_bytes, outputs[i]->info.bytes);
+        c->vacuum_freed -= (int64_t)outputs[i]->info.bytes;
         if (!outputs[i]->part) {
             *e = outputs[i]->err;
             ok = false;
         }
     }
     mutex_lock(&eng->mutex);
-    for (size_t i = 0; i < c->input_count; i++)
-        remove_file(eng, c->inputs[i]);
+    for (size_t i = 0; i < c->pick.count; i++)
+        remove_file(eng, c->pick.files[i]);
     for (size_t i = 0; i < n; i++)
         engine_insert_file(eng, outputs[i]);
     tombs_prune(eng);
     engine_swap_parts(eng, &old);
     mutex_unlock(&eng->mutex);
-    for (size_t i = 0; i < c->input_count; i++) {
-        file_drop(c->inputs[i]);
-        file_unref(c->inputs[i]); /* the list's reference */
+    for (size_t i = 0; i < c->pick.count; i++) {
+        c->vacuum_freed += (int64_t)c->pick.files[i]->info.bytes;
+        file_drop(c->pick.files[i]);
+        file_unref(c->pick.files[i]); /* the list's reference */
     }
     part_list_unref(old);
     mem_free(outputs);
@@ -314,11 +133,35 @@ static bool compact_commit_end(Engine *eng, Compactor *c, Err *e)
     compact_install(eng, c, e);
     compact_free(c->job, true);
     c->job = NULL;
-    inputs_free(c);
+    pick_free(&c->pick);
     c->state = COMPACTOR_IDLE;
     atomic_fetch_add(&eng->stats.compactions, 1);
     engine_wake(eng, &eng->flusher.task);
     return true;
+}
+
+static void count_damage(void *arg, const Err *e)
+{
+    Engine *eng = arg;
+    log_error("engine", "damaged: %s", e->message);
+    atomic_fetch_add(&eng->stats.blocks_damaged, 1);
+}
+
+/* An input cannot be read: it is found and left aside; what it has is still served. */
+static bool compact_quarantine(Engine *eng, Compactor *c)
+{
+    bool any = false;
+    for (size_t i = 0; i < c->pick.count; i++) {
+        EngineFile *f = c->pick.files[i];
+        if (part_check(f->part, count_damage, eng))
+            continue;
+        any = f->quarantined = true;
+        log_error("engine",
+                  "%s is damaged and not compacted any more; \"alopex-skulk check\" says "
+                  "what is lost, --repair keeps the rest",
+                  part_name(f->part));
+    }
+    return any;
 }
 
 static void compact_failed(Engine *eng, Compactor *c, const Err *e)
@@ -327,12 +170,15 @@ static void compact_failed(Engine *eng, Compactor *c, const Err *e)
     bool unknown = eng->failed && c->state == COMPACTOR_COMMIT;
     mutex_unlock(&eng->mutex);
     log_error("engine", "compaction failed: %s", e->message);
+    bool aside = e->code == ERR_DATA_CORRUPTED && compact_quarantine(eng, c);
     compact_free(c->job, unknown);
     c->job = NULL;
-    inputs_free(c);
+    pick_free(&c->pick);
     c->state = COMPACTOR_IDLE;
-    c->retry_ns = engine_now(eng) + 10 * ENGINE_RETRY_NS;
-    if (c->vacuum_ns) {
+    c->retry_ns = aside ? 0 : engine_now(eng) + 10 * ENGINE_RETRY_NS;
+    if (aside && c->vacuum_ns) {
+        c->vacuum_err = *e;
+    } else if (c->vacuum_ns) {
         c->vacuum_ns = 0;
         engine_fail_waiters(eng, e);
     }
@@ -356,10 +202,13 @@ void engine_fail_waiters(Engine *eng, const Err *e)
 
 static void vacuum_begin(Engine *eng, Compactor *c)
 {
+    c->vacuum_freed = 0;
+    err_clear(&c->vacuum_err);
     mutex_lock(&eng->mutex);
     for (const Waiter *w = eng->waiters; w; w = w->next) {
         if (!w->vacuum || !w->flushed)
             continue;
+        c->vacuum_table = !c->vacuum_ns || c->vacuum_table == w->table ? w->table : 0;
         c->vacuum_ns = engine_now(eng) + 1;
         c->vacuum_id = w->id > c->vacuum_id ? w->id : c->vacuum_id;
     }
@@ -386,17 +235,28 @@ static void vacuum_end(Engine *eng, Compactor *c)
     while (done) {
         Waiter *w = done;
         done = w->next;
-        ticket_end(eng, w->ticket, true, lsn, NULL);
+        w->ticket->freed = c->vacuum_freed;
+        ticket_end(eng, w->ticket, !c->vacuum_err.code, lsn, &c->vacuum_err);
         mem_free(w);
     }
 }
 
 /* ---- the task ---- */
 
+/* What the job left out because the catalog does not know it any more is really gone: the edit that
+ * says so cannot be lost.  Else the log brings it to disk soon, or the next flush. */
+static bool catalog_is_durable(Engine *eng, const Compactor *c)
+{
+    uint64_t version = compact_catalog(c->job);
+    mutex_lock(&eng->mutex);
+    bool durable = version <= eng->catalog_durable || version <= eng->manifest.catalog.version;
+    mutex_unlock(&eng->mutex);
+    return durable;
+}
+
 /* True: a job was started. */
 static bool compactor_begin(Engine *eng, Compactor *c)
 {
-    int level = 0;
     mutex_lock(&eng->mutex);
     bool failed = eng->failed;
     mutex_unlock(&eng->mutex);
@@ -404,8 +264,8 @@ static bool compactor_begin(Engine *eng, Compactor *c)
         return false;
     if (!c->vacuum_ns)
         vacuum_begin(eng, c);
-    if (pick(eng, c, &level)) {
-        job_start(eng, c, level);
+    if (engine_pick(eng, c, &c->pick)) {
+        job_start(eng, c);
         return true;
     }
     if (!c->vacuum_ns)
@@ -432,6 +292,10 @@ static bool compactor_move(Engine *eng, Compactor *c, Err *e, bool *failed)
             return false;
         case COMPACT_DONE:
             break;
+        }
+        if (!catalog_is_durable(eng, c)) {
+            task_wake_at(&c->task, engine_now(eng) + ENGINE_SYNC_OFF_NS / 4);
+            return false;
         }
         build_edit(eng, c);
         if (!commit_begin(eng, &c->edit, &c->completion, &c->task))
@@ -476,6 +340,6 @@ void compactor_free(Engine *eng)
 {
     Compactor *c = &eng->compactor;
     compact_free(c->job, false);
-    inputs_free(c);
+    pick_free(&c->pick);
     buf_free(&c->edit);
 }

@@ -4,7 +4,8 @@
  *   engine_write.c    submit, the log writer: log -> memtable -> sync -> visible
  *   engine_mem.c      the memtable's list of segments, sealing
  *   engine_flush.c    sealed segments -> one L0 file -> manifest -> log recycled
- *   engine_compact.c  which files are merged when; vacuum; files nobody needs
+ *   engine_pick.c     which files are merged when
+ *   engine_compact.c  compaction; vacuum; files nobody needs
  *   engine_recover.c  start: manifest, files, catalog, series, log
  *   version.c         part lists and snapshots      txn.c  transactions
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
@@ -62,6 +63,13 @@ typedef struct EngineFile { /* a file of the manifest */
     Err err;
     struct FileSource *source;
     int64_t created_ns; /* monotonic */
+    /* the compactor's own, see engine_pick.c */
+    bool quarantined;    /* a part of it cannot be read: it is served, but not merged */
+    uint64_t class_seen; /* version of the catalog that the next four are true for */
+    ExpiryClass class;   /* of its first table that is still there */
+    bool mixed;          /* its tables are not all of one class */
+    bool has_class;      /* some table is still there */
+    uint64_t dead_rows;  /* of dropped tables */
 } EngineFile;
 
 typedef struct MemSegment { /* needs the mutex, but rows are appended by the writer without it */
@@ -117,7 +125,8 @@ typedef struct Writer { /* the writer task's own */
     Buf tombs; /* Tombstone *: of this group, not visible yet */
     Lsn base;  /* LSN of the first frame */
     Lsn next_lsn;
-    SeriesId logged; /* series up to here are in the log or in .series files */
+    uint64_t catalog_logged; /* version of the newest catalog edit in the log, synced or not */
+    SeriesId logged;         /* series up to here are in the log or in .series files */
     bool want_sync;
     int64_t sync_due_ns; /* records written but not synced: 0 = none */
     Buf carry;           /* catalog payloads whose group failed: u32 length + bytes each */
@@ -153,19 +162,29 @@ typedef struct Flusher {
     bool asked_close; /* since the last flush */
 } Flusher;
 
+typedef struct Pick {   /* what is compacted next */
+    EngineFile **files; /* referenced; by sequence */
+    size_t count;
+    int level; /* of the output */
+    CompactCut *cuts;
+    size_t cut_count;
+} Pick;
+
 typedef enum CompactorState { COMPACTOR_IDLE, COMPACTOR_MERGE, COMPACTOR_COMMIT } CompactorState;
 
 typedef struct Compactor {
     Task task;
     CompactorState state;
     Compact *job;
-    EngineFile **inputs; /* referenced; by sequence */
-    size_t input_count;
+    Pick pick; /* the job's inputs */
     Buf edit;
     Completion completion;
     int64_t retry_ns;
-    int64_t vacuum_ns;  /* files made before this are still to be vacuumed; 0 = no vacuum */
-    uint64_t vacuum_id; /* serves waiters up to this id */
+    int64_t vacuum_ns;    /* files made before this are still to be vacuumed; 0 = no vacuum */
+    uint64_t vacuum_id;   /* serves waiters up to this id */
+    TableId vacuum_table; /* files without this table stay as they are; 0 = all */
+    int64_t vacuum_freed; /* bytes of the files that went less those that came */
+    Err vacuum_err;       /* damage that was left aside */
 } Compactor;
 
 struct Engine {
@@ -193,6 +212,7 @@ struct Engine {
     Mutex mutex;
     /* what follows needs the mutex */
     CatalogSnap *catalog;
+    uint64_t catalog_durable; /* edits up to this version are on disk */
     PartList *parts;
     TombList *tombs; /* range deletes that may still hide rows */
     Manifest manifest;
@@ -318,6 +338,10 @@ void engine_insert_file(Engine *eng, EngineFile *take_f); /* sorted by sequence;
 /* Builds the commit: the plain edit, or a snapshot of the whole manifest. */
 bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter);
 bool commit_end(Engine *eng, Slice edit, Completion *c, Err *e) MUST_CHECK;
+
+/* engine_pick.c */
+bool engine_pick(Engine *eng, const Compactor *c, Pick *out);
+void pick_free(Pick *p);
 
 /* engine_compact.c */
 void engine_collect_garbage(Engine *eng);

@@ -368,6 +368,7 @@ bool engine_recover(Engine *eng, Err *e)
                  (unsigned long long)r.last);
     if (!eng->read_only)
         s->ops->log_recycle(s, eng->manifest.covered);
+    eng->catalog_durable = eng->writer.catalog_logged = cat_version(eng->catalog);
     eng->writer.next_lsn = eng->applied + 1;
     eng->writer.logged = idx_last(eng->index);
     atomic_store(&eng->next_object, cat_next_id(eng->catalog));

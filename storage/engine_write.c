@@ -286,6 +286,14 @@ static void fail_group(Engine *eng, Writer *w, const Err *e)
     w->state = WRITER_IDLE;
 }
 
+static void add_catalog(Writer *w, uint8_t flags, Slice payload)
+{
+    uint64_t version;
+    memcpy(&version, payload.ptr, sizeof version);
+    w->catalog_logged = version > w->catalog_logged ? version : w->catalog_logged;
+    add_frame(w, REC_CATALOG, flags, payload);
+}
+
 static void build_frames(Engine *eng, Writer *w)
 {
     w->frame_count = 0;
@@ -300,7 +308,7 @@ static void build_frames(Engine *eng, Writer *w)
     for (size_t at = 0; at < w->carry.len;) {
         uint32_t len;
         memcpy(&len, w->carry.ptr + at, 4);
-        add_frame(w, REC_CATALOG, 0, slice_of(w->carry.ptr + at + 4, len));
+        add_catalog(w, 0, slice_of(w->carry.ptr + at + 4, len));
         at += 4 + len;
     }
     w->want_sync = false;
@@ -309,7 +317,7 @@ static void build_frames(Engine *eng, Writer *w)
         if (r->txn)
             add_frame(w, REC_TXN_BEGIN, flags, SLICE_NONE);
         if (r->catalog.len)
-            add_frame(w, REC_CATALOG, flags, buf_slice(&r->catalog));
+            add_catalog(w, flags, buf_slice(&r->catalog));
         for (size_t i = 0; i < r->count; i++)
             add_frame(w, r->items[i].wb ? REC_ROWS : REC_DELETE, flags,
                       buf_slice(&r->items[i].payload));
@@ -465,6 +473,9 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
             fail_group(eng, w, &e);
             return true;
         }
+        mutex_lock(&eng->mutex);
+        eng->catalog_durable = w->catalog_logged;
+        mutex_unlock(&eng->mutex);
         if (w->group)
             end_group(eng, w);
         w->state = WRITER_IDLE;

@@ -307,6 +307,19 @@ TableId part_table_at(const Part *p, size_t i)
     return p->tables[i].id;
 }
 
+uint64_t part_table_rows(const Part *p, size_t i)
+{
+    must(i < p->table_count);
+    const TableEntry *t = &p->tables[i];
+    uint64_t rows = 0;
+    for (uint32_t s = 0; s < t->section_count; s++) {
+        const Section *section = &p->sections[t->first_section + s];
+        for (uint32_t b = 0; b < section->count; b++)
+            rows += p->blocks[section->first + b].rows;
+    }
+    return rows;
+}
+
 void part_series(Part *p, TableId table, void (*each)(void *arg, SeriesId id), void *arg)
 {
     const TableEntry *t = part_table_entry(p, table);

@@ -4,7 +4,7 @@
 
 /* ---- windows ---- */
 
-static int64_t window_length(const TableDef *table)
+int64_t window_length(const TableDef *table)
 {
     if (!table)
         return NS_PER_DAY;
@@ -327,6 +327,16 @@ void snapshot_view(const Snapshot *s, SnapshotView *out)
                           .damaged_count = s->parts->damaged_count};
 }
 
+static uint64_t dead_bytes(const Part *p, const CatalogSnap *cat)
+{
+    const PartInfo *info = part_info(p);
+    uint64_t dead = 0;
+    for (size_t i = 0; i < part_table_count(p); i++)
+        if (!cat_table_by_id(cat, part_table_at(p, i)))
+            dead += part_table_rows(p, i);
+    return dead ? (uint64_t)((double)info->bytes * (double)dead / (double)info->rows) : 0;
+}
+
 size_t snapshot_files(const Snapshot *s, FileInfo *out, size_t max)
 {
     size_t n = 0;
@@ -339,6 +349,7 @@ size_t snapshot_files(const Snapshot *s, FileInfo *out, size_t max)
             out[n] = (FileInfo){.level = p->level,
                                 .rows = info->rows,
                                 .bytes = info->bytes,
+                                .dead_bytes = dead_bytes(p->part, s->catalog),
                                 .t_min = info->t_min,
                                 .t_max = info->t_max};
             snprintf(out[n].name, sizeof out[n].name, "%s", part_name(p->part));

@@ -61,5 +61,6 @@ void snapshot_view(const Snapshot *s, SnapshotView *out);
  * else one day): its first nanosecond, clamped to INT64_MIN. */
 int64_t window_start(const TableDef *table /* NULL = dropped: one day */, int64_t time_ns);
 int64_t window_last(const TableDef *table, int64_t time_ns); /* its last nanosecond */
+int64_t window_length(const TableDef *table);
 
 #endif

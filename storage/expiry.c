@@ -1,0 +1,46 @@
+#include "storage/expiry.h"
+
+#include "storage/version.h"
+
+enum { SPANS_PER_TTL = 8 }; /* how late a joined file goes: an eighth of the TTL */
+
+ExpiryClass expiry_class(const TableDef *table)
+{
+    return (ExpiryClass){.ttl_ns = table->ttl_ns > 0 ? table->ttl_ns : 0,
+                         .window_ns = window_length(table),
+                         .own = table->window_ns > 0 ? table->id : 0};
+}
+
+int expiry_compare(const ExpiryClass *a, const ExpiryClass *b)
+{
+    if (a->ttl_ns != b->ttl_ns)
+        return a->ttl_ns < b->ttl_ns ? -1 : 1;
+    if (a->window_ns != b->window_ns)
+        return a->window_ns < b->window_ns ? -1 : 1;
+    return (a->own > b->own) - (a->own < b->own);
+}
+
+int64_t expiry_span(const ExpiryClass *c, int64_t window)
+{
+    if (!c->ttl_ns)
+        return 0;
+    int64_t span = c->ttl_ns / SPANS_PER_TTL;
+    span = span > EXPIRY_SPAN_NS ? EXPIRY_SPAN_NS : span;
+    return floor_div(window, span > c->window_ns ? span : c->window_ns);
+}
+
+int64_t expiry_window_first(const ExpiryClass *c, int64_t time_ns)
+{
+    int64_t first;
+    if (__builtin_mul_overflow(floor_div(time_ns, c->window_ns), c->window_ns, &first))
+        return INT64_MIN;
+    return first;
+}
+
+int64_t expiry_window_last(const ExpiryClass *c, int64_t time_ns)
+{
+    int64_t end;
+    if (__builtin_mul_overflow(floor_div(time_ns, c->window_ns) + 1, c->window_ns, &end))
+        return INT64_MAX;
+    return end - 1;
+}
