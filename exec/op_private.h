@@ -130,9 +130,10 @@ typedef struct AggSlot {
     const AggCall *call;
     const AggDef *def;
     AggCtx ctx;
-    size_t offset;   /* of its state in a group */
-    HashTable *seen; /* DISTINCT: (group, arguments) */
-    Sorter *sorter;  /* ORDER BY: (group, arguments) */
+    size_t offset;        /* of its state in a group */
+    HashTable *seen;      /* DISTINCT: (group, arguments) */
+    Sorter *sorter;       /* ORDER BY: (group, arguments) */
+    uint32_t stats_field; /* series aggregate: the scan's field whose statistics can answer */
 } AggSlot;
 typedef struct AggSet {
     Exec *x;

@@ -73,6 +73,7 @@ ScanStatus src_next(ScanSrc *s, Err *e)
         ScanStatus st = scan_next(s->scan, &s->run, s->x->waiter, e);
         if (st != SCAN_RUN || s->prune_count == 0 || !src_pruned(s))
             return st;
+        scan_prune(s->scan);
     }
 }
 
@@ -277,8 +278,7 @@ typedef struct OpScan {
     Op op;
     ScanSrc src;
     const PlanScan *plan;
-    bool *in_filter; /* columns that the filter reads */
-    bool pending;    /* src.run is announced and not used yet */
+    bool pending; /* src.run is announced and not used yet */
     bool ended;
     uint32_t fetched; /* runs */
     uint32_t given;   /* rows of this series, for per_series_limit */
@@ -296,11 +296,9 @@ static bool scan_op_open(Op *op, Err *e)
     OpScan *s = (OpScan *)op;
     s->plan = (const PlanScan *)op->plan;
     arena_init(&s->pack_arena, &op->x->query->budget);
-    s->in_filter = ARENA_ARRAY(&op->arena, bool, s->plan->p.col_count + 1);
     s->direct = *batch_new(&op->arena, s->plan->p.col_count);
     if (!src_open(&s->src, op->x, s->plan, &op->arena, e))
         return false;
-    expr_columns(s->src.filter, s->in_filter, s->plan->p.col_count);
     /* Without a condition the rows would be copied for nothing: what comes after is the work. */
     ScanSpread spread = {NULL, 1};
     if (s->src.filter && !op->x->slice)
@@ -335,24 +333,27 @@ static bool run_batch(OpScan *s, Err *e)
     Batch *b = &s->direct;
     Arena *a = &s->op.scratch;
     bool changed;
+    const Expr *filter;
+    const bool *reads;
     if (!src_series(&s->src, &changed, e))
         return false;
     b->rows = s->src.run.rows;
-    b->sel = NULL;
+    if (!src_filter(&s->src, b, a, &filter, &reads, e))
+        return false;
     for (size_t c = 0; c < b->col_count; c++) {
-        if (!s->src.filter || s->in_filter[c]) {
+        if (batch_count(b) > 0 && reads[c]) {
             if (!src_column(&s->src, c, &b->cols[c], a, e))
                 return false;
         } else {
             vec_null_const(&b->cols[c], s->plan->cols[c].type);
         }
     }
-    if (!s->src.filter)
-        return true;
-    if (!filter_batch(s, b, e))
+    if (filter && batch_count(b) > 0 && !expr_filter(op_ctx(&s->op), filter, b, e))
         return false;
+    if (s->op.stats)
+        s->op.stats->removed += b->rows - batch_count(b);
     for (size_t c = 0; c < b->col_count && batch_count(b) > 0; c++)
-        if (!s->in_filter[c] && !src_column(&s->src, c, &b->cols[c], a, e))
+        if (!reads[c] && !src_column(&s->src, c, &b->cols[c], a, e))
             return false;
     return true;
 }

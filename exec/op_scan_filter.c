@@ -1,8 +1,11 @@
 /* Conditions that a scan can decide more cheaply than they are written.
  *
  * `integer > 90.0` means a comparison of numerics in SQL.  The constant is known, so the same rows come
- * from comparing integers: x > 90.5 and x > 90 are the same for whole x. */
+ * from comparing integers: x > 90.5 and x > 90 are the same for whole x.
+ * A column compared with a constant is decided by storage on the encoded column, run by run. */
 #include "exec/op_scan_private.h"
+
+#include <math.h>
 
 static bool is_int(TypeId t)
 {
@@ -106,4 +109,121 @@ Expr *filter_simplify(Arena *a, const Expr *filter)
     Expr *x = expr_copy(a, filter);
     simplify(a, &x);
     return x;
+}
+
+/* ---- conditions that storage decides ---- */
+
+static bool compare_of(const char *name, CodecCompare *op)
+{
+    static const char *const names[] = {[CODEC_EQ] = "=",  [CODEC_NE] = "<>", [CODEC_LT] = "<",
+                                        [CODEC_LE] = "<=", [CODEC_GT] = ">",  [CODEC_GE] = ">="};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *op = (CodecCompare)i;
+            return true;
+        }
+    return false;
+}
+
+static const Expr *unlabelled(const Expr *x)
+{
+    while (x->kind == EXPR_RELABEL)
+        x = x->args[0];
+    return x;
+}
+
+static bool is_float(TypeId t)
+{
+    return t == T_FLOAT8 || t == T_FLOAT4;
+}
+
+/* The stored field that an expression is, of this physical type. */
+static bool field_of(const ScanSrc *s, const Expr *x, PhysType phys, uint32_t *field)
+{
+    if (x->kind != EXPR_COLUMN || x->index >= s->plan->p.col_count)
+        return false;
+    const ScanCol *col = &s->plan->cols[x->index];
+    const ColumnDef *def = table_column_by_id(s->table, col->column);
+    *field = s->field[x->index];
+    return col->kind == SCAN_FIELD && *field != NO_FIELD && def && def->phys == phys;
+}
+
+static bool push_one(ScanSrc *s, const Expr *x)
+{
+    PushedFilter f;
+    if (x->kind != EXPR_CALL || x->arg_count != 2 || !x->func || !(x->func->flags & FN_OPERATOR))
+        return false;
+    const Expr *left = unlabelled(x->args[0]), *right = unlabelled(x->args[1]);
+    const char *op = x->func->name;
+    if (left->kind == EXPR_CONST) {
+        const Expr *swap = left;
+        left = right;
+        right = swap;
+        op = turned(op);
+    }
+    if (right->kind != EXPR_CONST || right->value.null || !compare_of(op, &f.test.op))
+        return false;
+    if (is_int(left->type) && is_int(right->type) && field_of(s, left, PHYS_I64, &f.field))
+        f.test.u.i = right->value.u.i64;
+    else if (is_float(left->type) && is_float(right->type) && !isnan(right->value.u.f64) &&
+             field_of(s, left, PHYS_F64, &f.field))
+        f.test.u.f = right->value.u.f64;
+    else
+        return false;
+    s->pushed[s->pushed_count++] = f;
+    return true;
+}
+
+void filter_push(ScanSrc *s)
+{
+    size_t cols = s->plan->p.col_count;
+    s->filter_reads = ARENA_ARRAY(s->arena, bool, cols + 1);
+    s->rest_reads = ARENA_ARRAY(s->arena, bool, cols + 1);
+    expr_columns(s->filter, s->filter_reads, cols);
+    s->rest = s->filter;
+    if (!s->filter)
+        return;
+    bool and = s->filter->kind == EXPR_AND;
+    size_t n = and? s->filter->arg_count : 1, kept = 0;
+    s->pushed = ARENA_ARRAY(s->arena, PushedFilter, n);
+    Expr *rest = expr_new(s->arena, EXPR_AND, T_BOOL, n);
+    for (size_t i = 0; i < n; i++) {
+        Expr *x = and? s->filter->args[i] : s->filter;
+        if (!push_one(s, x))
+            rest->args[kept++] = x;
+    }
+    rest->arg_count = kept;
+    s->rest = kept == 0 ? NULL : kept == 1 ? rest->args[0] : rest;
+    expr_columns(s->rest, s->rest_reads, cols);
+}
+
+bool src_filter(ScanSrc *s, Batch *b, Arena *a, const Expr **left, const bool **reads, Err *e)
+{
+    size_t words = BITMAP_WORDS(s->run.rows), n = 0;
+    uint64_t all[BITMAP_WORDS(BATCH_ROWS)];
+    b->sel = NULL;
+    *left = s->filter;
+    *reads = s->filter_reads;
+    for (size_t i = 0; i < s->pushed_count; i++) {
+        const uint64_t *bits;
+        if (!scan_filter(s->scan, s->pushed[i].field, &s->pushed[i].test, &bits, e))
+            return false;
+        if (!bits) /* not in this run: the whole condition, row by row */
+            return true;
+        for (size_t w = 0; w < words; w++)
+            all[w] = i ? all[w] & bits[w] : bits[w];
+    }
+    *left = s->rest;
+    *reads = s->rest_reads;
+    if (s->pushed_count == 0)
+        return true;
+    uint16_t *sel = arena_alloc(a, (s->run.rows + 1) * sizeof *sel);
+    for (size_t w = 0; w < words; w++)
+        for (uint64_t bits = all[w]; bits; bits &= bits - 1)
+            sel[n++] = (uint16_t)(w * 64 + (size_t)__builtin_ctzll(bits));
+    if (n < s->run.rows) {
+        b->sel = sel;
+        b->sel_count = n;
+    }
+    return true;
 }

@@ -271,6 +271,7 @@ bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
                        SLICE_ARG(plan->table_name));
     s->filter = filter_simplify(arena, plan->filter);
     src_columns(s);
+    filter_push(s);
     if (!src_bounds(s, e) || !src_select_tags(s, e))
         return false;
     s->prunes = ARENA_ARRAY(arena, PruneValue, plan->prune_count + 1);

@@ -8,6 +8,7 @@
 #define SKULK_EXEC_OP_SCAN_PRIVATE_H
 
 #include "exec/op_private.h"
+#include "storage/codec.h"
 
 #define NO_FIELD UINT32_MAX
 
@@ -32,6 +33,11 @@ typedef struct PruneValue {
     char op[3];
 } PruneValue;
 
+typedef struct PushedFilter { /* field `op` constant: storage decides it on the encoded column */
+    uint32_t field;
+    CodecFilter test;
+} PushedFilter;
+
 typedef struct ScanSrc {
     Exec *x;
     Arena *arena; /* as long as the operator */
@@ -39,7 +45,11 @@ typedef struct ScanSrc {
     const TableDef *table;
     SeriesIndex *idx;
     Expr *filter; /* the plan's, in its cheapest form */
-    bool none;    /* nothing can match */
+    PushedFilter *pushed;
+    size_t pushed_count;
+    Expr *rest;                      /* of the filter beside what is pushed; NULL: nothing */
+    bool *filter_reads, *rest_reads; /* output columns */
+    bool none;                       /* nothing can match */
     int64_t t_min, t_max;
     SeriesSet *set;    /* NULL = all series */
     ColumnId *columns; /* fields, each once */
@@ -73,6 +83,11 @@ bool exec_const(Exec *x, const Expr *expr, Arena *a, Value *out, Err *e) MUST_CH
 bool prune_of(ScanSrc *s, const FieldPrune *f, Err *e) MUST_CHECK;
 bool src_pruned(ScanSrc *s);
 Expr *filter_simplify(Arena *a, const Expr *filter);
+void filter_push(ScanSrc *s); /* splits s->filter */
+/* Chooses rows of the run in b as far as storage can decide; *left is the condition that is still
+ * to be looked at (NULL: none) and *reads its columns. */
+bool src_filter(ScanSrc *s, Batch *b, Arena *a, const Expr **left, const bool **reads,
+                Err *e) MUST_CHECK;
 bool src_select_tags(ScanSrc *s, Err *e) MUST_CHECK;
 
 /* How a scan is cut over the pool. */

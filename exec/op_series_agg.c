@@ -34,7 +34,7 @@ typedef struct SeriesPart {
     const SeriesKey *bucket; /* NULL = none */
     uint32_t tagset;         /* of the current series */
     uint32_t last;           /* group found last */
-    bool *in_filter, *in_aggs;
+    bool *in_aggs;
     uint16_t *ident;
     bool ready;
     uint64_t runs, stat_runs;
@@ -109,6 +109,28 @@ static void map_free(GroupMap *m)
 
 /* ---- a part ---- */
 
+/* The field that the aggregate takes, if statistics of it can answer; NO_FIELD. */
+static uint32_t stats_field(const SeriesPart *p, const AggSlot *slot)
+{
+    const AggCall *c = slot->call;
+    const PlanScan *scan = p->plan->scan;
+    if (!slot->def->from_stats || c->filter || c->distinct || c->order_count || c->arg_count < 1 ||
+        c->arg_count > 2 || c->args[0]->kind != EXPR_COLUMN)
+        return NO_FIELD;
+    const ScanCol *col = &scan->cols[c->args[0]->index];
+    Phys phys = type_phys(col->type);
+    if (col->kind != SCAN_FIELD || (phys != PH_I64 && phys != PH_F64))
+        return NO_FIELD;
+    if (c->arg_count == 2 &&
+        (c->args[1]->kind != EXPR_COLUMN || scan->cols[c->args[1]->index].kind != SCAN_TIME))
+        return NO_FIELD;
+    /* Storage's type of the field is that of the argument: no conversion stands between. */
+    const ColumnDef *def = table_column_by_id(p->src.table, col->column);
+    return def && def->phys == (phys == PH_I64 ? PHYS_I64 : PHYS_F64)
+               ? p->src.field[c->args[0]->index]
+               : NO_FIELD;
+}
+
 static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
 {
     p->x = x;
@@ -135,9 +157,7 @@ static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
         }
     }
     ht_init(&p->tagsets, types, tags, budget);
-    p->in_filter = ARENA_ARRAY(&p->arena, bool, cols + 1);
     p->in_aggs = ARENA_ARRAY(&p->arena, bool, cols + 1);
-    expr_columns(p->src.filter, p->in_filter, cols);
     for (size_t i = 0; i < plan->agg_count; i++) {
         expr_columns(plan->aggs[i].filter, p->in_aggs, cols);
         for (size_t a = 0; a < plan->aggs[i].arg_count; a++)
@@ -145,6 +165,8 @@ static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
         for (size_t o = 0; o < plan->aggs[i].order_count; o++)
             expr_columns(plan->aggs[i].order[o], p->in_aggs, cols);
     }
+    for (size_t i = 0; i < p->set.slot_count; i++)
+        p->set.slots[i].stats_field = stats_field(p, &p->set.slots[i]);
     p->ident = arena_alloc(&p->arena, sizeof row_ident);
     memcpy(p->ident, row_ident, sizeof row_ident);
     return true;
@@ -228,186 +250,139 @@ static int64_t bucket_of(const SeriesKey *k, int64_t t, int64_t *end)
     return start < INT64_MIN ? INT64_MIN : (int64_t)start;
 }
 
-/* First index in (begin, n) whose time is >= limit; times ascend. */
-static size_t gallop(const int64_t *times, size_t begin, size_t n, int64_t limit)
-{
-    size_t step = 1, lo = begin, hi = begin + 1;
-    while (hi < n && times[hi] < limit) {
-        lo = hi;
-        step *= 2;
-        hi = lo + step;
-    }
-    hi = hi < n ? hi : n;
-    while (hi - lo > 1) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (times[mid] < limit)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return hi;
-}
+/* ---- the run, cut at the bucket borders ---- */
 
-/* ---- aggregation of rows [begin, end) of the run ---- */
+typedef struct Piece { /* rows [begin, end) of the run: all in one bucket */
+    int64_t bucket;
+    uint32_t begin, end;
+} Piece;
 
-typedef struct Span {
-    uint32_t group;
-    size_t begin, end;
-    bool whole; /* all rows of the run */
-} Span;
-
-/* The run's columns, decoded when first needed. */
+/* The run's columns, decoded when first needed, and statistics of its pieces. */
 typedef struct RunColumns {
     Batch batch; /* as the scan hands them out */
     bool *have;
-    ColVec *fields; /* as storage has them */
-    bool *have_field;
-    ChunkStats *stats; /* of the current span, by field: several aggregates may ask */
-    bool *have_stats, *stored;
+    Piece *pieces;
+    size_t piece_count;
+    const uint32_t *cuts; /* piece_count - 1 row numbers */
+    ChunkStats **stats;   /* by field: of each piece; several aggregates may ask */
+    bool *stored;         /* they stand in the directory */
 } RunColumns;
 
 typedef enum StatsAnswer { STATS_DONE, STATS_NO, STATS_FAIL } StatsAnswer;
 
-static bool run_field(SeriesPart *p, RunColumns *r, uint32_t field, ColVec *out, Err *e)
+/* Wide buckets: all borders that lie in the run, without looking at its times. */
+static bool cut_by_borders(SeriesPart *p, RunColumns *r, int64_t bucket, int64_t end_ns, Err *e)
 {
-    if (!r->fields) {
-        r->fields = ARENA_ARRAY(&p->scratch, ColVec, p->src.column_count);
-        r->have_field = ARENA_ARRAY(&p->scratch, bool, p->src.column_count);
-    }
-    if (!r->have_field[field] && !scan_column(p->src.scan, field, &r->fields[field], e))
+    const ScanRun *run = &p->src.run;
+    int64_t width = p->bucket->width_ns;
+    size_t borders = (size_t)(((__int128)run->t_last - end_ns) / width) + 1;
+    int64_t *border = arena_alloc(&p->scratch, borders * sizeof *border);
+    uint32_t *cuts = arena_alloc(&p->scratch, borders * sizeof *cuts);
+    r->pieces = arena_alloc(&p->scratch, (borders + 1) * sizeof *r->pieces);
+    for (size_t i = 0; i < borders; i++)
+        border[i] = end_ns + (int64_t)i * width;
+    if (!scan_time_cuts(p->src.scan, border, borders, cuts, e))
         return false;
-    r->have_field[field] = true;
-    *out = r->fields[field];
+    for (size_t i = 0; i <= borders; i++)
+        r->pieces[i] = (Piece){i ? border[i - 1] : bucket, i ? cuts[i - 1] : 0,
+                               i < borders ? cuts[i] : run->rows};
+    r->cuts = cuts;
+    r->piece_count = borders + 1;
     return true;
 }
 
-/* Times of the first and last row that has a value. */
-static bool value_times(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp,
-                        uint32_t count, int64_t *first, int64_t *last, Err *e)
+/* Buckets that are narrow against the gaps between rows: from row to row. */
+static bool cut_by_times(SeriesPart *p, RunColumns *r, Err *e)
 {
     const int64_t *times;
-    size_t begin = sp->begin, end = sp->end;
-    *first = p->src.run.t_first;
-    *last = p->src.run.t_last;
-    if (sp->whole && count == sp->end - sp->begin)
-        return true;
+    uint32_t rows = p->src.run.rows;
+    uint32_t *cuts = arena_alloc(&p->scratch, (rows + 1) * sizeof *cuts);
     if (!scan_times(p->src.scan, &times, e))
         return false;
-    if (count < sp->end - sp->begin) {
+    r->pieces = arena_alloc(&p->scratch, rows * sizeof *r->pieces);
+    for (uint32_t begin = 0, end; begin < rows; begin = end) {
+        int64_t end_ns, bucket = bucket_of(p->bucket, times[begin], &end_ns);
+        for (end = begin + 1; end < rows && (times[end] < end_ns || end_ns == INT64_MAX); end++)
+            ;
+        cuts[r->piece_count] = end;
+        r->pieces[r->piece_count++] = (Piece){bucket, begin, end};
+    }
+    r->cuts = cuts;
+    return true;
+}
+
+static bool cut_run(SeriesPart *p, RunColumns *r, Err *e)
+{
+    const ScanRun *run = &p->src.run;
+    int64_t bucket = 0, end_ns = INT64_MAX;
+    if (p->bucket)
+        bucket = bucket_of(p->bucket, run->t_first, &end_ns);
+    if (run->t_last < end_ns || end_ns == INT64_MAX) {
+        r->pieces = arena_alloc(&p->scratch, sizeof *r->pieces);
+        r->pieces[0] = (Piece){bucket, 0, run->rows};
+        r->piece_count = 1;
+        return true;
+    }
+    __int128 borders = ((__int128)run->t_last - end_ns) / p->bucket->width_ns + 1;
+    return borders <= run->rows ? cut_by_borders(p, r, bucket, end_ns, e) : cut_by_times(p, r, e);
+}
+
+/* ---- aggregation of one piece ---- */
+
+/* Times of the first and last row that has a value. */
+static bool value_times(SeriesPart *p, uint32_t field, const Piece *pc, uint32_t count,
+                        int64_t *first, int64_t *last, Err *e)
+{
+    uint32_t begin = pc->begin, end = pc->end;
+    if (count < end - begin) {
         ColVec v;
-        if (!run_field(p, r, field, &v, e))
+        if (!scan_column(p->src.scan, field, &v, e))
             return false;
         while (begin < end - 1 && !bitmap_get(v.valid, begin))
             begin++;
         while (end > begin + 1 && !bitmap_get(v.valid, end - 1))
             end--;
     }
-    *first = times[begin];
-    *last = times[end - 1];
-    return true;
+    return scan_time_at(p->src.scan, begin, first, e) &&
+           scan_time_at(p->src.scan, end - 1, last, e);
 }
 
-/* A part of a run: the column is decoded once for all its parts. */
-static bool part_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, ChunkStats *st,
-                       Err *e)
-{
-    ColVec v;
-    if (!run_field(p, r, field, &v, e))
-        return false;
-    size_t n = sp->end - sp->begin;
-    *st = (ChunkStats){.type = v.type, .sum_exact = true};
-    if (v.type != PHYS_I64 && v.type != PHYS_F64)
-        return true;
-    const int64_t *values = v.v.i64 + sp->begin; /* doubles as their bits */
-    if (v.valid) {
-        int64_t *dense = arena_alloc(&p->scratch, (n + 1) * sizeof *dense);
-        size_t count = 0;
-        for (size_t i = 0; i < n; i++) {
-            dense[count] = values[i];
-            count += bitmap_get(v.valid, sp->begin + i);
-        }
-        values = dense;
-        n = count;
-    }
-    if (n && v.type == PHYS_I64)
-        stats_of_i64(st, values, n);
-    else if (n)
-        stats_of_f64(st, (const double *)(const void *)values, n);
-    return true;
-}
-
-static bool compute_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, Err *e)
-{
-    ChunkStats *st = &r->stats[field];
-    r->stored[field] = sp->whole && p->src.run.stats_exact && scan_stats(p->src.scan, field, st);
-    if (r->stored[field])
-        return true;
-    if (!sp->whole)
-        return part_stats(p, r, field, sp, st, e);
-    return scan_range_stats(p->src.scan, field, (uint32_t)sp->begin, (uint32_t)sp->end, st, e);
-}
-
-static bool span_stats(SeriesPart *p, RunColumns *r, uint32_t field, const Span *sp, ChunkStats *st,
-                       bool *stored, Err *e)
+static bool piece_stats(SeriesPart *p, RunColumns *r, uint32_t field, Err *e)
 {
     if (!r->stats) {
-        r->stats = ARENA_ARRAY(&p->scratch, ChunkStats, p->src.column_count);
-        r->have_stats = ARENA_ARRAY(&p->scratch, bool, p->src.column_count);
+        r->stats = ARENA_ARRAY(&p->scratch, ChunkStats *, p->src.column_count);
         r->stored = ARENA_ARRAY(&p->scratch, bool, p->src.column_count);
     }
-    if (!r->have_stats[field] && !compute_stats(p, r, field, sp, e))
+    if (r->stats[field])
+        return true;
+    ChunkStats *st = arena_alloc(&p->scratch, r->piece_count * sizeof *st);
+    r->stored[field] =
+        r->piece_count == 1 && p->src.run.stats_exact && scan_stats(p->src.scan, field, st);
+    if (!r->stored[field] &&
+        !scan_stats_cuts(p->src.scan, field, r->cuts, r->piece_count - 1, st, e))
         return false;
-    r->have_stats[field] = true;
-    *st = r->stats[field];
-    *stored = r->stored[field];
+    r->stats[field] = st;
     return true;
 }
 
-/* The field that the aggregate takes, if statistics of it can answer; NO_FIELD. */
-static uint32_t stats_field(const SeriesPart *p, const AggSlot *slot)
+static StatsAnswer from_stats(SeriesPart *p, RunColumns *r, AggSlot *slot, const Piece *pc,
+                              void *state, Err *e)
 {
-    const AggCall *c = slot->call;
-    const PlanScan *scan = p->plan->scan;
-    if (!slot->def->from_stats || c->filter || c->distinct || c->order_count || p->src.filter ||
-        c->arg_count < 1 || c->arg_count > 2 || c->args[0]->kind != EXPR_COLUMN)
-        return NO_FIELD;
-    const ScanCol *col = &scan->cols[c->args[0]->index];
-    Phys phys = type_phys(col->type);
-    if (col->kind != SCAN_FIELD || (phys != PH_I64 && phys != PH_F64))
-        return NO_FIELD;
-    if (c->arg_count == 2 &&
-        (c->args[1]->kind != EXPR_COLUMN || scan->cols[c->args[1]->index].kind != SCAN_TIME))
-        return NO_FIELD;
-    return p->src.field[c->args[0]->index];
-}
-
-/* Storage's type of the field is that of the argument: no conversion stands between. */
-static bool stored_as_declared(const SeriesPart *p, const AggSlot *slot)
-{
-    const ScanCol *col = &p->plan->scan->cols[slot->call->args[0]->index];
-    const ColumnDef *def = table_column_by_id(p->src.table, col->column);
-    return def && def->phys == (type_phys(col->type) == PH_I64 ? PHYS_I64 : PHYS_F64);
-}
-
-static StatsAnswer from_stats(SeriesPart *p, RunColumns *r, AggSlot *slot, const Span *sp,
-                              bool *stored, Err *e)
-{
-    ChunkStats st;
-    int64_t first, last;
-    uint32_t field = stats_field(p, slot);
-    if (field == NO_FIELD || !stored_as_declared(p, slot))
+    int64_t first = 0, last = 0;
+    uint32_t field = slot->stats_field;
+    if (field == NO_FIELD)
         return STATS_NO;
-    if (!span_stats(p, r, field, sp, &st, stored, e))
+    if (!piece_stats(p, r, field, e))
         return STATS_FAIL;
+    const ChunkStats *st = &r->stats[field][pc - r->pieces];
     /* NaN (and with it the stale marker, which is NULL) needs a look at the values. */
-    if (st.type == PHYS_F64 && st.nan_count > 0)
+    if (st->type == PHYS_F64 && st->nan_count > 0)
         return STATS_NO;
-    if (st.count == 0)
+    if (st->count == 0)
         return slot->def->skips_nulls ? STATS_DONE : STATS_NO;
-    if (!value_times(p, r, field, sp, st.count, &first, &last, e))
+    if (slot->call->arg_count == 2 && !value_times(p, field, pc, st->count, &first, &last, e))
         return STATS_FAIL;
-    void *state = p->set.groups[sp->group] + slot->offset;
-    return slot->def->from_stats(&slot->ctx, state, &st, first, last) ? STATS_DONE : STATS_NO;
+    return slot->def->from_stats(&slot->ctx, state, st, first, last) ? STATS_DONE : STATS_NO;
 }
 
 static bool need_columns(SeriesPart *p, RunColumns *r, const bool *which, Err *e)
@@ -429,43 +404,37 @@ static bool need_columns(SeriesPart *p, RunColumns *r, const bool *which, Err *e
     return true;
 }
 
-static bool star_update(SeriesPart *p, AggSlot *slot, const Span *sp, Err *e)
+static bool is_plain_star(const AggCall *c)
 {
-    return slot->def->update(&slot->ctx, p->set.groups[sp->group] + slot->offset, NULL, NULL,
-                             sp->end - sp->begin, e);
+    return c->star && c->arg_count == 0 && !c->filter && !c->distinct && !c->order_count;
 }
 
-static bool span_add(SeriesPart *p, RunColumns *r, const Span *sp, Err *e)
+static bool piece_add(SeriesPart *p, RunColumns *r, const Piece *pc, bool *all_stored, Err *e)
 {
-    bool all_stored = sp->whole;
-    if (r->have_stats)
-        memset(r->have_stats, 0, p->src.column_count * sizeof *r->have_stats);
+    uint32_t group = group_of(p, p->tagset, pc->bucket);
     for (size_t i = 0; i < p->set.slot_count; i++) {
         AggSlot *slot = &p->set.slots[i];
-        const AggCall *call = slot->call;
-        if (call->star && call->arg_count == 0 && !call->filter && !call->distinct &&
-            !call->order_count) {
-            if (!star_update(p, slot, sp, e))
+        void *state = p->set.groups[group] + slot->offset;
+        if (is_plain_star(slot->call)) {
+            if (!slot->def->update(&slot->ctx, state, NULL, NULL, pc->end - pc->begin, e))
                 return false;
             continue;
         }
-        bool stored = false;
-        StatsAnswer a = from_stats(p, r, slot, sp, &stored, e);
+        StatsAnswer a = from_stats(p, r, slot, pc, state, e);
         if (a == STATS_FAIL)
             return false;
         if (a == STATS_DONE) {
-            all_stored &= stored;
+            *all_stored &= r->stored[slot->stats_field];
             continue;
         }
-        all_stored = false;
+        *all_stored = false;
         if (!need_columns(p, r, p->in_aggs, e))
             return false;
-        r->batch.sel = p->ident + sp->begin;
-        r->batch.sel_count = sp->end - sp->begin;
-        if (!aggset_update_slot(&p->set, slot, &r->batch, NULL, sp->group, e))
+        r->batch.sel = p->ident + pc->begin;
+        r->batch.sel_count = pc->end - pc->begin;
+        if (!aggset_update_slot(&p->set, slot, &r->batch, NULL, group, e))
             return false;
     }
-    p->stat_runs += all_stored;
     return true;
 }
 
@@ -473,60 +442,61 @@ static bool span_add(SeriesPart *p, RunColumns *r, const Span *sp, Err *e)
 
 static bool run_plain(SeriesPart *p, Err *e)
 {
-    const ScanRun *run = &p->src.run;
     RunColumns r = {0};
-    int64_t bucket = 0, end_ns = INT64_MAX;
-    if (p->bucket)
-        bucket = bucket_of(p->bucket, run->t_first, &end_ns);
-    if (run->t_last < end_ns || end_ns == INT64_MAX) {
-        Span sp = {group_of(p, p->tagset, bucket), 0, run->rows, true};
-        return span_add(p, &r, &sp, e);
-    }
-    const int64_t *times;
-    if (!scan_times(p->src.scan, &times, e))
+    bool all_stored = true;
+    if (!cut_run(p, &r, e))
         return false;
-    for (size_t begin = 0, end; begin < run->rows; begin = end) {
-        if (begin > 0)
-            bucket = bucket_of(p->bucket, times[begin], &end_ns);
-        end = end_ns == INT64_MAX ? run->rows : gallop(times, begin, run->rows, end_ns);
-        Span sp = {group_of(p, p->tagset, bucket), begin, end, false};
-        if (!span_add(p, &r, &sp, e))
+    for (size_t i = 0; i < r.piece_count; i++)
+        if (r.pieces[i].end > r.pieces[i].begin && !piece_add(p, &r, &r.pieces[i], &all_stored, e))
             return false;
-    }
+    p->stat_runs += all_stored && r.piece_count == 1;
     return true;
 }
 
-/* Conditions on rows: filter first, then cut the surviving rows at the bucket borders. */
-static bool run_filtered(SeriesPart *p, Err *e)
+/* Rows that were chosen by conditions, cut at the bucket borders. */
+static bool run_chosen(SeriesPart *p, RunColumns *r, Batch *rows, Err *e)
 {
-    RunColumns r = {0};
-    if (!need_columns(p, &r, p->in_filter, e))
-        return false;
-    Batch rows = r.batch;
-    p->x->ctx.scratch = &p->scratch;
-    if (!expr_filter(&p->x->ctx, p->src.filter, &rows, e))
-        return false;
-    size_t n = batch_count(&rows);
+    size_t n = batch_count(rows);
     const int64_t *times = NULL;
-    if (n == 0)
-        return true;
-    if (!need_columns(p, &r, p->in_aggs, e) || (p->bucket && !scan_times(p->src.scan, &times, e)))
+    if (!need_columns(p, r, p->in_aggs, e) || (p->bucket && !scan_times(p->src.scan, &times, e)))
         return false;
-    rows.cols = r.batch.cols;
+    rows->cols = r->batch.cols;
     for (size_t begin = 0, end; begin < n; begin = end) {
         int64_t bucket = 0, end_ns = INT64_MAX;
         if (p->bucket)
-            bucket = bucket_of(p->bucket, times[batch_row(&rows, begin)], &end_ns);
+            bucket = bucket_of(p->bucket, times[batch_row(rows, begin)], &end_ns);
         end = end_ns == INT64_MAX ? n : begin + 1;
-        while (end < n && times[batch_row(&rows, end)] < end_ns)
+        while (end < n && times[batch_row(rows, end)] < end_ns)
             end++;
-        Batch part = rows;
-        part.sel = (rows.sel ? rows.sel : p->ident) + begin;
+        Batch part = *rows;
+        part.sel = (rows->sel ? rows->sel : p->ident) + begin;
         part.sel_count = end - begin;
         if (!aggset_update(&p->set, &part, NULL, group_of(p, p->tagset, bucket), e))
             return false;
     }
     return true;
+}
+
+static bool run_filtered(SeriesPart *p, Err *e)
+{
+    RunColumns r = {0};
+    const Expr *left;
+    const bool *reads;
+    Batch rows = {.rows = p->src.run.rows};
+    if (!src_filter(&p->src, &rows, &p->scratch, &left, &reads, e))
+        return false;
+    if (!left && !rows.sel) /* all pass: statistics may answer */
+        return run_plain(p, e);
+    if (batch_count(&rows) > 0 && left) {
+        if (!need_columns(p, &r, reads, e))
+            return false;
+        rows.cols = r.batch.cols;
+        rows.col_count = r.batch.col_count;
+        p->x->ctx.scratch = &p->scratch;
+        if (!expr_filter(&p->x->ctx, left, &rows, e))
+            return false;
+    }
+    return batch_count(&rows) == 0 || run_chosen(p, &r, &rows, e);
 }
 
 static QueryStatus part_runs(SeriesPart *p, Err *e)
@@ -608,7 +578,7 @@ static double work_of(const SeriesPart *p)
     double work = 0;
     for (size_t i = 0; i < p->set.slot_count; i++) {
         const AggSlot *slot = &p->set.slots[i];
-        bool stats = slot->call->star || (stats_field(p, slot) != NO_FIELD && !p->bucket);
+        bool stats = slot->call->star || (slot->stats_field != NO_FIELD && !p->bucket);
         work += stats ? 0.02 : 1;
     }
     return work;

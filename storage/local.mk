@@ -22,11 +22,11 @@ libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_pri
 libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch.c storage/batch_codec.c \
 	storage/index.h storage/index_private.h storage/index.c storage/index_dict.c storage/index_select.c storage/index_stats.c \
 	storage/index_persist.c storage/memtable.h storage/memtable_private.h storage/memtable.c \
-	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan.c storage/keys.c
+	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan_private.h storage/scan.c storage/scan_run.c storage/keys.c
 libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec.c storage/codec_float.c \
 	storage/codec_gorilla.c storage/codec_int.c storage/codec_raw.c storage/codec_stats.c storage/codec_str.c \
 	storage/part.h storage/part_private.h storage/part_writer_private.h storage/part_bits.c storage/part_data.c \
-	storage/part_dir.c storage/part_emit.c storage/part_read.c storage/part_write.c
+	storage/part_dir.c storage/part_emit.c storage/part_read.c storage/part_stats.c storage/part_write.c
 libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c \
 	storage/engine_mem.c storage/engine_flush.c storage/engine_compact.c storage/engine_pick.c \
 	storage/engine_recover.c storage/expiry.h storage/expiry.c \

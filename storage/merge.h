@@ -59,6 +59,8 @@ typedef struct MergeSpec {
 void merge_start(Merge *m, const MergeSpec *spec, const MergeInput *inputs, size_t n);
 MergeStatus merge_next(Merge *m, MergeRun *run, Task *waiter, Err *e);
 
+/* The bytes of a run that is rows of one group are resident until the next merge_next or _start. */
+bool merge_run_here(Merge *m, Err *e) MUST_CHECK;
 /* Of the run of the last merge_next; what they return lives until the next merge_next or _start. */
 bool merge_times(Merge *m, const int64_t **times, Err *e) MUST_CHECK;
 /* valid: a value, not NULL.  null_bits (may be asked for with a NULL pointer): explicit NULLs; a

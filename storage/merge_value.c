@@ -143,6 +143,12 @@ static bool loaded_here(Merge *m, Loaded *l, Err *e)
     return st == MERGE_RUN;
 }
 
+bool merge_run_here(Merge *m, Err *e)
+{
+    must(m->spans.count == 1 && m->spans.items[0].group);
+    return loaded_here(m, m->spans.items[0].group, e);
+}
+
 static const uint64_t *bits_from(Arena *a, const uint64_t *bits, size_t begin, size_t n)
 {
     if (!bits)

@@ -111,6 +111,25 @@ void part_group_at(const Part *p, uint32_t index,
 
 /* Statistics of a column of a group that is alone; false: none stored (or partly). */
 bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out);
+/* ---- answers of a pinned group that is alone, still encoded ---- */
+typedef struct RowCuts { /* ascending, at most the group's rows */
+    const uint32_t *row;
+    size_t count;
+} RowCuts;
+/* Statistics of the pieces between cuts, with one decode: out[0] is [0, row[0]), out[count] the rest.
+ * *number = false: the column has no numbers here, nothing is known.  Absent: type PHYS_NONE. */
+bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *cuts, Arena *scratch,
+                     ChunkStats *out, bool *number, Err *e) MUST_CHECK;
+/* bits (BITMAP_WORDS of the group's rows): rows whose value passes.  *type is the filter's or
+ * PHYS_NONE (no row has a value), else the bits are not to be used. */
+bool part_filter(Part *p, const PartGroup *g, ColumnId col, const CodecFilter *f, Arena *scratch,
+                 uint64_t *bits, PhysType *type, Err *e) MUST_CHECK;
+/* Times that are an arithmetic run need no decoding: row i is first + i * step. */
+typedef struct TimeGrid {
+    int64_t first, step; /* step >= 0 */
+} TimeGrid;
+bool part_time_grid(Part *p, const PartGroup *g, TimeGrid *grid, bool *regular, Err *e) MUST_CHECK;
+
 /* Decode.  Output lives in arena; CRC is checked at first touch (DATA_CORRUPTED names part, offset,
  * table, series, time range).  A group needs part_pin_group first; PIN_WAIT: the waiter is woken. */
 PinStatus part_pin_group(Part *p, const PartGroup *g, const ColumnId *cols, size_t n,

@@ -13,8 +13,7 @@ bool part_damaged(const Part *p, const PartGroup *g, uint64_t offset, const char
                    part_name(p), offset, g->table, g->series, g->t_min, g->t_max, what);
 }
 
-/* Names the place of an error that a codec reported. */
-static bool at_chunk(const Part *p, const PartGroup *g, uint64_t offset, Err *e)
+bool part_at_chunk(const Part *p, const PartGroup *g, uint64_t offset, Err *e)
 {
     if (e->code != ERR_DATA_CORRUPTED)
         return false;
@@ -212,7 +211,7 @@ static bool column_entries(Part *p, const PartGroup *g, const BlockDir *dir, siz
     ChunkEntry *known = dir->chunks[column], *made;
     if (!known) {
         if (!dir_get_column(&made, dir, column, p->payload_end, e))
-            return at_chunk(p, g, part_block_of(p, g->index)->offset, e);
+            return part_at_chunk(p, g, part_block_of(p, g->index)->offset, e);
         if (atomic_compare_exchange_strong(&dir->chunks[column], &known, made))
             known = made;
         else
@@ -280,7 +279,7 @@ bool part_runs(Part *p, const Block *b, const BlockDir *dir, size_t i, const Run
             return false;
         bool ok = p->skip_crc || crc32c(0, ptr, entry->runs_length) == entry->runs_crc;
         ok = ok ? runs_get(&made, slice_of((const char *)ptr, entry->runs_length), entry, e) ||
-                      at_chunk(p, &g, entry->runs_offset, e)
+                      part_at_chunk(p, &g, entry->runs_offset, e)
                 : part_damaged(p, &g, entry->runs_offset, "the checksum of a run list is wrong", e);
         if (!s->base)
             s->unpin(s, ptr, entry->runs_length);
@@ -323,7 +322,7 @@ bool part_times(Part *p, const PartGroup *g, Arena *arena, const int64_t **times
     int64_t *out = arena_alloc(arena, entry->rows * sizeof *out);
     if (!time_codec_of(&def, entry->time_codec, e) ||
         !def->decode(out, entry->rows, bytes, arena, e))
-        return at_chunk(p, g, entry->time_offset, e);
+        return part_at_chunk(p, g, entry->time_offset, e);
     *times = out + g->row_begin;
     return true;
 }
@@ -415,7 +414,7 @@ bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec
     if (!rows_inside(p, g, rows, e) || !part_chunk_bytes(p, g, c, &bytes, e))
         return false;
     if (!decode_chunk(&d, c, bytes, rows, arena, e))
-        return at_chunk(p, g, c->offset, e);
+        return part_at_chunk(p, g, c->offset, e);
     vec->type = c->type;
     vec->v.any = (const char *)d.values + g->row_begin * part_value_size(c->type);
     if (d.holes)
@@ -444,36 +443,6 @@ size_t part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max)
         count++;
     }
     return count;
-}
-
-/* ---- statistics ---- */
-bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out)
-{
-    const ChunkEntry *c;
-    Err e;
-    if (!g->alone || !part_chunk(p, g, col, &c, &e) || !c || c->stats == STATS_NONE)
-        return false;
-    uint32_t count = g->rows - c->missing;
-    if (c->stats != STATS_DOUBLE) {
-        IntStats i = {c->stat[CHUNK_MIN], c->stat[CHUNK_MAX], c->stat[CHUNK_FIRST],
-                      c->stat[CHUNK_LAST], c->stat[CHUNK_SUM]};
-        if (c->stats == STATS_INT)
-            stats_of_int(out, &i, count);
-        else
-            stats_of_decimal(out, &i, c->k, count, 0);
-        return true;
-    }
-    double v[CHUNK_STATS];
-    memcpy(v, c->stat, sizeof v);
-    *out = (ChunkStats){
-        .type = PHYS_F64, .sum_exact = true, .count = count, .nan_count = c->nan_count};
-    out->u.f.min = v[CHUNK_MIN];
-    out->u.f.max = v[CHUNK_MAX];
-    out->u.f.first = v[CHUNK_FIRST];
-    out->u.f.last = v[CHUNK_LAST];
-    out->u.f.sum_hi = v[CHUNK_SUM];
-    out->u.f.sum_lo = v[CHUNK_SUM_LO];
-    return true;
 }
 
 /* ---- check ---- */

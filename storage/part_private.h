@@ -181,5 +181,7 @@ bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry **entry, Slice *out
                      Err *e) MUST_CHECK;
 void part_free_pins(Part *p);
 bool part_damaged(const Part *p, const PartGroup *g, uint64_t offset, const char *what, Err *e);
+/* Names the place of an error that a codec reported; always false. */
+bool part_at_chunk(const Part *p, const PartGroup *g, uint64_t offset, Err *e);
 
 #endif

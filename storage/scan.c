@@ -4,52 +4,9 @@
  * rows of the tails, chosen and sorted once.  The series to visit are the asked ones that are
  * present in one of these (exact bitmaps), so that a short query never walks series that have
  * long ended.  Everything about times, overlaps and newer-wins is the business of storage/merge. */
-#include "storage/scan.h"
+#include "storage/scan_private.h"
+
 #include "storage/index_private.h"
-#include "storage/merge.h"
-
-typedef struct ScanPart {
-    Part *part; /* borrowed from the snapshot */
-    const roaring_bitmap_t *series;
-    uint32_t age;
-    size_t group_begin, group_end; /* of the current series, in `groups` */
-    size_t dead_begin, dead_count; /* in `dead` */
-} ScanPart;
-
-typedef struct ScanTail {
-    const Segment *segment;
-    uint32_t age;
-    SegRow *rows; /* chosen; by series, time, arrival */
-    size_t count, at;
-} ScanTail;
-
-struct Scan {
-    Snapshot *snapshot;
-    SeriesSet *set; /* NULL = all */
-    TableId table;
-    MergeSpec spec;
-    uint32_t shard;
-    Arena arena;   /* lives as long as the scan */
-    Arena scratch; /* of one run */
-    ScanPart *parts;
-    size_t part_count;
-    ScanTail *tails;
-    size_t tail_count;
-    roaring_bitmap_t *visit;
-    roaring_uint32_iterator_t it;
-    SeriesId series; /* current; 0 = take the next */
-    Buf groups;      /* PartGroup: of the current series, part by part */
-    TombView tombs;  /* of the table */
-    Buf dead;        /* TimeRange: what they hide of the current series, part by part */
-    MergeInput *inputs;
-    Merge *merge;
-    MergeRun run;
-    size_t column_count;
-    ColumnId *columns;
-    PhysType *types;       /* PHYS_NONE: not a field of the table: always null */
-    size_t *merge_columns; /* column of the scan -> column of the merge */
-    ScanCounters counters;
-};
 
 /* ---- what can be pruned from metadata ---- */
 
@@ -359,6 +316,7 @@ ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e)
 {
     arena_reset(&s->scratch);
     s->run.rows = 0;
+    s->grid_known = false;
     for (;;) {
         if (!s->series) {
             if (!s->it.has_value)
@@ -391,75 +349,6 @@ ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e)
 void scan_skip_series(Scan *s)
 {
     s->series = 0;
-}
-
-/* ---- about the run ---- */
-
-bool scan_stats(Scan *s, size_t column, ChunkStats *out)
-{
-    must(column < s->column_count && s->run.rows);
-    if (s->types[column] == PHYS_NONE || !s->run.part || !s->run.whole || !s->run.group->alone)
-        return false;
-    if (!part_stats(s->run.part, s->run.group, s->columns[column], out) ||
-        out->type != s->types[column])
-        return false;
-    s->counters.groups_from_stats++;
-    return true;
-}
-
-bool scan_times(Scan *s, const int64_t **times, Err *e)
-{
-    s->counters.bytes += s->run.rows * sizeof **times;
-    return merge_times(s->merge, times, e);
-}
-
-bool scan_column(Scan *s, size_t column, ColVec *out, Err *e)
-{
-    must(column < s->column_count && s->run.rows);
-    *out = (ColVec){.type = PHYS_NONE};
-    if (s->types[column] == PHYS_NONE)
-        return true;
-    s->counters.bytes += s->run.rows * sizeof(int64_t);
-    return merge_column(s->merge, s->merge_columns[column], out, NULL, e);
-}
-
-/* The valid values among [begin, end), without holes. */
-static const void *dense(Scan *s, const ColVec *v, uint32_t begin, uint32_t end, size_t *n)
-{
-    *n = end - begin;
-    if (!v->valid)
-        return v->v.i64 + begin;
-    int64_t *out = arena_alloc(&s->scratch, *n * sizeof *out + 1);
-    size_t k = 0;
-    for (uint32_t i = begin; i < end; i++)
-        if (bitmap_get(v->valid, i))
-            out[k++] = v->v.i64[i]; /* a double is moved as its bits */
-    *n = k;
-    return out;
-}
-
-bool scan_range_stats(Scan *s, size_t column, uint32_t begin, uint32_t end, ChunkStats *out, Err *e)
-{
-    must(begin <= end && end <= s->run.rows);
-    if (begin == 0 && end == s->run.rows && scan_stats(s, column, out))
-        return true;
-    PhysType type = s->types[column];
-    if (type != PHYS_I64 && type != PHYS_F64 && type != PHYS_NONE)
-        return err_set(e, ERR_INTERNAL, "statistics of column %u, which has no numbers",
-                       s->columns[column]);
-    ColVec v;
-    if (!scan_column(s, column, &v, e))
-        return false;
-    *out = (ChunkStats){.type = type ? type : PHYS_I64, .sum_exact = true};
-    if (v.type == PHYS_NONE)
-        return true;
-    size_t n;
-    const void *values = dense(s, &v, begin, end, &n);
-    if (n && type == PHYS_I64)
-        stats_of_i64(out, values, n);
-    else if (n)
-        stats_of_f64(out, values, n);
-    return true;
 }
 
 const ScanCounters *scan_counters(const Scan *s)

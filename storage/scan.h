@@ -10,6 +10,7 @@
 #ifndef SKULK_STORAGE_SCAN_H
 #define SKULK_STORAGE_SCAN_H
 
+#include "storage/codec.h"
 #include "storage/engine.h"
 
 typedef struct ScanSpec {
@@ -44,9 +45,20 @@ bool scan_stats(Scan *s, size_t column,
                 ChunkStats *out); /* false: not known without decoding, or not exact */
 bool scan_times(Scan *s, const int64_t **times, Err *e) MUST_CHECK;
 bool scan_column(Scan *s, size_t column, ColVec *out, Err *e) MUST_CHECK;
-/* Rows [begin, end) of the run, aggregated without materialising where the codec can (codec_stats). */
-bool scan_range_stats(Scan *s, size_t column, uint32_t begin, uint32_t end, ChunkStats *out,
-                      Err *e) MUST_CHECK;
+/* How many rows of the run are before each of the ascending times; of a regular run by arithmetic,
+ * without decoding. */
+bool scan_time_cuts(Scan *s, const int64_t *times, size_t count, uint32_t *rows, Err *e) MUST_CHECK;
+bool scan_time_at(Scan *s, uint32_t row, int64_t *time, Err *e) MUST_CHECK;
+/* Statistics of the pieces of the run between ascending row numbers, decoded at most once and in
+ * the integer domain where the codec can: out[0] is rows [0, cuts[0]), out[count] those from
+ * cuts[count-1] on.  Columns of numbers only. */
+bool scan_stats_cuts(Scan *s, size_t column, const uint32_t *cuts, size_t count, ChunkStats *out,
+                     Err *e) MUST_CHECK;
+/* Rows whose value passes, NULL does not: *bits has BITMAP_WORDS(rows) words.  *bits = NULL: this
+ * run's values must be looked at one by one (merged rows, NaN). */
+bool scan_filter(Scan *s, size_t column, const CodecFilter *f, const uint64_t **bits,
+                 Err *e) MUST_CHECK;
+void scan_prune(Scan *s); /* the run is left out because of its statistics: counted */
 
 /* For EXPLAIN ANALYZE. */
 typedef struct ScanCounters {

@@ -233,6 +233,8 @@ static void compare_value(const ColVec *vec, size_t c, size_t r, const Row *row)
     }
 }
 
+static unsigned grids; /* groups whose times are an arithmetic run */
+
 static void compare_group(Part *p, const PartGroup *g, const Row *row)
 {
     Arena a;
@@ -252,6 +254,12 @@ static void compare_group(Part *p, const PartGroup *g, const Row *row)
         ck_assert(row[r].series == g->series && row[r].table == g->table);
         ck_assert(row[r].time >= g->t_min && row[r].time <= g->t_max);
     }
+    TimeGrid grid;
+    bool regular;
+    ck_assert_msg(part_time_grid(p, g, &grid, &regular, &e), "%s", e.message);
+    for (size_t r = 0; regular && r < g->rows; r++)
+        ck_assert_int_eq(grid.first + grid.step * (int64_t)r, row[r].time);
+    grids += regular;
     for (size_t c = 0; c < COLS; c++) {
         ColVec vec;
         const uint64_t *nulls;
@@ -381,6 +389,7 @@ START_TEST(round_trip)
         total += g.rows;
     }
     ck_assert_uint_eq(total, m.n);
+    ck_assert_uint_gt(grids, 0);
     part_unref(p);
     buf_free(&bytes);
     free(m.row);

@@ -149,18 +149,9 @@ static int64_t dense_i64(const ColVec *v, size_t i)
     return bitmap_get(v->valid, i) ? v->v.i64[i] : 0;
 }
 
-/* scan_range_stats of a numeric column against a loop over the column. */
-static void check_stats(Scan *scan, const ScanRun *run, size_t column, const ColVec *v)
+/* Statistics of [begin, end) of a column against a loop over its values. */
+static void check_piece(const ChunkStats *got, const ColVec *v, uint32_t begin, uint32_t end)
 {
-    uint32_t begin = (uint32_t)rand() % run->rows,
-             end = begin + (uint32_t)rand() % (run->rows - begin + 1);
-    if (rand() % 2) {
-        begin = 0;
-        end = run->rows;
-    }
-    ChunkStats got;
-    Err e;
-    ck_assert_msg(scan_range_stats(scan, column, begin, end, &got, &e), "%s", e.message);
     uint32_t count = 0;
     double sum = 0, min = 0, max = 0;
     __int128 total = 0;
@@ -174,21 +165,86 @@ static void check_stats(Scan *scan, const ScanRun *run, size_t column, const Col
         max = !count || x > max ? x : max;
         count++;
     }
-    ck_assert_uint_eq(got.count, count);
+    ck_assert_uint_eq(got->count, count);
     if (!count)
         return;
-    ck_assert_int_eq(got.type, v->type);
-    if (got.type == PHYS_I64) {
-        ck_assert_int_eq(got.u.i.min, (int64_t)min);
-        ck_assert(!got.sum_exact || got.u.i.sum == total);
+    ck_assert_int_eq(got->type, v->type);
+    if (got->type == PHYS_I64) {
+        ck_assert_int_eq(got->u.i.min, (int64_t)min);
+        ck_assert(!got->sum_exact || got->u.i.sum == total);
     } else {
-        ck_assert_double_eq(got.u.f.min, min);
-        ck_assert_double_eq(got.u.f.max, max);
-        ck_assert_double_eq_tol(got.u.f.sum_hi, sum, 1e-9 * (1 + (sum < 0 ? -sum : sum)));
+        ck_assert_double_eq(got->u.f.min, min);
+        ck_assert_double_eq(got->u.f.max, max);
+        ck_assert_double_eq_tol(got->u.f.sum_hi, sum, 1e-9 * (1 + (sum < 0 ? -sum : sum)));
     }
-    ChunkStats whole;
-    if (scan_stats(scan, column, &whole))
+}
+
+static void check_stats(Scan *scan, const ScanRun *run, size_t column, const ColVec *v)
+{
+    uint32_t cuts[8];
+    ChunkStats got[ARRAY_LEN(cuts) + 1], whole;
+    Err e;
+    size_t count = (size_t)rand() % (ARRAY_LEN(cuts) + 1);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t from = i ? cuts[i - 1] : 0;
+        cuts[i] = from + (uint32_t)rand() % ((run->rows - from) / 2 + 1);
+    }
+    ck_assert_msg(scan_stats_cuts(scan, column, cuts, count, got, &e), "%s", e.message);
+    for (size_t i = 0; i <= count; i++)
+        check_piece(&got[i], v, i ? cuts[i - 1] : 0, i < count ? cuts[i] : run->rows);
+    if (scan_stats(scan, column, &whole)) {
         ck_assert(run->stats_exact);
+        check_piece(&whole, v, 0, run->rows);
+    }
+}
+
+static int compare_at(const ColVec *v, uint32_t i, const CodecFilter *f)
+{
+    return v->type == PHYS_I64 ? (v->v.i64[i] > f->u.i) - (v->v.i64[i] < f->u.i)
+                               : (v->v.f64[i] > f->u.f) - (v->v.f64[i] < f->u.f);
+}
+
+/* Filters with a constant that is one of the values, or none of them. */
+static void check_filter(Scan *scan, const ScanRun *run, size_t column, const ColVec *v)
+{
+    static const bool pass[][3] = {
+        [CODEC_EQ] = {0, 1, 0}, [CODEC_NE] = {1, 0, 1}, [CODEC_LT] = {1, 0, 0},
+        [CODEC_LE] = {1, 1, 0}, [CODEC_GT] = {0, 0, 1}, [CODEC_GE] = {0, 1, 1}};
+    CodecFilter f = {.op = (CodecCompare)(rand() % 6)};
+    const uint64_t *bits;
+    uint32_t at = (uint32_t)rand() % run->rows;
+    Err e;
+    if (v->type != PHYS_NONE && bitmap_get(v->valid, at))
+        f.u.i = v->v.i64[at]; /* or the bits of a double */
+    else if (column == 0)
+        f.u.i = rand() % 1000 - 500;
+    else
+        f.u.f = rand() % 1000 - 500;
+    ck_assert_msg(scan_filter(scan, column, &f, &bits, &e), "%s", e.message);
+    for (uint32_t i = 0; bits && i < run->rows; i++) {
+        bool want =
+            v->type != PHYS_NONE && bitmap_get(v->valid, i) && pass[f.op][1 + compare_at(v, i, &f)];
+        ck_assert_int_eq(bitmap_get(bits, i), want);
+    }
+}
+
+static void check_time_cuts(Scan *scan, const ScanRun *run, const ModelRow *want)
+{
+    int64_t bounds[5], time;
+    uint32_t before_at[5], at = (uint32_t)rand() % run->rows;
+    Err e;
+    for (size_t i = 0; i < ARRAY_LEN(bounds); i++)
+        bounds[i] = (i ? bounds[i - 1] : run->t_first - 2) +
+                    rand() % ((run->t_last - run->t_first) / 4 + 3);
+    ck_assert_msg(scan_time_cuts(scan, bounds, ARRAY_LEN(bounds), before_at, &e), "%s", e.message);
+    for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+        uint32_t before = 0;
+        while (before < run->rows && want[before].time < bounds[i])
+            before++;
+        ck_assert_uint_eq(before_at[i], before);
+    }
+    ck_assert_msg(scan_time_at(scan, at, &time, &e), "%s", e.message);
+    ck_assert_int_eq(time, want[at].time);
 }
 
 /* One run: the rows of the answer from `at` on (forwards), or up to it (backwards). */
@@ -203,6 +259,8 @@ static void check_run(Scan *scan, const ScanRun *run, const ModelAnswer *want, s
     ck_assert_int_eq(run->t_last, want->rows[at + run->rows - 1].time);
     if (!look)
         return;
+    if (rand() % 2)
+        check_time_cuts(scan, run, &want->rows[at]);
     if (rand() % 2) {
         ck_assert_msg(scan_times(scan, &times, &e), "%s", e.message);
         for (uint32_t i = 0; i < run->rows; i++)
@@ -215,8 +273,10 @@ static void check_run(Scan *scan, const ScanRun *run, const ModelAnswer *want, s
             ck_assert_msg(model_is(&v, i, c, want->rows[at + i].field[c]),
                           "time %lld column %d: %d", (long long)want->rows[at + i].time, c,
                           want->rows[at + i].field[c]);
-        if (c == 0 || c == 1)
+        if (c == 0 || c == 1) {
             check_stats(scan, run, (size_t)c, &v);
+            check_filter(scan, run, (size_t)c, &v);
+        }
     }
 }
 
@@ -424,7 +484,7 @@ START_TEST(odd_requests)
     ChunkStats stats;
     ck_assert(scan_column(scan, 1, &v, &e));
     ck_assert_int_eq(v.type, PHYS_NONE);
-    ck_assert(scan_range_stats(scan, 1, 0, run.rows, &stats, &e));
+    ck_assert(scan_stats_cuts(scan, 1, NULL, 0, &stats, &e));
     ck_assert_uint_eq(stats.count, 0);
     scan_close(scan);
     spec.table = 12345;

@@ -1,0 +1,177 @@
+/* storage/part_stats.c - answers about a row group without its values: stored statistics,
+ * statistics between cuts, filters, times of an arithmetic run. */
+#include "storage/part_private.h"
+
+bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out)
+{
+    const ChunkEntry *c;
+    Err e;
+    if (!g->alone || !part_chunk(p, g, col, &c, &e) || !c || c->stats == STATS_NONE)
+        return false;
+    uint32_t count = g->rows - c->missing;
+    if (c->stats != STATS_DOUBLE) {
+        IntStats i = {c->stat[CHUNK_MIN], c->stat[CHUNK_MAX], c->stat[CHUNK_FIRST],
+                      c->stat[CHUNK_LAST], c->stat[CHUNK_SUM]};
+        if (c->stats == STATS_INT)
+            stats_of_int(out, &i, count);
+        else
+            stats_of_decimal(out, &i, c->k, count, 0);
+        return true;
+    }
+    double v[CHUNK_STATS];
+    memcpy(v, c->stat, sizeof v);
+    *out = (ChunkStats){
+        .type = PHYS_F64, .sum_exact = true, .count = count, .nan_count = c->nan_count};
+    out->u.f.min = v[CHUNK_MIN];
+    out->u.f.max = v[CHUNK_MAX];
+    out->u.f.first = v[CHUNK_FIRST];
+    out->u.f.last = v[CHUNK_LAST];
+    out->u.f.sum_hi = v[CHUNK_SUM];
+    out->u.f.sum_lo = v[CHUNK_SUM_LO];
+    return true;
+}
+
+/* ---- numbers of a chunk, still encoded ---- */
+
+typedef struct Encoded {
+    const ChunkEntry *entry; /* NULL: the column is absent */
+    CodecChunk chunk;        /* n = 0: no row has a value */
+    bool holes;
+    uint64_t valid[ROW_WORDS];
+} Encoded;
+
+/* *number: the column is absent here or has numbers. */
+static bool encoded_chunk(Part *p, const PartGroup *g, ColumnId col, Encoded *out, bool *number,
+                          Err *e)
+{
+    Slice bytes;
+    must(g->alone);
+    *number = true;
+    if (!part_chunk(p, g, col, &out->entry, e))
+        return false;
+    const ChunkEntry *c = out->entry;
+    if (!c)
+        return true;
+    *number = c->type == PHYS_I64 || c->type == PHYS_F64;
+    if (!*number)
+        return true;
+    if (!part_chunk_bytes(p, g, c, &bytes, e))
+        return false;
+    Reader r = reader_of(bytes);
+    out->holes = c->holes;
+    if (c->holes) {
+        uint64_t nulls[ROW_WORDS];
+        bool any;
+        if (!presence_get(out->valid, nulls, &any, g->rows, &r, e))
+            return part_at_chunk(p, g, c->offset, e);
+        size_t values = 0;
+        for (size_t w = 0; w < ROW_WORDS; w++)
+            values += (size_t)__builtin_popcountll(out->valid[w]);
+        if (values != (size_t)(g->rows - c->missing)) {
+            codec_damaged(e, "presence does not fit the directory");
+            return part_at_chunk(p, g, c->offset, e);
+        }
+    }
+    out->chunk = (CodecChunk){.id = c->codec,
+                              .type = c->type,
+                              .n = (size_t)(g->rows - c->missing),
+                              .src = reader_bytes(&r, reader_left(&r))};
+    return true;
+}
+
+/* How many of the rows below `row` have a value. */
+static uint32_t values_below(const uint64_t *valid, uint32_t row)
+{
+    uint32_t n = 0;
+    for (uint32_t w = 0; w < row / 64; w++)
+        n += (uint32_t)__builtin_popcountll(valid[w]);
+    if (row % 64)
+        n += (uint32_t)__builtin_popcountll(valid[row / 64] & low_bits(row % 64));
+    return n;
+}
+
+bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *cuts, Arena *scratch,
+                     ChunkStats *out, bool *number, Err *e)
+{
+    Encoded x;
+    if (!encoded_chunk(p, g, col, &x, number, e))
+        return false;
+    if (!*number)
+        return true;
+    if (!x.entry || x.chunk.n == 0) {
+        PhysType type = x.entry ? x.entry->type : PHYS_NONE;
+        for (size_t i = 0; i <= cuts->count; i++)
+            out[i] = (ChunkStats){.type = type, .sum_exact = true};
+        return true;
+    }
+    const uint32_t *at = cuts->row;
+    if (x.holes) {
+        uint32_t *mapped = arena_alloc(scratch, (cuts->count + 1) * sizeof *mapped);
+        for (size_t i = 0; i < cuts->count; i++)
+            mapped[i] = values_below(x.valid, at[i]);
+        at = mapped;
+    }
+    return codec_stats_cuts(out, &x.chunk, at, cuts->count, scratch, e) ||
+           part_at_chunk(p, g, x.entry->offset, e);
+}
+
+/* Bits of dense values to the rows that have one. */
+static void spread_bits(uint64_t *rows, const uint64_t *dense, const uint64_t *valid)
+{
+    size_t at = 0;
+    for (size_t w = 0; w < ROW_WORDS; w++) {
+        uint64_t out = 0;
+        for (uint64_t left = valid[w]; left; left &= left - 1, at++)
+            if (bitmap_get(dense, at))
+                out |= left & -left;
+        rows[w] = out;
+    }
+}
+
+bool part_filter(Part *p, const PartGroup *g, ColumnId col, const CodecFilter *f, Arena *scratch,
+                 uint64_t *bits, PhysType *type, Err *e)
+{
+    Encoded x;
+    bool number;
+    *type = PHYS_NONE;
+    if (!encoded_chunk(p, g, col, &x, &number, e))
+        return false;
+    if (x.entry)
+        *type = x.entry->type;
+    if (!number)
+        return true;
+    memset(bits, 0, BITMAP_WORDS(g->rows) * sizeof *bits);
+    if (!x.entry || x.chunk.n == 0)
+        return true;
+    uint64_t dense[ROW_WORDS], spread[ROW_WORDS];
+    size_t passed;
+    if (!codec_filter(x.holes ? dense : bits, &passed, &x.chunk, f, scratch, e))
+        return part_at_chunk(p, g, x.entry->offset, e);
+    if (x.holes) {
+        spread_bits(spread, dense, x.valid);
+        memcpy(bits, spread, BITMAP_WORDS(g->rows) * sizeof *bits);
+    }
+    return true;
+}
+
+bool part_time_grid(Part *p, const PartGroup *g, TimeGrid *grid, bool *regular, Err *e)
+{
+    GroupEntry *entry;
+    Slice bytes;
+    *regular = false;
+    if (!g->alone)
+        return true;
+    if (!part_time_bytes(p, g, &entry, &bytes, e))
+        return false;
+    if (entry->time_codec != CODEC_LINEAR_I64)
+        return true;
+    Reader r = reader_of(bytes);
+    grid->first = reader_zigzag(&r);
+    grid->step = reader_zigzag(&r);
+    int64_t last;
+    /* Anything else is for the decoder to refuse. */
+    *regular = !r.bad && !reader_left(&r) && grid->step >= 0 &&
+               !__builtin_mul_overflow(grid->step, (int64_t)entry->rows - 1, &last) &&
+               !__builtin_add_overflow(last, grid->first, &last);
+    return true;
+}
