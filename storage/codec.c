@@ -48,6 +48,15 @@ const Kernels *codec_kernels(void)
     return &kernels_base;
 }
 
+const NarrowKernels *codec_narrow(void)
+{
+#ifdef SKULK_KERNELS_V3
+    if (simd_has_v3())
+        return &narrow_v3;
+#endif
+    return &narrow_base;
+}
+
 /* ---- choice ---- */
 static bool append(Buf *out, uint8_t id, const void *src, size_t n)
 {

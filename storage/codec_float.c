@@ -121,11 +121,6 @@ static void fill_bad(Decimal *x, size_t n)
     }
 }
 
-static unsigned position_bits(size_t n)
-{
-    return n > 1 ? bit_length(n - 1) : 1;
-}
-
 static uint8_t *write_head(uint8_t *p, const Decimal *x, const double *v, size_t n)
 {
     *p++ = (uint8_t)(x->k | (x->bad ? FLAG_EXCEPTIONS : 0) | (x->wide ? FLAG_WIDE : 0));
@@ -171,14 +166,7 @@ size_t sk_f64_encode(uint8_t *dst, const void *src, size_t n)
     return sk_f64_encode_meta(dst, src, n, false, NULL);
 }
 
-typedef struct DecimalHead {
-    unsigned k;
-    bool wide;
-    size_t bad;
-    const uint8_t *positions, *values;
-} DecimalHead;
-
-static bool read_ints(int64_t *d, DecimalHead *h, size_t n, Slice src, Err *e)
+bool decimal_open(DecimalHead *h, size_t n, Slice src, Err *e)
 {
     Reader r = reader_of(src);
     uint8_t first = reader_u8(&r);
@@ -193,16 +181,19 @@ static bool read_ints(int64_t *d, DecimalHead *h, size_t n, Slice src, Err *e)
     }
     if (r.bad || h->k > K_MAX || (h->wide && (h->k || h->bad)))
         return codec_damaged(e, "decimals: wrong header");
-    return int_read(d, n, reader_bytes(&r, reader_left(&r)), e);
+    h->block = reader_bytes(&r, reader_left(&r));
+    return true;
 }
 
-bool sk_f64_ints(int64_t *d, size_t n, Slice src, uint8_t *k, bool *exact, Err *e)
+bool decimal_exceptions(uint16_t *at, const DecimalHead *h, size_t n, Err *e)
 {
-    DecimalHead h;
-    if (!read_ints(d, &h, n, src, e))
-        return false;
-    *k = (uint8_t)h.k;
-    *exact = !h.bad && !h.wide;
+    uint64_t pos[CODEC_VALUES_MAX];
+    bits_unpack(pos, h->positions, h->bad, position_bits(n));
+    for (size_t i = 0; i < h->bad; i++) {
+        if (pos[i] >= n || (i && pos[i] <= at[i - 1]))
+            return codec_damaged(e, "decimals: exception position");
+        at[i] = (uint16_t)pos[i];
+    }
     return true;
 }
 
@@ -210,24 +201,32 @@ bool sk_f64_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
 {
     (void)arena;
     DecimalHead h;
-    int64_t d[CODEC_VALUES_MAX];
+    IntView v;
     double *out = dst;
-    if (!read_ints(d, &h, n, src, e))
+    if (!decimal_open(&h, n, src, e) || !int_view(&v, n, h.block, e))
         return false;
     if (h.wide) {
+        int64_t d[CODEC_VALUES_MAX];
+        if (v.narrow)
+            codec_narrow()->widen(d, v.u.x, n, v.first, v.gcd);
         for (size_t i = 0; i < n; i++)
-            out[i] = (double)d[i];
+            out[i] = (double)(v.narrow ? d : v.u.v)[i];
         return true;
     }
-    codec_kernels()->divide(out, d, n, codec_pow10[h.k]);
-    uint64_t at[CODEC_VALUES_MAX];
-    if (h.bad)
-        bits_unpack(at, h.positions, h.bad, position_bits(n));
-    for (size_t i = 0; i < h.bad; i++) {
-        if (at[i] >= n)
-            return codec_damaged(e, "decimals: exception position");
+    double p = codec_pow10[h.k];
+    double padded[CODEC_VALUES_MAX];
+    double *to = n % 4 ? padded : out; /* kernels work in fours */
+    if (v.narrow)
+        codec_narrow()->decimals(to, v.u.x, n, (double)v.first, (double)v.gcd, p);
+    else
+        codec_narrow()->divide(to, v.u.v, n, p);
+    if (n % 4)
+        memcpy(out, padded, n * sizeof *out);
+    uint16_t at[CODEC_VALUES_MAX];
+    if (h.bad && !decimal_exceptions(at, &h, n, e))
+        return false;
+    for (size_t i = 0; i < h.bad; i++)
         out[at[i]] = f64_of_bits(load_u64(h.values + i * 8));
-    }
     return true;
 }
 

@@ -6,14 +6,7 @@
  * With width 0 this is the sparse layout: only what differs is stored. */
 #include "storage/codec_private.h"
 
-enum {
-    FLAG_TRANSFORM = 3,
-    FLAG_ZIGZAG = 4,
-    FLAG_GCD = 8,
-    FLAG_PATCHES = 16,
-    FLAG_BITMAP = 32,
-    HEADER_MAX = 1 + 1 + 4 * 10 + 10 + 1,
-};
+enum { HEADER_MAX = 1 + 1 + 4 * 10 + 10 + 1 };
 
 void int_stats(IntStats *st, const int64_t *v, size_t n)
 {
@@ -94,11 +87,6 @@ static void residuals(uint64_t *restrict r, const uint64_t *restrict x, size_t n
         for (size_t i = 0; i < n; i++)
             r[i] = x[i] - i * step;
     }
-}
-
-static unsigned position_bits(size_t n)
-{
-    return n > 1 ? bit_length(n - 1) : 1;
 }
 
 /* Cheapest width for a histogram; replaces the plan if it beats its cost. */
@@ -316,9 +304,9 @@ size_t int_write(uint8_t *dst, const IntPlan *plan, const int64_t *v, size_t n)
     uint64_t x[CODEC_VALUES_MAX], u[CODEC_VALUES_MAX];
     uint64_t pos[CODEC_VALUES_MAX + 1], high[CODEC_VALUES_MAX + 1];
     uint8_t *p = dst;
-    *p++ = (uint8_t)(plan->transform | (plan->zigzag ? FLAG_ZIGZAG : 0) |
-                     (plan->gcd != 1 ? FLAG_GCD : 0) | (plan->patches ? FLAG_PATCHES : 0) |
-                     (plan->bitmap ? FLAG_BITMAP : 0));
+    *p++ = (uint8_t)(plan->transform | (plan->zigzag ? INT_ZIGZAG : 0) |
+                     (plan->gcd != 1 ? INT_GCD : 0) | (plan->patches ? INT_PATCHES : 0) |
+                     (plan->bitmap ? INT_BITMAP : 0));
     *p++ = plan->width;
     p = codec_put_zigzag(p, plan->first);
     if (plan->gcd != 1)
@@ -341,203 +329,6 @@ size_t int_write(uint8_t *dst, const IntPlan *plan, const int64_t *v, size_t n)
     if (plan->patches)
         p = write_patches(p, plan, pos, high, n);
     return (size_t)(p - dst);
-}
-
-/* ---- reading ---- */
-typedef struct IntHead {
-    IntPlan plan;
-    const uint8_t *body;
-    size_t main_size;
-} IntHead;
-
-static bool read_head(IntHead *h, size_t n, Slice src, Err *e)
-{
-    Reader r = reader_of(src);
-    IntPlan *p = &h->plan;
-    *p = (IntPlan){.gcd = 1};
-    uint8_t flags = reader_u8(&r);
-    p->width = reader_u8(&r);
-    p->transform = flags & FLAG_TRANSFORM;
-    p->zigzag = flags & FLAG_ZIGZAG;
-    p->bitmap = flags & FLAG_BITMAP;
-    p->first = reader_zigzag(&r);
-    if (flags & FLAG_GCD)
-        p->gcd = (int64_t)reader_varint(&r);
-    p->base = reader_zigzag(&r);
-    if (p->transform >= SK_DELTA2)
-        p->step = reader_zigzag(&r);
-    uint64_t patches = 0;
-    if (flags & FLAG_PATCHES) {
-        patches = reader_varint(&r);
-        p->high = reader_u8(&r);
-        if (patches == 0 || patches > n || p->high == 0)
-            return codec_damaged(e, "integers: wrong number of patches");
-    }
-    if (r.bad || flags >= 64 || p->width > 64 || p->high + p->width > 64 || (p->bitmap && !patches))
-        return codec_damaged(e, "integers: wrong header");
-    p->patches = (uint32_t)patches;
-    h->body = r.cur;
-    h->main_size = n == CODEC_VALUES_MAX ? 128 * (size_t)p->width : bits_size(n, p->width);
-    size_t size = h->main_size;
-    if (patches)
-        size += (p->bitmap ? (n + 7) / 8 : bits_size(patches, position_bits(n))) +
-                bits_size(patches, p->high);
-    return size == reader_left(&r) || codec_damaged(e, "integers: wrong size");
-}
-
-static void read_main(uint64_t *u, const IntHead *h, size_t n)
-{
-    unsigned width = h->plan.width;
-    if (n != CODEC_VALUES_MAX || width == 0) {
-        bits_unpack(u, h->body, n, width);
-        return;
-    }
-    uint32_t plane[CODEC_VALUES_MAX];
-    unsigned low = width < 32 ? width : 32;
-    codec_kernels()->unpack32(plane, h->body, low);
-    for (size_t i = 0; i < n; i++)
-        u[i] = plane[i];
-    if (width > 32) {
-        codec_kernels()->unpack32(plane, h->body + 128 * low, width - 32);
-        for (size_t i = 0; i < n; i++)
-            u[i] |= (uint64_t)plane[i] << 32;
-    }
-}
-
-typedef struct Patches {
-    uint64_t pos[CODEC_VALUES_MAX], high[CODEC_VALUES_MAX];
-} Patches;
-
-/* Positions of the set bits; the padding behind bit n counts as set. */
-static size_t bitmap_positions(uint64_t *pos, const uint8_t *map, size_t n, size_t most)
-{
-    size_t count = 0;
-    for (size_t at = 0; at < n; at += 64) {
-        uint64_t word = load_u64(map + at / 8);
-        if (n - at < 64)
-            word &= low_bits((n - at + 7) / 8 * 8);
-        for (; word; word &= word - 1) {
-            if (count == most)
-                return most + 1;
-            pos[count++] = at + (unsigned)__builtin_ctzll(word);
-        }
-    }
-    return count;
-}
-
-static bool read_patches(Patches *out, const IntHead *h, size_t n, Err *e)
-{
-    const uint8_t *p = h->body + h->main_size;
-    size_t count = h->plan.patches;
-    if (h->plan.bitmap) {
-        if (bitmap_positions(out->pos, p, n, count) != count)
-            return codec_damaged(e, "integers: patch bitmap");
-        p += (n + 7) / 8;
-    } else {
-        bits_unpack(out->pos, p, count, position_bits(n));
-        p += bits_size(count, position_bits(n));
-    }
-    bits_unpack(out->high, p, count, h->plan.high);
-    uint64_t over = 0;
-    for (size_t i = 0; i < count; i++)
-        over |= out->pos[i] >= n;
-    return !over || codec_damaged(e, "integers: patch position");
-}
-
-/* x += (r + base) * gcd, natural order; the chain is one addition a value. */
-static void sum_deltas(int64_t *out, const uint64_t *u, size_t n, const IntPlan *p)
-{
-    uint64_t gcd = (uint64_t)p->gcd, base = (uint64_t)p->base * gcd, acc = (uint64_t)p->first;
-    out[0] = p->first;
-    if (p->zigzag) {
-        for (size_t i = 1; i < n; i++)
-            out[i] = (int64_t)(acc += (uint64_t)zigzag_decode(u[i]) * gcd + base);
-    } else {
-        for (size_t i = 1; i < n; i++)
-            out[i] = (int64_t)(acc += u[i] * gcd + base);
-    }
-}
-
-static void sum_deltas2(int64_t *out, const uint64_t *u, size_t n, const IntPlan *p)
-{
-    uint64_t gcd = (uint64_t)p->gcd, delta = (uint64_t)p->step * gcd, acc = (uint64_t)p->first;
-    out[0] = p->first;
-    if (n > 1)
-        out[1] = (int64_t)(acc += delta);
-    for (size_t i = 2; i < n; i++) {
-        uint64_t r = p->zigzag ? (uint64_t)zigzag_decode(u[i]) : u[i];
-        delta += (r + (uint64_t)p->base) * gcd;
-        out[i] = (int64_t)(acc += delta);
-    }
-}
-
-static void integrate(int64_t *out, uint64_t *u, size_t n, const IntPlan *p)
-{
-    uint64_t gcd = (uint64_t)p->gcd, add = (uint64_t)p->first + (uint64_t)p->base * gcd;
-    if (p->transform == SK_DELTA) {
-        sum_deltas(out, u, n, p);
-    } else if (p->transform == SK_DELTA2) {
-        sum_deltas2(out, u, n, p);
-    } else {
-        if (p->zigzag)
-            for (size_t i = 0; i < n; i++)
-                u[i] = (uint64_t)zigzag_decode(u[i]);
-        if (p->transform == SK_LINEAR)
-            for (size_t i = 0; i < n; i++)
-                u[i] += i * (uint64_t)p->step;
-        codec_kernels()->affine(out, u, n, add, gcd);
-    }
-}
-
-/* A full block of numbers below 2^32, the usual case: no widening before the transform. */
-static bool read_narrow(int64_t *dst, const IntHead *h, Err *e)
-{
-    enum { N = CODEC_VALUES_MAX };
-    const IntPlan *p = &h->plan;
-    const Kernels *k = codec_kernels();
-    uint32_t u[N];
-    if (p->width)
-        k->unpack32(u, h->body, p->width);
-    else
-        memset(u, 0, sizeof u);
-    if (p->patches) {
-        Patches x;
-        if (!read_patches(&x, h, N, e))
-            return false;
-        for (size_t i = 0; i < p->patches; i++)
-            u[x.pos[i]] |= (uint32_t)(x.high[i] << p->width);
-    }
-    if (p->transform == SK_RAW)
-        k->affine32(dst, u, N, (uint64_t)p->first + (uint64_t)p->base * (uint64_t)p->gcd,
-                    (uint64_t)p->gcd);
-    else
-        k->prefix32(
-            dst, u, N,
-            &(KernelPrefix){(uint64_t)p->first, (uint64_t)p->base, (uint64_t)p->gcd, p->zigzag});
-    return true;
-}
-
-bool int_read(int64_t *dst, size_t n, Slice src, Err *e)
-{
-    IntHead h = {0};
-    if (n == 0 || n > CODEC_VALUES_MAX)
-        return codec_damaged(e, "integers: wrong count");
-    if (!read_head(&h, n, src, e))
-        return false;
-    if (n == CODEC_VALUES_MAX && h.plan.width + h.plan.high <= 32 &&
-        (h.plan.transform == SK_DELTA || (h.plan.transform == SK_RAW && !h.plan.zigzag)))
-        return read_narrow(dst, &h, e);
-    uint64_t u[CODEC_VALUES_MAX];
-    read_main(u, &h, n);
-    if (h.plan.patches) {
-        Patches x;
-        if (!read_patches(&x, &h, n, e))
-            return false;
-        for (size_t i = 0; i < h.plan.patches; i++)
-            u[x.pos[i]] |= x.high[i] << h.plan.width;
-    }
-    integrate(dst, u, n, &h.plan);
-    return true;
 }
 
 /* ---- table rows on top of the core ---- */

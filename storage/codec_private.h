@@ -81,12 +81,23 @@ static inline size_t bits_size(size_t n, unsigned width)
 {
     return (n * width + 7) / 8;
 }
+static inline unsigned position_bits(size_t n) /* of a position below n */
+{
+    return n > 1 ? bit_length(n - 1) : 1;
+}
 uint8_t *bits_pack(uint8_t *dst, const uint64_t *src, size_t n, unsigned width);
 /* Reads up to 8 bytes behind the packed bytes. */
 void bits_unpack(uint64_t *dst, const uint8_t *src, size_t n, unsigned width);
 
 /* ---- the integer core ("SK"): docs/format.md, "Integer block" ---- */
 enum { SK_RAW = 0, SK_DELTA = 1, SK_DELTA2 = 2, SK_LINEAR = 3 };
+enum { /* flags of an integer block */
+       INT_TRANSFORM = 3,
+       INT_ZIGZAG = 4,
+       INT_GCD = 8,
+       INT_PATCHES = 16,
+       INT_BITMAP = 32,
+};
 
 typedef struct IntPlan {
     uint8_t transform; /* SK_* */
@@ -110,6 +121,15 @@ void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsign
 size_t int_bound(size_t n);
 size_t int_write(uint8_t *dst, const IntPlan *p, const int64_t *v, size_t n);
 bool int_read(int64_t *dst, size_t n, Slice src, Err *e) MUST_CHECK;
+typedef struct IntView { /* a block as it is cheapest to look at */
+    bool narrow;         /* number i is first + gcd * x[i], without overflow of x; else v[i] */
+    int64_t first, gcd;  /* gcd > 0 */
+    union {
+        _Alignas(64) int32_t x[CODEC_VALUES_MAX];
+        int64_t v[CODEC_VALUES_MAX];
+    } u;
+} IntView;
+bool int_view(IntView *out, size_t n, Slice src, Err *e) MUST_CHECK;
 void int_stats(IntStats *st, const int64_t *v, size_t n);
 
 /* ---- one chunk with its statistics in the domain that is cheapest to store ---- */
@@ -132,6 +152,22 @@ void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, Cod
                         CodecEffort effort, ChunkMeta *meta);
 void stats_of_decimal(ChunkStats *out, const IntStats *i, uint8_t k, size_t n, uint32_t nan_count);
 void stats_of_int(ChunkStats *out, const IntStats *i, size_t n);
+
+/* ---- a chunk in the form in which questions are cheapest: codec_stats.c ---- */
+typedef enum CodecDomain { AS_INTS, AS_DECIMALS, AS_DOUBLES } CodecDomain;
+typedef struct CodecValues {
+    CodecDomain domain;
+    uint8_t k;  /* AS_DECIMALS: the integers of `view` / 10^k, but for the exceptions */
+    size_t bad; /* exceptions: positions, ascending, and 8 bytes each */
+    const uint8_t *bad_bits;
+    uint16_t bad_at[CODEC_VALUES_MAX];
+    IntView view; /* AS_DOUBLES: v holds doubles */
+} CodecValues;
+bool codec_read_values(CodecValues *x, const CodecChunk *c, Arena *scratch, Err *e) MUST_CHECK;
+static inline const double *codec_doubles(const CodecValues *x)
+{
+    return (const double *)x->view.u.v;
+}
 
 /* ---- the codecs: rows of codec_table ---- */
 #define CODEC_DECLARE(name)                                                                        \
@@ -158,8 +194,17 @@ CODEC_DECLARE(dict_str)
 CODEC_DECLARE(zstd_str)
 #undef CODEC_DECLARE
 
-/* Decimal floats: the integers of a chunk, for statistics without division. */
-bool sk_f64_ints(int64_t *dst, size_t n, Slice src, uint8_t *k, bool *exact, Err *e) MUST_CHECK;
+/* ---- decimal blocks ---- */
+typedef struct DecimalHead {
+    unsigned k;
+    bool wide;
+    size_t bad; /* exceptions */
+    const uint8_t *positions, *values;
+    Slice block; /* of integers */
+} DecimalHead;
+bool decimal_open(DecimalHead *h, size_t n, Slice src, Err *e) MUST_CHECK;
+/* Where the exceptions stand, ascending. */
+bool decimal_exceptions(uint16_t *at, const DecimalHead *h, size_t n, Err *e) MUST_CHECK;
 size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort,
                           ChunkMeta *m);
 size_t zstd_str_encode_level(uint8_t *dst, const void *src, size_t n, int level);

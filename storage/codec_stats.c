@@ -148,43 +148,158 @@ static const CodecDef *find_for(const CodecChunk *c, Err *e)
     return NULL;
 }
 
-typedef struct Values { /* a decoded chunk */
-    bool decimal;       /* v[i] / 10^k, exactly */
-    uint8_t k;
-    int64_t v[CODEC_VALUES_MAX]; /* or the bits of doubles */
-} Values;
+static bool read_decimals(CodecValues *x, const CodecChunk *c, Arena *scratch, Err *e)
+{
+    DecimalHead h;
+    if (!decimal_open(&h, c->n, c->src, e))
+        return false;
+    if (h.wide)
+        return sk_f64_decode(x->view.u.v, c->n, c->src, scratch, e);
+    x->domain = AS_DECIMALS;
+    x->k = (uint8_t)h.k;
+    x->bad = h.bad;
+    x->bad_bits = h.values;
+    return int_view(&x->view, c->n, h.block, e) &&
+           (!h.bad || decimal_exceptions(x->bad_at, &h, c->n, e));
+}
 
-static bool read_values(Values *x, const CodecChunk *c, Arena *scratch, Err *e)
+/* first + step * i as a narrow view, if nothing overflows. */
+static bool view_line(IntView *v, size_t n, int64_t first, int64_t step)
+{
+    __int128 last = (__int128)step * (int64_t)(n - 1) + first;
+    if (step == INT64_MIN || last > INT64_MAX || last < INT64_MIN)
+        return false;
+    v->narrow = true;
+    v->first = first;
+    v->gcd = step == 0 ? 1 : step < 0 ? -step : step;
+    memset(v->u.x, 0, n * sizeof *v->u.x);
+    if (step)
+        codec_narrow()->line(v->u.x, n, step < 0 ? -1 : 1);
+    return true;
+}
+
+/* Of a decoded constant or arithmetic run. */
+static void simplify(CodecValues *x, const CodecChunk *c)
+{
+    int64_t v0 = x->view.u.v[0], d;
+    if (c->id == CODEC_CONST_I64 || c->id == CODEC_LINEAR_I64)
+        view_line(&x->view, c->n, v0,
+                  c->n > 1 ? (int64_t)((uint64_t)x->view.u.v[1] - (uint64_t)v0) : 0);
+    if (c->id == CODEC_CONST_F64 && sk_f64_one(codec_doubles(x)[0], &x->k, &d)) {
+        x->domain = AS_DECIMALS;
+        view_line(&x->view, c->n, d, 0);
+    }
+}
+
+bool codec_read_values(CodecValues *x, const CodecChunk *c, Arena *scratch, Err *e)
 {
     const CodecDef *def = find_for(c, e);
     if (!def)
         return false;
-    x->decimal = false;
-    if (c->id == CODEC_SK_F64 && !sk_f64_ints(x->v, c->n, c->src, &x->k, &x->decimal, e))
-        return false;
-    return x->decimal || def->decode(x->v, c->n, c->src, scratch, e);
+    x->domain = c->type == PHYS_I64 ? AS_INTS : AS_DOUBLES;
+    x->view.narrow = false;
+    x->bad = 0;
+    switch (c->id) {
+    case CODEC_SK_I64:
+    case CODEC_TIME_LINEAR:
+    case CODEC_TIME_DELTA:
+        return int_view(&x->view, c->n, c->src, e);
+    case CODEC_SK_F64:
+        return read_decimals(x, c, scratch, e);
+    default:
+        if (!def->decode(x->view.u.v, c->n, c->src, scratch, e))
+            return false;
+        simplify(x, c);
+        return true;
+    }
 }
 
-static void stats_of_piece(ChunkStats *out, const Values *x, PhysType type, size_t begin,
+/* ---- statistics ---- */
+static void view_stats(IntStats *st, const IntView *v, size_t begin, size_t end)
+{
+    if (!v->narrow) {
+        int_stats(st, v->u.v + begin, end - begin);
+        return;
+    }
+    NarrowMinMax m;
+    codec_narrow()->minmax(&m, v->u.x + begin, end - begin);
+    st->min = v->first + v->gcd * m.min;
+    st->max = v->first + v->gcd * m.max;
+    st->first = v->first + v->gcd * v->u.x[begin];
+    st->last = v->first + v->gcd * v->u.x[end - 1];
+    st->sum = (__int128)v->first * (int64_t)(end - begin) + (__int128)v->gcd * m.sum;
+}
+
+static double decimal_at(const CodecValues *x, size_t i)
+{
+    const IntView *v = &x->view;
+    int64_t d = v->narrow ? v->first + v->gcd * v->u.x[i] : v->u.v[i];
+    return (double)d / codec_pow10[x->k];
+}
+
+/* Decimals with exceptions: those between them, and they themselves. */
+static void stats_with_exceptions(ChunkStats *out, const CodecValues *x, size_t begin, size_t end)
+{
+    size_t b = 0, from = begin, good = 0, count = 0;
+    while (b < x->bad && x->bad_at[b] < begin)
+        b++;
+    double bad[CODEC_VALUES_MAX];
+    IntStats all = {.min = INT64_MAX, .max = INT64_MIN};
+    for (bool more = true; more; b++) {
+        more = b < x->bad && x->bad_at[b] < end;
+        size_t to = more ? x->bad_at[b] : end;
+        if (to > from) {
+            IntStats st;
+            view_stats(&st, &x->view, from, to);
+            all.min = st.min < all.min ? st.min : all.min;
+            all.max = st.max > all.max ? st.max : all.max;
+            all.sum += st.sum;
+            good += to - from;
+        }
+        if (more)
+            bad[count++] = f64_of_bits(load_u64(x->bad_bits + b * 8));
+        from = to + 1;
+    }
+    ChunkStats others;
+    *out = (ChunkStats){.type = PHYS_F64, .sum_exact = true};
+    if (good)
+        stats_of_decimal(out, &all, x->k, good, 0);
+    stats_of_f64(&others, bad, count);
+    stats_merge(out, &others);
+    bool first_bad = false, last_bad = false;
+    for (size_t i = 0; i < x->bad; i++) {
+        first_bad |= x->bad_at[i] == begin;
+        last_bad |= x->bad_at[i] == end - 1;
+    }
+    out->u.f.first = first_bad ? bad[0] : decimal_at(x, begin);
+    out->u.f.last = last_bad ? bad[count - 1] : decimal_at(x, end - 1);
+}
+
+static void stats_of_piece(ChunkStats *out, const CodecValues *x, PhysType type, size_t begin,
                            size_t end)
 {
-    if (type == PHYS_I64) {
-        stats_of_i64(out, x->v + begin, end - begin);
-    } else if (!x->decimal || begin == end) {
-        stats_of_f64(out, (const double *)x->v + begin, end - begin);
-    } else { /* the sum is exact, one division at the end */
-        IntStats st;
-        int_stats(&st, x->v + begin, end - begin);
-        stats_of_decimal(out, &st, x->k, end - begin, 0);
+    IntStats st;
+    if (begin == end) {
+        *out = (ChunkStats){.type = type, .sum_exact = true};
+    } else if (x->domain == AS_DOUBLES) {
+        stats_of_f64(out, codec_doubles(x) + begin, end - begin);
+    } else if (x->bad) {
+        stats_with_exceptions(out, x, begin, end);
+    } else {
+        view_stats(&st, &x->view, begin, end);
+        if (x->domain == AS_INTS)
+            stats_of_int(out, &st, end - begin);
+        else
+            stats_of_decimal(out, &st, x->k, end - begin, 0);
     }
 }
 
 bool codec_stats(ChunkStats *out, const CodecChunk *c, size_t begin, size_t end, Arena *scratch,
                  Err *e)
 {
-    Values x;
+    CodecValues x;
     must(begin <= end && end <= c->n);
-    if (!read_values(&x, c, scratch, e))
+    if (!codec_read_values(&x, c, scratch, e))
         return false;
     stats_of_piece(out, &x, c->type, begin, end);
     return true;
@@ -193,8 +308,8 @@ bool codec_stats(ChunkStats *out, const CodecChunk *c, size_t begin, size_t end,
 bool codec_stats_cuts(ChunkStats *out, const CodecChunk *c, const uint32_t *cuts, size_t count,
                       Arena *scratch, Err *e)
 {
-    Values x;
-    if (!read_values(&x, c, scratch, e))
+    CodecValues x;
+    if (!codec_read_values(&x, c, scratch, e))
         return false;
     size_t begin = 0;
     for (size_t i = 0; i <= count; i++) {
@@ -202,53 +317,6 @@ bool codec_stats_cuts(ChunkStats *out, const CodecChunk *c, const uint32_t *cuts
         must(begin <= end && end <= c->n);
         stats_of_piece(&out[i], &x, c->type, begin, end);
         begin = end;
-    }
-    return true;
-}
-
-/* -1, 0, 1 by SQL's order: NaN equals NaN and is above everything. */
-static int compare_f64(double a, double b)
-{
-    if (isnan(a) || isnan(b))
-        return isnan(a) - isnan(b);
-    return (a > b) - (a < b);
-}
-
-static bool passes(CodecCompare op, int order)
-{
-    switch (op) {
-    case CODEC_EQ:
-        return order == 0;
-    case CODEC_NE:
-        return order != 0;
-    case CODEC_LT:
-        return order < 0;
-    case CODEC_LE:
-        return order <= 0;
-    case CODEC_GT:
-        return order > 0;
-    case CODEC_GE:
-        break;
-    }
-    return order >= 0;
-}
-
-bool codec_filter(uint64_t *bits, size_t *passed, const CodecChunk *c, const CodecFilter *f,
-                  Arena *scratch, Err *e)
-{
-    int64_t v[CODEC_VALUES_MAX];
-    const CodecDef *def = find_for(c, e);
-    if (!def || !def->decode(v, c->n, c->src, scratch, e))
-        return false;
-    memset(bits, 0, BITMAP_WORDS(c->n) * sizeof *bits);
-    *passed = 0;
-    for (size_t i = 0; i < c->n; i++) {
-        int order = c->type == PHYS_I64 ? (v[i] > f->u.i) - (v[i] < f->u.i)
-                                        : compare_f64(((const double *)v)[i], f->u.f);
-        if (passes(f->op, order)) {
-            bitmap_set(bits, i);
-            ++*passed;
-        }
     }
     return true;
 }

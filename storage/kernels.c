@@ -47,6 +47,18 @@ static void unpack32(uint32_t *restrict dst, const uint8_t *restrict src, unsign
     }
 }
 
+static void unpack_bits(uint32_t *restrict dst, const uint8_t *restrict src, size_t n,
+                        unsigned width)
+{
+    typedef uint64_t Wide __attribute__((aligned(1), may_alias));
+    const uint32_t mask = (UINT32_C(1) << width) - 1;
+    size_t i = 0;
+    for (size_t bit = 0; i < n; i++, bit += width)
+        dst[i] = (uint32_t)(*(const Wide *)(src + bit / 8) >> bit % 8) & mask;
+    for (; i % 8; i++)
+        dst[i] = 0;
+}
+
 #ifdef __AVX2__
 typedef int64_t S4 __attribute__((vector_size(32)));
 #endif
@@ -113,26 +125,7 @@ static size_t decimal(int64_t *restrict d, const double *restrict v, size_t n, d
     return (size_t)bad;
 }
 
-static void divide(double *dst, const int64_t *src, size_t n, double p)
-{
-    for (size_t i = 0; i < n; i++) {
-        Bits shifted = {.i = (int64_t)((uint64_t)src[i] + (uint64_t)MAGIC_BITS)};
-        dst[i] = (shifted.f - MAGIC) / p;
-    }
-}
-
 static void affine(int64_t *out, const uint64_t *u, size_t n, uint64_t add, uint64_t mul)
-{
-    if (mul == 1) {
-        for (size_t i = 0; i < n; i++)
-            out[i] = (int64_t)(u[i] + add);
-    } else {
-        for (size_t i = 0; i < n; i++)
-            out[i] = (int64_t)(u[i] * mul + add);
-    }
-}
-
-static void affine32(int64_t *out, const uint32_t *u, size_t n, uint64_t add, uint64_t mul)
 {
     if (mul == 1) {
         for (size_t i = 0; i < n; i++)
@@ -238,11 +231,10 @@ const Kernels KERNELS = {
     .name = NAME,
     .pack32 = pack32,
     .unpack32 = unpack32,
+    .unpack_bits = unpack_bits,
     .minmax = minmax,
     .decimal = decimal,
-    .divide = divide,
     .affine = affine,
-    .affine32 = affine32,
     .prefix32 = prefix32,
     .fold = fold,
     .bit_lengths = bit_lengths,

@@ -1,7 +1,7 @@
 /* storage/kernels.h - the inner loops of the codecs: plain arrays in, plain arrays out.
  *
- * kernels.c is compiled twice (portable and x86-64-v3); codec_kernels() gives the table for
- * this processor.  Kernels never fail and never look beyond the arrays given.
+ * kernels*.c are compiled twice (portable and x86-64-v3); codec_kernels() and codec_narrow()
+ * give the tables for this processor.  Kernels never fail and never look beyond the arrays given.
  * No inline functions here: the linker could keep the AVX2 copy for everybody.
  * Threads: pure. */
 #ifndef SKULK_STORAGE_KERNELS_H
@@ -25,16 +25,16 @@ typedef struct Kernels {
     /* 1,024 numbers below 2^width (width 1..32), 32 lanes of u32; 128 * width bytes. */
     void (*pack32)(uint8_t *dst, const uint32_t *src, unsigned width);
     void (*unpack32)(uint32_t *dst, const uint8_t *src, unsigned width);
+    /* n numbers of width 1..31, packed horizontally; reads up to 8 bytes behind them, and sets
+     * dst to 0 up to the next multiple of 8. */
+    void (*unpack_bits)(uint32_t *dst, const uint8_t *src, size_t n, unsigned width);
     void (*minmax)(KernelMinMax *out, const int64_t *v, size_t n); /* n > 0 */
     /* minmax of v[i] - v[i-1] (n > 1) and of the second differences (n > 2); wrapping. */
     void (*minmax_delta)(KernelMinMax *d1, KernelMinMax *d2, const int64_t *v, size_t n);
     /* Decimal test: d[i] = round(v[i] * p); returns how many v[i] are not exactly d[i] / p. */
     size_t (*decimal)(int64_t *d, const double *v, size_t n, double p);
-    /* dst[i] = (double)src[i] / p for |src[i]| < 2^51; may be in place. */
-    void (*divide)(double *dst, const int64_t *src, size_t n, double p);
     /* out[i] = add + mul * u[i] */
     void (*affine)(int64_t *out, const uint64_t *u, size_t n, uint64_t add, uint64_t mul);
-    void (*affine32)(int64_t *out, const uint32_t *u, size_t n, uint64_t add, uint64_t mul);
     /* out[0] = first; out[i] = out[i-1] + (r + base) * mul, r = u[i] or its zigzag number.
      * n is a multiple of 4. */
     void (*prefix32)(int64_t *out, const uint32_t *u, size_t n, const KernelPrefix *p);
@@ -45,7 +45,37 @@ typedef struct Kernels {
     size_t (*split)(uint64_t *u, size_t n, unsigned width, uint64_t *pos, uint64_t *high);
 } Kernels;
 
+typedef struct NarrowMinMax {
+    int32_t min, max;
+    int64_t sum;
+} NarrowMinMax;
+
+/* Blocks whose numbers fit 32 bits; arithmetic wraps.  Arrays have room for n rounded up to 8. */
+typedef struct NarrowKernels {
+    /* x[i] = r[i] = u[i] + base, or unzigzag(u[i]) + base; may be in place */
+    void (*residues)(int32_t *x, const uint32_t *u, size_t n, int32_t base, int zigzag);
+    /* x[i] += i * step */
+    void (*line)(int32_t *x, size_t n, int32_t step);
+    /* x[0] = 0, x[i] = x[i-1] + r[i]; may be in place */
+    void (*sum)(int32_t *x, const uint32_t *u, size_t n, int32_t base, int zigzag);
+    /* out[i] = first + mul * x[i] */
+    void (*widen)(int64_t *out, const int32_t *x, size_t n, int64_t first, int64_t mul);
+    /* out[i] = (first + mul * x[i]) / p: numerators below 2^53, the quotient rounded to nearest */
+    void (*decimals)(double *out, const int32_t *x, size_t n, double first, double mul, double p);
+    /* dst[i] = (double)src[i] / p for |src[i]| < 2^51; may be in place */
+    void (*divide)(double *dst, const int64_t *src, size_t n, double p);
+    void (*minmax)(NarrowMinMax *out, const int32_t *x, size_t n); /* n > 0 */
+    /* Bit i of bits = low <= x[i] <= low + span; bits from n to the end of the word are 0. */
+    void (*between)(uint64_t *bits, const int32_t *x, size_t n, int32_t low, uint32_t span);
+    /* The same of wide numbers: low <= v[i] <= high. */
+    void (*between_i64)(uint64_t *bits, const int64_t *v, size_t n, int64_t low, int64_t high);
+    void (*between_f64)(uint64_t *bits, const double *v, size_t n, double low, double high,
+                        int with_nan);
+} NarrowKernels;
+
 extern const Kernels kernels_base, kernels_v3;
+extern const NarrowKernels narrow_base, narrow_v3;
 const Kernels *codec_kernels(void); /* codec.c */
+const NarrowKernels *codec_narrow(void);
 
 #endif
