@@ -114,13 +114,13 @@ bool mem_all_sealed(const Engine *eng)
 
 /* ---- sealing ---- */
 
-/* The oldest unsealed segment, if it is complete and visible.  Order matters: every part is older
- * than every tail. */
+/* The oldest segment that nobody seals yet, if it is complete and visible.  Order matters to readers:
+ * every part is older than every tail.  (The replay has no readers and seals two at a time.) */
 static MemSegment *next_to_seal(Engine *eng)
 {
     for (size_t i = 0; i < eng->mem_count; i++) {
         MemSegment *ms = eng->mem[i];
-        if (ms->sealed)
+        if (ms->sealed || ms->sealing)
             continue;
         return ms->closed && ms->visible == ms->rows ? ms : NULL;
     }
@@ -142,6 +142,8 @@ bool mem_seal_one(Engine *eng, bool *did, Err *e)
     MemSegment *ms = eng->failed ? NULL : next_to_seal(eng);
     CatalogSnap *cat = ms ? cat_ref(eng->catalog) : NULL;
     TombList *tombs = ms ? tombs_ref(eng->tombs) : NULL;
+    if (ms)
+        ms->sealing = true;
     mutex_unlock(&eng->mutex);
     *did = ms != NULL;
     if (!ms)
@@ -157,6 +159,7 @@ bool mem_seal_one(Engine *eng, bool *did, Err *e)
     Segment *segment = ms->segment;
     ms->segment = NULL;
     ms->sealed = part;
+    ms->sealing = false;
     engine_swap_parts(eng, &old);
     mem_count_bytes(eng);
     mutex_unlock(&eng->mutex);

@@ -78,6 +78,7 @@ typedef struct MemSegment { /* needs the mutex, but rows are appended by the wri
     size_t visible;  /* rows that readers may see */
     size_t rows;     /* all rows, once closed */
     bool closed;     /* takes no more rows */
+    bool sealing;    /* somebody is at it */
     bool continues;  /* begins inside a group: may not begin the log's uncovered part */
     Lsn first_lsn;   /* first record with rows here (of its group); 0 = empty */
     uint64_t serial; /* grows */

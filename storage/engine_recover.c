@@ -13,6 +13,7 @@ typedef struct PendingItem { /* one of the two */
 
 typedef struct Replay {
     Engine *eng;
+    WriteBatch *batch; /* of the record at hand */
     Lsn last;
     /* the transaction whose commit record was not seen yet */
     Lsn txn_first;
@@ -133,38 +134,49 @@ static bool replay_catalog(Replay *r, Slice payload, Err *e)
     return true;
 }
 
-static size_t unsealed_bytes(const Engine *eng)
+static size_t waiting_to_be_sealed(Engine *eng)
 {
-    size_t bytes = 0;
+    size_t n = 0;
     for (size_t i = 0; i < eng->mem_count; i++)
-        if (!eng->mem[i]->sealed)
-            bytes += seg_bytes(eng->mem[i]->segment);
-    return bytes;
+        n += eng->mem[i]->closed && !eng->mem[i]->sealed && !eng->mem[i]->sealing;
+    return n;
 }
 
-/* A segment was closed: it is sealed, beside the replay if the sealer runs, else here and now. */
+/* A segment was closed.  The sealer works beside the replay if it runs; what it does not get to is
+ * sealed here, so that both processors are busy and memory stays in the budget. */
 static bool replay_seal(Engine *eng, Err *e)
 {
-    bool did = true;
-    if (!atomic_load(&eng->tasks_alive)) {
-        while (did)
-            if (!mem_seal_one(eng, &did, e))
-                return false;
-        return true;
-    }
-    task_wake(&eng->sealer);
-    for (;;) { /* memory stays in the budget: the sealer may fall behind by so much */
+    bool helped = atomic_load(&eng->tasks_alive) > 0, did;
+    if (helped)
+        task_wake(&eng->sealer);
+    for (;;) {
         mutex_lock(&eng->mutex);
-        bool behind = (int64_t)unsealed_bytes(eng) > 2 * eng->o.memtable_max;
+        size_t waiting = waiting_to_be_sealed(eng);
         bool failed = eng->failed;
         if (failed)
             *e = eng->failure;
         mutex_unlock(&eng->mutex);
         if (failed)
             return false;
-        if (!behind)
+        if (waiting <= helped)
             return true;
-        nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL); /* the start may wait */
+        if (!mem_seal_one(eng, &did, e))
+            return false;
+    }
+}
+
+/* Readers want every part older than every tail: what is being sealed is waited for. */
+static void await_sealer(Engine *eng)
+{
+    for (;;) {
+        bool busy = false;
+        mutex_lock(&eng->mutex);
+        for (size_t i = 0; i < eng->mem_count; i++)
+            busy |= eng->mem[i]->sealing && !eng->failed;
+        mutex_unlock(&eng->mutex);
+        if (!busy)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS / 4}, NULL); /* the start may wait */
     }
 }
 
@@ -188,11 +200,24 @@ static bool replay_flush(Replay *r, Err *e)
     return !flush || engine_flush_now(eng, e);
 }
 
-static bool replay_rows(Replay *r, Lsn lsn, Lsn first, bool goes_on, WriteBatch *wb)
+static bool replay_rows(Replay *r, Lsn lsn, Slice payload, Err *e)
 {
-    mem_append(r->eng, wb, lsn, first, goes_on);
-    wb_free(wb);
+    wb_clear(r->batch);
+    if (!wb_decode(r->batch, payload, e))
+        return false;
+    mem_append(r->eng, r->batch, lsn, lsn, false);
     return true;
+}
+
+/* Rows of a transaction wait for its commit record. */
+static bool keep_rows(Replay *r, Lsn lsn, Slice payload, Err *e)
+{
+    PendingItem p = {.wb = wb_new(), .lsn = lsn};
+    buf_put(&r->items, &p, sizeof p);
+    if (wb_decode(p.wb, payload, e))
+        return true;
+    wb_clear(p.wb); /* a repair goes on without it */
+    return false;
 }
 
 static void replay_delete(Replay *r, Tombstone *take_t)
@@ -231,12 +256,12 @@ static bool replay_commit(Replay *r, Err *e)
     for (size_t i = 0; i < r->items.len / sizeof *p; i++) {
         if (p[i].tomb) {
             replay_delete(r, p[i].tomb);
+            p[i].tomb = NULL;
             continue;
         }
-        replay_rows(r, p[i].lsn, r->txn_first, goes_on, p[i].wb);
+        mem_append(r->eng, p[i].wb, p[i].lsn, r->txn_first, goes_on);
         goes_on = true;
     }
-    r->items.len = 0;
     drop_pending(r);
     return true;
 }
@@ -255,17 +280,8 @@ static bool replay_frame(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
         return true;
     case REC_SERIES:
         return idx_decode(r->eng->index, f->payload, e);
-    case REC_ROWS: {
-        PendingItem p = {.wb = wb_new(), .lsn = lsn};
-        if (!wb_decode(p.wb, f->payload, e)) {
-            wb_free(p.wb);
-            return false;
-        }
-        if (!in_txn)
-            return replay_rows(r, lsn, lsn, false, p.wb);
-        buf_put(&r->items, &p, sizeof p);
-        return true;
-    }
+    case REC_ROWS:
+        return in_txn ? keep_rows(r, lsn, f->payload, e) : replay_rows(r, lsn, f->payload, e);
     case REC_DELETE: {
         PendingItem p = {.lsn = lsn};
         if (!tomb_decode(&p.tomb, f->payload, lsn, e))
@@ -335,9 +351,36 @@ static BlobFate blob_fate(void *arg, BlobId id)
     return damaged ? BLOB_ORPHAN : BLOB_DELETE;
 }
 
+static bool replay_log(Engine *eng, Err *e)
+{
+    Replay r = {.eng = eng, .batch = wb_new()};
+    int64_t began = engine_now(eng);
+    eng->applied = eng->manifest.covered;
+    eng->flusher.force = true;
+    bool ok = eng->store->ops->log_read(eng->store, eng->manifest.covered, replay_each, &r, e);
+    await_sealer(eng);
+    drop_pending(&r);
+    buf_free(&r.items);
+    buf_free(&r.catalogs);
+    wb_free(r.batch);
+    eng->flusher.force = false;
+    if (!ok)
+        return false;
+    if (r.last > eng->applied)
+        eng->applied = r.last;
+    mutex_lock(&eng->mutex);
+    mem_publish(eng, eng->applied);
+    mutex_unlock(&eng->mutex);
+    if (r.records)
+        log_info("engine", "replayed %llu log records with %llu rows in %lld ms, up to %llu",
+                 (unsigned long long)r.records,
+                 (unsigned long long)atomic_load(&eng->stats.rows_written),
+                 (long long)((engine_now(eng) - began) / NS_PER_MS), (unsigned long long)r.last);
+    return true;
+}
+
 bool engine_recover(Engine *eng, Err *e)
 {
-    Replay r = {.eng = eng};
     Store *s = eng->store;
     if (!s->ops->manifest_read(s, read_edit, eng, e) || !s->ops->lease(s, &eng->epoch, e))
         return false;
@@ -349,23 +392,8 @@ bool engine_recover(Engine *eng, Err *e)
                                      : tombs_build(NULL, NULL, NULL, NULL, 0);
     atomic_store(&eng->next_row, (int64_t)(eng->epoch << ROW_ID_EPOCH_SHIFT) + 1);
     eng->parts = part_list_build(eng);
-    eng->applied = eng->manifest.covered;
-    eng->flusher.force = true;
-    bool ok = s->ops->log_read(s, eng->manifest.covered, replay_each, &r, e);
-    drop_pending(&r);
-    buf_free(&r.items);
-    buf_free(&r.catalogs);
-    eng->flusher.force = false;
-    if (!ok)
+    if (!replay_log(eng, e))
         return false;
-    if (r.last > eng->applied)
-        eng->applied = r.last;
-    mutex_lock(&eng->mutex);
-    mem_publish(eng, eng->applied);
-    mutex_unlock(&eng->mutex);
-    if (r.records)
-        log_info("engine", "replayed %llu log records, up to %llu", (unsigned long long)r.records,
-                 (unsigned long long)r.last);
     if (!eng->read_only)
         s->ops->log_recycle(s, eng->manifest.covered);
     eng->catalog_durable = eng->writer.catalog_logged = cat_version(eng->catalog);
