@@ -572,14 +572,14 @@ static void piece_close(void *piece)
 
 static const GangDef series_gang = {sizeof(SeriesPart), piece_open, piece_step, piece_close};
 
-/* Without buckets most row groups are answered by their statistics. */
+/* Without buckets most row groups are answered by their statistics, else by fused kernels. */
 static double work_of(const SeriesPart *p)
 {
     double work = 0;
     for (size_t i = 0; i < p->set.slot_count; i++) {
         const AggSlot *slot = &p->set.slots[i];
-        bool stats = slot->call->star || (slot->stats_field != NO_FIELD && !p->bucket);
-        work += stats ? 0.02 : 1;
+        bool stats = slot->call->star || (slot->stats_field != NO_FIELD && !p->src.filter);
+        work += !stats ? 1 : p->bucket ? 0.2 : 0.02;
     }
     return work;
 }

@@ -3,8 +3,8 @@
 #include "tests/bench/bench.h"
 
 #include "base/task.h"
+#include "include/skulk.h"
 #include "session/session.h"
-#include "skulk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ static void close_shared(void)
         fprintf(stderr, "bench_query: %s is left behind\n", shared.dir);
 }
 
-static void *query_open(int arg)
+static void *rows_open(int arg)
 {
     QueryBench *q = &shared;
     q->sql = statements[arg];
@@ -117,7 +117,7 @@ static void *query_open(int arg)
     return q;
 }
 
-static TaskStatus query_step(Task *t)
+static TaskStatus rows_step(Task *t)
 {
     QueryBench *q = (QueryBench *)((char *)t - offsetof(QueryBench, task));
     for (;;) {
@@ -147,19 +147,19 @@ static TaskStatus query_step(Task *t)
     }
 }
 
-static void query_done(Task *t)
+static void rows_done(Task *t)
 {
     QueryBench *q = (QueryBench *)((char *)t - offsetof(QueryBench, task));
     atomic_store(&q->done, true);
     sched_notify(q->sched);
 }
 
-static size_t query_pass(void *state)
+static size_t rows_pass(void *state)
 {
     QueryBench *q = state;
     atomic_store(&q->done, false);
-    task_init(&q->task, query_step, TASK_QUERY, 1);
-    q->task.done = query_done;
+    task_init(&q->task, rows_step, TASK_QUERY, 1);
+    q->task.done = rows_done;
     if (!session_simple_begin(q->session, slice_cstr(q->sql), &q->err))
         fail(q->sql, q->err.message);
     task_start(q->sched, &q->task);
@@ -169,14 +169,14 @@ static size_t query_pass(void *state)
     return (size_t)HOSTS * POINTS;
 }
 
-static void query_close(void *state)
+static void rows_close(void *state)
 {
     (void)state; /* the data serves the next row */
 }
 
-#define ROW(name, statement)                                                                       \
+#define ROW(label, statement)                                                                      \
     {                                                                                              \
-        .name = "query/" name, .open = query_open, .pass = query_pass, .close = query_close,       \
+        .name = "query/" label, .open = rows_open, .pass = rows_pass, .close = rows_close,         \
         .arg = statement                                                                           \
     }
 const Bench bench_query[] = {
