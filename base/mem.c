@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,6 +39,14 @@ void *mem_realloc(void *ptr, size_t size)
 void mem_free(void *ptr)
 {
     free(ptr);
+}
+
+void mem_keep_freed(int cores)
+{
+    enum { KEPT_MAX = 32 << 20 };
+    mallopt(M_MMAP_THRESHOLD, KEPT_MAX);
+    mallopt(M_TRIM_THRESHOLD, KEPT_MAX);
+    mallopt(M_ARENA_MAX, cores < 2 ? 2 : cores);
 }
 
 void *mem_dup(const void *ptr, size_t size)

@@ -256,6 +256,7 @@ static bool start(Server *s, Err *e)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int workers = s->config.workers ? (int)s->config.workers : cores > 0 ? (int)cores : 1;
     int io = s->config.io_threads ? (int)s->config.io_threads : cores >= 4 ? 2 : 1;
+    mem_keep_freed(workers);
     s->clock = &clock_real;
     s->sched = sched_new(s->clock, workers, BLOCKING_THREADS);
     if (!net_new(&s->net, &(NetOptions){.threads = io, .clock = s->clock}, e))
