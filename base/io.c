@@ -111,6 +111,28 @@ static bool real_truncate(const Io *io, int fd, int64_t size, Err *e)
     return rc == 0 || fail_fd(e, errno, "truncate", fd);
 }
 
+static bool write_zeros(const Io *io, int fd, int64_t size, Err *e)
+{
+    static const char zeros[65536];
+    for (int64_t at = 0; at < size; at += (int64_t)sizeof zeros) {
+        int64_t n = size - at < (int64_t)sizeof zeros ? size - at : (int64_t)sizeof zeros;
+        if (!real_pwrite_all(io, fd, zeros, (size_t)n, at, e))
+            return false;
+    }
+    return true;
+}
+
+static bool real_allocate(const Io *io, int fd, int64_t size, Err *e)
+{
+    int rc;
+    do
+        rc = fallocate(fd, 0, 0, size);
+    while (rc < 0 && errno == EINTR);
+    if (rc == 0)
+        return true;
+    return errno == EOPNOTSUPP ? write_zeros(io, fd, size, e) : fail_fd(e, errno, "reserve", fd);
+}
+
 static int64_t real_size(const Io *io, int fd, Err *e)
 {
     struct stat st;
@@ -173,13 +195,14 @@ static bool real_lock(const Io *io, int fd, int64_t *holder_pid, Err *e)
     char text[24] = "";
     *holder_pid = 0;
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
-        int len = snprintf(text, sizeof text, "%lld\n", (long long)getpid());
-        return real_truncate(io, fd, 0, e) && real_pwrite_all(io, fd, text, (size_t)len, 0, e);
+        /* Padded: it overwrites what is there, also on a full disk; the lock itself needs no room. */
+        int len = snprintf(text, sizeof text, "%-20lld\n", (long long)getpid());
+        return real_pwrite_all(io, fd, text, (size_t)len, 0, e) || e->code == ERR_DISK_FULL;
     }
     if (errno != EAGAIN && errno != EACCES)
         return fail_fd(e, errno, "lock", fd);
     ssize_t len = pread(fd, text, sizeof text - 1, 0);
-    while (len > 0 && text[len - 1] == '\n')
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
         len--;
     if (len <= 0 || !slice_to_i64(slice_of(text, (size_t)len), holder_pid))
         *holder_pid = 0;
@@ -210,6 +233,14 @@ static void real_start_write(const Io *io, int fd, int64_t offset, int64_t len)
     sync_file_range(fd, offset, len, SYNC_FILE_RANGE_WRITE);
 }
 
+static void real_wait_write(const Io *io, int fd, int64_t offset, int64_t len)
+{
+    (void)io;
+    sync_file_range(fd, offset, len,
+                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                        SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
 const Io io_real = {
     .open = real_open,
     .close = real_close,
@@ -218,6 +249,7 @@ const Io io_real = {
     .fdatasync = real_fdatasync,
     .fsync_dir = real_fsync_dir,
     .truncate = real_truncate,
+    .allocate = real_allocate,
     .size = real_size,
     .rename = real_rename,
     .unlink = real_unlink,
@@ -227,6 +259,7 @@ const Io io_real = {
     .map = real_map,
     .unmap = real_unmap,
     .start_write = real_start_write,
+    .wait_write = real_wait_write,
 };
 
 /* --- helpers over any table --- */

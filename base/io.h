@@ -21,6 +21,8 @@ struct Io {
     bool (*fdatasync)(const Io *io, int fd, Err *e);
     bool (*fsync_dir)(const Io *io, const char *dir, Err *e);
     bool (*truncate)(const Io *io, int fd, int64_t size, Err *e);
+    /* Makes the file at least `size` bytes long and gives all of them room on the disk. */
+    bool (*allocate)(const Io *io, int fd, int64_t size, Err *e);
     int64_t (*size)(const Io *io, int fd, Err *e); /* -1 on failure */
     bool (*rename)(const Io *io, const char *from, const char *to, Err *e);
     bool (*unlink)(const Io *io, const char *path, Err *e);
@@ -35,6 +37,8 @@ struct Io {
     void (*unmap)(const Io *io, const void *ptr, size_t len);
     void (*start_write)(const Io *io, int fd, int64_t offset,
                         int64_t len); /* sync_file_range, a hint */
+    /* Until what start_write began is on its way out: bounds what is in flight.  Not a sync. */
+    void (*wait_write)(const Io *io, int fd, int64_t offset, int64_t len);
 };
 
 extern const Io io_real;

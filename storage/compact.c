@@ -35,7 +35,7 @@ typedef struct Output { /* the part being written */
     PartWriter *writer;
     Piece *pieces, **tail;
     size_t ahead;
-    bool failed;
+    bool failed, sync_failed;
     Err err;
     ManifestPart info;
     int64_t window_first;
@@ -168,6 +168,11 @@ size_t compact_output_count(const Compact *c)
 const ManifestPart *compact_output(const Compact *c, size_t i)
 {
     return &c->outputs[i];
+}
+
+bool compact_sync_failed(const Compact *c)
+{
+    return c->out && c->out->sync_failed;
 }
 
 uint64_t compact_catalog(const Compact *c)
@@ -353,6 +358,7 @@ static CompactStatus output_poll(Output *o, size_t ahead, Task *waiter, Err *e)
             break;
         if (!p->completion.ok && !o->failed) {
             o->failed = true;
+            o->sync_failed = p->completion.sync_failed;
             o->err = p->completion.err;
         }
         o->pieces = p->next;

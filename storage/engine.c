@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include <unistd.h>
 
-enum { MEMTABLE_MAX_DEFAULT = 64 << 20, LOG_MAX_DEFAULT = 256 << 20 };
+enum { MEMTABLE_MAX_DEFAULT = 64 << 20, LOG_MAX_DEFAULT = 256 << 20, RESERVE_MAX = 64 << 20 };
 
 void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e)
 {
@@ -60,6 +60,8 @@ static Engine *engine_new(const EngineOptions *o)
     eng->o.dir = eng->dir;
     eng->o.memtable_max = o->memtable_max ? o->memtable_max : memtable_default();
     eng->o.log_max = o->log_max ? o->log_max : LOG_MAX_DEFAULT;
+    if (!o->reserve)
+        eng->o.reserve = eng->o.memtable_max < RESERVE_MAX ? eng->o.memtable_max : RESERVE_MAX;
     eng->o.flush_after_ns = o->flush_after_ns ? o->flush_after_ns : 600 * NS_PER_S;
     eng->sched = o->sched;
     eng->clock = sched_clock(o->sched);
@@ -217,8 +219,10 @@ bool engine_open(Engine **out, const EngineOptions *o, Err *e)
         engine_free(eng);
         return false;
     }
-    if (!eng->read_only)
+    if (!eng->read_only) {
+        (void)(eng->disk_full || engine_take_reserve(eng)); /* if not: the flusher tries again */
         start_tasks(eng);
+    }
     if (!flush_repaired(eng, e)) {
         engine_close(eng, false);
         return false;

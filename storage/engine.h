@@ -28,11 +28,12 @@ enum {
 typedef struct EngineOptions {
     const char *dir;
     int flags;
-    const Io *io;                              /* NULL = io_real */
-    Sched *sched;                              /* must outlive the engine */
-    int64_t memtable_max;                      /* bytes; 0 = min(64 MiB, RAM/16) */
-    int64_t log_max;                           /* bytes since the last flush; 0 = 256 MiB */
-    int64_t flush_after_ns;                    /* 0 = 10 min */
+    const Io *io;           /* NULL = io_real */
+    Sched *sched;           /* must outlive the engine */
+    int64_t memtable_max;   /* bytes; 0 = min(64 MiB, RAM/16) */
+    int64_t log_max;        /* bytes since the last flush; 0 = 256 MiB */
+    int64_t flush_after_ns; /* 0 = 10 min */
+    int64_t reserve;        /* bytes kept for a full disk; 0 = min(64 MiB, memtable_max) */
     uint64_t series_max, series_max_per_table; /* 0 = none */
     Budget *budget;                            /* memtable and cache; may be NULL */
 } EngineOptions;
@@ -143,7 +144,9 @@ typedef struct EngineStats { /* counters for /metrics; all since start */
     _Atomic uint64_t memtable_bytes, memtable_rows, files, blocks_damaged;
 } EngineStats;
 const EngineStats *engine_stats(Engine *eng);
-bool engine_writable(Engine *eng, Err *e); /* false: why writes are refused now */
+bool engine_writable(Engine *eng, Err *e); /* false: why rows are refused now */
+/* The same for deletes and catalog changes: they may go on while the disk is full. */
+bool engine_deletable(Engine *eng, Err *e);
 
 /* Offline check of a data directory: every checksum.  each() gets every damage; false if any. */
 bool engine_check_dir(const Io *io, const char *dir, void (*each)(void *arg, const Err *e),

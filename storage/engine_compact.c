@@ -170,6 +170,8 @@ static void compact_failed(Engine *eng, Compactor *c, const Err *e)
     bool unknown = eng->failed && c->state == COMPACTOR_COMMIT;
     mutex_unlock(&eng->mutex);
     log_error("engine", "compaction failed: %s", e->message);
+    if (compact_sync_failed(c->job))
+        engine_fail(eng, e);
     bool aside = e->code == ERR_DATA_CORRUPTED && compact_quarantine(eng, c);
     compact_free(c->job, unknown);
     c->job = NULL;

@@ -91,11 +91,11 @@ bool flush_wanted(Engine *eng, bool *close_first)
     bool by_size = (int64_t)eng->mem_bytes >= eng->o.memtable_max;
     bool by_log = eng->log_bytes >= eng->o.log_max;
     bool by_age = oldest != INT64_MAX && engine_now(eng) - oldest >= eng->o.flush_after_ns;
-    *close_first = by_log || by_age || (by_size && !any_closed);
+    bool owed = eng->disk_full && eng->flush_owed;
+    *close_first = by_log || by_age || ((by_size || owed) && !any_closed);
     for (const Waiter *w = eng->waiters; w; w = w->next)
         *close_first |= !w->flushed && w->id > eng->closed_waiters;
-    /* After a full disk a flush that works, if only of the caches, lets writes in again. */
-    return by_size || by_log || by_age || eng->disk_full || waiter_pending(eng);
+    return by_size || by_log || by_age || owed || waiter_pending(eng);
 }
 
 /* Segments from the front that are sealed and end between two groups. */
@@ -150,8 +150,9 @@ static bool flush_take(Engine *eng, Flusher *f)
             engine_wake(eng, &eng->writer.task);
         }
         f->segments = n;
-        go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first) ||
-             eng->disk_full;
+        go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first);
+        if (oldest_ns(eng) == INT64_MAX)
+            eng->flush_owed = false;
         if (go) {
             f->asked_close = false;
             cat = cat_ref(eng->catalog);
@@ -321,7 +322,7 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
         memmove(eng->mem, eng->mem + f->segments, eng->mem_count * sizeof *eng->mem);
     }
     eng->log_bytes -= f->log_bytes;
-    eng->disk_full = false;
+    eng->flush_owed = false;
     tombs_prune(eng);
     engine_swap_parts(eng, &old);
     mem_count_bytes(eng);
@@ -337,6 +338,9 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
 
 static void flush_failed(Engine *eng, Flusher *f, const Err *e, bool committed)
 {
+    bool final = (f->job && compact_sync_failed(f->job)) ||
+                 (f->series.active && f->series.completion.sync_failed) ||
+                 (f->catalog.active && f->catalog.completion.sync_failed);
     compact_free(f->job, committed);
     f->job = NULL;
     if (!committed) {
@@ -348,15 +352,11 @@ static void flush_failed(Engine *eng, Flusher *f, const Err *e, bool committed)
     f->series.active = f->catalog.active = false;
     f->state = FLUSH_IDLE;
     f->retry_ns = engine_now(eng) + ENGINE_RETRY_NS;
-    bool full = e->code == ERR_DISK_FULL, news;
-    mutex_lock(&eng->mutex);
-    news = !eng->disk_full;
-    if (full) {
-        eng->disk_full = true;
-        eng->disk_err = *e;
-    }
-    mutex_unlock(&eng->mutex);
-    if (news)
+    if (final)
+        engine_fail(eng, e);
+    else if (e->code == ERR_DISK_FULL)
+        engine_disk_full(eng, e);
+    else
         log_error("engine", "flush failed: %s; tried again until it works", e->message);
     engine_fail_waiters(eng, e);
     engine_wake(eng, &eng->writer.task);
@@ -490,6 +490,8 @@ TaskStatus flusher_step(Task *t)
         task_wake_at(t, f->retry_ns);
         return TASK_WAIT;
     }
+    if (f->state == FLUSH_IDLE && engine_wait_for_room(eng))
+        f->retry_ns = now + ENGINE_RETRY_NS;
     if (flush_move(eng, f, t, &e, &failed))
         return TASK_MORE;
     if (failed)
@@ -498,8 +500,11 @@ TaskStatus flusher_step(Task *t)
         return TASK_DONE;
     mutex_lock(&eng->mutex);
     int64_t oldest = oldest_ns(eng);
+    bool full = eng->disk_full;
     mutex_unlock(&eng->mutex);
-    if (failed)
+    if (full && f->state == FLUSH_IDLE && f->retry_ns <= now)
+        f->retry_ns = now + ENGINE_RETRY_NS;
+    if (failed || (full && f->state == FLUSH_IDLE))
         task_wake_at(t, f->retry_ns);
     else if (f->state == FLUSH_IDLE && oldest != INT64_MAX)
         task_wake_at(t, oldest + eng->o.flush_after_ns);

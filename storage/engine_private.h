@@ -4,6 +4,7 @@
  *   engine_write.c    submit, the log writer: log -> memtable -> sync -> visible
  *   engine_mem.c      the memtable's list of segments, sealing
  *   engine_flush.c    sealed segments -> one L0 file -> manifest -> log recycled
+ *   engine_space.c    a full disk: the reserve, who may still write
  *   engine_pick.c     which files are merged when
  *   engine_compact.c  compaction; vacuum; files nobody needs
  *   engine_recover.c  start: manifest, files, catalog, series, log
@@ -159,6 +160,7 @@ typedef struct Flusher {
     Buf edit;
     Completion completion;
     int64_t retry_ns;
+    bool reserve_held;
     bool force;       /* recovery: flush whatever is sealed */
     bool asked_close; /* since the last flush */
 } Flusher;
@@ -197,6 +199,7 @@ struct Engine {
     SeriesIndex *index;
     uint64_t epoch;
     bool read_only;
+    bool lease_owed; /* the epoch could not be raised: the disk was full */
     EngineStats stats;
     _Atomic uint32_t next_object;
     _Atomic uint64_t next_file;
@@ -231,7 +234,8 @@ struct Engine {
     uint64_t closed_waiters; /* ... all that these waiters wait for is in closed segments */
     bool failed;             /* writes are refused until restart */
     Err failure;
-    bool disk_full; /* the last flush failed for want of space */
+    bool disk_full;  /* rows are refused, see engine_space.c */
+    bool flush_owed; /* with it: nothing was flushed since */
     Err disk_err;
     Lsn applied;       /* records up to here are in the memtable and visible */
     int64_t log_bytes; /* written since the last flush */
@@ -339,6 +343,16 @@ void engine_insert_file(Engine *eng, EngineFile *take_f); /* sorted by sequence;
 /* Builds the commit: the plain edit, or a snapshot of the whole manifest. */
 bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter);
 bool commit_end(Engine *eng, Slice edit, Completion *c, Err *e) MUST_CHECK;
+
+/* engine_space.c */
+void engine_disk_full(Engine *eng, const Err *e); /* a write failed with DISK_FULL */
+void engine_give_reserve(Engine *eng);
+bool engine_take_reserve(Engine *eng); /* false: rows are refused */
+/* The flusher, before it begins anything; true: there is no room yet. */
+bool engine_wait_for_room(Engine *eng);
+
+/* engine_recover.c */
+void engine_first_row(Engine *eng); /* ids of rows begin anew with each epoch */
 
 /* engine_pick.c */
 bool engine_pick(Engine *eng, const Compactor *c, Pick *out);

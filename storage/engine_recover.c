@@ -195,9 +195,15 @@ static bool replay_flush(Replay *r, Err *e)
         return false;
     mutex_lock(&eng->mutex);
     mem_count_bytes(eng);
+    bool full = eng->disk_full;
     bool flush = !eng->read_only && (int64_t)eng->mem_bytes >= eng->o.memtable_max;
     mutex_unlock(&eng->mutex);
-    return !flush || engine_flush_now(eng, e);
+    if (!flush || full || engine_flush_now(eng, e))
+        return true;
+    if (e->code != ERR_DISK_FULL)
+        return false;
+    engine_give_reserve(eng); /* without room the rest stays in memory: log_max bounds it */
+    return engine_flush_now(eng, e) || e->code == ERR_DISK_FULL;
 }
 
 static bool replay_rows(Replay *r, Lsn lsn, Slice payload, Err *e)
@@ -379,18 +385,29 @@ static bool replay_log(Engine *eng, Err *e)
     return true;
 }
 
+void engine_first_row(Engine *eng)
+{
+    atomic_store(&eng->next_row, (int64_t)(eng->epoch << ROW_ID_EPOCH_SHIFT) + 1);
+}
+
 bool engine_recover(Engine *eng, Err *e)
 {
     Store *s = eng->store;
-    if (!s->ops->manifest_read(s, read_edit, eng, e) || !s->ops->lease(s, &eng->epoch, e))
+    if (!s->ops->manifest_read(s, read_edit, eng, e))
         return false;
+    if (!s->ops->lease(s, &eng->epoch, e)) {
+        if (e->code != ERR_DISK_FULL)
+            return false;
+        eng->lease_owed = true;
+        engine_disk_full(eng, e);
+    }
     eng->manifest_version = s->ops->watch(s);
     atomic_store(&eng->next_file, eng->manifest.next_file);
     if (!load_catalog(eng, e) || !load_series(eng, e) || !load_files(eng, e))
         return false;
     eng->tombs = eng->manifest.tombs ? tombs_ref(eng->manifest.tombs)
                                      : tombs_build(NULL, NULL, NULL, NULL, 0);
-    atomic_store(&eng->next_row, (int64_t)(eng->epoch << ROW_ID_EPOCH_SHIFT) + 1);
+    engine_first_row(eng);
     eng->parts = part_list_build(eng);
     if (!replay_log(eng, e))
         return false;

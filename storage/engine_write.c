@@ -88,8 +88,16 @@ static void request_end(Engine *eng, WriteRequest *r, bool ok, Lsn lsn, const Er
     request_free(r);
 }
 
+static bool has_rows(const WriteRequest *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].wb)
+            return true;
+    return false;
+}
+
 /* Why a write is refused now; needs the mutex. */
-static bool may_write(const Engine *eng, Err *e)
+static bool may_write(const Engine *eng, bool rows, Err *e)
 {
     if (eng->read_only)
         return err_set(e, ERR_OBJECT_STATE, "the data directory is open read-only");
@@ -99,7 +107,7 @@ static bool may_write(const Engine *eng, Err *e)
     }
     if (atomic_load(&eng->closing))
         return err_set(e, ERR_ADMIN_SHUTDOWN, "the database is being closed");
-    if (eng->disk_full) {
+    if (eng->disk_full && rows) {
         *e = eng->disk_err;
         return false;
     }
@@ -113,7 +121,15 @@ static bool may_write(const Engine *eng, Err *e)
 bool engine_writable(Engine *eng, Err *e)
 {
     mutex_lock(&eng->mutex);
-    bool ok = may_write(eng, e);
+    bool ok = may_write(eng, true, e);
+    mutex_unlock(&eng->mutex);
+    return ok;
+}
+
+bool engine_deletable(Engine *eng, Err *e)
+{
+    mutex_lock(&eng->mutex);
+    bool ok = may_write(eng, false, e);
     mutex_unlock(&eng->mutex);
     return ok;
 }
@@ -131,7 +147,7 @@ void engine_push(Engine *eng, WriteRequest *r)
 {
     Err e;
     mutex_lock(&eng->mutex);
-    bool ok = may_write(eng, &e);
+    bool ok = may_write(eng, has_rows(r), &e);
     if (ok)
         queue_push(eng, r);
     mutex_unlock(&eng->mutex);
@@ -170,7 +186,7 @@ bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequ
         buf_clear(&r->catalog);
         catalog_payload(&r->catalog, cat_version(next), edits, n);
         mutex_lock(&eng->mutex);
-        ok = may_write(eng, e);
+        ok = may_write(eng, has_rows(r), e);
         bool same = eng->catalog == base;
         if (ok && same) {
             eng->catalog = next;
@@ -239,12 +255,14 @@ static WriteRequest *take_group(Engine *eng, bool *stall, Err *refuse)
              (int64_t)eng->mem_bytes > MEM_STALL_FACTOR * eng->o.memtable_max;
     if (eng->failed)
         *refuse = eng->failure;
-    else if (eng->disk_full)
+    else if (eng->disk_full && eng->queue && has_rows(eng->queue))
         *refuse = eng->disk_err;
     else
         refuse->code = ERR_OK;
     while (eng->queue && !*stall && (bytes < ENGINE_GROUP_BYTES || refuse->code)) {
         WriteRequest *r = eng->queue;
+        if (eng->disk_full && !eng->failed && has_rows(r) != (refuse->code != 0))
+            break; /* a group is refused or goes through as a whole */
         eng->queue = r->next;
         bytes += r->bytes;
         r->next = NULL;
@@ -453,6 +471,8 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
             Err e = w->completion.err;
             if (e.code == ERR_IO)
                 engine_fail(eng, &e);
+            if (e.code == ERR_DISK_FULL)
+                engine_disk_full(eng, &e);
             fail_group(eng, w, &e);
             return true;
         }

@@ -15,7 +15,8 @@ typedef struct Completion {
     Task *waiter; /* woken when done is set; may be NULL: poll */
     atomic_bool done;
     bool ok;
-    uint64_t value; /* log_append: first LSN; commit: new version; blob_put: size */
+    bool sync_failed; /* with !ok: what is on the disk is not known; no second try */
+    uint64_t value;   /* log_append: first LSN; commit: new version; blob_put: size */
     Err err;
 } Completion;
 
@@ -78,6 +79,9 @@ typedef struct StoreOps {
     /* At open, blocking: asks for each blob that is there what becomes of it. */
     bool (*blob_sweep)(Store *s, BlobFate (*fate)(void *arg, BlobId id), void *arg, Err *e);
     bool (*usage)(Store *s, StoreUsage *out, Err *e); /* blocking */
+    /* Room that is kept for a full disk: takes `bytes` (DISK_FULL: there are not so many), or with 0
+     * gives them up.  Blocking. */
+    bool (*reserve)(Store *s, int64_t bytes, Err *e);
     void (*blob_abort)(
         Store *s, BlobId id); /* forgets an unfinished put; no completion of it comes afterwards */
 } StoreOps;

@@ -5,6 +5,7 @@
  *   CURRENT, MANIFEST-nnnnnn
  *   log/nnnnnnnn.log
  *   files/nnnnnn.skulk .series .catalog
+ *   reserve           room that is given up when the disk is full
  *   orphans/          files that nobody knows */
 #include "storage/store_private.h"
 
@@ -229,10 +230,9 @@ static bool local_manifest_read(Store *s, bool (*each)(void *arg, Slice edit, Er
 static bool local_lease(Store *s, uint64_t *epoch, Err *e)
 {
     LocalStore *ls = local(s);
-    if (!(ls->flags & ENGINE_READ_ONLY) && !mf_raise_epoch(ls->mf, e))
-        return false;
+    bool ok = ls->flags & ENGINE_READ_ONLY || mf_raise_epoch(ls->mf, e);
     *epoch = ls->epoch = mf_epoch(ls->mf);
-    return true;
+    return ok;
 }
 
 static uint64_t local_watch(Store *s)
@@ -320,6 +320,8 @@ static int64_t *usage_of(StoreUsage *u, const char *sub, const char *name)
         return &u->log;
     if (strcmp(sub, "files") == 0 && local_blob_parse(name, &id))
         return &u->blobs[blob_kind(id)];
+    if (!*sub && strcmp(name, "reserve") == 0)
+        return &u->reserve;
     if (!*sub && (strncmp(name, "MANIFEST-", 9) == 0 || strcmp(name, "CURRENT") == 0))
         return &u->manifest;
     return &u->other;
@@ -362,6 +364,26 @@ static bool local_usage(Store *s, StoreUsage *out, Err *e)
     return true;
 }
 
+static bool local_reserve(Store *s, int64_t bytes, Err *e)
+{
+    LocalStore *ls = local(s);
+    const Io *io = ls->io;
+    char path[STORE_PATH_MAX];
+    Err ignored;
+    local_path(ls, "reserve", path);
+    atomic_store(&ls->lean, bytes == 0);
+    if (!bytes)
+        return !io_exists(io, path) || io->unlink(io, path, e);
+    int fd = io->open(io, path, IO_READ | IO_WRITE | IO_CREATE, e);
+    bool ok = fd >= 0 && io->allocate(io, fd, bytes, e);
+    if (fd >= 0)
+        io->close(io, fd);
+    if (!ok && fd >= 0)
+        io->unlink(io, path, &ignored);
+    atomic_store(&ls->lean, !ok);
+    return ok;
+}
+
 static const StoreOps local_ops = {
     .name = "local",
     .log_append = local_log_append,
@@ -381,6 +403,7 @@ static const StoreOps local_ops = {
     .commit_snapshot = local_commit_snapshot,
     .blob_sweep = local_blob_sweep,
     .usage = local_usage,
+    .reserve = local_reserve,
     .blob_abort = local_blob_abort,
 };
 

@@ -71,14 +71,18 @@ static bool put_piece(LocalStore *ls, BlobPut *p, Slice bytes, Err *e)
     return true;
 }
 
-static bool put_finish(LocalStore *ls, BlobPut *p, Err *e)
+static bool put_finish(LocalStore *ls, BlobPut *p, bool *sync_failed, Err *e)
 {
     char from[STORE_PATH_MAX], to[STORE_PATH_MAX], dir[STORE_PATH_MAX];
     const Io *io = ls->io;
     snprintf(dir, sizeof dir, "%s/files", ls->dir);
     local_blob_path(ls, p->id, ".tmp", from);
     local_blob_path(ls, p->id, "", to);
-    return io->fdatasync(io, p->fd, e) && io->rename(io, from, to, e) && io->fsync_dir(io, dir, e);
+    *sync_failed = !io->fdatasync(io, p->fd, e);
+    if (*sync_failed || !io->rename(io, from, to, e))
+        return false;
+    *sync_failed = !io->fsync_dir(io, dir, e);
+    return !*sync_failed;
 }
 
 static void put_end(LocalStore *ls, BlobPut *p, bool keep)
@@ -106,7 +110,7 @@ void local_blob_put(Store *s, BlobId id, Slice bytes, bool last, Completion *c)
         err_set(&e, ERR_IO, "an earlier piece could not be written");
     bool ok = !p->failed && put_piece(ls, p, bytes, &e);
     if (ok && last)
-        ok = put_finish(ls, p, &e);
+        ok = put_finish(ls, p, &c->sync_failed, &e);
     p->failed = !ok;
     uint64_t size = (uint64_t)p->size;
     if (!ok || last)

@@ -140,7 +140,8 @@ static TaskStatus spare_step(Task *t)
     if (atomic_load(&ls->closing))
         return TASK_DONE;
     int64_t now = clock->mono_ns(clock);
-    if (now >= ls->spare_retry_ns && wal_wants_spare(ls->wal) && !wal_prepare(ls->wal, &e)) {
+    if (now >= ls->spare_retry_ns && !atomic_load(&ls->lean) && wal_wants_spare(ls->wal) &&
+        !wal_prepare(ls->wal, &e)) {
         log_warn("log", "cannot prepare a segment: %s", e.message);
         ls->spare_retry_ns = now + SPARE_RETRY_MS * NS_PER_MS;
     }

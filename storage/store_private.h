@@ -67,6 +67,7 @@ typedef struct LocalStore {
     Task spare_task;
     bool spare_running;
     atomic_bool closing, spare_gone;
+    atomic_bool lean; /* the disk is full: nothing is prepared */
     int64_t spare_retry_ns;
     Mutex blob_mutex;
     /* these need the mutex */

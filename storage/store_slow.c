@@ -359,6 +359,14 @@ static int64_t slow_time_ns(Store *st)
     return clock->wall_ns(clock);
 }
 
+static bool slow_reserve(Store *st, int64_t bytes, Err *e)
+{
+    (void)st; /* memory is never full */
+    (void)bytes;
+    (void)e;
+    return true;
+}
+
 static bool slow_usage(Store *st, StoreUsage *out, Err *e)
 {
     SlowStore *s = slow(st);
@@ -493,6 +501,7 @@ static const StoreOps slow_ops = {
     .commit_snapshot = slow_commit_snapshot,
     .blob_sweep = slow_blob_sweep,
     .usage = slow_usage,
+    .reserve = slow_reserve,
     .blob_abort = slow_blob_abort,
 };
 

@@ -123,7 +123,7 @@ bool txn_write(Txn *t, WriteBatch *take_wb, Err *e)
 
 bool txn_delete(Txn *t, const DeleteSpec *d, Err *e)
 {
-    if (!engine_writable(t->eng, e))
+    if (!engine_deletable(t->eng, e))
         return false;
     if (t->tomb_count == t->tomb_cap) {
         t->tomb_cap = t->tomb_cap ? t->tomb_cap * 2 : 4;
@@ -208,7 +208,7 @@ static bool refresh(Txn *t, Err *e)
 bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e)
 {
     CatalogSnap *next;
-    if (!engine_writable(t->eng, e) || !refresh(t, e) || !cat_apply(&next, t->mine, edits, n, e))
+    if (!engine_deletable(t->eng, e) || !refresh(t, e) || !cat_apply(&next, t->mine, edits, n, e))
         return false;
     if (t->edit_count == t->edit_cap) {
         t->edit_cap = t->edit_cap ? t->edit_cap * 2 : 8;

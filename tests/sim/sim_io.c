@@ -339,6 +339,17 @@ static bool sim_truncate(const Io *io, int fd, int64_t size, Err *e)
     return true;
 }
 
+static bool sim_allocate(const Io *io, int fd, int64_t size, Err *e)
+{
+    SimDisk *d = disk_of(io);
+    Inode *i = d->fds[fd];
+    if (!may_change(d, false, size - i->size, e))
+        return false;
+    inode_room(i, size);
+    i->size = size > i->size ? size : i->size;
+    return true;
+}
+
 static int64_t sim_size(const Io *io, int fd, Err *e)
 {
     (void)e;
@@ -440,6 +451,7 @@ static const Io sim_io = {
     .fdatasync = sim_fdatasync,
     .fsync_dir = sim_fsync_dir,
     .truncate = sim_truncate,
+    .allocate = sim_allocate,
     .size = sim_size,
     .rename = sim_rename,
     .unlink = sim_unlink,
@@ -449,6 +461,7 @@ static const Io sim_io = {
     .map = sim_map,
     .unmap = sim_unmap,
     .start_write = sim_start_write,
+    .wait_write = sim_start_write,
 };
 
 /* ---- the disk ---- */
