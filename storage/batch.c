@@ -363,6 +363,11 @@ void wb_null(WriteBatch *wb, ColumnId col)
     bitmap_set(wb->nulls, at);
 }
 
+void wb_delete(WriteBatch *wb)
+{
+    wb_bool(wb, COLUMN_MARK, true);
+}
+
 void wb_row_cancel(WriteBatch *wb)
 {
     must(wb->open);

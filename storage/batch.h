@@ -4,6 +4,9 @@
  * form the memtable keeps them, and the series that are new.  Building never touches shared state
  * but the series index (through idx_intern by the caller).
  * A value not put is absent (older values show through); wb_null hides older values.
+ * The key of a row is (series, time); in `keep` tables (series, time, COLUMN_ROW), put with wb_i64 as
+ * any column: a newer row with the same key changes the fields it names.  There a row without
+ * COLUMN_ROW is a row of its own that no other one changes: only range deletes reach it.
  * Threads: belongs to one task until it is submitted. */
 #ifndef SKULK_STORAGE_BATCH_H
 #define SKULK_STORAGE_BATCH_H
@@ -24,7 +27,10 @@ void wb_bool(WriteBatch *wb, ColumnId col, bool v);
 void wb_str(WriteBatch *wb, ColumnId col, Slice v); /* bytes are copied */
 void wb_null(WriteBatch *wb, ColumnId col);
 void wb_row_time(WriteBatch *wb,
-                 int64_t time_ns);  /* the row begun last: its time is known only now */
+                 int64_t time_ns); /* the row begun last: its time is known only now */
+/* The row begun last deletes its key: it has no fields (but COLUMN_ROW in `keep` tables); all that
+ * is older is hidden, fields in rows written later are seen. */
+void wb_delete(WriteBatch *wb);
 void wb_row_cancel(WriteBatch *wb); /* forgets the row begun last (before wb_row_end) */
 void wb_row_end(WriteBatch *wb); /* columns may come in any order; a column twice: the later wins */
 /* ---- rows like the last one: values by place ----

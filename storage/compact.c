@@ -492,6 +492,17 @@ static void unit_begin(Compact *c)
 
 /* ---- a series ---- */
 
+/* PHYS_NONE: the column is left out. */
+static PhysType column_type(const Compact *c, ColumnId id)
+{
+    if (id == COLUMN_ROW)
+        return PHYS_I64;
+    if (id == COLUMN_MARK)
+        return c->spec.oldest ? PHYS_NONE : PHYS_BOOL;
+    const ColumnDef *def = table_column_by_id(c->table, id);
+    return def && !def->dropped ? def->phys : PHYS_NONE;
+}
+
 /* The columns that any of the groups has and the catalog still knows. */
 static void choose_columns(Compact *c, size_t inputs)
 {
@@ -520,11 +531,11 @@ static void choose_columns(Compact *c, size_t inputs)
     if (same)
         return;
     for (size_t i = 0; i < count && c->column_count < COLUMNS_MAX; i++) {
-        const ColumnDef *def = table_column_by_id(c->table, fresh[i]);
-        if (!def || def->dropped || def->phys == PHYS_NONE)
+        PhysType type = column_type(c, fresh[i]);
+        if (type == PHYS_NONE)
             continue;
         c->columns[c->column_count] = fresh[i];
-        c->types[c->column_count++] = def->phys;
+        c->types[c->column_count++] = type;
     }
     merge_set_columns(c->merge, c->columns, c->types, c->column_count);
 }
@@ -560,8 +571,10 @@ static bool series_begin(Compact *c, Err *e)
                                                  .dead_count = dead};
     }
     choose_columns(c, inputs);
-    MergeSpec spec = {
-        .duplicates = c->table->duplicates, .t_min = c->window, .t_max = c->window_last};
+    MergeSpec spec = {.duplicates = c->table->duplicates,
+                      .t_min = c->window,
+                      .t_max = c->window_last,
+                      .keep_marks = !c->spec.oldest};
     merge_start(c->merge, &spec, c->merge_inputs, inputs);
     return true;
 }
@@ -582,22 +595,29 @@ static bool may_copy(const Compact *c, const MergeRun *run)
     size_t n = part_columns(run->part, run->group, ids, COLUMNS_MAX);
     for (size_t i = 0; i < n; i++) {
         const ColumnDef *def = table_column_by_id(c->table, ids[i]);
-        if (!def || def->dropped)
+        if (ids[i] != COLUMN_ROW && (!def || def->dropped))
             return false;
     }
     return true;
 }
 
-/* Explicit nulls only hide older values; in the last level there are none. */
+static bool read_column(Compact *c, size_t i, PartColumn *col, Err *e)
+{
+    if (col->id == COLUMN_MARK)
+        return merge_marks(c->merge, &col->vec, e);
+    return merge_column(c->merge, i, &col->vec, &col->null_bits, e);
+}
+
+/* Explicit nulls only hide older values. */
 static bool fill_columns(Compact *c, PartRun *out, Err *e)
 {
     size_t n = 0;
     for (size_t i = 0; i < c->column_count; i++) {
         PartColumn *col = &c->out_columns[n];
         *col = (PartColumn){.id = c->columns[i]};
-        if (!merge_column(c->merge, i, &col->vec, &col->null_bits, e))
+        if (!read_column(c, i, col, e))
             return false;
-        if (c->spec.level >= 2 ? EFFORT_FINAL : EFFORT_FLUSH)
+        if (c->spec.oldest)
             col->null_bits = NULL;
         if (col->vec.type == PHYS_NONE) {
             if (!col->null_bits)

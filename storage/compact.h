@@ -38,6 +38,8 @@ typedef struct CompactSpec {
     int level;              /* of the output: 0 = one file over all windows; else files by group */
     const CompactCut *cuts; /* copied */
     size_t cut_count;
+    bool oldest; /* no older layer has rows in the inputs' time range: marks and NULLs that only
+                    hide older values have done their work */
     uint64_t (*next_number)(void *arg);
     void *arg;
     const Clock *clock;

@@ -38,6 +38,28 @@ void engine_collect_garbage(Engine *eng)
 
 /* ---- one compaction ---- */
 
+/* No file but the inputs has older rows in their time range. */
+static bool inputs_are_oldest(const Engine *eng, const Pick *p)
+{
+    int64_t t_min = INT64_MAX, t_max = INT64_MIN;
+    Lsn newest = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const ManifestPart *in = &p->files[i]->info;
+        t_min = in->t_min < t_min ? in->t_min : t_min;
+        t_max = in->t_max > t_max ? in->t_max : t_max;
+        newest = in->seq_max > newest ? in->seq_max : newest;
+    }
+    for (size_t i = 0; i < eng->file_count; i++) {
+        const EngineFile *f = eng->files[i];
+        bool input = false;
+        for (size_t k = 0; k < p->count; k++)
+            input |= p->files[k] == f;
+        if (!input && f->info.seq_min <= newest && f->info.t_min <= t_max && f->info.t_max >= t_min)
+            return false;
+    }
+    return true;
+}
+
 static void job_start(Engine *eng, Compactor *c)
 {
     const Pick *p = &c->pick;
@@ -45,6 +67,7 @@ static void job_start(Engine *eng, Compactor *c)
     CatalogSnap *cat = engine_catalog(eng);
     mutex_lock(&eng->mutex);
     TombList *tombs = tombs_ref(eng->tombs);
+    bool oldest = inputs_are_oldest(eng, p);
     mutex_unlock(&eng->mutex);
     for (size_t i = 0; i < p->count; i++)
         parts[i] = (VersionPart){.part = p->files[i]->part,
@@ -60,6 +83,7 @@ static void job_start(Engine *eng, Compactor *c)
                         .level = p->level,
                         .cuts = p->cuts,
                         .cut_count = p->cut_count,
+                        .oldest = oldest,
                         .next_number = engine_next_file,
                         .arg = eng,
                         .clock = eng->clock};

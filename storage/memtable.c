@@ -140,6 +140,8 @@ static SegShape *shape_make(Segment *s, const RowShape *from)
         sorted[i] = (uint32_t)shape_key_id(from->keys[i]) << 16 | i;
     qsort(sorted, from->count, sizeof *sorted, u32_compare);
     shape->sorted = sorted;
+    if (shape_marks(shape))
+        atomic_store_explicit(&s->marks, true, memory_order_relaxed);
     return shape;
 }
 
@@ -311,6 +313,26 @@ void seg_bounds(const Segment *s, Lsn *seq_min, Lsn *seq_max, int64_t *t_min, in
 Lsn seg_row_seq(const Segment *s, uint32_t row)
 {
     return seg_meta(s, row)->seq;
+}
+
+bool seg_has_marks(const Segment *s)
+{
+    return atomic_load_explicit(&s->marks, memory_order_relaxed);
+}
+
+bool seg_row_mark(const Segment *s, uint32_t row)
+{
+    return shape_marks(row_shape(seg_meta(s, row)->data));
+}
+
+int64_t seg_row_id(const Segment *s, uint32_t row)
+{
+    const uint64_t *data = seg_meta(s, row)->data;
+    const SegShape *shape = row_shape(data);
+    uint32_t place = shape_place(shape, COLUMN_ROW);
+    return place < shape->count && shape->keys[place] == SHAPE_KEY(COLUMN_ROW, PHYS_I64)
+               ? (int64_t)data[1 + place]
+               : 0;
 }
 
 bool seg_has_table(const Segment *s, size_t rows, TableId table, int64_t *t_min, int64_t *t_max)

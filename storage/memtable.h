@@ -52,6 +52,9 @@ size_t seg_select(const Segment *s, size_t rows, TableId table, const SeriesSet 
 void seg_column(const Segment *s, const SegRow *rows, size_t n, ColumnId col, PhysType type,
                 Arena *arena, ColVec *vec, const uint64_t **null_bits);
 Lsn seg_row_seq(const Segment *s, uint32_t row);
+bool seg_has_marks(const Segment *s);               /* it may hold rows that wb_delete made */
+bool seg_row_mark(const Segment *s, uint32_t row);  /* this is one */
+int64_t seg_row_id(const Segment *s, uint32_t row); /* COLUMN_ROW; 0: has none */
 bool seg_has_table(const Segment *s, size_t rows, TableId table, int64_t *t_min, int64_t *t_max);
 
 #endif

@@ -53,6 +53,7 @@ struct Segment {
     _Atomic size_t bytes; /* of row data */
     _Atomic int64_t t_min, t_max;
     _Atomic Lsn seq_min, seq_max;
+    atomic_bool marks; /* a shape with COLUMN_MARK was seen */
     RowMeta *meta[SEGMENT_ROWS / META_CHUNK];
     _Atomic uint32_t series_heads[SERIES_BUCKETS]; /* row + 1 */
     _Atomic(SegTable *) tables[TABLE_BUCKETS];
@@ -101,6 +102,10 @@ SegTable *seg_table(const Segment *s, TableId table); /* NULL: has no row of it 
 /* ---- memtable_read.c ---- */
 /* Place of the column in the shape; shape->count: not there. */
 uint32_t shape_place(const SegShape *shape, ColumnId col);
+static inline bool shape_marks(const SegShape *shape) /* COLUMN_MARK is the greatest id */
+{
+    return shape->count && shape->sorted[shape->count - 1] >> 16 == COLUMN_MARK;
+}
 /* The value as another type; false: has no meaning there. */
 bool slot_convert(PhysType from, uint64_t slot, PhysType to, uint64_t *out);
 /* By (series, time, order).  tmp: room for n rows. */

@@ -3,7 +3,9 @@
  * Rows are dealt to groups (window, table), each group is sorted by (series, time, arrival), and
  * each series goes to the PartWriter in runs of at most ROW_GROUP_ROWS.  A run in which all rows
  * have one shape, no nulls and different times is transposed straight; any other run is merged
- * field by field: later rows of the same time overwrite what they name, so newer wins. */
+ * field by field: later rows of the same key overwrite what they name, so newer wins.  In `keep`
+ * tables the key is (time, COLUMN_ROW), and rows are sorted by it; without COLUMN_ROW each is its own.
+ * A row marked by wb_delete empties its key; the mark stays, for what is older is elsewhere. */
 #include "storage/memtable_private.h"
 
 #include <stdlib.h>
@@ -151,6 +153,8 @@ typedef struct Run {
     PartColumn *columns;
     uint64_t **slots; /* by column */
     size_t column_count, column_cap;
+    uint64_t *const *valid, *const *nulls; /* by column */
+    uint32_t mark;                         /* place of COLUMN_MARK; column_count: none */
 } Run;
 
 static const uint64_t *source(const Seal *s, const Run *run, size_t i)
@@ -241,12 +245,29 @@ static void run_add_columns(Seal *s, Run *run, const SegShape *shape)
     }
 }
 
-static void run_fill(Seal *s, Run *run, size_t i, uint64_t *const *valid, uint64_t *const *nulls)
+/* The row before any field: a mark forgets what was there, any other row makes the key exist. */
+static void row_begin(Run *run, uint32_t row, bool marked)
 {
+    if (!marked) {
+        run->slots[run->mark][row] = 0;
+        return;
+    }
+    for (size_t c = 0; c < run->column_count; c++) {
+        bitmap_clear(run->valid[c], row);
+        bitmap_clear(run->nulls[c], row);
+        run->slots[c][row] = 0;
+    }
+}
+
+static void run_fill(Seal *s, Run *run, size_t i)
+{
+    uint64_t *const *valid = run->valid, *const *nulls = run->nulls;
     const uint64_t *data = source(s, run, i);
     const SegShape *shape = row_shape(data);
     const uint64_t *row_null_bits = row_nulls(data, shape);
     uint32_t row = run->out_row[i];
+    if (run->mark < run->column_count)
+        row_begin(run, row, shape_marks(shape));
     for (uint32_t k = 0; k < shape->count; k++) {
         uint32_t c = s->column_place[shape_key_id(shape->keys[k])];
         bool null = row_null_bits && bitmap_get(row_null_bits, k);
@@ -299,8 +320,13 @@ static void run_merge(Seal *s, Run *run)
             run->columns[c].vec.type =
                 PHYS_I64; /* only nulls, of a column the catalog has forgotten */
     }
+    run->valid = valid;
+    run->nulls = nulls;
+    run->mark = s->column_place[COLUMN_MARK];
+    if (run->mark >= n || run->columns[run->mark].id != COLUMN_MARK)
+        run->mark = (uint32_t)n;
     for (size_t i = 0; i < run->src_count; i++)
-        run_fill(s, run, i, valid, nulls);
+        run_fill(s, run, i);
     for (size_t c = 0; c < n; c++) {
         run->columns[c].vec.valid = bits_all(valid[c], run->rows) ? NULL : valid[c];
         run->columns[c].null_bits = bits_none(nulls[c], run->rows) ? NULL : nulls[c];
@@ -308,6 +334,15 @@ static void run_merge(Seal *s, Run *run)
     }
     if (n > 1)
         qsort(run->columns, n, sizeof *run->columns, column_compare);
+}
+
+/* Of one time: are they versions of one row? */
+static bool same_row(const Seal *s, const SegRow *a, const SegRow *b)
+{
+    if (s->duplicates != DUP_KEEP)
+        return true;
+    int64_t id = seg_row_id(s->seg, a->row);
+    return id && id == seg_row_id(s->seg, b->row);
 }
 
 /* Takes source rows until ROW_GROUP_ROWS output rows are full; returns how many it took. */
@@ -319,7 +354,7 @@ static size_t run_take(Seal *s, Run *run, const SegRow *src, size_t n)
         arena_alloc(&s->scratch, (n < ROW_GROUP_ROWS ? n : ROW_GROUP_ROWS) * sizeof *run->times);
     size_t i = 0;
     for (; i < n; i++) {
-        bool same = i && s->duplicates != DUP_KEEP && src[i].time == src[i - 1].time;
+        bool same = i && src[i].time == src[i - 1].time && same_row(s, &src[i], &src[i - 1]);
         if (!same) {
             if (run->rows == ROW_GROUP_ROWS)
                 break;
@@ -353,13 +388,59 @@ static bool run_write(Seal *s, const SealGroup *g, Run *run, Err *e)
     return part_writer_add(s->writer, &out, e);
 }
 
+typedef struct KeyedRow {
+    SegRow row;
+    int64_t id;
+} KeyedRow;
+
+static int by_id(const void *a, const void *b)
+{
+    const KeyedRow *x = a, *y = b;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return (x->row.order > y->row.order) - (x->row.order < y->row.order);
+}
+
+/* `keep`: rows of one series and time by COLUMN_ROW; they come by arrival, which is nearly that. */
+static void sort_by_id(const Seal *s, SegRow *rows, size_t n)
+{
+    bool sorted = true;
+    KeyedRow *keyed = mem_alloc(n * sizeof *keyed);
+    for (size_t i = 0; i < n; i++) {
+        keyed[i] = (KeyedRow){rows[i], seg_row_id(s->seg, rows[i].row)};
+        sorted &= !i || keyed[i].id >= keyed[i - 1].id;
+    }
+    if (!sorted) {
+        qsort(keyed, n, sizeof *keyed, by_id);
+        for (size_t i = 0; i < n; i++)
+            rows[i] = keyed[i].row;
+    }
+    mem_free(keyed);
+}
+
+static void sort_group(Seal *s, const SealGroup *g)
+{
+    SegRow *rows = s->rows + g->begin;
+    seg_rows_sort(rows, s->tmp, g->count);
+    if (s->duplicates != DUP_KEEP)
+        return;
+    for (size_t begin = 0, end; begin < g->count; begin = end) {
+        for (end = begin + 1; end < g->count && rows[end].time == rows[begin].time &&
+                              rows[end].series == rows[begin].series;
+             end++)
+            ;
+        if (end - begin > 1)
+            sort_by_id(s, rows + begin, end - begin);
+    }
+}
+
 static bool group_write(Seal *s, const SealGroup *g, Err *e)
 {
     enum { SOURCE_MAX = 4 * ROW_GROUP_ROWS }; /* look-ahead of one run: bounds its memory */
     const SegRow *rows = s->rows + g->begin;
-    seg_rows_sort(s->rows + g->begin, s->tmp, g->count);
     s->table = s->spec->catalog ? cat_table_by_id(s->spec->catalog, g->table) : NULL;
     s->duplicates = s->table && s->table->duplicates ? s->table->duplicates : DUP_LAST;
+    sort_group(s, g);
     for (size_t begin = 0, end; begin < g->count; begin = end) {
         for (end = begin + 1; end < g->count && rows[end].series == rows[begin].series; end++)
             ;

@@ -1,5 +1,7 @@
 #include "storage/merge_private.h"
 
+#include <stdlib.h>
+
 enum { PASS_ROWS_MIN = 128 }; /* a group this large ends the run before it, to be announced whole */
 
 static void spans_push(SpanList *l, Span s)
@@ -16,6 +18,8 @@ Merge *merge_new(Budget *budget)
     Merge *m = MEM_NEW(Merge);
     m->budget = budget;
     arena_init(&m->out, budget);
+    arena_init(&m->start, budget);
+    merge_set_columns(m, NULL, NULL, 0);
     return m;
 }
 
@@ -32,6 +36,7 @@ void merge_free(Merge *m)
         mem_free(l);
     }
     arena_free(&m->out);
+    arena_free(&m->start);
     mem_free(m->column_ids);
     mem_free(m->column_types);
     mem_free(m->cursors);
@@ -46,12 +51,16 @@ void merge_set_columns(Merge *m, const ColumnId *ids, const PhysType *types, siz
     merge_release_wholes(m, true);
     for (size_t i = 0; i < m->cursor_count; i++)
         m->cursors[i].active = false;
-    m->column_ids = mem_realloc(m->column_ids, (n + 1) * sizeof *ids);
-    m->column_types = mem_realloc(m->column_types, (n + 1) * sizeof *types);
+    m->column_ids = mem_realloc(m->column_ids, (n + HIDDEN_COLUMNS) * sizeof *ids);
+    m->column_types = mem_realloc(m->column_types, (n + HIDDEN_COLUMNS) * sizeof *types);
     if (n) {
         memcpy(m->column_ids, ids, n * sizeof *ids);
         memcpy(m->column_types, types, n * sizeof *types);
     }
+    m->column_ids[n + HIDDEN_ROW] = COLUMN_ROW;
+    m->column_types[n + HIDDEN_ROW] = PHYS_I64;
+    m->column_ids[n + HIDDEN_MARK] = COLUMN_MARK;
+    m->column_types[n + HIDDEN_MARK] = PHYS_BOOL;
     m->column_count = n;
 }
 
@@ -60,6 +69,22 @@ void merge_set_columns(Merge *m, const ColumnId *ids, const PhysType *types, siz
 static bool before(const Merge *m, int64_t a, int64_t b)
 {
     return m->spec.backward ? a > b : a < b;
+}
+
+static bool key_equal(Key a, Key b)
+{
+    return a.time == b.time && a.id == b.id;
+}
+
+static bool key_before(const Merge *m, Key a, Key b)
+{
+    return a.time != b.time ? before(m, a.time, b.time) : before(m, a.id, b.id);
+}
+
+/* Rows of equal keys are versions of one row. */
+static bool key_unique(const Merge *m, Key k)
+{
+    return m->spec.duplicates != DUP_KEEP || k.id != 0;
 }
 
 static bool cursor_exact(const Cursor *c)
@@ -72,15 +97,34 @@ static int64_t row_time(const Cursor *c, int64_t row)
     return c->in.part ? c->loaded->times[row] : c->in.rows[row].time;
 }
 
-/* The time of the next row; for a group that is not decoded, a bound that no row of it passes. */
-static int64_t cursor_key(const Merge *m, const Cursor *c)
+static Key row_key(const Cursor *c, int64_t row)
+{
+    const int64_t *ids = c->in.part ? c->loaded->ids : c->ids;
+    return (Key){row_time(c, row), ids ? ids[row] : 0};
+}
+
+static bool row_marked(const Cursor *c, int64_t row)
+{
+    if (c->in.part)
+        return c->loaded->marked && bitmap_get(c->loaded->marked, (size_t)row);
+    return c->marks && seg_row_mark(c->in.segment, c->in.rows[row].row);
+}
+
+/* The row is a mark and nothing else; for rows that are marked. */
+static bool row_deletes(const Cursor *c, int64_t row)
+{
+    return !c->in.part || c->loaded->deleting[row];
+}
+
+/* Of the next row; for a group that is not decoded, a bound that no row of it reaches. */
+static Key cursor_key(const Merge *m, const Cursor *c)
 {
     if (cursor_exact(c))
-        return row_time(c, c->row);
+        return row_key(c, c->row);
     const PartGroup *g = &c->in.groups[c->group];
     if (m->spec.backward)
-        return g->t_max < m->spec.t_max ? g->t_max : m->spec.t_max;
-    return g->t_min > m->spec.t_min ? g->t_min : m->spec.t_min;
+        return (Key){g->t_max < m->spec.t_max ? g->t_max : m->spec.t_max, INT64_MAX};
+    return (Key){g->t_min > m->spec.t_min ? g->t_min : m->spec.t_min, INT64_MIN};
 }
 
 /* The first hidden range that ends at or after t; in.dead_count: none. */
@@ -151,7 +195,48 @@ static int64_t times_lower(const int64_t *times, size_t n, int64_t t)
     return (int64_t)lo;
 }
 
-static void cursor_start(const Merge *m, Cursor *c)
+typedef struct KeyedRow {
+    SegRow row;
+    int64_t id;
+} KeyedRow;
+
+static int by_id(const void *a, const void *b)
+{
+    const KeyedRow *x = a, *y = b;
+    if (x->row.time != y->row.time)
+        return x->row.time < y->row.time ? -1 : 1;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return (x->row.order > y->row.order) - (x->row.order < y->row.order);
+}
+
+/* `keep`: rows of a segment by (time, id, arrival); they come by (time, arrival), which is nearly that. */
+static void cursor_add_ids(Merge *m, Cursor *c)
+{
+    size_t n = c->in.row_count;
+    int64_t *ids = arena_alloc(&m->start, n * sizeof *ids + 1);
+    bool any = false, sorted = true;
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = seg_row_id(c->in.segment, c->in.rows[i].row);
+        any |= ids[i] != 0;
+        sorted &= !i || c->in.rows[i].time != c->in.rows[i - 1].time || ids[i] >= ids[i - 1];
+    }
+    c->ids = any ? ids : NULL;
+    if (sorted)
+        return;
+    KeyedRow *keyed = arena_alloc(&m->start, n * sizeof *keyed);
+    SegRow *rows = arena_alloc(&m->start, n * sizeof *rows);
+    for (size_t i = 0; i < n; i++)
+        keyed[i] = (KeyedRow){c->in.rows[i], ids[i]};
+    qsort(keyed, n, sizeof *keyed, by_id);
+    for (size_t i = 0; i < n; i++) {
+        rows[i] = keyed[i].row;
+        ids[i] = keyed[i].id;
+    }
+    c->in.rows = rows;
+}
+
+static void cursor_start(Merge *m, Cursor *c)
 {
     bool backward = m->spec.backward;
     if (c->in.part) {
@@ -159,6 +244,9 @@ static void cursor_start(const Merge *m, Cursor *c)
         cursor_find_group(m, c);
         return;
     }
+    c->marks = seg_has_marks(c->in.segment);
+    if (m->spec.duplicates == DUP_KEEP)
+        cursor_add_ids(m, c);
     c->begin = rows_lower(c->in.rows, c->in.row_count, m->spec.t_min);
     c->end = m->spec.t_max == INT64_MAX
                  ? (int64_t)c->in.row_count
@@ -227,6 +315,8 @@ static MergeStatus cursor_load(Merge *m, Cursor *c, Task *waiter, Err *e)
     const PartGroup *g = &c->in.groups[c->group];
     Loaded *l = merge_load(m, c->in.part, g);
     MergeStatus st = merge_load_times(m, l, waiter, e);
+    if (st == MERGE_RUN && !merge_load_hidden(m, l, e))
+        st = MERGE_FAIL;
     if (st != MERGE_RUN) {
         merge_unload(m, l); /* nothing else refers to it */
         return st;
@@ -247,6 +337,7 @@ void merge_start(Merge *m, const MergeSpec *spec, const MergeInput *inputs, size
     for (size_t i = 0; i < m->cursor_count; i++)
         m->cursors[i].active = false;
     merge_release(m, true);
+    arena_reset(&m->start);
     m->starts++;
     merge_release_wholes(m, false);
     m->spec = *spec;
@@ -272,18 +363,19 @@ void merge_start(Merge *m, const MergeSpec *spec, const MergeInput *inputs, size
 
 /* ---- making a run ---- */
 
-/* The cursor whose row comes first.  Equal times: forward the oldest, backward the newest, so
- * that `keep` gives equal times in order of age. */
+/* The cursor whose row comes first.  Equal keys: forward the oldest, backward the newest, so
+ * that `keep` gives rows without ids in order of age. */
 static Cursor *first_cursor(const Merge *m)
 {
     Cursor *best = NULL;
-    int64_t best_key = 0;
+    Key best_key = {0};
     for (size_t i = 0; i < m->cursor_count; i++) {
         Cursor *c = &m->cursors[i];
         if (!c->active)
             continue;
-        int64_t key = cursor_key(m, c);
-        if (!best || before(m, key, best_key) || (m->spec.backward && key == best_key)) {
+        Key key = cursor_key(m, c);
+        if (!best || key_before(m, key, best_key) ||
+            (m->spec.backward && key_equal(key, best_key))) {
             best = c;
             best_key = key;
         }
@@ -296,12 +388,12 @@ static bool group_is_free(const Merge *m, const Cursor *c)
 {
     const PartGroup *g = &c->in.groups[c->group];
     if (!g->alone || g->t_min < m->spec.t_min || g->t_max > m->spec.t_max ||
-        dead_meets(c, g->t_min, g->t_max))
+        dead_meets(c, g->t_min, g->t_max) || part_may_have(c->in.part, g, COLUMN_MARK))
         return false;
     int64_t far_end = m->spec.backward ? g->t_min : g->t_max;
     for (size_t i = 0; i < m->cursor_count; i++) {
         const Cursor *o = &m->cursors[i];
-        if (o != c && o->active && !before(m, far_end, cursor_key(m, o)))
+        if (o != c && o->active && !before(m, far_end, cursor_key(m, o).time))
             return false;
     }
     return true;
@@ -319,74 +411,104 @@ static Span span_at(const Cursor *c, int64_t first, uint32_t count)
     return s;
 }
 
-/* Rows of this cursor that have the same time as its current one. */
-static int64_t same_time(const Merge *m, const Cursor *c)
+/* Rows of this cursor that have the same key as its current one. */
+static int64_t same_key(const Merge *m, const Cursor *c)
 {
-    int64_t t = row_time(c, c->row), step = m->spec.backward ? -1 : 1, n = 1;
-    for (int64_t r = c->row + step; r >= c->begin && r < c->end && row_time(c, r) == t; r += step)
+    Key key = row_key(c, c->row);
+    int64_t step = m->spec.backward ? -1 : 1, n = 1;
+    for (int64_t r = c->row + step;
+         key_unique(m, key) && r >= c->begin && r < c->end && key_equal(row_key(c, r), key);
+         r += step)
         n++;
     return n;
 }
 
-/* last: one row out of all that have this time; newest first in the chain. */
-static void emit_newest(Merge *m, int64_t t)
+typedef struct Chain { /* the versions of one row, newest first */
+    Span *first;
+    size_t last; /* older[]: index + 1 */
+    bool done;   /* what is older is hidden */
+} Chain;
+
+static void chain_add(Merge *m, Chain *chain, const Cursor *c, int64_t row)
 {
-    Span *prev = NULL;
-    size_t prev_older = 0;
-    for (size_t i = m->cursor_count; i-- > 0;) {
-        Cursor *c = &m->cursors[i];
-        if (!c->active || !cursor_exact(c) || row_time(c, c->row) != t)
-            continue;
-        int64_t n = same_time(m, c);
-        int64_t newest = m->spec.backward ? c->row : c->row + n - 1;
-        for (int64_t k = 0; k < n; k++) {
-            Span s = span_at(c, newest - k, 1);
-            if (!prev && !prev_older) {
-                spans_push(&m->spans, s);
-                prev = &m->spans.items[m->spans.count - 1];
-                continue;
-            }
-            spans_push(&m->older, s);
-            uint32_t link = (uint32_t)m->older.count;
-            if (prev)
-                prev->older = link;
-            else
-                m->older.items[prev_older - 1].older = link;
-            prev = NULL;
-            prev_older = link;
-        }
-        cursor_advance(m, c, n);
+    bool marked = row_marked(c, row);
+    chain->done = marked;
+    if (marked && row_deletes(c, row) && !m->spec.keep_marks)
+        return;
+    Span s = span_at(c, row, 1);
+    if (!chain->first) {
+        spans_push(&m->spans, s);
+        chain->first = &m->spans.items[m->spans.count - 1];
+        m->rows++;
+        return;
     }
-    m->rows++;
+    spans_push(&m->older, s);
+    uint32_t link = (uint32_t)m->older.count;
+    if (chain->last)
+        m->older.items[chain->last - 1].older = link;
+    else
+        chain->first->older = link;
+    chain->last = link;
 }
 
-/* Rows of c up to where another cursor has its say. */
-static void emit_span(Merge *m, Cursor *c)
+/* One row, or none, out of all versions that have this key. */
+static void emit_newest(Merge *m, Key key)
 {
-    bool keep = m->spec.duplicates == DUP_KEEP;
-    int64_t step = m->spec.backward ? -1 : 1;
-    int64_t n = 0, limit_time = 0;
-    bool limited = false, limit_incl = false;
+    Chain chain = {0};
+    for (size_t i = m->cursor_count; i-- > 0;) {
+        Cursor *c = &m->cursors[i];
+        if (!c->active || !cursor_exact(c) || !key_equal(row_key(c, c->row), key))
+            continue;
+        int64_t n = same_key(m, c);
+        int64_t newest = m->spec.backward ? c->row : c->row + n - 1;
+        for (int64_t k = 0; k < n && !chain.done; k++)
+            chain_add(m, &chain, c, newest - k);
+        cursor_advance(m, c, n);
+    }
+}
+
+typedef struct Limit { /* where another cursor has its say */
+    bool set, inclusive;
+    Key key;
+} Limit;
+
+static Limit limit_of(const Merge *m, const Cursor *c)
+{
+    Limit l = {0};
     for (size_t i = 0; i < m->cursor_count; i++) {
         const Cursor *o = &m->cursors[i];
         if (o == c || !o->active)
             continue;
-        int64_t key = cursor_key(m, o);
-        bool incl = keep && (m->spec.backward ? o->in.age < c->in.age : o->in.age > c->in.age);
-        if (!limited || before(m, key, limit_time) || (key == limit_time && !incl)) {
-            limit_incl = incl;
-            limit_time = key;
-            limited = true;
-        }
+        Key key = cursor_key(m, o);
+        bool incl = !key_unique(m, key) &&
+                    (m->spec.backward ? o->in.age < c->in.age : o->in.age > c->in.age);
+        if (!l.set || key_before(m, key, l.key) || (key_equal(key, l.key) && !incl))
+            l = (Limit){true, incl, key};
     }
-    int64_t max = ROW_GROUP_ROWS - m->rows;
-    for (int64_t r = c->row; n < max && r >= c->begin && r < c->end; r += step) {
-        int64_t t = row_time(c, r), next = r + step;
-        if (limited && !before(m, t, limit_time) && !(limit_incl && t == limit_time))
+    return l;
+}
+
+/* Rows of c up to where another cursor has its say, or a row has several versions or a mark. */
+static void emit_span(Merge *m, Cursor *c)
+{
+    Limit limit = limit_of(m, c);
+    int64_t n = 0, step = m->spec.backward ? -1 : 1, max = ROW_GROUP_ROWS - m->rows;
+    Key key = row_key(c, c->row);
+    for (int64_t r = c->row; n < max; n++) {
+        if (limit.set && !key_before(m, key, limit.key) &&
+            !(limit.inclusive && key_equal(key, limit.key)))
             break;
-        if (!keep && next >= c->begin && next < c->end && row_time(c, next) == t)
+        if (row_marked(c, r))
             break;
-        n++;
+        r += step;
+        if (r < c->begin || r >= c->end) {
+            n++;
+            break;
+        }
+        Key next = row_key(c, r);
+        if (key_unique(m, key) && key_equal(next, key))
+            break;
+        key = next;
     }
     must(n > 0);
     spans_push(&m->spans, span_at(c, m->spec.backward ? c->row - n + 1 : c->row, (uint32_t)n));
@@ -403,20 +525,28 @@ static void announce(Merge *m, Cursor *c)
     cursor_find_group(m, c);
 }
 
-/* Another cursor at the same time: 0 none, 1 yes, 2 one that must be decoded first (*which). */
-static int find_tie(Merge *m, const Cursor *c, int64_t t, Cursor **which)
+/* Another cursor has a version of this row.  (A group that is not decoded and may have one comes
+ * first itself.) */
+static bool has_tie(const Merge *m, const Cursor *c, Key key)
 {
-    int found = 0;
     for (size_t i = 0; i < m->cursor_count; i++) {
-        Cursor *o = &m->cursors[i];
-        if (o == c || !o->active || cursor_key(m, o) != t)
-            continue;
-        *which = o;
-        if (!cursor_exact(o))
-            return 2;
-        found = 1;
+        const Cursor *o = &m->cursors[i];
+        if (o != c && o->active && key_equal(cursor_key(m, o), key))
+            return true;
     }
-    return found;
+    return false;
+}
+
+static void emit(Merge *m, Cursor *c)
+{
+    Key key = row_key(c, c->row);
+    bool marked = row_marked(c, c->row);
+    if (key_unique(m, key) && (marked || has_tie(m, c, key) || same_key(m, c) > 1))
+        emit_newest(m, key);
+    else if (marked) /* a delete that names no row */
+        cursor_advance(m, c, 1);
+    else
+        emit_span(m, c);
 }
 
 static MergeStatus fill_run(Merge *m, Task *waiter, Err *e)
@@ -425,34 +555,23 @@ static MergeStatus fill_run(Merge *m, Task *waiter, Err *e)
         Cursor *c = first_cursor(m);
         if (!c)
             break;
-        Cursor *load = NULL;
-        if (!cursor_exact(c)) {
-            if (group_is_free(m, c)) {
-                if (!m->rows) {
-                    announce(m, c);
-                    break;
-                }
-                if (c->in.groups[c->group].rows >= PASS_ROWS_MIN)
-                    break;
-            }
-            load = c;
-        } else {
-            int64_t t = row_time(c, c->row);
-            int tie = find_tie(m, c, t, &load);
-            if (tie != 2)
-                load = NULL;
-            if (tie != 2 && m->spec.duplicates != DUP_KEEP && (tie == 1 || same_time(m, c) > 1))
-                emit_newest(m, t);
-            else if (tie != 2)
-                emit_span(m, c);
+        if (cursor_exact(c)) {
+            emit(m, c);
+            continue;
         }
-        if (load) {
-            MergeStatus st = cursor_load(m, load, waiter, e);
-            if (st == MERGE_WAIT && m->rows)
+        if (group_is_free(m, c)) {
+            if (!m->rows) {
+                announce(m, c);
                 break;
-            if (st != MERGE_RUN)
-                return st;
+            }
+            if (c->in.groups[c->group].rows >= PASS_ROWS_MIN)
+                break;
         }
+        MergeStatus st = cursor_load(m, c, waiter, e);
+        if (st == MERGE_WAIT && m->rows)
+            break;
+        if (st != MERGE_RUN)
+            return st;
     }
     return m->rows ? MERGE_RUN : MERGE_END;
 }

@@ -4,7 +4,9 @@
  * have one idea of "newer wins".  Inputs are layers: the row groups of a part for the series, or
  * chosen rows of a segment, each ascending by time.  Output are runs of at most ROW_GROUP_ROWS rows.
  *   last, error: one row a time; each field is taken from the newest row in which it is not absent.
- *   keep: every row, equal times in order of age, then arrival.
+ *   keep: the same for each (time, COLUMN_ROW); every row without COLUMN_ROW, in order of age, then arrival.
+ * A row marked by wb_delete hides all that is older of its key.  Readers see neither it nor them;
+ * what is written for the next level keeps the mark for as long as an older layer may have the key.
  * A run that is (part of) one row group which nothing overlaps is announced without decoding.
  * Not its business: choosing series, pruning by statistics, deciding what an absent value means.
  * Threads: a Merge belongs to one task. */
@@ -55,6 +57,7 @@ typedef struct MergeSpec {
     Duplicates duplicates;
     int64_t t_min, t_max; /* inclusive */
     bool backward;
+    bool keep_marks; /* the output is a layer above others: see merge_marks */
 } MergeSpec;
 void merge_start(Merge *m, const MergeSpec *spec, const MergeInput *inputs, size_t n);
 MergeStatus merge_next(Merge *m, MergeRun *run, Task *waiter, Err *e);
@@ -67,5 +70,8 @@ bool merge_times(Merge *m, const int64_t **times, Err *e) MUST_CHECK;
  * row with neither bit is absent.  A column that no row has: vec->type = PHYS_NONE. */
 bool merge_column(Merge *m, size_t column, ColVec *vec, const uint64_t **null_bits,
                   Err *e) MUST_CHECK;
+/* keep_marks: COLUMN_MARK of the run.  valid: older layers are hidden; value true: the row only does
+ * that, false: it exists as well.  vec->type = PHYS_NONE: no row hides anything. */
+bool merge_marks(Merge *m, ColVec *vec, Err *e) MUST_CHECK;
 
 #endif

@@ -11,18 +11,27 @@ typedef struct Loaded { /* a row group that the current run or a cursor refers t
     Arena arena;
     bool pinned;
     const int64_t *times; /* NULL: not decoded */
-    ColVec *vecs;         /* per column of the merge; have[] says which are decoded */
+    const int64_t *ids;   /* with the times, in `keep` tables: COLUMN_ROW, 0 = none; NULL: all 0 */
+    const uint64_t *marked;  /* with the times: rows with COLUMN_MARK; NULL: none */
+    const uint8_t *deleting; /* of these: the row is only a mark */
+    ColVec *vecs;            /* per column of the merge; have[] says which are decoded */
     const uint64_t **nulls;
     uint8_t *have;
     struct Loaded *whole; /* the shared row group that this series is a piece of */
     uint64_t used;        /* whole: the last merge_start that used it */
 } Loaded;
 
+typedef struct Key { /* what makes two rows the same: in `keep` tables the id as well */
+    int64_t time, id;
+} Key;
+
 typedef struct Cursor {
     MergeInput in;
     bool active;
-    size_t group;   /* parts: current group */
-    Loaded *loaded; /* parts: NULL = the current group is not decoded */
+    const int64_t *ids; /* segments: as of a Loaded */
+    bool marks;         /* segments: rows may be marked */
+    size_t group;       /* parts: current group */
+    Loaded *loaded;     /* parts: NULL = the current group is not decoded */
     int64_t row; /* next row (newest row when backward) in the loaded group or the segment rows */
     int64_t begin, end; /* rows inside the time range that no delete hides, up to the next that one
                            does; half-open */
@@ -45,9 +54,10 @@ typedef struct SpanList {
 
 struct Merge {
     Budget *budget;
-    ColumnId *column_ids;
+    ColumnId *column_ids; /* column_count, then the hidden ones */
     PhysType *column_types;
     size_t column_count;
+    Arena start; /* of one merge_start */
     MergeSpec spec;
     Cursor *cursors;
     size_t cursor_count, cursor_cap;
@@ -62,10 +72,14 @@ struct Merge {
     uint64_t starts;
 };
 
+enum { HIDDEN_ROW, HIDDEN_MARK, HIDDEN_COLUMNS }; /* places behind the columns asked for */
+
 /* ---- merge_value.c ---- */
 Loaded *merge_load(Merge *m, Part *part, const PartGroup *group); /* undecoded */
 void merge_unload(Merge *m, Loaded *l);                           /* the one loaded last */
 MergeStatus merge_load_times(Merge *m, Loaded *l, Task *waiter, Err *e);
+/* Ids and marks of a group whose times are loaded. */
+bool merge_load_hidden(Merge *m, Loaded *l, Err *e) MUST_CHECK;
 void merge_release(Merge *m, bool all);        /* groups that no cursor stands on */
 void merge_release_wholes(Merge *m, bool all); /* shared groups that the last series did not use */
 int64_t merge_span_time(const Span *s, uint32_t i);

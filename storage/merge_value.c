@@ -6,7 +6,9 @@ static void loaded_release(Loaded *l)
     if (l->pinned)
         part_unpin_group(l->part, &l->group);
     l->pinned = false;
-    l->times = NULL;
+    l->times = l->ids = NULL;
+    l->marked = NULL;
+    l->deleting = NULL;
     l->vecs = NULL;
     l->nulls = NULL;
     l->have = NULL;
@@ -106,7 +108,8 @@ static MergeStatus loaded_pin(Merge *m, Loaded *l, Task *waiter, Err *e)
 {
     if (l->pinned)
         return MERGE_RUN;
-    switch (part_pin_group(l->part, &l->group, m->column_ids, m->column_count, waiter, e)) {
+    switch (part_pin_group(l->part, &l->group, m->column_ids, m->column_count + HIDDEN_COLUMNS,
+                           waiter, e)) {
     case PIN_OK:
         l->pinned = true;
         return MERGE_RUN;
@@ -202,9 +205,10 @@ static bool loaded_column(Merge *m, Loaded *l, size_t column, Err *e)
     if (!l->whole && !loaded_here(m, l, e))
         return false;
     if (!l->have) {
-        l->have = arena_zero(&l->arena, m->column_count);
-        l->vecs = ARENA_ARRAY(&l->arena, ColVec, m->column_count);
-        l->nulls = ARENA_ARRAY(&l->arena, const uint64_t *, m->column_count);
+        size_t n = m->column_count + HIDDEN_COLUMNS;
+        l->have = arena_zero(&l->arena, n);
+        l->vecs = ARENA_ARRAY(&l->arena, ColVec, n);
+        l->nulls = ARENA_ARRAY(&l->arena, const uint64_t *, n);
     }
     if (l->have[column])
         return true;
@@ -227,6 +231,37 @@ static bool loaded_column(Merge *m, Loaded *l, size_t column, Err *e)
                        part_name(l->part), m->column_ids[column], l->group.table, (int)vec->type,
                        (int)want);
     l->have[column] = 1;
+    return true;
+}
+
+bool merge_load_hidden(Merge *m, Loaded *l, Err *e)
+{
+    size_t row = m->column_count + HIDDEN_ROW, mark = m->column_count + HIDDEN_MARK;
+    if (m->spec.duplicates == DUP_KEEP && !l->ids &&
+        part_may_have(l->part, &l->group, COLUMN_ROW)) {
+        if (!loaded_column(m, l, row, e))
+            return false;
+        const ColVec *v = &l->vecs[row];
+        if (v->type == PHYS_I64 && v->valid) {
+            int64_t *ids = arena_alloc(&l->arena, l->group.rows * sizeof *ids);
+            for (uint32_t i = 0; i < l->group.rows; i++)
+                ids[i] = bitmap_get(v->valid, i) ? v->v.i64[i] : 0;
+            l->ids = ids;
+        } else if (v->type == PHYS_I64) {
+            l->ids = v->v.i64;
+        }
+    }
+    if (!l->marked && part_may_have(l->part, &l->group, COLUMN_MARK)) {
+        static const uint64_t all[BITMAP_WORDS(ROW_GROUP_ROWS)] = {[0 ... 15] = UINT64_MAX};
+        _Static_assert(BITMAP_WORDS(ROW_GROUP_ROWS) == 16, "as many words");
+        if (!loaded_column(m, l, mark, e))
+            return false;
+        const ColVec *v = &l->vecs[mark];
+        if (v->type == PHYS_BOOL) {
+            l->marked = v->valid ? v->valid : all;
+            l->deleting = v->v.b;
+        }
+    }
     return true;
 }
 
@@ -356,7 +391,7 @@ static bool output_chain(Merge *m, Output *o, size_t at, const Span *s, size_t c
 
 bool merge_column(Merge *m, size_t column, ColVec *vec, const uint64_t **null_bits, Err *e)
 {
-    must(m->rows > 0 && column < m->column_count);
+    must(m->rows > 0 && column < m->column_count + HIDDEN_COLUMNS);
     const Span *first = &m->spans.items[0];
     if (null_bits)
         *null_bits = NULL;
@@ -395,5 +430,32 @@ bool merge_column(Merge *m, size_t column, ColVec *vec, const uint64_t **null_bi
                     .valid = o.present == m->rows ? NULL : o.valid};
     if (null_bits && o.null_count)
         *null_bits = o.nulls;
+    return true;
+}
+
+static bool span_marked(const Span *s, uint32_t i)
+{
+    if (s->group)
+        return s->group->marked && bitmap_get(s->group->marked, s->begin + i);
+    return seg_row_mark(s->segment, s->rows[i].row);
+}
+
+/* A mark that only an older version of the key has: the row exists, and hides what is older still. */
+bool merge_marks(Merge *m, ColVec *vec, Err *e)
+{
+    if (!merge_column(m, m->column_count + HIDDEN_MARK, vec, NULL, e))
+        return false;
+    if (vec->type == PHYS_NONE)
+        return true;
+    uint8_t *marks = arena_alloc(&m->out, m->rows);
+    memcpy(marks, vec->v.b, m->rows);
+    uint32_t at = 0;
+    for (size_t i = 0; i < m->spans.count; i++) {
+        const Span *s = &m->spans.items[i];
+        for (uint32_t k = 0; k < s->count; k++, at++)
+            if (!span_marked(s, k))
+                marks[at] = 0;
+    }
+    vec->v.b = marks;
     return true;
 }

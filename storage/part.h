@@ -142,6 +142,8 @@ bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec
                  const uint64_t **null_bits, Err *e) MUST_CHECK;
 /* Every column present in the group: ids, ascending. */
 size_t part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max);
+bool part_may_have(Part *p, const PartGroup *g,
+                   ColumnId col); /* false: the group has no value of it */
 /* Reads everything, checks every CRC and decodes; each() gets every damage (check, scrub). */
 bool part_check(Part *p, void (*each)(void *arg, const Err *e), void *arg);
 

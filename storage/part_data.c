@@ -445,6 +445,23 @@ size_t part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max)
     return count;
 }
 
+bool part_may_have(Part *p, const PartGroup *g, ColumnId col)
+{
+    const BlockDir *dir;
+    Err e;
+    if (!part_block_dir(p, part_block_of(p, g->index), &dir, &e))
+        return true; /* reading it reports the damage */
+    size_t low = 0, high = dir->column_count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (dir->column_ids[mid] < col)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < dir->column_count && dir->column_ids[low] == col;
+}
+
 /* ---- check ---- */
 typedef struct Checker {
     void (*each)(void *arg, const Err *e);

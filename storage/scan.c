@@ -176,13 +176,16 @@ static void open_columns(Scan *s, const ScanSpec *spec, const TableDef *table)
     PhysType *types = ARENA_ARRAY(&s->arena, PhysType, n + 1);
     for (size_t i = 0; i < n; i++) {
         const ColumnDef *c = table_column_by_id(table, spec->columns[i]);
+        PhysType type = spec->columns[i] == COLUMN_ROW ? PHYS_I64
+                        : c && c->kind == COL_FIELD    ? c->phys
+                                                       : PHYS_NONE;
         s->columns[i] = spec->columns[i];
-        if (!c || c->kind != COL_FIELD || c->phys == PHYS_NONE)
+        if (type == PHYS_NONE)
             continue;
-        s->types[i] = c->phys;
+        s->types[i] = type;
         s->merge_columns[i] = merged;
-        ids[merged] = c->id;
-        types[merged++] = c->phys;
+        ids[merged] = spec->columns[i];
+        types[merged++] = type;
     }
     merge_set_columns(s->merge, ids, types, merged);
 }

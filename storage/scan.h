@@ -18,7 +18,7 @@ typedef struct ScanSpec {
     TableId table;
     int64_t t_min, t_max;    /* inclusive, ns */
     SeriesSet *series;       /* NULL = all of the table; referenced */
-    const ColumnId *columns; /* fields that may be asked for; copied */
+    const ColumnId *columns; /* fields (or COLUMN_ROW) that may be asked for; copied */
     size_t column_count;
     bool backward; /* per series: newest run first (rows inside a run still ascend) */
 } ScanSpec;

@@ -17,8 +17,11 @@ typedef uint64_t Lsn; /* log sequence number = sequence of a write; from 1; 0 = 
 
 enum {
     OBJECT_ID_FIRST = 16384,
-    COLUMN_TIME = 0,    /* "the time column" wherever a ColumnId is asked for */
-    COLUMNS_MAX = 1600, /* of one table */
+    COLUMN_TIME = 0,         /* "the time column" wherever a ColumnId is asked for */
+    COLUMN_ID_LAST = 0xffef, /* of a table; above: hidden columns */
+    COLUMN_ROW = 0xfffe,     /* int64: makes the key of a row of a `keep` table unique */
+    COLUMN_MARK = 0xffff,    /* bool: older rows of the key are hidden; true: this one as well */
+    COLUMNS_MAX = 1600,      /* of one table */
     NAME_MAX_BYTES = 255,
     ROW_GROUP_ROWS = 1024,
     STRING_VALUE_MAX = 16 << 20, /* bytes of one string field */

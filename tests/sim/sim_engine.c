@@ -48,6 +48,7 @@ static void life_init(Life *l, uint64_t seed)
     sim_clock_init(&l->clock, seed);
     l->w.clock = INT64_C(1690000000) * NS_PER_S;
     l->w.spread = seed % 3 ? 1000 : 5 * NS_PER_DAY;
+    l->w.deletes = (int)(seed % 4) * 5;
     l->w.o = (EngineOptions){.dir = "/db",
                              .flags = ENGINE_CREATE,
                              .io = sim_disk_io(l->disk),
@@ -96,7 +97,22 @@ static void life_submit(Life *l, WriteBatch *wb, SyncMode sync, Ticket *t)
     atomic_store(&t->done, true);
 }
 
-/* Submits up to IN_FLIGHT batches at once; false: one failed. */
+static void life_delete(Life *l, ModelRow *r, SyncMode sync, Ticket *t)
+{
+    DeleteSpec d = world_range(&l->w, r);
+    Txn *txn = rand() % 4 ? NULL : txn_begin(l->w.eng);
+    if (!txn) {
+        engine_delete(l->w.eng, &d, sync, t);
+    } else if (txn_delete(txn, &d, &t->err)) {
+        txn_commit(txn, sync, t);
+    } else {
+        txn_rollback(txn);
+        atomic_store(&t->done, true);
+    }
+    set_unref(d.series);
+}
+
+/* Submits up to IN_FLIGHT batches and deletes at once; false: one failed. */
 static bool life_write(Life *l)
 {
     static ModelRow rows[IN_FLIGHT][300];
@@ -106,6 +122,11 @@ static bool life_write(Life *l)
     for (size_t i = 0; i < n; i++) {
         count[i] = 1 + (size_t)rand() % (rand() % 8 ? 20 : 300);
         sync[i] = rand() % 3 ? SYNC_ON : SYNC_OFF;
+        if (rand() % 6 == 0) {
+            count[i] = 1;
+            life_delete(l, &rows[i][0], sync[i], &t[i]);
+            continue;
+        }
         life_submit(l, world_batch(&l->w, rows[i], count[i]), sync[i], &t[i]);
     }
     for (size_t i = 0; i < n; i++) {

@@ -20,6 +20,7 @@ typedef struct World {
     size_t row_count, row_cap;
     int64_t clock;  /* times of rows grow with it */
     int64_t spread; /* rows lie up to so far behind */
+    int deletes;    /* of a hundred writes, rows and ranges; 0 = none */
 } World;
 
 static inline void world_add(World *w, const ModelRow *r)
@@ -67,21 +68,75 @@ static inline bool world_open(World *w, Err *e)
     return engine_open(&w->eng, &w->o, e) && (w->o.flags & ENGINE_READ_ONLY || world_tables(w, e));
 }
 
+/* The row changes or deletes one that was written before, perhaps deleted since. */
+static inline void world_old_key(World *w, ModelRow *r)
+{
+    const ModelRow *old = w->row_count ? &w->rows[(size_t)rand() % w->row_count] : NULL;
+    if (!old || old->op != MODEL_WRITE || (old->table == MODEL_TABLE + DUP_KEEP && !old->row))
+        return;
+    r->table = old->table;
+    r->series = old->series;
+    r->time = old->time;
+    r->row = old->row;
+    r->op = rand() % 2 ? MODEL_DELETE : MODEL_WRITE;
+}
+
 /* A random batch; its rows go into `rows`. */
 static inline WriteBatch *world_batch(World *w, ModelRow *rows, size_t n)
 {
     WriteBatch *wb = wb_new();
     for (size_t i = 0; i < n; i++) {
         ModelRow *r = &rows[i];
+        *r = (ModelRow){0};
         r->table = MODEL_TABLE + 1 + (unsigned)rand() % WORLD_TABLES;
         r->series = world_series(w, wb, r->table, (unsigned)rand() % WORLD_SERIES);
         w->clock += rand() % 3 ? 0 : 1 + rand() % 1000;
         r->time = w->clock - (rand() % 4 ? 0 : rand() % 50 * w->spread / 50);
         for (int c = 0; c < MODEL_COLUMNS; c++)
             r->field[c] = model_field(15);
+        if (w->deletes && r->table == MODEL_TABLE + DUP_KEEP && rand() % 4)
+            r->row = engine_row_ids(w->eng, 1);
+        if (rand() % 100 < w->deletes)
+            world_old_key(w, r);
         model_write(wb, r, false);
     }
     return wb;
+}
+
+/* A random range delete. */
+static inline DeleteSpec world_range(World *w, ModelRow *r)
+{
+    *r = (ModelRow){.op = MODEL_RANGE, .table = MODEL_TABLE + 1 + (unsigned)rand() % WORLD_TABLES};
+    int64_t back = 1 + rand() % 1000 + (rand() % 4 ? 0 : w->spread);
+    r->time = rand() % 8 ? w->clock - rand() % back : TIME_MIN_NS;
+    r->last = rand() % 8 ? r->time + rand() % (back / 4 + 1) : TIME_MAX_NS;
+    if (r->time == TIME_MIN_NS && r->last != TIME_MAX_NS)
+        r->last = w->clock - back;
+    DeleteSpec d = {.table = r->table, .t_min = r->time, .t_max = r->last};
+    unsigned which = (unsigned)rand() % (WORLD_SERIES - 1);
+    SeriesId ids[2] = {world_series(w, NULL, r->table, which),
+                       world_series(w, NULL, r->table, which + 1)};
+    if (rand() % 4) {
+        r->series = ids[0];
+        r->series2 = rand() % 2 ? ids[1] : 0;
+        d.series = set_from_ids(ids, r->series2 ? 2 : 1);
+    }
+    return d;
+}
+
+static inline bool world_delete(World *w, SyncMode sync, Err *e)
+{
+    ModelRow r;
+    Ticket t = {0};
+    DeleteSpec d = world_range(w, &r);
+    engine_delete(w->eng, &d, sync, &t);
+    set_unref(d.series);
+    sched_run_until(w->o.sched, &t.done);
+    if (t.ok)
+        world_add(w, &r);
+    else
+        *e = t.err;
+    return t.ok;
 }
 
 static inline void world_await(World *w, Ticket *t)

@@ -18,10 +18,16 @@ static const ColumnId model_ids[MODEL_COLUMNS] = {3, 4, 5, 6, 70, 9};
 static const PhysType model_types[MODEL_COLUMNS] = {PHYS_I64, PHYS_F64, PHYS_BOOL,
                                                     PHYS_STR, PHYS_I64, PHYS_F64};
 
-typedef struct ModelRow {
+typedef enum ModelOp { MODEL_WRITE, MODEL_DELETE, MODEL_RANGE } ModelOp;
+
+typedef struct ModelRow { /* a write: a row, the delete of one, or of a range */
     TableId table;
-    SeriesId series;
-    int64_t time;
+    SeriesId series; /* range: 0 = all */
+    int64_t time;    /* range: the first */
+    ModelOp op;
+    SeriesId series2;         /* range: a second series, or 0 */
+    int64_t last;             /* range: the last time */
+    int64_t row;              /* COLUMN_ROW; 0 = none */
     int field[MODEL_COLUMNS]; /* FIELD_ABSENT, FIELD_NULL or a value >= 0 */
 } ModelRow;
 
@@ -84,6 +90,13 @@ static inline void model_write(WriteBatch *wb, const ModelRow *r, bool shuffle)
 {
     int order[MODEL_COLUMNS];
     wb_row(wb, r->table, r->series, r->time);
+    if (r->row)
+        wb_i64(wb, COLUMN_ROW, r->row);
+    if (r->op == MODEL_DELETE) {
+        wb_delete(wb);
+        wb_row_end(wb);
+        return;
+    }
     for (int i = 0; i < MODEL_COLUMNS; i++)
         order[i] = i;
     for (int i = MODEL_COLUMNS - 1; shuffle && i > 0; i--) {
@@ -155,33 +168,73 @@ static inline int model_compare(const void *a, const void *b)
     const ModelRow *x = *(const ModelRow *const *)a, *y = *(const ModelRow *const *)b;
     if (x->time != y->time)
         return x->time < y->time ? -1 : 1;
+    if (x->row != y->row)
+        return x->row < y->row ? -1 : 1;
     return (x > y) - (x < y); /* order of writing */
 }
 
-/* writes: all rows, oldest first.  Absent fields of the answer stay FIELD_ABSENT. */
+/* A later delete of a range hides this write. */
+static inline bool model_hidden(const ModelRow *const *ranges, size_t n, const ModelRow *r)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ranges[i] > r && r->time >= ranges[i]->time && r->time <= ranges[i]->last)
+            return true;
+    return false;
+}
+
+/* Adds one write of a key to what the older ones made of it. */
+static inline void model_apply(ModelAnswer *a, const ModelRow *r, bool *same, Duplicates mode)
+{
+    ModelRow *last = a->count ? &a->rows[a->count - 1] : NULL;
+    bool keyed = mode != DUP_KEEP || r->row;
+    if (r->op == MODEL_DELETE) {
+        while (*same && a->count && a->rows[a->count - 1].time == r->time &&
+               (mode != DUP_KEEP || a->rows[a->count - 1].row == r->row))
+            a->count--;
+        *same = false;
+        return;
+    }
+    if (!*same || !keyed) {
+        a->rows[a->count++] = *r;
+        *same = true;
+        return;
+    }
+    for (int c = 0; c < MODEL_COLUMNS; c++)
+        if (r->field[c] != FIELD_ABSENT)
+            last->field[c] = r->field[c];
+}
+
+/* writes: all writes, oldest first.  Absent fields of the answer stay FIELD_ABSENT. */
 static inline ModelAnswer model_answer(const ModelRow *writes, size_t n, TableId table,
                                        SeriesId series, int64_t t_min, int64_t t_max,
                                        Duplicates mode)
 {
     const ModelRow **chosen = mem_alloc((n + 1) * sizeof *chosen);
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        if (writes[i].table == table && writes[i].series == series && writes[i].time >= t_min &&
-            writes[i].time <= t_max)
-            chosen[count++] = &writes[i];
+    const ModelRow **ranges = mem_alloc((n + 1) * sizeof *ranges);
+    size_t count = 0, range_count = 0;
+    for (size_t i = 0; i < n; i++) {
+        const ModelRow *r = &writes[i];
+        if (r->table != table)
+            continue;
+        if (r->op == MODEL_RANGE) {
+            if (!r->series || r->series == series || r->series2 == series)
+                ranges[range_count++] = r;
+        } else if (r->series == series && r->time >= t_min && r->time <= t_max) {
+            chosen[count++] = r;
+        }
+    }
     qsort(chosen, count, sizeof *chosen, model_compare);
     ModelAnswer a = {.rows = mem_alloc((count + 1) * sizeof *a.rows)};
+    bool same = false; /* the last row of the answer has the key that is looked at */
     for (size_t i = 0; i < count; i++) {
-        ModelRow *last = a.count ? &a.rows[a.count - 1] : NULL;
-        if (mode == DUP_KEEP || !last || last->time != chosen[i]->time) {
-            a.rows[a.count++] = *chosen[i];
-            continue;
-        }
-        for (int c = 0; c < MODEL_COLUMNS; c++)
-            if (chosen[i]->field[c] != FIELD_ABSENT)
-                last->field[c] = chosen[i]->field[c];
+        const ModelRow *r = chosen[i], *before = i ? chosen[i - 1] : NULL;
+        if (!before || before->time != r->time || (mode == DUP_KEEP && before->row != r->row))
+            same = false;
+        if (!model_hidden(ranges, range_count, r))
+            model_apply(&a, r, &same, mode);
     }
     mem_free(chosen);
+    mem_free(ranges);
     return a;
 }
 

@@ -643,6 +643,73 @@ START_TEST(range_delete)
 }
 END_TEST
 
+/* Writes, deletes and changes in a transaction, of which a savepoint takes some back. */
+static void random_txn(World *w)
+{
+    Txn *t = txn_begin(w->eng);
+    size_t before = w->row_count, marked = before;
+    TxnMark mark = txn_savepoint(t);
+    Err e;
+    for (int i = 0, n = 1 + rand() % 6; i < n; i++) {
+        ModelRow r;
+        if (rand() % 3) {
+            txn_rows(w, t, 1 + (size_t)rand() % 60, true);
+        } else {
+            DeleteSpec d = world_range(w, &r);
+            ck_assert_msg(txn_delete(t, &d, &e), "%s", e.message);
+            set_unref(d.series);
+            world_add(w, &r);
+        }
+        if (rand() % 3 == 0) {
+            mark = txn_savepoint(t);
+            marked = w->row_count;
+        } else if (rand() % 4 == 0) {
+            txn_rollback_to(t, mark);
+            w->row_count = marked;
+        }
+        Snapshot *own = engine_snapshot(w->eng, t), *other = engine_snapshot(w->eng, NULL);
+        const char *diff = world_difference(w, own, w->row_count);
+        ck_assert_msg(!diff, "own: %s", diff);
+        diff = world_difference(w, other, before);
+        ck_assert_msg(!diff, "other: %s", diff);
+        snapshot_unref(own);
+        snapshot_unref(other);
+    }
+    if (rand() % 4) {
+        commit(w, t, true, 0);
+        return;
+    }
+    txn_rollback(t);
+    w->row_count = before;
+}
+
+/* Everything that can happen to a row, in random order, against the model. */
+START_TEST(deletes_and_changes)
+{
+    World w = world_new(500 + (unsigned)_i, _i % 2 ? 2 : 0);
+    w.deletes = 5 + 10 * (_i % 4);
+    w.spread = _i % 3 ? 1000 : 3 * NS_PER_DAY;
+    Err e;
+    for (int step = 0; step < 60; step++) {
+        int dice = rand() % 20;
+        if (dice < 9)
+            write_some(&w, 1, dice ? 60 : 1500);
+        else if (dice < 13)
+            ck_assert_msg(world_delete(&w, rand() % 2 ? SYNC_ON : SYNC_OFF, &e), "%s", e.message);
+        else if (dice < 16)
+            random_txn(&w);
+        else if (dice < 19)
+            world_maintain(&w, dice == 18 && rand() % 2);
+        else
+            reopen(&w, rand() % 2);
+        world_check(&w);
+    }
+    world_maintain(&w, true);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
 /* Two transactions and a third: first come first served, a time limit, a deadlock. */
 START_TEST(table_locks)
 {
@@ -685,6 +752,7 @@ int main(void)
     tcase_add_loop_test(tc, write_and_reopen, 0, 4);
     tcase_add_loop_test(tc, range_delete, 0, 4);
     tcase_add_test(tc, table_locks);
+    tcase_add_loop_test(tc, deletes_and_changes, 0, 12);
     tcase_add_loop_test(tc, flush_and_compact, 0, 6);
     tcase_add_test(tc, by_itself);
     tcase_add_test(tc, big_batch);
