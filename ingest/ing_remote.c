@@ -133,6 +133,34 @@ static bool intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, Se
     return ing_series(j, t, n, h, id, e);
 }
 
+static bool put_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64_t ms, Err *e)
+{
+    int64_t ns;
+    if (!ing_time(j, ms, &ns, e))
+        return false;
+    if (t->shape) { /* of a row before, so it is just the value */
+        *wb_shaped_row(j->batch, t->shape) = bits;
+        wb_shaped_end(j->batch, t->shape, id, ns);
+        j->rows++;
+        return true;
+    }
+    IngValue v = {.kind = ING_FLOAT};
+    memcpy(&v.u.f64, &bits, sizeof bits); /* the stale marker's bits survive */
+    IngField *col;
+    if (!ing_field(j, t, 0, SLICE_LIT("value"), ING_FLOAT, &col, e))
+        return false;
+    wb_row(j->batch, t->id, id, ns);
+    if (!ing_put(j, t, col, &v, e)) {
+        wb_row_cancel(j->batch);
+        return false;
+    }
+    wb_row_end(j->batch);
+    ing_fast_learn(j, t);
+    j->rows++;
+    return true;
+}
+
+/* All samples of a series, or of the rest of it. */
 static bool put_samples(IngJob *j, IngTable *t, SeriesId id, Slice series, Err *e)
 {
     Reader r = reader_of(series), s;
@@ -141,7 +169,7 @@ static bool put_samples(IngJob *j, IngTable *t, SeriesId id, Slice series, Err *
         if (f.number != 2 || f.wire != WIRE_BYTES)
             continue;
         uint64_t bits = 0;
-        int64_t ms = 0, ns;
+        int64_t ms = 0;
         s = reader_of(f.bytes);
         while (next_field(&s, &g)) {
             if (g.number == 1 && g.wire == WIRE_FIXED64)
@@ -151,20 +179,8 @@ static bool put_samples(IngJob *j, IngTable *t, SeriesId id, Slice series, Err *
         }
         if (s.bad)
             return malformed(e);
-        if (!ing_time(j, ms, &ns, e))
+        if (!put_sample(j, t, id, bits, ms, e))
             return false;
-        IngValue v = {.kind = ING_FLOAT};
-        memcpy(&v.u.f64, &bits, sizeof bits); /* the stale marker's bits survive */
-        IngField *col;
-        if (!ing_field(j, t, 0, SLICE_LIT("value"), ING_FLOAT, &col, e))
-            return false;
-        wb_row(j->batch, t->id, id, ns);
-        if (!ing_put(j, t, col, &v, e)) {
-            wb_row_cancel(j->batch);
-            return false;
-        }
-        wb_row_end(j->batch);
-        j->rows++;
     }
     return true;
 }
@@ -190,6 +206,149 @@ static bool one_series(IngJob *j, Slice series, Labels *l, Err *e)
     return put_samples(j, t, id, series, e);
 }
 
+static void slow_series(IngJob *j, Slice series)
+{
+    Err e;
+    err_clear(&e);
+    if (!one_series(j, series, j->state, &e))
+        ing_refuse(j, j->line, SLICE_LIT(""), &e);
+    j->line++;
+}
+
+/* ---- series as senders write them, a group at a time ---- */
+
+enum { GROUP_SERIES = 32 };
+
+typedef struct Group { /* series in their order; look-ups of many at once hide the cache misses */
+    size_t count;
+    IngTable *tables[GROUP_SERIES];
+    Slice series[GROUP_SERIES];
+    const uint8_t *samples[GROUP_SERIES]; /* behind the labels */
+    Hash128 hashes[GROUP_SERIES];
+} Group;
+
+/* A length below 16,384; NULL: longer, or cut off. */
+static inline const uint8_t *short_length(const uint8_t *p, const uint8_t *end, size_t *len)
+{
+    if (end - p < 2)
+        return NULL;
+    *len = p[0];
+    if (p[0] < 0x80)
+        return p + 1;
+    *len = (p[0] & 0x7fu) | (size_t)p[1] << 7;
+    return p[1] < 0x80 ? p + 2 : NULL;
+}
+
+/* The first label is __name__, as it is when names are lower case. */
+static const uint8_t *metric_name(const uint8_t *p, const uint8_t *end, Slice *name)
+{
+    static const char begin[10] = "\x0a\x08__name__";
+    size_t label, len;
+    if (p == end || *p++ != 0x0a || !(p = short_length(p, end, &label)) ||
+        label > (size_t)(end - p) || label < sizeof begin + 2)
+        return NULL;
+    end = p + label;
+    if (memcmp(p, begin, sizeof begin) != 0 || p[sizeof begin] != 0x12 ||
+        !(p = short_length(p + sizeof begin + 1, end, &len)) || len != (size_t)(end - p) || !len)
+        return NULL;
+    *name = slice_of((const char *)p, len);
+    return end;
+}
+
+/* Labels, then samples, and nothing else; false: the series needs the slow way. */
+static bool group_add(IngJob *j, Group *g, Slice series)
+{
+    const uint8_t *begin = (const uint8_t *)series.ptr, *end = begin + series.len, *p;
+    size_t len;
+    Slice name;
+    if (!series.len || !(p = metric_name(begin, end, &name)))
+        return false;
+    while (p < end && *p == 0x0a) {
+        if (!(p = short_length(p + 1, end, &len)) || len > (size_t)(end - p))
+            return false;
+        p += len;
+    }
+    const uint8_t *samples = p;
+    for (; p < end; p += len)
+        if (*p != 0x12 || !(p = short_length(p + 1, end, &len)) || len > (size_t)(end - p))
+            return false;
+    IngTable *t = ing_known_table(j, name);
+    Err ignored;
+    if (!t && slice_utf8_valid(name) && cat_table(j->catalog, j->c.schema, name))
+        t = ing_table(j, name, &ignored);
+    if (!t)
+        return false;
+    g->tables[g->count] = t;
+    g->series[g->count] = series;
+    g->samples[g->count] = samples;
+    g->hashes[g->count++] =
+        idx_raw_hash(j->index, t->id, slice_of(series.ptr, (size_t)(samples - begin)));
+    return true;
+}
+
+/* A sample in the order of its fields, zeros left out: its end; NULL: something else. */
+static inline const uint8_t *read_sample(const uint8_t *p, const uint8_t *end, uint64_t *bits,
+                                         int64_t *ms)
+{
+    enum { SAMPLE_MAX = 2 + 9 + 11, VALUE = 0x09, TIME = 0x10 };
+    if (end - p < 2 || p[0] != 0x12 || p[1] > SAMPLE_MAX - 2 || p[1] > end - p - 2)
+        return NULL;
+    end = p + 2 + p[1];
+    p += 2;
+    *bits = 0;
+    if (end - p >= 9 && *p == VALUE) {
+        memcpy(bits, p + 1, sizeof *bits);
+        p += 9;
+    }
+    if (p == end || *p++ != TIME)
+        return NULL;
+    uint64_t v = 0;
+    for (unsigned shift = 0; p < end && shift < 63; shift += 7) {
+        v |= (uint64_t)(*p & 0x7f) << shift;
+        if (*p++ < 0x80) {
+            *ms = (int64_t)v;
+            return p == end ? p : NULL;
+        }
+    }
+    return NULL;
+}
+
+static bool known_series(IngJob *j, const Group *g, size_t i, SeriesId id, Err *e)
+{
+    const uint8_t *p = g->samples[i], *next;
+    const uint8_t *end = (const uint8_t *)g->series[i].ptr + g->series[i].len;
+    uint64_t bits;
+    int64_t ms;
+    while (p < end && (next = read_sample(p, end, &bits, &ms))) {
+        if (!put_sample(j, g->tables[i], id, bits, ms, e))
+            return false;
+        p = next;
+    }
+    if (p == end)
+        return true;
+    return put_samples(j, g->tables[i], id, slice_of((const char *)p, (size_t)(end - p)), e);
+}
+
+static void group_end(IngJob *j, Group *g)
+{
+    SeriesId ids[GROUP_SERIES];
+    if (!g->count)
+        return;
+    idx_find_raw(j->index, g->hashes, ids, g->count);
+    for (size_t i = 0; i < g->count; i++) {
+        Err e;
+        if (!ids[i]) {
+            slow_series(j, g->series[i]);
+            continue;
+        }
+        err_clear(&e);
+        if (!known_series(j, g, i, ids[i], &e))
+            ing_refuse(j, j->line, SLICE_LIT(""), &e);
+        j->line++;
+    }
+    g->count = 0;
+}
+
 bool ing_remote_step(IngJob *j, bool *done, Err *e)
 {
     if (!j->state) {
@@ -200,16 +359,19 @@ bool ing_remote_step(IngJob *j, bool *done, Err *e)
     Reader r = reader_of(slice_of(j->body.ptr + j->pos, j->body.len - j->pos));
     Field f;
     int n = 0;
+    Group group = {0};
     while (n < ING_STEP_LINES && next_field(&r, &f)) {
         if (f.number != 1 || f.wire != WIRE_BYTES)
             continue; /* 3: metadata is not stored yet */
-        Err bad;
-        err_clear(&bad);
-        if (!one_series(j, f.bytes, j->state, &bad))
-            ing_refuse(j, j->line, SLICE_LIT(""), &bad);
-        j->line++;
+        if (!group_add(j, &group, f.bytes)) {
+            group_end(j, &group);
+            slow_series(j, f.bytes);
+        } else if (group.count == GROUP_SERIES) {
+            group_end(j, &group);
+        }
         n++;
     }
+    group_end(j, &group);
     if (r.bad)
         return malformed(e);
     j->pos = (size_t)((const char *)r.cur - j->body.ptr);

@@ -96,24 +96,54 @@ static bool make_table(IngJob *j, Slice name, Err *e)
     return engine_edit_catalog(j->c.engine, &edit, 1, e);
 }
 
-static IngTable *find_known(IngJob *j, Slice name)
+IngTable *ing_known_table(IngJob *j, Slice name)
 {
     if (j->last_table && slice_eq(j->last_table->name, name))
         return j->last_table;
-    for (IngTable *t = j->tables; t; t = t->next)
-        if (slice_eq(t->name, name))
+    if (!j->table_slots)
+        return NULL;
+    uint64_t hash = hash64(name.ptr, name.len, 0);
+    for (size_t i = hash & j->table_mask; j->table_slots[i]; i = (i + 1) & j->table_mask) {
+        IngTable *t = j->table_slots[i];
+        if (t->hash == hash && slice_eq(t->name, name))
             return j->last_table = t;
+    }
     return NULL;
 }
 
-IngTable *ing_known_table(IngJob *j, Slice name)
+static void place_table(IngJob *j, IngTable *t)
 {
-    return find_known(j, name);
+    size_t i = t->hash & j->table_mask;
+    while (j->table_slots[i])
+        i = (i + 1) & j->table_mask;
+    j->table_slots[i] = t;
+}
+
+static IngTable *remember_table(IngJob *j, const TableDef *def)
+{
+    enum { SLOTS_MIN = 16 };
+    IngTable *t = ARENA_NEW(&j->arena, IngTable);
+    t->name = arena_slice(&j->arena, def->name);
+    t->hash = hash64(t->name.ptr, t->name.len, 0);
+    t->def = def;
+    t->id = def->id;
+    t->next = j->tables;
+    j->tables = t;
+    if (++j->table_count * 2 > j->table_mask) {
+        j->table_mask = j->table_mask ? j->table_mask * 2 + 1 : SLOTS_MIN - 1;
+        mem_free(j->table_slots);
+        j->table_slots = mem_zero((j->table_mask + 1) * sizeof(IngTable *));
+        for (IngTable *old = j->tables; old; old = old->next)
+            place_table(j, old);
+    } else {
+        place_table(j, t);
+    }
+    return j->last_table = t;
 }
 
 IngTable *ing_table(IngJob *j, Slice name, Err *e)
 {
-    IngTable *t = find_known(j, name);
+    IngTable *t = ing_known_table(j, name);
     if (t)
         return t;
     const TableDef *def = cat_table(j->catalog, j->c.schema, name);
@@ -133,13 +163,7 @@ IngTable *ing_table(IngJob *j, Slice name, Err *e)
         err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a time-series table", SLICE_ARG(name));
         return NULL;
     }
-    t = ARENA_NEW(&j->arena, IngTable);
-    t->name = arena_slice(&j->arena, name);
-    t->def = def;
-    t->id = def->id;
-    t->next = j->tables;
-    j->tables = t;
-    return j->last_table = t;
+    return remember_table(j, def);
 }
 
 /* A column more, against the newest definition; someone else may be quicker. */
@@ -221,7 +245,7 @@ bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind,
     if (position >= COLUMNS_MAX)
         return err_set(e, ERR_TOO_MANY_COLUMNS, "more than %d fields in a row", COLUMNS_MAX);
     if (position >= t->field_max) {
-        size_t max = position < 16 ? 32 : position * 2;
+        size_t max = position ? position * 4 : 1;
         IngField *grown = ARENA_ARRAY(&j->arena, IngField, max);
         if (t->field_count)
             memcpy(grown, t->fields, t->field_count * sizeof *grown);

@@ -118,6 +118,7 @@ void ing_job_free(IngJob *j)
     buf_free(&j->scratch);
     mem_free(j->errors);
     ing_heads_free(&j->heads);
+    mem_free(j->table_slots);
     mem_free(j->tags);
     mem_free(j->tag_keys);
     mem_free(j);

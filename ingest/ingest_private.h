@@ -31,6 +31,7 @@ typedef struct IngField { /* a field key as the client spells it -> the column *
 typedef struct IngTable {
     struct IngTable *next;
     Slice name;
+    uint64_t hash;       /* of the name */
     const TableDef *def; /* of job->catalog */
     TableId id;
     IngField *fields; /* in the order of the last row */
@@ -76,6 +77,8 @@ struct IngJob {
     WriteBatch *batch;
     Arena arena; /* as long as the job */
     IngTable *tables, *last_table;
+    IngTable **table_slots; /* open addressing by name */
+    size_t table_count, table_mask;
     IngHeads heads;
     size_t rows, error_count;
     IngLineError *errors;

@@ -1,4 +1,5 @@
 /* Lines, JSON and remote write: what is taken, what is refused and with which words. */
+#include "storage/batch_private.h"
 #include "tests/unit/ingest_env.h"
 #include "tests/unit/unit.h"
 #include <snappy-c.h>
@@ -160,14 +161,18 @@ static void put_label(Buf *series, const char *name, const char *value)
     buf_free(&l);
 }
 
-static void put_sample(Buf *series, uint64_t bits, int64_t ms)
+static void put_sample(Buf *series, uint64_t bits, int64_t ms, bool leave_zeros_out)
 {
     Buf s;
     buf_init(&s);
-    buf_put_varint(&s, 1 << 3 | 1);
-    buf_put_u64(&s, bits);
-    buf_put_varint(&s, 2 << 3);
-    buf_put_varint(&s, (uint64_t)ms);
+    if (bits || !leave_zeros_out) {
+        buf_put_varint(&s, 1 << 3 | 1);
+        buf_put_u64(&s, bits);
+    }
+    if (ms || !leave_zeros_out) {
+        buf_put_varint(&s, 2 << 3);
+        buf_put_varint(&s, (uint64_t)ms);
+    }
     put_bytes(series, 2, buf_slice(&s));
     buf_free(&s);
 }
@@ -181,8 +186,8 @@ static void check_remote(const char *const *labels, size_t rows, const char *err
     buf_init(&request);
     for (size_t i = 0; labels[i]; i += 2)
         put_label(&series, labels[i], labels[i + 1]);
-    put_sample(&series, UINT64_C(0x7ff0000000000002), -5000);
-    put_sample(&series, UINT64_C(0x3ff0000000000000), 1000);
+    put_sample(&series, UINT64_C(0x7ff0000000000002), -5000, false);
+    put_sample(&series, UINT64_C(0x3ff0000000000000), 1000, false);
     put_bytes(&request, 1, buf_slice(&series));
     IngJob *j = env_run(&env, "/api/v1/write", buf_slice(&request), ING_NS, &ok, &e);
     ck_assert(ok);
@@ -209,6 +214,84 @@ START_TEST(remote_write)
     check_remote((const char *const[]){"job", "a", "__name__", "up", NULL}, 0, "not sorted");
     check_remote((const char *const[]){"__name__", "up", "a", "1", "a", "2", NULL}, 0,
                  "duplicate label");
+}
+END_TEST
+
+/* ---- remote write: series as senders write them, and the same behind a field that nobody knows ---- */
+static void random_series(Buf *b)
+{
+    static const char *const metrics[] = {"up", "node_load1", "a_metric", "b"};
+    static const char *const values[] = {"a", "host-1", "", "eu", "Ü"};
+    static const int64_t times[] = {1767225600000, 0, 1, -1, 1767225600123, INT64_MAX};
+    static const double numbers[] = {0, 1, -0.0, 0.5, 1e300};
+    if (rand() % 20 == 0)
+        put_label(b, "Upper", "x");
+    put_label(b, "__name__", metrics[rand() % 4]);
+    put_label(b, "instance", values[rand() % 5]);
+    if (rand() % 2)
+        put_label(b, "job", values[rand() % 5]);
+    for (int n = rand() % 4; n > 0; n--) {
+        uint64_t bits;
+        int64_t ms = times[rand() % (rand() % 8 ? 2 : 6)];
+        memcpy(&bits, &numbers[rand() % 5], sizeof bits);
+        put_sample(b, bits, ms, true);
+    }
+    if (rand() % 10 == 0)
+        put_label(b, "late", "label");
+    if (rand() % 10 == 0)
+        b->ptr[(size_t)rand() % b->len] = (char)(rand() % 32);
+}
+
+static void check_same_rows(const WriteBatch *a, const WriteBatch *b)
+{
+    ck_assert_uint_eq(a ? wb_rows(a) : 0, b ? wb_rows(b) : 0);
+    for (size_t i = 0; a && i < wb_rows(a); i++) {
+        const BatchRow *x = wb_row_at(a, i), *y = wb_row_at(b, i);
+        const RowShape *s = wb_shape(a, x->shape), *t = wb_shape(b, y->shape);
+        ck_assert_uint_eq(x->series, y->series);
+        ck_assert_int_eq(x->time, y->time);
+        ck_assert_uint_eq(s->table, t->table);
+        ck_assert_uint_eq(s->count, 1);
+        ck_assert_uint_eq(s->keys[0], t->keys[0]);
+        ck_assert_uint_eq(batch_row_slots(x)[0], batch_row_slots(y)[0]);
+    }
+}
+
+START_TEST(remote_write_two_ways)
+{
+    srand(7);
+    for (int i = 0; i < 500; i++) {
+        Buf quick = {0}, slow = {0};
+        bool ok, ok_slow;
+        Err e;
+        for (int n = 0; n < 100; n++) {
+            Buf series = {0};
+            random_series(&series);
+            put_bytes(&quick, 1, buf_slice(&series));
+            Buf behind = {0};
+            buf_put(&behind, "\x78\x01", 2);
+            buf_put_slice(&behind, buf_slice(&series));
+            put_bytes(&slow, 1, buf_slice(&behind));
+            buf_free(&behind);
+            buf_free(&series);
+        }
+        IngJob *a = env_run(&env, "/api/v1/write", buf_slice(&quick), ING_MS, &ok, &e);
+        IngJob *b = env_run(&env, "/api/v1/write", buf_slice(&slow), ING_MS, &ok_slow, &e);
+        ck_assert(ok && ok_slow);
+        ck_assert_uint_eq(ing_job_error_count(a), ing_job_error_count(b));
+        for (size_t k = 0; k < ING_ERRORS_KEPT && ing_job_error(a, k); k++) {
+            ck_assert_uint_eq(ing_job_error(a, k)->line, ing_job_error(b, k)->line);
+            ck_assert_str_eq(ing_job_error(a, k)->err.message, ing_job_error(b, k)->err.message);
+        }
+        WriteBatch *x = ing_job_take_batch(a), *y = ing_job_take_batch(b);
+        check_same_rows(x, y);
+        wb_free(x);
+        wb_free(y);
+        ing_job_free(a);
+        ing_job_free(b);
+        buf_free(&quick);
+        buf_free(&slow);
+    }
 }
 END_TEST
 
@@ -255,6 +338,7 @@ int main(void)
     tcase_add_test(tc, precisions);
     tcase_add_test(tc, json);
     tcase_add_test(tc, remote_write);
+    tcase_add_test(tc, remote_write_two_ways);
     tcase_add_test(tc, bodies);
     return unit_run(tc);
 }
