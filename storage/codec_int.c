@@ -99,7 +99,7 @@ static void plan_width(IntPlan *p, const uint32_t count[65], size_t n, IntPlan t
     for (unsigned w = longest;; w--) {
         uint64_t list = patches * position_bits(n), map = n;
         uint64_t cost = extra + n * w + patches * (longest - w) +
-                        (patches ? 24 + (list < map ? list : map) : 0);
+                        (patches ? 24 + (list < map ? list : map + 4 * (longest - w)) : 0);
         if (cost < p->cost_bits) {
             *p = try;
             p->width = (uint8_t)w;
@@ -285,18 +285,23 @@ static uint8_t *write_main(uint8_t *p, const uint64_t *u, size_t n, unsigned wid
     return p;
 }
 
+/* A list of positions and the high bits of each, or a map and the high bits plane by plane. */
 static uint8_t *write_patches(uint8_t *p, const IntPlan *plan, const uint64_t *pos,
                               const uint64_t *high, size_t n)
 {
-    if (plan->bitmap) {
-        memset(p, 0, (n + 7) / 8);
-        for (size_t i = 0; i < plan->patches; i++)
-            p[pos[i] / 8] |= (uint8_t)(1u << pos[i] % 8);
-        p += (n + 7) / 8;
-    } else {
-        p = bits_pack(p, pos, plan->patches, position_bits(n));
+    size_t count = plan->patches, map_size = (n + 7) / 8, plane_size = (count + 7) / 8;
+    if (!plan->bitmap) {
+        p = bits_pack(p, pos, count, position_bits(n));
+        return bits_pack(p, high, count, plan->high);
     }
-    return bits_pack(p, high, plan->patches, plan->high);
+    memset(p, 0, map_size + plan->high * plane_size);
+    for (size_t i = 0; i < count; i++)
+        p[pos[i] / 8] |= (uint8_t)(1u << pos[i] % 8);
+    p += map_size;
+    for (unsigned j = 0; j < plan->high; j++, p += plane_size)
+        for (size_t i = 0; i < count; i++)
+            p[i / 8] |= (uint8_t)((high[i] >> j & 1) << i % 8);
+    return p;
 }
 
 size_t int_write(uint8_t *dst, const IntPlan *plan, const int64_t *v, size_t n)

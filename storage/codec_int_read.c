@@ -39,8 +39,8 @@ static bool read_head(IntHead *h, size_t n, Slice src, Err *e)
     h->main_size = n == CODEC_VALUES_MAX ? 128 * (size_t)p->width : bits_size(n, p->width);
     size_t size = h->main_size;
     if (patches)
-        size += (p->bitmap ? (n + 7) / 8 : bits_size(patches, position_bits(n))) +
-                bits_size(patches, p->high);
+        size += p->bitmap ? (n + 7) / 8 + p->high * ((patches + 7) / 8)
+                          : bits_size(patches, position_bits(n)) + bits_size(patches, p->high);
     return size == reader_left(&r) || codec_damaged(e, "integers: wrong size");
 }
 
@@ -63,37 +63,49 @@ static void read_main(uint64_t *u, const IntHead *h, size_t n)
     }
 }
 
-/* Positions of the set bits; the padding behind bit n counts as set. */
-static size_t bitmap_positions(uint64_t *pos, const uint8_t *map, size_t n, size_t most)
+/* As many bits as patches, none behind n. */
+static bool check_map(const uint8_t *map, size_t n, size_t count, Err *e)
 {
-    size_t count = 0;
+    size_t set = 0;
     for (size_t at = 0; at < n; at += 64) {
         uint64_t word = load_u64(map + at / 8);
         if (n - at < 64)
             word &= low_bits((n - at + 7) / 8 * 8);
-        for (; word; word &= word - 1) {
-            if (count == most)
-                return most + 1;
-            pos[count++] = at + (unsigned)__builtin_ctzll(word);
-        }
+        if (n - at < 64 && word >> (n - at))
+            return codec_damaged(e, "integers: patch bitmap");
+        set += (size_t)__builtin_popcountll(word);
     }
-    return count;
+    return set == count || codec_damaged(e, "integers: patch bitmap");
 }
 
 /* ---- 64-bit numbers ---- */
+static bool patch_wide_map(uint64_t *u, const IntHead *h, size_t n, Err *e)
+{
+    const uint8_t *map = h->body + h->main_size, *planes = map + (n + 7) / 8;
+    size_t count = h->plan.patches, stride = (count + 7) / 8, i = 0;
+    if (!check_map(map, n, count, e))
+        return false;
+    for (size_t at = 0; at < n; at++) {
+        if (!(map[at / 8] >> at % 8 & 1))
+            continue;
+        uint64_t high = 0;
+        for (unsigned j = 0; j < h->plan.high; j++)
+            high |= (uint64_t)(planes[j * stride + i / 8] >> i % 8 & 1) << j;
+        u[at] |= high << h->plan.width;
+        i++;
+    }
+    return true;
+}
+
 static bool patch_wide(uint64_t *u, const IntHead *h, size_t n, Err *e)
 {
     uint64_t pos[CODEC_VALUES_MAX], high[CODEC_VALUES_MAX];
     const uint8_t *p = h->body + h->main_size;
     size_t count = h->plan.patches;
-    if (h->plan.bitmap) {
-        if (bitmap_positions(pos, p, n, count) != count)
-            return codec_damaged(e, "integers: patch bitmap");
-        p += (n + 7) / 8;
-    } else {
-        bits_unpack(pos, p, count, position_bits(n));
-        p += bits_size(count, position_bits(n));
-    }
+    if (h->plan.bitmap)
+        return patch_wide_map(u, h, n, e);
+    bits_unpack(pos, p, count, position_bits(n));
+    p += bits_size(count, position_bits(n));
     bits_unpack(high, p, count, h->plan.high);
     uint64_t over = 0;
     for (size_t i = 0; i < count; i++) {
@@ -174,13 +186,9 @@ static bool patch_narrow(uint32_t *u, const IntHead *h, size_t n, Err *e)
     const uint8_t *at = h->body + h->main_size;
     const unsigned pos_width = position_bits(n), high_width = p->high;
     if (p->bitmap) {
-        uint64_t pos[CODEC_VALUES_MAX];
-        if (bitmap_positions(pos, at, n, p->patches) != p->patches)
-            return codec_damaged(e, "integers: patch bitmap");
-        at += (n + 7) / 8;
-        for (size_t i = 0, bit = 0; i < p->patches; i++, bit += high_width)
-            u[pos[i]] |= (uint32_t)(load_u64(at + bit / 8) >> bit % 8 & low_bits(high_width))
-                         << p->width;
+        if (!check_map(at, n, p->patches, e))
+            return false;
+        codec_narrow()->patch_planes(u, at, n, at + (n + 7) / 8, p->patches, high_width, p->width);
         return true;
     }
     const uint8_t *high = at + bits_size(p->patches, pos_width);

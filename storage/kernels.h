@@ -52,6 +52,11 @@ typedef struct NarrowMinMax {
 
 /* Blocks whose numbers fit 32 bits; arithmetic wraps.  Arrays have room for n rounded up to 8. */
 typedef struct NarrowKernels {
+    /* The patched numbers are the set bits of map (n bits, `count` set, none behind n); bit j of
+     * patch i is bit i of plane j, (count + 7) / 8 bytes each: put above `width`.  Reads up to 9
+     * bytes behind the planes. */
+    void (*patch_planes)(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
+                         size_t count, unsigned high, unsigned width);
     /* x[i] = r[i] = u[i] + base, or unzigzag(u[i]) + base; may be in place */
     void (*residues)(int32_t *x, const uint32_t *u, size_t n, int32_t base, int zigzag);
     /* x[i] += i * step */

@@ -14,6 +14,65 @@ typedef int32_t I4 __attribute__((vector_size(16)));
 typedef int64_t L4 __attribute__((vector_size(32)));
 typedef double D4 __attribute__((vector_size(32)));
 
+static inline uint64_t load(const uint8_t *p)
+{
+    uint64_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
+#ifdef __AVX2__
+static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
+                         size_t count, unsigned high, unsigned width)
+{
+    const __m256i select = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    size_t done = 0;
+    for (size_t at = 0; at < n; at += 64) {
+        size_t left = n - at;
+        uint64_t mask = load(map + at / 8);
+        if (left < 64)
+            mask &= (UINT64_C(1) << left) - 1;
+        for (unsigned j = 0; j < high; j++) {
+            const uint8_t *p = planes + j * ((count + 7) / 8) + done / 8;
+            uint64_t bits = load(p) >> done % 8;
+            if (done % 8)
+                bits |= (uint64_t)p[8] << (64 - done % 8);
+            bits = _pdep_u64(bits, mask);
+            const __m256i one = _mm256_set1_epi32((int32_t)(UINT32_C(1) << (width + j)));
+            for (unsigned g = 0; bits >> 8 * g != 0; g++) {
+                __m256i *to = (__m256i *)(void *)(u + at + 8 * g);
+                __m256i b = _mm256_set1_epi32((int32_t)(bits >> 8 * g & 0xff));
+                b = _mm256_cmpeq_epi32(_mm256_and_si256(b, select), select);
+                _mm256_storeu_si256(
+                    to, _mm256_or_si256(_mm256_loadu_si256(to), _mm256_and_si256(b, one)));
+                if (g == 7)
+                    break;
+            }
+        }
+        done += (size_t)__builtin_popcountll(mask);
+    }
+}
+#else
+static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
+                         size_t count, unsigned high, unsigned width)
+{
+    const size_t stride = (count + 7) / 8;
+    size_t done = 0;
+    for (size_t at = 0; at < n; at += 64) {
+        size_t left = n - at;
+        uint64_t mask = load(map + at / 8);
+        if (left < 64)
+            mask &= (UINT64_C(1) << left) - 1;
+        for (; mask; mask &= mask - 1, done++) {
+            uint32_t add = 0;
+            for (unsigned j = 0; j < high; j++)
+                add |= (uint32_t)(planes[j * stride + done / 8] >> done % 8 & 1) << j;
+            u[at + (unsigned)__builtin_ctzll(mask)] |= add << width;
+        }
+    }
+}
+#endif
+
 static void residues(int32_t *x, const uint32_t *u, size_t n, int32_t base, int zigzag)
 {
     if (zigzag) {
@@ -249,6 +308,7 @@ static void between_f64(uint64_t *bits, const double *v, size_t n, double low, d
 #define KERNELS narrow_base
 #endif
 const NarrowKernels KERNELS = {
+    .patch_planes = patch_planes,
     .residues = residues,
     .line = line,
     .sum = sum,
