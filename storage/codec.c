@@ -28,6 +28,9 @@ const CodecDef codec_table[] = {
     ROW(CODEC_CONST_STR, "constant", CODEC_STR, const_str),
     ROW(CODEC_DICT_STR, "dictionary", CODEC_STR, dict_str),
     ROW(CODEC_ZSTD_STR, "zstd", CODEC_STR, zstd_str),
+    ROW(CODEC_DENSE_I64, "dense integers", CODEC_INT, dense_i64),
+    ROW(CODEC_DENSE_F64, "dense decimals", CODEC_FLOAT, dense_f64),
+    ROW(CODEC_DENSE_TIME, "dense times", CODEC_TIME, dense_time),
     {0},
 };
 #undef ROW
@@ -69,7 +72,7 @@ static bool append(Buf *out, uint8_t id, const void *src, size_t n)
 
 static void append_plan(Buf *out, const IntPlan *plan, const int64_t *v, size_t n)
 {
-    buf_reserve(out, int_bound(n));
+    buf_reserve(out, int_bound_dense(n));
     out->len += int_write((uint8_t *)out->ptr + out->len, plan, v, n);
 }
 
@@ -89,7 +92,7 @@ static uint8_t encode_int(Buf *out, const int64_t *v, size_t n, CodecEffort effo
     int_plan(&plan, v, n, st, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2, effort);
     if (plan_beats_raw(&plan, n) || n < 32) {
         append_plan(out, &plan, v, n);
-        return CODEC_SK_I64;
+        return plan.dense ? CODEC_DENSE_I64 : CODEC_SK_I64;
     }
     append(out, CODEC_RAW_I64, v, n);
     return CODEC_RAW_I64;
@@ -110,6 +113,8 @@ static uint8_t encode_time(Buf *out, const int64_t *v, size_t n, CodecEffort eff
         return CODEC_RAW_I64;
     }
     append_plan(out, &plan, v, n);
+    if (plan.dense)
+        return CODEC_DENSE_TIME;
     return plan.transform == SK_LINEAR ? CODEC_TIME_LINEAR : CODEC_TIME_DELTA;
 }
 
@@ -180,7 +185,7 @@ static uint8_t encode_true_double(Buf *out, const double *v, size_t n)
 static uint8_t encode_f64(Buf *out, const double *v, size_t n, CodecEffort effort, ChunkMeta *m)
 {
     m->kind = STATS_NONE;
-    uint8_t id = CODEC_SK_F64;
+    uint8_t id;
     if (append(out, CODEC_CONST_F64, v, n)) {
         id = CODEC_CONST_F64;
         if (sk_f64_one(v[0], &m->k, &m->i.min)) {
@@ -190,10 +195,10 @@ static uint8_t encode_f64(Buf *out, const double *v, size_t n, CodecEffort effor
         }
     } else {
         buf_reserve(out, sk_f64_bound(v, n));
-        size_t len = sk_f64_encode_meta((uint8_t *)out->ptr + out->len, v, n, effort, m);
+        bool dense;
+        size_t len = sk_f64_encode_meta((uint8_t *)out->ptr + out->len, v, n, effort, m, &dense);
         out->len += len;
-        if (len == 0)
-            id = encode_true_double(out, v, n);
+        id = len == 0 ? encode_true_double(out, v, n) : dense ? CODEC_DENSE_F64 : CODEC_SK_F64;
     }
     if (m->kind == STATS_NONE) {
         m->kind = STATS_DOUBLE;

@@ -136,10 +136,11 @@ static uint8_t *write_head(uint8_t *p, const Decimal *x, const double *v, size_t
 size_t sk_f64_bound(const void *src, size_t n)
 {
     (void)src;
-    return int_bound(n) + 1 + 10 + (n / 8 + 1) * 10 + 16;
+    return int_bound_dense(n) + 1 + 10 + (n / 8 + 1) * 10 + 16;
 }
 
-size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort, ChunkMeta *m)
+size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort, ChunkMeta *m,
+                          bool *dense)
 {
     Decimal x;
     if (!find_decimal(&x, v, n))
@@ -151,6 +152,7 @@ size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort e
     int_plan(&plan, x.d, n, &st, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2, effort);
     if (plan.cost_bits + x.bad * 80 + 80 >= n * 64 && n >= 32)
         return 0;
+    *dense = plan.dense;
     uint8_t *p = write_head(dst, &x, v, n);
     p += int_write(p, &plan, x.d, n);
     if (m && x.bad == 0 && !x.wide) {
@@ -163,7 +165,25 @@ size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort e
 
 size_t sk_f64_encode(uint8_t *dst, const void *src, size_t n)
 {
-    return sk_f64_encode_meta(dst, src, n, false, NULL);
+    bool dense;
+    return sk_f64_encode_meta(dst, src, n, EFFORT_FLUSH, NULL, &dense);
+}
+
+size_t dense_f64_bound(const void *src, size_t n)
+{
+    return sk_f64_bound(src, n);
+}
+
+size_t dense_f64_encode(uint8_t *dst, const void *src, size_t n)
+{
+    bool dense = false;
+    size_t len = sk_f64_encode_meta(dst, src, n, EFFORT_DENSE, NULL, &dense);
+    return dense ? len : 0;
+}
+
+bool dense_f64_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
+{
+    return sk_f64_decode(dst, n, src, arena, e);
 }
 
 bool decimal_open(DecimalHead *h, size_t n, Slice src, Err *e)

@@ -6,6 +6,8 @@ typedef struct IntHead {
     IntPlan plan;
     const uint8_t *body;
     size_t main_size;
+    unsigned patch_at; /* the bit where the high bits of patches begin */
+    Slice symbols;     /* of a dense block */
 } IntHead;
 
 static bool read_head(IntHead *h, size_t n, Slice src, Err *e)
@@ -18,6 +20,8 @@ static bool read_head(IntHead *h, size_t n, Slice src, Err *e)
     p->transform = flags & INT_TRANSFORM;
     p->zigzag = flags & INT_ZIGZAG;
     p->bitmap = flags & INT_BITMAP;
+    p->dense = flags & INT_DENSE;
+    h->patch_at = p->width + (p->dense ? DENSE_BITS : 0);
     p->first = reader_zigzag(&r);
     if (flags & INT_GCD)
         p->gcd = (int64_t)reader_varint(&r);
@@ -31,7 +35,7 @@ static bool read_head(IntHead *h, size_t n, Slice src, Err *e)
         if (patches == 0 || patches > n || p->high == 0)
             return codec_damaged(e, "integers: wrong number of patches");
     }
-    if (r.bad || flags >= 64 || p->gcd <= 0 || p->width > 64 || p->high + p->width > 64 ||
+    if (r.bad || flags >= 128 || p->gcd <= 0 || h->patch_at > 64 || p->high + h->patch_at > 64 ||
         (p->bitmap && !patches))
         return codec_damaged(e, "integers: wrong header");
     p->patches = (uint32_t)patches;
@@ -41,7 +45,9 @@ static bool read_head(IntHead *h, size_t n, Slice src, Err *e)
     if (patches)
         size += p->bitmap ? (n + 7) / 8 + p->high * ((patches + 7) / 8)
                           : bits_size(patches, position_bits(n)) + bits_size(patches, p->high);
-    return size == reader_left(&r) || codec_damaged(e, "integers: wrong size");
+    if (p->dense && size < reader_left(&r))
+        h->symbols = slice_of((const char *)r.cur + size, reader_left(&r) - size);
+    return size + h->symbols.len == reader_left(&r) || codec_damaged(e, "integers: wrong size");
 }
 
 static void read_main(uint64_t *u, const IntHead *h, size_t n)
@@ -91,7 +97,7 @@ static bool patch_wide_map(uint64_t *u, const IntHead *h, size_t n, Err *e)
         uint64_t high = 0;
         for (unsigned j = 0; j < h->plan.high; j++)
             high |= (uint64_t)(planes[j * stride + i / 8] >> i % 8 & 1) << j;
-        u[at] |= high << h->plan.width;
+        u[at] |= high << h->patch_at;
         i++;
     }
     return true;
@@ -110,7 +116,7 @@ static bool patch_wide(uint64_t *u, const IntHead *h, size_t n, Err *e)
     uint64_t over = 0;
     for (size_t i = 0; i < count; i++) {
         over |= pos[i] >= n;
-        u[pos[i]] |= high[i] << h->plan.width; /* a position has ten bits: in bounds */
+        u[pos[i]] |= high[i] << h->patch_at; /* a position has ten bits: in bounds */
     }
     return !over || codec_damaged(e, "integers: patch position");
 }
@@ -188,7 +194,8 @@ static bool patch_narrow(uint32_t *u, const IntHead *h, size_t n, Err *e)
     if (p->bitmap) {
         if (!check_map(at, n, p->patches, e))
             return false;
-        codec_narrow()->patch_planes(u, at, n, at + (n + 7) / 8, p->patches, high_width, p->width);
+        codec_narrow()->patch_planes(u, at, n, at + (n + 7) / 8, p->patches, high_width,
+                                     h->patch_at);
         return true;
     }
     const uint8_t *high = at + bits_size(p->patches, pos_width);
@@ -198,7 +205,7 @@ static bool patch_narrow(uint32_t *u, const IntHead *h, size_t n, Err *e)
         uint64_t pos = load_u64(at + bit / 8) >> bit % 8 & low_bits(pos_width);
         uint64_t top = load_u64(high + high_bit / 8) >> high_bit % 8 & low_bits(high_width);
         worst = pos > worst ? pos : worst;
-        u[pos] |= (uint32_t)top << p->width; /* a position has ten bits: in bounds */
+        u[pos] |= (uint32_t)top << h->patch_at; /* a position has ten bits: in bounds */
     }
     return worst < n || codec_damaged(e, "integers: patch position");
 }
@@ -212,7 +219,7 @@ static uint64_t magnitude(int64_t v)
 static bool fits_narrow(const IntPlan *p, size_t n)
 {
     const int64_t limit = INT32_MAX;
-    unsigned bits = p->width + p->high;
+    unsigned bits = p->width + p->high + (p->dense ? DENSE_BITS : 0);
     if (bits > 31 || p->base > limit || p->base < -limit || p->step > limit || p->step < -limit)
         return false;
     uint64_t top = low_bits(bits), base = magnitude(p->base), step = magnitude(p->step), x;
@@ -259,7 +266,7 @@ static void integrate_narrow(int32_t *x, size_t n, const IntPlan *p)
 static bool read_wide(int64_t *dst, const IntHead *h, size_t n, Err *e)
 {
     uint64_t u[CODEC_VALUES_MAX];
-    if (n == CODEC_VALUES_MAX && h->plan.transform == SK_DELTA &&
+    if (n == CODEC_VALUES_MAX && h->plan.transform == SK_DELTA && !h->plan.dense &&
         h->plan.width + h->plan.high <= 32) {
         uint32_t *low = (uint32_t *)u;
         read_narrow_main(low, h, n);
@@ -269,6 +276,13 @@ static bool read_wide(int64_t *dst, const IntHead *h, size_t n, Err *e)
         return true;
     }
     read_main(u, h, n);
+    if (h->plan.dense) {
+        uint8_t sym[CODEC_VALUES_MAX];
+        if (!dense_read(sym, n, h->symbols, e))
+            return false;
+        for (size_t i = 0; i < n; i++)
+            u[i] |= (uint64_t)sym[i] << h->plan.width;
+    }
     if (h->plan.patches && !patch_wide(u, h, n, e))
         return false;
     integrate(dst, u, n, &h->plan);
@@ -279,6 +293,13 @@ static bool read_narrow(int32_t *x, const IntHead *h, size_t n, Err *e)
 {
     uint32_t *u = (uint32_t *)x;
     read_narrow_main(u, h, n);
+    if (h->plan.dense) {
+        uint8_t sym[CODEC_VALUES_MAX];
+        if (!dense_read(sym, n, h->symbols, e))
+            return false;
+        for (size_t i = 0; i < n; i++)
+            u[i] |= (uint32_t)sym[i] << h->plan.width;
+    }
     if (h->plan.patches && !patch_narrow(u, h, n, e))
         return false;
     integrate_narrow(x, n, &h->plan);

@@ -30,6 +30,9 @@ enum { /* ids on disk; never reused */
        CODEC_CONST_STR = 18,
        CODEC_DICT_STR = 19,
        CODEC_ZSTD_STR = 20,
+       CODEC_DENSE_I64 = 21,
+       CODEC_DENSE_F64 = 22,
+       CODEC_DENSE_TIME = 23,
        CODEC_VALUES_MAX = ROW_GROUP_ROWS, /* of one chunk */
        CODEC_STR_BYTES_MAX = 64 << 20,    /* of one chunk, decoded */
 };
@@ -97,12 +100,14 @@ enum { /* flags of an integer block */
        INT_GCD = 8,
        INT_PATCHES = 16,
        INT_BITMAP = 32,
+       INT_DENSE = 64,
 };
 
 typedef struct IntPlan {
     uint8_t transform; /* SK_* */
     bool zigzag;       /* residuals lie on both sides of base */
     bool bitmap;       /* patch positions are a bitmap */
+    bool dense;        /* DENSE_BITS above `width` are entropy-coded */
     uint8_t width;     /* bits of every residual in the main array */
     uint8_t high;      /* further bits of a patched one */
     uint32_t patches;
@@ -118,7 +123,8 @@ typedef struct IntStats {
 /* Chooses; `st` are the statistics of v.  mask: bit t allows transform t. */
 void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask,
               CodecEffort effort);
-size_t int_bound(size_t n);
+size_t int_bound(size_t n);       /* of a plan that is not dense */
+size_t int_bound_dense(size_t n); /* of any plan */
 size_t int_write(uint8_t *dst, const IntPlan *p, const int64_t *v, size_t n);
 bool int_read(int64_t *dst, size_t n, Slice src, Err *e) MUST_CHECK;
 typedef struct IntView { /* a block as it is cheapest to look at */
@@ -131,6 +137,13 @@ typedef struct IntView { /* a block as it is cheapest to look at */
 } IntView;
 bool int_view(IntView *out, size_t n, Slice src, Err *e) MUST_CHECK;
 void int_stats(IntStats *st, const int64_t *v, size_t n);
+
+/* ---- entropy-coded symbols: codec_dense.c ---- */
+enum { DENSE_BITS = 6, DENSE_SYMBOLS = 1 << DENSE_BITS };
+size_t dense_bound(size_t n);
+uint8_t *dense_write(uint8_t *p, const uint8_t *sym, size_t n); /* n > 0 */
+bool dense_read(uint8_t *sym, size_t n, Slice src, Err *e) MUST_CHECK;
+uint64_t dense_cost(const uint32_t count[DENSE_SYMBOLS], size_t n);
 
 /* ---- one chunk with its statistics in the domain that is cheapest to store ---- */
 typedef enum StatsKind {
@@ -192,6 +205,9 @@ CODEC_DECLARE(bitmap_bool)
 CODEC_DECLARE(const_str)
 CODEC_DECLARE(dict_str)
 CODEC_DECLARE(zstd_str)
+CODEC_DECLARE(dense_i64)
+CODEC_DECLARE(dense_f64)
+CODEC_DECLARE(dense_time)
 #undef CODEC_DECLARE
 
 /* ---- decimal blocks ---- */
@@ -205,8 +221,9 @@ typedef struct DecimalHead {
 bool decimal_open(DecimalHead *h, size_t n, Slice src, Err *e) MUST_CHECK;
 /* Where the exceptions stand, ascending. */
 bool decimal_exceptions(uint16_t *at, const DecimalHead *h, size_t n, Err *e) MUST_CHECK;
-size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort,
-                          ChunkMeta *m);
+/* 0: no decimals.  *dense: the integers are entropy-coded. */
+size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort, ChunkMeta *m,
+                          bool *dense);
 size_t zstd_str_encode_level(uint8_t *dst, const void *src, size_t n, int level);
 bool sk_f64_one(double v, uint8_t *k, int64_t *d); /* v = d / 10^k exactly */
 extern const double codec_pow10[23];

@@ -203,8 +203,11 @@ bool codec_read_values(CodecValues *x, const CodecChunk *c, Arena *scratch, Err 
     case CODEC_SK_I64:
     case CODEC_TIME_LINEAR:
     case CODEC_TIME_DELTA:
+    case CODEC_DENSE_I64:
+    case CODEC_DENSE_TIME:
         return int_view(&x->view, c->n, c->src, e);
     case CODEC_SK_F64:
+    case CODEC_DENSE_F64:
         return read_decimals(x, c, scratch, e);
     default:
         if (!def->decode(x->view.u.v, c->n, c->src, scratch, e))

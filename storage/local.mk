@@ -18,7 +18,7 @@ libskstorage_kernels_v3_la_CFLAGS = $(FAST_CFLAGS) -march=x86-64-v3 -DKERNEL_V3
 libskstorage_la_LIBADD += libskstorage_kernels_v3.la
 endif
 
-libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec.c storage/codec_filter.c \
+libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec.c storage/codec_dense.c storage/codec_filter.c \
 	storage/codec_float.c storage/codec_gorilla.c storage/codec_int.c storage/codec_int_read.c \
 	storage/codec_raw.c storage/codec_stats.c storage/codec_str.c
 
