@@ -134,9 +134,9 @@ static inline uint32_t decode_step(uint32_t *x, const uint32_t *slot, const uint
     uint32_t next = (at >> SLOT_FREQ & FREQ_MASK) * (*x >> SCALE_BITS) + (at >> SLOT_PLACE);
     uint16_t word;
     memcpy(&word, *p, sizeof word);
-    bool more = next < STATE_MIN;
-    *p += more ? 2 : 0;
-    *x = more ? next << 16 | word : next;
+    uint32_t more = next < STATE_MIN; /* no branch: half of them would be guessed wrong */
+    *p += 2 * more;
+    *x = next << 16 * more | (word & -more);
     return at & (DENSE_SYMBOLS - 1);
 }
 

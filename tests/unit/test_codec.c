@@ -606,6 +606,11 @@ START_TEST(sizes_hold)
         codec_encode_best(&out, ints[k].kind, v, N, NULL, EFFORT_FLUSH);
         ck_assert_msg((double)out.len / N <= ints[k].bytes, "case %zu: %.3f bytes", k,
                       (double)out.len / N);
+        size_t plain = out.len;
+        codec_encode_best(&out, ints[k].kind, v, N, NULL, EFFORT_DENSE);
+        ck_assert_uint_le(out.len - plain, plain);
+        if (ints[k].at == walk100)
+            ck_assert_uint_le(out.len - plain, N * 31 / 100);
         buf_free(&out);
     }
     static const struct {
