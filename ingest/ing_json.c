@@ -141,8 +141,14 @@ static bool one_object(IngJob *j, json_t *o, Err *e)
 static void take_object(IngJob *j, json_t *o, Slice text)
 {
     Err e;
-    err_clear(&e);
-    if (!one_object(j, o, &e))
+    size_t dropped = j->tables_dropped;
+    int tries = 0;
+    bool ok;
+    do {
+        err_clear(&e);
+        ok = one_object(j, o, &e);
+    } while (!ok && ing_again(j, &dropped, &tries));
+    if (!ok)
         ing_refuse(j, j->line, text, &e);
 }
 

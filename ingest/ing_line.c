@@ -423,6 +423,20 @@ static bool parse_line(IngJob *j, Cursor *c, Err *e)
     return row_of_line(j, t, id, &r, c, e);
 }
 
+static bool parse_line_again(IngJob *j, Cursor *c, Err *e)
+{
+    const Cursor start = *c;
+    size_t dropped = j->tables_dropped;
+    int tries = 0;
+    bool ok;
+    do {
+        err_clear(e);
+        *c = start;
+        ok = parse_line(j, c, e);
+    } while (!ok && ing_again(j, &dropped, &tries));
+    return ok;
+}
+
 static const char *skip_quoted_end(const IngJob *j, const char *p)
 {
     const char *limit = j->body.ptr + j->body.len;
@@ -439,9 +453,8 @@ static void one_line(IngJob *j)
         c.p++;
     Err e;
     if (c.p < c.end && *c.p != '#') {
-        err_clear(&e);
         const char *first_end = c.end;
-        if (parse_line(j, &c, &e)) {
+        if (parse_line_again(j, &c, &e)) {
             j->rows++;
         } else {
             c.end = first_end; /* a refused line ends at its first line end */

@@ -28,6 +28,13 @@ void ing_heads_free(IngHeads *hs)
     mem_free(hs->slots);
 }
 
+void ing_heads_clear(IngHeads *hs)
+{
+    hs->count = 0;
+    if (hs->slots)
+        memset(hs->slots, 0, (hs->mask + 1) * sizeof *hs->slots);
+}
+
 static void heads_place(IngHeads *hs, uint32_t index)
 {
     uint32_t i = (uint32_t)hs->heads[index].hash.lo & hs->mask;

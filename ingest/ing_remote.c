@@ -209,8 +209,14 @@ static bool one_series(IngJob *j, Slice series, Labels *l, Err *e)
 static void slow_series(IngJob *j, Slice series)
 {
     Err e;
-    err_clear(&e);
-    if (!one_series(j, series, j->state, &e))
+    size_t dropped = j->tables_dropped, rows = j->rows;
+    int tries = 0;
+    bool ok;
+    do {
+        err_clear(&e);
+        ok = one_series(j, series, j->state, &e);
+    } while (!ok && j->rows == rows && ing_again(j, &dropped, &tries));
+    if (!ok)
         ing_refuse(j, j->line, SLICE_LIT(""), &e);
     j->line++;
 }

@@ -50,14 +50,47 @@ static const char *type_name(uint32_t oid)
     }
 }
 
+static void place_table(IngJob *j, IngTable *t)
+{
+    size_t i = t->hash & j->table_mask;
+    while (j->table_slots[i])
+        i = (i + 1) & j->table_mask;
+    j->table_slots[i] = t;
+}
+
+/* Tables that were dropped are forgotten: a new one may have the name. */
+static void forget_dropped(IngJob *j)
+{
+    IngTable **link = &j->tables;
+    while (*link) {
+        if ((*link)->def) {
+            link = &(*link)->next;
+            continue;
+        }
+        *link = (*link)->next;
+        j->table_count--;
+        j->tables_dropped++;
+    }
+    j->last_table = NULL;
+    ing_heads_clear(&j->heads); /* they name tables */
+    memset(j->table_slots, 0, (j->table_mask + 1) * sizeof(IngTable *));
+    for (IngTable *t = j->tables; t; t = t->next)
+        place_table(j, t);
+}
+
 /* The definitions of all tables of the job follow the newest catalog; cached columns stay right: ids never change. */
 static void refresh(IngJob *j)
 {
+    bool dropped = false;
     CatalogSnap *newest = engine_catalog(j->c.engine);
-    for (IngTable *t = j->tables; t; t = t->next)
+    for (IngTable *t = j->tables; t; t = t->next) {
         t->def = cat_table_by_id(newest, t->id);
+        dropped |= !t->def;
+    }
     cat_unref(j->catalog);
     j->catalog = newest;
+    if (dropped)
+        forget_dropped(j);
 }
 
 static bool check_name(const char *what, Slice name, Err *e)
@@ -109,14 +142,6 @@ IngTable *ing_known_table(IngJob *j, Slice name)
             return j->last_table = t;
     }
     return NULL;
-}
-
-static void place_table(IngJob *j, IngTable *t)
-{
-    size_t i = t->hash & j->table_mask;
-    while (j->table_slots[i])
-        i = (i + 1) & j->table_mask;
-    j->table_slots[i] = t;
 }
 
 static IngTable *remember_table(IngJob *j, const TableDef *def)
@@ -187,7 +212,8 @@ static bool add_column(IngJob *j, IngTable *t, const ColumnDef *col, Err *e)
     CatEdit edit = {
         .op = CAT_PUT_TABLE, .id = copy->id, .expect_version = t->def->version, .table = copy};
     bool ok = engine_edit_catalog(j->c.engine, &edit, 1, e);
-    if (!ok && e->code != ERR_SERIALIZATION && e->code != ERR_DUPLICATE_COLUMN)
+    if (!ok && e->code != ERR_SERIALIZATION && e->code != ERR_DUPLICATE_COLUMN &&
+        e->code != ERR_DUPLICATE_TABLE)
         return false;
     refresh(j);
     return t->def ||

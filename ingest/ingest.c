@@ -124,6 +124,13 @@ void ing_job_free(IngJob *j)
     mem_free(j);
 }
 
+bool ing_again(const IngJob *j, size_t *dropped, int *tries)
+{
+    bool again = j->tables_dropped != *dropped && ++*tries < ING_DROP_TRIES;
+    *dropped = j->tables_dropped;
+    return again;
+}
+
 void ing_refuse(IngJob *j, size_t line, Slice text, const Err *e)
 {
     if (j->error_count < ING_ERRORS_KEPT) {

@@ -12,6 +12,7 @@ enum {
     ING_STEP_LINES = 4000, /* about 1 ms */
     ING_TAGS_MAX = 256,    /* of one row */
     ING_EDIT_TRIES = 100,  /* schema changes that others were quicker with */
+    ING_DROP_TRIES = 10,   /* of a row whose table is dropped meanwhile */
 };
 
 typedef enum IngKind { ING_FLOAT, ING_INT, ING_UINT, ING_BOOL, ING_STRING } IngKind;
@@ -79,6 +80,7 @@ struct IngJob {
     IngTable *tables, *last_table;
     IngTable **table_slots; /* open addressing by name */
     size_t table_count, table_mask;
+    size_t tables_dropped; /* grows: the row that was looking at such a table is tried again */
     IngHeads heads;
     size_t rows, error_count;
     IngLineError *errors;
@@ -112,6 +114,8 @@ bool ing_put_text(IngJob *j, const IngTable *t, const ColumnDef *col, Slice text
 /* tags: n of job->tags with keys in job->tag_keys; finds or makes the series. */
 bool ing_series(IngJob *j, IngTable *t, size_t n, const Hash128 *raw, SeriesId *out,
                 Err *e) MUST_CHECK;
+/* A row failed: once more, for a table of it was dropped since `dropped` was noted? */
+bool ing_again(const IngJob *j, size_t *dropped, int *tries);
 void ing_refuse(IngJob *j, size_t line, Slice text, const Err *e);
 bool ing_time(const IngJob *j, int64_t value, int64_t *ns, Err *e) MUST_CHECK;
 int64_t ing_now(const IngJob *j);
@@ -123,6 +127,7 @@ bool ing_fast_line(IngJob *j);
 /* The row was taken by the whole grammar: what to expect of the table's next one. */
 void ing_fast_learn(IngJob *j, IngTable *t);
 void ing_head_add(IngJob *j, Slice text, const Hash128 *h, IngTable *t, SeriesId id);
+void ing_heads_clear(IngHeads *hs);
 void ing_heads_free(IngHeads *hs);
 bool ing_bool(Slice s, bool *out); /* of a line: t, True, FALSE, ... */
 

@@ -102,6 +102,40 @@ START_TEST(line_numbers)
 }
 END_TEST
 
+/* Between two steps of a body its table is dropped, and made again by somebody else. */
+START_TEST(table_dropped_meanwhile)
+{
+    Buf body = {0};
+    bool ok, done = false;
+    Err e;
+    for (int i = 0; i < 5000; i++)
+        buf_puts(&body, "gone,t=a f=1 1\n");
+    buf_puts(&body, "gone,t=a f=1,g=2 1\ngone,t=a f=1,g=2 2\n");
+    IngContext c = {.engine = env.engine, .database = env.database, .schema = env.schema};
+    IngJob *j = ing_job_new(ing_find(SLICE_LIT("/write")), &c, buf_slice(&body));
+    ck_assert(ing_job_step(j, &done, &e) && !done);
+    CatalogSnap *cat = engine_catalog(env.engine);
+    CatEdit drop = {.op = CAT_DROP_TABLE, .id = cat_table(cat, env.schema, SLICE_LIT("gone"))->id};
+    cat_unref(cat);
+    ck_assert(engine_edit_catalog(env.engine, &drop, 1, &e));
+    ing_job_free(env_run(&env, "/write", SLICE_LIT("gone,t=a h=1i 1"), ING_NS, &ok, &e));
+    while (!done)
+        ck_assert(ing_job_step(j, &done, &e));
+    const IngLineError *le = ing_job_error(j, 0);
+    ck_assert_msg(!le, "%s", le ? le->err.message : "");
+    ck_assert_uint_eq(ing_job_rows(j), 5002);
+    WriteBatch *wb = ing_job_take_batch(j);
+    cat = engine_catalog(env.engine);
+    TableId now = cat_table(cat, env.schema, SLICE_LIT("gone"))->id;
+    for (size_t i = 5000; i < 5002; i++)
+        ck_assert_uint_eq(wb_shape(wb, wb_row_at(wb, i)->shape)->table, now);
+    cat_unref(cat);
+    wb_free(wb);
+    ing_job_free(j);
+    buf_free(&body);
+}
+END_TEST
+
 START_TEST(precisions)
 {
     bool ok;
@@ -335,6 +369,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, line_grammar);
     tcase_add_test(tc, line_numbers);
+    tcase_add_test(tc, table_dropped_meanwhile);
     tcase_add_test(tc, precisions);
     tcase_add_test(tc, json);
     tcase_add_test(tc, remote_write);
