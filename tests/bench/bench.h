@@ -18,6 +18,6 @@ typedef struct Bench {
     int arg;
 } Bench;
 
-extern const Bench bench_codec[], bench_query[]; /* each ends with name = NULL */
+extern const Bench bench_codec[], bench_ingest[], bench_query[]; /* each ends with name = NULL */
 
 #endif
