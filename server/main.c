@@ -188,8 +188,8 @@ static int check_dir(const char *dir)
     else if (damages)
         printf("%s: %zu damaged\n", dir, damages);
     else
-        fprintf(stderr, "%s: %s\n", dir, e.message);
-    return ok ? 0 : 1;
+        fprintf(stderr, "%s: cannot check: %s\n", dir, e.message);
+    return ok ? 0 : damages ? 1 : 2;
 }
 
 /* ---- start ---- */

@@ -89,13 +89,17 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
         return option_ns(o, &t->window_ns, e);
     else if (slice_eq_nocase(n, SLICE_LIT("duplicates")))
         return to->has_duplicates = true, option_duplicates(t, o->value, e);
+    else if (slice_eq_nocase(n, SLICE_LIT("compression")))
+        return slice_eq_cstr(o->value, "packed") || slice_eq_cstr(o->value, "dense") ||
+               err_set(e, ERR_INVALID_PARAMETER, "compression is packed or dense, not \"%.*s\"",
+                       SLICE_ARG(o->value));
     else if (slice_eq_nocase(n, SLICE_LIT("schema")))
         t->schema_fixed = slice_eq_nocase(o->value, SLICE_LIT("fixed"));
     else if (!slice_eq_nocase(n, SLICE_LIT("hypertable")) &&
              !slice_eq_nocase(n, SLICE_LIT("orderby")))
         return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"",
                        SLICE_ARG(o->name)) ||
-               err_hint(e, "known are time, window, duplicates, schema, segmentby");
+               err_hint(e, "known are time, window, duplicates, schema, segmentby, compression");
     return true;
 }
 

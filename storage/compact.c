@@ -375,6 +375,29 @@ static CompactStatus output_poll(Output *o, size_t ahead, Task *waiter, Err *e)
     return o->ahead > ahead ? COMPACT_WAIT : COMPACT_MORE;
 }
 
+/* WITH (compression = 'dense') asks for the entropy coder in the last level. */
+static bool wants_dense(const TableDef *table)
+{
+    Slice rest = table->options, line;
+    while (rest.len) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        line = slice_of(rest.ptr, end ? (size_t)(end - rest.ptr) : rest.len);
+        if (slice_eq_cstr(line, "compression=dense"))
+            return true;
+        rest = slice_of(rest.ptr + line.len, rest.len - line.len);
+        if (end)
+            rest = slice_of(rest.ptr + 1, rest.len - 1);
+    }
+    return false;
+}
+
+static CodecEffort effort_of(const Compact *c)
+{
+    if (c->spec.level < 2)
+        return EFFORT_FLUSH;
+    return wants_dense(c->table) ? EFFORT_DENSE : EFFORT_FINAL;
+}
+
 static void output_open(Compact *c)
 {
     Output *o = MEM_NEW(Output);
@@ -387,7 +410,7 @@ static void output_open(Compact *c)
     o->info.seq_min = UINT64_MAX;
     o->id = blob_id(BLOB_PART, o->info.number);
     o->tail = &o->pieces;
-    o->writer = part_writer_new(&o->sink, c->spec.level >= 2 ? EFFORT_FINAL : EFFORT_FLUSH);
+    o->writer = part_writer_new(&o->sink, effort_of(c));
     o->window_first = c->window;
     o->class = c->entries[c->entry_at].class;
     o->own = c->entries[c->entry_at].own;
@@ -482,6 +505,8 @@ static void unit_begin(Compact *c)
         else
             add_shared(c, en);
     }
+    if (c->out)
+        part_writer_set_effort(c->out->writer, effort_of(c));
     qsort(c->series, c->series_count, sizeof *c->series, by_series);
     size_t n = 0;
     for (size_t i = 0; i < c->series_count; i++)
@@ -586,8 +611,7 @@ static bool may_copy(const Compact *c, const MergeRun *run)
         return false;
     if (run->rows < (c->spec.level == 0 ? COPY_ROWS_L0 : COPY_ROWS))
         return false;
-    if (c->spec.level >= 2 ? EFFORT_FINAL
-                           : EFFORT_FLUSH) { /* only what was encoded for the last level before */
+    if (c->spec.level >= 2) { /* only what was encoded for the last level before */
         for (size_t i = 0; i < c->spec.input_count; i++)
             if (c->inputs[i].part == run->part && c->inputs[i].level < 2)
                 return false;

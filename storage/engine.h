@@ -142,13 +142,15 @@ typedef struct EngineStats { /* counters for /metrics; all since start */
     _Atomic uint64_t rows_written, batches_written, syncs, log_bytes, flushes, flush_bytes,
         compactions, compact_bytes;
     _Atomic uint64_t memtable_bytes, memtable_rows, files, blocks_damaged;
+    _Atomic int64_t scrubbed_ns; /* wall time of the last scrub; 0 = none yet */
 } EngineStats;
 const EngineStats *engine_stats(Engine *eng);
 bool engine_writable(Engine *eng, Err *e); /* false: why rows are refused now */
 /* The same for deletes and catalog changes: they may go on while the disk is full. */
 bool engine_deletable(Engine *eng, Err *e);
 
-/* Offline check of a data directory: every checksum.  each() gets every damage; false if any. */
+/* Offline check of a data directory: every checksum.  each() gets every damage; false if any, or,
+ * without a damage, if it cannot be checked: missing, in use, of another format. */
 bool engine_check_dir(const Io *io, const char *dir, void (*each)(void *arg, const Err *e),
                       void *arg, Err *e) MUST_CHECK;
 

@@ -160,7 +160,8 @@ bool engine_check_dir(const Io *io, const char *dir, void (*each)(void *arg, con
     Check c = {.each = each, .arg = arg};
     manifest_init(&c.manifest);
     if (!store_local_open(&c.store, dir, ENGINE_READ_ONLY | ENGINE_PREAD, io, NULL, e)) {
-        report(&c, e);
+        if (e->code == ERR_DATA_CORRUPTED)
+            report(&c, e);
         return false;
     }
     c.index = idx_new(0, 1);

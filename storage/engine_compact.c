@@ -357,8 +357,12 @@ TaskStatus compactor_step(Task *t)
         compact_failed(eng, c, &e);
     if (atomic_load(&eng->closing) && c->state != COMPACTOR_COMMIT)
         return TASK_DONE;
-    if (c->state == COMPACTOR_IDLE) /* time ranges end without anybody writing */
-        task_wake_at(t, now + ENGINE_QUIET_NS);
+    if (c->state == COMPACTOR_IDLE) { /* time ranges end without anybody writing */
+        if (now >= c->scrub_ns)
+            c->scrub_ns = scrub_step(eng);
+        int64_t look = now + ENGINE_QUIET_NS;
+        task_wake_at(t, c->scrub_ns < look ? c->scrub_ns : look);
+    }
     return TASK_WAIT;
 }
 
@@ -368,4 +372,5 @@ void compactor_free(Engine *eng)
     compact_free(c->job, false);
     pick_free(&c->pick);
     buf_free(&c->edit);
+    scrub_free(eng);
 }

@@ -7,6 +7,8 @@
  *   engine_space.c    a full disk: the reserve, who may still write
  *   engine_pick.c     which files are merged when
  *   engine_compact.c  compaction; vacuum; files nobody needs
+ *   engine_repair.c   --repair: what can be read of damaged files is kept
+ *   engine_scrub.c    reads all files once a week
  *   engine_recover.c  start: manifest, files, catalog, series, log
  *   version.c         part lists and snapshots      txn.c  transactions
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
@@ -187,6 +189,8 @@ typedef struct Compactor {
     uint64_t vacuum_id;   /* serves waiters up to this id */
     TableId vacuum_table; /* files without this table stay as they are; 0 = all */
     int64_t vacuum_freed; /* bytes of the files that went less those that came */
+    struct Scrub *scrub;  /* under way; see engine_scrub.c */
+    int64_t scrub_ns;     /* when to go on with it */
     Err vacuum_err;       /* damage that was left aside */
 } Compactor;
 
@@ -353,6 +357,14 @@ bool engine_wait_for_room(Engine *eng);
 
 /* engine_recover.c */
 void engine_first_row(Engine *eng); /* ids of rows begin anew with each epoch */
+
+/* engine_repair.c; before the log is replayed */
+bool engine_repair_files(Engine *eng, Err *e) MUST_CHECK;
+
+/* engine_scrub.c */
+/* A little of it, on the compactor's task while that has nothing else to do; returns when to go on. */
+int64_t scrub_step(Engine *eng);
+void scrub_free(Engine *eng);
 
 /* engine_pick.c */
 bool engine_pick(Engine *eng, const Compactor *c, Pick *out);

@@ -354,7 +354,7 @@ static BlobFate blob_fate(void *arg, BlobId id)
     if (known)
         return BLOB_KEEP;
     /* Left by a job that a crash ended.  Where files are damaged nothing is thrown away. */
-    return damaged ? BLOB_ORPHAN : BLOB_DELETE;
+    return damaged || eng->o.flags & ENGINE_REPAIR ? BLOB_ORPHAN : BLOB_DELETE;
 }
 
 static bool replay_log(Engine *eng, Err *e)
@@ -405,6 +405,9 @@ bool engine_recover(Engine *eng, Err *e)
     atomic_store(&eng->next_file, eng->manifest.next_file);
     if (!load_catalog(eng, e) || !load_series(eng, e) || !load_files(eng, e))
         return false;
+    if (eng->o.flags & ENGINE_REPAIR && !eng->read_only && !engine_repair_files(eng, e))
+        return false;
+    atomic_store(&eng->stats.scrubbed_ns, eng->manifest.scrubbed_ns);
     eng->tombs = eng->manifest.tombs ? tombs_ref(eng->manifest.tombs)
                                      : tombs_build(NULL, NULL, NULL, NULL, 0);
     engine_first_row(eng);

@@ -12,6 +12,7 @@ enum {
     ITEM_SERIES_ALL = 6, /* and all older .series files are gone */
     ITEM_CATALOG = 7,
     ITEM_CLEAR = 8, /* start of a snapshot */
+    ITEM_SCRUBBED = 9,
     ITEM_TOMBSTONE = 20,
     ITEM_DROP_TOMBSTONE = 21,
 };
@@ -100,6 +101,12 @@ void manifest_drop_tomb(Buf *edit, Lsn lsn)
     buf_put_varint(edit, lsn);
 }
 
+void manifest_put_scrubbed(Buf *edit, int64_t wall_ns)
+{
+    buf_put_u8(edit, ITEM_SCRUBBED);
+    buf_put_zigzag(edit, wall_ns);
+}
+
 void manifest_put_all(Buf *edit, const Manifest *m)
 {
     buf_put_u8(edit, ITEM_CLEAR);
@@ -111,6 +118,8 @@ void manifest_put_all(Buf *edit, const Manifest *m)
         manifest_put_series(edit, &m->series[i], i == 0);
     if (m->catalog.number)
         manifest_put_catalog(edit, &m->catalog);
+    if (m->scrubbed_ns)
+        manifest_put_scrubbed(edit, m->scrubbed_ns);
     for (size_t i = 0; m->tombs && i < m->tombs->count; i++)
         manifest_put_tomb(edit, m->tombs->items[i]);
 }
@@ -249,6 +258,9 @@ static bool apply_item(Manifest *m, TombEdit *te, Reader *r, Err *e)
         return apply_tomb(te, r, e);
     case ITEM_DROP_TOMBSTONE:
         buf_put(&te->drops, &(Lsn){reader_varint(r)}, sizeof(Lsn));
+        return true;
+    case ITEM_SCRUBBED:
+        m->scrubbed_ns = reader_zigzag(r);
         return true;
     case ITEM_CLEAR:
         tombs_replace(m, NULL);

@@ -34,7 +34,8 @@ typedef struct Manifest {
     ManifestSeries *series;
     size_t series_count, series_cap;
     ManifestCatalog catalog;
-    TombList *tombs; /* range deletes that hide rows of the parts; NULL = none */
+    int64_t scrubbed_ns; /* wall time: every file was read, up to then; 0 = never */
+    TombList *tombs;     /* range deletes that hide rows of the parts; NULL = none */
 } Manifest;
 
 void manifest_init(Manifest *m);
@@ -50,6 +51,7 @@ void manifest_put_series(Buf *edit, const ManifestSeries *s, bool replaces_all);
 void manifest_put_catalog(Buf *edit, const ManifestCatalog *c);
 void manifest_put_tomb(Buf *edit, const Tombstone *t);
 void manifest_drop_tomb(Buf *edit, Lsn lsn);
+void manifest_put_scrubbed(Buf *edit, int64_t wall_ns);
 void manifest_put_all(Buf *edit, const Manifest *m); /* a snapshot */
 
 bool manifest_apply(Manifest *m, Slice edit, Err *e) MUST_CHECK;

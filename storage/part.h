@@ -146,5 +146,9 @@ bool part_may_have(Part *p, const PartGroup *g,
                    ColumnId col); /* false: the group has no value of it */
 /* Reads everything, checks every CRC and decodes; each() gets every damage (check, scrub). */
 bool part_check(Part *p, void (*each)(void *arg, const Err *e), void *arg);
+size_t part_block_count(const Part *p); /* the same in steps: directory blocks */
+bool part_check_block(Part *p, size_t block, void (*each)(void *arg, const Err *e), void *arg);
+/* Copies every row group that can be read; the others are what part_check names. */
+bool part_salvage(Part *p, PartWriter *w, Err *e) MUST_CHECK;
 
 #endif

@@ -508,31 +508,86 @@ static void check_group(Part *p, const Block *b, BlockDir *dir, size_t i, Checke
     part_unpin_group(p, &g);
 }
 
-bool part_check(Part *p, void (*each)(void *arg, const Err *e), void *arg)
+size_t part_block_count(const Part *p)
+{
+    return p->block_count;
+}
+
+bool part_check_block(Part *p, size_t block, void (*each)(void *arg, const Err *e), void *arg)
 {
     Checker check = {each, arg, true};
     Arena arena;
+    Block *b = &p->blocks[block];
+    const BlockDir *dir;
+    Err e;
+    const uint8_t *bytes = p->meta + (b->offset - p->meta_offset);
+    if (!part_block_dir(p, b, &dir, &e)) {
+        report(&check, &e);
+        return false;
+    }
+    if (!p->skip_crc && crc32c(0, bytes, b->length) != b->crc) {
+        err_set(&e, ERR_DATA_CORRUPTED,
+                "part \"%s\", offset %" PRIu64 ": the checksum of the directory is wrong",
+                part_name(p), b->offset);
+        report(&check, &e);
+    }
     arena_init(&arena, NULL);
-    for (size_t k = 0; k < p->block_count; k++) {
-        Block *b = &p->blocks[k];
-        const BlockDir *dir;
-        Err e;
-        const uint8_t *bytes = p->meta + (b->offset - p->meta_offset);
-        if (!part_block_dir(p, b, &dir, &e)) {
-            report(&check, &e);
-            continue;
-        }
-        if (!p->skip_crc && crc32c(0, bytes, b->length) != b->crc) {
-            err_set(&e, ERR_DATA_CORRUPTED,
-                    "part \"%s\", offset %" PRIu64 ": the checksum of the directory is wrong",
-                    part_name(p), b->offset);
-            report(&check, &e);
-        }
-        for (size_t i = 0; i < b->group_count; i++) {
-            check_group(p, b, b->dir, i, &check, &arena);
-            arena_reset(&arena);
-        }
+    for (size_t i = 0; i < b->group_count; i++) {
+        check_group(p, b, b->dir, i, &check, &arena);
+        arena_reset(&arena);
     }
     arena_free(&arena);
     return check.ok;
+}
+
+bool part_check(Part *p, void (*each)(void *arg, const Err *e), void *arg)
+{
+    bool ok = true;
+    for (size_t k = 0; k < p->block_count; k++)
+        ok &= part_check_block(p, k, each, arg);
+    return ok;
+}
+
+/* ---- salvage ---- */
+
+static bool copy_group(Part *p, const Block *b, BlockDir *dir, size_t i, PartWriter *w, Err *e)
+{
+    PartGroup g;
+    const RunList *runs;
+    part_fill_group(p, b, &dir->groups[i], b->first_group + (uint32_t)i, &g);
+    if (g.alone)
+        return part_writer_copy(w, p, &g, e);
+    if (!part_runs(p, b, dir, i, &runs, e))
+        return false;
+    for (size_t r = 0; r < runs->count; r++) {
+        g.series = series_id_make(p->shard, runs->run[r].series);
+        g.row_begin = runs->run[r].begin;
+        g.rows = runs->run[r].rows;
+        if (!part_writer_copy(w, p, &g, e))
+            return false;
+    }
+    return true;
+}
+
+bool part_salvage(Part *p, PartWriter *w, Err *e)
+{
+    Arena arena;
+    bool ok = true;
+    arena_init(&arena, NULL);
+    for (size_t k = 0; ok && k < p->block_count; k++) {
+        Block *b = &p->blocks[k];
+        const BlockDir *dir;
+        Err damage;
+        if (!part_block_dir(p, b, &dir, &damage))
+            continue;
+        for (size_t i = 0; ok && i < b->group_count; i++) {
+            Checker check = {NULL, NULL, true};
+            check_group(p, b, b->dir, i, &check, &arena);
+            arena_reset(&arena);
+            if (check.ok)
+                ok = copy_group(p, b, b->dir, i, w, e);
+        }
+    }
+    arena_free(&arena);
+    return ok;
 }
