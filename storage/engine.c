@@ -71,8 +71,7 @@ static Engine *engine_new(const EngineOptions *o)
     mutex_init(&eng->mutex, RANK_STORE);
     mutex_init(&eng->garbage_mutex, RANK_LEAF);
     manifest_init(&eng->manifest);
-    eng->index = idx_new(0, eng->clock->random(eng->clock));
-    idx_limits(eng->index, o->series_max_per_table, o->series_max);
+    keeper_init(eng);
     return eng;
 }
 
@@ -84,6 +83,7 @@ static void engine_free(Engine *eng)
     writer_free(eng);
     flusher_free(eng);
     compactor_free(eng);
+    keeper_free(eng);
     mem_free_all(eng);
     part_list_unref(eng->parts);
     for (size_t i = 0; i < eng->file_count; i++)
@@ -135,6 +135,11 @@ static void compactor_done(Task *t)
     task_gone((Engine *)((char *)t - offsetof(Engine, compactor.task)));
 }
 
+static void keeper_done(Task *t)
+{
+    task_gone((Engine *)((char *)t - offsetof(Engine, keeper.task)));
+}
+
 /* The sealer alone works beside the replay of the log, where there are threads for it. */
 static void start_sealer(Engine *eng)
 {
@@ -154,6 +159,7 @@ static void start_tasks(Engine *eng)
         {&eng->writer.task, writer_step, writer_done},
         {&eng->flusher.task, flusher_step, flusher_done},
         {&eng->compactor.task, compactor_step, compactor_done},
+        {&eng->keeper.task, keeper_step, keeper_done},
     };
     size_t n = sizeof tasks / sizeof tasks[0];
     if (!atomic_load(&eng->tasks_alive))
@@ -182,6 +188,7 @@ static void stop_tasks(Engine *eng)
         task_wake(&eng->writer.task);
         task_wake(&eng->flusher.task);
         task_wake(&eng->compactor.task);
+        task_wake(&eng->keeper.task);
     }
     sched_run_until(eng->sched, &eng->tasks_gone);
 }
@@ -241,6 +248,8 @@ void engine_close(Engine *eng, bool flush)
         await_ticket(eng, &t);
         if (!t.ok)
             log_warn("engine", "the last flush failed: %s", t.err.message);
+        keeper_finish(eng, &t);
+        await_ticket(eng, &t);
     }
     stop_tasks(eng);
     writer_fail_queue(

@@ -35,7 +35,8 @@ typedef struct EngineOptions {
     int64_t flush_after_ns; /* 0 = 10 min */
     int64_t reserve;        /* bytes kept for a full disk; 0 = min(64 MiB, memtable_max) */
     uint64_t series_max, series_max_per_table; /* 0 = none */
-    Budget *budget;                            /* memtable and cache; may be NULL */
+    int64_t series_later_max; /* bytes of new series beside their snapshot; 0 = 1 MiB */
+    Budget *budget;           /* memtable, series index and cache; may be NULL */
 } EngineOptions;
 
 /* Blocking: locks the directory (OBJECT_IN_USE names the pid), recovers, starts its tasks.
@@ -45,7 +46,8 @@ bool engine_open(Engine **out, const EngineOptions *o, Err *e) MUST_CHECK;
 void engine_close(Engine *eng, bool flush);
 
 SeriesIndex *engine_index(Engine *eng);
-CatalogSnap *engine_catalog(Engine *eng); /* a reference to the newest; caller unrefs */
+const Budget *engine_index_budget(const Engine *eng); /* memory of the series index */
+CatalogSnap *engine_catalog(Engine *eng);             /* a reference to the newest; caller unrefs */
 Sched *engine_sched(Engine *eng);
 
 /* ---- writes ---- */

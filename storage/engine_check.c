@@ -80,32 +80,21 @@ static void check_part(Check *c, const ManifestPart *m)
 
 /* ---- series, catalog, log ---- */
 
-static bool decode_blob(Check *c, BlobId id, Slice bytes, Err *e)
+static bool check_catalog_file(Check *c, Err *e)
 {
+    const ManifestCatalog *m = &c->manifest.catalog;
+    const uint8_t *ptr;
     Slice payload;
     CatalogSnap *cat;
-    if (blob_kind(id) == BLOB_SERIES)
-        return cache_open(bytes, CACHE_SERIES, &payload, e) && idx_decode(c->index, payload, e);
-    if (!cache_open(bytes, CACHE_CATALOG, &payload, e) || !cat_decode_snapshot(&cat, payload, e))
+    BlobId id = blob_id(BLOB_CATALOG, m->number);
+    if (c->store->ops->blob_pin(c->store, id, 0, m->bytes, NULL, &ptr, e) != PIN_OK)
         return false;
-    cat_unref(cat);
-    return true;
-}
-
-static void check_blob(Check *c, BlobId id, uint64_t size)
-{
-    const uint8_t *ptr;
-    Err e;
-    if (c->store->ops->blob_pin(c->store, id, 0, size, NULL, &ptr, &e) != PIN_OK) {
-        report(c, &e);
-        return;
-    }
-    if (!decode_blob(c, id, slice_of((const char *)ptr, size), &e)) {
-        err_wrap(&e, "file %06llu%s", (unsigned long long)blob_number(id),
-                 blob_kind(id) == BLOB_SERIES ? ".series" : ".catalog");
-        report(c, &e);
-    }
-    c->store->ops->blob_unpin(c->store, id, ptr, size);
+    bool ok = cache_open(slice_of((const char *)ptr, m->bytes), CACHE_CATALOG, &payload, e) &&
+              cat_decode_snapshot(&cat, payload, e);
+    if (ok)
+        cat_unref(cat);
+    c->store->ops->blob_unpin(c->store, id, ptr, m->bytes);
+    return ok || err_wrap(e, "file %06llu.catalog", (unsigned long long)m->number);
 }
 
 static bool check_record(void *arg, Lsn lsn, const LogFrame *f, Err *e)
@@ -113,7 +102,7 @@ static bool check_record(void *arg, Lsn lsn, const LogFrame *f, Err *e)
     Check *c = arg;
     bool ok = true;
     if (f->type == REC_SERIES) {
-        ok = idx_decode(c->index, f->payload, e);
+        ok = series_replay(c->index, NULL, f->payload, e);
     } else if (f->type == REC_ROWS) {
         WriteBatch *wb = wb_new();
         ok = wb_decode(wb, f->payload, e);
@@ -145,9 +134,10 @@ static void check_all(Check *c)
     }
     const Manifest *m = &c->manifest;
     for (size_t i = 0; i < m->series_count; i++)
-        check_blob(c, blob_id(BLOB_SERIES, m->series[i].number), m->series[i].bytes);
-    if (m->catalog.number)
-        check_blob(c, blob_id(BLOB_CATALOG, m->catalog.number), m->catalog.bytes);
+        if (!series_load_file(c->store, c->index, &m->series[i], &e))
+            report(c, &e);
+    if (m->catalog.number && !check_catalog_file(c, &e))
+        report(c, &e);
     for (size_t i = 0; i < m->part_count; i++)
         check_part(c, &m->parts[i]);
     if (!c->store->ops->log_read(c->store, m->covered, check_record, c, &e))

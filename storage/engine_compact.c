@@ -161,6 +161,7 @@ static bool compact_commit_end(Engine *eng, Compactor *c, Err *e)
     c->state = COMPACTOR_IDLE;
     atomic_fetch_add(&eng->stats.compactions, 1);
     engine_wake(eng, &eng->flusher.task);
+    engine_wake(eng, &eng->keeper.task);
     return true;
 }
 

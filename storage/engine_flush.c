@@ -59,6 +59,7 @@ bool commit_end(Engine *eng, Slice edit, Completion *c, Err *e)
         eng->manifest_edits =
             eng->manifest_edits >= ENGINE_MANIFEST_EDITS ? 0 : eng->manifest_edits + 1;
         eng->manifest_version = c->value;
+        atomic_store(&eng->series_flushed, manifest_series_last(&eng->manifest));
     }
     mutex_unlock(&eng->mutex);
     if (!c->ok) {
@@ -181,21 +182,15 @@ static void blob_start(Engine *eng, BlobWrite *b, BlobKind kind, uint64_t number
     eng->store->ops->blob_put(eng->store, b->id, buf_slice(&b->bytes), true, &b->completion);
 }
 
-/* New series since the last flush, or all of them once there are many small files. */
+/* New series since the last flush. */
 static void start_series(Engine *eng, Flusher *f, const Manifest *m, Task *waiter)
 {
-    SeriesId last = m->series_count ? m->series[m->series_count - 1].last : 0;
-    uint64_t later = 0;
-    SeriesId newest = idx_last(eng->index);
+    uint64_t last = manifest_series_last(m), newest = idx_serial(eng->index);
     f->series.active = false;
     if (newest == last)
         return;
-    for (size_t i = 1; i < m->series_count; i++)
-        later += m->series[i].bytes;
-    f->series_all = m->series_count >= ENGINE_SERIES_FILES ||
-                    (m->series_count > 1 && later > m->series[0].bytes / 2);
     cache_begin(&f->series.bytes, CACHE_SERIES);
-    idx_encode(eng->index, f->series_all ? 0 : last, &f->series.bytes);
+    idx_encode(eng->index, last, &f->series.bytes);
     cache_end(&f->series.bytes);
     f->series_info = (ManifestSeries){
         .number = engine_next_file(eng), .bytes = f->series.bytes.len, .last = newest};
@@ -278,7 +273,7 @@ static void build_edit(Engine *eng, Flusher *f)
         for (size_t i = 0; i < compact_output_count(f->job); i++)
             manifest_put_part(&f->edit, compact_output(f->job, i));
     if (f->series.active)
-        manifest_put_series(&f->edit, &f->series_info, f->series_all);
+        manifest_put_series(&f->edit, &f->series_info);
     if (f->catalog.active)
         manifest_put_catalog(&f->edit, &f->catalog_info);
 }
@@ -301,9 +296,6 @@ void engine_insert_file(Engine *eng, EngineFile *take_f)
 /* Blobs that the edit replaced. */
 static void drop_old_blobs(Engine *eng, Flusher *f, const Manifest *before)
 {
-    if (f->series.active && f->series_all)
-        for (size_t i = 0; i < before->series_count; i++)
-            engine_drop_blob(eng, blob_id(BLOB_SERIES, before->series[i].number));
     if (f->catalog.active && before->catalog.number)
         engine_drop_blob(eng, blob_id(BLOB_CATALOG, before->catalog.number));
 }
@@ -428,6 +420,7 @@ static bool flush_commit_end(Engine *eng, Flusher *f, Err *e)
     end_waiters(eng, f->serves);
     engine_wake(eng, &eng->writer.task);
     engine_wake(eng, &eng->compactor.task);
+    engine_wake(eng, &eng->keeper.task);
     return true;
 }
 
@@ -469,7 +462,7 @@ static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *fail
     return false;
 }
 
-static bool engine_has_failed(Engine *eng)
+bool engine_has_failed(Engine *eng)
 {
     mutex_lock(&eng->mutex);
     bool failed = eng->failed;

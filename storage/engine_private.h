@@ -9,6 +9,7 @@
  *   engine_compact.c  compaction; vacuum; files nobody needs
  *   engine_repair.c   --repair: what can be read of damaged files is kept
  *   engine_scrub.c    reads all files once a week
+ *   engine_series.c   the series index: snapshots of it, series of dropped tables, its files at start
  *   engine_recover.c  start: manifest, files, catalog, series, log
  *   version.c         part lists and snapshots      txn.c  transactions
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
@@ -29,7 +30,6 @@ enum {
     ENGINE_GROUP_BYTES = 16 << 20,     /* of one group commit */
     ENGINE_L0_FILES = 4,               /* as many start a compaction */
     ENGINE_L1_FILES = 8,               /* of one time range */
-    ENGINE_SERIES_FILES = 8,           /* as many are rewritten as one */
     ENGINE_MANIFEST_EDITS = 512,       /* as many start the manifest anew */
     ROW_ID_EPOCH_SHIFT = 40,           /* row ids: epoch of the store, then a counter */
 };
@@ -124,13 +124,15 @@ typedef struct Writer { /* the writer task's own */
     Completion completion;
     LogFrame *frames;
     size_t frame_count, frame_cap;
-    Buf series; /* payload of REC_SERIES */
-    SeriesId series_last;
-    Buf tombs; /* Tombstone *: of this group, not visible yet */
-    Lsn base;  /* LSN of the first frame */
+    Buf series;             /* payload of REC_SERIES */
+    uint64_t series_last;   /* serial */
+    _Atomic Lsn series_lsn; /* the record of series that was encoded last has at most this one */
+    Buf tombs;              /* Tombstone *: of this group, not visible yet */
+    Lsn base;               /* LSN of the first frame */
     Lsn next_lsn;
     uint64_t catalog_logged; /* version of the newest catalog edit in the log, synced or not */
-    SeriesId logged;         /* series up to here are in the log or in .series files */
+    uint64_t trimmed;        /* what the index was told last */
+    uint64_t logged;         /* series up to this serial are in the log or in .series files */
     bool want_sync;
     int64_t sync_due_ns; /* records written but not synced: 0 = none */
     Buf carry;           /* catalog payloads whose group failed: u32 length + bytes each */
@@ -157,7 +159,6 @@ typedef struct Flusher {
     BlobWrite series, catalog;
     Completion log_sync; /* nothing is covered that the log might still lose */
     ManifestSeries series_info;
-    bool series_all;
     ManifestCatalog catalog_info;
     Buf edit;
     Completion completion;
@@ -174,6 +175,25 @@ typedef struct Pick {   /* what is compacted next */
     CompactCut *cuts;
     size_t cut_count;
 } Pick;
+
+typedef enum KeeperState { KEEPER_IDLE, KEEPER_WRITE, KEEPER_COMMIT } KeeperState;
+
+typedef struct Keeper { /* of the series index */
+    Task task;
+    KeeperState state;
+    SeriesWriter *writer;
+    BlobId id;
+    ManifestSeries info;
+    bool begun, more; /* pieces were put; there are more */
+    Buf piece, edit;
+    Completion completion;
+    int64_t retry_ns, forget_ns;
+    uint64_t looked_at;  /* version of the catalog */
+    bool detached;       /* there is something to be freed ... */
+    uint64_t free_after; /* ... once this round of snapshots has begun */
+    Lsn named_lsn;       /* the log up to here may name series of dropped tables */
+    Ticket *ticket;      /* needs the mutex: who waits for a snapshot before a clean stop */
+} Keeper;
 
 typedef enum CompactorState { COMPACTOR_IDLE, COMPACTOR_MERGE, COMPACTOR_COMMIT } CompactorState;
 
@@ -216,6 +236,9 @@ struct Engine {
     Task sealer;
     Flusher flusher;
     Compactor compactor;
+    Keeper keeper;
+    Budget index_budget;
+    _Atomic uint64_t series_flushed; /* series up to this serial are in .series files */
 
     Mutex mutex;
     /* what follows needs the mutex */
@@ -248,6 +271,8 @@ struct Engine {
     Waiter *waiters;
     uint64_t waiter_id;
     size_t snapshots;         /* alive; must be 0 at close */
+    uint64_t snapshot_round;  /* new ones belong to it ... */
+    size_t snapshots_of[2];   /* ... and are counted here, by its last bit */
     LockTable *locks;         /* has a mutex of its own */
     _Atomic int64_t next_row; /* engine_row_ids */
 
@@ -347,6 +372,7 @@ void engine_insert_file(Engine *eng, EngineFile *take_f); /* sorted by sequence;
 /* Builds the commit: the plain edit, or a snapshot of the whole manifest. */
 bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter);
 bool commit_end(Engine *eng, Slice edit, Completion *c, Err *e) MUST_CHECK;
+bool engine_has_failed(Engine *eng);
 
 /* engine_space.c */
 void engine_disk_full(Engine *eng, const Err *e); /* a write failed with DISK_FULL */
@@ -376,6 +402,17 @@ void engine_collect_garbage(Engine *eng);
 void engine_fail_waiters(Engine *eng, const Err *e);
 TaskStatus compactor_step(Task *t);
 void compactor_free(Engine *eng);
+
+/* engine_series.c */
+void keeper_init(Engine *eng); /* makes the index */
+TaskStatus keeper_step(Task *t);
+void keeper_finish(Engine *eng, Ticket *t); /* a snapshot, if it is worthwhile */
+void keeper_free(Engine *eng);
+bool series_load(Engine *eng, Err *e) MUST_CHECK;
+bool series_load_file(Store *store, SeriesIndex *idx, const ManifestSeries *s, Err *e) MUST_CHECK;
+/* A record of the log; catalog: as the log has it up to here, NULL = not known. */
+bool series_replay(SeriesIndex *idx, const CatalogSnap *catalog, Slice payload, Err *e) MUST_CHECK;
+void series_recovered(Engine *eng);
 
 /* engine_recover.c */
 bool engine_recover(Engine *eng, Err *e) MUST_CHECK;

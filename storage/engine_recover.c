@@ -63,23 +63,6 @@ static bool load_catalog(Engine *eng, Err *e)
     return ok || err_wrap(e, "catalog file %06llu", (unsigned long long)m->number);
 }
 
-static bool load_series(Engine *eng, Err *e)
-{
-    for (size_t i = 0; i < eng->manifest.series_count; i++) {
-        const ManifestSeries *m = &eng->manifest.series[i];
-        BlobId id = blob_id(BLOB_SERIES, m->number);
-        Slice bytes, payload;
-        if (!blob_bytes(eng, id, m->bytes, &bytes, e))
-            return false;
-        bool ok =
-            cache_open(bytes, CACHE_SERIES, &payload, e) && idx_decode(eng->index, payload, e);
-        blob_done(eng, id, bytes);
-        if (!ok)
-            return err_wrap(e, "series file %06llu", (unsigned long long)m->number);
-    }
-    return true;
-}
-
 /* A file that is missing means that the manifest is not the right one; a damaged one hurts only
  * those who read its range. */
 static bool load_files(Engine *eng, Err *e)
@@ -285,7 +268,7 @@ static bool replay_frame(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
         buf_put_slice(&r->catalogs, f->payload);
         return true;
     case REC_SERIES:
-        return idx_decode(r->eng->index, f->payload, e);
+        return series_replay(r->eng->index, r->eng->catalog, f->payload, e);
     case REC_ROWS:
         return in_txn ? keep_rows(r, lsn, f->payload, e) : replay_rows(r, lsn, f->payload, e);
     case REC_DELETE: {
@@ -403,7 +386,7 @@ bool engine_recover(Engine *eng, Err *e)
     }
     eng->manifest_version = s->ops->watch(s);
     atomic_store(&eng->next_file, eng->manifest.next_file);
-    if (!load_catalog(eng, e) || !load_series(eng, e) || !load_files(eng, e))
+    if (!load_catalog(eng, e) || !series_load(eng, e) || !load_files(eng, e))
         return false;
     if (eng->o.flags & ENGINE_REPAIR && !eng->read_only && !engine_repair_files(eng, e))
         return false;
@@ -418,7 +401,7 @@ bool engine_recover(Engine *eng, Err *e)
         s->ops->log_recycle(s, eng->manifest.covered);
     eng->catalog_durable = eng->writer.catalog_logged = cat_version(eng->catalog);
     eng->writer.next_lsn = eng->applied + 1;
-    eng->writer.logged = idx_last(eng->index);
+    series_recovered(eng);
     atomic_store(&eng->next_object, cat_next_id(eng->catalog));
     return eng->read_only || s->ops->blob_sweep(s, blob_fate, eng, e);
 }

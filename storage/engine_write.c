@@ -318,7 +318,8 @@ static void build_frames(Engine *eng, Writer *w)
     w->bytes = 0;
     buf_clear(&w->series);
     /* Every series that a batch of this group may use is in the index by now. */
-    w->series_last = idx_last(eng->index);
+    atomic_store(&w->series_lsn, w->next_lsn);
+    w->series_last = idx_serial(eng->index);
     if (w->series_last > w->logged)
         idx_encode(eng->index, w->logged, &w->series);
     if (w->series.len)
@@ -381,6 +382,16 @@ static void apply_rows(Engine *eng, Writer *w)
     must(lsn == w->base + w->frame_count);
 }
 
+/* Series that both the log and a .series file have need not be known as new any more. */
+static void trim_series(Engine *eng, Writer *w)
+{
+    uint64_t upto = atomic_load(&eng->series_flushed);
+    upto = upto < w->logged ? upto : w->logged;
+    if (upto > w->trimmed)
+        idx_trim(eng->index, upto);
+    w->trimmed = upto;
+}
+
 static void end_group(Engine *eng, Writer *w)
 {
     Lsn last = w->base + w->frame_count - 1;
@@ -393,13 +404,14 @@ static void end_group(Engine *eng, Writer *w)
     mem_publish(eng, last);
     eng->log_bytes += w->bytes;
     bool flush = flush_wanted(eng, &(bool){false});
-    bool closed = false;
+    bool closed = false, catalog = false;
     for (size_t i = eng->mem_count; i-- > 0 && !eng->mem[i]->sealed;)
         closed |= eng->mem[i]->closed;
     mutex_unlock(&eng->mutex);
     part_list_unref(old);
     tombs_forget(w);
     w->logged = w->series_last;
+    trim_series(eng, w);
     buf_clear(&w->carry);
     w->next_lsn = last + 1;
     atomic_fetch_add_explicit(&eng->stats.log_bytes, (uint64_t)w->bytes, memory_order_relaxed);
@@ -407,6 +419,7 @@ static void end_group(Engine *eng, Writer *w)
         WriteRequest *r = w->group;
         w->group = r->next;
         atomic_fetch_add_explicit(&eng->stats.batches_written, 1, memory_order_relaxed);
+        catalog |= r->catalog.len > 0;
         request_end(eng, r, true, last, NULL);
     }
     w->state = WRITER_IDLE;
@@ -414,6 +427,8 @@ static void end_group(Engine *eng, Writer *w)
         engine_wake(eng, &eng->sealer);
     if (flush)
         engine_wake(eng, &eng->flusher.task);
+    if (catalog)
+        engine_wake(eng, &eng->keeper.task); /* a table may have been dropped */
 }
 
 static void start_sync(Engine *eng, Writer *w)

@@ -1,19 +1,11 @@
 /* storage/index.c - the series index: interning, lookup by hash, tags of a series.
  *
- * The common path of a write is idx_find_raw: one shared lock for a group of rows, slots
- * prefetched before they are compared.  Interning sorts the tags, hashes (table, column, value)*
- * and looks again under the exclusive lock, so that exactly one caller makes a series.
- * What the raw table holds is only a cache and may be dropped at any time. */
+ * The common path of a write is idx_find_raw (index_raw.c).  Interning sorts the tags, hashes
+ * (table, column, value)* and looks again under the exclusive lock, so that exactly one caller
+ * makes a series. */
 #include "storage/index_private.h"
 
-enum {
-    HASH_SLOTS_MIN = 1024,
-    TABLE_SLOTS_MIN = 64,
-    FIND_GROUP = 16,
-    TAGS_SMALL = 32,
-    RAW_ENTRIES_MIN = 1 << 16,
-    RAW_PER_SERIES = 4, /* ways in which clients may write one series */
-};
+enum { TAGS_SMALL = 32, CHARGE_EVERY = 4096 };
 
 /* ---- lock ---- */
 
@@ -35,52 +27,6 @@ void idx_unlock(SeriesIndex *idx)
     must(rc == 0);
 }
 
-/* ---- hash tables ---- */
-
-static void hash_init(HashTable *h)
-{
-    h->slots = mem_zero(HASH_SLOTS_MIN * sizeof *h->slots);
-    h->mask = HASH_SLOTS_MIN - 1;
-    h->count = 0;
-}
-
-static inline bool slot_is(const HashSlot *s, Hash128 hash)
-{
-    return s->lo == hash.lo && s->hi == (uint32_t)hash.hi;
-}
-
-static void hash_place(HashTable *h, HashSlot s)
-{
-    size_t i = s.lo & h->mask;
-    while (h->slots[i].id)
-        i = (i + 1) & h->mask;
-    h->slots[i] = s;
-}
-
-static void hash_put(HashTable *h, Hash128 hash, uint32_t id)
-{
-    if (h->count * 3 >= h->mask * 2) {
-        HashTable grown = {.mask = h->mask * 2 + 1};
-        grown.slots = mem_zero((grown.mask + 1) * sizeof *grown.slots);
-        for (size_t i = 0; i <= h->mask; i++)
-            if (h->slots[i].id)
-                hash_place(&grown, h->slots[i]);
-        grown.count = h->count;
-        mem_free(h->slots);
-        *h = grown;
-    }
-    hash_place(h, (HashSlot){hash.lo, (uint32_t)hash.hi, id});
-    h->count++;
-}
-
-static uint32_t hash_find(const HashTable *h, Hash128 hash)
-{
-    for (size_t i = hash.lo & h->mask; h->slots[i].id; i = (i + 1) & h->mask)
-        if (slot_is(&h->slots[i], hash))
-            return h->slots[i].id;
-    return 0;
-}
-
 /* ---- life ---- */
 
 SeriesIndex *idx_new(uint32_t shard, uint64_t hash_key)
@@ -94,194 +40,74 @@ SeriesIndex *idx_new(uint32_t shard, uint64_t hash_key)
     pthread_rwlock_init(&idx->lock, &attr);
     pthread_rwlockattr_destroy(&attr);
     hash_init(&idx->by_key);
-    hash_init(&idx->by_raw);
-    idx->table_slots = mem_zero(TABLE_SLOTS_MIN * sizeof *idx->table_slots);
-    idx->table_mask = TABLE_SLOTS_MIN - 1;
-    idx->key_set_slots = mem_zero(TABLE_SLOTS_MIN * sizeof *idx->key_set_slots);
-    idx->key_set_mask = TABLE_SLOTS_MIN - 1;
-    arena_init(&idx->text_memory, NULL);
+    raw_init(&idx->raw);
+    buf_init(&idx->journal);
+    idx->freed = roaring_bitmap_create();
+    idx->usable = roaring_bitmap_create();
     return idx;
-}
-
-static void table_free(TableIndex *t)
-{
-    for (uint32_t i = 0; i < t->dict_count; i++)
-        dict_free(t->dicts[i]);
-    for (KeySet *k = t->key_sets; k; k = k->next)
-        roaring_bitmap_free(k->series);
-    roaring_bitmap_free(t->all);
-    mem_free(t->dicts);
-    mem_free(t);
 }
 
 void idx_free(SeriesIndex *idx)
 {
     if (!idx)
         return;
-    for (size_t i = 0; i <= idx->table_mask; i++)
+    for (size_t i = 0; idx->table_slots && i <= idx->table_mask; i++)
         if (idx->table_slots[i])
-            table_free(idx->table_slots[i]);
+            table_free(idx, idx->table_slots[i]);
+    for (TableIndex *t = idx->detached, *next; t; t = next) {
+        next = t->next;
+        table_free(idx, t);
+    }
     for (size_t i = 0; i < idx->record_chunks; i++)
         mem_free(idx->records[i]);
     for (size_t i = 0; i < idx->code_chunks; i++)
         mem_free(idx->codes[i]);
+    if (idx->budget)
+        budget_charge(idx->budget, -idx->charged);
+    roaring_bitmap_free(idx->freed);
+    roaring_bitmap_free(idx->usable);
+    raw_free(&idx->raw);
+    buf_free(&idx->journal);
     mem_free(idx->by_key.slots);
-    mem_free(idx->by_raw.slots);
     mem_free(idx->records);
     mem_free(idx->codes);
     mem_free(idx->table_slots);
     mem_free(idx->key_sets);
     mem_free(idx->key_set_slots);
-    arena_free(&idx->text_memory);
+    mem_free(idx->databases);
     pthread_rwlock_destroy(&idx->lock);
     mem_free(idx);
 }
 
-void idx_limits(SeriesIndex *idx, uint64_t per_table, uint64_t total)
+void idx_limits(SeriesIndex *idx, uint64_t per_table, uint64_t per_database)
 {
     idx_write_lock(idx);
     idx->limit_table = per_table;
-    idx->limit_total = total;
+    idx->limit_database = per_database;
     idx_unlock(idx);
 }
 
-/* ---- tables and key sets ---- */
-
-static size_t table_slot(TableIndex *const *slots, size_t mask, TableId table)
+void idx_set_names(SeriesIndex *idx, SeriesNames names, Budget *budget)
 {
-    size_t i = hash_mix(table, 0) & mask;
-    while (slots[i] && slots[i]->id != table)
-        i = (i + 1) & mask;
-    return i;
+    idx->names = names;
+    idx->budget = budget;
+    idx_write_lock(idx);
+    idx_charge(idx);
+    idx_unlock(idx);
 }
 
-TableIndex *idx_table_find(const SeriesIndex *idx, TableId table)
+void idx_charge(SeriesIndex *idx)
 {
-    return idx->table_slots[table_slot(idx->table_slots, idx->table_mask, table)];
-}
-
-static void table_slots_grow(SeriesIndex *idx)
-{
-    size_t mask = idx->table_mask * 2 + 1;
-    TableIndex **slots = mem_zero((mask + 1) * sizeof *slots);
-    for (size_t i = 0; i <= idx->table_mask; i++)
-        if (idx->table_slots[i])
-            slots[table_slot(slots, mask, idx->table_slots[i]->id)] = idx->table_slots[i];
-    mem_free(idx->table_slots);
-    idx->table_slots = slots;
-    idx->table_mask = mask;
-}
-
-static TableIndex *table_intern(SeriesIndex *idx, TableId table)
-{
-    TableIndex *t = idx_table_find(idx, table);
-    if (t)
-        return t;
-    if (idx->table_count * 2 >= idx->table_mask)
-        table_slots_grow(idx);
-    t = MEM_NEW(TableIndex);
-    t->id = table;
-    t->all = roaring_bitmap_create();
-    idx->table_slots[table_slot(idx->table_slots, idx->table_mask, table)] = t;
-    idx->table_count++;
-    idx->memory += sizeof *t;
-    return t;
-}
-
-/* The first dictionary of a column >= this one. */
-static uint32_t dict_position(const TableIndex *t, ColumnId column)
-{
-    uint32_t low = 0, high = t->dict_count;
-    while (low < high) {
-        uint32_t mid = (low + high) / 2;
-        if (t->dicts[mid]->column < column)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-TagDict *table_dict(const TableIndex *t, ColumnId column)
-{
-    uint32_t i = dict_position(t, column);
-    return i < t->dict_count && t->dicts[i]->column == column ? t->dicts[i] : NULL;
-}
-
-static TagDict *dict_of(SeriesIndex *idx, TableIndex *t, ColumnId column)
-{
-    uint32_t i = dict_position(t, column);
-    if (i < t->dict_count && t->dicts[i]->column == column)
-        return t->dicts[i];
-    if (t->dict_count == t->dict_cap) {
-        t->dict_cap = t->dict_cap * 2 + 4;
-        t->dicts = mem_realloc(t->dicts, t->dict_cap * sizeof(TagDict *));
-    }
-    memmove(t->dicts + i + 1, t->dicts + i, (t->dict_count - i) * sizeof(TagDict *));
-    t->dicts[i] = dict_new(t->id, column);
-    t->dict_count++;
-    idx->memory += sizeof(TagDict);
-    return t->dicts[i];
-}
-
-static void key_set_slots_grow(SeriesIndex *idx)
-{
-    size_t mask = idx->key_set_mask * 2 + 1;
-    uint32_t *slots = mem_zero((mask + 1) * sizeof *slots);
-    for (size_t k = 0; k < idx->key_set_count; k++) {
-        size_t i = idx->key_sets[k]->hash & mask;
-        while (slots[i])
-            i = (i + 1) & mask;
-        slots[i] = (uint32_t)k + 1;
-    }
-    mem_free(idx->key_set_slots);
-    idx->key_set_slots = slots;
-    idx->key_set_mask = mask;
-}
-
-static bool key_set_is(const KeySet *k, TableId table, const Tag *tags, size_t n)
-{
-    if (k->table->id != table || k->count != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (k->dicts[i]->column != tags[i].column)
-            return false;
-    return true;
-}
-
-static KeySet *key_set_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n)
-{
-    uint64_t hash = hash_mix(table, n);
-    for (size_t i = 0; i < n; i++)
-        hash = hash_mix(hash, tags[i].column);
-    size_t i = hash & idx->key_set_mask;
-    for (; idx->key_set_slots[i]; i = (i + 1) & idx->key_set_mask) {
-        KeySet *k = idx->key_sets[idx->key_set_slots[i] - 1];
-        if (k->hash == hash && key_set_is(k, table, tags, n))
-            return k;
-    }
-    KeySet *k = arena_alloc(&idx->text_memory, sizeof *k + n * sizeof k->dicts[0]);
-    *k = (KeySet){.table = table_intern(idx, table), .hash = hash, .count = (uint32_t)n};
-    k->series = roaring_bitmap_create();
-    k->next = k->table->key_sets;
-    k->table->key_sets = k;
-    for (size_t t = 0; t < n; t++)
-        k->dicts[t] = dict_of(idx, k->table, tags[t].column);
-    if (idx->key_set_count == idx->key_set_cap) {
-        idx->key_set_cap = idx->key_set_cap * 2 + 16;
-        idx->key_sets = mem_realloc(idx->key_sets, idx->key_set_cap * sizeof *idx->key_sets);
-    }
-    idx->key_sets[idx->key_set_count++] = k;
-    k->number = (uint32_t)idx->key_set_count;
-    idx->key_set_slots[i] = k->number;
-    if (idx->key_set_count * 2 >= idx->key_set_mask)
-        key_set_slots_grow(idx);
-    return k;
+    if (!idx->budget)
+        return;
+    int64_t now = (int64_t)idx_memory_locked(idx);
+    budget_charge(idx->budget, now - idx->charged);
+    idx->charged = now;
 }
 
 /* ---- series records ---- */
 
-static SeriesRecord *record_place(SeriesIndex *idx, uint32_t id)
+SeriesRecord *idx_record(SeriesIndex *idx, uint32_t id)
 {
     size_t chunk = id >> RECORD_CHUNK_BITS;
     if (chunk >= idx->record_cap) {
@@ -301,10 +127,16 @@ static inline uint32_t *codes_at(const SeriesIndex *idx, uint32_t place)
     return idx->codes[place >> CODE_CHUNK_BITS] + (place & (CODE_CHUNK - 1));
 }
 
-static uint32_t codes_place(SeriesIndex *idx, size_t n)
+uint32_t *idx_codes_place(SeriesIndex *idx, uint32_t n, uint32_t *place)
 {
+    if (n && n < CODE_SIZES && idx->code_free[n]) { /* of a series that is no more */
+        *place = idx->code_free[n] - 1;
+        uint32_t *codes = codes_at(idx, *place);
+        idx->code_free[n] = codes[0];
+        return codes;
+    }
     size_t left = idx->code_chunks * CODE_CHUNK - idx->code_used;
-    if (n > left) { /* codes of one series lie together */
+    if (n > left || !idx->code_chunks) { /* codes of one series lie together */
         if (idx->code_chunks == idx->code_cap) {
             idx->code_cap = idx->code_cap * 2 + 16;
             idx->codes = mem_realloc(idx->codes, idx->code_cap * sizeof *idx->codes);
@@ -312,9 +144,9 @@ static uint32_t codes_place(SeriesIndex *idx, size_t n)
         idx->code_used = idx->code_chunks * CODE_CHUNK;
         idx->codes[idx->code_chunks++] = mem_alloc(CODE_CHUNK * sizeof(uint32_t));
     }
-    uint32_t place = (uint32_t)idx->code_used;
+    *place = (uint32_t)idx->code_used;
     idx->code_used += n;
-    return place;
+    return codes_at(idx, *place);
 }
 
 const KeySet *idx_series(const SeriesIndex *idx, SeriesId id, const uint32_t **codes)
@@ -424,98 +256,132 @@ static bool series_is(const SeriesIndex *idx, uint32_t local, const SeriesKey *k
 static uint32_t key_find(const SeriesIndex *idx, const SeriesKey *key)
 {
     const HashTable *h = &idx->by_key;
-    for (size_t i = key->hash.lo & h->mask; h->slots[i].id; i = (i + 1) & h->mask)
-        if (slot_is(&h->slots[i], key->hash) && series_is(idx, h->slots[i].id, key))
+    for (size_t i = hash_home(h, key->hash.lo); h->slots[i].id; i = (i + 1) & h->mask)
+        if (h->slots[i].lo == key->hash.lo && h->slots[i].hi == (uint32_t)key->hash.hi &&
+            series_is(idx, h->slots[i].id, key))
             return h->slots[i].id;
     return 0;
 }
 
-static void series_make(SeriesIndex *idx, uint32_t local, const SeriesKey *key)
+void idx_put_series(SeriesIndex *idx, KeySet *k, uint32_t local, const uint32_t *codes)
 {
-    KeySet *k = key_set_intern(idx, key->table, key->tags, key->count);
-    uint32_t place = codes_place(idx, key->count);
-    for (size_t i = 0; i < key->count; i++) {
-        uint32_t code = dict_intern(idx, k->dicts[i], key->tags[i].value);
-        dict_add_series(idx, k->dicts[i], code, local);
-        codes_at(idx, place)[i] = code;
-    }
-    *record_place(idx, local) = (SeriesRecord){k->number, place};
+    uint32_t place, *own = idx_codes_place(idx, k->count, &place);
+    memcpy(own, codes, k->count * sizeof *codes);
+    for (uint32_t i = 0; i < k->count; i++)
+        dict_add_series(idx, k->dicts[i], codes[i], local);
+    *idx_record(idx, local) = (SeriesRecord){k->number, place};
     bitmap_grow_add(k->table->all, ++k->table->series, local);
     bitmap_grow_add(k->series, ++k->series_count, local);
-    hash_put(&idx->by_key, key->hash, local);
-    idx->count++;
+    idx_database(idx, k->table->database)->series++;
     if (local > idx->last)
         idx->last = local;
+    if (++idx->count % CHARGE_EVERY == 0)
+        idx_charge(idx);
 }
 
-/* Says which tag of the table has most values: that is what made so many series. */
-static bool limit_error(const SeriesIndex *idx, TableId table, uint64_t limit, Err *e)
+static void series_make(SeriesIndex *idx, uint32_t local, const SeriesKey *key)
 {
-    const TableIndex *t = idx_table_find(idx, table);
-    const TagDict *most = NULL;
-    for (uint32_t i = 0; t && i < t->dict_count; i++)
-        if (!most || t->dicts[i]->count > most->count)
-            most = t->dicts[i];
-    err_set(e, ERR_LIMIT_EXCEEDED, "table %u cannot take a new series: the limit is %llu", table,
-            (unsigned long long)limit);
-    if (most)
-        err_detail(e, "Tag column %u of this table has %u different values.", most->column,
-                   most->count);
-    return err_hint(
-        e, "Leave tags out that have a new value with nearly every point, or raise the limit.");
+    uint32_t codes[COLUMNS_MAX];
+    ColumnId columns[COLUMNS_MAX];
+    for (size_t i = 0; i < key->count; i++)
+        columns[i] = key->tags[i].column;
+    KeySet *k = key_set_intern(idx, (KeyColumns){key->table, columns, key->count});
+    for (size_t i = 0; i < key->count; i++)
+        codes[i] = dict_intern(idx, k->dicts[i], key->tags[i].value);
+    idx_put_series(idx, k, local, codes);
+    hash_put(&idx->by_key, (HashSlot){key->hash.lo, (uint32_t)key->hash.hi, local});
+    buf_put_u32(&idx->journal, local);
 }
 
-static bool limits_check(const SeriesIndex *idx, TableId table, Err *e)
+/* One that came free, else the next.  While a snapshot is being written it must be the next: the
+ * snapshot tells by the id what it holds. */
+static uint32_t free_id(SeriesIndex *idx)
 {
-    const TableIndex *t = idx_table_find(idx, table);
-    if (idx->limit_table && t && t->series >= idx->limit_table)
-        return limit_error(idx, table, idx->limit_table, e);
-    if (idx->limit_total && idx->count >= idx->limit_total)
-        return limit_error(idx, table, idx->limit_total, e);
-    if (idx->last >= UINT32_MAX - 1)
-        return limit_error(idx, table, UINT32_MAX - 1, e);
-    return true;
+    if (idx->snapshots || roaring_bitmap_is_empty(idx->usable))
+        return idx->last + 1;
+    uint32_t id = roaring_bitmap_minimum(idx->usable);
+    roaring_bitmap_remove(idx->usable, id);
+    return id;
 }
 
-static void raw_remember(SeriesIndex *idx, const Hash128 *raw, uint32_t local)
+/* The table's database, asked for without the lock, once a table. */
+static void table_resolve(SeriesIndex *idx, TableId table)
 {
-    HashTable *h = &idx->by_raw;
-    if (hash_find(h, *raw))
+    SeriesName name;
+    if (!idx->names.find || !idx->names.find(idx->names.arg, table, 0, &name))
         return;
-    if (h->count >= RAW_ENTRIES_MIN && h->count >= idx->count * RAW_PER_SERIES) {
-        mem_free(h->slots);
-        hash_init(h);
+    idx_write_lock(idx);
+    TableIndex *t = table_intern(idx, table);
+    if (!t->database) {
+        idx_database(idx, 0)->series -= t->series;
+        idx_database(idx, name.database)->series += t->series;
+        t->database = name.database;
     }
-    hash_put(h, *raw, local);
+    idx_unlock(idx);
+}
+
+void idx_resolve_tables(SeriesIndex *idx)
+{
+    Buf tables;
+    buf_init(&tables);
+    idx_read_lock(idx);
+    for (size_t i = 0; idx->table_slots && i <= idx->table_mask; i++)
+        if (idx->table_slots[i] && !idx->table_slots[i]->database)
+            buf_put_u32(&tables, idx->table_slots[i]->id);
+    idx_unlock(idx);
+    for (size_t i = 0; i < tables.len / sizeof(uint32_t); i++)
+        table_resolve(idx, ((const uint32_t *)(const void *)tables.ptr)[i]);
+    buf_free(&tables);
+}
+
+/* Under the exclusive lock: finds again, or makes.  0: the limit is reached; hit->limit: say so. */
+static uint32_t find_or_make(SeriesIndex *idx, const SeriesKey *key, bool *made, LimitHit *hit)
+{
+    uint32_t local = key_find(idx, key);
+    if (local || limit_hit(idx, key->table, hit))
+        return local;
+    local = free_id(idx);
+    series_make(idx, local, key);
+    *made = true;
+    limit_near(idx, idx_table_find(idx, key->table), hit);
+    return local;
 }
 
 bool idx_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, const Hash128 *raw,
                 SeriesId *id, bool *made, Err *e)
 {
     SeriesKey key;
-    bool ok = true;
+    LimitHit hit = {0};
     *made = false;
     if (!key_make(&key, idx, table, tags, n, e))
         return false;
     idx_read_lock(idx);
     uint32_t local = key_find(idx, &key);
+    const TableIndex *t = local ? NULL : idx_table_find(idx, table);
+    bool unknown = !local && (!t || !t->database);
     idx_unlock(idx);
+    if (unknown)
+        table_resolve(idx, table);
     if (!local || raw) {
         idx_write_lock(idx);
         if (!local)
-            local = key_find(idx, &key);
-        if (!local && (ok = limits_check(idx, table, e))) {
-            local = idx->last + 1;
-            series_make(idx, local, &key);
-            *made = true;
-        }
-        if (ok && raw)
-            raw_remember(idx, raw, local);
+            local = find_or_make(idx, &key, made, &hit);
+        if (local && raw)
+            raw_put(&idx->raw, *raw, local, idx->count);
         idx_unlock(idx);
     }
     *id = series_id_make(idx->shard, local);
     key_free(&key);
-    return ok;
+    return !hit.limit || limit_error(idx, &hit, e);
+}
+
+static bool restore_conflict(SeriesIndex *idx, const KeySet *in_the_way, const SeriesKey *key,
+                             uint32_t local, Err *e)
+{
+    idx->conflict = in_the_way->table->id;
+    return err_set(e, ERR_DATA_CORRUPTED,
+                   "series %u of table %u has the id or the tags of another series", local,
+                   key->table);
 }
 
 bool idx_restore_locked(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n,
@@ -523,6 +389,7 @@ bool idx_restore_locked(SeriesIndex *idx, SeriesId id, TableId table, const Tag 
 {
     SeriesKey key;
     uint32_t local = series_id_local(id);
+    idx->conflict = 0;
     if (id >> 32 != idx->shard || !local || local == UINT32_MAX || !table)
         return err_set(e, ERR_DATA_CORRUPTED, "series %llx of table %u has a wrong id",
                        (unsigned long long)id, table);
@@ -532,17 +399,25 @@ bool idx_restore_locked(SeriesIndex *idx, SeriesId id, TableId table, const Tag 
     bool ok = true;
     uint32_t known = key_find(idx, &key);
     if (known != local) {
-        if (known)
-            ok = err_set(e, ERR_DATA_CORRUPTED, "series %u of table %u has the tags of series %u",
-                         local, table, known);
-        else if (idx_series(idx, id, &codes))
-            ok = err_set(e, ERR_DATA_CORRUPTED,
-                         "series %u of table %u is there already with other tags", local, table);
-        else
+        const KeySet *k = idx_series(idx, known ? series_id_make(idx->shard, known) : id, &codes);
+        if (k) {
+            ok = restore_conflict(idx, k, &key, local, e);
+        } else {
             series_make(idx, local, &key);
+            roaring_bitmap_remove(idx->freed, local);
+            roaring_bitmap_remove(idx->usable, local);
+        }
     }
     key_free(&key);
     return ok;
+}
+
+TableId idx_conflict(SeriesIndex *idx)
+{
+    idx_read_lock(idx);
+    TableId table = idx->conflict;
+    idx_unlock(idx);
+    return table;
 }
 
 bool idx_restore(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n, Err *e)
@@ -551,29 +426,6 @@ bool idx_restore(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, 
     bool ok = idx_restore_locked(idx, id, table, tags, n, e);
     idx_unlock(idx);
     return ok;
-}
-
-/* ---- raw path ---- */
-
-Hash128 idx_raw_hash(const SeriesIndex *idx, TableId table, Slice raw)
-{
-    return hash128(raw.ptr, raw.len, hash_mix(idx->hash_key, table));
-}
-
-void idx_find_raw(SeriesIndex *idx, const Hash128 *raw, SeriesId *out, size_t n)
-{
-    idx_read_lock(idx);
-    const HashTable *h = &idx->by_raw;
-    for (size_t begin = 0; begin < n; begin += FIND_GROUP) {
-        size_t end = n - begin < FIND_GROUP ? n : begin + FIND_GROUP;
-        for (size_t i = begin; i < end; i++)
-            __builtin_prefetch(&h->slots[raw[i].lo & h->mask]);
-        for (size_t i = begin; i < end; i++) {
-            uint32_t local = hash_find(h, raw[i]);
-            out[i] = local ? series_id_make(idx->shard, local) : 0;
-        }
-    }
-    idx_unlock(idx);
 }
 
 /* ---- about a series ---- */
@@ -682,21 +534,50 @@ uint64_t idx_series_count(SeriesIndex *idx, TableId table)
     return count;
 }
 
-SeriesId idx_last(SeriesIndex *idx)
+uint64_t idx_serial(SeriesIndex *idx)
 {
     idx_read_lock(idx);
-    SeriesId id = idx->last ? series_id_make(idx->shard, idx->last) : 0;
+    uint64_t serial = idx->journal_base + idx->journal.len / sizeof(uint32_t);
     idx_unlock(idx);
-    return id;
+    return serial;
+}
+
+void idx_set_serial(SeriesIndex *idx, uint64_t serial)
+{
+    idx_write_lock(idx);
+    idx->journal_base = serial;
+    buf_clear(&idx->journal);
+    idx_unlock(idx);
+}
+
+void idx_trim(SeriesIndex *idx, uint64_t serial)
+{
+    idx_write_lock(idx);
+    size_t count = idx->journal.len / sizeof(uint32_t);
+    size_t gone = serial > idx->journal_base ? serial - idx->journal_base : 0;
+    if (gone >= count) {
+        gone = count;
+        buf_free(&idx->journal);
+    } else if (gone) {
+        idx->journal.len -= gone * sizeof(uint32_t);
+        memmove(idx->journal.ptr, idx->journal.ptr + gone * sizeof(uint32_t), idx->journal.len);
+    }
+    idx->journal_base += gone;
+    idx_unlock(idx);
+}
+
+size_t idx_memory_locked(const SeriesIndex *idx)
+{
+    return idx->memory + (idx->by_key.mask + 1) * sizeof(HashSlot) +
+           (atomic_load_explicit(&idx->raw.mask, memory_order_relaxed) + 1) * sizeof(RawSlot) +
+           idx->code_chunks * CODE_CHUNK * sizeof(uint32_t) +
+           ((size_t)idx->last + 1) * sizeof(SeriesRecord) + idx->journal.cap;
 }
 
 size_t idx_memory(SeriesIndex *idx)
 {
     idx_read_lock(idx);
-    size_t bytes = idx->memory + idx->text_memory.used +
-                   (idx->by_key.mask + idx->by_raw.mask) * sizeof(HashSlot) +
-                   idx->code_chunks * CODE_CHUNK * sizeof(uint32_t) +
-                   (idx->last + 1) * sizeof(SeriesRecord);
+    size_t bytes = idx_memory_locked(idx);
     idx_unlock(idx);
     return bytes;
 }

@@ -1,7 +1,8 @@
 /* storage/index_dict.c - values of one tag of one table: text to code and back, and postings. */
 #include "storage/index_private.h"
 
-enum { DICT_CAP_MIN = 4, DICT_SLOTS_MIN = 8, ROARING_BYTES = 96, TEXT_CHUNK = 64 << 10 };
+enum { DICT_CAP_MIN = 4, DICT_SLOTS_MIN = 8, ROARING_BYTES = 96 };
+enum { TEXT_CHUNK_MIN = 128, TEXT_CHUNK_MAX = 64 << 10 };
 
 TagDict *dict_new(TableId table, ColumnId column)
 {
@@ -13,18 +14,24 @@ TagDict *dict_new(TableId table, ColumnId column)
     return d;
 }
 
-void dict_free(TagDict *d)
+size_t dict_free(TagDict *d)
 {
+    size_t bytes = sizeof *d + d->pool.bytes + d->cap * (sizeof *d->texts + sizeof *d->postings) +
+                   d->slot_mask * sizeof *d->slots;
     for (uint32_t i = 0; i < d->count; i++) {
         if (d->postings[i].count > POSTING_FEW_MAX)
             roaring_bitmap_free(d->postings[i].u.many);
         else if (d->postings[i].count > 1)
             mem_free(d->postings[i].u.few);
     }
+    for (uint32_t i = 0; i < d->pool.count; i++)
+        mem_free(d->pool.chunks[i]);
+    mem_free(d->pool.chunks);
     mem_free(d->texts);
     mem_free(d->postings);
     mem_free(d->slots);
     mem_free(d);
+    return bytes;
 }
 
 static uint32_t value_hash(const SeriesIndex *idx, Slice value)
@@ -49,32 +56,65 @@ static void slot_add(DictSlot *slots, uint32_t mask, DictSlot s)
     slots[i] = s;
 }
 
-static void slots_grow(SeriesIndex *idx, TagDict *d)
+static void slots_resize(SeriesIndex *idx, TagDict *d, uint32_t count)
 {
-    uint32_t count = (d->slot_mask + 1) * 2;
     DictSlot *slots = mem_zero(count * sizeof *slots);
     for (uint32_t i = 0; i <= d->slot_mask; i++)
         if (d->slots[i].code)
             slot_add(slots, count - 1, d->slots[i]);
     mem_free(d->slots);
+    idx->memory += (count - 1 - d->slot_mask) * sizeof *slots;
     d->slots = slots;
     d->slot_mask = count - 1;
-    idx->memory += count / 2 * sizeof *slots;
 }
 
-static const char *text_put(SeriesIndex *idx, Slice value)
+static void values_resize(SeriesIndex *idx, TagDict *d, uint32_t cap)
+{
+    d->texts = mem_realloc(d->texts, cap * sizeof *d->texts);
+    d->postings = mem_realloc(d->postings, cap * sizeof *d->postings);
+    idx->memory += (cap - d->cap) * (sizeof *d->texts + sizeof *d->postings);
+    d->cap = cap;
+}
+
+void dict_reserve(SeriesIndex *idx, TagDict *d, uint32_t count)
+{
+    uint32_t slots = DICT_SLOTS_MIN;
+    while (count * UINT64_C(3) >= slots * UINT64_C(2) && slots < UINT32_C(1) << 31)
+        slots *= 2;
+    if (slots > d->slot_mask + 1)
+        slots_resize(idx, d, slots);
+    if (count > d->cap)
+        values_resize(idx, d, count);
+}
+
+static char *pool_take(SeriesIndex *idx, TextPool *p, size_t size)
+{
+    if (size > p->left) {
+        size_t chunk = p->bytes < TEXT_CHUNK_MIN   ? TEXT_CHUNK_MIN
+                       : p->bytes > TEXT_CHUNK_MAX ? TEXT_CHUNK_MAX
+                                                   : p->bytes;
+        chunk = size > chunk / 4 ? size + chunk : chunk;
+        if (p->count == p->cap) {
+            p->cap = p->cap * 2 + 4;
+            p->chunks = mem_realloc(p->chunks, p->cap * sizeof *p->chunks);
+        }
+        p->chunks[p->count++] = p->cur = mem_alloc(chunk);
+        p->left = chunk;
+        p->bytes += chunk;
+        idx->memory += chunk;
+    }
+    char *text = p->cur;
+    p->cur += size;
+    p->left -= size;
+    return text;
+}
+
+static const char *text_put(SeriesIndex *idx, TextPool *p, Slice value)
 {
     uint32_t len = (uint32_t)value.len;
-    size_t size = sizeof len + value.len;
-    if (size > idx->text_left) {
-        idx->text_left = size > TEXT_CHUNK / 4 ? size : TEXT_CHUNK;
-        idx->text_cur = arena_alloc(&idx->text_memory, idx->text_left);
-    }
-    char *text = idx->text_cur;
+    char *text = pool_take(idx, p, sizeof len + value.len);
     memcpy(text, &len, sizeof len);
     memcpy(text + sizeof len, value.ptr, value.len);
-    idx->text_cur += size;
-    idx->text_left -= size;
     return text;
 }
 
@@ -83,17 +123,12 @@ uint32_t dict_intern(SeriesIndex *idx, TagDict *d, Slice value)
     uint32_t code = dict_find(idx, d, value);
     if (code)
         return code;
-    if (d->count == d->cap) {
-        uint32_t cap = d->cap ? d->cap * 2 : DICT_CAP_MIN;
-        d->texts = mem_realloc(d->texts, cap * sizeof *d->texts);
-        d->postings = mem_realloc(d->postings, cap * sizeof *d->postings);
-        idx->memory += (cap - d->cap) * (sizeof *d->texts + sizeof *d->postings);
-        d->cap = cap;
-    }
-    if (d->count * 3 >= d->slot_mask * 2)
-        slots_grow(idx, d);
+    if (d->count == d->cap)
+        values_resize(idx, d, d->cap ? d->cap * 2 : DICT_CAP_MIN);
+    if (d->count * UINT64_C(3) >= d->slot_mask * UINT64_C(2))
+        slots_resize(idx, d, (d->slot_mask + 1) * 2);
     code = ++d->count;
-    d->texts[code - 1] = text_put(idx, value);
+    d->texts[code - 1] = text_put(idx, &d->pool, value);
     d->postings[code - 1] = (Posting){0};
     slot_add(d->slots, d->slot_mask, (DictSlot){value_hash(idx, value), code});
     return code;

@@ -1,4 +1,4 @@
-/* storage/index_persist.c - series as bytes, for series.log and its snapshot.
+/* storage/index_persist.c - series as bytes, for the log and the increments in .series files.
  *
  *   block     := format(1) count record*                 varints throughout
  *   record    := id_delta key_ref [key_set] value_ref*   ids ascend, the first counts from 0
@@ -7,6 +7,8 @@
  *   value_ref := 0: length, bytes follow | k: the k-th literal value of this block
  * A block stands alone: it needs no state of the blocks before it.  A file is blocks in a row. */
 #include "storage/index_private.h"
+
+#include <stdlib.h>
 
 enum { SERIES_FORMAT = 1, LOCK_GROUP = 1024, RECORD_BYTES_MIN = 2, VALUE_SLOTS_MIN = 1024 };
 
@@ -76,47 +78,74 @@ static void encode_key_set(SeriesEncoder *en, const KeySet *k)
         buf_put_varint(en->out, k->dicts[i]->column);
 }
 
-/* Series begin..end-1 that exist; the lock is held. */
-static size_t encode_range(SeriesEncoder *en, const SeriesIndex *idx, uint64_t begin, uint64_t end)
+/* These series, ids ascending; the lock is held. */
+static size_t encode_ids(SeriesEncoder *en, const SeriesIndex *idx, const uint32_t *ids, size_t n)
 {
     size_t count = 0;
-    for (uint64_t id = begin; id < end; id++) {
+    for (size_t i = 0; i < n; i++) {
         const uint32_t *codes;
-        const KeySet *k = idx_series(idx, series_id_make(idx->shard, (uint32_t)id), &codes);
-        if (!k)
-            continue;
-        buf_put_varint(en->out, id - en->last);
-        en->last = (uint32_t)id;
+        const KeySet *k = idx_series(idx, series_id_make(idx->shard, ids[i]), &codes);
+        if (!k || k->gone || ids[i] <= en->last)
+            continue; /* of a dropped table, or given again and listed twice */
+        buf_put_varint(en->out, ids[i] - en->last);
+        en->last = ids[i];
         encode_key_set(en, k);
-        for (uint32_t i = 0; i < k->count; i++)
-            encode_value(en, k->dicts[i]->texts[codes[i] - 1]);
+        for (uint32_t t = 0; t < k->count; t++)
+            encode_value(en, k->dicts[t]->texts[codes[t] - 1]);
         count++;
     }
     return count;
 }
 
-void idx_encode(SeriesIndex *idx, SeriesId after, Buf *out)
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Ids of series with a greater serial, ascending.  While there are some no table is taken apart:
+ * the encoder knows values by the place of their text. */
+static size_t journal_ids(SeriesIndex *idx, uint64_t after, uint32_t **out)
+{
+    idx_write_lock(idx);
+    size_t skip = after > idx->journal_base ? after - idx->journal_base : 0;
+    size_t all = idx->journal.len / sizeof(uint32_t), n = all > skip ? all - skip : 0;
+    *out = n ? mem_dup(idx->journal.ptr + skip * sizeof(uint32_t), n * sizeof(uint32_t)) : NULL;
+    idx->snapshots += n > 0;
+    idx_unlock(idx);
+    bool sorted = true;
+    for (size_t i = 1; i < n; i++)
+        sorted &= (*out)[i - 1] < (*out)[i];
+    if (!sorted)
+        qsort(*out, n, sizeof(uint32_t), compare_ids);
+    return n;
+}
+
+void idx_encode(SeriesIndex *idx, uint64_t after, Buf *out)
 {
     Buf records;
-    buf_init(&records);
-    uint64_t last = series_id_local(idx_last(idx)), begin = (uint64_t)series_id_local(after) + 1;
-    if (begin > last)
+    uint32_t *ids;
+    size_t n = journal_ids(idx, after, &ids), count = 0;
+    if (!n)
         return;
+    buf_init(&records);
     SeriesEncoder en = {.out = &records, .mask = VALUE_SLOTS_MIN - 1};
     en.slots = mem_zero(VALUE_SLOTS_MIN * sizeof *en.slots);
-    size_t count = 0;
-    for (; begin <= last; begin += LOCK_GROUP) {
-        uint64_t end = last - begin < LOCK_GROUP ? last + 1 : begin + LOCK_GROUP;
+    for (size_t at = 0; at < n; at += LOCK_GROUP) {
         idx_read_lock(idx);
-        count += encode_range(&en, idx, begin, end);
+        count += encode_ids(&en, idx, ids + at, n - at < LOCK_GROUP ? n - at : LOCK_GROUP);
         idx_unlock(idx);
     }
+    idx_write_lock(idx);
+    idx->snapshots--;
+    idx_unlock(idx);
     buf_put_varint(out, SERIES_FORMAT);
     buf_put_varint(out, count);
     buf_put(out, records.ptr, records.len);
     buf_free(&records);
     buf_free(&en.key_refs);
     mem_free(en.slots);
+    mem_free(ids);
 }
 
 /* ---- reading ---- */

@@ -9,7 +9,7 @@ enum {
     ITEM_PART = 3,
     ITEM_DROP_PART = 4,
     ITEM_SERIES = 5,
-    ITEM_SERIES_ALL = 6, /* and all older .series files are gone */
+    ITEM_SERIES_ALL = 6, /* a snapshot: .series files of the series that it holds are gone */
     ITEM_CATALOG = 7,
     ITEM_CLEAR = 8, /* start of a snapshot */
     ITEM_SCRUBBED = 9,
@@ -69,12 +69,20 @@ void manifest_drop_part(Buf *edit, uint64_t number)
     buf_put_varint(edit, number);
 }
 
-void manifest_put_series(Buf *edit, const ManifestSeries *s, bool replaces_all)
+void manifest_put_series(Buf *edit, const ManifestSeries *s)
 {
-    buf_put_u8(edit, replaces_all ? ITEM_SERIES_ALL : ITEM_SERIES);
+    buf_put_u8(edit, s->whole ? ITEM_SERIES_ALL : ITEM_SERIES);
     buf_put_varint(edit, s->number);
     buf_put_varint(edit, s->bytes);
     buf_put_varint(edit, s->last);
+}
+
+uint64_t manifest_series_last(const Manifest *m)
+{
+    uint64_t last = 0;
+    for (size_t i = 0; i < m->series_count; i++)
+        last = m->series[i].last > last ? m->series[i].last : last;
+    return last;
 }
 
 void manifest_put_catalog(Buf *edit, const ManifestCatalog *c)
@@ -115,7 +123,7 @@ void manifest_put_all(Buf *edit, const Manifest *m)
     for (size_t i = 0; i < m->part_count; i++)
         manifest_put_part(edit, &m->parts[i]);
     for (size_t i = 0; i < m->series_count; i++)
-        manifest_put_series(edit, &m->series[i], i == 0);
+        manifest_put_series(edit, &m->series[i]);
     if (m->catalog.number)
         manifest_put_catalog(edit, &m->catalog);
     if (m->scrubbed_ns)
@@ -163,18 +171,26 @@ static bool apply_drop(Manifest *m, Reader *r, Err *e)
     return true;
 }
 
-static void apply_series(Manifest *m, Reader *r, bool replaces_all)
+/* A snapshot comes first, before increments that are newer than it. */
+static void apply_series(Manifest *m, Reader *r, bool whole)
 {
-    ManifestSeries s = {.number = reader_varint(r)};
+    ManifestSeries s = {.number = reader_varint(r), .whole = whole};
     s.bytes = reader_varint(r);
     s.last = reader_varint(r);
-    if (replaces_all)
-        m->series_count = 0;
+    size_t kept = 0;
+    for (size_t i = 0; whole && i < m->series_count; i++)
+        if (m->series[i].last > s.last)
+            m->series[kept++] = m->series[i];
+    if (whole)
+        m->series_count = kept;
     if (m->series_count == m->series_cap) {
         m->series_cap = m->series_cap ? m->series_cap * 2 : 16;
         m->series = mem_realloc(m->series, m->series_cap * sizeof *m->series);
     }
-    m->series[m->series_count++] = s;
+    if (whole)
+        memmove(m->series + 1, m->series, m->series_count * sizeof s);
+    m->series[whole ? 0 : m->series_count] = s;
+    m->series_count++;
 }
 
 /* Deletes of one edit, gathered: there may be thousands, and the list is made anew. */

@@ -18,7 +18,8 @@ typedef struct ManifestPart { /* a .skulk file */
 
 typedef struct ManifestSeries { /* a .series file: series that were new when it was written */
     uint64_t number, bytes;
-    SeriesId last; /* all series up to this one are in this file and those before it */
+    bool whole;    /* all series: a snapshot of the index; the first of the list */
+    uint64_t last; /* all series up to this serial are in this file and those before it */
 } ManifestSeries;
 
 typedef struct ManifestCatalog {
@@ -47,7 +48,9 @@ void manifest_put_next_file(Buf *edit, uint64_t next_file);
 void manifest_put_covered(Buf *edit, Lsn covered);
 void manifest_put_part(Buf *edit, const ManifestPart *p);
 void manifest_drop_part(Buf *edit, uint64_t number);
-void manifest_put_series(Buf *edit, const ManifestSeries *s, bool replaces_all);
+void manifest_put_series(Buf *edit,
+                         const ManifestSeries *s); /* a whole one voids those it covers */
+uint64_t manifest_series_last(const Manifest *m);  /* serial of the newest series in files */
 void manifest_put_catalog(Buf *edit, const ManifestCatalog *c);
 void manifest_put_tomb(Buf *edit, const Tombstone *t);
 void manifest_drop_tomb(Buf *edit, Lsn lsn);

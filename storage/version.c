@@ -199,6 +199,7 @@ void engine_swap_parts(Engine *eng, PartList **old)
 struct Snapshot {
     Ref ref;
     Engine *eng;
+    uint64_t round; /* snapshot_round when it was taken */
     PartList *parts;
     CatalogSnap *catalog;
     TombList *tombs;
@@ -265,7 +266,9 @@ Snapshot *engine_snapshot(Engine *eng, Txn *own)
     mutex_lock(&eng->mutex);
     Snapshot *s = base ? snapshot_again(base, more) : snapshot_newest(eng, more);
     s->eng = eng;
+    s->round = eng->snapshot_round;
     eng->snapshots++;
+    eng->snapshots_of[s->round & 1]++;
     mutex_unlock(&eng->mutex);
     if (own)
         add_own(s, own);
@@ -301,6 +304,7 @@ void snapshot_unref(Snapshot *s)
     tombs_unref(s->tombs);
     mutex_lock(&s->eng->mutex);
     s->eng->snapshots--;
+    s->eng->snapshots_of[s->round & 1]--;
     mutex_unlock(&s->eng->mutex);
     mem_free(s);
 }

@@ -54,7 +54,8 @@ static void life_init(Life *l, uint64_t seed)
                              .io = sim_disk_io(l->disk),
                              .sched = sched_new(&l->clock.clock, 0, 0),
                              .memtable_max = seed % 2 ? 64 << 10 : 1 << 20,
-                             .log_max = 300 << 10};
+                             .log_max = 300 << 10,
+                             .series_later_max = 1};
 }
 
 static void life_end(Life *l)

@@ -422,6 +422,98 @@ START_TEST(dropped_table)
 }
 END_TEST
 
+/* ---- series of tables that come and go, over restarts ---- */
+
+enum { GENERATIONS = 14, PER_TABLE = 300 };
+
+static TableId make_table(World *w, unsigned generation)
+{
+    char name[32];
+    Arena arena;
+    Err e;
+    arena_init(&arena, NULL);
+    CatalogSnap *model = model_catalog();
+    TableDef *def = table_def_copy(&arena, cat_table_by_id(model, MODEL_TABLE + 1));
+    snprintf(name, sizeof name, "generation_%u", generation);
+    def->id = engine_new_id(w->eng);
+    def->name = slice_cstr(name);
+    CatEdit put = {.op = CAT_PUT_TABLE, .table = def};
+    ck_assert_msg(engine_edit_catalog(w->eng, &put, 1, &e), "%s", e.message);
+    TableId id = def->id;
+    cat_unref(model);
+    arena_free(&arena);
+    return id;
+}
+
+static void fill_table(World *w, TableId table, unsigned generation, SeriesId *ids)
+{
+    WriteBatch *wb = wb_new();
+    Ticket t = {0};
+    for (unsigned i = 0; i < PER_TABLE; i++) {
+        ModelRow r = {.table = table, .time = ++w->clock};
+        r.series = ids[i] = world_series(w, wb, table, generation * PER_TABLE + i);
+        model_write(wb, &r, false);
+    }
+    engine_submit(w->eng, wb, SYNC_ON, &t);
+    world_await(w, &t);
+    ck_assert_msg(t.ok, "%s", t.err.message);
+}
+
+static void check_table(World *w, TableId table, unsigned generation, const SeriesId *ids)
+{
+    SeriesIndex *idx = engine_index(w->eng);
+    ck_assert_uint_eq(idx_series_count(idx, table), PER_TABLE);
+    for (unsigned i = 0; i < PER_TABLE; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "s%u", generation * PER_TABLE + i);
+        ck_assert_uint_eq(idx_table(idx, ids[i]), table);
+        ck_assert(slice_eq_cstr(idx_tag(idx, ids[i], WORLD_TAG), text));
+        ck_assert_uint_eq(world_series(w, NULL, table, generation * PER_TABLE + i), ids[i]);
+    }
+}
+
+START_TEST(tables_come_and_go)
+{
+    World w = world_new(32 + (unsigned)_i, _i % 2 ? 2 : 0);
+    TableId tables[GENERATIONS];
+    static SeriesId ids[GENERATIONS][PER_TABLE];
+    Err e;
+    w.o.series_later_max = _i % 3 ? 1 : 1 << 20;
+    reopen(&w, false);
+    uint32_t greatest = 0;
+    for (unsigned g = 0; g < GENERATIONS; g++) {
+        tables[g] = make_table(&w, g);
+        fill_table(&w, tables[g], g, ids[g]);
+        if (g >= 2) {
+            CatEdit drop = {.op = CAT_DROP_TABLE, .id = tables[g - 2]};
+            ck_assert_msg(engine_edit_catalog(w.eng, &drop, 1, &e), "%s", e.message);
+        }
+        switch (rand() % 4) {
+        case 0:
+            reopen(&w, true);
+            break;
+        case 1:
+            reopen(&w, false); /* as if killed: the log has it */
+            break;
+        case 2:
+            world_maintain(&w, rand() % 2);
+            break;
+        }
+        for (unsigned live = g ? g - 1 : 0; live <= g; live++)
+            check_table(&w, tables[live], live, ids[live]);
+        for (unsigned i = 0; i < PER_TABLE; i++)
+            if (series_id_local(ids[g][i]) > greatest)
+                greatest = series_id_local(ids[g][i]);
+    }
+    for (int restart = 0; restart < 3; restart++)
+        reopen(&w, true);
+    ck_assert_uint_eq(idx_series_count(engine_index(w.eng), 0), 2 * PER_TABLE);
+    if (_i % 3)
+        ck_assert_uint_lt(greatest, GENERATIONS * PER_TABLE); /* some came back */
+    world_end(&w);
+}
+END_TEST
+
 START_TEST(many_windows) /* 130 years: few files */
 {
     World w = world_new(32, 2);
@@ -765,6 +857,7 @@ int main(void)
     tcase_add_loop_test(tc, transactions, 0, 6);
     tcase_add_test(tc, ddl);
     tcase_add_test(tc, dropped_table);
+    tcase_add_loop_test(tc, tables_come_and_go, 0, 6);
     tcase_add_test(tc, many_windows);
     tcase_add_test(tc, in_use);
     tcase_add_test(tc, foreign_directory);
