@@ -473,9 +473,13 @@ static void one_line(IngJob *j)
 bool ing_line_step(IngJob *j, bool *done, Err *e)
 {
     (void)e;
-    for (int i = 0; i < ING_STEP_LINES && j->pos < j->body.len; i++)
+    bool first = j->pos == 0;
+    int lines = first ? ING_SAMPLE_LINES : ING_STEP_LINES;
+    for (int i = 0; i < lines && j->pos < j->body.len; i++)
         if (!ing_fast_line(j))
             one_line(j);
+    if (first && j->pos < j->body.len)
+        wb_expect(j->batch, (j->body.len - j->pos) / (j->pos / ING_SAMPLE_LINES + 1));
     *done = j->pos >= j->body.len;
     return true;
 }

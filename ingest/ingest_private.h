@@ -9,10 +9,11 @@
 #include "ingest/ingest.h"
 
 enum {
-    ING_STEP_LINES = 4000, /* about 1 ms */
-    ING_TAGS_MAX = 256,    /* of one row */
-    ING_EDIT_TRIES = 100,  /* schema changes that others were quicker with */
-    ING_DROP_TRIES = 10,   /* of a row whose table is dropped meanwhile */
+    ING_STEP_LINES = 4000,  /* about 1 ms */
+    ING_SAMPLE_LINES = 256, /* the first step: tells how many rows the body will have */
+    ING_TAGS_MAX = 256,     /* of one row */
+    ING_EDIT_TRIES = 100,   /* schema changes that others were quicker with */
+    ING_DROP_TRIES = 10,    /* of a row whose table is dropped meanwhile */
 };
 
 typedef enum IngKind { ING_FLOAT, ING_INT, ING_UINT, ING_BOOL, ING_STRING } IngKind;

@@ -143,7 +143,7 @@ void conn_kill(Conn *c)
 }
 
 /* ---- reading ---- */
-/* Room for the next read(2).  Never more than twice what has come, whatever was claimed. */
+/* Room for the next read(2).  Never more than NET_AHEAD times what has come, whatever was claimed. */
 static void make_room(Conn *c)
 {
     IoThread *t = c->thread;
@@ -155,7 +155,7 @@ static void make_room(Conn *c)
     }
     size_t have = c->in.len - c->in_pos;
     size_t more = c->want > have ? c->want - have : NET_READ_SIZE;
-    size_t most = have > NET_READ_SIZE ? have : NET_READ_SIZE;
+    size_t most = have >= NET_READ_SIZE ? have * (NET_AHEAD - 1) : NET_READ_SIZE;
     if (more > most)
         more = most;
     size_t room = c->in.cap - c->in.len;

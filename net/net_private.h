@@ -11,6 +11,7 @@
 
 enum {
     NET_READ_SIZE = 64 << 10,
+    NET_AHEAD = 16,     /* a large body is copied once or twice while its buffer grows */
     NET_READ_TURNS = 8, /* read(2) calls for one connection before others have their turn */
     NET_SPARE_MAX = 256 << 10,
     NET_LISTENERS_MAX = 32,

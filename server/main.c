@@ -22,7 +22,11 @@
 
 #define GRACE_NS (2 * NS_PER_S)
 #define STOP_MS  4500
-enum { BLOCKING_THREADS = 3, SIG_OPENED = SIGUSR1 };
+enum {
+    BLOCKING_THREADS =
+        5, /* log writer, sealer, flusher, compactor, spare log segments: none waits for another */
+    SIG_OPENED = SIGUSR1
+};
 
 typedef struct Server {
     Config config;

@@ -467,6 +467,17 @@ void wb_shaped_cancel(WriteBatch *wb)
     wb->strings.len = wb->strings_mark;
 }
 
+void wb_expect(WriteBatch *wb, size_t more)
+{
+    size_t rows = wb_rows(wb);
+    if (!rows || !more)
+        return;
+    buf_reserve(&wb->rows, wb->rows.len / rows * more);
+    buf_reserve(&wb->row_at, sizeof(uint32_t) * more);
+    if (wb->strings.len)
+        buf_reserve(&wb->strings, wb->strings.len / rows * more);
+}
+
 size_t wb_rows(const WriteBatch *wb)
 {
     return wb->row_at.len / sizeof(uint32_t);

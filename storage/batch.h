@@ -47,6 +47,8 @@ uint64_t wb_shaped_str(WriteBatch *wb, Slice v);
 void wb_shaped_end(WriteBatch *wb, const RowShape *shape, SeriesId series, int64_t time_ns);
 void wb_shaped_cancel(WriteBatch *wb);
 
+/* About so many rows more will come, like those so far: room is made once. */
+void wb_expect(WriteBatch *wb, size_t rows);
 size_t wb_rows(const WriteBatch *wb);
 size_t wb_bytes(const WriteBatch *wb);
 

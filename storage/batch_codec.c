@@ -360,6 +360,7 @@ void wb_encode(Buf *out, const WriteBatch *wb)
     size_t known_size = wb->shapes.len / sizeof(RowShape *) * sizeof(uint32_t);
     buf_reserve(&en.known, known_size + 1);
     memset(en.known.ptr, 0, known_size);
+    buf_reserve(out, wb_bytes(wb) / 2); /* it seldom needs more */
     buf_put_varint(out, PAYLOAD_FORMAT);
     encode_series(out, wb);
     size_t rows = wb_rows(wb);
