@@ -155,6 +155,18 @@ static bool real_unlink(const Io *io, const char *path, Err *e)
     return unlink(path) == 0 || err_set_errno(e, errno, "delete \"%s\"", path);
 }
 
+static bool real_link(const Io *io, const char *from, const char *to, Err *e)
+{
+    (void)io;
+    if (link(from, to) == 0)
+        return true;
+    int err_no = errno;
+    err_set_errno(e, err_no, "link \"%s\" to \"%s\"", from, to);
+    if (err_no == EXDEV || err_no == EPERM || err_no == EMLINK || err_no == ENOTSUP)
+        e->code = ERR_FEATURE_NOT_SUPPORTED; /* another file system, or one without links */
+    return false;
+}
+
 static bool real_mkdir(const Io *io, const char *path, Err *e)
 {
     struct stat st;
@@ -253,6 +265,7 @@ const Io io_real = {
     .size = real_size,
     .rename = real_rename,
     .unlink = real_unlink,
+    .link = real_link,
     .mkdir = real_mkdir,
     .list = real_list,
     .lock = real_lock,

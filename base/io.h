@@ -26,6 +26,8 @@ struct Io {
     int64_t (*size)(const Io *io, int fd, Err *e); /* -1 on failure */
     bool (*rename)(const Io *io, const char *from, const char *to, Err *e);
     bool (*unlink)(const Io *io, const char *path, Err *e);
+    /* A second name of the same file; fails where that is not possible (FEATURE_NOT_SUPPORTED). */
+    bool (*link)(const Io *io, const char *from, const char *to, Err *e);
     bool (*mkdir)(const Io *io, const char *path, Err *e); /* 0700; an existing directory is fine */
     bool (*list)(const Io *io, const char *dir, bool (*each)(void *arg, const char *name),
                  void *arg, Err *e);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 enum { MEMTABLE_MAX_DEFAULT = 64 << 20, LOG_MAX_DEFAULT = 256 << 20, RESERVE_MAX = 64 << 20 };
+#define ARCHIVE_HOLD_MAX_DEFAULT (INT64_C(4) << 30)
 
 void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e)
 {
@@ -106,7 +107,7 @@ static void engine_free(Engine *eng)
     mem_free(eng);
 }
 
-static void task_gone(Engine *eng)
+void engine_task_gone(Engine *eng)
 {
     Sched *sched = eng->sched;
     if (atomic_fetch_sub(&eng->tasks_alive, 1) != 1)
@@ -117,27 +118,27 @@ static void task_gone(Engine *eng)
 
 static void writer_done(Task *t)
 {
-    task_gone((Engine *)((char *)t - offsetof(Engine, writer.task)));
+    engine_task_gone((Engine *)((char *)t - offsetof(Engine, writer.task)));
 }
 
 static void sealer_done(Task *t)
 {
-    task_gone((Engine *)((char *)t - offsetof(Engine, sealer)));
+    engine_task_gone((Engine *)((char *)t - offsetof(Engine, sealer)));
 }
 
 static void flusher_done(Task *t)
 {
-    task_gone((Engine *)((char *)t - offsetof(Engine, flusher.task)));
+    engine_task_gone((Engine *)((char *)t - offsetof(Engine, flusher.task)));
 }
 
 static void compactor_done(Task *t)
 {
-    task_gone((Engine *)((char *)t - offsetof(Engine, compactor.task)));
+    engine_task_gone((Engine *)((char *)t - offsetof(Engine, compactor.task)));
 }
 
 static void keeper_done(Task *t)
 {
-    task_gone((Engine *)((char *)t - offsetof(Engine, keeper.task)));
+    engine_task_gone((Engine *)((char *)t - offsetof(Engine, keeper.task)));
 }
 
 /* The sealer alone works beside the replay of the log, where there are threads for it. */
@@ -211,11 +212,22 @@ static bool flush_repaired(Engine *eng, Err *e)
     return t.ok;
 }
 
+static bool open_archive(Engine *eng, Err *e)
+{
+    int64_t hold = eng->o.archive_hold_max ? eng->o.archive_hold_max : ARCHIVE_HOLD_MAX_DEFAULT;
+    return !eng->o.archive_dir || eng->read_only ||
+           store_local_archive(eng->store, eng->o.archive_dir, hold, e);
+}
+
 bool engine_open(Engine **out, const EngineOptions *o, Err *e)
 {
     Engine *eng = engine_new(o);
     atomic_store(&eng->replaying, true);
     if (!store_local_open(&eng->store, o->dir, o->flags, o->io, o->sched, e)) {
+        engine_free(eng);
+        return false;
+    }
+    if (!open_archive(eng, e)) {
         engine_free(eng);
         return false;
     }

@@ -37,6 +37,8 @@ typedef struct EngineOptions {
     uint64_t series_max, series_max_per_table; /* 0 = none */
     int64_t series_later_max; /* bytes of new series beside their snapshot; 0 = 1 MiB */
     Budget *budget;           /* memtable, series index and cache; may be NULL */
+    const char *archive_dir;  /* finished log segments are copied there; or NULL */
+    int64_t archive_hold_max; /* bytes of log that may wait for the archive; 0 = 4 GiB */
 } EngineOptions;
 
 /* Blocking: locks the directory (OBJECT_IN_USE names the pid), recovers, starts its tasks.
@@ -124,6 +126,10 @@ Engine *snapshot_engine(const Snapshot *s);
 void engine_checkpoint(Engine *eng, Ticket *t); /* flush and recycle the log */
 void engine_vacuum(Engine *eng, TableId table /* 0 = all */,
                    Ticket *t); /* flush, then compact to the last level */
+
+/* A copy of all that was acknowledged before, made while writes go on: a directory that
+ * backup_verify and backup_restore take and that opens with ENGINE_READ_ONLY (storage/backup.h). */
+void engine_backup(Engine *eng, const char *target, Ticket *t);
 
 typedef struct StorageKind {
     const char *kind;

@@ -26,6 +26,8 @@ void engine_drop_blob(Engine *eng, BlobId id)
 
 void engine_collect_garbage(Engine *eng)
 {
+    if (engine_backup_runs(eng)) /* its end wakes the compactor */
+        return;
     for (;;) {
         mutex_lock(&eng->garbage_mutex);
         BlobId id = eng->garbage_count ? eng->garbage[--eng->garbage_count] : 0;

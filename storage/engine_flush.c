@@ -416,7 +416,7 @@ static bool flush_commit_end(Engine *eng, Flusher *f, Err *e)
     f->state = FLUSH_IDLE;
     atomic_fetch_add(&eng->stats.flushes, 1);
     if (!f->force) /* the replay is still reading it */
-        eng->store->ops->log_recycle(eng->store, f->covered);
+        engine_recycle_log(eng, f->covered);
     end_waiters(eng, f->serves);
     engine_wake(eng, &eng->writer.task);
     engine_wake(eng, &eng->compactor.task);

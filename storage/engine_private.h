@@ -11,6 +11,7 @@
  *   engine_scrub.c    reads all files once a week
  *   engine_series.c   the series index: snapshots of it, series of dropped tables, its files at start
  *   engine_recover.c  start: manifest, files, catalog, series, log
+ *   engine_backup.c   a copy of the directory while writes go on
  *   version.c         part lists and snapshots      txn.c  transactions
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
  *
@@ -273,6 +274,7 @@ struct Engine {
     size_t snapshots;         /* alive; must be 0 at close */
     uint64_t snapshot_round;  /* new ones belong to it ... */
     size_t snapshots_of[2];   /* ... and are counted here, by its last bit */
+    size_t backups;           /* running: no log is recycled, no blob deleted */
     LockTable *locks;         /* has a mutex of its own */
     _Atomic int64_t next_row; /* engine_row_ids */
 
@@ -413,6 +415,11 @@ bool series_load_file(Store *store, SeriesIndex *idx, const ManifestSeries *s, E
 /* A record of the log; catalog: as the log has it up to here, NULL = not known. */
 bool series_replay(SeriesIndex *idx, const CatalogSnap *catalog, Slice payload, Err *e) MUST_CHECK;
 void series_recovered(Engine *eng);
+
+/* engine_backup.c */
+void engine_recycle_log(Engine *eng, Lsn covered); /* later, while a backup runs */
+bool engine_backup_runs(Engine *eng);
+void engine_task_gone(Engine *eng); /* engine.c: a task that tasks_alive counts has ended */
 
 /* engine_recover.c */
 bool engine_recover(Engine *eng, Err *e) MUST_CHECK;

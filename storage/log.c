@@ -14,9 +14,16 @@ void wal_segments_push(WalSegment ***list, size_t *count, size_t *cap, WalSegmen
     (*list)[(*count)++] = s;
 }
 
-static void segment_path(const Wal *w, uint64_t file, char *path)
+void wal_segment_name(char *name, size_t size, uint64_t file)
 {
-    snprintf(path, WAL_PATH_MAX, "%s/%08llu.log", w->dir, (unsigned long long)file);
+    snprintf(name, size, "%08llu.log", (unsigned long long)file);
+}
+
+void wal_segment_path(const Wal *w, uint64_t file, char *path)
+{
+    char name[64];
+    wal_segment_name(name, sizeof name, file);
+    snprintf(path, WAL_PATH_MAX, "%s/%s", w->dir, name);
 }
 
 static void segment_free(const Wal *w, WalSegment *s)
@@ -32,7 +39,7 @@ void wal_segment_delete(const Wal *w, WalSegment *s)
 {
     char path[WAL_PATH_MAX];
     Err e;
-    segment_path(w, s->file, path);
+    wal_segment_path(w, s->file, path);
     if (!w->o.io->unlink(w->o.io, path, &e))
         log_warn("log", "%s", e.message); /* a stale segment costs only space */
     segment_free(w, s);
@@ -47,7 +54,7 @@ static void header_encode(uint8_t h[WAL_HEADER_BYTES], const WalSegment *s)
     buf_put(&b, wal_magic, 8);
     buf_put_u32(&b, WAL_VERSION);
     buf_put_u32(&b, 0); /* required feature bits */
-    buf_put_u32(&b, 0); /* optional feature bits */
+    buf_put_u32(&b, WAL_HAS_TIMES);
     buf_put_u32(&b, 0);
     buf_put_u64(&b, s->epoch);
     buf_put_u64(&b, s->first_lsn);
@@ -58,7 +65,7 @@ static void header_encode(uint8_t h[WAL_HEADER_BYTES], const WalSegment *s)
 }
 
 /* Leaves epoch 0 if these bytes are no header; fails if it is one of a newer format. */
-static bool header_decode(WalSegment *s, const uint8_t h[WAL_HEADER_BYTES], Err *e)
+bool wal_header_decode(WalSegment *s, const uint8_t h[WAL_HEADER_BYTES], Err *e)
 {
     s->epoch = 0;
     if (memcmp(h, wal_magic, 8) != 0 || wal_load32(h + 60) != crc32c(0, h, 60))
@@ -100,14 +107,14 @@ static bool open_segment(Wal *w, uint64_t file, Err *e)
     const Io *io = w->o.io;
     WalSegment *s = MEM_NEW(WalSegment);
     s->file = file;
-    segment_path(w, file, path);
+    wal_segment_path(w, file, path);
     s->fd = io->open(io, path, w->o.read_only ? IO_READ : IO_READ | IO_WRITE, e);
     if (s->fd < 0 || (s->size = io->size(io, s->fd, e)) < 0)
         goto fail;
     int64_t n = io->pread(io, s->fd, h, sizeof h, 0, e);
     if (n < 0)
         goto fail;
-    if (n == WAL_HEADER_BYTES && !header_decode(s, h, e))
+    if (n == WAL_HEADER_BYTES && !wal_header_decode(s, h, e))
         goto fail;
     wal_segments_push(&w->stale, &w->stale_count, &w->stale_cap, s);
     if (file >= w->next_file)
@@ -165,6 +172,8 @@ void wal_close(Wal *w)
     mem_free(w->live);
     mem_free(w->stale);
     buf_free(&w->group);
+    buf_free(&w->archive_queue);
+    mem_free(w->archive);
     mutex_destroy(&w->mutex);
     mem_free(w->dir);
     mem_free(w);
@@ -183,7 +192,7 @@ static WalSegment *segment_create(Wal *w, int64_t size, bool fill, Err *e)
     s->file = w->next_file++;
     mutex_unlock(&w->mutex);
     s->size = size;
-    segment_path(w, s->file, path);
+    wal_segment_path(w, s->file, path);
     s->fd = io->open(io, path, IO_READ | IO_WRITE | IO_CREATE | IO_TRUNC, e);
     if (s->fd < 0)
         goto fail;
@@ -303,8 +312,8 @@ static void put_record(Wal *w, Buf *b, const LogFrame *f, Lsn lsn, const WalSegm
     buf_put_u32(b, 0);
     buf_put_u8(b, f->type);
     buf_put_u8(b, f->flags);
-    buf_put_u16(b, 0);
-    buf_put_u32(b, 0);
+    buf_put_u16(b, (uint16_t)w->now_ms);
+    buf_put_u32(b, (uint32_t)(w->now_ms >> 16));
     buf_put_u64(b, lsn);
     buf_put_u64(b, w->synced);
     buf_put_slice(b, f->payload);
@@ -373,6 +382,11 @@ static bool rotate(Wal *w, const LogFrame *frames, size_t n, int64_t need, bool 
         w->attempts++;
         return false;
     }
+    if (w->live_count) {
+        WalSegment *before = w->live[w->live_count - 1];
+        before->used = w->offset;
+        wal_archive_queue(w, before);
+    }
     w->epoch = s->epoch;
     w->offset = offset;
     w->leave_segment = false;
@@ -390,6 +404,8 @@ bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e)
     }
     for (size_t i = 0; i < n; i++)
         need += wal_record_size(frames[i].payload.len);
+    if (w->o.clock)
+        w->now_ms = w->o.clock->wall_ns(w->o.clock) / NS_PER_MS;
     if (!drop_half(w, e)) /* its header claims the LSN that comes next */
         return false;
     WalSegment *s = w->live_count ? w->live[w->live_count - 1] : NULL;
@@ -454,7 +470,8 @@ static void shrink(Wal *w)
     mutex_unlock(&w->mutex);
     while (n)
         wal_segment_delete(w, spares[--n]);
-    if (!s || s->size <= WAL_SEGMENT_MIN)
+    bool finish = w->archive && w->offset > WAL_HEADER_BYTES; /* it goes to the archive */
+    if (!s || (s->size <= WAL_SEGMENT_MIN && !finish))
         return;
     if (!drop_half(w, &e) || !rotate(w, NULL, 0, 0, true, &e)) {
         if (!w->failed)
@@ -474,7 +491,8 @@ void wal_recycle(Wal *w, Lsn covered)
     bool all = covered >= w->last;
     if (all)
         shrink(w);
-    while (w->live_count > 1 && w->live[1]->first_lsn <= covered + 1) {
+    while (w->live_count > 1 && w->live[1]->first_lsn <= covered + 1 &&
+           wal_may_recycle(w, w->live[0])) {
         WalSegment *s = w->live[0];
         memmove(w->live, w->live + 1, --w->live_count * sizeof *w->live);
         mutex_lock(&w->mutex);
@@ -491,6 +509,18 @@ void wal_recycle(Wal *w, Lsn covered)
 Lsn wal_last(const Wal *w)
 {
     return w->last;
+}
+
+void wal_position(const Wal *w, LogPosition *out)
+{
+    *out = (LogPosition){.last = w->last, .ms = w->now_ms};
+    for (size_t i = 0; i < w->live_count; i++) {
+        const WalSegment *s = w->live[i];
+        LogExtent x = {s->file, s->epoch, s->first_lsn, s->used};
+        if (i + 1 == w->live_count)
+            x.bytes = w->offset;
+        buf_put(&out->extents, &x, sizeof x);
+    }
 }
 
 Lsn wal_synced(const Wal *w)

@@ -10,6 +10,7 @@
 #ifndef SKULK_STORAGE_LOG_H
 #define SKULK_STORAGE_LOG_H
 
+#include "base/clock.h"
 #include "storage/store.h"
 
 enum {
@@ -24,8 +25,9 @@ typedef struct Wal Wal;
 
 typedef struct WalOptions {
     const Io *io;
-    const char *dir; /* exists */
-    uint64_t salt;   /* random: makes records in stale bytes impossible to forge */
+    const char *dir;    /* exists */
+    uint64_t salt;      /* random: makes records in stale bytes impossible to forge */
+    const Clock *clock; /* gives records their time; NULL: they have none */
     bool read_only;
     bool repair;  /* go on behind damaged records, naming what is lost */
     bool inspect; /* offline check: as read_only, and damage goes to wal_read's error only */
@@ -47,9 +49,38 @@ bool wal_sync(Wal *w, Err *e) MUST_CHECK;
 void wal_recycle(Wal *w, Lsn covered);
 
 Lsn wal_last(const Wal *w); /* 0 = none yet */
+/* Which bytes of which segments hold the records up to wal_last; buf_free(&out->extents). */
+void wal_position(const Wal *w, LogPosition *out);
+void wal_segment_name(char *name, size_t size, uint64_t file); /* in the log's directory */
 Lsn wal_synced(const Wal *w);
 /* A segment for later is wanted; wal_prepare makes it (zeros, fsync: tens of milliseconds). */
 bool wal_wants_spare(Wal *w);
 bool wal_prepare(Wal *w, Err *e) MUST_CHECK;
+
+/* ---- archive: finished segments are copied to another directory before they are used again ---- */
+
+/* Between wal_open and wal_read.  The directory exists.  hold_max: bytes of log that may wait for the
+ * archive; beyond it the oldest segment is used again without a copy, loudly. */
+void wal_archive_to(Wal *w, const char *dir, int64_t hold_max);
+/* Copies the oldest finished segment that is not there yet; beside the other calls, one at a time. */
+bool wal_archive_one(Wal *w, bool *did, Err *e) MUST_CHECK;
+uint64_t wal_archive_waiting(Wal *w); /* segments */
+void wal_archive_name(char *name, size_t size, uint64_t dir_id, uint64_t epoch);
+
+/* ---- reading a segment that belongs to no open log: restore ---- */
+typedef struct WalLimit {
+    Lsn lsn_max;
+    int64_t ms_max; /* wall clock */
+} WalLimit;
+typedef struct WalScan {
+    uint64_t epoch;
+    Lsn first, last; /* last: of the records within the limit; first - 1 = none */
+    int64_t bytes;   /* header and these records */
+    int64_t last_ms;
+    Lsn next_lsn; /* of the first record beyond the limit; 0 = none was met */
+    int64_t next_ms;
+} WalScan;
+bool wal_segment_scan(const Io *io, const char *path, const WalLimit *limit, WalScan *out,
+                      Err *e) MUST_CHECK;
 
 #endif

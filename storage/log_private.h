@@ -11,6 +11,7 @@ enum {
     WAL_VERSION = 1,
     WAL_PATH_MAX = 4096,
     WAL_PIECE = 1 << 20, /* large groups are written in pieces of this size */
+    WAL_HAS_TIMES = 1,   /* optional feature: records say when they were written */
     WAL_MARK = 255,      /* type of the mark behind the last record */
 };
 
@@ -21,6 +22,7 @@ typedef struct WalSegment {
     uint64_t epoch; /* grows by one with each use of a segment; 0 = header not valid */
     uint64_t salt;
     Lsn first_lsn;
+    int64_t used; /* end of its records, once it is not the last */
 } WalSegment;
 
 struct Wal {
@@ -39,8 +41,9 @@ struct Wal {
     uint64_t epoch; /* of the last live segment */
     Lsn last, synced;
     bool unsynced;
-    bool ready;  /* wal_read is through */
-    bool failed; /* for good */
+    int64_t now_ms; /* wall clock of the group at hand */
+    bool ready;     /* wal_read is through */
+    bool failed;    /* for good */
     Err failure;
     Buf group;
     Mutex mutex;
@@ -49,6 +52,10 @@ struct Wal {
     size_t spare_count;
     int64_t next_size;
     uint64_t next_file;
+    char *archive; /* NULL: none; fixed before wal_read */
+    int64_t archive_hold_max;
+    Buf archive_queue;       /* LogExtent: finished, not copied yet; oldest first */
+    uint64_t archived_epoch; /* all up to here are copied, or were given up */
 };
 
 static inline uint64_t wal_load64(const uint8_t *p)
@@ -81,6 +88,20 @@ static inline uint32_t wal_record_crc(const uint8_t *rec, size_t payload, uint64
 }
 
 void wal_segments_push(WalSegment ***list, size_t *count, size_t *cap, WalSegment *s);
+void wal_segment_path(const Wal *w, uint64_t file, char *path);
+/* log_archive.c */
+void wal_archive_queue(Wal *w, const WalSegment *s);
+bool wal_archive_has(const Wal *w, uint64_t epoch);
+bool wal_may_recycle(Wal *w, const WalSegment *s);
+bool wal_header_decode(WalSegment *s, const uint8_t h[WAL_HEADER_BYTES], Err *e);
+
+static inline int64_t wal_record_ms(const uint8_t *rec)
+{
+    uint64_t v = 0;
+    memcpy(&v, rec + 10, 6);
+    return (int64_t)v;
+}
+
 void wal_segment_delete(const Wal *w, WalSegment *s);
 
 #endif

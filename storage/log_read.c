@@ -156,10 +156,11 @@ static bool read_segment(WalReader *r, WalSegment *s, Lsn limit, Err *e)
         LogFrame f = {.type = rec[8], .flags = rec[9], .payload = {(const char *)rec + 32, len}};
         if (r->next > r->after && !r->each(r->arg, r->next, &f, e))
             goto out;
+        r->w->now_ms = wal_record_ms(rec);
         r->next++;
         at += wal_record_size(len);
     }
-    r->w->offset = (int64_t)at;
+    r->w->offset = s->used = (int64_t)at;
     ok = true;
 out:
     image_drop(r->w, &im);
@@ -216,6 +217,10 @@ static bool find_chain(Wal *w, Lsn after, Err *e)
             return false;
         log_error("log", "repair: %s", e->message);
     }
+    while (begin > 0 && begin < n && w->archive && w->stale[begin - 1]->epoch &&
+           w->stale[begin - 1]->epoch + 1 == w->stale[begin]->epoch &&
+           !wal_archive_has(w, w->stale[begin - 1]->epoch))
+        begin--; /* what the archive still waits for stays */
     for (size_t i = begin; i < n; i++) {
         if (i > begin && w->stale[i]->epoch != w->stale[i - 1]->epoch + 1) {
             err_set(e, ERR_DATA_CORRUPTED, "a log segment is missing: epoch %llu follows %llu",
@@ -287,7 +292,43 @@ bool wal_read(Wal *w, Lsn after, WalEach each, void *arg, Err *e)
     if (w->o.read_only)
         return true;
     keep_stale(w);
+    for (size_t i = 0; i + 1 < w->live_count; i++)
+        wal_archive_queue(w, w->live[i]);
     w->synced = w->last;
     w->ready = true;
     return true;
+}
+
+/* ---- segments by themselves ---- */
+
+bool wal_segment_scan(const Io *io, const char *path, const WalLimit *limit, WalScan *out, Err *e)
+{
+    Wal w = {.o.io = io};
+    WalSegment s = {0};
+    Image im = {0};
+    s.fd = io->open(io, path, IO_READ, e);
+    if (s.fd < 0)
+        return false;
+    bool ok = (s.size = io->size(io, s.fd, e)) >= 0 && image_load(&w, &s, &im, e);
+    if (ok && (im.size < WAL_HEADER_BYTES || !wal_header_decode(&s, im.ptr, e) || !s.epoch))
+        ok = err_set(e, ERR_DATA_CORRUPTED, "\"%s\" is no log segment", path);
+    *out = (WalScan){.epoch = s.epoch, .first = s.first_lsn, .last = s.first_lsn - 1};
+    size_t at = WAL_HEADER_BYTES;
+    while (ok && record_at(&im, at, &s, out->last + 1, out->last + 1) &&
+           im.ptr[at + 8] != WAL_MARK) {
+        const uint8_t *rec = im.ptr + at;
+        if (out->last + 1 > limit->lsn_max || wal_record_ms(rec) > limit->ms_max) {
+            out->next_lsn = out->last + 1;
+            out->next_ms = wal_record_ms(rec);
+            break;
+        }
+        out->last++;
+        out->last_ms = wal_record_ms(rec);
+        at += wal_record_size(wal_load32(rec));
+    }
+    out->bytes = (int64_t)at;
+    if (im.ptr)
+        image_drop(&w, &im);
+    io->close(io, s.fd);
+    return ok;
 }

@@ -40,6 +40,19 @@ typedef struct StoreUsage { /* bytes that the store takes, as du counts them */
     int64_t manifest, log, reserve, other;
 } StoreUsage;
 
+typedef struct LogExtent { /* of one log segment */
+    uint64_t file, epoch;
+    Lsn first_lsn;
+    int64_t bytes; /* from its begin on */
+} LogExtent;
+
+typedef struct LogPosition {
+    Lsn last;                 /* record */
+    int64_t ms;               /* its wall clock, 0 = unknown */
+    Buf extents;              /* LogExtent, oldest first */
+    uint64_t archive_waiting; /* segments */
+} LogPosition;
+
 typedef enum BlobFate { BLOB_KEEP, BLOB_DELETE, BLOB_ORPHAN } BlobFate;
 
 typedef struct LogFrame {
@@ -82,6 +95,10 @@ typedef struct StoreOps {
     /* Room that is kept for a full disk: takes `bytes` (DISK_FULL: there are not so many), or with 0
      * gives them up.  Blocking. */
     bool (*reserve)(Store *s, int64_t bytes, Err *e);
+    /* Syncs the log, then says which bytes hold its records.  They stay until log_recycle. */
+    void (*log_position)(Store *s, LogPosition *out, Completion *c);
+    /* The file's name in the store's directory; false: this store has no files. */
+    bool (*blob_name)(Store *s, BlobId id, char *name, size_t size);
     void (*blob_abort)(
         Store *s, BlobId id); /* forgets an unfinished put; no completion of it comes afterwards */
 } StoreOps;
@@ -94,6 +111,8 @@ struct Store {
 
 bool store_local_open(Store **out, const char *dir, int flags, const Io *io, Sched *sched,
                       Err *e) MUST_CHECK;
+/* Between open and log_read: finished log segments are copied to this directory, which is made. */
+bool store_local_archive(Store *s, const char *dir, int64_t hold_max, Err *e) MUST_CHECK;
 bool store_slow_open(Store **out, Sched *sched, uint64_t seed, Err *e) MUST_CHECK;
 
 #endif

@@ -25,14 +25,20 @@ static void local_path(const LocalStore *ls, const char *name, char *path)
 
 /* ---- format file ---- */
 
+void local_format_text(Buf *b, uint64_t id)
+{
+    size_t begin = b->len;
+    buf_printf(b, "%s\nversion %d\nrequired 0\noptional 0\nid %016llx\n", format_kind,
+               FORMAT_VERSION, (unsigned long long)id);
+    buf_printf(b, "crc32c %08x\n", crc32c(0, b->ptr + begin, b->len - begin));
+}
+
 static bool format_write(LocalStore *ls, Err *e)
 {
     Buf b = {0};
     const Clock *clock = ls->sched ? sched_clock(ls->sched) : &clock_real;
     ls->dir_id = clock->random(clock);
-    buf_printf(&b, "%s\nversion %d\nrequired 0\noptional 0\nid %016llx\n", format_kind,
-               FORMAT_VERSION, (unsigned long long)ls->dir_id);
-    buf_printf(&b, "crc32c %08x\n", crc32c(0, b.ptr, b.len));
+    local_format_text(&b, ls->dir_id);
     bool ok = io_replace_file(ls->io, ls->dir, "format", buf_slice(&b), e);
     buf_free(&b);
     return ok;
@@ -188,6 +194,7 @@ static bool local_open_parts(LocalStore *ls, Err *e)
     WalOptions o = {.io = ls->io,
                     .dir = log_dir,
                     .salt = ls->dir_id,
+                    .clock = ls->sched ? sched_clock(ls->sched) : &clock_real,
                     .read_only = read_only,
                     .repair = ls->flags & ENGINE_REPAIR};
     return wal_open(&ls->wal, &o, e);
@@ -404,8 +411,19 @@ static const StoreOps local_ops = {
     .blob_sweep = local_blob_sweep,
     .usage = local_usage,
     .reserve = local_reserve,
+    .log_position = local_log_position,
+    .blob_name = local_blob_name,
     .blob_abort = local_blob_abort,
 };
+
+bool store_local_archive(Store *s, const char *dir, int64_t hold_max, Err *e)
+{
+    LocalStore *ls = local(s);
+    if (!ls->io->mkdir(ls->io, dir, e))
+        return err_wrap(e, "the archive of log segments");
+    wal_archive_to(ls->wal, dir, hold_max);
+    return true;
+}
 
 bool store_local_open(Store **out, const char *dir, int flags, const Io *io, Sched *sched, Err *e)
 {

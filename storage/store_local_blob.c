@@ -15,6 +15,14 @@ void local_blob_path(const LocalStore *ls, BlobId id, const char *suffix, char *
              (unsigned long long)blob_number(id), blob_suffix[blob_kind(id)], suffix);
 }
 
+bool local_blob_name(Store *s, BlobId id, char *name, size_t size)
+{
+    (void)s;
+    snprintf(name, size, "files/%06llu%s", (unsigned long long)blob_number(id),
+             blob_suffix[blob_kind(id)]);
+    return true;
+}
+
 bool local_blob_parse(const char *name, BlobId *id)
 {
     char *end;

@@ -4,6 +4,7 @@
 #include "storage/store_private.h"
 
 #include "base/log.h"
+#include "storage/engine.h"
 
 enum { SPARE_RETRY_MS = 1000 };
 
@@ -65,6 +66,8 @@ static void append_all(LocalStore *ls, Request *list, bool *sync, Err *e)
     for (Request *r = list; r; r = r->next) {
         r->ok = true;
         r->value = 0;
+        if (r->kind == REQ_POSITION)
+            *sync |= r->sync;
         if (r->kind != REQ_APPEND)
             continue;
         if (r->epoch != ls->epoch) {
@@ -84,6 +87,12 @@ static void append_all(LocalStore *ls, Request *list, bool *sync, Err *e)
     }
 }
 
+static void take_position(LocalStore *ls, LogPosition *out)
+{
+    wal_position(ls->wal, out);
+    out->archive_waiting = wal_archive_waiting(ls->wal);
+}
+
 static void serve_log(LocalStore *ls, Request *list)
 {
     bool sync = false, synced = true;
@@ -95,11 +104,13 @@ static void serve_log(LocalStore *ls, Request *list)
         next = r->next;
         if (r->kind == REQ_RECYCLE)
             wal_recycle(ls->wal, r->covered);
-        else if (r->c)
+        if (r->kind == REQ_POSITION && synced)
+            take_position(ls, r->position);
+        if (r->c)
             completion_end(r->c, synced || !r->sync, r->value, &e);
         mem_free(r);
     }
-    if (ls->spare_running && wal_wants_spare(ls->wal))
+    if (ls->spare_running && (wal_wants_spare(ls->wal) || wal_archive_waiting(ls->wal)))
         task_wake(&ls->spare_task);
 }
 
@@ -125,12 +136,45 @@ void local_log_recycle(Store *s, Lsn covered)
 {
     LocalStore *ls = local(s);
     Request *r = MEM_NEW(Request);
+    atomic_store(&ls->recycled, covered);
     *r = (Request){.kind = REQ_RECYCLE, .covered = covered};
     if (lane_push(&ls->log_lane, r))
         lead_log(ls);
 }
 
-/* ---- spare segments ---- */
+void local_log_position(Store *s, LogPosition *out, Completion *c)
+{
+    LocalStore *ls = local(s);
+    Request *r = MEM_NEW(Request);
+    *r = (Request){
+        .kind = REQ_POSITION, .position = out, .sync = !(ls->flags & ENGINE_READ_ONLY), .c = c};
+    if (lane_push(&ls->log_lane, r))
+        lead_log(ls);
+}
+
+/* ---- spare segments, archive ---- */
+
+/* True: a segment was copied, there may be more. */
+static bool archive_step(LocalStore *ls, int64_t now)
+{
+    bool did = false;
+    Err e;
+    if (!wal_archive_one(ls->wal, &did, &e)) {
+        if (!ls->archive_late)
+            log_error("log", "%s; tried again until it works, no log is used again meanwhile",
+                      e.message);
+        ls->archive_late = true;
+        ls->spare_retry_ns = now + SPARE_RETRY_MS * NS_PER_MS;
+        task_wake_at(&ls->spare_task, ls->spare_retry_ns);
+        return false;
+    }
+    if (did && ls->archive_late)
+        log_info("log", "the archive of log segments works again");
+    ls->archive_late &= !did;
+    if (did && atomic_load(&ls->recycled)) /* what waited for the copy only */
+        local_log_recycle(&ls->base, atomic_load(&ls->recycled));
+    return did;
+}
 
 static TaskStatus spare_step(Task *t)
 {
@@ -145,6 +189,8 @@ static TaskStatus spare_step(Task *t)
         log_warn("log", "cannot prepare a segment: %s", e.message);
         ls->spare_retry_ns = now + SPARE_RETRY_MS * NS_PER_MS;
     }
+    if (now >= ls->spare_retry_ns && archive_step(ls, now))
+        return TASK_MORE;
     return TASK_WAIT;
 }
 

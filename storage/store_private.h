@@ -12,7 +12,13 @@
 
 enum { STORE_PATH_MAX = 4096, STORE_MANIFEST_KEEP = 1 << 20 };
 
-typedef enum RequestKind { REQ_APPEND, REQ_RECYCLE, REQ_COMMIT, REQ_SNAPSHOT } RequestKind;
+typedef enum RequestKind {
+    REQ_APPEND,
+    REQ_RECYCLE,
+    REQ_POSITION,
+    REQ_COMMIT,
+    REQ_SNAPSHOT
+} RequestKind;
 
 typedef struct Request {
     struct Request *next;
@@ -21,6 +27,7 @@ typedef struct Request {
     size_t n;
     bool sync;
     Lsn covered;
+    LogPosition *position;
     Slice edit;
     uint64_t epoch, version;
     Completion *c;
@@ -69,6 +76,8 @@ typedef struct LocalStore {
     atomic_bool closing, spare_gone;
     atomic_bool lean; /* the disk is full: nothing is prepared */
     int64_t spare_retry_ns;
+    bool archive_late;    /* the last copy to the archive failed; the spare task's own */
+    _Atomic Lsn recycled; /* as asked for last */
     Mutex blob_mutex;
     /* these need the mutex */
     Blob *blobs;
@@ -80,6 +89,8 @@ static inline LocalStore *local(Store *s)
     return (LocalStore *)s;
 }
 
+/* The text of the format file. */
+void local_format_text(Buf *b, uint64_t id);
 void completion_end(Completion *c, bool ok, uint64_t value, const Err *e);
 
 /* store_local_blob.c */
@@ -100,6 +111,8 @@ void lane_destroy(Lane *l);
 void local_log_append(Store *s, const LogFrame *frames, size_t n, uint64_t epoch, bool sync,
                       Completion *c);
 void local_log_recycle(Store *s, Lsn covered);
+void local_log_position(Store *s, LogPosition *out, Completion *c);
+bool local_blob_name(Store *s, BlobId id, char *name, size_t size);
 void local_commit(Store *s, Slice edit, uint64_t epoch, uint64_t version, Completion *c);
 void local_commit_snapshot(Store *s, Slice edit, uint64_t epoch, uint64_t version, Completion *c);
 void local_spares_start(LocalStore *ls);

@@ -482,6 +482,25 @@ static void slow_close(Store *st)
     mem_free(s);
 }
 
+/* What copies files has nothing to do here. */
+static void slow_log_position(Store *st, LogPosition *out, Completion *c)
+{
+    Err e;
+    (void)st;
+    *out = (LogPosition){0};
+    err_set(&e, ERR_FEATURE_NOT_SUPPORTED, "this store has no log segments");
+    finish(c, false, 0, &e);
+}
+
+static bool slow_blob_name(Store *st, BlobId id, char *name, size_t size)
+{
+    (void)st;
+    (void)id;
+    (void)name;
+    (void)size;
+    return false;
+}
+
 static const StoreOps slow_ops = {
     .name = "slow",
     .log_append = slow_log_append,
@@ -502,6 +521,8 @@ static const StoreOps slow_ops = {
     .blob_sweep = slow_blob_sweep,
     .usage = slow_usage,
     .reserve = slow_reserve,
+    .log_position = slow_log_position,
+    .blob_name = slow_blob_name,
     .blob_abort = slow_blob_abort,
 };
 

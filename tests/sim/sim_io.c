@@ -379,6 +379,18 @@ static bool sim_unlink(const Io *io, const char *path, Err *e)
     return true;
 }
 
+static bool sim_link(const Io *io, const char *from, const char *to, Err *e)
+{
+    SimDisk *d = disk_of(io);
+    if (!may_change(d, false, 0, e))
+        return false;
+    Name *n = names_find(&d->now, from);
+    if (!n)
+        return err_set(e, ERR_UNDEFINED_FILE, "\"%s\" is missing", from);
+    add_op(d, OP_LINK, to, NULL, n->inode);
+    return true;
+}
+
 static bool sim_mkdir(const Io *io, const char *path, Err *e)
 {
     SimDisk *d = disk_of(io);
@@ -455,6 +467,7 @@ static const Io sim_io = {
     .size = sim_size,
     .rename = sim_rename,
     .unlink = sim_unlink,
+    .link = sim_link,
     .mkdir = sim_mkdir,
     .list = sim_list,
     .lock = sim_lock,

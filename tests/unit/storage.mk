@@ -24,3 +24,6 @@ tests_unit_test_wal_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_backup
+tests_unit_test_backup_SOURCES = tests/unit/test_backup.c tests/unit/engine_model.h tests/unit/rows_model.h
+tests_unit_test_backup_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
