@@ -81,7 +81,7 @@ static bool plan_beats_raw(const IntPlan *plan, size_t n)
     return plan->cost_bits + 80 < n * 64;
 }
 
-static uint8_t encode_int(Buf *out, const int64_t *v, size_t n, CodecEffort effort,
+static uint8_t encode_int(Buf *out, const int64_t *v, size_t n, const IntSearch *how,
                           const IntStats *st)
 {
     if (st->min == st->max && append(out, CODEC_CONST_I64, v, n))
@@ -89,7 +89,7 @@ static uint8_t encode_int(Buf *out, const int64_t *v, size_t n, CodecEffort effo
     if (n > 2 && append(out, CODEC_LINEAR_I64, v, n))
         return CODEC_LINEAR_I64;
     IntPlan plan;
-    int_plan(&plan, v, n, st, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2, effort);
+    int_plan(&plan, v, n, st, how);
     if (plan_beats_raw(&plan, n) || n < 32) {
         append_plan(out, &plan, v, n);
         return plan.dense ? CODEC_DENSE_I64 : CODEC_SK_I64;
@@ -107,7 +107,7 @@ static uint8_t encode_time(Buf *out, const int64_t *v, size_t n, CodecEffort eff
     IntStats st;
     IntPlan plan;
     int_stats(&st, v, n);
-    int_plan(&plan, v, n, &st, 1u << SK_DELTA | 1u << SK_LINEAR, effort);
+    int_plan(&plan, v, n, &st, &(IntSearch){INT_TIMES, effort, NULL});
     if (!plan_beats_raw(&plan, n) && n >= 32) {
         append(out, CODEC_RAW_I64, v, n);
         return CODEC_RAW_I64;
@@ -182,7 +182,7 @@ static uint8_t encode_true_double(Buf *out, const double *v, size_t n)
     return CODEC_RAW_F64;
 }
 
-static uint8_t encode_f64(Buf *out, const double *v, size_t n, CodecEffort effort, ChunkMeta *m)
+static uint8_t encode_f64(Buf *out, const double *v, size_t n, const IntSearch *how, ChunkMeta *m)
 {
     m->kind = STATS_NONE;
     uint8_t id;
@@ -196,7 +196,7 @@ static uint8_t encode_f64(Buf *out, const double *v, size_t n, CodecEffort effor
     } else {
         buf_reserve(out, sk_f64_bound(v, n));
         bool dense;
-        size_t len = sk_f64_encode_meta((uint8_t *)out->ptr + out->len, v, n, effort, m, &dense);
+        size_t len = sk_f64_encode_meta((uint8_t *)out->ptr + out->len, v, n, how, m, &dense);
         out->len += len;
         id = len == 0 ? encode_true_double(out, v, n) : dense ? CODEC_DENSE_F64 : CODEC_SK_F64;
     }
@@ -211,15 +211,16 @@ void codec_encode_chunk(Buf *out, CodecKind kind, const void *src, size_t n, Cod
                         CodecEffort effort, ChunkMeta *m)
 {
     must(n > 0 && n <= CODEC_VALUES_MAX);
+    const IntSearch how = {INT_ANY, effort, hint};
     memset(m, 0, sizeof *m);
     switch (kind) {
     case CODEC_INT:
         m->kind = STATS_INT;
         int_stats(&m->i, src, n);
-        m->codec = encode_int(out, src, n, effort, &m->i);
+        m->codec = encode_int(out, src, n, &how, &m->i);
         break;
     case CODEC_FLOAT:
-        m->codec = encode_f64(out, src, n, effort, m);
+        m->codec = encode_f64(out, src, n, &how, m);
         break;
     case CODEC_BOOL:
         m->codec = encode_bool(out, src, n);

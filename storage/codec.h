@@ -39,12 +39,13 @@ typedef enum CodecEffort {
     EFFORT_DENSE, /* as FINAL, and entropy-coded where that is smaller: decodes slower */
 } CodecEffort;
 
-/* What the last chunk of a column was encoded with: the first guess for the next.  Zero: nothing known. */
+/* How the last chunk of a column was encoded: the first guess for the next.  Zero: nothing known. */
 typedef struct CodecHint {
     uint8_t codec;
     uint8_t k;         /* decimals */
     uint8_t transform; /* of the integer block */
-    uint8_t trust;     /* chunks in a row for which the guess was right */
+    uint8_t age;       /* chunks since everything was tried; 0: never */
+    uint32_t cost;     /* bits of 1,024 values then */
 } CodecHint;
 
 /* Chooses the cheapest codec for these values, encodes into out (appended), returns its id.

@@ -80,9 +80,14 @@ static bool run_wide(Decimal *x, const double *v, size_t n)
 }
 
 /* The k of a sample first; then, while values fail that a larger k would take, that one. */
-static bool find_decimal(Decimal *x, const double *v, size_t n)
+static bool find_decimal(Decimal *x, const double *v, size_t n, const CodecHint *hint)
 {
     x->wide = false;
+    if (hint && (hint->codec == CODEC_SK_F64 || hint->codec == CODEC_DENSE_F64)) {
+        run_k(x, v, n, hint->k); /* a larger k than needed: the common divisor takes it back */
+        if (x->bad == 0)
+            return true;
+    }
     int k = -1;
     size_t count = n < SAMPLES ? n : SAMPLES;
     for (size_t i = 0; i < count; i++) {
@@ -139,17 +144,19 @@ size_t sk_f64_bound(const void *src, size_t n)
     return int_bound_dense(n) + 1 + 10 + (n / 8 + 1) * 10 + 16;
 }
 
-size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort, ChunkMeta *m,
-                          bool *dense)
+size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, const IntSearch *how,
+                          ChunkMeta *m, bool *dense)
 {
     Decimal x;
-    if (!find_decimal(&x, v, n))
+    if (!find_decimal(&x, v, n, how->hint))
         return 0;
     fill_bad(&x, n);
     IntStats st;
     IntPlan plan;
     int_stats(&st, x.d, n);
-    int_plan(&plan, x.d, n, &st, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2, effort);
+    int_plan(&plan, x.d, n, &st, how);
+    if (how->hint)
+        how->hint->k = (uint8_t)x.k;
     if (plan.cost_bits + x.bad * 80 + 80 >= n * 64 && n >= 32)
         return 0;
     *dense = plan.dense;
@@ -166,7 +173,7 @@ size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort e
 size_t sk_f64_encode(uint8_t *dst, const void *src, size_t n)
 {
     bool dense;
-    return sk_f64_encode_meta(dst, src, n, EFFORT_FLUSH, NULL, &dense);
+    return sk_f64_encode_meta(dst, src, n, &(IntSearch){INT_ANY, EFFORT_FLUSH, NULL}, NULL, &dense);
 }
 
 size_t dense_f64_bound(const void *src, size_t n)
@@ -177,7 +184,8 @@ size_t dense_f64_bound(const void *src, size_t n)
 size_t dense_f64_encode(uint8_t *dst, const void *src, size_t n)
 {
     bool dense = false;
-    size_t len = sk_f64_encode_meta(dst, src, n, EFFORT_DENSE, NULL, &dense);
+    size_t len =
+        sk_f64_encode_meta(dst, src, n, &(IntSearch){INT_ANY, EFFORT_DENSE, NULL}, NULL, &dense);
     return dense ? len : 0;
 }
 
@@ -268,7 +276,7 @@ size_t front_f64_encode(uint8_t *dst, const void *src, size_t n)
     IntPlan plan;
     uint8_t block[CODEC_VALUES_MAX * 8 + 128];
     int_stats(&st, front, n);
-    int_plan(&plan, front, n, &st, 1u << SK_RAW | 1u << SK_DELTA, EFFORT_FLUSH);
+    int_plan(&plan, front, n, &st, &(IntSearch){1u << SK_RAW | 1u << SK_DELTA, EFFORT_FLUSH, NULL});
     size_t size = int_write(block, &plan, front, n);
     uint8_t *p = codec_put_varint(dst, size);
     memcpy(p, block, size);

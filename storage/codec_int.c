@@ -181,35 +181,36 @@ static void try_base(IntPlan *best, const uint64_t *r, size_t n, IntPlan try, in
 
 /* Both bases of one transform: the smallest residual, and zigzag around the median. */
 static void try_transform(IntPlan *best, const uint64_t *x, size_t n, IntPlan try,
-                          CodecEffort effort)
+                          const IntSearch *how)
 {
     uint64_t r[CODEC_VALUES_MAX];
     size_t from = try.transform == SK_DELTA ? 1 : try.transform == SK_DELTA2 ? 2 : 0;
     if (n <= from)
         return;
     residuals(r, x, n, try.transform, (uint64_t)try.step, 0);
+    try.dense = how->effort == EFFORT_DENSE;
     KernelMinMax m;
     codec_kernels()->minmax(&m, (const int64_t *)r + from, n - from);
-    int64_t median = sampled_median(r, n, from, SAMPLES);
     for (size_t i = 0; i < from; i++)
         r[i] = (uint64_t)m.min;
-    try.dense = effort == EFFORT_DENSE;
     try_base(best, r, n, try, m.min);
-    for (size_t i = 0; i < from; i++)
-        r[i] = (uint64_t)median;
-    if (try.transform != SK_LINEAR && (effort != EFFORT_FLUSH || try.transform != SK_RAW)) {
+    if (try.transform != SK_LINEAR && (how->effort != EFFORT_FLUSH || try.transform != SK_RAW)) {
+        int64_t median = sampled_median(r, n, from, SAMPLES);
+        for (size_t i = 0; i < from; i++)
+            r[i] = (uint64_t)median;
         try.zigzag = true;
         try_base(best, r, n, try, median);
     }
 }
 
 /* Step of a grid: from the ends, then rounded to units that people configure. */
-static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, CodecEffort effort)
+static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try,
+                       const IntSearch *how)
 {
     static const uint64_t units[] = {1000000000, 1000000, 1000};
     uint64_t step = (x[n - 1] - x[0]) / (n - 1), gcd = (uint64_t)try.gcd, last = step;
     try.step = (int64_t)step;
-    try_transform(best, x, n, try, effort);
+    try_transform(best, x, n, try, how);
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         uint64_t unit = units[i] / gcd;
         if (units[i] % gcd || unit < 2 || step > INT64_MAX / 2)
@@ -219,7 +220,7 @@ static void try_linear(IntPlan *best, const uint64_t *x, size_t n, IntPlan try, 
         if (rounded == last || off > step / 64)
             continue;
         try.step = (int64_t)(last = rounded);
-        try_transform(best, x, n, try, effort);
+        try_transform(best, x, n, try, how);
     }
 }
 
@@ -259,8 +260,55 @@ static void subtract_first(uint64_t *x, const int64_t *v, size_t n, uint64_t gcd
         x[i] = (uint64_t)((int64_t)((uint64_t)v[i] - first) >> zeros) * inv;
 }
 
-void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask,
-              CodecEffort effort)
+static void search(IntPlan *p, const uint64_t *x, size_t n, uint64_t lowest, const IntSearch *how)
+{
+    IntPlan try = *p;
+    uint64_t cost[3], least = UINT64_MAX;
+    bool all = how->effort != EFFORT_FLUSH;
+    for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
+        cost[t] = all || !(how->mask >> t & 1) ? 0 : sample_cost(x, n, t, lowest);
+        if (how->mask >> t & 1 && cost[t] < least)
+            least = cost[t];
+    }
+    for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
+        if (!(how->mask >> t & 1) || cost[t] > least + least / 8)
+            continue;
+        try.transform = (uint8_t)t;
+        try.step = t == SK_DELTA2 && n > 1 ? (int64_t)(x[1] - x[0]) : 0;
+        try_transform(p, x, n, try, how);
+    }
+    if (how->mask >> SK_LINEAR & 1 && n > 1) {
+        try.transform = SK_LINEAR;
+        try_linear(p, x, n, try, how);
+    }
+    if (p->cost_bits == UINT64_MAX) { /* one value and only delta allowed */
+        try.transform = SK_RAW, try.step = 0;
+        try_transform(p, x, n, try, how);
+    }
+}
+
+/* The plan of the column's last chunk, if it still costs about what it did: where it costs more the
+ * values changed, where it costs much less another plan may cost even less. */
+static bool reuse(IntPlan *p, const uint64_t *x, size_t n, const IntSearch *how)
+{
+    enum { AGE_MAX = 16 };
+    const CodecHint *h = how->hint;
+    if (!h || h->age == 0 || h->age >= AGE_MAX || how->effort != EFFORT_FLUSH || n < 64 ||
+        h->transform == SK_LINEAR || !(how->mask >> h->transform & 1))
+        return false;
+    const IntPlan fresh = *p;
+    IntPlan try = fresh;
+    try.transform = h->transform;
+    try.step = h->transform == SK_DELTA2 ? (int64_t)(x[1] - x[0]) : 0;
+    try_transform(p, x, n, try, how);
+    uint64_t cost = p->cost_bits * CODEC_VALUES_MAX / n;
+    if (cost <= h->cost + h->cost / 32 + 16 && cost + h->cost / 16 + 16 >= h->cost)
+        return true;
+    *p = fresh;
+    return false;
+}
+
+void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, const IntSearch *how)
 {
     must(n > 0 && n <= CODEC_VALUES_MAX);
     *p = (IntPlan){.first = v[0], .gcd = 1, .cost_bits = UINT64_MAX};
@@ -272,28 +320,17 @@ void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsign
         p->gcd = (int64_t)common_divisor(v, n);
     uint64_t x[CODEC_VALUES_MAX];
     subtract_first(x, v, n, (uint64_t)p->gcd);
-    IntPlan try = *p;
-    uint64_t cost[3], least = UINT64_MAX;
+    CodecHint *h = how->hint;
+    if (reuse(p, x, n, how)) {
+        h->age++;
+        return;
+    }
     uint64_t lowest = (uint64_t)(((int64_t)((uint64_t)st->min - (uint64_t)v[0])) / p->gcd);
-    for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
-        cost[t] = effort != EFFORT_FLUSH || !(mask >> t & 1) ? 0 : sample_cost(x, n, t, lowest);
-        if (mask >> t & 1 && cost[t] < least)
-            least = cost[t];
-    }
-    for (unsigned t = SK_RAW; t <= SK_DELTA2; t++) {
-        if (!(mask >> t & 1) || cost[t] > least + least / 8)
-            continue;
-        try.transform = (uint8_t)t;
-        try.step = t == SK_DELTA2 && n > 1 ? (int64_t)(x[1] - x[0]) : 0;
-        try_transform(p, x, n, try, effort);
-    }
-    if (mask >> SK_LINEAR & 1 && n > 1) {
-        try.transform = SK_LINEAR;
-        try_linear(p, x, n, try, effort);
-    }
-    if (p->cost_bits == UINT64_MAX) { /* one value and only delta allowed */
-        try.transform = SK_RAW, try.step = 0;
-        try_transform(p, x, n, try, effort);
+    search(p, x, n, lowest, how);
+    if (h) {
+        h->transform = p->transform;
+        h->age = 1;
+        h->cost = (uint32_t)(p->cost_bits * CODEC_VALUES_MAX / n);
     }
 }
 
@@ -392,7 +429,7 @@ static size_t encode_masked(uint8_t *dst, const void *src, size_t n, unsigned ma
     IntStats st;
     IntPlan plan;
     int_stats(&st, src, n);
-    int_plan(&plan, src, n, &st, mask, EFFORT_FLUSH);
+    int_plan(&plan, src, n, &st, &(IntSearch){mask, EFFORT_FLUSH, NULL});
     return int_write(dst, &plan, src, n);
 }
 
@@ -401,7 +438,7 @@ static size_t encode_dense(uint8_t *dst, const void *src, size_t n, unsigned mas
     IntStats st;
     IntPlan plan;
     int_stats(&st, src, n);
-    int_plan(&plan, src, n, &st, mask, EFFORT_DENSE);
+    int_plan(&plan, src, n, &st, &(IntSearch){mask, EFFORT_DENSE, NULL});
     return plan.dense ? int_write(dst, &plan, src, n) : 0;
 }
 
@@ -420,11 +457,11 @@ static size_t encode_dense(uint8_t *dst, const void *src, size_t n, unsigned mas
         (void)arena;                                                                               \
         return int_read(dst, n, src, e);                                                           \
     }
-INT_CODEC(sk_i64, encode_masked, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2)
+INT_CODEC(sk_i64, encode_masked, INT_ANY)
 INT_CODEC(time_linear, encode_masked, 1u << SK_LINEAR)
 INT_CODEC(time_delta, encode_masked, 1u << SK_DELTA)
-INT_CODEC(dense_i64, encode_dense, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2)
-INT_CODEC(dense_time, encode_dense, 1u << SK_DELTA | 1u << SK_LINEAR)
+INT_CODEC(dense_i64, encode_dense, INT_ANY)
+INT_CODEC(dense_time, encode_dense, INT_TIMES)
 #undef INT_CODEC
 
 /* Arithmetic run: first value and step. */

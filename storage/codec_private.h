@@ -120,9 +120,17 @@ typedef struct IntStats {
     __int128 sum;
 } IntStats;
 
-/* Chooses; `st` are the statistics of v.  mask: bit t allows transform t. */
-void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, unsigned mask,
-              CodecEffort effort);
+typedef struct IntSearch {
+    unsigned mask; /* bit t allows transform t */
+    CodecEffort effort;
+    CodecHint *hint; /* read and renewed; NULL: none */
+} IntSearch;
+enum { /* masks */
+       INT_ANY = 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2,
+       INT_TIMES = 1u << SK_DELTA | 1u << SK_LINEAR,
+};
+/* Chooses; `st` are the statistics of v. */
+void int_plan(IntPlan *p, const int64_t *v, size_t n, const IntStats *st, const IntSearch *how);
 size_t int_bound(size_t n);       /* of a plan that is not dense */
 size_t int_bound_dense(size_t n); /* of any plan */
 size_t int_write(uint8_t *dst, const IntPlan *p, const int64_t *v, size_t n);
@@ -222,8 +230,8 @@ bool decimal_open(DecimalHead *h, size_t n, Slice src, Err *e) MUST_CHECK;
 /* Where the exceptions stand, ascending. */
 bool decimal_exceptions(uint16_t *at, const DecimalHead *h, size_t n, Err *e) MUST_CHECK;
 /* 0: no decimals.  *dense: the integers are entropy-coded. */
-size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, CodecEffort effort, ChunkMeta *m,
-                          bool *dense);
+size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, const IntSearch *how,
+                          ChunkMeta *m, bool *dense);
 size_t zstd_str_encode_level(uint8_t *dst, const void *src, size_t n, int level);
 bool sk_f64_one(double v, uint8_t *k, int64_t *d); /* v = d / 10^k exactly */
 extern const double codec_pow10[23];

@@ -12,7 +12,7 @@ static uint8_t *put_lengths(uint8_t *p, const Slice *s, size_t n)
     for (size_t i = 0; i < n; i++)
         len[i] = (int64_t)s[i].len;
     int_stats(&st, len, n);
-    int_plan(&plan, len, n, &st, 1u << SK_RAW, EFFORT_FLUSH);
+    int_plan(&plan, len, n, &st, &(IntSearch){1u << SK_RAW, EFFORT_FLUSH, NULL});
     uint8_t block[CODEC_VALUES_MAX * 8 + 128];
     must(int_bound(n) <= sizeof block);
     size_t size = int_write(block, &plan, len, n);
@@ -164,7 +164,8 @@ size_t dict_str_encode(uint8_t *dst, const void *src, size_t n)
     IntPlan plan;
     uint8_t block[CODEC_VALUES_MAX * 8 + 128];
     int_stats(&st, d.code, n);
-    int_plan(&plan, d.code, n, &st, 1u << SK_RAW | 1u << SK_DELTA, EFFORT_FLUSH);
+    int_plan(&plan, d.code, n, &st,
+             &(IntSearch){1u << SK_RAW | 1u << SK_DELTA, EFFORT_FLUSH, NULL});
     size_t size = int_write(block, &plan, d.code, n);
     p = codec_put_varint(p, size);
     memcpy(p, block, size);

@@ -18,7 +18,7 @@ static void array_put(Buf *out, const int64_t *v, size_t n)
     uint8_t block[PART_BLOCK_GROUPS * 8 + 128];
     must(int_bound(n) <= sizeof block);
     int_stats(&st, v, n);
-    int_plan(&plan, v, n, &st, 1u << SK_RAW | 1u << SK_DELTA | 1u << SK_DELTA2, EFFORT_FINAL);
+    int_plan(&plan, v, n, &st, &(IntSearch){INT_ANY, EFFORT_FINAL, NULL});
     size_t size = int_write(block, &plan, v, n), start = out->len;
     buf_put_u8(out, ARRAY_VARINTS);
     for (size_t i = 0; i < n; i++)

@@ -588,6 +588,40 @@ START_TEST(answers)
 }
 END_TEST
 
+/* A column whose nature changes: the hint never costs a value and hardly a byte. */
+START_TEST(hints)
+{
+    static const CodecKind kinds[] = {CODEC_INT, CODEC_FLOAT};
+    Arena a;
+    arena_init(&a, NULL);
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        CodecHint hint = {0};
+        size_t with = 0, without = 0;
+        for (unsigned c = 0; c < 300; c++) {
+            int64_t v[N], back[N];
+            size_t n = c % 7 ? N : sizes[rnd() % ARRAY_LEN(sizes)];
+            fill(v, n, kinds[k], c / 20 % shape_count(kinds[k]), &a);
+            Buf out = {0};
+            codec_encode_best(&out, kinds[k], v, n, NULL, EFFORT_FLUSH);
+            without += out.len;
+            buf_clear(&out);
+            uint8_t id = codec_encode_best(&out, kinds[k], v, n, &hint, EFFORT_FLUSH);
+            with += out.len;
+            Slice src = with_slack(out.ptr, out.len);
+            Err e;
+            ck_assert_uint_eq(hint.codec, id);
+            ck_assert_msg(codec_find(id)->decode(back, n, src, &a, &e), "%s", e.message);
+            ck_assert_mem_eq(v, back, n * sizeof *v);
+            drop(src);
+            buf_free(&out);
+        }
+        ck_assert_msg(with <= without + without / 50, "%zu bytes, %zu without hints", with,
+                      without);
+    }
+    arena_free(&a);
+}
+END_TEST
+
 /* Sizes that the design promises, with some room for the luck of the draw. */
 START_TEST(sizes_hold)
 {
@@ -697,6 +731,7 @@ int main(void)
     tcase_add_loop_test(tc, damage, 0, count);
     tcase_add_loop_test(tc, answers, 0, count);
     tcase_add_test(tc, best);
+    tcase_add_test(tc, hints);
     tcase_add_test(tc, sizes_hold);
     tcase_add_test(tc, kernels_agree);
     tcase_add_test(tc, merging);
