@@ -23,6 +23,8 @@ static void budgets_init(Db *db)
     budget_init(&db->memory, "[limits] memory", NULL, memory);
     budget_init(&db->query_pool, "query pool", &db->memory, memory / 2);
     budget_init(&db->ingest_pool, "ingest pool", &db->memory, memory / 4);
+    budget_init(&db->cache_pool, "cache", &db->memory, memory / 16);
+    budget_init(&db->mapped_pool, "mapped files", NULL, memory / 4);
 }
 
 static void register_all(void)
@@ -77,6 +79,8 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
         .series_max = o->series_max,
         .series_max_per_table = o->series_max_per_table,
         .budget = &db->memory,
+        .cache = &db->cache_pool,
+        .mapped = &db->mapped_pool,
     };
     bool writes = !(o->engine_flags & ENGINE_READ_ONLY);
     if (!engine_open(&db->engine, &eo, e) || (writes && !open_spill_dir(db, e))) {

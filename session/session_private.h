@@ -20,7 +20,7 @@ struct Db {
     Sched *sched;
     const Clock *clock;
     const Io *io;
-    Budget memory, query_pool, ingest_pool;
+    Budget memory, query_pool, ingest_pool, cache_pool, mapped_pool;
     DbOptions options;
     char *features;
     char *data_dir;

@@ -529,7 +529,7 @@ static PhysType column_type(const Compact *c, ColumnId id)
 }
 
 /* The columns that any of the groups has and the catalog still knows. */
-static void choose_columns(Compact *c, size_t inputs)
+static bool choose_columns(Compact *c, size_t inputs, Err *e)
 {
     static _Thread_local ColumnId ids[COLUMNS_MAX];
     uint64_t seen[BITMAP_WORDS(UINT16_MAX + 1)];
@@ -542,8 +542,10 @@ static void choose_columns(Compact *c, size_t inputs)
     for (size_t i = 0; i < inputs; i++) {
         const MergeInput *in = &c->merge_inputs[i];
         for (size_t g = 0; g < in->group_count; g++) {
-            size_t n = part_columns(in->part, &in->groups[g], ids, COLUMNS_MAX);
-            for (size_t k = 0; k < n; k++) {
+            size_t n;
+            if (!part_columns(in->part, &in->groups[g], ids, COLUMNS_MAX, &n, e))
+                return false;
+            for (size_t k = 0; k < n && k < COLUMNS_MAX; k++) {
                 if (bitmap_get(seen, ids[k]))
                     continue;
                 bitmap_set(seen, ids[k]);
@@ -554,7 +556,7 @@ static void choose_columns(Compact *c, size_t inputs)
         }
     }
     if (same)
-        return;
+        return true;
     for (size_t i = 0; i < count && c->column_count < COLUMNS_MAX; i++) {
         PhysType type = column_type(c, fresh[i]);
         if (type == PHYS_NONE)
@@ -563,6 +565,7 @@ static void choose_columns(Compact *c, size_t inputs)
         c->types[c->column_count++] = type;
     }
     merge_set_columns(c->merge, c->columns, c->types, c->column_count);
+    return true;
 }
 
 static bool series_begin(Compact *c, Err *e)
@@ -578,8 +581,8 @@ static bool series_begin(Compact *c, Err *e)
         last_input = input;
         Buf *b = &c->groups[input];
         buf_clear(b);
-        if (!part_find(c->inputs[input].part, c->entries[k].table, id, c->window, c->window_last, b,
-                       e))
+        PartQuery q = {c->entries[k].table, id, c->window, c->window_last};
+        if (part_find(c->inputs[input].part, &q, b, NULL, e) != PIN_OK)
             return false;
         if (!b->len)
             continue;
@@ -595,7 +598,8 @@ static bool series_begin(Compact *c, Err *e)
                                                  .dead = (const TimeRange *)(void *)d->ptr,
                                                  .dead_count = dead};
     }
-    choose_columns(c, inputs);
+    if (!choose_columns(c, inputs, e))
+        return false;
     MergeSpec spec = {.duplicates = c->table->duplicates,
                       .t_min = c->window,
                       .t_max = c->window_last,
@@ -616,7 +620,10 @@ static bool may_copy(const Compact *c, const MergeRun *run)
             if (c->inputs[i].part == run->part && c->inputs[i].level < 2)
                 return false;
     }
-    size_t n = part_columns(run->part, run->group, ids, COLUMNS_MAX);
+    size_t n;
+    Err ignored; /* the merge will report it */
+    if (!part_columns(run->part, run->group, ids, COLUMNS_MAX, &n, &ignored) || n > COLUMNS_MAX)
+        return false;
     for (size_t i = 0; i < n; i++) {
         const ColumnDef *def = table_column_by_id(c->table, ids[i]);
         if (ids[i] != COLUMN_ROW && (!def || def->dropped))

@@ -73,6 +73,7 @@ static Engine *engine_new(const EngineOptions *o)
     mutex_init(&eng->garbage_mutex, RANK_LEAF);
     manifest_init(&eng->manifest);
     keeper_init(eng);
+    eng->part_cache = part_cache_new(o->cache);
     return eng;
 }
 
@@ -95,6 +96,9 @@ static void engine_free(Engine *eng)
             engine_collect_garbage(eng);
         eng->store->ops->close(eng->store);
     }
+    if (eng->o.mapped)
+        budget_charge(eng->o.mapped, -atomic_load(&eng->mapped_bytes));
+    part_cache_free(eng->part_cache);
     tombs_unref(eng->tombs);
     locks_free(eng->locks);
     cat_unref(eng->catalog);

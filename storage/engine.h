@@ -39,6 +39,8 @@ typedef struct EngineOptions {
     Budget *budget;           /* memtable, series index and cache; may be NULL */
     const char *archive_dir;  /* finished log segments are copied there; or NULL */
     int64_t archive_hold_max; /* bytes of log that may wait for the archive; 0 = 4 GiB */
+    Budget *cache;            /* decoded directories of files; NULL: 64 MiB */
+    Budget *mapped; /* pages of mapped files: those least recently read give way beyond its limit */
 } EngineOptions;
 
 /* Blocking: locks the directory (OBJECT_IN_USE names the pid), recovers, starts its tasks.

@@ -167,20 +167,13 @@ static bool compact_commit_end(Engine *eng, Compactor *c, Err *e)
     return true;
 }
 
-static void count_damage(void *arg, const Err *e)
-{
-    Engine *eng = arg;
-    log_error("engine", "damaged: %s", e->message);
-    atomic_fetch_add(&eng->stats.blocks_damaged, 1);
-}
-
 /* An input cannot be read: it is found and left aside; what it has is still served. */
-static bool compact_quarantine(Engine *eng, Compactor *c)
+static bool compact_quarantine(Compactor *c)
 {
     bool any = false;
     for (size_t i = 0; i < c->pick.count; i++) {
         EngineFile *f = c->pick.files[i];
-        if (part_check(f->part, count_damage, eng))
+        if (part_check(f->part, NULL, NULL)) /* tells the engine of each block */
             continue;
         any = f->quarantined = true;
         log_error("engine",
@@ -199,7 +192,7 @@ static void compact_failed(Engine *eng, Compactor *c, const Err *e)
     log_error("engine", "compaction failed: %s", e->message);
     if (compact_sync_failed(c->job))
         engine_fail(eng, e);
-    bool aside = e->code == ERR_DATA_CORRUPTED && compact_quarantine(eng, c);
+    bool aside = (e->code == ERR_DATA_CORRUPTED || e->code == ERR_IO) && compact_quarantine(c);
     compact_free(c->job, unknown);
     c->job = NULL;
     pick_free(&c->pick);

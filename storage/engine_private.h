@@ -12,6 +12,7 @@
  *   engine_series.c   the series index: snapshots of it, series of dropped tables, its files at start
  *   engine_recover.c  start: manifest, files, catalog, series, log
  *   engine_backup.c   a copy of the directory while writes go on
+ *   engine_cache.c    pages of mapped files
  *   version.c         part lists and snapshots      txn.c  transactions
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
  *
@@ -228,6 +229,8 @@ struct Engine {
     EngineStats stats;
     _Atomic uint32_t next_object;
     _Atomic uint64_t next_file;
+    PartCache *part_cache;
+    _Atomic int64_t look_ns, mapped_bytes; /* engine_cache.c: when next, what was charged */
     atomic_bool closing;
     _Atomic int tasks_alive;
     atomic_bool replaying; /* only the sealer runs */

@@ -65,19 +65,33 @@ typedef enum PinStatus { PIN_OK, PIN_WAIT, PIN_FAIL } PinStatus;
 struct Task;
 typedef struct PartSource {
     const uint8_t *base; /* whole image in memory or mapped; NULL: use pin */
+    bool mapped;         /* base is a mapped file */
     uint64_t size;
     PinStatus (*pin)(struct PartSource *s, uint64_t offset, size_t len, struct Task *waiter,
                      const uint8_t **ptr, Err *e);
     void (*unpin)(struct PartSource *s, const uint8_t *ptr, size_t len);
     void (*close)(struct PartSource *s); /* when the last reference to the part goes; frees s */
-    char name[64];                       /* for messages: "000012.skulk" or "memory" */
+    /* Told once of each damaged block of bytes, by any reader; NULL: nobody wants to know. */
+    void (*damaged)(struct PartSource *s, TableId table, SeriesId series, const Err *e);
+    struct PartCache *cache; /* bounds decoded directories; NULL: they live as long as the part */
+    char name[64];           /* for messages: "000012.skulk" or "memory" */
 } PartSource;
+
+/* Decoded directory blocks of many parts, least recently used ones go beyond the budget's limit
+ * (64 MiB without one).  Outlives its parts. */
+typedef struct PartCache PartCache;
+PartCache *part_cache_new(Budget *budget /* charged; may be NULL */);
+void part_cache_free(PartCache *c);
+int64_t part_cache_bytes(const PartCache *c);
 
 bool part_open(Part **out, PartSource *take_source,
                Err *e) MUST_CHECK; /* reads and checks header and footer (blocking pin) */
 Part *part_ref(Part *p);
 void part_unref(Part *p);
 const PartInfo *part_info(const Part *p);
+void part_touch(Part *p);               /* it is going to be read */
+uint64_t part_used(const Part *p);      /* grows with the last touch */
+int64_t part_drop_pages(const Part *p); /* of a mapped file; bytes of address space */
 const char *part_name(const Part *p);
 
 /* Row groups of one series in one table, by time.  A group shared by several small series is
@@ -94,9 +108,14 @@ typedef struct PartGroup {
     SeriesId series_last; /* part_group_at: the last series of a shared group */
 } PartGroup;
 
-/* Appends to `out` (Buf of PartGroup) the groups of `series` with rows that may lie in [t_min, t_max]. */
-bool part_find(Part *p, TableId table, SeriesId series, int64_t t_min, int64_t t_max, Buf *out,
-               Err *e) MUST_CHECK;
+/* Appends to `out` (Buf of PartGroup) the groups of `series` with rows that may lie in [t_min, t_max].
+ * PIN_WAIT (never without a waiter): the list of a shared group is not here; nothing was appended. */
+typedef struct PartQuery {
+    TableId table;
+    SeriesId series;
+    int64_t t_min, t_max;
+} PartQuery;
+PinStatus part_find(Part *p, const PartQuery *q, Buf *out, struct Task *waiter, Err *e);
 bool part_has_table(const Part *p, TableId table, int64_t *t_min, int64_t *t_max);
 /* Series of a table that are present: calls each() in ascending order; exact. */
 void part_series(Part *p, TableId table, void (*each)(void *arg, SeriesId id), void *arg);
@@ -140,8 +159,9 @@ bool part_times(Part *p, const PartGroup *g, Arena *arena, const int64_t **times
 /* vec covers g->rows rows.  null_bits: explicit NULLs, NULL if none.  Absent column: vec.type = PHYS_NONE. */
 bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec *vec,
                  const uint64_t **null_bits, Err *e) MUST_CHECK;
-/* Every column present in the group: ids, ascending. */
-size_t part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max);
+/* Every column present in the group: ids, ascending; *count may be more than max. */
+bool part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max, size_t *count,
+                  Err *e) MUST_CHECK;
 bool part_may_have(Part *p, const PartGroup *g,
                    ColumnId col); /* false: the group has no value of it */
 /* Reads everything, checks every CRC and decodes; each() gets every damage (check, scrub). */

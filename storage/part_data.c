@@ -1,26 +1,72 @@
-/* storage/part_data.c - the bytes of a row group: pins, checksums, decoding, the full check. */
+/* storage/part_data.c - the bytes of a row group: pins, checksums, decoding. */
 #include "storage/part_private.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
+#include "storage/mapped.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-bool part_damaged(const Part *p, const PartGroup *g, uint64_t offset, const char *what, Err *e)
+enum { DAMAGED_MAX = 1024 }; /* blocks of one part that are told of */
+
+/* ---- damage ---- */
+
+/* Keeps the offsets that were reported, to tell of each block once. */
+static bool first_report(Part *p, uint64_t offset)
 {
-    return err_set(e, ERR_DATA_CORRUPTED,
-                   "part \"%s\", offset %" PRIu64 ", table %u, series %" PRIu64 ", times %" PRId64
-                   " to %" PRId64 ": %s",
-                   part_name(p), offset, g->table, g->series, g->t_min, g->t_max, what);
+    mutex_lock(&p->pin_lock);
+    bool seen = p->damaged_count >= DAMAGED_MAX;
+    for (size_t i = 0; i < p->damaged_count && !seen; i++)
+        seen = p->damaged[i] == offset;
+    if (!seen) {
+        p->damaged = mem_realloc(p->damaged, (p->damaged_count + 1) * sizeof *p->damaged);
+        p->damaged[p->damaged_count++] = offset;
+    }
+    mutex_unlock(&p->pin_lock);
+    return !seen;
 }
 
-bool part_at_chunk(const Part *p, const PartGroup *g, uint64_t offset, Err *e)
+static const char *time_text(char out[48], int64_t ns)
 {
-    if (e->code != ERR_DATA_CORRUPTED)
-        return false;
-    return err_wrap(e,
-                    "part \"%s\", offset %" PRIu64 ", table %u, series %" PRIu64 ", times %" PRId64
-                    " to %" PRId64,
-                    part_name(p), offset, g->table, g->series, g->t_min, g->t_max);
+    time_t s = (time_t)floor_div(ns, NS_PER_S);
+    struct tm tm;
+    size_t n = gmtime_r(&s, &tm) ? strftime(out, 48, "%Y-%m-%dT%H:%M:%S", &tm) : 0;
+    snprintf(out + n, 48 - n, ".%09dZ", (int)(ns - (int64_t)s * NS_PER_S));
+    return out;
+}
+
+/* Wraps e with the place and reports it. */
+static bool place_error(Part *p, const PartGroup *g, uint64_t offset, Err *e)
+{
+    char from[48], to[48];
+    err_wrap(e, "part \"%s\", offset %" PRIu64 ", table %u, series %" PRIu64 ", times %s to %s",
+             part_name(p), offset, g->table, g->series, time_text(from, g->t_min),
+             time_text(to, g->t_max));
+    if (p->source->damaged && first_report(p, offset))
+        p->source->damaged(p->source, g->table, g->series, e);
+    return err_hint(e,
+                    "only what needs these bytes fails; \"alopex-skulk check\" lists all damage");
+}
+
+bool part_damaged(Part *p, const PartGroup *g, uint64_t offset, const char *what, Err *e)
+{
+    err_set(e, ERR_DATA_CORRUPTED, "%s", what);
+    return place_error(p, g, offset, e);
+}
+
+bool part_at_chunk(Part *p, const PartGroup *g, uint64_t offset, Err *e)
+{
+    return e->code == ERR_DATA_CORRUPTED && place_error(p, g, offset, e);
+}
+
+bool part_was_read(Part *p, const PartGroup *g, uint64_t offset, size_t len, Err *e)
+{
+    if (!p->source->base || !mapped_lost(p->source->base + offset, len))
+        return true;
+    err_set(e, ERR_IO, "the disk could not read it");
+    return place_error(p, g, offset, e);
 }
 
 /* ---- pins: only for sources without a base ---- */
@@ -111,21 +157,22 @@ static int by_offset(const void *a, const void *b)
 static bool wanted_extents(Part *p, const PartGroup *g, const ColumnId *cols, size_t n, Extent *x,
                            size_t *count, Err *e)
 {
-    const BlockDir *dir;
+    BlockDir *dir;
     const Block *b = part_block_of(p, g->index);
-    if (!part_block_dir(p, b, &dir, e))
+    if (!part_dir_take(p, b, &dir, e))
         return false;
     const GroupEntry *entry = &dir->groups[g->index - b->first_group];
     size_t found = 1;
     x[0] = (Extent){entry->time_offset, entry->time_length + PART_SLACK, NULL};
+    part_dir_give(p, b);
     for (size_t i = 0; i < n; i++) {
-        const ChunkEntry *chunk;
+        Chunk chunk;
         if (cols[i] == COLUMN_TIME)
             continue;
         if (!part_chunk(p, g, cols[i], &chunk, e))
             return false;
-        if (chunk)
-            x[found++] = (Extent){chunk->offset, chunk->length + PART_SLACK, NULL};
+        if (chunk.entry.type != PHYS_NONE)
+            x[found++] = (Extent){chunk.entry.offset, chunk.entry.length + PART_SLACK, NULL};
     }
     qsort(x, found, sizeof *x, by_offset);
     size_t last = 0;
@@ -199,36 +246,37 @@ static bool checked_bytes(Part *p, const PartGroup *g, ChunkPlace at, Slice *out
     if (atomic_load_explicit(at.checked, memory_order_relaxed) || p->skip_crc)
         return true;
     if (crc32c(0, ptr, at.length) != at.crc)
-        return part_damaged(p, g, at.offset, "the checksum of a chunk is wrong", e);
+        return part_was_read(p, g, at.offset, at.length, e) &&
+               part_damaged(p, g, at.offset, "the checksum of a chunk is wrong", e);
     atomic_store_explicit(at.checked, 1, memory_order_relaxed);
     return true;
 }
 
-/* Decoded entries of one column of a block, at first use. */
-static bool column_entries(Part *p, const PartGroup *g, const BlockDir *dir, size_t column,
+/* Decoded entries of one column of a block that is taken, at first use. */
+static bool column_entries(Part *p, const PartGroup *g, BlockDir *dir, size_t column,
                            ChunkEntry **out, Err *e)
 {
     ChunkEntry *known = dir->chunks[column], *made;
     if (!known) {
         if (!dir_get_column(&made, dir, column, p->payload_end, e))
             return part_at_chunk(p, g, part_block_of(p, g->index)->offset, e);
-        if (atomic_compare_exchange_strong(&dir->chunks[column], &known, made))
+        if (atomic_compare_exchange_strong(&dir->chunks[column], &known, made)) {
             known = made;
-        else
+            part_cache_grow(p, dir, dir->group_count * sizeof *made);
+        } else {
             mem_free(made);
+        }
     }
     *out = known;
     return true;
 }
 
-bool part_chunk(Part *p, const PartGroup *g, ColumnId col, const ChunkEntry **out, Err *e)
+/* *out = NULL: the column is absent. */
+static bool find_chunk(Part *p, const PartGroup *g, BlockDir *dir, size_t i, ColumnId col,
+                       ChunkEntry **out, Err *e)
 {
-    const Block *b = part_block_of(p, g->index);
-    const BlockDir *dir;
-    *out = NULL;
-    if (!part_block_dir(p, b, &dir, e))
-        return false;
     size_t low = 0, high = dir->column_count;
+    *out = NULL;
     while (low < high) {
         size_t mid = (low + high) / 2;
         if (dir->column_ids[mid] < col)
@@ -241,57 +289,96 @@ bool part_chunk(Part *p, const PartGroup *g, ColumnId col, const ChunkEntry **ou
     ChunkEntry *entries = NULL;
     if (!column_entries(p, g, dir, low, &entries, e))
         return false;
-    ChunkEntry *chunk = &entries[g->index - b->first_group];
-    *out = chunk->type == PHYS_NONE ? NULL : chunk;
+    if (entries[i].type != PHYS_NONE)
+        *out = &entries[i];
     return true;
 }
 
-bool part_chunk_bytes(Part *p, const PartGroup *g, const ChunkEntry *c, Slice *out, Err *e)
-{
-    ChunkEntry *chunk = (ChunkEntry *)(uintptr_t)c; /* only its atomic mark changes */
-    ChunkPlace at = {c->offset, c->length, c->crc, &chunk->checked};
-    return checked_bytes(p, g, at, out, e);
-}
-
-bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry **entry, Slice *out, Err *e)
+static bool get_chunk(Part *p, const PartGroup *g, ColumnId col, bool bytes, Chunk *out, Err *e)
 {
     const Block *b = part_block_of(p, g->index);
-    const BlockDir *dir;
-    if (!part_block_dir(p, b, &dir, e))
+    size_t i = g->index - b->first_group;
+    BlockDir *dir;
+    ChunkEntry *c;
+    *out = (Chunk){.entry.type = PHYS_NONE};
+    if (!part_dir_take(p, b, &dir, e))
         return false;
-    GroupEntry *ge = *entry = &dir->groups[g->index - b->first_group];
-    ChunkPlace at = {ge->time_offset, ge->time_length, ge->time_crc, &ge->time_checked};
-    return checked_bytes(p, g, at, out, e);
+    bool ok = find_chunk(p, g, dir, i, col, &c, e);
+    out->rows = dir->groups[i].rows;
+    if (ok && c) {
+        memcpy(&out->entry, c, sizeof *c);
+        ChunkPlace at = {c->offset, c->length, c->crc, &c->checked};
+        ok = !bytes || checked_bytes(p, g, at, &out->bytes, e);
+    }
+    part_dir_give(p, b);
+    return ok;
 }
 
-bool part_runs(Part *p, const Block *b, const BlockDir *dir, size_t i, const RunList **out, Err *e)
+bool part_chunk(Part *p, const PartGroup *g, ColumnId col, Chunk *out, Err *e)
+{
+    return get_chunk(p, g, col, false, out, e);
+}
+
+bool part_chunk_bytes(Part *p, const PartGroup *g, ColumnId col, Chunk *out, Err *e)
+{
+    return get_chunk(p, g, col, true, out, e);
+}
+
+bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry *entry, Slice *out, Err *e)
+{
+    const Block *b = part_block_of(p, g->index);
+    BlockDir *dir;
+    if (!part_dir_take(p, b, &dir, e))
+        return false;
+    GroupEntry *ge = &dir->groups[g->index - b->first_group];
+    memcpy(entry, ge, sizeof *ge);
+    ChunkPlace at = {ge->time_offset, ge->time_length, ge->time_crc, &ge->time_checked};
+    bool ok = checked_bytes(p, g, at, out, e);
+    part_dir_give(p, b);
+    return ok;
+}
+
+static bool decode_runs(Part *p, const PartGroup *g, const GroupEntry *entry, const uint8_t *ptr,
+                        RunList **out, Err *e)
+{
+    if (!p->skip_crc && crc32c(0, ptr, entry->runs_length) != entry->runs_crc)
+        return part_was_read(p, g, entry->runs_offset, entry->runs_length, e) &&
+               part_damaged(p, g, entry->runs_offset, "the checksum of a run list is wrong", e);
+    return runs_get(out, slice_of((const char *)ptr, entry->runs_length), entry, e) ||
+           part_at_chunk(p, g, entry->runs_offset, e);
+}
+
+PinStatus part_runs(Part *p, const Block *b, BlockDir *dir, size_t i, const RunList **out,
+                    struct Task *waiter, Err *e)
 {
     RunList *known = dir->runs[i], *made;
     const GroupEntry *entry = &dir->groups[i];
+    PartSource *s = p->source;
     PartGroup g;
-    if (!known) {
-        part_fill_group(p, b, entry, b->first_group + (uint32_t)i, &g);
-        const uint8_t *ptr = NULL;
-        PartSource *s = p->source;
-        if (s->base)
-            ptr = s->base + entry->runs_offset;
-        else if (s->pin(s, entry->runs_offset, entry->runs_length, NULL, &ptr, e) != PIN_OK)
-            return false;
-        bool ok = p->skip_crc || crc32c(0, ptr, entry->runs_length) == entry->runs_crc;
-        ok = ok ? runs_get(&made, slice_of((const char *)ptr, entry->runs_length), entry, e) ||
-                      part_at_chunk(p, &g, entry->runs_offset, e)
-                : part_damaged(p, &g, entry->runs_offset, "the checksum of a run list is wrong", e);
-        if (!s->base)
-            s->unpin(s, ptr, entry->runs_length);
-        if (!ok)
-            return false;
-        if (atomic_compare_exchange_strong(&dir->runs[i], &known, made))
-            known = made;
-        else
-            mem_free(made);
+    if (known) {
+        *out = known;
+        return PIN_OK;
+    }
+    const uint8_t *ptr = s->base ? s->base + entry->runs_offset : NULL;
+    if (!s->base) {
+        PinStatus status = s->pin(s, entry->runs_offset, entry->runs_length, waiter, &ptr, e);
+        if (status != PIN_OK)
+            return status;
+    }
+    part_fill_group(p, b, entry, b->first_group + (uint32_t)i, &g);
+    bool ok = decode_runs(p, &g, entry, ptr, &made, e);
+    if (!s->base)
+        s->unpin(s, ptr, entry->runs_length);
+    if (!ok)
+        return PIN_FAIL;
+    if (atomic_compare_exchange_strong(&dir->runs[i], &known, made)) {
+        known = made;
+        part_cache_grow(p, dir, sizeof *made + made->count * sizeof made->run[0]);
+    } else {
+        mem_free(made);
     }
     *out = known;
-    return true;
+    return PIN_OK;
 }
 
 /* ---- decoding ---- */
@@ -314,17 +401,17 @@ static bool rows_inside(const Part *p, const PartGroup *g, size_t rows, Err *e)
 
 bool part_times(Part *p, const PartGroup *g, Arena *arena, const int64_t **times, Err *e)
 {
-    GroupEntry *entry;
+    GroupEntry entry;
     Slice bytes;
     const CodecDef *def;
-    if (!part_time_bytes(p, g, &entry, &bytes, e) || !rows_inside(p, g, entry->rows, e))
+    if (!part_time_bytes(p, g, &entry, &bytes, e) || !rows_inside(p, g, entry.rows, e))
         return false;
-    int64_t *out = arena_alloc(arena, entry->rows * sizeof *out);
-    if (!time_codec_of(&def, entry->time_codec, e) ||
-        !def->decode(out, entry->rows, bytes, arena, e))
-        return part_at_chunk(p, g, entry->time_offset, e);
+    int64_t *out = arena_alloc(arena, entry.rows * sizeof *out);
+    bool ok =
+        time_codec_of(&def, entry.time_codec, e) && def->decode(out, entry.rows, bytes, arena, e);
     *times = out + g->row_begin;
-    return true;
+    return part_was_read(p, g, entry.time_offset, bytes.len, e) &&
+           (ok || part_at_chunk(p, g, entry.time_offset, e));
 }
 
 /* Spreads dense values over the rows that have one; the others are zero. */
@@ -396,27 +483,37 @@ static bool decode_chunk(Decoded *d, const ChunkEntry *c, Slice bytes, size_t ro
     return true;
 }
 
+/* Strings point into the bytes: a page that cannot be read must be known now. */
+static void touch_pages(Slice bytes)
+{
+    enum { PAGE = 4096 };
+    const volatile char *at = bytes.ptr;
+    for (size_t i = 0; i < bytes.len; i += PAGE)
+        (void)at[i];
+}
+
 bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec *vec,
                  const uint64_t **null_bits, Err *e)
 {
-    const ChunkEntry *c;
-    Slice bytes;
+    Chunk c;
     Decoded d;
-    const Block *b = part_block_of(p, g->index);
     *vec = (ColVec){.type = PHYS_NONE};
     *null_bits = NULL;
-    if (!part_chunk(p, g, col, &c, e))
+    if (!part_chunk_bytes(p, g, col, &c, e))
         return false;
-    if (!c)
+    if (c.entry.type == PHYS_NONE)
         return true;
-    const BlockDir *dir = b->dir;
-    size_t rows = dir->groups[g->index - b->first_group].rows;
-    if (!rows_inside(p, g, rows, e) || !part_chunk_bytes(p, g, c, &bytes, e))
+    if (!rows_inside(p, g, c.rows, e))
         return false;
-    if (!decode_chunk(&d, c, bytes, rows, arena, e))
-        return part_at_chunk(p, g, c->offset, e);
-    vec->type = c->type;
-    vec->v.any = (const char *)d.values + g->row_begin * part_value_size(c->type);
+    bool ok = decode_chunk(&d, &c.entry, c.bytes, c.rows, arena, e);
+    if (c.entry.type == PHYS_STR && p->source->base)
+        touch_pages(c.bytes);
+    if (!part_was_read(p, g, c.entry.offset, c.bytes.len, e))
+        return false;
+    if (!ok)
+        return part_at_chunk(p, g, c.entry.offset, e);
+    vec->type = c.entry.type;
+    vec->v.any = (const char *)d.values + g->row_begin * part_value_size(c.entry.type);
     if (d.holes)
         vec->valid = cut_bits(arena, d.valid, g->row_begin, g->rows);
     if (d.any_null)
@@ -424,170 +521,31 @@ bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec
     return true;
 }
 
-size_t part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max)
+bool part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max, size_t *count, Err *e)
 {
     const Block *b = part_block_of(p, g->index);
-    const BlockDir *dir;
-    size_t count = 0;
-    Err e;
-    if (!part_block_dir(p, b, &dir, &e))
-        return 0;
+    BlockDir *dir;
+    Err ignored;
+    *count = 0;
+    if (!part_dir_take(p, b, &dir, e))
+        return false;
     for (size_t c = 0; c < dir->column_count; c++) {
         ChunkEntry *entries = NULL;
         /* A damaged column is listed too: reading it reports the damage. */
-        if (column_entries(p, g, dir, c, &entries, &e) &&
+        if (column_entries(p, g, dir, c, &entries, &ignored) &&
             entries[g->index - b->first_group].type == PHYS_NONE)
             continue;
-        if (count < max)
-            out[count] = dir->column_ids[c];
-        count++;
+        if (*count < max)
+            out[*count] = dir->column_ids[c];
+        ++*count;
     }
-    return count;
+    part_dir_give(p, b);
+    return true;
 }
 
 bool part_may_have(Part *p, const PartGroup *g, ColumnId col)
 {
-    const BlockDir *dir;
-    Err e;
-    if (!part_block_dir(p, part_block_of(p, g->index), &dir, &e))
-        return true; /* reading it reports the damage */
-    size_t low = 0, high = dir->column_count;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (dir->column_ids[mid] < col)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < dir->column_count && dir->column_ids[low] == col;
-}
-
-/* ---- check ---- */
-typedef struct Checker {
-    void (*each)(void *arg, const Err *e);
-    void *arg;
-    bool ok;
-} Checker;
-
-static void report(Checker *c, const Err *e)
-{
-    c->ok = false;
-    if (c->each)
-        c->each(c->arg, e);
-}
-
-static void check_group(Part *p, const Block *b, BlockDir *dir, size_t i, Checker *check,
-                        Arena *arena)
-{
-    PartGroup g;
-    Err e;
-    part_fill_group(p, b, &dir->groups[i], b->first_group + (uint32_t)i, &g);
-    size_t count = part_columns(p, &g, NULL, 0);
-    ColumnId *ids = arena_zero(arena, (count + 1) * sizeof *ids);
-    part_columns(p, &g, ids, count);
-    dir->groups[i].time_checked = 0; /* look again: the medium may have changed since */
-    for (size_t c = 0; c < dir->column_count; c++)
-        if (dir->chunks[c])
-            ((ChunkEntry *)dir->chunks[c])[i].checked = 0;
-    if (part_pin_group(p, &g, ids, count, NULL, &e) != PIN_OK) {
-        report(check, &e);
-        return;
-    }
-    const int64_t *times;
-    const RunList *runs;
-    if (!part_times(p, &g, arena, &times, &e))
-        report(check, &e);
-    if (!g.alone && !part_runs(p, b, dir, i, &runs, &e))
-        report(check, &e);
-    for (size_t c = 0; c < count; c++) {
-        ColVec vec;
-        const uint64_t *nulls;
-        if (!part_column(p, &g, ids[c], arena, &vec, &nulls, &e))
-            report(check, &e);
-    }
-    part_unpin_group(p, &g);
-}
-
-size_t part_block_count(const Part *p)
-{
-    return p->block_count;
-}
-
-bool part_check_block(Part *p, size_t block, void (*each)(void *arg, const Err *e), void *arg)
-{
-    Checker check = {each, arg, true};
-    Arena arena;
-    Block *b = &p->blocks[block];
-    const BlockDir *dir;
-    Err e;
-    const uint8_t *bytes = p->meta + (b->offset - p->meta_offset);
-    if (!part_block_dir(p, b, &dir, &e)) {
-        report(&check, &e);
-        return false;
-    }
-    if (!p->skip_crc && crc32c(0, bytes, b->length) != b->crc) {
-        err_set(&e, ERR_DATA_CORRUPTED,
-                "part \"%s\", offset %" PRIu64 ": the checksum of the directory is wrong",
-                part_name(p), b->offset);
-        report(&check, &e);
-    }
-    arena_init(&arena, NULL);
-    for (size_t i = 0; i < b->group_count; i++) {
-        check_group(p, b, b->dir, i, &check, &arena);
-        arena_reset(&arena);
-    }
-    arena_free(&arena);
-    return check.ok;
-}
-
-bool part_check(Part *p, void (*each)(void *arg, const Err *e), void *arg)
-{
-    bool ok = true;
-    for (size_t k = 0; k < p->block_count; k++)
-        ok &= part_check_block(p, k, each, arg);
-    return ok;
-}
-
-/* ---- salvage ---- */
-
-static bool copy_group(Part *p, const Block *b, BlockDir *dir, size_t i, PartWriter *w, Err *e)
-{
-    PartGroup g;
-    const RunList *runs;
-    part_fill_group(p, b, &dir->groups[i], b->first_group + (uint32_t)i, &g);
-    if (g.alone)
-        return part_writer_copy(w, p, &g, e);
-    if (!part_runs(p, b, dir, i, &runs, e))
-        return false;
-    for (size_t r = 0; r < runs->count; r++) {
-        g.series = series_id_make(p->shard, runs->run[r].series);
-        g.row_begin = runs->run[r].begin;
-        g.rows = runs->run[r].rows;
-        if (!part_writer_copy(w, p, &g, e))
-            return false;
-    }
-    return true;
-}
-
-bool part_salvage(Part *p, PartWriter *w, Err *e)
-{
-    Arena arena;
-    bool ok = true;
-    arena_init(&arena, NULL);
-    for (size_t k = 0; ok && k < p->block_count; k++) {
-        Block *b = &p->blocks[k];
-        const BlockDir *dir;
-        Err damage;
-        if (!part_block_dir(p, b, &dir, &damage))
-            continue;
-        for (size_t i = 0; ok && i < b->group_count; i++) {
-            Checker check = {NULL, NULL, true};
-            check_group(p, b, b->dir, i, &check, &arena);
-            arena_reset(&arena);
-            if (check.ok)
-                ok = copy_group(p, b, b->dir, i, w, e);
-        }
-    }
-    arena_free(&arena);
-    return ok;
+    Chunk c;
+    Err ignored; /* damaged: reading it will say so */
+    return !part_chunk(p, g, col, &c, &ignored) || c.entry.type != PHYS_NONE;
 }

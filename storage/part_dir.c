@@ -242,6 +242,9 @@ bool dir_get_block(BlockDir **out, Slice bytes, size_t n, uint64_t limit, Err *e
             goto fail;
     if (!check_groups(dir->groups, n, limit, e) || !get_column_list(dir, &r, e))
         goto fail;
+    dir->bytes = (int64_t)(sizeof *dir + n * (sizeof *dir->groups + sizeof *dir->runs) +
+                           dir->column_count * (sizeof *dir->column_ids +
+                                                sizeof *dir->column_bytes + sizeof *dir->chunks));
     *out = dir;
     return true;
 fail:

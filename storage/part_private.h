@@ -83,6 +83,10 @@ typedef struct BlockDir {
     Slice *column_bytes;         /* into the block */
     ChunkEntry *_Atomic *chunks; /* by column, decoded at first use */
     RunList *_Atomic *runs;      /* by group */
+    struct Block *block;
+    _Atomic int64_t bytes;        /* on the heap */
+    _Atomic uint8_t hot;          /* taken since the cache looked */
+    struct BlockDir *prev, *next; /* the cache's */
 } BlockDir;
 /* `limit`: no chunk ends beyond this offset of the file. */
 bool dir_get_block(BlockDir **out, Slice bytes, size_t group_count, uint64_t limit,
@@ -111,7 +115,8 @@ typedef struct Block { /* one directory block, from the footer */
     uint32_t group_count, first_group;
     uint64_t rows, offset;
     uint32_t length, crc;
-    BlockDir *_Atomic dir;
+    BlockDir *_Atomic dir; /* read between part_dir_take and part_dir_give */
+    _Atomic uint32_t users;
 } Block;
 
 typedef struct Section { /* blocks of one (table, window) */
@@ -148,6 +153,7 @@ struct Part {
     PartSource *source;
     PartInfo info;
     bool skip_crc; /* fuzzing only */
+    _Atomic uint64_t used;
     uint32_t shard;
     const uint8_t *meta; /* from meta_offset to the end of the part; pinned */
     uint64_t meta_offset, payload_end;
@@ -157,31 +163,44 @@ struct Part {
     Block *blocks;
     size_t table_count, section_count, block_count, group_count;
     Mutex pin_lock; /* RANK_FILE */
+    /* these need it */
     GroupPin *pins[PIN_BUCKETS];
+    uint64_t *damaged; /* offsets that were reported */
+    size_t damaged_count;
 };
 
 bool part_open_with(Part **out, PartSource *take_source, bool skip_crc, Err *e) MUST_CHECK;
 const Block *part_block_of(const Part *p, uint32_t group);
-/* Decodes the block at first use. */
-bool part_block_dir(Part *p, const Block *b, const BlockDir **out, Err *e) MUST_CHECK;
+/* Decodes the block unless it is there; it stays until part_dir_give. */
+bool part_dir_take(Part *p, const Block *b, BlockDir **out, Err *e) MUST_CHECK;
+void part_dir_give(Part *p, const Block *b);
 const TableEntry *part_table_entry(const Part *p, TableId id);
 void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_t index,
                      PartGroup *out);
-bool part_runs(Part *p, const Block *b, const BlockDir *dir, size_t i, const RunList **out,
-               Err *e) MUST_CHECK;
+
+/* ---- part_cache.c ---- */
+void part_cache_add(const Part *p, Block *b, BlockDir *d);
+void part_cache_grow(const Part *p, BlockDir *d, size_t bytes);
+void part_cache_forget(Part *p);
 
 /* ---- part_data.c ---- */
-/* The chunk entry of a column in a group; NULL and true: absent. */
-bool part_chunk(Part *p, const PartGroup *g, ColumnId col, const ChunkEntry **out,
-                Err *e) MUST_CHECK;
-/* Bytes of a chunk, CRC checked at first touch. */
-bool part_chunk_bytes(Part *p, const PartGroup *g, const ChunkEntry *c, Slice *out,
-                      Err *e) MUST_CHECK;
-bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry **entry, Slice *out,
-                     Err *e) MUST_CHECK;
+typedef struct Chunk { /* a column of a group: a copy of its entry */
+    ChunkEntry entry;  /* type PHYS_NONE: absent */
+    size_t rows;       /* of the group */
+    Slice bytes;       /* part_chunk_bytes: CRC checked at first touch */
+} Chunk;
+bool part_chunk(Part *p, const PartGroup *g, ColumnId col, Chunk *out, Err *e) MUST_CHECK;
+bool part_chunk_bytes(Part *p, const PartGroup *g, ColumnId col, Chunk *out, Err *e) MUST_CHECK;
+bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry *entry, Slice *out, Err *e) MUST_CHECK;
+PinStatus part_runs(Part *p, const Block *b, BlockDir *dir, size_t i, const RunList **out,
+                    struct Task *waiter, Err *e);
 void part_free_pins(Part *p);
-bool part_damaged(const Part *p, const PartGroup *g, uint64_t offset, const char *what, Err *e);
-/* Names the place of an error that a codec reported; always false. */
-bool part_at_chunk(const Part *p, const PartGroup *g, uint64_t offset, Err *e);
+
+/* ---- damage: every report names part, offset, table, series and times; all return false ---- */
+bool part_damaged(Part *p, const PartGroup *g, uint64_t offset, const char *what, Err *e);
+/* Names the place of an error that a codec reported. */
+bool part_at_chunk(Part *p, const PartGroup *g, uint64_t offset, Err *e);
+/* After reading: these bytes came from the disk, not from the handler of unreadable pages. */
+bool part_was_read(Part *p, const PartGroup *g, uint64_t offset, size_t len, Err *e) MUST_CHECK;
 
 #endif

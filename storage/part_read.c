@@ -2,6 +2,7 @@
 #include "storage/part_private.h"
 
 #include "base/hash.h"
+#include "storage/mapped.h"
 #include <inttypes.h>
 #include <roaring/roaring.h>
 
@@ -246,8 +247,7 @@ void part_unref(Part *p)
     if (!p || !ref_drop(&p->ref))
         return;
     part_free_pins(p);
-    for (size_t i = 0; i < p->block_count; i++)
-        dir_free(p->blocks[i].dir);
+    part_cache_forget(p);
     for (size_t i = 0; i < p->table_count; i++)
         if (p->tables[i].bitmap)
             roaring_bitmap_free(p->tables[i].bitmap);
@@ -259,12 +259,33 @@ void part_unref(Part *p)
     mem_free(p->tables);
     mem_free(p->sections);
     mem_free(p->blocks);
+    mem_free(p->damaged);
     mem_free(p);
 }
 
 const PartInfo *part_info(const Part *p)
 {
     return &p->info;
+}
+
+void part_touch(Part *p)
+{
+    static _Atomic uint64_t clock;
+    uint64_t now = atomic_fetch_add_explicit(&clock, 1, memory_order_relaxed) + 1;
+    atomic_store_explicit(&p->used, now, memory_order_relaxed);
+}
+
+uint64_t part_used(const Part *p)
+{
+    return atomic_load_explicit(&p->used, memory_order_relaxed);
+}
+
+int64_t part_drop_pages(const Part *p)
+{
+    if (!p->source->mapped)
+        return 0;
+    mapped_drop(p->source->base, p->source->size);
+    return (int64_t)p->source->size;
 }
 
 const char *part_name(const Part *p)
@@ -372,28 +393,47 @@ const Block *part_block_of(const Part *p, uint32_t group)
     return &p->blocks[low];
 }
 
-bool part_block_dir(Part *p, const Block *b, const BlockDir **out, Err *e)
+static bool decode_block(Part *p, const Block *b, BlockDir **out, Err *e)
+{
+    Slice bytes = slice_of((const char *)p->meta + (b->offset - p->meta_offset), b->length);
+    PartGroup g = {.table = b->table,
+                   .series = series_id_make(p->shard, b->series_first),
+                   .series_last = series_id_make(p->shard, b->series_last),
+                   .t_min = b->t_min,
+                   .t_max = b->t_max};
+    if (!p->skip_crc && crc32c(0, bytes.ptr, bytes.len) != b->crc)
+        return part_was_read(p, &g, b->offset, b->length, e) &&
+               part_damaged(p, &g, b->offset, "the checksum of the directory is wrong", e);
+    return dir_get_block(out, bytes, b->group_count, p->payload_end, e) ||
+           part_at_chunk(p, &g, b->offset, e);
+}
+
+bool part_dir_take(Part *p, const Block *b, BlockDir **out, Err *e)
 {
     Block *block = &p->blocks[b - p->blocks];
-    BlockDir *known = block->dir, *dir;
-    if (known) {
-        *out = known;
-        return true;
-    }
-    Slice bytes = slice_of((const char *)p->meta + (b->offset - p->meta_offset), b->length);
-    if (!p->skip_crc && crc32c(0, bytes.ptr, bytes.len) != b->crc)
-        codec_damaged(e, "the checksum of the directory is wrong");
-    else if (dir_get_block(&dir, bytes, b->group_count, p->payload_end, e)) {
-        if (atomic_compare_exchange_strong(&block->dir, &known, dir)) {
-            *out = dir;
-            return true;
+    atomic_fetch_add(&block->users, 1); /* before the pointer is looked at: part_cache.c */
+    BlockDir *dir = atomic_load(&block->dir), *known = NULL;
+    if (!dir) {
+        if (!decode_block(p, b, &dir, e)) {
+            part_dir_give(p, b);
+            return false;
         }
-        dir_free(dir);
-        *out = known;
-        return true;
+        if (atomic_compare_exchange_strong(&block->dir, &known, dir)) {
+            part_cache_add(p, block, dir);
+        } else {
+            dir_free(dir);
+            dir = known;
+        }
     }
-    return err_wrap(e, "part \"%s\", offset %" PRIu64 ", table %u, series %u to %u", part_name(p),
-                    b->offset, b->table, b->series_first, b->series_last);
+    if (!atomic_load_explicit(&dir->hot, memory_order_relaxed))
+        atomic_store_explicit(&dir->hot, 1, memory_order_relaxed);
+    *out = dir;
+    return true;
+}
+
+void part_dir_give(Part *p, const Block *b)
+{
+    atomic_fetch_sub(&p->blocks[b - p->blocks].users, 1);
 }
 
 void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_t index,
@@ -423,10 +463,11 @@ void part_group_at(const Part *p, uint32_t index, PartGroup *out)
 {
     Part *part = (Part *)(uintptr_t)p; /* decoding at first use changes only caches */
     const Block *b = part_block_of(p, index);
-    const BlockDir *dir;
+    BlockDir *dir;
     Err e;
-    if (part_block_dir(part, b, &dir, &e)) {
+    if (part_dir_take(part, b, &dir, &e)) {
         part_fill_group(p, b, &dir->groups[index - b->first_group], index, out);
+        part_dir_give(part, b);
         return;
     }
     /* A damaged directory: an empty group; reading it reports the damage. */
@@ -480,60 +521,76 @@ static void find_run(const RunList *runs, uint32_t series, PartGroup *g)
     g->rows = found ? runs->run[low].rows : 0;
 }
 
-static bool find_in_block(Part *p, const Block *b, uint32_t series, int64_t t_min, int64_t t_max,
-                          Buf *out, Err *e)
+static PinStatus find_in_block(Part *p, const Block *b, const PartQuery *q, Buf *out,
+                               struct Task *waiter, Err *e)
 {
-    const BlockDir *dir;
-    if (!part_block_dir(p, b, &dir, e))
-        return false;
+    BlockDir *dir;
+    uint32_t series = series_id_local(q->series);
+    PinStatus status = PIN_OK;
+    if (!part_dir_take(p, b, &dir, e))
+        return PIN_FAIL;
     for (size_t i = lower_group(dir, series); i < dir->group_count; i++) {
         const GroupEntry *entry = &dir->groups[i];
         if (entry->series_first > series)
             break;
-        if (entry->t_max < t_min || entry->t_min > t_max)
+        if (entry->t_max < q->t_min || entry->t_min > q->t_max)
             continue;
         PartGroup g;
         part_fill_group(p, b, entry, b->first_group + (uint32_t)i, &g);
         if (!g.alone) {
             const RunList *runs;
-            if (!part_runs(p, b, dir, i, &runs, e))
-                return false;
-            g.series = series_id_make(p->shard, series);
+            status = part_runs(p, b, dir, i, &runs, waiter, e);
+            if (status != PIN_OK)
+                break;
+            g.series = q->series;
             find_run(runs, series, &g);
         }
         if (g.rows)
             buf_put(out, &g, sizeof g);
     }
-    return true;
+    part_dir_give(p, b);
+    return status;
 }
 
-bool part_find(Part *p, TableId table, SeriesId series, int64_t t_min, int64_t t_max, Buf *out,
-               Err *e)
+/* The first section that may have times from t_min on. */
+static uint32_t first_section(const Part *p, const TableEntry *t, int64_t t_min)
 {
-    const TableEntry *t = part_table_entry(p, table);
-    if (!t || series >> 32 != p->shard || t->t_max < t_min || t->t_min > t_max)
-        return true;
-    uint32_t local = series_id_local(series), low = t->first_section,
-             end = t->first_section + t->section_count;
-    for (uint32_t high = end; t->ordered && low < high;) {
+    uint32_t low = t->first_section, high = low + t->section_count;
+    while (t->ordered && low < high) {
         uint32_t mid = (low + high) / 2;
         if (p->sections[mid].t_max < t_min)
             low = mid + 1;
         else
             high = mid;
     }
-    for (; low < end; low++) {
-        const Section *s = &p->sections[low];
-        if (s->t_min > t_max && t->ordered)
+    return low;
+}
+
+PinStatus part_find(Part *p, const PartQuery *q, Buf *out, struct Task *waiter, Err *e)
+{
+    const TableEntry *t = part_table_entry(p, q->table);
+    if (!t || q->series >> 32 != p->shard || t->t_max < q->t_min || t->t_min > q->t_max)
+        return PIN_OK;
+    uint32_t local = series_id_local(q->series), end = t->first_section + t->section_count;
+    size_t before = out->len;
+    for (uint32_t i = first_section(p, t, q->t_min); i < end; i++) {
+        const Section *s = &p->sections[i];
+        if (s->t_min > q->t_max && t->ordered)
             break;
-        if (s->t_min > t_max || s->t_max < t_min)
+        if (s->t_min > q->t_max || s->t_max < q->t_min)
             continue;
         for (uint32_t b = lower_block(p, s, local); b < s->first + s->count; b++) {
-            if (p->blocks[b].series_first > local)
+            const Block *block = &p->blocks[b];
+            if (block->series_first > local)
                 break;
-            if (!find_in_block(p, &p->blocks[b], local, t_min, t_max, out, e))
-                return false;
+            if (block->t_max < q->t_min || block->t_min > q->t_max)
+                continue;
+            PinStatus status = find_in_block(p, block, q, out, waiter, e);
+            if (status != PIN_OK) {
+                out->len = before;
+                return status;
+            }
         }
     }
-    return true;
+    return PIN_OK;
 }

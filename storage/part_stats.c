@@ -4,9 +4,11 @@
 
 bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out)
 {
-    const ChunkEntry *c;
+    Chunk chunk;
+    const ChunkEntry *c = &chunk.entry;
     Err e;
-    if (!g->alone || !part_chunk(p, g, col, &c, &e) || !c || c->stats == STATS_NONE)
+    if (!g->alone || !part_chunk(p, g, col, &chunk, &e) || c->type == PHYS_NONE ||
+        c->stats == STATS_NONE)
         return false;
     uint32_t count = g->rows - c->missing;
     if (c->stats != STATS_DOUBLE) {
@@ -34,49 +36,56 @@ bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out)
 /* ---- numbers of a chunk, still encoded ---- */
 
 typedef struct Encoded {
-    const ChunkEntry *entry; /* NULL: the column is absent */
-    CodecChunk chunk;        /* n = 0: no row has a value */
+    PhysType type; /* PHYS_NONE: the column is absent */
+    uint64_t offset;
+    size_t length;
+    CodecChunk chunk; /* n = 0: no row has a value */
     bool holes;
     uint64_t valid[ROW_WORDS];
 } Encoded;
+
+static bool encoded_presence(Encoded *x, size_t rows, Reader *r, Err *e)
+{
+    uint64_t nulls[ROW_WORDS];
+    bool any;
+    size_t values = 0;
+    if (!presence_get(x->valid, nulls, &any, rows, r, e))
+        return false;
+    for (size_t w = 0; w < ROW_WORDS; w++)
+        values += (size_t)__builtin_popcountll(x->valid[w]);
+    return values == x->chunk.n || codec_damaged(e, "presence does not fit the directory");
+}
 
 /* *number: the column is absent here or has numbers. */
 static bool encoded_chunk(Part *p, const PartGroup *g, ColumnId col, Encoded *out, bool *number,
                           Err *e)
 {
-    Slice bytes;
+    Chunk c;
     must(g->alone);
-    *number = true;
-    if (!part_chunk(p, g, col, &out->entry, e))
+    if (!part_chunk_bytes(p, g, col, &c, e))
         return false;
-    const ChunkEntry *c = out->entry;
-    if (!c)
+    Reader r = reader_of(c.bytes);
+    out->type = c.entry.type;
+    out->offset = c.entry.offset;
+    out->length = c.bytes.len;
+    out->holes = c.entry.holes;
+    out->chunk.n = c.rows - c.entry.missing;
+    *number = out->type == PHYS_NONE || out->type == PHYS_I64 || out->type == PHYS_F64;
+    if (!*number || out->type == PHYS_NONE)
         return true;
-    *number = c->type == PHYS_I64 || c->type == PHYS_F64;
-    if (!*number)
-        return true;
-    if (!part_chunk_bytes(p, g, c, &bytes, e))
-        return false;
-    Reader r = reader_of(bytes);
-    out->holes = c->holes;
-    if (c->holes) {
-        uint64_t nulls[ROW_WORDS];
-        bool any;
-        if (!presence_get(out->valid, nulls, &any, g->rows, &r, e))
-            return part_at_chunk(p, g, c->offset, e);
-        size_t values = 0;
-        for (size_t w = 0; w < ROW_WORDS; w++)
-            values += (size_t)__builtin_popcountll(out->valid[w]);
-        if (values != (size_t)(g->rows - c->missing)) {
-            codec_damaged(e, "presence does not fit the directory");
-            return part_at_chunk(p, g, c->offset, e);
-        }
-    }
-    out->chunk = (CodecChunk){.id = c->codec,
-                              .type = c->type,
-                              .n = (size_t)(g->rows - c->missing),
-                              .src = reader_bytes(&r, reader_left(&r))};
+    if (out->holes && !encoded_presence(out, c.rows, &r, e))
+        return part_at_chunk(p, g, out->offset, e);
+    out->chunk.id = c.entry.codec;
+    out->chunk.type = out->type;
+    out->chunk.src = reader_bytes(&r, reader_left(&r));
     return true;
+}
+
+/* What a codec said about the chunk. */
+static bool encoded_answer(Part *p, const PartGroup *g, const Encoded *x, bool ok, Err *e)
+{
+    return part_was_read(p, g, x->offset, x->length, e) &&
+           (ok || part_at_chunk(p, g, x->offset, e));
 }
 
 /* How many of the rows below `row` have a value. */
@@ -98,10 +107,9 @@ bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *c
         return false;
     if (!*number)
         return true;
-    if (!x.entry || x.chunk.n == 0) {
-        PhysType type = x.entry ? x.entry->type : PHYS_NONE;
+    if (x.type == PHYS_NONE || x.chunk.n == 0) {
         for (size_t i = 0; i <= cuts->count; i++)
-            out[i] = (ChunkStats){.type = type, .sum_exact = true};
+            out[i] = (ChunkStats){.type = x.type, .sum_exact = true};
         return true;
     }
     const uint32_t *at = cuts->row;
@@ -111,8 +119,8 @@ bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *c
             mapped[i] = values_below(x.valid, at[i]);
         at = mapped;
     }
-    return codec_stats_cuts(out, &x.chunk, at, cuts->count, scratch, e) ||
-           part_at_chunk(p, g, x.entry->offset, e);
+    bool ok = codec_stats_cuts(out, &x.chunk, at, cuts->count, scratch, e);
+    return encoded_answer(p, g, &x, ok, e);
 }
 
 /* Bits of dense values to the rows that have one. */
@@ -136,17 +144,17 @@ bool part_filter(Part *p, const PartGroup *g, ColumnId col, const CodecFilter *f
     *type = PHYS_NONE;
     if (!encoded_chunk(p, g, col, &x, &number, e))
         return false;
-    if (x.entry)
-        *type = x.entry->type;
+    *type = x.type;
     if (!number)
         return true;
     memset(bits, 0, BITMAP_WORDS(g->rows) * sizeof *bits);
-    if (!x.entry || x.chunk.n == 0)
+    if (x.type == PHYS_NONE || x.chunk.n == 0)
         return true;
     uint64_t dense[ROW_WORDS], spread[ROW_WORDS];
     size_t passed;
-    if (!codec_filter(x.holes ? dense : bits, &passed, &x.chunk, f, scratch, e))
-        return part_at_chunk(p, g, x.entry->offset, e);
+    bool ok = codec_filter(x.holes ? dense : bits, &passed, &x.chunk, f, scratch, e);
+    if (!encoded_answer(p, g, &x, ok, e))
+        return false;
     if (x.holes) {
         spread_bits(spread, dense, x.valid);
         memcpy(bits, spread, BITMAP_WORDS(g->rows) * sizeof *bits);
@@ -156,22 +164,24 @@ bool part_filter(Part *p, const PartGroup *g, ColumnId col, const CodecFilter *f
 
 bool part_time_grid(Part *p, const PartGroup *g, TimeGrid *grid, bool *regular, Err *e)
 {
-    GroupEntry *entry;
+    GroupEntry entry;
     Slice bytes;
     *regular = false;
     if (!g->alone)
         return true;
     if (!part_time_bytes(p, g, &entry, &bytes, e))
         return false;
-    if (entry->time_codec != CODEC_LINEAR_I64)
+    if (entry.time_codec != CODEC_LINEAR_I64)
         return true;
     Reader r = reader_of(bytes);
     grid->first = reader_zigzag(&r);
     grid->step = reader_zigzag(&r);
+    if (!part_was_read(p, g, entry.time_offset, bytes.len, e))
+        return false;
     int64_t last;
     /* Anything else is for the decoder to refuse. */
     *regular = !r.bad && !reader_left(&r) && grid->step >= 0 &&
-               !__builtin_mul_overflow(grid->step, (int64_t)entry->rows - 1, &last) &&
+               !__builtin_mul_overflow(grid->step, (int64_t)entry.rows - 1, &last) &&
                !__builtin_add_overflow(last, grid->first, &last);
     return true;
 }

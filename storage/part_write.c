@@ -341,31 +341,32 @@ bool part_writer_add(PartWriter *w, const PartRun *run, Err *e)
 static bool copy_alone(PartWriter *w, Part *from, const PartGroup *pg, const ColumnId *ids,
                        size_t count, Err *e)
 {
-    GroupEntry *old;
+    GroupEntry old;
     Slice bytes;
     if (!part_time_bytes(from, pg, &old, &bytes, e))
         return false;
-    GroupEntry g = {.rows = old->rows,
-                    .t_min = old->t_min,
-                    .t_max = old->t_max,
-                    .series_first = old->series_first,
-                    .series_last = old->series_last,
-                    .seq_min = old->seq_min,
-                    .seq_max = old->seq_max,
-                    .time_codec = old->time_codec};
+    GroupEntry g = {.rows = old.rows,
+                    .t_min = old.t_min,
+                    .t_max = old.t_max,
+                    .series_first = old.series_first,
+                    .series_last = old.series_last,
+                    .seq_min = old.seq_min,
+                    .seq_max = old.seq_max,
+                    .time_codec = old.time_codec};
     pw_note_series(w, pg->series);
     size_t start = w->out.len;
     buf_put_slice(&w->out, bytes);
     pw_share_times(w, &g, start);
     for (size_t i = 0; i < count; i++) {
-        const ChunkEntry *chunk;
-        if (!part_chunk(from, pg, ids[i], &chunk, e) || !chunk ||
-            !part_chunk_bytes(from, pg, chunk, &bytes, e))
+        Chunk chunk;
+        if (!part_chunk_bytes(from, pg, ids[i], &chunk, e))
             return false;
         ChunkEntry *entry = pw_chunk(w, pw_column(w, ids[i]));
-        memcpy(entry, chunk, sizeof *entry);
+        memcpy(entry, &chunk.entry, sizeof *entry);
         entry->offset = pw_offset(w);
-        buf_put_slice(&w->out, bytes);
+        buf_put_slice(&w->out, chunk.bytes);
+        if (!part_was_read(from, pg, chunk.entry.offset, chunk.bytes.len, e))
+            return false;
     }
     w->long_series = true;
     return pw_end_group(w, &g, e);
@@ -391,10 +392,11 @@ static bool copy_rows(PartWriter *w, Part *from, const PartGroup *g, const Colum
 
 bool part_writer_copy(PartWriter *w, Part *from, const PartGroup *g, Err *e)
 {
-    size_t count = part_columns(from, g, NULL, 0);
-    ColumnId *ids = mem_zero((count + 1) * sizeof *ids);
-    part_columns(from, g, ids, count);
-    PinStatus pinned = part_pin_group(from, g, ids, count, NULL, e);
+    size_t count;
+    ColumnId *ids = mem_zero(COLUMNS_MAX * sizeof *ids);
+    PinStatus pinned = part_columns(from, g, ids, COLUMNS_MAX, &count, e) && count <= COLUMNS_MAX
+                           ? part_pin_group(from, g, ids, count, NULL, e)
+                           : PIN_FAIL;
     bool ok = pinned == PIN_OK;
     must(pinned != PIN_WAIT); /* without a waiter pins block */
     if (ok) {

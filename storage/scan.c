@@ -126,6 +126,7 @@ static void open_parts(Scan *s, const SnapshotView *v)
         ScanPart *sp = &s->parts[s->part_count++];
         *sp = (ScanPart){
             .part = p, .age = v->parts[i].age, .series = part_series_bitmap(p, s->table)};
+        part_touch(p);
         visit_part(s->visit, sp->series, s->set);
         s->shard = part_shard(p);
         s->counters.files++;
@@ -254,8 +255,9 @@ void scan_close(Scan *s)
 /* ---- series by series ---- */
 
 /* Collects the current series' row groups from all parts into `groups`. */
-static bool find_groups(Scan *s, Err *e)
+static PinStatus find_groups(Scan *s, Task *waiter, Err *e)
 {
+    PartQuery q = {s->table, s->series, s->spec.t_min, s->spec.t_max};
     buf_clear(&s->groups);
     buf_clear(&s->dead);
     for (size_t i = 0; i < s->part_count; i++) {
@@ -265,12 +267,14 @@ static bool find_groups(Scan *s, Err *e)
                                                       part_info(p->part)->seq_max, &s->dead)
                                        : 0;
         p->group_begin = s->groups.len / sizeof(PartGroup);
-        if (roaring_bitmap_contains(p->series, series_id_local(s->series)) &&
-            !part_find(p->part, s->table, s->series, s->spec.t_min, s->spec.t_max, &s->groups, e))
-            return false;
+        PinStatus found = PIN_OK;
+        if (roaring_bitmap_contains(p->series, series_id_local(s->series)))
+            found = part_find(p->part, &q, &s->groups, waiter, e);
+        if (found != PIN_OK)
+            return found;
         p->group_end = s->groups.len / sizeof(PartGroup);
     }
-    return true;
+    return PIN_OK;
 }
 
 /* The tails' rows of the current series: series come in ascending order in both. */
@@ -292,10 +296,14 @@ static size_t add_tail_inputs(Scan *s, size_t n)
     return n;
 }
 
-static bool start_series(Scan *s, Err *e)
+static PinStatus start_series(Scan *s, Task *waiter, Err *e)
 {
-    if (!find_groups(s, e))
-        return false;
+    enum { TRIM_SERIES = 64 };
+    if (s->series_seen++ % TRIM_SERIES == TRIM_SERIES - 1)
+        engine_trim_mapped(snapshot_engine(s->snapshot));
+    PinStatus found = find_groups(s, waiter, e);
+    if (found != PIN_OK)
+        return found;
     const PartGroup *groups = (const PartGroup *)(const void *)s->groups.ptr;
     const TimeRange *dead = (const TimeRange *)(const void *)s->dead.ptr;
     size_t n = 0;
@@ -312,7 +320,8 @@ static bool start_series(Scan *s, Err *e)
     s->counters.groups += s->groups.len / sizeof(PartGroup);
     n = add_tail_inputs(s, n);
     merge_start(s->merge, &s->spec, s->inputs, n);
-    return true;
+    s->started = true;
+    return PIN_OK;
 }
 
 ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e)
@@ -325,9 +334,13 @@ ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e)
             if (!s->it.has_value)
                 return SCAN_END;
             s->series = series_id_make(s->shard, s->it.current_value);
+            s->started = false;
             roaring_advance_uint32_iterator(&s->it);
-            if (!start_series(s, e))
-                return SCAN_FAIL;
+        }
+        if (!s->started) {
+            PinStatus found = start_series(s, waiter, e);
+            if (found != PIN_OK)
+                return found == PIN_WAIT ? SCAN_WAIT : SCAN_FAIL;
         }
         switch (merge_next(s->merge, &s->run, waiter, e)) {
         case MERGE_RUN:

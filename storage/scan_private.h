@@ -36,9 +36,11 @@ struct Scan {
     roaring_bitmap_t *visit;
     roaring_uint32_iterator_t it;
     SeriesId series; /* current; 0 = take the next */
-    Buf groups;      /* PartGroup: of the current series, part by part */
-    TombView tombs;  /* of the table */
-    Buf dead;        /* TimeRange: what they hide of the current series, part by part */
+    bool started;    /* it is being merged */
+    uint64_t series_seen;
+    Buf groups;     /* PartGroup: of the current series, part by part */
+    TombView tombs; /* of the table */
+    Buf dead;       /* TimeRange: what they hide of the current series, part by part */
     MergeInput *inputs;
     Merge *merge;
     MergeRun run;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "storage/codec.h"
 #include "storage/engine.h"
+#include "storage/mapped.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -136,15 +137,50 @@ void local_blob_abort(Store *s, BlobId id)
         put_end(ls, p, false);
 }
 
-/* ---- reading ---- */
+/* ---- reading: what follows needs the mutex, but for reads themselves ---- */
 
-/* Needs the mutex.  Opening is a short system call on a local disk; it may stay under it. */
+static Blob **blob_at(LocalStore *ls, BlobId id)
+{
+    Blob **at = &ls->blobs[id % BLOB_BUCKETS];
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    return at;
+}
+
+static void blob_free(LocalStore *ls, Blob *b)
+{
+    if (b->map) {
+        mapped_remove(b->map, b->size);
+        ls->io->unmap(ls->io, b->map, b->size);
+    }
+    if (b->fd >= 0)
+        ls->io->close(ls->io, b->fd);
+    mem_free(b);
+}
+
+/* Closes the descriptor that nobody has used for longest. */
+static void close_oldest_fd(LocalStore *ls)
+{
+    Blob **oldest = NULL;
+    for (size_t i = 0; i < BLOB_BUCKETS; i++)
+        for (Blob **at = &ls->blobs[i]; *at; at = &(*at)->next)
+            if ((*at)->fd >= 0 && !(*at)->pins && (!oldest || (*at)->used < (*oldest)->used))
+                oldest = at;
+    if (!oldest)
+        return; /* all are being read right now */
+    Blob *b = *oldest;
+    *oldest = b->next;
+    ls->blob_fds--;
+    blob_free(ls, b);
+}
+
+/* Opening is a short system call on a local disk; it may stay under the mutex. */
 static Blob *blob_open(LocalStore *ls, BlobId id, Err *e)
 {
     char path[STORE_PATH_MAX];
-    for (Blob *b = ls->blobs; b; b = b->next)
-        if (b->id == id)
-            return b;
+    Blob **at = blob_at(ls, id);
+    if (*at)
+        return *at;
     local_blob_path(ls, id, "", path);
     int fd = ls->io->open(ls->io, path, IO_READ, e);
     if (fd < 0)
@@ -161,21 +197,41 @@ static Blob *blob_open(LocalStore *ls, BlobId id, Err *e)
     if (!(ls->flags & ENGINE_PREAD))
         b->map = ls->io->map(ls->io, fd, b->size);
     if (b->map) { /* the mapping is enough */
+        mapped_add(b->map, b->size);
         ls->io->close(ls->io, fd);
         b->fd = -1;
+    } else if (++ls->blob_fds > BLOB_FDS_MAX) {
+        close_oldest_fd(ls);
+        at = blob_at(ls, id);
     }
-    b->next = ls->blobs;
-    ls->blobs = b;
+    b->next = *at;
+    *at = b;
     return b;
 }
 
-static void blob_free(LocalStore *ls, Blob *b)
+/* A pin less; a mapping goes with the last one. */
+static void blob_leave(LocalStore *ls, BlobId id)
 {
-    if (b->map)
-        ls->io->unmap(ls->io, b->map, b->size);
-    if (b->fd >= 0)
-        ls->io->close(ls->io, b->fd);
-    mem_free(b);
+    Blob *gone = NULL;
+    mutex_lock(&ls->blob_mutex);
+    Blob **at = blob_at(ls, id);
+    must(*at && (*at)->pins > 0);
+    if (--(*at)->pins == 0 && (*at)->map) {
+        gone = *at;
+        *at = gone->next;
+    }
+    mutex_unlock(&ls->blob_mutex);
+    if (gone)
+        blob_free(ls, gone);
+}
+
+static bool blob_read(LocalStore *ls, Blob *b, uint64_t offset, size_t len, uint8_t *copy, Err *e)
+{
+    if (ls->io->pread(ls->io, b->fd, copy, len, (int64_t)offset, e) == (int64_t)len)
+        return true;
+    return err_set(e, ERR_IO, "file %06llu%s could not be read at offset %llu",
+                   (unsigned long long)blob_number(b->id), blob_suffix[blob_kind(b->id)],
+                   (unsigned long long)offset);
 }
 
 PinStatus local_blob_pin(Store *s, BlobId id, uint64_t offset, size_t len, Task *waiter,
@@ -193,8 +249,10 @@ PinStatus local_blob_pin(Store *s, BlobId id, uint64_t offset, size_t len, Task 
                 (unsigned long long)(offset + len));
         b = NULL;
     }
-    if (b)
+    if (b) {
         b->pins++;
+        b->used = ++ls->blob_clock;
+    }
     mutex_unlock(&ls->blob_mutex);
     if (!b)
         return PIN_FAIL;
@@ -202,38 +260,28 @@ PinStatus local_blob_pin(Store *s, BlobId id, uint64_t offset, size_t len, Task 
         *ptr = b->map + offset;
         return PIN_OK;
     }
+    /* The copy needs the file no more. */
     uint8_t *copy = mem_zero(len + CODEC_SLACK);
-    if (ls->io->pread(ls->io, b->fd, copy, len, (int64_t)offset, e) != (int64_t)len) {
-        local_blob_unpin(s, id, copy, len);
-        err_set(e, ERR_IO, "file %06llu%s could not be read at offset %llu",
-                (unsigned long long)blob_number(id), blob_suffix[blob_kind(id)],
-                (unsigned long long)offset);
-        return PIN_FAIL;
-    }
-    *ptr = copy;
-    return PIN_OK;
+    bool ok = blob_read(ls, b, offset, len, copy, e);
+    blob_leave(ls, id);
+    *ptr = ok ? copy : NULL;
+    if (!ok)
+        mem_free(copy);
+    return ok ? PIN_OK : PIN_FAIL;
 }
 
 void local_blob_unpin(Store *s, BlobId id, const uint8_t *ptr, size_t len)
 {
     LocalStore *ls = local(s);
-    Blob *gone = NULL;
     (void)len;
     mutex_lock(&ls->blob_mutex);
-    Blob **at = &ls->blobs;
-    while (*at && (*at)->id != id)
-        at = &(*at)->next;
-    must(*at && (*at)->pins > 0);
-    bool mapped = (*at)->map != NULL;
-    if (--(*at)->pins == 0 && mapped) {
-        gone = *at;
-        *at = gone->next;
-    }
+    const Blob *b = *blob_at(ls, id);
+    bool mapped = b && b->map && ptr >= b->map && ptr <= b->map + b->size;
     mutex_unlock(&ls->blob_mutex);
-    if (!mapped)
+    if (mapped)
+        blob_leave(ls, id);
+    else
         mem_free((void *)(uintptr_t)ptr);
-    if (gone)
-        blob_free(ls, gone);
 }
 
 void local_blob_prefetch(Store *s, BlobId id, uint64_t offset, size_t len)
@@ -250,13 +298,11 @@ void local_blob_drop(Store *s, BlobId id)
     char path[STORE_PATH_MAX];
     Err e;
     mutex_lock(&ls->blob_mutex);
-    Blob **at = &ls->blobs, *b;
-    while (*at && (*at)->id != id)
-        at = &(*at)->next;
-    b = *at;
+    Blob **at = blob_at(ls, id), *b = *at;
     if (b) {
         must(b->pins == 0);
         *at = b->next;
+        ls->blob_fds -= b->fd >= 0;
     }
     mutex_unlock(&ls->blob_mutex);
     if (b)
@@ -268,11 +314,12 @@ void local_blob_drop(Store *s, BlobId id)
 
 void local_blobs_close(LocalStore *ls)
 {
-    while (ls->blobs) {
-        Blob *b = ls->blobs;
-        ls->blobs = b->next;
-        blob_free(ls, b);
-    }
+    for (size_t i = 0; i < BLOB_BUCKETS; i++)
+        while (ls->blobs[i]) {
+            Blob *b = ls->blobs[i];
+            ls->blobs[i] = b->next;
+            blob_free(ls, b);
+        }
     while (ls->puts)
         put_end(ls, ls->puts, false);
 }

@@ -10,7 +10,12 @@
 #include "storage/manifest_file.h"
 #include "storage/store.h"
 
-enum { STORE_PATH_MAX = 4096, STORE_MANIFEST_KEEP = 1 << 20 };
+enum {
+    STORE_PATH_MAX = 4096,
+    STORE_MANIFEST_KEEP = 1 << 20,
+    BLOB_BUCKETS = 1024,
+    BLOB_FDS_MAX = 256, /* descriptors of files that are read with pread */
+};
 
 typedef enum RequestKind {
     REQ_APPEND,
@@ -41,13 +46,16 @@ typedef struct Lane { /* requests in order; who finds it idle serves all that ar
     bool busy;
 } Lane;
 
-typedef struct Blob { /* an open file */
-    struct Blob *next;
+/* A file that was read.  Mapped: while it is pinned, without a descriptor.  Else its descriptor is kept,
+ * but for BLOB_FDS_MAX files at most. */
+typedef struct Blob {
+    struct Blob *next; /* in its bucket */
     BlobId id;
-    int fd;
+    int fd; /* -1: none */
     uint64_t size;
     const uint8_t *map;
-    size_t pins;
+    size_t pins;   /* pointers into the mapping, and reads under way */
+    uint64_t used; /* when last, in pins */
 } Blob;
 
 typedef struct BlobPut { /* a file being written as x.tmp */
@@ -80,7 +88,9 @@ typedef struct LocalStore {
     _Atomic Lsn recycled; /* as asked for last */
     Mutex blob_mutex;
     /* these need the mutex */
-    Blob *blobs;
+    Blob *blobs[BLOB_BUCKETS];
+    size_t blob_fds; /* open in blobs */
+    uint64_t blob_clock;
     BlobPut *puts;
 } LocalStore;
 

@@ -1,5 +1,6 @@
 #include "storage/engine_private.h"
 
+#include "base/log.h"
 #include <stdio.h>
 
 /* ---- windows ---- */
@@ -69,6 +70,18 @@ static void source_close(PartSource *s)
     mem_free(f);
 }
 
+/* A block of bytes is bad: told once, with names; what does not need it is served. */
+static void source_damaged(PartSource *s, TableId table, SeriesId series, const Err *e)
+{
+    FileSource *f = (FileSource *)s;
+    CatalogSnap *cat = engine_catalog(f->eng);
+    const TableDef *def = cat_table_by_id(cat, table);
+    log_error("engine", "damaged: table \"%.*s\", series %llu: %s",
+              SLICE_ARG(def ? def->name : SLICE_LIT("?")), (unsigned long long)series, e->message);
+    cat_unref(cat);
+    atomic_fetch_add(&f->eng->stats.blocks_damaged, 1);
+}
+
 static bool file_open(EngineFile *f, Err *e)
 {
     Store *store = f->eng->store;
@@ -79,6 +92,8 @@ static bool file_open(EngineFile *f, Err *e)
     s->base.close = source_close;
     s->base.pin = source_pin;
     s->base.unpin = source_unpin;
+    s->base.damaged = source_damaged;
+    s->base.cache = f->eng->part_cache;
     snprintf(s->base.name, sizeof s->base.name, "%06llu.skulk", (unsigned long long)f->info.number);
     if (store->mapped) {
         if (store->ops->blob_pin(store, s->id, 0, f->info.bytes, NULL, &s->whole, e) != PIN_OK) {
@@ -86,6 +101,7 @@ static bool file_open(EngineFile *f, Err *e)
             return false;
         }
         s->base.base = s->whole;
+        s->base.mapped = true;
     }
     f->source = s;
     return part_open(&f->part, &s->base, e); /* takes the source, also on failure */

@@ -57,6 +57,9 @@ typedef struct SnapshotView {
 
 void snapshot_view(const Snapshot *s, SnapshotView *out);
 
+/* Called now and then while files are read: keeps their pages within the budget. */
+void engine_trim_mapped(Engine *eng);
+
 /* The window that a row belongs to by the catalog's rules (table's own window, else by TTL,
  * else one day): its first nanosecond, clamped to INT64_MIN. */
 int64_t window_start(const TableDef *table /* NULL = dropped: one day */, int64_t time_ns);

@@ -18,20 +18,46 @@ static void each_series(void *arg, SeriesId id)
     *last = id;
 }
 
+/* What is answered from encoded chunks. */
+static void ask(Part *p, const PartGroup *g, const ColumnId *ids, size_t count, Arena *arena)
+{
+    Err e;
+    TimeGrid grid;
+    bool regular, number;
+    if (!g->alone)
+        return;
+    (void)!part_time_grid(p, g, &grid, &regular, &e);
+    for (size_t c = 0; c < count; c++) {
+        uint32_t cut[2] = {g->rows / 3, g->rows};
+        RowCuts cuts = {cut, ARRAY_LEN(cut)};
+        ChunkStats st[3];
+        uint64_t bits[ROW_WORDS];
+        CodecFilter f = {.op = CODEC_GT};
+        PhysType type;
+        (void)!part_stats_cuts(p, g, ids[c], &cuts, arena, st, &number, &e);
+        (void)!part_filter(p, g, ids[c], &f, arena, bits, &type, &e);
+    }
+}
+
 static void search(Part *p, TableId table)
 {
     Err e;
     Buf found = {0};
     int64_t t_min, t_max;
     must(part_has_table(p, table, &t_min, &t_max));
-    for (uint32_t s = 0; s < 5; s++)
-        (void)!part_find(p, table, series_id_make(p->shard, s), t_min, t_max, &found, &e);
+    for (uint32_t s = 0; s < 5; s++) {
+        PartQuery q = {table, series_id_make(p->shard, s), t_min, t_max};
+        (void)part_find(p, &q, &found, NULL, &e);
+    }
     const PartGroup *g = (const PartGroup *)(void *)found.ptr;
     for (size_t i = 0; i < found.len / sizeof *g; i++) {
         ColumnId ids[16];
-        size_t count = part_columns(p, &g[i], ids, ARRAY_LEN(ids));
+        size_t count;
         Arena arena;
+        if (!part_columns(p, &g[i], ids, ARRAY_LEN(ids), &count, &e))
+            continue;
         arena_init(&arena, NULL);
+        ask(p, &g[i], ids, count < ARRAY_LEN(ids) ? count : ARRAY_LEN(ids), &arena);
         for (size_t c = 0; c < count && c < ARRAY_LEN(ids); c++) {
             ChunkStats st;
             ColVec vec;

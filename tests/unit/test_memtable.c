@@ -518,7 +518,8 @@ static void check_sealed_series(Part *p, TableId table, SeriesId series, size_t 
     buf_init(&found);
     ModelAnswer want =
         model_answer(rows, n, table, series, INT64_MIN, INT64_MAX, table - MODEL_TABLE);
-    ck_assert_msg(part_find(p, table, series, INT64_MIN, INT64_MAX, &found, &e), "%s", e.message);
+    PartQuery q = {table, series, INT64_MIN, INT64_MAX};
+    ck_assert_msg(part_find(p, &q, &found, NULL, &e) == PIN_OK, "%s", e.message);
     size_t at = 0;
     for (size_t g = 0; g < found.len / sizeof(PartGroup); g++) {
         const PartGroup *group = (const PartGroup *)(const void *)found.ptr + g;
