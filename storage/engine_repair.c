@@ -30,9 +30,8 @@ static bool salvage_write(PartSink *sink, const void *ptr, size_t len, Err *e)
 
 static void name_damage(void *arg, const Err *e)
 {
-    Engine *eng = arg;
+    (void)arg; /* the file has counted it */
     log_error("engine", "repair: lost: %s", e->message);
-    atomic_fetch_add(&eng->stats.blocks_damaged, 1);
 }
 
 static void name_file(const EngineFile *f, uint64_t rows_kept)

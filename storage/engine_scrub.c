@@ -39,11 +39,11 @@ void scrub_free(Engine *eng)
     eng->compactor.scrub = NULL;
 }
 
+/* The file has told of the block and counted it. */
 static void see_damage(void *arg, const Err *e)
 {
     Engine *eng = arg;
-    log_error("engine", "scrub: %s", e->message);
-    atomic_fetch_add(&eng->stats.blocks_damaged, 1);
+    (void)e;
     eng->compactor.scrub->damages++;
 }
 
@@ -68,8 +68,11 @@ static bool open_next(Engine *eng, Scrub *s)
     s->block = 0;
     s->damages = 0;
     s->files++;
-    if (!s->copy->part)
-        see_damage(eng, &s->copy->err);
+    if (!s->copy->part) {
+        log_error("engine", "scrub: %s", s->copy->err.message);
+        atomic_fetch_add(&eng->stats.blocks_damaged, 1);
+        s->damages++;
+    }
     return true;
 }
 
