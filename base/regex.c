@@ -6,13 +6,20 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* Bounds on one match: about 10 ms of backtracking. */
+/* Bounds on one match.  Where the DFA can answer instead, backtracking ends after some 0.1 ms
+ * (more for long texts, by their length); groups need it, about 10 ms then. */
 enum {
     MATCH_LIMIT = 1000000,
+    MATCH_LIMIT_FIRST = 20000,
+    MATCH_LIMIT_PER_BYTE = 16,
     HEAP_LIMIT_KIB = 16 << 10,
     JIT_STACK_MIN = 32 << 10,
     JIT_STACK_MAX = 512 << 10,
-    DFA_WORKSPACE = 8192 /* ints */
+    DFA_STATES_MAX = 1000,
+    DFA_STATES_MIN = 40,
+    DFA_STATE_INTS = 6, /* of the workspace; and some for itself */
+    DFA_WORKSPACE = (DFA_STATES_MAX + 10) * DFA_STATE_INTS,
+    DFA_COMPARES_MAX = 8000000, /* about 1 ms */
 };
 
 struct Regex {
@@ -29,6 +36,7 @@ struct Regex {
 
 typedef struct RegexThread {
     pcre2_match_data *match;
+    pcre2_match_context *first; /* its limit is set for each text */
     pcre2_jit_stack *stack;
     int workspace[DFA_WORKSPACE];
 } RegexThread;
@@ -42,6 +50,7 @@ static void thread_free(void *arg)
 {
     RegexThread *t = arg;
     pcre2_match_data_free(t->match);
+    pcre2_match_context_free(t->first);
     pcre2_jit_stack_free(t->stack);
     mem_free(t);
 }
@@ -53,8 +62,10 @@ static RegexThread *thread_get(void)
         return t;
     t = mem_alloc(sizeof *t);
     t->match = pcre2_match_data_create(REGEX_GROUPS_MAX, NULL);
+    t->first = pcre2_match_context_copy(match_context);
     t->stack = pcre2_jit_stack_create(JIT_STACK_MIN, JIT_STACK_MAX, NULL);
     must(t->match != NULL);
+    must(t->first != NULL);
     must(t->stack != NULL);
     must(pthread_setspecific(thread_key, t) == 0);
     return t;
@@ -147,10 +158,11 @@ static const pcre2_code *search_code(const Regex *r, Err *e)
     return code_get(&cache->search, r, PCRE2_MATCH_INVALID_UTF, e);
 }
 
+/* A DFA knows no groups, and takes a recursion for each that captures. */
 static const pcre2_code *dfa_code(const Regex *r, Err *e)
 {
     Regex *cache = (Regex *)(uintptr_t)r;
-    return code_get(&cache->dfa, r, PCRE2_UTF, e);
+    return code_get(&cache->dfa, r, PCRE2_UTF | PCRE2_NO_AUTO_CAPTURE, e);
 }
 
 static bool translate(Regex *r, Slice pattern, bool nocase, Err *e)
@@ -217,27 +229,47 @@ static bool limit_fail(Err *e)
     return err_hint(e, "avoid nested repeats such as \"(a+)+\"");
 }
 
+/* Each byte of the text costs up to the square of the states that are alive, so their number is what
+ * bounds the time.  (A repeat inside a repeat makes one more alive with each byte.) */
+static size_t dfa_workspace(size_t text_len)
+{
+    size_t states = DFA_STATES_MAX;
+    while (states > DFA_STATES_MIN && states * states * text_len > DFA_COMPARES_MAX)
+        states -= states / 16 + 1;
+    return (states + 10) * DFA_STATE_INTS;
+}
+
 /* One pass over all alternatives at once: cannot explode, but knows no groups. */
 static bool match_dfa(const Regex *r, Slice text, bool *matched, Err *e)
 {
     RegexThread *t = thread_get();
     const pcre2_code *code = dfa_code(r, e);
-    if (!code)
-        return false;
+    if (!code) /* back references */
+        return limit_fail(e);
     int rc = pcre2_dfa_match(code, (PCRE2_SPTR)text.ptr, text.len, 0, PCRE2_DFA_SHORTEST, t->match,
-                             match_context, t->workspace, DFA_WORKSPACE);
+                             match_context, t->workspace, dfa_workspace(text.len));
     *matched = rc >= 0;
     return rc >= 0 || rc == PCRE2_ERROR_NOMATCH || limit_fail(e);
 }
 
 /* The number of the match, PCRE2_ERROR_NOMATCH, or another negative number: undecided. */
-static int match_search(const pcre2_code *code, Slice text, size_t from, pcre2_match_data *data)
+static int match_search(const pcre2_code *code, Slice text, size_t from,
+                        pcre2_match_context *limits)
 {
-    int rc = pcre2_match(code, (PCRE2_SPTR)text.ptr, text.len, from, 0, data, match_context);
+    pcre2_match_data *data = thread_get()->match;
+    int rc = pcre2_match(code, (PCRE2_SPTR)text.ptr, text.len, from, 0, data, limits);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter's stack is the heap */
-        rc = pcre2_match(code, (PCRE2_SPTR)text.ptr, text.len, from, PCRE2_NO_JIT, data,
-                         match_context);
+        rc = pcre2_match(code, (PCRE2_SPTR)text.ptr, text.len, from, PCRE2_NO_JIT, data, limits);
     return rc;
+}
+
+/* For a match that the DFA may decide. */
+static pcre2_match_context *first_limits(size_t text_len)
+{
+    pcre2_match_context *limits = thread_get()->first;
+    size_t steps = MATCH_LIMIT_FIRST + text_len * MATCH_LIMIT_PER_BYTE;
+    pcre2_set_match_limit(limits, steps < MATCH_LIMIT ? (uint32_t)steps : MATCH_LIMIT);
+    return limits;
 }
 
 bool regex_match(const Regex *r, Slice text, bool *matched, Err *e)
@@ -251,7 +283,7 @@ bool regex_match(const Regex *r, Slice text, bool *matched, Err *e)
     const pcre2_code *code = search_code(r, e);
     if (!code)
         return false;
-    int rc = match_search(code, text, 0, thread_get()->match);
+    int rc = match_search(code, text, 0, first_limits(text.len));
     *matched = rc >= 0;
     return rc >= 0 || rc == PCRE2_ERROR_NOMATCH || match_dfa(r, text, matched, e);
 }
@@ -268,7 +300,7 @@ bool regex_groups(const Regex *r, Slice text, size_t from, RegexGroup *groups, s
     if (!code)
         return false;
     pcre2_match_data *data = thread_get()->match;
-    int rc = match_search(code, text, from, data);
+    int rc = match_search(code, text, from, match_context);
     if (rc == PCRE2_ERROR_NOMATCH)
         return true;
     if (rc < 0)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const Bench *const bench_groups[] = {bench_codec, bench_ingest, bench_query};
+static const Bench *const bench_groups[] = {bench_codec, bench_index, bench_ingest, bench_query};
 
 static bool wanted(const char *name, char **words, int count)
 {

@@ -815,8 +815,41 @@ static void *intern_all(void *arg)
     return NULL;
 }
 
+/* Beside them: snapshots, tables that come and go, the caches given back. */
+static void *keep_all(void *arg)
+{
+    atomic_bool *stop = arg;
+    for (TableId table = TABLE + 10; !atomic_load(stop); table++) {
+        TableId none = 0;
+        Buf bytes;
+        Tag tag = {HOST, SLICE_LIT("x")};
+        SeriesId id;
+        bool made;
+        Err e;
+        for (unsigned i = 0; i < 50; i++) {
+            char host[32];
+            tag.value = (Slice){host, (size_t)snprintf(host, sizeof host, "k%u", i)};
+            if (!idx_intern(shared, table, &tag, 1, NULL, &id, &made, &e) || !made)
+                abort();
+        }
+        idx_detach(shared, alive_not, &none, false);
+        idx_detach(shared, alive_not, &table, false);
+        while (idx_reclaim_step(shared))
+            ;
+        snapshot_of(shared, &bytes, 0);
+        buf_clear(&bytes);
+        idx_encode(shared, 0, &bytes);
+        buf_free(&bytes);
+        idx_trim(shared, idx_serial(shared) / 2);
+        idx_forget_raw(shared);
+    }
+    return NULL;
+}
+
 START_TEST(threads)
 {
+    pthread_t keeper;
+    atomic_bool stop = false;
     pthread_t thread[THREADS];
     unsigned number[THREADS];
     shared = idx_new(0, 5);
@@ -824,8 +857,11 @@ START_TEST(threads)
         number[i] = i;
         ck_assert_int_eq(pthread_create(&thread[i], NULL, intern_all, &number[i]), 0);
     }
+    ck_assert_int_eq(pthread_create(&keeper, NULL, keep_all, &stop), 0);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
+    atomic_store(&stop, true);
+    pthread_join(keeper, NULL);
     ck_assert_uint_eq(made_total, SHARED_SERIES);
     for (unsigned i = 1; i < THREADS; i++)
         ck_assert_mem_eq(seen[i], seen[0], sizeof seen[0]);
