@@ -309,9 +309,12 @@ size_t engine_storage(Engine *eng, StorageKind *out, size_t max, Err *e)
     if (!eng->store->ops->usage(eng->store, &u, e))
         return 0;
     const StorageKind all[] = {
-        {"files", u.blobs[BLOB_PART]}, {"series_index", u.blobs[BLOB_SERIES]},
-        {"manifest", u.manifest},      {"log", u.log},
-        {"reserve", u.reserve},        {"other", u.other + u.blobs[BLOB_CATALOG]},
+        {"files", u.blobs[BLOB_PART]},
+        {"series_index", u.blobs[BLOB_SERIES] + u.blobs[BLOB_SERIES_COPY]},
+        {"manifest", u.manifest},
+        {"log", u.log},
+        {"reserve", u.reserve},
+        {"other", u.other + u.blobs[BLOB_CATALOG] + u.blobs[BLOB_CATALOG_COPY]},
     };
     size_t n = sizeof all / sizeof all[0];
     for (size_t i = 0; i < n && i < max; i++)

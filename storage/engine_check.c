@@ -80,21 +80,30 @@ static void check_part(Check *c, const ManifestPart *m)
 
 /* ---- series, catalog, log ---- */
 
-static bool check_catalog_file(Check *c, Err *e)
+/* The file and its copy, each on its own. */
+static void check_catalog_file(Check *c, const ManifestCatalog *m, BlobId id)
 {
-    const ManifestCatalog *m = &c->manifest.catalog;
-    const uint8_t *ptr;
-    Slice payload;
     CatalogSnap *cat;
-    BlobId id = blob_id(BLOB_CATALOG, m->number);
-    if (c->store->ops->blob_pin(c->store, id, 0, m->bytes, NULL, &ptr, e) != PIN_OK)
-        return false;
-    bool ok = cache_open(slice_of((const char *)ptr, m->bytes), CACHE_CATALOG, &payload, e) &&
-              cat_decode_snapshot(&cat, payload, e);
-    if (ok)
+    Err e;
+    if (catalog_load_file(c->store, &cat, m, id, &e))
         cat_unref(cat);
-    c->store->ops->blob_unpin(c->store, id, ptr, m->bytes);
-    return ok || err_wrap(e, "file %06llu.catalog", (unsigned long long)m->number);
+    else
+        report(c, &e);
+}
+
+/* Increments build on the files before them; a copy is read into an index of its own. */
+static void check_series(Check *c, bool copies)
+{
+    const Manifest *m = &c->manifest;
+    SeriesIndex *idx = copies ? idx_new(0, 1) : c->index;
+    Err e;
+    for (size_t i = 0; i < m->series_count; i++) {
+        BlobId id = blob_id(BLOB_SERIES, m->series[i].number);
+        if (!series_load_file(c->store, idx, &m->series[i], copies ? cache_copy(id) : id, &e))
+            report(c, &e);
+    }
+    if (copies)
+        idx_free(idx);
 }
 
 static bool check_record(void *arg, Lsn lsn, const LogFrame *f, Err *e)
@@ -133,11 +142,13 @@ static void check_all(Check *c)
         return;
     }
     const Manifest *m = &c->manifest;
-    for (size_t i = 0; i < m->series_count; i++)
-        if (!series_load_file(c->store, c->index, &m->series[i], &e))
-            report(c, &e);
-    if (m->catalog.number && !check_catalog_file(c, &e))
-        report(c, &e);
+    check_series(c, true);
+    check_series(c, false);
+    if (m->catalog.number) {
+        BlobId id = blob_id(BLOB_CATALOG, m->catalog.number);
+        check_catalog_file(c, &m->catalog, id);
+        check_catalog_file(c, &m->catalog, cache_copy(id));
+    }
     for (size_t i = 0; i < m->part_count; i++)
         check_part(c, &m->parts[i]);
     if (!c->store->ops->log_read(c->store, m->covered, check_record, c, &e))

@@ -24,6 +24,12 @@ void engine_drop_blob(Engine *eng, BlobId id)
     engine_wake(eng, &eng->compactor.task);
 }
 
+void engine_drop_cache(Engine *eng, BlobId id)
+{
+    engine_drop_blob(eng, id);
+    engine_drop_blob(eng, cache_copy(id));
+}
+
 void engine_collect_garbage(Engine *eng)
 {
     if (engine_backup_runs(eng)) /* its end wakes the compactor */

@@ -174,12 +174,11 @@ static bool flush_take(Engine *eng, Flusher *f)
     return go;
 }
 
-static void blob_start(Engine *eng, BlobWrite *b, BlobKind kind, uint64_t number, Task *waiter)
+static void cache_start(Engine *eng, CacheWrite *w, BlobKind kind, uint64_t number, Task *waiter)
 {
-    b->id = blob_id(kind, number);
-    b->completion = (Completion){.waiter = waiter};
-    b->active = true;
-    eng->store->ops->blob_put(eng->store, b->id, buf_slice(&b->bytes), true, &b->completion);
+    w->put.id = blob_id(kind, number);
+    w->active = true;
+    cache_put(eng->store, &w->put, buf_slice(&w->bytes), true, waiter);
 }
 
 /* New series since the last flush. */
@@ -194,22 +193,23 @@ static void start_series(Engine *eng, Flusher *f, const Manifest *m, Task *waite
     cache_end(&f->series.bytes);
     f->series_info = (ManifestSeries){
         .number = engine_next_file(eng), .bytes = f->series.bytes.len, .last = newest};
-    blob_start(eng, &f->series, BLOB_SERIES, f->series_info.number, waiter);
+    cache_start(eng, &f->series, BLOB_SERIES, f->series_info.number, waiter);
 }
 
 static void start_catalog(Engine *eng, Flusher *f, CatalogSnap *cat, const ManifestCatalog *have,
                           Task *waiter)
 {
     f->catalog.active = false;
-    if (have->number && have->version == cat_version(cat))
+    if (have->number && have->version == cat_version(cat) && !eng->catalog_worn)
         return;
+    eng->catalog_worn = false;
     cache_begin(&f->catalog.bytes, CACHE_CATALOG);
     cat_encode_snapshot(&f->catalog.bytes, cat);
     cache_end(&f->catalog.bytes);
     f->catalog_info = (ManifestCatalog){.number = engine_next_file(eng),
                                         .bytes = f->catalog.bytes.len,
                                         .version = cat_version(cat)};
-    blob_start(eng, &f->catalog, BLOB_CATALOG, f->catalog_info.number, waiter);
+    cache_start(eng, &f->catalog, BLOB_CATALOG, f->catalog_info.number, waiter);
 }
 
 /* What the log up to `covered` says is in files: rows by the job, series and catalog by these.
@@ -239,16 +239,14 @@ static void caches_start(Engine *eng, Flusher *f, Task *waiter)
     f->state = FLUSH_CACHES;
 }
 
-static bool blob_poll(BlobWrite *b, bool *failed, Err *e)
+static bool cache_poll(const CacheWrite *w, bool *failed, Err *e)
 {
-    if (!b->active)
+    if (!w->active)
         return true;
-    if (!atomic_load_explicit(&b->completion.done, memory_order_acquire))
+    if (!cache_put_done(&w->put))
         return false;
-    if (!b->completion.ok) {
+    if (!cache_put_ok(&w->put, e))
         *failed = true;
-        *e = b->completion.err;
-    }
     return true;
 }
 
@@ -297,7 +295,7 @@ void engine_insert_file(Engine *eng, EngineFile *take_f)
 static void drop_old_blobs(Engine *eng, Flusher *f, const Manifest *before)
 {
     if (f->catalog.active && before->catalog.number)
-        engine_drop_blob(eng, blob_id(BLOB_CATALOG, before->catalog.number));
+        engine_drop_cache(eng, blob_id(BLOB_CATALOG, before->catalog.number));
 }
 
 /* Before the edit is applied to the manifest in memory. */
@@ -331,15 +329,15 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
 static void flush_failed(Engine *eng, Flusher *f, const Err *e, bool committed)
 {
     bool final = (f->job && compact_sync_failed(f->job)) ||
-                 (f->series.active && f->series.completion.sync_failed) ||
-                 (f->catalog.active && f->catalog.completion.sync_failed);
+                 (f->series.active && cache_put_final(&f->series.put)) ||
+                 (f->catalog.active && cache_put_final(&f->catalog.put));
     compact_free(f->job, committed);
     f->job = NULL;
     if (!committed) {
         if (f->series.active)
-            eng->store->ops->blob_drop(eng->store, f->series.id);
+            cache_drop(eng->store, f->series.put.id);
         if (f->catalog.active)
-            eng->store->ops->blob_drop(eng->store, f->catalog.id);
+            cache_drop(eng->store, f->catalog.put.id);
     }
     f->series.active = f->catalog.active = false;
     f->state = FLUSH_IDLE;
@@ -445,8 +443,8 @@ static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *fail
         }
         return false;
     case FLUSH_CACHES:
-        if (!log_poll(eng, f, failed, e) || !blob_poll(&f->series, failed, e) ||
-            !blob_poll(&f->catalog, failed, e) || *failed)
+        if (!log_poll(eng, f, failed, e) || !cache_poll(&f->series, failed, e) ||
+            !cache_poll(&f->catalog, failed, e) || *failed)
             return false;
         build_edit(eng, f);
         if (!commit_begin(eng, &f->edit, &f->completion, waiter))

@@ -21,6 +21,7 @@
 #ifndef SKULK_STORAGE_ENGINE_PRIVATE_H
 #define SKULK_STORAGE_ENGINE_PRIVATE_H
 
+#include "storage/cache.h"
 #include "storage/compact.h"
 #include "storage/lock.h"
 #include "storage/manifest.h"
@@ -143,12 +144,11 @@ typedef struct Writer { /* the writer task's own */
 
 typedef enum FlushState { FLUSH_IDLE, FLUSH_MERGE, FLUSH_CACHES, FLUSH_COMMIT } FlushState;
 
-typedef struct BlobWrite { /* a small blob being put */
+typedef struct CacheWrite { /* a series or catalog file being put */
     Buf bytes;
-    BlobId id;
-    Completion completion;
+    CachePut put;
     bool active;
-} BlobWrite;
+} CacheWrite;
 
 typedef struct Flusher {
     Task task;
@@ -158,7 +158,7 @@ typedef struct Flusher {
     uint64_t serves;   /* waiters up to this id */
     Lsn covered;       /* by this flush */
     int64_t log_bytes; /* as counted when `covered` was taken */
-    BlobWrite series, catalog;
+    CacheWrite series, catalog;
     Completion log_sync; /* nothing is covered that the log might still lose */
     ManifestSeries series_info;
     ManifestCatalog catalog_info;
@@ -184,7 +184,7 @@ typedef struct Keeper { /* of the series index */
     Task task;
     KeeperState state;
     SeriesWriter *writer;
-    BlobId id;
+    CachePut put;
     ManifestSeries info;
     bool begun, more; /* pieces were put; there are more */
     Buf piece, edit;
@@ -223,6 +223,7 @@ struct Engine {
     Sched *sched;
     Store *store;
     SeriesIndex *index;
+    bool series_worn, catalog_worn; /* one copy was damaged at the start: write both anew */
     uint64_t epoch;
     bool read_only;
     bool lease_owed; /* the epoch could not be raised: the disk was full */
@@ -306,6 +307,7 @@ void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e);
 void engine_fail(Engine *eng, const Err *e);
 void engine_drop_blob(Engine *eng,
                       BlobId id); /* later, on the compactor's task; any lock may be held */
+void engine_drop_cache(Engine *eng, BlobId id); /* a series or catalog file, both copies */
 
 /* version.c */
 PartList *part_list_ref(PartList *l);
@@ -414,7 +416,9 @@ TaskStatus keeper_step(Task *t);
 void keeper_finish(Engine *eng, Ticket *t); /* a snapshot, if it is worthwhile */
 void keeper_free(Engine *eng);
 bool series_load(Engine *eng, Err *e) MUST_CHECK;
-bool series_load_file(Store *store, SeriesIndex *idx, const ManifestSeries *s, Err *e) MUST_CHECK;
+/* id: of the file or of its copy */
+bool series_load_file(Store *store, SeriesIndex *idx, const ManifestSeries *s, BlobId id,
+                      Err *e) MUST_CHECK;
 /* A record of the log; catalog: as the log has it up to here, NULL = not known. */
 bool series_replay(SeriesIndex *idx, const CatalogSnap *catalog, Slice payload, Err *e) MUST_CHECK;
 void series_recovered(Engine *eng);

@@ -31,36 +31,20 @@ static bool read_edit(void *arg, Slice edit, Err *e)
 }
 
 /* A whole blob; the caller unpins. */
-static bool blob_bytes(Engine *eng, BlobId id, uint64_t size, Slice *out, Err *e)
-{
-    const uint8_t *ptr;
-    PinStatus st = eng->store->ops->blob_pin(eng->store, id, 0, size, NULL, &ptr, e);
-    if (st == PIN_WAIT)
-        return err_set(e, ERR_IO, "file %llu is not here", (unsigned long long)blob_number(id));
-    *out = slice_of((const char *)ptr, size);
-    return st == PIN_OK;
-}
-
-static void blob_done(Engine *eng, BlobId id, Slice bytes)
-{
-    eng->store->ops->blob_unpin(eng->store, id, (const uint8_t *)bytes.ptr, bytes.len);
-}
-
 static bool load_catalog(Engine *eng, Err *e)
 {
     const ManifestCatalog *m = &eng->manifest.catalog;
     BlobId id = blob_id(BLOB_CATALOG, m->number);
-    Slice bytes, payload;
     if (!m->number) {
         eng->catalog = cat_initial();
         return true;
     }
-    if (!blob_bytes(eng, id, m->bytes, &bytes, e))
-        return false;
-    bool ok = cache_open(bytes, CACHE_CATALOG, &payload, e) &&
-              cat_decode_snapshot(&eng->catalog, payload, e);
-    blob_done(eng, id, bytes);
-    return ok || err_wrap(e, "catalog file %06llu", (unsigned long long)m->number);
+    if (catalog_load_file(eng->store, &eng->catalog, m, id, e))
+        return true;
+    log_error("engine", "%s; its copy is used", e->message);
+    atomic_fetch_add(&eng->stats.blocks_damaged, 1);
+    eng->catalog_worn = true;
+    return catalog_load_file(eng->store, &eng->catalog, m, cache_copy(id), e);
 }
 
 /* A file that is missing means that the manifest is not the right one; a damaged one hurts only
@@ -325,10 +309,12 @@ static BlobFate blob_fate(void *arg, BlobId id)
         known = manifest_part(&eng->manifest, number) != NULL;
         break;
     case BLOB_SERIES:
+    case BLOB_SERIES_COPY:
         for (size_t i = 0; i < eng->manifest.series_count; i++)
             known |= eng->manifest.series[i].number == number;
         break;
     case BLOB_CATALOG:
+    case BLOB_CATALOG_COPY:
         known = eng->manifest.catalog.number == number;
         break;
     case BLOB_KINDS:

@@ -137,19 +137,21 @@ static void end_ticket(Engine *eng, Keeper *k, bool ok, const Err *e)
 static bool snapshot_begin(Engine *eng, Keeper *k)
 {
     mutex_lock(&eng->mutex);
-    bool wanted = !eng->failed && !eng->disk_full && snapshot_wanted(eng, k->ticket != NULL);
+    bool wanted = !eng->failed && !eng->disk_full &&
+                  (eng->series_worn || snapshot_wanted(eng, k->ticket != NULL));
     bool covered = eng->manifest.covered >= k->named_lsn;
     if (!wanted)
         end_ticket(eng, k, true, NULL);
     mutex_unlock(&eng->mutex);
     if (!wanted)
         return false;
+    eng->series_worn = false;
     k->writer = series_writer_new(eng->index, covered);
     k->info = (ManifestSeries){
         .number = engine_next_file(eng), .last = series_writer_serial(k->writer), .whole = true};
-    k->id = blob_id(BLOB_SERIES, k->info.number);
+    k->put.id = blob_id(BLOB_SERIES, k->info.number);
     k->more = true;
-    k->completion = (Completion){.done = true, .ok = true};
+    cache_put_none(&k->put);
     k->state = KEEPER_WRITE;
     return true;
 }
@@ -163,16 +165,15 @@ static void put_piece(Engine *eng, Keeper *k)
     while (k->more && k->piece.len < PIECE_BYTES && engine_now(eng) < end)
         k->more = series_writer_next(k->writer, &k->piece);
     k->info.bytes += k->piece.len;
-    k->completion = (Completion){.waiter = &k->task};
     k->begun = true;
-    eng->store->ops->blob_put(eng->store, k->id, buf_slice(&k->piece), !k->more, &k->completion);
+    cache_put(eng->store, &k->put, buf_slice(&k->piece), !k->more, &k->task);
 }
 
 static void snapshot_failed(Engine *eng, Keeper *k, const Err *e)
 {
     log_warn("engine", "the snapshot of the series index failed: %s", e->message);
     if (k->state == KEEPER_WRITE || !engine_has_failed(eng)) /* else it may be named */
-        eng->store->ops->blob_drop(eng->store, k->id);
+        cache_drop(eng->store, k->put.id);
     series_writer_free(k->writer, false);
     k->writer = NULL;
     k->begun = false;
@@ -196,7 +197,7 @@ static bool commit_done(Engine *eng, Keeper *k, Err *e)
     mutex_unlock(&eng->mutex);
     bool ok = commit_end(eng, buf_slice(&k->edit), &k->completion, e);
     for (size_t i = 0; ok && i < n; i++)
-        engine_drop_blob(eng, void_ids[i]);
+        engine_drop_cache(eng, void_ids[i]);
     mem_free(void_ids);
     engine_wake(eng, &eng->flusher.task);
     engine_wake(eng, &eng->compactor.task);
@@ -212,10 +213,19 @@ static bool commit_done(Engine *eng, Keeper *k, Err *e)
     return true;
 }
 
+/* What it waits for has come. */
+static bool keeper_ready(const Keeper *k)
+{
+    if (k->state == KEEPER_WRITE)
+        return cache_put_done(&k->put);
+    return k->state == KEEPER_IDLE ||
+           atomic_load_explicit(&k->completion.done, memory_order_acquire);
+}
+
 /* One move; false: nothing to do now. */
 static bool keeper_move(Engine *eng, Keeper *k, Err *e, bool *failed)
 {
-    if (k->state != KEEPER_IDLE && !atomic_load_explicit(&k->completion.done, memory_order_acquire))
+    if (!keeper_ready(k))
         return false;
     switch (k->state) {
     case KEEPER_IDLE:
@@ -223,8 +233,7 @@ static bool keeper_move(Engine *eng, Keeper *k, Err *e, bool *failed)
         return reclaim(eng, k) || (!idx_reclaiming(eng->index) && engine_now(eng) >= k->retry_ns &&
                                    snapshot_begin(eng, k));
     case KEEPER_WRITE:
-        if (!k->completion.ok) {
-            *e = k->completion.err;
+        if (!cache_put_ok(&k->put, e)) {
             *failed = true;
             return false;
         }
@@ -257,9 +266,7 @@ static void relieve(Engine *eng, Keeper *k)
 
 static bool may_end(const Keeper *k)
 {
-    return k->state == KEEPER_IDLE ||
-           (k->state == KEEPER_WRITE &&
-            atomic_load_explicit(&k->completion.done, memory_order_acquire));
+    return k->state == KEEPER_IDLE || (k->state == KEEPER_WRITE && cache_put_done(&k->put));
 }
 
 TaskStatus keeper_step(Task *t)
@@ -298,7 +305,7 @@ void keeper_free(Engine *eng)
 {
     Keeper *k = &eng->keeper;
     if (k->begun && k->more)
-        eng->store->ops->blob_abort(eng->store, k->id);
+        cache_abort(eng->store, k->put.id);
     series_writer_free(k->writer, false);
     buf_free(&k->piece);
     buf_free(&k->edit);
@@ -344,26 +351,42 @@ static bool load_increment(Store *store, SeriesIndex *idx, BlobId id, uint64_t s
     return ok;
 }
 
-bool series_load_file(Store *store, SeriesIndex *idx, const ManifestSeries *s, Err *e)
+bool series_load_file(Store *store, SeriesIndex *idx, const ManifestSeries *s, BlobId id, Err *e)
 {
-    BlobId id = blob_id(BLOB_SERIES, s->number);
     const uint8_t *ptr; /* pinned all the time, so that a mapping stays */
     if (store->ops->blob_pin(store, id, 0, 1, NULL, &ptr, e) != PIN_OK)
-        return err_wrap(e, "series file %06llu", (unsigned long long)s->number);
+        return cache_wrap(id, e);
     bool ok = s->whole ? load_frames(store, idx, id, s->bytes, e)
                        : load_increment(store, idx, id, s->bytes, e);
     store->ops->blob_unpin(store, id, ptr, 1);
-    return ok || err_wrap(e, "series file %06llu", (unsigned long long)s->number);
+    return ok || cache_wrap(id, e);
 }
 
 bool series_load(Engine *eng, Err *e)
 {
     const Manifest *m = &eng->manifest;
-    for (size_t i = 0; i < m->series_count; i++)
-        if (!series_load_file(eng->store, eng->index, &m->series[i], e))
-            return false;
-    idx_set_serial(eng->index, manifest_series_last(m));
-    return true;
+    bool *use_copy = mem_zero(m->series_count * sizeof *use_copy + 1);
+    bool ok = true;
+    for (size_t i = 0; ok && i < m->series_count;) {
+        BlobId id = blob_id(BLOB_SERIES, m->series[i].number);
+        if (series_load_file(eng->store, eng->index, &m->series[i],
+                             use_copy[i] ? cache_copy(id) : id, e)) {
+            i++;
+        } else if (use_copy[i]) {
+            ok = false;
+        } else { /* half of it may be in the index: begin again, with the copy */
+            log_error("engine", "%s; its copy is used", e->message);
+            atomic_fetch_add(&eng->stats.blocks_damaged, 1);
+            use_copy[i] = eng->series_worn = true;
+            idx_free(eng->index);
+            keeper_init(eng);
+            i = 0;
+        }
+    }
+    mem_free(use_copy);
+    if (ok)
+        idx_set_serial(eng->index, manifest_series_last(m));
+    return ok;
 }
 
 /* An id, or tags, that the log gives to another series: the one that had it was of a table that was

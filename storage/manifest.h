@@ -59,10 +59,4 @@ void manifest_put_all(Buf *edit, const Manifest *m); /* a snapshot */
 
 bool manifest_apply(Manifest *m, Slice edit, Err *e) MUST_CHECK;
 
-/* The frame of a .series or .catalog file: what it is, version, feature bits, checksum. */
-typedef enum CacheKind { CACHE_SERIES = 1, CACHE_CATALOG = 2 } CacheKind;
-void cache_begin(Buf *b, CacheKind kind); /* clears b; the payload is appended after it */
-void cache_end(Buf *b);
-bool cache_open(Slice file, CacheKind kind, Slice *payload, Err *e) MUST_CHECK;
-
 #endif

@@ -21,7 +21,14 @@ typedef struct Completion {
 } Completion;
 
 typedef uint64_t BlobId; /* kind << 56 | number; numbers are never reused */
-typedef enum BlobKind { BLOB_PART = 0, BLOB_SERIES = 1, BLOB_CATALOG = 2, BLOB_KINDS } BlobKind;
+typedef enum BlobKind {
+    BLOB_PART = 0,
+    BLOB_SERIES = 1,
+    BLOB_CATALOG = 2,
+    BLOB_SERIES_COPY = 3, /* the second of each: see storage/cache.h */
+    BLOB_CATALOG_COPY = 4,
+    BLOB_KINDS
+} BlobKind;
 static inline BlobId blob_id(BlobKind kind, uint64_t number)
 {
     return (uint64_t)kind << 56 | number;

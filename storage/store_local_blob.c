@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const blob_suffix[BLOB_KINDS] = {".skulk", ".series", ".catalog"};
+static const char *const blob_suffix[BLOB_KINDS] = {".skulk", ".series", ".catalog", ".series.copy",
+                                                    ".catalog.copy"};
 
 void local_blob_path(const LocalStore *ls, BlobId id, const char *suffix, char *path)
 {

@@ -354,6 +354,7 @@ START_TEST(flips)
     l->w.eng = NULL;
     ck_assert(sim_disk_flip(l->disk, parts[_i % PARTS], l->seed, where, sizeof where));
     snprintf(l->story, sizeof l->story, "bit flip in %.200s", where);
+    bool twice = strstr(where, ".series") || strstr(where, ".catalog"); /* the copy will do */
     if (life_open(l, &e)) {
         Snapshot *s = engine_snapshot(l->w.eng, NULL);
         const char *why = world_difference(&l->w, s, l->w.row_count);
@@ -361,8 +362,12 @@ START_TEST(flips)
                             strncmp(why, "times: ", 7) == 0 || strncmp(why, "column: ", 8) == 0);
         ck_assert_msg(!why || said, "seed %llu (%s): %s", (unsigned long long)l->seed, l->story,
                       why);
+        ck_assert_msg(!why || !twice, "seed %llu (%s): %s", (unsigned long long)l->seed, l->story,
+                      why);
         snapshot_unref(s);
     } else {
+        ck_assert_msg(!twice, "seed %llu (%s): %s", (unsigned long long)l->seed, l->story,
+                      e.message);
         ck_assert_int_ne(e.code, ERR_INTERNAL);
         ck_assert_msg(!sim_disk_dead(l->disk), "%s", e.message);
     }
