@@ -332,7 +332,13 @@ void plan_explain(Buf *out, const PlannedQuery *plan, const Query *analyzed, boo
     Explain x = {out, plan, analyzed, json};
     if (json) {
         buf_puts(out, "[{\"Plan\": ");
+        if (plan->title) {
+            buf_puts(out, "{\"Node Type\": ");
+            buf_put_json(out, slice_cstr(plan->title));
+            buf_printf(out, ", \"Method\": \"%s\", \"Plans\": [", plan->how);
+        }
         print_json(&x, plan->root);
+        buf_puts(out, plan->title ? "]}" : "");
         for (size_t i = 0; i < plan->cte_count; i++) {
             buf_printf(out, ", \"CTE %u\": ", plan->ctes[i].id);
             print_json(&x, plan->ctes[i].plan);
@@ -340,7 +346,9 @@ void plan_explain(Buf *out, const PlannedQuery *plan, const Query *analyzed, boo
         buf_puts(out, "}]");
         return;
     }
-    print_text(&x, plan->root, 0);
+    if (plan->title)
+        buf_printf(out, "%s\n  Method: %s\n", plan->title, plan->how);
+    print_text(&x, plan->root, plan->title ? 2 : 0);
     for (size_t i = 0; i < plan->cte_count; i++) {
         buf_printf(out, "  CTE %u\n", plan->ctes[i].id);
         print_text(&x, plan->ctes[i].plan, 4);

@@ -250,10 +250,23 @@ static bool field_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e)
     return true;
 }
 
+/* What tells rows with the same key apart; 0 where the key is unique. */
+static bool row_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e)
+{
+    size_t n = s->run.rows;
+    ColVec in = {.type = PHYS_NONE};
+    if (s->field[c] != NO_FIELD && !scan_column(s->scan, s->field[c], &in, e))
+        return false;
+    vec_init_flat(out, T_INT8, n, a);
+    for (size_t i = 0; i < n; i++)
+        out->v.i64[i] = in.type == PHYS_I64 && bitmap_get(in.valid, i) ? in.v.i64[i] : 0;
+    return true;
+}
+
 bool src_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e)
 {
     const ScanCol *col = &s->plan->cols[c];
-    Value oid = value_i64(s->plan->table);
+    Value oid = value_i64(s->plan->table), series = value_i64((int64_t)s->run.series);
     switch (col->kind) {
     case SCAN_TIME:
         return time_column(s, col->type, out, a, e);
@@ -268,6 +281,11 @@ bool src_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e)
     case SCAN_TABLEOID:
         vec_init_const(out, col->type, &oid, a);
         return true;
+    case SCAN_SERIES:
+        vec_init_const(out, col->type, &series, a);
+        return true;
+    case SCAN_ROW:
+        return row_column(s, c, out, a, e);
     }
     return false;
 }

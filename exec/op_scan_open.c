@@ -248,13 +248,15 @@ static void src_columns(ScanSrc *s)
         s->field[c] = NO_FIELD;
         if (col->kind == SCAN_TAG)
             s->tags[c] = src_tag_reader(s, col->column, col->type);
-        if (col->kind != SCAN_FIELD || !column_known(s, col->column))
+        bool number = col->kind == SCAN_ROW && s->table->duplicates == DUP_KEEP;
+        if (!number && (col->kind != SCAN_FIELD || !column_known(s, col->column)))
             continue;
+        ColumnId id = number ? COLUMN_ROW : col->column;
         size_t k = 0;
-        while (k < s->column_count && s->columns[k] != col->column)
+        while (k < s->column_count && s->columns[k] != id)
             k++;
         if (k == s->column_count)
-            s->columns[s->column_count++] = col->column;
+            s->columns[s->column_count++] = id;
         s->field[c] = (uint32_t)k;
     }
 }
@@ -279,6 +281,25 @@ bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
         if (!prune_of(s, &plan->prunes[i], e))
             return false;
     return true;
+}
+
+bool query_scan_range(Query *q, const PlanScan *plan, SeriesSet **series, int64_t *t_min,
+                      int64_t *t_max, bool *none, Err *e)
+{
+    ScanSrc s = {.x = &q->x, .plan = plan};
+    Arena arena;
+    arena_init(&arena, &q->budget);
+    s.arena = &arena;
+    s.idx = engine_index(snapshot_engine(q->snapshot));
+    bool ok = src_bounds(&s, e) && src_select_tags(&s, e);
+    *series = ok ? s.set : NULL;
+    *t_min = s.t_min;
+    *t_max = s.t_max;
+    *none = s.none;
+    if (!ok)
+        set_unref(s.set);
+    arena_free(&arena);
+    return ok;
 }
 
 /* ---- statistics ---- */

@@ -43,7 +43,14 @@ struct Plan {
 };
 
 /* What a scan puts into output column i. */
-typedef enum ScanColKind { SCAN_TIME, SCAN_TAG, SCAN_FIELD, SCAN_TABLEOID } ScanColKind;
+typedef enum ScanColKind {
+    SCAN_TIME,
+    SCAN_TAG,
+    SCAN_FIELD,
+    SCAN_TABLEOID,
+    SCAN_SERIES, /* with the exact time and SCAN_ROW: the address of a stored row */
+    SCAN_ROW,
+} ScanColKind;
 typedef struct ScanCol {
     ScanColKind kind;
     ColumnId column;
@@ -298,6 +305,7 @@ typedef struct PlannedQuery {
     PlanCte *ctes;
     size_t cte_count;
     uint32_t exec_param_count;
+    const char *title, *how; /* of a statement that writes, for EXPLAIN: "Delete on t"; or NULL */
 } PlannedQuery;
 
 #endif

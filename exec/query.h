@@ -37,6 +37,10 @@ bool query_open(Query **out, const PlannedQuery *plan, const QueryOptions *o, Er
 QueryStatus query_next(Query *q, Batch **out, Err *e);
 void query_cancel(Query *q); /* the next step fails with CANCELED */
 void query_set_waiter(Query *q, Task *t);
+/* Which series (NULL = all; a reference) and times the scan would read now; none: no row can match.
+ * Only tags and time are looked at. */
+bool query_scan_range(Query *q, const PlanScan *plan, SeriesSet **series, int64_t *t_min,
+                      int64_t *t_max, bool *none, Err *e) MUST_CHECK;
 void query_close(Query *q);
 /* Blocking, before sched_stop: parallel pieces of closed queries that still stand in a run queue get their last
  * turn (they touch nothing of the query).  Gives up after a second. */

@@ -38,7 +38,7 @@ bool schema_visible(Session *s, Slice schema)
     return false;
 }
 
-void each_relation(Session *s, const CatalogSnap *cat, RelationEach each, void *arg)
+void each_relation(Session *s, const CatalogSnap *cat, Arena *indexes, RelationEach each, void *arg)
 {
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
@@ -49,6 +49,13 @@ void each_relation(Session *s, const CatalogSnap *cat, RelationEach each, void *
                          .name = t->name,
                          .kind = t->kind == TABLE_VIEW ? 'v' : 'r',
                          .table = t};
+        if (!each(arg, &r))
+            return;
+        if (!indexes || !t->key_count)
+            continue;
+        r.oid = key_index_oid(t);
+        r.name = key_index_name(indexes, t);
+        r.kind = 'i';
         if (!each(arg, &r))
             return;
     }
@@ -104,8 +111,9 @@ static bool class_row(void *arg, const RelationRow *rel)
 {
     ClassFill *f = arg;
     const TableDef *t = rel->table;
-    size_t columns = rel->view ? rel->view->column_count : t->column_count;
-    bool stored = rel->kind == 'r';
+    bool stored = rel->kind == 'r', index = rel->kind == 'i';
+    size_t columns = rel->view ? rel->view->column_count : index ? t->key_count : t->column_count;
+    const char kind[] = {rel->kind, 0};
     RowMaker r = {.n = 0};
     row_i64(&r, rel->oid);
     row_slice(&r, rel->name);
@@ -113,30 +121,30 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_i64(&r, 0); /* reltype */
     row_i64(&r, 0);
     row_i64(&r, OID_OWNER);
-    row_i64(&r, stored ? OID_AM_HEAP : 0);
-    row_i64(&r, stored ? rel->oid : 0);
+    row_i64(&r, stored ? OID_AM_HEAP : index ? OID_AM_BTREE : 0);
+    row_i64(&r, stored || index ? rel->oid : 0);
     row_i64(&r, 0); /* reltablespace */
     row_i64(&r, 0); /* relpages */
     row_f64(&r, -1);
     row_i64(&r, 0);
-    row_i64(&r, 0);      /* reltoastrelid */
-    row_bool(&r, false); /* relhasindex */
+    row_i64(&r, 0);                                     /* reltoastrelid */
+    row_bool(&r, stored && rel->table && t->key_count); /* relhasindex */
     row_bool(&r, false);
     row_char(&r, "p");
-    row_char(&r, rel->kind == 'v' ? "v" : "r");
+    row_char(&r, kind);
     row_i64(&r, (int64_t)columns);
     row_i64(&r, 0);                 /* relchecks */
     row_bool(&r, rel->kind == 'v'); /* relhasrules */
     for (int i = 0; i < 4; i++)     /* triggers, subclass, row security twice */
         row_bool(&r, false);
     row_bool(&r, true); /* relispopulated */
-    row_char(&r, rel->kind == 'v' ? "n" : "d");
+    row_char(&r, stored ? "d" : "n");
     row_bool(&r, false); /* relispartition */
     row_i64(&r, 0);
     row_i64(&r, 0);
     row_i64(&r, 0);
     row_null(&r); /* relacl */
-    row_options(&r, f->arena, t);
+    row_options(&r, f->arena, index ? NULL : t);
     row_null(&r);
     row_sink_add(f->sink, r.v);
     return true;
@@ -147,7 +155,7 @@ bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     (void)e;
     Session *s = ctx->session;
     ClassFill f = {.session = s, .sink = sink, .arena = ctx->arena};
-    each_relation(s, snapshot_catalog(snap), class_row, &f);
+    each_relation(s, snapshot_catalog(snap), ctx->arena, class_row, &f);
     return true;
 }
 
@@ -199,8 +207,14 @@ static bool attribute_rows(void *arg, const RelationRow *rel)
                       rel->view->columns[i].type, -1, (int64_t)i + 1, false, false, false);
         return true;
     }
-    for (size_t i = 0; i < rel->table->column_count; i++) {
-        const ColumnDef *c = &rel->table->columns[i];
+    const TableDef *t = rel->table;
+    for (size_t i = 0; rel->kind == 'i' && i < t->key_count; i++) {
+        const ColumnDef *c = &t->columns[t->key[i]];
+        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, false, false,
+                  false);
+    }
+    for (size_t i = 0; rel->kind != 'i' && i < t->column_count; i++) {
+        const ColumnDef *c = &t->columns[i];
         attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null,
                   c->default_sql.len > 0, c->dropped);
     }
@@ -211,7 +225,7 @@ bool fill_pg_attribute(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     ClassFill f = {.session = ctx->session, .sink = sink};
-    each_relation(f.session, snapshot_catalog(snap), attribute_rows, &f);
+    each_relation(f.session, snapshot_catalog(snap), ctx->arena, attribute_rows, &f);
     return true;
 }
 
@@ -236,7 +250,7 @@ bool fill_pg_attrdef(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     ClassFill f = {.session = ctx->session, .sink = sink};
-    each_relation(f.session, snapshot_catalog(snap), attrdef_rows, &f);
+    each_relation(f.session, snapshot_catalog(snap), NULL, attrdef_rows, &f);
     return true;
 }
 
@@ -258,7 +272,7 @@ bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     ClassFill f = {.session = ctx->session, .sink = sink};
-    each_relation(f.session, snapshot_catalog(snap), description_row, &f);
+    each_relation(f.session, snapshot_catalog(snap), NULL, description_row, &f);
     return true;
 }
 

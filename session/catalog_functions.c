@@ -11,6 +11,7 @@ typedef struct Lookup {
     uint32_t oid; /* wanted, or 0: by name */
     Slice schema, name;
     RelationRow found; /* oid 0: none */
+    char index_name[NAME_MAX_BYTES + 8];
 } Lookup;
 
 static bool lookup_each(void *arg, const RelationRow *r)
@@ -24,7 +25,19 @@ static bool lookup_each(void *arg, const RelationRow *r)
             return true;
     }
     l->found = *r;
+    if (r->kind == 'i') { /* its name dies with the walk */
+        memcpy(l->index_name, r->name.ptr, r->name.len);
+        l->found.name = slice_of(l->index_name, r->name.len);
+    }
     return false;
+}
+
+static void lookup(Lookup *l)
+{
+    Arena names;
+    arena_init(&names, NULL);
+    each_relation(l->session, l->cat, &names, lookup_each, l);
+    arena_free(&names);
 }
 
 static const TableDef *table_of_oid(const CatalogSnap *cat, int64_t oid)
@@ -99,7 +112,7 @@ static bool reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err 
         ok = *oid ||
              err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(l.name));
     } else {
-        each_relation(s, cat, lookup_each, &l);
+        lookup(&l);
         *oid = l.found.oid;
         ok = *oid ||
              err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(text));
@@ -108,7 +121,7 @@ static bool reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err 
     return ok;
 }
 
-static void put_identifier(Buf *dst, Slice s)
+void put_identifier(Buf *dst, Slice s)
 {
     bool plain = s.len && (islower((unsigned char)s.ptr[0]) || s.ptr[0] == '_');
     for (size_t i = 0; plain && i < s.len; i++)
@@ -146,7 +159,7 @@ static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
             put_identifier(dst, name);
     } else {
         Lookup l = {.session = s, .cat = cat, .oid = oid};
-        each_relation(s, cat, lookup_each, &l);
+        lookup(&l);
         found = l.found.oid != 0;
         if (found) {
             Slice schema = schema_name(s, cat, l.found.schema);
@@ -200,7 +213,7 @@ static bool fn_table_visible(EvalCtx *ctx, const Value *args, size_t n, Value *o
     if (t)
         l.found = (RelationRow){.oid = t->id, .schema = t->schema};
     else
-        each_relation(s, cat, lookup_each, &l);
+        lookup(&l);
     *out = l.found.oid ? value_bool(schema_visible(s, schema_name(s, cat, l.found.schema)))
                        : value_null();
     cat_unref(cat);
@@ -420,20 +433,20 @@ FuncDef catalog_functions[] = {
      STRICT_STABLE,
      .text = "name of a role"},
     {.signature = "pg_get_indexdef(oid) text",
-     .scalar = fn_null,
-     STABLE,
-     .text = "there are no indexes"},
+     .scalar = fn_indexdef,
+     STRICT_STABLE,
+     .text = "statement that would make an index"},
     {.signature = "pg_get_indexdef(oid, int4, bool) text",
-     .scalar = fn_null,
-     STABLE,
-     .text = "there are no indexes"},
+     .scalar = fn_indexdef,
+     STRICT_STABLE,
+     .text = "statement that would make an index"},
     {.signature = "pg_get_constraintdef(oid) text",
-     .scalar = fn_null,
-     STABLE,
+     .scalar = fn_constraintdef,
+     STRICT_STABLE,
      .text = "text of a constraint"},
     {.signature = "pg_get_constraintdef(oid, bool) text",
-     .scalar = fn_null,
-     STABLE,
+     .scalar = fn_constraintdef,
+     STRICT_STABLE,
      .text = "text of a constraint"},
     {.signature = "pg_get_triggerdef(oid, bool) text",
      .scalar = fn_null,

@@ -29,7 +29,7 @@ bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     (void)e;
     InfoFill f = {
         .session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
-    each_relation(f.session, f.cat, info_table, &f);
+    each_relation(f.session, f.cat, NULL, info_table, &f);
     return true;
 }
 
@@ -137,7 +137,7 @@ bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     (void)e;
     InfoFill f = {
         .session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
-    each_relation(f.session, f.cat, info_columns, &f);
+    each_relation(f.session, f.cat, NULL, info_columns, &f);
     return true;
 }
 
@@ -184,7 +184,7 @@ bool fill_pg_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
-    each_relation(f.session, f.cat, table_row, &f);
+    each_relation(f.session, f.cat, NULL, table_row, &f);
     return true;
 }
 
@@ -206,6 +206,6 @@ bool fill_pg_views(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
-    each_relation(f.session, f.cat, view_row, &f);
+    each_relation(f.session, f.cat, NULL, view_row, &f);
     return true;
 }

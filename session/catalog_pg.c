@@ -232,9 +232,10 @@ const PgRelation pg_relations[] = {
      "indisclustered bool, indisvalid bool, indcheckxmin bool, indisready bool, indislive bool, "
      "indisreplident bool, indkey int2vector, indcollation oidvector, indclass oidvector, "
      "indoption int2vector, indexprs pg_node_tree, indpred pg_node_tree",
-     NULL},
+     fill_pg_index},
     {PG, "pg_indexes", 0,
-     "schemaname name, tablename name, indexname name, tablespace name, indexdef text", NULL},
+     "schemaname name, tablename name, indexname name, tablespace name, indexdef text",
+     fill_pg_indexes},
     {PG, "pg_constraint", 2606,
      "oid oid, conname name, connamespace oid, contype \"char\", condeferrable bool, condeferred "
      "bool, convalidated bool, conrelid oid, contypid oid, conindid oid, conparentid oid, "
@@ -242,7 +243,7 @@ const PgRelation pg_relations[] = {
      "conislocal bool, coninhcount int4, connoinherit bool, conkey int2[], confkey int2[], "
      "conpfeqop oid[], conppeqop oid[], conffeqop oid[], confdelsetcols int2[], conexclop oid[], "
      "conbin pg_node_tree",
-     NULL},
+     fill_pg_constraint},
     {PG, "pg_inherits", 2611, "inhrelid oid, inhparent oid, inhseqno int4, inhdetachpending bool",
      NULL},
     {PG, "pg_policy", 3256,
@@ -409,12 +410,12 @@ const PgRelation pg_relations[] = {
      "constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, "
      "table_schema name, table_name name, constraint_type text, is_deferrable text, "
      "initially_deferred text, enforced text",
-     NULL},
+     fill_info_constraints},
     {INFO, "key_column_usage", 0,
      "constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, "
      "table_schema name, table_name name, column_name name, ordinal_position int4, "
      "position_in_unique_constraint int4",
-     NULL},
+     fill_info_key_columns},
     {INFO, "referential_constraints", 0,
      "constraint_catalog name, constraint_schema name, constraint_name name, "
      "unique_constraint_catalog name, unique_constraint_schema name, unique_constraint_name name, "

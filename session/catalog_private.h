@@ -14,6 +14,7 @@ enum {
     OID_SKULK_SCHEMA = 13001,
     OID_OWNER = 10, /* the one role */
     OID_AM_HEAP = 2,
+    OID_AM_BTREE = 403,
     OID_COLLATION_DEFAULT = 100,
     OID_COLLATION_C = 950,
     OID_TABLESPACE = 1663,
@@ -55,12 +56,22 @@ void row_f64(RowMaker *r, double v);
 typedef struct RelationRow {
     uint32_t oid, schema;
     Slice name;
-    char kind;             /* r v */
+    char kind;             /* r v; i: the key of `table` */
     const TableDef *table; /* or */
     const ViewDef *view;
 } RelationRow;
 typedef bool (*RelationEach)(void *arg, const RelationRow *r);
-void each_relation(Session *s, const CatalogSnap *cat, RelationEach each, void *arg);
+/* indexes: PRIMARY KEYs too, as relations of kind 'i' whose names live in the arena; NULL: not. */
+void each_relation(Session *s, const CatalogSnap *cat, Arena *indexes, RelationEach each,
+                   void *arg);
+
+/* PRIMARY KEYs as indexes and constraints: catalog_index.c */
+#define OID_INDEX_FLAG UINT32_C(0x80000000) /* oid of the index of a table: its own with this bit */
+uint32_t key_index_oid(const TableDef *t);
+Slice key_index_name(Arena *a, const TableDef *t);
+bool fn_indexdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_constraintdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+void put_identifier(Buf *dst, Slice s); /* quoted where it must be */
 
 Slice schema_name(Session *s, const CatalogSnap *cat, uint32_t oid);
 uint32_t virtual_schema_oid(const char *name);
@@ -76,6 +87,11 @@ bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_stat_activity(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_index(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_constraint(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_indexes(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_constraints(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_key_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_schemata(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

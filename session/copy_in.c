@@ -90,6 +90,8 @@ static bool copy_in_start(Portal *p, Err *e)
     c->quoted = ARENA_ARRAY(&p->arena, bool, n + 1);
     c->row = ARENA_ARRAY(&p->arena, Value, n + 1);
     p->writer = row_writer_new(p->session, copy->table, targets, n);
+    if (insert_checks_keys(copy->table))
+        row_writer_check_keys(p->writer, KEYS_FREE);
     c->phase = COPY_READ;
     return true;
 }
@@ -276,11 +278,10 @@ static bool add_line(Portal *p, CopyIn *c, Slice line, Err *e)
         return false;
     }
     c->rows++;
-    if (c->rows % COPY_BATCH_ROWS == 0) {
-        Txn *t = tx_writer(p->session, e);
-        return t && row_writer_flush(p->writer, t, e);
-    }
-    return true;
+    if (!row_writer_full(p->writer))
+        return true;
+    Txn *t = tx_writer(p->session, e);
+    return t && row_writer_drain(p->writer, false, e) && row_writer_flush(p->writer, t, e);
 }
 
 /* End of the next line in bytes, or SIZE_MAX; in csv a line end inside quotes is data. */
@@ -361,8 +362,13 @@ void portal_copy_fail(Portal *p, Slice reason)
 RunStatus copy_in_run(Portal *p, Err *e)
 {
     CopyIn *c = (CopyIn *)p->copy_in;
-    if (!c)
+    if (!c) {
+        const TableDef *table = p->bound->u.copy.table;
+        RunStatus st = insert_checks_keys(table) ? tx_lock_table(p, table->id, e) : RUN_DONE;
+        if (st != RUN_DONE)
+            return st;
         return copy_in_start(p, e) ? RUN_COPY_IN : RUN_FAIL;
+    }
     if (c->failed) {
         *e = c->error;
         return RUN_FAIL;
@@ -370,8 +376,10 @@ RunStatus copy_in_run(Portal *p, Err *e)
     if (c->phase != COPY_FLUSH)
         return RUN_COPY_IN;
     Txn *t = tx_writer(p->session, e);
-    if (!t || !row_writer_flush(p->writer, t, e))
+    if (!t || !row_writer_drain(p->writer, true, e) || !row_writer_flush(p->writer, t, e)) {
+        set_context(c, e, SIZE_MAX);
         return RUN_FAIL;
+    }
     p->rows = c->rows;
     snprintf(p->tag, sizeof p->tag, "COPY %llu", (unsigned long long)p->rows);
     return RUN_DONE;

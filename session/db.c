@@ -66,7 +66,6 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
     db->features = o->features ? mem_strdup(slice_cstr(o->features)) : NULL;
     db->data_dir = mem_strdup(slice_cstr(o->data_dir));
     atomic_init(&db->next_pid, 1000);
-    atomic_init(&db->row_clock, db->clock->wall_ns(db->clock));
     mutex_init(&db->mutex, RANK_DB);
     budgets_init(db);
     EngineOptions eo = {

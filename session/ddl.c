@@ -49,10 +49,21 @@ static bool option_duplicates(TableDef *t, Slice v, Err *e)
         t->duplicates = DUP_LAST;
     else if (slice_eq_nocase(v, SLICE_LIT("keep")))
         t->duplicates = DUP_KEEP;
+    else if (slice_eq_nocase(v, SLICE_LIT("error")))
+        t->duplicates = DUP_ERROR;
     else
-        return err_set(e, ERR_INVALID_PARAMETER, "duplicates must be 'last' or 'keep', not '%.*s'",
-                       SLICE_ARG(v));
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "duplicates must be 'last', 'keep' or 'error', not '%.*s'", SLICE_ARG(v));
     return true;
+}
+
+static bool option_schema(TableDef *t, Slice v, Err *e)
+{
+    t->schema_fixed = slice_eq_nocase(v, SLICE_LIT("fixed"));
+    if (t->schema_fixed || slice_eq_nocase(v, SLICE_LIT("write")))
+        return true;
+    return err_set(e, ERR_INVALID_PARAMETER, "schema must be 'fixed' or 'write', not '%.*s'",
+                   SLICE_ARG(v));
 }
 
 typedef struct TableOptions {
@@ -94,7 +105,7 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
                err_set(e, ERR_INVALID_PARAMETER, "compression is packed or dense, not \"%.*s\"",
                        SLICE_ARG(o->value));
     else if (slice_eq_nocase(n, SLICE_LIT("schema")))
-        t->schema_fixed = slice_eq_nocase(o->value, SLICE_LIT("fixed"));
+        return option_schema(t, o->value, e);
     else if (!slice_eq_nocase(n, SLICE_LIT("hypertable")) &&
              !slice_eq_nocase(n, SLICE_LIT("orderby")))
         return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"",
@@ -190,6 +201,53 @@ static bool in_segment_by(const Creation *c, Slice name)
     return false;
 }
 
+/* The named columns, each once. */
+static bool key_columns(Creation *c, int16_t *key, Err *e)
+{
+    const Bound *b = c->bound;
+    TableDef *t = c->t;
+    for (size_t i = 0; i < b->u.create_table.col_count; i++)
+        if (b->u.create_table.cols[i].primary_key) {
+            if (t->key_count || b->u.create_table.pk_count)
+                return err_set(e, ERR_INVALID_TABLE_DEFINITION,
+                               "multiple primary keys for table \"%.*s\" are not allowed",
+                               SLICE_ARG(t->name));
+            key[t->key_count++] = (int16_t)i;
+        }
+    for (size_t i = 0; i < b->u.create_table.pk_count; i++) {
+        int column = find_spec(c, b->u.create_table.primary_key[i]);
+        for (size_t k = 0; k < t->key_count; k++)
+            if (key[k] == column)
+                return err_set(e, ERR_DUPLICATE_COLUMN,
+                               "column \"%.*s\" appears twice in primary key constraint",
+                               SLICE_ARG(b->u.create_table.primary_key[i]));
+        key[t->key_count++] = (int16_t)column;
+    }
+    t->key = key;
+    return true;
+}
+
+/* PRIMARY KEY of a time-series table: all its tags, and the time. */
+static bool make_key(Creation *c, bool tags, Err *e)
+{
+    TableDef *t = c->t;
+    if (c->options.has_duplicates && t->duplicates != DUP_ERROR)
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "a table with a PRIMARY KEY has duplicates = 'error'");
+    if (!key_columns(c, ARENA_ARRAY(c->arena, int16_t, t->column_count + 1u), e))
+        return false;
+    t->duplicates = DUP_ERROR;
+    size_t series_key = 0;
+    for (size_t i = 0; i < t->column_count; i++)
+        series_key += t->columns[i].kind != COL_FIELD;
+    if (t->kind == TABLE_SERIES && series_key != t->key_count)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "the PRIMARY KEY of a time-series table is its tags and its time column") ||
+               err_hint(e, tags ? "Name all of the tags and the time in it."
+                                : "Name the time column in it.");
+    return true;
+}
+
 static bool make_columns(Creation *c, int time_index, Err *e)
 {
     TableDef *t = c->t;
@@ -235,8 +293,18 @@ static bool make_columns(Creation *c, int time_index, Err *e)
         }
         d->id = d->kind == COL_TIME ? COLUMN_TIME : t->next_column++;
     }
-    if (!c->options.has_duplicates)
-        t->duplicates = tags ? DUP_LAST : DUP_KEEP;
+    if (has_key(c))
+        return make_key(c, tags, e);
+    if (c->options.has_duplicates && t->duplicates == DUP_ERROR)
+        return err_set(e, ERR_INVALID_PARAMETER, "duplicates = 'error' needs a PRIMARY KEY");
+    if (c->options.has_duplicates && t->kind == TABLE_ORDINARY && t->duplicates == DUP_LAST)
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "duplicates = 'last' needs a time column: this is an ordinary table");
+    /* The hidden time of an ordinary row is its own: every row is kept without a number beside it. */
+    if (t->kind == TABLE_ORDINARY || (tags && !c->options.has_duplicates))
+        t->duplicates = DUP_LAST;
+    else if (!c->options.has_duplicates)
+        t->duplicates = DUP_KEEP;
     return true;
 }
 
@@ -249,10 +317,6 @@ static bool check_constraints(const Creation *c, Err *e)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "CHECK constraints are not supported");
     if (b->u.create_table.temporary)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "temporary tables are not supported");
-    if (has_key(c))
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "PRIMARY KEY is not supported yet") ||
-               err_hint(e, "declare tags instead (host text TAG): rows with the same tags and time "
-                           "replace each other");
     for (size_t i = 0; i < b->u.create_table.pk_count; i++)
         if (find_spec(c, b->u.create_table.primary_key[i]) < 0)
             return err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" named in key does not exist",

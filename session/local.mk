@@ -5,7 +5,7 @@ libsksession_la_SOURCES = \
 	session/ddl.c session/ddl_alter.c \
 	session/functions.c \
 	session/portal.c \
-	session/row_writer.c \
+	session/row_writer.c session/key_check.c session/insert.c session/modify.c \
 	session/rows.c \
 	session/session.c session/session.h session/session_private.h \
 	session/settings.c \
@@ -14,6 +14,6 @@ libsksession_la_SOURCES = \
 	session/txn.c \
 	session/utility.c \
 	session/views_skulk.c \
-	session/catalog_class.c session/catalog_functions.c session/catalog_info.c \
+	session/catalog_class.c session/catalog_index.c session/catalog_functions.c session/catalog_info.c \
 	session/catalog_pg.c session/catalog_private.h session/catalog_type.c \
 	session/promql_door.c session/promql_private.h session/promql_sql.c

@@ -1,4 +1,4 @@
-/* session/portal.c - a statement that runs: queries, INSERT, and the simple protocol's walk. */
+/* session/portal.c - a statement that runs: queries, and the simple protocol's walk. */
 #include "session/session_private.h"
 #include <stdio.h>
 
@@ -46,6 +46,7 @@ void portal_free(Portal *p)
         portal_free(p->inner);
     portal_close_query(p);
     row_writer_free(p->writer);
+    row_writer_free(p->changer);
     copy_free(p);
     prepared_unref(p->prepared);
     arena_free(&p->arena);
@@ -169,7 +170,7 @@ static bool portal_check(Portal *p, Err *e)
     return session_check_cancel(p->session, e);
 }
 
-static RunStatus next_batch(Portal *p, Batch **out, Err *e)
+RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
 {
     switch (query_next(p->query, out, e)) {
     case QUERY_BATCH:
@@ -204,15 +205,25 @@ static Batch *cut_batch(Portal *p, size_t n)
     return &p->piece;
 }
 
-static RunStatus run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
+/* What RETURNING collected is handed out as the rows of a query are. */
+static RunStatus next_collected(Portal *p, Batch **out)
 {
-    if (!p->query && !portal_open_query(p, p->source ? p->source : &p->bound->u.query, e))
+    if (p->rows_next * BATCH_ROWS >= p->rows_count)
+        return RUN_DONE;
+    *out = &p->rows_ready[p->rows_next++];
+    return RUN_BATCH;
+}
+
+RunStatus portal_run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
+{
+    if (!p->query && !p->collected &&
+        !portal_open_query(p, p->source ? p->source : &p->bound->u.query, e))
         return RUN_FAIL;
     if (p->inner_left == 0 && max_rows > 0) /* the count of this Execute starts */
         p->inner_left = max_rows + 1;
     while (!p->batch) {
         Batch *b = NULL; /* means something only with RUN_BATCH */
-        RunStatus st = next_batch(p, &b, e);
+        RunStatus st = p->collected ? next_collected(p, &b) : portal_next_batch(p, &b, e);
         p->batch = st == RUN_BATCH ? b : NULL;
         p->batch_pos = 0;
         if (st == RUN_DONE) {
@@ -242,52 +253,6 @@ static RunStatus run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
     return RUN_BATCH;
 }
 
-/* ---- INSERT ---- */
-
-static bool insert_batch(Portal *p, const Batch *b, Err *e)
-{
-    Value *row = ARENA_ARRAY(&p->arena, Value, b->col_count + 1);
-    for (size_t i = 0; i < batch_count(b); i++) {
-        size_t r = batch_row(b, i);
-        for (size_t c = 0; c < b->col_count; c++)
-            row[c] = vec_get(&b->cols[c], r);
-        if (!row_writer_add(p->writer, row, e))
-            return false;
-    }
-    p->rows += batch_count(b);
-    return true;
-}
-
-static RunStatus run_insert(Portal *p, Err *e)
-{
-    const BoundInsert *ins = &p->bound->u.insert;
-    if (ins->returning_count || ins->on_conflict != CONFLICT_NONE) {
-        err_set(e, ERR_FEATURE_NOT_SUPPORTED, "INSERT with %s is not supported",
-                ins->returning_count ? "RETURNING" : "ON CONFLICT");
-        err_hint(e, "a newer row replaces an older one with the same tags and time by itself");
-        return RUN_FAIL;
-    }
-    Txn *txn = tx_writer(p->session, e);
-    if (!txn)
-        return RUN_FAIL;
-    if (!p->writer)
-        p->writer = row_writer_new(p->session, ins->table, ins->targets, ins->target_count);
-    if (!p->query && !portal_open_query(p, &ins->source, e))
-        return RUN_FAIL;
-    Batch *b;
-    RunStatus st;
-    while ((st = next_batch(p, &b, e)) == RUN_BATCH)
-        if (!insert_batch(p, b, e))
-            return RUN_FAIL;
-    if (st != RUN_DONE)
-        return st;
-    portal_close_query(p);
-    if (!row_writer_flush(p->writer, txn, e))
-        return RUN_FAIL;
-    snprintf(p->tag, sizeof p->tag, "INSERT 0 %llu", (unsigned long long)p->rows);
-    return RUN_DONE;
-}
-
 /* ---- all kinds ---- */
 
 static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
@@ -295,12 +260,14 @@ static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
     RunStatus st;
     switch (p->bound->kind) {
     case BOUND_QUERY:
-        st = run_query(p, max_rows, out, e);
+        st = portal_run_query(p, max_rows, out, e);
         if (st == RUN_DONE)
             snprintf(p->tag, sizeof p->tag, "SELECT %llu", (unsigned long long)p->rows);
         return st;
     case BOUND_INSERT:
-        return run_insert(p, e);
+        return insert_run(p, max_rows, out, e);
+    case BOUND_MODIFY:
+        return modify_run(p, max_rows, out, e);
     case BOUND_COPY_FROM:
         return copy_in_run(p, e);
     case BOUND_COPY_TO:
@@ -321,6 +288,7 @@ static RunStatus finish(Portal *p, Err *e)
 static RunStatus fail(Portal *p)
 {
     p->state = PORTAL_FAILED;
+    tx_stop_waiting(p->session);
     portal_close_query(p);
     return RUN_FAIL;
 }
@@ -339,6 +307,7 @@ RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
     if (p->state == PORTAL_NEW)
         p->state = PORTAL_RUNNING;
     if (p->state == PORTAL_RUNNING) {
+        p->session->command = p->bound->tag;
         if (!portal_check(p, e))
             return fail(p);
         RunStatus st = run_kind(p, max_rows, out, e);

@@ -1,6 +1,8 @@
-/* session/row_writer.c - SQL values to storage rows: INSERT, COPY and CREATE TABLE AS end here.
+/* session/row_writer.c - SQL values to storage rows: INSERT, COPY, CREATE TABLE AS, UPDATE and DELETE
+ * end here.
  *
- * The stored form of a field follows its physical type: integers, dates and times as the executor
+ * Rows of a table with a PRIMARY KEY wait, up to a batch of them, until key_check.c has looked
+ * whether their keys are free.  The stored form of a field follows its physical type: integers, dates and times as the executor
  * holds them (int64), float8, bool, strings as bytes; numeric, interval and arrays as their text. */
 #include "session/session_private.h"
 #include <stdlib.h>
@@ -19,12 +21,24 @@ struct RowWriter {
     size_t *tag_order; /* indexes of targets that are tags, by column id */
     size_t tag_count;
     int time_target; /* -1: none */
+    bool moving;     /* an UPDATE of keys: without a new time the old one stays */
+    int64_t moved_from;
+    int64_t next_id;
+    size_t ids_left, ids_taken;
     WriteBatch *batch;
     SeriesId last_series;
     Hash128 last_hash;
     Buf key, text;
     Tag *tags;
-    size_t rows;
+    size_t rows; /* seen */
+    /* keys that must be free; NULL: nothing to look for */
+    KeyCheck *keys;
+    KeyPolicy policy;
+    Arena pending_arena;
+    Value **pending;
+    WriterKey *pending_keys;
+    size_t pending_count;
+    bool *stored, *repeated; /* of the last drain */
 };
 
 static int by_column(const void *a, const void *b, void *arg)
@@ -61,6 +75,17 @@ RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets,
     return w;
 }
 
+void row_writer_check_keys(RowWriter *w, KeyPolicy policy)
+{
+    w->policy = policy;
+    w->keys = key_check_new(w->session, w->table, policy);
+    arena_init(&w->pending_arena, &w->session->db->query_pool);
+    w->pending = ARENA_ARRAY(&w->arena, Value *, BATCH_ROWS);
+    w->pending_keys = ARENA_ARRAY(&w->arena, WriterKey, BATCH_ROWS);
+    w->stored = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS);
+    w->repeated = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS);
+}
+
 void row_writer_free(RowWriter *w)
 {
     if (!w)
@@ -69,6 +94,9 @@ void row_writer_free(RowWriter *w)
         wb_free(w->batch);
     buf_free(&w->key);
     buf_free(&w->text);
+    key_check_free(w->keys);
+    if (w->keys)
+        arena_free(&w->pending_arena);
     arena_free(&w->arena);
     mem_free(w);
 }
@@ -91,7 +119,8 @@ static bool check_missing(const RowWriter *w, Err *e)
 {
     for (size_t i = 0; i < w->table->column_count; i++) {
         const ColumnDef *c = &w->table->columns[i];
-        if (c->dropped || (!c->not_null && c->kind != COL_TIME))
+        if (c->dropped || (!c->not_null && c->kind != COL_TIME) ||
+            (w->moving && c->kind == COL_TIME))
             continue;
         bool found = false;
         for (size_t k = 0; k < w->target_count && !found; k++)
@@ -102,10 +131,28 @@ static bool check_missing(const RowWriter *w, Err *e)
     return true;
 }
 
+/* A number that no other row has: the hidden time in ordinary tables. */
+static int64_t next_id(RowWriter *w)
+{
+    if (w->ids_left == 0) { /* a few at first: most statements write few rows */
+        w->ids_taken = w->ids_taken ? w->ids_taken * 8 : 1;
+        if (w->ids_taken > BATCH_ROWS)
+            w->ids_taken = BATCH_ROWS;
+        w->ids_left = w->ids_taken;
+        w->next_id = engine_row_ids(w->session->db->engine, w->ids_left);
+    }
+    w->ids_left--;
+    return w->next_id++;
+}
+
 static bool row_time(RowWriter *w, const Value *row, int64_t *ns, Err *e)
 {
     if (w->table->kind == TABLE_ORDINARY) {
-        *ns = atomic_fetch_add(&w->session->db->row_clock, 1);
+        *ns = next_id(w);
+        return true;
+    }
+    if (w->moving && w->time_target < 0) {
+        *ns = w->moved_from;
         return true;
     }
     must(w->time_target >= 0);
@@ -207,24 +254,231 @@ static void put_field(RowWriter *w, const Target *t, const Value *v)
     }
 }
 
-bool row_writer_add(RowWriter *w, const Value *row, Err *e)
+/* DETAIL of a refused new row, as PostgreSQL shows it: long values are cut. */
+static void failing_row(RowWriter *w, const Value *row, Err *e)
 {
-    if (w->rows == 0 && !check_missing(w, e))
-        return false;
-    int64_t ns = 0;
-    SeriesId series = 0;
+    enum { SHOWN_MAX = 64 };
+    Buf b;
+    buf_init(&b);
+    for (size_t c = 0; c < w->table->column_count; c++) {
+        Slice text = SLICE_LIT("null");
+        if (w->table->columns[c].dropped)
+            continue;
+        for (size_t i = 0; i < w->target_count; i++)
+            if (w->targets[i].col == &w->table->columns[c] && !row[i].null)
+                text = text_of(w, &w->targets[i], &row[i]);
+        bool cut = text.len > SHOWN_MAX;
+        text.len = cut ? SHOWN_MAX : text.len;
+        while (cut && text.len && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80)
+            text.len--; /* not inside a character */
+        buf_printf(&b, "%s%.*s%s", b.len ? ", " : "", SLICE_ARG(text), cut ? "..." : "");
+    }
+    err_detail(e, "Failing row contains (%.*s).", SLICE_ARG(buf_slice(&b)));
+    buf_free(&b);
+}
+
+static bool check_not_null(const RowWriter *w, const Value *row, Err *e)
+{
     for (size_t i = 0; i < w->target_count; i++)
         if (row[i].null && w->targets[i].col->not_null)
             return not_null(w, w->targets[i].col, e);
-    if (!row_time(w, row, &ns, e) || !row_series(w, row, &series, e))
-        return false;
-    wb_row(w->batch, w->table->id, series, ns);
+    return true;
+}
+
+static void put_fields(RowWriter *w, const Value *row)
+{
     for (size_t i = 0; i < w->target_count; i++)
         if (w->targets[i].col->kind == COL_FIELD)
             put_field(w, &w->targets[i], &row[i]);
+}
+
+/* Tells rows with the same key apart where all of them are kept. */
+static void put_number(RowWriter *w, int64_t number)
+{
+    if (w->table->duplicates == DUP_KEEP)
+        wb_i64(w->batch, COLUMN_ROW, number);
+}
+
+static void put_row(RowWriter *w, const Value *row, const WriterKey *key)
+{
+    wb_row(w->batch, w->table->id, key->series, key->time_ns);
+    if (w->table->duplicates == DUP_KEEP)
+        put_number(w, next_id(w));
+    put_fields(w, row);
+    wb_row_end(w->batch);
+}
+
+/* ---- PRIMARY KEY ---- */
+
+/* What tells the rows of the table apart: series and time, in ordinary tables a hash of the columns. */
+static void row_key(RowWriter *w, const Value *row, WriterKey *key)
+{
+    if (w->table->kind == TABLE_SERIES) {
+        key->hash = (Hash128){key->series, (uint64_t)key->time_ns};
+        return;
+    }
+    w->key.len = 0;
+    for (size_t k = 0; k < w->table->key_count; k++) {
+        const ColumnDef *c = &w->table->columns[w->table->key[k]];
+        const Value *v = NULL;
+        const Target *t = NULL;
+        for (size_t i = 0; i < w->target_count; i++)
+            if (w->targets[i].col == c) {
+                t = &w->targets[i];
+                v = &row[i];
+            }
+        must(v != NULL && !v->null); /* checked: NOT NULL */
+        switch (v->phys) {
+        case PH_I64:
+            key_put_i64(&w->key, v->u.i64);
+            break;
+        case PH_F64:
+            key_put_f64(&w->key, v->u.f64);
+            break;
+        case PH_BOOL:
+            key_put_i64(&w->key, v->u.b);
+            break;
+        case PH_STR:
+            key_put_str(&w->key, c->type_oid, v->u.str);
+            break;
+        default:
+            key_put_str(&w->key, c->type_oid, text_of(w, t, v));
+        }
+    }
+    key->hash = key_hash(w->keys, buf_slice(&w->key));
+}
+
+/* 23505 as PostgreSQL says it: Key (a, b)=(1, x) already exists. */
+static bool duplicate_key(RowWriter *w, const Value *row, Err *e)
+{
+    Buf names, values;
+    buf_init(&names);
+    buf_init(&values);
+    for (size_t k = 0; k < w->table->key_count; k++) {
+        const ColumnDef *c = &w->table->columns[w->table->key[k]];
+        buf_printf(&names, "%s%.*s", k ? ", " : "", SLICE_ARG(c->name));
+        buf_puts(&values, k ? ", " : "");
+        for (size_t i = 0; i < w->target_count; i++)
+            if (w->targets[i].col == c)
+                buf_put_slice(&values, text_of(w, &w->targets[i], &row[i]));
+    }
+    err_set(e, ERR_UNIQUE, "duplicate key value violates unique constraint \"%.*s_pkey\"",
+            SLICE_ARG(w->table->name));
+    err_detail(e, "Key (%.*s)=(%.*s) already exists.", SLICE_ARG(buf_slice(&names)),
+               SLICE_ARG(buf_slice(&values)));
+    buf_free(&names);
+    buf_free(&values);
+    return false;
+}
+
+static bool twice(Err *e)
+{
+    err_set(e, ERR_CARDINALITY, "ON CONFLICT DO UPDATE command cannot affect row a second time");
+    return err_hint(e, "Ensure that no rows proposed for insertion within the same command have "
+                       "duplicate constrained values.");
+}
+
+bool row_writer_drain(RowWriter *w, bool last, Err *e)
+{
+    size_t n = w->pending_count;
+    w->pending_count = 0;
+    if (!w->keys)
+        return true;
+    if (!key_check_batch(w->keys, w->pending_keys, n, last, w->stored, w->repeated, e))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (w->policy == KEYS_ONCE && w->repeated[i])
+            return twice(e);
+        if (w->policy == KEYS_FREE && (w->stored[i] || w->repeated[i]))
+            return duplicate_key(w, w->pending[i], e);
+        if (row_writer_took(w, i))
+            put_row(w, w->pending[i], &w->pending_keys[i]);
+    }
+    arena_reset(&w->pending_arena);
+    return true;
+}
+
+bool row_writer_took(const RowWriter *w, size_t i)
+{
+    return !w->keys || !(w->stored[i] || w->repeated[i]);
+}
+
+static bool add_pending(RowWriter *w, const Value *row, const WriterKey *key, Err *e)
+{
+    if (w->pending_count == BATCH_ROWS && !row_writer_drain(w, false, e))
+        return false;
+    Value *copy = ARENA_ARRAY(&w->pending_arena, Value, w->target_count + 1);
+    for (size_t i = 0; i < w->target_count; i++)
+        copy[i] = value_copy(&w->pending_arena, &row[i]);
+    w->pending[w->pending_count] = copy;
+    w->pending_keys[w->pending_count++] = *key;
+    return true;
+}
+
+/* ---- rows ---- */
+
+bool row_writer_add(RowWriter *w, const Value *row, Err *e)
+{
+    WriterKey key = {0};
+    if ((w->rows == 0 && !check_missing(w, e)) || !check_not_null(w, row, e) ||
+        !row_time(w, row, &key.time_ns, e)) {
+        if (e->code == ERR_NOT_NULL)
+            failing_row(w, row, e);
+        return false;
+    }
+    if (!row_series(w, row, &key.series, e))
+        return false;
+    w->rows++;
+    if (!w->keys) {
+        put_row(w, row, &key);
+        return true;
+    }
+    row_key(w, row, &key);
+    return add_pending(w, row, &key, e);
+}
+
+bool row_writer_update(RowWriter *w, const RowAddress *at, const Value *row, Err *e)
+{
+    if (!check_not_null(w, row, e))
+        return false;
+    wb_row(w->batch, w->table->id, at->series, at->time_ns);
+    put_number(w, at->number);
+    put_fields(w, row);
     wb_row_end(w->batch);
     w->rows++;
     return true;
+}
+
+bool row_writer_once(RowWriter *w, const Value *row, Err *e)
+{
+    WriterKey key = {0};
+    bool stored, repeated;
+    if (!row_time(w, row, &key.time_ns, e) || !row_series(w, row, &key.series, e))
+        return false;
+    row_key(w, row, &key);
+    return key_check_batch(w->keys, &key, 1, false, &stored, &repeated, e) &&
+           (!repeated || twice(e));
+}
+
+bool row_writer_move(RowWriter *w, const RowAddress *from, const Value *row, Err *e)
+{
+    w->moving = true;
+    w->moved_from = from->time_ns;
+    return row_writer_add(w, row, e);
+}
+
+void row_writer_delete(RowWriter *w, const RowAddress *at)
+{
+    wb_row(w->batch, w->table->id, at->series, at->time_ns);
+    put_number(w, at->number);
+    wb_delete(w->batch);
+    wb_row_end(w->batch);
+    w->rows++;
+}
+
+bool row_writer_full(const RowWriter *w)
+{
+    return wb_rows(w->batch) >= WRITER_ROWS || wb_bytes(w->batch) >= WRITER_BYTES;
 }
 
 bool row_writer_flush(RowWriter *w, Txn *t, Err *e)
@@ -233,5 +487,8 @@ bool row_writer_flush(RowWriter *w, Txn *t, Err *e)
         return true;
     WriteBatch *full = w->batch;
     w->batch = wb_new();
-    return txn_write(t, full, e);
+    if (!txn_write(t, full, e))
+        return false;
+    key_check_written(w->keys);
+    return true;
 }

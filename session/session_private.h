@@ -9,9 +9,8 @@
 #include "session/session.h"
 
 enum {
-    QUERY_POOL_SHARE = 4,    /* query_memory = pool / 4 */
-    COPY_BATCH_ROWS = 65536, /* rows of COPY between two looks at limits */
-    NOTICES_MAX = 100,       /* kept for one statement; further ones are dropped */
+    QUERY_POOL_SHARE = 4, /* query_memory = pool / 4 */
+    NOTICES_MAX = 100,    /* kept for one statement; further ones are dropped */
     SAVEPOINTS_MAX = 10000,
 };
 
@@ -26,8 +25,7 @@ struct Db {
     char *data_dir;
     char *spill_dir;
     atomic_int next_pid;
-    _Atomic int64_t row_clock; /* hidden time of ordinary rows: unique, grows */
-    Mutex mutex;               /* RANK_DB; guards the fields below */
+    Mutex mutex; /* RANK_DB; guards the fields below */
     Session *sessions;
 };
 
@@ -118,9 +116,13 @@ struct Portal {
     /* utility statements that give rows */
     Batch *rows_ready; /* chain of built batches, see rows.c */
     size_t rows_count, rows_next;
-    Ticket ticket; /* CHECKPOINT, VACUUM */
+    bool collected; /* by RETURNING: the statement is done, its rows are to be sent */
+    Ticket ticket;  /* CHECKPOINT, VACUUM */
     bool ticket_busy;
     struct RowWriter *writer;
+    struct RowWriter *changer; /* rows that are there: ON CONFLICT DO UPDATE, UPDATE, DELETE */
+    uint64_t changed;          /* rows, for the tag */
+    int64_t lock_deadline_ns;  /* lock_timeout; 0 = not waiting, INT64_MAX = none */
     struct CopyIn *copy_in;
     struct CopyOut *copy_out;
     struct Portal *inner; /* EXPLAIN ANALYZE, EXECUTE, FETCH: the portal that really runs */
@@ -153,6 +155,7 @@ struct Session {
     SqlStatement *script;
     size_t script_count, script_next;
     int64_t stmt_now_us;
+    const char *command; /* tag of what runs, for messages */
     uint64_t random_state[2];
     /* below: needs Db.mutex */
     Query *running;
@@ -196,6 +199,9 @@ bool tx_begin_statement(Session *s,
 Txn *tx_writer(Session *s, Err *e); /* the storage transaction, begun at need; NULL + 25006 */
 Snapshot *tx_snapshot(Session *s);  /* reference */
 RunStatus tx_commit_step(Session *s, Err *e); /* DONE, WAIT, FAIL */
+/* The write lock of a table, to the end of the transaction.  DONE, WAIT (call again), FAIL. */
+RunStatus tx_lock_table(Portal *p, TableId table, Err *e);
+void tx_stop_waiting(Session *s); /* for a lock */
 void tx_rollback(Session *s);
 bool tx_control(Session *s, Portal *p, Err *e) MUST_CHECK; /* BEGIN ... but COMMIT */
 
@@ -219,6 +225,14 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e) MUST_CHECK;
 void portal_close_query(Portal *p);
 void portal_drop_named(Session *s, Slice name);
 Query *portal_query(Portal *p);
+RunStatus portal_next_batch(Portal *p, Batch **out, Err *e);
+RunStatus portal_run_query(Portal *p, int64_t max_rows, Batch **out, Err *e);
+
+/* ---- insert.c, modify.c ---- */
+RunStatus insert_run(Portal *p, int64_t max_rows, Batch **out, Err *e);
+RunStatus modify_run(Portal *p, int64_t max_rows, Batch **out, Err *e);
+/* Does a write of new rows need the table's lock, to look at keys? */
+bool insert_checks_keys(const TableDef *t);
 
 /* ---- rows.c: results that C code builds ---- */
 void rows_begin(Portal *p, const OutColumn *cols, size_t n);
@@ -241,13 +255,59 @@ bool ddl_comment(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_view(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_index(Portal *p, Err *e) MUST_CHECK;
 
-/* ---- row_writer.c: SQL values to storage rows, for INSERT, COPY and CREATE TABLE AS ---- */
+/* ---- key_check.c: keys of new rows ---- */
+typedef enum KeyPolicy {
+    KEYS_FREE, /* a key that is taken is an error: INSERT, COPY, UPDATE of a key */
+    KEYS_SKIP, /* ON CONFLICT DO NOTHING: the row is left out */
+    KEYS_ONCE, /* ON CONFLICT DO UPDATE: each key once in a statement */
+} KeyPolicy;
+typedef struct WriterKey {
+    Hash128 hash; /* what is compared */
+    SeriesId series;
+    int64_t time_ns;
+} WriterKey;
+typedef struct KeyCheck KeyCheck;
+KeyCheck *key_check_new(Session *s, const TableDef *t, KeyPolicy policy);
+void key_check_free(KeyCheck *k);
+/* At most BATCH_ROWS keys.  stored: a row of the table has it; repeated: an earlier one of the
+ * statement.  last: no other batch will come. */
+bool key_check_batch(KeyCheck *k, const WriterKey *keys, size_t n, bool last, bool *stored,
+                     bool *repeated, Err *e) MUST_CHECK;
+void key_check_written(KeyCheck *k); /* the rows were handed to the transaction */
+void key_put_i64(Buf *b, int64_t v); /* ordinary tables: the bytes that are hashed */
+void key_put_f64(Buf *b, double v);
+void key_put_str(Buf *b, TypeId type, Slice v);
+Hash128 key_hash(const KeyCheck *k, Slice bytes);
+
+/* ---- row_writer.c: SQL values to storage rows ---- */
+enum {
+    WRITER_ROWS = 65536, /* handed to the transaction at once */
+    WRITER_BYTES = 8 << 20,
+};
+typedef struct RowAddress { /* of a stored row */
+    SeriesId series;
+    int64_t time_ns, number;
+} RowAddress;
 typedef struct RowWriter RowWriter;
 RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets, size_t n);
 void row_writer_free(RowWriter *w);
 bool row_writer_add(RowWriter *w, const Value *row,
                     Err *e) MUST_CHECK; /* in the order of targets */
 size_t row_writer_rows(const RowWriter *w);
+/* From now on rows wait (up to BATCH_ROWS) until their keys were looked at: row_writer_drain. */
+void row_writer_check_keys(RowWriter *w, KeyPolicy policy);
+/* last: the end of the statement.  23505, 21000. */
+bool row_writer_drain(RowWriter *w, bool last, Err *e) MUST_CHECK;
+/* With KEYS_ONCE: the key of a row that is there already is not given twice: 21000. */
+bool row_writer_once(RowWriter *w, const Value *row, Err *e) MUST_CHECK;
+/* Row i of the last drain was written, not left out. */
+bool row_writer_took(const RowWriter *w, size_t i);
+/* UPDATE: the targets of a stored row; all columns of one whose tags or time change (its old self is
+ * deleted by another writer, before); DELETE. */
+bool row_writer_update(RowWriter *w, const RowAddress *at, const Value *row, Err *e) MUST_CHECK;
+bool row_writer_move(RowWriter *w, const RowAddress *from, const Value *row, Err *e) MUST_CHECK;
+void row_writer_delete(RowWriter *w, const RowAddress *at);
+bool row_writer_full(const RowWriter *w); /* time for a flush */
 bool row_writer_flush(RowWriter *w, Txn *t,
                       Err *e) MUST_CHECK; /* hands the rows to the transaction */
 

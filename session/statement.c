@@ -18,6 +18,10 @@ bool bound_columns(const Bound *b, const OutColumn **cols, size_t *count)
         *cols = b->u.insert.returning_cols;
         *count = b->u.insert.returning_count;
     }
+    if (b->kind == BOUND_MODIFY && b->u.modify.returns) {
+        *cols = b->u.modify.returning;
+        *count = b->u.modify.returning_count;
+    }
     return *count > 0 || q != NULL;
 }
 

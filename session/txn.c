@@ -1,7 +1,6 @@
 /* session/txn.c - transactions of a session: states, savepoints, commit, rollback. */
 #include "session/session_private.h"
 
-/* The snapshot that every statement of a REPEATABLE READ transaction shares. */
 static void tx_forget(Session *s)
 {
     Transaction *t = &s->tx;
@@ -35,29 +34,70 @@ bool tx_begin_statement(Session *s, Err *e)
     return true;
 }
 
+/* What a REPEATABLE READ transaction sees, its own writes aside: a reference. */
+static Snapshot *base_snapshot(Session *s)
+{
+    if (!s->tx.snapshot)
+        s->tx.snapshot = engine_snapshot(s->db->engine, NULL);
+    return snapshot_ref(s->tx.snapshot);
+}
+
 Txn *tx_writer(Session *s, Err *e)
 {
     if (s->tx.read_only) {
-        err_set(e, ERR_READ_ONLY_TXN, "cannot execute a write in a read-only transaction");
+        const char *what = strncmp(s->command, "INSERT", 6) == 0 ? "INSERT" : s->command;
+        err_set(e, ERR_READ_ONLY_TXN, "cannot execute %s in a read-only transaction", what);
         return NULL;
     }
     if (!engine_deletable(s->db->engine, e)) /* rows: the engine says so itself */
         return NULL;
-    if (!s->tx.txn)
+    if (!s->tx.txn) {
         s->tx.txn = txn_begin(s->db->engine);
+        if (s->tx.repeatable) {
+            snapshot_unref(base_snapshot(s));
+            txn_keep_snapshot(s->tx.txn, s->tx.snapshot);
+        }
+    }
     return s->tx.txn;
+}
+
+RunStatus tx_lock_table(Portal *p, TableId table, Err *e)
+{
+    Session *s = p->session;
+    const Clock *c = s->db->clock;
+    Txn *t = tx_writer(s, e);
+    if (!t)
+        return RUN_FAIL;
+    if (p->lock_deadline_ns == 0) {
+        int64_t ms = setting_int(s, "lock_timeout");
+        p->lock_deadline_ns = ms > 0 ? c->mono_ns(c) + ms * NS_PER_MS : INT64_MAX;
+    }
+    int64_t deadline = p->lock_deadline_ns == INT64_MAX ? 0 : p->lock_deadline_ns;
+    switch (txn_lock_table(t, table, deadline, s->waiter, e)) {
+    case LOCK_OK:
+        p->lock_deadline_ns = 0;
+        return RUN_DONE;
+    case LOCK_WAIT:
+        if (p->deadline_ns)
+            task_wake_at(s->waiter, p->deadline_ns);
+        return RUN_WAIT;
+    case LOCK_FAIL:
+        break;
+    }
+    return RUN_FAIL;
+}
+
+void tx_stop_waiting(Session *s)
+{
+    if (s->tx.txn)
+        txn_lock_cancel(s->tx.txn);
 }
 
 Snapshot *tx_snapshot(Session *s)
 {
-    Transaction *t = &s->tx;
-    /* Own writes are seen through a newer snapshot: after the first write a REPEATABLE READ
-     * transaction reads as READ COMMITTED does (docs/sql.md says so). */
-    if (!t->repeatable || t->txn)
-        return engine_snapshot(s->db->engine, t->txn);
-    if (!t->snapshot)
-        t->snapshot = engine_snapshot(s->db->engine, NULL);
-    return snapshot_ref(t->snapshot);
+    if (!s->tx.repeatable || s->tx.txn)
+        return engine_snapshot(s->db->engine, s->tx.txn);
+    return base_snapshot(s);
 }
 
 RunStatus tx_commit_step(Session *s, Err *e)

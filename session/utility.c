@@ -210,6 +210,17 @@ static bool vacuum_table(Portal *p, size_t i, TableId *table, Err *e)
                         SLICE_ARG(name->name));
 }
 
+/* A flush writes files too: less than nothing was freed then. */
+static void say_freed(Portal *p, size_t i)
+{
+    int64_t freed = p->ticket.freed > 0 ? p->ticket.freed : 0;
+    const QualifiedName *name = p->bound->u.vacuum.tables;
+    session_notice(p->session, "INFO", ERR_OK, "vacuumed %s%.*s%s: freed %lld bytes of files",
+                   p->bound->u.vacuum.count ? "\"" : "all tables",
+                   SLICE_ARG(p->bound->u.vacuum.count ? name[i].name : SLICE_NONE),
+                   p->bound->u.vacuum.count ? "\"" : "", (long long)freed);
+}
+
 /* phase: 2 i = start table i, 2 i + 1 = wait for it. */
 static RunStatus run_vacuum(Portal *p, Batch **out, Err *e)
 {
@@ -230,6 +241,7 @@ static RunStatus run_vacuum(Portal *p, Batch **out, Err *e)
         RunStatus st = ticket_run(p, e);
         if (st != RUN_DONE)
             return st;
+        say_freed(p, (size_t)p->phase / 2);
         p->phase++;
     }
     return set_tag(p, "VACUUM");
@@ -261,6 +273,8 @@ static const BoundQuery *explained(const Bound *inner)
         return &inner->u.query;
     case BOUND_INSERT:
         return &inner->u.insert.source;
+    case BOUND_MODIFY:
+        return &inner->u.modify.source;
     case BOUND_COPY_TO:
         return &inner->u.copy.source;
     default:

@@ -241,12 +241,7 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
         return az_insert(z, (const NInsert *)n, b, e);
     case N_UPDATE:
     case N_DELETE:
-        az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "%s is not supported yet",
-                n->kind == N_UPDATE ? "UPDATE" : "DELETE");
-        return err_hint(e,
-                        n->kind == N_UPDATE
-                            ? "An INSERT with the same tags and time replaces the fields of a row."
-                            : "TRUNCATE empties a table.");
+        return az_modify(z, (const NModify *)n, b, e);
     case N_COPY:
         return az_copy(z, (const NCopy *)n, b, e);
     case N_CREATE_TABLE:

@@ -3,7 +3,8 @@
  * Private to sqlts/.  One Analyzer lives for one statement; everything is in its arena.
  * analyze.c dispatches and holds the small tools; analyze_expr.c, analyze_func.c and analyze_type.c
  * are expressions; analyze_from.c scopes and FROM; analyze_select.c and analyze_group.c SELECT;
- * analyze_dml.c INSERT and COPY; analyze_ddl.c and analyze_utility.c the rest.
+ * analyze_dml.c INSERT and COPY; analyze_conflict.c ON CONFLICT; analyze_modify.c
+ * UPDATE and DELETE; analyze_ddl.c and analyze_utility.c the rest.
  * Threads: one. */
 #ifndef SKULK_SQLTS_ANALYZE_H
 #define SKULK_SQLTS_ANALYZE_H
@@ -62,6 +63,7 @@ typedef enum Place {
     PLACE_WINDOW,
     PLACE_AGG_ARG,
     PLACE_RETURNING,
+    PLACE_UPDATE,
     PLACE_DEFAULT,
     PLACE_CHECK,
     PLACE_EXECUTE,
@@ -175,6 +177,7 @@ bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relat
                  Err *e) MUST_CHECK;
 /* A table that statements may change; `what` for the message. */
 bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e) MUST_CHECK;
+void az_scope_add_rel(Analyzer *z, Scope *s, Slice name, ScopeCol *cols, size_t count);
 void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, Rte **rte);
 /* Expr of the time column to use as the second argument of first(v), rate(v), ... */
 Expr *az_time_column(Analyzer *z, Scope *s, const Expr *arg);
@@ -215,6 +218,21 @@ bool az_distinct(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST
 
 /* analyze_dml.c, analyze_ddl.c, analyze_utility.c */
 bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e) MUST_CHECK;
+/* The columns of a table that a list names (all without one); room for all of them. */
+bool az_column_list(Analyzer *z, const TableDef *t, const NodeList *names, int16_t **out,
+                    size_t *count, Err *e) MUST_CHECK;
+/* A value on its way into a column: 42804 says which. */
+bool az_assign(Analyzer *z, const ColumnDef *c, const SqlNode *at, Expr **x, Err *e) MUST_CHECK;
+bool az_column_default(Analyzer *z, const TableDef *t, int16_t index, Expr **out,
+                       Err *e) MUST_CHECK;
+/* SET a = x, ...: columns and values; each column at most once. */
+bool az_set_list(Analyzer *z, Scope *s, const TableDef *t, const NodeList *set, int16_t **columns,
+                 Expr ***values, Err *e) MUST_CHECK;
+/* What ON CONFLICT adds to an INSERT: q is its source, which becomes the query of its kind.
+ * extra: the source also gives defaults of columns that the statement does not name. */
+bool az_on_conflict(Analyzer *z, const NInsert *n, bool extra, Query **q, BoundInsert *b,
+                    Err *e) MUST_CHECK;
+bool az_modify(Analyzer *z, const NModify *n, Bound *b, Err *e) MUST_CHECK;
 bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e) MUST_CHECK;
 bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e) MUST_CHECK;
 bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e) MUST_CHECK;

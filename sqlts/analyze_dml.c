@@ -20,8 +20,8 @@ static bool column_index(Analyzer *z, const TableDef *t, const SqlNode *name, in
 }
 
 /* The named columns, or all; room for the defaults behind them. */
-static bool column_list(Analyzer *z, const TableDef *t, const NodeList *names, int16_t **out,
-                        size_t *count, Err *e)
+bool az_column_list(Analyzer *z, const TableDef *t, const NodeList *names, int16_t **out,
+                    size_t *count, Err *e)
 {
     int16_t *list = ARENA_ARRAY(z->arena, int16_t, t->column_count + 1u);
     bool *seen = ARENA_ARRAY(z->arena, bool, t->column_count + 1u);
@@ -46,7 +46,7 @@ static bool column_list(Analyzer *z, const TableDef *t, const NodeList *names, i
 
 /* ---- values on their way into a column ---- */
 
-static bool assign(Analyzer *z, const ColumnDef *c, const SqlNode *at, Expr **x, Err *e)
+bool az_assign(Analyzer *z, const ColumnDef *c, const SqlNode *at, Expr **x, Err *e)
 {
     TypeId from = (*x)->type;
     if (az_coerce(z, *x, c->type_oid, c->typmod, CAST_ASSIGN, x, e))
@@ -63,7 +63,7 @@ static bool assign(Analyzer *z, const ColumnDef *c, const SqlNode *at, Expr **x,
     return az_at(z, at, e);
 }
 
-static bool column_default(Analyzer *z, const TableDef *t, int16_t index, Expr **out, Err *e)
+bool az_column_default(Analyzer *z, const TableDef *t, int16_t index, Expr **out, Err *e)
 {
     const ColumnDef *c = &t->columns[index];
     if (c->default_sql.len == 0) {
@@ -119,7 +119,7 @@ static bool add_defaults(Analyzer *z, Insert *in, Err *e)
     for (uint16_t c = 0; c < t->column_count; c++) {
         if (named[c] || t->columns[c].dropped || t->columns[c].default_sql.len == 0)
             continue;
-        if (!column_default(z, t, (int16_t)c, &in->defaults[in->count - in->named], e))
+        if (!az_column_default(z, t, (int16_t)c, &in->defaults[in->count - in->named], e))
             return false;
         in->targets[in->count++] = (int16_t)c;
     }
@@ -133,9 +133,9 @@ static bool value_row(Analyzer *z, Scope *s, const Insert *in, const NMulti *row
         const SqlNode *item = row->args.items[i];
         const ColumnDef *c = &in->table->columns[in->targets[i]];
         if (item->kind == N_DEFAULT) {
-            if (!column_default(z, in->table, in->targets[i], &out[i], e))
+            if (!az_column_default(z, in->table, in->targets[i], &out[i], e))
                 return false;
-        } else if (!az_expr(z, s, item, &out[i], e) || !assign(z, c, item, &out[i], e)) {
+        } else if (!az_expr(z, s, item, &out[i], e) || !az_assign(z, c, item, &out[i], e)) {
             return false;
         }
     }
@@ -197,7 +197,7 @@ static bool insert_default_values(Analyzer *z, Insert *in, Query **out, Err *e)
         for (uint16_t c = 0; c < in->table->column_count && in->count == 0; c++)
             if (!in->table->columns[c].dropped) {
                 in->targets[in->count++] = (int16_t)c;
-                if (!column_default(z, in->table, (int16_t)c, &in->defaults[0], e))
+                if (!az_column_default(z, in->table, (int16_t)c, &in->defaults[0], e))
                     return false;
             }
     }
@@ -243,8 +243,9 @@ static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
                 (Target){.expr = i < in->named ? q->targets[i].expr : in->defaults[i - in->named],
                          .name = c->name};
             const NodeList *list = &in->n->query->targets;
-            if (i < in->named && !assign(z, c, list->count > i ? list->items[i] : &in->n->query->n,
-                                         &targets[i].expr, e))
+            if (i < in->named &&
+                !az_assign(z, c, list->count > i ? list->items[i] : &in->n->query->n,
+                           &targets[i].expr, e))
                 return false;
         }
         q->targets = targets;
@@ -255,60 +256,7 @@ static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
     return true;
 }
 
-/* ---- ON CONFLICT, RETURNING ---- */
-
-static bool is_excluded(const SqlNode *x, Slice column)
-{
-    const NColumn *c = (const NColumn *)x;
-    return x->kind == N_COLUMN && !c->star && c->names.count == 2 &&
-           slice_eq_cstr(ast_name_text(c->names.items[0]), "excluded") &&
-           slice_eq(ast_name_text(c->names.items[1]), column);
-}
-
-/* DO UPDATE means here: the new row wins, all of its columns. */
-static bool on_conflict(Analyzer *z, const Insert *in, BoundInsert *b, Err *e)
-{
-    const NInsert *n = in->n;
-    b->on_conflict = n->conflict == 'u'   ? CONFLICT_UPDATE
-                     : n->conflict == 'n' ? CONFLICT_NOTHING
-                                          : CONFLICT_NONE;
-    b->conflict_columns = ARENA_ARRAY(z->arena, Slice, n->conflict_columns.count + 1);
-    for (size_t i = 0; i < n->conflict_columns.count; i++) {
-        int16_t c = 0;
-        if (!column_index(z, in->table, n->conflict_columns.items[i], &c, e))
-            return false;
-        b->conflict_columns[b->conflict_count++] = in->table->columns[c].name;
-    }
-    if (n->conflict != 'u')
-        return true;
-    if (n->conflict_columns.count == 0 && !n->conflict_constraint.len)
-        return az_fail(z, &n->n, ERR_SYNTAX, e,
-                       "ON CONFLICT DO UPDATE requires inference specification or constraint name");
-    bool *set = ARENA_ARRAY(z->arena, bool, in->table->column_count + 1u);
-    bool plain = !n->set_where;
-    for (size_t i = 0; i < n->set.count; i++) {
-        const NTarget *t = (const NTarget *)n->set.items[i];
-        const ColumnDef *c = table_column(in->table, t->name);
-        if (!c)
-            return az_fail(z, &t->n, ERR_UNDEFINED_COLUMN, e,
-                           "column \"%.*s\" of relation \"%.*s\" does not exist",
-                           SLICE_ARG(t->name), SLICE_ARG(in->table->name));
-        plain &= is_excluded(t->expr, t->name);
-        set[c - in->table->columns] = true;
-    }
-    for (size_t i = 0; i < in->named && plain; i++) {
-        const ColumnDef *c = &in->table->columns[in->targets[i]];
-        bool key = c->kind != COL_FIELD;
-        for (size_t k = 0; k < b->conflict_count && !key; k++)
-            key = slice_eq(b->conflict_columns[k], c->name);
-        plain &= key || set[in->targets[i]];
-    }
-    if (plain)
-        return true;
-    az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-            "ON CONFLICT DO UPDATE can only take over all inserted columns");
-    return err_hint(e, "Write SET column = excluded.column for each of them, without WHERE.");
-}
+/* ---- RETURNING ---- */
 
 static bool returning(Analyzer *z, const NInsert *n, BoundInsert *b, Err *e)
 {
@@ -354,7 +302,7 @@ bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
     b->tag = "INSERT 0";
     az_scope_init(&outer, NULL, NULL);
     if (!az_ctes(z, &outer, &n->ctes, n->recursive, e) || !az_table(z, n->table, &in.table, e) ||
-        !column_list(z, in.table, &n->columns, &in.targets, &in.named, e))
+        !az_column_list(z, in.table, &n->columns, &in.targets, &in.named, e))
         return false;
     bool rows = n->query && n->query->form == SELECT_VALUES && !n->query->order.count &&
                 !n->query->limit && !n->query->offset && !n->query->ctes.count;
@@ -372,7 +320,8 @@ bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
     out->table = in.table;
     out->targets = in.targets;
     out->target_count = in.count;
-    if (!on_conflict(z, &in, out, e) || (n->returning.count && !returning(z, n, out, e)))
+    if ((n->returning.count && !returning(z, n, out, e)) ||
+        (n->conflict && !az_on_conflict(z, n, in.count > in.named, &q, out, e)))
         return false;
     return az_finish_params(z, e) && plan_statement(z, q, &out->source, e);
 }
@@ -543,7 +492,7 @@ bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e)
         return copy_options(z, n, c, e);
     }
     if (!az_table(z, n->table, &c->table, e) ||
-        !column_list(z, c->table, &n->columns, &c->columns, &c->column_count, e) ||
+        !az_column_list(z, c->table, &n->columns, &c->columns, &c->column_count, e) ||
         !copy_options(z, n, c, e))
         return false;
     return n->from || copy_table_out(z, n, c, e);

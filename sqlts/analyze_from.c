@@ -87,8 +87,6 @@ bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
 
 /* ---- one relation ---- */
 
-enum { SYSTEM_COLUMNS = 2 }; /* tableoid; the time in ns, which only ts_ns() names */
-
 static Rte *table_rte(Analyzer *z, const TableDef *t, Slice alias)
 {
     size_t live = 0;
@@ -107,10 +105,20 @@ static Rte *table_rte(Analyzer *z, const TableDef *t, Slice alias)
                                        .attnum = (int16_t)(i + 1),
                                        .is_time = c->kind == COL_TIME};
     }
-    r->cols[live++] = (RteCol){
+    for (int i = 0; i < SYSTEM_COLUMNS; i++)
+        r->cols[rte_system(r, i)] =
+            (RteCol){.name = SLICE_LIT(""), .type = T_INT8, .typmod = -1, .hidden = true};
+    RteCol *oid = &r->cols[rte_system(r, SYS_TABLEOID)];
+    *oid = (RteCol){
         .name = SLICE_LIT("tableoid"), .type = T_OID, .typmod = -1, .table = t->id, .hidden = true};
-    r->cols[live] = (RteCol){.name = SLICE_LIT(""), .type = T_INT8, .typmod = -1, .hidden = true};
     return r;
+}
+
+void az_scope_add_rel(Analyzer *z, Scope *s, Slice name, ScopeCol *cols, size_t count)
+{
+    scope_add_rel(z, s, (ScopeRel){SLICE_NONE, name, true, cols, count, 0});
+    for (size_t i = 0; i < count; i++)
+        scope_add_col(z, s, cols[i]);
 }
 
 void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, Rte **rte)

@@ -139,6 +139,7 @@ static const char *place_text(Place p)
         [PLACE_FROM_FUNCTION] = "functions in FROM",
         [PLACE_FILTER] = "FILTER",
         [PLACE_RETURNING] = "RETURNING",
+        [PLACE_UPDATE] = "UPDATE",
         [PLACE_DEFAULT] = "DEFAULT expressions",
         [PLACE_CHECK] = "check constraints",
         [PLACE_EXECUTE] = "EXECUTE parameters",
@@ -411,8 +412,7 @@ static bool exact_time(Analyzer *z, const FuncDef *f, const Expr *arg, Expr **ou
     const VarInfo *v = &z->vars[arg->index];
     if (v->rte->kind != RTE_TABLE || !v->rte->cols[v->col].is_time)
         return false;
-    *out = expr_column(z->arena, v->rte->first_var + (uint32_t)v->rte->col_count - 1, T_INT8, -1);
-    (*out)->position = arg->position;
+    *out = az_var(z, v->rte, rte_system(v->rte, SYS_TIME_NS), arg->position);
     return true;
 }
 

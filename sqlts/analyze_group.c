@@ -529,6 +529,7 @@ static bool window_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
                        : s->place == PLACE_GROUP_BY ? "GROUP BY"
                        : s->place == PLACE_JOIN_ON  ? "JOIN conditions"
                        : s->place == PLACE_VALUES   ? "VALUES"
+                       : s->place == PLACE_UPDATE   ? "UPDATE"
                        : s->place == PLACE_WINDOW   ? "window definitions"
                                                     : "this place");
     if (n->distinct)

@@ -754,7 +754,7 @@ opt_on_conflict(A) ::= . { A = NULL; }
 opt_on_conflict(A) ::= ON CONFLICT(X) opt_conf_target(T) DO UPDATE SET set_clause_list(S) where_clause(W). { A = grammar_conflict(ps, X.offset, 'u', T, S, W); }
 opt_on_conflict(A) ::= ON CONFLICT(X) opt_conf_target(T) DO NOTHING. { A = grammar_conflict(ps, X.offset, 'n', T, NONE, NULL); }
 opt_conf_target(A) ::= . { A = NULL; }
-opt_conf_target(A) ::= LP(X) name_list(B) RP where_clause. { A = ast_multi(ps, N_NAME, X.offset, B); }
+opt_conf_target(A) ::= LP(X) name_list(B) RP where_clause(W). { A = grammar_conflict_target(ps, X.offset, B, W); }
 opt_conf_target(A) ::= ON CONSTRAINT col_id(X). { A = ast_multi(ps, N_NAME, X.offset, LIST(NAME(X))); ((NMulti *)A)->form = 'c'; }
 %type returning {NodeList}
 returning(A) ::= . { A = NONE; }
@@ -780,10 +780,11 @@ relation_opt_alias(A) ::= relation_expr(B). [UMINUS] { A = B; }
 relation_opt_alias(A) ::= relation_expr(B) col_id(X). { A = B; ((NRange *)A)->alias = X.value; }
 relation_opt_alias(A) ::= relation_expr(B) AS col_id(X). { A = B; ((NRange *)A)->alias = X.value; }
 %type set_clause_list {NodeList}
-set_clause_list(A) ::= set_clause(B). { A = LIST(B); }
-set_clause_list(A) ::= set_clause_list(B) COMMA set_clause(C). { A = MORE(B, C); }
-set_clause(A) ::= col_id(X) opt_indirection EQ a_expr(B). { A = ast_target(ps, N_ASSIGN, X.offset, X.value, B); }
-set_clause(A) ::= LP(X) name_list RP EQ a_expr(B). { A = ast_target(ps, N_ASSIGN, X.offset, SLICE_NONE, B); }
+set_clause_list(A) ::= set_clause(B). { A = B; }
+set_clause_list(A) ::= set_clause_list(B) COMMA set_clause(C). { A = grammar_append(ps, B, C); }
+%type set_clause {NodeList}
+set_clause(A) ::= col_id(X) opt_indirection(I) EQ a_expr(B). { A = grammar_assign(ps, X, &I, B); }
+set_clause(A) ::= LP(X) name_list(L) RP EQ a_expr(B). { A = grammar_assign_row(ps, X, L, B); }
 
 /* ---- utility statements ---- */
 utility_stmt(A) ::= COPY(X) opt_binary(O) qualified_name(T) opt_name_list(C) copy_direction(D) copy_file(F) opt_with_word copy_options(P) where_clause(W). {

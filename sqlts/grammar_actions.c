@@ -53,6 +53,48 @@ SqlNode *grammar_plain_column(ParseState *ps, Token name, const NodeList *rest)
     return NAME(name);
 }
 
+NodeList grammar_assign(ParseState *ps, Token name, const NodeList *rest, SqlNode *value)
+{
+    grammar_plain_column(ps, name, rest);
+    return ast_list(ps, ast_target(ps, N_ASSIGN, name.offset, name.value, value));
+}
+
+NodeList grammar_assign_row(ParseState *ps, Token at, NodeList names, SqlNode *row)
+{
+    NodeList out = {0};
+    const NMulti *values = (const NMulti *)row;
+    if (row->kind != N_ROW && names.count > 1) {
+        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, row->offset,
+                 "the source of SET (a, b) = ... must be a list of as many values");
+        return out;
+    }
+    if (row->kind == N_ROW && values->args.count != names.count) {
+        ast_fail(ps, ERR_SYNTAX, at.offset, "number of columns does not match number of values");
+        return out;
+    }
+    for (size_t i = 0; i < names.count; i++)
+        out = ast_append(ps, out,
+                         ast_target(ps, N_ASSIGN, names.items[i]->offset,
+                                    ast_name_text(names.items[i]),
+                                    row->kind == N_ROW ? values->args.items[i] : row));
+    return out;
+}
+
+NodeList grammar_append(ParseState *ps, NodeList list, NodeList more)
+{
+    for (size_t i = 0; i < more.count; i++)
+        list = ast_append(ps, list, more.items[i]);
+    return list;
+}
+
+SqlNode *grammar_conflict_target(ParseState *ps, uint32_t offset, NodeList names, SqlNode *where)
+{
+    if (where)
+        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, where->offset,
+                 "partial indexes are not supported: no WHERE after the columns of ON CONFLICT");
+    return ast_multi(ps, N_NAME, offset, names);
+}
+
 Token grammar_minus(ParseState *ps, Token minus, Token number)
 {
     Token t = number;

@@ -82,10 +82,10 @@ static bool time_value(ScanBuild *b, const ColumnDef *c, Expr *value, Expr **out
            az_coerce(b->p->z, value, T_TIMESTAMPTZ, -1, CAST_IMPLICIT, out, &ignored);
 }
 
-/* The hidden last column: see exact_time() in analyze_func.c. */
 static bool is_ts_ns(const ScanBuild *b, const Expr *x)
 {
-    return x->kind == EXPR_COLUMN && x->index == b->rte->first_var + b->rte->col_count - 1;
+    return x->kind == EXPR_COLUMN &&
+           x->index == b->rte->first_var + rte_system(b->rte, SYS_TIME_NS);
 }
 
 /* A bucket that begins at or after x holds no earlier time: a bound besides the condition. */
@@ -263,11 +263,13 @@ static bool take_conjs(ScanBuild *b, ConjList *conjs, Err *e)
 
 static ScanCol scan_col(const ScanBuild *b, uint32_t i)
 {
+    static const ScanCol system[] = {[SYS_TABLEOID] = {SCAN_TABLEOID, 0, T_OID, -1},
+                                     [SYS_SERIES] = {SCAN_SERIES, 0, T_INT8, -1},
+                                     [SYS_TIME_NS] = {SCAN_TIME, COLUMN_TIME, T_INT8, -1},
+                                     [SYS_ROW] = {SCAN_ROW, 0, T_INT8, -1}};
     const RteCol *rc = &b->rte->cols[i];
-    if (i + 1 == b->rte->col_count)
-        return (ScanCol){SCAN_TIME, COLUMN_TIME, T_INT8, -1};
-    if (rc->attnum <= 0)
-        return (ScanCol){SCAN_TABLEOID, 0, T_OID, -1};
+    if (i >= rte_system(b->rte, 0))
+        return system[i - rte_system(b->rte, 0)];
     const ColumnDef *c = &b->rte->table->columns[rc->attnum - 1];
     ScanColKind kind = c->kind == COL_TIME ? SCAN_TIME : c->kind == COL_TAG ? SCAN_TAG : SCAN_FIELD;
     return (ScanCol){kind, c->id, c->type_oid, c->typmod};

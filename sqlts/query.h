@@ -64,6 +64,14 @@ struct Rte {
     bool sublink_output; /* COMPUTED: the rows of a subquery inside its test */
 };
 
+/* The last columns of a table's Rte, none of them part of *.  Only tableoid has a name; ts_ns() means
+ * the exact time, UPDATE and DELETE address a stored row by the last three. */
+enum { SYS_TABLEOID, SYS_SERIES, SYS_TIME_NS, SYS_ROW, SYSTEM_COLUMNS };
+static inline uint32_t rte_system(const Rte *r, int which)
+{
+    return (uint32_t)(r->col_count - SYSTEM_COLUMNS) + (uint32_t)which;
+}
+
 typedef struct VarInfo {
     Rte *rte;
     uint32_t col;

@@ -50,6 +50,7 @@ typedef struct OutColumn {
 typedef enum BoundKind {
     BOUND_QUERY, /* SELECT, VALUES, TABLE, WITH */
     BOUND_INSERT,
+    BOUND_MODIFY, /* UPDATE, DELETE */
     BOUND_COPY_FROM,
     BOUND_COPY_TO,
     BOUND_EXPLAIN,
@@ -114,14 +115,37 @@ typedef struct BoundInsert {
     enum {
         CONFLICT_NONE,
         CONFLICT_NOTHING,
-        CONFLICT_UPDATE
-    } on_conflict; /* UPDATE of all columns by excluded: else 0A000 */
-    Slice *conflict_columns;
-    size_t conflict_count;
+        CONFLICT_REPLACE, /* DO UPDATE that takes over just the inserted columns */
+        CONFLICT_UPDATE,
+    } on_conflict;
+    /* CONFLICT_UPDATE: the source goes on with the address of the row that is there (ROW_ID_COLUMNS,
+     * NULL = none), WHERE of DO UPDATE (bool), the values of `set`, then the table's columns as they
+     * are, the dropped ones left out. */
+    int16_t *set;
+    size_t set_count;
     Expr **returning; /* over the table's columns (index = column index) */
     OutColumn *returning_cols;
     size_t returning_count;
 } BoundInsert;
+
+/* What addresses a stored row: series, exact time, row number (int8 each). */
+enum { ROW_SERIES, ROW_TIME, ROW_NUMBER, ROW_ID_COLUMNS };
+
+typedef struct BoundModify { /* UPDATE, DELETE */
+    const TableDef *table;
+    /* Each row to change, once: ROW_ID_COLUMNS, the new values of `targets`, RETURNING. */
+    BoundQuery source;
+    int16_t *targets; /* indexes into table->columns; none: DELETE */
+    size_t target_count;
+    bool moves;   /* key columns change: the old row goes, a new one (all columns) comes */
+    bool returns; /* RETURNING: the last `returning_count` columns of the source */
+    const OutColumn *returning;
+    size_t returning_count;
+    /* DELETE whose rows are whole series in a range of time: the source is a PlanScan without a
+     * filter, and `count` is SELECT count(*) with the same conditions. */
+    bool is_range;
+    BoundQuery count;
+} BoundModify;
 
 typedef enum CopyFormat { COPY_TEXT, COPY_CSV, COPY_BINARY } CopyFormat;
 typedef struct BoundCopy {
@@ -186,6 +210,7 @@ typedef struct Bound {
     union {
         BoundQuery query;
         BoundInsert insert;
+        BoundModify modify;
         BoundCopy copy;
         struct {
             struct Bound *inner;

@@ -12,9 +12,10 @@
 
 typedef enum ColumnKind { COL_TAG = 1, COL_TIME = 2, COL_FIELD = 3 } ColumnKind;
 typedef enum TableKind {
-    TABLE_SERIES = 1,   /* time-series table */
-    TABLE_ORDINARY = 2, /* no time column: its hidden time is the insert order, duplicates = keep */
-    TABLE_VIEW = 3,     /* only `definition` */
+    TABLE_SERIES = 1, /* time-series table */
+    TABLE_ORDINARY =
+        2,          /* no time column: its hidden time is the insert order, of each row its own */
+    TABLE_VIEW = 3, /* only `definition` */
 } TableKind;
 typedef enum Duplicates { DUP_LAST = 1, DUP_KEEP = 2, DUP_ERROR = 3 } Duplicates;
 

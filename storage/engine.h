@@ -145,8 +145,36 @@ typedef struct FileInfo {
     uint64_t rows, bytes;
     uint64_t dead_bytes; /* about: the share of rows of dropped tables */
     int64_t t_min, t_max;
+    uint32_t tables;
 } FileInfo;
 size_t snapshot_files(const Snapshot *s, FileInfo *out, size_t max);
+
+typedef struct TableInfo { /* as metadata tells: newer versions and deleted rows count too */
+    uint64_t rows, bytes;  /* bytes: the table's share of files and memory */
+    uint64_t files;
+    int64_t t_min, t_max; /* rows > 0 */
+} TableInfo;
+void snapshot_table_info(const Snapshot *s, TableId table, TableInfo *out);
+
+typedef struct WalInfo {
+    uint64_t epoch;
+    int64_t segments, bytes; /* on disk */
+    int64_t unflushed;       /* bytes written since the last flush began */
+    Lsn visible, covered;    /* records that readers see; that are in files */
+} WalInfo;
+bool engine_wal_info(Engine *eng, WalInfo *out,
+                     Err *e) MUST_CHECK; /* blocking, as engine_storage */
+
+typedef struct CompactionInfo {
+    uint64_t number;    /* from 1 since the start */
+    int64_t started_ns; /* wall clock */
+    int64_t duration_ns;
+    const char *reason;
+    int level; /* of the outputs */
+    uint64_t inputs, outputs, rows_in, rows_out, bytes_in, bytes_out;
+    bool running, failed;
+} CompactionInfo;
+size_t engine_compactions(Engine *eng, CompactionInfo *out, size_t max); /* newest first */
 
 typedef struct EngineStats { /* counters for /metrics; all since start */
     _Atomic uint64_t rows_written, batches_written, syncs, log_bytes, flushes, flush_bytes,

@@ -97,6 +97,10 @@ static void job_start(Engine *eng, Compactor *c)
                         .clock = eng->clock};
     c->job = compact_new(&spec);
     c->state = COMPACTOR_MERGE;
+    info_compaction_begin(eng, p,
+                          c->vacuum_ns   ? "vacuum"
+                          : p->level > 1 ? "closed window"
+                                         : "files pile up");
     cat_unref(cat);
     tombs_unref(tombs);
     mem_free(parts);
@@ -163,6 +167,7 @@ static bool compact_commit_end(Engine *eng, Compactor *c, Err *e)
     if (!commit_end(eng, buf_slice(&c->edit), &c->completion, e))
         return false;
     compact_install(eng, c, e);
+    info_compaction_end(eng, c->job, true);
     compact_free(c->job, true);
     c->job = NULL;
     pick_free(&c->pick);
@@ -199,6 +204,7 @@ static void compact_failed(Engine *eng, Compactor *c, const Err *e)
     if (compact_sync_failed(c->job))
         engine_fail(eng, e);
     bool aside = (e->code == ERR_DATA_CORRUPTED || e->code == ERR_IO) && compact_quarantine(c);
+    info_compaction_end(eng, c->job, false);
     compact_free(c->job, unknown);
     c->job = NULL;
     pick_free(&c->pick);

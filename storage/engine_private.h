@@ -197,6 +197,8 @@ typedef struct Keeper { /* of the series index */
     Ticket *ticket;      /* needs the mutex: who waits for a snapshot before a clean stop */
 } Keeper;
 
+enum { COMPACTIONS_KEPT = 64 }; /* for skulk.compactions */
+
 typedef enum CompactorState { COMPACTOR_IDLE, COMPACTOR_MERGE, COMPACTOR_COMMIT } CompactorState;
 
 typedef struct Compactor {
@@ -275,10 +277,13 @@ struct Engine {
     size_t queue_bytes;
     Waiter *waiters;
     uint64_t waiter_id;
-    size_t snapshots;         /* alive; must be 0 at close */
-    uint64_t snapshot_round;  /* new ones belong to it ... */
-    size_t snapshots_of[2];   /* ... and are counted here, by its last bit */
-    size_t backups;           /* running: no log is recycled, no blob deleted */
+    size_t snapshots;        /* alive; must be 0 at close */
+    uint64_t snapshot_round; /* new ones belong to it ... */
+    size_t snapshots_of[2];  /* ... and are counted here, by its last bit */
+    size_t backups;          /* running: no log is recycled, no blob deleted */
+    CompactionInfo
+        compactions[COMPACTIONS_KEPT]; /* by number; one that runs: duration = its start */
+    uint64_t compaction_count;
     LockTable *locks;         /* has a mutex of its own */
     _Atomic int64_t next_row; /* engine_row_ids */
 
@@ -427,6 +432,9 @@ void series_recovered(Engine *eng);
 void engine_recycle_log(Engine *eng, Lsn covered); /* later, while a backup runs */
 bool engine_backup_runs(Engine *eng);
 void engine_task_gone(Engine *eng); /* engine.c: a task that tasks_alive counts has ended */
+/* engine_info.c */
+void info_compaction_begin(Engine *eng, const Pick *p, const char *reason);
+void info_compaction_end(Engine *eng, const Compact *job, bool ok);
 
 /* engine_recover.c */
 bool engine_recover(Engine *eng, Err *e) MUST_CHECK;

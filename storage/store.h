@@ -45,6 +45,7 @@ static inline uint64_t blob_number(BlobId id)
 typedef struct StoreUsage { /* bytes that the store takes, as du counts them */
     int64_t blobs[BLOB_KINDS];
     int64_t manifest, log, reserve, other;
+    int64_t log_files; /* how many */
 } StoreUsage;
 
 typedef struct LogExtent { /* of one log segment */

@@ -323,8 +323,10 @@ static int64_t disk_bytes(const LocalStore *ls, const char *path)
 static int64_t *usage_of(StoreUsage *u, const char *sub, const char *name)
 {
     BlobId id;
-    if (strcmp(sub, "log") == 0)
+    if (strcmp(sub, "log") == 0) {
+        u->log_files++;
         return &u->log;
+    }
     if (strcmp(sub, "files") == 0 && local_blob_parse(name, &id))
         return &u->blobs[blob_kind(id)];
     if (!*sub && strcmp(name, "reserve") == 0)

@@ -371,7 +371,8 @@ size_t snapshot_files(const Snapshot *s, FileInfo *out, size_t max)
                                 .bytes = info->bytes,
                                 .dead_bytes = dead_bytes(p->part, s->catalog),
                                 .t_min = info->t_min,
-                                .t_max = info->t_max};
+                                .t_max = info->t_max,
+                                .tables = (uint32_t)part_table_count(p->part)};
             snprintf(out[n].name, sizeof out[n].name, "%s", part_name(p->part));
         }
         n++;

@@ -445,8 +445,10 @@ START_TEST(with_queries)
 {
     PlanCte ctes[2] = {{5, group(big("i", 0, 1, NULL), "i", NULL, 0)}, {6, NULL}};
     big_fills = 0;
-    PlannedQuery q = {join(JOIN_INNER, cte_ref(5, "i"), cte_ref(5, "i"), "ii", 1, NULL), ctes, 1,
-                      4};
+    PlannedQuery q = {.root = join(JOIN_INNER, cte_ref(5, "i"), cte_ref(5, "i"), "ii", 1, NULL),
+                      .ctes = ctes,
+                      .cte_count = 1,
+                      .exec_param_count = 4};
     AggCall count = agg("count", NULL, NULL);
     q.root = group(q.root, "", &count, 1);
     ck_assert_str_eq(run_query(&q, NULL), "97");
@@ -456,7 +458,8 @@ START_TEST(with_queries)
         filter(project(cte_ref(6, "i"), "i", oper("+", col(0, 'i'), lit('i', "1")), NULL, NULL),
                oper("<=", col(0, 'i'), lit('i', "5")));
     ctes[1].plan = recursive(6, values("i", "1"), step, false);
-    q = (PlannedQuery){cte_ref(6, "i"), ctes, 2, 4};
+    q = (PlannedQuery){
+        .root = cte_ref(6, "i"), .ctes = ctes, .cte_count = 2, .exec_param_count = 4};
     ck_assert_str_eq(run_query(&q, NULL), "1|2|3|4|5");
     /* Without an end, but a reader that stops. */
     step = project(cte_ref(6, "i"), "i", oper("+", col(0, 'i'), lit('i', "1")), NULL, NULL);

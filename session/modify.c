@@ -1,0 +1,137 @@
+/* session/modify.c - UPDATE and DELETE.
+ *
+ * Both take the table's write lock and then read: what others committed before is seen.  A DELETE
+ * that only tags and times decide is one tombstone; any other statement runs its source and writes,
+ * for each row, a marker that hides it or a newer row over it.  A row whose tags or time change is
+ * hidden under its old key, and after all of these the new rows come: one may take the place of another. */
+#include "session/session_private.h"
+#include <stdio.h>
+
+static bool is_update(const BoundModify *m)
+{
+    return m->target_count > 0;
+}
+
+static void start(Portal *p)
+{
+    const BoundModify *m = &p->bound->u.modify;
+    p->changer = row_writer_new(p->session, m->table, m->targets, m->moves ? 0 : m->target_count);
+    if (m->moves) {
+        p->writer = row_writer_new(p->session, m->table, m->targets, m->target_count);
+        if (insert_checks_keys(m->table))
+            row_writer_check_keys(p->writer, KEYS_FREE);
+    }
+    if (m->returns)
+        rows_begin(p, m->returning, m->returning_count);
+}
+
+static bool modify_row(Portal *p, const Value *row, Err *e)
+{
+    const BoundModify *m = &p->bound->u.modify;
+    const Value *values = row + ROW_ID_COLUMNS;
+    RowAddress at = {(SeriesId)row[ROW_SERIES].u.i64, row[ROW_TIME].u.i64, row[ROW_NUMBER].u.i64};
+    if (is_update(m) && !m->moves) {
+        if (!row_writer_update(p->changer, &at, values, e))
+            return false;
+    } else {
+        row_writer_delete(p->changer, &at);
+    }
+    if (m->moves && !row_writer_move(p->writer, &at, values, e))
+        return false;
+    if (m->returns)
+        rows_add(p, values + m->target_count);
+    p->changed++;
+    return true;
+}
+
+static bool modify_batch(Portal *p, const Batch *b, Err *e)
+{
+    Value *row = ARENA_ARRAY(&p->arena, Value, b->col_count + 1);
+    for (size_t i = 0; i < batch_count(b); i++) {
+        size_t r = batch_row(b, i);
+        for (size_t c = 0; c < b->col_count; c++)
+            row[c] = vec_get(&b->cols[c], r);
+        if (!modify_row(p, row, e))
+            return false;
+    }
+    return budget_check(&p->session->db->query_pool, e);
+}
+
+/* ---- rows ---- */
+
+/* With a key to keep, the old rows of a batch are gone before the new ones are looked at. */
+static bool settle_keys(Portal *p, Txn *txn, Err *e)
+{
+    return !p->writer || !insert_checks_keys(p->bound->u.modify.table) ||
+           (row_writer_flush(p->changer, txn, e) && row_writer_drain(p->writer, true, e) &&
+            row_writer_flush(p->writer, txn, e));
+}
+
+static RunStatus modify_rows(Portal *p, Txn *txn, Err *e)
+{
+    RunStatus st;
+    Batch *b;
+    if (!p->changer)
+        start(p);
+    if (!p->query && !portal_open_query(p, &p->bound->u.modify.source, e))
+        return RUN_FAIL;
+    while ((st = portal_next_batch(p, &b, e)) == RUN_BATCH)
+        if (!modify_batch(p, b, e) || !settle_keys(p, txn, e) ||
+            (row_writer_full(p->changer) && !row_writer_flush(p->changer, txn, e)))
+            return RUN_FAIL;
+    if (st != RUN_DONE)
+        return st;
+    portal_close_query(p);
+    bool ok =
+        row_writer_flush(p->changer, txn, e) && (!p->writer || row_writer_flush(p->writer, txn, e));
+    return ok ? RUN_DONE : RUN_FAIL;
+}
+
+/* ---- a range: counted first, then one tombstone ---- */
+
+static RunStatus delete_range(Portal *p, Txn *txn, Err *e)
+{
+    const BoundModify *m = &p->bound->u.modify;
+    RunStatus st;
+    Batch *b;
+    if (!p->query && !portal_open_query(p, &m->count, e))
+        return RUN_FAIL;
+    while ((st = portal_next_batch(p, &b, e)) == RUN_BATCH)
+        for (size_t i = 0; i < batch_count(b); i++)
+            p->changed = (uint64_t)vec_get(&b->cols[0], batch_row(b, i)).u.i64;
+    if (st != RUN_DONE)
+        return st;
+    DeleteSpec d = {.table = m->table->id};
+    bool none;
+    if (!query_scan_range(p->query, (const PlanScan *)m->source.plan.root, &d.series, &d.t_min,
+                          &d.t_max, &none, e))
+        return RUN_FAIL;
+    bool ok = none || p->changed == 0 || txn_delete(txn, &d, e);
+    set_unref(d.series);
+    portal_close_query(p);
+    return ok ? RUN_DONE : RUN_FAIL;
+}
+
+/* ---- the statement ---- */
+
+RunStatus modify_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
+{
+    const BoundModify *m = &p->bound->u.modify;
+    if (!p->collected) {
+        RunStatus st = RUN_DONE;
+        Txn *txn = tx_writer(p->session, e);
+        if (!txn)
+            return RUN_FAIL;
+        if (p->phase == 0) {
+            st = tx_lock_table(p, m->table->id, e);
+            p->phase = st == RUN_DONE;
+        }
+        if (st == RUN_DONE)
+            st = m->is_range ? delete_range(p, txn, e) : modify_rows(p, txn, e);
+        if (st != RUN_DONE)
+            return st;
+        snprintf(p->tag, sizeof p->tag, "%s %llu", p->bound->tag, (unsigned long long)p->changed);
+        p->collected = true;
+    }
+    return m->returns ? portal_run_query(p, max_rows, out, e) : RUN_DONE;
+}

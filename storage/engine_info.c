@@ -1,0 +1,131 @@
+/* What the engine tells of itself for the views of the schema skulk and for /metrics. */
+#include "storage/engine_private.h"
+
+/* ---- tables ---- */
+
+static void widen(TableInfo *t, int64_t t_min, int64_t t_max)
+{
+    bool first = t->rows == 0;
+    t->t_min = first || t_min < t->t_min ? t_min : t->t_min;
+    t->t_max = first || t_max > t->t_max ? t_max : t->t_max;
+}
+
+static void add_part(TableInfo *out, const VersionPart *p, TableId table)
+{
+    const PartInfo *info = part_info(p->part);
+    int64_t t_min, t_max;
+    if (!part_has_table(p->part, table, &t_min, &t_max))
+        return;
+    for (size_t i = 0; i < part_table_count(p->part); i++) {
+        if (part_table_at(p->part, i) != table)
+            continue;
+        uint64_t rows = part_table_rows(p->part, i);
+        widen(out, t_min, t_max);
+        out->rows += rows;
+        out->files += p->file != 0;
+        if (info->rows)
+            out->bytes += (uint64_t)((double)info->bytes * (double)rows / (double)info->rows);
+    }
+}
+
+static void add_tail(TableInfo *out, const VersionTail *t, TableId table)
+{
+    int64_t t_min, t_max;
+    if (!seg_has_table(t->segment, t->rows, table, &t_min, &t_max))
+        return;
+    Arena arena;
+    SegRow *rows;
+    arena_init(&arena, NULL);
+    size_t n =
+        seg_select(t->segment, t->rows, table, NULL, TIME_MIN_NS, TIME_MAX_NS, &arena, &rows);
+    size_t all = seg_rows(t->segment);
+    if (n)
+        widen(out, t_min, t_max);
+    out->rows += n;
+    if (all)
+        out->bytes += (uint64_t)((double)seg_bytes(t->segment) * (double)n / (double)all);
+    arena_free(&arena);
+}
+
+void snapshot_table_info(const Snapshot *s, TableId table, TableInfo *out)
+{
+    SnapshotView v;
+    snapshot_view(s, &v);
+    *out = (TableInfo){0};
+    for (size_t i = 0; i < v.part_count; i++)
+        add_part(out, &v.parts[i], table);
+    for (size_t i = 0; i < v.tail_count; i++)
+        add_tail(out, &v.tails[i], table);
+}
+
+/* ---- log ---- */
+
+bool engine_wal_info(Engine *eng, WalInfo *out, Err *e)
+{
+    StoreUsage u;
+    *out = (WalInfo){0};
+    if (!eng->store->ops->usage(eng->store, &u, e))
+        return false;
+    out->segments = u.log_files;
+    out->bytes = u.log;
+    out->epoch = eng->epoch;
+    mutex_lock(&eng->mutex);
+    out->visible = eng->applied;
+    out->covered = eng->manifest.covered;
+    out->unflushed = eng->log_bytes;
+    mutex_unlock(&eng->mutex);
+    return true;
+}
+
+/* ---- compactions ---- */
+
+void info_compaction_begin(Engine *eng, const Pick *p, const char *reason)
+{
+    CompactionInfo c = {.started_ns = eng->clock->wall_ns(eng->clock),
+                        .level = p->level,
+                        .inputs = p->count,
+                        .reason = reason,
+                        .running = true};
+    int64_t begin = engine_now(eng);
+    for (size_t i = 0; i < p->count; i++) {
+        c.rows_in += p->files[i]->info.rows;
+        c.bytes_in += p->files[i]->info.bytes;
+    }
+    mutex_lock(&eng->mutex);
+    c.number = ++eng->compaction_count;
+    c.duration_ns = begin; /* until it ends */
+    eng->compactions[c.number % COMPACTIONS_KEPT] = c;
+    mutex_unlock(&eng->mutex);
+}
+
+void info_compaction_end(Engine *eng, const Compact *job, bool ok)
+{
+    int64_t now = engine_now(eng);
+    mutex_lock(&eng->mutex);
+    CompactionInfo *c = &eng->compactions[eng->compaction_count % COMPACTIONS_KEPT];
+    for (size_t i = 0; ok && i < compact_output_count(job); i++) {
+        c->outputs++;
+        c->rows_out += compact_output(job, i)->rows;
+        c->bytes_out += compact_output(job, i)->bytes;
+    }
+    if (c->running)
+        c->duration_ns = now - c->duration_ns;
+    c->running = false;
+    c->failed = !ok;
+    mutex_unlock(&eng->mutex);
+}
+
+size_t engine_compactions(Engine *eng, CompactionInfo *out, size_t max)
+{
+    int64_t now = engine_now(eng);
+    size_t n = 0;
+    mutex_lock(&eng->mutex);
+    for (uint64_t k = 0; k < COMPACTIONS_KEPT && k < eng->compaction_count && n < max; k++) {
+        out[n] = eng->compactions[(eng->compaction_count - k) % COMPACTIONS_KEPT];
+        if (out[n].running)
+            out[n].duration_ns = now - out[n].duration_ns;
+        n++;
+    }
+    mutex_unlock(&eng->mutex);
+    return n;
+}
