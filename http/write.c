@@ -15,6 +15,7 @@ typedef struct WriteState {
     Buf decoded;
     IngJob *job;
     Ticket ticket;
+    SyncMode sync;
     size_t rows;
 } WriteState;
 
@@ -94,6 +95,17 @@ static bool retention_policy_ok(HttpCall *c, Err *e)
                    (int)(rp.len < 100 ? rp.len : 100), rp.ptr);
 }
 
+/* sync=off: answered once the rows are in the log, synced within 100 ms. */
+static bool sync_mode(HttpCall *c, SyncMode *out, Err *e)
+{
+    Slice text = http_param(c, "sync");
+    *out = slice_eq_cstr(text, "off") ? SYNC_OFF : SYNC_ON;
+    if (text.len == 0 || *out == SYNC_OFF || slice_eq_cstr(text, "on"))
+        return true;
+    return err_set(e, ERR_INVALID_PARAMETER, "sync is \"on\" or \"off\", not \"%.*s\"",
+                   (int)(text.len < 40 ? text.len : 40), text.ptr);
+}
+
 static bool make_context(HttpCall *c, IngContext *x, Err *e)
 {
     const Clock *clock = c->server->options.clock;
@@ -117,7 +129,7 @@ static CallStatus begin(HttpCall *c, WriteState *w)
         encoding = SLICE_LIT("");
     if (!media_type_ok(c, &e) || !encoding_ok(c, encoding, &e))
         return write_error(c, 415, e.message);
-    if (!make_context(c, &x, &e))
+    if (!sync_mode(c, &w->sync, &e) || !make_context(c, &x, &e))
         return write_failed(c, &e);
     if (c->body.len == 0)
         return http_reply(c, 200, "application/json");
@@ -210,7 +222,7 @@ static CallStatus parse(HttpCall *c, WriteState *w)
         return answer(c, w);
     w->ticket.waiter = &c->task;
     w->stage = STAGE_COMMIT;
-    engine_submit(db_engine(c->db), batch, SYNC_ON, &w->ticket);
+    engine_submit(db_engine(c->db), batch, w->sync, &w->ticket);
     return CALL_MORE;
 }
 

@@ -22,6 +22,8 @@ typedef struct Config {
     char auth_method[CONFIG_TEXT_MAX], admin_user[CONFIG_TEXT_MAX];
     bool create_databases, require_db;
     int64_t memtable_max, log_max;
+    char archive_dir[CONFIG_TEXT_MAX];
+    int64_t archive_hold_max;
     int64_t memory, max_connections, reserved_connections, max_http_connections;
     int64_t max_message, max_body, max_points, http_idle_s;
     int64_t max_series_per_table, max_series_per_database;

@@ -1,6 +1,6 @@
 bin_PROGRAMS += alopex-skulk
 alopex_skulk_SOURCES = \
-	server/main.c \
+	server/main.c server/tools.c server/tools.h \
 	server/config.c server/config.h \
 	server/config_toml.cc server/config_toml.h
 alopex_skulk_CFLAGS = $(AM_CFLAGS)

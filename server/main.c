@@ -9,6 +9,7 @@
 #include "net/net.h"
 #include "pgwire/pgwire.h"
 #include "server/config.h"
+#include "server/tools.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -48,6 +49,9 @@ typedef struct Server {
 static const char usage[] =
     "usage: alopex-skulk [options]            run the server in the foreground\n"
     "       alopex-skulk check DIR            verify every checksum of a data directory\n"
+    "       alopex-skulk backup DIR TARGET    copy a directory that no server has open (else: BACKUP TO)\n"
+    "       alopex-skulk verify BACKUP        verify every checksum of a backup\n"
+    "       alopex-skulk restore BACKUP TARGET [--archive DIR] [--until TIME | --until-lsn N]\n"
     "\n"
     "  --config FILE          settings (TOML); flags win over it\n"
     "  --data-dir DIR         default ./skulk-data\n"
@@ -279,6 +283,8 @@ static void *open_db(void *arg)
                    .memory = c->memory,
                    .memtable_max = c->memtable_max,
                    .log_max = c->log_max,
+                   .archive_dir = c->archive_dir[0] ? c->archive_dir : NULL,
+                   .archive_hold_max = c->archive_hold_max,
                    .series_max = (uint64_t)c->max_series_per_database,
                    .series_max_per_table = (uint64_t)c->max_series_per_table,
                    .create_databases = c->create_databases,
@@ -403,8 +409,11 @@ int main(int argc, char **argv)
     static Server s;
     Err e;
     sigset_t set;
+    int status;
     if (argc == 3 && strcmp(argv[1], "check") == 0)
         return check_dir(argv[2]);
+    if (argc > 1 && tool_run(argc - 1, argv + 1, &status))
+        return status;
     bool check = first_pass(&s, argc, argv);
     read_config(&s, argc, argv);
     if (check) {

@@ -75,6 +75,8 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
         .sched = o->sched,
         .memtable_max = o->memtable_max,
         .log_max = o->log_max,
+        .archive_dir = o->archive_dir,
+        .archive_hold_max = o->archive_hold_max,
         .series_max = o->series_max,
         .series_max_per_table = o->series_max_per_table,
         .budget = &db->memory,

@@ -26,6 +26,8 @@ typedef struct DbOptions {
     Sched *sched;       /* must outlive the Db */
     int64_t memory;     /* [limits] memory; 0 = 60 % of RAM or cgroup */
     int64_t memtable_max, log_max;
+    const char *archive_dir; /* NULL = none */
+    int64_t archive_hold_max;
     uint64_t series_max, series_max_per_table;
     bool create_databases, require_db; /* [ingest] */
     const char *features;              /* --enable-feature, comma separated, or NULL */

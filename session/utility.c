@@ -196,6 +196,28 @@ static RunStatus run_checkpoint(Portal *p, Batch **out, Err *e)
     return st == RUN_DONE ? set_tag(p, "CHECKPOINT") : st;
 }
 
+/* BACKUP TO 'directory': on the server's machine, made by the server. */
+static RunStatus run_backup(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    if (p->phase == 0) {
+        Slice target = p->bound->u.backup.target;
+        char path[1024];
+        if (!target.len || target.ptr[0] != '/' || target.len >= sizeof path) {
+            err_set(e, ERR_INVALID_PARAMETER,
+                    "BACKUP needs an absolute path of less than %zu bytes", sizeof path);
+            return RUN_FAIL;
+        }
+        snprintf(path, sizeof path, "%.*s", SLICE_ARG(target));
+        p->phase = 1;
+        p->ticket = (Ticket){.waiter = p->session->waiter};
+        p->ticket_busy = true;
+        engine_backup(p->session->db->engine, path, &p->ticket);
+    }
+    RunStatus st = ticket_run(p, e);
+    return st == RUN_DONE ? set_tag(p, "BACKUP") : st;
+}
+
 static bool vacuum_table(Portal *p, size_t i, TableId *table, Err *e)
 {
     *table = 0;
@@ -613,6 +635,7 @@ static const Utility utility_table[] = {
     {BOUND_SHOW, run_show, show_columns},
     {BOUND_DISCARD, run_discard, NULL},
     {BOUND_CHECKPOINT, run_checkpoint, NULL},
+    {BOUND_BACKUP, run_backup, NULL},
     {BOUND_VACUUM, run_vacuum, NULL},
     {BOUND_ANALYZE, run_nothing, NULL},
     {BOUND_LOCK, run_nothing, NULL},

@@ -252,6 +252,11 @@ bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e)
         b->kind = BOUND_CHECKPOINT;
         b->tag = "CHECKPOINT";
         return true;
+    case N_BACKUP:
+        b->kind = BOUND_BACKUP;
+        b->tag = "BACKUP";
+        b->u.backup.target = n->name;
+        return true;
     case N_LISTEN:
     case N_NOTIFY:
     case N_UNLISTEN:

@@ -101,6 +101,7 @@ typedef enum NodeKind {
     N_VACUUM,
     N_ANALYZE,
     N_CHECKPOINT,
+    N_BACKUP,
     N_LISTEN,
     N_NOTIFY,
     N_UNLISTEN,

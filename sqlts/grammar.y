@@ -1304,6 +1304,7 @@ opt_relation_list(A) ::= vacuum_relations(B). { A = B; }
 vacuum_relations(A) ::= qualified_name(B) opt_name_list. { A = LIST(B); }
 vacuum_relations(A) ::= vacuum_relations(B) COMMA qualified_name(C) opt_name_list. { A = MORE(B, C); }
 utility_stmt(A) ::= CHECKPOINT(X). { A = ast_simple(ps, N_CHECKPOINT, X.offset, 0, SLICE_NONE); }
+utility_stmt(A) ::= BACKUP(X) TO SCONST(P). { A = ast_simple(ps, N_BACKUP, X.offset, 0, P.value); }
 utility_stmt(A) ::= LISTEN(X) col_id(N). { A = ast_simple(ps, N_LISTEN, X.offset, 0, N.value); }
 utility_stmt(A) ::= UNLISTEN(X) col_id(N). { A = ast_simple(ps, N_UNLISTEN, X.offset, 0, N.value); }
 utility_stmt(A) ::= UNLISTEN(X) STAR. { A = ast_simple(ps, N_UNLISTEN, X.offset, 0, SLICE_NONE); }
@@ -1331,6 +1332,7 @@ unreserved_kw(A) ::= ALTER(X). { A = X; }
 unreserved_kw(A) ::= ALWAYS(X). { A = X; }
 unreserved_kw(A) ::= ASENSITIVE(X). { A = X; }
 unreserved_kw(A) ::= AT(X). { A = X; }
+unreserved_kw(A) ::= BACKUP(X). { A = X; }
 unreserved_kw(A) ::= BACKWARD(X). { A = X; }
 unreserved_kw(A) ::= BEGIN(X). { A = X; }
 unreserved_kw(A) ::= BY(X). { A = X; }
@@ -1624,6 +1626,7 @@ bare_label_kw(A) ::= ALTER(X). { A = X; }
 bare_label_kw(A) ::= ALWAYS(X). { A = X; }
 bare_label_kw(A) ::= ASENSITIVE(X). { A = X; }
 bare_label_kw(A) ::= AT(X). { A = X; }
+bare_label_kw(A) ::= BACKUP(X). { A = X; }
 bare_label_kw(A) ::= BACKWARD(X). { A = X; }
 bare_label_kw(A) ::= BEGIN(X). { A = X; }
 bare_label_kw(A) ::= BY(X). { A = X; }

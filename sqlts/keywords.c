@@ -40,6 +40,7 @@ static const Keyword keywords[] = {
     {"attach", 'U', 0},
     {"attribute", 'U', 0},
     {"authorization", 'T', TK_AUTHORIZATION},
+    {"backup", 'U', TK_BACKUP},
     {"backward", 'U', TK_BACKWARD},
     {"before", 'U', 0},
     {"begin", 'U', TK_BEGIN},

@@ -77,6 +77,7 @@ typedef enum BoundKind {
     BOUND_FETCH,
     BOUND_CLOSE,
     BOUND_CHECKPOINT,
+    BOUND_BACKUP,
     BOUND_VACUUM,
     BOUND_ANALYZE,
     BOUND_LISTEN,
@@ -308,6 +309,9 @@ typedef struct Bound {
             size_t count;
             bool full, analyze;
         } vacuum;
+        struct {
+            Slice target;
+        } backup;
         struct {
             Slice channel, payload;
         } notify;
