@@ -406,7 +406,7 @@ static bool parse_line(IngJob *j, Cursor *c, Err *e)
     Hash128 h;
     IngTable *t = ing_known_table(j, measurement);
     SeriesId id = t ? known_series(j, t, tags, &h) : 0;
-    if (!id || !fields_known(t, rest)) {
+    if (!id || t->labelled || !fields_known(t, rest)) {
         if (!check_line(j, measurement, tags, rest, e))
             return false;
         if (!t && !(t = ing_table(j, measurement, e)))

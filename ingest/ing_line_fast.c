@@ -347,7 +347,7 @@ bool ing_fast_line(IngJob *j)
         return false;
     const char *limit = j->body.ptr + j->body.len - FAST_SLACK;
     const IngHead *h = head_of(j, begin, limit);
-    if (!h || !h->table->shape)
+    if (!h || !h->table->shape || h->table->labelled)
         return false;
     const IngTable *t = h->table;
     int64_t ns;

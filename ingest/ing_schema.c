@@ -78,13 +78,21 @@ static void forget_dropped(IngJob *j)
         place_table(j, t);
 }
 
+static void set_def(IngTable *t, const TableDef *def)
+{
+    t->def = def;
+    t->labelled = false;
+    for (size_t i = 0; def && i < def->column_count && !t->labelled; i++)
+        t->labelled = def->columns[i].kind == COL_TAG && def->columns[i].label.len;
+}
+
 /* The definitions of all tables of the job follow the newest catalog; cached columns stay right: ids never change. */
 static void refresh(IngJob *j)
 {
     bool dropped = false;
     CatalogSnap *newest = engine_catalog(j->c.engine);
     for (IngTable *t = j->tables; t; t = t->next) {
-        t->def = cat_table_by_id(newest, t->id);
+        set_def(t, cat_table_by_id(newest, t->id));
         dropped |= !t->def;
     }
     cat_unref(j->catalog);
@@ -150,8 +158,8 @@ static IngTable *remember_table(IngJob *j, const TableDef *def)
     IngTable *t = ARENA_NEW(&j->arena, IngTable);
     t->name = arena_slice(&j->arena, def->name);
     t->hash = hash64(t->name.ptr, t->name.len, 0);
-    t->def = def;
     t->id = def->id;
+    set_def(t, def);
     t->next = j->tables;
     j->tables = t;
     if (++j->table_count * 2 > j->table_mask) {

@@ -35,6 +35,7 @@ typedef struct IngTable {
     Slice name;
     uint64_t hash;       /* of the name */
     const TableDef *def; /* of job->catalog */
+    bool labelled; /* has tags with the name of a field: every line is looked at for such a pair */
     TableId id;
     IngField *fields; /* in the order of the last row */
     size_t field_count, field_max;

@@ -1,4 +1,5 @@
 noinst_LTLIBRARIES += libskingest.la
+EXTRA_DIST += ingest/README.md
 libskingest_la_SOURCES = \
 	ingest/ing_body.c \
 	ingest/ing_json.c \

@@ -5,7 +5,7 @@ enum { FUZZ_BODIES_PER_ENGINE = 5000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static inline void fuzz_body(const char *path, const uint8_t *data, size_t size)
+static inline IngestEnv *fuzz_env(void)
 {
     static IngestEnv env;
     static int left;
@@ -15,7 +15,13 @@ static inline void fuzz_body(const char *path, const uint8_t *data, size_t size)
         env_open(&env);
         left = FUZZ_BODIES_PER_ENGINE;
     }
+    return &env;
+}
+
+static inline void fuzz_body(const char *path, const uint8_t *data, size_t size)
+{
     bool ok;
     Err e;
-    ing_job_free(env_run(&env, path, slice_of((const char *)data, size), ING_NS, &ok, &e));
+    Slice body = slice_of((const char *)data, size);
+    ing_job_free(env_run(fuzz_env(), path, body, ING_NS, &ok, &e));
 }

@@ -66,6 +66,7 @@ START_TEST(line_grammar)
         {"m,q=a q=1", 0, "is a tag and a field"},
         {"m,time=a f=1", 0, "time"},
         {"m time=1", 0, "time"},
+        {"c r=1,q=2 1\nc,q=a r=1 2\nc,q=a r=1,q=2 3", 2, "is a tag and a field"},
         {"m f=", 0, "missing field value"},
         {"m f=x", 0, "invalid field value"},
         {"m f=1.2.3", 0, "invalid number"},
