@@ -2,7 +2,7 @@
  *
  * Two guesses, each one comparison of bytes.  The head (measurement and tags): after head a came head
  * b last time, so it does again; else the raw tags are hashed and looked up.  The fields: the k-th has
- * the key and the type that it had in the table's last row; then its value goes straight into its slot.
+ * the key and the type that it had in a row of the table before; then its value goes straight into its slot.
  * Whatever does not fit leaves no trace and takes the whole grammar of ing_line.c: what is taken here
  * must mean the same there (tests/unit/test_ingest.c compares both with a plain parser).
  * Loads reach beyond a value, never beyond the body: lines in its last FAST_SLACK bytes are not taken. */
@@ -170,6 +170,12 @@ static inline unsigned digits8(const char *p, uint64_t *value)
     unsigned n = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
     if (n == 0)
         return 0;
+    if (n <= 4) { /* most are short: one step less */
+        uint32_t y = (uint32_t)x << (32 - 8 * n);
+        y = (y * 10 + (y >> 8)) & 0x00ff00ff;
+        *value = (y * 100 + (y >> 16)) & 0xffff;
+        return n;
+    }
     x <<= 64 - 8 * n; /* the first digit moves up, zeros come before it */
     x = (x * 10 + (x >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
     x = (x * 100 + (x >> 16)) & UINT64_C(0x0000ffff0000ffff);
@@ -307,10 +313,10 @@ static inline const char *take_value(WriteBatch *wb, PhysType type, const char *
     return NULL;
 }
 
-static const char *take_fields(IngJob *j, const IngTable *t, const char *p, const char *limit,
+static const char *take_fields(IngJob *j, const IngLayout *l, const char *p, const char *limit,
                                uint64_t *slots)
 {
-    const IngField *f = t->fields, *end = f + wb_shape_columns(t->shape);
+    const IngField *f = l->fields, *end = f + wb_shape_columns(l->shape);
     for (;;) {
         if (p >= limit || !key_is(f, p))
             return NULL;
@@ -340,6 +346,35 @@ static const char *take_time(const IngJob *j, const char *p, int64_t *ns)
     return p + n;
 }
 
+/* Fields and time as this layout has them; the end of the line, or NULL. */
+static const char *take_row(IngJob *j, const IngLayout *l, SeriesId series, const char *p,
+                            const char *limit)
+{
+    int64_t ns;
+    uint64_t *slots = wb_shaped_row(j->batch, l->shape);
+    if (!(p = take_fields(j, l, p, limit, slots)) || !(p = take_time(j, p, &ns))) {
+        wb_shaped_cancel(j->batch);
+        return NULL;
+    }
+    wb_shaped_end(j->batch, l->shape, series, ns);
+    return p;
+}
+
+/* The last layout first, then the others in turn. */
+static const char *take_any_row(IngJob *j, IngTable *t, SeriesId series, const char *p,
+                                const char *limit)
+{
+    for (uint32_t i = 0, k = t->layout_last; i < t->layout_count; i++) {
+        const char *end = take_row(j, &t->layouts[k], series, p, limit);
+        if (end) {
+            t->layout_last = k;
+            return end;
+        }
+        k = k + 1 < t->layout_count ? k + 1 : 0;
+    }
+    return NULL;
+}
+
 bool ing_fast_line(IngJob *j)
 {
     const char *begin = j->body.ptr + j->pos;
@@ -347,20 +382,14 @@ bool ing_fast_line(IngJob *j)
         return false;
     const char *limit = j->body.ptr + j->body.len - FAST_SLACK;
     const IngHead *h = head_of(j, begin, limit);
-    if (!h || !h->table->shape || h->table->labelled)
+    if (!h || h->table->labelled)
         return false;
-    const IngTable *t = h->table;
-    int64_t ns;
-    uint64_t *slots = wb_shaped_row(j->batch, t->shape);
-    const char *p = take_fields(j, t, begin + h->len + 1, limit, slots);
-    if (!p || !(p = take_time(j, p, &ns))) {
-        wb_shaped_cancel(j->batch);
+    const char *end = take_any_row(j, h->table, h->series, begin + h->len + 1, limit);
+    if (!end)
         return false;
-    }
-    wb_shaped_end(j->batch, t->shape, h->series, ns);
     j->rows++;
     j->line++;
-    j->pos = (size_t)(p - j->body.ptr) + 1;
+    j->pos = (size_t)(end - j->body.ptr) + 1;
     return true;
 }
 
@@ -392,15 +421,20 @@ static bool field_learn(IngField *f)
 
 void ing_fast_learn(IngJob *j, IngTable *t)
 {
-    if (t->shape)
-        return;
     const RowShape *shape = wb_last_shape(j->batch);
     uint32_t n = shape ? wb_shape_columns(shape) : 0;
-    if (n == 0 || n > t->field_count)
+    if (n == 0 || n > t->field_count || t->layout_count == ING_LAYOUTS_MAX)
         return;
+    for (uint32_t i = 0; i < t->layout_count; i++)
+        if (t->layouts[i].shape == shape)
+            return;
     for (uint32_t i = 0; i < n; i++)
         if (!wb_shape_has(shape, i, t->fields[i].id, t->fields[i].phys) ||
             !field_learn(&t->fields[i]))
             return;
-    t->shape = shape;
+    IngLayout *l = &t->layouts[t->layout_count];
+    l->shape = shape;
+    l->fields = arena_alloc(&j->arena, n * sizeof *l->fields);
+    memcpy(l->fields, t->fields, n * sizeof *l->fields);
+    t->layout_last = t->layout_count++;
 }

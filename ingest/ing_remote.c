@@ -138,9 +138,10 @@ static bool put_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64
     int64_t ns;
     if (!ing_time(j, ms, &ns, e))
         return false;
-    if (t->shape) { /* of a row before, so it is just the value */
-        *wb_shaped_row(j->batch, t->shape) = bits;
-        wb_shaped_end(j->batch, t->shape, id, ns);
+    if (t->layout_count) { /* there is but one: the value */
+        const RowShape *shape = t->layouts[0].shape;
+        *wb_shaped_row(j->batch, shape) = bits;
+        wb_shaped_end(j->batch, shape, id, ns);
         j->rows++;
         return true;
     }

@@ -287,9 +287,10 @@ bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind,
         t->field_max = max;
     }
     IngField *f = &t->fields[position];
-    /* key text of a slot is reused by rows of other shapes only through a new copy: bounded by shapes, not rows */
+    /* The body outlives the job; other texts are copied. */
+    bool in_body = key.ptr >= j->body.ptr && key.ptr < j->body.ptr + j->body.len;
     if (!slice_eq(f->key, key))
-        f->key = arena_slice(&j->arena, key);
+        f->key = in_body ? key : arena_slice(&j->arena, key);
     f->id = col->id;
     f->phys = col->phys;
     f->type_oid = col->type_oid;
@@ -297,7 +298,6 @@ bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind,
     f->plain = false;
     if (position >= t->field_count)
         t->field_count = position + 1;
-    t->shape = NULL; /* learned again from the next row */
     *out = f;
     return true;
 }

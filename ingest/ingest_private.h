@@ -11,6 +11,7 @@
 enum {
     ING_STEP_LINES = 4000,  /* about 1 ms */
     ING_SAMPLE_LINES = 256, /* the first step: tells how many rows the body will have */
+    ING_LAYOUTS_MAX = 8,    /* of a table; rows with others take the whole grammar */
     ING_TAGS_MAX = 256,     /* of one row */
     ING_EDIT_TRIES = 100,   /* schema changes that others were quicker with */
     ING_DROP_TRIES = 10,    /* of a row whose table is dropped meanwhile */
@@ -24,11 +25,16 @@ typedef struct IngField { /* a field key as the client spells it -> the column *
     PhysType phys;
     uint32_t type_oid;
     int32_t typmod;
-    /* for lines like the last one */
+    /* for lines like those before */
     bool plain;    /* the key has no byte that needs a backslash, and fits into `text` */
     uint32_t mask; /* of the bytes of `text` that count */
     char text[32]; /* key and "=" */
 } IngField;
+
+typedef struct IngLayout { /* a row as lines spell it: one field a column of the shape */
+    const RowShape *shape; /* of the job's batch */
+    IngField *fields;
+} IngLayout;
 
 typedef struct IngTable {
     struct IngTable *next;
@@ -39,7 +45,8 @@ typedef struct IngTable {
     TableId id;
     IngField *fields; /* in the order of the last row */
     size_t field_count, field_max;
-    const RowShape *shape; /* of the last row, if `fields` tells all about it; else NULL */
+    IngLayout layouts[ING_LAYOUTS_MAX]; /* of lines, in the order in which they were met */
+    uint32_t layout_count, layout_last;
 } IngTable;
 
 typedef struct IngValue {
@@ -123,10 +130,10 @@ bool ing_time(const IngJob *j, int64_t value, int64_t *ns, Err *e) MUST_CHECK;
 int64_t ing_now(const IngJob *j);
 
 /* ---- ing_line_fast.c: lines like those before them ---- */
-/* Takes the next line if its head is known and its fields are those of its table's last row; false: nothing
+/* Takes the next line if its head is known and its fields are those of a row before; false: nothing
  * happened, the line needs the whole grammar. */
 bool ing_fast_line(IngJob *j);
-/* The row was taken by the whole grammar: what to expect of the table's next one. */
+/* The row ended last was taken by the whole grammar: more like it may come. */
 void ing_fast_learn(IngJob *j, IngTable *t);
 void ing_head_add(IngJob *j, Slice text, const Hash128 *h, IngTable *t, SeriesId id);
 void ing_heads_clear(IngHeads *hs);
