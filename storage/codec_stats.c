@@ -55,27 +55,19 @@ void stats_of_f64(ChunkStats *out, const double *v, size_t n)
     *out = (ChunkStats){.type = PHYS_F64, .sum_exact = true, .count = (uint32_t)n};
     if (n == 0)
         return;
-    enum { CHAINS = 4 };
-    double hi[CHAINS] = {0}, lo[CHAINS] = {0}, min = INFINITY, max = -INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        if (isnan(v[i])) {
-            out->nan_count++;
-            continue;
-        }
-        add_compensated(&hi[i % CHAINS], &lo[i % CHAINS], v[i]);
-        min = v[i] < min ? v[i] : min;
-        max = v[i] > max ? v[i] : max;
+    KernelSums k;
+    codec_narrow()->sums(&k, v, n);
+    for (int c = 1; c < 4; c++) {
+        add_compensated(&k.hi[0], &k.lo[0], k.hi[c]);
+        k.lo[0] += k.lo[c];
     }
-    for (int c = 1; c < CHAINS; c++) {
-        add_compensated(&hi[0], &lo[0], hi[c]);
-        lo[0] += lo[c];
-    }
+    out->nan_count = (uint32_t)k.nan_count;
     bool none = out->nan_count == n;
-    out->u.f.min = none ? NAN : min;
-    out->u.f.max = none ? NAN : max;
+    out->u.f.min = none ? NAN : k.min;
+    out->u.f.max = none ? NAN : k.max;
     out->u.f.first = v[0];
     out->u.f.last = v[n - 1];
-    set_sum(out, hi[0], lo[0]);
+    set_sum(out, k.hi[0], k.lo[0]);
 }
 
 const double codec_pow10[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,

@@ -50,6 +50,12 @@ typedef struct NarrowMinMax {
     int64_t sum;
 } NarrowMinMax;
 
+typedef struct KernelSums { /* of doubles that are not NaN */
+    double min, max;        /* infinity and -infinity: none */
+    double hi[4], lo[4];    /* lane i % 4: sum and its rounding errors */
+    uint64_t nan_count;
+} KernelSums;
+
 /* Blocks whose numbers fit 32 bits; arithmetic wraps.  Arrays have room for n rounded up to 8. */
 typedef struct NarrowKernels {
     /* The patched numbers are the set bits of map (n bits, `count` set, none behind n); bit j of
@@ -70,6 +76,7 @@ typedef struct NarrowKernels {
     /* dst[i] = (double)src[i] / p for |src[i]| < 2^51; may be in place */
     void (*divide)(double *dst, const int64_t *src, size_t n, double p);
     void (*minmax)(NarrowMinMax *out, const int32_t *x, size_t n); /* n > 0 */
+    void (*sums)(KernelSums *out, const double *v, size_t n);
     /* Bit i of bits = low <= x[i] <= low + span; bits from n to the end of the word are 0. */
     void (*between)(uint64_t *bits, const int32_t *x, size_t n, int32_t low, uint32_t span);
     /* The same of wide numbers: low <= v[i] <= high. */

@@ -230,6 +230,38 @@ static void minmax(NarrowMinMax *out, const int32_t *v, size_t n)
     *out = (NarrowMinMax){lo, hi, total};
 }
 
+static void sums(KernelSums *out, const double *v, size_t n)
+{
+    const double inf = __builtin_inf();
+    D4 hi = {0}, lo = {0}, min = {inf, inf, inf, inf}, max = -min;
+    L4 nan = {0};
+    for (size_t i = 0; i < n; i += 4) {
+        D4 x = {__builtin_nan(""), __builtin_nan(""), __builtin_nan(""), __builtin_nan("")};
+        if (n - i >= 4)
+            __builtin_memcpy(&x, v + i, sizeof x);
+        else
+            for (size_t l = 0; l < n - i; l++)
+                x[l] = v[i + l];
+        L4 bad = x != x, less = x<min, more = x> max;
+        nan -= bad;
+        min = (D4)(((L4)x & less) | ((L4)min & ~less));
+        max = (D4)(((L4)x & more) | ((L4)max & ~more));
+        x = (D4)((L4)x & ~bad);
+        D4 s = hi + x, t = s - hi; /* Knuth's exact sum */
+        lo += (hi - (s - t)) + (x - t);
+        hi = s;
+    }
+    *out = (KernelSums){.min = min[0], .max = max[0]};
+    for (int l = 0; l < 4; l++) {
+        out->min = min[l] < out->min ? min[l] : out->min;
+        out->max = max[l] > out->max ? max[l] : out->max;
+        out->hi[l] = hi[l];
+        out->lo[l] = lo[l];
+        out->nan_count += (uint64_t)nan[l];
+    }
+    out->nan_count -= (4 - n % 4) % 4; /* the filling */
+}
+
 /* x - low <= span, unsigned, is low <= x <= low + span. */
 static void between(uint64_t *bits, const int32_t *x, size_t n, int32_t low, uint32_t span)
 {
@@ -316,6 +348,7 @@ const NarrowKernels KERNELS = {
     .decimals = decimals,
     .divide = divide,
     .minmax = minmax,
+    .sums = sums,
     .between = between,
     .between_i64 = between_i64,
     .between_f64 = between_f64,
