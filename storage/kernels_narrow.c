@@ -21,6 +21,14 @@ static inline uint64_t load(const uint8_t *p)
     return v;
 }
 
+/* 64 bits from bit `at` on. */
+static inline uint64_t plane_bits(const uint8_t *plane, size_t at)
+{
+    const uint8_t *p = plane + at / 8;
+    uint64_t bits = load(p) >> at % 8;
+    return at % 8 ? bits | (uint64_t)p[8] << (64 - at % 8) : bits;
+}
+
 #ifdef __AVX2__
 static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
                          size_t count, unsigned high, unsigned width)
@@ -33,11 +41,7 @@ static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_
         if (left < 64)
             mask &= (UINT64_C(1) << left) - 1;
         for (unsigned j = 0; j < high; j++) {
-            const uint8_t *p = planes + j * ((count + 7) / 8) + done / 8;
-            uint64_t bits = load(p) >> done % 8;
-            if (done % 8)
-                bits |= (uint64_t)p[8] << (64 - done % 8);
-            bits = _pdep_u64(bits, mask);
+            uint64_t bits = _pdep_u64(plane_bits(planes + j * ((count + 7) / 8), done), mask);
             const __m256i one = _mm256_set1_epi32((int32_t)(UINT32_C(1) << (width + j)));
             for (unsigned g = 0; bits >> 8 * g != 0; g++) {
                 __m256i *to = (__m256i *)(void *)(u + at + 8 * g);
@@ -56,17 +60,19 @@ static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_
 static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
                          size_t count, unsigned high, unsigned width)
 {
-    const size_t stride = (count + 7) / 8;
     size_t done = 0;
     for (size_t at = 0; at < n; at += 64) {
         size_t left = n - at;
-        uint64_t mask = load(map + at / 8);
+        uint64_t mask = load(map + at / 8), bits[32];
         if (left < 64)
             mask &= (UINT64_C(1) << left) - 1;
-        for (; mask; mask &= mask - 1, done++) {
+        for (unsigned j = 0; j < high; j++)
+            bits[j] = plane_bits(planes + j * ((count + 7) / 8), done);
+        done += (size_t)__builtin_popcountll(mask);
+        for (; mask; mask &= mask - 1) {
             uint32_t add = 0;
-            for (unsigned j = 0; j < high; j++)
-                add |= (uint32_t)(planes[j * stride + done / 8] >> done % 8 & 1) << j;
+            for (unsigned j = 0; j < high; j++, bits[j - 1] >>= 1)
+                add |= (uint32_t)(bits[j] & 1) << j;
             u[at + (unsigned)__builtin_ctzll(mask)] |= add << width;
         }
     }
