@@ -26,6 +26,39 @@ static void process_metrics(Buf *out, int64_t started_ns)
                   "skulk_build_info{version=\"" SKULK_VERSION "\"} 1\n");
 }
 
+/* What skulk.storage, skulk.wal and skulk.compactions show. */
+static void storage_metrics(Buf *out, Engine *eng)
+{
+    StorageKind kinds[16];
+    WalInfo wal;
+    CompactionInfo last;
+    Err e;
+    size_t n = engine_storage(eng, kinds, ARRAY_LEN(kinds), &e);
+    if (n)
+        buf_puts(out, "# HELP skulk_storage_bytes what the data directory takes\n"
+                      "# TYPE skulk_storage_bytes gauge\n");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "skulk_storage_bytes{kind=\"%s\"} %lld\n", kinds[i].kind,
+                   (long long)kinds[i].bytes);
+    if (engine_wal_info(eng, &wal, &e)) {
+        put(out, "skulk_log_segments", "gauge", "segments of the log on disk",
+            (double)wal.segments);
+        put(out, "skulk_log_unflushed_bytes", "gauge", "log written since the last flush",
+            (double)wal.unflushed);
+        put(out, "skulk_log_visible_lsn", "gauge", "newest record that readers see",
+            (double)wal.visible);
+        put(out, "skulk_log_covered_lsn", "gauge", "newest record that files cover",
+            (double)wal.covered);
+        put(out, "skulk_log_epoch", "gauge", "starts of the database", (double)wal.epoch);
+    }
+    bool running = engine_compactions(eng, &last, 1) && last.running;
+    put(out, "skulk_compaction_running", "gauge", "1 while files are merged", running);
+    put(out, "skulk_series", "gauge", "series in the index",
+        (double)idx_series_count(engine_index(eng), 0));
+    put(out, "skulk_index_bytes", "gauge", "memory of the series index",
+        (double)idx_memory(engine_index(eng)));
+}
+
 static void engine_metrics(Buf *out, Db *db)
 {
     const EngineStats *s = engine_stats(db_engine(db));
@@ -51,6 +84,7 @@ static void engine_metrics(Buf *out, Db *db)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         put(out, rows[i].name, rows[i].type, rows[i].help,
             (double)atomic_load_explicit(rows[i].value, memory_order_relaxed));
+    storage_metrics(out, db_engine(db));
     const Budget *pools[] = {db_query_pool(db), db_ingest_pool(db)};
     const char *names[] = {"query", "ingest"};
     buf_puts(out,

@@ -114,6 +114,65 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
     return true;
 }
 
+/* "name=value" lines; a name given again replaces its line. */
+static Slice merge_options(Arena *a, Slice lines, const NameValue *o, size_t n)
+{
+    Buf b;
+    buf_init(&b);
+    for (size_t i = 0; i < lines.len;) {
+        const char *nl = memchr(lines.ptr + i, '\n', lines.len - i);
+        size_t len = nl ? (size_t)(nl - lines.ptr) - i : lines.len - i;
+        Slice line = slice_of(lines.ptr + i, len);
+        const char *eq = memchr(line.ptr, '=', line.len);
+        Slice name = slice_of(line.ptr, eq ? (size_t)(eq - line.ptr) : line.len);
+        bool replaced = false;
+        for (size_t k = 0; k < n; k++)
+            replaced |= slice_eq_nocase(name, o[k].name);
+        if (!replaced)
+            buf_printf(&b, "%.*s\n", SLICE_ARG(line));
+        i += len + 1;
+    }
+    for (size_t k = 0; k < n; k++)
+        buf_printf(&b, "%.*s=%.*s\n", SLICE_ARG(o[k].name), SLICE_ARG(o[k].value));
+    Slice merged = arena_slice(a, buf_slice(&b));
+    buf_free(&b);
+    return merged;
+}
+
+static bool has_rows(Session *s, TableId table)
+{
+    Snapshot *snap = tx_snapshot(s);
+    TableInfo info;
+    snapshot_table_info(snap, table, &info);
+    snapshot_unref(snap);
+    return info.rows > 0;
+}
+
+/* ALTER TABLE ... SET: what decides where rows lie is fixed once there are some. */
+bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e)
+{
+    TableOptions to = {0};
+    Duplicates duplicates = t->duplicates;
+    int64_t window = t->window_ns;
+    for (size_t i = 0; i < n; i++)
+        if (!apply_option(t, &to, &o[i], e))
+            return false;
+    if (to.time.len || to.segment_by.len)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "the time column and the tags of a table cannot be changed");
+    bool error = t->duplicates == DUP_ERROR;
+    if (t->duplicates != duplicates && (t->kind != TABLE_SERIES || error || t->key_count))
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       error ? "duplicates = 'error' needs a PRIMARY KEY"
+                             : "duplicates of an ordinary table or under a PRIMARY KEY are fixed");
+    if ((t->duplicates != duplicates || t->window_ns != window) && has_rows(p->session, t->id))
+        return err_set(e, ERR_OBJECT_STATE, "%s of table \"%.*s\" cannot change while it has rows",
+                       t->duplicates != duplicates ? "duplicates" : "window", SLICE_ARG(t->name)) ||
+               err_hint(e, "Make a new table, or TRUNCATE this one first.");
+    t->options = merge_options(&p->arena, t->options, o, n);
+    return true;
+}
+
 /* ---- CREATE TABLE ---- */
 
 typedef struct Creation {
@@ -324,18 +383,6 @@ static bool check_constraints(const Creation *c, Err *e)
     return true;
 }
 
-static void remember_options(Creation *c)
-{
-    Buf b;
-    buf_init(&b);
-    for (size_t i = 0; i < c->bound->u.create_table.option_count; i++) {
-        const NameValue *o = &c->bound->u.create_table.options[i];
-        buf_printf(&b, "%.*s=%.*s\n", SLICE_ARG(o->name), SLICE_ARG(o->value));
-    }
-    c->t->options = arena_slice(c->arena, buf_slice(&b));
-    buf_free(&b);
-}
-
 static bool create_in(Creation *c, const SchemaDef *schema, Err *e)
 {
     TableDef *t = c->t;
@@ -354,7 +401,8 @@ static bool create_in(Creation *c, const SchemaDef *schema, Err *e)
     t->schema = schema->id;
     if (!make_columns(c, time_index, e))
         return false;
-    remember_options(c);
+    t->options = merge_options(c->arena, SLICE_NONE, c->bound->u.create_table.options,
+                               c->bound->u.create_table.option_count);
     t->id = engine_new_id(c->session->db->engine);
     return put_table(c->session, t, 0, e);
 }

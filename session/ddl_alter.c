@@ -120,6 +120,8 @@ static bool alter_one(Portal *p, const CatalogSnap *cat, TableDef *t, const Alte
         if (c)
             c->not_null = false;
         return c != NULL;
+    case ALTER_SET_OPTIONS:
+        return ddl_set_options(p, t, a->options, a->option_count, e);
     case ALTER_OWNER:
         return true; /* there is one user */
     default:

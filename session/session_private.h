@@ -246,6 +246,7 @@ const OutColumn *utility_columns(Session *s, const Bound *b, Arena *a, size_t *c
 /* ---- ddl.c, ddl_alter.c ---- */
 bool ddl_edit(Session *s, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 bool ddl_create_table(Portal *p, Err *e) MUST_CHECK;
+bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e) MUST_CHECK;
 bool ddl_drop(Portal *p, Err *e) MUST_CHECK;
 bool ddl_alter(Portal *p, Err *e) MUST_CHECK;
 bool ddl_truncate(Portal *p, Err *e) MUST_CHECK;

@@ -269,6 +269,54 @@ static RunStatus run_vacuum(Portal *p, Batch **out, Err *e)
     return set_tag(p, "VACUUM");
 }
 
+/* ---- locks ---- */
+
+/* The write locks of all tables; p->phase counts those that are held. */
+static RunStatus lock_tables(Portal *p, const QualifiedName *names, size_t n, Err *e)
+{
+    while ((size_t)p->phase < n) {
+        const QualifiedName *name = &names[p->phase];
+        CatalogSnap *cat = session_catalog(p->session);
+        const TableDef *t = session_find_table(p->session, cat, name);
+        TableId id = t ? t->id : 0;
+        bool view = t && t->kind == TABLE_VIEW;
+        cat_unref(cat);
+        if (!t || view)
+            return failed(
+                err_set(e, t ? ERR_WRONG_OBJECT : ERR_UNDEFINED_TABLE,
+                        t ? "\"%.*s\" is not a table" : "relation \"%.*s\" does not exist",
+                        SLICE_ARG(name->name)));
+        RunStatus st = tx_lock_table(p, id, e);
+        if (st != RUN_DONE)
+            return st;
+        p->phase++;
+    }
+    return RUN_DONE;
+}
+
+static RunStatus run_lock(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    const Bound *b = p->bound;
+    if (p->session->tx.state != TX_BLOCK)
+        return failed(
+            err_set(e, ERR_NO_ACTIVE_TXN, "LOCK TABLE can only be used in transaction blocks"));
+    if (b->u.vacuum.full) /* NOWAIT: the time to wait is over */
+        p->lock_deadline_ns = 1;
+    RunStatus st = lock_tables(p, b->u.vacuum.tables, b->u.vacuum.count, e);
+    return st == RUN_DONE ? set_tag(p, b->tag) : st;
+}
+
+static RunStatus run_truncate(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    const Bound *b = p->bound;
+    RunStatus st = lock_tables(p, b->u.truncate.names, b->u.truncate.count, e);
+    if (st != RUN_DONE)
+        return st;
+    return ddl_truncate(p, e) ? set_tag(p, b->tag) : RUN_FAIL;
+}
+
 static RunStatus run_nothing(Portal *p, Batch **out, Err *e)
 {
     (void)out, (void)e;
@@ -555,7 +603,6 @@ static RunStatus run_close(Portal *p, Batch **out, Err *e)
 DDL(ddl_create_table)
 DDL(ddl_drop)
 DDL(ddl_alter)
-DDL(ddl_truncate)
 DDL(ddl_create_schema)
 DDL(ddl_create_database)
 DDL(ddl_comment)
@@ -638,7 +685,7 @@ static const Utility utility_table[] = {
     {BOUND_BACKUP, run_backup, NULL},
     {BOUND_VACUUM, run_vacuum, NULL},
     {BOUND_ANALYZE, run_nothing, NULL},
-    {BOUND_LOCK, run_nothing, NULL},
+    {BOUND_LOCK, run_lock, NULL},
     {BOUND_EMPTY, run_nothing, NULL},
     {BOUND_EXPLAIN, run_explain, explain_columns},
     {BOUND_PREPARE, run_prepare, NULL},
@@ -651,7 +698,7 @@ static const Utility utility_table[] = {
     {BOUND_CREATE_TABLE_AS, run_create_as, NULL},
     {BOUND_DROP, run_ddl_drop, NULL},
     {BOUND_ALTER_TABLE, run_ddl_alter, NULL},
-    {BOUND_TRUNCATE, run_ddl_truncate, NULL},
+    {BOUND_TRUNCATE, run_truncate, NULL},
     {BOUND_CREATE_SCHEMA, run_ddl_create_schema, NULL},
     {BOUND_CREATE_DATABASE, run_ddl_create_database, NULL},
     {BOUND_CREATE_VIEW, run_ddl_create_view, NULL},

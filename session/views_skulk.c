@@ -22,7 +22,9 @@ static Value count_of(uint64_t n)
 
 static Value span_of_ns(int64_t ns)
 {
-    return (Value){.phys = PH_INTERVAL, .u.iv = {.us = ns / NS_PER_US}};
+    int64_t days = ns / NS_PER_DAY;
+    return (Value){.phys = PH_INTERVAL,
+                   .u.iv = {.days = (int32_t)days, .us = ns % NS_PER_DAY / NS_PER_US}};
 }
 
 static bool fill_storage(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)

@@ -1310,7 +1310,7 @@ utility_stmt(A) ::= UNLISTEN(X) col_id(N). { A = ast_simple(ps, N_UNLISTEN, X.of
 utility_stmt(A) ::= UNLISTEN(X) STAR. { A = ast_simple(ps, N_UNLISTEN, X.offset, 0, SLICE_NONE); }
 utility_stmt(A) ::= NOTIFY(X) col_id(N). { A = ast_simple(ps, N_NOTIFY, X.offset, 0, N.value); }
 utility_stmt(A) ::= NOTIFY(X) col_id(N) COMMA SCONST(P). { A = ast_simple(ps, N_NOTIFY, X.offset, 0, N.value); ((NSimple *)A)->text = P.value; }
-utility_stmt(A) ::= LOCK(X) opt_table relation_list(L) opt_lock_mode opt_nowait. { A = ast_simple(ps, N_LOCK, X.offset, 0, SLICE_NONE); ((NSimple *)A)->list = L; }
+utility_stmt(A) ::= LOCK(X) opt_table relation_list(L) opt_lock_mode opt_nowait(W). { A = ast_simple(ps, N_LOCK, X.offset, W, SLICE_NONE); ((NSimple *)A)->list = L; }
 opt_lock_mode ::= .
 opt_lock_mode ::= IN lock_mode_words MODE.
 lock_mode_words ::= lock_mode_word.
@@ -1319,8 +1319,9 @@ lock_mode_word ::= IDENT.
 lock_mode_word ::= ROW.
 lock_mode_word ::= SHARE.
 lock_mode_word ::= UPDATE.
-opt_nowait ::= .
-opt_nowait ::= NOWAIT.
+%type opt_nowait {int}
+opt_nowait(A) ::= . { A = 0; }
+opt_nowait(A) ::= NOWAIT. { A = 1; }
 
 /* ---- words, by class ---- */
 %type unreserved_kw {Token}

@@ -307,7 +307,7 @@ typedef struct Bound {
         struct {
             QualifiedName *tables;
             size_t count;
-            bool full, analyze;
+            bool full, analyze; /* LOCK TABLE: full = NOWAIT */
         } vacuum;
         struct {
             Slice target;

@@ -1,0 +1,43 @@
+-- the schema skulk, table options, locks
+CREATE TABLE v_m (time timestamptz NOT NULL, host text TAG, dc text TAG, v float8) WITH (window = '7d', compression = 'dense');
+CREATE TABLE v_k (ts timestamptz NOT NULL, v int);
+CREATE TABLE v_e (host text, ts timestamptz, v int, PRIMARY KEY (host, ts)) WITH (duplicates = 'error');
+CREATE TABLE v_o (id int PRIMARY KEY, name text);
+INSERT INTO v_m SELECT timestamptz '2026-01-01' + i * interval '1 minute', 'h' || i % 5, CASE WHEN i % 5 < 3 THEN 'a' ELSE 'b' END, i FROM generate_series(0, 99) i;
+INSERT INTO v_k VALUES ('2026-01-01', 1), ('2026-01-01', 1);
+INSERT INTO v_o VALUES (1, 'one');
+SELECT schema_name, table_name, kind, rows, series, bytes > 0 AS bytes, t_min, t_max, duplicates, "window" FROM skulk.tables ORDER BY table_name;
+SELECT * FROM skulk.tag_cardinality WHERE table_name = 'v_m' ORDER BY tag;
+CHECKPOINT;
+VACUUM;
+SELECT level, sum(rows) > 0 AS rows, sum(dead_bytes) AS dead FROM skulk.files GROUP BY level ORDER BY level;
+SELECT segments > 0 AS segments, bytes > 0 AS bytes, visible_lsn >= covered_lsn AS lsn, covered_lsn > 0 AS covered, epoch > 0 AS epoch FROM skulk.wal;
+SELECT reason, level, inputs > 0 AS inputs, rows_in >= rows_out AS rows, duration >= interval '0' AS duration, state FROM skulk.compactions ORDER BY number DESC LIMIT 1;
+SELECT kind, bytes > 0 AS some FROM skulk.storage WHERE kind IN ('files', 'log') ORDER BY kind;
+SELECT pool, used >= 0 AS used, peak >= used AS peak FROM skulk.memory ORDER BY pool;
+-- options
+SELECT unnest(reloptions) FROM pg_class WHERE relname = 'v_m' ORDER BY 1;
+ALTER TABLE v_m SET (duplicates = 'keep');
+ALTER TABLE v_m SET (window = '1 day');
+ALTER TABLE v_m SET (compression = 'packed');
+ALTER TABLE v_m SET (compression = 'tiny');
+ALTER TABLE v_m SET (time = 'ts');
+ALTER TABLE v_m SET (ttl = '1 day');
+TRUNCATE v_m;
+ALTER TABLE v_m SET (duplicates = 'keep', window = '1 day');
+SELECT duplicates, "window" FROM skulk.tables WHERE table_name = 'v_m';
+ALTER TABLE v_e SET (duplicates = 'last');
+ALTER TABLE v_k SET (duplicates = 'error');
+ALTER TABLE v_o SET (duplicates = 'keep');
+CREATE TABLE v_bad (time timestamptz, v int) WITH (duplicates = 'error');
+CREATE TABLE v_bad (id int) WITH (duplicates = 'last');
+CREATE TABLE v_bad (time timestamptz, v int) WITH (duplicates = 'some');
+CREATE TABLE v_bad (time timestamptz, v int) WITH (schema = 'loose');
+-- locks
+LOCK TABLE v_m;
+BEGIN;
+LOCK TABLE v_m, v_o IN ACCESS EXCLUSIVE MODE;
+LOCK v_o NOWAIT;
+LOCK TABLE v_nothing;
+ROLLBACK;
+DROP TABLE v_m, v_k, v_e, v_o;
