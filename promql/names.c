@@ -167,8 +167,12 @@ static bool tag_matches(Resolve *r, const TableDef *t, TagMatch *out, size_t *co
         }
         TagMatch *tm = &out[(*count)++];
         *tm = (TagMatch){.column = c->id, .value = m->m->value};
-        if (m->re) {
+        if (m->re && regex_literals(m->re, &tm->values, &tm->value_count)) {
+            tm->kind = m->m->op == PM_RE ? TAG_IN : TAG_NOT_IN;
+        } else if (m->re) {
             tm->kind = TAG_TEST;
+            tm->key = hash128(m->m->value.ptr, m->m->value.len, (uint64_t)m->m->op);
+            tm->failed = &m->failed;
             tm->test = tag_test;
             tm->arg = m;
         } else {

@@ -65,8 +65,8 @@ static bool fill_memory(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)snap, (void)e;
     Db *db = of(ctx)->db;
-    const Budget *pools[] = {&db->memory, &db->query_pool, &db->ingest_pool, &db->cache_pool,
-                             &db->mapped_pool};
+    const Budget *pools[] = {&db->memory,     &db->query_pool,  &db->ingest_pool,
+                             &db->cache_pool, &db->mapped_pool, engine_index_budget(db->engine)};
     for (size_t i = 0; i < ARRAY_LEN(pools); i++) {
         Value row[4] = {value_str(slice_cstr(pools[i]->name)),
                         value_i64(atomic_load(&pools[i]->used)),

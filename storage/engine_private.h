@@ -190,11 +190,12 @@ typedef struct Keeper { /* of the series index */
     Buf piece, edit;
     Completion completion;
     int64_t retry_ns, forget_ns;
-    uint64_t looked_at;  /* version of the catalog */
-    bool detached;       /* there is something to be freed ... */
-    uint64_t free_after; /* ... once this round of snapshots has begun */
-    Lsn named_lsn;       /* the log up to here may name series of dropped tables */
-    Ticket *ticket;      /* needs the mutex: who waits for a snapshot before a clean stop */
+    uint64_t looked_at;   /* version of the catalog */
+    CatalogSnap *catalog; /* to be looked at ... */
+    uint64_t look_after;  /* ... once this round of snapshots has begun; NULL: none */
+    bool detached;        /* there is something to be freed */
+    Lsn named_lsn;        /* the log up to here may name series of dropped tables */
+    Ticket *ticket;       /* needs the mutex: who waits for a snapshot before a clean stop */
 } Keeper;
 
 enum { COMPACTIONS_KEPT = 64 }; /* for skulk.compactions */

@@ -2,8 +2,8 @@
  * and what becomes of the series of dropped tables.
  * A snapshot is a .series file in frames (docs/format.md), written in pieces beside everything
  * else; the manifest edit that names it voids the files of the series that it holds.
- * Dropped tables are detached at once; they are taken apart when all snapshots of the database
- * that may know them are gone; their ids come back with the next snapshot of the index that begins
+ * Series of dropped tables are taken apart when all snapshots of the database that may know them
+ * are gone; their ids come back with the next snapshot of the index that begins
  * when neither the log nor a file of before names them. */
 #include "storage/engine_private.h"
 
@@ -70,24 +70,6 @@ static bool table_alive(void *arg, TableId table)
     return cat_table_by_id(arg, table) != NULL;
 }
 
-/* `all`: no transaction is open, so a table that the catalog does not know is gone. */
-static void detach_dropped(Engine *eng, Keeper *k, bool all)
-{
-    CatalogSnap *cat = engine_catalog(eng);
-    if (all || cat_version(cat) != k->looked_at) {
-        k->looked_at = cat_version(cat);
-        if (idx_detach(eng->index, table_alive, cat, all)) {
-            Lsn lsn = atomic_load(&eng->writer.series_lsn);
-            k->named_lsn = lsn > k->named_lsn ? lsn : k->named_lsn;
-            mutex_lock(&eng->mutex);
-            k->free_after = eng->snapshot_round + 2;
-            mutex_unlock(&eng->mutex);
-            k->detached = true;
-        }
-    }
-    cat_unref(cat);
-}
-
 /* Snapshots are counted by rounds, two at a time; a round ends when those of the one before are gone. */
 static bool snapshots_gone(Engine *eng, uint64_t round)
 {
@@ -99,10 +81,44 @@ static bool snapshots_gone(Engine *eng, uint64_t round)
     return gone;
 }
 
-/* A bit of what is to be freed; false: nothing to do now. */
+/* `all`: no transaction is open, so a table that the catalog does not know is gone. */
+static void detach_dropped(Engine *eng, Keeper *k, CatalogSnap *cat, bool all)
+{
+    if (!idx_detach(eng->index, table_alive, cat, all))
+        return;
+    Lsn lsn = atomic_load(&eng->writer.series_lsn);
+    k->named_lsn = lsn > k->named_lsn ? lsn : k->named_lsn;
+    k->detached = true;
+}
+
+/* What the catalog of now does not know is looked for once no older snapshot is left; false: that is
+ * not yet so. */
+static bool look_for_dropped(Engine *eng, Keeper *k)
+{
+    if (!k->catalog) {
+        k->catalog = engine_catalog(eng);
+        if (cat_version(k->catalog) == k->looked_at) {
+            cat_unref(k->catalog);
+            k->catalog = NULL;
+            return true;
+        }
+        mutex_lock(&eng->mutex);
+        k->look_after = eng->snapshot_round + 2;
+        mutex_unlock(&eng->mutex);
+    }
+    if (!snapshots_gone(eng, k->look_after))
+        return false;
+    k->looked_at = cat_version(k->catalog);
+    detach_dropped(eng, k, k->catalog, false);
+    cat_unref(k->catalog);
+    k->catalog = NULL;
+    return true;
+}
+
+/* A bit of what is to be freed; false: nothing to do. */
 static bool reclaim(Engine *eng, Keeper *k)
 {
-    if (!k->detached || !snapshots_gone(eng, k->free_after))
+    if (!k->detached)
         return false;
     int64_t end = engine_now(eng) + ENGINE_STEP_NS;
     while (k->detached && engine_now(eng) < end)
@@ -229,7 +245,7 @@ static bool keeper_move(Engine *eng, Keeper *k, Err *e, bool *failed)
         return false;
     switch (k->state) {
     case KEEPER_IDLE:
-        detach_dropped(eng, k, false);
+        (void)look_for_dropped(eng, k); /* later, then */
         return reclaim(eng, k) || (!idx_reclaiming(eng->index) && engine_now(eng) >= k->retry_ns &&
                                    snapshot_begin(eng, k));
     case KEEPER_WRITE:
@@ -286,7 +302,7 @@ TaskStatus keeper_step(Task *t)
         return TASK_DONE;
     if (failed)
         task_wake_at(t, k->retry_ns);
-    else if (k->state == KEEPER_IDLE && k->detached)
+    else if (k->state == KEEPER_IDLE && (k->catalog || k->detached))
         task_wake_at(t, engine_now(eng) + GRACE_LOOK_NS);
     return TASK_WAIT;
 }
@@ -307,6 +323,7 @@ void keeper_free(Engine *eng)
     if (k->begun && k->more)
         cache_abort(eng->store, k->put.id);
     series_writer_free(k->writer, false);
+    cat_unref(k->catalog);
     buf_free(&k->piece);
     buf_free(&k->edit);
 }
@@ -408,7 +425,7 @@ void series_recovered(Engine *eng)
 {
     eng->writer.logged = idx_serial(eng->index);
     idx_resolve_tables(eng->index);
-    detach_dropped(eng, &eng->keeper, true);
+    detach_dropped(eng, &eng->keeper, eng->catalog, true);
     if (!(eng->o.flags & ENGINE_REPAIR)) /* then rows may have lost their series */
         idx_find_holes(eng->index);
 }

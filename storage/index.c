@@ -41,6 +41,7 @@ SeriesIndex *idx_new(uint32_t shard, uint64_t hash_key)
     pthread_rwlockattr_destroy(&attr);
     hash_init(&idx->by_key);
     raw_init(&idx->raw);
+    tests_init(&idx->tests);
     buf_init(&idx->journal);
     idx->freed = roaring_bitmap_create();
     idx->usable = roaring_bitmap_create();
@@ -67,6 +68,7 @@ void idx_free(SeriesIndex *idx)
     roaring_bitmap_free(idx->freed);
     roaring_bitmap_free(idx->usable);
     raw_free(&idx->raw);
+    tests_free(&idx->tests);
     buf_free(&idx->journal);
     mem_free(idx->by_key.slots);
     mem_free(idx->records);
@@ -316,6 +318,7 @@ static void table_resolve(SeriesIndex *idx, TableId table)
         idx_database(idx, 0)->series -= t->series;
         idx_database(idx, name.database)->series += t->series;
         t->database = name.database;
+        t->seen = true;
     }
     idx_unlock(idx);
 }

@@ -98,6 +98,8 @@ typedef struct TagMatch {
     size_t value_count;
     bool (*test)(void *arg, Slice value);
     void *arg;
+    Hash128 key; /* of a test that will say the same again: answers are kept by it; 0 = none */
+    const bool *failed; /* NULL, or: set by test() when what it says is not to be kept */
 } TagMatch;
 
 /* Series of `table` that pass all matches.  Never NULL. */

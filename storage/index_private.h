@@ -15,6 +15,7 @@
  *   index_table.c     tables, key sets, what becomes of dropped ones
  *   index_limit.c     limits and their messages            index_stats.c   cardinality
  *   index_dict.c      values and postings                  index_select.c  sets of series
+ *   index_cache.c     what regular expressions said about values
  *   index_persist.c   new series as bytes (log, .series)
  *   index_snapshot.c  the whole index as a file, piece by piece     index_load.c  reads it */
 #ifndef SKULK_STORAGE_INDEX_PRIVATE_H
@@ -125,12 +126,35 @@ typedef struct DatabaseSeries {
     uint64_t series;
 } DatabaseSeries;
 
+typedef struct Tested { /* what a TAG_TEST said, gathered without the lock */
+    Buf passed;         /* bool by code - 1 */
+    size_t passes;
+    bool absent_passes;
+} Tested;
+
+enum { TESTS_KEPT = 64 };
+typedef struct TestKept {
+    TableId table; /* 0: free */
+    ColumnId column;
+    Hash128 key;
+    uint64_t used;
+    Tested said;
+} TestKept;
+
+typedef struct TestCache {
+    Mutex mutex;
+    /* these need it */
+    uint64_t clock;
+    TestKept items[TESTS_KEPT];
+} TestCache;
+
 struct SeriesIndex {
     uint32_t shard;
     uint64_t hash_key; /* fixed once there are series */
     SeriesNames names; /* fixed at the start */
     Budget *budget;
     RawCache raw;
+    TestCache tests;
     pthread_rwlock_t lock; /* all below, and to change raw; rank RANK_INDEX */
     HashTable by_key;
     SeriesRecord **records; /* chunks by id >> RECORD_CHUNK_BITS */
@@ -219,6 +243,13 @@ void raw_init(RawCache *c);
 void raw_free(RawCache *c);
 void raw_put(RawCache *c, Hash128 hash, uint32_t id, uint64_t series_count);
 void raw_forget(RawCache *c);
+
+/* ---- index_cache.c ---- */
+void tests_init(TestCache *c);
+void tests_free(TestCache *c);
+void tests_forget(TestCache *c);
+bool tests_find(TestCache *c, TableId table, const TagMatch *m, Tested *out);
+void tests_keep(TestCache *c, TableId table, const TagMatch *m, const Tested *said);
 
 /* ---- index_table.c ---- */
 TableIndex *table_intern(SeriesIndex *idx, TableId table);

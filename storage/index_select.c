@@ -110,12 +110,6 @@ typedef struct Term {
     bool negative;
 } Term;
 
-typedef struct Tested { /* what a TAG_TEST said, gathered without the lock */
-    Buf passed;         /* bool by code - 1 */
-    size_t passes;
-    bool absent_passes;
-} Tested;
-
 static void term_own(Term *t, roaring_bitmap_t *bits, bool negative)
 {
     t->bits = t->own = bits;
@@ -182,7 +176,9 @@ static void test_unlocked(SeriesIndex *idx, TableId table, const TagMatch *m, Te
 {
     Slice values[TEST_GROUP];
     size_t n;
-    out->absent_passes = m->test(m->arg, (Slice){"", 0});
+    bool kept = (m->key.lo || m->key.hi) && tests_find(&idx->tests, table, m, out);
+    if (!kept)
+        out->absent_passes = m->test(m->arg, (Slice){"", 0});
     do {
         idx_read_lock(idx);
         const TableIndex *t = idx_table_find(idx, table);
@@ -200,9 +196,11 @@ static void term_test(Term *t, const TagSource *tag, const TagMatch *m, Tested *
     size_t n;
     while ((n = dict_values(d, tested->passed.len, values, TEST_GROUP)) > 0)
         test_values(tested, m, values, n);
+    size_t codes = d ? d->count : 0; /* fewer than were tested: the table was dropped meanwhile */
+    codes = codes < tested->passed.len ? codes : tested->passed.len;
     bool negative = tested->passes * 2 > tested->passed.len;
     roaring_bitmap_t *bits = roaring_bitmap_create();
-    for (size_t i = 0; i < tested->passed.len; i++)
+    for (size_t i = 0; i < codes; i++)
         if ((bool)tested->passed.ptr[i] != negative)
             bitmap_or_posting(bits, &d->postings[i]);
     if (tested->absent_passes != negative)
@@ -290,6 +288,8 @@ SeriesSet *idx_select(SeriesIndex *idx, TableId table, const TagMatch *m, size_t
     for (size_t i = 0; i < n; i++) {
         if (t && terms[i].own)
             roaring_bitmap_free(terms[i].own);
+        if (t && (m[i].key.lo || m[i].key.hi) && !(m[i].failed && *m[i].failed))
+            tests_keep(&idx->tests, table, &m[i], &tested[i]);
         buf_free(&tested[i].passed);
     }
     if (terms != small_terms)

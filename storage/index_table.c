@@ -214,6 +214,7 @@ static void table_detach(SeriesIndex *idx, size_t slot)
         k->gone = true;
     idx_database(idx, t->database)->series -= t->series;
     idx->count -= t->series;
+    tests_forget(&idx->tests); /* its codes may be given anew */
     t->next = idx->detached;
     idx->detached = t;
 }

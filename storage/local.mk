@@ -26,7 +26,7 @@ libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_pri
 	storage/catalog_map.c storage/catalog_table.c storage/catalog_codec.c
 libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch.c storage/batch_codec.c \
 	storage/index.h storage/index_private.h storage/index.c storage/index_dict.c storage/index_select.c storage/index_stats.c \
-	storage/index_hash.c storage/index_raw.c storage/index_table.c storage/index_limit.c storage/index_snapshot.c storage/index_load.c \
+	storage/index_cache.c storage/index_hash.c storage/index_raw.c storage/index_table.c storage/index_limit.c storage/index_snapshot.c storage/index_load.c \
 	storage/index_persist.c storage/memtable.h storage/memtable_private.h storage/memtable.c \
 	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan_private.h storage/scan.c storage/scan_run.c storage/keys.c
 libskstorage_la_SOURCES += storage/part.h storage/part_private.h storage/part_writer_private.h storage/part_bits.c storage/part_cache.c storage/part_check.c storage/part_data.c \

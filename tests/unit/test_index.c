@@ -292,6 +292,26 @@ START_TEST(select_random)
     TagMatch test = {.column = 2, .kind = TAG_TEST, .test = ends_in_3, .arg = &calls};
     check_select(idx, &test, 1);
     ck_assert_uint_eq(calls, idx_code_count(idx, TABLE, 2)); /* each value once, absent once */
+    test.key = (Hash128){1, 2}; /* kept: asked again only about what is new */
+    check_select(idx, &test, 1);
+    calls = 0;
+    check_select(idx, &test, 1);
+    ck_assert_uint_eq(calls, 0);
+    bool failed = true, made;
+    test.key.lo++;
+    test.failed = &failed;
+    check_select(idx, &test, 1);
+    calls = 0;
+    check_select(idx, &test, 1);
+    ck_assert_uint_eq(calls, idx_code_count(idx, TABLE, 2));
+    test.key.lo--;
+    Tag fresh = {2, SLICE_LIT("fresh3")};
+    SeriesId id = intern(idx, TABLE, &fresh, 1, &made);
+    calls = 0;
+    SeriesSet *with_it = idx_select(idx, TABLE, &test, 1);
+    ck_assert(set_has(with_it, id));
+    ck_assert_uint_eq(calls, 1);
+    set_unref(with_it);
     SeriesSet *none = idx_select(idx, 999, &test, 1);
     ck_assert_uint_eq(set_count(none), 0);
     set_unref(none);
