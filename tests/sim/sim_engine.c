@@ -375,6 +375,42 @@ START_TEST(flips)
 }
 END_TEST
 
+/* synchronous_commit = off: a power cut takes what was acknowledged in the last 100 ms at most, and
+ * always the newest batches. */
+START_TEST(sync_off)
+{
+    static ModelRow rows[40];
+    static int64_t acked_ns[BATCHES_MAX + 1];
+    Life *l = mem_zero(sizeof *l);
+    Err e;
+    life_init(l, seed_of(_i));
+    ck_assert_msg(world_open(&l->w, &e), "%s", e.message);
+    for (int life = 0; life < 6; life++) {
+        for (int i = rand() % 60; i >= 0; i--) {
+            size_t n = 1 + (size_t)rand() % 40;
+            Ticket t = {0};
+            engine_submit(l->w.eng, world_batch(&l->w, rows, n), SYNC_OFF, &t);
+            life_step(l, &t.done);
+            ck_assert_msg(t.ok, "seed %llu: %s", (unsigned long long)l->seed, t.err.message);
+            life_add(l, rows, n);
+            acked_ns[l->batches] = l->clock.now_ns;
+            life_pause(l, rand() % 40 * NS_PER_MS);
+        }
+        l->firm = l->batches;
+        while (l->acked < l->batches && acked_ns[l->acked + 1] <= l->clock.now_ns - 100 * NS_PER_MS)
+            l->acked++;
+        snprintf(l->story, sizeof l->story, "without syncs, life %d", life);
+        sim_disk_crash_at(l->disk, sim_disk_calls(l->disk) + 1);
+        engine_close(l->w.eng, false);
+        sim_disk_crash(l->disk);
+        ck_assert_msg(life_open(l, &e), "seed %llu: %s", (unsigned long long)l->seed, e.message);
+        life_check(l);
+        ck_assert(world_tables(&l->w, &e));
+    }
+    life_end(l);
+}
+END_TEST
+
 int main(void)
 {
     const char *text = getenv("SKULK_SIM_SEEDS");
@@ -384,6 +420,7 @@ int main(void)
     tcase_add_loop_test(tc, crashes, 0, n);
     tcase_add_loop_test(tc, faults, 0, n);
     tcase_add_loop_test(tc, full_disk, 0, n);
+    tcase_add_loop_test(tc, sync_off, 0, n);
     tcase_add_loop_test(tc, flips, 0, n);
     return unit_run(tc);
 }

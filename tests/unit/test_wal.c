@@ -331,6 +331,144 @@ START_TEST(newer_format)
 }
 END_TEST
 
+/* Every byte of a small log: cut there, and damaged there.  What is read is a prefix of what was
+ * written, or the start is refused by name; never a record that was not written. */
+START_TEST(every_byte)
+{
+    for (int64_t at = _i; at < 64 + 8 * 72 + 100; at += 16) {
+        for (int how = 0; how < 3; how++) { /* cut short, zeros from here, one byte wrong */
+            Bench *b = bench_new(3);
+            Seen seen;
+            Err e;
+            for (int i = 0; i < 4; i++)
+                ck_assert(append(b, 2, 40, &e) && (i == 3 || wal_sync(b->w, &e)));
+            wal_close(b->w);
+            b->w = NULL;
+            if (how < 2) {
+                cut_at(b, at, how == 1);
+            } else {
+                uint8_t byte;
+                const Io *io = sim_disk_io(b->disk);
+                int fd = io->open(io, "/log/00000001.log", IO_READ | IO_WRITE, &e);
+                ck_assert_int_eq(io->pread(io, fd, &byte, 1, at, &e), 1);
+                byte = (uint8_t)(byte + 1 + rand() % 255);
+                ck_assert(io->pwrite_all(io, fd, &byte, 1, at, &e));
+                io->close(io, fd);
+            }
+            sim_disk_kill(b->disk);
+            if (start(b, 0, &seen, false, &e)) {
+                check_prefix(b, &seen, 0);
+            } else {
+                ck_assert(how == 2);
+                ck_assert(e.code == ERR_DATA_CORRUPTED || e.code == ERR_FEATURE_NOT_SUPPORTED);
+                ck_assert_msg(strstr(e.message, "log"), "%s", e.message);
+            }
+            bench_free(b);
+        }
+    }
+}
+END_TEST
+
+/* Killed in recovery again and again: the directory does not grow. */
+START_TEST(killed_in_recovery)
+{
+    Bench *b = bench_new(9);
+    Seen seen;
+    Err e;
+    for (int i = 0; i < 60; i++)
+        ck_assert(append(b, 8, 60000, &e) && wal_sync(b->w, &e));
+    int64_t used = 0;
+    for (int kill = 0; kill < 6; kill++) {
+        wal_close(b->w);
+        b->w = NULL;
+        sim_disk_kill(b->disk);
+        ck_assert_msg(start(b, 0, &seen, false, &e), "%s", e.message);
+        check_prefix(b, &seen, b->written.count);
+        if (kill == 0)
+            used = sim_disk_used(b->disk);
+        ck_assert_int_le(sim_disk_used(b->disk), used);
+    }
+    wal_recycle(b->w, wal_last(b->w)); /* as a clean checkpoint does: one small segment is left */
+    ck_assert_int_le(sim_disk_used(b->disk), WAL_SEGMENT_MIN);
+    bench_free(b);
+}
+END_TEST
+
+static bool archive_all(Bench *b, Err *e)
+{
+    bool did = true;
+    while (did)
+        if (!wal_archive_one(b->w, &did, e))
+            return false;
+    return true;
+}
+
+static bool start_archived(Bench *b, Lsn after, Seen *seen, int64_t hold, Err *e)
+{
+    WalOptions o = {.io = sim_disk_io(b->disk), .dir = "/log", .salt = 77};
+    seen->count = 0;
+    ck_assert(sim_disk_io(b->disk)->mkdir(sim_disk_io(b->disk), "/archive", e));
+    if (!wal_open(&b->w, &o, e))
+        return false;
+    wal_archive_to(b->w, "/archive", hold);
+    return wal_read(b->w, after, see, seen, e);
+}
+
+static bool count_log(void *arg, const char *name)
+{
+    size_t len = strlen(name);
+    *(size_t *)arg += len > 4 && strcmp(name + len - 4, ".log") == 0;
+    return true;
+}
+
+static size_t files_in(const Bench *b, const char *dir)
+{
+    size_t n = 0;
+    Err e;
+    ck_assert(sim_disk_io(b->disk)->list(sim_disk_io(b->disk), dir, count_log, &n, &e));
+    return n;
+}
+
+/* No segment is used again before its copy is there, over restarts; a limit ends the waiting. */
+START_TEST(archive_holds_back)
+{
+    Bench *b = bench_new(10);
+    Seen seen;
+    Err e;
+    wal_close(b->w);
+    ck_assert(start_archived(b, 0, &seen, INT64_MAX, &e));
+    for (int i = 0; i < 30; i++)
+        ck_assert(append(b, 8, 60000, &e) && wal_sync(b->w, &e));
+    wal_recycle(b->w, wal_last(b->w));
+    size_t held = files_in(b, "/log");
+    uint64_t waiting = wal_archive_waiting(b->w);
+    ck_assert_uint_gt(waiting, 1);
+    ck_assert_uint_ge(held, waiting);
+    Lsn last = wal_last(b->w);
+    wal_close(b->w);
+    sim_disk_kill(b->disk);
+    ck_assert_msg(start_archived(b, last, &seen, INT64_MAX, &e), "%s", e.message);
+    ck_assert_uint_eq(seen.count, 0);
+    ck_assert_uint_eq(wal_archive_waiting(b->w), waiting);
+    sim_disk_fail_at(b->disk, sim_disk_calls(b->disk) + 2, ERR_DISK_FULL);
+    ck_assert(!archive_all(b, &e));
+    ck_assert_int_eq(e.code, ERR_DISK_FULL);
+    ck_assert_msg(archive_all(b, &e), "%s", e.message);
+    ck_assert_uint_eq(files_in(b, "/archive"), waiting);
+    wal_recycle(b->w, last);
+    ck_assert_uint_eq(files_in(b, "/log"), 1);
+    ck_assert(append(b, 8, 60000, &e) && wal_sync(b->w, &e));
+    wal_close(b->w);
+    ck_assert(start_archived(b, last, &seen, 1, &e)); /* the archive may not hold back anything */
+    for (int i = 0; i < 10; i++)
+        ck_assert(append(b, 8, 60000, &e) && wal_sync(b->w, &e));
+    wal_recycle(b->w, wal_last(b->w));
+    ck_assert_uint_eq(files_in(b, "/log"), 1);
+    ck_assert(archive_all(b, &e));
+    bench_free(b);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("wal");
@@ -343,5 +481,8 @@ int main(void)
     tcase_add_test(tc, failed_sync_is_final);
     tcase_add_test(tc, full_disk);
     tcase_add_test(tc, newer_format);
+    tcase_add_loop_test(tc, every_byte, 0, 16);
+    tcase_add_test(tc, killed_in_recovery);
+    tcase_add_test(tc, archive_holds_back);
     return unit_run(tc);
 }
