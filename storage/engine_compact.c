@@ -361,8 +361,11 @@ TaskStatus compactor_step(Task *t)
     }
     if (compactor_move(eng, c, &e, &failed))
         return TASK_MORE;
-    if (failed)
+    if (failed) {
         compact_failed(eng, c, &e);
+        if (c->retry_ns <= now)
+            return TASK_MORE;
+    }
     if (atomic_load(&eng->closing) && c->state != COMPACTOR_COMMIT)
         return TASK_DONE;
     if (c->state == COMPACTOR_IDLE) { /* time ranges end without anybody writing */

@@ -420,7 +420,8 @@ static bool pick_vacuum(Engine *eng, const Compactor *c, const CatalogSnap *cat,
     for (size_t i = 0, end; !p->count && i < gs.count; i = end) {
         end = neighbours(&gs, i, &sum);
         bool work = sum.work || sum.end - sum.begin > 1;
-        if (work && sum.oldest_ns < c->vacuum_ns && concerns(&gs, i, end, c->vacuum_table))
+        bool todo = work && (sum.below || sum.oldest_ns < c->vacuum_ns); /* each file once */
+        if (todo && concerns(&gs, i, end, c->vacuum_table))
             take_groups(p, &gs, i, end, INT32_MAX);
     }
     p->level = 2;

@@ -15,7 +15,8 @@ typedef struct Scrub {
     uint64_t next;           /* files from this number on are still to be read */
     size_t block;
     uint64_t files, damaged, damages;
-    bool finished; /* only the edit is left */
+    bool finished;   /* only the edit is left */
+    int64_t wall_ns; /* of the edit */
     Buf edit;
     Completion completion;
     bool committing;
@@ -102,7 +103,8 @@ static void commit_time(Engine *eng, Scrub *s)
 {
     if (!s->committing) {
         buf_clear(&s->edit);
-        manifest_put_scrubbed(&s->edit, eng->clock->wall_ns(eng->clock));
+        s->wall_ns = eng->clock->wall_ns(eng->clock);
+        manifest_put_scrubbed(&s->edit, s->wall_ns);
         s->committing = commit_begin(eng, &s->edit, &s->completion, &eng->compactor.task);
     }
 }
@@ -116,7 +118,7 @@ static int64_t finish(Engine *eng, Scrub *s)
     if (!commit_end(eng, buf_slice(&s->edit), &s->completion, &e))
         log_warn("engine", "the time of the scrub is not recorded: %s", e.message);
     engine_wake(eng, &eng->flusher.task);
-    atomic_store(&eng->stats.scrubbed_ns, eng->clock->wall_ns(eng->clock));
+    atomic_store(&eng->stats.scrubbed_ns, s->wall_ns);
     if (s->files)
         log_info("engine", "scrub: %llu files read, %llu damaged", (unsigned long long)s->files,
                  (unsigned long long)s->damaged);

@@ -509,8 +509,11 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
             return true;
         }
         mutex_lock(&eng->mutex);
+        bool news = eng->catalog_durable != w->catalog_logged;
         eng->catalog_durable = w->catalog_logged;
         mutex_unlock(&eng->mutex);
+        if (news)
+            engine_wake(eng, &eng->compactor.task); /* a table may be gone */
         if (w->group)
             end_group(eng, w);
         w->state = WRITER_IDLE;
