@@ -170,6 +170,11 @@ const ManifestPart *compact_output(const Compact *c, size_t i)
     return &c->outputs[i];
 }
 
+uint64_t compact_bytes(const Compact *c)
+{
+    return c->out ? c->out->info.bytes : 0;
+}
+
 bool compact_sync_failed(const Compact *c)
 {
     return c->out && c->out->sync_failed;

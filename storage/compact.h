@@ -57,6 +57,7 @@ Lsn compact_tombs_newest(
     const Compact *c); /* deletes up to this one are dissolved in the outputs */
 /* This version of the catalog must be durable before the inputs go: what it dropped was left out. */
 uint64_t compact_catalog(const Compact *c);
+uint64_t compact_bytes(const Compact *c);   /* handed to the store so far, of this output */
 bool compact_sync_failed(const Compact *c); /* why it failed: final, see store.h */
 /* committed = false: outputs that exist already are dropped. */
 void compact_free(Compact *c, bool committed);

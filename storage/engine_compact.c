@@ -316,6 +316,8 @@ static bool compactor_move(Engine *eng, Compactor *c, Err *e, bool *failed)
     case COMPACTOR_IDLE:
         return compactor_begin(eng, c);
     case COMPACTOR_MERGE:
+        if (engine_pause(eng, &c->pause, c->job, &c->task))
+            return false;
         switch (compact_step(c->job, engine_now(eng) + ENGINE_STEP_NS, &c->task, e)) {
         case COMPACT_MORE:
             return true;

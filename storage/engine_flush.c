@@ -6,6 +6,9 @@
 
 #include "base/log.h"
 
+#define PAUSE_LOOK_NS (NS_PER_MS / 4)
+#define PAUSE_MAX_NS  (8 * NS_PER_MS)
+
 static Flusher *flusher_of(Task *t, Engine **eng)
 {
     Flusher *f = (Flusher *)((char *)t - offsetof(Flusher, task));
@@ -422,6 +425,20 @@ static bool flush_commit_end(Engine *eng, Flusher *f, Err *e)
     return true;
 }
 
+bool engine_pause(Engine *eng, Pause *p, const Compact *job, Task *t)
+{
+    uint64_t bytes = compact_bytes(job);
+    int64_t now = engine_now(eng);
+    if (bytes != p->bytes) { /* a piece went out since */
+        p->bytes = bytes;
+        p->until_ns = now + PAUSE_MAX_NS;
+    }
+    if (now >= p->until_ns || !atomic_load_explicit(&eng->syncing, memory_order_relaxed))
+        return false;
+    task_wake_at(t, now + PAUSE_LOOK_NS);
+    return true;
+}
+
 /* One move; false: nothing to do now.  waiter = NULL: recovery, where nothing waits. */
 static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *failed)
 {
@@ -429,6 +446,8 @@ static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *fail
     case FLUSH_IDLE:
         return flush_take(eng, f);
     case FLUSH_MERGE:
+        if (waiter && engine_pause(eng, &f->pause, f->job, waiter))
+            return false;
         switch (compact_step(f->job, engine_now(eng) + ENGINE_STEP_NS, waiter, e)) {
         case COMPACT_MORE:
             return true;

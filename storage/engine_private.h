@@ -150,6 +150,11 @@ typedef struct CacheWrite { /* a series or catalog file being put */
     bool active;
 } CacheWrite;
 
+typedef struct Pause { /* of a job that writes files, while a group commit waits */
+    uint64_t bytes;    /* that the job had written at the last pause */
+    int64_t until_ns;  /* a pause is short: the job goes on, however busy the log is */
+} Pause;
+
 typedef struct Flusher {
     Task task;
     FlushState state;
@@ -165,6 +170,7 @@ typedef struct Flusher {
     Buf edit;
     Completion completion;
     int64_t retry_ns;
+    Pause pause;
     bool reserve_held;
     bool force;       /* recovery: flush whatever is sealed */
     bool asked_close; /* since the last flush */
@@ -207,6 +213,7 @@ typedef struct Compactor {
     CompactorState state;
     Compact *job;
     Pick pick; /* the job's inputs */
+    Pause pause;
     Buf edit;
     Completion completion;
     int64_t retry_ns;
@@ -238,6 +245,7 @@ struct Engine {
     atomic_bool closing;
     _Atomic int tasks_alive;
     atomic_bool replaying; /* only the sealer runs */
+    atomic_bool syncing;   /* a group commit waits for the disk: flush and compaction pause */
     atomic_bool tasks_gone;
     Writer writer;
     MemSegment *active; /* the segment that takes rows; the writer's (and recovery's) own */
@@ -404,6 +412,10 @@ bool engine_repair_files(Engine *eng, Err *e) MUST_CHECK;
 /* A little of it, on the compactor's task while that has nothing else to do; returns when to go on. */
 int64_t scrub_step(Engine *eng);
 void scrub_free(Engine *eng);
+
+/* True: the job waits a little, because a piece of its file was just handed to the disk and a group
+ * commit is waiting for the same disk; `t` is woken. */
+bool engine_pause(Engine *eng, Pause *p, const Compact *job, Task *t);
 
 /* engine_pick.c */
 bool engine_pick(Engine *eng, const Compactor *c, Pick *out);

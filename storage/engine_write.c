@@ -436,6 +436,7 @@ static void start_sync(Engine *eng, Writer *w)
     w->completion = (Completion){.waiter = &w->task};
     w->state = WRITER_SYNC;
     w->sync_due_ns = 0;
+    atomic_store_explicit(&eng->syncing, true, memory_order_relaxed);
     atomic_fetch_add_explicit(&eng->stats.syncs, 1, memory_order_relaxed);
     eng->store->ops->log_append(eng->store, NULL, 0, eng->epoch, true, &w->completion);
 }
@@ -502,6 +503,7 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
         end_group(eng, w);
         return true;
     case WRITER_SYNC:
+        atomic_store_explicit(&eng->syncing, false, memory_order_relaxed);
         if (!w->completion.ok) { /* the rows stay invisible; nothing may build on them */
             Err e = w->completion.err;
             engine_fail(eng, &e);

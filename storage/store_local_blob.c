@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { PUT_AHEAD_BYTES = 4 << 20 }; /* of a file being written that the disk may not have yet */
+
 static const char *const blob_suffix[BLOB_KINDS] = {".skulk", ".series", ".catalog", ".series.copy",
                                                     ".catalog.copy"};
 
@@ -78,6 +80,12 @@ static bool put_piece(LocalStore *ls, BlobPut *p, Slice bytes, Err *e)
         return false;
     ls->io->start_write(ls->io, p->fd, p->size, (int64_t)bytes.len);
     p->size += (int64_t)bytes.len;
+    if (p->size - p->waited >
+        PUT_AHEAD_BYTES) { /* the sync at the end finds little left to write */
+        int64_t upto = p->size - PUT_AHEAD_BYTES;
+        ls->io->wait_write(ls->io, p->fd, p->waited, upto - p->waited);
+        p->waited = upto;
+    }
     return true;
 }
 

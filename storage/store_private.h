@@ -63,6 +63,7 @@ typedef struct BlobPut { /* a file being written as x.tmp */
     BlobId id;
     int fd;
     int64_t size;
+    int64_t waited; /* up to here the disk has been waited for */
     bool failed;
 } BlobPut;
 
