@@ -49,7 +49,8 @@ typedef struct Server {
 static const char usage[] =
     "usage: alopex-skulk [options]            run the server in the foreground\n"
     "       alopex-skulk check DIR            verify every checksum of a data directory\n"
-    "       alopex-skulk backup DIR TARGET    copy a directory that no server has open (else: BACKUP TO)\n"
+    "       alopex-skulk backup DIR TARGET    copy a directory that no server has open (else: "
+    "BACKUP TO)\n"
     "       alopex-skulk verify BACKUP        verify every checksum of a backup\n"
     "       alopex-skulk restore BACKUP TARGET [--archive DIR] [--until TIME | --until-lsn N]\n"
     "\n"
@@ -196,7 +197,7 @@ static int check_dir(const char *dir)
     else if (damages)
         printf("%s: %zu damaged\n", dir, damages);
     else
-        fprintf(stderr, "%s: cannot check: %s\n", dir, e.message);
+        fprintf(stderr, "%s: cannot check: %s%s%s\n", dir, e.message, *e.hint ? "; " : "", e.hint);
     return ok ? 0 : damages ? 1 : 2;
 }
 

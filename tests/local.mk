@@ -19,3 +19,8 @@ damage: alopex-skulk
 	python3 $(top_srcdir)/tests/damage.py $(builddir) $(ROUNDS) $(SEED)
 .PHONY: damage
 EXTRA_DIST += tests/damage.py
+# Rows spread over 130 years: make spread, make spread ROWS=1000000.
+spread: alopex-skulk
+	python3 $(top_srcdir)/tests/spread.py $(builddir) $(ROWS)
+.PHONY: spread
+EXTRA_DIST += tests/spread.py
