@@ -207,7 +207,8 @@ static bool split_csv(CopyIn *c, Slice line, size_t *count, Err *e)
         Slice f;
         bool quoted;
         i = csv_field(c, line, i, &f, &quoted);
-        bool null = !quoted && slice_eq(f, c->copy->null_text);
+        bool may_be_null = !quoted || (c->copy->force_null && c->copy->force_null[*count]);
+        bool null = may_be_null && slice_eq(f, c->copy->null_text);
         c->fields[(*count)++] = null ? SLICE_NONE : slice_of(f.ptr ? f.ptr : "", f.len);
     }
     return true;
@@ -240,13 +241,41 @@ static bool default_values(Portal *p, CopyIn *c, Err *e)
     return true;
 }
 
+/* HEADER MATCH: the first line names the columns, in their order. */
+static bool match_header(CopyIn *c, Slice line, Err *e)
+{
+    const BoundCopy *o = c->copy;
+    size_t n;
+    c->field.len = 0;
+    buf_reserve(&c->field, line.len + 1);
+    if (o->format == COPY_CSV ? !split_csv(c, line, &n, e) : !split_text(c, line, &n, e))
+        return false;
+    if (n != o->column_count) {
+        err_set(e, ERR_BAD_COPY, "wrong number of fields in header line: got %zu, expected %zu", n,
+                o->column_count);
+        set_context(c, e, SIZE_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        Slice want = o->table->columns[o->columns[i]].name;
+        if (c->fields[i].ptr && slice_eq(c->fields[i], want))
+            continue;
+        err_set(e, ERR_BAD_COPY,
+                "column name mismatch in header line field %zu: got \"%.*s\", expected \"%.*s\"",
+                i + 1, SLICE_ARG(c->fields[i]), SLICE_ARG(want));
+        set_context(c, e, SIZE_MAX);
+        return false;
+    }
+    return true;
+}
+
 static bool add_line(Portal *p, CopyIn *c, Slice line, Err *e)
 {
     c->line_number++;
     if (line.len && line.ptr[line.len - 1] == '\r')
         line.len--;
     if (c->copy->header && c->line_number == 1)
-        return true;
+        return !c->copy->header_match || match_header(c, line, e);
     if (c->copy->format == COPY_TEXT && slice_eq_cstr(line, "\\.")) {
         c->ended = true;
         return true;

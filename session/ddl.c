@@ -472,6 +472,54 @@ static bool drop_missing(Session *s, const Bound *b, const char *what, Slice nam
     return err_set(e, code, "%s \"%.*s\" does not exist", what, SLICE_ARG(name));
 }
 
+/* Does the text of the view mean something in this catalog? */
+static bool view_works(Session *s, const CatalogSnap *cat, const TableDef *view)
+{
+    Arena arena;
+    EvalCtx fold;
+    SqlStatement *st;
+    size_t count;
+    Bound *bound;
+    Err ignored;
+    arena_init(&arena, &s->db->query_pool);
+    session_eval_ctx(s, &fold);
+    fold.arena = fold.scratch = &arena;
+    SqlEnv env = session_sql_env(s, cat, &fold);
+    bool ok = sql_parse(&arena, view->definition, &st, &count, &ignored) && count == 1 &&
+              sql_analyze(&env, &arena, st, NULL, 0, &bound, &ignored);
+    arena_free(&arena);
+    return ok;
+}
+
+/* Views that worked before the drop and do not now: they go too (CASCADE), or it is refused. */
+static bool drop_broken_views(Session *s, const CatalogSnap *before, const TableDef *t,
+                              bool cascade, Err *e)
+{
+    const char *kind = t->kind == TABLE_VIEW ? "view" : "table";
+    CatalogSnap *now = session_catalog(s);
+    bool ok = true;
+    for (size_t i = 0; ok && i < cat_table_count(now); i++) {
+        const TableDef *v = cat_table_at(now, i);
+        if (v->kind != TABLE_VIEW || v->database != s->database || view_works(s, now, v) ||
+            !view_works(s, before, v))
+            continue;
+        if (!cascade) {
+            err_set(e, ERR_DEPENDENT_OBJECTS,
+                    "cannot drop %s %.*s because other objects depend on it", kind,
+                    SLICE_ARG(t->name));
+            err_detail(e, "view %.*s depends on %s %.*s", SLICE_ARG(v->name), kind,
+                       SLICE_ARG(t->name));
+            ok = err_hint(e, "Use DROP ... CASCADE to drop the dependent objects too.");
+            break;
+        }
+        session_notice(s, "NOTICE", ERR_OK, "drop cascades to view %.*s", SLICE_ARG(v->name));
+        CatEdit c = {.op = CAT_DROP_TABLE, .id = v->id, .expect_version = v->version};
+        ok = ddl_edit(s, &c, 1, e);
+    }
+    cat_unref(now);
+    return ok;
+}
+
 static bool drop_relation(Session *s, const CatalogSnap *cat, const Bound *b,
                           const QualifiedName *name, Err *e)
 {
@@ -485,7 +533,7 @@ static bool drop_relation(Session *s, const CatalogSnap *cat, const Bound *b,
                err_hint(e, "Use DROP %s to remove a %s.", view ? "TABLE" : "VIEW",
                         view ? "table" : "view");
     CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
-    return ddl_edit(s, &c, 1, e);
+    return ddl_edit(s, &c, 1, e) && drop_broken_views(s, cat, t, b->u.drop.cascade, e);
 }
 
 static bool drop_schema(Session *s, const CatalogSnap *cat, const Bound *b, Slice name, Err *e)

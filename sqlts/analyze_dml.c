@@ -330,8 +330,7 @@ bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
 
 static bool option_bool(Analyzer *z, const NOption *o, bool *out, Err *e)
 {
-    static const char *const yes[] = {"true", "on", "1", "match"}, *const no[] = {"false", "off",
-                                                                                  "0"};
+    static const char *const yes[] = {"true", "on", "1"}, *const no[] = {"false", "off", "0"};
     *out = true;
     if (!o->has_value)
         return true;
@@ -401,6 +400,10 @@ static bool copy_option(Analyzer *z, const NOption *o, BoundCopy *b, bool *null_
         return option_char(z, o, &b->quote, e);
     if (slice_eq_cstr(name, "escape"))
         return option_char(z, o, &b->escape, e);
+    if (slice_eq_cstr(name, "header") && slice_eq_nocase(o->value, SLICE_LIT("match"))) {
+        b->header = b->header_match = true;
+        return true;
+    }
     if (slice_eq_cstr(name, "header"))
         return option_bool(z, o, &b->header, e);
     if (slice_eq_cstr(name, "freeze"))
@@ -448,6 +451,9 @@ static bool copy_options(Analyzer *z, const NCopy *n, BoundCopy *b, Err *e)
     if (!csv && (b->force_quote || b->force_null))
         return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
                        "COPY force options are available only in CSV mode");
+    if (b->header_match && !n->from)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "cannot use \"match\" with HEADER in COPY TO");
     if (b->delimiter == b->quote && csv)
         return az_fail(z, &n->n, ERR_INVALID_PARAMETER, e,
                        "COPY delimiter and quote must be different");

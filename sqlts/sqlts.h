@@ -157,7 +157,7 @@ typedef struct BoundCopy {
     CopyFormat format;
     char delimiter, quote, escape;
     Slice null_text;
-    bool header;
+    bool header, header_match;
     bool *force_null, *force_quote; /* per column or NULL */
 } BoundCopy;
 

@@ -45,3 +45,24 @@ COPY esc FROM STDIN WITH (FORMAT csv, QUOTE '''', ESCAPE '\');
 lines'
 \.
 SELECT t FROM esc ORDER BY t;
+-- HEADER MATCH, FORCE_NULL
+CREATE TABLE ch (a int, b text);
+COPY ch FROM STDIN WITH (FORMAT csv, HEADER match);
+a,b
+1,x
+\.
+COPY ch FROM STDIN WITH (FORMAT csv, HEADER match);
+b,a
+1,x
+\.
+COPY ch FROM STDIN WITH (FORMAT csv, HEADER match);
+a
+1,x
+\.
+COPY ch FROM STDIN WITH (FORMAT csv, FORCE_NULL (b));
+2,""
+3,y
+\.
+COPY ch TO STDOUT WITH (FORMAT csv, HEADER match);
+SELECT a, b, b IS NULL AS n FROM ch ORDER BY a;
+DROP TABLE ch;

@@ -45,3 +45,16 @@ SELECT * FROM with_opts;
 \restart
 SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1;
 SELECT * FROM with_opts;
+-- a table under a view
+CREATE TABLE under (a int, b text);
+CREATE VIEW over1 AS SELECT a FROM under;
+CREATE VIEW over2 AS SELECT a + 1 AS a1 FROM over1;
+DROP TABLE under;
+DROP VIEW over1;
+BEGIN;
+DROP TABLE under CASCADE;
+SELECT * FROM over2;
+ROLLBACK;
+SELECT * FROM over2;
+DROP TABLE under CASCADE;
+SELECT * FROM over1;
