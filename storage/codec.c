@@ -148,38 +148,18 @@ static uint8_t encode_str(Buf *out, const Slice *s, size_t n, CodecEffort effort
     return CODEC_ZSTD_STR;
 }
 
-/* Fewest bytes that Gorilla may take: windows that fit each XOR exactly. */
-static size_t gorilla_least(const double *v, size_t n)
-{
-    size_t bits = 64;
-    for (size_t i = 1; i < n; i++) {
-        uint64_t xor = f64_bits(v[i]) ^ f64_bits(v[i - 1]);
-        bits += xor? 66 - (unsigned)(__builtin_clzll(xor) + __builtin_ctzll(xor)) : 1;
-    }
-    return bits / 8;
-}
-
 /* No decimals: whichever of front bits and Gorilla is smaller, else the bytes as they are. */
 static uint8_t encode_true_double(Buf *out, const double *v, size_t n)
 {
-    size_t at = out->len, raw = n * 8;
+    size_t at = out->len, raw = n * 8, gorilla = gorilla_f64_size(v, n);
     append(out, CODEC_FRONT_F64, v, n);
-    size_t front = out->len - at, least = gorilla_least(v, n);
-    if (least < front && least < raw) {
-        append(out, CODEC_GORILLA_F64, v, n);
-        size_t gorilla = out->len - at - front;
-        if (gorilla < front && gorilla < raw) {
-            memmove(out->ptr + at, out->ptr + at + front, gorilla);
-            out->len = at + gorilla;
-            return CODEC_GORILLA_F64;
-        }
-        out->len = at + front;
-    }
-    if (front < raw)
+    size_t front = out->len - at;
+    if (front < raw && front <= gorilla)
         return CODEC_FRONT_F64;
     out->len = at;
-    append(out, CODEC_RAW_F64, v, n);
-    return CODEC_RAW_F64;
+    uint8_t id = gorilla < raw ? CODEC_GORILLA_F64 : CODEC_RAW_F64;
+    append(out, id, v, n);
+    return id;
 }
 
 static uint8_t encode_f64(Buf *out, const double *v, size_t n, const IntSearch *how, ChunkMeta *m)

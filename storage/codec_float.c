@@ -89,7 +89,8 @@ static bool find_decimal(Decimal *x, const double *v, size_t n, const CodecHint 
             return true;
     }
     int k = -1;
-    size_t count = n < SAMPLES ? n : SAMPLES;
+    bool doubt = hint && (hint->codec == CODEC_FRONT_F64 || hint->codec == CODEC_RAW_F64);
+    size_t most = doubt ? SAMPLES / 4 : SAMPLES, count = n < most ? n : most;
     for (size_t i = 0; i < count; i++) {
         int one = smallest_k(v[i * n / count]);
         k = one > k ? one : k;

@@ -115,6 +115,29 @@ size_t gorilla_f64_encode(uint8_t *dst, const void *src, size_t n)
     return finish_bits(&w, dst);
 }
 
+size_t gorilla_f64_size(const double *v, size_t n)
+{
+    size_t bits = 64;
+    unsigned lead = 64, sig = 0; /* as in the encoder */
+    for (size_t i = 1; i < n; i++) {
+        uint64_t xor = f64_bits(v[i]) ^ f64_bits(v[i - 1]);
+        if (xor == 0) {
+            bits++;
+            continue;
+        }
+        unsigned l = (unsigned)__builtin_clzll(xor), t = (unsigned)__builtin_ctzll(xor);
+        l = l > 31 ? 31 : l;
+        if (sig && l >= lead && t >= 64 - lead - sig) {
+            bits += 2 + sig;
+        } else {
+            lead = l;
+            sig = 64 - l - t;
+            bits += 13 + sig;
+        }
+    }
+    return (bits + 7) / 8;
+}
+
 bool gorilla_f64_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
 {
     (void)arena;

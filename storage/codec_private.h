@@ -232,6 +232,7 @@ bool decimal_exceptions(uint16_t *at, const DecimalHead *h, size_t n, Err *e) MU
 /* 0: no decimals.  *dense: the integers are entropy-coded. */
 size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, const IntSearch *how,
                           ChunkMeta *m, bool *dense);
+size_t gorilla_f64_size(const double *v, size_t n); /* what its encoder writes */
 size_t zstd_str_encode_level(uint8_t *dst, const void *src, size_t n, int level);
 bool sk_f64_one(double v, uint8_t *k, int64_t *d); /* v = d / 10^k exactly */
 extern const double codec_pow10[23];
