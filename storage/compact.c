@@ -593,11 +593,12 @@ static bool series_begin(Compact *c, Err *e)
             continue;
         Buf *d = &c->dead[input];
         buf_clear(d);
-        size_t dead = c->tombs.count ? tombs_ranges(&c->tombs, id,
-                                                    part_info(c->inputs[input].part)->seq_max, d)
-                                     : 0;
+        size_t dead = c->tombs.count
+                          ? tombs_ranges(&c->tombs, id, version_part_newest(&c->inputs[input]), d)
+                          : 0;
         c->merge_inputs[inputs++] = (MergeInput){.age = c->inputs[input].age,
                                                  .part = c->inputs[input].part,
+                                                 .place = c->inputs[input].place,
                                                  .groups = (const PartGroup *)(void *)b->ptr,
                                                  .group_count = b->len / sizeof(PartGroup),
                                                  .dead = (const TimeRange *)(void *)d->ptr,

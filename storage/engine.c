@@ -107,6 +107,7 @@ static void engine_free(Engine *eng)
     mutex_destroy(&eng->mutex);
     mutex_destroy(&eng->garbage_mutex);
     mem_free(eng->garbage);
+    buf_free(&eng->adopted);
     mem_free(eng->dir);
     mem_free(eng);
 }

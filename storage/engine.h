@@ -89,6 +89,9 @@ ObjectId engine_new_id(
 Txn *txn_begin(Engine *eng);
 bool txn_write(Txn *t, WriteBatch *take_wb,
                Err *e) MUST_CHECK; /* visible to this transaction's snapshots only */
+/* So many rows wait to be written into a file beside the memtable that the caller should: true: the
+ * waiter is woken.  A large COPY asks before each batch; who does not ask needs more memory. */
+bool txn_full(Txn *t, Task *waiter);
 bool txn_delete(Txn *t, const DeleteSpec *d, Err *e) MUST_CHECK; /* after its own writes so far */
 bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 CatalogSnap *txn_catalog(Txn *t); /* reference: newest committed + own edits */

@@ -1,6 +1,7 @@
 /* Backup of a running engine.  Nothing stops: while it runs no log is recycled and no blob deleted,
  * so the files that the manifest names now, and the log from there to the position taken after
- * that, are a consistent whole: everything acknowledged before, nothing half. */
+ * that, are a consistent whole: everything acknowledged before, nothing half.  Files of large
+ * transactions are named by the log alone until the next flush: they are noted as they come. */
 #include "storage/engine_private.h"
 
 #include "base/log.h"
@@ -17,7 +18,8 @@ typedef struct BackupJob { /* the task's own; freed by its done() */
     BackupState state;
     bool holds;
     BackupWriter *writer;
-    Buf edit; /* the manifest */
+    Buf edit;   /* the manifest */
+    Buf logged; /* ManifestPart: files that only the log names */
     BackupInfo info;
     LogPosition position;
     Completion completion;
@@ -44,6 +46,8 @@ static void release(BackupJob *j)
         return;
     mutex_lock(&eng->mutex);
     bool last = --eng->backups == 0;
+    if (last)
+        buf_clear(&eng->adopted);
     Lsn covered = eng->manifest.covered;
     mutex_unlock(&eng->mutex);
     if (!last || eng->read_only)
@@ -57,6 +61,7 @@ static void job_gone(Task *t)
     BackupJob *j = (BackupJob *)((char *)t - offsetof(BackupJob, task));
     Engine *eng = j->eng;
     buf_free(&j->edit);
+    buf_free(&j->logged);
     buf_free(&j->position.extents);
     mem_free(j->target);
     mem_free(j);
@@ -90,6 +95,9 @@ static bool begin(BackupJob *j, Err *e)
     j->holds = true;
     j->info.covered = eng->manifest.covered;
     manifest_put_all(&j->edit, &eng->manifest);
+    for (size_t i = 0; i < eng->mem_count; i++)
+        if (eng->mem[i]->file)
+            buf_put(&j->logged, &eng->mem[i]->file->info, sizeof(ManifestPart));
     mutex_unlock(&eng->mutex);
     j->completion = (Completion){.waiter = &j->task};
     j->state = BACKUP_POSITION;
@@ -118,7 +126,25 @@ static bool add_blobs(BackupJob *j, Err *e)
     if (ok && m.catalog.number)
         ok = add_blob(j, BLOB_CATALOG, m.catalog.number, m.catalog.bytes, e);
     manifest_reset(&m);
+    const ManifestPart *p = (const ManifestPart *)(void *)j->logged.ptr;
+    for (size_t i = 0; ok && i < j->logged.len / sizeof *p; i++) {
+        size_t k = 0;
+        while (p[k].number != p[i].number)
+            k++;
+        ok = k < i || add_blob(j, BLOB_PART, p[i].number, p[i].bytes, e);
+    }
     return ok;
+}
+
+/* Everything up to the log's position is in memory, and so are the names of its files. */
+static bool caught_up(BackupJob *j)
+{
+    mutex_lock(&j->eng->mutex);
+    bool done = j->eng->applied >= j->position.last || j->eng->failed;
+    if (done)
+        buf_put_slice(&j->logged, buf_slice(&j->eng->adopted));
+    mutex_unlock(&j->eng->mutex);
+    return done;
 }
 
 /* Segments that hold records behind `covered`; older ones may be used again at any time. */
@@ -156,6 +182,10 @@ static TaskStatus backup_task(Task *t)
     case BACKUP_BEGIN:
         return begin(j, &e) ? TASK_MORE : job_end(j, false, &e);
     case BACKUP_POSITION:
+        if (!caught_up(j)) {
+            task_wake_at(t, engine_now(j->eng) + NS_PER_MS);
+            return TASK_WAIT;
+        }
         if (!add_blobs(j, &e))
             return job_end(j, false, &e);
         add_log(j);

@@ -116,6 +116,15 @@ static bool check_record(void *arg, Lsn lsn, const LogFrame *f, Err *e)
         WriteBatch *wb = wb_new();
         ok = wb_decode(wb, f->payload, e);
         wb_free(wb);
+    } else if (f->type == REC_DELETE) {
+        Tombstone *t = NULL;
+        ok = tomb_decode(&t, f->payload, lsn, e);
+        tomb_unref(t);
+    } else if (f->type == REC_FILE) {
+        ManifestPart p;
+        ok = manifest_one_part(&p, f->payload, e);
+        if (ok)
+            check_part(c, &p);
     } else if (f->type == REC_CATALOG) {
         Arena arena;
         CatEdit *edits;

@@ -49,7 +49,7 @@ static bool segment_has_older(const MemSegment *ms, const Tombstone *t)
     Lsn seq_min, seq_max;
     int64_t t_min, t_max;
     if (ms->sealed)
-        return part_info(ms->sealed)->seq_max < t->lsn &&
+        return (ms->lsn ? ms->lsn : part_info(ms->sealed)->seq_max) < t->lsn &&
                part_has_table(ms->sealed, t->table, &t_min, &t_max) && ranges_meet(t, t_min, t_max);
     seg_bounds(ms->segment, &seq_min, &seq_max, &t_min, &t_max);
     return seq_min < t->lsn && ranges_meet(t, t_min, t_max);

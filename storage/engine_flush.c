@@ -88,9 +88,18 @@ static int64_t oldest_ns(const Engine *eng)
     return eng->mem_count && eng->mem[0]->first_lsn ? eng->mem[0]->born_ns : INT64_MAX;
 }
 
+/* Some of the oldest segments are closed and end between two groups: sealing is all they wait for. */
+static bool any_prefix_closed(const Engine *eng)
+{
+    for (size_t i = 0; i < eng->mem_count && eng->mem[i]->closed; i++)
+        if (i + 1 == eng->mem_count || !eng->mem[i + 1]->continues)
+            return true;
+    return false;
+}
+
 bool flush_wanted(Engine *eng, bool *close_first)
 {
-    bool any_closed = eng->mem_count && eng->mem[0]->closed;
+    bool any_closed = any_prefix_closed(eng);
     int64_t oldest = oldest_ns(eng);
     bool by_size = (int64_t)eng->mem_bytes >= eng->o.memtable_max;
     bool by_log = eng->log_bytes >= eng->o.log_max;
@@ -106,7 +115,7 @@ bool flush_wanted(Engine *eng, bool *close_first)
 static size_t sealed_prefix(const Engine *eng)
 {
     size_t n = 0, clean = 0;
-    while (n < eng->mem_count && eng->mem[n]->sealed) {
+    while (n < eng->mem_count && eng->mem[n]->sealed && eng->mem[n]->visible) {
         n++;
         if (n == eng->mem_count || !eng->mem[n]->continues)
             clean = n;
@@ -163,7 +172,7 @@ static bool flush_take(Engine *eng, Flusher *f)
             tombs = tombs_ref(eng->tombs);
             inputs = mem_zero((n + 1) * sizeof *inputs);
             for (size_t i = 0; i < n; i++)
-                inputs[i] = (VersionPart){.part = eng->mem[i]->sealed, .age = (uint32_t)i};
+                inputs[i] = mem_version_part(eng->mem[i], (uint32_t)i);
         }
     }
     mutex_unlock(&eng->mutex);
@@ -320,11 +329,8 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
     engine_swap_parts(eng, &old);
     mem_count_bytes(eng);
     mutex_unlock(&eng->mutex);
-    for (size_t i = 0; i < f->segments; i++) {
-        mem_charge_sealed(eng, gone[i]->sealed, -1);
-        part_unref(gone[i]->sealed);
-        mem_free(gone[i]);
-    }
+    for (size_t i = 0; i < f->segments; i++)
+        mem_segment_free(eng, gone[i], true);
     mem_free(gone);
     part_list_unref(old);
 }

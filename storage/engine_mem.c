@@ -4,11 +4,8 @@
 
 #include "base/log.h"
 
-static MemSegment *begin_segment(Engine *eng, bool continues)
+static void mem_push(Engine *eng, MemSegment *ms)
 {
-    MemSegment *ms = MEM_NEW(MemSegment);
-    ms->segment = seg_new(eng->o.budget);
-    ms->continues = continues;
     ms->born_ns = engine_now(eng);
     mutex_lock(&eng->mutex);
     ms->serial = ++eng->mem_serial;
@@ -18,6 +15,14 @@ static MemSegment *begin_segment(Engine *eng, bool continues)
     }
     eng->mem[eng->mem_count++] = ms;
     mutex_unlock(&eng->mutex);
+}
+
+static MemSegment *begin_segment(Engine *eng, bool continues)
+{
+    MemSegment *ms = MEM_NEW(MemSegment);
+    ms->segment = seg_new(eng->o.budget);
+    ms->continues = continues;
+    mem_push(eng, ms);
     eng->active = ms;
     return ms;
 }
@@ -81,11 +86,30 @@ void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool 
     atomic_fetch_add_explicit(&eng->stats.rows_written, n, memory_order_relaxed);
 }
 
+void mem_adopt(Engine *eng, EngineFile *take_f, Lsn lsn, Lsn first_lsn, bool group_goes_on)
+{
+    MemSegment *ms = MEM_NEW(MemSegment);
+    close_locked(eng);
+    ms->file = take_f;
+    ms->sealed = part_ref(take_f->part);
+    ms->rows = take_f->info.rows;
+    ms->closed = true;
+    ms->continues = group_goes_on;
+    ms->first_lsn = first_lsn;
+    ms->lsn = lsn;
+    mem_push(eng, ms);
+    mutex_lock(&eng->mutex);
+    if (eng->backups)
+        buf_put(&eng->adopted, &take_f->info, sizeof take_f->info);
+    mutex_unlock(&eng->mutex);
+    atomic_fetch_add_explicit(&eng->stats.rows_written, ms->rows, memory_order_relaxed);
+}
+
 void mem_publish(Engine *eng, Lsn applied)
 {
-    for (size_t i = eng->mem_count; i-- > 0 && !eng->mem[i]->sealed;) {
+    for (size_t i = 0; i < eng->mem_count; i++) {
         MemSegment *ms = eng->mem[i];
-        ms->visible = seg_rows(ms->segment);
+        ms->visible = ms->sealed ? ms->rows : seg_rows(ms->segment);
     }
     eng->applied = applied;
     mem_count_bytes(eng);
@@ -96,12 +120,18 @@ void mem_count_bytes(Engine *eng)
     size_t bytes = 0, rows = 0;
     for (size_t i = 0; i < eng->mem_count; i++) {
         const MemSegment *ms = eng->mem[i];
-        bytes += ms->sealed ? part_info(ms->sealed)->bytes : seg_bytes(ms->segment);
+        if (!ms->file)
+            bytes += ms->sealed ? part_info(ms->sealed)->bytes : seg_bytes(ms->segment);
         rows += ms->visible;
     }
     eng->mem_bytes = bytes;
     atomic_store_explicit(&eng->stats.memtable_bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&eng->stats.memtable_rows, rows, memory_order_relaxed);
+}
+
+VersionPart mem_version_part(const MemSegment *ms, uint32_t age)
+{
+    return (VersionPart){.part = ms->sealed, .age = age, .place = ms->lsn};
 }
 
 bool mem_all_sealed(const Engine *eng)
@@ -128,7 +158,7 @@ static MemSegment *next_to_seal(Engine *eng)
 }
 
 /* A sealed segment's image counts against the memtable's budget as the segment did. */
-void mem_charge_sealed(Engine *eng, const Part *part, int sign)
+static void mem_charge_sealed(Engine *eng, const Part *part, int sign)
 {
     if (eng->o.budget)
         budget_charge(eng->o.budget, sign * (int64_t)part_info(part)->bytes);
@@ -187,15 +217,22 @@ TaskStatus sealer_step(Task *t)
     return TASK_MORE;
 }
 
+void mem_segment_free(Engine *eng, MemSegment *ms, bool flushed)
+{
+    seg_unref(ms->segment);
+    if (ms->sealed && !ms->file)
+        mem_charge_sealed(eng, ms->sealed, -1);
+    if (ms->file && flushed)
+        file_drop(ms->file);
+    file_unref(ms->file);
+    part_unref(ms->sealed);
+    mem_free(ms);
+}
+
 void mem_free_all(Engine *eng)
 {
-    for (size_t i = 0; i < eng->mem_count; i++) {
-        seg_unref(eng->mem[i]->segment);
-        if (eng->mem[i]->sealed)
-            mem_charge_sealed(eng, eng->mem[i]->sealed, -1);
-        part_unref(eng->mem[i]->sealed);
-        mem_free(eng->mem[i]);
-    }
+    for (size_t i = 0; i < eng->mem_count; i++)
+        mem_segment_free(eng, eng->mem[i], false);
     mem_free(eng->mem);
     eng->mem = NULL;
     eng->mem_count = 0;

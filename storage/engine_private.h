@@ -49,6 +49,7 @@ typedef enum RecordType {
     REC_DELETE = 4,  /* tomb_encode */
     REC_TXN_BEGIN = 5,
     REC_TXN_COMMIT = 6,
+    REC_FILE = 7, /* rows of a large transaction are in this file: its item of the manifest */
 } RecordType;
 enum { REC_IN_TXN = 1 }; /* flag: counts only if the group's commit record is there */
 
@@ -59,6 +60,7 @@ typedef struct PartList { /* immutable, counted */
     VersionDamage *damaged;
     struct EngineFile **damaged_files; /* referenced: they own the errors */
     TombList *tombs;
+    size_t mem_count; /* the oldest segments: those that are in the list */
 } PartList;
 
 typedef struct EngineFile { /* a file of the manifest */
@@ -81,19 +83,22 @@ typedef struct EngineFile { /* a file of the manifest */
 typedef struct MemSegment { /* needs the mutex, but rows are appended by the writer without it */
     Segment *segment;       /* NULL once sealed */
     Part *sealed;
-    size_t visible;  /* rows that readers may see */
-    size_t rows;     /* all rows, once closed */
-    bool closed;     /* takes no more rows */
-    bool sealing;    /* somebody is at it */
-    bool continues;  /* begins inside a group: may not begin the log's uncovered part */
-    Lsn first_lsn;   /* first record with rows here (of its group); 0 = empty */
-    uint64_t serial; /* grows */
+    EngineFile *file; /* sealed is this file, which a log record names: a large transaction's */
+    Lsn lsn;          /* of that record */
+    size_t visible;   /* rows that readers may see */
+    size_t rows;      /* all rows, once closed */
+    bool closed;      /* takes no more rows */
+    bool sealing;     /* somebody is at it */
+    bool continues;   /* begins inside a group: may not begin the log's uncovered part */
+    Lsn first_lsn;    /* first record with rows here (of its group); 0 = empty */
+    uint64_t serial;  /* grows */
     int64_t born_ns;
 } MemSegment;
 
-typedef struct WriteItem { /* one log record: rows or a range delete */
+typedef struct WriteItem { /* one log record: rows, a range delete, or rows in a file */
     WriteBatch *wb;
     Tombstone *tomb;
+    EngineFile *file; /* in no manifest; deleted with the item unless it is taken */
     Buf payload;
 } WriteItem;
 
@@ -293,6 +298,7 @@ struct Engine {
     CompactionInfo
         compactions[COMPACTIONS_KEPT]; /* by number; one that runs: duration = its start */
     uint64_t compaction_count;
+    Buf adopted; /* ManifestPart: files that the log has named since the oldest of them began */
     LockTable *locks;         /* has a mutex of its own */
     _Atomic int64_t next_row; /* engine_row_ids */
 
@@ -345,6 +351,9 @@ void writer_free(Engine *eng);
 WriteRequest *request_new(void);
 void request_add(WriteRequest *r, WriteBatch *take_wb);
 void request_delete(WriteRequest *r, Tombstone *take_t);
+/* Items from `from` to `to`: their rows are in the file now (NULL: there are none left), the deletes
+ * among them stay before it. */
+void request_spilled(WriteRequest *r, size_t from, size_t to, EngineFile *take_f);
 void request_shorten(WriteRequest *r, size_t count); /* forgets the items added last */
 void request_free(WriteRequest *r);
 /* Queues; takes the request, or ends its ticket with why it is refused. */
@@ -355,9 +364,30 @@ bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequ
                           Err *e) MUST_CHECK;
 
 /* txn.c */
-Segment *const *txn_segments(const Txn *t, size_t *count); /* its private rows; t may be NULL */
-Tombstone *const *txn_tombs(const Txn *t, size_t *count);  /* its private deletes */
+typedef struct TxnLayer { /* private rows: one of the two */
+    Segment *segment;
+    EngineFile *file;
+    size_t first_item; /* of the request: the first with rows in it */
+    bool begins;       /* that item has no row in an older layer */
+} TxnLayer;
+const TxnLayer *txn_layers(const Txn *t, size_t *count);  /* oldest first; t may be NULL */
+Tombstone *const *txn_tombs(const Txn *t, size_t *count); /* its private deletes */
 Snapshot *txn_base(const Txn *t); /* what it reads under its own writes; NULL = the newest */
+
+/* txn_spill.c: private rows of a large transaction on their way into a file */
+typedef struct SpillJob SpillJob;
+typedef struct SpillSpec {
+    const TxnLayer *layers; /* segments that nobody appends to any more */
+    size_t count;
+    Tombstone *const *tombs;
+    size_t tomb_count;
+    CatalogSnap *catalog; /* referenced */
+} SpillSpec;
+SpillJob *spill_start(Engine *eng, const SpillSpec *spec);
+bool spill_busy(SpillJob *j, Task *waiter); /* the waiter (may be NULL) is woken at the end */
+/* Not busy any more: *out is the file, NULL if no row was left.  Frees the job. */
+bool spill_take(SpillJob *take_j, EngineFile **out, Err *e) MUST_CHECK;
+void spill_cancel(SpillJob *take_j); /* at any time; what was written is deleted */
 
 /* engine_delete.c */
 /* Deletes become visible: needs the mutex; *old is to be unref'd outside. */
@@ -374,12 +404,15 @@ void tombs_drop_dissolved(Engine *eng, Buf *edit, const Compact *job, EngineFile
 /* first_lsn: of the record or, in a transaction, of its group. */
 void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool group_goes_on);
 void mem_publish(Engine *eng,
-                 Lsn applied);          /* everything appended is visible now; needs the mutex */
-void mem_close_active(Engine *eng);     /* writer or recovery only; needs the mutex */
-void mem_count_bytes(Engine *eng);      /* needs the mutex */
+                 Lsn applied);      /* everything appended is visible now; needs the mutex */
+void mem_close_active(Engine *eng); /* writer or recovery only; needs the mutex */
+void mem_count_bytes(Engine *eng);  /* needs the mutex */
+/* Takes in the file of a large transaction; visible with the next mem_publish. */
+void mem_adopt(Engine *eng, EngineFile *take_f, Lsn lsn, Lsn first_lsn, bool group_goes_on);
+VersionPart mem_version_part(const MemSegment *ms, uint32_t age); /* of a sealed one; borrowed */
+void mem_segment_free(Engine *eng, MemSegment *ms, bool flushed);
 bool mem_all_sealed(const Engine *eng); /* but for an open one; needs the mutex */
 bool mem_seal_one(Engine *eng, bool *did, Err *e) MUST_CHECK;
-void mem_charge_sealed(Engine *eng, const Part *part, int sign);
 TaskStatus sealer_step(Task *t);
 void mem_free_all(Engine *eng);
 

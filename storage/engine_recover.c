@@ -5,9 +5,10 @@
 #include "base/log.h"
 #include <time.h>
 
-typedef struct PendingItem { /* one of the two */
+typedef struct PendingItem { /* one of the three */
     WriteBatch *wb;
     Tombstone *tomb;
+    ManifestPart file; /* number 0: none */
     Lsn lsn;
 } PendingItem;
 
@@ -203,6 +204,19 @@ static void replay_delete(Replay *r, Tombstone *take_t)
     tomb_unref(take_t);
 }
 
+/* Rows of a large transaction: durable before its commit record, and in no manifest yet. */
+static bool replay_file(Replay *r, const PendingItem *p, bool goes_on, Err *e)
+{
+    EngineFile *f = file_new(r->eng, &p->file);
+    if (!f->part) {
+        *e = f->err;
+        file_unref(f);
+        return err_wrap(e, "a file of a committed transaction");
+    }
+    mem_adopt(r->eng, f, p->lsn, r->txn_first, goes_on);
+    return true;
+}
+
 static void drop_pending(Replay *r)
 {
     PendingItem *p = (PendingItem *)(void *)r->items.ptr;
@@ -232,7 +246,10 @@ static bool replay_commit(Replay *r, Err *e)
             p[i].tomb = NULL;
             continue;
         }
-        mem_append(r->eng, p[i].wb, p[i].lsn, r->txn_first, goes_on);
+        if (!p[i].file.number)
+            mem_append(r->eng, p[i].wb, p[i].lsn, r->txn_first, goes_on);
+        else if (!replay_file(r, &p[i], goes_on, e))
+            return false;
         goes_on = true;
     }
     drop_pending(r);
@@ -263,6 +280,15 @@ static bool replay_frame(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
             buf_put(&r->items, &p, sizeof p);
         else
             replay_delete(r, p.tomb);
+        return true;
+    }
+    case REC_FILE: {
+        PendingItem p = {.lsn = lsn};
+        if (!in_txn)
+            return err_set(e, ERR_DATA_CORRUPTED, "a file record outside of a transaction");
+        if (!manifest_one_part(&p.file, f->payload, e))
+            return false;
+        buf_put(&r->items, &p, sizeof p);
         return true;
     }
     case REC_TXN_BEGIN:
@@ -307,6 +333,8 @@ static BlobFate blob_fate(void *arg, BlobId id)
     switch (blob_kind(id)) {
     case BLOB_PART:
         known = manifest_part(&eng->manifest, number) != NULL;
+        for (size_t i = 0; i < eng->mem_count; i++)
+            known |= eng->mem[i]->file && eng->mem[i]->file->info.number == number;
         break;
     case BLOB_SERIES:
     case BLOB_SERIES_COPY:
@@ -359,6 +387,16 @@ void engine_first_row(Engine *eng)
     atomic_store(&eng->next_row, (int64_t)(eng->epoch << ROW_ID_EPOCH_SHIFT) + 1);
 }
 
+/* No new file may take the number of one that a record of the log names. */
+static BlobFate note_number(void *arg, BlobId id)
+{
+    Engine *eng = arg;
+    uint64_t number = blob_number(id);
+    if (number >= atomic_load(&eng->next_file))
+        atomic_store(&eng->next_file, number + 1);
+    return BLOB_KEEP;
+}
+
 bool engine_recover(Engine *eng, Err *e)
 {
     Store *s = eng->store;
@@ -372,6 +410,8 @@ bool engine_recover(Engine *eng, Err *e)
     }
     eng->manifest_version = s->ops->watch(s);
     atomic_store(&eng->next_file, eng->manifest.next_file);
+    if (!eng->read_only && !s->ops->blob_sweep(s, note_number, eng, e))
+        return false;
     if (!load_catalog(eng, e) || !series_load(eng, e) || !load_files(eng, e))
         return false;
     if (eng->o.flags & ENGINE_REPAIR && !eng->read_only && !engine_repair_files(eng, e))
@@ -389,5 +429,7 @@ bool engine_recover(Engine *eng, Err *e)
     eng->writer.next_lsn = eng->applied + 1;
     series_recovered(eng);
     atomic_store(&eng->next_object, cat_next_id(eng->catalog));
+    if (!eng->read_only)
+        engine_collect_garbage(eng);
     return eng->read_only || s->ops->blob_sweep(s, blob_fate, eng, e);
 }

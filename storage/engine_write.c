@@ -26,13 +26,16 @@ static WriteItem *item_new(WriteRequest *r)
 
 static size_t item_bytes(const WriteItem *item)
 {
-    return item->payload.len + (item->wb ? wb_bytes(item->wb) : sizeof(Tombstone));
+    return item->payload.len + (item->wb ? wb_bytes(item->wb) : sizeof *item);
 }
 
 static void item_reset(WriteItem *item)
 {
     wb_free(item->wb);
     tomb_unref(item->tomb);
+    if (item->file)
+        file_drop(item->file);
+    file_unref(item->file);
     buf_free(&item->payload);
 }
 
@@ -50,6 +53,28 @@ void request_delete(WriteRequest *r, Tombstone *take_t)
     item->tomb = take_t;
     tomb_encode(&item->payload, take_t);
     r->bytes += item_bytes(item);
+}
+
+void request_spilled(WriteRequest *r, size_t from, size_t to, EngineFile *take_f)
+{
+    size_t kept = from;
+    for (size_t i = from; i < to; i++) {
+        WriteItem *item = &r->items[i];
+        if (item->tomb) {
+            r->items[kept++] = *item;
+            continue;
+        }
+        r->bytes -= item_bytes(item);
+        item_reset(item);
+    }
+    if (take_f) { /* there was at least one batch, so there is room */
+        WriteItem *item = &r->items[kept++];
+        *item = (WriteItem){.file = take_f};
+        manifest_put_part(&item->payload, &take_f->info);
+        r->bytes += item_bytes(item);
+    }
+    memmove(r->items + kept, r->items + to, (r->count - to) * sizeof *r->items);
+    r->count -= to - kept;
 }
 
 void request_shorten(WriteRequest *r, size_t count)
@@ -292,12 +317,22 @@ static void tombs_forget(Writer *w)
     buf_clear(&w->tombs);
 }
 
+static void keep_files(WriteRequest *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        file_unref(r->items[i].file);
+        r->items[i].file = NULL;
+    }
+}
+
 static void fail_group(Engine *eng, Writer *w, const Err *e)
 {
     tombs_forget(w);
     while (w->group) {
         WriteRequest *r = w->group;
         w->group = r->next;
+        if (e->code != ERR_DISK_FULL) /* the log may have it all the same: the next start decides */
+            keep_files(r);
         carry_catalog(w, r);
         request_end(eng, r, false, 0, e);
     }
@@ -310,6 +345,11 @@ static void add_catalog(Writer *w, uint8_t flags, Slice payload)
     memcpy(&version, payload.ptr, sizeof version);
     w->catalog_logged = version > w->catalog_logged ? version : w->catalog_logged;
     add_frame(w, REC_CATALOG, flags, payload);
+}
+
+static RecordType item_type(const WriteItem *item)
+{
+    return item->wb ? REC_ROWS : item->tomb ? REC_DELETE : REC_FILE;
 }
 
 static void build_frames(Engine *eng, Writer *w)
@@ -338,8 +378,7 @@ static void build_frames(Engine *eng, Writer *w)
         if (r->catalog.len)
             add_catalog(w, flags, buf_slice(&r->catalog));
         for (size_t i = 0; i < r->count; i++)
-            add_frame(w, r->items[i].wb ? REC_ROWS : REC_DELETE, flags,
-                      buf_slice(&r->items[i].payload));
+            add_frame(w, item_type(&r->items[i]), flags, buf_slice(&r->items[i].payload));
         if (r->txn)
             add_frame(w, REC_TXN_COMMIT, flags, SLICE_NONE);
         w->want_sync |= r->sync == SYNC_ON;
@@ -351,14 +390,18 @@ static Lsn apply_items(Engine *eng, Writer *w, const WriteRequest *r, Lsn lsn, L
 {
     bool goes_on = false;
     for (size_t i = 0; i < r->count; i++, lsn++) {
-        const WriteItem *item = &r->items[i];
+        WriteItem *item = &r->items[i];
         const Tombstone *t = item->tomb;
         if (t) { /* a transaction's snapshots may still hold the private one */
             Tombstone *placed = tomb_new(t->table, t->series, t->t_min, t->t_max, lsn);
             buf_put(&w->tombs, &placed, sizeof placed);
             continue;
         }
-        mem_append(eng, item->wb, lsn, r->txn ? first : lsn, goes_on);
+        if (item->file)
+            mem_adopt(eng, item->file, lsn, first, goes_on);
+        else
+            mem_append(eng, item->wb, lsn, r->txn ? first : lsn, goes_on);
+        item->file = NULL;
         goes_on = r->txn;
     }
     return lsn;
@@ -405,8 +448,8 @@ static void end_group(Engine *eng, Writer *w)
     eng->log_bytes += w->bytes;
     bool flush = flush_wanted(eng, &(bool){false});
     bool closed = false, catalog = false;
-    for (size_t i = eng->mem_count; i-- > 0 && !eng->mem[i]->sealed;)
-        closed |= eng->mem[i]->closed;
+    for (size_t i = 0; i < eng->mem_count; i++)
+        closed |= eng->mem[i]->closed && !eng->mem[i]->sealed;
     mutex_unlock(&eng->mutex);
     part_list_unref(old);
     tombs_forget(w);

@@ -300,3 +300,16 @@ bool manifest_apply(Manifest *m, Slice edit, Err *e)
         ok = bad_edit(e, "an edit is cut short after bytes:", edit.len);
     return tomb_edit_end(m, &te, ok ? e : &ignored) && ok;
 }
+
+bool manifest_one_part(ManifestPart *out, Slice edit, Err *e)
+{
+    Manifest m;
+    manifest_init(&m);
+    bool ok = manifest_apply(&m, edit, e);
+    if (ok && m.part_count == 1)
+        *out = m.parts[0];
+    else if (ok)
+        ok = err_set(e, ERR_DATA_CORRUPTED, "one file is wanted, not %zu", m.part_count);
+    manifest_reset(&m);
+    return ok;
+}

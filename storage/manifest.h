@@ -58,5 +58,7 @@ void manifest_put_scrubbed(Buf *edit, int64_t wall_ns);
 void manifest_put_all(Buf *edit, const Manifest *m); /* a snapshot */
 
 bool manifest_apply(Manifest *m, Slice edit, Err *e) MUST_CHECK;
+/* What manifest_put_part wrote, alone. */
+bool manifest_one_part(ManifestPart *out, Slice edit, Err *e) MUST_CHECK;
 
 #endif

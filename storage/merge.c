@@ -309,11 +309,19 @@ static void cursor_advance(const Merge *m, Cursor *c, int64_t n)
     cursor_find_group(m, c);
 }
 
+static Loaded *load_group(Merge *m, const Cursor *c, const PartGroup *g)
+{
+    Loaded *l = merge_load(m, c->in.part, g);
+    if (c->in.place)
+        l->group.seq_min = l->group.seq_max = c->in.place;
+    return l;
+}
+
 /* Decodes the times of the current group; it may turn out to have no row in range. */
 static MergeStatus cursor_load(Merge *m, Cursor *c, Task *waiter, Err *e)
 {
     const PartGroup *g = &c->in.groups[c->group];
-    Loaded *l = merge_load(m, c->in.part, g);
+    Loaded *l = load_group(m, c, g);
     MergeStatus st = merge_load_times(m, l, waiter, e);
     if (st == MERGE_RUN && !merge_load_hidden(m, l, e))
         st = MERGE_FAIL;
@@ -519,7 +527,7 @@ static void emit_span(Merge *m, Cursor *c)
 static void announce(Merge *m, Cursor *c)
 {
     const PartGroup *g = &c->in.groups[c->group];
-    spans_push(&m->spans, (Span){.group = merge_load(m, c->in.part, g), .count = g->rows});
+    spans_push(&m->spans, (Span){.group = load_group(m, c, g), .count = g->rows});
     m->rows = g->rows;
     c->group += m->spec.backward ? (size_t)-1 : 1;
     cursor_find_group(m, c);

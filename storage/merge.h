@@ -21,6 +21,7 @@ typedef struct MergeInput {
     Part *part;
     const PartGroup *groups;
     size_t group_count;
+    Lsn place; /* not 0: the place of all rows of the part in the order of writes */
     /* ... or rows of one segment, by (time, arrival) (part = NULL) */
     const Segment *segment;
     const SegRow *rows;

@@ -350,8 +350,8 @@ static bool copy_alone(PartWriter *w, Part *from, const PartGroup *pg, const Col
                     .t_max = old.t_max,
                     .series_first = old.series_first,
                     .series_last = old.series_last,
-                    .seq_min = old.seq_min,
-                    .seq_max = old.seq_max,
+                    .seq_min = pg->seq_min,
+                    .seq_max = pg->seq_max,
                     .time_codec = old.time_codec};
     pw_note_series(w, pg->series);
     size_t start = w->out.len;

@@ -124,8 +124,11 @@ static void open_parts(Scan *s, const SnapshotView *v)
             continue;
         }
         ScanPart *sp = &s->parts[s->part_count++];
-        *sp = (ScanPart){
-            .part = p, .age = v->parts[i].age, .series = part_series_bitmap(p, s->table)};
+        *sp = (ScanPart){.part = p,
+                         .age = v->parts[i].age,
+                         .newest = version_part_newest(&v->parts[i]),
+                         .place = v->parts[i].place,
+                         .series = part_series_bitmap(p, s->table)};
         part_touch(p);
         visit_part(s->visit, sp->series, s->set);
         s->shard = part_shard(p);
@@ -263,9 +266,8 @@ static PinStatus find_groups(Scan *s, Task *waiter, Err *e)
     for (size_t i = 0; i < s->part_count; i++) {
         ScanPart *p = &s->parts[i];
         p->dead_begin = s->dead.len / sizeof(TimeRange);
-        p->dead_count = s->tombs.count ? tombs_ranges(&s->tombs, s->series,
-                                                      part_info(p->part)->seq_max, &s->dead)
-                                       : 0;
+        p->dead_count =
+            s->tombs.count ? tombs_ranges(&s->tombs, s->series, p->newest, &s->dead) : 0;
         p->group_begin = s->groups.len / sizeof(PartGroup);
         PinStatus found = PIN_OK;
         if (roaring_bitmap_contains(p->series, series_id_local(s->series)))
@@ -312,6 +314,7 @@ static PinStatus start_series(Scan *s, Task *waiter, Err *e)
         if (p->group_end > p->group_begin)
             s->inputs[n++] = (MergeInput){.age = p->age,
                                           .part = p->part,
+                                          .place = p->place,
                                           .groups = groups + p->group_begin,
                                           .group_count = p->group_end - p->group_begin,
                                           .dead = p->dead_count ? dead + p->dead_begin : NULL,

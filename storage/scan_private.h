@@ -10,6 +10,7 @@ typedef struct ScanPart {
     Part *part; /* borrowed from the snapshot */
     const roaring_bitmap_t *series;
     uint32_t age;
+    Lsn newest, place;             /* as of a VersionPart */
     size_t group_begin, group_end; /* of the current series, in `groups` */
     size_t dead_begin, dead_count; /* in `dead` */
 } ScanPart;

@@ -2,9 +2,11 @@
  *
  * Rows live twice: in private segments, which the transaction's own snapshots read as their newest
  * layers, and in the batches that COMMIT hands to the writer as one group.  A savepoint is a length
- * of each list.  All of it stays in memory (charged to the engine's budget); segments are never
- * sealed before COMMIT. */
+ * of each list.  From TXN_SPILL_BYTES on, rows since the last savepoint go to a file beside the
+ * memtable (txn_spill.c): the file is the layer then, and a log record of it stands for the batches. */
 #include "storage/engine_private.h"
+
+enum { TXN_SPILL_BYTES = 32 << 20, TXN_WAIT_FACTOR = 3 };
 
 typedef struct TxnEdits { /* one call of txn_edit_catalog */
     Buf bytes;
@@ -12,10 +14,15 @@ typedef struct TxnEdits { /* one call of txn_edit_catalog */
 
 struct Txn {
     Engine *eng;
-    Segment **segments;
-    size_t segment_count, segment_cap;
-    WriteRequest *request; /* the batches and deletes, encoded for the log already */
-    Tombstone **tombs;     /* the same deletes, as its own snapshots see them */
+    TxnLayer *layers;
+    size_t layer_count, layer_cap;
+    size_t mark_layers, mark_items; /* of the last savepoint: what is older stays as it is */
+    SpillJob *spill;
+    size_t spill_first, spill_count; /* layers that it makes a file of */
+    size_t spill_items;              /* up to this item */
+    bool close_layer;                /* the next row begins a new segment */
+    WriteRequest *request;           /* the batches and deletes, encoded for the log already */
+    Tombstone **tombs;               /* the same deletes, as its own snapshots see them */
     size_t tomb_count, tomb_cap;
     Lsn writes;     /* places in the order of its writes, above LSN_PRIVATE */
     Snapshot *kept; /* REPEATABLE READ */
@@ -53,10 +60,17 @@ static void charge(Txn *t)
     t->charged = now;
 }
 
+static void layers_cut(Txn *t, size_t count)
+{
+    while (t->layer_count > count)
+        seg_unref(t->layers[--t->layer_count].segment); /* a file belongs to its item */
+}
+
 static void txn_free(Txn *t)
 {
-    for (size_t i = 0; i < t->segment_count; i++)
-        seg_unref(t->segments[i]);
+    if (t->spill)
+        spill_cancel(t->spill);
+    layers_cut(t, 0);
     for (size_t i = 0; i < t->edit_count; i++)
         buf_free(&t->edits[i].bytes);
     for (size_t i = 0; i < t->tomb_count; i++)
@@ -68,15 +82,15 @@ static void txn_free(Txn *t)
     snapshot_unref(t->kept);
     lock_owner_end(t->locks, 0);
     mem_free(t->tombs);
-    mem_free(t->segments);
+    mem_free(t->layers);
     mem_free(t->edits);
     mem_free(t);
 }
 
-Segment *const *txn_segments(const Txn *t, size_t *count)
+const TxnLayer *txn_layers(const Txn *t, size_t *count)
 {
-    *count = t ? t->segment_count : 0;
-    return t ? t->segments : NULL;
+    *count = t ? t->layer_count : 0;
+    return t ? t->layers : NULL;
 }
 
 Tombstone *const *txn_tombs(const Txn *t, size_t *count)
@@ -96,27 +110,119 @@ Snapshot *txn_base(const Txn *t)
     return t ? t->kept : NULL;
 }
 
+/* ---- rows ---- */
+
+static Segment *layer_add(Txn *t, bool begins)
+{
+    if (t->layer_count == t->layer_cap) {
+        t->layer_cap = t->layer_cap ? t->layer_cap * 2 : 4;
+        t->layers = mem_realloc(t->layers, t->layer_cap * sizeof *t->layers);
+    }
+    TxnLayer *l = &t->layers[t->layer_count++];
+    *l = (TxnLayer){
+        .segment = seg_new(t->eng->o.budget), .first_item = t->request->count, .begins = begins};
+    t->close_layer = false;
+    return l->segment;
+}
+
+static void append(Txn *t, const WriteBatch *wb)
+{
+    size_t n = wb_rows(wb), from = 0;
+    while (from < n) {
+        Segment *s = t->layer_count ? t->layers[t->layer_count - 1].segment : NULL;
+        if (!s || t->close_layer || seg_full(s))
+            s = layer_add(t, from == 0);
+        from = seg_append(s, wb, from, LSN_PRIVATE + t->writes);
+    }
+    t->writes++;
+}
+
+/* Segments that hold only rows since the last savepoint: from this layer on. */
+static size_t spill_from(const Txn *t, size_t *bytes)
+{
+    size_t from = t->layer_count;
+    *bytes = 0;
+    for (size_t i = t->layer_count; i-- > t->mark_layers && t->layers[i].segment;) {
+        const TxnLayer *l = &t->layers[i];
+        if (l->first_item < t->mark_items)
+            break;
+        *bytes += seg_bytes(l->segment);
+        if (l->begins)
+            from = i;
+    }
+    return from;
+}
+
+/* A small memtable means little memory for transactions as well. */
+static size_t spill_bytes(const Txn *t)
+{
+    int64_t max = t->eng->o.memtable_max;
+    return max < TXN_SPILL_BYTES ? (size_t)max : TXN_SPILL_BYTES;
+}
+
+static void spill_begin(Txn *t)
+{
+    size_t bytes, from = spill_from(t, &bytes);
+    if (bytes < spill_bytes(t) || from == t->layer_count)
+        return;
+    if (t->eng->o.archive_dir) /* the archive has the log, not the files that it names */
+        return;
+    SpillSpec spec = {.layers = t->layers + from,
+                      .count = t->layer_count - from,
+                      .tombs = t->tombs,
+                      .tomb_count = t->tomb_count,
+                      .catalog = txn_catalog(t)};
+    t->spill_first = from;
+    t->spill_count = spec.count;
+    t->spill_items = t->request->count;
+    t->close_layer = true;
+    t->spill = spill_start(t->eng, &spec);
+    cat_unref(spec.catalog);
+}
+
+/* Takes in what a spill has made; false: it failed. */
+static bool spill_end(Txn *t, Err *e)
+{
+    EngineFile *file;
+    if (!t->spill || spill_busy(t->spill, NULL))
+        return true;
+    SpillJob *job = t->spill;
+    t->spill = NULL;
+    if (!spill_take(job, &file, e))
+        return false;
+    TxnLayer *l = &t->layers[t->spill_first];
+    size_t first = l->first_item, gone = t->request->count, after = t->spill_first + t->spill_count;
+    request_spilled(t->request, first, t->spill_items, file);
+    gone -= t->request->count;
+    for (size_t i = 0; i < t->spill_count; i++)
+        seg_unref(l[i].segment);
+    size_t stay = file ? 1 : 0;
+    *l = (TxnLayer){.file = file, .first_item = first, .begins = true};
+    memmove(l + stay, t->layers + after, (t->layer_count - after) * sizeof *l);
+    t->layer_count -= t->spill_count - stay;
+    for (size_t i = t->spill_first + stay; i < t->layer_count; i++)
+        t->layers[i].first_item -= gone;
+    return true;
+}
+
+bool txn_full(Txn *t, Task *waiter)
+{
+    size_t bytes;
+    spill_from(t, &bytes);
+    return t->spill && bytes > TXN_WAIT_FACTOR * spill_bytes(t) && spill_busy(t->spill, waiter);
+}
+
 bool txn_write(Txn *t, WriteBatch *take_wb, Err *e)
 {
     Budget *budget = t->eng->o.budget;
-    size_t n = wb_rows(take_wb), from = 0;
-    if (!engine_writable(t->eng, e) || (budget && !budget_check(budget, e))) {
+    if (!engine_writable(t->eng, e) || !spill_end(t, e) || (budget && !budget_check(budget, e))) {
         wb_free(take_wb);
         return false;
     }
-    while (from < n) {
-        Segment *s = t->segment_count ? t->segments[t->segment_count - 1] : NULL;
-        if (!s || seg_full(s)) {
-            if (t->segment_count == t->segment_cap) {
-                t->segment_cap = t->segment_cap ? t->segment_cap * 2 : 4;
-                t->segments = mem_realloc(t->segments, t->segment_cap * sizeof *t->segments);
-            }
-            s = t->segments[t->segment_count++] = seg_new(budget);
-        }
-        from = seg_append(s, take_wb, from, LSN_PRIVATE + t->writes);
-    }
-    t->writes++;
+    append(t, take_wb);
     request_add(t->request, take_wb);
+    if (!t->spill)
+        spill_begin(t);
     charge(t);
     return true;
 }
@@ -235,25 +341,41 @@ CatalogSnap *txn_catalog(Txn *t)
 
 /* ---- savepoints ---- */
 
+/* A mark is a place in the lists, so no spill may be under way that will shorten them. */
+static void spill_stop(Txn *t)
+{
+    Err ignored; /* the rows are still in their segments */
+    if (t->spill && !spill_busy(t->spill, NULL) && spill_end(t, &ignored))
+        return;
+    if (t->spill)
+        spill_cancel(t->spill);
+    t->spill = NULL;
+}
+
 TxnMark txn_savepoint(Txn *t)
 {
-    Segment *last = t->segment_count ? t->segments[t->segment_count - 1] : NULL;
+    spill_stop(t);
+    const Segment *last = t->layer_count ? t->layers[t->layer_count - 1].segment : NULL;
+    t->mark_layers = t->layer_count;
+    t->mark_items = t->request->count;
     return (TxnMark){.segment_rows = last ? seg_rows(last) : 0,
                      .edits = t->edit_count,
-                     .opaque = {t->segment_count, t->request->count, t->tomb_count}};
+                     .opaque = {t->layer_count, t->request->count, t->tomb_count}};
 }
 
 void txn_rollback_to(Txn *t, TxnMark m)
 {
-    must(m.opaque[0] <= t->segment_count && m.opaque[1] <= t->request->count &&
+    spill_stop(t);
+    must(m.opaque[0] <= t->layer_count && m.opaque[1] <= t->request->count &&
          m.opaque[2] <= t->tomb_count && m.edits <= t->edit_count);
-    while (t->segment_count > m.opaque[0])
-        seg_unref(t->segments[--t->segment_count]);
-    if (t->segment_count)
-        seg_truncate(t->segments[t->segment_count - 1], m.segment_rows);
+    layers_cut(t, m.opaque[0]);
+    if (t->layer_count && t->layers[t->layer_count - 1].segment)
+        seg_truncate(t->layers[t->layer_count - 1].segment, m.segment_rows);
     while (t->tomb_count > m.opaque[2])
         tomb_unref(t->tombs[--t->tomb_count]);
     request_shorten(t->request, m.opaque[1]);
+    t->mark_layers = m.opaque[0];
+    t->mark_items = m.opaque[1];
     charge(t);
     if (t->edit_count > m.edits)
         drop_mine(t);
@@ -316,6 +438,7 @@ void txn_commit(Txn *take_t, SyncMode sync, Ticket *ticket)
         ticket_end(eng, ticket, true, 0, NULL);
         return;
     }
+    spill_stop(t); /* what is in no file yet goes the way of all rows */
     WriteRequest *r = t->request;
     r->ticket = ticket;
     r->sync = sync;

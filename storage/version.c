@@ -196,9 +196,12 @@ PartList *part_list_build(Engine *eng)
                                            .age = (uint32_t)l->count};
         l->count++;
     }
-    for (size_t i = 0; i < eng->mem_count && eng->mem[i]->sealed; i++) {
-        l->parts[l->count] =
-            (VersionPart){.part = part_ref(eng->mem[i]->sealed), .age = (uint32_t)l->count};
+    for (; l->mem_count < eng->mem_count; l->mem_count++) {
+        const MemSegment *ms = eng->mem[l->mem_count];
+        if (!ms->sealed || !ms->visible)
+            break;
+        part_ref(ms->sealed);
+        l->parts[l->count] = mem_version_part(ms, (uint32_t)l->count);
         l->count++;
     }
     return l;
@@ -220,55 +223,87 @@ struct Snapshot {
     CatalogSnap *catalog;
     TombList *tombs;
     Lsn seen; /* records up to here are in it */
+    uint32_t next_age;
+    VersionPart *parts_more; /* the list's and more; NULL: just the list's */
+    size_t part_count;
     size_t tail_count;
     VersionTail tails[];
 };
+
+static Snapshot *snapshot_new(PartList *parts, CatalogSnap *cat, Lsn seen, size_t layers)
+{
+    Snapshot *s = mem_zero(sizeof *s + layers * sizeof s->tails[0]);
+    ref_init(&s->ref);
+    s->parts = part_list_ref(parts);
+    s->catalog = cat_ref(cat);
+    s->seen = seen;
+    s->part_count = parts->count;
+    s->next_age = (uint32_t)parts->count;
+    return s;
+}
 
 static void add_tail(Snapshot *s, Segment *segment, size_t rows)
 {
     if (!rows)
         return;
-    s->tails[s->tail_count] = (VersionTail){.segment = seg_ref(segment),
-                                            .rows = rows,
-                                            .age = (uint32_t)(s->parts->count + s->tail_count)};
-    s->tail_count++;
+    s->tails[s->tail_count++] =
+        (VersionTail){.segment = seg_ref(segment), .rows = rows, .age = s->next_age++};
 }
 
-/* What is committed now; room for `more` tails.  Needs the mutex. */
+/* A part that is newer than some tail. */
+static void add_part(Snapshot *s, VersionPart p)
+{
+    size_t n = s->part_count + 1;
+    s->parts_more = mem_realloc(s->parts_more, n * sizeof p);
+    if (s->part_count == s->parts->count && s->part_count)
+        memcpy(s->parts_more, s->parts->parts, s->part_count * sizeof p);
+    part_ref(p.part);
+    p.age = s->next_age++;
+    s->parts_more[s->part_count++] = p;
+}
+
+/* What is committed now; room for `more` layers.  Needs the mutex. */
 static Snapshot *snapshot_newest(Engine *eng, size_t more)
 {
-    Snapshot *s = mem_zero(sizeof *s + (eng->mem_count + more) * sizeof s->tails[0]);
-    ref_init(&s->ref);
-    s->parts = part_list_ref(eng->parts);
-    s->catalog = cat_ref(eng->catalog);
-    s->seen = eng->applied;
-    for (size_t i = 0; i < eng->mem_count; i++)
-        if (!eng->mem[i]->sealed)
-            add_tail(s, eng->mem[i]->segment, eng->mem[i]->visible);
+    Snapshot *s = snapshot_new(eng->parts, eng->catalog, eng->applied, eng->mem_count + more);
+    for (size_t i = eng->parts->mem_count; i < eng->mem_count; i++) {
+        const MemSegment *ms = eng->mem[i];
+        if (!ms->sealed)
+            add_tail(s, ms->segment, ms->visible);
+        else if (ms->visible)
+            add_part(s, mem_version_part(ms, 0));
+    }
     return s;
 }
 
-/* The same as `base` shows, but for its own transaction's writes. */
+/* The same as `base` shows: layers with the ages they have. */
 static Snapshot *snapshot_again(const Snapshot *base, size_t more)
 {
-    Snapshot *s = mem_zero(sizeof *s + (base->tail_count + more) * sizeof s->tails[0]);
-    ref_init(&s->ref);
-    s->parts = part_list_ref(base->parts);
-    s->catalog = cat_ref(base->catalog);
-    s->seen = base->seen;
-    for (size_t i = 0; i < base->tail_count; i++)
+    Snapshot *s = snapshot_new(base->parts, base->catalog, base->seen, base->tail_count + more);
+    for (size_t i = base->parts->count; i < base->part_count; i++) {
+        add_part(s, base->parts_more[i]);
+        s->parts_more[i].age = base->parts_more[i].age;
+    }
+    for (size_t i = 0; i < base->tail_count; i++) {
         add_tail(s, base->tails[i].segment, base->tails[i].rows);
+        s->tails[i].age = base->tails[i].age;
+    }
+    s->next_age = base->next_age;
     return s;
 }
 
 /* A transaction's writes as the newest layers. */
 static void add_own(Snapshot *s, Txn *own)
 {
-    size_t segments, deletes;
-    Segment *const *segment = txn_segments(own, &segments);
+    size_t layers, deletes;
+    const TxnLayer *layer = txn_layers(own, &layers);
     Tombstone *const *tombs = txn_tombs(own, &deletes);
-    for (size_t i = 0; i < segments; i++)
-        add_tail(s, segment[i], seg_rows(segment[i]));
+    for (size_t i = 0; i < layers; i++) {
+        if (layer[i].segment)
+            add_tail(s, layer[i].segment, seg_rows(layer[i].segment));
+        else
+            add_part(s, (VersionPart){.part = layer[i].file->part});
+    }
     if (deletes)
         s->tombs = tombs_build(s->parts->tombs, NULL, NULL, tombs, deletes);
 }
@@ -276,7 +311,7 @@ static void add_own(Snapshot *s, Txn *own)
 Snapshot *engine_snapshot(Engine *eng, Txn *own)
 {
     size_t more;
-    txn_segments(own, &more);
+    txn_layers(own, &more);
     CatalogSnap *own_catalog = own ? txn_catalog(own) : NULL, *old_catalog = NULL;
     const Snapshot *base = txn_base(own);
     mutex_lock(&eng->mutex);
@@ -315,6 +350,9 @@ void snapshot_unref(Snapshot *s)
         return;
     for (size_t i = 0; i < s->tail_count; i++)
         seg_unref(s->tails[i].segment);
+    for (size_t i = s->parts->count; i < s->part_count; i++)
+        part_unref(s->parts_more[i].part);
+    mem_free(s->parts_more);
     part_list_unref(s->parts);
     cat_unref(s->catalog);
     tombs_unref(s->tombs);
@@ -337,8 +375,8 @@ Engine *snapshot_engine(const Snapshot *s)
 
 void snapshot_view(const Snapshot *s, SnapshotView *out)
 {
-    *out = (SnapshotView){.parts = s->parts->parts,
-                          .part_count = s->parts->count,
+    *out = (SnapshotView){.parts = s->parts_more ? s->parts_more : s->parts->parts,
+                          .part_count = s->part_count,
                           .tails = s->tails,
                           .tail_count = s->tail_count,
                           .catalog = s->catalog,

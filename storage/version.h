@@ -28,7 +28,13 @@ typedef struct VersionPart { /* a file or a sealed segment */
     int level;      /* 0 = memory and L0, 1, 2 = compacted to the last level */
     int64_t window; /* start of the first window, from level 1 (small ones share a file) */
     uint32_t age;   /* larger = newer */
+    Lsn place;      /* not 0: of all its rows in the order of writes (a large transaction's file) */
 } VersionPart;
+
+static inline Lsn version_part_newest(const VersionPart *p)
+{
+    return p->place ? p->place : part_info(p->part)->seq_max;
+}
 
 typedef struct VersionTail { /* an unsealed segment: rows below `rows` exist for this reader */
     Segment *segment;
@@ -41,7 +47,7 @@ typedef struct VersionDamage { /* a file that cannot be read at all: its rows ar
     const Err *err;
 } VersionDamage;
 
-/* Borrowed from the snapshot; both arrays oldest first; every tail is newer than every part.
+/* Borrowed from the snapshot; both arrays oldest first.
  * A scan whose time range meets a damaged file's must fail with its err: rows are never left out
  * in silence. */
 typedef struct SnapshotView {

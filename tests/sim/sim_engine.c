@@ -149,6 +149,36 @@ static bool life_write(Life *l)
     return !failed;
 }
 
+/* A transaction of many batches, which the engine may put into a file before it ends. */
+static bool life_large(Life *l)
+{
+    enum { PIECES = 8, PIECE = 150 };
+    static ModelRow rows[PIECES * PIECE];
+    Txn *txn = txn_begin(l->w.eng);
+    Ticket t = {0};
+    size_t n = 0;
+    for (int i = 0, pieces = 1 + rand() % PIECES; i < pieces; i++, n += PIECE) {
+        if (!txn_write(txn, world_batch(&l->w, rows + n, PIECE), &t.err)) {
+            txn_rollback(txn);
+            return false;
+        }
+        for (int k = rand() % 3 * 100; k > 0 && sched_step(l->w.o.sched); k--)
+            ;
+    }
+    if (rand() % 4 == 0) {
+        txn_rollback(txn);
+        return true;
+    }
+    txn_commit(txn, SYNC_ON, &t);
+    life_step(l, &t.done);
+    if (t.ok)
+        life_truncate(l, l->firm);
+    life_add(l, rows, n);
+    if (t.ok)
+        l->acked = l->firm = l->batches;
+    return t.ok;
+}
+
 /* While it runs: exactly what was accepted. */
 static void life_check_now(Life *l)
 {
@@ -205,6 +235,8 @@ static void life_work(Life *l, int rounds)
 {
     for (int i = 0; i < rounds; i++) {
         if (!life_write(l))
+            return;
+        if (rand() % 8 == 0 && !life_large(l))
             return;
         if (rand() % 6 == 0 && !life_maintain(l))
             return;

@@ -775,6 +775,82 @@ static void random_txn(World *w)
     w->row_count = before;
 }
 
+static void await_spill(World *w, Txn *t)
+{
+    for (int i = 0; i < 2000; i++) {
+        if (sched_workers(w->o.sched) == 0)
+            sched_step(w->o.sched);
+        else if (txn_full(t, NULL) || i < 20)
+            usleep(500);
+    }
+}
+
+/* A transaction that is larger than the memtable: files beside it, all of it or nothing. */
+START_TEST(large_transaction)
+{
+    World w = world_new(600 + (unsigned)_i, _i % 2 ? 2 : 0);
+    Err e;
+    engine_close(w.eng, true);
+    w.o.memtable_max = 256 << 10;
+    w.deletes = _i < 2 ? 0 : 10;
+    ck_assert(world_open(&w, &e));
+    write_some(&w, 5, 200);
+    size_t before = w.row_count;
+    for (int round = 0; round < 3; round++) {
+        Txn *t = txn_begin(w.eng);
+        TxnMark mark = txn_savepoint(t);
+        size_t marked = w.row_count;
+        for (int i = 0; i < 12; i++) {
+            txn_rows(&w, t, 2000, true);
+            await_spill(&w, t);
+            if (i == 5) {
+                mark = txn_savepoint(t);
+                marked = w.row_count;
+            }
+            if (i % 4 == 3) {
+                ModelRow r;
+                DeleteSpec d = world_range(&w, &r);
+                ck_assert(txn_delete(t, &d, &e));
+                set_unref(d.series);
+                world_add(&w, &r);
+            }
+            if (i == 9 && round == 1) {
+                txn_rollback_to(t, mark);
+                w.row_count = marked;
+            }
+            Snapshot *own = engine_snapshot(w.eng, t), *other = engine_snapshot(w.eng, NULL);
+            const char *diff = world_difference(&w, own, w.row_count);
+            ck_assert_msg(!diff, "own: %s", diff);
+            diff = i % 4 ? NULL : world_difference(&w, other, before);
+            ck_assert_msg(!diff, "other: %s", diff);
+            snapshot_unref(own);
+            snapshot_unref(other);
+        }
+        if (round == 2) {
+            txn_rollback(t);
+            w.row_count = before;
+        } else {
+            commit(&w, t, true, 0);
+        }
+        before = w.row_count;
+        world_check(&w);
+        write_some(&w, 3, 100);
+        world_check(&w);
+        if (round != 1)
+            reopen(&w, false);
+        world_check(&w);
+        before = w.row_count;
+    }
+    world_maintain(&w, false);
+    world_check(&w);
+    world_maintain(&w, true);
+    world_check(&w);
+    reopen(&w, false);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
 /* Everything that can happen to a row, in random order, against the model. */
 START_TEST(deletes_and_changes)
 {
@@ -844,6 +920,7 @@ int main(void)
     tcase_add_loop_test(tc, write_and_reopen, 0, 4);
     tcase_add_loop_test(tc, range_delete, 0, 4);
     tcase_add_test(tc, table_locks);
+    tcase_add_loop_test(tc, large_transaction, 0, 4);
     tcase_add_loop_test(tc, deletes_and_changes, 0, 12);
     tcase_add_loop_test(tc, flush_and_compact, 0, 6);
     tcase_add_test(tc, by_itself);
