@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const Bench *const bench_groups[] = {bench_codec, bench_index, bench_ingest, bench_query};
+static const Bench *const bench_groups[] = {bench_codec, bench_index, bench_ingest, bench_log,
+                                            bench_query};
 
 static bool wanted(const char *name, char **words, int count)
 {

@@ -19,6 +19,6 @@ typedef struct Bench {
 } Bench;
 
 extern const Bench bench_codec[], bench_ingest[], bench_query[]; /* each ends with name = NULL */
-extern const Bench bench_index[];
+extern const Bench bench_index[], bench_log[];
 
 #endif
