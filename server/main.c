@@ -24,8 +24,8 @@
 #define GRACE_NS (2 * NS_PER_S)
 #define STOP_MS  4500
 enum {
-    BLOCKING_THREADS =
-        5, /* log writer, sealer, flusher, compactor, spare log segments: none waits for another */
+    BLOCKING_THREADS = 6, /* log writer, sealer, flusher, compactor, keeper of series, spare log
+                             segments: none waits for another */
     SIG_OPENED = SIGUSR1
 };
 
