@@ -186,7 +186,8 @@ static bool write_manifest(BackupWriter *b, Slice edit, Err *e)
         return false;
     bool ok = mf_append(mf, edit, e);
     mf_close(mf);
-    return ok && add_written(b, "MANIFEST-000001", e) && add_written(b, "CURRENT", e);
+    return ok && add_written(b, "MANIFEST-000001", e) &&
+           add_written(b, "MANIFEST-000001.copy", e) && add_written(b, "CURRENT", e);
 }
 
 static bool write_list(BackupWriter *b, BackupInfo *info, Err *e)

@@ -114,6 +114,12 @@ static bool add_blob(BackupJob *j, BlobKind kind, uint64_t number, uint64_t byte
     return true;
 }
 
+static bool add_cache(BackupJob *j, BlobKind kind, uint64_t number, uint64_t bytes, Err *e)
+{
+    BlobKind copy = blob_kind(cache_copy(blob_id(kind, number)));
+    return add_blob(j, kind, number, bytes, e) && add_blob(j, copy, number, bytes, e);
+}
+
 static bool add_blobs(BackupJob *j, Err *e)
 {
     Manifest m;
@@ -122,9 +128,9 @@ static bool add_blobs(BackupJob *j, Err *e)
     for (size_t i = 0; ok && i < m.part_count; i++)
         ok = add_blob(j, BLOB_PART, m.parts[i].number, m.parts[i].bytes, e);
     for (size_t i = 0; ok && i < m.series_count; i++)
-        ok = add_blob(j, BLOB_SERIES, m.series[i].number, m.series[i].bytes, e);
+        ok = add_cache(j, BLOB_SERIES, m.series[i].number, m.series[i].bytes, e);
     if (ok && m.catalog.number)
-        ok = add_blob(j, BLOB_CATALOG, m.catalog.number, m.catalog.bytes, e);
+        ok = add_cache(j, BLOB_CATALOG, m.catalog.number, m.catalog.bytes, e);
     manifest_reset(&m);
     const ManifestPart *p = (const ManifestPart *)(void *)j->logged.ptr;
     for (size_t i = 0; ok && i < j->logged.len / sizeof *p; i++) {

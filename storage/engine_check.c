@@ -146,6 +146,8 @@ static bool check_record(void *arg, Lsn lsn, const LogFrame *f, Err *e)
 static void check_all(Check *c)
 {
     Err e;
+    if (c->store->worn)
+        report(c, c->store->worn);
     if (!c->store->ops->manifest_read(c->store, check_edit, c, &e)) {
         report(c, &e);
         return;

@@ -11,6 +11,7 @@ enum {
     MF_FRAME_BYTES = 24, /* before the payload */
     MF_SIZE_MAX = 1 << 30,
     MF_PATH_MAX = 4096,
+    MF_FILES = 2,
 };
 enum { FRAME_EDIT = 1, FRAME_SNAPSHOT = 2, FRAME_EPOCH = 3 };
 static const char mf_magic[8] = {'S', 'K', 'U', 'L', 'K', 'M', 'A', 'N'};
@@ -19,19 +20,27 @@ struct ManifestFile {
     const Io *io;
     char *dir;
     bool read_only;
-    uint64_t number; /* in the name */
-    int fd;
-    int64_t size; /* end of the good frames */
+    uint64_t number;  /* in the name */
+    int fd[MF_FILES]; /* the file and its copy */
+    int64_t size;     /* end of the good frames */
     uint64_t version, epoch;
     uint32_t chain; /* checksum of all frames before */
     Buf frames;     /* as read at open; freed by mf_read */
     bool failed;
     Err failure;
+    Err worn; /* of a copy that was damaged at open */
 };
 
-static void mf_path(const ManifestFile *mf, uint64_t number, char *path)
+static const char *mf_name(uint64_t number, int copy, char name[64])
 {
-    snprintf(path, MF_PATH_MAX, "%s/MANIFEST-%06llu", mf->dir, (unsigned long long)number);
+    snprintf(name, 64, "MANIFEST-%06llu%s", (unsigned long long)number, copy ? ".copy" : "");
+    return name;
+}
+
+static void mf_path(const ManifestFile *mf, uint64_t number, int copy, char *path)
+{
+    char name[64];
+    snprintf(path, MF_PATH_MAX, "%s/%s", mf->dir, mf_name(number, copy, name));
 }
 
 static void put_header(Buf *b)
@@ -95,37 +104,135 @@ static bool frames_behind(Slice all, size_t at)
     return false;
 }
 
-static bool mf_damaged(const ManifestFile *mf, size_t at, Err *e)
+typedef struct Image { /* what one of the two files says */
+    Buf bytes;
+    size_t begin, end; /* the last snapshot; end of the good frames */
+    uint64_t version, epoch;
+    uint32_t chain;
+} Image;
+
+static bool mf_damaged(const char *path, size_t at, Err *e)
 {
-    char path[MF_PATH_MAX];
-    mf_path(mf, mf->number, path);
     err_set(e, ERR_DATA_CORRUPTED, "\"%s\" is damaged at offset %zu", path, at);
     return err_hint(e, "it lists the files of the database; restore a backup");
 }
 
 /* Walks all frames: finds the end, the version, the epoch and the last snapshot. */
-static bool scan_frames(ManifestFile *mf, Slice all, size_t *begin, Err *e)
+static bool scan_frames(Image *m, const char *path, Err *e)
 {
+    Slice all = buf_slice(&m->bytes);
     size_t at = MF_HEADER_BYTES;
     Frame f;
-    *begin = at;
-    mf->chain = 0;
+    m->begin = at;
     while (frame_at(all, at, &f)) {
-        if (f.chain != mf->chain)
-            return mf_damaged(mf, at, e);
+        if (f.chain != m->chain)
+            return mf_damaged(path, at, e);
         if (f.kind == FRAME_EPOCH && f.payload.len == 8)
-            memcpy(&mf->epoch, f.payload.ptr, 8);
+            memcpy(&m->epoch, f.payload.ptr, 8);
         else
-            mf->version = f.version;
+            m->version = f.version;
         if (f.kind == FRAME_SNAPSHOT)
-            *begin = at;
-        mf->chain = crc32c(mf->chain, all.ptr + at, MF_FRAME_BYTES + f.payload.len);
+            m->begin = at;
+        m->chain = crc32c(m->chain, all.ptr + at, MF_FRAME_BYTES + f.payload.len);
         at += MF_FRAME_BYTES + f.payload.len;
     }
     if (at < all.len && frames_behind(all, at))
-        return mf_damaged(mf, at, e);
-    mf->size = (int64_t)at;
+        return mf_damaged(path, at, e);
+    m->end = at;
     return true;
+}
+
+static bool read_image(const ManifestFile *mf, uint64_t number, int copy, Image *m, Err *e)
+{
+    char path[MF_PATH_MAX];
+    uint32_t crc;
+    *m = (Image){0};
+    mf_path(mf, number, copy, path);
+    if (!io_read_file(mf->io, path, MF_SIZE_MAX, &m->bytes, e))
+        return false;
+    Slice all = buf_slice(&m->bytes);
+    if (all.len < MF_HEADER_BYTES || memcmp(all.ptr, mf_magic, 8) != 0)
+        return mf_damaged(path, 0, e);
+    memcpy(&crc, all.ptr + MF_HEADER_BYTES - 4, 4);
+    if (crc != crc32c(0, all.ptr, MF_HEADER_BYTES - 4))
+        return mf_damaged(path, 0, e);
+    Reader r = reader_of(slice_of(all.ptr + 8, 8));
+    uint32_t version = reader_u32(&r), required = reader_u32(&r);
+    if (version != MF_VERSION || required)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "\"%s\" has format %u (features %#x), this program reads %d", path, version,
+                       required, MF_VERSION);
+    return scan_frames(m, path, e);
+}
+
+/* The better of the two; *differ: the second one does not say the same.  With true and an error in
+ * e the second one is damaged. */
+static bool read_images(const ManifestFile *mf, uint64_t number, Image *best, int *which,
+                        bool *differ, Err *e)
+{
+    Image m[MF_FILES];
+    Err err[MF_FILES];
+    bool ok[MF_FILES];
+    for (int i = 0; i < MF_FILES; i++)
+        ok[i] = read_image(mf, number, i, &m[i], &err[i]);
+    int k = ok[0] && (!ok[1] || m[0].end >= m[1].end) ? 0 : 1;
+    *differ = !ok[!k] || m[!k].end != m[k].end || m[!k].bytes.len != m[k].end ||
+              memcmp(m[0].bytes.ptr, m[1].bytes.ptr, m[k].end) != 0;
+    e->code = ERR_OK;
+    if (!ok[!k] && err[!k].code != ERR_UNDEFINED_FILE)
+        *e = err[!k];
+    if (!ok[k])
+        *e = err[0].code == ERR_UNDEFINED_FILE ? err[1] : err[0];
+    buf_free(&m[ok[k] ? !k : 0].bytes);
+    if (!ok[k])
+        buf_free(&m[1].bytes);
+    else
+        *best = m[k];
+    *which = k;
+    return ok[k];
+}
+
+static bool write_current(ManifestFile *mf, uint64_t number, Err *e)
+{
+    char text[64];
+    int len = snprintf(text, sizeof text, "MANIFEST-%06llu\n", (unsigned long long)number);
+    return io_replace_file(mf->io, mf->dir, "CURRENT", slice_of(text, (size_t)len), e);
+}
+
+static bool find_newest(void *arg, const char *name)
+{
+    ManifestFile *mf = arg;
+    unsigned long long n = 0;
+    Image m;
+    int which;
+    bool differ;
+    Err ignored;
+    if (sscanf(name, "MANIFEST-%llu", &n) != 1 || n <= mf->number)
+        return true;
+    if (read_images(mf, n, &m, &which, &differ, &ignored)) {
+        buf_free(&m.bytes);
+        mf->number = n;
+    }
+    return true;
+}
+
+/* CURRENT cannot tell: the newest manifest that can be read.  e: what is wrong with the named one. */
+static bool find_current(ManifestFile *mf, const char *path, bool named, Err *e)
+{
+    Err why = *e;
+    mf->number = 0;
+    if (!named)
+        err_set(&why, ERR_DATA_CORRUPTED, "\"%s\" is damaged", path);
+    if (!mf->io->list(mf->io, mf->dir, find_newest, mf, e))
+        return false;
+    if (!mf->number || named) { /* an older manifest is no substitute for a damaged one */
+        *e = why;
+        return false;
+    }
+    log_error("manifest", "%s; MANIFEST-%06llu is taken", why.message,
+              (unsigned long long)mf->number);
+    mf->worn = why;
+    return mf->read_only || write_current(mf, mf->number, e);
 }
 
 static bool read_current(ManifestFile *mf, bool *missing, Err *e)
@@ -137,80 +244,107 @@ static bool read_current(ManifestFile *mf, bool *missing, Err *e)
     if (!io_read_file(mf->io, path, 256, &text, e)) {
         *missing = e->code == ERR_UNDEFINED_FILE;
         buf_free(&text);
-        return false;
+        if (!*missing)
+            return false;
     }
     buf_put_u8(&text, 0);
     unsigned long long n = 0;
-    bool ok = sscanf(text.ptr, "MANIFEST-%llu\n", &n) == 1 && n > 0;
+    char end = 0;
+    Image m;
+    int which;
+    bool differ, ok = sscanf(text.ptr, "MANIFEST-%6llu%c", &n, &end) == 2 && end == '\n' && n > 0;
     buf_free(&text);
-    mf->number = n;
-    return ok || err_set(e, ERR_DATA_CORRUPTED, "\"%s\" is damaged", path);
+    if (ok && read_images(mf, n, &m, &which, &differ, e)) {
+        buf_free(&m.bytes);
+        mf->number = n;
+        return true;
+    }
+    if (ok && e->code == ERR_FEATURE_NOT_SUPPORTED)
+        return false;
+    if (*missing)
+        return err_set(e, ERR_UNDEFINED_FILE, "open \"%s\": no such file", path);
+    return find_current(mf, path, ok, e);
 }
 
-static bool write_current(ManifestFile *mf, uint64_t number, Err *e)
+static void close_files(ManifestFile *mf)
 {
-    char text[64];
-    int len = snprintf(text, sizeof text, "MANIFEST-%06llu\n", (unsigned long long)number);
-    return io_replace_file(mf->io, mf->dir, "CURRENT", slice_of(text, (size_t)len), e);
+    for (int i = 0; i < MF_FILES; i++) {
+        if (mf->fd[i] >= 0)
+            mf->io->close(mf->io, mf->fd[i]);
+        mf->fd[i] = -1;
+    }
 }
 
-/* A new manifest file with these frames; becomes the current one.  *named: CURRENT was touched. */
-static bool start_file(ManifestFile *mf, uint64_t number, Slice bytes, bool *named, Err *e)
+static bool write_file(ManifestFile *mf, uint64_t number, int copy, Slice bytes, int *fd, Err *e)
 {
     char path[MF_PATH_MAX];
     const Io *io = mf->io;
-    mf_path(mf, number, path);
-    int fd = io->open(io, path, IO_READ | IO_WRITE | IO_CREATE | IO_TRUNC, e);
-    if (fd < 0)
-        return false;
-    *named = io->pwrite_all(io, fd, bytes.ptr, bytes.len, 0, e) && io->fdatasync(io, fd, e) &&
-             io->fsync_dir(io, mf->dir, e);
+    mf_path(mf, number, copy, path);
+    *fd = io->open(io, path, IO_READ | IO_WRITE | IO_CREATE | IO_TRUNC, e);
+    return *fd >= 0 && io->pwrite_all(io, *fd, bytes.ptr, bytes.len, 0, e) &&
+           io->fdatasync(io, *fd, e);
+}
+
+/* A new manifest with these frames; becomes the current one.  *named: CURRENT was touched. */
+static bool start_file(ManifestFile *mf, uint64_t number, Slice bytes, bool *named, Err *e)
+{
+    int fd[MF_FILES] = {-1, -1};
+    const Io *io = mf->io;
+    *named = write_file(mf, number, 0, bytes, &fd[0], e) &&
+             write_file(mf, number, 1, bytes, &fd[1], e) && io->fsync_dir(io, mf->dir, e);
     if (!*named || !write_current(mf, number, e)) {
-        io->close(io, fd);
+        for (int i = 0; i < MF_FILES; i++)
+            if (fd[i] >= 0)
+                io->close(io, fd[i]);
         return false;
     }
-    if (mf->fd >= 0)
-        io->close(io, mf->fd);
-    mf->fd = fd;
+    close_files(mf);
+    memcpy(mf->fd, fd, sizeof fd);
     mf->number = number;
     mf->size = (int64_t)bytes.len;
+    return true;
+}
+
+/* Makes both files say what the better one says; a torn last edit is cut. */
+static bool mend_files(ManifestFile *mf, const Image *best, Err *e)
+{
+    char name[64];
+    Slice good = slice_of(best->bytes.ptr, best->end);
+    for (int i = 0; i < MF_FILES; i++)
+        if (!io_replace_file(mf->io, mf->dir, mf_name(mf->number, i, name), good, e))
+            return false;
     return true;
 }
 
 static bool open_existing(ManifestFile *mf, Err *e)
 {
     char path[MF_PATH_MAX];
-    size_t begin;
-    mf_path(mf, mf->number, path);
-    mf->fd = mf->io->open(mf->io, path, mf->read_only ? IO_READ : IO_READ | IO_WRITE, e);
-    if (mf->fd < 0 || !io_read_file(mf->io, path, MF_SIZE_MAX, &mf->frames, e))
+    Image m;
+    int which;
+    bool differ;
+    if (!read_images(mf, mf->number, &m, &which, &differ, e))
         return false;
-    Slice all = buf_slice(&mf->frames);
-    uint32_t crc;
-    if (all.len < MF_HEADER_BYTES || memcmp(all.ptr, mf_magic, 8) != 0)
-        return mf_damaged(mf, 0, e);
-    memcpy(&crc, all.ptr + MF_HEADER_BYTES - 4, 4);
-    if (crc != crc32c(0, all.ptr, MF_HEADER_BYTES - 4))
-        return mf_damaged(mf, 0, e);
-    Reader r = reader_of(slice_of(all.ptr + 8, 8));
-    uint32_t version = reader_u32(&r), required = reader_u32(&r);
-    if (version != MF_VERSION || required)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "\"%s\" has format %u (features %#x), this program reads %d", path, version,
-                       required, MF_VERSION);
-    if (!scan_frames(mf, all, &begin, e))
-        return false;
-    if ((size_t)mf->size < all.len) {
-        log_warn("manifest", "\"%s\": a torn last edit is cut at offset %lld", path,
-                 (long long)mf->size);
-        if (!mf->read_only && (!mf->io->truncate(mf->io, mf->fd, mf->size, e) ||
-                               !mf->io->fdatasync(mf->io, mf->fd, e)))
-            return false;
+    if (e->code != ERR_OK) {
+        log_error("manifest", "%s; the other copy is used", e->message);
+        mf->worn = *e;
     }
-    mf->frames.len = (size_t)mf->size;
-    memmove(mf->frames.ptr, mf->frames.ptr + begin, mf->frames.len - begin);
-    mf->frames.len -= begin;
-    return true;
+    mf_path(mf, mf->number, which, path);
+    if (m.end < m.bytes.len)
+        log_warn("manifest", "\"%s\": a torn last edit is cut at offset %zu", path, m.end);
+    bool ok = !differ || mf->read_only || mend_files(mf, &m, e);
+    mf->version = m.version;
+    mf->epoch = m.epoch;
+    mf->chain = m.chain;
+    mf->size = (int64_t)m.end;
+    mf->frames = m.bytes;
+    mf->frames.len = m.end - m.begin;
+    memmove(mf->frames.ptr, mf->frames.ptr + m.begin, mf->frames.len);
+    for (int i = 0; ok && !mf->read_only && i < MF_FILES; i++) {
+        mf_path(mf, mf->number, i, path);
+        mf->fd[i] = mf->io->open(mf->io, path, IO_READ | IO_WRITE, e);
+        ok = mf->fd[i] >= 0;
+    }
+    return ok;
 }
 
 bool mf_open(ManifestFile **out, const Io *io, const char *dir, bool create, bool read_only, Err *e)
@@ -220,7 +354,7 @@ bool mf_open(ManifestFile **out, const Io *io, const char *dir, bool create, boo
     mf->io = io;
     mf->dir = mem_strdup(slice_cstr(dir));
     mf->read_only = read_only;
-    mf->fd = -1;
+    mf->fd[0] = mf->fd[1] = -1;
     if (read_current(mf, &missing, e)) {
         if (!open_existing(mf, e))
             goto fail;
@@ -245,8 +379,7 @@ void mf_close(ManifestFile *mf)
 {
     if (!mf)
         return;
-    if (mf->fd >= 0)
-        mf->io->close(mf->io, mf->fd);
+    close_files(mf);
     buf_free(&mf->frames);
     mem_free(mf->dir);
     mem_free(mf);
@@ -262,6 +395,11 @@ bool mf_read(ManifestFile *mf, bool (*each)(void *arg, Slice edit, Err *e), void
             ok = each(arg, f.payload, e);
     buf_free(&mf->frames);
     return ok;
+}
+
+const Err *mf_worn(const ManifestFile *mf)
+{
+    return mf->worn.code != ERR_OK ? &mf->worn : NULL;
 }
 
 uint64_t mf_version(const ManifestFile *mf)
@@ -297,14 +435,20 @@ static bool append_frame(ManifestFile *mf, uint32_t kind, Slice payload, uint64_
         return false;
     }
     put_frame(mf, &b, kind, payload, version);
-    bool ok = io->pwrite_all(io, mf->fd, b.ptr, b.len, mf->size, e);
-    if (!ok) { /* what was written of it must not be found by the next start */
-        if (!io->truncate(io, mf->fd, mf->size, &second) || !io->fdatasync(io, mf->fd, &second))
+    bool ok = true, synced = true;
+    for (int i = 0; ok && i < MF_FILES; i++)
+        ok = io->pwrite_all(io, mf->fd[i], b.ptr, b.len, mf->size, e);
+    bool written = ok;
+    for (int i = 0; !written && i < MF_FILES; i++) /* the next start must not find any of it */
+        if (!io->truncate(io, mf->fd[i], mf->size, &second) ||
+            !io->fdatasync(io, mf->fd[i], &second))
             mf_fail(mf, e);
-    } else if (!io->fdatasync(io, mf->fd, e)) {
+    for (int i = 0; written && synced && i < MF_FILES; i++)
+        synced = io->fdatasync(io, mf->fd[i], e);
+    if (!synced) {
         e->code = ERR_IO; /* unknown whether it is there: nobody may go on */
         ok = mf_fail(mf, e);
-    } else {
+    } else if (written) {
         mf->size += (int64_t)b.len;
         mf->chain = crc32c(mf->chain, b.ptr, b.len);
     }
@@ -357,8 +501,8 @@ bool mf_replace(ManifestFile *mf, Slice snapshot, Err *e)
         return named ? mf_fail(mf, e) : false; /* CURRENT may name either */
     }
     mf->version++;
-    if (previous > 1) {
-        mf_path(mf, previous - 1, path);
+    for (int i = 0; previous > 1 && i < MF_FILES; i++) {
+        mf_path(mf, previous - 1, i, path);
         mf->io->unlink(mf->io, path, &ignored);
     }
     return true;

@@ -3,6 +3,8 @@
  * What an edit says is the business of storage/manifest.h; here it is bytes with a version number.
  * Every frame ends the list with a checksum of all before it, so a lost or doubled frame shows.
  * A torn last frame was never acknowledged and is cut; anything else bad is damage.
+ * The list stands in two files (MANIFEST-nnnnnn.copy); an edit is durable in both before it counts,
+ * and a start takes the longer good one and mends the other.
  * Bytes: docs/format.md ("manifest").
  * Threads: one caller at a time. */
 #ifndef SKULK_STORAGE_MANIFEST_FILE_H
@@ -16,6 +18,8 @@ typedef struct ManifestFile ManifestFile;
 bool mf_open(ManifestFile **out, const Io *io, const char *dir, bool create, bool read_only,
              Err *e) MUST_CHECK;
 void mf_close(ManifestFile *mf);
+/* What was damaged at open and made good from the copy; NULL: nothing. */
+const Err *mf_worn(const ManifestFile *mf);
 /* Edits since the last snapshot frame, in order. */
 bool mf_read(ManifestFile *mf, bool (*each)(void *arg, Slice edit, Err *e), void *arg,
              Err *e) MUST_CHECK;

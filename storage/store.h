@@ -113,6 +113,7 @@ typedef struct StoreOps {
 
 struct Store {
     const StoreOps *ops;
+    const Err *worn; /* damage that a second copy made good at open; NULL: none */
     bool
         mapped; /* blob_pin of a whole blob is cheap, never waits, and may last as long as the blob */
 };

@@ -33,28 +33,19 @@ void local_format_text(Buf *b, uint64_t id)
     buf_printf(b, "crc32c %08x\n", crc32c(0, b->ptr + begin, b->len - begin));
 }
 
-static bool format_write(LocalStore *ls, Err *e)
-{
-    Buf b = {0};
-    const Clock *clock = ls->sched ? sched_clock(ls->sched) : &clock_real;
-    ls->dir_id = clock->random(clock);
-    local_format_text(&b, ls->dir_id);
-    bool ok = io_replace_file(ls->io, ls->dir, "format", buf_slice(&b), e);
-    buf_free(&b);
-    return ok;
-}
-
-static bool format_parse(LocalStore *ls, const char *text, Err *e)
+static bool format_parse(LocalStore *ls, const char *name, const char *text, Err *e)
 {
     unsigned version, required, optional, crc;
     unsigned long long id;
     int used = 0, end = 0;
     if (strncmp(text, "skulk-data\n", 11) != 0) {
-        err_set(e, ERR_OBJECT_STATE, "\"%s\" is not a data directory of Skulk", ls->dir);
-        return err_hint(e, "its format file starts with other words; choose another --data-dir");
+        err_set(e, ERR_OBJECT_STATE,
+                "\"%s\" is not a data directory of Skulk: \"%s\" starts with other words", ls->dir,
+                name);
+        return err_hint(e, "choose another --data-dir");
     }
     if (sscanf(text + 11, "version %u\nrequired %u\n%n", &version, &required, &used) != 2 || !used)
-        return err_set(e, ERR_DATA_CORRUPTED, "\"%s/format\" is damaged", ls->dir);
+        return err_set(e, ERR_DATA_CORRUPTED, "\"%s/%s\" is damaged", ls->dir, name);
     if (version > FORMAT_VERSION || required)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                        "\"%s\" has data format %u (features %#x), this program reads up to %d",
@@ -62,7 +53,7 @@ static bool format_parse(LocalStore *ls, const char *text, Err *e)
     const char *rest = text + 11 + used;
     if (sscanf(rest, "optional %u\nid %llx\n%ncrc32c %x\n", &optional, &id, &end, &crc) != 3 ||
         crc != crc32c(0, text, (size_t)(rest + end - text)))
-        return err_set(e, ERR_DATA_CORRUPTED, "\"%s/format\" is damaged", ls->dir);
+        return err_set(e, ERR_DATA_CORRUPTED, "\"%s/%s\" is damaged", ls->dir, name);
     ls->dir_id = id;
     return true;
 }
@@ -77,8 +68,17 @@ static bool any_entry(void *arg, const char *name)
 /* What an interrupted first start may have left; data is not among it. */
 static bool foreign_entry(void *arg, const char *name)
 {
-    static const char *const own[] = {"lock",    "log",        "files",       "CURRENT",
-                                      "orphans", "format.tmp", "CURRENT.tmp", "MANIFEST-000001"};
+    static const char *const own[] = {"lock",
+                                      "log",
+                                      "files",
+                                      "CURRENT",
+                                      "orphans",
+                                      "format.tmp",
+                                      "CURRENT.tmp",
+                                      "MANIFEST-000001",
+                                      "MANIFEST-000001.copy",
+                                      "format.copy.tmp",
+                                      "format.copy"};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (strcmp(name, own[i]) == 0)
             return true;
@@ -109,23 +109,52 @@ static bool may_create(LocalStore *ls, Err *e)
     return true;
 }
 
-static bool format_check(LocalStore *ls, bool *fresh, Err *e)
+static const char *const format_names[2] = {"format", "format.copy"};
+
+static bool format_read(LocalStore *ls, int copy, Err *e)
 {
     char path[STORE_PATH_MAX];
     Buf text = {0};
-    local_path(ls, "format", path);
-    *fresh = false;
+    local_path(ls, format_names[copy], path);
     bool ok = io_read_file(ls->io, path, FORMAT_BYTES_MAX, &text, e);
+    buf_put_u8(&text, 0);
+    ok = ok && format_parse(ls, format_names[copy], text.ptr, e);
+    buf_free(&text);
+    return ok;
+}
+
+/* `format` comes last: what has it is whole. */
+static bool format_write(LocalStore *ls, Err *e)
+{
+    Buf b = {0};
+    local_format_text(&b, ls->dir_id);
+    bool ok = io_replace_file(ls->io, ls->dir, format_names[1], buf_slice(&b), e) &&
+              io_replace_file(ls->io, ls->dir, format_names[0], buf_slice(&b), e);
+    buf_free(&b);
+    return ok;
+}
+
+/* *mend: one of the two files is to be written again. */
+static bool format_check(LocalStore *ls, bool *fresh, bool *mend, Err *e)
+{
+    Err second;
+    bool ok = format_read(ls, 0, e);
+    *fresh = false;
+    *mend = false;
     if (ok) {
-        buf_put_u8(&text, 0);
-        ok = format_parse(ls, text.ptr, e);
+        *mend = !format_read(ls, 1, &second);
+        if (*mend && second.code != ERR_UNDEFINED_FILE)
+            ls->format_worn = second;
+    } else if (e->code != ERR_FEATURE_NOT_SUPPORTED && format_read(ls, 1, &second)) {
+        ls->format_worn = *e;
+        log_error("store", "%s; its copy is used", e->message);
+        ok = *mend = true;
     } else if (e->code == ERR_UNDEFINED_FILE) {
         if (ls->flags & ENGINE_CREATE && !(ls->flags & ENGINE_READ_ONLY))
             ok = *fresh = may_create(ls, e);
         else
             err_set(e, ERR_UNDEFINED_FILE, "\"%s\" is not a data directory of Skulk", ls->dir);
     }
-    buf_free(&text);
     return ok;
 }
 
@@ -178,23 +207,27 @@ static bool sync_names(LocalStore *ls, Err *e)
 static bool local_open_parts(LocalStore *ls, Err *e)
 {
     char log_dir[STORE_PATH_MAX];
-    bool fresh;
+    const Clock *clock = ls->sched ? sched_clock(ls->sched) : &clock_real;
+    bool fresh, mend;
     bool read_only = ls->flags & ENGINE_READ_ONLY;
     if (ls->flags & ENGINE_CREATE && !read_only && !ls->io->mkdir(ls->io, ls->dir, e))
         return false;
-    if (!format_check(ls, &fresh, e))
+    if (!format_check(ls, &fresh, &mend, e))
         return false;
     if (!local_lock(ls, e) || (fresh && !make_dirs(ls, e)) || (!read_only && !sync_names(ls, e)))
         return false;
     if (!mf_open(&ls->mf, ls->io, ls->dir, fresh, read_only, e))
         return false;
-    if (fresh && !format_write(ls, e))
+    if (fresh)
+        ls->dir_id = clock->random(clock);
+    if ((fresh || (mend && !read_only)) && !format_write(ls, e))
         return false;
+    ls->base.worn = ls->format_worn.code != ERR_OK ? &ls->format_worn : mf_worn(ls->mf);
     local_path(ls, "log", log_dir);
     WalOptions o = {.io = ls->io,
                     .dir = log_dir,
                     .salt = ls->dir_id,
-                    .clock = ls->sched ? sched_clock(ls->sched) : &clock_real,
+                    .clock = clock,
                     .read_only = read_only,
                     .repair = ls->flags & ENGINE_REPAIR};
     return wal_open(&ls->wal, &o, e);

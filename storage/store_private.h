@@ -75,6 +75,7 @@ typedef struct LocalStore {
     int flags;
     int lock_fd;
     uint64_t dir_id;
+    Err format_worn;
     uint64_t epoch;
     Wal *wal;
     ManifestFile *mf;
