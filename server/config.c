@@ -78,7 +78,8 @@ static const Setting settings[] = {
     {"limits.max_series_per_table", SET_INT, AT(max_series_per_table), "0", 0, INT64_MAX, NULL,
      "series of one table; 0 = no limit"},
     {"limits.max_series_per_database", SET_INT, AT(max_series_per_database), "0", 0, INT64_MAX,
-     NULL, "series of all tables; 0 = no limit"},
+     NULL,
+     "series of all tables of one database; 0 = no limit; a warning is logged at 80 % of either"},
 };
 
 static const Setting *find(const char *key)

@@ -314,7 +314,7 @@ bool idx_reclaim_step(SeriesIndex *idx)
         idx->detached = t->next;
         table_free(idx, t);
     }
-    bool more = !idx->snapshots && (idx->detached || idx->purge_wanted);
+    bool more = idx->detached || idx->purge_wanted;
     idx_charge(idx);
     idx_unlock(idx);
     return more;

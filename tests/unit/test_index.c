@@ -686,90 +686,114 @@ START_TEST(holes)
 }
 END_TEST
 
-/* Against a model: series of several tables come, tables go, snapshots are written and read. */
+/* ---- against a model: series of several tables come, tables go, snapshots are written and read ---- */
+
+enum { LIFE_TABLES = 5, LIFE_VALUES = 200, LIFE_STEPS = 400 };
+
+typedef struct Lives {
+    SeriesIndex *idx;
+    TableId tables[LIFE_TABLES], next;
+    SeriesId ids[LIFE_TABLES][LIFE_VALUES]; /* 0: not made yet */
+    Buf bytes;                              /* a snapshot ... */
+    uint64_t serial;                        /* ... of then */
+} Lives;
+
+static void lives_write(Lives *l, unsigned t)
+{
+    for (unsigned i = 0; i < 40; i++) {
+        unsigned v = (unsigned)rand() % LIFE_VALUES;
+        Tag tags[] = {{REGION, text("r%u", v % 7)}, {HOST, text("h%u", v)}};
+        bool made;
+        SeriesId id = intern(l->idx, l->tables[t], tags, 2, &made);
+        ck_assert_int_eq(made, !l->ids[t][v]);
+        ck_assert(made || id == l->ids[t][v]);
+        l->ids[t][v] = id;
+    }
+    arena_reset(&arena);
+}
+
+static void lives_drop(Lives *l, unsigned t)
+{
+    TableId none = 0;
+    idx_detach(l->idx, alive_not, &none, false);
+    ck_assert_uint_eq(idx_detach(l->idx, alive_not, &l->tables[t], false), 1);
+    memset(l->ids[t], 0, sizeof l->ids[t]);
+    l->tables[t] = l->next++;
+}
+
+static bool lives_alive(void *arg, TableId table)
+{
+    const Lives *l = arg;
+    for (unsigned t = 0; t < LIFE_TABLES; t++)
+        if (l->tables[t] == table)
+            return true;
+    return false;
+}
+
+/* Snapshot and what was made since, taken in as recovery does it. */
+static void lives_restart(Lives *l)
+{
+    SeriesIndex *read = idx_new(2, 1);
+    Buf log = {0};
+    Err e;
+    idx_encode(l->idx, l->serial, &log);
+    ck_assert_msg(load_bytes(read, buf_slice(&l->bytes), &e), "%s", e.message);
+    while (!idx_decode(read, buf_slice(&log), &e)) {
+        ck_assert(idx_conflict(read) != 0);
+        idx_detach_table(read, idx_conflict(read));
+        while (idx_reclaim_step(read))
+            ;
+    }
+    idx_detach(read, lives_alive, l, true);
+    idx_set_serial(read, idx_serial(l->idx));
+    idx_free(l->idx);
+    l->idx = read;
+    buf_free(&l->bytes);
+    buf_free(&log);
+}
+
+static void lives_check(const Lives *l)
+{
+    uint64_t all = 0;
+    for (unsigned t = 0; t < LIFE_TABLES; t++) {
+        SeriesSet *set = idx_select(l->idx, l->tables[t], NULL, 0);
+        uint64_t here = 0;
+        for (unsigned v = 0; v < LIFE_VALUES; v++) {
+            here += l->ids[t][v] != 0;
+            ck_assert(!l->ids[t][v] || set_has(set, l->ids[t][v]));
+        }
+        ck_assert_uint_eq(set_count(set), here);
+        set_unref(set);
+        all += here;
+    }
+    ck_assert_uint_eq(idx_series_count(l->idx, 0), all);
+}
+
 START_TEST(lives)
 {
-    enum { TABLES = 5, VALUES = 200, STEPS = 400 };
-    static SeriesId ids[TABLES][VALUES]; /* by generation of the table */
-    TableId tables[TABLES], next = TABLE, none = 0;
-    SeriesIndex *idx = idx_new(2, 1);
-    Buf bytes = {0}, log = {0};
-    uint64_t serial = 0;
+    static Lives l;
+    l = (Lives){.idx = idx_new(2, 1), .next = TABLE};
     srand(23);
-    for (unsigned t = 0; t < TABLES; t++)
-        tables[t] = next++;
-    memset(ids, 0, sizeof ids);
-    for (unsigned step = 0; step < STEPS; step++) {
-        unsigned t = (unsigned)rand() % TABLES, what = (unsigned)rand() % 10;
-        Err e;
-        bool made;
-        for (unsigned i = 0; i < 40; i++) {
-            unsigned v = (unsigned)rand() % VALUES;
-            Tag tags[] = {{REGION, text("r%u", v % 7)}, {HOST, text("h%u", v)}};
-            SeriesId id = intern(idx, tables[t], tags, 2, &made);
-            ck_assert_int_eq(made, !ids[t][v]);
-            ck_assert(made || id == ids[t][v]);
-            ids[t][v] = id;
+    for (unsigned t = 0; t < LIFE_TABLES; t++)
+        l.tables[t] = l.next++;
+    for (unsigned step = 0; step < LIFE_STEPS; step++) {
+        unsigned t = (unsigned)rand() % LIFE_TABLES, what = (unsigned)rand() % 10;
+        lives_write(&l, t);
+        if (what == 0)
+            lives_drop(&l, t);
+        while (what <= 2 && what && idx_reclaim_step(l.idx))
+            ;
+        if (what == 2) {
+            buf_free(&l.bytes);
+            l.serial = idx_serial(l.idx);
+            snapshot_of(l.idx, &l.bytes, 0);
+        } else if (what == 3 && l.bytes.len) {
+            lives_restart(&l);
         }
-        arena_reset(&arena);
-        if (what == 0) {
-            TableId gone = tables[t];
-            idx_detach(idx, alive_not, &none, false);
-            ck_assert_uint_eq(idx_detach(idx, alive_not, &gone, false), 1);
-            memset(ids[t], 0, sizeof ids[t]);
-            tables[t] = next++;
-        } else if (what == 1) {
-            while (idx_reclaim_step(idx))
-                ;
-        } else if (what == 2) {
-            while (idx_reclaim_step(idx))
-                ;
-            buf_free(&bytes);
-            serial = idx_serial(idx);
-            snapshot_of(idx, &bytes, 0);
-        } else if (what == 3 && bytes.len) {
-            SeriesIndex *read = idx_new(2, 1);
-            buf_clear(&log);
-            idx_encode(idx, serial, &log);
-            ck_assert_msg(load_bytes(read, buf_slice(&bytes), &e), "%s", e.message);
-            for (;;) { /* as recovery does it */
-                if (idx_decode(read, buf_slice(&log), &e))
-                    break;
-                TableId in_the_way = idx_conflict(read);
-                ck_assert(in_the_way != 0);
-                idx_detach_table(read, in_the_way);
-                while (idx_reclaim_step(read))
-                    ;
-            }
-            idx_set_serial(read, idx_serial(idx));
-            idx_free(idx);
-            idx = read;
-            TableId *live = tables;
-            for (TableId old = TABLE; old < next; old++) {
-                bool is_live = false;
-                for (unsigned k = 0; k < TABLES; k++)
-                    is_live |= live[k] == old;
-                if (!is_live && idx_series_count(idx, old))
-                    idx_detach_table(idx, old);
-            }
-            buf_free(&bytes);
-        }
-        uint64_t all = 0;
-        for (unsigned k = 0; k < TABLES; k++)
-            for (unsigned v = 0; v < VALUES; v++)
-                all += ids[k][v] != 0;
-        ck_assert_uint_eq(idx_series_count(idx, 0), all);
+        lives_check(&l);
     }
-    for (unsigned k = 0; k < TABLES; k++) {
-        SeriesSet *set = idx_select(idx, tables[k], NULL, 0);
-        for (unsigned v = 0; v < VALUES; v++)
-            ck_assert(!ids[k][v] || set_has(set, ids[k][v]));
-        ck_assert_uint_eq(set_count(set), idx_series_count(idx, tables[k]));
-        set_unref(set);
-    }
-    idx_free(idx);
-    buf_free(&bytes);
-    buf_free(&log);
+    idx_free(l.idx);
+    buf_free(&l.bytes);
 }
 END_TEST
 
