@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+enum { MEMORY_MIN = 32 << 20 }; /* below it, not even a memtable and one query fit */
+
 typedef enum SettingType { SET_TEXT, SET_INT, SET_SIZE, SET_BOOL } SettingType;
 
 typedef struct Setting {
@@ -60,7 +62,7 @@ static const Setting settings[] = {
     {"storage.archive_hold_max", SET_SIZE, AT(archive_hold_max), "4GiB", 1 << 20, SIZE_HUGE, NULL,
      "bytes of log that may wait for the archive; beyond it the archive gets a gap"},
     {"limits.memory", SET_SIZE, AT(memory), "0", 0, SIZE_HUGE, NULL,
-     "memtable, cache and query pool; 0 = 60 % of the machine or cgroup"},
+     "memtable, cache and query pool, at least 32 MiB; 0 = 60 % of the machine or cgroup"},
     {"limits.max_connections", SET_INT, AT(max_connections), "200", 1, 10000, NULL,
      "sessions of the PostgreSQL protocol; more get 53300"},
     {"limits.reserved_connections", SET_INT, AT(reserved_connections), "3", 0, 100, NULL,
@@ -278,6 +280,9 @@ bool config_check(const Config *c, Err *e)
                            "password (auth.method = \"scram-sha-256\") and TLS, which this version "
                            "does not have",
                            address);
+    if (c->memory && c->memory < MEMORY_MIN)
+        return err_set(e, ERR_CONFIG, "limits.memory: %lld bytes are fewer than %d MiB",
+                       (long long)c->memory, MEMORY_MIN >> 20);
     if (c->pg_port && c->pg_port == c->http_port)
         return err_set(e, ERR_CONFIG, "server.http_port: %lld is server.pg_port as well",
                        (long long)c->http_port);

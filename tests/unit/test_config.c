@@ -28,13 +28,13 @@ START_TEST(good_file)
         read_text(
             &c,
             "[server]\npg_port = 1\nlisten = \"127.0.0.1, ::1\"\n[ingest]\nrequire_db = true\n"
-            "[limits]\nmax_body = \"2 MiB\"\nmemory = 3\n",
+            "[limits]\nmax_body = \"2 MiB\"\nmemory = 33554432\n",
             &e),
         "%s", e.message);
     ck_assert_int_eq(c.pg_port, 1);
     ck_assert_int_eq(c.http_port, 8086);
     ck_assert_int_eq(c.max_body, 2 << 20);
-    ck_assert_int_eq(c.memory, 3);
+    ck_assert_int_eq(c.memory, 32 << 20);
     ck_assert(c.require_db && !c.create_databases);
     ck_assert_str_eq(c.log_level, "info");
     char address[CONFIG_TEXT_MAX];
