@@ -1,10 +1,12 @@
 /* Log segments and manifests from foreign bytes.  First byte: 0 a whole segment; 1 what follows a
  * right header; 2 records with right checksums, their fields from the input; 3 a manifest file;
- * 4 manifest edits; 5 a series or catalog file; 6 the rows of a record. */
+ * 4 manifest edits; 5 a series or catalog file; 6 the rows of a record; 7 the list of a backup. */
 #include "../sim/sim_io.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "storage/backup.h"
 #include "storage/batch_private.h"
+#include "storage/cache.h"
 #include "storage/log.h"
 #include "storage/manifest.h"
 #include "storage/manifest_file.h"
@@ -156,6 +158,28 @@ static void play_rows(Slice payload)
     wb_free(second);
 }
 
+/* The list as it is, and with a right checksum. */
+static void play_list(Slice text)
+{
+    for (int sum = 0; sum < 2; sum++) {
+        SimDisk *d = sim_disk_new(1);
+        BackupInfo info;
+        Buf b = {0};
+        Err e;
+        must(sim_disk_io(d)->mkdir(sim_disk_io(d), "/d", &e));
+        if (sum)
+            buf_puts(&b, "skulk-backup\nversion 1\nrequired 0\n");
+        buf_put_slice(&b, text);
+        if (sum)
+            buf_printf(&b, "crc32c %08x\n", crc32c(0, b.ptr, b.len));
+        put_file(d, "/d/backup.manifest", &b);
+        if (backup_verify(sim_disk_io(d), "/d", &info, &e))
+            must(info.files == 0);
+        buf_free(&b);
+        sim_disk_free(d);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
@@ -166,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Reader r = reader_of(rest);
     Manifest m;
     Err e;
-    switch (data[0] % 7) {
+    switch (data[0] % 8) {
     case 0:
         buf_put_slice(&b, rest);
         play_log(&b);
@@ -200,8 +224,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (cache_open(rest, CACHE_SERIES, &payload, &e))
             must(payload.len < size);
         break;
-    default:
+    case 6:
         play_rows(rest);
+        break;
+    default:
+        play_list(rest);
     }
     buf_free(&b);
     return 0;
