@@ -10,11 +10,11 @@ SELECT schema_name, table_name, kind, rows, series, bytes > 0 AS bytes, t_min, t
 SELECT * FROM skulk.tag_cardinality WHERE table_name = 'v_m' ORDER BY tag;
 CHECKPOINT;
 VACUUM;
-SELECT level, sum(rows) > 0 AS rows, sum(dead_bytes) AS dead FROM skulk.files GROUP BY level ORDER BY level;
+SELECT sum(rows) > 0 AS rows, sum(dead_bytes) AS dead, min(level) > 0 AS compacted FROM skulk.files;
 SELECT segments > 0 AS segments, bytes > 0 AS bytes, visible_lsn >= covered_lsn AS lsn, covered_lsn > 0 AS covered, epoch > 0 AS epoch FROM skulk.wal;
-SELECT reason, level, inputs > 0 AS inputs, rows_in >= rows_out AS rows, duration >= interval '0' AS duration, state FROM skulk.compactions ORDER BY number DESC LIMIT 1;
+SELECT reason, level > 0 AS level, inputs > 0 AS inputs, rows_in >= rows_out AS rows, duration >= interval '0' AS duration, state FROM skulk.compactions ORDER BY number DESC LIMIT 1;
 SELECT kind, bytes > 0 AS some FROM skulk.storage WHERE kind IN ('files', 'log') ORDER BY kind;
-SELECT pool, used >= 0 AS used, peak >= used AS peak FROM skulk.memory ORDER BY pool;
+SELECT pool, used >= 0 AS used, peak >= used AS peak FROM skulk.memory WHERE pool LIKE '% pool' ORDER BY pool;
 -- options
 SELECT unnest(reloptions) FROM pg_class WHERE relname = 'v_m' ORDER BY 1;
 ALTER TABLE v_m SET (duplicates = 'keep');
