@@ -267,7 +267,7 @@ static void compare_value(const ColVec *vec, size_t c, size_t r, const Row *row)
     }
 }
 
-static unsigned grids; /* groups whose times are an arithmetic run */
+static _Atomic unsigned grids; /* groups whose times are an arithmetic run */
 
 static void compare_group(Part *p, const PartGroup *g, const Row *row)
 {
