@@ -27,19 +27,21 @@ CallStatus http_run_health(HttpCall *c)
 {
     Err e;
     err_clear(&e);
-    const char *message = "ready for queries and writes";
-    bool writable = c->db && engine_writable(db_engine(c->db), &e);
-    if (!c->db)
+    const char *message = "ready for queries and writes", *status = "pass";
+    if (!c->db) {
         message = "the database is being opened";
-    else if (!writable)
+        status = "fail";
+    } else if (!engine_writable(db_engine(c->db), &e)) { /* it still answers queries */
         message = e.message;
+        status = "warn";
+    }
     buf_puts(&c->reply, "{\"name\":\"alopex-skulk\",\"message\":");
     buf_put_json(&c->reply, slice_cstr(message));
     buf_printf(&c->reply, ",\"status\":\"%s\",\"checks\":[],\"version\":\"" SKULK_VERSION "\"}\n",
-               writable ? "pass" : "fail");
-    if (!writable)
+               status);
+    if (!c->db)
         http_header(c, "Retry-After", "5");
-    return http_reply(c, writable ? 200 : 503, "application/json");
+    return http_reply(c, c->db ? 200 : 503, "application/json");
 }
 
 CallStatus http_run_ready(HttpCall *c)

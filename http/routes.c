@@ -4,8 +4,8 @@
 static const HttpRoute route_table[] = {
     {"/", HTTP_GET, ROUTE_INLINE, http_run_root, "what answers here", NULL},
     {"/ping", HTTP_GET, ROUTE_INLINE, http_run_ping, "204; with verbose=true the version", NULL},
-    {"/health", HTTP_GET, ROUTE_INLINE, http_run_health, "pass, or 503 while it does not serve",
-     NULL},
+    {"/health", HTTP_GET, ROUTE_INLINE, http_run_health,
+     "pass, warn while writes are refused, or 503 while it does not serve", NULL},
     {"/ready", HTTP_GET, ROUTE_INLINE, http_run_ready, "200 once the server serves", NULL},
     {"/metrics", HTTP_GET, 0, http_run_metrics, "counters in Prometheus text", NULL},
     {"/query", HTTP_GET | HTTP_POST, ROUTE_DB | ROUTE_FORM, http_run_influx_query,

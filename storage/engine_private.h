@@ -241,7 +241,8 @@ struct Engine {
     bool series_worn, catalog_worn; /* one copy was damaged at the start: write both anew */
     uint64_t epoch;
     bool read_only;
-    bool lease_owed; /* the epoch could not be raised: the disk was full */
+    bool lease_owed;    /* the epoch could not be raised: the disk was full */
+    bool reserve_sized; /* o.reserve is what the disk could give */
     EngineStats stats;
     _Atomic uint32_t next_object;
     _Atomic uint64_t next_file;

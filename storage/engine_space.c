@@ -1,10 +1,13 @@
 /* A full disk.  A reserve file keeps room for what frees room: once a write fails for want of space it
  * is given up, so that the memtable can be flushed and the log used again; catalog changes and deletes
  * still go through, rows are refused (53100).  Writes are let in again when the reserve could be taken
- * back.  Reads go on all the time.  Only the flusher (and recovery) touches the reserve. */
+ * back.  Reads go on all the time.  Only the flusher (and recovery) touches the reserve.  On a small
+ * disk the first reserve is what half of its room allows. */
 #include "storage/engine_private.h"
 
 #include "base/log.h"
+
+#define RESERVE_MIN (INT64_C(2) << 20) /* a smaller one would not hold a flush */
 
 void engine_disk_full(Engine *eng, const Err *e)
 {
@@ -44,11 +47,25 @@ static bool raise_epoch(Engine *eng, Err *e)
     return true;
 }
 
+static bool reserve_room(Engine *eng, Err *e)
+{
+    int64_t least = eng->o.reserve < RESERVE_MIN ? eng->o.reserve : RESERVE_MIN;
+    for (int64_t bytes = eng->o.reserve;; bytes /= 2) {
+        if (eng->store->ops->reserve(eng->store, bytes, e)) {
+            eng->o.reserve = bytes;
+            eng->reserve_sized = true;
+            return true;
+        }
+        if (e->code != ERR_DISK_FULL || eng->reserve_sized || bytes / 2 < least)
+            return false;
+    }
+}
+
 bool engine_take_reserve(Engine *eng)
 {
     Flusher *f = &eng->flusher;
     Err e;
-    f->reserve_held = eng->store->ops->reserve(eng->store, eng->o.reserve, &e);
+    f->reserve_held = reserve_room(eng, &e);
     if (!f->reserve_held || !raise_epoch(eng, &e)) {
         if (e.code != ERR_DISK_FULL)
             log_warn("engine", "the reserve cannot be taken: %s", e.message);
