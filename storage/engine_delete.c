@@ -35,7 +35,7 @@ static bool ranges_meet(const Tombstone *t, int64_t t_min, int64_t t_max)
     return t->t_min <= t_max && t_min <= t->t_max;
 }
 
-static bool file_has_older(const EngineFile *f, const Tombstone *t)
+bool file_has_older(const EngineFile *f, const Tombstone *t)
 {
     int64_t t_min, t_max;
     if (f->info.seq_max > t->lsn || !ranges_meet(t, f->info.t_min, f->info.t_max))

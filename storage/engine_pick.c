@@ -21,6 +21,7 @@ typedef struct Candidate {
     int64_t first, last; /* of its windows */
     bool own;            /* one large table: shares nothing but with files that have that table */
     bool damaged;        /* cannot be an input */
+    bool hidden;         /* has rows that a delete may hide */
     size_t root;         /* tied files have one root: the smallest index */
 } Candidate;
 
@@ -118,6 +119,14 @@ static void candidate_init(Candidate *c, EngineFile *f, const CatalogSnap *cat)
 }
 
 /* Files from this level on, and all that cannot be merged. */
+static bool has_hidden(const Engine *eng, const EngineFile *f)
+{
+    for (size_t i = 0; i < eng->tombs->count; i++)
+        if (file_has_older(f, eng->tombs->items[i]))
+            return true;
+    return false;
+}
+
 static Candidates list_files(Engine *eng, const CatalogSnap *cat, int level_min)
 {
     Candidates l = {0};
@@ -126,6 +135,8 @@ static Candidates list_files(Engine *eng, const CatalogSnap *cat, int level_min)
     for (size_t i = 0; i < eng->file_count; i++)
         if (eng->files[i]->info.level >= level_min || is_damaged(eng->files[i]))
             candidate_init(&l.items[l.count++], eng->files[i], cat);
+    for (size_t i = 0; i < l.count; i++)
+        l.items[i].hidden = has_hidden(eng, l.items[i].f);
     mutex_unlock(&eng->mutex);
     if (l.count)
         qsort(l.items, l.count, sizeof *l.items, by_first_window);
@@ -216,7 +227,7 @@ static void group_add(Group *g, const Candidate *c)
     g->last = c->last > g->last ? c->last : g->last;
     g->below += f->info.level < 2;
     g->damaged |= c->damaged;
-    g->work |= f->info.level < 2 || f->mixed || f->dead_rows > 0;
+    g->work |= f->info.level < 2 || f->mixed || f->dead_rows > 0 || c->hidden;
     g->newest_ns = f->created_ns > g->newest_ns ? f->created_ns : g->newest_ns;
     g->oldest_ns = f->created_ns < g->oldest_ns ? f->created_ns : g->oldest_ns;
 }

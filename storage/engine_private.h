@@ -451,6 +451,9 @@ void scrub_free(Engine *eng);
  * commit is waiting for the same disk; `t` is woken. */
 bool engine_pause(Engine *eng, Pause *p, const Compact *job, Task *t);
 
+/* engine_delete.c */
+bool file_has_older(const EngineFile *f, const Tombstone *t); /* rows that the delete may hide */
+
 /* engine_pick.c */
 bool engine_pick(Engine *eng, const Compactor *c, Pick *out);
 void pick_free(Pick *p);
