@@ -58,6 +58,36 @@ bool engine_writable(Engine *eng, Err *e)
     (void)eng, (void)e;
     return true;
 }
+size_t engine_storage(Engine *eng, StorageKind *out, size_t max, Err *e)
+{
+    (void)eng, (void)out, (void)max, (void)e;
+    return 0;
+}
+bool engine_wal_info(Engine *eng, WalInfo *out, Err *e)
+{
+    (void)eng, (void)out;
+    return err_set(e, ERR_INTERNAL, "a fake has no log");
+}
+size_t engine_compactions(Engine *eng, CompactionInfo *out, size_t max)
+{
+    (void)eng, (void)out, (void)max;
+    return 0;
+}
+SeriesIndex *engine_index(Engine *eng)
+{
+    (void)eng;
+    return NULL;
+}
+uint64_t idx_series_count(SeriesIndex *idx, TableId table)
+{
+    (void)idx, (void)table;
+    return 0;
+}
+size_t idx_memory(SeriesIndex *idx)
+{
+    (void)idx;
+    return 0;
+}
 CatalogSnap *engine_catalog(Engine *eng)
 {
     (void)eng;
