@@ -63,7 +63,8 @@ struct Compact {
     Entry *entries; /* by class, own files, window, table: the order of the output */
     size_t entry_count, entry_cap, entry_at;
     size_t window_count;
-    /* the unit: one table in one window */
+    int64_t stretch; /* windows of a unit, see WindowRule */
+    /* the unit: one table in one window, or in some */
     const TableDef *table;
     int64_t window, window_last;
     size_t unit_end;
@@ -213,11 +214,10 @@ static void plan_group(Compact *c, uint32_t input, const PartGroup *g)
                 .first = g->series,
                 .last = g->series_last,
                 .alone = g->alone};
-    int64_t t = g->t_min;
-    for (;;) { /* a group may span several windows when their length was changed */
-        en.window = window_start(table, t);
+    int64_t t = g->t_min, last;
+    for (;;) { /* other lengths or another stretch: a group may span several units */
+        window_unit(table, c->stretch, t, &en.window, &last);
         add_entry(c, &en);
-        int64_t last = window_last(table, t);
         if (last >= g->t_max)
             break;
         t = last + 1;
@@ -316,8 +316,23 @@ static void plan_groups(Compact *c)
     qsort(c->entries, c->entry_count, sizeof *c->entries, by_group);
 }
 
+/* Cuts are borders of windows, so nothing may span them. */
+static int64_t stretch_of(const Compact *c)
+{
+    int64_t t_min = INT64_MAX, t_max = INT64_MIN;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < c->spec.input_count; i++) {
+        const PartInfo *in = part_info(c->inputs[i].part);
+        t_min = in->t_min < t_min ? in->t_min : t_min;
+        t_max = in->t_max > t_max ? in->t_max : t_max;
+        bytes += in->bytes;
+    }
+    return c->spec.cut_count ? 1 : window_stretch(t_min, t_max, bytes);
+}
+
 static bool plan(Compact *c, Err *e)
 {
+    c->stretch = stretch_of(c);
     for (size_t i = 0; i < c->spec.input_count; i++) {
         Part *p = c->inputs[i].part;
         for (size_t k = 0; k < part_group_count(p); k++) {
@@ -497,9 +512,8 @@ static void unit_begin(Compact *c)
     c->window = first->window;
     c->table = cat_table_by_id(c->catalog, first->table);
     c->tombs = tombs_of_table(c->spec.tombs, first->table);
-    c->window_last = window_last(c->table, first->window);
-    if (first->window == INT64_MIN) /* clamped: the window began before the first time */
-        c->window_last = window_last(c->table, INT64_MIN);
+    int64_t begin;
+    window_unit(c->table, c->stretch, first->window, &begin, &c->window_last);
     c->series_count = c->series_at = 0;
     c->unit_end = c->entry_at;
     while (c->unit_end < c->entry_count && c->entries[c->unit_end].window == first->window &&
@@ -682,7 +696,7 @@ static bool write_run(Compact *c, const MergeRun *run, Err *e)
     Output *o = c->out;
     output_saw(o, run);
     if (may_copy(c, run))
-        return part_writer_copy(o->writer, run->part, run->group, e);
+        return part_writer_copy(o->writer, run->part, run->group, c->window, e);
     PartRun out = {.window = c->window,
                    .table = c->table->id,
                    .series = c->series[c->series_at],

@@ -164,6 +164,15 @@ static void mem_charge_sealed(Engine *eng, const Part *part, int sign)
         budget_charge(eng->o.budget, sign * (int64_t)part_info(part)->bytes);
 }
 
+WindowRule segment_rule(const Segment *s, const CatalogSnap *catalog)
+{
+    enum { SEALED_SHARE = 8 }; /* rows become about so much smaller */
+    Lsn first, last;
+    int64_t t_min, t_max;
+    seg_bounds(s, &first, &last, &t_min, &t_max);
+    return (WindowRule){catalog, window_stretch(t_min, t_max, seg_bytes(s) / SEALED_SHARE)};
+}
+
 bool mem_seal_one(Engine *eng, bool *did, Err *e)
 {
     PartList *old = NULL;
@@ -178,7 +187,8 @@ bool mem_seal_one(Engine *eng, bool *did, Err *e)
     *did = ms != NULL;
     if (!ms)
         return true;
-    SealSpec spec = {.window_of = engine_window_of, .arg = cat, .catalog = cat, .tombs = tombs};
+    WindowRule rule = segment_rule(ms->segment, cat);
+    SealSpec spec = {.window_of = engine_window_of, .arg = &rule, .catalog = cat, .tombs = tombs};
     bool ok = seg_seal(ms->segment, &part, &spec, e);
     cat_unref(cat);
     tombs_unref(tombs);

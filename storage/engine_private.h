@@ -489,7 +489,8 @@ void info_compaction_end(Engine *eng, const Compact *job, bool ok);
 /* engine_recover.c */
 bool engine_recover(Engine *eng, Err *e) MUST_CHECK;
 
-/* window rules for sealing (WindowOf): arg is a CatalogSnap */
+/* window rules for sealing (WindowOf): arg is a WindowRule */
 int64_t engine_window_of(void *arg, TableId table, int64_t time_ns);
+WindowRule segment_rule(const Segment *s, const CatalogSnap *catalog); /* engine_mem.c */
 
 #endif

@@ -43,8 +43,10 @@ bool part_writer_add(PartWriter *w, const PartRun *run, Err *e)
 /* Copies a whole row group verbatim when the codec plan need not change. */
 struct PartGroup;
 struct Part;
+/* window: of the part being written; the group lies in it. */
 bool part_writer_copy(PartWriter *w, struct Part *from, const struct PartGroup *group,
-                      Err *e) MUST_CHECK;
+                      int64_t window, Err *e) MUST_CHECK;
+int64_t part_group_window(const struct Part *p, const struct PartGroup *group);
 /* Footer; nothing may follow.  A writer that failed can only be freed. */
 bool part_writer_finish(PartWriter *w, Err *e) MUST_CHECK;
 uint64_t part_writer_rows(const PartWriter *w);

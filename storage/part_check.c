@@ -106,14 +106,14 @@ static bool copy_group(Part *p, const Block *b, BlockDir *dir, size_t i, PartWri
     const RunList *runs;
     part_fill_group(p, b, &dir->groups[i], b->first_group + (uint32_t)i, &g);
     if (g.alone)
-        return part_writer_copy(w, p, &g, e);
+        return part_writer_copy(w, p, &g, part_group_window(p, &g), e);
     if (part_runs(p, b, dir, i, &runs, NULL, e) != PIN_OK)
         return false;
     for (size_t r = 0; r < runs->count; r++) {
         g.series = series_id_make(p->shard, runs->run[r].series);
         g.row_begin = runs->run[r].begin;
         g.rows = runs->run[r].rows;
-        if (!part_writer_copy(w, p, &g, e))
+        if (!part_writer_copy(w, p, &g, part_group_window(p, &g), e))
             return false;
     }
     return true;

@@ -390,7 +390,12 @@ static bool copy_rows(PartWriter *w, Part *from, const PartGroup *g, const Colum
     return ok;
 }
 
-bool part_writer_copy(PartWriter *w, Part *from, const PartGroup *g, Err *e)
+int64_t part_group_window(const Part *p, const PartGroup *g)
+{
+    return part_block_of(p, g->index)->window;
+}
+
+bool part_writer_copy(PartWriter *w, Part *from, const PartGroup *g, int64_t window, Err *e)
 {
     size_t count;
     ColumnId *ids = mem_zero(COLUMNS_MAX * sizeof *ids);
@@ -401,7 +406,7 @@ bool part_writer_copy(PartWriter *w, Part *from, const PartGroup *g, Err *e)
     must(pinned != PIN_WAIT); /* without a waiter pins block */
     if (ok) {
         int64_t ends[2] = {g->t_min, g->t_max};
-        PartRun run = {.window = part_block_of(from, g->index)->window,
+        PartRun run = {.window = window,
                        .table = g->table,
                        .series = g->series,
                        .rows = g->rows,

@@ -59,8 +59,9 @@ static void merge_start_all(SpillJob *j)
 
 static bool seal_next(SpillJob *j)
 {
+    WindowRule rule = segment_rule(j->segments[j->sealed], j->catalog);
     SealSpec spec = {
-        .window_of = engine_window_of, .arg = j->catalog, .catalog = j->catalog, .tombs = j->tombs};
+        .window_of = engine_window_of, .arg = &rule, .catalog = j->catalog, .tombs = j->tombs};
     if (!seg_seal(j->segments[j->sealed], &j->parts[j->sealed], &spec, &j->err))
         return false;
     j->sealed++;

@@ -16,25 +16,50 @@ int64_t window_length(const TableDef *table)
     return table->ttl_ns > 90 * NS_PER_DAY ? 7 * NS_PER_DAY : NS_PER_DAY;
 }
 
+void window_unit(const TableDef *table, int64_t stretch, int64_t time_ns, int64_t *first,
+                 int64_t *last)
+{
+    int64_t len = window_length(table), end;
+    if (table && table->ttl_ns > 0)
+        stretch = 1;
+    if (__builtin_mul_overflow(len, stretch, &len))
+        len = INT64_MAX;
+    if (__builtin_mul_overflow(floor_div(time_ns, len), len, first))
+        *first = INT64_MIN;
+    *last = __builtin_mul_overflow(floor_div(time_ns, len) + 1, len, &end) ? INT64_MAX : end - 1;
+}
+
 int64_t window_start(const TableDef *table, int64_t time_ns)
 {
-    int64_t len = window_length(table), start;
-    if (__builtin_mul_overflow(floor_div(time_ns, len), len, &start))
-        return INT64_MIN;
-    return start;
+    int64_t first, last;
+    window_unit(table, 1, time_ns, &first, &last);
+    return first;
 }
 
 int64_t window_last(const TableDef *table, int64_t time_ns)
 {
-    int64_t len = window_length(table), end;
-    if (__builtin_mul_overflow(floor_div(time_ns, len) + 1, len, &end))
-        return INT64_MAX;
-    return end - 1;
+    int64_t first, last;
+    window_unit(table, 1, time_ns, &first, &last);
+    return last;
+}
+
+int64_t window_stretch(int64_t t_min, int64_t t_max, uint64_t bytes)
+{
+    enum { MANY = 64, FEW = 16, UNIT_BYTES = 512 << 10 };
+    uint64_t windows = t_max < t_min ? 0 : ((uint64_t)t_max - (uint64_t)t_min) / NS_PER_DAY;
+    uint64_t wanted = bytes / UNIT_BYTES > FEW ? bytes / UNIT_BYTES : FEW;
+    int64_t stretch = 1;
+    while (windows > MANY && windows / (uint64_t)stretch > wanted)
+        stretch *= 2;
+    return stretch;
 }
 
 int64_t engine_window_of(void *arg, TableId table, int64_t time_ns)
 {
-    return window_start(cat_table_by_id(arg, table), time_ns);
+    const WindowRule *rule = arg;
+    int64_t first, last;
+    window_unit(cat_table_by_id(rule->catalog, table), rule->stretch, time_ns, &first, &last);
+    return first;
 }
 
 /* ---- files ---- */

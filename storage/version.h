@@ -70,6 +70,18 @@ void engine_trim_mapped(Engine *eng);
  * else one day): its first nanosecond, clamped to INT64_MIN. */
 int64_t window_start(const TableDef *table /* NULL = dropped: one day */, int64_t time_ns);
 int64_t window_last(const TableDef *table, int64_t time_ns); /* its last nanosecond */
+
+/* Few rows over a long time would make a row group of each: where no TTL asks for single windows,
+ * a part takes `stretch` of them as one unit. */
+typedef struct WindowRule {
+    const CatalogSnap *catalog;
+    int64_t stretch; /* a power of two */
+} WindowRule;
+/* For so many encoded bytes between these times. */
+int64_t window_stretch(int64_t t_min, int64_t t_max, uint64_t bytes);
+/* The unit that holds `time_ns`: first and last nanosecond, clamped. */
+void window_unit(const TableDef *table, int64_t stretch, int64_t time_ns, int64_t *first,
+                 int64_t *last);
 int64_t window_length(const TableDef *table);
 
 #endif

@@ -510,7 +510,8 @@ START_TEST(copy_keeps_rows)
         const PartGroup *g = (const PartGroup *)(void *)found.ptr;
         for (size_t k = 0; k < found.len / sizeof *g; k++)
             if (m.row[i].window == part_block_of(p, g[k].index)->window)
-                ck_assert_msg(part_writer_copy(w, p, &g[k], &e), "%s", e.message);
+                ck_assert_msg(part_writer_copy(w, p, &g[k], part_group_window(p, &g[k]), &e), "%s",
+                              e.message);
         buf_free(&found);
         i += n;
     }
