@@ -133,7 +133,7 @@ static bool one_object(IngJob *j, json_t *o, Err *e)
         wb_row_cancel(j->batch);
         return false;
     }
-    wb_row_end(j->batch);
+    ing_row_end(j, t);
     j->rows++;
     return true;
 }

@@ -284,7 +284,7 @@ static bool row_of_line(IngJob *j, IngTable *t, SeriesId id, const RowTags *r, C
         return false;
     }
     wb_row_time(j->batch, ns);
-    wb_row_end(j->batch);
+    ing_row_end(j, t);
     ing_fast_learn(j, t);
     return true;
 }

@@ -155,7 +155,7 @@ static bool put_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64
         wb_row_cancel(j->batch);
         return false;
     }
-    wb_row_end(j->batch);
+    ing_row_end(j, t);
     ing_fast_learn(j, t);
     j->rows++;
     return true;

@@ -474,3 +474,10 @@ bool ing_fits(const TableDef *def, Slice measurement, Slice key, const IngValue 
     IngTable named = {.name = measurement};
     return ok || conflict(&named, key, v->kind, col->type_oid, e);
 }
+
+void ing_row_end(IngJob *j, const IngTable *t)
+{
+    if (t->def->duplicates == DUP_KEEP)
+        wb_i64(j->batch, COLUMN_ROW, engine_row_ids(j->c.engine, 1));
+    wb_row_end(j->batch);
+}

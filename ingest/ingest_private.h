@@ -116,6 +116,8 @@ bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **
 bool ing_stored_plainly(const IngField *f);
 /* Puts the value into the row begun last, converted as docs/ingest.md says. */
 bool ing_put(IngJob *j, const IngTable *t, const IngField *f, const IngValue *v, Err *e) MUST_CHECK;
+/* Ends the row begun last; in `keep` tables it gets its number first, so that UPDATE and DELETE find it. */
+void ing_row_end(IngJob *j, const IngTable *t);
 bool ing_put_text(IngJob *j, const IngTable *t, const ColumnDef *col, Slice text,
                   Err *e) MUST_CHECK;
 
