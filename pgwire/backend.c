@@ -345,6 +345,8 @@ static PgTurn turn_copy_in(PgSession *s)
 {
     PgMessage m;
     Err e;
+    if (!s->ending && portal_copy_full(s->portal))
+        return TURN_WAIT;
     if (!pgb_next_message(s, &m))
         return s->ending ? TURN_AGAIN : TURN_WAIT;
     err_clear(&e);

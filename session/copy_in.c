@@ -369,6 +369,11 @@ bool portal_copy_data(Portal *p, Slice bytes, Err *e)
     return false;
 }
 
+bool portal_copy_full(Portal *p)
+{
+    return tx_full(p->session);
+}
+
 bool portal_copy_end(Portal *p, Err *e)
 {
     CopyIn *c = (CopyIn *)p->copy_in;

@@ -218,9 +218,14 @@ static RunStatus insert_rows(Portal *p, Err *e)
     if (!p->query && !portal_open_query(p, &ins->source, e))
         return RUN_FAIL;
     Batch *b;
-    while ((st = portal_next_batch(p, &b, e)) == RUN_BATCH)
+    if (tx_full(p->session))
+        return RUN_WAIT;
+    while ((st = portal_next_batch(p, &b, e)) == RUN_BATCH) {
         if (!insert_batch(p, b, e) || (row_writer_full(p->writer) && !flush(p, txn, false, e)))
             return RUN_FAIL;
+        if (tx_full(p->session))
+            return RUN_WAIT;
+    }
     if (st != RUN_DONE)
         return st;
     portal_close_query(p);

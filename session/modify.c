@@ -75,10 +75,15 @@ static RunStatus modify_rows(Portal *p, Txn *txn, Err *e)
         start(p);
     if (!p->query && !portal_open_query(p, &p->bound->u.modify.source, e))
         return RUN_FAIL;
-    while ((st = portal_next_batch(p, &b, e)) == RUN_BATCH)
+    if (tx_full(p->session))
+        return RUN_WAIT;
+    while ((st = portal_next_batch(p, &b, e)) == RUN_BATCH) {
         if (!modify_batch(p, b, e) || !settle_keys(p, txn, e) ||
             (row_writer_full(p->changer) && !row_writer_flush(p->changer, txn, e)))
             return RUN_FAIL;
+        if (tx_full(p->session))
+            return RUN_WAIT;
+    }
     if (st != RUN_DONE)
         return st;
     portal_close_query(p);

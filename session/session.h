@@ -126,6 +126,7 @@ Slice portal_bytes(const Portal *p);
 /* COPY: format and columns for Copy(In|Out)Response. */
 bool portal_copy_info(const Portal *p, bool *binary, size_t *columns);
 bool portal_copy_data(Portal *p, Slice bytes, Err *e) MUST_CHECK; /* any cut of the stream */
+bool portal_copy_full(Portal *p); /* no data for now: the session's waiter is woken */
 bool portal_copy_end(Portal *p, Err *e) MUST_CHECK;
 void portal_copy_fail(Portal *p, Slice reason);
 

@@ -196,6 +196,8 @@ void setting_info(size_t i, SettingInfo *out);
 /* ---- txn.c ---- */
 bool tx_begin_statement(Session *s,
                         Err *e) MUST_CHECK; /* opens an implicit transaction when idle */
+/* Its rows are written into a file: wait before there are more; the session's waiter is woken. */
+bool tx_full(Session *s);
 Txn *tx_writer(Session *s, Err *e); /* the storage transaction, begun at need; NULL + 25006 */
 Snapshot *tx_snapshot(Session *s);  /* reference */
 RunStatus tx_commit_step(Session *s, Err *e); /* DONE, WAIT, FAIL */

@@ -42,6 +42,11 @@ static Snapshot *base_snapshot(Session *s)
     return snapshot_ref(s->tx.snapshot);
 }
 
+bool tx_full(Session *s)
+{
+    return s->tx.txn && txn_full(s->tx.txn, s->waiter);
+}
+
 Txn *tx_writer(Session *s, Err *e)
 {
     if (s->tx.read_only) {

@@ -287,6 +287,11 @@ bool portal_copy_info(const Portal *p, bool *binary, size_t *count)
     *count = 2;
     return p->kind == FAKE_COPY_IN || p->kind == FAKE_COPY_OUT;
 }
+bool portal_copy_full(Portal *p)
+{
+    (void)p;
+    return false;
+}
 bool portal_copy_data(Portal *p, Slice bytes, Err *e)
 {
     p->copied += bytes.len;
