@@ -81,6 +81,9 @@ static RunStatus modify_rows(Portal *p, Txn *txn, Err *e)
         if (!modify_batch(p, b, e) || !settle_keys(p, txn, e) ||
             (row_writer_full(p->changer) && !row_writer_flush(p->changer, txn, e)))
             return RUN_FAIL;
+        /* A row that moves may take the place of one that is still to go: new rows come last. */
+        if (p->writer && row_writer_full(p->writer) && !row_writer_hold(p->writer, e))
+            return RUN_FAIL;
         if (tx_full(p->session))
             return RUN_WAIT;
     }

@@ -6,6 +6,7 @@ Portal *portal_new(Session *s, Slice name, Prepared *take_prepared)
 {
     Portal *p = MEM_NEW(Portal);
     p->session = s;
+    p->number = ++s->portal_number;
     arena_init(&p->arena, &s->db->query_pool);
     p->name = name.ptr ? mem_strdup(name) : NULL;
     p->prepared = take_prepared;
@@ -79,6 +80,19 @@ void portals_close_all(Session *s, bool keep_hold)
     for (Portal **pp = &s->portals; *pp;) {
         Portal *p = *pp;
         if ((keep_hold && p->hold) || (p->ticket_busy && !atomic_load(&p->ticket.done))) {
+            pp = &p->next;
+            continue;
+        }
+        *pp = p->next;
+        portal_free(p);
+    }
+}
+
+void portals_close_after(Session *s, uint64_t number)
+{
+    for (Portal **pp = &s->portals; *pp;) {
+        Portal *p = *pp;
+        if (p->number <= number) {
             pp = &p->next;
             continue;
         }

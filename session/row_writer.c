@@ -26,6 +26,8 @@ struct RowWriter {
     int64_t next_id;
     size_t ids_left, ids_taken;
     WriteBatch *batch;
+    Buf held; /* WriteBatch *: full, to be written later */
+    int64_t held_bytes;
     SeriesId last_series;
     Hash128 last_hash;
     Buf key, text;
@@ -86,12 +88,21 @@ void row_writer_check_keys(RowWriter *w, KeyPolicy policy)
     w->repeated = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS);
 }
 
+static WriteBatch **held_batches(const RowWriter *w)
+{
+    return (WriteBatch **)(void *)w->held.ptr;
+}
+
 void row_writer_free(RowWriter *w)
 {
     if (!w)
         return;
     if (w->batch)
         wb_free(w->batch);
+    for (size_t i = 0; i < w->held.len / sizeof(WriteBatch *); i++)
+        wb_free(held_batches(w)[i]);
+    budget_charge(&w->session->db->query_pool, -w->held_bytes);
+    buf_free(&w->held);
     buf_free(&w->key);
     buf_free(&w->text);
     key_check_free(w->keys);
@@ -481,8 +492,33 @@ bool row_writer_full(const RowWriter *w)
     return wb_rows(w->batch) >= WRITER_ROWS || wb_bytes(w->batch) >= WRITER_BYTES;
 }
 
+bool row_writer_hold(RowWriter *w, Err *e)
+{
+    Budget *pool = &w->session->db->query_pool;
+    int64_t bytes = (int64_t)wb_bytes(w->batch);
+    budget_charge(pool, bytes);
+    w->held_bytes += bytes;
+    buf_put(&w->held, &w->batch, sizeof w->batch);
+    w->batch = wb_new();
+    return budget_check(pool, e);
+}
+
+static bool write_held(RowWriter *w, Txn *t, Err *e)
+{
+    size_t n = w->held.len / sizeof(WriteBatch *), i = 0;
+    bool ok = true;
+    for (; ok && i < n; i++)
+        ok = txn_write(t, held_batches(w)[i], e);
+    for (; i < n; i++)
+        wb_free(held_batches(w)[i]);
+    w->held.len = 0;
+    return ok;
+}
+
 bool row_writer_flush(RowWriter *w, Txn *t, Err *e)
 {
+    if (!write_held(w, t, e))
+        return false;
     if (wb_rows(w->batch) == 0)
         return true;
     WriteBatch *full = w->batch;

@@ -38,7 +38,8 @@ typedef struct NamedMark {
     char *name;
     TxnMark mark;
     size_t undo_count;
-    bool has_txn; /* the storage transaction existed when the mark was set */
+    bool has_txn;     /* the storage transaction existed when the mark was set */
+    uint64_t portals; /* their last number */
 } NamedMark;
 
 typedef struct SettingUndo {
@@ -90,6 +91,7 @@ struct CopyOut;
 struct Portal {
     Session *session;
     char *name;
+    uint64_t number; /* grows */
     struct Portal *next;
     Arena arena;
     Prepared *prepared; /* referenced */
@@ -139,7 +141,8 @@ struct Session {
     Transaction tx;
     Prepared *statements;
     Portal *portals;
-    char **settings; /* by index of settings_table; NULL = default */
+    uint64_t portal_number; /* of the newest */
+    char **settings;        /* by index of settings_table; NULL = default */
     uint64_t settings_version;
     char **session_defaults; /* from the start-up packet: RESET goes there */
     SettingUndo *undo;
@@ -222,6 +225,7 @@ bool bound_columns(const Bound *b, const OutColumn **cols, size_t *count);
 Portal *portal_new(Session *s, Slice name, Prepared *take_prepared);
 void portal_free(Portal *p);
 void portals_close_all(Session *s, bool keep_hold);
+void portals_close_after(Session *s, uint64_t number); /* what began after a savepoint */
 Portal *portal_find(Session *s, Slice name);
 bool portal_open_query(Portal *p, const BoundQuery *q, Err *e) MUST_CHECK;
 void portal_close_query(Portal *p);
@@ -311,6 +315,8 @@ bool row_writer_update(RowWriter *w, const RowAddress *at, const Value *row, Err
 bool row_writer_move(RowWriter *w, const RowAddress *from, const Value *row, Err *e) MUST_CHECK;
 void row_writer_delete(RowWriter *w, const RowAddress *at);
 bool row_writer_full(const RowWriter *w); /* time for a flush */
+/* Keeps the rows so far until row_writer_flush, charged to the query pool. */
+bool row_writer_hold(RowWriter *w, Err *e) MUST_CHECK;
 bool row_writer_flush(RowWriter *w, Txn *t,
                       Err *e) MUST_CHECK; /* hands the rows to the transaction */
 

@@ -181,8 +181,10 @@ static bool savepoint_set(Session *s, Slice name, Err *e)
                        SAVEPOINTS_MAX);
     t->marks = mem_realloc(t->marks, (t->mark_count + 1) * sizeof *t->marks);
     NamedMark *m = &t->marks[t->mark_count++];
-    *m = (NamedMark){
-        .name = mem_strdup(name), .undo_count = s->undo_count, .has_txn = t->txn != NULL};
+    *m = (NamedMark){.name = mem_strdup(name),
+                     .undo_count = s->undo_count,
+                     .has_txn = t->txn != NULL,
+                     .portals = s->portal_number};
     if (t->txn)
         m->mark = txn_savepoint(t->txn);
     return true;
@@ -196,6 +198,7 @@ static bool savepoint_rollback(Session *s, Slice name, Err *e)
     NamedMark *m = find_mark(s, name);
     if (!m)
         return err_set(e, ERR_SAVEPOINT, "savepoint \"%.*s\" does not exist", SLICE_ARG(name));
+    portals_close_after(s, m->portals); /* they may read rows that go now */
     if (t->txn && m->has_txn) {
         txn_rollback_to(t->txn, m->mark);
     } else if (t->txn) {

@@ -111,6 +111,13 @@ bool flush_wanted(Engine *eng, bool *close_first)
     return by_size || by_log || by_age || owed || waiter_pending(eng);
 }
 
+/* Rows wait in the open segment, and none in a closed one. */
+static bool may_close(const Engine *eng)
+{
+    const MemSegment *last = eng->mem_count ? eng->mem[eng->mem_count - 1] : NULL;
+    return last && !last->closed && last->first_lsn && !any_prefix_closed(eng);
+}
+
 /* Segments from the front that are sealed and end between two groups. */
 static size_t sealed_prefix(const Engine *eng)
 {
@@ -157,6 +164,8 @@ static bool flush_take(Engine *eng, Flusher *f)
     if (!eng->failed && wanted) {
         size_t n = sealed_prefix(eng);
         bool all = n == eng->mem_count || eng->mem[n]->serial > eng->closed_serial;
+        if (!eng->close_active && may_close(eng))
+            f->asked_close = false; /* the last one came before these rows */
         f->serves = all ? eng->closed_waiters : 0;
         if (close_first && !f->asked_close) {
             eng->close_active = f->asked_close = true;
@@ -233,7 +242,10 @@ static void caches_start(Engine *eng, Flusher *f, Task *waiter)
     Err e;
     mutex_lock(&eng->mutex);
     const MemSegment *next = f->segments < eng->mem_count ? eng->mem[f->segments] : NULL;
-    f->covered = next && next->first_lsn ? next->first_lsn - 1 : eng->applied;
+    /* The rows of a group that is still being synced may have begun the next segment: what the
+     * records before them say, such as deletes, is not in force yet. */
+    f->covered = next && next->first_lsn && next->first_lsn <= eng->applied ? next->first_lsn - 1
+                                                                            : eng->applied;
     f->log_bytes = eng->log_bytes;
     CatalogSnap *cat = cat_ref(eng->catalog);
     manifest_put_all(&all, &eng->manifest);

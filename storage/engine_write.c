@@ -325,6 +325,17 @@ static void keep_files(WriteRequest *r)
     }
 }
 
+/* A transaction whose catalog edits are in force but whose rows were refused: half of it may not
+ * reach the log, and others may have built on the edits.  The next start knows nothing of it. */
+static void fail_half(Engine *eng, const Err *e)
+{
+    Err half = *e;
+    err_wrap(&half, "a transaction that changed tables and rows could not be written");
+    half.code = ERR_IO;
+    err_hint(&half, "restart the server; the transaction is not there then");
+    engine_fail(eng, &half);
+}
+
 static void fail_group(Engine *eng, Writer *w, const Err *e)
 {
     tombs_forget(w);
@@ -333,7 +344,10 @@ static void fail_group(Engine *eng, Writer *w, const Err *e)
         w->group = r->next;
         if (e->code != ERR_DISK_FULL) /* the log may have it all the same: the next start decides */
             keep_files(r);
-        carry_catalog(w, r);
+        if (r->txn && r->catalog.len && has_rows(r))
+            fail_half(eng, e);
+        else
+            carry_catalog(w, r);
         request_end(eng, r, false, 0, e);
     }
     w->state = WRITER_IDLE;

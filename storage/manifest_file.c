@@ -192,11 +192,19 @@ static bool read_images(const ManifestFile *mf, uint64_t number, Image *best, in
     return ok[k];
 }
 
+/* "MANIFEST-nnnnnn crc32c", over the name */
+static void current_text(uint64_t number, char text[64])
+{
+    char name[64];
+    mf_name(number, 0, name);
+    snprintf(text, 64, "%.40s %08x\n", name, crc32c(0, name, strlen(name)));
+}
+
 static bool write_current(ManifestFile *mf, uint64_t number, Err *e)
 {
     char text[64];
-    int len = snprintf(text, sizeof text, "MANIFEST-%06llu\n", (unsigned long long)number);
-    return io_replace_file(mf->io, mf->dir, "CURRENT", slice_of(text, (size_t)len), e);
+    current_text(number, text);
+    return io_replace_file(mf->io, mf->dir, "CURRENT", slice_cstr(text), e);
 }
 
 static bool find_newest(void *arg, const char *name)
@@ -235,7 +243,7 @@ static bool find_current(ManifestFile *mf, const char *path, bool named, Err *e)
     return mf->read_only || write_current(mf, mf->number, e);
 }
 
-static bool read_current(ManifestFile *mf, bool *missing, Err *e)
+static bool read_current(ManifestFile *mf, bool create, bool *missing, Err *e)
 {
     char path[MF_PATH_MAX];
     Buf text = {0};
@@ -249,20 +257,21 @@ static bool read_current(ManifestFile *mf, bool *missing, Err *e)
     }
     buf_put_u8(&text, 0);
     unsigned long long n = 0;
-    char end = 0;
+    char want[64];
     Image m;
     int which;
-    bool differ, ok = sscanf(text.ptr, "MANIFEST-%6llu%c", &n, &end) == 2 && end == '\n' && n > 0;
+    bool differ, ok = sscanf(text.ptr, "MANIFEST-%llu", &n) == 1 && n > 0;
+    current_text(n, want);
+    ok = ok && strcmp(text.ptr, want) == 0;
     buf_free(&text);
     if (ok && read_images(mf, n, &m, &which, &differ, e)) {
         buf_free(&m.bytes);
         mf->number = n;
         return true;
     }
-    if (ok && e->code == ERR_FEATURE_NOT_SUPPORTED)
+    if ((ok && e->code == ERR_FEATURE_NOT_SUPPORTED) || (*missing && create))
         return false;
-    if (*missing)
-        return err_set(e, ERR_UNDEFINED_FILE, "open \"%s\": no such file", path);
+    *missing = false;
     return find_current(mf, path, ok, e);
 }
 
@@ -316,6 +325,16 @@ static bool mend_files(ManifestFile *mf, const Image *best, Err *e)
     return true;
 }
 
+static void drop_files(const ManifestFile *mf, uint64_t number)
+{
+    char path[MF_PATH_MAX];
+    Err ignored;
+    for (int i = 0; i < MF_FILES; i++) {
+        mf_path(mf, number, i, path);
+        mf->io->unlink(mf->io, path, &ignored);
+    }
+}
+
 static bool open_existing(ManifestFile *mf, Err *e)
 {
     char path[MF_PATH_MAX];
@@ -332,6 +351,8 @@ static bool open_existing(ManifestFile *mf, Err *e)
     if (m.end < m.bytes.len)
         log_warn("manifest", "\"%s\": a torn last edit is cut at offset %zu", path, m.end);
     bool ok = !differ || mf->read_only || mend_files(mf, &m, e);
+    if (ok && !mf->read_only)
+        drop_files(mf, mf->number + 1); /* of a replacement that a crash ended */
     mf->version = m.version;
     mf->epoch = m.epoch;
     mf->chain = m.chain;
@@ -355,7 +376,7 @@ bool mf_open(ManifestFile **out, const Io *io, const char *dir, bool create, boo
     mf->dir = mem_strdup(slice_cstr(dir));
     mf->read_only = read_only;
     mf->fd[0] = mf->fd[1] = -1;
-    if (read_current(mf, &missing, e)) {
+    if (read_current(mf, create, &missing, e)) {
         if (!open_existing(mf, e))
             goto fail;
     } else {
@@ -477,8 +498,6 @@ bool mf_raise_epoch(ManifestFile *mf, Err *e)
 bool mf_replace(ManifestFile *mf, Slice snapshot, Err *e)
 {
     Buf b = {0}, epoch = {0};
-    char path[MF_PATH_MAX];
-    Err ignored;
     if (mf->failed) {
         *e = mf->failure;
         return false;
@@ -501,9 +520,7 @@ bool mf_replace(ManifestFile *mf, Slice snapshot, Err *e)
         return named ? mf_fail(mf, e) : false; /* CURRENT may name either */
     }
     mf->version++;
-    for (int i = 0; previous > 1 && i < MF_FILES; i++) {
-        mf_path(mf, previous - 1, i, path);
-        mf->io->unlink(mf->io, path, &ignored);
-    }
+    if (previous > 1)
+        drop_files(mf, previous - 1);
     return true;
 }

@@ -16,7 +16,8 @@ unit_tests += tests/unit/test_scan
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c tests/unit/rows_model.h
 tests_unit_test_scan_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_engine
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_model.h tests/unit/rows_model.h
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_dir.h \
+	tests/unit/engine_model.h tests/unit/rows_model.h
 tests_unit_test_engine_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_compact
 tests_unit_test_compact_SOURCES = tests/unit/test_compact.c tests/unit/engine_model.h tests/unit/rows_model.h
@@ -30,3 +31,6 @@ tests_unit_test_store_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_backup
 tests_unit_test_backup_SOURCES = tests/unit/test_backup.c tests/unit/engine_model.h tests/unit/rows_model.h
 tests_unit_test_backup_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_lock
+tests_unit_test_lock_SOURCES = tests/unit/test_lock.c tests/unit/engine_dir.h tests/unit/engine_model.h tests/unit/rows_model.h
+tests_unit_test_lock_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
