@@ -32,9 +32,7 @@ void engine_drop_cache(Engine *eng, BlobId id)
 
 void engine_collect_garbage(Engine *eng)
 {
-    if (engine_backup_runs(eng)) /* its end wakes the compactor */
-        return;
-    for (;;) {
+    while (!engine_backup_runs(eng)) { /* its end wakes the compactor */
         mutex_lock(&eng->garbage_mutex);
         BlobId id = eng->garbage_count ? eng->garbage[--eng->garbage_count] : 0;
         mutex_unlock(&eng->garbage_mutex);

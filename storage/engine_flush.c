@@ -234,7 +234,7 @@ static void start_catalog(Engine *eng, Flusher *f, CatalogSnap *cat, const Manif
 }
 
 /* What the log up to `covered` says is in files: rows by the job, series and catalog by these.
- * `covered` is read first: all that those records changed is in memory by then. */
+ * `covered` is read first: all that those records changed is in force by then. */
 static void caches_start(Engine *eng, Flusher *f, Task *waiter)
 {
     Manifest m;

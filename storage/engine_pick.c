@@ -118,7 +118,6 @@ static void candidate_init(Candidate *c, EngineFile *f, const CatalogSnap *cat)
                      .damaged = is_damaged(f)};
 }
 
-/* Files from this level on, and all that cannot be merged. */
 static bool has_hidden(const Engine *eng, const EngineFile *f)
 {
     for (size_t i = 0; i < eng->tombs->count; i++)
@@ -127,6 +126,7 @@ static bool has_hidden(const Engine *eng, const EngineFile *f)
     return false;
 }
 
+/* Files from this level on, and all that cannot be merged. */
 static Candidates list_files(Engine *eng, const CatalogSnap *cat, int level_min)
 {
     Candidates l = {0};

@@ -16,7 +16,8 @@
  *   version.c         part lists and snapshots      txn.c  transactions
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
  *
- * Tasks (all TASK_BLOCKING, steps of a few milliseconds): writer, sealer, flusher, compactor.
+ * Tasks (all TASK_BLOCKING, steps of a few milliseconds): writer, sealer, flusher, compactor,
+ * keeper (of the series index), and one for each backup and each large transaction.
  * One mutex (RANK_STORE) guards what the tasks share; nothing slow happens under it. */
 #ifndef SKULK_STORAGE_ENGINE_PRIVATE_H
 #define SKULK_STORAGE_ENGINE_PRIVATE_H

@@ -31,7 +31,6 @@ static bool read_edit(void *arg, Slice edit, Err *e)
     return manifest_apply(&eng->manifest, edit, e);
 }
 
-/* A whole blob; the caller unpins. */
 static bool load_catalog(Engine *eng, Err *e)
 {
     const ManifestCatalog *m = &eng->manifest.catalog;
