@@ -190,7 +190,7 @@ static Slice text_of(RowWriter *w, const Target *t, const Value *v)
 }
 
 /* Canonical bytes of the row's tags; the same tags as in the row before cost one comparison. */
-static void build_key(RowWriter *w, const Value *row)
+static bool build_key(RowWriter *w, const Value *row, Err *e)
 {
     w->key.len = 0;
     for (size_t i = 0; i < w->tag_count; i++) {
@@ -199,11 +199,15 @@ static void build_key(RowWriter *w, const Value *row)
         if (v->null)
             continue;
         Slice text = t->type->category == 'S' ? v->u.str : text_of(w, t, v);
+        if (text.len == 0 && t->col->not_null)
+            return not_null(w, t->col, e) ||
+                   err_hint(e, "an empty text in a tag is NULL: the series has no such label");
         if (text.len == 0)
             continue; /* '' in a tag is NULL: an absent label */
         buf_put_u16(&w->key, t->col->id);
         buf_put_str(&w->key, text);
     }
+    return true;
 }
 
 static size_t key_tags(RowWriter *w)
@@ -221,7 +225,8 @@ static size_t key_tags(RowWriter *w)
 static bool row_series(RowWriter *w, const Value *row, SeriesId *series, Err *e)
 {
     SeriesIndex *idx = engine_index(w->session->db->engine);
-    build_key(w, row);
+    if (!build_key(w, row, e))
+        return false;
     Hash128 h = idx_raw_hash(idx, w->table->id, buf_slice(&w->key));
     if (w->last_series && h.lo == w->last_hash.lo && h.hi == w->last_hash.hi) {
         *series = w->last_series;

@@ -14,9 +14,9 @@ static size_t table_key(Analyzer *z, const TableDef *t, int16_t **out)
     *out = ARENA_ARRAY(z->arena, int16_t, t->column_count + 1u);
     for (size_t i = 0; i < t->key_count; i++)
         (*out)[n++] = t->key[i];
-    for (int16_t c = 0; n == 0 && c < (int16_t)t->column_count; c++)
-        if (t->kind == TABLE_SERIES && t->duplicates == DUP_LAST && !t->columns[c].dropped &&
-            t->columns[c].kind != COL_FIELD)
+    bool tags_and_time = n == 0 && t->kind == TABLE_SERIES && t->duplicates == DUP_LAST;
+    for (int16_t c = 0; tags_and_time && c < (int16_t)t->column_count; c++)
+        if (!t->columns[c].dropped && t->columns[c].kind != COL_FIELD)
             (*out)[n++] = c;
     return n;
 }

@@ -426,8 +426,10 @@ bool engine_recover(Engine *eng, Err *e)
         s->ops->log_recycle(s, eng->manifest.covered);
     eng->catalog_durable = eng->writer.catalog_logged = cat_version(eng->catalog);
     eng->writer.next_lsn = eng->applied + 1;
+    /* Series stay where a transaction made a table and was rolled back: its id is taken all the same. */
+    ObjectId after_series = idx_last_table(eng->index) + 1, next = cat_next_id(eng->catalog);
+    atomic_store(&eng->next_object, next > after_series ? next : after_series);
     series_recovered(eng);
-    atomic_store(&eng->next_object, cat_next_id(eng->catalog));
     if (!eng->read_only)
         engine_collect_garbage(eng);
     return eng->read_only || s->ops->blob_sweep(s, blob_fate, eng, e);

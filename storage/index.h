@@ -155,6 +155,7 @@ TableId idx_conflict(SeriesIndex *idx);
 /* Once nobody holds an id or a text of what was detached: frees a bit; false: nothing is left. */
 bool idx_reclaim_step(SeriesIndex *idx);
 bool idx_reclaiming(SeriesIndex *idx);     /* it began, and is not through */
+TableId idx_last_table(SeriesIndex *idx);  /* the greatest id, detached ones aside; 0 = none */
 void idx_resolve_tables(SeriesIndex *idx); /* after recovery: which database is each table of */
 void idx_find_holes(SeriesIndex *idx);     /* after recovery: ids that no series has can be given */
 

@@ -343,3 +343,14 @@ void idx_find_holes(SeriesIndex *idx)
     roaring_bitmap_free(held);
     idx_unlock(idx);
 }
+
+TableId idx_last_table(SeriesIndex *idx)
+{
+    TableId last = 0;
+    idx_read_lock(idx);
+    for (size_t i = 0; idx->table_slots && i <= idx->table_mask; i++)
+        if (idx->table_slots[i] && idx->table_slots[i]->id > last)
+            last = idx->table_slots[i]->id;
+    idx_unlock(idx);
+    return last;
+}

@@ -68,6 +68,7 @@ struct Merge {
     const int64_t *out_times;
     Loaded *live;   /* all that are in use by the run or a cursor */
     Loaded *wholes; /* shared groups: decoded once for all series that follow each other in them */
+    Loaded *whole_last, *whole_hint; /* their end; after the one found last */
     Loaded *spare;
     uint64_t starts;
 };

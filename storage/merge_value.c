@@ -20,9 +20,11 @@ static void loaded_release(Loaded *l)
 void merge_release_wholes(Merge *m, bool all)
 {
     Loaded **at = &m->wholes;
+    m->whole_last = m->whole_hint = NULL;
     while (*at) {
         Loaded *l = *at;
         if (!all && l->used + 1 >= m->starts) {
+            m->whole_last = l;
             at = &l->next;
             continue;
         }
@@ -71,18 +73,27 @@ static Loaded *loaded_take(Merge *m, Loaded **list, Part *part, const PartGroup 
     return l;
 }
 
+static bool is_whole(const Loaded *l, const Part *part, const PartGroup *group)
+{
+    return l->part == part && l->group.index == group->index;
+}
+
+/* Each series meets them in the order of the one before, so it is mostly the next one. */
 static Loaded *whole_of(Merge *m, Part *part, const PartGroup *group)
 {
     PartGroup all;
-    Loaded *l = m->wholes;
-    while (l && (l->part != part || l->group.index != group->index))
-        l = l->next;
+    Loaded *l = m->whole_hint;
+    if (!l || !is_whole(l, part, group))
+        for (l = m->wholes; l && !is_whole(l, part, group);)
+            l = l->next;
     if (!l) {
         part_group_at(part, group->index, &all);
         if (group->row_begin + group->rows > all.rows)
             return NULL; /* its directory is damaged: let reading the piece say so */
-        l = loaded_take(m, &m->wholes, part, &all);
+        l = loaded_take(m, m->whole_last ? &m->whole_last->next : &m->wholes, part, &all);
+        m->whole_last = l;
     }
+    m->whole_hint = l->next;
     l->used = m->starts;
     return l;
 }

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { FORMAT_VERSION = 1, FORMAT_BYTES_MAX = 4096 };
+enum { FORMAT_VERSION = 1, FORMAT_BYTES_MAX = 4096, FORMAT_CRC_BYTES = 16 /* the last line */ };
 static const char format_kind[] = "skulk-data";
 
 static void local_path(const LocalStore *ls, const char *name, char *path)
@@ -52,7 +52,8 @@ static bool format_parse(LocalStore *ls, const char *name, const char *text, Err
                        ls->dir, version, required, FORMAT_VERSION);
     const char *rest = text + 11 + used;
     if (sscanf(rest, "optional %u\nid %llx\n%ncrc32c %x\n", &optional, &id, &end, &crc) != 3 ||
-        crc != crc32c(0, text, (size_t)(rest + end - text)))
+        crc != crc32c(0, text, (size_t)(rest + end - text)) ||
+        strlen(rest + end) != FORMAT_CRC_BYTES || text[strlen(text) - 1] != '\n')
         return err_set(e, ERR_DATA_CORRUPTED, "\"%s/%s\" is damaged", ls->dir, name);
     ls->dir_id = id;
     return true;

@@ -851,6 +851,28 @@ START_TEST(deletes_and_changes)
 }
 END_TEST
 
+/* The series of a table whose CREATE was rolled back stay: no other table may get its id. */
+START_TEST(ids_of_rolled_back_tables)
+{
+    World w = world_new(420, 2);
+    const Tag tag = {.column = 1, .value = SLICE_LIT("a")};
+    SeriesId id;
+    bool made;
+    Err e;
+    TableId gone = engine_new_id(w.eng);
+    ck_assert(idx_intern(engine_index(w.eng), gone, &tag, 1, NULL, &id, &made, &e) && made);
+    write_some(&w, 1, 10); /* logs it */
+    reopen(&w, _i);
+    TableId next = engine_new_id(w.eng);
+    ck_assert_uint_gt(next, gone);
+    ck_assert(idx_intern(engine_index(w.eng), next, &tag, 1, NULL, &id, &made, &e) && made);
+    write_some(&w, 1, 10);
+    reopen(&w, !_i);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
 /* The writer's sync can be held back, so that other tasks meet a group that is under way. */
 static StoreOps held_ops;
 static const StoreOps *real_ops;
@@ -933,6 +955,7 @@ int main(void)
     tcase_add_loop_test(tc, write_and_reopen, 0, 4);
     tcase_add_loop_test(tc, range_delete, 0, 4);
     tcase_add_loop_test(tc, delete_under_way, 0, 2);
+    tcase_add_loop_test(tc, ids_of_rolled_back_tables, 0, 2);
     tcase_add_loop_test(tc, large_transaction, 0, 4);
     tcase_add_loop_test(tc, deletes_and_changes, 0, 12);
     tcase_add_loop_test(tc, flush_and_compact, 0, 6);

@@ -46,3 +46,12 @@ CREATE TABLE c_l (ts timestamptz NOT NULL, v int);
 INSERT INTO c_l VALUES ('2026-01-01', 1) ON CONFLICT DO NOTHING RETURNING *;
 INSERT INTO c_l VALUES ('2026-01-01', 1) ON CONFLICT (ts) DO NOTHING;
 DROP TABLE c_o, c_m, c_t, c_l;
+
+-- tags and time together are the key of a table that keeps the last row
+CREATE TABLE oc_last (time timestamptz NOT NULL, host text TAG, a float8);
+INSERT INTO oc_last VALUES ('2026-01-01', 'x', 1);
+INSERT INTO oc_last VALUES ('2026-01-01', 'q', 2) ON CONFLICT (host, time) DO UPDATE SET a = oc_last.a + excluded.a;
+INSERT INTO oc_last VALUES ('2026-01-01', 'q', 2) ON CONFLICT (time, host) DO UPDATE SET a = oc_last.a + excluded.a;
+INSERT INTO oc_last VALUES ('2026-01-01', 'q', 2) ON CONFLICT (time) DO NOTHING;
+SELECT * FROM oc_last ORDER BY host;
+DROP TABLE oc_last;
