@@ -318,7 +318,6 @@ static void table_resolve(SeriesIndex *idx, TableId table)
         idx_database(idx, 0)->series -= t->series;
         idx_database(idx, name.database)->series += t->series;
         t->database = name.database;
-        t->seen = true;
     }
     idx_unlock(idx);
 }
