@@ -64,7 +64,7 @@ typedef struct TagDict {
 typedef struct TableIndex {
     TableId id;
     ObjectId database; /* 0: not known yet */
-    bool seen;         /* in the catalog at a look, so that it is gone when it is not at a later one */
+    bool seen; /* in the catalog at a look, so that it is gone when it is not at a later one */
     uint64_t series;
     roaring_bitmap_t *all;
     struct KeySet *key_sets; /* a list */
