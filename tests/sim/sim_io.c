@@ -236,7 +236,6 @@ static int sim_open(const Io *io, const char *path, int flags, Err *e)
     } else if (flags & IO_TRUNC && inode->size) {
         if (!may_change(d, false, 0, e))
             return -1;
-        inode_write(inode, mem_zero((size_t)inode->size), 0, 0);
         memset(inode->now, 0, (size_t)inode->size);
         memset(inode->dirty, 1, (size_t)(inode->size / SECTOR + 1));
         inode->size = 0;
