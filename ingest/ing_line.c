@@ -224,28 +224,44 @@ static bool has_bare_comma(Slice key)
     return memchr(key.ptr, ',', key.len) && find_end(key.ptr, end, ',', ',') < end;
 }
 
+static bool field_key(IngJob *j, Cursor *c, Slice *key, Err *e)
+{
+    const char *eq = find_end(c->p, c->end, '=', ' ');
+    Slice raw = slice_of(c->p, (size_t)(eq - c->p));
+    if (eq >= c->end || *eq != '=' || has_bare_comma(raw))
+        return bad(e, "invalid field format");
+    *key = unescape(j, raw, ",= ");
+    if (key->len == 0)
+        return bad(e, "missing field key");
+    c->p = eq + 1;
+    return true;
+}
+
+/* Behind a value: another field, or (*last) the blank before the time. */
+static bool field_end(Cursor *c, bool *last, Err *e)
+{
+    *last = c->p >= c->end || *c->p == ' ';
+    if (*last)
+        return true;
+    if (*c->p != ',')
+        return bad(e, "invalid field format");
+    c->p++;
+    return true;
+}
+
 static bool line_fields(IngJob *j, IngTable *t, Cursor *c, Err *e)
 {
-    for (size_t k = 0;; k++) {
-        const char *begin = c->p;
-        const char *eq = find_end(c->p, c->end, '=', ' ');
-        if (eq >= c->end || *eq != '=' || has_bare_comma(slice_of(begin, (size_t)(eq - begin))))
-            return bad(e, "invalid field format");
-        Slice key = unescape(j, slice_of(begin, (size_t)(eq - begin)), ",= ");
-        if (key.len == 0)
-            return bad(e, "missing field key");
-        c->p = eq + 1;
+    bool last = false;
+    for (size_t k = 0; !last; k++) {
+        Slice key;
         IngValue v;
         IngField *f;
-        if (!parse_value(j, c, &v, e) || !ing_field(j, t, k, key, v.kind, &f, e) ||
-            !ing_put(j, t, f, &v, e))
+        if (!field_key(j, c, &key, e) || !parse_value(j, c, &v, e) ||
+            !ing_field(j, t, k, key, v.kind, &f, e) || !ing_put(j, t, f, &v, e) ||
+            !field_end(c, &last, e))
             return false;
-        if (c->p >= c->end || *c->p == ' ')
-            return true;
-        if (*c->p != ',')
-            return bad(e, "invalid field format");
-        c->p++;
     }
+    return true;
 }
 
 static bool line_time(IngJob *j, Cursor *c, int64_t *ns, Err *e)
@@ -304,25 +320,19 @@ static bool check_field(IngJob *j, const TableDef *def, Slice measurement, Slice
 
 static bool check_fields(IngJob *j, const TableDef *def, Slice measurement, Cursor *c, Err *e)
 {
-    for (size_t k = 0;; k++) {
-        const char *begin = c->p, *eq = find_end(c->p, c->end, '=', ' ');
-        if (eq >= c->end || *eq != '=' || has_bare_comma(slice_of(begin, (size_t)(eq - begin))))
-            return bad(e, "invalid field format");
-        Slice key = unescape(j, slice_of(begin, (size_t)(eq - begin)), ",= ");
-        if (key.len == 0)
-            return bad(e, "missing field key");
+    bool last = false;
+    for (size_t k = 0; !last; k++) {
+        Slice key;
+        IngValue v;
+        if (!field_key(j, c, &key, e))
+            return false;
         if (k == COLUMNS_MAX)
             return bad(e, "too many fields");
-        c->p = eq + 1;
-        IngValue v;
-        if (!parse_value(j, c, &v, e) || !check_field(j, def, measurement, key, &v, e))
+        if (!parse_value(j, c, &v, e) || !check_field(j, def, measurement, key, &v, e) ||
+            !field_end(c, &last, e))
             return false;
-        if (c->p >= c->end || *c->p == ' ')
-            return true;
-        if (*c->p != ',')
-            return bad(e, "invalid field format");
-        c->p++;
     }
+    return true;
 }
 
 /* A tag and a field of one name in one line. */

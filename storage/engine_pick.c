@@ -111,11 +111,12 @@ static void candidate_init(Candidate *c, EngineFile *f, const CatalogSnap *cat)
     file_look(f, cat);
     const ExpiryClass *class = f->has_class ? &f->class : &day;
     *c = (Candidate){.f = file_ref(f),
-                     .first = expiry_window_first(class, f->info.t_min),
-                     .last = expiry_window_last(class, f->info.t_max),
                      .own = f->part && part_table_count(f->part) == 1 &&
                             f->info.bytes >= COMPACT_OWN_MIN,
                      .damaged = is_damaged(f)};
+    int64_t ignored;
+    window_bounds(class->window_ns, f->info.t_min, &c->first, &ignored);
+    window_bounds(class->window_ns, f->info.t_max, &ignored, &c->last);
 }
 
 static bool has_hidden(const Engine *eng, const EngineFile *f)

@@ -239,7 +239,8 @@ struct Engine {
     Sched *sched;
     Store *store;
     SeriesIndex *index;
-    bool series_worn, catalog_worn; /* one copy was damaged at the start: write both anew */
+    bool series_worn, catalog_worn; /* one copy was damaged at the start: write both anew; the
+                                     * keeper's and the flusher's own */
     uint64_t epoch;
     bool read_only;
     bool lease_owed;    /* the epoch could not be raised: the disk was full */

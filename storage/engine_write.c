@@ -331,8 +331,6 @@ static void fail_half(Engine *eng, const Err *e)
 {
     Err half = *e;
     err_wrap(&half, "a transaction that changed tables and rows could not be written");
-    half.code = ERR_IO;
-    err_hint(&half, "restart the server; the transaction is not there then");
     engine_fail(eng, &half);
 }
 

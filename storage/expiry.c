@@ -28,19 +28,3 @@ int64_t expiry_span(const ExpiryClass *c, int64_t window)
     span = span > EXPIRY_SPAN_NS ? EXPIRY_SPAN_NS : span;
     return floor_div(window, span > c->window_ns ? span : c->window_ns);
 }
-
-int64_t expiry_window_first(const ExpiryClass *c, int64_t time_ns)
-{
-    int64_t first;
-    if (__builtin_mul_overflow(floor_div(time_ns, c->window_ns), c->window_ns, &first))
-        return INT64_MIN;
-    return first;
-}
-
-int64_t expiry_window_last(const ExpiryClass *c, int64_t time_ns)
-{
-    int64_t end;
-    if (__builtin_mul_overflow(floor_div(time_ns, c->window_ns) + 1, c->window_ns, &end))
-        return INT64_MAX;
-    return end - 1;
-}

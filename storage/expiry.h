@@ -24,8 +24,4 @@ int expiry_compare(const ExpiryClass *a, const ExpiryClass *b); /* as memcmp */
  * have expired only because of its last ones.  Always 0 without a TTL. */
 int64_t expiry_span(const ExpiryClass *c, int64_t window);
 
-/* The first and the last nanosecond of the window that holds `time_ns`, clamped. */
-int64_t expiry_window_first(const ExpiryClass *c, int64_t time_ns);
-int64_t expiry_window_last(const ExpiryClass *c, int64_t time_ns);
-
 #endif

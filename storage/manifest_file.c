@@ -224,16 +224,14 @@ static bool find_newest(void *arg, const char *name)
     return true;
 }
 
-/* CURRENT cannot tell: the newest manifest that can be read.  e: what is wrong with the named one. */
-static bool find_current(ManifestFile *mf, const char *path, bool named, Err *e)
+/* CURRENT cannot tell: the newest manifest that can be read. */
+static bool find_current(ManifestFile *mf, const char *path, Err *e)
 {
-    Err why = *e;
-    mf->number = 0;
-    if (!named)
-        err_set(&why, ERR_DATA_CORRUPTED, "\"%s\" is damaged", path);
+    Err why;
+    err_set(&why, ERR_DATA_CORRUPTED, "\"%s\" is damaged", path);
     if (!mf->io->list(mf->io, mf->dir, find_newest, mf, e))
         return false;
-    if (!mf->number || named) { /* an older manifest is no substitute for a damaged one */
+    if (!mf->number) {
         *e = why;
         return false;
     }
@@ -243,36 +241,27 @@ static bool find_current(ManifestFile *mf, const char *path, bool named, Err *e)
     return mf->read_only || write_current(mf, mf->number, e);
 }
 
+/* Finds the number of the manifest; one that CURRENT names is opened as it is: an older one is no
+ * substitute. */
 static bool read_current(ManifestFile *mf, bool create, bool *missing, Err *e)
 {
-    char path[MF_PATH_MAX];
+    char path[MF_PATH_MAX], want[64];
     Buf text = {0};
+    unsigned long long n = 0;
     snprintf(path, sizeof path, "%s/CURRENT", mf->dir);
-    *missing = false;
-    if (!io_read_file(mf->io, path, 256, &text, e)) {
-        *missing = e->code == ERR_UNDEFINED_FILE;
+    bool ok = io_read_file(mf->io, path, 256, &text, e);
+    *missing = !ok && e->code == ERR_UNDEFINED_FILE;
+    if (!ok && (!*missing || create)) {
         buf_free(&text);
-        if (!*missing)
-            return false;
+        return false;
     }
     buf_put_u8(&text, 0);
-    unsigned long long n = 0;
-    char want[64];
-    Image m;
-    int which;
-    bool differ, ok = sscanf(text.ptr, "MANIFEST-%llu", &n) == 1 && n > 0;
+    ok = sscanf(text.ptr, "MANIFEST-%llu", &n) == 1 && n > 0;
     current_text(n, want);
     ok = ok && strcmp(text.ptr, want) == 0;
     buf_free(&text);
-    if (ok && read_images(mf, n, &m, &which, &differ, e)) {
-        buf_free(&m.bytes);
-        mf->number = n;
-        return true;
-    }
-    if ((ok && e->code == ERR_FEATURE_NOT_SUPPORTED) || (*missing && create))
-        return false;
-    *missing = false;
-    return find_current(mf, path, ok, e);
+    mf->number = ok ? n : 0;
+    return ok || find_current(mf, path, e);
 }
 
 static void close_files(ManifestFile *mf)

@@ -55,6 +55,10 @@ Lsn seg_row_seq(const Segment *s, uint32_t row);
 bool seg_has_marks(const Segment *s);               /* it may hold rows that wb_delete made */
 bool seg_row_mark(const Segment *s, uint32_t row);  /* this is one */
 int64_t seg_row_id(const Segment *s, uint32_t row); /* COLUMN_ROW; 0: has none */
+/* `keep` tables: rows of one series, by (time, arrival), as they stand in order of (time, COLUMN_ROW,
+ * arrival): the same array if it is right already, else a copy.  ids: of the result. */
+const SegRow *seg_rows_by_id(const Segment *s, const SegRow *rows, size_t n, Arena *arena,
+                             int64_t **ids);
 bool seg_has_table(const Segment *s, size_t rows, TableId table, int64_t *t_min, int64_t *t_max);
 
 #endif

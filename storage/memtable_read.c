@@ -1,5 +1,6 @@
 /* storage/memtable_read.c - reading the unsealed tail: choosing rows, columns of chosen rows. */
 #include "storage/memtable_private.h"
+#include <stdlib.h>
 
 enum { INSERTION_MAX = 48, RADIX_BITS = 11, RADIX = 1 << RADIX_BITS, CHAIN_COST = 8 };
 
@@ -334,4 +335,45 @@ void seg_column(const Segment *s, const SegRow *rows, size_t n, ColumnId col, Ph
     vec->type = type;
     vec->valid = g.valid_count == n ? NULL : g.valid;
     vec->v.any = slots_as(type, g.values, vec->valid, n, arena);
+}
+
+/* ---- rows of `keep` tables ---- */
+
+typedef struct KeyedRow {
+    SegRow row;
+    int64_t id;
+} KeyedRow;
+
+static int by_id(const void *a, const void *b)
+{
+    const KeyedRow *x = a, *y = b;
+    if (x->row.time != y->row.time)
+        return x->row.time < y->row.time ? -1 : 1;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return (x->row.order > y->row.order) - (x->row.order < y->row.order);
+}
+
+/* Arrival is nearly the order of the ids. */
+const SegRow *seg_rows_by_id(const Segment *s, const SegRow *rows, size_t n, Arena *arena,
+                             int64_t **ids)
+{
+    int64_t *id = *ids = arena_alloc(arena, n * sizeof *id + 1);
+    bool sorted = true;
+    for (size_t i = 0; i < n; i++) {
+        id[i] = seg_row_id(s, rows[i].row);
+        sorted &= !i || rows[i].time != rows[i - 1].time || id[i] >= id[i - 1];
+    }
+    if (sorted)
+        return rows;
+    KeyedRow *keyed = arena_alloc(arena, n * sizeof *keyed);
+    SegRow *out = arena_alloc(arena, n * sizeof *out);
+    for (size_t i = 0; i < n; i++)
+        keyed[i] = (KeyedRow){rows[i], id[i]};
+    qsort(keyed, n, sizeof *keyed, by_id);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = keyed[i].row;
+        id[i] = keyed[i].id;
+    }
+    return out;
 }

@@ -388,36 +388,6 @@ static bool run_write(Seal *s, const SealGroup *g, Run *run, Err *e)
     return part_writer_add(s->writer, &out, e);
 }
 
-typedef struct KeyedRow {
-    SegRow row;
-    int64_t id;
-} KeyedRow;
-
-static int by_id(const void *a, const void *b)
-{
-    const KeyedRow *x = a, *y = b;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    return (x->row.order > y->row.order) - (x->row.order < y->row.order);
-}
-
-/* `keep`: rows of one series and time by COLUMN_ROW; they come by arrival, which is nearly that. */
-static void sort_by_id(const Seal *s, SegRow *rows, size_t n)
-{
-    bool sorted = true;
-    KeyedRow *keyed = mem_alloc(n * sizeof *keyed);
-    for (size_t i = 0; i < n; i++) {
-        keyed[i] = (KeyedRow){rows[i], seg_row_id(s->seg, rows[i].row)};
-        sorted &= !i || keyed[i].id >= keyed[i - 1].id;
-    }
-    if (!sorted) {
-        qsort(keyed, n, sizeof *keyed, by_id);
-        for (size_t i = 0; i < n; i++)
-            rows[i] = keyed[i].row;
-    }
-    mem_free(keyed);
-}
-
 static void sort_group(Seal *s, const SealGroup *g)
 {
     SegRow *rows = s->rows + g->begin;
@@ -429,8 +399,13 @@ static void sort_group(Seal *s, const SealGroup *g)
                               rows[end].series == rows[begin].series;
              end++)
             ;
-        if (end - begin > 1)
-            sort_by_id(s, rows + begin, end - begin);
+        if (end - begin < 2)
+            continue;
+        int64_t *ids;
+        arena_reset(&s->scratch);
+        const SegRow *by_id = seg_rows_by_id(s->seg, rows + begin, end - begin, &s->scratch, &ids);
+        if (by_id != rows + begin)
+            memcpy(rows + begin, by_id, (end - begin) * sizeof *rows);
     }
 }
 

@@ -1,7 +1,5 @@
 #include "storage/merge_private.h"
 
-#include <stdlib.h>
-
 enum { PASS_ROWS_MIN = 128 }; /* a group this large ends the run before it, to be announced whole */
 
 static void spans_push(SpanList *l, Span s)
@@ -195,45 +193,14 @@ static int64_t times_lower(const int64_t *times, size_t n, int64_t t)
     return (int64_t)lo;
 }
 
-typedef struct KeyedRow {
-    SegRow row;
-    int64_t id;
-} KeyedRow;
-
-static int by_id(const void *a, const void *b)
-{
-    const KeyedRow *x = a, *y = b;
-    if (x->row.time != y->row.time)
-        return x->row.time < y->row.time ? -1 : 1;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    return (x->row.order > y->row.order) - (x->row.order < y->row.order);
-}
-
-/* `keep`: rows of a segment by (time, id, arrival); they come by (time, arrival), which is nearly that. */
 static void cursor_add_ids(Merge *m, Cursor *c)
 {
-    size_t n = c->in.row_count;
-    int64_t *ids = arena_alloc(&m->start, n * sizeof *ids + 1);
-    bool any = false, sorted = true;
-    for (size_t i = 0; i < n; i++) {
-        ids[i] = seg_row_id(c->in.segment, c->in.rows[i].row);
+    int64_t *ids;
+    bool any = false;
+    c->in.rows = seg_rows_by_id(c->in.segment, c->in.rows, c->in.row_count, &m->start, &ids);
+    for (size_t i = 0; i < c->in.row_count; i++)
         any |= ids[i] != 0;
-        sorted &= !i || c->in.rows[i].time != c->in.rows[i - 1].time || ids[i] >= ids[i - 1];
-    }
     c->ids = any ? ids : NULL;
-    if (sorted)
-        return;
-    KeyedRow *keyed = arena_alloc(&m->start, n * sizeof *keyed);
-    SegRow *rows = arena_alloc(&m->start, n * sizeof *rows);
-    for (size_t i = 0; i < n; i++)
-        keyed[i] = (KeyedRow){c->in.rows[i], ids[i]};
-    qsort(keyed, n, sizeof *keyed, by_id);
-    for (size_t i = 0; i < n; i++) {
-        rows[i] = keyed[i].row;
-        ids[i] = keyed[i].id;
-    }
-    c->in.rows = rows;
 }
 
 static void cursor_start(Merge *m, Cursor *c)

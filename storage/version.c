@@ -16,17 +16,23 @@ int64_t window_length(const TableDef *table)
     return table->ttl_ns > 90 * NS_PER_DAY ? 7 * NS_PER_DAY : NS_PER_DAY;
 }
 
+void window_bounds(int64_t length_ns, int64_t time_ns, int64_t *first, int64_t *last)
+{
+    int64_t number = floor_div(time_ns, length_ns), end;
+    if (__builtin_mul_overflow(number, length_ns, first))
+        *first = INT64_MIN;
+    *last = __builtin_mul_overflow(number + 1, length_ns, &end) ? INT64_MAX : end - 1;
+}
+
 void window_unit(const TableDef *table, int64_t stretch, int64_t time_ns, int64_t *first,
                  int64_t *last)
 {
-    int64_t len = window_length(table), end;
+    int64_t len = window_length(table);
     if (table && table->ttl_ns > 0)
         stretch = 1;
     if (__builtin_mul_overflow(len, stretch, &len))
         len = INT64_MAX;
-    if (__builtin_mul_overflow(floor_div(time_ns, len), len, first))
-        *first = INT64_MIN;
-    *last = __builtin_mul_overflow(floor_div(time_ns, len) + 1, len, &end) ? INT64_MAX : end - 1;
+    window_bounds(len, time_ns, first, last);
 }
 
 int64_t window_start(const TableDef *table, int64_t time_ns)

@@ -71,6 +71,9 @@ void engine_trim_mapped(Engine *eng);
 int64_t window_start(const TableDef *table /* NULL = dropped: one day */, int64_t time_ns);
 int64_t window_last(const TableDef *table, int64_t time_ns); /* its last nanosecond */
 
+/* The range of that length, counted from 1970, that holds `time_ns`: first and last ns, clamped. */
+void window_bounds(int64_t length_ns, int64_t time_ns, int64_t *first, int64_t *last);
+
 /* Few rows over a long time would make a row group of each: where no TTL asks for single windows,
  * a part takes `stretch` of them as one unit. */
 typedef struct WindowRule {

@@ -355,7 +355,7 @@ static int64_t sim_size(const Io *io, int fd, Err *e)
     return disk_of(io)->fds[fd]->size;
 }
 
-static bool sim_rename(const Io *io, const char *from, const char *to, Err *e)
+static bool add_name(const Io *io, NameOpKind kind, const char *from, const char *to, Err *e)
 {
     SimDisk *d = disk_of(io);
     if (!may_change(d, false, 0, e))
@@ -363,8 +363,21 @@ static bool sim_rename(const Io *io, const char *from, const char *to, Err *e)
     Name *n = names_find(&d->now, from);
     if (!n)
         return err_set(e, ERR_UNDEFINED_FILE, "\"%s\" is missing", from);
-    add_op(d, OP_RENAME, from, to, n->inode);
+    if (kind == OP_RENAME)
+        add_op(d, kind, from, to, n->inode);
+    else
+        add_op(d, kind, to, NULL, n->inode);
     return true;
+}
+
+static bool sim_rename(const Io *io, const char *from, const char *to, Err *e)
+{
+    return add_name(io, OP_RENAME, from, to, e);
+}
+
+static bool sim_link(const Io *io, const char *from, const char *to, Err *e)
+{
+    return add_name(io, OP_LINK, from, to, e);
 }
 
 static bool sim_unlink(const Io *io, const char *path, Err *e)
@@ -375,18 +388,6 @@ static bool sim_unlink(const Io *io, const char *path, Err *e)
     if (!names_find(&d->now, path))
         return err_set(e, ERR_UNDEFINED_FILE, "\"%s\" is missing", path);
     add_op(d, OP_UNLINK, path, NULL, NULL);
-    return true;
-}
-
-static bool sim_link(const Io *io, const char *from, const char *to, Err *e)
-{
-    SimDisk *d = disk_of(io);
-    if (!may_change(d, false, 0, e))
-        return false;
-    Name *n = names_find(&d->now, from);
-    if (!n)
-        return err_set(e, ERR_UNDEFINED_FILE, "\"%s\" is missing", from);
-    add_op(d, OP_LINK, to, NULL, n->inode);
     return true;
 }
 

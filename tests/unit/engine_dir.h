@@ -7,7 +7,8 @@
 
 static char dir[64];
 
-static inline World world_new(unsigned seed, int workers)
+/* Takes the scheduler. */
+static inline World world_on(unsigned seed, Sched *sched, int64_t memtable_max)
 {
     World w = {.clock = INT64_C(1700000000) * NS_PER_S, .spread = 1000};
     srand(seed);
@@ -15,12 +16,17 @@ static inline World world_new(unsigned seed, int workers)
     ck_assert(mkdtemp(dir));
     w.o = (EngineOptions){.dir = dir,
                           .flags = ENGINE_CREATE,
-                          .sched = sched_new(&clock_real, workers, workers),
-                          .memtable_max = 4 << 20,
+                          .sched = sched,
+                          .memtable_max = memtable_max,
                           .log_max = 16 << 20};
     Err e;
     ck_assert_msg(world_open(&w, &e), "%s", e.message);
     return w;
+}
+
+static inline World world_new(unsigned seed, int workers)
+{
+    return world_on(seed, sched_new(&clock_real, workers, workers), 4 << 20);
 }
 
 static inline void world_end(World *w)

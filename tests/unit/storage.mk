@@ -20,7 +20,8 @@ tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_dir.
 	tests/unit/engine_model.h tests/unit/rows_model.h
 tests_unit_test_engine_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_compact
-tests_unit_test_compact_SOURCES = tests/unit/test_compact.c tests/unit/engine_model.h tests/unit/rows_model.h
+tests_unit_test_compact_SOURCES = tests/unit/test_compact.c tests/unit/engine_dir.h tests/unit/engine_model.h \
+	tests/unit/rows_model.h
 tests_unit_test_compact_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_wal
 tests_unit_test_wal_SOURCES = tests/unit/test_wal.c tests/sim/sim_io.c tests/sim/sim_io.h

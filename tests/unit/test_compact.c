@@ -1,5 +1,5 @@
 /* Groups of files, space of dropped tables, vacuum, damaged files, repair, scrub, newer formats. */
-#include "engine_model.h"
+#include "engine_dir.h"
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64];
 static int64_t leap_ns; /* of the wall clock */
 
 static int64_t wall(const Clock *c)
@@ -17,34 +16,13 @@ static int64_t wall(const Clock *c)
     return clock_real.wall_ns(&clock_real) + leap_ns;
 }
 
-static World world_new(unsigned seed)
+static World world_with_clock(unsigned seed)
 {
     static Clock clock;
-    World w = {.clock = INT64_C(1700000000) * NS_PER_S, .spread = 1000};
-    Err e;
-    srand(seed);
     leap_ns = 0;
     clock = clock_real;
     clock.wall_ns = wall;
-    snprintf(dir, sizeof dir, "/tmp/skulk-compact-XXXXXX");
-    ck_assert(mkdtemp(dir));
-    w.o = (EngineOptions){.dir = dir,
-                          .flags = ENGINE_CREATE,
-                          .sched = sched_new(&clock, 0, 0),
-                          .memtable_max = 1 << 20,
-                          .log_max = 16 << 20};
-    ck_assert_msg(world_open(&w, &e), "%s", e.message);
-    return w;
-}
-
-static void world_end(World *w)
-{
-    char cmd[128];
-    engine_close(w->eng, false);
-    sched_free(w->o.sched);
-    mem_free(w->rows);
-    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-    ck_assert_int_eq(system(cmd), 0);
+    return world_on(seed, sched_new(&clock, 0, 0), 1 << 20);
 }
 
 static TableId add_table(World *w, const char *name, int64_t ttl_ns, int64_t window_ns)
@@ -111,7 +89,7 @@ static size_t tables_of_files(World *w, const TableId *tables, size_t n, unsigne
 START_TEST(groups)
 {
     enum { A, B, C, D, E, F, N };
-    World w = world_new(1);
+    World w = world_with_clock(1);
     TableId tables[N] = {
         add_table(&w, "a", 7 * NS_PER_DAY, 0),   add_table(&w, "b", 7 * NS_PER_DAY, 0),
         add_table(&w, "c", 100 * NS_PER_DAY, 0), add_table(&w, "d", 0, 0),
@@ -158,7 +136,7 @@ static FileInfo only_file(World *w)
 
 START_TEST(dead_rows)
 {
-    World w = world_new(2);
+    World w = world_with_clock(2);
     TableId gone = add_table(&w, "gone", 0, 0), stays = add_table(&w, "stays", 0, 0);
     Err e;
     write_rows(&w, gone, 0, NS_PER_S, 6000);
@@ -181,7 +159,7 @@ END_TEST
 
 START_TEST(vacuum_deletes) /* rows that a delete hides take no space after it */
 {
-    World w = world_new(8);
+    World w = world_with_clock(8);
     TableId table = add_table(&w, "t", 0, 0);
     write_rows(&w, table, 0, NS_PER_S, 4000);
     world_maintain(&w, true);
@@ -201,7 +179,7 @@ END_TEST
 
 START_TEST(vacuum_frees)
 {
-    World w = world_new(3);
+    World w = world_with_clock(3);
     TableId table = add_table(&w, "t", 0, 0), other = add_table(&w, "o", 0, NS_PER_DAY);
     for (int i = 0; i < 3; i++) {
         write_rows(&w, table, 0, NS_PER_S, 2000); /* the same times again and again */
@@ -268,7 +246,7 @@ static void count(void *arg, const Err *e)
 /* A row group of one file is damaged: the rest is compacted, repaired, and nothing else is lost. */
 START_TEST(damaged_group)
 {
-    World w = world_new(4);
+    World w = world_with_clock(4);
     TableId bad = add_table(&w, "bad", 0, NS_PER_DAY), good = add_table(&w, "good", 0, NS_PER_DAY);
     char name[128];
     size_t damages = 0;
@@ -309,7 +287,7 @@ END_TEST
 /* A file without a footer: it is named, costs its own rows, and goes with a repair. */
 START_TEST(damaged_footer)
 {
-    World w = world_new(5);
+    World w = world_with_clock(5);
     TableId bad = add_table(&w, "bad", 0, NS_PER_DAY), good = add_table(&w, "good", 0, NS_PER_DAY);
     char name[128];
     size_t damages = 0;
@@ -345,7 +323,7 @@ END_TEST
 
 START_TEST(scrub)
 {
-    World w = world_new(6);
+    World w = world_with_clock(6);
     TableId table = add_table(&w, "t", 0, 0);
     char name[128];
     Err e;
@@ -429,7 +407,7 @@ static void make_newer(const char *part, const Newer *n)
 
 START_TEST(newer_formats)
 {
-    World w = world_new(7);
+    World w = world_with_clock(7);
     const Newer *n = &newer[_i];
     TableId table = add_table(&w, "t", 0, 0);
     Err e = {0};
