@@ -11,3 +11,8 @@ tests_regress_promql_run_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_regress_promql_run_LDADD = $(JANSSON_LIBS) -lm
 TESTS += tests/regress/promql.sh
 EXTRA_DIST += tests/regress/promql.sh
+# The same SQL files on PostgreSQL 15: make regress-postgres, make regress-postgres ONLY="select join".
+regress-postgres: tests/regress/regress
+	python3 $(top_srcdir)/tests/regress/postgres.py $(builddir) $(ONLY) || [ $$? -eq 77 ]
+.PHONY: regress-postgres
+EXTRA_DIST += tests/regress/postgres.py tests/regress/postgres-differences

@@ -1,6 +1,7 @@
 /* tests/regress/regress.c - runs SQL files against a fresh server and compares what a client sees.
  *
- *   regress SERVER SQL_DIR EXPECTED_DIR OUT_DIR SCHEDULE [--accept]
+ *   regress SERVER SQL_DIR EXPECTED_DIR OUT_DIR SCHEDULE [--accept] [--only NAME]
+ *   regress --on PORT SQL_FILE OUT_FILE    one file against a server that runs already (PostgreSQL)
  *
  * Each file of the schedule runs twice on a server with an empty data directory: over the simple
  * and over the extended protocol; both must print the expected text.  A statement ends with a
@@ -154,6 +155,7 @@ static void print_error(FILE *out, const PGresult *r)
         const char *name;
     } more[] = {{PG_DIAG_MESSAGE_DETAIL, "DETAIL"},
                 {PG_DIAG_MESSAGE_HINT, "HINT"},
+                {PG_DIAG_CONTEXT, "CONTEXT"},
                 {PG_DIAG_STATEMENT_POSITION, "POSITION"}};
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE),
                *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
@@ -266,6 +268,10 @@ static void directive(Run *run, char *line)
 {
     static char buf[LINE_MAX_BYTES], body[LINE_MAX_BYTES];
     fprintf(run->out, "%s\n", line);
+    bool ours = run->server->program != NULL;
+    if (!ours && (strncmp(line, "\\get ", 5) == 0 || strcmp(line, "\\restart") == 0 ||
+                  strcmp(line, "\\kill") == 0))
+        return;
     if (strncmp(line, "\\write", 6) == 0) {
         char path[256];
         snprintf(path, sizeof path, "/write%s", line[6] == '?' ? line + 6 : "");
@@ -273,7 +279,8 @@ static void directive(Run *run, char *line)
         size_t len = 0;
         while (next_line(run, line) && strcmp(line, "\\.") != 0)
             len += (size_t)snprintf(body + len, sizeof body - len, "%s\n", line);
-        print_http(run, http_request(run->server, "POST", path, body, buf, sizeof buf), buf);
+        if (ours)
+            print_http(run, http_request(run->server, "POST", path, body, buf, sizeof buf), buf);
     } else if (strncmp(line, "\\get ", 5) == 0) {
         print_http(run, http_request(run->server, "GET", line + 5, NULL, buf, sizeof buf), buf);
     } else if (strcmp(line, "\\restart") == 0 || strcmp(line, "\\kill") == 0) {
@@ -375,8 +382,21 @@ static bool run_test(const Dirs *d, const char *name, bool extended)
     return same_files(expected, out) && status == 0;
 }
 
+static int run_on(char **argv)
+{
+    Server s = {.pg_port = atoi(argv[0])};
+    Run run = {.server = &s, .in = fopen(argv[1], "r"), .out = fopen(argv[2], "w")};
+    if (!run.in || !run.out)
+        die(argv[1]);
+    run_file(&run);
+    fclose(run.in);
+    return fclose(run.out) ? 2 : 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 5 && strcmp(argv[1], "--on") == 0)
+        return run_on(argv + 2);
     if (argc < 6) {
         fprintf(stderr, "usage: regress SERVER SQL_DIR EXPECTED_DIR OUT_DIR SCHEDULE [--accept] "
                         "[--only NAME]\n");
