@@ -31,6 +31,7 @@ typedef struct Piece {
 typedef struct Output { /* the part being written */
     PartSink sink;
     Store *store;
+    MemorySink memory; /* without a store */
     BlobId id;
     PartWriter *writer;
     Piece *pieces, **tail;
@@ -85,6 +86,7 @@ struct Compact {
     Output *out;
     ManifestPart *outputs;
     size_t output_count;
+    Part *in_memory;
 };
 
 Compact *compact_new(const CompactSpec *spec)
@@ -119,6 +121,7 @@ static void output_free(Output *o)
         mem_free(p);
     }
     part_writer_free(o->writer);
+    buf_free(&o->memory.image);
     mem_free(o);
 }
 
@@ -127,10 +130,11 @@ void compact_free(Compact *c, bool committed)
     if (!c)
         return;
     Store *store = c->spec.store;
-    if (c->out) /* gives up: the store forgets what it has of the blob */
+    if (c->out && store) /* gives up: the store forgets what it has of the blob */
         store->ops->blob_abort(store, c->out->id);
     output_free(c->out);
-    for (size_t i = 0; !committed && i < c->output_count; i++)
+    part_unref(c->in_memory);
+    for (size_t i = 0; store && !committed && i < c->output_count; i++)
         store->ops->blob_drop(store, blob_id(BLOB_PART, c->outputs[i].number));
     merge_free(c->merge);
     for (size_t i = 0; i < c->spec.input_count; i++) {
@@ -169,6 +173,13 @@ size_t compact_output_count(const Compact *c)
 const ManifestPart *compact_output(const Compact *c, size_t i)
 {
     return &c->outputs[i];
+}
+
+Part *compact_take_part(Compact *c)
+{
+    Part *p = c->in_memory;
+    c->in_memory = NULL;
+    return p;
 }
 
 uint64_t compact_bytes(const Compact *c)
@@ -422,15 +433,17 @@ static void output_open(Compact *c)
 {
     Output *o = MEM_NEW(Output);
     o->sink.write = sink_write;
+    o->memory = memory_sink();
     o->store = c->spec.store;
-    o->info.number = c->spec.next_number(c->spec.arg);
+    if (o->store)
+        o->info.number = c->spec.next_number(c->spec.arg);
     o->info.level = c->spec.level;
     o->info.t_min = INT64_MAX;
     o->info.t_max = INT64_MIN;
     o->info.seq_min = UINT64_MAX;
     o->id = blob_id(BLOB_PART, o->info.number);
     o->tail = &o->pieces;
-    o->writer = part_writer_new(&o->sink, effort_of(c));
+    o->writer = part_writer_new(o->store ? &o->sink : &o->memory.sink, effort_of(c));
     o->window_first = c->window;
     o->class = c->entries[c->entry_at].class;
     o->own = c->entries[c->entry_at].own;
@@ -763,6 +776,25 @@ static CompactStatus next_run(Compact *c, Task *waiter, Err *e)
     return output_poll(c->out, PUT_AHEAD_MAX, waiter, e);
 }
 
+static void output_end(Compact *c)
+{
+    Output *o = c->out;
+    c->outputs = mem_realloc(c->outputs, (c->output_count + 1) * sizeof *c->outputs);
+    c->outputs[c->output_count++] = o->info;
+    output_free(o);
+    c->out = NULL;
+    c->phase = PHASE_UNIT;
+}
+
+static CompactStatus close_in_memory(Compact *c, Err *e)
+{
+    Output *o = c->out;
+    if (!part_writer_finish(o->writer, e) || !memory_sink_open(&o->memory, &c->in_memory, e))
+        return COMPACT_FAIL;
+    output_end(c);
+    return COMPACT_MORE;
+}
+
 /* Footer, then the last piece: the blob is durable after it. */
 static CompactStatus close_output(Compact *c, Task *waiter, Err *e)
 {
@@ -787,11 +819,7 @@ static CompactStatus close_output(Compact *c, Task *waiter, Err *e)
     CompactStatus st = output_poll(o, 0, waiter, e);
     if (st != COMPACT_MORE)
         return st;
-    c->outputs = mem_realloc(c->outputs, (c->output_count + 1) * sizeof *c->outputs);
-    c->outputs[c->output_count++] = o->info;
-    output_free(o);
-    c->out = NULL;
-    c->phase = PHASE_UNIT;
+    output_end(c);
     return COMPACT_MORE;
 }
 
@@ -813,7 +841,7 @@ static CompactStatus one_step(Compact *c, Task *waiter, Err *e)
     case PHASE_LAST:
         break;
     }
-    return close_output(c, waiter, e);
+    return c->spec.store ? close_output(c, waiter, e) : close_in_memory(c, e);
 }
 
 CompactStatus compact_step(Compact *c, int64_t until_ns, Task *waiter, Err *e)

@@ -29,7 +29,7 @@ typedef struct CompactCut {
 } CompactCut;
 
 typedef struct CompactSpec {
-    Store *store;
+    Store *store; /* NULL: at level 0, the output stays in memory: compact_take_part() */
     Budget *budget;
     const CatalogSnap *catalog; /* referenced */
     TombList *tombs;            /* what they hide is left out; referenced; NULL = none */
@@ -40,7 +40,7 @@ typedef struct CompactSpec {
     size_t cut_count;
     bool oldest; /* no older layer has rows in the inputs' time range: marks and NULLs that only
                     hide older values have done their work */
-    uint64_t (*next_number)(void *arg);
+    uint64_t (*next_number)(void *arg); /* with a store */
     void *arg;
     const Clock *clock;
 } CompactSpec;
@@ -53,6 +53,8 @@ Compact *compact_new(const CompactSpec *spec);
 CompactStatus compact_step(Compact *c, int64_t until_ns, Task *waiter, Err *e);
 size_t compact_output_count(const Compact *c);
 const ManifestPart *compact_output(const Compact *c, size_t i);
+/* The output in memory, once; NULL: no row is left.  Takes the reference. */
+Part *compact_take_part(Compact *c);
 Lsn compact_tombs_newest(
     const Compact *c); /* deletes up to this one are dissolved in the outputs */
 /* This version of the catalog must be durable before the inputs go: what it dropped was left out. */

@@ -83,6 +83,7 @@ static void engine_free(Engine *eng)
     engine_fail_waiters(
         eng, &(Err){.code = ERR_ADMIN_SHUTDOWN, .message = "the database is being closed"});
     writer_free(eng);
+    fold_free(eng);
     flusher_free(eng);
     compactor_free(eng);
     keeper_free(eng);

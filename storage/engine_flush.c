@@ -180,8 +180,10 @@ static bool flush_take(Engine *eng, Flusher *f)
             cat = cat_ref(eng->catalog);
             tombs = tombs_ref(eng->tombs);
             inputs = mem_zero((n + 1) * sizeof *inputs);
-            for (size_t i = 0; i < n; i++)
+            for (size_t i = 0; i < n; i++) {
                 inputs[i] = mem_version_part(eng->mem[i], (uint32_t)i);
+                eng->mem[i]->flushing = true;
+            }
         }
     }
     mutex_unlock(&eng->mutex);
@@ -361,6 +363,10 @@ static void flush_failed(Engine *eng, Flusher *f, const Err *e, bool committed)
             cache_drop(eng->store, f->catalog.put.id);
     }
     f->series.active = f->catalog.active = false;
+    mutex_lock(&eng->mutex);
+    for (size_t i = 0; !committed && i < f->segments; i++)
+        eng->mem[i]->flushing = false;
+    mutex_unlock(&eng->mutex);
     f->state = FLUSH_IDLE;
     f->retry_ns = engine_now(eng) + ENGINE_RETRY_NS;
     if (final)

@@ -157,8 +157,7 @@ static MemSegment *next_to_seal(Engine *eng)
     return NULL;
 }
 
-/* A sealed segment's image counts against the memtable's budget as the segment did. */
-static void mem_charge_sealed(Engine *eng, const Part *part, int sign)
+void mem_charge_sealed(Engine *eng, const Part *part, int sign)
 {
     if (eng->o.budget)
         budget_charge(eng->o.budget, sign * (int64_t)part_info(part)->bytes);
@@ -221,7 +220,8 @@ TaskStatus sealer_step(Task *t)
         return TASK_WAIT;
     }
     if (!did)
-        return TASK_WAIT;
+        return fold_step(eng, t);
+    eng->folder.seal_ns = engine_now(eng);
     engine_wake(eng, &eng->flusher.task);
     engine_wake(eng, &eng->writer.task);
     return TASK_MORE;

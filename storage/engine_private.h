@@ -90,6 +90,8 @@ typedef struct MemSegment { /* needs the mutex, but rows are appended by the wri
     size_t rows;      /* all rows, once closed */
     bool closed;      /* takes no more rows */
     bool sealing;     /* somebody is at it */
+    bool flushing;    /* taken by the flush under way */
+    uint8_t folds;    /* how often its rows were folded (engine_fold.c); FOLD_NEVER: no use */
     bool continues;   /* begins inside a group: may not begin the log's uncovered part */
     Lsn first_lsn;    /* first record with rows here (of its group); 0 = empty */
     uint64_t serial;  /* grows */
@@ -182,6 +184,15 @@ typedef struct Flusher {
     bool asked_close; /* since the last flush */
 } Flusher;
 
+enum { FOLD_COUNT = 8, FOLD_NEVER = UINT8_MAX };
+
+typedef struct Folder { /* the sealer's own */
+    Compact *job;       /* NULL: none under way */
+    uint64_t serials[FOLD_COUNT];
+    uint8_t folds;
+    int64_t seal_ns; /* when a segment was sealed last */
+} Folder;
+
 typedef struct Pick {   /* what is compacted next */
     EngineFile **files; /* referenced; by sequence */
     size_t count;
@@ -258,6 +269,7 @@ struct Engine {
     Writer writer;
     MemSegment *active; /* the segment that takes rows; the writer's (and recovery's) own */
     Task sealer;
+    Folder folder;
     Flusher flusher;
     Compactor compactor;
     Keeper keeper;
@@ -417,6 +429,11 @@ void mem_segment_free(Engine *eng, MemSegment *ms, bool flushed);
 bool mem_all_sealed(const Engine *eng); /* but for an open one; needs the mutex */
 bool mem_seal_one(Engine *eng, bool *did, Err *e) MUST_CHECK;
 TaskStatus sealer_step(Task *t);
+/* A bit of folding; WAIT: nothing to do, the task is woken when there may be. */
+TaskStatus fold_step(Engine *eng, Task *t);
+void fold_free(Engine *eng);
+/* A sealed segment's image counts against the memtable's budget as the segment did. */
+void mem_charge_sealed(Engine *eng, const Part *part, int sign);
 void mem_free_all(Engine *eng);
 
 /* engine_flush.c */

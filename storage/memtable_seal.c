@@ -436,35 +436,7 @@ static bool group_write(Seal *s, const SealGroup *g, Err *e)
     return true;
 }
 
-/* ---- the image ---- */
-
-typedef struct MemorySink {
-    PartSink sink;
-    Buf image;
-} MemorySink;
-
-static bool memory_write(PartSink *sink, const void *ptr, size_t len, Err *e)
-{
-    (void)e;
-    buf_put(&((MemorySink *)sink)->image, ptr, len);
-    return true;
-}
-
-static void memory_close(PartSource *s)
-{
-    mem_free((void *)(uintptr_t)s->base);
-    mem_free(s);
-}
-
-static bool part_of_image(Part **out, Buf *take_image, Err *e)
-{
-    PartSource *src = MEM_NEW(PartSource);
-    src->base = mem_realloc(take_image->ptr, take_image->len);
-    src->size = take_image->len;
-    src->close = memory_close;
-    memcpy(src->name, "memory", sizeof "memory");
-    return part_open(out, src, e);
-}
+/* ---- the whole ---- */
 
 static bool seal_rows(Seal *s, size_t rows, Err *e)
 {
@@ -479,7 +451,7 @@ static bool seal_rows(Seal *s, size_t rows, Err *e)
 bool seg_seal(Segment *seg, Part **out, const SealSpec *spec, Err *e)
 {
     enum { GROUP_SLOTS_MIN = 64 };
-    MemorySink sink = {.sink.write = memory_write};
+    MemorySink sink = memory_sink();
     size_t rows = seg_rows(seg);
     Seal s = {.seg = seg, .spec = spec, .mask = GROUP_SLOTS_MIN - 1};
     s.writer = part_writer_new(&sink.sink, EFFORT_FLUSH);
@@ -491,7 +463,7 @@ bool seg_seal(Segment *seg, Part **out, const SealSpec *spec, Err *e)
     arena_init(&s.scratch, NULL);
     bool ok = seal_rows(&s, rows, e);
     if (ok)
-        ok = part_of_image(out, &sink.image, e);
+        ok = memory_sink_open(&sink, out, e);
     else
         buf_free(&sink.image);
     part_writer_free(s.writer);

@@ -88,6 +88,14 @@ int64_t part_cache_bytes(const PartCache *c);
 
 bool part_open(Part **out, PartSource *take_source,
                Err *e) MUST_CHECK; /* reads and checks header and footer (blocking pin) */
+/* A part in memory: what a writer puts into `sink` becomes its image. */
+typedef struct MemorySink {
+    PartSink sink;
+    Buf image; /* freed by the caller if it is not opened */
+} MemorySink;
+MemorySink memory_sink(void);
+bool memory_sink_open(MemorySink *m, Part **out, Err *e) MUST_CHECK; /* takes the image */
+
 Part *part_ref(Part *p);
 void part_unref(Part *p);
 const PartInfo *part_info(const Part *p);

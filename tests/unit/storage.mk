@@ -15,6 +15,10 @@ tests_unit_test_memtable_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_scan
 tests_unit_test_scan_SOURCES = tests/unit/test_scan.c tests/unit/rows_model.h
 tests_unit_test_scan_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_fold
+tests_unit_test_fold_SOURCES = tests/unit/test_fold.c tests/unit/engine_dir.h \
+	tests/unit/engine_model.h tests/unit/rows_model.h
+tests_unit_test_fold_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_engine
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_dir.h \
 	tests/unit/engine_model.h tests/unit/rows_model.h
