@@ -160,6 +160,12 @@ static void print_details(Explain *x, int depth, const Plan *p)
         buf_clear(&b);
         put_aggs(&b, a->aggs, a->agg_count, a->scan->p.names);
         field(x, depth, "Aggregates", &b);
+        buf_clear(&b);
+        if (a->bucket_limit) {
+            buf_puts(&b, a->bucket_desc ? "newest " : "oldest ");
+            expr_print(&b, a->bucket_limit, NULL);
+        }
+        field(x, depth, "Buckets Wanted", &b);
         break;
     }
     case PLAN_AGG: {

@@ -54,14 +54,20 @@ void src_count(ScanSrc *s)
     s->series_seen = 0;
 }
 
-void src_close(ScanSrc *s)
+void src_stop(ScanSrc *s)
 {
     src_count(s);
     if (s->scan)
         scan_close(s->scan);
+    s->scan = NULL;
+    s->counted = (ScanCounters){0};
+}
+
+void src_close(ScanSrc *s)
+{
+    src_stop(s);
     if (s->set)
         set_unref(s->set);
-    s->scan = NULL;
     s->set = NULL;
 }
 
@@ -125,11 +131,13 @@ bool src_series(ScanSrc *s, bool *changed, Err *e)
         return true;
     s->series = s->run.series;
     s->series_seen++;
-    for (size_t c = 0; c < s->plan->p.col_count; c++) {
+    if (s->tag_count)
+        idx_series_codes(s->idx, s->series, s->tag_columns, s->tag_count, s->tag_codes);
+    for (size_t c = 0, i = 0; i < s->tag_count; c++) {
         TagReader *t = s->tags[c];
         if (!t)
             continue;
-        t->code = idx_tag_code(s->idx, s->series, t->column);
+        t->code = s->tag_codes[i++];
         if (!src_tag_value(s, t, t->code, &t->value, e))
             return false;
     }
@@ -319,8 +327,8 @@ static bool scan_op_open(Op *op, Err *e)
         return false;
     /* Without a condition the rows would be copied for nothing: what comes after is the work. */
     ScanSpread spread = {NULL, 1};
-    if (s->src.filter && !op->x->slice)
-        src_spread(&s->src, 1, &spread);
+    if ((s->src.filter || s->plan->per_series_limit) && !op->x->slice)
+        src_spread(&s->src, s->src.filter ? 1 : 0, &spread);
     if (spread.pieces > 1) {
         s->gather = gather_start(op, &spread);
         return true;
@@ -370,8 +378,9 @@ static bool run_batch(OpScan *s, Err *e)
         return false;
     if (s->op.stats)
         s->op.stats->removed += b->rows - batch_count(b);
+    bool pack = one_by_one(s); /* which takes tags from their readers */
     for (size_t c = 0; c < b->col_count && batch_count(b) > 0; c++)
-        if (!reads[c] && !src_column(&s->src, c, &b->cols[c], a, e))
+        if (!reads[c] && !(pack && s->src.tags[c]) && !src_column(&s->src, c, &b->cols[c], a, e))
             return false;
     return true;
 }
@@ -444,6 +453,55 @@ static void pack_rows(OpScan *s, const Batch *b, const uint16_t *sel, size_t n, 
     s->pack.rows += n;
 }
 
+/* Column c in the last row of the run: a constant where storage knows it without the others. */
+static bool last_value(OpScan *s, size_t c, Vector *out, Err *e)
+{
+    const ScanCol *col = &s->plan->cols[c];
+    const ScanSrc *src = &s->src;
+    Arena *a = &s->op.scratch;
+    bool known = false;
+    int64_t bits = 0;
+    PhysType type;
+    if (col->kind == SCAN_TIME && col->type != T_DATE) {
+        int64_t ns = src->run.t_last;
+        Value t = value_i64(col->type == T_INT8 ? ns : floor_div(ns, NS_PER_US));
+        vec_init_const(out, col->type, &t, a);
+        return true;
+    }
+    if (col->kind == SCAN_FIELD && src->field[c] != NO_FIELD &&
+        !scan_last(src->scan, src->field[c], &type, &bits, &known, e))
+        return false;
+    Phys phys = type_phys(col->type);
+    if (!known || (type != PHYS_NONE && phys != (type == PHYS_I64 ? PH_I64 : PH_F64)))
+        return src_column(&s->src, c, out, a, e);
+    if (type == PHYS_NONE || (type == PHYS_F64 && (uint64_t)bits == STALE_NAN)) {
+        vec_null_const(out, col->type);
+        return true;
+    }
+    Value v = value_i64(bits);
+    if (phys == PH_F64) {
+        v = value_f64(0);
+        memcpy(&v.u.f64, &bits, sizeof bits);
+    }
+    vec_init_const(out, col->type, &v, a);
+    return true;
+}
+
+/* The newest row of a series is the last one of the first run: columns of which only that is right. */
+static bool last_row(OpScan *s, Err *e)
+{
+    bool changed;
+    Batch *b = &s->direct;
+    b->rows = s->src.run.rows;
+    b->sel = NULL;
+    if (!src_series(&s->src, &changed, e))
+        return false;
+    for (size_t c = 0; c < b->col_count; c++)
+        if (!s->src.tags[c] && !last_value(s, c, &b->cols[c], e))
+            return false;
+    return true;
+}
+
 static bool pack_run(OpScan *s, Err *e)
 {
     bool changed;
@@ -464,7 +522,8 @@ static bool pack_chosen(OpScan *s, Err *e)
         s->given = 0;
         s->given_series = s->src.run.series;
     }
-    if (!run_batch(s, e))
+    bool newest = s->plan->backward && s->plan->per_series_limit == 1 && !s->src.filter;
+    if (!(newest ? last_row(s, e) : run_batch(s, e)))
         return false;
     uint16_t rows[BATCH_ROWS];
     size_t n = batch_count(&s->direct), limit = s->plan->per_series_limit;

@@ -6,7 +6,8 @@
 enum {
     SPREAD_WORK_MIN =
         300000, /* estimated values to look at, below which one task does it all: about 1 ms */
-    SPREAD_PER_WORKER = 3, /* pieces; more than one evens out unequal series */
+    SPREAD_SERIES_WORK = 150, /* finding the row groups of a series, in values */
+    SPREAD_PER_WORKER = 3,    /* pieces; more than one evens out unequal series */
     SPREAD_FILES_MAX = 256,
 };
 
@@ -243,11 +244,15 @@ static void src_columns(ScanSrc *s)
     s->columns = ARENA_ARRAY(s->arena, ColumnId, n + 1);
     s->field = ARENA_ARRAY(s->arena, uint32_t, n + 1);
     s->tags = ARENA_ARRAY(s->arena, TagReader *, n + 1);
+    s->tag_columns = ARENA_ARRAY(s->arena, ColumnId, n + 1);
+    s->tag_codes = ARENA_ARRAY(s->arena, uint32_t, n + 1);
     for (size_t c = 0; c < n; c++) {
         const ScanCol *col = &plan->cols[c];
         s->field[c] = NO_FIELD;
-        if (col->kind == SCAN_TAG)
+        if (col->kind == SCAN_TAG) {
             s->tags[c] = src_tag_reader(s, col->column, col->type);
+            s->tag_columns[s->tag_count++] = col->column;
+        }
         bool number = col->kind == SCAN_ROW && s->table->duplicates == DUP_KEEP;
         if (!number && (col->kind != SCAN_FIELD || !column_known(s, col->column)))
             continue;
@@ -426,7 +431,7 @@ void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out)
     bool forced = q->parallel_max < 0;
     int workers = parallel_workers(q);
     *out = (ScanSpread){NULL, 1};
-    if (workers < 2 || s->none || s->plan->single_stream || s->plan->per_series_limit)
+    if (workers < 2 || s->none || s->plan->single_stream)
         return;
     if (s->filter && expr_is_volatile(s->filter))
         return;
@@ -434,7 +439,8 @@ void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out)
     if (series < 2)
         return;
     double tail, rows = estimate_rows(s, series, &tail);
-    if (!forced && rows * work_per_row < SPREAD_WORK_MIN)
+    double work = rows * work_per_row + (double)series * SPREAD_SERIES_WORK;
+    if (!forced && work < SPREAD_WORK_MIN)
         return;
     /* Each piece looks through all rows of the tail once: not worth it when they are the most. */
     if (!forced && tail * 2 > rows)

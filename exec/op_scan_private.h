@@ -54,8 +54,11 @@ typedef struct ScanSrc {
     SeriesSet *set;    /* NULL = all series */
     ColumnId *columns; /* fields, each once */
     size_t column_count;
-    uint32_t *field;  /* of each output column: index in columns, NO_FIELD */
-    TagReader **tags; /* of each output column, NULL */
+    uint32_t *field;       /* of each output column: index in columns, NO_FIELD */
+    TagReader **tags;      /* of each output column, NULL */
+    ColumnId *tag_columns; /* of those that are not NULL */
+    uint32_t *tag_codes;
+    size_t tag_count;
     PruneValue *prunes;
     size_t prune_count;
     Scan *scan;
@@ -68,6 +71,7 @@ typedef struct ScanSrc {
 bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e) MUST_CHECK;
 bool src_start(ScanSrc *s, Err *e) MUST_CHECK; /* over x->slice, if set */
 void src_close(ScanSrc *s);
+void src_stop(ScanSrc *s);  /* another src_start may follow */
 void src_count(ScanSrc *s); /* brings EXPLAIN's counters up to date */
 /* SCAN_RUN: s->run; runs that the statistics rule out are left out. */
 ScanStatus src_next(ScanSrc *s, Err *e);
@@ -89,6 +93,21 @@ void filter_push(ScanSrc *s); /* splits s->filter */
 bool src_filter(ScanSrc *s, Batch *b, Arena *a, const Expr **left, const bool **reads,
                 Err *e) MUST_CHECK;
 bool src_select_tags(ScanSrc *s, Err *e) MUST_CHECK;
+
+/* Reads the range of a source bucket by bucket from one of its ends, for those who need only the
+ * first buckets: t_min and t_max of the source become one slab of whole buckets after the other,
+ * each twice as long as the one before. */
+typedef struct BucketWalk {
+    bool on, desc;
+    int64_t want;      /* groups: with so many the walk may end */
+    int64_t low, high; /* what is left of the range */
+    const SeriesKey *bucket;
+    __int128 span; /* of the next slab, ns */
+} BucketWalk;
+/* The bucket that holds t: its first ns, and the first ns behind it; both clamped. */
+int64_t bucket_of(const SeriesKey *k, int64_t t, int64_t *end);
+void walk_begin(BucketWalk *w, ScanSrc *s, const SeriesKey *bucket, int64_t want, bool desc);
+bool walk_next(BucketWalk *w, ScanSrc *s); /* false: nothing is left */
 
 /* How a scan is cut over the pool. */
 typedef struct ScanSpread {

@@ -38,6 +38,7 @@ typedef struct SeriesPart {
     uint16_t *ident;
     bool ready;
     uint64_t runs, stat_runs;
+    BucketWalk walk;
 } SeriesPart;
 
 typedef struct SeriesSpread {
@@ -131,6 +132,20 @@ static uint32_t stats_field(const SeriesPart *p, const AggSlot *slot)
                : NO_FIELD;
 }
 
+/* ORDER BY bucket LIMIT n: the groups of the first buckets are enough, in each piece. */
+static bool part_walk(SeriesPart *p, Err *e)
+{
+    Value limit;
+    const PlanSeriesAgg *plan = p->plan;
+    if (!plan->bucket_limit || !p->bucket || p->src.none)
+        return true;
+    if (!exec_const(p->x, plan->bucket_limit, &p->arena, &limit, e))
+        return false;
+    if (!limit.null && limit.u.i64 > 0)
+        walk_begin(&p->walk, &p->src, p->bucket, limit.u.i64, plan->bucket_desc);
+    return true;
+}
+
 static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
 {
     p->x = x;
@@ -169,7 +184,7 @@ static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
         p->set.slots[i].stats_field = stats_field(p, &p->set.slots[i]);
     p->ident = arena_alloc(&p->arena, sizeof row_ident);
     memcpy(p->ident, row_ident, sizeof row_ident);
-    return true;
+    return part_walk(p, e);
 }
 
 static void part_count(SeriesPart *p)
@@ -238,16 +253,6 @@ static uint32_t group_of(SeriesPart *p, uint32_t tagset, int64_t bucket)
     p->last = map_group(&p->map, key);
     aggset_grow(&p->set, p->map.count);
     return p->last;
-}
-
-/* The bucket that holds t: its first ns, and the first ns behind it; both clamped. */
-static int64_t bucket_of(const SeriesKey *k, int64_t t, int64_t *end)
-{
-    __int128 d = (__int128)t - k->origin_ns;
-    __int128 q = d / k->width_ns - (d % k->width_ns < 0);
-    __int128 start = k->origin_ns + q * k->width_ns;
-    *end = start + k->width_ns > INT64_MAX ? INT64_MAX : (int64_t)(start + k->width_ns);
-    return start < INT64_MIN ? INT64_MIN : (int64_t)start;
 }
 
 /* ---- the run, cut at the bucket borders ---- */
@@ -510,6 +515,12 @@ static QueryStatus part_runs(SeriesPart *p, Err *e)
         /* Several runs between two looks at the clock. */
         for (int i = 0; i < 8; i++) {
             ScanStatus got = src_next(&p->src, e);
+            if (got == SCAN_END && p->map.count < (size_t)p->walk.want &&
+                walk_next(&p->walk, &p->src)) {
+                if (!src_start(&p->src, e))
+                    return QUERY_FAIL;
+                continue;
+            }
             if (got == SCAN_END)
                 return QUERY_END;
             if (got != SCAN_RUN)

@@ -129,6 +129,9 @@ typedef struct PlanSeriesAgg { /* output: keys, then aggregates */
     size_t key_count;
     AggCall *aggs;
     size_t agg_count;
+    /* Above it only so many rows of the newest (else oldest) buckets are wanted: constant, or NULL. */
+    Expr *bucket_limit;
+    bool bucket_desc;
 } PlanSeriesAgg;
 
 typedef struct PlanAgg { /* output: keys, then aggregates; key_count 0 = one row always */

@@ -274,6 +274,24 @@ static void newest_per_series(const Planner *p, const Query *q, const Rel *rel)
     scan->per_series_limit = 1;
 }
 
+/* ORDER BY a time bucket LIMIT n: the groups of the first buckets are enough. */
+static bool first_buckets(Planner *p, const Query *q, const Rel *rel, Err *e)
+{
+    PlanSeriesAgg *a = (PlanSeriesAgg *)rel->plan;
+    if (rel->plan->kind != PLAN_SERIES_AGG || !q->order_count || !q->limit || q->having ||
+        q->distinct || q->call_count || q->has_srf || !plan_is_const(p, q->limit) ||
+        (q->offset && !plan_is_const(p, q->offset)))
+        return true;
+    const Expr *first = q->targets[q->order[0].target].expr;
+    if (first->kind != EXPR_COLUMN || first->index < q->group->first_var ||
+        first->index - q->group->first_var >= a->key_count ||
+        a->keys[first->index - q->group->first_var].kind != KEY_BUCKET)
+        return true;
+    a->bucket_desc = q->order[0].desc;
+    Expr *n = plan_sum(p, qx_copy(p->arena, q->limit), q->offset, e);
+    return !n || plan_fix(p, n, NULL, NULL, &a->bucket_limit, e);
+}
+
 static bool all_conjs(Planner *p, Query *q, ConjList *conjs)
 {
     conj_split(p, q->where, conjs);
@@ -302,7 +320,7 @@ static bool plan_select(Planner *p, Query *q, const bool *wanted, Columns *c, Er
     if (!select_input(p, q, &rel, e))
         return false;
     newest_per_series(p, q, &rel);
-    if (q->grouped && !plan_group(p, q, &rel, e))
+    if (q->grouped && (!plan_group(p, q, &rel, e) || !first_buckets(p, q, &rel, e)))
         return false;
     if (q->having) {
         ConjList having = {0};

@@ -498,10 +498,23 @@ void idx_tag_codes(SeriesIndex *idx, ColumnId column, const SeriesId *ids, size_
     idx_unlock(idx);
 }
 
+void idx_series_codes(SeriesIndex *idx, SeriesId id, const ColumnId *columns, size_t n,
+                      uint32_t *codes_out)
+{
+    const uint32_t *codes;
+    idx_read_lock(idx);
+    const KeySet *k = idx_series(idx, id, &codes);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t at = k ? key_set_place(k, columns[i]) : 0;
+        codes_out[i] = k && at < k->count ? codes[at] : 0;
+    }
+    idx_unlock(idx);
+}
+
 uint32_t idx_tag_code(SeriesIndex *idx, SeriesId id, ColumnId column)
 {
     uint32_t code;
-    idx_tag_codes(idx, column, &id, 1, &code);
+    idx_series_codes(idx, id, &column, 1, &code);
     return code;
 }
 

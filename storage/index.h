@@ -58,6 +58,9 @@ Slice idx_tag(SeriesIndex *idx, SeriesId id, ColumnId column);        /* SLICE_N
 uint32_t idx_tag_code(SeriesIndex *idx, SeriesId id, ColumnId column);
 void idx_tag_codes(SeriesIndex *idx, ColumnId column, const SeriesId *ids, size_t n,
                    uint32_t *codes);
+/* Of many columns of one series. */
+void idx_series_codes(SeriesIndex *idx, SeriesId id, const ColumnId *columns, size_t n,
+                      uint32_t *codes);
 uint32_t idx_code_count(SeriesIndex *idx, TableId table, ColumnId column); /* codes are < this */
 Slice idx_code_value(SeriesIndex *idx, TableId table, ColumnId column, uint32_t code);
 uint64_t idx_series_count(SeriesIndex *idx, TableId table); /* table 0 = all */

@@ -108,6 +108,7 @@ const char *part_name(const Part *p);
  * given with the row range of this series. */
 typedef struct PartGroup {
     uint32_t index; /* row group in the part */
+    uint32_t block; /* a guess: the directory block that lists it */
     TableId table;
     SeriesId series;
     uint32_t row_begin, rows; /* within the row group */
@@ -149,6 +150,10 @@ typedef struct RowCuts { /* ascending, at most the group's rows */
  * *number = false: the column has no numbers here, nothing is known.  Absent: type PHYS_NONE. */
 bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *cuts, Arena *scratch,
                      ChunkStats *out, bool *number, Err *e) MUST_CHECK;
+/* The number in the last row of a pinned group that is alone, decoded once for all readers.
+ * *known = false: no number, or some row has none.  Absent: *type = PHYS_NONE. */
+bool part_last(Part *p, const PartGroup *g, ColumnId col, Arena *scratch, PhysType *type,
+               int64_t *bits, bool *known, Err *e) MUST_CHECK;
 /* bits (BITMAP_WORDS of the group's rows): rows whose value passes.  *type is the filter's or
  * PHYS_NONE (no row has a value), else the bits are not to be used. */
 bool part_filter(Part *p, const PartGroup *g, ColumnId col, const CodecFilter *f, Arena *scratch,

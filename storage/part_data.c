@@ -158,7 +158,7 @@ static bool wanted_extents(Part *p, const PartGroup *g, const ColumnId *cols, si
                            size_t *count, Err *e)
 {
     BlockDir *dir;
-    const Block *b = part_block_of(p, g->index);
+    const Block *b = part_block_of(p, g->index, g->block);
     if (!part_dir_take(p, b, &dir, e))
         return false;
     const GroupEntry *entry = &dir->groups[g->index - b->first_group];
@@ -259,7 +259,7 @@ static bool column_entries(Part *p, const PartGroup *g, BlockDir *dir, size_t co
     ChunkEntry *known = dir->chunks[column], *made;
     if (!known) {
         if (!dir_get_column(&made, dir, column, p->payload_end, e))
-            return part_at_chunk(p, g, part_block_of(p, g->index)->offset, e);
+            return part_at_chunk(p, g, part_block_of(p, g->index, g->block)->offset, e);
         if (atomic_compare_exchange_strong(&dir->chunks[column], &known, made)) {
             known = made;
             part_cache_grow(p, dir, dir->group_count * sizeof *made);
@@ -296,7 +296,7 @@ static bool find_chunk(Part *p, const PartGroup *g, BlockDir *dir, size_t i, Col
 
 static bool get_chunk(Part *p, const PartGroup *g, ColumnId col, bool bytes, Chunk *out, Err *e)
 {
-    const Block *b = part_block_of(p, g->index);
+    const Block *b = part_block_of(p, g->index, g->block);
     size_t i = g->index - b->first_group;
     BlockDir *dir;
     ChunkEntry *c;
@@ -326,7 +326,7 @@ bool part_chunk_bytes(Part *p, const PartGroup *g, ColumnId col, Chunk *out, Err
 
 bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry *entry, Slice *out, Err *e)
 {
-    const Block *b = part_block_of(p, g->index);
+    const Block *b = part_block_of(p, g->index, g->block);
     BlockDir *dir;
     if (!part_dir_take(p, b, &dir, e))
         return false;
@@ -521,9 +521,44 @@ bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec
     return true;
 }
 
+static bool remember_last(Part *p, const PartGroup *g, ColumnId col, ChunkEntry *c, Arena *scratch,
+                          Err *e)
+{
+    ColVec vec;
+    const uint64_t *nulls;
+    if (!part_column(p, g, col, scratch, &vec, &nulls, e))
+        return false;
+    atomic_store_explicit(&c->last, vec.v.i64[g->rows - 1], memory_order_relaxed);
+    atomic_store_explicit(&c->last_known, 1, memory_order_release);
+    return true;
+}
+
+bool part_last(Part *p, const PartGroup *g, ColumnId col, Arena *scratch, PhysType *type,
+               int64_t *bits, bool *known, Err *e)
+{
+    must(g->alone);
+    const Block *b = part_block_of(p, g->index, g->block);
+    BlockDir *dir;
+    ChunkEntry *c;
+    *type = PHYS_NONE;
+    *known = true;
+    if (!part_dir_take(p, b, &dir, e))
+        return false;
+    bool ok = find_chunk(p, g, dir, g->index - b->first_group, col, &c, e);
+    if (ok && c) {
+        *type = (PhysType)c->type;
+        *known = !c->holes && (c->type == PHYS_I64 || c->type == PHYS_F64);
+        if (*known && !atomic_load_explicit(&c->last_known, memory_order_acquire))
+            ok = remember_last(p, g, col, c, scratch, e);
+        *bits = atomic_load_explicit(&c->last, memory_order_relaxed);
+    }
+    part_dir_give(p, b);
+    return ok;
+}
+
 bool part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max, size_t *count, Err *e)
 {
-    const Block *b = part_block_of(p, g->index);
+    const Block *b = part_block_of(p, g->index, g->block);
     BlockDir *dir;
     Err ignored;
     *count = 0;

@@ -51,6 +51,8 @@ typedef struct ChunkEntry {
     uint32_t nan_count;
     int64_t stat[CHUNK_STATS]; /* integers, or bits of doubles with STATS_DOUBLE */
     _Atomic uint8_t checked;
+    _Atomic uint8_t last_known; /* `last` is the bits of the last row's value */
+    _Atomic int64_t last;
 } ChunkEntry;
 
 typedef struct SeriesRun {
@@ -170,7 +172,7 @@ struct Part {
 };
 
 bool part_open_with(Part **out, PartSource *take_source, bool skip_crc, Err *e) MUST_CHECK;
-const Block *part_block_of(const Part *p, uint32_t group);
+const Block *part_block_of(const Part *p, uint32_t group, uint32_t guess);
 /* Decodes the block unless it is there; it stays until part_dir_give. */
 bool part_dir_take(Part *p, const Block *b, BlockDir **out, Err *e) MUST_CHECK;
 void part_dir_give(Part *p, const Block *b);

@@ -379,9 +379,12 @@ const void *part_series_bitmap(Part *p, TableId table)
 }
 
 /* ---- groups ---- */
-const Block *part_block_of(const Part *p, uint32_t group)
+const Block *part_block_of(const Part *p, uint32_t group, uint32_t guess)
 {
     must(group < p->group_count);
+    const Block *b = guess < p->block_count ? &p->blocks[guess] : p->blocks;
+    if (group - b->first_group < b->group_count)
+        return b;
     size_t low = 0, high = p->block_count;
     while (high - low > 1) {
         size_t mid = (low + high) / 2;
@@ -441,6 +444,7 @@ void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_
 {
     *out = (PartGroup){
         .index = index,
+        .block = (uint32_t)(b - p->blocks),
         .table = b->table,
         .series = series_id_make(p->shard, g->series_first),
         .row_begin = 0,
@@ -462,7 +466,7 @@ size_t part_group_count(const Part *p)
 void part_group_at(const Part *p, uint32_t index, PartGroup *out)
 {
     Part *part = (Part *)(uintptr_t)p; /* decoding at first use changes only caches */
-    const Block *b = part_block_of(p, index);
+    const Block *b = part_block_of(p, index, 0);
     BlockDir *dir;
     Err e;
     if (part_dir_take(part, b, &dir, &e)) {

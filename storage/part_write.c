@@ -392,7 +392,7 @@ static bool copy_rows(PartWriter *w, Part *from, const PartGroup *g, const Colum
 
 int64_t part_group_window(const Part *p, const PartGroup *g)
 {
-    return part_block_of(p, g->index)->window;
+    return part_block_of(p, g->index, g->block)->window;
 }
 
 bool part_writer_copy(PartWriter *w, Part *from, const PartGroup *g, int64_t window, Err *e)

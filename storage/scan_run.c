@@ -125,6 +125,21 @@ bool scan_time_at(Scan *s, uint32_t row, int64_t *time, Err *e)
     return true;
 }
 
+bool scan_last(Scan *s, size_t column, PhysType *type, int64_t *bits, bool *known, Err *e)
+{
+    must(column < s->column_count && s->run.rows);
+    *type = PHYS_NONE;
+    *known = s->types[column] == PHYS_NONE;
+    if (*known || !run_is_encoded(s) || s->run.begin + s->run.rows != s->run.group->rows)
+        return true;
+    if (!merge_run_here(s->merge, e) || !part_last(s->run.part, s->run.group, s->columns[column],
+                                                   &s->scratch, type, bits, known, e))
+        return false;
+    *known = *known && (*type == PHYS_NONE || *type == s->types[column]);
+    s->counters.bytes += *known ? sizeof *bits : 0;
+    return true;
+}
+
 /* ---- statistics of pieces ---- */
 
 /* The valid values among [begin, end), without holes. */
