@@ -34,6 +34,7 @@ libskexec_la_SOURCES += \
 	exec/op_window.c \
 	exec/parallel.c \
 	exec/query.c exec/query.h exec/plan.h \
+	exec/row_file.c exec/row_file.h \
 	exec/spill.c exec/spill.h \
 	exec/virtual.c exec/virtual.h
 

@@ -187,6 +187,14 @@ const PgRelation pg_relations[] = {
      "text, vartype text, source text, min_val text, max_val text, enumvals text[], boot_val text, "
      "reset_val text, sourcefile text, sourceline int4, pending_restart bool",
      fill_pg_settings},
+    {PG, "pg_cursors", 0,
+     "name text, statement text, is_holdable bool, is_binary bool, is_scrollable bool, "
+     "creation_time timestamptz",
+     fill_pg_cursors},
+    {PG, "pg_prepared_statements", 0,
+     "name text, statement text, prepare_time timestamptz, parameter_types regtype[], from_sql "
+     "bool, generic_plans int8, custom_plans int8",
+     fill_pg_prepared},
     {PG, "pg_description", 2609, "objoid oid, classoid oid, objsubid int4, description text",
      fill_pg_description},
     {PG, "pg_roles", 0,

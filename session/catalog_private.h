@@ -84,6 +84,8 @@ bool fill_pg_type(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_namespace(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_proc(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_cursors(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_prepared(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_stat_activity(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

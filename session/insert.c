@@ -96,7 +96,7 @@ static bool returned_end(Portal *p, Returned *r, Err *e)
     for (size_t k = 0; ok && k < r->rows->rows; k++) {
         for (size_t i = 0; i < ins->returning_count; i++)
             row[i] = vec_get(&out[i], k);
-        rows_add(p, row);
+        ok = rows_add(p, row, e);
     }
     arena_free(&r->arena);
     return ok && budget_check(&p->session->db->query_pool, e);
@@ -241,5 +241,5 @@ RunStatus insert_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
         snprintf(p->tag, sizeof p->tag, "INSERT 0 %llu", (unsigned long long)p->changed);
         p->collected = true;
     }
-    return p->bound->u.insert.returning_count ? portal_run_query(p, max_rows, out, e) : RUN_DONE;
+    return p->bound->u.insert.returning_count ? rows_send(p, max_rows, out, e) : RUN_DONE;
 }

@@ -1,6 +1,7 @@
 noinst_LTLIBRARIES += libsksession.la
 libsksession_la_SOURCES = \
 	session/copy_in.c session/copy_out.c \
+	session/cursor.c \
 	session/db.c \
 	session/ddl.c session/ddl_alter.c \
 	session/functions.c \
@@ -15,5 +16,5 @@ libsksession_la_SOURCES = \
 	session/utility.c \
 	session/views_skulk.c \
 	session/catalog_class.c session/catalog_index.c session/catalog_functions.c session/catalog_info.c \
-	session/catalog_pg.c session/catalog_private.h session/catalog_type.c \
+	session/catalog_pg.c session/catalog_private.h session/catalog_session.c session/catalog_type.c \
 	session/promql_door.c session/promql_private.h session/promql_sql.c

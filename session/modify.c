@@ -38,10 +38,8 @@ static bool modify_row(Portal *p, const Value *row, Err *e)
     }
     if (m->moves && !row_writer_move(p->writer, &at, values, e))
         return false;
-    if (m->returns)
-        rows_add(p, values + m->target_count);
     p->changed++;
-    return true;
+    return !m->returns || rows_add(p, values + m->target_count, e);
 }
 
 static bool modify_batch(Portal *p, const Batch *b, Err *e)
@@ -141,5 +139,5 @@ RunStatus modify_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
         snprintf(p->tag, sizeof p->tag, "%s %llu", p->bound->tag, (unsigned long long)p->changed);
         p->collected = true;
     }
-    return m->returns ? portal_run_query(p, max_rows, out, e) : RUN_DONE;
+    return m->returns ? rows_send(p, max_rows, out, e) : RUN_DONE;
 }

@@ -7,10 +7,12 @@ Portal *portal_new(Session *s, Slice name, Prepared *take_prepared)
     Portal *p = MEM_NEW(Portal);
     p->session = s;
     p->number = ++s->portal_number;
+    p->created_us = s->stmt_now_us;
     arena_init(&p->arena, &s->db->query_pool);
     p->name = name.ptr ? mem_strdup(name) : NULL;
     p->prepared = take_prepared;
     p->bound = take_prepared->bound;
+    take_prepared->runs++;
     if (!bound_columns(p->bound, &p->cols, &p->col_count))
         p->cols = utility_columns(s, p->bound, &p->arena, &p->col_count);
     int64_t timeout_ms = setting_int(s, "statement_timeout");
@@ -21,21 +23,32 @@ Portal *portal_new(Session *s, Slice name, Prepared *take_prepared)
 
 static void set_running(Session *s, Query *q)
 {
+    if (s->running == q)
+        return;
     mutex_lock(&s->db->mutex);
     s->running = q;
     mutex_unlock(&s->db->mutex);
 }
 
-void portal_close_query(Portal *p)
+void portal_end_query(Portal *p)
 {
     if (p->query) {
         set_running(p->session, NULL);
         query_close(p->query);
     }
-    snapshot_unref(p->snapshot);
     p->query = NULL;
-    p->snapshot = NULL;
     p->batch = NULL;
+    if (p->cursor)
+        return;
+    snapshot_unref(p->snapshot);
+    p->snapshot = NULL;
+}
+
+void portal_close_query(Portal *p)
+{
+    portal_end_query(p);
+    snapshot_unref(p->snapshot);
+    p->snapshot = NULL;
 }
 
 void portal_free(Portal *p)
@@ -48,6 +61,7 @@ void portal_free(Portal *p)
     portal_close_query(p);
     row_writer_free(p->writer);
     row_writer_free(p->changer);
+    rowfile_free(p->kept);
     copy_free(p);
     prepared_unref(p->prepared);
     arena_free(&p->arena);
@@ -75,11 +89,12 @@ void portal_drop_named(Session *s, Slice name)
     }
 }
 
-void portals_close_all(Session *s, bool keep_hold)
+void portals_close_all(Session *s, bool keep_held, const Portal *but)
 {
     for (Portal **pp = &s->portals; *pp;) {
         Portal *p = *pp;
-        if ((keep_hold && p->hold) || (p->ticket_busy && !atomic_load(&p->ticket.done))) {
+        if (p == but || (keep_held && p->held) ||
+            (p->ticket_busy && !atomic_load(&p->ticket.done))) {
             pp = &p->next;
             continue;
         }
@@ -88,11 +103,11 @@ void portals_close_all(Session *s, bool keep_hold)
     }
 }
 
-void portals_close_after(Session *s, uint64_t number)
+void portals_close_after(Session *s, uint64_t number, const Portal *but)
 {
     for (Portal **pp = &s->portals; *pp;) {
         Portal *p = *pp;
-        if (p->number <= number) {
+        if (p->number <= number || p == but) {
             pp = &p->next;
             continue;
         }
@@ -127,8 +142,8 @@ bool portal_returns_rows(const Portal *p)
 
 int16_t portal_format(const Portal *p, size_t column)
 {
-    if (p->format_count == 0)
-        return 0;
+    if (p->binary || p->format_count == 0)
+        return p->binary;
     return p->formats[p->format_count == 1 ? 0 : column < p->format_count ? column : 0];
 }
 
@@ -137,9 +152,10 @@ const char *portal_tag(const Portal *p)
     return p->tag;
 }
 
-Query *portal_query(Portal *p)
+RunStatus portal_set_tag(Portal *p, const char *tag)
 {
-    return p->query;
+    snprintf(p->tag, sizeof p->tag, "%s", tag);
+    return RUN_DONE;
 }
 
 /* ---- queries ---- */
@@ -151,7 +167,8 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
     session_eval_ctx(s, &eval);
     eval.params = p->params;
     eval.param_count = p->param_count;
-    p->snapshot = tx_snapshot(s);
+    if (!p->snapshot)
+        p->snapshot = tx_snapshot(s);
     QueryOptions o = {
         .snapshot = p->snapshot,
         .eval = &eval,
@@ -164,10 +181,7 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
         .analyze = p->bound->kind == BOUND_EXPLAIN,
     };
     p->source = q;
-    if (!query_open(&p->query, &q->plan, &o, e))
-        return false;
-    set_running(s, p->query);
-    return true;
+    return query_open(&p->query, &q->plan, &o, e);
 }
 
 static bool past_deadline(Portal *p)
@@ -186,6 +200,7 @@ static bool portal_check(Portal *p, Err *e)
 
 RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
 {
+    set_running(p->session, p->query); /* several portals may be open */
     switch (query_next(p->query, out, e)) {
     case QUERY_BATCH:
         return RUN_BATCH;
@@ -203,70 +218,6 @@ RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
     return RUN_FAIL;
 }
 
-/* The first `n` rows of what is left of the batch. */
-static Batch *cut_batch(Portal *p, size_t n)
-{
-    Batch *b = p->batch;
-    if (p->batch_pos == 0 && n == batch_count(b))
-        return b;
-    if (!p->piece_sel)
-        p->piece_sel = ARENA_ARRAY(&p->arena, uint16_t, BATCH_ROWS);
-    for (size_t i = 0; i < n; i++)
-        p->piece_sel[i] = (uint16_t)batch_row(b, p->batch_pos + i);
-    p->piece = *b;
-    p->piece.sel = p->piece_sel;
-    p->piece.sel_count = n;
-    return &p->piece;
-}
-
-/* What RETURNING collected is handed out as the rows of a query are. */
-static RunStatus next_collected(Portal *p, Batch **out)
-{
-    if (p->rows_next * BATCH_ROWS >= p->rows_count)
-        return RUN_DONE;
-    *out = &p->rows_ready[p->rows_next++];
-    return RUN_BATCH;
-}
-
-RunStatus portal_run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
-{
-    if (!p->query && !p->collected &&
-        !portal_open_query(p, p->source ? p->source : &p->bound->u.query, e))
-        return RUN_FAIL;
-    if (p->inner_left == 0 && max_rows > 0) /* the count of this Execute starts */
-        p->inner_left = max_rows + 1;
-    while (!p->batch) {
-        Batch *b = NULL; /* means something only with RUN_BATCH */
-        RunStatus st = p->collected ? next_collected(p, &b) : portal_next_batch(p, &b, e);
-        p->batch = st == RUN_BATCH ? b : NULL;
-        p->batch_pos = 0;
-        if (st == RUN_DONE) {
-            p->inner_left = 0;
-            portal_close_query(p);
-            return RUN_DONE;
-        }
-        if (st != RUN_BATCH)
-            return st;
-        if (batch_count(p->batch) == 0)
-            p->batch = NULL;
-    }
-    if (max_rows > 0 && p->inner_left == 1) {
-        p->inner_left = 0;
-        return RUN_SUSPENDED;
-    }
-    size_t n = batch_count(p->batch) - p->batch_pos;
-    if (max_rows > 0 && (int64_t)n > p->inner_left - 1)
-        n = (size_t)(p->inner_left - 1);
-    *out = cut_batch(p, n);
-    p->batch_pos += n;
-    p->rows += n;
-    if (max_rows > 0)
-        p->inner_left -= (int64_t)n;
-    if (p->batch_pos == batch_count(p->batch))
-        p->batch = NULL;
-    return RUN_BATCH;
-}
-
 /* ---- all kinds ---- */
 
 static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
@@ -274,9 +225,9 @@ static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
     RunStatus st;
     switch (p->bound->kind) {
     case BOUND_QUERY:
-        st = portal_run_query(p, max_rows, out, e);
+        st = rows_send(p, max_rows, out, e);
         if (st == RUN_DONE)
-            snprintf(p->tag, sizeof p->tag, "SELECT %llu", (unsigned long long)p->rows);
+            snprintf(p->tag, sizeof p->tag, "SELECT %llu", (unsigned long long)p->sent);
         return st;
     case BOUND_INSERT:
         return insert_run(p, max_rows, out, e);
@@ -294,9 +245,14 @@ static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
 /* The last statement of a simple message is acknowledged only after its implicit transaction. */
 static RunStatus finish(Portal *p, Err *e)
 {
-    if (p->last && p->session->tx.state == TX_IMPLICIT)
-        return tx_commit_step(p->session, e);
-    return RUN_DONE;
+    if (!p->last || p->session->tx.state != TX_IMPLICIT)
+        return RUN_DONE;
+    RunStatus st = cursors_hold(p->session, e);
+    if (st == RUN_DONE)
+        st = tx_commit_step(p->session, e);
+    if (st == RUN_DONE)
+        portals_close_all(p->session, true, p);
+    return st;
 }
 
 static RunStatus fail(Portal *p)
@@ -320,6 +276,7 @@ RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
     }
     if (p->state == PORTAL_NEW)
         p->state = PORTAL_RUNNING;
+    p->max_rows = max_rows;
     if (p->state == PORTAL_RUNNING) {
         p->session->command = p->bound->tag;
         if (!portal_check(p, e))
@@ -327,6 +284,8 @@ RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
         RunStatus st = run_kind(p, max_rows, out, e);
         if (st == RUN_FAIL)
             return fail(p);
+        if (st != RUN_WAIT && st != RUN_YIELD && st != RUN_BATCH)
+            set_running(p->session, NULL); /* between statements a cancel has no aim */
         if (st != RUN_DONE)
             return st;
         p->state = PORTAL_FINISHING;
@@ -386,13 +345,10 @@ NextStatus session_simple_next(Session *s, Portal **out, Err *e)
         shift_position(s, st, e);
         return NEXT_FAIL;
     }
-    if (p->bound->param_count > 0) {
-        prepared_unref(p);
-        err_set(e, ERR_UNDEFINED_PARAMETER, "there is no parameter $1");
-        return NEXT_FAIL;
-    }
     Portal *po = portal_new(s, slice_of("", 0), p);
     po->last = s->script_next == s->script_count;
+    Portal *c = p->bound->kind == BOUND_FETCH ? portal_find(s, p->bound->u.fetch.name) : NULL;
+    po->binary = c && c->binary;
     po->next = s->portals;
     s->portals = po;
     *out = po;

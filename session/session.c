@@ -60,7 +60,7 @@ void session_free(Session *s)
     if (!s)
         return;
     unlink_session(s);
-    portals_close_all(s, false);
+    portals_close_all(s, false, NULL);
     if (!s->tx.committing)
         tx_rollback(s);
     prepared_forget_all(s);
@@ -209,7 +209,7 @@ const TableDef *session_find_table(Session *s, const CatalogSnap *cat, const Qua
 void session_failed(Session *s)
 {
     if (s->tx.state == TX_IMPLICIT || s->tx.state == TX_IDLE) {
-        portals_close_all(s, true);
+        portals_close_all(s, true, NULL);
         tx_rollback(s);
     } else {
         s->tx.state = TX_FAILED;
@@ -220,8 +220,10 @@ RunStatus session_sync(Session *s, Err *e)
 {
     if (s->tx.state != TX_IMPLICIT)
         return RUN_DONE;
-    RunStatus st = tx_commit_step(s, e);
-    if (st != RUN_WAIT)
-        portals_close_all(s, true);
+    RunStatus st = cursors_hold(s, e);
+    if (st == RUN_DONE)
+        st = tx_commit_step(s, e);
+    if (st != RUN_WAIT && st != RUN_YIELD)
+        portals_close_all(s, true, NULL);
     return st;
 }

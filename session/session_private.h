@@ -6,6 +6,7 @@
 #ifndef SKULK_SESSION_SESSION_PRIVATE_H
 #define SKULK_SESSION_SESSION_PRIVATE_H
 
+#include "exec/row_file.h"
 #include "session/session.h"
 
 enum {
@@ -68,6 +69,9 @@ typedef struct Prepared {
     struct Prepared *next;
     Arena arena;
     Slice text;
+    Slice source; /* PREPARE: the whole of it */
+    int64_t created_us;
+    uint64_t runs;
     SqlStatement statement;
     TypeId *types; /* as given by the client */
     size_t type_count;
@@ -106,20 +110,31 @@ struct Portal {
     size_t col_count;
     Query *query;
     Snapshot *snapshot;
-    Batch *batch; /* of query, rows from pos on are not sent yet */
+    Batch *batch; /* of query, rows from batch_pos on are still to be handed out */
     size_t batch_pos;
-    Batch piece; /* what was handed out */
-    uint16_t *piece_sel;
-    uint64_t rows; /* sent or written */
+    Batch view; /* what was handed out */
+    uint16_t *view_sel;
+    /* its rows: rows.c */
+    RowFile *kept; /* those from number kept_from on; NULL = none */
+    uint64_t kept_from;
+    uint64_t pos, taken; /* rows before the next one; rows that the query gave */
+    bool ended;          /* it gives no more */
+    bool sending;        /* in the middle of an Execute */
+    uint64_t sent;       /* by this Execute, or the last one */
+    int64_t max_rows;    /* of this Execute; 0 = all */
+    uint64_t rows;       /* written */
     char tag[80];
-    bool last;           /* of its message: the implicit transaction ends with it */
-    bool cursor, hold;   /* DECLARE */
+    bool last;                 /* of its message: the implicit transaction ends with it */
+    bool cursor, hold, scroll; /* DECLARE */
+    bool binary;               /* its columns are sent in binary */
+    bool holding, held;        /* WITH HOLD: rows are being kept; its transaction is over */
+    uint64_t hold_at;          /* pos, meanwhile */
+    int64_t created_us;
+    uint64_t walk_to, walk_back, walk_left; /* FETCH: cursor.c */
+    bool walk_backward;
     int64_t deadline_ns; /* statement_timeout; 0 = none */
-    /* utility statements that give rows */
-    Batch *rows_ready; /* chain of built batches, see rows.c */
-    size_t rows_count, rows_next;
-    bool collected; /* by RETURNING: the statement is done, its rows are to be sent */
-    Ticket ticket;  /* CHECKPOINT, VACUUM */
+    bool collected;      /* by RETURNING: the statement is done, its rows are to be sent */
+    Ticket ticket;       /* CHECKPOINT, VACUUM */
     bool ticket_busy;
     struct RowWriter *writer;
     struct RowWriter *changer; /* rows that are there: ON CONFLICT DO UPDATE, UPDATE, DELETE */
@@ -127,8 +142,7 @@ struct Portal {
     int64_t lock_deadline_ns;  /* lock_timeout; 0 = not waiting, INT64_MAX = none */
     struct CopyIn *copy_in;
     struct CopyOut *copy_out;
-    struct Portal *inner; /* EXPLAIN ANALYZE, EXECUTE, FETCH: the portal that really runs */
-    int64_t inner_left;   /* FETCH: rows still wanted; -1 = all */
+    struct Portal *inner; /* EXECUTE: the portal that really runs */
     int phase;            /* utility statements that wait: where they are */
 };
 
@@ -224,15 +238,25 @@ bool bound_columns(const Bound *b, const OutColumn **cols, size_t *count);
 /* ---- portal.c ---- */
 Portal *portal_new(Session *s, Slice name, Prepared *take_prepared);
 void portal_free(Portal *p);
-void portals_close_all(Session *s, bool keep_hold);
-void portals_close_after(Session *s, uint64_t number); /* what began after a savepoint */
+void portals_close_all(Session *s, bool keep_held, const Portal *but /* or NULL */);
+/* What began after a savepoint. */
+void portals_close_after(Session *s, uint64_t number, const Portal *but);
 Portal *portal_find(Session *s, Slice name);
 bool portal_open_query(Portal *p, const BoundQuery *q, Err *e) MUST_CHECK;
 void portal_close_query(Portal *p);
+void portal_end_query(Portal *p); /* the same, but a cursor keeps its snapshot */
 void portal_drop_named(Session *s, Slice name);
-Query *portal_query(Portal *p);
 RunStatus portal_next_batch(Portal *p, Batch **out, Err *e);
-RunStatus portal_run_query(Portal *p, int64_t max_rows, Batch **out, Err *e);
+RunStatus portal_set_tag(Portal *p, const char *tag); /* DONE */
+
+/* ---- cursor.c ---- */
+RunStatus cursor_declare(Portal *p, Batch **out, Err *e);
+RunStatus cursor_fetch(Portal *p, Batch **out, Err *e);
+RunStatus cursor_close(Portal *p, Batch **out, Err *e);
+const OutColumn *cursor_fetch_columns(Session *s, const Bound *b, Arena *a, size_t *count);
+void cursors_close(Session *s, bool held_too);
+/* Before a commit: WITH HOLD cursors read what is left.  DONE, WAIT, YIELD, FAIL. */
+RunStatus cursors_hold(Session *s, Err *e);
 
 /* ---- insert.c, modify.c ---- */
 RunStatus insert_run(Portal *p, int64_t max_rows, Batch **out, Err *e);
@@ -240,10 +264,16 @@ RunStatus modify_run(Portal *p, int64_t max_rows, Batch **out, Err *e);
 /* Does a write of new rows need the table's lock, to look at keys? */
 bool insert_checks_keys(const TableDef *t);
 
-/* ---- rows.c: results that C code builds ---- */
-void rows_begin(Portal *p, const OutColumn *cols, size_t n);
-void rows_add(Portal *p, const Value *row);
-void rows_add_text(Portal *p, Slice line);
+/* ---- rows.c: the rows of a portal, from its query or kept ---- */
+void rows_begin(Portal *p, const OutColumn *cols, size_t n); /* rows that C code adds */
+bool rows_add(Portal *p, const Value *row, Err *e) MUST_CHECK;
+bool rows_add_text(Portal *p, Slice line, Err *e) MUST_CHECK;
+void rows_keep(Portal *p); /* those that the query gives from now on */
+/* BATCH: 1 to max rows, that live until the next call; DONE: no more; else what the query says. */
+RunStatus rows_forward(Portal *p, uint64_t max, Batch **out, Err *e);
+RunStatus rows_backward(Portal *p, uint64_t max, Batch **out, Err *e); /* all before it are kept */
+/* For an Execute of max_rows (0 = all): BATCH, SUSPENDED, DONE (p->sent: how many), ... */
+RunStatus rows_send(Portal *p, int64_t max_rows, Batch **out, Err *e);
 
 /* ---- utility.c ---- */
 RunStatus utility_run(Portal *p, Batch **out, Err *e);

@@ -38,6 +38,7 @@ static bool analyze(Session *s, Prepared *p, Err *e)
     fold.scratch = &p->plan_arena;
     SqlEnv env = session_sql_env(s, cat, &fold);
     env.params_unknown_ok = true;
+    env.params_none = !p->name;
     bool ok =
         sql_analyze(&env, &p->plan_arena, &p->statement, p->types, p->type_count, &p->bound, e);
     p->catalog_version = cat_version(cat);
@@ -111,6 +112,7 @@ Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const Typ
     arena_init(&p->plan_arena, &s->db->query_pool);
     p->name = name.ptr ? mem_strdup(name) : NULL;
     p->text = arena_slice(&p->arena, st->text);
+    p->created_us = s->stmt_now_us;
     p->types = ARENA_ARRAY(&p->arena, TypeId, n ? n : 1);
     if (n)
         memcpy(p->types, types, n * sizeof *types);

@@ -190,7 +190,7 @@ static bool savepoint_set(Session *s, Slice name, Err *e)
     return true;
 }
 
-static bool savepoint_rollback(Session *s, Slice name, Err *e)
+static bool savepoint_rollback(Session *s, Slice name, const Portal *running, Err *e)
 {
     Transaction *t = &s->tx;
     if (!need_block(s, "ROLLBACK TO SAVEPOINT", e))
@@ -198,7 +198,7 @@ static bool savepoint_rollback(Session *s, Slice name, Err *e)
     NamedMark *m = find_mark(s, name);
     if (!m)
         return err_set(e, ERR_SAVEPOINT, "savepoint \"%.*s\" does not exist", SLICE_ARG(name));
-    portals_close_after(s, m->portals); /* they may read rows that go now */
+    portals_close_after(s, m->portals, running); /* they may read rows that go now */
     if (t->txn && m->has_txn) {
         txn_rollback_to(t->txn, m->mark);
     } else if (t->txn) {
@@ -252,11 +252,11 @@ bool tx_control(Session *s, Portal *p, Err *e)
     case TXN_RELEASE:
         return savepoint_release(s, b->u.txn.name, e);
     case TXN_ROLLBACK_TO:
-        return savepoint_rollback(s, b->u.txn.name, e);
+        return savepoint_rollback(s, b->u.txn.name, p, e);
     case TXN_ROLLBACK:
         if (s->tx.state == TX_IMPLICIT || s->tx.state == TX_IDLE)
             session_notice(s, "WARNING", ERR_NO_ACTIVE_TXN, "there is no transaction in progress");
-        portals_close_all(s, true);
+        portals_close_all(s, true, p);
         tx_rollback(s);
         return true;
     case TXN_COMMIT:

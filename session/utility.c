@@ -16,26 +16,7 @@ static RunStatus failed(bool never)
     return RUN_FAIL;
 }
 
-static RunStatus set_tag(Portal *p, const char *tag)
-{
-    snprintf(p->tag, sizeof p->tag, "%s", tag);
-    return RUN_DONE;
-}
-
 /* ---- transactions ---- */
-
-static void close_cursors(Session *s)
-{
-    for (Portal **pp = &s->portals; *pp;) {
-        Portal *c = *pp;
-        if (!c->cursor) {
-            pp = &c->next;
-            continue;
-        }
-        *pp = c->next;
-        portal_free(c);
-    }
-}
 
 static RunStatus run_commit(Portal *p, Err *e)
 {
@@ -43,36 +24,27 @@ static RunStatus run_commit(Portal *p, Err *e)
     if (p->phase == 0) {
         p->phase = 1;
         if (s->tx.state == TX_FAILED) {
-            portals_close_all(s, true);
+            portals_close_all(s, true, p);
             tx_rollback(s);
-            return set_tag(p, "ROLLBACK");
+            return portal_set_tag(p, "ROLLBACK");
         }
         if (s->tx.state != TX_BLOCK)
             session_notice(s, "WARNING", ERR_NO_ACTIVE_TXN, "there is no transaction in progress");
     }
-    RunStatus st = tx_commit_step(s, e);
+    RunStatus st = cursors_hold(s, e);
     if (st == RUN_DONE)
-        close_cursors(s);
-    return st == RUN_DONE ? set_tag(p, "COMMIT") : st;
+        st = tx_commit_step(s, e);
+    if (st == RUN_DONE)
+        portals_close_all(s, true, p);
+    return st == RUN_DONE ? portal_set_tag(p, "COMMIT") : st;
 }
 
-/* The end of a transaction closes portals; the one that runs is out of the list meanwhile. */
 static RunStatus run_txn(Portal *p, Batch **out, Err *e)
 {
     (void)out;
-    for (Portal **pp = &p->session->portals; *pp; pp = &(*pp)->next)
-        if (*pp == p) {
-            *pp = p->next;
-            break;
-        }
-    RunStatus st;
     if (p->bound->u.txn.kind == TXN_COMMIT)
-        st = run_commit(p, e);
-    else
-        st = tx_control(p->session, p, e) ? set_tag(p, p->bound->tag) : RUN_FAIL;
-    p->next = p->session->portals;
-    p->session->portals = p;
-    return st;
+        return run_commit(p, e);
+    return tx_control(p->session, p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
 }
 
 /* ---- settings ---- */
@@ -84,7 +56,7 @@ static RunStatus run_set(Portal *p, Batch **out, Err *e)
     if (!setting_set(p->session, b->u.set.name, b->u.set.value, b->u.set.is_default, b->u.set.local,
                      e))
         return RUN_FAIL;
-    return set_tag(p, b->tag);
+    return portal_set_tag(p, b->tag);
 }
 
 static RunStatus run_reset(Portal *p, Batch **out, Err *e)
@@ -95,7 +67,7 @@ static RunStatus run_reset(Portal *p, Batch **out, Err *e)
         setting_reset_all(p->session);
     else if (!setting_set(p->session, b->u.set.name, SLICE_NONE, true, false, e))
         return RUN_FAIL;
-    return set_tag(p, b->tag);
+    return portal_set_tag(p, b->tag);
 }
 
 static const OutColumn *show_columns(Session *s, const Bound *b, Arena *a, size_t *count)
@@ -119,39 +91,39 @@ static const OutColumn *show_columns(Session *s, const Bound *b, Arena *a, size_
     return c;
 }
 
-/* Hands out what rows.c collected, then DONE. */
-static RunStatus rows_run(Portal *p, Batch **out, const char *tag)
+/* Hands out what was collected, then DONE. */
+static RunStatus rows_run(Portal *p, Batch **out, const char *tag, Err *e)
 {
-    if (p->rows_next * BATCH_ROWS < p->rows_count) {
-        *out = &p->rows_ready[p->rows_next++];
-        return RUN_BATCH;
-    }
-    return set_tag(p, tag);
+    RunStatus st = rows_send(p, p->max_rows, out, e);
+    return st == RUN_DONE ? portal_set_tag(p, tag) : st;
 }
 
-static RunStatus run_show(Portal *p, Batch **out, Err *e)
+static bool show_all(Portal *p, Err *e)
 {
-    if (p->phase++ > 0)
-        return rows_run(p, out, "SHOW");
-    rows_begin(p, p->cols, p->col_count);
-    if (p->col_count == 1) {
-        Slice v;
-        if (!setting_get(p->session, p->bound->u.set.name, &v, e))
-            return RUN_FAIL;
-        rows_add_text(p, v);
-        return rows_run(p, out, "SHOW");
-    }
     for (size_t i = 0; i < setting_count(); i++) {
         SettingInfo info;
         setting_info(i, &info);
         Slice v;
         if (!setting_get(p->session, slice_cstr(info.name), &v, e))
-            return RUN_FAIL;
+            return false;
         Value row[3] = {value_str(slice_cstr(info.name)), value_str(v),
                         value_str(slice_cstr(info.text))};
-        rows_add(p, row);
+        if (!rows_add(p, row, e))
+            return false;
     }
-    return rows_run(p, out, "SHOW");
+    return true;
+}
+
+static RunStatus run_show(Portal *p, Batch **out, Err *e)
+{
+    Slice v;
+    if (p->phase++ > 0)
+        return rows_run(p, out, "SHOW", e);
+    rows_begin(p, p->cols, p->col_count);
+    bool ok = p->col_count > 1
+                  ? show_all(p, e)
+                  : setting_get(p->session, p->bound->u.set.name, &v, e) && rows_add_text(p, v, e);
+    return ok ? rows_run(p, out, "SHOW", e) : RUN_FAIL;
 }
 
 static RunStatus run_discard(Portal *p, Batch **out, Err *e)
@@ -165,10 +137,11 @@ static RunStatus run_discard(Portal *p, Batch **out, Err *e)
                 err_set(e, ERR_ACTIVE_TXN, "DISCARD ALL cannot run inside a transaction block"));
         setting_reset_all(s);
         prepared_forget_all(s);
+        cursors_close(s, true);
     } else if (slice_eq_nocase(what, SLICE_LIT("plans"))) {
         s->settings_version++;
     }
-    return set_tag(p, p->bound->tag);
+    return portal_set_tag(p, p->bound->tag);
 }
 
 /* ---- maintenance ---- */
@@ -193,7 +166,7 @@ static RunStatus run_checkpoint(Portal *p, Batch **out, Err *e)
         engine_checkpoint(p->session->db->engine, &p->ticket);
     }
     RunStatus st = ticket_run(p, e);
-    return st == RUN_DONE ? set_tag(p, "CHECKPOINT") : st;
+    return st == RUN_DONE ? portal_set_tag(p, "CHECKPOINT") : st;
 }
 
 /* BACKUP TO 'directory': on the server's machine, made by the server. */
@@ -215,7 +188,7 @@ static RunStatus run_backup(Portal *p, Batch **out, Err *e)
         engine_backup(p->session->db->engine, path, &p->ticket);
     }
     RunStatus st = ticket_run(p, e);
-    return st == RUN_DONE ? set_tag(p, "BACKUP") : st;
+    return st == RUN_DONE ? portal_set_tag(p, "BACKUP") : st;
 }
 
 static bool vacuum_table(Portal *p, size_t i, TableId *table, Err *e)
@@ -266,7 +239,7 @@ static RunStatus run_vacuum(Portal *p, Batch **out, Err *e)
         say_freed(p, (size_t)p->phase / 2);
         p->phase++;
     }
-    return set_tag(p, "VACUUM");
+    return portal_set_tag(p, "VACUUM");
 }
 
 /* ---- locks ---- */
@@ -304,7 +277,7 @@ static RunStatus run_lock(Portal *p, Batch **out, Err *e)
     if (b->u.vacuum.full) /* NOWAIT: the time to wait is over */
         p->lock_deadline_ns = 1;
     RunStatus st = lock_tables(p, b->u.vacuum.tables, b->u.vacuum.count, e);
-    return st == RUN_DONE ? set_tag(p, b->tag) : st;
+    return st == RUN_DONE ? portal_set_tag(p, b->tag) : st;
 }
 
 static RunStatus run_truncate(Portal *p, Batch **out, Err *e)
@@ -314,13 +287,13 @@ static RunStatus run_truncate(Portal *p, Batch **out, Err *e)
     RunStatus st = lock_tables(p, b->u.truncate.names, b->u.truncate.count, e);
     if (st != RUN_DONE)
         return st;
-    return ddl_truncate(p, e) ? set_tag(p, b->tag) : RUN_FAIL;
+    return ddl_truncate(p, e) ? portal_set_tag(p, b->tag) : RUN_FAIL;
 }
 
 static RunStatus run_nothing(Portal *p, Batch **out, Err *e)
 {
     (void)out, (void)e;
-    return set_tag(p, p->bound->tag ? p->bound->tag : "");
+    return portal_set_tag(p, p->bound->tag ? p->bound->tag : "");
 }
 
 /* ---- EXPLAIN ---- */
@@ -352,23 +325,21 @@ static const BoundQuery *explained(const Bound *inner)
     }
 }
 
-static void explain_lines(Portal *p, const BoundQuery *q)
+static bool explain_lines(Portal *p, const BoundQuery *q, Err *e)
 {
     Buf text;
     buf_init(&text);
     plan_explain(&text, &q->plan, p->query, p->bound->u.explain.json);
     rows_begin(p, p->cols, p->col_count);
-    if (p->bound->u.explain.json) {
-        rows_add_text(p, buf_slice(&text));
-    } else {
-        for (size_t i = 0; i < text.len;) {
-            const char *nl = memchr(text.ptr + i, '\n', text.len - i);
-            size_t n = nl ? (size_t)(nl - text.ptr) - i : text.len - i;
-            rows_add_text(p, slice_of(text.ptr + i, n));
-            i += n + 1;
-        }
+    bool ok = !p->bound->u.explain.json || rows_add_text(p, buf_slice(&text), e);
+    for (size_t i = 0; ok && !p->bound->u.explain.json && i < text.len;) {
+        const char *nl = memchr(text.ptr + i, '\n', text.len - i);
+        size_t n = nl ? (size_t)(nl - text.ptr) - i : text.len - i;
+        ok = rows_add_text(p, slice_of(text.ptr + i, n), e);
+        i += n + 1;
     }
     buf_free(&text);
+    return ok;
 }
 
 static RunStatus run_explain(Portal *p, Batch **out, Err *e)
@@ -379,7 +350,7 @@ static RunStatus run_explain(Portal *p, Batch **out, Err *e)
         return failed(
             err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported"));
     if (p->phase == 2)
-        return rows_run(p, out, "EXPLAIN");
+        return rows_run(p, out, "EXPLAIN", e);
     if (p->phase == 0 && p->bound->u.explain.analyze && inner->kind != BOUND_QUERY)
         return failed(
             err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN ANALYZE of a write is not supported") ||
@@ -397,10 +368,10 @@ static RunStatus run_explain(Portal *p, Batch **out, Err *e)
                 return st == QUERY_WAIT ? RUN_WAIT : st == QUERY_YIELD ? RUN_YIELD : RUN_FAIL;
         }
     }
-    explain_lines(p, q);
+    bool ok = explain_lines(p, q, e);
     portal_close_query(p);
     p->phase = 2;
-    return rows_run(p, out, "EXPLAIN");
+    return !ok ? RUN_FAIL : rows_run(p, out, "EXPLAIN", e);
 }
 
 /* ---- PREPARE, EXECUTE, cursors: a portal that runs another ---- */
@@ -418,9 +389,10 @@ static RunStatus run_prepare(Portal *p, Batch **out, Err *e)
                                   b->u.prepare.type_count, e);
     if (!made)
         return RUN_FAIL;
+    made->source = arena_slice(&made->arena, p->prepared->text);
     made->next = s->statements;
     s->statements = made;
-    return set_tag(p, "PREPARE");
+    return portal_set_tag(p, "PREPARE");
 }
 
 static RunStatus run_deallocate(Portal *p, Batch **out, Err *e)
@@ -435,7 +407,7 @@ static RunStatus run_deallocate(Portal *p, Batch **out, Err *e)
                               SLICE_ARG(name)));
     else
         prepared_forget(s, name);
-    return set_tag(p, name.len ? "DEALLOCATE" : "DEALLOCATE ALL");
+    return portal_set_tag(p, name.len ? "DEALLOCATE" : "DEALLOCATE ALL");
 }
 
 static const OutColumn *execute_columns(Session *s, const Bound *b, Arena *a, size_t *count)
@@ -494,102 +466,8 @@ static RunStatus run_execute(Portal *p, Batch **out, Err *e)
         if (!execute_params(p, p->inner, e))
             return RUN_FAIL;
     }
-    RunStatus st = portal_run(p->inner, 0, out, e);
-    return st == RUN_DONE ? set_tag(p, p->inner->tag) : st;
-}
-
-static RunStatus run_declare(Portal *p, Batch **out, Err *e)
-{
-    (void)out;
-    Session *s = p->session;
-    const Bound *b = p->bound;
-    Slice name = b->u.declare.name;
-    if (s->tx.state != TX_BLOCK && !b->u.declare.hold && p->last)
-        return failed(
-            err_set(e, ERR_NO_ACTIVE_TXN, "DECLARE CURSOR can only be used in transaction blocks"));
-    if (b->u.declare.hold)
-        return failed(
-            err_set(e, ERR_FEATURE_NOT_SUPPORTED, "WITH HOLD cursors are not supported") ||
-            err_hint(e, "use the cursor inside its transaction"));
-    if (portal_find(s, name))
-        return failed(
-            err_set(e, ERR_DUPLICATE_CURSOR, "cursor \"%.*s\" already exists", SLICE_ARG(name)));
-    p->prepared->refs++;
-    Portal *c = portal_new(s, name, p->prepared);
-    c->cursor = true;
-    c->source = &b->u.declare.query;
-    c->cols = b->u.declare.query.cols;
-    c->col_count = b->u.declare.query.col_count;
-    c->params = p->params;
-    c->param_count = p->param_count;
-    Bound *as_query = ARENA_NEW(&c->arena, Bound);
-    as_query->kind = BOUND_QUERY;
-    as_query->u.query = b->u.declare.query;
-    c->bound = as_query;
-    if (p->param_count) {
-        c->params = ARENA_ARRAY(&c->arena, Value, p->param_count);
-        for (size_t i = 0; i < p->param_count; i++)
-            c->params[i] = value_copy(&c->arena, &p->params[i]);
-    }
-    c->next = s->portals;
-    s->portals = c;
-    return set_tag(p, "DECLARE CURSOR");
-}
-
-static const OutColumn *fetch_columns(Session *s, const Bound *b, Arena *a, size_t *count)
-{
-    (void)a;
-    *count = 0;
-    Portal *c = b->u.fetch.move ? NULL : portal_find(s, b->u.fetch.name);
-    if (!c)
-        return NULL;
-    *count = c->col_count;
-    return c->cols;
-}
-
-static RunStatus run_fetch(Portal *p, Batch **out, Err *e)
-{
-    const Bound *b = p->bound;
-    Slice name = b->u.fetch.name;
-    Portal *c = portal_find(p->session, name);
-    if (!c)
-        return failed(
-            err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name)));
-    if (b->u.fetch.backward)
-        return failed(err_set(e, ERR_OBJECT_STATE, "cursor can only scan forward") ||
-                      err_hint(e, "Declare it with SCROLL option to enable backward scan."));
-    RunStatus st = RUN_DONE;
-    uint64_t before = c->rows;
-    if (b->u.fetch.all || b->u.fetch.count > 0)
-        st = portal_run(c, b->u.fetch.all ? 0 : b->u.fetch.count, out, e);
-    if (st == RUN_BATCH) {
-        p->rows += c->rows - before;
-        if (!b->u.fetch.move)
-            return RUN_BATCH;
-        return RUN_YIELD;
-    }
-    if (st == RUN_DONE || st == RUN_SUSPENDED) {
-        snprintf(p->tag, sizeof p->tag, "%s %llu", b->u.fetch.move ? "MOVE" : "FETCH",
-                 (unsigned long long)p->rows);
-        return RUN_DONE;
-    }
-    return st;
-}
-
-static RunStatus run_close(Portal *p, Batch **out, Err *e)
-{
-    (void)out;
-    Session *s = p->session;
-    Slice name = p->bound->u.fetch.name;
-    if (name.len == 0) {
-        close_cursors(s);
-        return set_tag(p, "CLOSE CURSOR ALL");
-    }
-    if (!portal_find(s, name))
-        return failed(
-            err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name)));
-    portal_drop_named(s, name);
-    return set_tag(p, "CLOSE CURSOR");
+    RunStatus st = portal_run(p->inner, p->max_rows, out, e);
+    return st == RUN_DONE ? portal_set_tag(p, p->inner->tag) : st;
 }
 
 /* ---- DDL: all of one step ---- */
@@ -598,7 +476,7 @@ static RunStatus run_close(Portal *p, Batch **out, Err *e)
     static RunStatus run_##fn(Portal *p, Batch **out, Err *e)                                      \
     {                                                                                              \
         (void)out;                                                                                 \
-        return fn(p, e) ? set_tag(p, p->bound->tag) : RUN_FAIL;                                    \
+        return fn(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;                             \
     }
 DDL(ddl_create_table)
 DDL(ddl_drop)
@@ -619,7 +497,7 @@ static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
             return RUN_FAIL;
         p->phase = 1;
         if (p->bound->u.create_table.with_no_data)
-            return set_tag(p, "CREATE TABLE AS");
+            return portal_set_tag(p, "CREATE TABLE AS");
         if (!portal_open_query(p, &p->bound->u.create_table.as, e))
             return RUN_FAIL;
     }
@@ -656,14 +534,15 @@ static RunStatus run_extension(Portal *p, Batch **out, Err *e)
                               SLICE_ARG(name)));
     session_notice(p->session, "NOTICE", ERR_OK,
                    "time_bucket, first and last are built in: nothing to install");
-    return set_tag(p, "CREATE EXTENSION");
+    return portal_set_tag(p, "CREATE EXTENSION");
 }
 
 static RunStatus run_unlisten(Portal *p, Batch **out, Err *e)
 {
     (void)out;
     if (p->bound->kind == BOUND_UNLISTEN)
-        return set_tag(p, "UNLISTEN"); /* nothing can be listened to: the answer is the same */
+        return portal_set_tag(p,
+                              "UNLISTEN"); /* nothing can be listened to: the answer is the same */
     err_set(e, ERR_FEATURE_NOT_SUPPORTED, "LISTEN and NOTIFY are not supported");
     return RUN_FAIL;
 }
@@ -691,9 +570,9 @@ static const Utility utility_table[] = {
     {BOUND_PREPARE, run_prepare, NULL},
     {BOUND_EXECUTE, run_execute, execute_columns},
     {BOUND_DEALLOCATE, run_deallocate, NULL},
-    {BOUND_DECLARE, run_declare, NULL},
-    {BOUND_FETCH, run_fetch, fetch_columns},
-    {BOUND_CLOSE, run_close, NULL},
+    {BOUND_DECLARE, cursor_declare, NULL},
+    {BOUND_FETCH, cursor_fetch, cursor_fetch_columns},
+    {BOUND_CLOSE, cursor_close, NULL},
     {BOUND_CREATE_TABLE, run_ddl_create_table, NULL},
     {BOUND_CREATE_TABLE_AS, run_create_as, NULL},
     {BOUND_DROP, run_ddl_drop, NULL},

@@ -106,30 +106,36 @@ static bool execute(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 
 static bool declare(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 {
+    static const struct {
+        int both;
+        const char *text;
+    } conflicts[] = {
+        {CURSOR_SCROLL | CURSOR_NO_SCROLL, "cannot specify both SCROLL and NO SCROLL"},
+        {CURSOR_INSENSITIVE | CURSOR_ASENSITIVE, "cannot specify both ASENSITIVE and INSENSITIVE"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(conflicts); i++)
+        if ((n->form & conflicts[i].both) == conflicts[i].both)
+            return err_set(e, ERR_CURSOR_DEFINITION, "%s", conflicts[i].text);
     b->kind = BOUND_DECLARE;
     b->tag = "DECLARE CURSOR";
     b->read_only = true;
     b->u.declare.name = n->name;
     b->u.declare.hold = n->flag;
-    b->u.declare.scroll = n->form & 1;
-    b->u.declare.binary = n->form & 2;
+    b->u.declare.scroll = n->form & CURSOR_SCROLL;
+    b->u.declare.no_scroll = n->form & CURSOR_NO_SCROLL;
+    b->u.declare.binary = n->form & CURSOR_BINARY;
     return az_bound_query(z, (const NSelect *)n->query, &b->u.declare.query, e);
 }
 
-static bool fetch(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+static bool fetch(const NSimple *n, Bound *b)
 {
-    if (n->form == 'x') {
-        az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "cursors can only scan forward");
-        return err_hint(e, "FETCH NEXT, FETCH n, FETCH FORWARD n and FETCH ALL work.");
-    }
     b->kind = BOUND_FETCH;
     b->tag = n->flag2 ? "MOVE" : "FETCH";
     b->read_only = true;
     b->u.fetch.name = n->name;
+    b->u.fetch.kind = (FetchKind)n->form;
     b->u.fetch.count = n->count;
-    b->u.fetch.all = n->flag;
     b->u.fetch.move = n->flag2;
-    b->u.fetch.backward = n->flag3;
     return true;
 }
 
@@ -235,7 +241,7 @@ bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     case N_DECLARE:
         return declare(z, n, b, e);
     case N_FETCH:
-        return fetch(z, n, b, e);
+        return fetch(n, b);
     case N_CLOSE:
         b->kind = BOUND_CLOSE;
         b->tag = n->name.len ? "CLOSE CURSOR" : "CLOSE CURSOR ALL";

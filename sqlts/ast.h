@@ -459,9 +459,17 @@ typedef struct NAlter {
     NodeList actions;
 } NAlter;
 
+enum { /* DECLARE */
+       CURSOR_SCROLL = 1,
+       CURSOR_NO_SCROLL = 2,
+       CURSOR_BINARY = 4,
+       CURSOR_INSENSITIVE = 8,
+       CURSOR_ASENSITIVE = 16,
+};
+
 typedef struct NSimple { /* the small statements: which fields count depends on the kind */
     SqlNode n;
-    int form; /* TXN: TxnKind; COMMENT: 't'able 'c'olumn 'd'atabase 's'chema 'o'ther */
+    int form; /* TXN: TxnKind; FETCH: FetchKind; DECLARE: CURSOR_...; COMMENT: 't'able 'c'olumn 'd'atabase 's'chema 'o'ther */
     Slice name, text;
     bool flag, flag2, flag3, null_text;
     int64_t count;

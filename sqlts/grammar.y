@@ -1220,33 +1220,33 @@ utility_stmt(A) ::= DECLARE(X) col_id(N) cursor_options(O) CURSOR opt_hold(H) FO
 }
 %type cursor_options {int}
 cursor_options(A) ::= . { A = 0; }
-cursor_options(A) ::= cursor_options(B) NO SCROLL. { A = B; }
-cursor_options(A) ::= cursor_options(B) SCROLL. { A = B | 1; }
-cursor_options(A) ::= cursor_options(B) BINARY. { A = B | 2; }
-cursor_options(A) ::= cursor_options(B) ASENSITIVE. { A = B; }
-cursor_options(A) ::= cursor_options(B) INSENSITIVE. { A = B; }
+cursor_options(A) ::= cursor_options(B) NO SCROLL. { A = B | CURSOR_NO_SCROLL; }
+cursor_options(A) ::= cursor_options(B) SCROLL. { A = B | CURSOR_SCROLL; }
+cursor_options(A) ::= cursor_options(B) BINARY. { A = B | CURSOR_BINARY; }
+cursor_options(A) ::= cursor_options(B) ASENSITIVE. { A = B | CURSOR_ASENSITIVE; }
+cursor_options(A) ::= cursor_options(B) INSENSITIVE. { A = B | CURSOR_INSENSITIVE; }
 %type opt_hold {int}
 opt_hold(A) ::= . { A = 0; }
 opt_hold(A) ::= WITH HOLD. { A = 1; }
 opt_hold(A) ::= WITHOUT HOLD. { A = 0; }
 utility_stmt(A) ::= FETCH(X) fetch_args(B). { A = B; A->offset = X.offset; }
 utility_stmt(A) ::= MOVE(X) fetch_args(B). { A = B; A->offset = X.offset; ((NSimple *)A)->flag2 = true; }
-fetch_args(A) ::= col_id(N). { A = grammar_fetch(ps, N, 'n', 1); }
-fetch_args(A) ::= from_in col_id(N). { A = grammar_fetch(ps, N, 'n', 1); }
-fetch_args(A) ::= NEXT opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'n', 1); }
-fetch_args(A) ::= PRIOR opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'b', 1); }
-fetch_args(A) ::= FIRST opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'x', 0); }
-fetch_args(A) ::= LAST opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'x', 0); }
-fetch_args(A) ::= ABSOLUTE signed_number opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'x', 0); }
-fetch_args(A) ::= RELATIVE signed_number opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'x', 0); }
-fetch_args(A) ::= signed_number(C) opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'n', grammar_count(ps, C)); }
-fetch_args(A) ::= ALL opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'a', 0); }
-fetch_args(A) ::= FORWARD opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'n', 1); }
-fetch_args(A) ::= FORWARD signed_number(C) opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'n', grammar_count(ps, C)); }
-fetch_args(A) ::= FORWARD ALL opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'a', 0); }
-fetch_args(A) ::= BACKWARD opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'b', 1); }
-fetch_args(A) ::= BACKWARD signed_number(C) opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'b', grammar_count(ps, C)); }
-fetch_args(A) ::= BACKWARD ALL opt_from_in col_id(N). { A = grammar_fetch(ps, N, 'B', 0); }
+fetch_args(A) ::= col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, 1); }
+fetch_args(A) ::= from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, 1); }
+fetch_args(A) ::= NEXT opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, 1); }
+fetch_args(A) ::= PRIOR opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, -1); }
+fetch_args(A) ::= FIRST opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_ABSOLUTE, 1); }
+fetch_args(A) ::= LAST opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_ABSOLUTE, -1); }
+fetch_args(A) ::= ABSOLUTE signed_number(C) opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_ABSOLUTE, grammar_count(ps, C)); }
+fetch_args(A) ::= RELATIVE signed_number(C) opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_RELATIVE, grammar_count(ps, C)); }
+fetch_args(A) ::= signed_number(C) opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, grammar_count(ps, C)); }
+fetch_args(A) ::= ALL opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, FETCH_ALL); }
+fetch_args(A) ::= FORWARD opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, 1); }
+fetch_args(A) ::= FORWARD signed_number(C) opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, grammar_count(ps, C)); }
+fetch_args(A) ::= FORWARD ALL opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, FETCH_ALL); }
+fetch_args(A) ::= BACKWARD opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, -1); }
+fetch_args(A) ::= BACKWARD signed_number(C) opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, -grammar_count(ps, C)); }
+fetch_args(A) ::= BACKWARD ALL opt_from_in col_id(N). { A = grammar_fetch(ps, N, FETCH_STEP, -FETCH_ALL); }
 from_in ::= FROM.
 from_in ::= IN.
 opt_from_in ::= .

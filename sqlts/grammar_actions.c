@@ -736,17 +736,10 @@ void grammar_inner(ParseState *ps, SqlNode *outer, SqlNode *query, uint32_t begi
     ast_adopt(ps, outer, query);
 }
 
-/* form: 'n' forward, 'b' backward, 'a' all, 'B' all backward, 'x' a position (not supported) */
-SqlNode *grammar_fetch(ParseState *ps, Token name, int form, int64_t count)
+SqlNode *grammar_fetch(ParseState *ps, Token name, FetchKind kind, int64_t count)
 {
-    NSimple *s = (NSimple *)ast_simple(ps, N_FETCH, name.offset, form, name.value);
+    NSimple *s = (NSimple *)ast_simple(ps, N_FETCH, name.offset, kind, name.value);
     s->count = count;
-    s->flag = form == 'a' || form == 'B';
-    s->flag3 = form == 'b' || form == 'B';
-    if (count < 0) {
-        s->count = -count;
-        s->flag3 = !s->flag3;
-    }
     return &s->n;
 }
 

@@ -125,7 +125,7 @@ TxnModes grammar_modes(TxnModes a, TxnModes b);
 SqlNode *grammar_txn(ParseState *ps, uint32_t offset, TxnKind kind, TxnModes modes);
 SqlNode *grammar_set(ParseState *ps, Token name, Slice value, bool is_default);
 void grammar_inner(ParseState *ps, SqlNode *outer, SqlNode *query, uint32_t begin);
-SqlNode *grammar_fetch(ParseState *ps, Token name, int form, int64_t count);
+SqlNode *grammar_fetch(ParseState *ps, Token name, FetchKind kind, int64_t count);
 int64_t grammar_count(ParseState *ps, Token number);
 int grammar_vacuum(NodeList options);
 

@@ -32,7 +32,8 @@ typedef struct SqlEnv {
     ObjectId database;
     const Slice *search_path; /* schema names in order, "pg_catalog" implied first */
     size_t search_path_count;
-    EvalCtx *fold; /* for folding constants and reading literals (TimeZone, now, session) */
+    EvalCtx *fold;    /* for folding constants and reading literals (TimeZone, now, session) */
+    bool params_none; /* $n is an error: a simple Query */
     bool params_unknown_ok; /* Parse message: undetermined $n become text */
     /* Privileges: false + 42501; may be NULL. */
     bool (*allow_read)(void *arg, const TableDef *t, Err *e);
@@ -202,6 +203,9 @@ typedef enum TxnKind {
     TXN_SET_MODES
 } TxnKind;
 
+typedef enum FetchKind { FETCH_STEP, FETCH_ABSOLUTE, FETCH_RELATIVE } FetchKind;
+#define FETCH_ALL INT64_MAX /* rows of FETCH_STEP */
+
 typedef struct Bound {
     BoundKind kind;
     const char *tag;     /* CommandComplete without count: "SELECT", "INSERT 0", "CREATE TABLE" */
@@ -297,12 +301,13 @@ typedef struct Bound {
         struct {
             Slice name;
             BoundQuery query;
-            bool hold, scroll, binary;
+            bool hold, scroll, no_scroll, binary;
         } declare;
         struct {
             Slice name;
-            int64_t count;
-            bool all, move, backward;
+            FetchKind kind;
+            int64_t count; /* of rows, below 0: backward; or the place */
+            bool move;
         } fetch; /* CLOSE: name "" = all */
         struct {
             QualifiedName *tables;

@@ -578,7 +578,7 @@ START_TEST(utility)
     ck_assert(b->u.txn.kind == TXN_BEGIN && b->u.txn.read_only == 1 &&
               slice_eq_cstr(b->u.txn.isolation, "repeatable read"));
     b = good("FETCH FORWARD ALL IN \"C\"");
-    ck_assert(b->u.fetch.all && !b->u.fetch.move && slice_eq_cstr(b->u.fetch.name, "C"));
+    ck_assert(b->u.fetch.count == FETCH_ALL && !b->u.fetch.move && slice_eq_cstr(b->u.fetch.name, "C"));
     b = good("COPY host (owner, name) FROM STDIN WITH (FORMAT csv, HEADER, DELIMITER ';', NULL "
              "'NA', FORCE_NULL (name))");
     ck_assert(b->u.copy.format == COPY_CSV && b->u.copy.header && b->u.copy.delimiter == ';');
