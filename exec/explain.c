@@ -230,6 +230,8 @@ static void put_name(Buf *b, const Plan *p)
         [PLAN_PROJECT_SET] = "ProjectSet",
         [PLAN_WINDOW] = "WindowAgg",
         [PLAN_RESULT] = "Result",
+        [PLAN_GAPFILL] = "Gap Fill",
+        [PLAN_SPAN] = "Span",
     };
     if (p->kind == PLAN_JOIN) {
         put_join_name(b, (const PlanJoin *)p);

@@ -30,6 +30,8 @@ typedef enum PlanKind {
     PLAN_PROJECT_SET,
     PLAN_WINDOW,
     PLAN_RESULT,
+    PLAN_GAPFILL,
+    PLAN_SPAN,
 } PlanKind;
 
 typedef struct Plan Plan;
@@ -274,6 +276,47 @@ typedef struct
     WindowCall *calls;
     size_t call_count;
 } PlanWindow;
+
+/* Buckets without rows get rows.  In them the group columns and the time have values, calls say what
+ * else has one, the rest is NULL. */
+typedef enum FillKind {
+    FILL_LOCF,   /* the value of the row before */
+    FILL_LINEAR, /* on the line between the rows before and behind */
+    FILL_CONST,
+} FillKind;
+typedef struct FillCall {
+    FillKind kind;
+    TypeId result;
+    Expr *value;       /* over the input; where there is a row */
+    Expr *missing;     /* CONST: over the input's first row of the group */
+    Expr *before;      /* LOCF, LINEAR: the value before the first row of the group, or NULL */
+    Expr *before_time; /* LINEAR */
+    Expr *after, *after_time; /* LINEAR: behind the last one */
+    bool null_is_missing;     /* LOCF */
+} FillCall;
+typedef struct FillBound {
+    Expr *value; /* constant expression of the time's type */
+    bool next;   /* the time behind it */
+} FillBound;
+typedef struct
+    PlanGapfill { /* input sorted by group columns, then time; output: input, then one a call */
+    Plan p;
+    uint32_t time_col;
+    uint32_t *group_cols;
+    size_t group_count;
+    Expr *width, *zone, *origin;  /* constant expressions; zone and origin may be NULL */
+    FillBound *starts, *finishes; /* the latest start, the earliest finish (not part of it) */
+    size_t start_count, finish_count;
+    uint32_t
+        *span; /* NULL, or two exec params: the first and last bucket of all groups (PLAN_SPAN) */
+    FillCall *calls;
+    size_t call_count;
+} PlanGapfill;
+typedef struct PlanSpan { /* rows as they are; leaves the least and greatest time in exec params */
+    Plan p;
+    uint32_t time_col;
+    uint32_t *span; /* two */
+} PlanSpan;
 
 /* Rows that C code produces: pg_catalog, information_schema, skulk.* (one row each in <module>_views[]). */
 typedef struct ViewColumn {

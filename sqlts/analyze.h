@@ -158,6 +158,17 @@ bool az_call_named(Analyzer *z, const SqlNode *at, const char *name, Expr **args
 bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args,
                 size_t n, const FuncDef **func, TypeId *result, Err *e) MUST_CHECK;
 
+/* analyze_gapfill.c */
+bool az_is_gapfill(const FuncDef *f);
+bool az_gapfill_args(Analyzer *z, Expr **args, size_t *count, Err *e) MUST_CHECK;
+/* locf(), interpolate(): a column of the gap filling above the grouping. */
+bool az_fill_call(Analyzer *z, Scope *s, const NFunc *n, bool *taken, Expr **out,
+                  Err *e) MUST_CHECK;
+Expr *az_add_fill(Analyzer *z, Query *q, const FillCall *c, Slice name, int position);
+bool az_has_fill(const Analyzer *z, const Expr *x);
+/* After the grouping is known: finds the key, and whether all calls stand where they may. */
+bool az_gapfill(Analyzer *z, Query *q, Err *e) MUST_CHECK;
+
 /* analyze_from.c */
 void az_scope_init(Scope *s, Scope *outer, Query *q);
 bool az_from(Analyzer *z, Scope *s, const NodeList *items, Query *q, Err *e) MUST_CHECK;

@@ -61,28 +61,59 @@ bool az_value_func(Analyzer *z, const NLiteral *n, Expr **out, Err *e)
 
 /* ---- arguments ---- */
 
-/* Named arguments exist where the order of the names is known; missing ones are 0. */
+/* Named arguments exist where the order of the names is known. */
 static const char *const interval_names[] = {"years", "months", "weeks", "days",
                                              "hours", "mins",   "secs",  NULL};
 static const char *const bucket_names[] = {"bucket_width", "ts",       "origin",
                                            "offset",       "timezone", NULL};
+static const char *const gapfill_names[] = {"bucket_width", "ts", "start", "finish", NULL};
+static const char *const gapfill_zone_names[] = {"bucket_width", "ts",     "timezone",
+                                                 "start",        "finish", NULL};
+
+static bool has_name(const NFunc *n, const char *name)
+{
+    for (size_t i = 0; i < n->args.count; i++)
+        if (n->args.items[i]->kind == N_NAMED_ARG &&
+            slice_eq_cstr(((const NTarget *)n->args.items[i])->name, name))
+            return true;
+    return false;
+}
+
+/* The names of the parameters; the ones that are not given get a default: 0, or NULL. */
+static const char *const *parameter_names(Analyzer *z, const NFunc *n, Slice name,
+                                          size_t positional, Expr **args, size_t *count)
+{
+    const char *const *names = NULL;
+    *count = n->args.count;
+    if (slice_eq_cstr(name, "make_interval")) {
+        *count = 7;
+        for (size_t i = 0; i < 7; i++)
+            args[i] =
+                az_const(z, i == 6 ? T_FLOAT8 : T_INT4, i == 6 ? value_f64(0) : value_i64(0), 0);
+        return interval_names;
+    }
+    if (slice_eq_cstr(name, "time_bucket_gapfill")) {
+        bool zone = has_name(n, "timezone") || (positional == 3 && has_name(n, "start"));
+        names = zone ? gapfill_zone_names : gapfill_names;
+        *count = zone ? 5 : 4;
+        for (size_t i = 0; i < *count; i++)
+            args[i] = az_const(z, i == 2 && zone ? T_TEXT : T_UNKNOWN, value_null(), 0);
+    } else if (slice_eq_cstr(name, "time_bucket")) {
+        names = bucket_names;
+    }
+    return names;
+}
 
 static bool named_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_t *count, Err *e)
 {
     Slice name = ast_last_name(&n->names);
-    bool interval = slice_eq_cstr(name, "make_interval");
-    const char *const *names = interval                             ? interval_names
-                               : slice_eq_cstr(name, "time_bucket") ? bucket_names
-                                                                    : NULL;
     size_t positional = 0;
     while (positional < n->args.count && n->args.items[positional]->kind != N_NAMED_ARG)
         positional++;
+    const char *const *names = parameter_names(z, n, name, positional, args, count);
     if (!names)
         return az_fail(z, n->args.items[positional], ERR_FEATURE_NOT_SUPPORTED, e,
                        "named arguments of function %.*s are not supported", SLICE_ARG(name));
-    *count = interval ? 7 : n->args.count;
-    for (size_t i = 0; interval && i < 7; i++)
-        args[i] = az_const(z, i == 6 ? T_FLOAT8 : T_INT4, i == 6 ? value_f64(0) : value_i64(0), 0);
     for (size_t i = 0; i < n->args.count; i++) {
         const NTarget *arg = (const NTarget *)n->args.items[i];
         size_t slot = i;
@@ -96,7 +127,7 @@ static bool named_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_
                 return az_fail(z, &arg->n, ERR_UNDEFINED_FUNCTION, e,
                                "function %.*s has no argument named \"%.*s\"", SLICE_ARG(name),
                                SLICE_ARG(arg->name));
-            slot = interval || slot < 2 ? slot : 2;
+            slot = names != bucket_names || slot < 2 ? slot : 2;
         }
         if (slot >= *count)
             return az_fail(z, &n->n, ERR_UNDEFINED_FUNCTION, e, "function %.*s: too many arguments",
@@ -183,6 +214,9 @@ static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr *
         if (az_has_window(z, args[i]))
             return az_fail(z, &n->n, ERR_GROUPING, e,
                            "aggregate function calls cannot contain window function calls");
+        if (az_has_fill(z, args[i]))
+            return az_fail(z, &n->n, ERR_GROUPING, e,
+                           "aggregate function calls cannot contain locf or interpolate");
         if (qx_has_srf(args[i]))
             return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
                            "aggregate function calls cannot contain set-returning function calls");
@@ -382,6 +416,8 @@ static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Sl
 {
     Err first;
     err_clear(&first);
+    if (slice_eq_cstr(name, "time_bucket_gapfill") && !az_gapfill_args(z, args, count, e))
+        return false;
     if (*count == 1 && !n->star && wants_time(name)) {
         Expr *time = az_time_column(z, s, args[0]);
         if (time) {
@@ -416,6 +452,16 @@ static bool exact_time(Analyzer *z, const FuncDef *f, const Expr *arg, Expr **ou
     return true;
 }
 
+static bool gapfill_allowed(Analyzer *z, Scope *s, const NFunc *n, Err *e)
+{
+    if (!s->query || s->in_agg ||
+        (s->place != PLACE_SELECT && place_text(s->place) && s->place != PLACE_GROUP_BY))
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "no top level time_bucket_gapfill in group by clause");
+    s->query->gapfill_position = az_position(z, n->n.offset);
+    return true;
+}
+
 static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
                      Expr **args, size_t count, Expr **out, Err *e)
 {
@@ -432,6 +478,8 @@ static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, Ty
                        "window function %.*s requires an OVER clause", SLICE_ARG(name));
     if ((f->flags & FN_SRF) && !srf_allowed(z, s, n, e))
         return false;
+    if (az_is_gapfill(f) && !gapfill_allowed(z, s, n, e))
+        return false;
     if (count != 1 || !exact_time(z, f, args[0], out))
         *out = az_call(z, f, result, args, count, az_position(z, n->n.offset));
     return true;
@@ -446,6 +494,11 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
         schema = ast_name_text(n->names.items[n->names.count - 2]);
     else if (n->sql_syntax)
         schema = SLICE_LIT("pg_catalog");
+    bool taken;
+    if (!az_fill_call(z, s, n, &taken, out, e))
+        return false;
+    if (taken)
+        return true;
     if (!analyze_args(z, s, n, args, &count, e))
         return false;
     if (n->variadic)

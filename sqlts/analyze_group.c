@@ -203,6 +203,8 @@ static bool group_item(Analyzer *z, Scope *s, const SqlNode *n, Query *q, Expr *
         return az_fail(z, n, ERR_GROUPING, e, "aggregate functions are not allowed in GROUP BY");
     if (az_has_window(z, *out))
         return az_fail(z, n, ERR_WINDOWING, e, "window functions are not allowed in GROUP BY");
+    if (az_has_fill(z, *out))
+        return az_fail(z, n, ERR_GROUPING, e, "locf and interpolate are not allowed in GROUP BY");
     return true;
 }
 
@@ -390,6 +392,10 @@ bool az_apply_grouping(Analyzer *z, Query *q, Err *e)
     for (size_t c = 0; c < q->call_count; c++)
         for (size_t i = 0; i < q->calls[c].call.arg_count; i++)
             if (!regroup_expr(z, q, &q->calls[c].call.args[i], e))
+                return false;
+    for (size_t f = 0; f < q->fill_count; f++)
+        for (size_t i = 0; i < QFILL_EXPRS; i++)
+            if (!regroup_expr(z, q, qfill_expr(&q->fills[f], i), e))
                 return false;
     return true;
 }

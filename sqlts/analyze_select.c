@@ -531,7 +531,7 @@ static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Que
         if ((i >= q->visible_count || !(flags & AZ_KEEP_UNKNOWN)) &&
             !az_resolve_unknown(z, &q->targets[i].expr, e))
             return false;
-    if (q->grouped && !az_apply_grouping(z, q, e))
+    if ((q->grouped && !az_apply_grouping(z, q, e)) || !az_gapfill(z, q, e))
         return false;
     az_set_columns(z, q);
     return true;

@@ -283,27 +283,34 @@ bool plan_group(Planner *p, Query *q, Rel *rel, Err *e)
 
 /* ---- windows ---- */
 
-static bool sort_for_window(Planner *p, const QWindow *w, Rel *rel, Err *e)
+bool plan_sort(Planner *p, Rel *rel, const SortKey *keys, size_t count, Err *e)
 {
-    size_t n = w->partition_count + w->order_count;
-    if (n == 0)
+    if (count == 0)
         return true;
     PlanSort *s = PLAN_NEW(p, PlanSort, PLAN_SORT, rel->plan->col_count);
     memcpy(s->p.types, rel->plan->types, rel->plan->col_count * sizeof(TypeId));
     memcpy(s->p.names, rel->plan->names, rel->plan->col_count * sizeof(Slice));
     s->p.child = rel->plan;
     s->p.rows_estimate = rel->plan->rows_estimate;
-    s->keys = ARENA_ARRAY(p->arena, SortKey, n);
-    for (size_t i = 0; i < w->partition_count; i++)
-        if (!plan_fix(p, w->partition[i], rel, NULL, &s->keys[s->key_count++].expr, e))
-            return false;
-    for (size_t i = 0; i < w->order_count; i++) {
-        s->keys[s->key_count] = w->order[i];
-        if (!plan_fix(p, w->order[i].expr, rel, NULL, &s->keys[s->key_count++].expr, e))
+    s->keys = ARENA_ARRAY(p->arena, SortKey, count);
+    for (size_t i = 0; i < count; i++) {
+        s->keys[s->key_count] = keys[i];
+        if (!plan_fix(p, keys[i].expr, rel, NULL, &s->keys[s->key_count++].expr, e))
             return false;
     }
     rel->plan = &s->p;
     return true;
+}
+
+static bool sort_for_window(Planner *p, const QWindow *w, Rel *rel, Err *e)
+{
+    size_t n = w->partition_count + w->order_count;
+    SortKey *keys = ARENA_ARRAY(p->arena, SortKey, n + 1);
+    for (size_t i = 0; i < w->partition_count; i++)
+        keys[i].expr = w->partition[i];
+    if (w->order_count)
+        memcpy(keys + w->partition_count, w->order, w->order_count * sizeof *keys);
+    return plan_sort(p, rel, keys, n, e);
 }
 
 static bool one_window(Planner *p, Query *q, size_t window, Rel *rel, Err *e)

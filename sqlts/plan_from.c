@@ -328,7 +328,7 @@ static bool push_into(Planner *p, Rte *rte, const Conj *c)
 {
     Query *q = rte->query;
     if (c->has_sublink || c->is_volatile || q->limit || q->offset || q->distinct_on_count ||
-        q->call_count)
+        q->call_count || q->gapfill)
         return false;
     if (q->form == QUERY_VALUES || q->sets)
         return false;

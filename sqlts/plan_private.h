@@ -101,7 +101,15 @@ bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e) MUST_CHE
 bool plan_bucket(Planner *p, const Expr *x, uint32_t *time_var, int64_t *width_ns,
                  int64_t *origin_ns);
 
+/* side op constant, or the other way round. */
+bool plan_comparison(const Planner *p, const Expr *x, Expr **side, Expr **value, const char **op);
+
+/* ---- plan_gapfill.c ---- */
+bool plan_gapfill(Planner *p, Query *q, Rel *rel, Err *e) MUST_CHECK;
+
 /* ---- plan_agg.c ---- */
+/* Sorts the rel by these expressions over it. */
+bool plan_sort(Planner *p, Rel *rel, const SortKey *keys, size_t count, Err *e) MUST_CHECK;
 bool plan_group(Planner *p, Query *q, Rel *rel, Err *e) MUST_CHECK;
 bool plan_windows(Planner *p, Query *q, Rel *rel, Err *e) MUST_CHECK;
 bool plan_srfs(Planner *p, Query *q, Rel *rel, Err *e) MUST_CHECK;

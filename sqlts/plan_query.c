@@ -249,6 +249,9 @@ static void mark_query(Planner *p, const Query *q, const bool *wanted)
     for (size_t i = 0; i < q->call_count; i++)
         for (size_t k = 0; k < q->calls[i].call.arg_count; k++)
             plan_mark(p, q->calls[i].call.args[k]);
+    for (size_t i = 0; i < q->fill_count; i++)
+        for (size_t k = 0; k < QFILL_EXPRS; k++)
+            plan_mark(p, *qfill_expr(&((Query *)(uintptr_t)q)->fills[i], k));
 }
 
 /* DISTINCT ON (tags) ... ORDER BY tags, time DESC: the newest row of each series is enough. */
@@ -328,6 +331,8 @@ static bool plan_select(Planner *p, Query *q, const bool *wanted, Columns *c, Er
         if (!plan_filter(p, &rel, &having, e))
             return false;
     }
+    if (q->gapfill && !plan_gapfill(p, q, &rel, e))
+        return false;
     if (q->call_count && !plan_windows(p, q, &rel, e))
         return false;
     if (q->has_srf && !plan_srfs(p, q, &rel, e))

@@ -38,15 +38,13 @@ static const char *flip(const char *op)
     return NULL;
 }
 
-/* column op constant, or the other way round. */
-static bool comparison(const ScanBuild *b, const Expr *x, Expr **side, Expr **value,
-                       const char **op)
+bool plan_comparison(const Planner *p, const Expr *x, Expr **side, Expr **value, const char **op)
 {
     if (x->kind != EXPR_CALL || x->arg_count != 2 || !(x->func->flags & FN_OPERATOR) ||
         !flip(x->func->name))
         return false;
-    bool swap = plan_is_const(b->p, x->args[0]);
-    if (swap == plan_is_const(b->p, x->args[1]))
+    bool swap = plan_is_const(p, x->args[0]);
+    if (swap == plan_is_const(p, x->args[1]))
         return false;
     *side = x->args[swap ? 1 : 0];
     *value = x->args[swap ? 0 : 1];
@@ -107,7 +105,7 @@ static bool take_time(ScanBuild *b, const Expr *x, bool *taken, Err *e)
     Expr *side, *value, *v;
     const char *op;
     *taken = false;
-    if (b->rte->table->time_index < 0 || !comparison(b, x, &side, &value, &op))
+    if (b->rte->table->time_index < 0 || !plan_comparison(b->p, x, &side, &value, &op))
         return true;
     if (is_ts_ns(b, side) && (value->type == T_INT8 || value->type == T_INT4)) {
         *taken = true;
@@ -132,7 +130,7 @@ static bool tag_values(ScanBuild *b, const Expr *x, const ColumnDef **tag, Expr 
     Expr *side, *value;
     const char *op;
     *array = false;
-    if (comparison(b, x, &side, &value, &op) && strcmp(op, "=") == 0) {
+    if (plan_comparison(b->p, x, &side, &value, &op) && strcmp(op, "=") == 0) {
         *items = ARENA_ARRAY(b->p->arena, Expr *, 1);
         (*items)[0] = value;
         *count = 1;
@@ -225,7 +223,7 @@ static void note_prune(ScanBuild *b, const Expr *x)
 {
     Expr *side, *value;
     const char *op;
-    if (!comparison(b, x, &side, &value, &op) || !is_number(value->type))
+    if (!plan_comparison(b->p, x, &side, &value, &op) || !is_number(value->type))
         return;
     const Expr *field = under_casts(side);
     const ColumnDef *c = column_of(b, field);

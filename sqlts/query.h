@@ -61,6 +61,7 @@ struct Rte {
     Expr *call;
     bool ordinality;
     bool window;         /* COMPUTED: the result of a window call */
+    bool fill;           /* COMPUTED: the result of locf() and its like */
     bool sublink_output; /* COMPUTED: the rows of a subquery inside its test */
 };
 
@@ -120,6 +121,29 @@ typedef struct Grouping { /* GROUPING(a, b): a bit for each key that a set leave
     size_t *keys;
 } Grouping;
 
+typedef struct QFill { /* locf(), interpolate() */
+    FillCall call;
+    uint32_t var; /* the result */
+    int position;
+} QFill;
+
+/* The expressions of a call; any but the first may be NULL. */
+enum { QFILL_EXPRS = 6 };
+static inline Expr **qfill_expr(QFill *f, size_t i)
+{
+    FillCall *c = &f->call;
+    Expr **all[QFILL_EXPRS] = {&c->value,       &c->missing, &c->before,
+                               &c->before_time, &c->after,   &c->after_time};
+    return all[i];
+}
+
+typedef struct QGapfill {                         /* buckets without rows are filled in */
+    size_t key;                                   /* the bucket among the keys of GROUP BY */
+    Expr *time;                                   /* what it is the bucket of */
+    Expr *width, *zone, *origin, *start, *finish; /* constant, or NULL */
+    bool span; /* without bounds: from the first bucket of all groups to the last */
+} QGapfill;
+
 typedef enum QueryForm {
     QUERY_PLAIN,
     QUERY_VALUES,
@@ -153,6 +177,10 @@ struct Query {
     Grouping *groupings; /* behind the aggregates in `group` */
     size_t grouping_count, grouping_cap;
     Expr *having;
+    int gapfill_position; /* of a call of time_bucket_gapfill(); 0 = none */
+    QGapfill *gapfill;
+    QFill *fills;
+    size_t fill_count, fill_cap;
     QWindow *windows;
     size_t window_count;
     QWindowCall *calls;

@@ -88,6 +88,9 @@ void qx_walk_query(Analyzer *z, Query *q, QxVisit visit, void *arg)
     for (size_t i = 0; i < q->grouping_count; i++)
         walk_list(z, q->groupings[i].args, q->groupings[i].count, visit, arg);
     qx_walk_deep(z, &q->having, visit, arg);
+    for (size_t i = 0; i < q->fill_count; i++)
+        for (size_t k = 0; k < QFILL_EXPRS; k++)
+            qx_walk_deep(z, qfill_expr(&q->fills[i], k), visit, arg);
     walk_windows(z, q, visit, arg);
     for (size_t i = 0; q->targets && i < q->target_count; i++)
         qx_walk_deep(z, &q->targets[i].expr, visit, arg);
