@@ -5,6 +5,7 @@
 
 #define HEAD_DEADLINE_NS (30 * NS_PER_S)
 #define BODY_DEADLINE_NS (30 * NS_PER_S) /* without any progress */
+enum { TLS_HANDSHAKE = 0x16 };           /* the type of a TLS client's first record */
 
 typedef enum HttpPhase { PHASE_HEAD, PHASE_BODY, PHASE_BUSY } HttpPhase;
 
@@ -13,6 +14,7 @@ typedef struct HttpConn {
     HttpPhase phase;
     bool head_begun; /* the head's deadline runs */
     bool stopping;
+    bool begun;   /* the first byte was seen: TLS or not */
     bool charged; /* the input buffer is charged to the ingest pool */
     size_t scanned;
     HttpHead head;
@@ -231,9 +233,27 @@ static void advance(Conn *c, HttpConn *hc)
     }
 }
 
+/* The first byte tells a ClientHello from a request: both are served on one port. */
+static bool plain_or_tls(Conn *c, HttpConn *hc)
+{
+    Slice in = conn_input(c);
+    if (hc->begun || in.len == 0)
+        return true;
+    if (in.ptr[0] == TLS_HANDSHAKE && conn_start_tls(c, SLICE_NONE))
+        return false;
+    hc->begun = true;
+    if (hc->server->options.tls_required && !conn_has_tls(c)) {
+        refuse(c, hc, 400, "the server demands TLS: use https", "");
+        return false;
+    }
+    return true;
+}
+
 static void http_input(Conn *c, void *state)
 {
     HttpConn *hc = state;
+    if (!plain_or_tls(c, hc))
+        return;
     if (hc->phase == PHASE_BODY) {
         conn_set_deadline(c, BODY_DEADLINE_NS);
         if (over_pool(hc)) {

@@ -20,6 +20,7 @@ typedef struct HttpOptions {
     int connections_max;
     int64_t idle_ns;    /* keep-alive */
     int64_t points_max; /* steps of a range query */
+    bool tls_required;  /* plain requests get 400 */
     /* Adds the lines of other modules to /metrics; may be NULL. */
     void (*more_metrics)(void *arg, Buf *out);
     void *more_arg;

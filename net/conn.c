@@ -35,7 +35,7 @@ static void plain_close(Conn *c)
     close(c->fd);
 }
 
-const NetIo net_io_plain = {"plain", NULL, plain_read, plain_write, plain_close};
+const NetIo net_io_plain = {"plain", NULL, plain_read, plain_write, plain_close, NULL, NULL};
 
 /* ---- birth and death ---- */
 static uint32_t slot_get(IoThread *t)
@@ -202,8 +202,36 @@ static void input_ended(Conn *c)
         conn_kill(c);
 }
 
+static void write_out(Conn *c);
+
+/* Until it is done nothing is read or written; true: it is. */
+static bool shake_hands(Conn *c)
+{
+    if (!c->handshaking)
+        return true;
+    int st = c->io->handshake(c);
+    if (st == -2) {
+        conn_kill(c);
+        return false;
+    }
+    if ((st == -3) != c->writing) {
+        c->writing = st == -3;
+        if (c->writing)
+            event_add(&c->ev_write, NULL);
+        else
+            event_del(&c->ev_write);
+    }
+    if (st != 1)
+        return false;
+    c->handshaking = false;
+    write_out(c);
+    return !c->dead;
+}
+
 static bool read_once(Conn *c)
 {
+    if (!shake_hands(c))
+        return false;
     make_room(c);
     size_t room = c->in.cap - c->in.len;
     ssize_t n = c->io->read(c, c->in.ptr + c->in.len, room);
@@ -223,7 +251,16 @@ static bool read_once(Conn *c)
         c->in_pos = c->in.len; /* thrown away */
     else
         c->face->input(c, c->state);
-    return (size_t)n == room && !c->dead && !c->paused && !c->ended;
+    bool more = (size_t)n == room || c->handshaking;
+    return more && !c->dead && !c->paused && !c->ended;
+}
+
+/* Bytes that OpenSSL has already make no event. */
+static void look_again(Conn *c)
+{
+    if (!c->dead && !c->paused && !c->ended && !c->handshaking && c->io->pending &&
+        c->io->pending(c))
+        event_active(&c->ev_read, EV_READ, 0);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -237,6 +274,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
             break;
     if (!c->dead)
         give_back_buffer(c);
+    look_again(c);
     conn_reap(c);
     conn_flush_dirty(t);
 }
@@ -273,6 +311,7 @@ void conn_resume(Conn *c)
     event_del(&c->ev_closed);
     if (!c->ended)
         event_add(&c->ev_read, NULL);
+    look_again(c);
 }
 
 Slice conn_input(Conn *c)
@@ -403,6 +442,8 @@ static void linger(Conn *c)
     }
     IoThread *t = c->thread;
     c->lingering = true;
+    if (c->io->end)
+        c->io->end(c);
     shutdown(c->fd, SHUT_WR);
     c->deadline_ns = t->now_ns + (t->stopping ? NET_LINGER_STOP_NS : NET_LINGER_NS);
     c->in_pos = c->in.len;
@@ -436,6 +477,8 @@ static bool write_some(Conn *c, bool *later)
 static void write_out(Conn *c)
 {
     bool later = false;
+    if (c->handshaking)
+        return;
     while (c->out_count && !c->dead)
         if (!write_some(c, &later))
             break;
@@ -458,7 +501,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     Conn *c = arg;
     IoThread *t = c->thread;
     t->now_ns = t->net->clock->mono_ns(t->net->clock);
-    write_out(c);
+    if (shake_hands(c))
+        write_out(c);
     conn_reap(c);
     conn_flush_dirty(t);
 }
@@ -478,6 +522,10 @@ void conn_finish(Conn *c)
 {
     if (c->finishing || c->dead)
         return;
+    if (c->handshaking) { /* nothing can be said */
+        conn_kill(c);
+        return;
+    }
     c->finishing = true;
     c->deadline_ns = 0;
     mark_dirty(c);

@@ -52,6 +52,7 @@ bool net_new(Net **out, const NetOptions *o, Err *e)
     must(o->threads >= 1 && o->threads <= NET_THREADS_MAX);
     Net *n = MEM_NEW(Net);
     n->clock = o->clock;
+    mutex_init(&n->tls_mutex, RANK_LEAF);
     for (n->thread_count = 0; n->thread_count < o->threads; n->thread_count++)
         if (!thread_init(n, n->thread_count, e)) {
             n->thread_count++;
@@ -133,6 +134,8 @@ void net_free(Net *n)
     must(n->stopped || !n->started);
     for (int i = 0; i < n->thread_count; i++)
         thread_free(&n->threads[i]);
+    net_tls_unref(n->tls);
+    mutex_destroy(&n->tls_mutex);
     mem_free(n);
 }
 

@@ -24,6 +24,7 @@ enum {
     NET_UNPARSED_MAX =
         1 << 20, /* for faces: reading stops while a session has this much unparsed */
     NET_PEER_MAX = 64,
+    NET_END_POINT_MAX = 64,
 };
 
 typedef struct Net Net;
@@ -79,7 +80,26 @@ const NetStats *net_stats(const Net *n);
 size_t net_open_count(const Net *n);
 bool net_address_loopback(const char *address);
 
+/* ---- TLS (net/tls.c): 1.2 and 1.3 ---- */
+typedef struct NetTlsOptions {
+    const char *cert_file, *key_file; /* PEM; the chain, the key without a password */
+    const char *ca_file; /* NULL: clients need no certificate; else one that these signed */
+} NetTlsOptions;
+typedef struct NetTls NetTls;
+bool net_tls_new(NetTls **out, const NetTlsOptions *o, Err *e) MUST_CHECK; /* reads the files */
+void net_tls_unref(NetTls *t);
+/* For connections from now on; any thread.  NULL: no TLS. */
+void net_set_tls(Net *n, NetTls *take);
+
 /* ---- a connection; its I/O thread only ---- */
+/* A face's input callback, when the client asked for it or has begun: `answer` goes out as it is,
+ * what is in the input buffer is taken as the client's first bytes.  False: not possible. */
+bool conn_start_tls(Conn *c, Slice answer);
+bool conn_may_start_tls(Conn *c); /* there is a certificate, and no TLS yet */
+bool conn_has_tls(const Conn *c);
+const char *conn_tls_version(const Conn *c); /* "TLSv1.3"; "" without */
+/* tls-server-end-point of RFC 5929, for SCRAM-SHA-256-PLUS; its length, 0 without TLS. */
+size_t conn_tls_end_point(const Conn *c, uint8_t dst[NET_END_POINT_MAX]);
 Slice conn_input(Conn *c);
 char *conn_input_bytes(Conn *c); /* the same bytes, to decode in place */
 void conn_consume(Conn *c, size_t n);

@@ -30,12 +30,16 @@ typedef struct IoThread IoThread;
 /* read and write return bytes, 0 at the end (read), -1 try later, -2 broken. */
 typedef struct NetIo {
     const char *name;
-    int (*handshake)(Conn *c); /* 1 done, -1 try later, -2 broken; NULL: none */
+    int (*handshake)(Conn *c); /* 1 done, -1 or -3 when it can be read or written, -2 broken */
     ssize_t (*read)(Conn *c, void *dst, size_t len);
     ssize_t (*write)(Conn *c, const struct iovec *iov, int count);
     void (*close)(Conn *c);
+    bool (*pending)(const Conn *c); /* has bytes that poll does not know; NULL: never */
+    void (*end)(Conn *c);           /* says goodbye; NULL: nothing to say */
 } NetIo;
-extern const NetIo net_io_plain;
+extern const NetIo net_io_plain, net_io_tls;
+
+typedef struct TlsConn TlsConn;
 
 typedef enum MailKind { MAIL_SEND, MAIL_POST, MAIL_FINISH, MAIL_STOP, MAIL_KILL_ALL } MailKind;
 
@@ -81,7 +85,8 @@ struct Conn {
     int64_t progress_ns; /* the last time a write made progress or the queue was empty */
     Conn *next_dirty;
     bool dirty;
-    bool ended, paused, finishing, lingering, dead, writing;
+    TlsConn *tls; /* NULL: plain */
+    bool ended, paused, finishing, lingering, dead, writing, handshaking;
 };
 
 typedef struct Slot {
@@ -127,6 +132,8 @@ struct Net {
     IoThread threads[NET_THREADS_MAX];
     NetStats stats;
     bool started, stopped;
+    Mutex tls_mutex;
+    NetTls *tls; /* needs it; for new connections */
 };
 
 /* conn.c */

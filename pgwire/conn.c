@@ -37,8 +37,12 @@ static void cancel(PgServer *server, Slice body)
 }
 
 /* Trust is for this machine alone: the server refuses to listen wider, and this is the second look. */
-static bool login_allowed(Conn *c, Err *e)
+static bool login_allowed(Conn *c, const PgServer *s, Err *e)
 {
+    if (s->options.tls_required && !conn_has_tls(c)) {
+        err_set(e, ERR_INVALID_AUTHORIZATION, "the connection is not encrypted");
+        return err_hint(e, "the server demands TLS: use sslmode=require");
+    }
     if (conn_peer_loopback(c))
         return true;
     return err_set(e, ERR_INVALID_AUTHORIZATION,
@@ -59,7 +63,7 @@ static void login(Conn *c, PgConn *pc, uint32_t version, Slice body)
 {
     Err e;
     err_clear(&e);
-    if (!login_allowed(c, &e) || !places_left(pc->server, &e)) {
+    if (!login_allowed(c, pc->server, &e) || !places_left(pc->server, &e)) {
         refuse(c, &e);
         return;
     }
@@ -81,6 +85,22 @@ static void refuse_encryption(Conn *c, bool *once)
     conn_send(c, block_static(SLICE_LIT("N")));
 }
 
+/* Nothing may stand between the request and the handshake: it would be taken for encrypted
+ * (CVE-2021-23214). */
+static void start_encryption(Conn *c, PgConn *pc)
+{
+    Err e;
+    err_clear(&e);
+    if (!conn_may_start_tls(c)) {
+        refuse_encryption(c, &pc->refused_ssl);
+    } else if (conn_input(c).len) {
+        err_set(&e, ERR_PROTOCOL_VIOLATION, "received unencrypted data after SSL request");
+        refuse(c, &e);
+    } else if (!conn_start_tls(c, SLICE_LIT("S"))) {
+        conn_kill(c);
+    }
+}
+
 static void startup_input(Conn *c, PgConn *pc)
 {
     while (!pc->session && !conn_finishing(c)) {
@@ -96,8 +116,9 @@ static void startup_input(Conn *c, PgConn *pc)
             refuse(c, &e);
             return;
         case START_SSL:
-            refuse_encryption(c, &pc->refused_ssl);
-            break;
+            conn_consume(c, used);
+            start_encryption(c, pc);
+            continue;
         case START_GSS:
             refuse_encryption(c, &pc->refused_gss);
             break;

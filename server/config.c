@@ -44,7 +44,14 @@ static const Setting settings[] = {
      "threads for connections; 0 = 1, from 4 cores on 2"},
     {"server.allow_plaintext", SET_BOOL, AT(allow_plaintext), "false", 0, 0, NULL,
      "with tls.mode = \"off\": listen beyond loopback all the same"},
-    {"tls.mode", SET_TEXT, AT(tls_mode), "off", 0, 0, "off", "this version has no TLS"},
+    {"tls.mode", SET_TEXT, AT(tls_mode), "off", 0, 0, "off|allow|require",
+     "TLS 1.2 and 1.3 on both ports: never, if the client wants it, or always"},
+    {"tls.cert_file", SET_TEXT, AT(tls_cert_file), "", 0, 0, NULL,
+     "PEM: the server's certificate and its chain; read again at SIGHUP"},
+    {"tls.key_file", SET_TEXT, AT(tls_key_file), "", 0, 0, NULL,
+     "PEM: its private key, without a password, not readable for others"},
+    {"tls.ca_file", SET_TEXT, AT(tls_ca_file), "", 0, 0, NULL,
+     "PEM: clients must show a certificate that one of these signed; empty = none is asked for"},
     {"auth.method", SET_TEXT, AT(auth_method), "trust", 0, 0, "trust",
      "trust: no password, for loopback addresses only"},
     {"auth.admin_user", SET_TEXT, AT(admin_user), "skulk", 0, 0, NULL,
@@ -268,6 +275,20 @@ bool config_address(const Config *c, size_t i, char out[CONFIG_TEXT_MAX])
     }
 }
 
+static bool check_tls(const Config *c, Err *e)
+{
+    bool off = strcmp(c->tls_mode, "off") == 0;
+    if (!off && !c->tls_cert_file[0])
+        return err_set(e, ERR_CONFIG, "tls.cert_file: tls.mode = \"%s\" needs a certificate",
+                       c->tls_mode);
+    if (!off && !c->tls_key_file[0])
+        return err_set(e, ERR_CONFIG, "tls.key_file: tls.mode = \"%s\" needs a private key",
+                       c->tls_mode);
+    if (off && c->tls_ca_file[0])
+        return err_set(e, ERR_CONFIG, "tls.ca_file: tls.mode is \"off\"");
+    return true;
+}
+
 bool config_check(const Config *c, Err *e)
 {
     char address[CONFIG_TEXT_MAX];
@@ -280,6 +301,8 @@ bool config_check(const Config *c, Err *e)
                            "password (auth.method = \"scram-sha-256\") and TLS, which this version "
                            "does not have",
                            address);
+    if (!check_tls(c, e))
+        return false;
     if (c->memory && c->memory < MEMORY_MIN)
         return err_set(e, ERR_CONFIG, "limits.memory: %lld bytes are fewer than %d MiB",
                        (long long)c->memory, MEMORY_MIN >> 20);

@@ -18,7 +18,8 @@ typedef struct Config {
     char features[CONFIG_TEXT_MAX];
     int64_t workers, io_threads;
     bool allow_plaintext;
-    char tls_mode[CONFIG_TEXT_MAX];
+    char tls_mode[CONFIG_TEXT_MAX], tls_cert_file[CONFIG_TEXT_MAX], tls_key_file[CONFIG_TEXT_MAX];
+    char tls_ca_file[CONFIG_TEXT_MAX];
     char auth_method[CONFIG_TEXT_MAX], admin_user[CONFIG_TEXT_MAX];
     bool create_databases, require_db;
     int64_t memtable_max, log_max;

@@ -223,15 +223,29 @@ static void put_pg_metrics(void *arg, Buf *out)
                atomic_load(&p->sessions));
 }
 
+static bool use_tls(Server *s, const Config *c, Err *e)
+{
+    NetTls *tls = NULL;
+    NetTlsOptions o = {.cert_file = c->tls_cert_file,
+                       .key_file = c->tls_key_file,
+                       .ca_file = c->tls_ca_file[0] ? c->tls_ca_file : NULL};
+    if (strcmp(c->tls_mode, "off") != 0 && !net_tls_new(&tls, &o, e))
+        return false;
+    net_set_tls(s->net, tls);
+    return true;
+}
+
 static void make_faces(Server *s)
 {
     const Config *c = &s->config;
+    bool tls_required = strcmp(c->tls_mode, "require") == 0;
     PgOptions pg = {.sched = s->sched,
                     .clock = s->clock,
                     .connections_max = (int)c->max_connections,
                     .connections_reserved = (int)c->reserved_connections,
                     .message_max = (size_t)c->max_message,
-                    .admin_user = slice_cstr(c->admin_user)};
+                    .admin_user = slice_cstr(c->admin_user),
+                    .tls_required = tls_required};
     HttpOptions http = {.sched = s->sched,
                         .clock = s->clock,
                         .net = s->net,
@@ -239,6 +253,7 @@ static void make_faces(Server *s)
                         .connections_max = (int)c->max_http_connections,
                         .idle_ns = c->http_idle_s * NS_PER_S,
                         .points_max = c->max_points,
+                        .tls_required = tls_required,
                         .more_metrics = put_pg_metrics,
                         .more_arg = s};
     s->pg = pgw_new(&pg);
@@ -271,7 +286,7 @@ static bool start(Server *s, Err *e)
     if (!net_new(&s->net, &(NetOptions){.threads = io, .clock = s->clock}, e))
         return false;
     make_faces(s);
-    return listen_all(s, e) && net_start(s->net, e);
+    return use_tls(s, &s->config, e) && listen_all(s, e) && net_start(s->net, e);
 }
 
 static void *open_db(void *arg)
@@ -342,9 +357,12 @@ static void reload(Server *s)
         log_info("server", "SIGHUP: there is no configuration file to read again");
     } else if (!config_read_file(&fresh, s->config_path, &e)) {
         log_error("server", "SIGHUP: %s; nothing is changed", e.message);
+    } else if (!config_check(&fresh, &e) || !use_tls(s, &fresh, &e)) {
+        log_error("server", "SIGHUP: %s; nothing is changed", e.message);
     } else {
         apply_log(&fresh);
-        log_info("server", "SIGHUP: log level is %s", fresh.log_level);
+        log_info("server", "SIGHUP: log level is %s; the certificate was read again",
+                 fresh.log_level);
     }
 }
 
