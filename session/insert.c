@@ -238,7 +238,7 @@ RunStatus insert_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
         RunStatus st = insert_rows(p, e);
         if (st != RUN_DONE)
             return st;
-        snprintf(p->tag, sizeof p->tag, "INSERT 0 %llu", (unsigned long long)p->changed);
+        portal_tag_rows(p, p->changed);
         p->collected = true;
     }
     return p->bound->u.insert.returning_count ? rows_send(p, max_rows, out, e) : RUN_DONE;

@@ -136,7 +136,7 @@ RunStatus modify_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
             st = m->is_range ? delete_range(p, txn, e) : modify_rows(p, txn, e);
         if (st != RUN_DONE)
             return st;
-        snprintf(p->tag, sizeof p->tag, "%s %llu", p->bound->tag, (unsigned long long)p->changed);
+        portal_tag_rows(p, p->changed);
         p->collected = true;
     }
     return m->returns ? rows_send(p, max_rows, out, e) : RUN_DONE;

@@ -152,6 +152,11 @@ const char *portal_tag(const Portal *p)
     return p->tag;
 }
 
+void portal_tag_rows(Portal *p, uint64_t rows)
+{
+    snprintf(p->tag, sizeof p->tag, "%s %llu", p->bound->tag, (unsigned long long)rows);
+}
+
 RunStatus portal_set_tag(Portal *p, const char *tag)
 {
     snprintf(p->tag, sizeof p->tag, "%s", tag);
@@ -222,13 +227,9 @@ RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
 
 static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
 {
-    RunStatus st;
     switch (p->bound->kind) {
     case BOUND_QUERY:
-        st = rows_send(p, max_rows, out, e);
-        if (st == RUN_DONE)
-            snprintf(p->tag, sizeof p->tag, "SELECT %llu", (unsigned long long)p->sent);
-        return st;
+        return rows_send(p, max_rows, out, e);
     case BOUND_INSERT:
         return insert_run(p, max_rows, out, e);
     case BOUND_MODIFY:
@@ -263,14 +264,21 @@ static RunStatus fail(Portal *p)
     return RUN_FAIL;
 }
 
+/* An Execute after all rows were sent. */
+static bool no_more_rows(Portal *p)
+{
+    if (p->bound->kind == BOUND_QUERY || p->collected)
+        portal_tag_rows(p, 0);
+    return portal_returns_rows(p);
+}
+
 RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
 {
     if (p->state == PORTAL_DONE) {
-        if (p->bound->kind == BOUND_QUERY)
-            snprintf(p->tag, sizeof p->tag, "SELECT 0");
-        return RUN_DONE;
+        if (no_more_rows(p))
+            return RUN_DONE;
     }
-    if (p->state == PORTAL_FAILED) {
+    if (p->state == PORTAL_FAILED || p->state == PORTAL_DONE) {
         err_set(e, ERR_OBJECT_STATE, "portal \"%s\" cannot be run", p->name ? p->name : "");
         return RUN_FAIL;
     }

@@ -129,7 +129,9 @@ RunStatus rows_send(Portal *p, int64_t max_rows, Batch **out, Err *e)
     RunStatus st = left == 0 ? RUN_SUSPENDED : rows_forward(p, left, out, e);
     if (st == RUN_BATCH)
         p->sent += batch_count(*out);
-    else if (st != RUN_WAIT && st != RUN_YIELD)
+    if (st == RUN_DONE)
+        portal_tag_rows(p, p->sent);
+    if (st != RUN_BATCH && st != RUN_WAIT && st != RUN_YIELD)
         p->sending = false;
     return st;
 }

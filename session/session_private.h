@@ -77,7 +77,7 @@ typedef struct Prepared {
     size_t type_count;
     Bound *bound;
     Arena plan_arena; /* of bound */
-    uint64_t catalog_version, settings_version;
+    uint64_t catalog_version, plan_settings;
     TypeId *first_cols; /* result types at the first analysis */
     size_t first_col_count;
 } Prepared;
@@ -155,9 +155,9 @@ struct Session {
     Transaction tx;
     Prepared *statements;
     Portal *portals;
-    uint64_t portal_number; /* of the newest */
-    char **settings;        /* by index of settings_table; NULL = default */
-    uint64_t settings_version;
+    uint64_t portal_number;  /* of the newest */
+    char **settings;         /* by index of settings_table; NULL = default */
+    uint64_t plan_settings;  /* grows when a setting that plans depend on changes */
     char **session_defaults; /* from the start-up packet: RESET goes there */
     SettingUndo *undo;
     size_t undo_count;
@@ -248,6 +248,7 @@ void portal_end_query(Portal *p); /* the same, but a cursor keeps its snapshot *
 void portal_drop_named(Session *s, Slice name);
 RunStatus portal_next_batch(Portal *p, Batch **out, Err *e);
 RunStatus portal_set_tag(Portal *p, const char *tag); /* DONE */
+void portal_tag_rows(Portal *p, uint64_t rows);       /* "SELECT 7" */
 
 /* ---- cursor.c ---- */
 RunStatus cursor_declare(Portal *p, Batch **out, Err *e);

@@ -6,7 +6,13 @@
 #include <stdio.h>
 
 typedef enum SettingType { SET_BOOL, SET_INT, SET_REAL, SET_TEXT, SET_ENUM } SettingType;
-enum { SET_REPORT = 1, SET_FIXED = 2, SET_MS = 4, SET_KB = 8 };
+enum {
+    SET_REPORT = 1,
+    SET_FIXED = 2,
+    SET_MS = 4,
+    SET_KB = 8,
+    SET_PLAN = 16, /* names in plans depend on it */
+};
 
 typedef struct Setting {
     const char *name;
@@ -152,7 +158,7 @@ static const Setting settings_table[] = {
     {"max_identifier_length", SET_INT, "255", NULL, 0, 255, SET_FIXED, NULL, "bytes of a name"},
     {"max_index_keys", SET_INT, "32", NULL, 0, 32, SET_FIXED, NULL, "columns of an index"},
     {"row_security", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, 0, check_search_path,
+    {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, SET_PLAN, check_search_path,
      "schemas in which names are looked up"},
     {"server_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
      "encoding of the data"},
@@ -294,7 +300,8 @@ static void store_value(Session *s, int i, char *take_value)
 {
     mem_free(s->settings[i]);
     s->settings[i] = take_value;
-    s->settings_version++;
+    if (settings_table[i].flags & SET_PLAN)
+        s->plan_settings++;
     if (settings_table[i].flags & SET_REPORT)
         s->reported[i] = 1;
 }

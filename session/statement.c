@@ -37,12 +37,11 @@ static bool analyze(Session *s, Prepared *p, Err *e)
     fold.arena = &p->plan_arena;
     fold.scratch = &p->plan_arena;
     SqlEnv env = session_sql_env(s, cat, &fold);
-    env.params_unknown_ok = true;
     env.params_none = !p->name;
     bool ok =
         sql_analyze(&env, &p->plan_arena, &p->statement, p->types, p->type_count, &p->bound, e);
     p->catalog_version = cat_version(cat);
-    p->settings_version = s->settings_version;
+    p->plan_settings = s->plan_settings;
     arena_free(&scratch);
     cat_unref(cat);
     return ok;
@@ -60,15 +59,23 @@ static bool same_columns(Prepared *p, Err *e)
     return same || err_set(e, ERR_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
 }
 
-bool prepared_fresh(Session *s, Prepared *p, Err *e)
+static bool is_stale(Session *s, const Prepared *p)
 {
     CatalogSnap *cat = session_catalog(s);
-    bool stale = !p->bound || p->catalog_version != cat_version(cat) ||
-                 p->settings_version != s->settings_version;
+    bool stale =
+        !p->bound || p->catalog_version != cat_version(cat) || p->plan_settings != s->plan_settings;
     cat_unref(cat);
-    if (!stale)
+    return stale;
+}
+
+bool prepared_fresh(Session *s, Prepared *p, Err *e)
+{
+    if (!is_stale(s, p))
         return true;
-    return analyze(s, p, e) && same_columns(p, e);
+    if (analyze(s, p, e) && same_columns(p, e))
+        return true;
+    forget_bound(p); /* the next use looks again */
+    return false;
 }
 
 /* Where an open portal reads the stale plan, the name gets a new statement and the old one stays for the portal. */
@@ -76,11 +83,7 @@ static Prepared *fresh_for_bind(Session *s, Prepared *p, Err *e)
 {
     if (p->refs == 1 || !p->bound)
         return prepared_fresh(s, p, e) ? p : NULL;
-    CatalogSnap *cat = session_catalog(s);
-    bool stale =
-        p->catalog_version != cat_version(cat) || p->settings_version != s->settings_version;
-    cat_unref(cat);
-    if (!stale)
+    if (!is_stale(s, p))
         return p;
     Prepared *again =
         prepared_new(s, slice_cstr(p->name), &p->statement, p->types, p->type_count, e);
@@ -292,6 +295,12 @@ bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *pa
             portal_free(po);
             return false;
         }
+    if (format_count > 1 && format_count != po->col_count) {
+        portal_free(po);
+        return err_set(e, ERR_PROTOCOL_VIOLATION,
+                       "bind message has %zu result formats but query has %zu columns",
+                       format_count, po->col_count);
+    }
     po->formats = ARENA_ARRAY(&po->arena, int16_t, format_count + 1);
     memcpy(po->formats, formats, format_count * sizeof *formats);
     po->format_count = format_count;

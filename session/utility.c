@@ -139,7 +139,7 @@ static RunStatus run_discard(Portal *p, Batch **out, Err *e)
         prepared_forget_all(s);
         cursors_close(s, true);
     } else if (slice_eq_nocase(what, SLICE_LIT("plans"))) {
-        s->settings_version++;
+        s->plan_settings++;
     }
     return portal_set_tag(p, p->bound->tag);
 }
@@ -423,6 +423,19 @@ static const OutColumn *execute_columns(Session *s, const Bound *b, Arena *a, si
     return utility_columns(s, inner->bound, a, count);
 }
 
+static bool bad_param(const Expr *x, size_t i, TypeId want, Err *e)
+{
+    int position = e->position;
+    const TypeDef *from = type_find(x->type), *to = type_find(want);
+    if (!from || !to || e->code != ERR_DATATYPE_MISMATCH)
+        return false;
+    err_set(e, ERR_DATATYPE_MISMATCH,
+            "parameter $%zu of type %s cannot be coerced to the expected type %s", i + 1,
+            from->display, to->display);
+    err_hint(e, "You will need to rewrite or cast the expression.");
+    return err_at(e, position);
+}
+
 /* Parameters of EXECUTE are expressions, cast to the types of the statement. */
 static bool execute_params(Portal *p, Portal *inner, Err *e)
 {
@@ -443,8 +456,9 @@ static bool execute_params(Portal *p, Portal *inner, Err *e)
     for (size_t i = 0; i < n; i++) {
         Expr *x;
         if (!expr_cast(&inner->arena, &ctx, b->u.execute.args[i], inner->bound->param_types[i], -1,
-                       CAST_ASSIGN, &x, e) ||
-            !expr_value(&ctx, x, &inner->params[i], e))
+                       CAST_ASSIGN, &x, e))
+            return bad_param(b->u.execute.args[i], i, inner->bound->param_types[i], e);
+        if (!expr_value(&ctx, x, &inner->params[i], e))
             return false;
     }
     return true;

@@ -124,21 +124,14 @@ Expr *az_var(Analyzer *z, const Rte *rte, size_t col, int position)
     return x;
 }
 
-/* What nothing gave a type: text for a Parse message, else an error. */
+/* Where nothing gave a type. */
 bool az_finish_params(Analyzer *z, Err *e)
 {
     for (size_t i = 0; i < z->param_count; i++) {
         if (z->params[i] && z->params[i] != T_UNKNOWN)
             continue;
-        if (!z->env->params_unknown_ok) {
-            err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu",
-                    i + 1);
-            for (size_t j = 0; j < z->param_node_count; j++)
-                if (z->param_nodes[j]->index == i)
-                    return err_at(e, z->param_nodes[j]->position);
-            return false;
-        }
-        z->params[i] = T_TEXT;
+        return err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu",
+                       i + 1);
     }
     for (size_t j = 0; j < z->param_node_count; j++)
         if (z->param_nodes[j]->type == T_UNKNOWN)

@@ -34,7 +34,6 @@ typedef struct SqlEnv {
     size_t search_path_count;
     EvalCtx *fold;    /* for folding constants and reading literals (TimeZone, now, session) */
     bool params_none; /* $n is an error: a simple Query */
-    bool params_unknown_ok; /* Parse message: undetermined $n become text */
     /* Privileges: false + 42501; may be NULL. */
     bool (*allow_read)(void *arg, const TableDef *t, Err *e);
     void *arg;

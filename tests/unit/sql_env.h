@@ -120,8 +120,7 @@ static inline void bench_init(SqlBench *b)
                       .database = cat_database(b->catalog, SLICE_LIT("skulk"))->id,
                       .search_path = b->path,
                       .search_path_count = 1,
-                      .fold = &b->eval,
-                      .params_unknown_ok = true};
+                      .fold = &b->eval};
 }
 
 static inline void bench_free(SqlBench *b)
