@@ -1,60 +1,9 @@
 /* Window functions over input sorted by partition and order.
  * A partition is kept until its end, then each call fills a column for all its rows.  Several small
  * partitions are handed on together. */
-#include "exec/op_private.h"
-
-typedef struct OpWindow {
-    Op op;
-    const PlanWindow *plan;
-    RowStore part; /* input columns, then partition keys, order keys, arguments of calls */
-    Arena in_arena;
-    Batch in;     /* the input batch, as wide as part */
-    size_t in_at; /* its first row that is in no partition yet */
-    bool input_ended, handing_out;
-    RowStore results;    /* one column a call, of the partitions that are done */
-    size_t first, count; /* rows of part: the partition that is being worked on */
-    size_t at;
-    size_t key_at, order_at, arg_at; /* first such column of part */
-    Batch batch;
-} OpWindow;
+#include "exec/op_window_private.h"
 
 typedef bool (*WindowFill)(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e);
-
-/* ---- helpers over the partition ---- */
-
-static Value cell(const OpWindow *w, size_t col, size_t row)
-{
-    return store_get(&w->part, col, w->first + row);
-}
-
-static bool same_values(const OpWindow *w, size_t first, size_t count, size_t a, size_t b)
-{
-    for (size_t c = first; c < first + count; c++) {
-        Value x = cell(w, c, a), y = cell(w, c, b);
-        if (x.null || y.null) {
-            if (x.null != y.null)
-                return false;
-            continue;
-        }
-        const TypeDef *def = type_find(w->part.types[c]);
-        if (def && def->cmp && def->cmp(&x, &y) != 0)
-            return false;
-    }
-    return true;
-}
-
-static bool peers(const OpWindow *w, size_t a, size_t b)
-{
-    return same_values(w, w->order_at, w->plan->order_count, a, b);
-}
-
-static size_t peers_end(const OpWindow *w, size_t row)
-{
-    size_t end = row + 1;
-    while (end < w->count && peers(w, row, end))
-        end++;
-    return end;
-}
 
 /* ---- the functions ---- */
 
@@ -70,14 +19,9 @@ static bool fill_rank(OpWindow *w, const WindowCall *call, size_t args, Value *o
 {
     (void)args, (void)e;
     bool dense = slice_eq_cstr(slice_cstr(call->func->name), "dense_rank");
-    int64_t group = 0;
-    for (size_t i = 0; i < w->count;) {
-        size_t end = peers_end(w, i);
-        group++;
-        for (size_t k = i; k < end; k++)
-            out[k] = value_i64(dense ? group : (int64_t)i + 1);
-        i = end;
-    }
+    window_find_peers(w);
+    for (size_t i = 0; i < w->count; i++)
+        out[i] = value_i64((dense ? w->group_of[i] : w->group_begin[w->group_of[i]]) + INT64_C(1));
     return true;
 }
 
@@ -86,12 +30,10 @@ static bool fill_percent_rank(OpWindow *w, const WindowCall *call, size_t args, 
     (void)args, (void)e;
     bool cume = slice_eq_cstr(slice_cstr(call->func->name), "cume_dist");
     double n = (double)w->count;
-    for (size_t i = 0; i < w->count;) {
-        size_t end = peers_end(w, i);
-        double v = cume ? (double)end / n : n > 1 ? (double)i / (n - 1) : 0;
-        for (size_t k = i; k < end; k++)
-            out[k] = value_f64(v);
-        i = end;
+    window_find_peers(w);
+    for (size_t i = 0; i < w->count; i++) {
+        const uint32_t *group = &w->group_begin[w->group_of[i]];
+        out[i] = value_f64(cume ? group[1] / n : n > 1 ? group[0] / (n - 1) : 0);
     }
     return true;
 }
@@ -100,14 +42,14 @@ static bool fill_ntile(OpWindow *w, const WindowCall *call, size_t args, Value *
 {
     (void)call;
     size_t n = w->count;
-    Value v = cell(w, args, 0);
+    Value v = window_cell(w, args, 0);
     if (v.null) {
         for (size_t i = 0; i < n; i++)
             out[i] = value_null();
         return true;
     }
     if (v.u.i64 <= 0)
-        return err_set(e, ERR_INVALID_PARAMETER, "argument of ntile must be greater than zero");
+        return err_set(e, ERR_NTILE, "argument of ntile must be greater than zero");
     size_t tiles = (size_t)v.u.i64, small = n / tiles, larger = n % tiles;
     for (size_t i = 0, tile = 1, used = 0; i < n; i++) {
         size_t size = small + (tile <= larger);
@@ -126,102 +68,48 @@ static bool fill_lag_lead(OpWindow *w, const WindowCall *call, size_t args, Valu
     (void)e;
     bool lead = slice_eq_cstr(slice_cstr(call->func->name), "lead");
     for (size_t i = 0; i < w->count; i++) {
-        Value by = call->arg_count > 1 ? cell(w, args + 1, i) : value_i64(1);
+        Value by = call->arg_count > 1 ? window_cell(w, args + 1, i) : value_i64(1);
         out[i] = value_null();
         if (by.null)
             continue;
         __int128 from = (__int128)i + (lead ? (__int128)by.u.i64 : -(__int128)by.u.i64);
         if (from >= 0 && from < (__int128)w->count)
-            out[i] = cell(w, args, (size_t)from);
+            out[i] = window_cell(w, args, (size_t)from);
         else if (call->arg_count > 2)
-            out[i] = cell(w, args + 2, i);
+            out[i] = window_cell(w, args + 2, i);
     }
     return true;
 }
 
-/* One past the last row of the frame of rows [i, *same): they share it. */
-static size_t frame_end(const OpWindow *w, const WindowCall *call, size_t i, size_t *same)
+/* The n-th row of the frame from 0; false: it has fewer. */
+static bool nth_row(const FrameRows *f, size_t n, size_t *row)
 {
-    if (call->whole_partition)
-        return *same = w->count;
-    if (call->rows_frame)
-        return *same = i + 1;
-    if (w->plan->order_count == 0) /* all rows are peers */
-        return *same = w->count;
-    return *same = peers_end(w, i);
+    for (size_t i = 0; i < f->count; n -= f->part[i].end - f->part[i].begin, i++) {
+        *row = f->part[i].begin + n;
+        if (*row < f->part[i].end)
+            return true;
+    }
+    return false;
 }
 
 static bool fill_frame_value(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
 {
     const char *name = call->func->name;
-    bool first = strcmp(name, "first_value") == 0, nth = strcmp(name, "nth_value") == 0;
-    for (size_t i = 0, same; i < w->count; i = same) {
-        size_t end = frame_end(w, call, i, &same);
-        for (size_t k = i; k < same; k++) {
-            int64_t row = first ? 0 : (int64_t)end - 1;
-            if (nth) {
-                Value n = cell(w, args + 1, k);
-                if (!n.null && n.u.i64 <= 0)
-                    return err_set(e, ERR_INVALID_PARAMETER,
-                                   "argument of nth_value must be greater than zero");
-                row = n.null || n.u.i64 > (int64_t)end ? -1 : n.u.i64 - 1;
-            }
-            out[k] = row < 0 ? value_null() : cell(w, args, (size_t)row);
-        }
-    }
-    return true;
-}
-
-/* Rows [begin, end) of the argument columns into the state. */
-static bool feed(OpWindow *w, AggCtx *c, const AggDef *def, void *state, size_t args, size_t begin,
-                 size_t end, Err *e)
-{
-    Vector v[16];
-    uint16_t sel[BATCH_ROWS];
-    begin += w->first;
-    end += w->first;
-    while (begin < end) {
-        const Batch *b = w->part.batches[begin / BATCH_ROWS];
-        size_t first = begin % BATCH_ROWS,
-               n = BATCH_ROWS - first < end - begin ? BATCH_ROWS - first : end - begin;
-        size_t kept = 0;
-        for (size_t a = 0; a < c->arg_count; a++)
-            v[a] = b->cols[args + a];
-        for (size_t i = first; i < first + n; i++) {
-            bool null = false;
-            for (size_t a = 0; a < c->arg_count; a++)
-                null |= vec_is_null(&v[a], i);
-            sel[kept] = (uint16_t)i;
-            kept += !(null && def->skips_nulls);
-        }
-        if (kept && !def->update(c, state, v, sel, kept, e))
+    bool last = strcmp(name, "last_value") == 0, nth = strcmp(name, "nth_value") == 0;
+    FrameCursor cursor;
+    FrameRows rows;
+    frame_begin(&cursor, w, call);
+    for (size_t i = 0; i < w->count; i++) {
+        if (!frame_rows(&cursor, i, &rows, e))
             return false;
-        begin += n;
-    }
-    return true;
-}
-
-static bool fill_aggregate(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
-{
-    const AggDef *def = call->func->agg;
-    Op *op = &w->op;
-    if (call->arg_count > 16)
-        return err_set(e, ERR_TOO_MANY_ARGUMENTS, "more than 16 arguments of a window aggregate");
-    AggCtx c = {op_ctx(op), &op->scratch, w->part.types + args, call->arg_count, call->result};
-    void *state = arena_zero(&op->scratch, def->state_size + 1);
-    def->init(&c, state);
-    size_t fed = 0;
-    for (size_t i = 0, same; i < w->count; i = same) {
-        size_t end = frame_end(w, call, i, &same);
-        if (!feed(w, &c, def, state, args, fed, end, e))
-            return false;
-        fed = end;
-        Value v = value_null();
-        if (!def->final(&c, state, &v, e))
-            return false;
-        v = value_copy(&op->scratch, &v);
-        for (size_t k = i; k < same; k++)
-            out[k] = v;
+        Value n = nth ? window_cell(w, args + 1, i) : value_i64(1);
+        if (!n.null && n.u.i64 <= 0)
+            return err_set(e, ERR_NTH_VALUE, "argument of nth_value must be greater than zero");
+        if (last)
+            n = value_i64((int64_t)frame_size(&rows));
+        size_t row;
+        bool found = !n.null && n.u.i64 > 0 && nth_row(&rows, (size_t)n.u.i64 - 1, &row);
+        out[i] = found ? window_cell(w, args, row) : value_null();
     }
     return true;
 }
@@ -248,7 +136,7 @@ static WindowFill fill_of(const WindowCall *call)
     for (size_t i = 0; (call->func->flags & FN_WINDOW) && i < ARRAY_LEN(window_names); i++)
         if (strcmp(call->func->name, window_names[i].name) == 0)
             return window_names[i].fill;
-    return call->func->agg ? fill_aggregate : NULL;
+    return call->func->agg ? window_fill_aggregate : NULL;
 }
 
 /* ---- partitions ---- */
@@ -262,7 +150,7 @@ static bool window_open(Op *op, Err *e)
         if (!fill_of(&plan->calls[i]))
             return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "%s is not supported as a window function",
                            plan->calls[i].func->name);
-        n += plan->calls[i].arg_count;
+        n += plan->calls[i].arg_count + (plan->calls[i].filter != NULL);
     }
     TypeId *types = ARENA_ARRAY(&op->arena, TypeId, n + 1);
     memcpy(types, plan->p.child->types, in * sizeof *types);
@@ -272,16 +160,46 @@ static bool window_open(Op *op, Err *e)
         types[n++] = plan->partition[k]->type;
     w->order_at = n;
     for (size_t k = 0; k < plan->order_count; k++)
-        types[n++] = plan->order[k]->type;
+        types[n++] = plan->order[k].expr->type;
     w->arg_at = n;
-    for (size_t i = 0; i < plan->call_count; i++)
+    for (size_t i = 0; i < plan->call_count; i++) {
         for (size_t k = 0; k < plan->calls[i].arg_count; k++)
             types[n++] = plan->calls[i].args[k]->type;
+        if (plan->calls[i].filter)
+            types[n++] = T_BOOL;
+    }
+    w->offsets = ARENA_ARRAY(&op->arena, FrameOffsets, plan->call_count + 1);
     Budget *budget = &op->x->query->budget;
     store_init(&w->part, types, n, budget);
     arena_init(&w->in_arena, budget);
     store_init(&w->results, plan->p.types + in, plan->call_count, budget);
     return op_open_child(op, e);
+}
+
+static bool first_value(OpWindow *w, const Expr *x, const Batch *in, Value *out, Err *e)
+{
+    Vector v;
+    if (!x)
+        return true;
+    if (!expr_eval(&w->op.x->ctx, x, in, &v, e))
+        return false;
+    Value first = vec_get(&v, batch_row(in, 0));
+    *out = value_copy(&w->op.arena, &first);
+    return true;
+}
+
+/* Offsets of frames hold for all rows: the first one says what they are. */
+static bool find_offsets(OpWindow *w, const Batch *in, Err *e)
+{
+    for (size_t i = 0; i < w->plan->call_count; i++) {
+        const WindowFrame *f = &w->plan->calls[i].frame;
+        if (!first_value(w, f->start_offset, in, &w->offsets[i].start, e) ||
+            !first_value(w, f->end_offset, in, &w->offsets[i].end, e) ||
+            !frame_check_offsets(f, &w->offsets[i], e))
+            return false;
+    }
+    w->has_offsets = true;
+    return true;
 }
 
 /* Input columns, keys and arguments of the batch side by side. */
@@ -302,19 +220,23 @@ static bool widen(OpWindow *w, const Batch *in, Err *e)
         if (!expr_eval(ctx, plan->partition[k], in, &out->cols[n++], e))
             return false;
     for (size_t k = 0; k < plan->order_count; k++)
-        if (!expr_eval(ctx, plan->order[k], in, &out->cols[n++], e))
+        if (!expr_eval(ctx, plan->order[k].expr, in, &out->cols[n++], e))
             return false;
-    for (size_t i = 0; i < plan->call_count; i++)
-        for (size_t k = 0; k < plan->calls[i].arg_count; k++)
-            if (!expr_eval(ctx, plan->calls[i].args[k], in, &out->cols[n++], e))
+    for (size_t i = 0; i < plan->call_count; i++) {
+        const WindowCall *call = &plan->calls[i];
+        for (size_t k = 0; k < call->arg_count; k++)
+            if (!expr_eval(ctx, call->args[k], in, &out->cols[n++], e))
                 return false;
-    return true;
+        if (call->filter && !expr_eval(ctx, call->filter, in, &out->cols[n++], e))
+            return false;
+    }
+    return w->has_offsets || find_offsets(w, in, e);
 }
 
 static bool same_partition(const OpWindow *w, size_t row)
 {
     for (size_t c = w->key_at; c < w->order_at; c++) {
-        Value x = cell(w, c, 0), y = vec_get(&w->in.cols[c], row);
+        Value x = window_cell(w, c, 0), y = vec_get(&w->in.cols[c], row);
         const TypeDef *def = type_find(w->part.types[c]);
         if (x.null != y.null || (!x.null && def && def->cmp && def->cmp(&x, &y) != 0))
             return false;
@@ -361,14 +283,17 @@ static bool run_calls(OpWindow *w, Err *e)
 {
     const PlanWindow *plan = w->plan;
     Op *op = &w->op;
+    if (w->count >= UINT32_MAX)
+        return err_set(e, ERR_PROGRAM_LIMIT, "a window partition has more than 2^32 rows");
     arena_reset(&op->scratch);
+    w->group_of = NULL;
     Value **cols = ARENA_ARRAY(&op->scratch, Value *, plan->call_count + 1);
     size_t args = w->arg_at;
     for (size_t i = 0; i < plan->call_count; i++) {
         cols[i] = ARENA_ARRAY(&op->scratch, Value, w->count);
         if (!fill_of(&plan->calls[i])(w, &plan->calls[i], args, cols[i], e))
             return false;
-        args += plan->calls[i].arg_count;
+        args += plan->calls[i].arg_count + (plan->calls[i].filter != NULL);
     }
     Value *row = ARENA_ARRAY(&op->scratch, Value, plan->call_count + 1);
     for (size_t r = 0; r < w->count; r++) {

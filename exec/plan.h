@@ -257,21 +257,42 @@ typedef struct
     bool distinct;
 } PlanRecursive;
 
+/* Which rows of the partition a window call sees from each row. */
+typedef enum FrameUnit { FRAME_RANGE, FRAME_ROWS, FRAME_GROUPS } FrameUnit;
+typedef enum FrameBound { /* in the order that a frame may have them */
+                          FRAME_UNBOUNDED_PRECEDING,
+                          FRAME_PRECEDING,
+                          FRAME_CURRENT,
+                          FRAME_FOLLOWING,
+                          FRAME_UNBOUNDED_FOLLOWING,
+} FrameBound;
+typedef enum FrameExclude {
+    EXCLUDE_NONE,
+    EXCLUDE_CURRENT,
+    EXCLUDE_GROUP,
+    EXCLUDE_TIES
+} FrameExclude;
+typedef struct WindowFrame {
+    FrameUnit unit;
+    FrameBound start, end;
+    FrameExclude exclude;
+    Expr *start_offset, *end_offset; /* of PRECEDING, FOLLOWING: the same for all rows */
+} WindowFrame;
+
 typedef struct WindowCall {
     const FuncDef *func;
     TypeId result;
     Expr **args;
     size_t arg_count;
-    bool star;
-    bool rows_frame,
-        whole_partition; /* frames: default, whole partition, ROWS UNBOUNDED PRECEDING; others 0A000 at analysis */
+    Expr *filter; /* of an aggregate; may be NULL */
+    WindowFrame frame;
 } WindowCall;
 typedef struct
     PlanWindow { /* input sorted by partition, order; output: input columns, then one a call */
     Plan p;
     Expr **partition;
     size_t partition_count;
-    Expr **order;
+    SortKey *order;
     size_t order_count;
     WindowCall *calls;
     size_t call_count;

@@ -2,7 +2,8 @@
  *
  * Private to sqlts/.  One Analyzer lives for one statement; everything is in its arena.
  * analyze.c dispatches and holds the small tools; analyze_expr.c, analyze_func.c and analyze_type.c
- * are expressions; analyze_from.c scopes and FROM; analyze_select.c and analyze_group.c SELECT;
+ * are expressions; analyze_from.c scopes and FROM; analyze_select.c and analyze_group.c SELECT,
+ * analyze_window.c windows;
  * analyze_dml.c INSERT and COPY; analyze_conflict.c ON CONFLICT; analyze_modify.c
  * UPDATE and DELETE; analyze_ddl.c and analyze_utility.c the rest.
  * Threads: one. */
@@ -61,6 +62,9 @@ typedef enum Place {
     PLACE_FROM_FUNCTION,
     PLACE_FILTER,
     PLACE_WINDOW,
+    PLACE_FRAME_RANGE,
+    PLACE_FRAME_ROWS,
+    PLACE_FRAME_GROUPS,
     PLACE_AGG_ARG,
     PLACE_RETURNING,
     PLACE_UPDATE,
@@ -173,6 +177,8 @@ bool az_gapfill(Analyzer *z, Query *q, Err *e) MUST_CHECK;
 void az_scope_init(Scope *s, Scope *outer, Query *q);
 bool az_from(Analyzer *z, Scope *s, const NodeList *items, Query *q, Err *e) MUST_CHECK;
 bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e) MUST_CHECK;
+/* LIMIT and the like: x may read columns of outer queries only. */
+bool az_no_variables(Analyzer *z, const Scope *s, Expr *x, const char *what, Err *e) MUST_CHECK;
 /* The columns that * or t.* stands for. */
 bool az_star(Analyzer *z, Scope *s, const NColumn *n, ScopeCol **cols, size_t *count,
              Err *e) MUST_CHECK;
@@ -221,11 +227,21 @@ bool az_grouping(Analyzer *z, Scope *s, const NMulti *n, Expr **out,
 bool az_match_groupings(Query *q, Err *e) MUST_CHECK;
 /* After all clauses: moves everything behind the grouping onto its output; 42803. */
 bool az_apply_grouping(Analyzer *z, Query *q, Err *e) MUST_CHECK;
-bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
-                    Expr **args, size_t arg_count, Expr **out, Err *e) MUST_CHECK;
-bool az_has_window(Analyzer *z, const Expr *x);
+/* A visitor: arg is an EXPR_COLUMN without position, which gets that of its first reference. */
+bool az_find_position(void *arg, Expr **slot);
+/* Direction of one ORDER BY item; its type must have an order. */
+bool az_sort_key(Analyzer *z, const NSort *n, const Expr *x, bool *desc, bool *nulls_first,
+                 Err *e) MUST_CHECK;
 bool az_order_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
 bool az_distinct(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
+
+/* analyze_window.c */
+bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
+                    Expr **args, size_t arg_count, Expr **out, Err *e) MUST_CHECK;
+/* The WINDOW clause: also what no call uses must be right. */
+bool az_check_windows(Analyzer *z, Scope *s, Err *e) MUST_CHECK;
+const Expr *az_find_window(Analyzer *z, const Expr *x); /* a call's result; NULL: none */
+bool az_has_window(Analyzer *z, const Expr *x);
 
 /* analyze_dml.c, analyze_ddl.c, analyze_utility.c */
 bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e) MUST_CHECK;

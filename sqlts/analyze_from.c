@@ -754,10 +754,6 @@ bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e)
     if (n->star)
         return az_fail(z, &n->n, ERR_SYNTAX, e, "row expansion via \"*\" is not supported here");
     Slice name = ast_last_name(&n->names);
-    if (s->place == PLACE_LIMIT || s->place == PLACE_OFFSET)
-        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e,
-                       "argument of %s must not contain variables",
-                       s->place == PLACE_LIMIT ? "LIMIT" : "OFFSET");
     if (n->names.count == 1)
         return bare_column(z, s, n, name, out, e);
     const ScopeRel *r = qualifier(z, s, n, n->names.count - 1, e);
@@ -779,6 +775,21 @@ bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e)
         return false;
     }
     *out = use(z, &n->n, found->expr);
+    return true;
+}
+
+bool az_no_variables(Analyzer *z, const Scope *s, Expr *x, const char *what, Err *e)
+{
+    VarSet vars = varset_new(z->arena, z->var_count);
+    qx_vars(z, x, &vars);
+    for (uint32_t v = s->query ? s->query->var_begin : 0; v < z->var_count; v++) {
+        if (!varset_has(&vars, v))
+            continue;
+        Expr *bad = az_var(z, z->vars[v].rte, z->vars[v].col, 0);
+        qx_walk_deep(z, &x, az_find_position, bad);
+        err_set(e, ERR_INVALID_COLUMN_REFERENCE, "argument of %s must not contain variables", what);
+        return err_at(e, bad->position);
+    }
     return true;
 }
 

@@ -169,6 +169,9 @@ static const char *place_text(Place p)
         [PLACE_VALUES] = "VALUES",
         [PLACE_FROM_FUNCTION] = "functions in FROM",
         [PLACE_FILTER] = "FILTER",
+        [PLACE_FRAME_RANGE] = "window RANGE",
+        [PLACE_FRAME_ROWS] = "window ROWS",
+        [PLACE_FRAME_GROUPS] = "window GROUPS",
         [PLACE_RETURNING] = "RETURNING",
         [PLACE_UPDATE] = "UPDATE",
         [PLACE_DEFAULT] = "DEFAULT expressions",
@@ -211,9 +214,12 @@ static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr *
             err_set(e, ERR_GROUPING, "aggregate function calls cannot be nested");
             return err_at(e, inner->position);
         }
-        if (az_has_window(z, args[i]))
-            return az_fail(z, &n->n, ERR_GROUPING, e,
-                           "aggregate function calls cannot contain window function calls");
+        inner = az_find_window(z, args[i]);
+        if (inner) {
+            err_set(e, ERR_GROUPING,
+                    "aggregate function calls cannot contain window function calls");
+            return err_at(e, inner->position);
+        }
         if (az_has_fill(z, args[i]))
             return az_fail(z, &n->n, ERR_GROUPING, e,
                            "aggregate function calls cannot contain locf or interpolate");
@@ -243,8 +249,9 @@ static bool agg_order(Analyzer *z, Scope *s, const NFunc *n, AggCall *call, Err 
         if (!az_expr(z, s, sort->expr, &call->order[i], e) ||
             !az_resolve_unknown(z, &call->order[i], e))
             return false;
-        call->order_desc[i] = sort->direction == 'd';
-        call->order_nulls_first[i] = sort->nulls ? sort->nulls == 'f' : call->order_desc[i];
+        if (!az_sort_key(z, sort, call->order[i], &call->order_desc[i], &call->order_nulls_first[i],
+                         e))
+            return false;
         bool found = !call->distinct;
         for (size_t j = 0; j < call->arg_count && !found; j++)
             found = qx_equal(call->args[j], call->order[i]);

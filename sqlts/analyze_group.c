@@ -103,13 +103,24 @@ static bool find_target(Analyzer *z, Scope *s, const SqlNode *n, Query *q, const
 
 /* ---- ORDER BY, DISTINCT ---- */
 
-static bool sortable(Analyzer *z, const SqlNode *n, const Expr *x, Err *e)
+bool az_sort_key(Analyzer *z, const NSort *n, const Expr *x, bool *desc, bool *nulls_first, Err *e)
 {
     const TypeDef *t = type_find(x->type);
+    *desc = n->direction == 'd';
+    if (n->direction == 'u') {
+        *desc = slice_eq_cstr(n->op, ">");
+        if (!*desc && !slice_eq_cstr(n->op, "<")) {
+            az_fail(z, &n->n, ERR_WRONG_OBJECT, e, "operator %.*s is not a valid ordering operator",
+                    SLICE_ARG(n->op));
+            return err_hint(e, "Ordering operators must be \"<\" or \">\" members of btree "
+                               "operator families.");
+        }
+    }
+    *nulls_first = n->nulls ? n->nulls == 'f' : *desc;
     if (x->type == T_UNKNOWN || (t && t->cmp))
         return true;
     Slice name = az_type_name(z, x->type, -1);
-    az_fail(z, n, ERR_UNDEFINED_FUNCTION, e,
+    az_fail(z, n->expr, ERR_UNDEFINED_FUNCTION, e,
             "could not identify an ordering operator for type %.*s", SLICE_ARG(name));
     return err_hint(e, "Use an explicit ordering operator or modify the query.");
 }
@@ -121,17 +132,16 @@ bool az_order_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
     for (size_t i = 0; i < n->order.count; i++) {
         const NSort *sort = (const NSort *)n->order.items[i];
         int target;
+        bool desc, nulls_first;
         if (!find_target(z, s, sort->expr, q, "ORDER BY", &target, e) ||
-            !sortable(z, sort->expr, q->targets[target].expr, e))
+            !az_sort_key(z, sort, q->targets[target].expr, &desc, &nulls_first, e))
             return false;
         bool again = false;
         for (size_t k = 0; k < q->order_count && !again; k++)
             again = q->order[k].target == (size_t)target;
         if (again)
             continue;
-        bool desc = sort->direction == 'd';
-        q->order[q->order_count++] =
-            (QSort){(size_t)target, desc, sort->nulls ? sort->nulls == 'f' : desc};
+        q->order[q->order_count++] = (QSort){(size_t)target, desc, nulls_first};
     }
     return true;
 }
@@ -245,7 +255,7 @@ static bool is_key_column(const Query *q, uint32_t var)
     return false;
 }
 
-static bool find_column(void *arg, Expr **slot)
+bool az_find_position(void *arg, Expr **slot)
 {
     Expr *wanted = arg;
     if ((*slot)->kind == EXPR_COLUMN && (*slot)->index == wanted->index && !wanted->position)
@@ -263,7 +273,7 @@ static void check_subquery(Regroup *r, const Expr *sublink)
         if (!varset_has(&outer, v) || info->rte->kind == RTE_COMPUTED || is_key_column(r->q, v))
             continue;
         r->bad = az_var(r->z, info->rte, info->col, 0);
-        qx_walk_query(r->z, r->z->sublinks[sublink->index].query, find_column, r->bad);
+        qx_walk_query(r->z, r->z->sublinks[sublink->index].query, az_find_position, r->bad);
         r->bad_in_subquery = true;
     }
 }
@@ -371,6 +381,34 @@ static void group_output(Analyzer *z, Query *q)
             .name = slice_cstr(q->aggs[i].func->name), .type = q->aggs[i].result, .typmod = -1};
 }
 
+static bool regroup_list(Analyzer *z, Query *q, Expr **items, size_t n, Err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!regroup_expr(z, q, &items[i], e))
+            return false;
+    return true;
+}
+
+static bool regroup_windows(Analyzer *z, Query *q, Err *e)
+{
+    for (size_t i = 0; i < q->window_count; i++) {
+        QWindow *w = &q->windows[i];
+        if (!regroup_list(z, q, w->partition, w->partition_count, e))
+            return false;
+        for (size_t k = 0; k < w->order_count; k++)
+            if (!regroup_expr(z, q, &w->order[k].expr, e))
+                return false;
+    }
+    for (size_t i = 0; i < q->call_count; i++) {
+        WindowCall *c = &q->calls[i].call;
+        if (!regroup_list(z, q, c->args, c->arg_count, e) || !regroup_expr(z, q, &c->filter, e) ||
+            !regroup_expr(z, q, &c->frame.start_offset, e) ||
+            !regroup_expr(z, q, &c->frame.end_offset, e))
+            return false;
+    }
+    return true;
+}
+
 bool az_apply_grouping(Analyzer *z, Query *q, Err *e)
 {
     if (!az_match_groupings(q, e))
@@ -381,216 +419,9 @@ bool az_apply_grouping(Analyzer *z, Query *q, Err *e)
             return false;
     if (!regroup_expr(z, q, &q->having, e))
         return false;
-    for (size_t w = 0; w < q->window_count; w++) {
-        for (size_t i = 0; i < q->windows[w].partition_count; i++)
-            if (!regroup_expr(z, q, &q->windows[w].partition[i], e))
-                return false;
-        for (size_t i = 0; i < q->windows[w].order_count; i++)
-            if (!regroup_expr(z, q, &q->windows[w].order[i].expr, e))
-                return false;
-    }
-    for (size_t c = 0; c < q->call_count; c++)
-        for (size_t i = 0; i < q->calls[c].call.arg_count; i++)
-            if (!regroup_expr(z, q, &q->calls[c].call.args[i], e))
-                return false;
     for (size_t f = 0; f < q->fill_count; f++)
         for (size_t i = 0; i < QFILL_EXPRS; i++)
             if (!regroup_expr(z, q, qfill_expr(&q->fills[f], i), e))
                 return false;
-    return true;
-}
-
-/* ---- window calls ---- */
-
-bool az_has_window(Analyzer *z, const Expr *x)
-{
-    if (x->kind == EXPR_COLUMN && z->vars[x->index].rte->window)
-        return true;
-    for (size_t i = 0; i < x->arg_count; i++)
-        if (az_has_window(z, x->args[i]))
-            return true;
-    return false;
-}
-
-static const NWindow *named_window(const Scope *s, Slice name)
-{
-    for (size_t i = 0; i < s->windows.count; i++)
-        if (slice_eq(((const NWindow *)s->windows.items[i])->name, name))
-            return (const NWindow *)s->windows.items[i];
-    return NULL;
-}
-
-/* OVER name, and (name ORDER BY ...): the parts put together. */
-static bool whole_window(Analyzer *z, const Scope *s, const NWindow *n, int depth, NWindow *out,
-                         Err *e)
-{
-    *out = *n;
-    if (!n->base.len)
-        return true;
-    const NWindow *base = depth < 16 ? named_window(s, n->base) : NULL;
-    NWindow b;
-    if (!base)
-        return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e, "window \"%.*s\" does not exist",
-                       SLICE_ARG(n->base));
-    if (!whole_window(z, s, base, depth + 1, &b, e))
-        return false;
-    if (n->reference) {
-        *out = b;
-        return true;
-    }
-    if (n->partition.count)
-        return az_fail(z, &n->n, ERR_WINDOWING, e,
-                       "cannot override PARTITION BY clause of window \"%.*s\"",
-                       SLICE_ARG(n->base));
-    if (n->order.count && b.order.count)
-        return az_fail(z, &n->n, ERR_WINDOWING, e,
-                       "cannot override ORDER BY clause of window \"%.*s\"", SLICE_ARG(n->base));
-    if (b.unit)
-        return az_fail(z, &n->n, ERR_WINDOWING, e,
-                       "cannot copy window \"%.*s\" because it has a frame clause",
-                       SLICE_ARG(n->base));
-    out->partition = b.partition;
-    if (!n->order.count)
-        out->order = b.order;
-    return true;
-}
-
-static bool window_frame(Analyzer *z, const NWindow *w, WindowCall *call, Err *e)
-{
-    bool from_start = w->start == FRAME_UNBOUNDED_PRECEDING;
-    if (!w->unit)
-        return true;
-    if (!w->exclude && from_start && w->end == FRAME_UNBOUNDED_FOLLOWING) {
-        call->whole_partition = true;
-        return true;
-    }
-    if (!w->exclude && from_start && w->end == FRAME_CURRENT && w->unit != 'G') {
-        call->rows_frame = w->unit == 'R';
-        return true;
-    }
-    az_fail(z, &w->n, ERR_FEATURE_NOT_SUPPORTED, e, "this window frame is not supported");
-    return err_hint(e,
-                    "Frames are: UNBOUNDED PRECEDING to CURRENT ROW, and to UNBOUNDED FOLLOWING.");
-}
-
-static bool same_window(const QWindow *a, const QWindow *b)
-{
-    if (a->partition_count != b->partition_count || a->order_count != b->order_count)
-        return false;
-    for (size_t i = 0; i < a->partition_count; i++)
-        if (!qx_equal(a->partition[i], b->partition[i]))
-            return false;
-    for (size_t i = 0; i < a->order_count; i++)
-        if (!qx_equal(a->order[i].expr, b->order[i].expr) || a->order[i].desc != b->order[i].desc ||
-            a->order[i].nulls_first != b->order[i].nulls_first)
-            return false;
-    return true;
-}
-
-static bool window_spec(Analyzer *z, Scope *s, const NWindow *n, QWindow *w, Err *e)
-{
-    w->partition = ARENA_ARRAY(z->arena, Expr *, n->partition.count + 1);
-    w->order = ARENA_ARRAY(z->arena, SortKey, n->order.count + 1);
-    for (; w->partition_count < n->partition.count; w->partition_count++)
-        if (!az_expr(z, s, n->partition.items[w->partition_count],
-                     &w->partition[w->partition_count], e) ||
-            !az_resolve_unknown(z, &w->partition[w->partition_count], e))
-            return false;
-    for (; w->order_count < n->order.count; w->order_count++) {
-        const NSort *sort = (const NSort *)n->order.items[w->order_count];
-        SortKey *k = &w->order[w->order_count];
-        if (!az_expr(z, s, sort->expr, &k->expr, e) || !az_resolve_unknown(z, &k->expr, e) ||
-            !sortable(z, sort->expr, k->expr, e))
-            return false;
-        k->desc = sort->direction == 'd';
-        k->nulls_first = sort->nulls ? sort->nulls == 'f' : k->desc;
-    }
-    return true;
-}
-
-static size_t add_window(Analyzer *z, Query *q, const QWindow *w)
-{
-    for (size_t i = 0; i < q->window_count; i++)
-        if (same_window(&q->windows[i], w))
-            return i;
-    QWindow *more = ARENA_ARRAY(z->arena, QWindow, q->window_count + 1);
-    if (q->window_count)
-        memcpy(more, q->windows, q->window_count * sizeof *more);
-    more[q->window_count] = *w;
-    q->windows = more;
-    return q->window_count++;
-}
-
-static bool window_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
-{
-    bool select =
-        s->place == PLACE_SELECT || s->place == PLACE_ORDER_BY || s->place == PLACE_DISTINCT_ON;
-    if (s->in_agg)
-        return az_fail(z, &n->n, ERR_GROUPING, e,
-                       "aggregate function calls cannot contain window function calls");
-    if (!select || !s->query)
-        return az_fail(z, &n->n, ERR_WINDOWING, e, "window functions are not allowed in %s",
-                       s->place == PLACE_WHERE      ? "WHERE"
-                       : s->place == PLACE_HAVING   ? "HAVING"
-                       : s->place == PLACE_GROUP_BY ? "GROUP BY"
-                       : s->place == PLACE_JOIN_ON  ? "JOIN conditions"
-                       : s->place == PLACE_VALUES   ? "VALUES"
-                       : s->place == PLACE_UPDATE   ? "UPDATE"
-                       : s->place == PLACE_WINDOW   ? "window definitions"
-                                                    : "this place");
-    if (n->distinct)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "DISTINCT is not implemented for window functions");
-    if (n->order.count)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "aggregate ORDER BY is not implemented for window functions");
-    if (n->filter)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "FILTER is not supported for window functions");
-    return true;
-}
-
-bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
-                    Expr **args, size_t arg_count, Expr **out, Err *e)
-{
-    NWindow spec;
-    QWindow w = {0};
-    QWindowCall c = {.position = az_position(z, n->n.offset)};
-    if (!window_allowed(z, s, n, e) || !whole_window(z, s, n->over, 0, &spec, e) ||
-        !window_frame(z, &spec, &c.call, e))
-        return false;
-    Place place = s->place;
-    s->place = PLACE_WINDOW;
-    bool ok = window_spec(z, s, &spec, &w, e);
-    s->place = place;
-    if (!ok)
-        return false;
-    c.call.func = f;
-    c.call.result = result;
-    c.call.star = n->star;
-    c.call.arg_count = n->star ? 0 : arg_count;
-    c.call.args = ARENA_ARRAY(z->arena, Expr *, arg_count + 1);
-    for (size_t i = 0; i < c.call.arg_count; i++) {
-        c.call.args[i] = args[i];
-        if (az_has_window(z, args[i]))
-            return az_fail(z, &n->n, ERR_WINDOWING, e, "window function calls cannot be nested");
-        if (!az_resolve_unknown(z, &c.call.args[i], e))
-            return false;
-    }
-    Query *q = s->query;
-    if (q->call_count >= TARGETS_MAX)
-        return az_fail(z, &n->n, ERR_TOO_COMPLEX, e, "query has more than %d window calls",
-                       TARGETS_MAX);
-    c.window = add_window(z, q, &w);
-    Rte *r = az_new_rte(z, RTE_COMPUTED, SLICE_LIT("window"), 1);
-    r->cols[0] = (RteCol){.name = slice_cstr(f->name), .type = result, .typmod = -1};
-    r->window = true;
-    c.var = r->first_var;
-    QWindowCall *more = ARENA_ARRAY(z->arena, QWindowCall, q->call_count + 1);
-    if (q->call_count)
-        memcpy(more, q->calls, q->call_count * sizeof *more);
-    more[q->call_count++] = c;
-    q->calls = more;
-    *out = az_var(z, r, 0, c.position);
-    return true;
+    return regroup_windows(z, q, e);
 }

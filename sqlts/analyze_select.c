@@ -498,7 +498,8 @@ static bool limit_value(Analyzer *z, Scope *s, const SqlNode *n, Place place, Ex
         return true;
     s->place = place;
     Expr *x;
-    if (!az_expr(z, s, n, &x, e) || !az_coerce(z, x, T_INT8, -1, CAST_ASSIGN, &x, e))
+    if (!az_expr(z, s, n, &x, e) || !az_coerce(z, x, T_INT8, -1, CAST_ASSIGN, &x, e) ||
+        !az_no_variables(z, s, x, place == PLACE_LIMIT ? "LIMIT" : "OFFSET", e))
         return false;
     if (x->kind == EXPR_CONST && x->value.null)
         return true;
@@ -525,7 +526,8 @@ static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Que
     if (n->having && !az_expr_bool(z, s, n->having, "HAVING", &q->having, e))
         return false;
     q->grouped |= n->having || n->has_group;
-    if (!az_order_by(z, s, n, q, e) || !az_group_by(z, s, n, q, e) || !az_distinct(z, s, n, q, e))
+    if (!az_order_by(z, s, n, q, e) || !az_group_by(z, s, n, q, e) || !az_distinct(z, s, n, q, e) ||
+        !az_check_windows(z, s, e))
         return false;
     for (size_t i = 0; i < q->target_count; i++)
         if ((i >= q->visible_count || !(flags & AZ_KEEP_UNKNOWN)) &&

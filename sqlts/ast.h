@@ -187,21 +187,13 @@ typedef struct NWindow {
     Slice name; /* WINDOW name AS (...); OVER name: only this */
     Slice base; /* (base ...) */
     NodeList partition, order;
-    /* frame: 'r'ange default, 'R'ows, 'G'roups; bounds as written */
-    char unit;      /* 0 = no frame clause */
-    int start, end; /* FrameBound */
+    bool has_frame;
+    FrameUnit unit;
+    FrameBound start, end;
     SqlNode *start_value, *end_value;
-    bool exclude;
+    FrameExclude exclude;
     bool reference; /* OVER name */
 } NWindow;
-
-typedef enum FrameBound {
-    FRAME_UNBOUNDED_PRECEDING = 1,
-    FRAME_PRECEDING,
-    FRAME_CURRENT,
-    FRAME_FOLLOWING,
-    FRAME_UNBOUNDED_FOLLOWING,
-} FrameBound;
 
 typedef struct NFunc {
     SqlNode n;

@@ -468,11 +468,11 @@ opt_partition(A) ::= . { A = NONE; }
 opt_partition(A) ::= PARTITION BY expr_list(B). { A = B; }
 /* the frame takes the closing parenthesis along, so that an empty one can be made here */
 opt_frame(A) ::= RP(X). { A = ast_alloc(ps, sizeof(NWindow), N_WINDOW, X.offset); }
-opt_frame(A) ::= frame_unit(U) frame_extent(B) opt_exclusion(E) RP. { A = B; ((NWindow *)A)->unit = (char)U; ((NWindow *)A)->exclude = E; }
+opt_frame(A) ::= frame_unit(U) frame_extent(B) opt_exclusion(E) RP. { A = B; ((NWindow *)A)->has_frame = true; ((NWindow *)A)->unit = (FrameUnit)U; ((NWindow *)A)->exclude = (FrameExclude)E; }
 %type frame_unit {int}
-frame_unit(A) ::= RANGE. { A = 'r'; }
-frame_unit(A) ::= ROWS. { A = 'R'; }
-frame_unit(A) ::= GROUPS. { A = 'G'; }
+frame_unit(A) ::= RANGE. { A = FRAME_RANGE; }
+frame_unit(A) ::= ROWS. { A = FRAME_ROWS; }
+frame_unit(A) ::= GROUPS. { A = FRAME_GROUPS; }
 frame_extent(A) ::= frame_bound(B). { A = grammar_frame(ps, B, NULL); }
 frame_extent(A) ::= BETWEEN frame_bound(B) AND frame_bound(C). { A = grammar_frame(ps, B, C); }
 frame_bound(A) ::= UNBOUNDED(X) PRECEDING. { A = grammar_bound(ps, X.offset, FRAME_UNBOUNDED_PRECEDING, NULL); }
@@ -481,11 +481,11 @@ frame_bound(A) ::= CURRENT(X) ROW. { A = grammar_bound(ps, X.offset, FRAME_CURRE
 frame_bound(A) ::= a_expr(B) PRECEDING. { A = grammar_bound(ps, B->offset, FRAME_PRECEDING, B); }
 frame_bound(A) ::= a_expr(B) FOLLOWING. { A = grammar_bound(ps, B->offset, FRAME_FOLLOWING, B); }
 %type opt_exclusion {int}
-opt_exclusion(A) ::= . { A = 0; }
-opt_exclusion(A) ::= EXCLUDE CURRENT ROW. { A = 1; }
-opt_exclusion(A) ::= EXCLUDE GROUP. { A = 1; }
-opt_exclusion(A) ::= EXCLUDE TIES. { A = 1; }
-opt_exclusion(A) ::= EXCLUDE NO OTHERS. { A = 0; }
+opt_exclusion(A) ::= . { A = EXCLUDE_NONE; }
+opt_exclusion(A) ::= EXCLUDE CURRENT ROW. { A = EXCLUDE_CURRENT; }
+opt_exclusion(A) ::= EXCLUDE GROUP. { A = EXCLUDE_GROUP; }
+opt_exclusion(A) ::= EXCLUDE TIES. { A = EXCLUDE_TIES; }
+opt_exclusion(A) ::= EXCLUDE NO OTHERS. { A = EXCLUDE_NONE; }
 
 /* ---- SELECT ---- */
 select_stmt(A) ::= select_no_parens(B). { A = B; }
@@ -672,7 +672,7 @@ opt_sort_clause(A) ::= sort_clause(B). { A = B; }
 %type sortby_list {NodeList}
 sortby_list(A) ::= sortby(B). { A = LIST(B); }
 sortby_list(A) ::= sortby_list(B) COMMA sortby(C). { A = MORE(B, C); }
-sortby(A) ::= a_expr(B) USING qual_all_op(O) opt_nulls(N). { A = grammar_sort(ps, B, 'u', N, ast_last_name(&O)); }
+sortby(A) ::= a_expr(B) USING qual_all_op(O) opt_nulls(N). { A = grammar_sort(ps, B, 'u', N, ast_last_name(&O)); A->offset = O.items[0]->offset; }
 sortby(A) ::= a_expr(B) opt_asc_desc(D) opt_nulls(N). { A = grammar_sort(ps, B, D, N, SLICE_NONE); }
 %type qual_all_op {NodeList}
 qual_all_op(A) ::= all_op(X). { A = LIST(NAME(X)); }

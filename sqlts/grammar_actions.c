@@ -267,9 +267,13 @@ SqlNode *grammar_frame(ParseState *ps, SqlNode *start, SqlNode *end)
         ast_fail(ps, ERR_WINDOWING, start->offset, "frame start cannot be UNBOUNDED FOLLOWING");
     else if (a->end == FRAME_UNBOUNDED_PRECEDING)
         ast_fail(ps, ERR_WINDOWING, end->offset, "frame end cannot be UNBOUNDED PRECEDING");
-    else if (a->start > a->end)
+    else if (!end && a->start == FRAME_FOLLOWING)
         ast_fail(ps, ERR_WINDOWING, start->offset,
-                 "frame starting from a later row cannot end at an earlier row");
+                 "frame starting from following row cannot end with current row");
+    else if (a->start > a->end)
+        ast_fail(ps, ERR_WINDOWING, end->offset,
+                 "frame starting from %s row cannot have preceding rows",
+                 a->start == FRAME_CURRENT ? "current" : "following");
     return start;
 }
 
@@ -397,15 +401,6 @@ SqlNode *grammar_sort(ParseState *ps, SqlNode *expr, int direction, int nulls, S
     s->direction = (char)direction;
     s->nulls = (char)nulls;
     s->op = op;
-    if (direction == 'u') {
-        if (slice_eq_cstr(op, "<"))
-            s->direction = 'a';
-        else if (slice_eq_cstr(op, ">"))
-            s->direction = 'd';
-        else
-            ast_fail(ps, ERR_WRONG_OBJECT, expr->offset,
-                     "operator %.*s is not a valid ordering operator", SLICE_ARG(op));
-    }
     ast_adopt(ps, s, expr);
     return &s->n;
 }

@@ -20,6 +20,12 @@ static bool fix_list(Planner *p, const Rel *rel, Expr **items, size_t n, Expr **
     return true;
 }
 
+/* In place; NULL stays. */
+static bool fix_optional(Planner *p, const Rel *rel, Expr **x, Err *e)
+{
+    return !*x || plan_fix(p, *x, rel, NULL, x, e);
+}
+
 static bool attach_aggs(Planner *p, Query *q, Rel *rel, Err *e)
 {
     if (!attach_list(p, rel, q->keys, q->key_count, e))
@@ -42,7 +48,7 @@ static bool fix_aggs(Planner *p, const Query *q, const Rel *rel, AggCall **out, 
         *a = q->aggs[i];
         if (!fix_list(p, rel, q->aggs[i].args, a->arg_count, &a->args, e) ||
             !fix_list(p, rel, q->aggs[i].order, a->order_count, &a->order, e) ||
-            (a->filter && !plan_fix(p, a->filter, rel, NULL, &a->filter, e)))
+            !fix_optional(p, rel, &a->filter, e))
             return false;
     }
     return true;
@@ -330,19 +336,24 @@ static bool one_window(Planner *p, Query *q, size_t window, Rel *rel, Err *e)
     pw->p.rows_estimate = rel->plan->rows_estimate;
     pw->partition_count = w->partition_count;
     pw->order_count = w->order_count;
-    pw->order = ARENA_ARRAY(p->arena, Expr *, w->order_count + 1);
+    pw->order = ARENA_ARRAY(p->arena, SortKey, w->order_count + 1);
     pw->calls = ARENA_ARRAY(p->arena, WindowCall, calls);
     if (!fix_list(p, rel, w->partition, w->partition_count, &pw->partition, e))
         return false;
-    for (size_t i = 0; i < w->order_count; i++)
-        if (!plan_fix(p, w->order[i].expr, rel, NULL, &pw->order[i], e))
+    for (size_t i = 0; i < w->order_count; i++) {
+        pw->order[i] = w->order[i];
+        if (!plan_fix(p, w->order[i].expr, rel, NULL, &pw->order[i].expr, e))
             return false;
+    }
     for (size_t i = 0; i < q->call_count; i++) {
         if (q->calls[i].window != window)
             continue;
         WindowCall *c = &pw->calls[pw->call_count];
         *c = q->calls[i].call;
-        if (!fix_list(p, rel, q->calls[i].call.args, c->arg_count, &c->args, e))
+        if (!fix_list(p, rel, q->calls[i].call.args, c->arg_count, &c->args, e) ||
+            !fix_optional(p, rel, &c->filter, e) ||
+            !fix_optional(p, rel, &c->frame.start_offset, e) ||
+            !fix_optional(p, rel, &c->frame.end_offset, e))
             return false;
         vars[cols + pw->call_count] = q->calls[i].var;
         plan_column(p, &pw->p, cols + pw->call_count, q->calls[i].var);
@@ -354,9 +365,15 @@ static bool one_window(Planner *p, Query *q, size_t window, Rel *rel, Err *e)
 
 bool plan_windows(Planner *p, Query *q, Rel *rel, Err *e)
 {
-    for (size_t i = 0; i < q->call_count; i++)
-        if (!attach_list(p, rel, q->calls[i].call.args, q->calls[i].call.arg_count, e))
+    for (size_t i = 0; i < q->call_count; i++) {
+        WindowCall *c = &q->calls[i].call;
+        Expr **others[] = {&c->filter, &c->frame.start_offset, &c->frame.end_offset};
+        if (!attach_list(p, rel, c->args, c->arg_count, e))
             return false;
+        for (size_t k = 0; k < ARRAY_LEN(others); k++)
+            if (*others[k] && !plan_attach(p, rel, others[k], e))
+                return false;
+    }
     for (size_t w = 0; w < q->window_count; w++) {
         if (!attach_list(p, rel, q->windows[w].partition, q->windows[w].partition_count, e))
             return false;

@@ -246,9 +246,14 @@ static void mark_query(Planner *p, const Query *q, const bool *wanted)
         for (size_t i = 0; i < q->windows[w].order_count; i++)
             plan_mark(p, q->windows[w].order[i].expr);
     }
-    for (size_t i = 0; i < q->call_count; i++)
-        for (size_t k = 0; k < q->calls[i].call.arg_count; k++)
-            plan_mark(p, q->calls[i].call.args[k]);
+    for (size_t i = 0; i < q->call_count; i++) {
+        const WindowCall *c = &q->calls[i].call;
+        for (size_t k = 0; k < c->arg_count; k++)
+            plan_mark(p, c->args[k]);
+        plan_mark(p, c->filter);
+        plan_mark(p, c->frame.start_offset);
+        plan_mark(p, c->frame.end_offset);
+    }
     for (size_t i = 0; i < q->fill_count; i++)
         for (size_t k = 0; k < QFILL_EXPRS; k++)
             plan_mark(p, *qfill_expr(&((Query *)(uintptr_t)q)->fills[i], k));

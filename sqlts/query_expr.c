@@ -58,8 +58,13 @@ static void walk_windows(Analyzer *z, Query *q, QxVisit visit, void *arg)
         for (size_t j = 0; j < q->windows[i].order_count; j++)
             qx_walk_deep(z, &q->windows[i].order[j].expr, visit, arg);
     }
-    for (size_t i = 0; i < q->call_count; i++)
-        walk_list(z, q->calls[i].call.args, q->calls[i].call.arg_count, visit, arg);
+    for (size_t i = 0; i < q->call_count; i++) {
+        WindowCall *c = &q->calls[i].call;
+        walk_list(z, c->args, c->arg_count, visit, arg);
+        qx_walk_deep(z, &c->filter, visit, arg);
+        qx_walk_deep(z, &c->frame.start_offset, visit, arg);
+        qx_walk_deep(z, &c->frame.end_offset, visit, arg);
+    }
 }
 
 void qx_walk_query(Analyzer *z, Query *q, QxVisit visit, void *arg)

@@ -509,9 +509,9 @@ static Plan *window(Plan *child, const char *types, const char *name, Expr *arg,
 {
     NEW_PLAN(PlanWindow, PLAN_WINDOW, types, child, NULL);
     p->partition = ARENA_ARRAY(&A, Expr *, 1);
-    p->order = ARENA_ARRAY(&A, Expr *, 1);
+    p->order = ARENA_ARRAY(&A, SortKey, 1);
     p->partition[0] = col(0, 's');
-    p->order[0] = col(1, 'i');
+    p->order[0].expr = col(1, 'i');
     p->partition_count = p->order_count = p->call_count = 1;
     WindowCall *w = p->calls = ARENA_NEW(&A, WindowCall);
     TypeId argt[2] = {arg ? arg->type : 0, arg2 ? arg2->type : 0};
@@ -519,7 +519,7 @@ static Plan *window(Plan *child, const char *types, const char *name, Expr *arg,
     w->args = ARENA_ARRAY(&A, Expr *, 2);
     w->args[0] = arg;
     w->args[1] = arg2;
-    w->star = !arg;
+    w->frame.end = FRAME_CURRENT;
     w->func = func(name, argt, w->arg_count, kind, &w->result);
     p->p.types[2] = w->result;
     return &p->p;
@@ -549,12 +549,11 @@ START_TEST(windows)
                                     NULL, cases[i].kind)),
                          cases[i].expect);
     Plan *p = window(v, "sii", "sum", col(1, 'i'), NULL, FN_AGG);
-    ((PlanWindow *)p)->calls->rows_frame = true;
+    ((PlanWindow *)p)->calls->frame.unit = FRAME_ROWS;
     ck_assert_str_eq(run(p), "a 1 1|a 2 3|a 2 5|a 5 10|b 3 3|c 1 1|c 9 10");
     ((PlanWindow *)p)->order_count = 0;
     ck_assert_str_eq(run(p), "a 1 1|a 2 3|a 2 5|a 5 10|b 3 3|c 1 1|c 9 10");
-    ((PlanWindow *)p)->calls->rows_frame = false;
-    ((PlanWindow *)p)->calls->whole_partition = true;
+    ((PlanWindow *)p)->calls->frame.end = FRAME_UNBOUNDED_FOLLOWING;
     ck_assert_str_eq(run(p), "a 1 10|a 2 10|a 2 10|a 5 10|b 3 3|c 1 10|c 9 10");
     ck_assert_str_eq(run(window(values("si", ""), "sii", "rank", NULL, NULL, FN_WINDOW)), "");
 }

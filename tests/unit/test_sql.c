@@ -515,7 +515,7 @@ START_TEST(errors)
         {"INSERT INTO host (size) VALUES (true)", "42804",
          "column \"size\" is of type integer but expression is of type boolean", 33},
         {"SELECT * FROM busy WHERE x = 1", "42703", "column \"x\" does not exist", 26},
-        {"SELECT 1 FROM host FOR UPDATE LIMIT time", "42P10",
+        {"SELECT 1 FROM host FOR UPDATE LIMIT size", "42P10",
          "argument of LIMIT must not contain variables", 37},
         {"UPDATE cpu SET nothing = true", "42703",
          "column \"nothing\" of relation \"cpu\" does not exist", 16},
