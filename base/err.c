@@ -19,7 +19,7 @@ void err_clear(Err *e)
 {
     e->code = ERR_OK;
     e->position = 0;
-    e->message[0] = e->detail[0] = e->hint[0] = '\0';
+    e->message[0] = e->detail[0] = e->hint[0] = e->context[0] = '\0';
 }
 
 /* A text that filled its space was cut: drop the half of a character that may be left, because
@@ -106,6 +106,15 @@ bool err_hint(Err *e, const char *fmt, ...)
     va_list args;
     va_start(args, fmt);
     format(e->hint, sizeof e->hint, fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool err_context(Err *e, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    format(e->context, sizeof e->context, fmt, args);
     va_end(args);
     return false;
 }

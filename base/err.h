@@ -1,4 +1,4 @@
-/* base/err.h - what went wrong: SQLSTATE, message, detail, hint, position.
+/* base/err.h - what went wrong: SQLSTATE, message, detail, hint, context, position.
  *
  * An Err is a fixed-size value: reporting an error never allocates.  err_set and
  * err_wrap return false, so that `return err_set(...)` leaves a fallible function.
@@ -18,14 +18,15 @@ typedef enum ErrCode {
     ERR_COUNT
 } ErrCode;
 
-enum { ERR_MESSAGE_MAX = 512, ERR_DETAIL_MAX = 512, ERR_HINT_MAX = 256 };
+enum { ERR_MESSAGE_MAX = 512, ERR_DETAIL_MAX = 512, ERR_HINT_MAX = 256, ERR_CONTEXT_MAX = 768 };
 
 typedef struct Err {
     ErrCode code;
     int position; /* character (not byte) of the statement, from 1; 0 = none */
     char message[ERR_MESSAGE_MAX];
-    char detail[ERR_DETAIL_MAX]; /* "" = none */
-    char hint[ERR_HINT_MAX];     /* "" = none */
+    char detail[ERR_DETAIL_MAX];   /* "" = none */
+    char hint[ERR_HINT_MAX];       /* "" = none */
+    char context[ERR_CONTEXT_MAX]; /* where it happened: "COPY t, line 3"; "" = none */
 } Err;
 
 void err_clear(Err *e);
@@ -35,6 +36,7 @@ bool err_set_errno(Err *e, int err_no, const char *fmt, ...)
 bool err_wrap(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* "outer: inner" */
 bool err_detail(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3); /* false as well */
 bool err_hint(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+bool err_context(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool err_at(Err *e, int position);
 const char *err_sqlstate(ErrCode code); /* "42601" */
 int err_http_status(ErrCode code);

@@ -67,6 +67,8 @@ void pgw_error(Buf *b, char type, const char *severity, const Err *e)
         put_field(b, 'D', e->detail);
     if (e->hint[0])
         put_field(b, 'H', e->hint);
+    if (e->context[0])
+        put_field(b, 'W', e->context);
     if (e->position > 0) {
         buf_put_u8(b, 'P');
         buf_printf(b, "%d", e->position);

@@ -1,42 +1,71 @@
-/* session/copy_in.c - COPY ... FROM STDIN in text and csv: bytes of any cut to rows.
+/* session/copy_in.c - COPY ... FROM STDIN: fields of each row to values, WHERE, the row writer.
  *
- * A line is collected until its end (csv: outside quotes), split in place and read by the types'
- * input functions.  Errors name the line and column as PostgreSQL's CONTEXT does. */
-#include "session/session_private.h"
+ * copy_lines.c and copy_binary.c cut the bytes.  Errors name line and column in their context as
+ * PostgreSQL's do. */
+#include "session/copy_private.h"
 #include <stdio.h>
-
-enum { COPY_LINE_MAX = 64 << 20 };
 
 typedef enum CopyPhase { COPY_ASK, COPY_READ, COPY_FLUSH } CopyPhase;
 
 typedef struct CopyIn {
     const BoundCopy *copy;
     CopyPhase phase;
-    Buf line;  /* incomplete last line */
-    Buf field; /* unescaped bytes of a line */
+    CopyLines lines;
+    CopyTuples tuples; /* binary */
+    CopyCharset charset;
+    Buf converted;
     Slice *fields;
-    bool *quoted; /* csv: NULL text inside quotes is text */
+    size_t field_count; /* of this line; may be too few */
     Value *row;
+    int16_t *targets; /* columns of row: the listed ones, then those with a default */
+    size_t target_count;
     Expr **defaults; /* of the columns that are not listed */
     size_t default_count;
     Arena scratch;
-    uint64_t line_number, rows;
-    bool in_quotes, ended, failed;
+    uint64_t rows;
+    bool binary, header_left, failed;
     Err error;
 } CopyIn;
 
-static void set_context(CopyIn *c, Err *e, size_t column)
+enum { SHOWN_MAX = 100 }; /* bytes of a line or value in a context */
+
+static void put_shown(char *out, size_t size, Slice s)
 {
-    char before[ERR_DETAIL_MAX];
-    snprintf(before, sizeof before, "%s", e->detail);
+    bool cut = s.len > SHOWN_MAX;
+    size_t len = cut ? SHOWN_MAX : s.len;
+    while (cut && len && ((unsigned char)s.ptr[len] & 0xC0) == 0x80)
+        len--;
+    snprintf(out, size, ": \"%.*s%s\"", (int)len, s.ptr ? s.ptr : "", cut ? "..." : "");
+}
+
+static void set_context(const CopyIn *c, Err *e, size_t column)
+{
     const TableDef *t = c->copy->table;
-    if (column < c->copy->column_count)
-        err_detail(e, "%s%sCOPY %.*s, line %llu, column %.*s", before, before[0] ? " " : "",
-                   SLICE_ARG(t->name), (unsigned long long)c->line_number,
-                   SLICE_ARG(t->columns[c->copy->columns[column]].name));
-    else
-        err_detail(e, "%s%sCOPY %.*s, line %llu", before, before[0] ? " " : "", SLICE_ARG(t->name),
-                   (unsigned long long)c->line_number);
+    char shown[SHOWN_MAX + 16] = "";
+    Slice line = c->lines.line;
+    unsigned long long number = c->binary ? c->tuples.number : c->lines.number;
+    if (number == 0)
+        return; /* the header of the binary format */
+    if (c->binary && c->tuples.field)
+        column = c->tuples.field - 1;
+    if (column < c->copy->column_count) {
+        if (!c->binary && c->fields[column].ptr)
+            put_shown(shown, sizeof shown, c->fields[column]);
+        else if (!c->binary)
+            snprintf(shown, sizeof shown, ": null input");
+        err_context(e, "COPY %.*s, line %llu, column %.*s%s", SLICE_ARG(t->name), number,
+                    SLICE_ARG(t->columns[c->copy->columns[column]].name), shown);
+        return;
+    }
+    if (!c->binary && line.ptr)
+        put_shown(shown, sizeof shown, line);
+    err_context(e, "COPY %.*s, line %llu%s", SLICE_ARG(t->name), number, shown);
+}
+
+static bool fail(const CopyIn *c, Err *e)
+{
+    set_context(c, e, SIZE_MAX);
+    return false;
 }
 
 /* Columns that are not listed take their DEFAULT. */
@@ -68,163 +97,59 @@ static bool read_defaults(Portal *p, CopyIn *c, int16_t *targets, size_t *n, Err
 static bool copy_in_start(Portal *p, Err *e)
 {
     const BoundCopy *copy = &p->bound->u.copy;
-    if (copy->format == COPY_BINARY)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "COPY FROM in binary format is not supported") ||
-               err_hint(e, "use FORMAT text or csv");
     if (!tx_writer(p->session, e))
         return false;
     CopyIn *c = ARENA_NEW(&p->arena, CopyIn);
-    c->copy = copy;
-    size_t n = copy->column_count;
+    size_t n = copy->column_count, all = n + copy->table->column_count + 1u;
+    c->copy = c->lines.o = copy;
+    c->binary = copy->format == COPY_BINARY;
+    c->field_count = n;
+    c->header_left = copy->header;
     c->defaults = ARENA_ARRAY(&p->arena, Expr *, copy->table->column_count + 1u);
-    int16_t *targets = ARENA_ARRAY(&p->arena, int16_t, n + copy->table->column_count + 1u);
-    memcpy(targets, copy->columns, n * sizeof *targets);
+    c->targets = ARENA_ARRAY(&p->arena, int16_t, all);
+    memcpy(c->targets, copy->columns, n * sizeof *c->targets);
+    c->target_count = n;
     arena_init(&c->scratch, &p->session->db->query_pool);
-    buf_init(&c->line);
-    buf_init(&c->field);
     p->copy_in = (struct CopyIn *)c;
-    if (!read_defaults(p, c, targets, &n, e))
+    if (!read_defaults(p, c, c->targets, &c->target_count, e) ||
+        (copy->charset && !copy_charset_open(&c->charset, copy, true, e)))
         return false;
     c->fields = ARENA_ARRAY(&p->arena, Slice, n + 1);
-    c->quoted = ARENA_ARRAY(&p->arena, bool, n + 1);
-    c->row = ARENA_ARRAY(&p->arena, Value, n + 1);
-    p->writer = row_writer_new(p->session, copy->table, targets, n);
+    c->row = ARENA_ARRAY(&p->arena, Value, c->target_count + 1);
+    p->writer = row_writer_new(p->session, copy->table, c->targets, c->target_count);
     if (insert_checks_keys(copy->table))
         row_writer_check_keys(p->writer, KEYS_FREE);
     c->phase = COPY_READ;
     return true;
 }
 
-/* ---- splitting ---- */
-
-static int hex_digit(char ch)
-{
-    return ch >= '0' && ch <= '9'   ? ch - '0'
-           : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
-           : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
-                                    : -1;
-}
-
-/* One backslash sequence at s[*i] (after the backslash), PostgreSQL's COPY table. */
-static char text_escape(Slice s, size_t *i)
-{
-    static const char from[] = "bfnrtv", to[] = "\b\f\n\r\t\v";
-    char ch = s.ptr[(*i)++];
-    const char *k = memchr(from, ch, 6);
-    if (k)
-        return to[k - from];
-    if (ch >= '0' && ch <= '7') {
-        int v = ch - '0';
-        for (int n = 0; n < 2 && *i < s.len && s.ptr[*i] >= '0' && s.ptr[*i] <= '7'; n++)
-            v = v * 8 + (s.ptr[(*i)++] - '0');
-        return (char)v;
-    }
-    if (ch == 'x' && *i < s.len && hex_digit(s.ptr[*i]) >= 0) {
-        int v = 0;
-        for (int n = 0; n < 2 && *i < s.len && hex_digit(s.ptr[*i]) >= 0; n++)
-            v = v * 16 + hex_digit(s.ptr[(*i)++]);
-        return (char)v;
-    }
-    return ch;
-}
-
-static Slice text_unescape(CopyIn *c, Slice raw)
-{
-    if (!memchr(raw.ptr, '\\', raw.len))
-        return raw;
-    size_t begin = c->field.len; /* room was reserved for the whole line: nothing moves */
-    for (size_t i = 0; i < raw.len;) {
-        char ch = raw.ptr[i++];
-        if (ch == '\\' && i < raw.len)
-            ch = text_escape(raw, &i);
-        c->field.ptr[c->field.len++] = ch;
-    }
-    return slice_of(c->field.ptr + begin, c->field.len - begin);
-}
-
-static bool too_many(CopyIn *c, Err *e)
-{
-    err_set(e, ERR_BAD_COPY, "extra data after last expected column");
-    set_context(c, e, SIZE_MAX);
-    return false;
-}
-
-static bool split_text(CopyIn *c, Slice line, size_t *count, Err *e)
-{
-    *count = 0;
-    size_t begin = 0;
-    for (size_t i = 0; i <= line.len; i++) {
-        if (i < line.len && line.ptr[i] == '\\') {
-            i++;
-            continue;
-        }
-        if (i < line.len && line.ptr[i] != c->copy->delimiter)
-            continue;
-        if (*count == c->copy->column_count)
-            return too_many(c, e);
-        Slice raw = slice_of(line.ptr + begin, (i < line.len ? i : line.len) - begin);
-        bool null = slice_eq(raw, c->copy->null_text);
-        c->fields[*count] = null ? SLICE_NONE : text_unescape(c, raw);
-        if (!null && !c->fields[*count].ptr)
-            c->fields[*count].ptr = "";
-        (*count)++;
-        begin = i + 1;
-    }
-    return true;
-}
-
-static size_t csv_field(CopyIn *c, Slice line, size_t i, Slice *out, bool *quoted)
-{
-    const BoundCopy *o = c->copy;
-    size_t begin = c->field.len;
-    bool inside = false;
-    *quoted = false;
-    for (; i < line.len; i++) {
-        char ch = line.ptr[i];
-        if (inside && ch == o->escape && i + 1 < line.len &&
-            (line.ptr[i + 1] == o->quote || line.ptr[i + 1] == o->escape)) {
-            c->field.ptr[c->field.len++] = line.ptr[++i];
-        } else if (ch == o->quote) {
-            inside = !inside;
-            *quoted = true;
-        } else if (!inside && ch == o->delimiter) {
-            break;
-        } else {
-            c->field.ptr[c->field.len++] = ch;
-        }
-    }
-    *out = slice_of(c->field.ptr + begin, c->field.len - begin);
-    return i;
-}
-
-static bool split_csv(CopyIn *c, Slice line, size_t *count, Err *e)
-{
-    *count = 0;
-    for (size_t i = 0; i <= line.len; i++) {
-        if (*count == c->copy->column_count)
-            return too_many(c, e);
-        Slice f;
-        bool quoted;
-        i = csv_field(c, line, i, &f, &quoted);
-        bool may_be_null = !quoted || (c->copy->force_null && c->copy->force_null[*count]);
-        bool null = may_be_null && slice_eq(f, c->copy->null_text);
-        c->fields[(*count)++] = null ? SLICE_NONE : slice_of(f.ptr ? f.ptr : "", f.len);
-    }
-    return true;
-}
-
 /* ---- rows ---- */
+
+/* FORCE_NULL and FORCE_NOT_NULL change what csv says. */
+static void force(const BoundCopy *o, Slice *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!fields[i].ptr && o->force_not_null && o->force_not_null[i])
+            fields[i] = slice_of(o->null_text.len ? o->null_text.ptr : "", o->null_text.len);
+        else if (fields[i].ptr && o->force_null && o->force_null[i] &&
+                 slice_eq(fields[i], o->null_text))
+            fields[i] = SLICE_NONE;
+    }
+}
 
 static bool read_value(Portal *p, CopyIn *c, size_t i, Err *e)
 {
     const ColumnDef *col = &c->copy->table->columns[c->copy->columns[i]];
+    if (i >= c->field_count)
+        return err_set(e, ERR_BAD_COPY, "missing data for column \"%.*s\"", SLICE_ARG(col->name)) ||
+               fail(c, e);
     if (!c->fields[i].ptr) {
         c->row[i] = value_null();
         return true;
     }
     const TypeDef *type = type_find(col->type_oid);
-    if (type->in(&p->session->env, c->fields[i], col->typmod, &c->scratch, &c->row[i], e))
+    if ((c->binary ? type->recv : type->in)(&p->session->env, c->fields[i], col->typmod,
+                                            &c->scratch, &c->row[i], e))
         return true;
     set_context(c, e, i);
     return false;
@@ -237,74 +162,88 @@ static bool default_values(Portal *p, CopyIn *c, Err *e)
     ctx.arena = ctx.scratch = &c->scratch;
     for (size_t i = 0; i < c->default_count; i++)
         if (!expr_value(&ctx, c->defaults[i], &c->row[c->copy->column_count + i], e))
-            return false;
+            return fail(c, e);
+    return true;
+}
+
+/* WHERE sees the row as a batch of one, a column a place. */
+static bool row_counts(Portal *p, CopyIn *c, bool *counts, Err *e)
+{
+    *counts = true;
+    if (!c->copy->where)
+        return true;
+    const TableDef *t = c->copy->table;
+    EvalCtx ctx;
+    session_eval_ctx(p->session, &ctx);
+    ctx.arena = ctx.scratch = &c->scratch;
+    Batch one = {.rows = 1, .col_count = t->column_count};
+    one.cols = ARENA_ARRAY(&c->scratch, Vector, t->column_count + 1u);
+    Value none = value_null();
+    for (uint16_t i = 0; i < t->column_count; i++)
+        if (!t->columns[i].dropped)
+            vec_init_const(&one.cols[i], t->columns[i].type_oid, &none, &c->scratch);
+    for (size_t i = 0; i < c->target_count; i++)
+        vec_init_const(&one.cols[c->targets[i]], t->columns[c->targets[i]].type_oid, &c->row[i],
+                       &c->scratch);
+    if (!expr_filter(&ctx, c->copy->where, &one, e))
+        return fail(c, e);
+    *counts = batch_count(&one) > 0;
     return true;
 }
 
 /* HEADER MATCH: the first line names the columns, in their order. */
-static bool match_header(CopyIn *c, Slice line, Err *e)
+static bool match_header(CopyIn *c, Err *e)
 {
     const BoundCopy *o = c->copy;
     size_t n;
-    c->field.len = 0;
-    buf_reserve(&c->field, line.len + 1);
-    if (o->format == COPY_CSV ? !split_csv(c, line, &n, e) : !split_text(c, line, &n, e))
+    if (!copy_lines_split(&c->lines, c->fields, o->column_count, &n, e))
         return false;
-    if (n != o->column_count) {
-        err_set(e, ERR_BAD_COPY, "wrong number of fields in header line: got %zu, expected %zu", n,
-                o->column_count);
-        set_context(c, e, SIZE_MAX);
-        return false;
-    }
+    if (n != o->column_count)
+        return err_set(e, ERR_BAD_COPY,
+                       "wrong number of fields in header line: got %zu, expected %zu", n,
+                       o->column_count);
     for (size_t i = 0; i < n; i++) {
         Slice want = o->table->columns[o->columns[i]].name;
-        if (c->fields[i].ptr && slice_eq(c->fields[i], want))
-            continue;
-        err_set(e, ERR_BAD_COPY,
-                "column name mismatch in header line field %zu: got \"%.*s\", expected \"%.*s\"",
-                i + 1, SLICE_ARG(c->fields[i]), SLICE_ARG(want));
-        set_context(c, e, SIZE_MAX);
-        return false;
+        if (!c->fields[i].ptr)
+            return err_set(e, ERR_BAD_COPY,
+                           "column name mismatch in header line field %zu: got null value "
+                           "(\"%.*s\"), expected \"%.*s\"",
+                           i + 1, SLICE_ARG(o->null_text), SLICE_ARG(want));
+        if (!slice_eq(c->fields[i], want))
+            return err_set(e, ERR_BAD_COPY,
+                           "column name mismatch in header line field %zu: got \"%.*s\", expected "
+                           "\"%.*s\"",
+                           i + 1, SLICE_ARG(c->fields[i]), SLICE_ARG(want));
     }
     return true;
 }
 
-static bool add_line(Portal *p, CopyIn *c, Slice line, Err *e)
+static bool split_line(CopyIn *c, Err *e)
 {
-    c->line_number++;
-    if (line.len && line.ptr[line.len - 1] == '\r')
-        line.len--;
-    if (c->copy->header && c->line_number == 1)
-        return !c->copy->header_match || match_header(c, line, e);
-    if (c->copy->format == COPY_TEXT && slice_eq_cstr(line, "\\.")) {
-        c->ended = true;
-        return true;
-    }
-    c->field.len = 0;
-    buf_reserve(&c->field, line.len + 1);
-    size_t n;
-    if (!slice_utf8_valid(line)) {
-        err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\"");
-        set_context(c, e, SIZE_MAX);
+    const BoundCopy *o = c->copy;
+    if (!copy_lines_split(&c->lines, c->fields, o->column_count, &c->field_count, e))
         return false;
-    }
-    if (c->copy->format == COPY_CSV ? !split_csv(c, line, &n, e) : !split_text(c, line, &n, e))
-        return false;
-    if (n < c->copy->column_count) {
-        err_set(e, ERR_BAD_COPY, "missing data for column \"%.*s\"",
-                SLICE_ARG(c->copy->table->columns[c->copy->columns[n]].name));
-        set_context(c, e, SIZE_MAX);
-        return false;
-    }
+    if (c->field_count > o->column_count && o->column_count > 0)
+        return err_set(e, ERR_BAD_COPY, "extra data after last expected column");
+    force(o, c->fields, c->field_count);
+    return true;
+}
+
+static bool add_row(Portal *p, CopyIn *c, Err *e)
+{
+    bool counts;
     arena_reset(&c->scratch);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < c->copy->column_count; i++)
         if (!read_value(p, c, i, e))
             return false;
-    if (!default_values(p, c, e))
+    if (!default_values(p, c, e) || !row_counts(p, c, &counts, e))
         return false;
+    if (!counts)
+        return true;
     if (!row_writer_add(p->writer, c->row, e)) {
-        set_context(c, e, SIZE_MAX);
-        return false;
+        if (e->code == ERR_UNIQUE)
+            c->lines.line = SLICE_NONE; /* the key may be that of a row before */
+        return fail(c, e);
     }
     c->rows++;
     if (!row_writer_full(p->writer))
@@ -313,48 +252,56 @@ static bool add_line(Portal *p, CopyIn *c, Slice line, Err *e)
     return t && row_writer_drain(p->writer, false, e) && row_writer_flush(p->writer, t, e);
 }
 
-/* End of the next line in bytes, or SIZE_MAX; in csv a line end inside quotes is data. */
-static size_t line_end(CopyIn *c, Slice s, size_t from)
+/* Takes the rows that are whole. */
+static bool take_rows(Portal *p, CopyIn *c, bool at_end, Err *e)
 {
-    if (c->copy->format != COPY_CSV) {
-        for (size_t i = from; i < s.len; i++) { /* a backslash before the line end makes it data */
-            if (s.ptr[i] == '\\')
-                i++;
-            else if (s.ptr[i] == '\n')
-                return i;
+    for (;;) {
+        CopyStep st =
+            c->binary ? copy_tuples_next(&c->tuples, c->fields, c->copy->column_count, at_end, e)
+                      : copy_lines_next(&c->lines, at_end, e);
+        if (st == COPY_FAIL)
+            return fail(c, e);
+        bool no_header = st == COPY_END && c->header_left && c->copy->header_match;
+        if (st != COPY_ROW && !no_header)
+            return true;
+        if (c->header_left) {
+            c->header_left = false;
+            if (no_header) {
+                c->lines.line = SLICE_LIT("");
+                c->lines.number++;
+            }
+            if (c->copy->header_match && !match_header(c, e))
+                return fail(c, e);
+            if (no_header)
+                return true;
+            continue;
         }
-        return SIZE_MAX;
+        if (!c->binary && !split_line(c, e))
+            return fail(c, e);
+        if (!add_row(p, c, e))
+            return false;
     }
-    const BoundCopy *o = c->copy;
-    bool inside = false;
-    for (size_t i = from; i < s.len; i++) {
-        bool pair = inside && s.ptr[i] == o->escape && i + 1 < s.len &&
-                    (s.ptr[i + 1] == o->quote || s.ptr[i + 1] == o->escape);
-        if (pair)
-            i++;
-        else if (s.ptr[i] == o->quote)
-            inside = !inside;
-        else if (s.ptr[i] == '\n' && !inside)
-            return i;
-    }
-    return SIZE_MAX;
 }
 
 static bool feed(Portal *p, CopyIn *c, Slice bytes, Err *e)
 {
-    if (c->ended)
-        return true;
-    if (!buf_try_reserve(&c->line, bytes.len, COPY_LINE_MAX, e))
-        return false;
-    buf_put_slice(&c->line, bytes);
-    size_t from = 0, end;
-    while (!c->ended && (end = line_end(c, buf_slice(&c->line), from)) != SIZE_MAX) {
-        if (!add_line(p, c, slice_of(c->line.ptr + from, end - from), e))
-            return false;
-        from = end + 1;
+    if (c->charset.open) {
+        if (!copy_convert(&c->charset, bytes, &c->converted, e))
+            return fail(c, e);
+        bytes = buf_slice(&c->converted);
     }
-    memmove(c->line.ptr, c->line.ptr + from, c->line.len - from);
-    c->line.len -= from;
+    if (c->lines.ended)
+        return true;
+    Buf *b = c->binary ? &c->tuples.bytes : &c->lines.bytes;
+    size_t *begin = c->binary ? &c->tuples.begin : &c->lines.begin;
+    if (!buf_try_reserve(b, bytes.len, COPY_LINE_MAX, e))
+        return false;
+    buf_put_slice(b, bytes);
+    if (!take_rows(p, c, false, e))
+        return false;
+    memmove(b->ptr, b->ptr + *begin, b->len - *begin);
+    b->len -= *begin;
+    *begin = 0;
     return true;
 }
 
@@ -378,7 +325,7 @@ bool portal_copy_end(Portal *p, Err *e)
 {
     CopyIn *c = (CopyIn *)p->copy_in;
     must(c != NULL);
-    if (c->line.len && !c->ended && !add_line(p, c, buf_slice(&c->line), e))
+    if (!take_rows(p, c, true, e))
         return false;
     c->phase = COPY_FLUSH;
     return true;
@@ -391,6 +338,7 @@ void portal_copy_fail(Portal *p, Slice reason)
     c->failed = true;
     c->phase = COPY_FLUSH;
     err_set(&c->error, ERR_CANCELED, "COPY from stdin failed: %.*s", SLICE_ARG(reason));
+    set_context(c, &c->error, SIZE_MAX);
 }
 
 RunStatus copy_in_run(Portal *p, Err *e)
@@ -411,6 +359,7 @@ RunStatus copy_in_run(Portal *p, Err *e)
         return RUN_COPY_IN;
     Txn *t = tx_writer(p->session, e);
     if (!t || !row_writer_drain(p->writer, true, e) || !row_writer_flush(p->writer, t, e)) {
+        c->lines.line = SLICE_NONE;
         set_context(c, e, SIZE_MAX);
         return RUN_FAIL;
     }
@@ -423,8 +372,10 @@ void copy_free(Portal *p)
 {
     CopyIn *c = (CopyIn *)p->copy_in;
     if (c) {
-        buf_free(&c->line);
-        buf_free(&c->field);
+        copy_lines_free(&c->lines);
+        buf_free(&c->tuples.bytes);
+        buf_free(&c->converted);
+        copy_charset_close(&c->charset);
         arena_free(&c->scratch);
     }
     copy_out_free(p);

@@ -1,11 +1,14 @@
-/* session/copy_out.c - COPY ... TO STDOUT: batches of a query to text or csv lines. */
-#include "session/session_private.h"
+/* session/copy_out.c - COPY ... TO STDOUT: batches of a query to text, csv or binary rows. */
+#include "session/copy_private.h"
 #include <stdio.h>
 
 typedef struct CopyOut {
     Buf bytes;
     Buf value;
-    bool header_done;
+    CopyCharset charset;
+    Buf converted;
+    Slice out; /* what the client gets */
+    bool begun, ended;
 } CopyOut;
 
 static void put_text(Buf *out, Slice v, char delimiter)
@@ -33,12 +36,14 @@ static bool csv_needs_quotes(const BoundCopy *c, Slice v)
         if (v.ptr[i] == c->delimiter || v.ptr[i] == c->quote || v.ptr[i] == '\n' ||
             v.ptr[i] == '\r')
             return true;
-    return slice_eq_cstr(v, "\\.");
+    return false;
 }
 
+/* `\.` alone on its line would end the data. */
 static void put_csv(Buf *out, const BoundCopy *c, Slice v, bool force)
 {
-    if (!force && !csv_needs_quotes(c, v)) {
+    bool ends = c->source.col_count == 1 && slice_eq_cstr(v, "\\.");
+    if (!force && !ends && !csv_needs_quotes(c, v)) {
         buf_put_slice(out, v);
         return;
     }
@@ -51,10 +56,10 @@ static void put_csv(Buf *out, const BoundCopy *c, Slice v, bool force)
     buf_put_u8(out, (uint8_t)c->quote);
 }
 
-static void put_field(CopyOut *o, const BoundCopy *c, size_t col, Slice v)
+static void put_field(CopyOut *o, const BoundCopy *c, bool force_quote, Slice v)
 {
     if (c->format == COPY_CSV)
-        put_csv(&o->bytes, c, v, c->force_quote && c->force_quote[col]);
+        put_csv(&o->bytes, c, v, force_quote);
     else
         put_text(&o->bytes, v, c->delimiter);
 }
@@ -65,7 +70,7 @@ static void put_header(Portal *p, CopyOut *o)
     for (size_t i = 0; i < c->source.col_count; i++) {
         if (i)
             buf_put_u8(&o->bytes, (uint8_t)c->delimiter);
-        put_field(o, c, i, c->source.cols[i].name);
+        put_field(o, c, false, c->source.cols[i].name);
     }
     buf_put_u8(&o->bytes, '\n');
 }
@@ -83,22 +88,76 @@ static void put_row(Portal *p, CopyOut *o, const Batch *b, size_t row)
         }
         o->value.len = 0;
         type_find(b->cols[i].type)->out(&p->session->env, &v, &o->value);
-        put_field(o, c, i, buf_slice(&o->value));
+        put_field(o, c, c->force_quote && c->force_quote[i], buf_slice(&o->value));
     }
     buf_put_u8(&o->bytes, '\n');
+}
+
+static void put_be(Buf *out, uint32_t v, int bytes)
+{
+    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
+        buf_put_u8(out, (uint8_t)(v >> shift));
+}
+
+static void put_binary_row(Portal *p, CopyOut *o, const Batch *b, size_t row)
+{
+    put_be(&o->bytes, (uint32_t)b->col_count, 2);
+    for (size_t i = 0; i < b->col_count; i++) {
+        Value v = vec_get(&b->cols[i], row);
+        if (v.null) {
+            put_be(&o->bytes, UINT32_MAX, 4);
+            continue;
+        }
+        o->value.len = 0;
+        type_find(b->cols[i].type)->send(&p->session->env, &v, &o->value);
+        put_be(&o->bytes, (uint32_t)o->value.len, 4);
+        buf_put_slice(&o->bytes, buf_slice(&o->value));
+    }
 }
 
 static bool copy_out_start(Portal *p, Err *e)
 {
     const BoundCopy *c = &p->bound->u.copy;
-    if (c->format == COPY_BINARY)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "COPY TO in binary format is not supported") ||
-               err_hint(e, "use FORMAT text or csv");
     CopyOut *o = ARENA_NEW(&p->arena, CopyOut);
-    buf_init(&o->bytes);
-    buf_init(&o->value);
     p->copy_out = (struct CopyOut *)o;
-    return portal_open_query(p, &c->source, e);
+    return (!c->charset || copy_charset_open(&o->charset, c, false, e)) &&
+           portal_open_query(p, &c->source, e);
+}
+
+static RunStatus send_bytes(CopyOut *o, Err *e)
+{
+    o->out = buf_slice(&o->bytes);
+    if (!o->charset.open)
+        return RUN_BYTES;
+    if (!copy_convert(&o->charset, o->out, &o->converted, e))
+        return RUN_FAIL;
+    o->out = buf_slice(&o->converted);
+    return RUN_BYTES;
+}
+
+static bool put_begin(Portal *p, CopyOut *o)
+{
+    const BoundCopy *c = &p->bound->u.copy;
+    o->begun = true;
+    if (c->format == COPY_BINARY)
+        copy_put_binary_header(&o->bytes);
+    else if (c->header)
+        put_header(p, o);
+    return o->bytes.len > 0;
+}
+
+/* The binary format has a last word. */
+static RunStatus end_rows(Portal *p, CopyOut *o, Err *e)
+{
+    if (p->query)
+        portal_close_query(p);
+    if (p->bound->u.copy.format == COPY_BINARY && !o->ended) {
+        o->ended = true;
+        put_be(&o->bytes, UINT16_MAX, 2);
+        return send_bytes(o, e);
+    }
+    snprintf(p->tag, sizeof p->tag, "COPY %llu", (unsigned long long)p->rows);
+    return RUN_DONE;
 }
 
 RunStatus copy_out_run(Portal *p, Err *e)
@@ -106,20 +165,18 @@ RunStatus copy_out_run(Portal *p, Err *e)
     if (!p->copy_out && !copy_out_start(p, e))
         return RUN_FAIL;
     CopyOut *o = (CopyOut *)p->copy_out;
+    bool binary = p->bound->u.copy.format == COPY_BINARY;
     o->bytes.len = 0;
-    if (p->bound->u.copy.header && !o->header_done) {
-        o->header_done = true;
-        put_header(p, o);
-        return RUN_BYTES;
-    }
+    if (o->ended)
+        return end_rows(p, o, e);
+    if (!o->begun && put_begin(p, o))
+        return send_bytes(o, e);
     Batch *b;
     switch (query_next(p->query, &b, e)) {
     case QUERY_BATCH:
         break;
     case QUERY_END:
-        portal_close_query(p);
-        snprintf(p->tag, sizeof p->tag, "COPY %llu", (unsigned long long)p->rows);
-        return RUN_DONE;
+        return end_rows(p, o, e);
     case QUERY_WAIT:
         return RUN_WAIT;
     case QUERY_YIELD:
@@ -128,14 +185,14 @@ RunStatus copy_out_run(Portal *p, Err *e)
         return RUN_FAIL;
     }
     for (size_t i = 0; i < batch_count(b); i++)
-        put_row(p, o, b, batch_row(b, i));
+        (binary ? put_binary_row : put_row)(p, o, b, batch_row(b, i));
     p->rows += batch_count(b);
-    return RUN_BYTES;
+    return send_bytes(o, e);
 }
 
 Slice portal_bytes(const Portal *p)
 {
-    return buf_slice(&((CopyOut *)p->copy_out)->bytes);
+    return ((CopyOut *)p->copy_out)->out;
 }
 
 void copy_out_free(Portal *p)
@@ -144,6 +201,8 @@ void copy_out_free(Portal *p)
     if (o) {
         buf_free(&o->bytes);
         buf_free(&o->value);
+        buf_free(&o->converted);
+        copy_charset_close(&o->charset);
     }
 }
 

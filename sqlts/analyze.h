@@ -72,6 +72,7 @@ typedef enum Place {
     PLACE_CHECK,
     PLACE_EXECUTE,
     PLACE_INDEX,
+    PLACE_COPY_WHERE,
 } Place;
 
 typedef struct ScopeCol {

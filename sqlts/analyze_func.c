@@ -178,6 +178,7 @@ static const char *place_text(Place p)
         [PLACE_CHECK] = "check constraints",
         [PLACE_EXECUTE] = "EXECUTE parameters",
         [PLACE_INDEX] = "index expressions",
+        [PLACE_COPY_WHERE] = "COPY FROM WHERE conditions",
     };
     return (size_t)p < ARRAY_LEN(texts) ? texts[p] : NULL;
 }

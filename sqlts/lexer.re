@@ -428,8 +428,8 @@ static bool escape_one(Buf *b, const char **pp, const char *limit, uint32_t *hig
 {
     const char *p = *pp;
     uint32_t c = 0;
-    static const char letters[] = "bfnrtv", values[] = "\b\f\n\r\t\v";
-    const char *at = memchr(letters, *p, 6);
+    static const char letters[] = "bfnrt", values[] = "\b\f\n\r\t";
+    const char *at = memchr(letters, *p, sizeof letters - 1);
     if (*p == 'u' || *p == 'U') {
         int digits = *p == 'u' ? 4 : 8;
         if (!hex_digits(p + 1, limit, digits, &c) || !put_code(b, c, high))

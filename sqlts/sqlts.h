@@ -158,7 +158,10 @@ typedef struct BoundCopy {
     char delimiter, quote, escape;
     Slice null_text;
     bool header, header_match;
-    bool *force_null, *force_quote; /* per column or NULL */
+    bool *force_null, *force_not_null, *force_quote; /* per column or NULL */
+    const char *charset, *encoding; /* iconv's and PostgreSQL's name of an encoding with one byte a
+                                       character; NULL = UTF-8 */
+    Expr *where;                    /* FROM: over the columns of the table; NULL = every row */
 } BoundCopy;
 
 typedef enum DropKind { DROP_TABLE, DROP_VIEW, DROP_SCHEMA, DROP_DATABASE, DROP_INDEX } DropKind;

@@ -108,22 +108,30 @@ def plain(text):
     return OUR_WORDS.sub("", text)
 
 
+def has_data(lines):
+    """Whether lines up to `\\.` follow; a COPY that is refused takes none."""
+    for line in lines:
+        if line == "\\.":
+            return True
+        if line.endswith(";"):
+            return False
+    return False
+
+
 def statements(text):
     """The echo of each statement and directive, as the runner prints it."""
-    echo, open_statement, data = [], False, False
-    for line in text.split("\n"):
-        if data:
-            data = line != "\\."
-        elif open_statement:
-            echo[-1] += "\n" + line
-            open_statement = not line.endswith(";")
-        else:
-            echo.append(line)
-            directive = line == "" or line.startswith(("\\", "--"))
-            open_statement = not directive and not line.endswith(";")
-            data = line.startswith("\\write")
-        if not open_statement and re.match(r"(?is)copy\b.*\bfrom\s+stdin\b.*;$", echo[-1]):
-            data = line.endswith(";") if not data else data
+    echo, lines, i = [], text.split("\n"), 0
+    while i < len(lines):
+        words = lines[i]
+        i += 1
+        if words and not words.startswith(("\\", "--")):
+            while not words.endswith(";") and i < len(lines):
+                words += "\n" + lines[i]
+                i += 1
+        echo.append(words)
+        takes = words.startswith("\\write") or re.match(r"(?is)copy\b.*\bfrom\s+stdin\b", words)
+        if takes and has_data(lines[i:]):
+            i += lines[i:].index("\\.") + 1
     return echo
 
 
@@ -163,7 +171,7 @@ def compare(name, ours, theirs, known):
     echo = statements(plain(read(os.path.join(HERE, "sql", name + ".sql"))))
     unknown = excused = same = 0
     for words, a, b in zip(echo, blocks(ours, echo), blocks(theirs, echo)):
-        if not words or words.startswith(("--", "\\")):
+        if not words or words.startswith("--") or re.match(r"\\(?!pipe)", words):
             continue
         if same_answer(a, b):
             same += 1
@@ -177,7 +185,7 @@ def compare(name, ours, theirs, known):
 
 
 def read(path):
-    with open(path, encoding="utf-8", errors="surrogateescape") as f:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as f:
         return f.read()
 
 
@@ -203,7 +211,7 @@ def main():
                 continue
             cluster.new_database()
             sql, out = (os.path.join(out_dir, name + ".postgres" + end) for end in (".sql", ".out"))
-            with open(sql, "w", encoding="utf-8") as f:
+            with open(sql, "w", encoding="utf-8", newline="") as f:
                 f.write(plain(read(os.path.join(HERE, "sql", name + ".sql"))))
             subprocess.run([os.path.join(build, "tests", "regress", "regress"), "--on", str(cluster.port), sql,
                             out], check=True)

@@ -9,6 +9,7 @@
  *   \write            lines up to \. are posted to /write; status and body are printed
  *   \get PATH         an HTTP GET; status and body are printed
  *   COPY ... STDIN    followed by data lines up to \.
+ *   \pipe COPY ... TO STDOUT ... | COPY ... FROM STDIN ...   what the one says is data of the other
  *   \restart          stops the server and starts it again on the same data
  *   \kill             the same with kill -9
  *   \reconnect        a new session
@@ -246,6 +247,49 @@ static void statement(Run *run, const char *sql, char *line)
     }
 }
 
+static void put_copy_end(Run *run)
+{
+    PGresult *r;
+    PQputCopyEnd(run->conn, NULL);
+    while ((r = PQgetResult(run->conn))) {
+        print_result(run, r, NULL);
+        PQclear(r);
+    }
+}
+
+/* "from | to": all bytes are held between the two. */
+static void pipe_copy(Run *run, char *from)
+{
+    char *to = strstr(from, " | "), *bytes = NULL, *part;
+    size_t len = 0;
+    int n;
+    if (!to)
+        return;
+    memset(to, 0, 3);
+    PGresult *r = PQexec(run->conn, from);
+    if (PQresultStatus(r) != PGRES_COPY_OUT)
+        print_error(run->out, r);
+    PQclear(r);
+    while ((n = PQgetCopyData(run->conn, &part, 0)) > 0) {
+        bytes = realloc(bytes, len + (size_t)n);
+        if (!bytes)
+            die("no memory");
+        memcpy(bytes + len, part, (size_t)n);
+        len += (size_t)n;
+        PQfreemem(part);
+    }
+    while ((r = PQgetResult(run->conn)))
+        PQclear(r);
+    r = PQexec(run->conn, to + 3);
+    bool ok = PQresultStatus(r) == PGRES_COPY_IN;
+    if (!ok)
+        print_error(run->out, r);
+    PQclear(r);
+    if (ok && PQputCopyData(run->conn, bytes, (int)len) == 1)
+        put_copy_end(run);
+    free(bytes);
+}
+
 static void connect_to(Run *run)
 {
     char info[128];
@@ -293,6 +337,8 @@ static void directive(Run *run, char *line)
         if (!server_start(run->server))
             fprintf(run->out, "server does not start\n");
         connect_to(run);
+    } else if (strncmp(line, "\\pipe ", 6) == 0) {
+        pipe_copy(run, line + 6);
     } else if (strcmp(line, "\\reconnect") == 0) {
         connect_to(run);
     } else if (strcmp(line, "\\extended off") == 0) {
