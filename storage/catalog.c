@@ -33,6 +33,12 @@ uint64_t cat_version(const CatalogSnap *c)
     return c->version;
 }
 
+void cat_renumber(CatalogSnap *c, uint64_t version)
+{
+    must(version >= c->version);
+    c->version = version;
+}
+
 ObjectId cat_next_id(const CatalogSnap *c)
 {
     return c->next_id;

@@ -123,6 +123,7 @@ typedef struct CatEdit {
  * Dropping a database drops all in it; a schema must be empty (DEPENDENT_OBJECTS). */
 bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n,
                Err *e) MUST_CHECK;
+void cat_renumber(CatalogSnap *c, uint64_t version); /* a new one that nobody else has seen */
 void cat_encode_edits(Buf *out, const CatEdit *edits, size_t n);
 bool cat_decode_edits(Arena *a, Slice src, CatEdit **edits, size_t *n, Err *e) MUST_CHECK;
 void cat_encode_snapshot(Buf *out, const CatalogSnap *c);

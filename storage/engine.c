@@ -68,6 +68,7 @@ static Engine *engine_new(const EngineOptions *o)
     eng->clock = sched_clock(o->sched);
     eng->read_only = o->flags & ENGINE_READ_ONLY;
     eng->queue_tail = &eng->queue;
+    eng->edits_tail = &eng->edits;
     eng->locks = locks_new();
     mutex_init(&eng->mutex, RANK_STORE);
     mutex_init(&eng->garbage_mutex, RANK_LEAF);

@@ -103,7 +103,9 @@ TxnMark txn_savepoint(Txn *t);
 void txn_rollback_to(Txn *t, TxnMark m);
 bool txn_has_writes(const Txn *t);
 /* REPEATABLE READ: from now on its snapshots are the database as `base` saw it and its own writes
- * (but for the catalog), and txn_lock_table refuses tables that were changed under a lock since. */
+ * (but for the catalog), and txn_lock_table refuses tables that were changed under a lock since.
+ * Rows and series of a table that others drop or truncate stay for as long as `base` is kept; they
+ * are found under the table's old id, which snapshot_catalog(base) has. */
 void txn_keep_snapshot(Txn *t, Snapshot *base);
 
 /* The table's write lock, to the end of the transaction: for UPDATE, DELETE, ON CONFLICT, DDL and

@@ -70,8 +70,8 @@ static void job_start(Engine *eng, Compactor *c)
 {
     const Pick *p = &c->pick;
     VersionPart *parts = mem_zero((p->count + 1) * sizeof *parts);
-    CatalogSnap *cat = engine_catalog(eng);
     mutex_lock(&eng->mutex);
+    CatalogSnap *cat = catalog_firm(eng);
     TombList *tombs = tombs_ref(eng->tombs);
     bool oldest = inputs_are_oldest(eng, p);
     mutex_unlock(&eng->mutex);

@@ -177,7 +177,7 @@ static bool flush_take(Engine *eng, Flusher *f)
             eng->flush_owed = false;
         if (go) {
             f->asked_close = false;
-            cat = cat_ref(eng->catalog);
+            cat = catalog_firm(eng);
             tombs = tombs_ref(eng->tombs);
             inputs = mem_zero((n + 1) * sizeof *inputs);
             for (size_t i = 0; i < n; i++) {
@@ -249,7 +249,7 @@ static void caches_start(Engine *eng, Flusher *f, Task *waiter)
     f->covered = next && next->first_lsn && next->first_lsn <= eng->applied ? next->first_lsn - 1
                                                                             : eng->applied;
     f->log_bytes = eng->log_bytes;
-    CatalogSnap *cat = cat_ref(eng->catalog);
+    CatalogSnap *cat = catalog_firm(eng);
     manifest_put_all(&all, &eng->manifest);
     mutex_unlock(&eng->mutex);
     manifest_init(&m);

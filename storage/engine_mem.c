@@ -178,7 +178,7 @@ bool mem_seal_one(Engine *eng, bool *did, Err *e)
     Part *part;
     mutex_lock(&eng->mutex);
     MemSegment *ms = eng->failed ? NULL : next_to_seal(eng);
-    CatalogSnap *cat = ms ? cat_ref(eng->catalog) : NULL;
+    CatalogSnap *cat = ms ? catalog_firm(eng) : NULL;
     TombList *tombs = ms ? tombs_ref(eng->tombs) : NULL;
     if (ms)
         ms->sealing = true;

@@ -526,7 +526,7 @@ static void find_cuts(Engine *eng, const CatalogSnap *cat, Pick *p)
 
 bool engine_pick(Engine *eng, const Compactor *c, Pick *out)
 {
-    CatalogSnap *cat = engine_catalog(eng);
+    CatalogSnap *cat = engine_firm_catalog(eng);
     *out = (Pick){0};
     bool found = c->vacuum_ns
                      ? pick_vacuum(eng, c, cat, out)

@@ -2,6 +2,7 @@
  *
  *   engine.c          open, close, settings, statistics, storage kinds
  *   engine_write.c    submit, the log writer: log -> memtable -> sync -> visible
+ *   engine_edits.c    changes of the catalog: in force at once, taken back if the disk is full
  *   engine_mem.c      the memtable's list of segments, sealing
  *   engine_flush.c    sealed segments -> one L0 file -> manifest -> log recycled
  *   engine_space.c    a full disk: the reserve, who may still write
@@ -109,8 +110,10 @@ typedef struct WriteRequest {
     struct WriteRequest *next;
     Ticket *ticket; /* NULL: nobody waits */
     SyncMode sync;
-    bool txn;    /* frames between begin and commit records */
-    Buf catalog; /* payload of REC_CATALOG; empty = none */
+    bool txn;                       /* frames between begin and commit records */
+    Buf catalog;                    /* payload of REC_CATALOG; empty = none */
+    CatalogSnap *base;              /* of a transaction that has one: the catalog before it ... */
+    struct WriteRequest *next_edit; /* ... and those with one, in order; needs the mutex */
     WriteItem *items;
     size_t count, cap;
     size_t bytes;
@@ -141,9 +144,10 @@ typedef struct Writer { /* the writer task's own */
     Buf tombs;              /* Tombstone *: of this group, not visible yet */
     Lsn base;               /* LSN of the first frame */
     Lsn next_lsn;
-    uint64_t catalog_logged; /* version of the newest catalog edit in the log, synced or not */
-    uint64_t trimmed;        /* what the index was told last */
-    uint64_t logged;         /* series up to this serial are in the log or in .series files */
+    uint64_t catalog_written; /* version of the newest catalog edit that was handed to the log */
+    uint64_t catalog_logged;  /* the same of those that are in the log, synced or not */
+    uint64_t trimmed;         /* what the index was told last */
+    uint64_t logged;          /* series up to this serial are in the log or in .series files */
     bool want_sync;
     int64_t sync_due_ns; /* records written but not synced: 0 = none */
     Buf carry;           /* catalog payloads whose group failed: u32 length + bytes each */
@@ -303,6 +307,7 @@ struct Engine {
     Lsn applied;       /* records up to here are in the memtable and visible */
     int64_t log_bytes; /* written since the last flush */
     WriteRequest *queue, **queue_tail;
+    WriteRequest *edits, **edits_tail; /* transactions under way that change the catalog */
     size_t queue_bytes;
     Waiter *waiters;
     uint64_t waiter_id;
@@ -371,12 +376,24 @@ void request_delete(WriteRequest *r, Tombstone *take_t);
 void request_spilled(WriteRequest *r, size_t from, size_t to, EngineFile *take_f);
 void request_shorten(WriteRequest *r, size_t count); /* forgets the items added last */
 void request_free(WriteRequest *r);
+bool request_has_rows(const WriteRequest *r);
+/* Queues it; false: why it is refused now.  Needs the mutex. */
+bool request_push(Engine *eng, WriteRequest *r, Err *e) MUST_CHECK;
 /* Queues; takes the request, or ends its ticket with why it is refused. */
 void engine_push(Engine *eng, WriteRequest *take_r);
-void catalog_payload(Buf *out, uint64_t version_after, const CatEdit *edits, size_t n);
+
+/* engine_edits.c */
 /* Applies edits to the newest catalog and queues the request that logs them, in one step. */
 bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequest *r,
                           Err *e) MUST_CHECK;
+/* The newest catalog without what transactions under way have changed: what may be acted upon and
+ * written to files, for they may still be refused.  A new reference; needs the mutex. */
+CatalogSnap *catalog_firm(const Engine *eng);
+void catalog_firm_up(Engine *eng, const WriteRequest *group); /* it is decided; needs the mutex */
+CatalogSnap *engine_firm_catalog(Engine *eng);                /* the same; takes the mutex */
+/* The writer: this group was refused, so what its transactions changed is taken back.  Requests in the
+ * queue that may build on it join the group. */
+void engine_undo_edits(Engine *eng, WriteRequest *group);
 
 /* txn.c */
 typedef struct TxnLayer { /* private rows: one of the two */

@@ -9,6 +9,7 @@ typedef struct PendingItem { /* one of the three */
     WriteBatch *wb;
     Tombstone *tomb;
     ManifestPart file; /* number 0: none */
+    EngineFile *opened;
     Lsn lsn;
 } PendingItem;
 
@@ -16,11 +17,12 @@ typedef struct Replay {
     Engine *eng;
     WriteBatch *batch; /* of the record at hand */
     Lsn last;
-    /* the transaction whose commit record was not seen yet */
-    Lsn txn_first;
+    /* the transaction whose commit record was not seen yet: records txn_first to txn_last */
+    Lsn txn_first, txn_last;
+    bool torn;    /* a record of it is missing or damaged: all of it is left out */
     Buf items;    /* PendingItem */
     Buf catalogs; /* u32 length + bytes each */
-    uint64_t records, lost;
+    uint64_t records;
     uint64_t serial; /* of the newest segment when looked at last */
 } Replay;
 
@@ -73,6 +75,15 @@ static bool load_files(Engine *eng, Err *e)
 
 /* ---- replay ---- */
 
+static void swap_catalog(Engine *eng, CatalogSnap *take_next)
+{
+    mutex_lock(&eng->mutex); /* the sealer looks at it */
+    CatalogSnap *old = eng->catalog;
+    eng->catalog = take_next;
+    mutex_unlock(&eng->mutex);
+    cat_unref(old);
+}
+
 static bool replay_catalog(Replay *r, Slice payload, Err *e)
 {
     Engine *eng = r->eng;
@@ -93,11 +104,8 @@ static bool replay_catalog(Replay *r, Slice payload, Err *e)
     arena_free(&arena);
     if (!ok)
         return err_wrap(e, "replay of a catalog record");
-    mutex_lock(&eng->mutex); /* the sealer looks at it */
-    CatalogSnap *old = eng->catalog;
-    eng->catalog = next;
-    mutex_unlock(&eng->mutex);
-    cat_unref(old);
+    cat_renumber(next, version); /* numbers may have gaps: edits that were taken back */
+    swap_catalog(eng, next);
     return true;
 }
 
@@ -182,17 +190,6 @@ static bool replay_rows(Replay *r, Lsn lsn, Slice payload, Err *e)
     return true;
 }
 
-/* Rows of a transaction wait for its commit record. */
-static bool keep_rows(Replay *r, Lsn lsn, Slice payload, Err *e)
-{
-    PendingItem p = {.wb = wb_new(), .lsn = lsn};
-    buf_put(&r->items, &p, sizeof p);
-    if (wb_decode(p.wb, payload, e))
-        return true;
-    wb_clear(p.wb); /* a repair goes on without it */
-    return false;
-}
-
 static void replay_delete(Replay *r, Tombstone *take_t)
 {
     PartList *old = NULL;
@@ -203,18 +200,13 @@ static void replay_delete(Replay *r, Tombstone *take_t)
     tomb_unref(take_t);
 }
 
-/* Rows of a large transaction: durable before its commit record, and in no manifest yet. */
-static bool replay_file(Replay *r, const PendingItem *p, bool goes_on, Err *e)
+static bool unknown_type(Lsn lsn, const LogFrame *f, Err *e)
 {
-    EngineFile *f = file_new(r->eng, &p->file);
-    if (!f->part) {
-        *e = f->err;
-        file_unref(f);
-        return err_wrap(e, "a file of a committed transaction");
-    }
-    mem_adopt(r->eng, f, p->lsn, r->txn_first, goes_on);
-    return true;
+    return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "log record %llu has the unknown type %u",
+                   (unsigned long long)lsn, f->type);
 }
+
+/* ---- transactions: kept until their commit record, then replayed as a whole or not at all ---- */
 
 static void drop_pending(Replay *r)
 {
@@ -222,83 +214,163 @@ static void drop_pending(Replay *r)
     for (size_t i = 0; i < r->items.len / sizeof *p; i++) {
         wb_free(p[i].wb);
         tomb_unref(p[i].tomb);
+        file_unref(p[i].opened);
     }
     buf_clear(&r->items);
     buf_clear(&r->catalogs);
     r->txn_first = 0;
+    r->torn = false;
+}
+
+/* With a repair only: what could be read of it is named. */
+static void leave_out(Replay *r, const char *why)
+{
+    const PendingItem *p = (const PendingItem *)(const void *)r->items.ptr;
+    uint64_t rows = 0;
+    for (size_t i = 0; i < r->items.len / sizeof *p; i++)
+        rows += p[i].wb ? wb_rows(p[i].wb) : p[i].file.rows;
+    log_error("engine",
+              "repair: the transaction of log records %llu to %llu %s; it is left out as a whole: "
+              "%llu rows that can be read%s",
+              (unsigned long long)r->txn_first, (unsigned long long)r->txn_last, why,
+              (unsigned long long)rows, r->catalogs.len ? ", changes of tables" : "");
+    drop_pending(r);
+}
+
+/* Files of a large transaction: durable before its commit record, and in no manifest yet. */
+static bool open_pending(Replay *r, Err *e)
+{
+    PendingItem *p = (PendingItem *)(void *)r->items.ptr;
+    for (size_t i = 0; i < r->items.len / sizeof *p; i++) {
+        if (!p[i].file.number)
+            continue;
+        p[i].opened = file_new(r->eng, &p[i].file);
+        if (!p[i].opened->part) {
+            *e = p[i].opened->err;
+            return err_wrap(e, "a file of a committed transaction");
+        }
+    }
+    return true;
+}
+
+static bool pending_catalogs(Replay *r, Err *e)
+{
+    CatalogSnap *before = cat_ref(r->eng->catalog);
+    bool ok = true;
+    for (size_t at = 0; ok && at < r->catalogs.len;) {
+        uint32_t len;
+        memcpy(&len, r->catalogs.ptr + at, 4);
+        ok = replay_catalog(r, slice_of(r->catalogs.ptr + at + 4, len), e);
+        at += 4 + len;
+    }
+    if (!ok)
+        swap_catalog(r->eng, before);
+    else
+        cat_unref(before);
+    return ok;
 }
 
 static bool replay_commit(Replay *r, Err *e)
 {
     PendingItem *p = (PendingItem *)(void *)r->items.ptr;
     bool goes_on = false;
-    for (size_t at = 0; at < r->catalogs.len;) {
-        uint32_t len;
-        memcpy(&len, r->catalogs.ptr + at, 4);
-        if (!replay_catalog(r, slice_of(r->catalogs.ptr + at + 4, len), e))
-            return false;
-        at += 4 + len;
-    }
-    for (size_t i = 0; i < r->items.len / sizeof *p; i++) {
+    if (!open_pending(r, e) || !pending_catalogs(r, e))
+        return false;
+    for (size_t i = 0; i < r->items.len / sizeof *p; i++) { /* nothing here can fail */
         if (p[i].tomb) {
             replay_delete(r, p[i].tomb);
             p[i].tomb = NULL;
             continue;
         }
-        if (!p[i].file.number)
+        if (p[i].opened)
+            mem_adopt(r->eng, p[i].opened, p[i].lsn, r->txn_first, goes_on);
+        else
             mem_append(r->eng, p[i].wb, p[i].lsn, r->txn_first, goes_on);
-        else if (!replay_file(r, &p[i], goes_on, e))
-            return false;
+        p[i].opened = NULL;
         goes_on = true;
     }
     drop_pending(r);
     return true;
 }
 
-static bool replay_frame(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
+/* One record of a transaction waits for the end of it. */
+static bool keep_record(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
 {
-    bool in_txn = f->flags & REC_IN_TXN;
-    if (!in_txn || f->type == REC_TXN_BEGIN)
-        drop_pending(r); /* its commit record was never written */
+    PendingItem p = {.lsn = lsn};
+    bool ok = false;
     switch (f->type) {
     case REC_CATALOG:
-        if (!in_txn)
-            return replay_catalog(r, f->payload, e);
         buf_put_u32(&r->catalogs, (uint32_t)f->payload.len);
         buf_put_slice(&r->catalogs, f->payload);
         return true;
+    case REC_ROWS:
+        p.wb = wb_new();
+        ok = wb_decode(p.wb, f->payload, e);
+        break;
+    case REC_DELETE:
+        ok = tomb_decode(&p.tomb, f->payload, lsn, e);
+        break;
+    case REC_FILE:
+        ok = manifest_one_part(&p.file, f->payload, e);
+        break;
+    default:
+        return unknown_type(lsn, f, e);
+    }
+    if (ok)
+        buf_put(&r->items, &p, sizeof p);
+    else
+        wb_free(p.wb);
+    return ok;
+}
+
+static bool replay_in_txn(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
+{
+    bool begins = f->type == REC_TXN_BEGIN, ok = true;
+    bool follows = r->txn_first && lsn == r->txn_last + 1;
+    if (begins && r->txn_first)
+        leave_out(r, "has no commit record");
+    if (!r->txn_first)
+        r->txn_first = lsn;
+    r->txn_last = lsn;
+    if (begins)
+        return true;
+    if (!follows && !r->torn)
+        ok = err_set(e, ERR_DATA_CORRUPTED, "records of its transaction before it are missing");
+    if (f->type != REC_TXN_COMMIT)
+        ok = keep_record(r, lsn, f, e) && ok;
+    else if (ok && !r->torn)
+        ok = replay_commit(r, e);
+    r->torn |= !ok;
+    return ok;
+}
+
+static bool replay_alone(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
+{
+    Tombstone *tomb;
+    switch (f->type) {
+    case REC_CATALOG:
+        return replay_catalog(r, f->payload, e);
     case REC_SERIES:
         return series_replay(r->eng->index, r->eng->catalog, f->payload, e);
     case REC_ROWS:
-        return in_txn ? keep_rows(r, lsn, f->payload, e) : replay_rows(r, lsn, f->payload, e);
-    case REC_DELETE: {
-        PendingItem p = {.lsn = lsn};
-        if (!tomb_decode(&p.tomb, f->payload, lsn, e))
+        return replay_rows(r, lsn, f->payload, e);
+    case REC_DELETE:
+        if (!tomb_decode(&tomb, f->payload, lsn, e))
             return false;
-        if (in_txn)
-            buf_put(&r->items, &p, sizeof p);
-        else
-            replay_delete(r, p.tomb);
+        replay_delete(r, tomb);
         return true;
-    }
-    case REC_FILE: {
-        PendingItem p = {.lsn = lsn};
-        if (!in_txn)
-            return err_set(e, ERR_DATA_CORRUPTED, "a file record outside of a transaction");
-        if (!manifest_one_part(&p.file, f->payload, e))
-            return false;
-        buf_put(&r->items, &p, sizeof p);
-        return true;
-    }
-    case REC_TXN_BEGIN:
-        r->txn_first = lsn;
-        return true;
-    case REC_TXN_COMMIT:
-        return replay_commit(r, e);
     default:
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "log record %llu has the unknown type %u",
-                       (unsigned long long)lsn, f->type);
+        return unknown_type(lsn, f, e);
     }
+}
+
+static bool replay_frame(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
+{
+    if (f->flags & REC_IN_TXN)
+        return replay_in_txn(r, lsn, f, e);
+    if (r->txn_first)
+        leave_out(r, "has no commit record");
+    return replay_alone(r, lsn, f, e);
 }
 
 static bool replay_each(void *arg, Lsn lsn, const LogFrame *f, Err *e)
@@ -311,8 +383,9 @@ static bool replay_each(void *arg, Lsn lsn, const LogFrame *f, Err *e)
         if (!(r->eng->o.flags & ENGINE_REPAIR))
             return false;
         log_error("engine", "repair: %s; the record is left out", e->message);
-        r->lost++;
     }
+    if (f->flags & REC_IN_TXN && f->type == REC_TXN_COMMIT && r->torn)
+        leave_out(r, "is damaged");
     r->eng->log_bytes += (int64_t)f->payload.len + 32;
     if (r->txn_first)
         return true; /* a transaction becomes visible at its commit record */

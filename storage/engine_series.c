@@ -96,7 +96,7 @@ static void detach_dropped(Engine *eng, Keeper *k, CatalogSnap *cat, bool all)
 static bool look_for_dropped(Engine *eng, Keeper *k)
 {
     if (!k->catalog) {
-        k->catalog = engine_catalog(eng);
+        k->catalog = engine_firm_catalog(eng);
         if (cat_version(k->catalog) == k->looked_at) {
             cat_unref(k->catalog);
             k->catalog = NULL;

@@ -94,14 +94,9 @@ void request_free(WriteRequest *r)
         item_reset(&r->items[i]);
     lock_owner_end(r->locks, 0);
     mem_free(r->items);
+    cat_unref(r->base);
     buf_free(&r->catalog);
     mem_free(r);
-}
-
-void catalog_payload(Buf *out, uint64_t version_after, const CatEdit *edits, size_t n)
-{
-    buf_put_u64(out, version_after);
-    cat_encode_edits(out, edits, n);
 }
 
 static void request_end(Engine *eng, WriteRequest *r, bool ok, Lsn lsn, const Err *e)
@@ -113,12 +108,26 @@ static void request_end(Engine *eng, WriteRequest *r, bool ok, Lsn lsn, const Er
     request_free(r);
 }
 
-static bool has_rows(const WriteRequest *r)
+bool request_has_rows(const WriteRequest *r)
 {
     for (size_t i = 0; i < r->count; i++)
         if (r->items[i].wb)
             return true;
     return false;
+}
+
+/* A record is framed with 32 bits, and one that long is no batch but a mistake. */
+static bool fits_record(const WriteRequest *r, Err *e)
+{
+    size_t longest = r->catalog.len;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].payload.len > longest)
+            longest = r->items[i].payload.len;
+    if (longest <= LOG_PAYLOAD_MAX)
+        return true;
+    err_set(e, ERR_PROGRAM_LIMIT, "a batch takes %zu bytes in the log, at most %d are possible",
+            longest, LOG_PAYLOAD_MAX);
+    return err_hint(e, "write fewer rows at once");
 }
 
 /* Why a write is refused now; needs the mutex. */
@@ -159,22 +168,22 @@ bool engine_deletable(Engine *eng, Err *e)
     return ok;
 }
 
-/* Needs the mutex. */
-static void queue_push(Engine *eng, WriteRequest *r)
+bool request_push(Engine *eng, WriteRequest *r, Err *e)
 {
+    if (!fits_record(r, e) || !may_write(eng, request_has_rows(r), e))
+        return false;
     r->next = NULL;
     *eng->queue_tail = r;
     eng->queue_tail = &r->next;
     eng->queue_bytes += r->bytes;
+    return true;
 }
 
 void engine_push(Engine *eng, WriteRequest *r)
 {
     Err e;
     mutex_lock(&eng->mutex);
-    bool ok = may_write(eng, has_rows(r), &e);
-    if (ok)
-        queue_push(eng, r);
+    bool ok = request_push(eng, r, &e);
     mutex_unlock(&eng->mutex);
     if (ok)
         engine_wake(eng, &eng->writer.task);
@@ -195,50 +204,6 @@ void engine_submit(Engine *eng, WriteBatch *take_wb, SyncMode sync, Ticket *t)
     r->sync = sync;
     request_add(r, take_wb);
     engine_push(eng, r);
-}
-
-/* ---- catalog ---- */
-
-bool engine_apply_catalog(Engine *eng, const CatEdit *edits, size_t n, WriteRequest *r, Err *e)
-{
-    for (;;) { /* cat_apply works outside the mutex; another edit may come first */
-        CatalogSnap *base = engine_catalog(eng), *next = NULL;
-        bool ok = cat_apply(&next, base, edits, n, e);
-        if (!ok) {
-            cat_unref(base);
-            return false;
-        }
-        buf_clear(&r->catalog);
-        catalog_payload(&r->catalog, cat_version(next), edits, n);
-        mutex_lock(&eng->mutex);
-        ok = may_write(eng, has_rows(r), e);
-        bool same = eng->catalog == base;
-        if (ok && same) {
-            eng->catalog = next;
-            r->bytes += r->catalog.len;
-            queue_push(eng, r);
-        }
-        mutex_unlock(&eng->mutex);
-        cat_unref(base);
-        if (ok && same) {
-            cat_unref(base); /* the engine's reference */
-            engine_wake(eng, &eng->writer.task);
-            return true;
-        }
-        cat_unref(next);
-        if (!ok)
-            return false;
-    }
-}
-
-bool engine_edit_catalog(Engine *eng, const CatEdit *edits, size_t n, Err *e)
-{
-    WriteRequest *r = request_new();
-    r->sync = SYNC_OFF; /* durable with the first batch that needs it */
-    if (engine_apply_catalog(eng, edits, n, r, e))
-        return true;
-    request_free(r);
-    return false;
 }
 
 /* ---- the writer ---- */
@@ -280,13 +245,13 @@ static WriteRequest *take_group(Engine *eng, bool *stall, Err *refuse)
              (int64_t)eng->mem_bytes > MEM_STALL_FACTOR * eng->o.memtable_max;
     if (eng->failed)
         *refuse = eng->failure;
-    else if (eng->disk_full && eng->queue && has_rows(eng->queue))
+    else if (eng->disk_full && eng->queue && request_has_rows(eng->queue))
         *refuse = eng->disk_err;
     else
         refuse->code = ERR_OK;
     while (eng->queue && !*stall && (bytes < ENGINE_GROUP_BYTES || refuse->code)) {
         WriteRequest *r = eng->queue;
-        if (eng->disk_full && !eng->failed && has_rows(r) != (refuse->code != 0))
+        if (eng->disk_full && !eng->failed && request_has_rows(r) != (refuse->code != 0))
             break; /* a group is refused or goes through as a whole */
         eng->queue = r->next;
         bytes += r->bytes;
@@ -325,27 +290,16 @@ static void keep_files(WriteRequest *r)
     }
 }
 
-/* A transaction whose catalog edits are in force but whose rows were refused: half of it may not
- * reach the log, and others may have built on the edits.  The next start knows nothing of it. */
-static void fail_half(Engine *eng, const Err *e)
-{
-    Err half = *e;
-    err_wrap(&half, "a transaction that changed tables and rows could not be written");
-    engine_fail(eng, &half);
-}
-
 static void fail_group(Engine *eng, Writer *w, const Err *e)
 {
     tombs_forget(w);
+    engine_undo_edits(eng, w->group);
     while (w->group) {
         WriteRequest *r = w->group;
         w->group = r->next;
         if (e->code != ERR_DISK_FULL) /* the log may have it all the same: the next start decides */
             keep_files(r);
-        if (r->txn && r->catalog.len && has_rows(r))
-            fail_half(eng, e);
-        else
-            carry_catalog(w, r);
+        carry_catalog(w, r);
         request_end(eng, r, false, 0, e);
     }
     w->state = WRITER_IDLE;
@@ -355,7 +309,7 @@ static void add_catalog(Writer *w, uint8_t flags, Slice payload)
 {
     uint64_t version;
     memcpy(&version, payload.ptr, sizeof version);
-    w->catalog_logged = version > w->catalog_logged ? version : w->catalog_logged;
+    w->catalog_written = version > w->catalog_written ? version : w->catalog_written;
     add_frame(w, REC_CATALOG, flags, payload);
 }
 
@@ -457,6 +411,7 @@ static void end_group(Engine *eng, Writer *w)
     if (deletes)
         tombs_publish(eng, fresh, deletes, &old);
     mem_publish(eng, last);
+    catalog_firm_up(eng, w->group);
     eng->log_bytes += w->bytes;
     bool flush = flush_wanted(eng, &(bool){false});
     bool closed = false, catalog = false;
@@ -548,6 +503,7 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
             return true;
         }
         must(w->completion.value == w->base);
+        w->catalog_logged = w->catalog_written;
         apply_rows(eng, w);
         if (w->want_sync) {
             start_sync(eng, w);
@@ -595,6 +551,7 @@ void writer_fail_queue(Engine *eng, const Err *e)
 {
     mutex_lock(&eng->mutex);
     WriteRequest *r = eng->queue;
+    catalog_firm_up(eng, r);
     eng->queue = NULL;
     eng->queue_tail = &eng->queue;
     eng->queue_bytes = 0;

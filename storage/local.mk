@@ -31,7 +31,7 @@ libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch
 	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan_private.h storage/scan.c storage/scan_run.c storage/keys.c
 libskstorage_la_SOURCES += storage/part.h storage/part_private.h storage/part_writer_private.h storage/part_bits.c storage/part_cache.c storage/part_check.c storage/part_data.c \
 	storage/part_dir.c storage/part_emit.c storage/part_memory.c storage/part_read.c storage/part_stats.c storage/part_write.c
-libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c \
+libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c storage/engine_edits.c \
 	storage/engine_mem.c storage/engine_fold.c storage/engine_flush.c storage/engine_compact.c storage/engine_pick.c storage/engine_space.c storage/engine_repair.c storage/engine_scrub.c \
 	storage/engine_recover.c storage/expiry.h storage/expiry.c \
 	storage/engine_cache.c storage/engine_check.c storage/engine_backup.c storage/backup.h storage/backup_private.h storage/backup.c storage/backup_restore.c storage/engine_series.c storage/engine_delete.c storage/txn.c storage/txn_spill.c storage/lock.h storage/lock.c storage/tombstone.h storage/tombstone.c storage/version.h storage/version.c storage/merge.h storage/merge_private.h storage/merge.c storage/merge_value.c \

@@ -402,8 +402,14 @@ bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e)
         *e = w->failure;
         return false;
     }
-    for (size_t i = 0; i < n; i++)
-        need += wal_record_size(frames[i].payload.len);
+    for (size_t i = 0; i < n; i++) {
+        size_t len = frames[i].payload.len;
+        if (len > LOG_PAYLOAD_MAX)
+            return err_set(e, ERR_PROGRAM_LIMIT,
+                           "a log record has %zu bytes, at most %d are possible", len,
+                           LOG_PAYLOAD_MAX);
+        need += wal_record_size(len);
+    }
     if (w->o.clock)
         w->now_ms = w->o.clock->wall_ns(w->o.clock) / NS_PER_MS;
     if (!drop_half(w, e)) /* its header claims the LSN that comes next */

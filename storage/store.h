@@ -63,6 +63,8 @@ typedef struct LogPosition {
 
 typedef enum BlobFate { BLOB_KEEP, BLOB_DELETE, BLOB_ORPHAN } BlobFate;
 
+enum { LOG_PAYLOAD_MAX = 1 << 30 }; /* of one frame; longer: PROGRAM_LIMIT, nothing is written */
+
 typedef struct LogFrame {
     uint8_t type, flags;
     Slice payload;

@@ -453,7 +453,8 @@ void txn_commit(Txn *take_t, SyncMode sync, Ticket *ticket)
     if (!ok) {
         request_free(r);
         if (e.code != ERR_ADMIN_SHUTDOWN && e.code != ERR_DISK_FULL && e.code != ERR_IO &&
-            e.code != ERR_OUT_OF_MEMORY && e.code != ERR_OBJECT_STATE) {
+            e.code != ERR_OUT_OF_MEMORY && e.code != ERR_OBJECT_STATE &&
+            e.code != ERR_PROGRAM_LIMIT) {
             err_wrap(&e, "another transaction changed the catalog");
             e.code = ERR_SERIALIZATION;
         }

@@ -222,11 +222,11 @@ static inline const char *world_scan(World *w, Scan *scan, TableId table, size_t
         at += run.rows;
         *seen += run.rows;
     }
+    if (!diff && st != SCAN_END)
+        diff = world_say("scan: %s", e.message);
     if (!diff && at < want.count)
         diff =
             world_say("series %llx: %zu rows of %zu", (unsigned long long)series, at, want.count);
-    if (!diff && st != SCAN_END)
-        diff = world_say("scan: %s", e.message);
     mem_free(want.rows);
     return diff;
 }
@@ -264,8 +264,22 @@ static inline const char *world_table(World *w, Snapshot *s, TableId table, size
 }
 
 /* Everything that scans give, against the first `count` rows of the model.  NULL: equal. */
+/* A series that was lost with its rows has another id now: those rows are not there. */
+static inline const char *world_ids(World *w, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (w->rows[i].op != MODEL_RANGE &&
+            idx_table(engine_index(w->eng), w->rows[i].series) != w->rows[i].table)
+            return world_say("row %zu: series %llx of table %u is not known", i,
+                             (unsigned long long)w->rows[i].series, w->rows[i].table);
+    return NULL;
+}
+
 static inline const char *world_difference(World *w, Snapshot *s, size_t count)
 {
+    const char *lost = world_ids(w, count);
+    if (lost)
+        return lost;
     for (TableId table = MODEL_TABLE + 1; table <= MODEL_TABLE + WORLD_TABLES; table++) {
         const char *diff = world_table(w, s, table, count);
         if (diff)

@@ -39,3 +39,7 @@ tests_unit_test_backup_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
 unit_tests += tests/unit/test_lock
 tests_unit_test_lock_SOURCES = tests/unit/test_lock.c tests/unit/engine_dir.h tests/unit/engine_model.h tests/unit/rows_model.h
 tests_unit_test_lock_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
+unit_tests += tests/unit/test_refused
+tests_unit_test_refused_SOURCES = tests/unit/test_refused.c tests/sim/sim_io.c tests/sim/sim_io.h \
+	tests/unit/engine_dir.h tests/unit/engine_model.h tests/unit/rows_model.h
+tests_unit_test_refused_LDADD = $(SK_STORAGE) $(UNIT_LIBS)
