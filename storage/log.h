@@ -71,6 +71,8 @@ void wal_archive_name(char *name, size_t size, uint64_t dir_id, uint64_t epoch);
 typedef struct WalLimit {
     Lsn lsn_max;
     int64_t ms_max; /* wall clock */
+    WalEach each;   /* called for the records within the limit; may be NULL */
+    void *arg;
 } WalLimit;
 typedef struct WalScan {
     uint64_t epoch;

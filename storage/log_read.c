@@ -322,9 +322,12 @@ bool wal_segment_scan(const Io *io, const char *path, const WalLimit *limit, Wal
             out->next_ms = wal_record_ms(rec);
             break;
         }
+        size_t len = wal_load32(rec);
+        LogFrame f = {.type = rec[8], .flags = rec[9], .payload = {(const char *)rec + 32, len}};
+        ok = !limit->each || limit->each(limit->arg, out->last + 1, &f, e);
         out->last++;
         out->last_ms = wal_record_ms(rec);
-        at += wal_record_size(wal_load32(rec));
+        at += wal_record_size(len);
     }
     out->bytes = (int64_t)at;
     if (im.ptr)

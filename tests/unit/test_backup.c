@@ -312,6 +312,57 @@ START_TEST(unfinished)
 }
 END_TEST
 
+/* An archive that is begun after a large transaction, whose rows are in a file, cannot bring a backup
+ * of before it further than to it: refused by name, not by the start of the server. */
+START_TEST(archive_after_large_transaction)
+{
+    Bench *b = bench_new(60 + (unsigned)_i, 2, false);
+    BackupInfo info;
+    Ticket t = {0};
+    Err e;
+    ModelRow *model = mem_alloc(2000 * sizeof *model);
+    write_batches(b, 5, 30);
+    if (_i == 0)
+        backup(b);
+    Txn *txn = txn_begin(b->w.eng);
+    for (int i = 0; i < 12; i++) {
+        ck_assert(txn_write(txn, world_batch(&b->w, model, 2000), &e));
+        for (int k = 0; k < 2000; k++)
+            world_add(&b->w, &model[k]);
+        while (txn_full(txn, NULL))
+            nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+    }
+    mem_free(model);
+    nanosleep(&(struct timespec){.tv_nsec = 50 * NS_PER_MS}, NULL);
+    ck_assert(txn_write(txn, wb_new(), &e)); /* takes in the file that was written meanwhile */
+    txn_commit(txn, SYNC_ON, &t);
+    world_await(&b->w, &t);
+    ck_assert_msg(t.ok, "%s", t.err.message);
+    b->ends[b->batches - 1] = b->w.row_count;
+    if (_i == 1)
+        backup(b);
+    engine_close(b->w.eng, false);
+    b->w.o.archive_dir = archive;
+    ck_assert_msg(world_open(&b->w, &e), "%s", e.message);
+    write_batches(b, 5, 30);
+    checkpoint(b);
+    for (int i = 0; i < 300; i++) {
+        bool ok = restore(UINT64_MAX, INT64_MAX, true, &info, &e);
+        if (ok ? info.last >= b->lsn[b->batches - 1] : e.code == ERR_OBJECT_STATE)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = 10 * NS_PER_MS}, NULL);
+    }
+    bool ok = restore(UINT64_MAX, INT64_MAX, true, &info, &e);
+    ck_assert_msg(ok == (_i == 1), "%s", e.message);
+    if (ok)
+        check_dir(b, restored, 0, b->batches, b->batches);
+    else
+        ck_assert_msg(strstr(e.message, "large transaction") && strstr(e.hint, "--until-lsn"), "%s",
+                      e.message);
+    bench_free(b);
+}
+END_TEST
+
 START_TEST(refused)
 {
     Bench *b = bench_new(50, 0, false);
@@ -340,6 +391,7 @@ int main(void)
     tcase_add_loop_test(tc, point_in_time, 0, 2);
     tcase_add_test(tc, damaged);
     tcase_add_loop_test(tc, unfinished, 0, 12);
+    tcase_add_loop_test(tc, archive_after_large_transaction, 0, 2);
     tcase_add_test(tc, refused);
     return unit_run(tc);
 }
