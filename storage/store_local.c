@@ -33,9 +33,18 @@ void local_format_text(Buf *b, uint64_t id)
     buf_printf(b, "crc32c %08x\n", crc32c(0, b->ptr + begin, b->len - begin));
 }
 
+/* Every version ends with the line of its checksum. */
+static bool format_whole(const char *text)
+{
+    unsigned crc;
+    size_t len = strlen(text), body = len - FORMAT_CRC_BYTES;
+    return len > FORMAT_CRC_BYTES && text[len - 1] == '\n' &&
+           sscanf(text + body, "crc32c %x", &crc) == 1 && crc == crc32c(0, text, body);
+}
+
 static bool format_parse(LocalStore *ls, const char *name, const char *text, Err *e)
 {
-    unsigned version, required, optional, crc;
+    unsigned version, required, optional;
     unsigned long long id;
     int used = 0, end = 0;
     if (strncmp(text, "skulk-data\n", 11) != 0) {
@@ -51,9 +60,9 @@ static bool format_parse(LocalStore *ls, const char *name, const char *text, Err
                        "\"%s\" has data format %u (features %#x), this program reads up to %d",
                        ls->dir, version, required, FORMAT_VERSION);
     const char *rest = text + 11 + used;
-    if (sscanf(rest, "optional %u\nid %llx\n%ncrc32c %x\n", &optional, &id, &end, &crc) != 3 ||
-        crc != crc32c(0, text, (size_t)(rest + end - text)) ||
-        strlen(rest + end) != FORMAT_CRC_BYTES || text[strlen(text) - 1] != '\n')
+    if (!format_whole(text) ||
+        sscanf(rest, "optional %u\nid %llx\n%n", &optional, &id, &end) != 2 ||
+        strlen(rest + end) != FORMAT_CRC_BYTES)
         return err_set(e, ERR_DATA_CORRUPTED, "\"%s/%s\" is damaged", ls->dir, name);
     ls->dir_id = id;
     return true;
@@ -112,14 +121,19 @@ static bool may_create(LocalStore *ls, Err *e)
 
 static const char *const format_names[2] = {"format", "format.copy"};
 
-static bool format_read(LocalStore *ls, int copy, Err *e)
+/* newer: it is whole, so its copy says the same. */
+static bool format_read(LocalStore *ls, int copy, bool *newer, Err *e)
 {
     char path[STORE_PATH_MAX];
     Buf text = {0};
     local_path(ls, format_names[copy], path);
     bool ok = io_read_file(ls->io, path, FORMAT_BYTES_MAX, &text, e);
     buf_put_u8(&text, 0);
-    ok = ok && format_parse(ls, format_names[copy], text.ptr, e);
+    *newer = false;
+    if (ok && !format_parse(ls, format_names[copy], text.ptr, e)) {
+        *newer = e->code == ERR_FEATURE_NOT_SUPPORTED && format_whole(text.ptr);
+        ok = false;
+    }
     buf_free(&text);
     return ok;
 }
@@ -139,14 +153,14 @@ static bool format_write(LocalStore *ls, Err *e)
 static bool format_check(LocalStore *ls, bool *fresh, bool *mend, Err *e)
 {
     Err second;
-    bool ok = format_read(ls, 0, e);
+    bool newer, ignored, ok = format_read(ls, 0, &newer, e);
     *fresh = false;
     *mend = false;
     if (ok) {
-        *mend = !format_read(ls, 1, &second);
+        *mend = !format_read(ls, 1, &ignored, &second);
         if (*mend && second.code != ERR_UNDEFINED_FILE)
             ls->format_worn = second;
-    } else if (e->code != ERR_FEATURE_NOT_SUPPORTED && format_read(ls, 1, &second)) {
+    } else if (!newer && format_read(ls, 1, &ignored, &second)) {
         ls->format_worn = *e;
         log_error("store", "%s; its copy is used", e->message);
         ok = *mend = true;

@@ -284,6 +284,22 @@ START_TEST(repair_whole_transactions)
 }
 END_TEST
 
+/* A damaged format file that looks like one of a newer program: its copy is used all the same. */
+START_TEST(format_flips)
+{
+    Sim s;
+    Err e;
+    char where[300];
+    sim_start(&s, 9);
+    for (unsigned seed = 0; seed < 200; seed++) {
+        engine_close(s.w.eng, false);
+        ck_assert(sim_disk_flip(s.disk, "/db/format", seed, where, sizeof where));
+        ck_assert_msg(world_open(&s.w, &e), "%s: %s", where, e.message);
+    }
+    sim_end(&s);
+}
+END_TEST
+
 /* ---- limits ---- */
 
 START_TEST(record_too_long)
@@ -359,6 +375,7 @@ int main(void)
     tcase_set_timeout(tc, 600);
     tcase_add_loop_test(tc, tables_on_a_full_disk, 0, 4);
     tcase_add_loop_test(tc, repair_whole_transactions, 0, 4);
+    tcase_add_test(tc, format_flips);
     tcase_add_test(tc, record_too_long);
     tcase_add_loop_test(tc, kept_snapshot_of_dropped_table, 0, 4);
     return unit_run(tc);
