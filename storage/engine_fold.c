@@ -111,7 +111,7 @@ static bool fold_begin(Engine *eng, Task *t)
             f->serials[k] = eng->mem[at + k]->serial;
         }
         f->folds = eng->mem[at]->folds + 1;
-        spec.catalog = cat = cat_ref(eng->catalog);
+        spec.catalog = cat = catalog_firm(eng);
         spec.tombs = tombs_ref(eng->tombs);
     }
     mutex_unlock(&eng->mutex);
