@@ -6,7 +6,7 @@ CatalogSnap *snap_new(void)
     CatalogSnap *c = MEM_NEW(CatalogSnap);
     ref_init(&c->ref);
     c->next_id = OBJECT_ID_FIRST;
-    c->next_setting = 1;
+    c->next_setting = c->next_grant = 1;
     return c;
 }
 
@@ -25,6 +25,8 @@ void cat_unref(CatalogSnap *c)
     map_free(&c->schemas);
     map_free(&c->tables);
     map_free(&c->settings);
+    map_free(&c->roles);
+    map_free(&c->grants);
     mem_free(c);
 }
 
@@ -129,6 +131,55 @@ void cat_setting_at(const CatalogSnap *c, size_t i, ObjectId *database, Slice *n
     *database = s->database;
     *name = s->name;
     *value = s->value;
+}
+
+const RoleDef *cat_role(const CatalogSnap *c, Slice name)
+{
+    const CatNode *n = map_find_name(&c->roles, 0, name);
+    return n ? &n->u.role : NULL;
+}
+
+const RoleDef *cat_role_by_id(const CatalogSnap *c, ObjectId id)
+{
+    const CatNode *n = map_find(&c->roles, id);
+    return n ? &n->u.role : NULL;
+}
+
+size_t cat_role_count(const CatalogSnap *c)
+{
+    return c->roles.count;
+}
+
+const RoleDef *cat_role_at(const CatalogSnap *c, size_t i)
+{
+    return &map_at(&c->roles, i)->u.role;
+}
+
+/* Grants are found by name as all else: the parent is the object, the name these bytes. */
+typedef struct GrantName {
+    uint32_t kind, role;
+} GrantName;
+
+static CatNode *find_grant(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId role)
+{
+    GrantName name = {kind, role};
+    return map_find_name(&c->grants, object, slice_of((const char *)&name, sizeof name));
+}
+
+const GrantDef *cat_grant(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId role)
+{
+    const CatNode *n = find_grant(c, kind, object, role);
+    return n ? &n->u.grant : NULL;
+}
+
+size_t cat_grant_count(const CatalogSnap *c)
+{
+    return c->grants.count;
+}
+
+const GrantDef *cat_grant_at(const CatalogSnap *c, size_t i)
+{
+    return &map_at(&c->grants, i)->u.grant;
 }
 
 /* ---- making nodes ---- */
@@ -256,6 +307,82 @@ static bool put_setting(CatalogSnap *c, const CatEdit *edit, Err *e)
     return true;
 }
 
+static bool put_role(CatalogSnap *c, const RoleDef *r, Err *e)
+{
+    if (!name_fits(r->name, e))
+        return false;
+    const CatNode *taken = map_find_name(&c->roles, 0, r->name);
+    if (taken && taken->id != r->id)
+        return err_set(e, ERR_DUPLICATE_OBJECT, "role \"%.*s\" already exists", SLICE_ARG(r->name));
+    CatNode *n = node_new(r->id, 0, r->name.len + r->password.len + 16);
+    Pack p = {.base = (char *)(n + 1)};
+    n->u.role = *r;
+    n->u.role.name = n->name = pack_slice(&p, r->name);
+    n->u.role.password = pack_slice(&p, r->password);
+    n->hash = node_hash(0, n->name);
+    map_put(&c->roles, n);
+    return true;
+}
+
+static bool put_grant(CatalogSnap *c, const GrantDef *g, Err *e)
+{
+    if (g->kind < GRANT_TABLE || g->kind >= GRANT_KINDS)
+        return err_set(e, ERR_DATA_CORRUPTED, "grant of an unknown kind %d", g->kind);
+    if (g->role && !map_find(&c->roles, g->role))
+        return err_set(e, ERR_UNDEFINED_OBJECT, "role %u does not exist", g->role);
+    const CatNode *old = find_grant(c, g->kind, g->object, g->role);
+    if (!g->privileges && g->role) {
+        if (old)
+            map_remove(&c->grants, old->id);
+        return true;
+    }
+    CatNode *n = node_new(old ? old->id : c->next_grant++, g->object, sizeof(GrantName) + 8);
+    Pack p = {.base = (char *)(n + 1)};
+    GrantName name = {g->kind, g->role};
+    n->u.grant = *g;
+    n->name = pack_slice(&p, slice_of((const char *)&name, sizeof name));
+    n->hash = node_hash(g->object, n->name);
+    map_put(&c->grants, n);
+    return true;
+}
+
+/* What was granted on an object that goes. */
+static void drop_grants(CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId member)
+{
+    Buf ids;
+    if (!c->grants.count)
+        return;
+    map_seal(&c->grants);
+    buf_init(&ids);
+    for (size_t i = 0; i < c->grants.count; i++) {
+        const CatNode *n = map_at(&c->grants, i);
+        const GrantDef *g = &n->u.grant;
+        if (g->kind == kind && (member ? g->role == member : g->object == object))
+            buf_put_u32(&ids, n->id);
+    }
+    Reader r = reader_of(buf_slice(&ids));
+    while (reader_left(&r))
+        map_remove(&c->grants, reader_u32(&r));
+    buf_free(&ids);
+}
+
+static bool drop_role(CatalogSnap *c, ObjectId id, Err *e)
+{
+    const CatNode *role = map_find(&c->roles, id);
+    if (!role)
+        return err_set(e, ERR_UNDEFINED_OBJECT, "role %u does not exist", id);
+    drop_grants(c, GRANT_ROLE, id, 0);
+    drop_grants(c, GRANT_ROLE, 0, id);
+    map_seal(&c->grants);
+    for (size_t i = 0; i < c->grants.count; i++)
+        if (map_at(&c->grants, i)->u.grant.role == id)
+            return err_set(e, ERR_DEPENDENT_OBJECTS,
+                           "role \"%.*s\" cannot be dropped because some objects depend on it",
+                           SLICE_ARG(role->name));
+    map_remove(&c->roles, id);
+    return true;
+}
+
 /* Removes every node of m whose parent (or, for tables, database) is `of`. */
 static void drop_children(CatMap *m, ObjectId of, bool tables)
 {
@@ -280,6 +407,7 @@ static bool drop_database(CatalogSnap *c, ObjectId id, Err *e)
     drop_children(&c->tables, id, true);
     drop_children(&c->schemas, id, false);
     drop_children(&c->settings, id, false);
+    drop_grants(c, GRANT_DATABASE, id, 0);
     map_remove(&c->databases, id);
     return true;
 }
@@ -294,6 +422,7 @@ static bool drop_schema(CatalogSnap *c, ObjectId id, Err *e)
         if (map_at(&c->tables, i)->parent == id)
             return err_set(e, ERR_DEPENDENT_OBJECTS, "schema \"%.*s\" still has table \"%.*s\"",
                            SLICE_ARG(schema->name), SLICE_ARG(map_at(&c->tables, i)->name));
+    drop_grants(c, GRANT_SCHEMA, id, 0);
     map_remove(&c->schemas, id);
     return true;
 }
@@ -306,6 +435,7 @@ static bool drop_table(CatalogSnap *c, const CatEdit *edit, Err *e)
     if (edit->expect_version && edit->expect_version != old->u.table.version)
         return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" was changed at the same time",
                        SLICE_ARG(old->name));
+    drop_grants(c, GRANT_TABLE, edit->id, 0);
     map_remove(&c->tables, edit->id);
     return true;
 }
@@ -336,8 +466,27 @@ bool snap_put(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err *e)
         return drop_table(c, edit, e);
     case CAT_PUT_SETTING:
         return put_setting(c, edit, e);
+    case CAT_PUT_ROLE:
+        took_id(c, edit->role->id);
+        return put_role(c, edit->role, e);
+    case CAT_DROP_ROLE:
+        return drop_role(c, edit->id, e);
+    case CAT_PUT_GRANT:
+        return put_grant(c, edit->grant, e);
+    case CAT_OPS:
+        break;
     }
     return err_set(e, ERR_DATA_CORRUPTED, "unknown catalog edit %d", edit->op);
+}
+
+void snap_seal(CatalogSnap *c)
+{
+    map_seal(&c->databases);
+    map_seal(&c->schemas);
+    map_seal(&c->tables);
+    map_seal(&c->settings);
+    map_seal(&c->roles);
+    map_seal(&c->grants);
 }
 
 bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n, Err *e)
@@ -346,20 +495,20 @@ bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits,
     c->version = base->version + 1;
     c->next_id = base->next_id;
     c->next_setting = base->next_setting;
+    c->next_grant = base->next_grant;
     map_copy(&c->databases, &base->databases);
     map_copy(&c->schemas, &base->schemas);
     map_copy(&c->tables, &base->tables);
     map_copy(&c->settings, &base->settings);
+    map_copy(&c->roles, &base->roles);
+    map_copy(&c->grants, &base->grants);
     for (size_t i = 0; i < n; i++) {
         if (!snap_put(c, &edits[i], 0, e)) {
             cat_unref(c);
             return false;
         }
     }
-    map_seal(&c->databases);
-    map_seal(&c->schemas);
-    map_seal(&c->tables);
-    map_seal(&c->settings);
+    snap_seal(c);
     *out = c;
     return true;
 }
@@ -370,8 +519,15 @@ CatalogSnap *cat_initial(void)
     const DatabaseDef database = {.id = OBJECT_ID_FIRST, .name = SLICE_LIT("skulk")};
     const SchemaDef schema = {
         .id = PG_SCHEMA_PUBLIC, .database = OBJECT_ID_FIRST, .name = SLICE_LIT("public")};
+    const RoleDef role = {.id = ROLE_BOOTSTRAP,
+                          .name = SLICE_LIT("skulk"),
+                          .flags = ROLE_SUPERUSER | ROLE_INHERIT | ROLE_CREATEROLE | ROLE_CREATEDB |
+                                   ROLE_LOGIN | ROLE_REPLICATION | ROLE_BYPASSRLS,
+                          .connection_limit = -1,
+                          .valid_until_us = INT64_MAX};
     const CatEdit edits[] = {{.op = CAT_PUT_DATABASE, .database = &database},
-                             {.op = CAT_PUT_SCHEMA, .schema = &schema}};
+                             {.op = CAT_PUT_SCHEMA, .schema = &schema},
+                             {.op = CAT_PUT_ROLE, .role = &role}};
     CatalogSnap *empty = snap_new(), *c = NULL;
     Err e;
     bool ok = cat_apply(&c, empty, edits, ARRAY_LEN(edits), &e);

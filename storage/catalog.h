@@ -69,6 +69,44 @@ typedef struct DatabaseDef {
 
 enum { SCHEMA_PUBLIC_NAME_LEN = 6 };
 
+/* ---- roles and what they may: storage only carries them ---- */
+enum { ROLE_BOOTSTRAP = 10 }; /* PostgreSQL's id of the first superuser; it cannot be dropped */
+typedef enum RoleFlag {
+    ROLE_SUPERUSER = 1,
+    ROLE_INHERIT = 2,
+    ROLE_CREATEROLE = 4,
+    ROLE_CREATEDB = 8,
+    ROLE_LOGIN = 16,
+    ROLE_REPLICATION = 32,
+    ROLE_BYPASSRLS = 64,
+} RoleFlag;
+
+typedef struct RoleDef {
+    ObjectId id;
+    Slice name;
+    uint32_t flags;
+    int32_t connection_limit; /* -1 = none */
+    int64_t valid_until_us;   /* of the password, wall clock; INT64_MAX = for ever */
+    Slice password;           /* SCRAM verifier, "" = none: no password fits */
+} RoleDef;
+
+typedef enum GrantKind {
+    GRANT_TABLE = 1,
+    GRANT_SCHEMA,
+    GRANT_DATABASE,
+    GRANT_ROLE, /* membership: `object` is the role, `role` its member */
+    GRANT_KINDS,
+} GrantKind;
+
+/* The bits have no meaning here; an entry without any is dropped unless it is PUBLIC's, where it
+ * stands against what everybody has by default. */
+typedef struct GrantDef {
+    GrantKind kind;
+    ObjectId object;
+    ObjectId role; /* 0 = PUBLIC */
+    uint32_t privileges, grantable;
+} GrantDef;
+
 typedef struct CatalogSnap CatalogSnap;
 
 CatalogSnap *cat_ref(const CatalogSnap *c);
@@ -97,6 +135,14 @@ bool cat_setting(const CatalogSnap *c, ObjectId database, Slice name, Slice *val
 size_t cat_setting_count(const CatalogSnap *c);
 void cat_setting_at(const CatalogSnap *c, size_t i, ObjectId *database, Slice *name, Slice *value);
 
+const RoleDef *cat_role(const CatalogSnap *c, Slice name);
+const RoleDef *cat_role_by_id(const CatalogSnap *c, ObjectId id);
+size_t cat_role_count(const CatalogSnap *c);
+const RoleDef *cat_role_at(const CatalogSnap *c, size_t i);
+const GrantDef *cat_grant(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId role);
+size_t cat_grant_count(const CatalogSnap *c);
+const GrantDef *cat_grant_at(const CatalogSnap *c, size_t i);
+
 /* ---- edits: a list that becomes one log record and one new snapshot, all or nothing ---- */
 typedef enum CatOp {
     CAT_PUT_DATABASE = 1,
@@ -106,6 +152,10 @@ typedef enum CatOp {
     CAT_PUT_TABLE, /* creates or replaces the table of this id; expect_version is checked (0 = new) */
     CAT_DROP_TABLE,
     CAT_PUT_SETTING, /* name/value pairs of the database: kept for session */
+    CAT_PUT_ROLE,
+    CAT_DROP_ROLE, /* with its memberships; other grants must be gone (DEPENDENT_OBJECTS) */
+    CAT_PUT_GRANT,
+    CAT_OPS,
 } CatOp;
 
 typedef struct CatEdit {
@@ -115,6 +165,8 @@ typedef struct CatEdit {
     const TableDef *table;
     const SchemaDef *schema;
     const DatabaseDef *database;
+    const RoleDef *role;
+    const GrantDef *grant;
     Slice setting, value; /* CAT_PUT_SETTING on database `id`; an empty value removes it */
 } CatEdit;
 
@@ -128,7 +180,7 @@ void cat_encode_edits(Buf *out, const CatEdit *edits, size_t n);
 bool cat_decode_edits(Arena *a, Slice src, CatEdit **edits, size_t *n, Err *e) MUST_CHECK;
 void cat_encode_snapshot(Buf *out, const CatalogSnap *c);
 bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e) MUST_CHECK;
-CatalogSnap *cat_initial(void); /* database "skulk" with schema "public" */
+CatalogSnap *cat_initial(void); /* database "skulk" with schema "public", superuser "skulk" */
 /* A deep copy to edit: all slices and arrays live in the arena. */
 TableDef *table_def_copy(Arena *a, const TableDef *t);
 

@@ -1,21 +1,23 @@
 /* storage/catalog_codec.c - catalog edits and snapshots as bytes.
  *
  * Numbers are varints (signed ones zigzag), texts are varint length + bytes.
- *   edits    := format(1) count edit*
+ *   edits    := format(2) count edit*
  *   edit     := op id expect_version body        body by op; drops have none
  *   database := id name
  *   schema   := id database name
  *   setting  := name value                       (the database is the edit's id)
+ *   role     := id name flags connection_limit valid_until_us password
+ *   grant    := kind object role privileges grantable
  *   table    := id database schema name kind duplicates flags next_column time_index window_ns
  *               ttl_ns definition options comment extra key_count key* column_count column*
  *   column   := id name label kind type_oid typmod phys flags default_sql
- *   snapshot := format(1) version next_id databases schemas tables settings
+ *   snapshot := format(2) version next_id databases schemas tables settings roles grants
  *               (each: count entry*; a table is preceded by its version, a setting by its database)
  * Decoding takes anything: counts are bounded by the bytes that are left, values by
  * table_def_check; what fails is DATA_CORRUPTED. */
 #include "storage/catalog_private.h"
 
-enum { CATALOG_FORMAT = 1, COLUMN_BYTES_MIN = 9, EDIT_BYTES_MIN = 3 };
+enum { CATALOG_FORMAT = 2, COLUMN_BYTES_MIN = 9, EDIT_BYTES_MIN = 3 };
 enum { TABLE_BY_INGEST = 1, TABLE_SCHEMA_FIXED = 2, COLUMN_NOT_NULL = 1, COLUMN_DROPPED = 2 };
 
 static void encode_column(Buf *out, const ColumnDef *c)
@@ -115,6 +117,48 @@ static TableDef *decode_table(Arena *a, Reader *r)
     return t;
 }
 
+static void encode_role(Buf *out, const RoleDef *r)
+{
+    buf_put_varint(out, r->id);
+    buf_put_str(out, r->name);
+    buf_put_varint(out, r->flags);
+    buf_put_zigzag(out, r->connection_limit);
+    buf_put_zigzag(out, r->valid_until_us);
+    buf_put_str(out, r->password);
+}
+
+static const RoleDef *decode_role(Arena *a, Reader *r)
+{
+    RoleDef *d = ARENA_NEW(a, RoleDef);
+    d->id = (ObjectId)reader_varint(r);
+    d->name = reader_str(r);
+    d->flags = (uint32_t)reader_varint(r);
+    d->connection_limit = (int32_t)reader_zigzag(r);
+    d->valid_until_us = reader_zigzag(r);
+    d->password = reader_str(r);
+    return d;
+}
+
+static void encode_grant(Buf *out, const GrantDef *g)
+{
+    buf_put_varint(out, g->kind);
+    buf_put_varint(out, g->object);
+    buf_put_varint(out, g->role);
+    buf_put_varint(out, g->privileges);
+    buf_put_varint(out, g->grantable);
+}
+
+static const GrantDef *decode_grant(Arena *a, Reader *r)
+{
+    GrantDef *d = ARENA_NEW(a, GrantDef);
+    d->kind = (GrantKind)(reader_varint(r) & 0xff);
+    d->object = (ObjectId)reader_varint(r);
+    d->role = (ObjectId)reader_varint(r);
+    d->privileges = (uint32_t)reader_varint(r);
+    d->grantable = (uint32_t)reader_varint(r);
+    return d;
+}
+
 static void encode_edit(Buf *out, const CatEdit *edit)
 {
     buf_put_varint(out, edit->op);
@@ -137,9 +181,17 @@ static void encode_edit(Buf *out, const CatEdit *edit)
         buf_put_str(out, edit->setting);
         buf_put_str(out, edit->value);
         break;
+    case CAT_PUT_ROLE:
+        encode_role(out, edit->role);
+        break;
+    case CAT_PUT_GRANT:
+        encode_grant(out, edit->grant);
+        break;
     case CAT_DROP_DATABASE:
     case CAT_DROP_SCHEMA:
     case CAT_DROP_TABLE:
+    case CAT_DROP_ROLE:
+    case CAT_OPS:
         break;
     }
 }
@@ -174,7 +226,7 @@ static void decode_edit(Arena *a, Reader *r, CatEdit *edit)
     uint64_t op = reader_varint(r);
     edit->id = (ObjectId)reader_varint(r);
     edit->expect_version = (uint32_t)reader_varint(r);
-    if (op < CAT_PUT_DATABASE || op > CAT_PUT_SETTING) {
+    if (op < CAT_PUT_DATABASE || op >= CAT_OPS) {
         r->bad = true;
         return;
     }
@@ -188,6 +240,10 @@ static void decode_edit(Arena *a, Reader *r, CatEdit *edit)
     } else if (op == CAT_PUT_SETTING) {
         edit->setting = reader_str(r);
         edit->value = reader_str(r);
+    } else if (op == CAT_PUT_ROLE) {
+        edit->role = decode_role(a, r);
+    } else if (op == CAT_PUT_GRANT) {
+        edit->grant = decode_grant(a, r);
     }
 }
 
@@ -242,6 +298,12 @@ void cat_encode_snapshot(Buf *out, const CatalogSnap *c)
         buf_put_str(out, s->name);
         buf_put_str(out, s->value);
     }
+    buf_put_varint(out, c->roles.count);
+    for (size_t i = 0; i < c->roles.count; i++)
+        encode_role(out, cat_role_at(c, i));
+    buf_put_varint(out, c->grants.count);
+    for (size_t i = 0; i < c->grants.count; i++)
+        encode_grant(out, cat_grant_at(c, i));
 }
 
 /* One section of a snapshot: entries of `op` until its count is done. */
@@ -262,6 +324,10 @@ static bool decode_section(CatalogSnap *c, Reader *r, CatOp op, Err *e)
             version = (uint32_t)reader_varint(r);
             edit.table = decode_table(&a, r);
             r->bad |= !version;
+        } else if (op == CAT_PUT_ROLE) {
+            edit.role = decode_role(&a, r);
+        } else if (op == CAT_PUT_GRANT) {
+            edit.grant = decode_grant(&a, r);
         } else {
             edit.id = (ObjectId)reader_varint(r);
             edit.setting = reader_str(r);
@@ -278,7 +344,7 @@ static bool decode_section(CatalogSnap *c, Reader *r, CatOp op, Err *e)
 bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e)
 {
     static const CatOp sections[] = {CAT_PUT_DATABASE, CAT_PUT_SCHEMA, CAT_PUT_TABLE,
-                                     CAT_PUT_SETTING};
+                                     CAT_PUT_SETTING,  CAT_PUT_ROLE,   CAT_PUT_GRANT};
     Reader r = reader_of(src);
     if (reader_varint(&r) != CATALOG_FORMAT)
         return err_set(e, ERR_DATA_CORRUPTED, "catalog snapshot is of an unknown format");
@@ -294,10 +360,7 @@ bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e)
     }
     if (next_id > c->next_id)
         c->next_id = next_id;
-    map_seal(&c->databases);
-    map_seal(&c->schemas);
-    map_seal(&c->tables);
-    map_seal(&c->settings);
+    snap_seal(c);
     if (r.bad || reader_left(&r)) {
         cat_unref(c);
         return err_set(e, ERR_DATA_CORRUPTED, "catalog snapshot of %zu bytes cannot be read",

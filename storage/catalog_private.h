@@ -1,6 +1,6 @@
 /* storage/catalog_private.h - what the catalog's files share: nodes, maps, bytes of a table.
  *
- * A snapshot holds four maps (databases, schemas, tables, settings).  A map is a persistent
+ * A snapshot holds six maps (databases, schemas, tables, settings, roles, grants).  A map is a persistent
  * structure: nodes in id order in chunks of at most CAT_CHUNK, and buckets by hash of (parent,
  * name); a new snapshot copies the two spines and shares every chunk and bucket that no edit
  * touches, so that one more table among 50,000 costs microseconds.
@@ -25,6 +25,8 @@ typedef struct CatNode { /* immutable; one allocation with all its bytes */
         SchemaDef schema;
         TableDef table;
         CatSetting setting;
+        RoleDef role;
+        GrantDef grant;
     } u;
 } CatNode;
 
@@ -65,9 +67,10 @@ struct CatalogSnap {
     Ref ref;
     uint64_t version;
     ObjectId next_id;
-    uint32_t next_setting;
-    CatMap databases, schemas, tables, settings;
+    uint32_t next_setting, next_grant;
+    CatMap databases, schemas, tables, settings, roles, grants;
 };
+void snap_seal(CatalogSnap *c);
 
 /* ---- catalog_map.c ---- */
 void map_copy(CatMap *to, const CatMap *from);

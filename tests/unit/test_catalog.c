@@ -281,6 +281,14 @@ static CatalogSnap *rich(void)
     return apply(cat_initial(), edits, 2);
 }
 
+static const RoleDef reader = {.id = 16500,
+                               .name = SLICE_LIT("reader"),
+                               .flags = ROLE_LOGIN,
+                               .connection_limit = -1,
+                               .valid_until_us = INT64_MAX,
+                               .password = SLICE_LIT("SCRAM-SHA-256$...")};
+static const GrantDef may_read = {GRANT_TABLE, 16400, 16500, 5, 1};
+
 START_TEST(edits_roundtrip)
 {
     CatalogSnap *c = rich();
@@ -292,7 +300,10 @@ START_TEST(edits_roundtrip)
         {.op = CAT_PUT_SCHEMA, .schema = &schema},
         {.op = CAT_PUT_TABLE, .table = t, .expect_version = 1},
         {.op = CAT_PUT_SETTING, .id = 16384, .setting = SLICE_LIT("p"), .value = SLICE_LIT("q")},
-        {.op = CAT_DROP_TABLE, .id = 16400, .expect_version = 2}};
+        {.op = CAT_DROP_TABLE, .id = 16400, .expect_version = 2},
+        {.op = CAT_PUT_ROLE, .role = &reader},
+        {.op = CAT_PUT_GRANT, .grant = &may_read},
+        {.op = CAT_DROP_ROLE, .id = 16500}};
     Buf bytes, again;
     buf_init(&bytes);
     buf_init(&again);
@@ -305,7 +316,8 @@ START_TEST(edits_roundtrip)
     ck_assert_uint_eq(read[2].table->columns[5].default_sql.len, 5);
     cat_encode_edits(&again, read, n);
     ck_assert(slice_eq(buf_slice(&bytes), buf_slice(&again)));
-    c = apply(c, read, n);
+    ck_assert_int_eq(read[5].role->valid_until_us, INT64_MAX);
+    c = apply(c, read, n - 1);
     ck_assert_uint_eq(cat_table_count(c), 0);
     for (size_t len = 0; len < bytes.len; len++) { /* every truncation, of exact size */
         char *cut = mem_dup(bytes.ptr, len + 1);
@@ -320,7 +332,9 @@ END_TEST
 
 START_TEST(snapshot_roundtrip)
 {
-    CatalogSnap *c = rich(), *read = NULL;
+    const CatEdit edits[] = {{.op = CAT_PUT_ROLE, .role = &reader},
+                             {.op = CAT_PUT_GRANT, .grant = &may_read}};
+    CatalogSnap *c = apply(rich(), edits, ARRAY_LEN(edits)), *read = NULL;
     Buf bytes, again;
     Err e;
     buf_init(&bytes);
@@ -348,6 +362,38 @@ START_TEST(snapshot_roundtrip)
     cat_unref(c);
     buf_free(&bytes);
     buf_free(&again);
+}
+END_TEST
+
+START_TEST(roles)
+{
+    CatalogSnap *c = rich(), *next;
+    const GrantDef member = {GRANT_ROLE, ROLE_BOOTSTRAP, 16500, 1, 0};
+    const GrantDef nothing = {GRANT_TABLE, 16400, 16500, 0, 0}, all = {GRANT_TABLE, 16400, 0, 3, 0};
+    const CatEdit put[] = {{.op = CAT_PUT_ROLE, .role = &reader},
+                           {.op = CAT_PUT_GRANT, .grant = &may_read},
+                           {.op = CAT_PUT_GRANT, .grant = &all},
+                           {.op = CAT_PUT_GRANT, .grant = &member}};
+    const CatEdit take = {.op = CAT_PUT_GRANT, .grant = &nothing};
+    const CatEdit drop_role = {.op = CAT_DROP_ROLE, .id = 16500};
+    const CatEdit drop_table = {.op = CAT_DROP_TABLE, .id = 16400};
+    Err e;
+    ck_assert(cat_role(c, SLICE_LIT("skulk"))->flags & ROLE_SUPERUSER);
+    ck_assert(!cat_apply(&next, c, &put[1], 1, &e)); /* no such role */
+    c = apply(c, put, ARRAY_LEN(put));
+    ck_assert_uint_eq(cat_role(c, SLICE_LIT("reader"))->id, 16500);
+    ck_assert_uint_eq(cat_grant(c, GRANT_TABLE, 16400, 16500)->privileges, 5);
+    ck_assert_ptr_null(cat_grant(c, GRANT_SCHEMA, 16400, 16500));
+    ck_assert(!cat_apply(&next, c, &drop_role, 1, &e));
+    ck_assert_int_eq(e.code, ERR_DEPENDENT_OBJECTS);
+    CatalogSnap *without = apply(cat_ref(c), &take, 1);
+    ck_assert_ptr_null(cat_grant(without, GRANT_TABLE, 16400, 16500));
+    without = apply(without, &drop_role, 1); /* and what it was a member of */
+    ck_assert_uint_eq(cat_grant_count(without), 1);
+    cat_unref(without);
+    c = apply(c, &drop_table, 1);
+    ck_assert_uint_eq(cat_grant_count(c), 1);
+    cat_unref(c);
 }
 END_TEST
 
@@ -413,6 +459,7 @@ int main(void)
     tcase_add_test(tc, databases);
     tcase_add_test(tc, edits_roundtrip);
     tcase_add_test(tc, snapshot_roundtrip);
+    tcase_add_test(tc, roles);
     tcase_add_test(tc, random_edits);
     int rc = unit_run(tc);
     arena_free(&arena);
