@@ -38,6 +38,7 @@ typedef struct AggDef {
     bool (*load)(AggCtx *c, void *state, Slice bytes, Err *e);
     bool ordered; /* depends on row order (array_agg, string_agg, rate): input must come in order */
     bool skips_nulls; /* rows with a NULL argument are left out by the caller */
+    bool grows; /* the state keeps its rows: when memory is short they wait in a sorter instead */
 } AggDef;
 
 /* Set-returning functions: generate_series, unnest, ... ; a row source driven by constant arguments. */

@@ -146,6 +146,7 @@ static const AggDef agg_string = {
     .save = joined_save,
     .load = joined_load,
     .ordered = true,
+    .grows = true,
 };
 
 /* ---- json_agg, jsonb_agg, json_object_agg ---- */
@@ -219,6 +220,7 @@ static const AggDef agg_json = {
     .save = text_save,
     .load = text_load,
     .ordered = true,
+    .grows = true,
 };
 
 /* ---- a growing list of values ---- */
@@ -326,6 +328,7 @@ static const AggDef agg_array = {
     .save = list_save,
     .load = list_load,
     .ordered = true,
+    .grows = true,
 };
 
 /* ---- percentile_cont, percentile_disc, mode: sorted here unless the rows came sorted ---- */

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { SLOTS_MIN = 64, KEYS_MIN = 16 };
+enum { SLOTS_MIN = 64, SLOTS_STEP = 64 << 10, KEYS_MIN = 16 };
 #define HASH_NULL UINT64_C(0x5bd1e9955bd1e995)
 
 static KeyEq key_eq_of(TypeId type, Phys phys)
@@ -28,7 +28,7 @@ void ht_init(HashTable *t, const TypeId *types, size_t n, Budget *budget)
 {
     *t = (HashTable){.budget = budget, .col_count = n};
     arena_init(&t->arena, budget);
-    t->cols = ARENA_ARRAY(&t->arena, HtColumn, n + 1);
+    t->cols = mem_zero((n + 1) * sizeof *t->cols);
     for (size_t c = 0; c < n; c++) {
         HtColumn *col = &t->cols[c];
         col->type = types[c];
@@ -45,6 +45,7 @@ void ht_free(HashTable *t)
             mem_free(t->cols[c].data);
             mem_free(t->cols[c].valid);
         }
+    mem_free(t->cols);
     mem_free(t->slots);
     mem_free(t->hashes);
     if (t->budget)
@@ -56,6 +57,32 @@ void ht_free(HashTable *t)
 size_t ht_bytes(const HashTable *t)
 {
     return (size_t)t->charged + t->arena.used;
+}
+
+void ht_clear(HashTable *t)
+{
+    for (size_t c = 0; c < t->col_count; c++)
+        t->cols[c].has_null = false;
+    if (t->slots)
+        memset(t->slots, 0, (t->slot_mask + 1) * sizeof *t->slots);
+    t->count = 0;
+    arena_reset(&t->arena);
+}
+
+/* Half full at most; small tables grow in greater steps. */
+static size_t slots_next(const HashTable *t)
+{
+    return (t->slot_mask + 1) * (t->slot_mask < SLOTS_STEP ? 4 : 2);
+}
+
+size_t ht_growth(const HashTable *t, size_t n)
+{
+    size_t bytes = 0;
+    if ((t->count + n) * 2 > t->slot_mask)
+        bytes += slots_next(t) * sizeof *t->slots;
+    for (size_t c = 0; t->count + n > t->cap && c < t->col_count; c++)
+        bytes += t->cap * (phys_size(t->cols[c].phys) + sizeof *t->hashes);
+    return bytes;
 }
 
 /* ---- hashing: one loop a column ---- */
@@ -146,8 +173,7 @@ void hash_vector(uint64_t *hashes, const Vector *v, const uint16_t *sel, size_t 
     }
 }
 
-static void hash_rows(uint64_t *hashes, const Vector *keys, size_t n_keys, const uint16_t *sel,
-                      size_t n)
+void ht_hash(uint64_t *hashes, const Vector *keys, size_t n_keys, const uint16_t *sel, size_t n)
 {
     memset(hashes, 0, n * sizeof *hashes);
     for (size_t c = 0; c < n_keys; c++)
@@ -235,7 +261,8 @@ static void *grow(HashTable *t, void *ptr, size_t old_size, size_t new_size)
 static void rehash(HashTable *t, size_t slots)
 {
     size_t old = t->slots ? t->slot_mask + 1 : 0;
-    t->slots = grow(t, t->slots, old * sizeof *t->slots, slots * sizeof *t->slots);
+    mem_free(t->slots); /* nothing of it is needed: the keys have their hashes */
+    t->slots = grow(t, NULL, old * sizeof *t->slots, slots * sizeof *t->slots);
     memset(t->slots, 0, slots * sizeof *t->slots);
     t->slot_mask = slots - 1;
     for (size_t id = 0; id < t->count; id++) {
@@ -296,9 +323,8 @@ static uint32_t put_one(HashTable *t, uint64_t hash, const Vector *keys, size_t 
         key_store(t, &t->cols[c], id, &keys[c], row);
     t->hashes[id] = hash;
     t->slots[s] = (HtSlot){id + 1, (uint32_t)(hash >> 32)};
-    /* Half full at most. */
     if (t->count * 2 > t->slot_mask)
-        rehash(t, (t->slot_mask + 1) * 4);
+        rehash(t, slots_next(t));
     return id;
 }
 
@@ -309,13 +335,13 @@ void ht_put(HashTable *t, const Vector *keys, const uint16_t *sel, size_t n, uin
     if (!t->slots)
         rehash(t, SLOTS_MIN);
     if (n > 0 && all_const(keys, t->col_count)) {
-        hash_rows(hashes, keys, t->col_count, sel, 1);
+        ht_hash(hashes, keys, t->col_count, sel, 1);
         uint32_t id = put_one(t, hashes[0], keys, sel ? sel[0] : 0);
         for (size_t i = 0; i < n; i++)
             ids[i] = id;
         return;
     }
-    hash_rows(hashes, keys, t->col_count, sel, n);
+    ht_hash(hashes, keys, t->col_count, sel, n);
     for (size_t i = 0; i < n; i++)
         ids[i] = put_one(t, hashes[i], keys, sel ? sel[i] : i);
 }
@@ -329,7 +355,7 @@ void ht_find(const HashTable *t, const Vector *keys, const uint16_t *sel, size_t
             ids[i] = HT_NONE;
         return;
     }
-    hash_rows(hashes, keys, t->col_count, sel, n);
+    ht_hash(hashes, keys, t->col_count, sel, n);
     for (size_t i = 0; i < n; i++) {
         size_t s = find_slot(t, hashes[i], keys, sel ? sel[i] : i);
         ids[i] = t->slots[s].id ? t->slots[s].id - 1 : HT_NONE;

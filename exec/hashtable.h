@@ -42,6 +42,7 @@ typedef struct HashTable {
 
 void ht_init(HashTable *t, const TypeId *types, size_t n, Budget *budget);
 void ht_free(HashTable *t);
+void ht_clear(HashTable *t); /* no keys; keeps its arrays */
 /* ids[i] is the id of the i-th selected row (n <= BATCH_ROWS).  New keys take ids from count on, in
  * row order, so `ids[i] == next` with next counting up from the old count finds the new rows. */
 void ht_put(HashTable *t, const Vector *keys, const uint16_t *sel, size_t n, uint32_t *ids);
@@ -49,6 +50,10 @@ void ht_find(const HashTable *t, const Vector *keys, const uint16_t *sel, size_t
 /* Keys [begin, begin + n) as a flat vector that borrows; begin is a multiple of 64. */
 void ht_keys(const HashTable *t, size_t col, size_t begin, Vector *out);
 size_t ht_bytes(const HashTable *t);
+size_t ht_growth(const HashTable *t,
+                 size_t n); /* bytes more, while its arrays grow, for n new keys */
+/* Hashes of the selected rows, as the table has them. */
+void ht_hash(uint64_t *hashes, const Vector *keys, size_t n_keys, const uint16_t *sel, size_t n);
 /* Hash of one column into hashes[i] (combined unless first). */
 void hash_vector(uint64_t *hashes, const Vector *v, const uint16_t *sel, size_t n, bool first);
 

@@ -25,12 +25,14 @@ libskexec_la_SOURCES += \
 	exec/op_distinct.c \
 	exec/op_gapfill.c \
 	exec/op_gather.c \
+	exec/op_groups.c \
 	exec/op_join.c \
 	exec/op_private.h exec/op_rows.c \
 	exec/op_scan.c exec/op_scan_filter.c exec/op_scan_open.c exec/op_scan_private.h \
 	exec/op_series_agg.c exec/op_series_walk.c \
 	exec/op_simple.c \
 	exec/op_sort.c exec/op_sorter.c \
+	exec/op_spill.c \
 	exec/op_srf.c \
 	exec/op_window.c exec/op_window_agg.c exec/op_window_frame.c exec/op_window_private.h \
 	exec/parallel.c \

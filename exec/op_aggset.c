@@ -1,4 +1,7 @@
-/* The aggregate states of many groups, and how a batch goes into them. */
+/* The aggregate states of many groups, and how a batch goes into them.
+ * Rows that must come in order wait in sorters and go to the states when the groups are handed out, a group
+ * at a time; so only the groups of one batch need memory for them. */
+#include "exec/agg_private.h"
 #include "exec/op_private.h"
 
 static bool slot_init(AggSet *s, AggSlot *slot, const AggCall *call, Err *e)
@@ -7,13 +10,15 @@ static bool slot_init(AggSet *s, AggSlot *slot, const AggCall *call, Err *e)
     must(call->func && call->func->agg);
     slot->call = call;
     slot->def = call->func->agg;
-    TypeId *types = ARENA_ARRAY(&s->arena, TypeId, call->arg_count + call->order_count + 2);
+    TypeId *types = ARENA_ARRAY(&s->arena, TypeId, call->arg_count + 1);
     types[0] = T_INT8;
     for (size_t i = 0; i < call->arg_count; i++)
         types[i + 1] = call->args[i]->type;
-    slot->ctx = (AggCtx){&x->ctx, &s->arena, types + 1, call->arg_count, call->result};
+    slot->ctx = (AggCtx){&x->ctx, &s->states, types + 1, call->arg_count, call->result};
     slot->offset = s->state_size;
     s->state_size += (slot->def->state_size + 15) & ~(size_t)15;
+    arena_init(&slot->sorted_arena, &x->query->budget);
+    arena_init(&slot->before_arena, &x->query->budget);
     if (call->distinct) {
         if (call->arg_count == 0)
             return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "DISTINCT needs an argument");
@@ -23,29 +28,35 @@ static bool slot_init(AggSet *s, AggSlot *slot, const AggCall *call, Err *e)
     return true;
 }
 
-/* Rows that must be ordered first: (group, arguments), by (group, order).  DISTINCT alone gives
- * ascending arguments where the order can be seen, as PostgreSQL does. */
+/* Rows (group, arguments) by (group, ORDER BY, with DISTINCT the arguments), else as they come. */
 static void slot_init_sorter(AggSet *s, AggSlot *slot)
 {
     const AggCall *call = slot->call;
-    bool implied = call->order_count == 0 && call->distinct && slot->def->ordered;
-    size_t order = implied ? call->arg_count : call->order_count;
-    if (order == 0)
-        return;
-    TypeId *keys = ARENA_ARRAY(&s->arena, TypeId, order + 1);
-    bool *desc = ARENA_ARRAY(&s->arena, bool, order + 1);
-    bool *nulls_first = ARENA_ARRAY(&s->arena, bool, order + 1);
-    TypeId *types = ARENA_ARRAY(&s->arena, TypeId, call->arg_count + 1);
-    types[0] = keys[0] = T_INT8;
-    for (size_t i = 0; i < call->arg_count; i++)
-        types[i + 1] = call->args[i]->type;
-    for (size_t i = 0; i < order; i++) {
-        keys[i + 1] = implied ? call->args[i]->type : call->order[i]->type;
-        desc[i + 1] = !implied && call->order_desc[i];
-        nulls_first[i + 1] = !implied && call->order_nulls_first[i];
+    size_t args = call->distinct ? call->arg_count : 0, n = call->order_count + args + 1;
+    TypeId *types = ARENA_ARRAY(&s->arena, TypeId, n);
+    uint32_t *cols = ARENA_ARRAY(&s->arena, uint32_t, n);
+    bool *desc = ARENA_ARRAY(&s->arena, bool, n);
+    bool *nulls_first = ARENA_ARRAY(&s->arena, bool, n);
+    types[0] = T_INT8;
+    for (size_t i = 0; i < call->order_count; i++) {
+        types[i + 1] = call->order[i]->type;
+        cols[i + 1] = ROW_NONE;
+        desc[i + 1] = call->order_desc[i];
+        nulls_first[i + 1] = call->order_nulls_first[i];
     }
-    SorterSpec spec = {types, call->arg_count + 1,  keys, desc, nulls_first, order + 1,
-                       -1,    &s->x->query->budget, NULL, NULL};
+    for (size_t i = 0; i < args; i++) {
+        types[call->order_count + i + 1] = call->args[i]->type;
+        cols[call->order_count + i + 1] = (uint32_t)i + 1;
+    }
+    SorterSpec spec = {.types = slot->ctx.arg_types - 1, /* the group stands before them */
+                       .col_count = call->arg_count + 1,
+                       .key_types = types,
+                       .desc = desc,
+                       .nulls_first = nulls_first,
+                       .key_count = n,
+                       .limit = -1,
+                       .query = s->x->query,
+                       .key_cols = cols};
     slot->sorter = sorter_new(&spec);
 }
 
@@ -53,45 +64,92 @@ bool aggset_init(AggSet *s, Exec *x, const AggCall *calls, size_t n, Arena *scra
 {
     *s = (AggSet){.x = x, .scratch = scratch};
     arena_init(&s->arena, &x->query->budget);
+    arena_init(&s->states, &x->query->budget);
+    arena_init(&s->late, &x->query->budget);
     s->slots = ARENA_ARRAY(&s->arena, AggSlot, n + 1);
     for (size_t i = 0; i < n; i++) {
-        if (!slot_init(s, &s->slots[i], &calls[i], e))
-            return false;
-        slot_init_sorter(s, &s->slots[i]);
+        AggSlot *slot = &s->slots[i];
         s->slot_count++;
+        if (!slot_init(s, slot, &calls[i], e))
+            return false;
+        /* DISTINCT alone gives ascending arguments where the order can be seen, as PostgreSQL does. */
+        if (calls[i].order_count > 0 || (calls[i].distinct && slot->def->ordered))
+            slot_init_sorter(s, slot);
     }
     return true;
 }
 
+static void slot_clear(AggSlot *slot)
+{
+    if (slot->seen)
+        ht_free(slot->seen);
+    slot->seen = NULL;
+    sorter_free(slot->sorter);
+    slot->sorter = NULL;
+    arena_free(&slot->sorted_arena);
+    arena_free(&slot->before_arena);
+}
+
 void aggset_free(AggSet *s)
 {
-    for (size_t i = 0; i < s->slot_count; i++) {
-        if (s->slots[i].seen)
-            ht_free(s->slots[i].seen);
-        sorter_free(s->slots[i].sorter);
-    }
+    for (size_t i = 0; i < s->slot_count; i++)
+        slot_clear(&s->slots[i]);
+    if (s->x)
+        budget_charge(&s->x->query->budget, -(int64_t)(s->group_cap * sizeof *s->groups));
     mem_free(s->groups);
+    arena_free(&s->late);
+    arena_free(&s->states);
     arena_free(&s->arena);
     *s = (AggSet){0};
+}
+
+/* Only where no rows wait: the states are all there is. */
+void aggset_clear(AggSet *s)
+{
+    for (size_t i = 0; i < s->slot_count; i++)
+        must(!s->slots[i].seen && !s->slots[i].sorter);
+    arena_reset(&s->states);
+    s->group_count = s->fed = 0;
+}
+
+static void state_init(AggSlot *slot, char *group)
+{
+    slot->def->init(&slot->ctx, group + slot->offset);
 }
 
 void aggset_grow(AggSet *s, size_t group_count)
 {
     if (group_count > s->group_cap) {
-        s->group_cap = group_count * 2 > 64 ? group_count * 2 : 64;
-        s->groups = mem_realloc(s->groups, s->group_cap * sizeof *s->groups);
+        size_t cap = group_count * 2 > 64 ? group_count * 2 : 64;
+        budget_charge(&s->x->query->budget, (int64_t)((cap - s->group_cap) * sizeof *s->groups));
+        s->groups = mem_realloc(s->groups, cap * sizeof *s->groups);
+        s->group_cap = cap;
     }
     for (; s->group_count < group_count; s->group_count++) {
-        char *state = arena_zero(&s->arena, s->state_size + 1);
+        char *state = arena_zero(&s->states, s->state_size);
         s->groups[s->group_count] = state;
         for (size_t i = 0; i < s->slot_count; i++)
-            s->slots[i].def->init(&s->slots[i].ctx, state + s->slots[i].offset);
+            state_init(&s->slots[i], state);
     }
 }
 
-void *aggset_state(AggSet *s, size_t slot, uint32_t group)
+size_t aggset_bytes(const AggSet *s)
 {
-    return s->groups[group] + s->slots[slot].offset;
+    size_t bytes = s->states.used + s->late.used + s->group_cap * sizeof *s->groups;
+    for (size_t i = 0; i < s->slot_count; i++) {
+        const AggSlot *slot = &s->slots[i];
+        bytes += slot->seen ? ht_bytes(slot->seen) : 0;
+        bytes += slot->sorter ? sorter_bytes(slot->sorter) : 0;
+    }
+    return bytes;
+}
+
+uint64_t aggset_spilled(const AggSet *s)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s->slot_count; i++)
+        bytes += s->slots[i].sorter ? sorter_spilled(s->slots[i].sorter) : 0;
+    return bytes;
 }
 
 /* ---- updating ---- */
@@ -160,22 +218,21 @@ static bool keep_back(AggSet *s, AggSlot *slot, const Batch *b, const Vector *ke
 {
     const AggCall *call = slot->call;
     Batch rows = {.rows = b->rows, .col_count = call->arg_count + 1, .sel_count = n};
-    rows.sel = mem_dup(sel ? sel : row_ident, n * sizeof *sel);
+    Vector *keys = ARENA_ARRAY(s->scratch, Vector, call->order_count + call->arg_count + 1);
+    rows.sel = arena_alloc(s->scratch, n * sizeof *sel);
+    memcpy(rows.sel, sel ? sel : row_ident, n * sizeof *sel);
+    rows.cols = ARENA_ARRAY(s->scratch, Vector, call->arg_count + 1);
+    memcpy(rows.cols, keyed, (call->arg_count + 1) * sizeof *keyed);
     Batch source = *b;
     source.sel = rows.sel;
     source.sel_count = n;
-    Vector *cols = ARENA_ARRAY(s->scratch, Vector, call->arg_count + call->order_count + 2);
-    Vector *keys = ARENA_ARRAY(s->scratch, Vector, call->arg_count + call->order_count + 2);
-    memcpy(cols, keyed, (call->arg_count + 1) * sizeof *keyed);
-    memcpy(keys, keyed, (call->arg_count + 1) * sizeof *keyed);
-    rows.cols = cols;
-    bool ok = true;
-    for (size_t i = 0; ok && i < call->order_count; i++)
-        ok = expr_eval(&s->x->ctx, call->order[i], &source, &keys[i + 1], e);
-    if (ok)
-        sorter_add(slot->sorter, &rows, keys);
-    mem_free(rows.sel);
-    return ok;
+    keys[0] = keyed[0];
+    for (size_t i = 0; i < call->order_count; i++)
+        if (!expr_eval(&s->x->ctx, call->order[i], &source, &keys[i + 1], e))
+            return false;
+    memcpy(keys + call->order_count + 1, keyed + 1, call->arg_count * sizeof *keyed);
+    sorter_add(slot->sorter, &rows, keys);
+    return true;
 }
 
 static bool update_runs(AggSet *s, AggSlot *slot, const Vector *args, const uint16_t *sel, size_t n,
@@ -274,54 +331,207 @@ bool aggset_merge(AggSet *into, uint32_t group, AggSet *from, uint32_t from_grou
     return true;
 }
 
-/* One batch of the sorted rows of a slot: each run of equal groups goes to its state. */
-static QueryStatus finish_batch(AggSet *s, AggSlot *slot, Err *e)
+/* ---- states as bytes: for each call u32 length, bytes ---- */
+
+void aggset_save(AggSet *s, uint32_t group, Buf *out)
 {
-    uint32_t ids[BATCH_ROWS];
-    Batch b;
-    size_t n;
-    arena_reset(s->scratch);
-    if (!sorter_next(slot->sorter, &b, &n, s->scratch, e))
-        return QUERY_FAIL;
-    for (size_t r = 0; r < n; r++)
-        ids[r] = (uint32_t)b.cols[0].v.i64[r];
-    if (n > 0 && !update_runs(s, slot, b.cols + 1, NULL, n, ids, e))
-        return QUERY_FAIL;
-    return n > 0 ? QUERY_BATCH : QUERY_END;
+    for (size_t i = 0; i < s->slot_count; i++) {
+        AggSlot *slot = &s->slots[i];
+        size_t at = out->len;
+        buf_put_u32(out, 0);
+        slot->def->save(&slot->ctx, s->groups[group] + slot->offset, out);
+        uint32_t len = (uint32_t)(out->len - at - sizeof len);
+        memcpy(out->ptr + at, &len, sizeof len);
+    }
 }
 
-QueryStatus aggset_finish(AggSet *s, Err *e)
+bool aggset_load(AggSet *s, uint32_t group, Slice bytes, Err *e)
 {
-    s->x->ctx.scratch = s->scratch;
-    for (; s->finished < s->slot_count; s->finished++) {
-        AggSlot *slot = &s->slots[s->finished];
+    Reader r = reader_of(bytes);
+    for (size_t i = 0; i < s->slot_count; i++) {
+        AggSlot *slot = &s->slots[i];
+        Slice state = reader_bytes(&r, reader_u32(&r));
+        AggCtx ctx = slot->ctx;
+        ctx.arena = s->scratch;
+        char *from = arena_zero(s->scratch, slot->def->state_size);
+        slot->def->init(&ctx, from);
+        if (r.bad)
+            return agg_bad_state(e);
+        if (!slot->def->load(&ctx, from, state, e) ||
+            !slot->def->merge(&slot->ctx, s->groups[group] + slot->offset, from, e))
+            return false;
+    }
+    return true;
+}
+
+/* ---- memory is short ---- */
+
+/* DISTINCT: what was seen goes to the sorter, if it is not there already, and the states begin anew. */
+static void shrink_distinct(AggSet *s, AggSlot *slot)
+{
+    HashTable *seen = slot->seen;
+    slot->dedupe = true;
+    slot->seen = NULL;
+    if (!slot->sorter) {
+        slot_init_sorter(s, slot);
+        Vector *cols = ARENA_ARRAY(&s->arena, Vector, seen->col_count);
+        for (size_t at = 0; at < seen->count; at += BATCH_ROWS) {
+            size_t left = seen->count - at;
+            Batch b = {left < BATCH_ROWS ? left : BATCH_ROWS, seen->col_count, cols, NULL, 0};
+            for (size_t c = 0; c < seen->col_count; c++)
+                ht_keys(seen, c, at, &cols[c]);
+            sorter_add(slot->sorter, &b, cols);
+        }
+        for (size_t g = 0; g < s->group_count; g++) {
+            memset(s->groups[g] + slot->offset, 0, slot->def->state_size);
+            state_init(slot, s->groups[g]);
+        }
+    }
+    ht_free(seen);
+}
+
+void aggset_shrink(AggSet *s)
+{
+    for (size_t i = 0; i < s->slot_count; i++) {
+        AggSlot *slot = &s->slots[i];
+        if (slot->seen)
+            shrink_distinct(s, slot);
+        else if (slot->def->grows && !slot->sorter)
+            slot_init_sorter(s, slot);
+    }
+}
+
+QueryStatus aggset_settle(AggSet *s, bool last, Err *e)
+{
+    for (size_t i = 0; i < s->slot_count; i++) {
         QueryStatus st = QUERY_BATCH;
-        while (slot->sorter && st == QUERY_BATCH) {
+        while (s->slots[i].sorter &&
+               (st = sorter_settle(s->slots[i].sorter, last, e)) == QUERY_YIELD)
             if ((st = exec_tick(s->x, e)) != QUERY_BATCH)
                 return st;
-            if ((st = sorter_settle(slot->sorter, true, e)) == QUERY_YIELD)
-                st = QUERY_BATCH;
-            else if (st == QUERY_BATCH)
-                st = finish_batch(s, slot, e);
-        }
-        if (st == QUERY_FAIL)
+        if (st != QUERY_BATCH)
             return st;
     }
     return QUERY_BATCH;
 }
 
-bool aggset_final(AggSet *s, size_t begin, size_t n, Vector *out, Arena *a, Err *e)
+/* ---- results ---- */
+
+static bool same_row(const AggSlot *slot, const Batch *a, size_t ra, const Batch *b, size_t rb)
 {
+    for (size_t c = 0; c <= slot->call->arg_count; c++) {
+        Value x = vec_get(&a->cols[c], ra), y = vec_get(&b->cols[c], rb);
+        const TypeDef *def = type_find(a->cols[c].type);
+        if (x.null != y.null || (!x.null && def->cmp(&x, &y) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* Sorted rows [begin, end), all of one group, to its state. */
+static bool feed_rows(AggSet *s, AggSlot *slot, size_t begin, size_t end, Err *e)
+{
+    uint16_t sel[BATCH_ROWS];
+    const Batch *b = &slot->sorted;
+    size_t n = 0;
+    for (size_t r = begin; r < end; r++) {
+        const Batch *before = r > 0 ? b : &slot->before;
+        size_t last = r > 0 ? r - 1 : before->rows - 1;
+        sel[n] = (uint16_t)r;
+        n += !slot->dedupe || before->rows == 0 || !same_row(slot, before, last, b, r);
+    }
+    char *group = s->groups[b->cols[0].v.i64[begin]];
+    return n == 0 || slot->def->update(&slot->ctx, group + slot->offset, b->cols + 1, sel, n, e);
+}
+
+static bool next_sorted(AggSlot *slot, Err *e)
+{
+    size_t n;
+    if (slot->dedupe && slot->sorted.rows > 0) {
+        uint16_t row = (uint16_t)(slot->sorted.rows - 1);
+        Batch last = slot->sorted;
+        last.sel = &row;
+        last.sel_count = 1;
+        arena_reset(&slot->before_arena);
+        batch_copy(&slot->before, &last, &slot->before_arena);
+    }
+    arena_reset(&slot->sorted_arena);
+    slot->sorted_at = 0;
+    return sorter_next(slot->sorter, &slot->sorted, &n, &slot->sorted_arena, e);
+}
+
+/* All rows of the group that wait in the slot's sorter. */
+static QueryStatus feed_group(AggSet *s, AggSlot *slot, size_t group, Err *e)
+{
+    while (!slot->sorted_end) {
+        const Batch *b = &slot->sorted;
+        size_t begin = slot->sorted_at, end = begin;
+        while (end < b->rows && b->cols[0].v.i64[end] == (int64_t)group)
+            end++;
+        if (end > begin && !feed_rows(s, slot, begin, end, e))
+            return QUERY_FAIL;
+        slot->sorted_at = end;
+        if (end < b->rows)
+            break;
+        QueryStatus st = exec_tick(s->x, e);
+        if (st != QUERY_BATCH)
+            return st;
+        if (!next_sorted(slot, e))
+            return QUERY_FAIL;
+        slot->sorted_end = slot->sorted.rows == 0;
+    }
+    return QUERY_BATCH;
+}
+
+/* Feeds groups from `begin` on, until a batch of them is complete or they take much memory; *n: so many. */
+static QueryStatus feed_groups(AggSet *s, size_t begin, size_t *n, Err *e)
+{
+    bool waiting = false;
+    size_t max = *n;
+    if (!s->feeding) {
+        s->feeding = true;
+        s->fed = begin;
+        arena_reset(&s->late);
+    }
+    for (size_t i = 0; i < s->slot_count; i++)
+        waiting |= s->slots[i].sorter != NULL;
+    if (!waiting)
+        return QUERY_BATCH;
+    do {
+        for (size_t i = 0; i < s->slot_count; i++) {
+            AggSlot *slot = &s->slots[i];
+            if (!slot->sorter)
+                continue;
+            slot->ctx.arena = &s->late;
+            QueryStatus st = feed_group(s, slot, s->fed, e);
+            if (st != QUERY_BATCH)
+                return st;
+        }
+    } while (++s->fed < begin + max && s->late.used < BATCH_BYTES);
+    *n = s->fed - begin;
+    s->feeding = false;
+    return QUERY_BATCH;
+}
+
+QueryStatus aggset_output(AggSet *s, size_t begin, size_t *n, Vector *out, Arena *a, Err *e)
+{
+    s->x->ctx.scratch = s->scratch;
+    *n = s->group_count - begin < BATCH_ROWS ? s->group_count - begin : BATCH_ROWS;
+    QueryStatus st = feed_groups(s, begin, n, e);
+    if (st != QUERY_BATCH)
+        return st;
     s->x->ctx.scratch = a;
     for (size_t i = 0; i < s->slot_count; i++) {
         AggSlot *slot = &s->slots[i];
-        vec_init_flat(&out[i], slot->call->result, n, a);
-        for (size_t g = 0; g < n; g++) {
+        AggCtx ctx = slot->ctx;
+        ctx.arena = a; /* states do not change any more */
+        vec_init_flat(&out[i], slot->call->result, *n, a);
+        for (size_t g = 0; g < *n; g++) {
             Value v = value_null();
-            if (!slot->def->final(&slot->ctx, s->groups[begin + g] + slot->offset, &v, e))
-                return false;
-            vec_set(&out[i], g, &v, n, a);
+            if (!slot->def->final(&ctx, s->groups[begin + g] + slot->offset, &v, e))
+                return QUERY_FAIL;
+            vec_set(&out[i], g, &v, *n, a);
         }
     }
-    return true;
+    return QUERY_BATCH;
 }

@@ -13,6 +13,8 @@
 
 #include "exec/hashtable.h"
 #include "exec/query.h"
+#include "exec/row_file.h"
+#include "exec/spill.h"
 
 typedef struct Op Op;
 typedef struct Exec Exec;
@@ -23,7 +25,7 @@ typedef struct OpStats {
     uint64_t loops, rows, batches, removed; /* removed: by the filter */
     int64_t ns;                             /* with everything below */
     int64_t bytes_max;                      /* own memory */
-    uint64_t spilled;                       /* bytes in temporary files */
+    uint64_t spilled, parts;                /* bytes in temporary files, parts they were cut into */
     uint32_t pieces;                        /* parallel parts */
     uint64_t series, stat_runs, runs;       /* series aggregation: answered from statistics */
     ScanCounters scan;
@@ -87,6 +89,54 @@ void store_gather(const RowStore *s, size_t col, const uint32_t *ids, size_t n, 
                   Arena *a);
 Value store_get(const RowStore *s, size_t col, size_t row);
 
+/* ---- memory that runs short (op_spill.c) ---- */
+/* Should an operator that holds `own` bytes, and may take `more` with the next batch, write them out? */
+bool spill_due(const Query *q, size_t own, size_t more);
+
+/* Rows cut by a hash into parts of one temporary file.  Each part gives its rows back in the order in which
+ * they came.  `level`: parts of parts are cut by other bits of the hash. */
+typedef struct SpillParts SpillParts;
+enum { SPILL_LEVEL_MAX = 12 };
+bool parts_open(SpillParts **out, Query *q, const TypeId *types, size_t n, uint32_t level,
+                Err *e) MUST_CHECK;
+void parts_close(SpillParts *p); /* NULL is fine */
+/* The selected rows of these columns; hashes[i] is that of the i-th, NULL: all rows go to one part. */
+bool parts_add(SpillParts *p, const Vector *cols, const uint16_t *sel, size_t n,
+               const uint64_t *hashes, Err *e) MUST_CHECK;
+bool parts_end(SpillParts *p, Err *e) MUST_CHECK; /* no more rows come */
+size_t parts_count(const SpillParts *p);
+uint64_t parts_rows(const SpillParts *p, size_t part);
+uint64_t parts_bytes(const SpillParts *p);
+uint32_t parts_level(const SpillParts *p);
+/* Block *block of the part, and moves to the next; no rows: the end.  Lives in a. */
+bool parts_get(SpillParts *p, size_t part, size_t *block, Batch *out, Arena *a, Err *e) MUST_CHECK;
+
+/* Parts to work on, one after the other: of one or several files that were cut in the same way.  A part that is
+ * too large for memory is cut once more and pushed: its parts come next. */
+typedef struct PartLevel PartLevel;
+typedef struct PartWalk {
+    Query *query;
+    PartLevel *top; /* NULL: none */
+    size_t file, block;
+    uint64_t parts; /* so far */
+    Arena arena;
+} PartWalk;
+void partwalk_init(PartWalk *w, Query *q);
+void partwalk_free(PartWalk *w);
+/* Files of one level, all ended. */
+void partwalk_push(PartWalk *w, SpillParts *const *take_files, size_t count);
+bool partwalk_next(
+    PartWalk *w); /* to the next part that has rows in any file; false: there is none */
+uint64_t partwalk_rows(const PartWalk *w, size_t file);
+uint32_t partwalk_level(const PartWalk *w);
+/* The next rows of the part, file after file; none: its end.  Live until the next call. */
+bool partwalk_batch(PartWalk *w, Batch *out, Err *e) MUST_CHECK;
+/* Rows of one file of the part, at a place of the caller's. */
+bool partwalk_get(PartWalk *w, size_t file, size_t *block, Batch *out, Arena *a, Err *e) MUST_CHECK;
+
+/* Rows that are read again while more are added; they go to a file when the query's memory is short. */
+RowFile *rowfile_new_query(Query *q, const TypeId *types, size_t n);
+
 /* ---- vectors ---- */
 /* Appends selected rows of src to the flat dst at `at` (room for cap rows); deep = NULL borrows. */
 void col_append(Vector *dst, size_t at, size_t cap, const Vector *src, const uint16_t *sel,
@@ -110,10 +160,9 @@ typedef struct SorterSpec {
     const bool *desc, *nulls_first;
     size_t key_count;
     int64_t limit; /* only so many rows are needed; -1 = all */
-    Budget *budget;
     const uint32_t
-        *key_cols;         /* key k is this column of the rows (ROW_NONE: it is not); may be NULL */
-    const char *spill_dir; /* NULL: all in memory */
+        *key_cols; /* key k is this column of the rows (ROW_NONE: it is not); may be NULL */
+    Query *query;  /* its memory, and where to write beyond it */
 } SorterSpec;
 Sorter *sorter_new(const SorterSpec *spec);
 void sorter_free(Sorter *s);
@@ -124,42 +173,97 @@ void sorter_add(Sorter *s, const Batch *b, const Vector *keys);
 QueryStatus sorter_settle(Sorter *s, bool last, Err *e);
 /* *rows = 0: end; stable order.  Lives until the next call. */
 bool sorter_next(Sorter *s, Batch *out, size_t *rows, Arena *a, Err *e) MUST_CHECK;
-uint64_t sorter_spilled(const Sorter *s); /* bytes */
+uint64_t sorter_spilled(const Sorter *s); /* bytes, each as often as it was written */
+size_t sorter_bytes(const Sorter *s);     /* in memory */
 
 /* ---- aggregate states of many groups ---- */
 typedef struct AggSlot {
     const AggCall *call;
     const AggDef *def;
     AggCtx ctx;
-    size_t offset;        /* of its state in a group */
-    HashTable *seen;      /* DISTINCT: (group, arguments) */
-    Sorter *sorter;       /* ORDER BY: (group, arguments) */
+    size_t offset;    /* of its state in a group */
+    HashTable *seen;  /* DISTINCT: (group, arguments) */
+    Sorter *sorter;   /* rows that wait for their order: (group, arguments) */
+    bool dedupe;      /* DISTINCT by order: neighbours in the sorter that are equal count once */
+    Batch sorted;     /* what comes out of the sorter, */
+    size_t sorted_at; /* its first row that no state has, */
+    bool sorted_end;  /* and no more follows */
+    Batch before;     /* the last row of the batch before, for dedupe */
+    Arena sorted_arena, before_arena;
     uint32_t stats_field; /* series aggregate: the scan's field whose statistics can answer */
 } AggSlot;
 typedef struct AggSet {
     Exec *x;
-    Arena arena;
+    Arena arena, states;
+    Arena late; /* what states take while groups are handed out */
     Arena *scratch;
     AggSlot *slots;
     size_t slot_count, state_size;
     char **groups;
     size_t group_count, group_cap;
-    size_t finished; /* slots */
+    bool feeding;
+    size_t fed; /* groups whose sorted rows have all been taken */
 } AggSet;
 bool aggset_init(AggSet *s, Exec *x, const AggCall *calls, size_t n, Arena *scratch,
                  Err *e) MUST_CHECK;
 void aggset_free(AggSet *s);
+void aggset_clear(AggSet *s); /* no groups */
 void aggset_grow(AggSet *s, size_t group_count);
+size_t aggset_bytes(const AggSet *s);
+uint64_t aggset_spilled(const AggSet *s); /* bytes, by sorters */
 /* Row r of b goes to group ids[r]; ids = NULL: all to `one`. */
 bool aggset_update(AggSet *s, const Batch *b, const uint32_t *ids, uint32_t one, Err *e) MUST_CHECK;
 bool aggset_update_slot(AggSet *s, AggSlot *slot, const Batch *b, const uint32_t *ids, uint32_t one,
                         Err *e) MUST_CHECK;
-void *aggset_state(AggSet *s, size_t slot, uint32_t group);
 bool aggset_merge(AggSet *into, uint32_t group, AggSet *from, uint32_t from_group,
                   Err *e) MUST_CHECK;
-QueryStatus aggset_finish(AggSet *s, Err *e); /* feeds what ORDER BY kept back; QUERY_BATCH: done */
-bool aggset_final(AggSet *s, size_t begin, size_t n, Vector *out, Arena *a, Err *e) MUST_CHECK;
+/* States as bytes; loaded into a group that is new or has values of earlier rows. */
+void aggset_save(AggSet *s, uint32_t group, Buf *out);
+bool aggset_load(AggSet *s, uint32_t group, Slice bytes, Err *e) MUST_CHECK;
+/* Memory is short: from now on rows of DISTINCT, and of states that keep their rows, go through sorters. */
+void aggset_shrink(AggSet *s);
+/* Lets the sorters write out what is too much; before the groups are handed out with `last`. */
+QueryStatus aggset_settle(AggSet *s, bool last, Err *e);
+/* Results of the groups from `begin` on: *n of them, at most BATCH_ROWS. */
+QueryStatus aggset_output(AggSet *s, size_t begin, size_t *n, Vector *out, Arena *a, Err *e);
 bool aggs_mergeable(const AggCall *calls, size_t n); /* partial states may be built in parallel */
+
+/* ---- groups: keys and states, in memory or as rows (keys, saved states) in parts of files ---- */
+typedef struct GroupShape {
+    size_t key_count;
+    const AggCall *calls;
+    size_t call_count;
+    TypeId *types; /* of the keys, then T_BYTEA for the saved states */
+} GroupShape;
+typedef struct Groups {
+    Exec *x;
+    const GroupShape *shape;
+    HashTable keys;
+    AggSet set;
+    Arena scratch;
+    size_t flushed; /* on the way into a file */
+} Groups;
+/* The types of the keys are filled in by the caller. */
+void group_shape(GroupShape *s, size_t keys, const AggCall *calls, size_t n, Arena *a);
+bool groups_init(Groups *g, Exec *x, const GroupShape *shape, Err *e) MUST_CHECK;
+void groups_free(Groups *g); /* also of a cleared struct */
+void groups_clear(Groups *g);
+size_t groups_bytes(const Groups *g);
+bool groups_full(const Groups *g); /* memory is short */
+/* The next groups from `at` on. */
+QueryStatus groups_output(Groups *g, size_t at, Batch *out, Arena *a, Err *e);
+/* Moves all groups into *to, which is opened if it is NULL; QUERY_BATCH: done. */
+QueryStatus groups_flush(Groups *g, SpillParts **to, uint32_t level, Err *e);
+bool states_put(SpillParts *to, AggSet *set, const Vector *keys, size_t key_count,
+                const uint32_t *groups, size_t n, Err *e) MUST_CHECK;
+typedef struct GroupMerge GroupMerge;
+/* Files (some of them NULL) in the order of their rows; closed with it, also when it fails.  None: NULL. */
+bool groups_merge_open(GroupMerge **out, Op *op, const GroupShape *shape, SpillParts **take_files,
+                       size_t count, Err *e) MUST_CHECK;
+void groups_merge_close(GroupMerge *m); /* NULL is fine */
+QueryStatus groups_merge_next(GroupMerge *m, Batch *out, Arena *a, Err *e);
+uint64_t groups_merge_parts(const GroupMerge *m);
+size_t groups_merge_bytes(const GroupMerge *m);
 
 /* ---- the state of a running query: one Exec per task ---- */
 typedef struct CteState {
@@ -206,7 +310,9 @@ struct Query {
     Sched *sched;
     uint64_t group;
     int parallel_max;
-    char *spill_dir;
+    SpillSpace *spill;      /* NULL: no temporary files */
+    int64_t scan_bytes_max; /* 0: no limit */
+    _Atomic uint64_t scan_bytes;
     atomic_bool cancel;
     bool analyze;
     const Clock *clock;

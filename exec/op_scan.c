@@ -71,11 +71,29 @@ void src_close(ScanSrc *s)
     s->set = NULL;
 }
 
+/* What was decoded since the last run counts against skulk.max_bytes. */
+static bool src_meter(ScanSrc *s, Err *e)
+{
+    Query *q = s->x->query;
+    uint64_t now = scan_counters(s->scan)->bytes, more = now - s->metered;
+    if (q->scan_bytes_max == 0 || more == 0)
+        return true;
+    s->metered = now;
+    uint64_t all = atomic_fetch_add_explicit(&q->scan_bytes, more, memory_order_relaxed) + more;
+    if (all <= (uint64_t)q->scan_bytes_max)
+        return true;
+    err_set(e, ERR_LIMIT_EXCEEDED, "query has read %llu bytes, skulk.max_bytes allows %lld",
+            (unsigned long long)all, (long long)q->scan_bytes_max);
+    return err_hint(e, "Narrow the time range or the series in WHERE, or raise skulk.max_bytes.");
+}
+
 ScanStatus src_next(ScanSrc *s, Err *e)
 {
     if (s->none)
         return SCAN_END;
     for (;;) {
+        if (!src_meter(s, e))
+            return SCAN_FAIL;
         ScanStatus st = scan_next(s->scan, &s->run, s->x->waiter, e);
         if (st != SCAN_RUN || s->prune_count == 0 || !src_pruned(s))
             return st;

@@ -65,6 +65,7 @@ typedef struct ScanSrc {
     ScanRun run;
     SeriesId series; /* whose tags the readers hold; 0 = none */
     uint64_t series_seen;
+    uint64_t metered;     /* bytes that skulk.max_bytes knows of */
     ScanCounters counted; /* what EXPLAIN's counters already have */
 } ScanSrc;
 

@@ -3,7 +3,8 @@
  * A group is (tag codes, bucket).  The codes are looked up once a series, the group once a run and bucket;
  * bucket borders are found by galloping in the time array.  What lies inside one bucket is answered from
  * the statistics of the row group, else by an aggregate kernel of storage over the encoded column, else
- * (other aggregates, conditions) by decoding.  Pieces of the series set run as tasks and are merged. */
+ * (other aggregates, conditions) by decoding.  Pieces of the series set run as tasks and are merged.
+ * When memory is short the states are saved into parts of a file, as op_agg.c does. */
 #include "exec/op_scan_private.h"
 #include "storage/codec.h"
 
@@ -25,6 +26,7 @@ typedef struct GroupMap {
 typedef struct SeriesPart {
     Exec *x;
     const PlanSeriesAgg *plan;
+    const GroupShape *shape;
     ScanSrc src;
     Arena arena, scratch;
     HashTable tagsets; /* codes of the tag keys */
@@ -39,10 +41,14 @@ typedef struct SeriesPart {
     bool ready;
     uint64_t runs, stat_runs;
     BucketWalk walk;
+    SpillParts *spilled;
+    bool mergeable, flushing, ended;
+    size_t flushed; /* groups */
 } SeriesPart;
 
 typedef struct SeriesSpread {
     const PlanSeriesAgg *plan;
+    GroupShape shape;
     ScanSpread spread;
 } SeriesSpread;
 
@@ -51,8 +57,10 @@ typedef struct OpSeriesAgg {
     SeriesPart part;
     SeriesSpread spread;
     Gang *gang;
-    size_t merged;
-    bool loaded, finished;
+    size_t merged, merged_at; /* pieces, and groups of the next one */
+    uint32_t *merged_tagsets; /* of that piece: what they are here */
+    bool saving, loaded;
+    GroupMerge *merge;
     size_t at;
     Batch batch;
 } OpSeriesAgg;
@@ -98,6 +106,13 @@ static uint32_t map_group(GroupMap *m, GroupKey key)
     m->keys[m->count] = key;
     m->slots[s] = (uint32_t)++m->count;
     return m->slots[s] - 1;
+}
+
+static void map_clear(GroupMap *m)
+{
+    if (m->count > 0)
+        memset(m->slots, 0, (m->mask + 1) * sizeof *m->slots);
+    m->count = 0;
 }
 
 static void map_free(GroupMap *m)
@@ -146,16 +161,19 @@ static bool part_walk(SeriesPart *p, Err *e)
     return true;
 }
 
-static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
+static bool part_open(SeriesPart *p, Exec *x, const SeriesSpread *s, Err *e)
 {
+    const PlanSeriesAgg *plan = s->plan;
     p->x = x;
     p->plan = plan;
+    p->shape = &s->shape;
     Budget *budget = &x->query->budget;
     arena_init(&p->arena, budget);
     arena_init(&p->scratch, budget);
     p->map.budget = budget;
     p->last = HT_NONE;
     p->ready = true;
+    p->mergeable = aggs_mergeable(plan->aggs, plan->agg_count);
     if (!aggset_init(&p->set, x, plan->aggs, plan->agg_count, &p->scratch, e) ||
         !src_open(&p->src, x, plan->scan, &p->arena, e))
         return false;
@@ -187,6 +205,17 @@ static bool part_open(SeriesPart *p, Exec *x, const PlanSeriesAgg *plan, Err *e)
     return part_walk(p, e);
 }
 
+static size_t part_bytes(const SeriesPart *p)
+{
+    return ht_bytes(&p->tagsets) + aggset_bytes(&p->set) + p->map.charged;
+}
+
+static bool part_full(const SeriesPart *p)
+{
+    size_t more = p->map.count + BATCH_ROWS > p->map.cap ? p->map.charged : 0;
+    return spill_due(p->x->query, part_bytes(p), more + ht_growth(&p->tagsets, BATCH_ROWS));
+}
+
 static void part_count(SeriesPart *p)
 {
     OpStats *st = exec_stats(p->x, &p->plan->p);
@@ -195,7 +224,8 @@ static void part_count(SeriesPart *p)
         return;
     st->runs += p->runs;
     st->stat_runs += p->stat_runs;
-    st->bytes_max = (int64_t)(ht_bytes(&p->tagsets) + p->set.arena.used + p->map.charged);
+    int64_t bytes = (int64_t)part_bytes(p);
+    st->bytes_max = bytes > st->bytes_max ? bytes : st->bytes_max;
     p->runs = p->stat_runs = 0;
 }
 
@@ -204,6 +234,7 @@ static void part_close(SeriesPart *p)
     if (!p->ready)
         return;
     src_close(&p->src);
+    parts_close(p->spilled);
     ht_free(&p->tagsets);
     map_free(&p->map);
     aggset_free(&p->set);
@@ -504,6 +535,7 @@ static bool run_filtered(SeriesPart *p, Err *e)
     return batch_count(&rows) == 0 || run_chosen(p, &r, &rows, e);
 }
 
+/* QUERY_BATCH: memory is short. */
 static QueryStatus part_runs(SeriesPart *p, Err *e)
 {
     if (!p->src.scan && !p->src.none && !src_start(&p->src, e))
@@ -530,35 +562,178 @@ static QueryStatus part_runs(SeriesPart *p, Err *e)
             if (!enter_series(p, e) || !(p->src.filter ? run_filtered(p, e) : run_plain(p, e)))
                 return QUERY_FAIL;
         }
+        if (part_full(p))
+            return QUERY_BATCH;
     }
+}
+
+/* ---- groups as rows ---- */
+
+static bool key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a,
+                       Err *e)
+{
+    const SeriesKey *key = &p->plan->keys[k];
+    vec_init_flat(out, key->type, n, a);
+    size_t col = 0;
+    for (size_t i = 0; i < k; i++)
+        col += p->readers[i] != NULL;
+    for (size_t i = 0; i < n; i++) {
+        const GroupKey *g = &p->map.keys[begin + i];
+        Value v;
+        if (key->kind == KEY_TAG) {
+            int64_t code = ((const int64_t *)(const void *)p->tagsets.cols[col].data)[g->tagset];
+            if (!src_tag_value(&p->src, p->readers[k], (uint32_t)code, &v, e))
+                return false;
+        } else if (key->type == T_DATE) {
+            v = value_i64(floor_div(g->bucket, NS_PER_DAY));
+        } else {
+            v = value_i64(key->type == T_INT8 ? g->bucket : floor_div(g->bucket, NS_PER_US));
+        }
+        vec_set(out, i, &v, n, a);
+    }
+    return true;
+}
+
+static bool flush_some(SeriesPart *p, size_t n, Err *e)
+{
+    uint32_t ids[BATCH_ROWS];
+    size_t keys = p->plan->key_count;
+    arena_reset(&p->scratch);
+    Vector *v = ARENA_ARRAY(&p->scratch, Vector, keys + 1);
+    for (size_t k = 0; k < keys; k++)
+        if (!key_column(p, k, p->flushed, n, &v[k], &p->scratch, e))
+            return false;
+    for (size_t i = 0; i < n; i++)
+        ids[i] = (uint32_t)(p->flushed + i);
+    return states_put(p->spilled, &p->set, v, keys, ids, n, e);
+}
+
+/* Moves all groups into the file; QUERY_BATCH: done. */
+static QueryStatus part_flush(SeriesPart *p, Exec *x, Err *e)
+{
+    const GroupShape *s = p->shape;
+    if (!p->spilled && !parts_open(&p->spilled, x->query, s->types, s->key_count + 1, 0, e))
+        return QUERY_FAIL;
+    while (p->flushed < p->map.count) {
+        size_t left = p->map.count - p->flushed, n = left < BATCH_ROWS ? left : BATCH_ROWS;
+        if (!flush_some(p, n, e))
+            return QUERY_FAIL;
+        p->flushed += n;
+        QueryStatus st = exec_tick(x, e);
+        if (st != QUERY_BATCH)
+            return st;
+    }
+    p->flushed = 0;
+    p->last = HT_NONE;
+    p->src.series = 0; /* its codes are looked up anew */
+    map_clear(&p->map);
+    ht_clear(&p->tagsets);
+    aggset_clear(&p->set);
+    return QUERY_BATCH;
+}
+
+static QueryStatus part_settle(SeriesPart *p, Err *e)
+{
+    if (!p->flushing)
+        return aggset_settle(&p->set, false, e);
+    QueryStatus st = part_flush(p, p->x, e);
+    p->flushing = st != QUERY_BATCH;
+    return st;
 }
 
 static QueryStatus part_load(SeriesPart *p, Err *e)
 {
-    QueryStatus st = part_runs(p, e);
-    part_count(p);
-    return st;
+    for (;;) {
+        QueryStatus st = part_settle(p, e);
+        if (st != QUERY_BATCH)
+            return st;
+        if (p->ended)
+            return QUERY_END;
+        st = part_runs(p, e);
+        part_count(p);
+        if (st == QUERY_BATCH) { /* memory is short */
+            p->flushing = p->mergeable && p->set.group_count > 1;
+            if (!p->mergeable)
+                aggset_shrink(&p->set);
+            continue;
+        }
+        if (st != QUERY_END)
+            return st;
+        p->ended = true;
+        p->flushing = p->spilled && p->map.count > 0;
+    }
 }
 
-static bool part_merge(SeriesPart *into, SeriesPart *from, Err *e)
+/* What the tag sets of the piece are here. */
+static uint32_t *merge_tagsets(SeriesPart *into, const SeriesPart *from)
 {
-    size_t keys = from->tagsets.col_count, sets = keys              ? from->tagsets.count
-                                                  : from->map.count ? 1
-                                                                    : 0;
+    size_t keys = from->tagsets.col_count, sets = keys ? from->tagsets.count : 1;
     arena_reset(&into->scratch);
-    uint32_t *tagset = ARENA_ARRAY(&into->scratch, uint32_t, sets + 1);
+    uint32_t *tagset = mem_zero((sets + 1) * sizeof *tagset);
     int64_t *codes = ARENA_ARRAY(&into->scratch, int64_t, keys + 1);
     for (size_t t = 0; keys && t < sets; t++) {
         for (size_t k = 0; k < keys; k++)
             codes[k] = ((const int64_t *)(const void *)from->tagsets.cols[k].data)[t];
         tagset[t] = tagset_of(into, codes);
     }
-    for (size_t g = 0; g < from->map.count; g++) {
-        uint32_t group = group_of(into, tagset[from->map.keys[g].tagset], from->map.keys[g].bucket);
+    return tagset;
+}
+
+static bool merge_some(OpSeriesAgg *a, SeriesPart *from, size_t n, Err *e)
+{
+    SeriesPart *into = &a->part;
+    if (a->merged_at == 0)
+        a->merged_tagsets = merge_tagsets(into, from);
+    for (size_t g = a->merged_at; g < a->merged_at + n; g++) {
+        const GroupKey *key = &from->map.keys[g];
+        uint32_t group = group_of(into, a->merged_tagsets[key->tagset], key->bucket);
         if (!aggset_merge(&into->set, group, &from->set, (uint32_t)g, e))
             return false;
     }
+    a->merged_at += n;
     return true;
+}
+
+/* One piece into the groups of all; or, where those are too many, both into files. */
+static QueryStatus merge_piece(OpSeriesAgg *a, SeriesPart *from, Err *e)
+{
+    SeriesPart *all = &a->part;
+    QueryStatus st;
+    while (!a->saving && a->merged_at < from->map.count) {
+        size_t left = from->map.count - a->merged_at;
+        if (!merge_some(a, from, left < BATCH_ROWS ? left : BATCH_ROWS, e))
+            return QUERY_FAIL;
+        a->saving = all->map.count > 1 && part_full(all);
+        if ((st = exec_tick(a->op.x, e)) != QUERY_BATCH)
+            return st;
+    }
+    if (!a->saving)
+        return QUERY_BATCH;
+    if (all->map.count > 0 && (st = part_flush(all, a->op.x, e)) != QUERY_BATCH)
+        return st;
+    if (from->flushed < a->merged_at)
+        from->flushed = a->merged_at;
+    return from->map.count > 0 ? part_flush(from, a->op.x, e) : QUERY_BATCH;
+}
+
+static QueryStatus merge_pieces(OpSeriesAgg *a, Err *e)
+{
+    size_t count = gang_count(a->gang);
+    for (size_t i = 0; i < count && a->merged == 0 && a->merged_at == 0; i++)
+        a->saving |= ((SeriesPart *)gang_piece(a->gang, i))->spilled != NULL;
+    for (; a->merged < count; a->merged++) {
+        SeriesPart *piece = gang_piece(a->gang, a->merged);
+        QueryStatus st = merge_piece(a, piece, e);
+        if (st != QUERY_BATCH)
+            return st;
+        a->merged_at = 0;
+        mem_free(a->merged_tagsets);
+        a->merged_tagsets = NULL;
+        map_free(&piece->map);
+        piece->map = (GroupMap){0};
+        aggset_free(&piece->set);
+    }
+    return QUERY_END;
 }
 
 /* ---- pieces ---- */
@@ -567,7 +742,7 @@ static bool piece_open(Exec *x, void *piece, void *arg, size_t index, Err *e)
 {
     SeriesSpread *s = arg;
     x->slice = set_slice(s->spread.set, index, s->spread.pieces);
-    return part_open(piece, x, s->plan, e);
+    return part_open(piece, x, s, e);
 }
 
 static QueryStatus piece_step(Exec *x, void *piece, Err *e)
@@ -599,13 +774,16 @@ static bool series_open(Op *op, Err *e)
 {
     OpSeriesAgg *a = (OpSeriesAgg *)op;
     const PlanSeriesAgg *plan = (const PlanSeriesAgg *)op->plan;
-    if (!part_open(&a->part, op->x, plan, e))
+    a->spread.plan = plan;
+    group_shape(&a->spread.shape, plan->key_count, plan->aggs, plan->agg_count, &op->arena);
+    for (size_t k = 0; k < plan->key_count; k++)
+        a->spread.shape.types[k] = plan->keys[k].type;
+    if (!part_open(&a->part, op->x, &a->spread, e))
         return false;
     if (plan->key_count == 0)
         group_of(&a->part, 0, 0);
-    if (!aggs_mergeable(plan->aggs, plan->agg_count))
+    if (!a->part.mergeable)
         return true;
-    a->spread.plan = plan;
     src_spread(&a->part.src, work_of(&a->part), &a->spread.spread);
     if (a->spread.spread.pieces > 1) {
         a->gang = gang_start(op->x, &series_gang, &a->spread, a->spread.spread.pieces);
@@ -615,75 +793,68 @@ static bool series_open(Op *op, Err *e)
     return true;
 }
 
+/* What went into files is merged from there. */
+static bool series_merge(OpSeriesAgg *a, Err *e)
+{
+    size_t pieces = a->gang ? gang_count(a->gang) : 0;
+    SpillParts **files = ARENA_ARRAY(&a->op.arena, SpillParts *, pieces + 1);
+    for (size_t i = 0; i <= pieces; i++) {
+        SeriesPart *p = i ? gang_piece(a->gang, i - 1) : &a->part;
+        files[i] = p->spilled;
+        p->spilled = NULL;
+    }
+    return groups_merge_open(&a->merge, &a->op, &a->spread.shape, files, pieces + 1, e);
+}
+
 static QueryStatus series_load(OpSeriesAgg *a, Err *e)
 {
-    if (!a->gang)
-        return part_load(&a->part, e);
-    QueryStatus st = gang_wait(a->gang, a->op.x, e);
-    for (; st == QUERY_BATCH && a->merged < gang_count(a->gang); a->merged++) {
-        if (!part_merge(&a->part, gang_piece(a->gang, a->merged), e))
-            return QUERY_FAIL;
-        st = exec_tick(a->op.x, e);
+    QueryStatus st;
+    if (!a->gang) {
+        st = part_load(&a->part, e);
+    } else {
+        st = gang_wait(a->gang, a->op.x, e);
+        if (st == QUERY_BATCH)
+            st = merge_pieces(a, e);
     }
-    return st == QUERY_BATCH ? QUERY_END : st;
+    if (st != QUERY_END)
+        return st;
+    if (a->part.mergeable)
+        return series_merge(a, e) ? QUERY_BATCH : QUERY_FAIL;
+    return aggset_settle(&a->part.set, true, e);
 }
 
 /* ---- output ---- */
-
-static bool key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a,
-                       Err *e)
-{
-    const SeriesKey *key = &p->plan->keys[k];
-    vec_init_flat(out, key->type, n, a);
-    size_t col = 0;
-    for (size_t i = 0; i < k; i++)
-        col += p->readers[i] != NULL;
-    for (size_t i = 0; i < n; i++) {
-        const GroupKey *g = &p->map.keys[begin + i];
-        Value v;
-        if (key->kind == KEY_TAG) {
-            int64_t code = ((const int64_t *)(const void *)p->tagsets.cols[col].data)[g->tagset];
-            if (!src_tag_value(&p->src, p->readers[k], (uint32_t)code, &v, e))
-                return false;
-        } else if (key->type == T_DATE) {
-            v = value_i64(floor_div(g->bucket, NS_PER_DAY));
-        } else {
-            v = value_i64(key->type == T_INT8 ? g->bucket : floor_div(g->bucket, NS_PER_US));
-        }
-        vec_set(out, i, &v, n, a);
-    }
-    return true;
-}
 
 static QueryStatus series_next(Op *op, Batch **out, Err *e)
 {
     OpSeriesAgg *a = (OpSeriesAgg *)op;
     SeriesPart *p = &a->part;
+    size_t keys = p->plan->key_count, n;
+    QueryStatus st;
     if (!a->loaded) {
-        QueryStatus st = series_load(a, e);
-        if (st != QUERY_END)
+        if ((st = series_load(a, e)) != QUERY_BATCH)
             return st;
         a->loaded = true;
     }
-    if (!a->finished) {
-        QueryStatus st = aggset_finish(&p->set, e);
-        if (st != QUERY_BATCH)
-            return st;
-        a->finished = true;
-    }
-    size_t left = p->map.count - a->at, n = left < BATCH_ROWS ? left : BATCH_ROWS;
-    if (n == 0)
-        return QUERY_END;
     arena_reset(&op->scratch);
+    *out = &a->batch;
+    if (a->merge) {
+        st = groups_merge_next(a->merge, &a->batch, &op->scratch, e);
+        if (op->stats)
+            op->stats->parts = groups_merge_parts(a->merge);
+        return st;
+    }
+    if (a->at == p->map.count)
+        return QUERY_END;
     a->batch = *batch_new(&op->scratch, op->plan->col_count);
-    for (size_t k = 0; k < p->plan->key_count; k++)
+    st = aggset_output(&p->set, a->at, &n, a->batch.cols + keys, &op->scratch, e);
+    if (st != QUERY_BATCH)
+        return st;
+    for (size_t k = 0; k < keys; k++)
         if (!key_column(p, k, a->at, n, &a->batch.cols[k], &op->scratch, e))
             return QUERY_FAIL;
-    if (!aggset_final(&p->set, a->at, n, a->batch.cols + p->plan->key_count, &op->scratch, e))
-        return QUERY_FAIL;
     a->batch.rows = n;
     a->at += n;
-    *out = &a->batch;
     return QUERY_BATCH;
 }
 
@@ -691,7 +862,9 @@ static void series_close(Op *op)
 {
     OpSeriesAgg *a = (OpSeriesAgg *)op;
     gang_close(a->gang);
+    mem_free(a->merged_tagsets);
     scan_spread_free(&a->spread.spread);
+    groups_merge_close(a->merge);
     part_close(&a->part);
 }
 

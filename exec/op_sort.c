@@ -46,9 +46,8 @@ static bool sort_open(Op *op, Err *e)
                        .desc = desc,
                        .nulls_first = nulls_first,
                        .key_count = n,
-                       .budget = &op->x->query->budget,
-                       .key_cols = cols,
-                       .spill_dir = op->x->query->spill_dir};
+                       .query = op->x->query,
+                       .key_cols = cols};
     if (!sort_limit(op, plan->limit, &spec.limit, e))
         return false;
     s->sorter = sorter_new(&spec);

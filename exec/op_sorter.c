@@ -1,10 +1,10 @@
 /* Sorting rows: references with an order-preserving 64-bit prefix of the first key are sorted in runs, the
  * runs are merged while rows are handed out; so no single step is long.
- * With a limit only about twice that many rows are kept, and rows behind the last of them are not even
- * copied.  When its share of the query's memory is used up, all rows so far are merged into one run in a
- * temporary file; such runs take part in the last merge a block at a time. */
+ * With a small limit only about twice that many rows are kept, and rows behind the last of them are not even
+ * copied.  When memory is short, all rows so far are merged into one run in a temporary file; such runs take
+ * part in the last merge a block at a time.  Too many runs of one level are merged into one of the next, in
+ * another file. */
 #include "exec/op_private.h"
-#include "exec/spill.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,9 +13,11 @@ enum {
     RUN_ROWS = 16384,
     TOP_SLACK = 4096,
     SPILL_BLOCKS = 16,
-    SPILL_BYTES_MIN = 256 << 10,
-    SPILL_SMALL_ROWS = 128,
-    SPILL_SMALL_LIMIT = 64 << 20
+    BLOCK_BYTES_MIN = 4 << 10,
+    BLOCK_BYTES_MAX = 256 << 10,
+    FILE_LEVELS = 8, /* level 0: what was in memory */
+    FAN_MIN = 4,
+    FAN_MAX = 128
 };
 
 typedef struct SortRef {
@@ -40,7 +42,8 @@ typedef struct SortRun {
     size_t row;
     size_t order;               /* among equals, earlier runs first */
     size_t pos, end;            /* in memory: of refs */
-    int64_t offset, offset_end; /* in the file: of the next block; pos counts rows of the block */
+    SpillFile *file;            /* or in the file: */
+    int64_t offset, offset_end; /* of the next block; pos counts rows of the block */
     Batch *block;
     Arena arenas[2]; /* this block and the one before, whose rows may just have been handed out */
     int arena;
@@ -50,7 +53,14 @@ typedef struct FileRun {
     int64_t begin, end;
 } FileRun;
 
+typedef struct FileLevel {
+    SpillFile *file;
+    FileRun *runs;
+    size_t count, blocks;
+} FileLevel;
+
 struct Sorter {
+    Query *query;
     Budget *budget;
     RowStore rows; /* payload, then keys that are not among it */
     size_t payload;
@@ -65,12 +75,11 @@ struct Sorter {
     bool bounded;               /* rows behind `bound` need not be kept */
     SortRef bound;
     bool merging;
-    char *spill_dir;
-    SpillFile *file;
-    FileRun *file_runs;
-    size_t file_run_count;
-    size_t block_rows; /* in the file; also of a batch that is merged from it: see SortRun.arenas */
-    bool spilling;     /* rows in memory are being written */
+    FileLevel levels[FILE_LEVELS];
+    size_t block_rows; /* in files; also of a batch that is merged from them: see SortRun.arenas */
+    size_t row_bytes;  /* of the widest rows */
+    int writing;       /* level that is being written from the one below it; -1: none */
+    uint64_t spilled;
 };
 
 static void key_init(Sorter *s, const SorterSpec *spec, size_t k, TypeId *types, size_t *col_count)
@@ -95,20 +104,20 @@ static void key_init(Sorter *s, const SorterSpec *spec, size_t k, TypeId *types,
 Sorter *sorter_new(const SorterSpec *spec)
 {
     Sorter *s = MEM_NEW(Sorter);
-    s->budget = spec->budget;
+    s->query = spec->query;
+    s->budget = &spec->query->budget;
+    s->writing = -1;
     s->payload = spec->col_count;
     s->limit = spec->limit;
     s->key_count = spec->key_count;
-    bool small = spec->budget && spec->budget->limit > 0 && spec->budget->limit < SPILL_SMALL_LIMIT;
-    s->block_rows = small ? SPILL_SMALL_ROWS : BATCH_ROWS;
-    s->spill_dir = spec->spill_dir ? mem_strdup(slice_cstr(spec->spill_dir)) : NULL;
+    s->block_rows = BATCH_ROWS;
     s->keys = mem_zero((spec->key_count + 1) * sizeof *s->keys);
     TypeId *types = mem_zero((spec->col_count + spec->key_count + 1) * sizeof *types);
     memcpy(types, spec->types, spec->col_count * sizeof *types);
     size_t cols = spec->col_count;
     for (size_t k = 0; k < spec->key_count; k++)
         key_init(s, spec, k, types, &cols);
-    store_init(&s->rows, types, cols, spec->budget);
+    store_init(&s->rows, types, cols, s->budget);
     mem_free(types);
     return s;
 }
@@ -130,17 +139,22 @@ static void heap_clear(Sorter *s)
     s->merging = false;
 }
 
+static void level_clear(FileLevel *l)
+{
+    spill_close(l->file);
+    mem_free(l->runs);
+    *l = (FileLevel){0};
+}
+
 void sorter_free(Sorter *s)
 {
     if (!s)
         return;
     heap_clear(s);
-    spill_close(s->file);
-    mem_free(s->file_runs);
+    for (int i = 0; i < FILE_LEVELS; i++)
+        level_clear(&s->levels[i]);
     mem_free(s->run_ends);
-    mem_free(s->spill_dir);
-    if (s->budget)
-        budget_charge(s->budget, -(int64_t)(s->ref_cap * sizeof *s->refs));
+    budget_charge(s->budget, -(int64_t)(s->ref_cap * sizeof *s->refs));
     store_free(&s->rows);
     mem_free(s->keys);
     mem_free(s->refs);
@@ -266,8 +280,7 @@ static void push_refs(Sorter *s, const SortRef *refs, size_t n)
 {
     if (s->ref_count + n > s->ref_cap) {
         size_t cap = s->ref_cap * 2 > s->ref_count + n ? s->ref_cap * 2 : s->ref_count + n + 64;
-        if (s->budget)
-            budget_charge(s->budget, (int64_t)((cap - s->ref_cap) * sizeof *refs));
+        budget_charge(s->budget, (int64_t)((cap - s->ref_cap) * sizeof *refs));
         s->refs = mem_realloc(s->refs, cap * sizeof *refs);
         s->ref_cap = cap;
     }
@@ -349,7 +362,7 @@ void sorter_add(Sorter *s, const Batch *b, const Vector *keys)
     store_add(&s->rows, cols, sel, n);
     mem_free(cols);
     push_refs(s, refs, n);
-    if (s->limit > 0 && s->ref_count > (size_t)s->limit + TOP_SLACK &&
+    if (s->limit > 0 && s->limit <= RUN_ROWS && s->ref_count > (size_t)s->limit + TOP_SLACK &&
         s->ref_count / 2 > (size_t)s->limit)
         cut_to_limit(s);
 }
@@ -403,7 +416,7 @@ static bool run_load(Sorter *s, SortRun *r, bool *ended, Err *e)
         Arena *a = &r->arenas[r->arena];
         arena_reset(a);
         r->block = ARENA_NEW(a, Batch);
-        if (!spill_get(s->file, &r->offset, s->rows.types, s->rows.col_count, r->block, a, e))
+        if (!spill_get(r->file, &r->offset, s->rows.types, s->rows.col_count, r->block, a, e))
             return false;
         r->pos = 0;
     }
@@ -428,21 +441,41 @@ static bool heap_add(Sorter *s, SortRun run, Err *e)
     return run_load(s, r, &ended, e);
 }
 
-/* Runs in files (if asked for) come first: their rows are older. */
-static bool merge_begin(Sorter *s, bool with_files, Err *e)
+static bool heap_add_level(Sorter *s, const FileLevel *l, Err *e)
 {
-    heap_clear(s);
-    for (size_t i = 0; with_files && i < s->file_run_count; i++)
-        if (!heap_add(s,
-                      (SortRun){.offset = s->file_runs[i].begin, .offset_end = s->file_runs[i].end},
-                      e))
+    for (size_t i = 0; i < l->count; i++) {
+        SortRun run = {.file = l->file, .offset = l->runs[i].begin, .offset_end = l->runs[i].end};
+        if (!heap_add(s, run, e))
             return false;
+    }
+    return true;
+}
+
+static bool heap_add_memory(Sorter *s, Err *e)
+{
     for (size_t i = 0, begin = 0; i < s->run_count; begin = s->run_ends[i++])
         if (!heap_add(s, (SortRun){.pos = begin, .end = s->run_ends[i]}, e))
             return false;
+    return true;
+}
+
+static void merge_begin(Sorter *s)
+{
     for (size_t i = s->heap_count / 2; i-- > 0;)
         heap_down(s, i);
     s->merging = true;
+}
+
+/* Higher levels hold older rows. */
+static bool merge_all(Sorter *s, Err *e)
+{
+    heap_clear(s);
+    for (int i = FILE_LEVELS; i-- > 0;)
+        if (!heap_add_level(s, &s->levels[i], e))
+            return false;
+    if (!heap_add_memory(s, e))
+        return false;
+    merge_begin(s);
     return true;
 }
 
@@ -514,26 +547,91 @@ static bool merge_batch(Sorter *s, size_t max, size_t cols, Batch *out, Arena *a
 
 /* ---- spilling ---- */
 
-/* A quarter of the query's memory, or what is there when the query nears its limit. */
-static bool should_spill(const Sorter *s)
+size_t sorter_bytes(const Sorter *s)
 {
-    size_t used = s->rows.arena.used + s->ref_cap * sizeof *s->refs;
-    if (!s->spill_dir || !s->budget || s->budget->limit <= 0 || used < SPILL_BYTES_MIN)
-        return false;
-    int64_t all = atomic_load_explicit(&s->budget->used, memory_order_relaxed);
-    return (int64_t)used > s->budget->limit / 4 || all > s->budget->limit / 8 * 5;
+    return s->rows.arena.used + s->ref_cap * sizeof *s->refs;
 }
 
-static void drop_refs(Sorter *s)
+static bool should_spill(const Sorter *s)
 {
+    bool full = s->ref_count + BATCH_ROWS > s->ref_cap;
+    return s->ref_count > 0 &&
+           spill_due(s->query, sorter_bytes(s), full ? s->ref_cap * sizeof *s->refs : 0);
+}
+
+/* So many runs can be merged at once: each needs two blocks in memory. */
+static size_t fan_in(const Sorter *s)
+{
+    uint64_t bytes = 0, blocks = 0;
+    for (int i = 0; i < FILE_LEVELS; i++) {
+        bytes += s->levels[i].file ? (uint64_t)spill_end(s->levels[i].file) : 0;
+        blocks += s->levels[i].blocks;
+    }
+    if (blocks == 0 || s->budget->limit <= 0)
+        return FAN_MAX;
+    uint64_t block = bytes / blocks + s->block_rows * s->row_bytes; /* as read, and as rows */
+    uint64_t fan = (uint64_t)s->budget->limit / 4 / (2 * block);
+    return fan < FAN_MIN ? FAN_MIN : fan > FAN_MAX ? FAN_MAX : (size_t)fan;
+}
+
+/* The level whose runs should be merged into one of the next; -1: none. */
+static int crowded_level(const Sorter *s, bool last)
+{
+    size_t fan = fan_in(s), total = 0;
+    int lowest = -1;
+    for (int i = FILE_LEVELS - 2; i >= 0; i--) {
+        total += s->levels[i].count;
+        if (s->levels[i].count > 0)
+            lowest = i;
+        if (s->levels[i].count >= fan)
+            return i;
+    }
+    return last && total > fan ? lowest : -1;
+}
+
+static void drop_memory(Sorter *s)
+{
+    arena_free(&s->rows.arena); /* store_clear would keep a block */
+    store_clear(&s->rows);
     budget_charge(s->budget, -(int64_t)(s->ref_cap * sizeof *s->refs));
     mem_free(s->refs);
     s->refs = NULL;
-    s->ref_count = s->ref_cap = 0;
+    s->ref_count = s->ref_cap = s->run_count = s->sorted = 0;
 }
 
-static QueryStatus spill_some(Sorter *s, Err *e)
+/* Few rows a block where rows are wide or memory is small: two blocks of each run are in memory. */
+static void measure_blocks(Sorter *s)
 {
+    size_t row = s->rows.arena.used / s->rows.rows + 1;
+    int64_t bytes = s->budget->limit / 256;
+    bytes = bytes < BLOCK_BYTES_MIN ? BLOCK_BYTES_MIN : bytes;
+    bytes = bytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : bytes;
+    s->row_bytes = row > s->row_bytes ? row : s->row_bytes;
+    size_t rows = (size_t)bytes / row + 1;
+    s->block_rows = rows < s->block_rows ? rows : s->block_rows;
+}
+
+/* Begins a run of the level: out of memory, or of all runs of the level below. */
+static QueryStatus write_begin(Sorter *s, int level, Err *e)
+{
+    FileLevel *to = &s->levels[level];
+    if (!to->file && !spill_open(&to->file, s->query->spill, e))
+        return QUERY_FAIL;
+    to->runs = mem_realloc(to->runs, (to->count + 1) * sizeof *to->runs);
+    to->runs[to->count] = (FileRun){spill_end(to->file), 0};
+    heap_clear(s);
+    if (level == 0)
+        measure_blocks(s);
+    if (level == 0 ? !heap_add_memory(s, e) : !heap_add_level(s, &s->levels[level - 1], e))
+        return QUERY_FAIL;
+    merge_begin(s);
+    s->writing = level;
+    return QUERY_YIELD;
+}
+
+static QueryStatus write_some(Sorter *s, Err *e)
+{
+    FileLevel *to = &s->levels[s->writing];
     Arena scratch;
     arena_init(&scratch, s->budget);
     QueryStatus st = QUERY_YIELD;
@@ -544,48 +642,40 @@ static QueryStatus spill_some(Sorter *s, Err *e)
             st = QUERY_FAIL;
         else if (b.rows == 0)
             st = QUERY_END;
-        else if (!spill_put(s->file, &b, e))
+        else if (!spill_put(to->file, &b, e))
             st = QUERY_FAIL;
+        else
+            to->blocks++;
     }
     arena_free(&scratch);
     if (st != QUERY_END)
         return st;
     heap_clear(s);
-    s->file_runs[s->file_run_count++].end = spill_end(s->file);
-    arena_free(&s->rows.arena); /* store_clear would keep a block */
-    store_clear(&s->rows);
-    drop_refs(s);
-    s->run_count = s->sorted = 0;
-    s->spilling = false;
-    return QUERY_YIELD;
-}
-
-static QueryStatus spill_begin(Sorter *s, Err *e)
-{
-    if (!s->file && !spill_open(&s->file, s->spill_dir, e))
-        return QUERY_FAIL;
-    s->file_runs = mem_realloc(s->file_runs, (s->file_run_count + 1) * sizeof *s->file_runs);
-    s->file_runs[s->file_run_count] = (FileRun){spill_end(s->file), 0};
-    if (!merge_begin(s, false, e))
-        return QUERY_FAIL;
-    s->spilling = true;
+    to->runs[to->count++].end = spill_end(to->file);
+    s->spilled += (uint64_t)(to->runs[to->count - 1].end - to->runs[to->count - 1].begin);
+    if (s->writing == 0)
+        drop_memory(s);
+    else
+        level_clear(&s->levels[s->writing - 1]);
+    s->writing = -1;
     return QUERY_YIELD;
 }
 
 uint64_t sorter_spilled(const Sorter *s)
 {
-    return s->file ? (uint64_t)spill_end(s->file) : 0;
+    return s->spilled;
 }
 
 /* ---- handing out ---- */
 
 QueryStatus sorter_settle(Sorter *s, bool last, Err *e)
 {
-    if (s->spilling)
-        return spill_some(s, e);
+    if (s->writing >= 0)
+        return write_some(s, e);
     if (s->merging)
         return QUERY_BATCH;
-    bool spill = !last && should_spill(s);
+    /* All of it in memory: the merge needs no more. */
+    bool spill = should_spill(s) && !(last && s->spilled == 0);
     size_t unsorted = s->ref_count - s->sorted;
     if (unsorted >= RUN_ROWS || (unsorted > 0 && (last || spill))) {
         size_t n = unsorted < RUN_ROWS ? unsorted : RUN_ROWS;
@@ -593,17 +683,18 @@ QueryStatus sorter_settle(Sorter *s, bool last, Err *e)
         add_run(s, s->sorted + n);
         return QUERY_YIELD;
     }
-    if (spill)
-        return spill_begin(s, e);
-    if (last && !merge_begin(s, true, e))
+    int crowded = crowded_level(s, last);
+    if (spill || crowded >= 0)
+        return write_begin(s, spill ? 0 : crowded + 1, e);
+    if (last && !merge_all(s, e))
         return QUERY_FAIL;
     return QUERY_BATCH;
 }
 
 bool sorter_next(Sorter *s, Batch *out, size_t *rows, Arena *a, Err *e)
 {
-    must(s->merging && !s->spilling);
-    size_t max = s->file ? s->block_rows : BATCH_ROWS;
+    must(s->merging && s->writing < 0);
+    size_t max = s->spilled ? s->block_rows : BATCH_ROWS;
     if (s->limit >= 0 && s->limit - s->given < (int64_t)max)
         max = (size_t)(s->limit - s->given);
     if (!merge_batch(s, max, s->payload, out, a, e))

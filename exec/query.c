@@ -245,7 +245,8 @@ bool query_open(Query **out, const PlannedQuery *plan, const QueryOptions *o, Er
     q->group = o->group;
     q->parallel_max = o->parallel_max;
     q->analyze = o->analyze;
-    q->spill_dir = o->spill_dir ? mem_strdup(slice_cstr(o->spill_dir)) : NULL;
+    q->spill = o->spill;
+    q->scan_bytes_max = o->scan_bytes_max;
     q->clock = o->eval && o->eval->clock ? o->eval->clock : &clock_real;
     atomic_init(&q->cancel, false);
     query_memory(q, o);
@@ -291,6 +292,5 @@ void query_close(Query *q)
     must(q->gangs == NULL);
     if (q->snapshot)
         snapshot_unref(q->snapshot);
-    mem_free(q->spill_dir);
     mem_free(q);
 }

@@ -18,16 +18,17 @@ typedef enum QueryStatus {
 } QueryStatus;
 
 typedef struct QueryOptions {
-    Snapshot *snapshot;  /* referenced; may be NULL for queries without tables */
-    const EvalCtx *eval; /* template: env, params, times, session; arenas are the query's own */
-    Budget *budget;      /* parent budget (query pool) */
-    int64_t memory_max;  /* of this query; 0 = default */
+    Snapshot *snapshot;     /* referenced; may be NULL for queries without tables */
+    const EvalCtx *eval;    /* template: env, params, times, session; arenas are the query's own */
+    Budget *budget;         /* parent budget (query pool) */
+    int64_t memory_max;     /* of this query; 0 = default */
+    int64_t scan_bytes_max; /* that it may read of tables; 0 = no limit */
     Sched *sched;
     Task *waiter;
     uint64_t group; /* scheduling group: the session */
     int parallel_max; /* 0 = workers; below 0: so many pieces' worth, however small the work (tests) */
-    const char *spill_dir; /* NULL: no spilling, 53200 instead */
-    bool analyze;          /* collect counters */
+    struct SpillSpace *spill; /* exec/spill.h; NULL: no temporary files, 53200 instead */
+    bool analyze;             /* collect counters */
 } QueryOptions;
 
 typedef struct Query Query;

@@ -13,24 +13,32 @@ struct RowFile {
     Block *blocks;
     size_t block_count;
     SpillFile *file;
-    const char *spill_dir;
+    SpillSpace *space;
     size_t memory_max;
-    Arena arena;   /* the block that was read */
-    Arena scratch; /* of what is handed out */
+    const Query *query; /* or: as its memory allows */
+    Arena arena;        /* the block that was read */
+    Arena scratch;      /* of what is handed out */
     Batch loaded;
     size_t loaded_block; /* its number; block_count of none */
     bool is_loaded;
 };
 
-RowFile *rowfile_new(const TypeId *types, size_t n, Budget *budget, const char *spill_dir,
+RowFile *rowfile_new(const TypeId *types, size_t n, Budget *budget, SpillSpace *space,
                      size_t memory_max)
 {
     RowFile *f = MEM_NEW(RowFile);
     store_init(&f->tail, types, n, budget);
     arena_init(&f->arena, budget);
     arena_init(&f->scratch, budget);
-    f->spill_dir = spill_dir;
+    f->space = space;
     f->memory_max = memory_max;
+    return f;
+}
+
+RowFile *rowfile_new_query(Query *q, const TypeId *types, size_t n)
+{
+    RowFile *f = rowfile_new(types, n, &q->budget, q->spill, 0);
+    f->query = q;
     return f;
 }
 
@@ -46,6 +54,21 @@ void rowfile_free(RowFile *f)
     mem_free(f);
 }
 
+void rowfile_clear(RowFile *f)
+{
+    spill_close(f->file);
+    f->file = NULL;
+    f->block_count = 0;
+    f->tail_first = 0;
+    f->is_loaded = false;
+    store_clear(&f->tail);
+}
+
+uint64_t rowfile_spilled(const RowFile *f)
+{
+    return f->file ? (uint64_t)spill_end(f->file) : 0;
+}
+
 uint64_t rowfile_rows(const RowFile *f)
 {
     return f->tail_first + f->tail.rows;
@@ -54,9 +77,10 @@ uint64_t rowfile_rows(const RowFile *f)
 /* What is in memory goes into the file when it is more than allowed. */
 static bool shrink(RowFile *f, Err *e)
 {
-    if (f->tail.arena.used <= f->memory_max || !f->spill_dir)
+    size_t used = f->tail.arena.used;
+    if (!f->space || (f->query ? !spill_due(f->query, used, 0) : used <= f->memory_max))
         return true;
-    if (!f->file && !spill_open(&f->file, f->spill_dir, e))
+    if (!f->file && !spill_open(&f->file, f->space, e))
         return false;
     f->blocks = mem_realloc(f->blocks, (f->block_count + f->tail.batch_count) * sizeof *f->blocks);
     for (size_t i = 0; i < f->tail.batch_count; i++) {
@@ -147,5 +171,20 @@ bool rowfile_read(RowFile *f, uint64_t row, size_t max, bool backward, Batch *ou
         *out = *b;
         batch_cut(out, at, n, &f->scratch);
     }
+    return true;
+}
+
+bool rowfile_view(const RowFile *f, uint64_t row, Batch *out, Arena *a, Err *e)
+{
+    *out = (Batch){.col_count = f->tail.col_count};
+    if (row >= f->tail_first) {
+        (void)store_view(&f->tail, (size_t)(row - f->tail_first), out, a);
+        return true;
+    }
+    const Block *b = &f->blocks[block_of(f, row)];
+    int64_t offset = b->offset;
+    if (!spill_get(f->file, &offset, f->tail.types, f->tail.col_count, out, a, e))
+        return false;
+    batch_cut(out, (size_t)(row - b->first_row), out->rows, a);
     return true;
 }

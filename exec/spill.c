@@ -1,34 +1,38 @@
 #include "exec/spill.h"
-#include "base/io.h"
 #include "exec/agg_private.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 /* Block: u32 bytes that follow, u32 rows, then each column: u8 has NULLs, [bitmap], values.  Values of fixed
- * size as in memory, strings with their length, others as aggregates save them. */
+ * size as in memory, strings with their length (NULL: 0), others as aggregates save them. */
+enum { KEEP_BUFFER_MAX = 256 << 10 };
+
 struct SpillFile {
+    SpillSpace *space;
     int fd;
     int64_t end;
     Buf buf;
 };
 
-bool spill_open(SpillFile **out, const char *dir, Err *e)
+bool spill_open(SpillFile **out, SpillSpace *space, Err *e)
 {
     static _Atomic uint64_t counter;
     char path[512];
-    int len = snprintf(path, sizeof path, "%s/sort-%ld-%llu.tmp", dir, (long)getpid(),
+    int len = snprintf(path, sizeof path, "%s/%ld-%llu.tmp", space->dir, (long)getpid(),
                        (unsigned long long)atomic_fetch_add(&counter, 1));
     if (len < 0 || (size_t)len >= sizeof path)
         return err_set(e, ERR_IO, "path of the spill directory is too long");
     SpillFile *f = MEM_NEW(SpillFile);
-    f->fd = io_real.open(&io_real, path, IO_READ | IO_WRITE | IO_CREATE | IO_EXCL, e);
+    const Io *io = space->io;
+    f->space = space;
+    f->fd = io->open(io, path, IO_READ | IO_WRITE | IO_CREATE | IO_EXCL, e);
     if (f->fd < 0) {
         mem_free(f);
         return err_wrap(e, "temporary file");
     }
     Err ignored; /* a file that keeps its name is removed by the next start */
-    (void)!io_real.unlink(&io_real, path, &ignored);
+    (void)!io->unlink(io, path, &ignored);
     buf_init(&f->buf);
     *out = f;
     return true;
@@ -38,7 +42,8 @@ void spill_close(SpillFile *f)
 {
     if (!f)
         return;
-    io_real.close(&io_real, f->fd);
+    f->space->io->close(f->space->io, f->fd);
+    atomic_fetch_sub(&f->space->used, f->end);
     buf_free(&f->buf);
     mem_free(f);
 }
@@ -65,8 +70,22 @@ static void put_column(Buf *b, const Vector *v, size_t rows)
     }
     for (size_t i = 0; i < rows; i++) {
         Value value = vec_get(v, i);
-        value_save(&value, b);
+        if (v->phys == PH_STR)
+            buf_put_str(b, value.null ? SLICE_NONE : value.u.str);
+        else
+            value_save(&value, b);
     }
+}
+
+static bool take_space(SpillSpace *s, int64_t bytes, Err *e)
+{
+    int64_t used = atomic_fetch_add(&s->used, bytes) + bytes;
+    if (s->limit <= 0 || used <= s->limit)
+        return true;
+    atomic_fetch_sub(&s->used, bytes);
+    err_set(e, ERR_LIMIT_EXCEEDED, "temporary files would exceed limits.spill_max (%lld bytes)",
+            (long long)s->limit);
+    return err_hint(e, "Give the query more memory (skulk.query_memory), or raise the limit.");
 }
 
 bool spill_put(SpillFile *f, const Batch *b, Err *e)
@@ -78,9 +97,16 @@ bool spill_put(SpillFile *f, const Batch *b, Err *e)
         put_column(&f->buf, &b->cols[c], b->rows);
     uint32_t size = (uint32_t)(f->buf.len - sizeof size);
     memcpy(f->buf.ptr, &size, sizeof size);
-    if (!io_real.pwrite_all(&io_real, f->fd, f->buf.ptr, f->buf.len, f->end, e))
+    const Io *io = f->space->io;
+    if (!take_space(f->space, (int64_t)f->buf.len, e))
+        return false;
+    if (!io->pwrite_all(io, f->fd, f->buf.ptr, f->buf.len, f->end, e)) {
+        atomic_fetch_sub(&f->space->used, (int64_t)f->buf.len);
         return err_wrap(e, "temporary file");
+    }
     f->end += (int64_t)f->buf.len;
+    if (f->buf.cap > KEEP_BUFFER_MAX)
+        buf_free(&f->buf);
     return true;
 }
 
@@ -99,7 +125,9 @@ static bool get_column(Reader *r, Vector *v, size_t rows, Arena *a)
             memcpy(v->v.any, data.ptr, data.len);
         return !r->bad;
     }
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; v->phys == PH_STR && i < rows; i++)
+        v->v.str[i] = reader_str(r); /* stays in the block */
+    for (size_t i = 0; v->phys != PH_STR && i < rows; i++) {
         Value value;
         if (!value_load(&value, r, a))
             return false;
@@ -110,10 +138,11 @@ static bool get_column(Reader *r, Vector *v, size_t rows, Arena *a)
     return !r->bad;
 }
 
-static bool read_all(SpillFile *f, int64_t offset, char *dst, size_t len, Err *e)
+static bool read_all(const SpillFile *f, int64_t offset, char *dst, size_t len, Err *e)
 {
+    const Io *io = f->space->io;
     while (len > 0) {
-        int64_t n = io_real.pread(&io_real, f->fd, dst, len, offset, e);
+        int64_t n = io->pread(io, f->fd, dst, len, offset, e);
         if (n < 0)
             return err_wrap(e, "temporary file");
         if (n == 0)

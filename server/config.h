@@ -25,7 +25,8 @@ typedef struct Config {
     int64_t memtable_max, log_max;
     char archive_dir[CONFIG_TEXT_MAX];
     int64_t archive_hold_max;
-    int64_t memory, max_connections, reserved_connections, max_http_connections;
+    int64_t memory, query_memory, spill_max, max_result_rows, max_connections, reserved_connections,
+        max_http_connections;
     int64_t max_message, max_body, max_points, http_idle_s;
     int64_t max_series_per_table, max_series_per_database;
 } Config;

@@ -51,6 +51,7 @@ static bool open_spill_dir(Db *db, Err *e)
     if (snprintf(path, sizeof path, "%s/spill", db->data_dir) >= (int)sizeof path)
         return err_set(e, ERR_INVALID_PARAMETER, "the path of the data directory is too long");
     db->spill_dir = mem_strdup(slice_cstr(path));
+    db->spill = (SpillSpace){.io = db->io, .dir = db->spill_dir, .limit = db->options.spill_max};
     return db->io->mkdir(db->io, path, e) && db->io->list(db->io, path, drop_spill_file, db, e);
 }
 

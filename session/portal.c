@@ -165,6 +165,15 @@ RunStatus portal_set_tag(Portal *p, const char *tag)
 
 /* ---- queries ---- */
 
+/* A session may ask for less than [limits] gives, not for more. */
+static int64_t query_memory(Session *s)
+{
+    int64_t most = s->db->options.query_memory, wanted = setting_int(s, "skulk.query_memory");
+    if (most == 0)
+        most = s->db->query_pool.limit / QUERY_POOL_SHARE;
+    return wanted > 0 && wanted < most ? wanted : most;
+}
+
 bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
 {
     Session *s = p->session;
@@ -178,11 +187,12 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
         .snapshot = p->snapshot,
         .eval = &eval,
         .budget = &s->db->query_pool,
-        .memory_max = s->db->query_pool.limit / QUERY_POOL_SHARE,
+        .memory_max = query_memory(s),
+        .scan_bytes_max = setting_int(s, "skulk.max_bytes"),
         .sched = s->db->sched,
         .waiter = s->waiter,
         .group = session_group(s),
-        .spill_dir = s->db->spill_dir,
+        .spill = db_spill(s->db),
         .analyze = p->bound->kind == BOUND_EXPLAIN,
     };
     p->source = q;

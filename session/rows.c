@@ -13,7 +13,7 @@ static void keep(Portal *p)
     for (size_t i = 0; i < p->col_count; i++)
         types[i] = p->cols[i].type;
     p->kept = rowfile_new(types, p->col_count, &p->session->db->query_pool,
-                          p->session->db->spill_dir, KEPT_MEMORY);
+                          db_spill(p->session->db), KEPT_MEMORY);
 }
 
 void rows_begin(Portal *p, const OutColumn *cols, size_t n)
@@ -63,6 +63,17 @@ static void cut_batch(Portal *p, size_t max)
         p->batch = NULL;
 }
 
+/* [limits] max_result_rows: of a query whose rows go to a client. */
+static bool within_limit(const Portal *p, Err *e)
+{
+    int64_t most = p->session->db->options.max_result_rows;
+    if (most == 0 || p->taken <= (uint64_t)most)
+        return true;
+    err_set(e, ERR_LIMIT_EXCEEDED, "result has more than %lld rows, the most that are allowed",
+            (long long)most);
+    return err_hint(e, "Use LIMIT, or raise limits.max_result_rows.");
+}
+
 static RunStatus next_of_query(Portal *p, size_t max, Err *e)
 {
     if (!p->query && !portal_open_query(p, p->source ? p->source : &p->bound->u.query, e))
@@ -81,6 +92,8 @@ static RunStatus next_of_query(Portal *p, size_t max, Err *e)
     }
     cut_batch(p, max);
     p->taken += batch_count(&p->view);
+    if (!within_limit(p, e))
+        return RUN_FAIL;
     if (p->kept && !rowfile_add(p->kept, &p->view, e))
         return RUN_FAIL;
     return RUN_BATCH;

@@ -25,6 +25,10 @@ typedef struct DbOptions {
     const Clock *clock; /* NULL = real */
     Sched *sched;       /* must outlive the Db */
     int64_t memory;     /* [limits] memory; 0 = 60 % of RAM or cgroup */
+    int64_t
+        query_memory; /* [limits] query_memory: most that one query may have; 0 = 1/4 of the query pool */
+    int64_t spill_max;       /* bytes of temporary files of all queries; 0 = no limit */
+    int64_t max_result_rows; /* rows that one statement may return; 0 = no limit */
     int64_t memtable_max, log_max;
     const char *archive_dir; /* NULL = none */
     int64_t archive_hold_max;

@@ -7,6 +7,7 @@
 #define SKULK_SESSION_SESSION_PRIVATE_H
 
 #include "exec/row_file.h"
+#include "exec/spill.h"
 #include "session/session.h"
 
 enum {
@@ -25,10 +26,16 @@ struct Db {
     char *features;
     char *data_dir;
     char *spill_dir;
+    SpillSpace spill;
     atomic_int next_pid;
     Mutex mutex; /* RANK_DB; guards the fields below */
     Session *sessions;
 };
+
+static inline SpillSpace *db_spill(Db *db) /* NULL: read only */
+{
+    return db->spill_dir ? &db->spill : NULL;
+}
 
 typedef struct Notice {
     Err err;

@@ -12,6 +12,7 @@ enum {
     SET_MS = 4,
     SET_KB = 8,
     SET_PLAN = 16, /* names in plans depend on it */
+    SET_BYTES = 32,
 };
 
 typedef struct Setting {
@@ -72,6 +73,25 @@ static bool check_float_digits(Session *s, Slice value, Slice *canonical, Err *e
     int64_t digits = 1;
     must(slice_to_i64(value, &digits));
     s->env.extra_float_digits = (int)digits;
+    return true;
+}
+
+static bool check_query_memory(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    enum { LEAST = 4 << 20 }; /* buffers and batches of a few operators */
+    int64_t bytes = 0, most = s->db->options.query_memory;
+    (void)canonical;
+    must(slice_to_i64(value, &bytes));
+    if (bytes > 0 && bytes < LEAST)
+        return err_set(
+            e, ERR_INVALID_PARAMETER,
+            "%lld is outside the valid range for parameter \"skulk.query_memory\" (0, or "
+            "from %d)",
+            (long long)bytes, LEAST);
+    if (most > 0 && bytes > most)
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "skulk.query_memory of %lld bytes is more than limits.query_memory (%lld)",
+                       (long long)bytes, (long long)most);
     return true;
 }
 
@@ -168,8 +188,10 @@ static const Setting settings_table[] = {
      "version as a number"},
     {"session_authorization", SET_TEXT, "skulk", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
      "the user of this session"},
-    {"skulk.max_bytes", SET_INT, "0", NULL, 0, INT64_MAX, 0, NULL,
-     "most bytes that a query may read; 0 = no limit"},
+    {"skulk.max_bytes", SET_INT, "0", NULL, 0, INT64_MAX, SET_BYTES, NULL,
+     "most bytes of columns that a query may read; 0 = no limit"},
+    {"skulk.query_memory", SET_INT, "0", NULL, 0, INT64_MAX, SET_BYTES, check_query_memory,
+     "memory of a query, beyond which it writes temporary files; 0 = limits.query_memory"},
     {"standard_conforming_strings", SET_ENUM, "on", "on", 0, 0, SET_REPORT, NULL,
      "backslashes are plain in '...'"},
     {"statement_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
@@ -184,7 +206,7 @@ static const Setting settings_table[] = {
      "isolation of this transaction"},
     {"transaction_read_only", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "this transaction only reads"},
     {"work_mem", SET_INT, "4096", NULL, 64, INT32_MAX, SET_KB, NULL,
-     "accepted, without effect: see [limits] query_memory"},
+     "accepted, without effect: see skulk.query_memory"},
     {"xmloption", SET_ENUM, "content", "content,document", 0, 0, 0, NULL,
      "accepted, without effect"},
 };
@@ -225,9 +247,10 @@ static bool parse_int(const Setting *st, Slice v, int64_t *out)
         int flag;
         int64_t mul;
     } units[] = {
-        {"ms", SET_MS, 1},      {"min", SET_MS, 60000},  {"s", SET_MS, 1000},
-        {"h", SET_MS, 3600000}, {"d", SET_MS, 86400000}, {"kB", SET_KB, 1},
-        {"MB", SET_KB, 1024},   {"GB", SET_KB, 1 << 20},
+        {"ms", SET_MS, 1},          {"min", SET_MS, 60000},     {"s", SET_MS, 1000},
+        {"h", SET_MS, 3600000},     {"d", SET_MS, 86400000},    {"kB", SET_KB, 1},
+        {"MB", SET_KB, 1024},       {"GB", SET_KB, 1 << 20},    {"kB", SET_BYTES, 1 << 10},
+        {"MB", SET_BYTES, 1 << 20}, {"GB", SET_BYTES, 1 << 30}, {"B", SET_BYTES, 1},
     };
     int64_t mul = 1;
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {

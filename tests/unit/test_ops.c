@@ -1,4 +1,5 @@
 /* Operators over hand-made plans: values and a virtual table are the sources. */
+#include "exec/spill.h"
 #include "tests/unit/plan_build.h"
 
 /* A table of pseudo-random rows (k int8 0..96 or NULL, v int8, s text), made the same way each time. */
@@ -49,6 +50,8 @@ static Plan *big(const char *types, uint32_t a, uint32_t b, Expr *filter_expr)
     p->filter = filter_expr;
     return &p->p;
 }
+
+static SpillSpace test_spill = {.io = &io_real, .dir = "/tmp"};
 
 START_TEST(rows_pass)
 {
@@ -203,7 +206,7 @@ START_TEST(sorting_spills)
     Plan *rows = project(project(&p->p, "is", mixed, lit('s', "some text"), NULL), "is", none,
                          col(1, 's'), NULL);
     test_options.memory_max = 2 << 20;
-    test_options.spill_dir = "/tmp";
+    test_options.spill = &test_spill;
     Plan *s = sort(rows, "is", "0-", NULL);
     ck_assert_str_eq(run(limit(s, "is", "3", NULL)),
                      "~ some text|150000 some text|149999 some text");
