@@ -232,6 +232,7 @@ static void put_name(Buf *b, const Plan *p)
         [PLAN_RESULT] = "Result",
         [PLAN_GAPFILL] = "Gap Fill",
         [PLAN_SPAN] = "Span",
+        [PLAN_ASOF] = "Asof Join",
     };
     if (p->kind == PLAN_JOIN) {
         put_join_name(b, (const PlanJoin *)p);

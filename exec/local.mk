@@ -21,6 +21,7 @@ libskexec_la_SOURCES += \
 	exec/hashtable.c exec/hashtable.h \
 	exec/op_agg.c exec/op_aggset.c \
 	exec/op_apply.c \
+	exec/op_asof.c \
 	exec/op_cte.c \
 	exec/op_distinct.c \
 	exec/op_gapfill.c \

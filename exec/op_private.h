@@ -62,7 +62,7 @@ extern const OpDef op_scan, op_series_agg, op_virtual, op_function, op_values, o
     op_project;
 extern const OpDef op_agg, op_sort, op_limit, op_distinct, op_join, op_apply, op_append, op_setop;
 extern const OpDef op_cte_ref, op_recursive, op_project_set, op_window, op_result, op_gapfill,
-    op_span;
+    op_span, op_asof;
 
 /* ---- rows kept in memory: dense flat batches of BATCH_ROWS, the last one partly filled ---- */
 typedef struct RowStore {

@@ -32,6 +32,7 @@ typedef enum PlanKind {
     PLAN_RESULT,
     PLAN_GAPFILL,
     PLAN_SPAN,
+    PLAN_ASOF,
 } PlanKind;
 
 typedef struct Plan Plan;
@@ -211,6 +212,20 @@ typedef struct
     Expr *filter;    /* over left columns then right columns; NULL = none */
     bool null_aware; /* ANTI for NOT IN: NULL keys as SQL demands */
 } PlanJoin;
+
+/* For each left row the nearest right one with equal keys: the greatest time that is at most (or, strict,
+ * below) the left one's, or with `ahead` the least that is at least.  Both sides are sorted by keys, then
+ * time (descending with `ahead`).  Rows with a NULL key or time match nothing.  Of several right rows of
+ * one time the last in the input is taken.  Output: left columns, then right ones. */
+typedef struct PlanAsof {
+    Plan p;
+    bool outer; /* left rows without a match stay */
+    bool strict, ahead;
+    Expr **left_keys, **right_keys; /* each over its own side; equal types */
+    size_t key_count;
+    Expr *left_time, *right_time;
+    Expr *filter; /* of a match, over both sides; NULL = none */
+} PlanAsof;
 
 /* For each left row: exec params are set from it, right runs.  Output: left columns, then what `mode` says. */
 typedef enum ApplyMode {

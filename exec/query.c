@@ -15,6 +15,7 @@ static const OpDef *const op_table[] = {
     [PLAN_RECURSIVE] = &op_recursive, [PLAN_PROJECT_SET] = &op_project_set,
     [PLAN_WINDOW] = &op_window,       [PLAN_RESULT] = &op_result,
     [PLAN_GAPFILL] = &op_gapfill,     [PLAN_SPAN] = &op_span,
+    [PLAN_ASOF] = &op_asof,
 };
 
 /* ---- operators ---- */

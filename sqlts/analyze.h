@@ -174,6 +174,19 @@ bool az_has_fill(const Analyzer *z, const Expr *x);
 /* After the grouping is known: finds the key, and whether all calls stand where they may. */
 bool az_gapfill(Analyzer *z, Query *q, Err *e) MUST_CHECK;
 
+/* analyze_asof.c */
+typedef struct JoinSides { /* the bare columns of both */
+    ScopeCol *left, *right;
+    size_t left_count, right_count;
+} JoinSides;
+bool az_asof(Analyzer *z, Scope *s, const NJoin *n, const JoinSides *j, From *f, Err *e) MUST_CHECK;
+
+/* analyze_sample.c */
+/* LATEST ON: FROM becomes one sub-select of the newest rows. */
+bool az_latest(Analyzer *z, const NSelect *n, const NSelect **out, Err *e) MUST_CHECK;
+/* SAMPLE BY, once the targets and ORDER BY are known: the keys of the grouping, and what fills it. */
+bool az_sample(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
+
 /* analyze_from.c */
 void az_scope_init(Scope *s, Scope *outer, Query *q);
 bool az_from(Analyzer *z, Scope *s, const NodeList *items, Query *q, Err *e) MUST_CHECK;

@@ -416,11 +416,14 @@ static int find_col(const ScopeCol *cols, size_t n, Slice name, size_t *at)
 }
 
 /* USING (name): the condition, and the column that stands for both. */
-static bool join_using(Analyzer *z, const NJoin *n, Slice name, ScopeCol *l, ScopeCol *r, Expr **on,
-                       ScopeCol *merged, Err *e)
+static bool join_using(Analyzer *z, const NJoin *n, SqlNode *name_node, ScopeCol *l, ScopeCol *r,
+                       Expr **on, ScopeCol *merged, Err *e)
 {
     Expr *eq;
-    if (!az_operator(z, &n->n, SLICE_LIT("="), qx_copy(z->arena, l->expr),
+    Slice name = ast_name_text(name_node);
+    bool last = n->asof && n->has_using &&
+                name_node == n->using_names.items[n->using_names.count - 1]; /* as DuckDB */
+    if (!az_operator(z, &n->n, last ? SLICE_LIT(">=") : SLICE_LIT("="), qx_copy(z->arena, l->expr),
                      qx_copy(z->arena, r->expr), &eq, e))
         return false;
     *on = az_and(z, *on, eq);
@@ -441,11 +444,6 @@ static bool join_using(Analyzer *z, const NJoin *n, Slice name, ScopeCol *l, Sco
     }
     return true;
 }
-
-typedef struct JoinSides {
-    ScopeCol *left, *right;
-    size_t left_count, right_count;
-} JoinSides;
 
 /* NATURAL joins by the names that both sides have. */
 static NodeList natural_names(Analyzer *z, const JoinSides *j)
@@ -487,7 +485,7 @@ static bool join_columns(Analyzer *z, Scope *s, const NJoin *n, const JoinSides 
         if (found != 1)
             return using_error(names.items[i], found, "right", e);
         ScopeCol merged;
-        if (!join_using(z, n, name, &j->left[l], &j->right[r], &f->on, &merged, e))
+        if (!join_using(z, n, names.items[i], &j->left[l], &j->right[r], &f->on, &merged, e))
             return false;
         left_used[l] = right_used[r] = true;
         scope_add_col(z, s, merged);
@@ -559,13 +557,15 @@ static bool range_join(Analyzer *z, Scope *s, const NJoin *n, From **out, Err *e
     if (!from_item(z, s, n->right, &f->right, e))
         return false;
     j.right = take_cols(z, s, middle, &j.right_count);
-    if (n->natural || n->has_using) {
+    if (n->natural || n->using_names.count) {
         s->col_count = col_begin;
         if (!join_columns(z, s, n, &j, f, e))
             return false;
     } else if (n->on && !join_on(z, s, n, rel_begin, col_begin, f, e)) {
         return false;
     }
+    if (n->asof && !az_asof(z, s, n, &j, f, e))
+        return false;
     *out = f;
     return n->alias.len == 0 || join_alias(z, s, n, rel_begin, col_begin, e);
 }

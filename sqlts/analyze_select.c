@@ -513,6 +513,8 @@ static bool limit_value(Analyzer *z, Scope *s, const SqlNode *n, Place place, Ex
 static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Query *q, Err *e)
 {
     q->form = QUERY_PLAIN;
+    if (n->latest && !az_latest(z, n, &n, e))
+        return false;
     s->windows = n->windows;
     s->place = PLACE_SELECT;
     if (!az_from(z, s, &n->from, q, e) ||
@@ -526,8 +528,8 @@ static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Que
     if (n->having && !az_expr_bool(z, s, n->having, "HAVING", &q->having, e))
         return false;
     q->grouped |= n->having || n->has_group;
-    if (!az_order_by(z, s, n, q, e) || !az_group_by(z, s, n, q, e) || !az_distinct(z, s, n, q, e) ||
-        !az_check_windows(z, s, e))
+    if (!az_order_by(z, s, n, q, e) || (n->sample && !az_sample(z, s, n, q, e)) ||
+        !az_group_by(z, s, n, q, e) || !az_distinct(z, s, n, q, e) || !az_check_windows(z, s, e))
         return false;
     for (size_t i = 0; i < q->target_count; i++)
         if ((i >= q->visible_count || !(flags & AZ_KEEP_UNKNOWN)) &&

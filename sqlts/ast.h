@@ -50,6 +50,8 @@ typedef enum NodeKind {
     N_NAMED_ARG, /* NTarget */
     N_GROUPING,  /* NMulti */
     N_GROUP_SET, /* NMulti: ROLLUP, CUBE, GROUPING SETS in GROUP BY */
+    N_SAMPLE,    /* NSample */
+    N_LATEST,    /* NLatest */
     /* parts */
     N_NAME,        /* NLiteral: one word of a qualified name, or a field step of an indirection */
     N_STAR,        /* SqlNode */
@@ -297,10 +299,26 @@ typedef struct NJoin {
     NodeList using_names;
     bool has_using;
     SqlNode *on;
+    bool asof;
+    SqlNode *tolerance;
     Slice using_alias;
     Slice alias; /* (a JOIN b) AS alias */
     NodeList columns;
 } NJoin;
+
+typedef struct NSample { /* SAMPLE BY */
+    SqlNode n;
+    SqlNode *width, *from, *to;
+    NodeList fills;
+    SqlNode *zone, *offset;
+    bool first_observation;
+} NSample;
+
+typedef struct NLatest { /* LATEST ON */
+    SqlNode n;
+    SqlNode *time;
+    NodeList partition;
+} NLatest;
 
 typedef enum SelectForm {
     SELECT_PLAIN,
@@ -321,6 +339,8 @@ struct NSelect {
     SqlNode *where, *having;
     NodeList group;
     bool has_group, group_distinct;
+    NSample *sample; /* in place of GROUP BY */
+    NLatest *latest;
     NodeList windows; /* NWindow */
     NodeList rows;    /* VALUES: NMulti N_ROW */
     bool all;         /* UNION ALL */

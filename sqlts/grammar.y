@@ -20,6 +20,11 @@
 %stack_overflow { ast_fail(ps, ERR_TOO_COMPLEX, 0, "statement is nested too deeply"); }
 
 /* an IF begins IF [NOT] EXISTS, never a name that is not quoted */
+/* Words of time-series dialects, names elsewhere: the scanner makes these tokens where they may be meant. */
+%fallback IDENT TOLERANCE FILL ALIGN CALENDAR OBSERVATION.
+
+%nonassoc NO_QUAL.
+%nonassoc ON USING TO.
 %nonassoc NO_IF.
 %nonassoc IF.
 %nonassoc SET.
@@ -45,7 +50,7 @@
 %left LP RP.
 %left TYPECAST.
 %left DOT.
-%left JOIN CROSS LEFT FULL RIGHT INNER NATURAL.
+%left JOIN CROSS LEFT FULL RIGHT INNER NATURAL ASOF TOLERANCE.
 
 
 
@@ -191,7 +196,7 @@ opt_timezone(A) ::= WITH_LA TIME ZONE. { A = 1; }
 opt_timezone(A) ::= WITHOUT TIME ZONE. { A = 0; }
 %type opt_interval {int}
 opt_interval(A) ::= . { A = 0; }
-opt_interval(A) ::= interval_field(B). { A = B; }
+opt_interval(A) ::= interval_field(B). [NO_QUAL] { A = B; }
 opt_interval(A) ::= interval_field(B) TO interval_field(C). { A = B | C; }
 %type interval_field {int}
 interval_field(A) ::= YEAR. { A = 1; }
@@ -598,6 +603,8 @@ joined_table(A) ::= LP joined_table(B) RP. { A = B; }
 joined_table(A) ::= table_ref(B) CROSS(X) JOIN table_ref(C). { A = grammar_join(ps, X.offset, JOIN_INNER, B, C, NULL); }
 joined_table(A) ::= table_ref(B) join_type(T) JOIN(X) table_ref(C) join_qual(Q). { A = grammar_join(ps, X.offset, T, B, C, Q); }
 joined_table(A) ::= table_ref(B) JOIN(X) table_ref(C) join_qual(Q). { A = grammar_join(ps, X.offset, JOIN_INNER, B, C, Q); }
+joined_table(A) ::= table_ref(B) ASOF asof_type(T) JOIN(X) table_ref(C) join_qual(Q) opt_tolerance(L). { A = grammar_asof(ps, X.offset, T, B, C, Q, L); }
+joined_table(A) ::= table_ref(B) ASOF asof_type(T) JOIN(X) table_ref(C) opt_tolerance(L). [JOIN] { A = grammar_asof(ps, X.offset, T, B, C, NULL, L); }
 joined_table(A) ::= table_ref(B) NATURAL join_type(T) JOIN(X) table_ref(C). { A = grammar_join(ps, X.offset, T, B, C, NULL); ((NJoin *)A)->natural = true; }
 joined_table(A) ::= table_ref(B) NATURAL JOIN(X) table_ref(C). { A = grammar_join(ps, X.offset, JOIN_INNER, B, C, NULL); ((NJoin *)A)->natural = true; }
 %type join_type {int}
@@ -605,6 +612,14 @@ join_type(A) ::= FULL opt_outer. { A = JOIN_FULL; }
 join_type(A) ::= LEFT opt_outer. { A = JOIN_LEFT; }
 join_type(A) ::= RIGHT opt_outer. { A = JOIN_RIGHT; }
 join_type(A) ::= INNER. { A = JOIN_INNER; }
+%type asof_type {int}
+asof_type(A) ::= . { A = JOIN_INNER; }
+asof_type(A) ::= INNER. { A = JOIN_INNER; }
+asof_type(A) ::= LEFT opt_outer. { A = JOIN_LEFT; }
+opt_tolerance(A) ::= . [NO_QUAL] { A = NULL; }
+opt_tolerance(A) ::= TOLERANCE duration(B). { A = B; }
+duration(A) ::= DURATION(X). { A = ast_cast(ps, X.offset, ast_literal(ps, N_STRING, X.offset, X.value), TYPE(X, "interval")); }
+duration(A) ::= a_expr(B). { A = B; }
 opt_outer ::= .
 opt_outer ::= OUTER.
 join_qual(A) ::= USING(X) LP name_list(B) RP. { A = ast_multi(ps, N_NAME, X.offset, B); }
@@ -646,6 +661,24 @@ having_clause(A) ::= . { A = NULL; }
 having_clause(A) ::= HAVING a_expr(B). { A = B; }
 
 group_clause(A) ::= . { A = NULL; }
+group_clause(A) ::= LATEST_ON(X) columnref(B) PARTITION BY expr_list(C). { A = grammar_latest(ps, X.offset, B, C); }
+group_clause(A) ::= SAMPLE_BY(X) duration(W) sample_from(F) sample_to(T) sample_fill(L) sample_align(B). {
+    A = grammar_sample(ps, X.offset, B, (SampleParts){W, F, T, L});
+}
+sample_from(A) ::= . { A = NULL; }
+sample_from(A) ::= FROM a_expr(B). { A = B; }
+sample_to(A) ::= . { A = NULL; }
+sample_to(A) ::= TO a_expr(B). { A = B; }
+%type sample_fill {NodeList}
+sample_fill(A) ::= . { A = NONE; }
+sample_fill(A) ::= FILL LP expr_list(B) RP. { A = B; }
+sample_align(A) ::= . { A = grammar_sample_align(ps, NULL, NULL, false); }
+sample_align(A) ::= ALIGN TO CALENDAR sample_zone(Z) sample_offset(O). { A = grammar_sample_align(ps, Z, O, false); }
+sample_align(A) ::= ALIGN TO FIRST OBSERVATION. { A = grammar_sample_align(ps, NULL, NULL, true); }
+sample_zone(A) ::= . { A = NULL; }
+sample_zone(A) ::= TIME ZONE a_expr(B). { A = B; }
+sample_offset(A) ::= . { A = NULL; }
+sample_offset(A) ::= WITH_OFFSET a_expr(B). { A = B; }
 group_clause(A) ::= GROUP(X) BY set_quantifier group_list(B). { A = ast_multi(ps, N_GROUP_SET, X.offset, B); }
 %type group_list {NodeList}
 group_list(A) ::= group_item(B). { A = LIST(B); }

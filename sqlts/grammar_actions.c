@@ -294,7 +294,11 @@ SqlNode *grammar_select(ParseState *ps, uint32_t offset, SelectParts p)
     s->where = p.where;
     s->having = p.having;
     s->windows = p.windows;
-    if (p.group) {
+    if (p.group && p.group->kind == N_SAMPLE) {
+        s->sample = (NSample *)p.group;
+    } else if (p.group && p.group->kind == N_LATEST) {
+        s->latest = (NLatest *)p.group;
+    } else if (p.group) {
         s->has_group = true;
         s->group = ((NMulti *)p.group)->args;
     }
@@ -464,6 +468,73 @@ SqlNode *grammar_join(ParseState *ps, uint32_t offset, int type, SqlNode *left, 
     ast_adopt(ps, j, left);
     ast_adopt(ps, j, right);
     return &j->n;
+}
+
+/* ON (a, b) are columns that both sides have; the times go without saying. */
+static bool is_name_list(const SqlNode *on)
+{
+    const NMulti *row = (const NMulti *)on;
+    if (on->kind == N_COLUMN && on->parens)
+        return ((const NColumn *)on)->names.count == 1;
+    for (size_t i = 0; on->kind == N_ROW && i < row->args.count; i++)
+        if (row->args.items[i]->kind != N_COLUMN ||
+            ((const NColumn *)row->args.items[i])->names.count != 1)
+            return false;
+    return on->kind == N_ROW && row->args.count > 0;
+}
+
+SqlNode *grammar_asof(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right,
+                      SqlNode *qual, SqlNode *tolerance)
+{
+    NodeList names = NONE;
+    bool list = qual && is_name_list(qual);
+    NodeList columns = !list ? NONE : qual->kind == N_COLUMN ? LIST(qual) : ((NMulti *)qual)->args;
+    for (size_t i = 0; i < columns.count; i++)
+        names = MORE(names, ((NColumn *)columns.items[i])->names.items[0]);
+    NJoin *j = (NJoin *)grammar_join(ps, offset, type, left, right, list ? NULL : qual);
+    j->asof = true;
+    j->cross = false;
+    j->tolerance = tolerance;
+    ast_adopt(ps, j, tolerance);
+    if (list)
+        j->using_names = names; /* has_using stays false: all of them are equalities */
+    return &j->n;
+}
+
+SqlNode *grammar_latest(ParseState *ps, uint32_t offset, SqlNode *time, NodeList partition)
+{
+    NLatest *l = AST(ps, NLatest, N_LATEST, offset);
+    l->time = time;
+    l->partition = partition;
+    ast_adopt(ps, l, time);
+    ast_adopt_list(ps, l, &l->partition);
+    return &l->n;
+}
+
+SqlNode *grammar_sample_align(ParseState *ps, SqlNode *zone, SqlNode *offset, bool first)
+{
+    NSample *s = AST(ps, NSample, N_SAMPLE, 0);
+    s->zone = zone;
+    s->offset = offset;
+    s->first_observation = first;
+    ast_adopt(ps, s, zone);
+    ast_adopt(ps, s, offset);
+    return &s->n;
+}
+
+SqlNode *grammar_sample(ParseState *ps, uint32_t offset, SqlNode *align, SampleParts parts)
+{
+    NSample *s = (NSample *)align;
+    s->n.offset = offset;
+    s->width = parts.width;
+    s->from = parts.from;
+    s->to = parts.to;
+    s->fills = parts.fills;
+    ast_adopt(ps, s, s->width);
+    ast_adopt(ps, s, s->from);
+    ast_adopt(ps, s, s->to);
+    ast_adopt_list(ps, s, &s->fills);
+    return align;
 }
 
 SqlNode *grammar_join_alias(ParseState *ps, SqlNode *join, SqlNode *alias)

@@ -42,6 +42,11 @@ typedef struct SelectParts {
     NodeList windows;
 } SelectParts;
 
+typedef struct SampleParts {
+    SqlNode *width, *from, *to;
+    NodeList fills;
+} SampleParts;
+
 typedef struct TxnModes {
     Slice isolation;
     int read_only; /* -1 unset */
@@ -84,6 +89,11 @@ SqlNode *grammar_range_query(ParseState *ps, SqlNode *query);
 SqlNode *grammar_range_func(ParseState *ps, SqlNode *func, bool ordinality);
 SqlNode *grammar_join(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right,
                       SqlNode *qual);
+SqlNode *grammar_asof(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right,
+                      SqlNode *qual, SqlNode *tolerance);
+SqlNode *grammar_latest(ParseState *ps, uint32_t offset, SqlNode *time, NodeList partition);
+SqlNode *grammar_sample_align(ParseState *ps, SqlNode *zone, SqlNode *offset, bool first);
+SqlNode *grammar_sample(ParseState *ps, uint32_t offset, SqlNode *align, SampleParts parts);
 SqlNode *grammar_join_alias(ParseState *ps, SqlNode *join, SqlNode *alias);
 SqlNode *grammar_plain_column(ParseState *ps, Token name, const NodeList *rest);
 /* SET a = x; SET (a, b) = (x, y) is one assignment for each column. */

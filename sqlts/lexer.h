@@ -1,7 +1,8 @@
 /* sqlts/lexer.h - SQL text to tokens, by PostgreSQL's lexical rules.
  *
  * Private to sqlts/.  lex_next gives raw tokens (lexer.re); lex_token adds the one token of look-ahead
- * that the grammar needs: NOT before LIKE and friends, NULLS before FIRST, WITH before TIME.
+ * that the grammar needs: NOT before LIKE and friends, NULLS before FIRST, WITH before TIME; and the
+ * words of time-series dialects where they stand (ASOF before JOIN, SAMPLE BY).
  * Token numbers are the grammar's (grammar.h, made by lemon).
  * Threads: a Lexer belongs to one call. */
 #ifndef SKULK_SQLTS_LEXER_H
@@ -20,6 +21,10 @@ typedef struct Lexer {
     const char *start, *cursor, *limit; /* *limit is NUL */
     int peeked;                         /* code of `ahead`, -1 = none */
     Token ahead;
+    bool sampling; /* behind SAMPLE BY: FILL and ALIGN may be meant */
+    bool asof;     /* behind ASOF: TOLERANCE may be */
+    bool duration; /* the next token may be one */
+    int last;      /* code of the token before */
     Err *err;
 } Lexer;
 

@@ -510,16 +510,136 @@ static bool lex_dollar_string(Lexer *lx, Token *t, size_t tag_len)
     return true;
 }
 
-int lex_token(Lexer *lx, Token *out)
+/* ---- words of time-series dialects ---- */
+
+static int raw_token(Lexer *lx, Token *out)
 {
-    int code;
-    if (lx->peeked >= 0) {
-        code = lx->peeked;
-        *out = lx->ahead;
-        lx->peeked = -1;
-    } else {
-        code = lex_next(lx, out);
+    if (lx->peeked < 0)
+        return lex_next(lx, out);
+    *out = lx->ahead;
+    int code = lx->peeked;
+    lx->peeked = -1;
+    return code;
+}
+
+/* The codes of the next tokens, without moving. */
+static size_t look_ahead(const Lexer *lx, int *codes, size_t max)
+{
+    Lexer ahead = *lx;
+    Token token;
+    Err ignored;
+    size_t n = 0;
+    ahead.err = &ignored;
+    err_clear(&ignored);
+    while (n < max && (codes[n] = raw_token(&ahead, &token)) > 0)
+        n++;
+    return n;
+}
+
+/* LATEST ON a.b PARTITION: no alias is followed so. */
+static bool is_latest(const int *codes, size_t n)
+{
+    size_t i = 1;
+    if (n < 3 || codes[0] != TK_ON)
+        return false;
+    for (; i + 2 < n && codes[i + 1] == TK_DOT; i += 2)
+        ;
+    return i + 1 < n && codes[i + 1] == TK_PARTITION;
+}
+
+/* Two words become one token. */
+static int join_words(Lexer *lx, Token *out, int code)
+{
+    Token second;
+    if (raw_token(lx, &second) == LEX_ERROR)
+        return LEX_ERROR;
+    out->end = second.end;
+    return code;
+}
+
+/* Behind these stands a name. */
+static bool wants_name(int last)
+{
+    return last == TK_FROM || last == TK_JOIN || last == TK_COMMA || last == TK_AS || last == TK_DOT ||
+           last == TK_LP || last == TK_ONLY || last == TK_SELECT;
+}
+
+static int dialect_word(Lexer *lx, Token *out)
+{
+    static const struct {
+        const char *word;
+        int code;
+    } sample_words[] = {{"fill", TK_FILL},
+                        {"align", TK_ALIGN},
+                        {"calendar", TK_CALENDAR},
+                        {"observation", TK_OBSERVATION}};
+    int codes[8];
+    if (out->text.ptr[0] == '"' || wants_name(lx->last))
+        return TK_IDENT;
+    for (size_t i = 0; lx->sampling && i < ARRAY_LEN(sample_words); i++)
+        if (slice_eq_cstr(out->value, sample_words[i].word))
+            return sample_words[i].code;
+    if (lx->asof && slice_eq_cstr(out->value, "tolerance")) {
+        lx->duration = true;
+        return TK_TOLERANCE;
     }
+    if (slice_eq_cstr(out->value, "asof") && look_ahead(lx, codes, 1) == 1 &&
+        (codes[0] == TK_JOIN || codes[0] == TK_LEFT || codes[0] == TK_INNER)) {
+        lx->asof = true;
+        return TK_ASOF;
+    }
+    if (slice_eq_cstr(out->value, "sample") && look_ahead(lx, codes, 1) == 1 && codes[0] == TK_BY) {
+        int code = join_words(lx, out, TK_SAMPLE_BY);
+        lx->sampling = lx->duration = true;
+        return code;
+    }
+    if (slice_eq_cstr(out->value, "latest") && is_latest(codes, look_ahead(lx, codes, 8)))
+        return join_words(lx, out, TK_LATEST_ON);
+    return TK_IDENT;
+}
+
+/* 1h, 15m, 1M: QuestDB's units. */
+static bool lex_duration(Lexer *lx, Token *out)
+{
+    static const struct {
+        const char *unit, *text;
+    } units[] = {{"n", "nanosecond"}, {"us", "microsecond"}, {"U", "microsecond"}, {"ms", "millisecond"},
+                 {"T", "millisecond"}, {"s", "second"}, {"m", "minute"}, {"h", "hour"}, {"d", "day"},
+                 {"w", "week"}, {"M", "month"}, {"y", "year"}};
+    const char *p = lx->cursor;
+    while (p < lx->limit && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
+        p++;
+    const char *digits = p;
+    while (p < lx->limit && *p >= '0' && *p <= '9')
+        p++;
+    const char *unit = p;
+    while (p < lx->limit && ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')))
+        p++;
+    bool junk = p < lx->limit && ((*p >= '0' && *p <= '9') || *p == '_' || (unsigned char)*p >= 128);
+    for (size_t i = 0; lx->peeked < 0 && unit > digits && !junk && i < ARRAY_LEN(units); i++) {
+        if (!slice_eq_cstr(slice_of(unit, (size_t)(p - unit)), units[i].unit))
+            continue;
+        out->text = slice_of(digits, (size_t)(p - digits));
+        out->value = arena_printf(lx->arena, "%.*s %s", (int)(unit - digits), digits, units[i].text);
+        out->offset = (uint32_t)(digits - lx->start);
+        out->end = (uint32_t)(p - lx->start);
+        lx->cursor = p;
+        return true;
+    }
+    return false;
+}
+
+static int next_token(Lexer *lx, Token *out)
+{
+    bool duration = lx->duration;
+    lx->duration = false;
+    if (duration && lex_duration(lx, out))
+        return TK_DURATION;
+    int code = raw_token(lx, out);
+    if (code == TK_SEMI)
+        lx->sampling = lx->asof = false;
+    if (code == TK_IDENT)
+        return dialect_word(lx, out);
     if (code != TK_NOT && code != TK_NULLS && code != TK_WITH)
         return code;
     lx->peeked = lex_next(lx, &lx->ahead);
@@ -532,5 +652,12 @@ int lex_token(Lexer *lx, Token *out)
         return TK_NULLS_LA;
     if (code == TK_WITH && (next == TK_TIME || next == TK_ORDINALITY))
         return TK_WITH_LA;
+    if (code == TK_WITH && next == TK_OFFSET && lx->sampling)
+        return join_words(lx, out, TK_WITH_OFFSET);
     return code;
+}
+
+int lex_token(Lexer *lx, Token *out)
+{
+    return lx->last = next_token(lx, out);
 }

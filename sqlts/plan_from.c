@@ -156,7 +156,7 @@ static void collect(Planner *p, From *f, LeafList *leaves, ConjList *conjs)
     }
     if (!f->rte)
         reduce_outer(p, f, conjs);
-    if (!f->rte && f->type == JOIN_INNER) {
+    if (!f->rte && f->type == JOIN_INNER && !f->asof) {
         conj_split(p, f->on, conjs);
         collect(p, f->left, leaves, conjs);
         collect(p, f->right, leaves, conjs);

@@ -158,8 +158,13 @@ bool plan_gapfill(Planner *p, Query *q, Rel *rel, Err *e)
     g->time_col = position_of(rel, q->group->first_var + (uint32_t)f->key);
     if (f->span)
         g->span = add_span(p, rel, g->time_col);
+    Expr *origin = f->origin;
+    if (f->origin_is_start) {
+        origin = expr_new(p->arena, EXPR_EXEC_PARAM, f->time->type, 0);
+        origin->index = g->span[0];
+    }
     if (!bounds(p, q, g, e) || !plan_fix(p, f->width, NULL, NULL, &g->width, e) ||
-        !optional(p, f->zone, NULL, &g->zone, e) || !optional(p, f->origin, NULL, &g->origin, e) ||
+        !optional(p, f->zone, NULL, &g->zone, e) || !optional(p, origin, NULL, &g->origin, e) ||
         !sorted(p, q, rel, e) || !calls(p, q, rel, g, vars, e))
         return false;
     g->group_cols = ARENA_ARRAY(p->arena, uint32_t, q->key_count + 1);

@@ -135,7 +135,7 @@ bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, Con
 
 /* ---- outer joins ---- */
 
-static void take_covered(Planner *p, ConjList *from, const VarSet *set, ConjList *to)
+void plan_take_covered(Planner *p, ConjList *from, const VarSet *set, ConjList *to)
 {
     for (size_t i = 0; i < from->count; i++) {
         Conj *c = &from->items[i];
@@ -163,11 +163,11 @@ static void mark_rest(Planner *p, const ConjList *l)
             plan_mark(p, l->items[i].expr);
 }
 
-static bool reads(Planner *p, From *f, const VarSet *left)
+bool plan_reads(Planner *p, From *f, const VarSet *left)
 {
     VarSet vars = varset_new(p->arena, p->z->var_count);
     if (!f->rte)
-        return reads(p, f->left, left) || reads(p, f->right, left);
+        return plan_reads(p, f->left, left) || plan_reads(p, f->right, left);
     if (f->rte->kind == RTE_FUNCTION)
         qx_vars(p->z, f->rte->call, &vars);
     else if (f->rte->kind == RTE_QUERY && f->rte->lateral)
@@ -222,12 +222,12 @@ static bool outer_join(Planner *p, From *f, ConjList *conjs, Rel *out, Err *e)
     conj_split(p, f->on, &on);
     conj_vars(p, &on, &both);
     if (f->type == JOIN_LEFT) {
-        take_covered(p, conjs, &l, &to_left);
-        take_covered(p, &on, &r, &to_right);
+        plan_take_covered(p, conjs, &l, &to_left);
+        plan_take_covered(p, &on, &r, &to_right);
     }
     mark_rest(p, conjs);
     mark_rest(p, &on);
-    bool lateral = reads(p, f->right, &l);
+    bool lateral = plan_reads(p, f->right, &l);
     for (size_t i = 0; i < on.count;
          i++) /* a subquery over both sides: the left row becomes parameters */
         lateral |= f->type == JOIN_LEFT && !on.items[i].done && on.items[i].has_sublink;
@@ -254,6 +254,8 @@ static bool outer_join(Planner *p, From *f, ConjList *conjs, Rel *out, Err *e)
 
 static bool plan_item(Planner *p, Leaf *l, Err *e)
 {
+    if (!l->rte && l->from->asof)
+        return plan_asof(p, l->from, &l->conjs, &l->rel, e);
     return l->rte ? plan_leaf(p, l->rte, &l->conjs, &l->rel, e)
                   : outer_join(p, l->from, &l->conjs, &l->rel, e);
 }
@@ -277,7 +279,7 @@ static size_t connecting(Planner *p, const VarSet *a, const VarSet *b, const Con
 static ConjList ready_conjs(Planner *p, ConjList *conjs, const VarSet *set)
 {
     ConjList ready = {0};
-    take_covered(p, conjs, set, &ready);
+    plan_take_covered(p, conjs, set, &ready);
     return ready;
 }
 

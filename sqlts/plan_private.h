@@ -95,6 +95,13 @@ bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, Con
 bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *right, Expr **l,
                Expr **r);
 
+/* Moves the conditions over `set` from one list to another. */
+void plan_take_covered(Planner *p, ConjList *from, const VarSet *set, ConjList *to);
+bool plan_reads(Planner *p, From *f, const VarSet *left); /* does a LATERAL item in f read these? */
+
+/* ---- plan_asof.c ---- */
+bool plan_asof(Planner *p, From *f, ConjList *conjs, Rel *out, Err *e) MUST_CHECK;
+
 /* ---- plan_scan.c ---- */
 bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e) MUST_CHECK;
 /* Width and origin of time_bucket, date_trunc, date_bin over the variable `time`. */

@@ -78,11 +78,18 @@ typedef struct VarInfo {
     uint32_t col;
 } VarInfo;
 
+typedef struct Asof {   /* of each right row with the keys of a left one, the nearest in time */
+    char op[3];         /* left op right: >= > <= < */
+    Expr *left, *right; /* of one type */
+    Expr *filter;       /* TOLERANCE, over both sides; NULL = none */
+} Asof;
+
 typedef struct From { /* one relation, or a join */
     Rte *rte;
     JoinType type;
     struct From *left, *right;
     Expr *on;
+    Asof *asof; /* INNER and LEFT; `on` holds its equalities */
 } From;
 
 typedef struct Target {
@@ -141,6 +148,7 @@ typedef struct QGapfill {                         /* buckets without rows are fi
     size_t key;                                   /* the bucket among the keys of GROUP BY */
     Expr *time;                                   /* what it is the bucket of */
     Expr *width, *zone, *origin, *start, *finish; /* constant, or NULL */
+    bool origin_is_start;                         /* buckets count from the first one */
     bool span; /* without bounds: from the first bucket of all groups to the last */
 } QGapfill;
 

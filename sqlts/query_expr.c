@@ -38,6 +38,11 @@ static void walk_from(Analyzer *z, From *f, QxVisit visit, void *arg)
         walk_from(z, f->left, visit, arg);
         walk_from(z, f->right, visit, arg);
         qx_walk_deep(z, &f->on, visit, arg);
+        if (f->asof) {
+            qx_walk_deep(z, &f->asof->left, visit, arg);
+            qx_walk_deep(z, &f->asof->right, visit, arg);
+            qx_walk_deep(z, &f->asof->filter, visit, arg);
+        }
     } else if (f->rte->kind == RTE_QUERY) {
         qx_walk_query(z, f->rte->query, visit, arg);
     } else if (f->rte->kind == RTE_FUNCTION) {
