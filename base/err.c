@@ -20,6 +20,8 @@ void err_clear(Err *e)
     e->code = ERR_OK;
     e->position = 0;
     e->message[0] = e->detail[0] = e->hint[0] = e->context[0] = '\0';
+    for (size_t i = 0; i < sizeof e->names / sizeof e->names[0]; i++)
+        e->names[i][0] = '\0';
 }
 
 /* A text that filled its space was cut: drop the half of a character that may be left, because
@@ -116,6 +118,16 @@ bool err_context(Err *e, const char *fmt, ...)
     va_start(args, fmt);
     format(e->context, sizeof e->context, fmt, args);
     va_end(args);
+    return false;
+}
+
+bool err_name(Err *e, ErrName which, Slice name)
+{
+    size_t n = name.len < ERR_NAME_MAX ? name.len : ERR_NAME_MAX - 1;
+    memcpy(e->names[which], name.ptr, n);
+    e->names[which][n] = '\0';
+    if (n < name.len)
+        trim(e->names[which], n);
     return false;
 }
 

@@ -18,7 +18,21 @@ typedef enum ErrCode {
     ERR_COUNT
 } ErrCode;
 
-enum { ERR_MESSAGE_MAX = 512, ERR_DETAIL_MAX = 512, ERR_HINT_MAX = 256, ERR_CONTEXT_MAX = 768 };
+enum {
+    ERR_MESSAGE_MAX = 512,
+    ERR_DETAIL_MAX = 512,
+    ERR_HINT_MAX = 256,
+    ERR_CONTEXT_MAX = 768,
+    ERR_NAME_MAX = 64
+};
+
+/* Which object: what clients read beside the text (fields s t c n of the wire). */
+typedef enum ErrName {
+    ERR_NAME_SCHEMA,
+    ERR_NAME_TABLE,
+    ERR_NAME_COLUMN,
+    ERR_NAME_CONSTRAINT
+} ErrName;
 
 typedef struct Err {
     ErrCode code;
@@ -27,6 +41,7 @@ typedef struct Err {
     char detail[ERR_DETAIL_MAX];   /* "" = none */
     char hint[ERR_HINT_MAX];       /* "" = none */
     char context[ERR_CONTEXT_MAX]; /* where it happened: "COPY t, line 3"; "" = none */
+    char names[4][ERR_NAME_MAX];   /* by ErrName; "" = none */
 } Err;
 
 void err_clear(Err *e);
@@ -37,6 +52,7 @@ bool err_wrap(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* "outer: inne
 bool err_detail(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3); /* false as well */
 bool err_hint(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool err_context(Err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+bool err_name(Err *e, ErrName which, Slice name);
 bool err_at(Err *e, int position);
 const char *err_sqlstate(ErrCode code); /* "42601" */
 int err_http_status(ErrCode code);

@@ -129,7 +129,7 @@ static bool one_object(IngJob *j, json_t *o, Err *e)
     if (!t || !json_tags(j, t, tags, fields, &n, e) || !ing_series(j, t, n, NULL, &id, e))
         return false;
     wb_row(j->batch, t->id, id, ns);
-    if (!json_fields(j, t, fields, e)) {
+    if (!json_fields(j, t, fields, e) || !ing_row_check(j, t, e)) {
         wb_row_cancel(j->batch);
         return false;
     }

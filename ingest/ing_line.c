@@ -295,7 +295,8 @@ static bool row_of_line(IngJob *j, IngTable *t, SeriesId id, const RowTags *r, C
 {
     int64_t ns;
     wb_row(j->batch, t->id, id, 0);
-    if (!put_as_fields(j, t, r, e) || !line_fields(j, t, c, e) || !line_time(j, c, &ns, e)) {
+    if (!put_as_fields(j, t, r, e) || !line_fields(j, t, c, e) || !line_time(j, c, &ns, e) ||
+        !ing_row_check(j, t, e)) {
         wb_row_cancel(j->batch);
         return false;
     }

@@ -151,7 +151,7 @@ static bool put_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64
     if (!ing_field(j, t, 0, SLICE_LIT("value"), ING_FLOAT, &col, e))
         return false;
     wb_row(j->batch, t->id, id, ns);
-    if (!ing_put(j, t, col, &v, e)) {
+    if (!ing_put(j, t, col, &v, e) || !ing_row_check(j, t, e)) {
         wb_row_cancel(j->batch);
         return false;
     }

@@ -81,7 +81,11 @@ static void forget_dropped(IngJob *j)
 static void set_def(IngTable *t, const TableDef *def)
 {
     t->def = def;
-    t->labelled = false;
+    t->labelled = t->required = t->checked = false;
+    for (size_t i = 0; def && i < def->column_count; i++)
+        t->required |= def->columns[i].not_null && def->columns[i].kind != COL_TIME;
+    for (size_t i = 0; def && i < def->constraint_count; i++)
+        t->checked |= def->constraints[i].type == CONSTRAINT_CHECK;
     for (size_t i = 0; def && i < def->column_count && !t->labelled; i++)
         t->labelled = def->columns[i].kind == COL_TAG && def->columns[i].label.len;
 }
@@ -473,6 +477,42 @@ bool ing_fits(const TableDef *def, Slice measurement, Slice key, const IngValue 
     }
     IngTable named = {.name = measurement};
     return ok || conflict(&named, key, v->kind, col->type_oid, e);
+}
+
+static bool missing(const IngTable *t, const ColumnDef *c, Err *e)
+{
+    err_set(e, ERR_NOT_NULL,
+            "null value in column \"%.*s\" of relation \"%.*s\" violates not-null constraint",
+            SLICE_ARG(c->name), SLICE_ARG(t->def->name));
+    return err_name(e, ERR_NAME_COLUMN, c->name);
+}
+
+bool ing_series_check(const IngJob *j, const IngTable *t, size_t tag_count, Err *e)
+{
+    for (size_t i = 0; t->required && i < t->def->column_count; i++) {
+        const ColumnDef *c = &t->def->columns[i];
+        bool found = c->dropped || !c->not_null || c->kind != COL_TAG;
+        for (size_t k = 0; k < tag_count && !found; k++)
+            found = j->tags[k].column == c->id;
+        if (!found)
+            return missing(t, c, e);
+    }
+    return true;
+}
+
+bool ing_row_check(const IngJob *j, const IngTable *t, Err *e)
+{
+    if (t->checked)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "table \"%.*s\" has CHECK constraints, which only SQL looks at",
+                       SLICE_ARG(t->name)) ||
+               err_hint(e, "Write with INSERT or COPY, or drop the constraints.");
+    for (size_t i = 0; t->required && i < t->def->column_count; i++) {
+        const ColumnDef *c = &t->def->columns[i];
+        if (!c->dropped && c->not_null && c->kind == COL_FIELD && !wb_row_has(j->batch, c->id))
+            return missing(t, c, e);
+    }
+    return true;
 }
 
 void ing_row_end(IngJob *j, const IngTable *t)

@@ -42,6 +42,8 @@ typedef struct IngTable {
     uint64_t hash;       /* of the name */
     const TableDef *def; /* of job->catalog */
     bool labelled; /* has tags with the name of a field: every line is looked at for such a pair */
+    bool required; /* has NOT NULL columns beside the time */
+    bool checked;  /* has CHECK constraints */
     TableId id;
     IngField *fields; /* in the order of the last row */
     size_t field_count, field_max;
@@ -118,6 +120,9 @@ bool ing_stored_plainly(const IngField *f);
 bool ing_put(IngJob *j, const IngTable *t, const IngField *f, const IngValue *v, Err *e) MUST_CHECK;
 /* Ends the row begun last; in `keep` tables it gets its number first, so that UPDATE and DELETE find it. */
 void ing_row_end(IngJob *j, const IngTable *t);
+/* NOT NULL and CHECK: what rows of the same fields that follow need not be asked again. */
+bool ing_row_check(const IngJob *j, const IngTable *t, Err *e) MUST_CHECK;
+bool ing_series_check(const IngJob *j, const IngTable *t, size_t tag_count, Err *e) MUST_CHECK;
 bool ing_put_text(IngJob *j, const IngTable *t, const ColumnDef *col, Slice text,
                   Err *e) MUST_CHECK;
 

@@ -74,6 +74,13 @@ void pgw_error(Buf *b, char type, const char *severity, const Err *e)
         buf_printf(b, "%d", e->position);
         buf_put_u8(b, 0);
     }
+    static const char fields[] = {[ERR_NAME_SCHEMA] = 's',
+                                  [ERR_NAME_TABLE] = 't',
+                                  [ERR_NAME_COLUMN] = 'c',
+                                  [ERR_NAME_CONSTRAINT] = 'n'};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        if (e->names[i][0])
+            put_field(b, fields[i], e->names[i]);
     buf_put_u8(b, 0);
     pgw_end(b, mark);
 }

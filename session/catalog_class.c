@@ -38,26 +38,29 @@ bool schema_visible(Session *s, Slice schema)
     return false;
 }
 
-void each_relation(Session *s, const CatalogSnap *cat, Arena *indexes, RelationEach each, void *arg)
+void each_relation(Session *s, const CatalogSnap *cat, bool indexes, RelationEach each, void *arg)
 {
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
-        if (t->database != s->database)
+        if (!table_shown(s, t))
             continue;
         RelationRow r = {.oid = t->id,
                          .schema = t->schema,
                          .name = t->name,
-                         .kind = t->kind == TABLE_VIEW ? 'v' : 'r',
+                         .kind = t->kind == TABLE_VIEW       ? 'v'
+                                 : t->kind == TABLE_SEQUENCE ? 'S'
+                                                             : 'r',
                          .table = t};
         if (!each(arg, &r))
             return;
-        if (!indexes || !t->key_count)
-            continue;
-        r.oid = key_index_oid(t);
-        r.name = key_index_name(indexes, t);
         r.kind = 'i';
-        if (!each(arg, &r))
-            return;
+        for (size_t k = 0; indexes && k < t->constraint_count; k++) {
+            r.index = &t->constraints[k];
+            r.oid = r.index->id;
+            r.name = r.index->name;
+            if (constraint_is_index(r.index) && !each(arg, &r))
+                return;
+        }
     }
     for (size_t i = 0; i < view_count(); i++) {
         const ViewDef *v = view_at(i);
@@ -80,7 +83,7 @@ typedef struct ClassFill {
     Session *session;
     RowSink *sink;
     Arena *arena;
-    SeriesIndex *index;
+    const CatalogSnap *cat;
 } ClassFill;
 
 /* "duplicates=last" ... as text[] for \d+. */
@@ -107,12 +110,22 @@ static void row_options(RowMaker *r, Arena *a, const TableDef *t)
     r->v[r->n++] = (Value){.phys = PH_ARRAY, .u.arr = arr};
 }
 
+static size_t count_constraints(const TableDef *t, bool indexes)
+{
+    size_t n = 0;
+    for (size_t i = 0; t && i < t->constraint_count; i++)
+        n += constraint_is_index(&t->constraints[i]) == indexes;
+    return n;
+}
+
 static bool class_row(void *arg, const RelationRow *rel)
 {
     ClassFill *f = arg;
     const TableDef *t = rel->table;
     bool stored = rel->kind == 'r', index = rel->kind == 'i';
-    size_t columns = rel->view ? rel->view->column_count : index ? t->key_count : t->column_count;
+    size_t columns = rel->view ? rel->view->column_count
+                     : index   ? rel->index->column_count
+                               : t->column_count;
     const char kind[] = {rel->kind, 0};
     RowMaker r = {.n = 0};
     row_i64(&r, rel->oid);
@@ -128,14 +141,14 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_f64(&r, -1);
     row_i64(&r, 0);
     row_i64(&r, 0);                                     /* reltoastrelid */
-    row_bool(&r, stored && rel->table && t->key_count); /* relhasindex */
+    row_bool(&r, stored && count_constraints(t, true)); /* relhasindex */
     row_bool(&r, false);
     row_char(&r, "p");
     row_char(&r, kind);
     row_i64(&r, (int64_t)columns);
-    row_i64(&r, 0);                 /* relchecks */
-    row_bool(&r, rel->kind == 'v'); /* relhasrules */
-    for (int i = 0; i < 4; i++)     /* triggers, subclass, row security twice */
+    row_i64(&r, index ? 0 : (int64_t)count_constraints(t, false)); /* relchecks */
+    row_bool(&r, rel->kind == 'v');                                /* relhasrules */
+    for (int i = 0; i < 4; i++) /* triggers, subclass, row security twice */
         row_bool(&r, false);
     row_bool(&r, true); /* relispopulated */
     row_char(&r, stored ? "d" : "n");
@@ -155,14 +168,14 @@ bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     (void)e;
     Session *s = ctx->session;
     ClassFill f = {.session = s, .sink = sink, .arena = ctx->arena};
-    each_relation(s, snapshot_catalog(snap), ctx->arena, class_row, &f);
+    each_relation(s, snapshot_catalog(snap), true, class_row, &f);
     return true;
 }
 
 /* ---- pg_attribute ---- */
 
 static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int32_t typmod,
-                      int64_t num, bool not_null, bool has_default, bool dropped)
+                      int64_t num, const ColumnDef *of)
 {
     const TypeDef *d = type_find(type);
     static const char *const align_text[] = {"c", "s", "i", "d"};
@@ -170,7 +183,8 @@ static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int3
     for (size_t i = 0; d && i < ARRAY_LEN(align_text); i++)
         if (align_text[i][0] == d->align)
             align = align_text[i];
-    bool collatable = d && (d->category == 'S');
+    bool collatable = d && (d->category == 'S'), dropped = of && of->dropped;
+    const char identity[] = {of ? of->identity : 0, 0};
     RowMaker r = {.n = 0};
     row_i64(&r, rel);
     row_slice(&r, name);
@@ -185,10 +199,10 @@ static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int3
     row_char(&r, align);
     row_char(&r, d && d->len < 0 ? "x" : "p");
     row_char(&r, "");
-    row_bool(&r, not_null);
-    row_bool(&r, has_default);
+    row_bool(&r, of && of->not_null);
+    row_bool(&r, of && of->default_sql.len && !of->identity);
     row_bool(&r, false);
-    row_char(&r, ""); /* attidentity */
+    row_char(&r, identity);
     row_char(&r, ""); /* attgenerated */
     row_bool(&r, dropped);
     row_bool(&r, true);
@@ -204,19 +218,17 @@ static bool attribute_rows(void *arg, const RelationRow *rel)
     if (rel->view) {
         for (size_t i = 0; i < rel->view->column_count; i++)
             attribute(f->sink, rel->oid, slice_cstr(rel->view->columns[i].name),
-                      rel->view->columns[i].type, -1, (int64_t)i + 1, false, false, false);
+                      rel->view->columns[i].type, -1, (int64_t)i + 1, NULL);
         return true;
     }
     const TableDef *t = rel->table;
-    for (size_t i = 0; rel->kind == 'i' && i < t->key_count; i++) {
-        const ColumnDef *c = &t->columns[t->key[i]];
-        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, false, false,
-                  false);
+    for (size_t i = 0; rel->kind == 'i' && i < rel->index->column_count; i++) {
+        const ColumnDef *c = &t->columns[rel->index->columns[i]];
+        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, NULL);
     }
     for (size_t i = 0; rel->kind != 'i' && i < t->column_count; i++) {
         const ColumnDef *c = &t->columns[i];
-        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null,
-                  c->default_sql.len > 0, c->dropped);
+        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c);
     }
     return true;
 }
@@ -225,7 +237,7 @@ bool fill_pg_attribute(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     ClassFill f = {.session = ctx->session, .sink = sink};
-    each_relation(f.session, snapshot_catalog(snap), ctx->arena, attribute_rows, &f);
+    each_relation(f.session, snapshot_catalog(snap), true, attribute_rows, &f);
     return true;
 }
 
@@ -234,13 +246,15 @@ static bool attrdef_rows(void *arg, const RelationRow *rel)
     ClassFill *f = arg;
     for (size_t i = 0; rel->table && i < rel->table->column_count; i++) {
         const ColumnDef *c = &rel->table->columns[i];
-        if (c->default_sql.len == 0)
+        if (c->default_sql.len == 0 || c->dropped || c->identity)
             continue;
+        Slice text;
+        catalog_expression(f->session, f->cat, f->arena, c->default_sql, NULL, c->type_oid, &text);
         RowMaker r = {.n = 0};
         row_i64(&r, (int64_t)rel->oid * COLUMNS_MAX + (int64_t)i);
         row_i64(&r, rel->oid);
         row_i64(&r, (int64_t)i + 1);
-        row_slice(&r, c->default_sql);
+        row_slice(&r, text);
         row_sink_add(f->sink, r.v);
     }
     return true;
@@ -249,22 +263,33 @@ static bool attrdef_rows(void *arg, const RelationRow *rel)
 bool fill_pg_attrdef(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
-    ClassFill f = {.session = ctx->session, .sink = sink};
-    each_relation(f.session, snapshot_catalog(snap), NULL, attrdef_rows, &f);
+    ClassFill f = {
+        .session = ctx->session, .sink = sink, .arena = ctx->arena, .cat = snapshot_catalog(snap)};
+    each_relation(f.session, f.cat, false, attrdef_rows, &f);
     return true;
+}
+
+static void description(RowSink *sink, uint32_t oid, int64_t column, Slice text)
+{
+    if (!text.len)
+        return;
+    RowMaker r = {.n = 0};
+    row_i64(&r, oid);
+    row_i64(&r, OID_PG_CLASS);
+    row_i64(&r, column);
+    row_slice(&r, text);
+    row_sink_add(sink, r.v);
 }
 
 static bool description_row(void *arg, const RelationRow *rel)
 {
     ClassFill *f = arg;
-    if (!rel->table || rel->table->comment.len == 0)
+    if (!rel->table)
         return true;
-    RowMaker r = {.n = 0};
-    row_i64(&r, rel->oid);
-    row_i64(&r, 1259);
-    row_i64(&r, 0);
-    row_slice(&r, rel->table->comment);
-    row_sink_add(f->sink, r.v);
+    description(f->sink, rel->oid, 0, rel->table->comment);
+    for (size_t i = 0; i < rel->table->column_count; i++)
+        if (!rel->table->columns[i].dropped)
+            description(f->sink, rel->oid, (int64_t)i + 1, rel->table->columns[i].comment);
     return true;
 }
 
@@ -272,7 +297,7 @@ bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     ClassFill f = {.session = ctx->session, .sink = sink};
-    each_relation(f.session, snapshot_catalog(snap), NULL, description_row, &f);
+    each_relation(f.session, snapshot_catalog(snap), false, description_row, &f);
     return true;
 }
 

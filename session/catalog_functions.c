@@ -1,4 +1,5 @@
 /* session/catalog_functions.c - functions over the catalogs, and names behind reg* types. */
+#include "exec/func_text.h"
 #include "exec/type_reg.h"
 #include "session/catalog_private.h"
 #include <ctype.h>
@@ -11,7 +12,6 @@ typedef struct Lookup {
     uint32_t oid; /* wanted, or 0: by name */
     Slice schema, name;
     RelationRow found; /* oid 0: none */
-    char index_name[NAME_MAX_BYTES + 8];
 } Lookup;
 
 static bool lookup_each(void *arg, const RelationRow *r)
@@ -25,19 +25,12 @@ static bool lookup_each(void *arg, const RelationRow *r)
             return true;
     }
     l->found = *r;
-    if (r->kind == 'i') { /* its name dies with the walk */
-        memcpy(l->index_name, r->name.ptr, r->name.len);
-        l->found.name = slice_of(l->index_name, r->name.len);
-    }
     return false;
 }
 
 static void lookup(Lookup *l)
 {
-    Arena names;
-    arena_init(&names, NULL);
-    each_relation(l->session, l->cat, &names, lookup_each, l);
-    arena_free(&names);
+    each_relation(l->session, l->cat, true, lookup_each, l);
 }
 
 static const TableDef *table_of_oid(const CatalogSnap *cat, int64_t oid)
@@ -121,25 +114,6 @@ static bool reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err 
     return ok;
 }
 
-void put_identifier(Buf *dst, Slice s)
-{
-    bool plain = s.len && (islower((unsigned char)s.ptr[0]) || s.ptr[0] == '_');
-    for (size_t i = 0; plain && i < s.len; i++)
-        plain =
-            islower((unsigned char)s.ptr[i]) || isdigit((unsigned char)s.ptr[i]) || s.ptr[i] == '_';
-    if (plain) {
-        buf_put_slice(dst, s);
-        return;
-    }
-    buf_put_u8(dst, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '"')
-            buf_put_u8(dst, '"');
-        buf_put_u8(dst, (uint8_t)s.ptr[i]);
-    }
-    buf_put_u8(dst, '"');
-}
-
 static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
 {
     Session *s = session;
@@ -147,7 +121,7 @@ static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
         return false;
     if (kind == T_REGROLE) {
         if (oid == OID_OWNER)
-            put_identifier(dst, slice_cstr(s->user));
+            text_put_ident(dst, slice_cstr(s->user));
         return oid == OID_OWNER;
     }
     CatalogSnap *cat = session_catalog(s);
@@ -156,7 +130,7 @@ static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
         Slice name = schema_name(s, cat, oid);
         found = name.len > 0;
         if (found)
-            put_identifier(dst, name);
+            text_put_ident(dst, name);
     } else {
         Lookup l = {.session = s, .cat = cat, .oid = oid};
         lookup(&l);
@@ -164,10 +138,10 @@ static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
         if (found) {
             Slice schema = schema_name(s, cat, l.found.schema);
             if (!schema_visible(s, schema)) {
-                put_identifier(dst, schema);
+                text_put_ident(dst, schema);
                 buf_put_u8(dst, '.');
             }
-            put_identifier(dst, l.found.name);
+            text_put_ident(dst, l.found.name);
         }
     }
     cat_unref(cat);

@@ -29,7 +29,7 @@ bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     (void)e;
     InfoFill f = {
         .session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
-    each_relation(f.session, f.cat, NULL, info_table, &f);
+    each_relation(f.session, f.cat, false, info_table, &f);
     return true;
 }
 
@@ -73,7 +73,7 @@ static bool is_datetime(TypeId t)
 }
 
 static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId type,
-                        int32_t typmod, int64_t num, bool not_null, Slice default_sql)
+                        int32_t typmod, int64_t num, const ColumnDef *of)
 {
     const TypeDef *d = type_find(type);
     if (!d)
@@ -85,8 +85,11 @@ static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId 
     row_slice(&r, rel->name);
     row_slice(&r, name);
     row_i64(&r, num);
-    r.v[r.n++] = default_sql.len ? value_str(default_sql) : value_null();
-    row_text(&r, not_null ? "NO" : "YES");
+    Slice text = SLICE_NONE;
+    if (of && of->default_sql.len && !of->identity)
+        catalog_expression(f->session, f->cat, f->arena, of->default_sql, NULL, type, &text);
+    r.v[r.n++] = text.len ? value_str(text) : value_null();
+    row_text(&r, of && of->not_null ? "NO" : "YES");
     row_text(&r, d->category == 'A' ? "ARRAY" : d->display);
     if (bounded)
         row_i64(&r, typmod - 4);
@@ -120,14 +123,13 @@ static bool info_columns(void *arg, const RelationRow *rel)
     if (rel->view) {
         for (size_t i = 0; i < rel->view->column_count; i++)
             info_column(f, rel, slice_cstr(rel->view->columns[i].name), rel->view->columns[i].type,
-                        -1, (int64_t)i + 1, false, SLICE_NONE);
+                        -1, (int64_t)i + 1, NULL);
         return true;
     }
     for (size_t i = 0; i < rel->table->column_count; i++) {
         const ColumnDef *c = &rel->table->columns[i];
         if (!c->dropped)
-            info_column(f, rel, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c->not_null,
-                        c->default_sql);
+            info_column(f, rel, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c);
     }
     return true;
 }
@@ -137,7 +139,7 @@ bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     (void)e;
     InfoFill f = {
         .session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
-    each_relation(f.session, f.cat, NULL, info_columns, &f);
+    each_relation(f.session, f.cat, false, info_columns, &f);
     return true;
 }
 
@@ -184,7 +186,7 @@ bool fill_pg_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
-    each_relation(f.session, f.cat, NULL, table_row, &f);
+    each_relation(f.session, f.cat, false, table_row, &f);
     return true;
 }
 
@@ -206,6 +208,6 @@ bool fill_pg_views(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
-    each_relation(f.session, f.cat, NULL, view_row, &f);
+    each_relation(f.session, f.cat, false, view_row, &f);
     return true;
 }

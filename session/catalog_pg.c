@@ -417,13 +417,20 @@ const PgRelation pg_relations[] = {
     {INFO, "table_constraints", 0,
      "constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, "
      "table_schema name, table_name name, constraint_type text, is_deferrable text, "
-     "initially_deferred text, enforced text",
+     "initially_deferred text, enforced text, nulls_distinct text",
      fill_info_constraints},
     {INFO, "key_column_usage", 0,
      "constraint_catalog name, constraint_schema name, constraint_name name, table_catalog name, "
      "table_schema name, table_name name, column_name name, ordinal_position int4, "
      "position_in_unique_constraint int4",
      fill_info_key_columns},
+    {INFO, "check_constraints", 0,
+     "constraint_catalog name, constraint_schema name, constraint_name name, check_clause text",
+     fill_info_checks},
+    {INFO, "constraint_column_usage", 0,
+     "table_catalog name, table_schema name, table_name name, column_name name, "
+     "constraint_catalog name, constraint_schema name, constraint_name name",
+     fill_info_column_usage},
     {INFO, "referential_constraints", 0,
      "constraint_catalog name, constraint_schema name, constraint_name name, "
      "unique_constraint_catalog name, unique_constraint_schema name, unique_constraint_name name, "

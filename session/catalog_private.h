@@ -10,6 +10,7 @@
 
 enum {
     OID_PG_CATALOG = 11,
+    OID_PG_CLASS = 1259,
     OID_INFORMATION_SCHEMA = 13000,
     OID_SKULK_SCHEMA = 13001,
     OID_OWNER = 10, /* the one role */
@@ -56,22 +57,28 @@ void row_f64(RowMaker *r, double v);
 typedef struct RelationRow {
     uint32_t oid, schema;
     Slice name;
-    char kind;             /* r v; i: the key of `table` */
+    char kind;             /* r v S; i: an index of `table` */
     const TableDef *table; /* or */
     const ViewDef *view;
+    const ConstraintDef *index; /* kind i */
 } RelationRow;
 typedef bool (*RelationEach)(void *arg, const RelationRow *r);
-/* indexes: PRIMARY KEYs too, as relations of kind 'i' whose names live in the arena; NULL: not. */
-void each_relation(Session *s, const CatalogSnap *cat, Arena *indexes, RelationEach each,
-                   void *arg);
+/* indexes: those too, as relations of kind 'i'. */
+void each_relation(Session *s, const CatalogSnap *cat, bool indexes, RelationEach each, void *arg);
+static inline bool table_shown(const Session *s, const TableDef *t)
+{
+    return t->database == s->database;
+}
 
-/* PRIMARY KEYs as indexes and constraints: catalog_index.c */
-#define OID_INDEX_FLAG UINT32_C(0x80000000) /* oid of the index of a table: its own with this bit */
-uint32_t key_index_oid(const TableDef *t);
-Slice key_index_name(Arena *a, const TableDef *t);
+/* Constraints and indexes: catalog_index.c.  An index has the id of its entry; the constraint that
+ * goes with it that id with this bit. */
+#define OID_CONSTRAINT_FLAG UINT32_C(0x80000000)
+bool constraint_is_index(const ConstraintDef *c);
+/* DEFAULT or CHECK as PostgreSQL prints it; false: as it was written. */
+bool catalog_expression(Session *s, const CatalogSnap *cat, Arena *a, Slice text,
+                        const TableDef *columns, TypeId type, Slice *out);
 bool fn_indexdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 bool fn_constraintdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
-void put_identifier(Buf *dst, Slice s); /* quoted where it must be */
 
 Slice schema_name(Session *s, const CatalogSnap *cat, uint32_t oid);
 uint32_t virtual_schema_oid(const char *name);
@@ -93,6 +100,8 @@ bool fill_pg_index(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_constraint(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_indexes(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_constraints(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_checks(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_column_usage(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_key_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

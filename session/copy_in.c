@@ -86,8 +86,7 @@ static bool read_defaults(Portal *p, CopyIn *c, int16_t *targets, size_t *n, Err
             listed = c->copy->columns[k] == i;
         if (listed)
             continue;
-        ok = sql_expression(&env, &p->arena, col->default_sql, NULL, col->type_oid,
-                            &c->defaults[c->default_count++], e);
+        ok = sql_column_default(&env, &p->arena, col, &c->defaults[c->default_count++], e);
         targets[(*n)++] = i;
     }
     cat_unref(cat);
@@ -118,7 +117,7 @@ static bool copy_in_start(Portal *p, Err *e)
     c->row = ARENA_ARRAY(&p->arena, Value, c->target_count + 1);
     p->writer = row_writer_new(p->session, copy->table, c->targets, c->target_count);
     if (insert_checks_keys(copy->table))
-        row_writer_check_keys(p->writer, KEYS_FREE);
+        row_writer_check_keys(p->writer, KEYS_FREE, 0);
     c->phase = COPY_READ;
     return true;
 }

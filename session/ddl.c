@@ -191,21 +191,43 @@ static int find_spec(const Creation *c, Slice name)
     return -1;
 }
 
+static bool has_time(const Creation *c, const ConstraintSpec *con)
+{
+    for (size_t i = 0; i < con->column_count; i++) {
+        int at = find_spec(c, con->columns[i]);
+        if (at >= 0 && is_time_type(c->bound->u.create_table.cols[at].type))
+            return true;
+    }
+    return false;
+}
+
+/* The key that makes tags: PRIMARY KEY, or without one a UNIQUE with a time in it. */
+static const ConstraintSpec *series_key(const Creation *c)
+{
+    const ConstraintSpec *list = c->bound->u.create_table.constraints;
+    size_t n = c->bound->u.create_table.constraint_count;
+    for (size_t i = 0; i < n; i++)
+        if (list[i].type == CONSTRAINT_PRIMARY_KEY)
+            return &list[i];
+    for (size_t i = 0; i < n; i++)
+        if (list[i].type == CONSTRAINT_UNIQUE && has_time(c, &list[i]))
+            return &list[i];
+    return NULL;
+}
+
 static bool in_key(const Creation *c, Slice name)
 {
-    for (size_t i = 0; i < c->bound->u.create_table.pk_count; i++)
-        if (slice_eq(c->bound->u.create_table.primary_key[i], name))
+    const ConstraintSpec *key = series_key(c);
+    for (size_t i = 0; key && i < key->column_count; i++)
+        if (slice_eq(key->columns[i], name))
             return true;
-    int i = find_spec(c, name);
-    return i >= 0 && c->bound->u.create_table.cols[i].primary_key;
+    return false;
 }
 
 static bool has_key(const Creation *c)
 {
-    if (c->bound->u.create_table.pk_count)
-        return true;
-    for (size_t i = 0; i < c->bound->u.create_table.col_count; i++)
-        if (c->bound->u.create_table.cols[i].primary_key)
+    for (size_t i = 0; i < c->bound->u.create_table.constraint_count; i++)
+        if (c->bound->u.create_table.constraints[i].type != CONSTRAINT_CHECK)
             return true;
     return false;
 }
@@ -260,53 +282,6 @@ static bool in_segment_by(const Creation *c, Slice name)
     return false;
 }
 
-/* The named columns, each once. */
-static bool key_columns(Creation *c, int16_t *key, Err *e)
-{
-    const Bound *b = c->bound;
-    TableDef *t = c->t;
-    for (size_t i = 0; i < b->u.create_table.col_count; i++)
-        if (b->u.create_table.cols[i].primary_key) {
-            if (t->key_count || b->u.create_table.pk_count)
-                return err_set(e, ERR_INVALID_TABLE_DEFINITION,
-                               "multiple primary keys for table \"%.*s\" are not allowed",
-                               SLICE_ARG(t->name));
-            key[t->key_count++] = (int16_t)i;
-        }
-    for (size_t i = 0; i < b->u.create_table.pk_count; i++) {
-        int column = find_spec(c, b->u.create_table.primary_key[i]);
-        for (size_t k = 0; k < t->key_count; k++)
-            if (key[k] == column)
-                return err_set(e, ERR_DUPLICATE_COLUMN,
-                               "column \"%.*s\" appears twice in primary key constraint",
-                               SLICE_ARG(b->u.create_table.primary_key[i]));
-        key[t->key_count++] = (int16_t)column;
-    }
-    t->key = key;
-    return true;
-}
-
-/* PRIMARY KEY of a time-series table: all its tags, and the time. */
-static bool make_key(Creation *c, bool tags, Err *e)
-{
-    TableDef *t = c->t;
-    if (c->options.has_duplicates && t->duplicates != DUP_ERROR)
-        return err_set(e, ERR_INVALID_PARAMETER,
-                       "a table with a PRIMARY KEY has duplicates = 'error'");
-    if (!key_columns(c, ARENA_ARRAY(c->arena, int16_t, t->column_count + 1u), e))
-        return false;
-    t->duplicates = DUP_ERROR;
-    size_t series_key = 0;
-    for (size_t i = 0; i < t->column_count; i++)
-        series_key += t->columns[i].kind != COL_FIELD;
-    if (t->kind == TABLE_SERIES && series_key != t->key_count)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "the PRIMARY KEY of a time-series table is its tags and its time column") ||
-               err_hint(e, tags ? "Name all of the tags and the time in it."
-                                : "Name the time column in it.");
-    return true;
-}
-
 static bool make_columns(Creation *c, int time_index, Err *e)
 {
     TableDef *t = c->t;
@@ -325,19 +300,15 @@ static bool make_columns(Creation *c, int time_index, Err *e)
         if (!type_find(s->type) || s->type == T_RECORD || s->type == T_UNKNOWN || s->type == T_VOID)
             return err_set(e, ERR_INVALID_TABLE_DEFINITION,
                            "column \"%.*s\" has a type that cannot be stored", SLICE_ARG(s->name));
-        if (s->serial)
+        if (s->serial || s->identity)
             return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                            "serial and identity columns are not supported");
-        if (s->unique)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "UNIQUE is not supported");
-        if (s->check_sql.len)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "CHECK constraints are not supported");
         ColumnDef *d = &t->columns[t->column_count++];
         *d = (ColumnDef){.name = s->name,
                          .type_oid = s->type,
                          .typmod = s->typmod,
                          .phys = phys_stored(s->type),
-                         .not_null = s->not_null || s->primary_key || in_key(c, s->name),
+                         .not_null = s->not_null,
                          .default_sql = s->default_sql,
                          .kind = COL_FIELD};
         bool key_tag = time_index >= 0 && in_key(c, s->name);
@@ -352,8 +323,10 @@ static bool make_columns(Creation *c, int time_index, Err *e)
         }
         d->id = d->kind == COL_TIME ? COLUMN_TIME : t->next_column++;
     }
+    if (has_key(c) && c->options.has_duplicates && t->duplicates != DUP_ERROR)
+        return err_set(e, ERR_INVALID_PARAMETER, "a table with a key has duplicates = 'error'");
     if (has_key(c))
-        return make_key(c, tags, e);
+        return true;
     if (c->options.has_duplicates && t->duplicates == DUP_ERROR)
         return err_set(e, ERR_INVALID_PARAMETER, "duplicates = 'error' needs a PRIMARY KEY");
     if (c->options.has_duplicates && t->kind == TABLE_ORDINARY && t->duplicates == DUP_LAST)
@@ -367,30 +340,23 @@ static bool make_columns(Creation *c, int time_index, Err *e)
     return true;
 }
 
-static bool check_constraints(const Creation *c, Err *e)
+static bool add_constraints(Portal *p, const CatalogSnap *cat, Creation *c, Err *e)
 {
-    const Bound *b = c->bound;
-    if (b->u.create_table.unique_count)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "UNIQUE is not supported");
-    if (b->u.create_table.check_count)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "CHECK constraints are not supported");
-    if (b->u.create_table.temporary)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "temporary tables are not supported");
-    for (size_t i = 0; i < b->u.create_table.pk_count; i++)
-        if (find_spec(c, b->u.create_table.primary_key[i]) < 0)
-            return err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" named in key does not exist",
-                           SLICE_ARG(b->u.create_table.primary_key[i]));
+    for (size_t i = 0; i < c->bound->u.create_table.constraint_count; i++)
+        if (!ddl_add_constraint(p, cat, c->t, &c->bound->u.create_table.constraints[i], e))
+            return false;
     return true;
 }
 
-static bool create_in(Creation *c, const SchemaDef *schema, Err *e)
+static bool create_in(Portal *p, const CatalogSnap *cat, Creation *c, const SchemaDef *schema,
+                      Err *e)
 {
     TableDef *t = c->t;
     for (size_t i = 0; i < c->bound->u.create_table.option_count; i++)
         if (!apply_option(t, &c->options, &c->bound->u.create_table.options[i], e))
             return false;
-    if (!check_constraints(c, e))
-        return false;
+    if (c->bound->u.create_table.temporary)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "temporary tables are not supported");
     int time_index = choose_time(c);
     if (c->options.time.len && time_index < 0)
         return err_set(e, ERR_UNDEFINED_COLUMN, "time column \"%.*s\" does not exist",
@@ -399,7 +365,7 @@ static bool create_in(Creation *c, const SchemaDef *schema, Err *e)
     t->time_index = (int16_t)time_index;
     t->database = schema->database;
     t->schema = schema->id;
-    if (!make_columns(c, time_index, e))
+    if (!make_columns(c, time_index, e) || !add_constraints(p, cat, c, e))
         return false;
     t->options = merge_options(c->arena, SLICE_NONE, c->bound->u.create_table.options,
                                c->bound->u.create_table.option_count);
@@ -448,7 +414,7 @@ bool ddl_create_table(Portal *p, Err *e)
     c.t->name = name->name;
     if (b->kind == BOUND_CREATE_TABLE_AS)
         columns_of_query(&c, b);
-    ok = ok && create_in(&c, schema, e);
+    ok = ok && create_in(p, cat, &c, schema, e);
     cat_unref(cat);
     if (ok && b->kind == BOUND_CREATE_TABLE_AS) {
         int16_t targets[COLUMNS_MAX];
@@ -564,6 +530,7 @@ static bool drop_one(Session *s, const CatalogSnap *cat, const Bound *b, const Q
     switch (b->u.drop.what) {
     case DROP_TABLE:
     case DROP_VIEW:
+    case DROP_SEQUENCE:
         return drop_relation(s, cat, b, name, e);
     case DROP_SCHEMA:
         return drop_schema(s, cat, b, name->name, e);

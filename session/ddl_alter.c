@@ -27,8 +27,7 @@ static bool add_column(Portal *p, TableDef *t, const AlterAction *a, Err *e)
         }
     if (t->column_count == COLUMNS_MAX)
         return err_set(e, ERR_TOO_MANY_COLUMNS, "tables can have at most %d columns", COLUMNS_MAX);
-    if (s->not_null || s->default_sql.len || s->primary_key || s->unique || s->serial ||
-        s->check_sql.len)
+    if (s->not_null || s->default_sql.len || s->serial || s->identity || a->constraint_count)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                        "ADD COLUMN with a constraint or default is not supported") ||
                err_hint(e, "add the column plain; existing rows have NULL");

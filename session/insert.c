@@ -186,17 +186,18 @@ static void start(Portal *p)
     switch (ins->on_conflict) {
     case CONFLICT_NONE:
         if (insert_checks_keys(ins->table))
-            row_writer_check_keys(p->writer, KEYS_FREE);
+            row_writer_check_keys(p->writer, KEYS_FREE, 0);
         break;
     case CONFLICT_NOTHING:
-        row_writer_check_keys(p->writer, KEYS_SKIP);
+        row_writer_check_keys(p->writer, KEYS_SKIP, ins->arbiter);
         break;
     case CONFLICT_UPDATE:
         p->changer = row_writer_new(p->session, ins->table, ins->set, ins->set_count);
-        row_writer_check_keys(p->writer, KEYS_ONCE);
+        row_writer_keep(p->changer, ins->stored, ins->stored_count);
+        row_writer_check_keys(p->writer, KEYS_ONCE, ins->arbiter);
         break;
     case CONFLICT_REPLACE:
-        row_writer_check_keys(p->writer, KEYS_ONCE);
+        row_writer_check_keys(p->writer, KEYS_ONCE, ins->arbiter);
         break;
     }
     if (ins->returning_count)

@@ -1,4 +1,4 @@
-/* session/key_check.c - PRIMARY KEY: which of these new rows have a key that is taken?
+/* session/key_check.c - PRIMARY KEY, UNIQUE: which of these new rows have a key that is taken?
  *
  * Asked by row_writer.c under the table's write lock, a batch of rows at a time.  Where the key is
  * tags and time, the engine looks the keys up.  Ordinary tables have no index: the whole (small)
@@ -17,7 +17,9 @@ typedef struct KeySet {
 
 struct KeyCheck {
     Session *session;
-    const TableDef *table; /* the writer's */
+    const TableDef *table;  /* the writer's */
+    const int16_t *columns; /* of the key, in an ordinary table */
+    size_t count;
     KeyPolicy policy;
     Snapshot *snapshot; /* the transaction's view, what is written so far included */
     KeySet seen;        /* rows that the snapshot does not show; KEYS_ONCE: of the statement */
@@ -135,20 +137,30 @@ static void put_stored(Buf *b, const ColumnDef *c, const ColVec *v, size_t row)
     }
 }
 
+static bool is_null(const ColVec *v, size_t row)
+{
+    return v->type == PHYS_NONE || (v->valid && !bitmap_get(v->valid, row));
+}
+
 typedef void (*KeyVisit)(void *arg, Hash128 key);
 
 static bool visit_run(KeyCheck *k, Scan *scan, uint32_t rows, KeyVisit visit, void *arg, Buf *b,
                       Err *e)
 {
-    size_t n = k->table->key_count;
+    size_t n = k->count;
     ColVec cols[COLUMNS_MAX];
     for (size_t i = 0; i < n; i++)
         if (!scan_column(scan, i, &cols[i], e))
             return false;
     for (uint32_t r = 0; r < rows; r++) {
+        bool null = false;
+        for (size_t i = 0; i < n; i++)
+            null |= is_null(&cols[i], r);
+        if (null) /* NULLs are distinct */
+            continue;
         b->len = 0;
         for (size_t i = 0; i < n; i++)
-            put_stored(b, &k->table->columns[k->table->key[i]], &cols[i], r);
+            put_stored(b, &k->table->columns[k->columns[i]], &cols[i], r);
         visit(arg, key_hash(k, buf_slice(b)));
     }
     return true;
@@ -157,14 +169,14 @@ static bool visit_run(KeyCheck *k, Scan *scan, uint32_t rows, KeyVisit visit, vo
 static bool visit_table(KeyCheck *k, KeyVisit visit, void *arg, Err *e)
 {
     ColumnId columns[COLUMNS_MAX];
-    for (size_t i = 0; i < k->table->key_count; i++)
-        columns[i] = k->table->columns[k->table->key[i]].id;
+    for (size_t i = 0; i < k->count; i++)
+        columns[i] = k->table->columns[k->columns[i]].id;
     ScanSpec spec = {.snapshot = k->snapshot,
                      .table = k->table->id,
                      .t_min = TIME_MIN_NS,
                      .t_max = TIME_MAX_NS,
                      .columns = columns,
-                     .column_count = k->table->key_count};
+                     .column_count = k->count};
     Scan *scan;
     ScanRun run;
     Buf key;
@@ -238,8 +250,7 @@ static bool stored_series(KeyCheck *k, const WriterKey *keys, size_t n, bool *st
     return st == SCAN_END;
 }
 
-bool key_check_batch(KeyCheck *k, const WriterKey *keys, size_t n, bool last, bool *stored,
-                     bool *repeated, Err *e)
+bool key_check_batch(KeyCheck *k, const WriterKey *keys, size_t n, bool last, bool *stored, Err *e)
 {
     bool ok = true;
     memset(stored, 0, n * sizeof *stored);
@@ -249,26 +260,37 @@ bool key_check_batch(KeyCheck *k, const WriterKey *keys, size_t n, bool last, bo
         ok = k->table->kind == TABLE_SERIES ? stored_series(k, keys, n, stored, e)
                                             : stored_ordinary(k, keys, n, last, stored, e);
     }
-    for (size_t i = 0; ok && i < n; i++)
-        repeated[i] = !keys_add(&k->seen, keys[i].hash);
     return ok && budget_check(k->seen.budget, e);
+}
+
+bool key_check_seen(const KeyCheck *k, Hash128 key)
+{
+    return keys_has(&k->seen, key);
+}
+
+bool key_check_take(KeyCheck *k, Hash128 key)
+{
+    return keys_add(&k->seen, key);
 }
 
 /* What was seen is in the transaction's next snapshot; ordinary tables go on with what they read. */
 void key_check_written(KeyCheck *k)
 {
-    if (!k || k->policy == KEYS_ONCE || k->loaded)
+    if (k->policy == KEYS_ONCE || k->loaded)
         return;
     keys_free(&k->seen);
     snapshot_unref(k->snapshot);
     k->snapshot = NULL;
 }
 
-KeyCheck *key_check_new(Session *s, const TableDef *t, KeyPolicy policy)
+KeyCheck *key_check_new(Session *s, const TableDef *t, const int16_t *columns, size_t n,
+                        KeyPolicy policy)
 {
     KeyCheck *k = MEM_NEW(KeyCheck);
     k->session = s;
     k->table = t;
+    k->columns = columns;
+    k->count = n;
     k->policy = policy;
     k->seen.budget = k->stored.budget = &s->db->query_pool;
     return k;

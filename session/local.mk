@@ -3,10 +3,10 @@ libsksession_la_SOURCES = \
 	session/copy_in.c session/copy_lines.c session/copy_binary.c session/copy_out.c session/copy_private.h \
 	session/cursor.c \
 	session/db.c \
-	session/ddl.c session/ddl_alter.c \
+	session/ddl.c session/ddl_alter.c session/ddl_constraint.c \
 	session/functions.c \
 	session/portal.c \
-	session/row_writer.c session/key_check.c session/insert.c session/modify.c \
+	session/row_writer.c session/row_check.c session/key_check.c session/insert.c session/modify.c \
 	session/rows.c \
 	session/session.c session/session.h session/session_private.h \
 	session/settings.c \

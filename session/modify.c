@@ -16,10 +16,12 @@ static void start(Portal *p)
 {
     const BoundModify *m = &p->bound->u.modify;
     p->changer = row_writer_new(p->session, m->table, m->targets, m->moves ? 0 : m->target_count);
+    row_writer_keep(p->changer, m->kept, m->moves ? 0 : m->kept_count);
     if (m->moves) {
         p->writer = row_writer_new(p->session, m->table, m->targets, m->target_count);
+        row_writer_keep(p->writer, m->kept, m->kept_count);
         if (insert_checks_keys(m->table))
-            row_writer_check_keys(p->writer, KEYS_FREE);
+            row_writer_check_keys(p->writer, KEYS_FREE, 0);
     }
     if (m->returns)
         rows_begin(p, m->returning, m->returning_count);
@@ -39,7 +41,7 @@ static bool modify_row(Portal *p, const Value *row, Err *e)
     if (m->moves && !row_writer_move(p->writer, &at, values, e))
         return false;
     p->changed++;
-    return !m->returns || rows_add(p, values + m->target_count, e);
+    return !m->returns || rows_add(p, values + m->target_count + m->kept_count, e);
 }
 
 static bool modify_batch(Portal *p, const Batch *b, Err *e)

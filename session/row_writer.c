@@ -1,8 +1,8 @@
 /* session/row_writer.c - SQL values to storage rows: INSERT, COPY, CREATE TABLE AS, UPDATE and DELETE
  * end here.
  *
- * Rows of a table with a PRIMARY KEY wait, up to a batch of them, until key_check.c has looked
- * whether their keys are free.  The stored form of a field follows its physical type: integers, dates and times as the executor
+ * Rows of a table with a PRIMARY KEY or UNIQUE wait, up to a batch of them, until key_check.c has
+ * looked whether their keys are free.  row_check.c knows NOT NULL and CHECK.  The stored form of a field follows its physical type: integers, dates and times as the executor
  * holds them (int64), float8, bool, strings as bytes; numeric, interval and arrays as their text. */
 #include "session/session_private.h"
 #include <stdlib.h>
@@ -10,7 +10,18 @@
 typedef struct Target {
     const ColumnDef *col;
     const TypeDef *type;
+    int16_t index;
 } Target;
+
+typedef struct UniqueKey {
+    const ConstraintDef *def; /* NULL: tags and time, where newer rows win */
+    const int16_t *columns;   /* ordinary tables */
+    size_t count;
+    KeyCheck *check;
+    KeyPolicy policy;
+    WriterKey *pending; /* of the rows that wait */
+    bool *stored;       /* ... and whether the table has them */
+} UniqueKey;
 
 struct RowWriter {
     Session *session;
@@ -33,14 +44,18 @@ struct RowWriter {
     Buf key, text;
     Tag *tags;
     size_t rows; /* seen */
-    /* keys that must be free; NULL: nothing to look for */
-    KeyCheck *keys;
-    KeyPolicy policy;
+    RowCheck *check;
+    bool has_checks;
+    Value *full; /* the row by column of the table, for checks and messages */
+    const int16_t *kept;
+    size_t kept_count;
+    /* keys that must be free; none: nothing to look for */
+    UniqueKey *keys;
+    size_t key_count;
     Arena pending_arena;
     Value **pending;
-    WriterKey *pending_keys;
     size_t pending_count;
-    bool *stored, *repeated; /* of the last drain */
+    bool *took; /* of the last drain */
 };
 
 static int by_column(const void *a, const void *b, void *arg)
@@ -63,7 +78,7 @@ RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets,
     w->time_target = -1;
     for (size_t i = 0; i < n; i++) {
         const ColumnDef *c = &w->table->columns[targets[i]];
-        w->targets[i] = (Target){.col = c, .type = type_find(c->type_oid)};
+        w->targets[i] = (Target){.col = c, .type = type_find(c->type_oid), .index = targets[i]};
         must(w->targets[i].type != NULL);
         if (c->kind == COL_TAG)
             w->tag_order[w->tag_count++] = i;
@@ -72,20 +87,50 @@ RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets,
     }
     qsort_r(w->tag_order, w->tag_count, sizeof(size_t), by_column, w);
     w->batch = wb_new();
+    w->check = row_check_new(s, w->table);
+    w->has_checks = table_has_checks(w->table);
+    w->full = ARENA_ARRAY(&w->arena, Value, w->table->column_count + 1u);
     buf_init(&w->key);
     buf_init(&w->text);
     return w;
 }
 
-void row_writer_check_keys(RowWriter *w, KeyPolicy policy)
+void row_writer_keep(RowWriter *w, const int16_t *columns, size_t n)
 {
-    w->policy = policy;
-    w->keys = key_check_new(w->session, w->table, policy);
+    w->kept = columns;
+    w->kept_count = n;
+}
+
+static void add_key(RowWriter *w, const ConstraintDef *def, KeyPolicy policy)
+{
+    UniqueKey *k = &w->keys[w->key_count++];
+    bool series = w->table->kind == TABLE_SERIES;
+    *k = (UniqueKey){.def = def,
+                     .columns = series ? NULL : def->columns,
+                     .count = series ? 0 : def->column_count,
+                     .policy = policy,
+                     .pending = ARENA_ARRAY(&w->arena, WriterKey, BATCH_ROWS),
+                     .stored = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS)};
+    k->check = key_check_new(w->session, w->table, k->columns, k->count, policy);
+}
+
+void row_writer_check_keys(RowWriter *w, KeyPolicy policy, ObjectId arbiter)
+{
+    const TableDef *t = w->table;
+    w->keys = ARENA_ARRAY(&w->arena, UniqueKey, t->constraint_count + 1u);
+    for (size_t i = 0; i < t->constraint_count; i++) {
+        const ConstraintDef *def = &t->constraints[i];
+        /* Those of a series table are all the same: tags and time. */
+        if (!constraint_is_unique(def) || (t->kind == TABLE_SERIES && w->key_count))
+            continue;
+        bool other = arbiter && arbiter != def->id && t->kind != TABLE_SERIES;
+        add_key(w, def, other ? KEYS_FREE : policy);
+    }
+    if (w->key_count == 0 && t->kind == TABLE_SERIES)
+        add_key(w, NULL, policy);
     arena_init(&w->pending_arena, &w->session->db->query_pool);
     w->pending = ARENA_ARRAY(&w->arena, Value *, BATCH_ROWS);
-    w->pending_keys = ARENA_ARRAY(&w->arena, WriterKey, BATCH_ROWS);
-    w->stored = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS);
-    w->repeated = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS);
+    w->took = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS);
 }
 
 static WriteBatch **held_batches(const RowWriter *w)
@@ -105,9 +150,11 @@ void row_writer_free(RowWriter *w)
     buf_free(&w->held);
     buf_free(&w->key);
     buf_free(&w->text);
-    key_check_free(w->keys);
+    for (size_t i = 0; i < w->key_count; i++)
+        key_check_free(w->keys[i].check);
     if (w->keys)
         arena_free(&w->pending_arena);
+    row_check_free(w->check);
     arena_free(&w->arena);
     mem_free(w);
 }
@@ -117,16 +164,24 @@ size_t row_writer_rows(const RowWriter *w)
     return w->rows;
 }
 
-static bool not_null(const RowWriter *w, const ColumnDef *c, Err *e)
+static void fill_row(RowWriter *w, const Value *row)
 {
-    return err_set(
-        e, ERR_NOT_NULL,
-        "null value in column \"%.*s\" of relation \"%.*s\" violates not-null constraint",
-        SLICE_ARG(c->name), SLICE_ARG(w->table->name));
+    for (size_t i = 0; i < w->table->column_count; i++)
+        w->full[i] = value_null();
+    for (size_t i = 0; i < w->kept_count; i++)
+        w->full[w->kept[i]] = row[w->target_count + i];
+    for (size_t i = 0; i < w->target_count; i++)
+        w->full[w->targets[i].index] = row[i];
+}
+
+static bool not_null(RowWriter *w, const ColumnDef *c, const Value *row, Err *e)
+{
+    fill_row(w, row);
+    return row_check_null(w->check, c, w->full, e);
 }
 
 /* A NOT NULL column that is not among the targets has no value at all. */
-static bool check_missing(const RowWriter *w, Err *e)
+static bool check_missing(RowWriter *w, const Value *row, Err *e)
 {
     for (size_t i = 0; i < w->table->column_count; i++) {
         const ColumnDef *c = &w->table->columns[i];
@@ -137,7 +192,7 @@ static bool check_missing(const RowWriter *w, Err *e)
         for (size_t k = 0; k < w->target_count && !found; k++)
             found = w->targets[k].col == c;
         if (!found)
-            return not_null(w, c, e);
+            return not_null(w, c, row, e);
     }
     return true;
 }
@@ -170,7 +225,7 @@ static bool row_time(RowWriter *w, const Value *row, int64_t *ns, Err *e)
     const Value *v = &row[w->time_target];
     const ColumnDef *c = w->targets[w->time_target].col;
     if (v->null)
-        return not_null(w, c, e);
+        return not_null(w, c, row, e);
     int64_t value = v->u.i64;
     bool infinite = value == INT64_MIN || value == INT64_MAX;
     int64_t unit = c->type_oid == T_DATE ? NS_PER_DAY : NS_PER_US;
@@ -200,7 +255,7 @@ static bool build_key(RowWriter *w, const Value *row, Err *e)
             continue;
         Slice text = t->type->category == 'S' ? v->u.str : text_of(w, t, v);
         if (text.len == 0 && t->col->not_null)
-            return not_null(w, t->col, e) ||
+            return not_null(w, t->col, row, e) ||
                    err_hint(e, "an empty text in a tag is NULL: the series has no such label");
         if (text.len == 0)
             continue; /* '' in a tag is NULL: an absent label */
@@ -270,35 +325,22 @@ static void put_field(RowWriter *w, const Target *t, const Value *v)
     }
 }
 
-/* DETAIL of a refused new row, as PostgreSQL shows it: long values are cut. */
-static void failing_row(RowWriter *w, const Value *row, Err *e)
-{
-    enum { SHOWN_MAX = 64 };
-    Buf b;
-    buf_init(&b);
-    for (size_t c = 0; c < w->table->column_count; c++) {
-        Slice text = SLICE_LIT("null");
-        if (w->table->columns[c].dropped)
-            continue;
-        for (size_t i = 0; i < w->target_count; i++)
-            if (w->targets[i].col == &w->table->columns[c] && !row[i].null)
-                text = text_of(w, &w->targets[i], &row[i]);
-        bool cut = text.len > SHOWN_MAX;
-        text.len = cut ? SHOWN_MAX : text.len;
-        while (cut && text.len && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80)
-            text.len--; /* not inside a character */
-        buf_printf(&b, "%s%.*s%s", b.len ? ", " : "", SLICE_ARG(text), cut ? "..." : "");
-    }
-    err_detail(e, "Failing row contains (%.*s).", SLICE_ARG(buf_slice(&b)));
-    buf_free(&b);
-}
-
-static bool check_not_null(const RowWriter *w, const Value *row, Err *e)
+static bool check_not_null(RowWriter *w, const Value *row, Err *e)
 {
     for (size_t i = 0; i < w->target_count; i++)
         if (row[i].null && w->targets[i].col->not_null)
-            return not_null(w, w->targets[i].col, e);
+            return not_null(w, w->targets[i].col, row, e);
     return true;
+}
+
+static bool check_row(RowWriter *w, const Value *row, Err *e)
+{
+    if (!check_not_null(w, row, e))
+        return false;
+    if (!w->has_checks)
+        return true;
+    fill_row(w, row);
+    return row_check(w->check, w->full, e);
 }
 
 static void put_fields(RowWriter *w, const Value *row)
@@ -324,27 +366,23 @@ static void put_row(RowWriter *w, const Value *row, const WriterKey *key)
     wb_row_end(w->batch);
 }
 
-/* ---- PRIMARY KEY ---- */
+/* ---- keys ---- */
 
 /* What tells the rows of the table apart: series and time, in ordinary tables a hash of the columns. */
-static void row_key(RowWriter *w, const Value *row, WriterKey *key)
+static void row_key(RowWriter *w, const UniqueKey *k, const Value *row, WriterKey *key)
 {
     if (w->table->kind == TABLE_SERIES) {
         key->hash = (Hash128){key->series, (uint64_t)key->time_ns};
         return;
     }
+    fill_row(w, row);
     w->key.len = 0;
-    for (size_t k = 0; k < w->table->key_count; k++) {
-        const ColumnDef *c = &w->table->columns[w->table->key[k]];
-        const Value *v = NULL;
-        const Target *t = NULL;
-        for (size_t i = 0; i < w->target_count; i++)
-            if (w->targets[i].col == c) {
-                t = &w->targets[i];
-                v = &row[i];
-            }
-        must(v != NULL && !v->null); /* checked: NOT NULL */
-        switch (v->phys) {
+    for (size_t i = 0; i < k->count; i++) {
+        const ColumnDef *c = &w->table->columns[k->columns[i]];
+        const Value *v = &w->full[k->columns[i]];
+        const Target t = {.col = c, .type = type_find(c->type_oid)};
+        key->null |= v->null;
+        switch (v->null ? PH_BOOL : v->phys) {
         case PH_I64:
             key_put_i64(&w->key, v->u.i64);
             break;
@@ -358,33 +396,35 @@ static void row_key(RowWriter *w, const Value *row, WriterKey *key)
             key_put_str(&w->key, c->type_oid, v->u.str);
             break;
         default:
-            key_put_str(&w->key, c->type_oid, text_of(w, t, v));
+            key_put_str(&w->key, c->type_oid, text_of(w, &t, v));
         }
     }
-    key->hash = key_hash(w->keys, buf_slice(&w->key));
+    key->hash = key_hash(k->check, buf_slice(&w->key));
 }
 
 /* 23505 as PostgreSQL says it: Key (a, b)=(1, x) already exists. */
-static bool duplicate_key(RowWriter *w, const Value *row, Err *e)
+static bool duplicate_key(RowWriter *w, const UniqueKey *k, const Value *row, Err *e)
 {
     Buf names, values;
     buf_init(&names);
     buf_init(&values);
-    for (size_t k = 0; k < w->table->key_count; k++) {
-        const ColumnDef *c = &w->table->columns[w->table->key[k]];
-        buf_printf(&names, "%s%.*s", k ? ", " : "", SLICE_ARG(c->name));
-        buf_puts(&values, k ? ", " : "");
-        for (size_t i = 0; i < w->target_count; i++)
-            if (w->targets[i].col == c)
-                buf_put_slice(&values, text_of(w, &w->targets[i], &row[i]));
+    fill_row(w, row);
+    for (size_t i = 0; i < k->def->column_count; i++) {
+        const ColumnDef *c = &w->table->columns[k->def->columns[i]];
+        const Target t = {.col = c, .type = type_find(c->type_oid)};
+        const Value *v = &w->full[k->def->columns[i]];
+        buf_printf(&names, "%s%.*s", i ? ", " : "", SLICE_ARG(c->name));
+        buf_puts(&values, i ? ", " : "");
+        buf_put_slice(&values, v->null ? SLICE_LIT("null") : text_of(w, &t, v));
     }
-    err_set(e, ERR_UNIQUE, "duplicate key value violates unique constraint \"%.*s_pkey\"",
-            SLICE_ARG(w->table->name));
+    err_set(e, ERR_UNIQUE, "duplicate key value violates unique constraint \"%.*s\"",
+            SLICE_ARG(k->def->name));
     err_detail(e, "Key (%.*s)=(%.*s) already exists.", SLICE_ARG(buf_slice(&names)),
                SLICE_ARG(buf_slice(&values)));
+    err_name(e, ERR_NAME_CONSTRAINT, k->def->name);
     buf_free(&names);
     buf_free(&values);
-    return false;
+    return row_error_table(w->session, w->table, e);
 }
 
 static bool twice(Err *e)
@@ -394,21 +434,44 @@ static bool twice(Err *e)
                        "duplicate constrained values.");
 }
 
+/* One row: left out, refused, or its keys are taken. */
+static bool settle(RowWriter *w, size_t i, Err *e)
+{
+    w->took[i] = true;
+    for (int skips = 1; skips >= 0; skips--) /* what ON CONFLICT names is asked first */
+        for (size_t k = 0; k < w->key_count && w->took[i]; k++) {
+            const UniqueKey *u = &w->keys[k];
+            if ((u->policy != KEYS_FREE) != skips || u->pending[i].null)
+                continue;
+            bool repeated = key_check_seen(u->check, u->pending[i].hash);
+            if (!repeated && !u->stored[i])
+                continue;
+            if (u->policy == KEYS_ONCE)
+                return twice(e);
+            if (u->policy == KEYS_FREE)
+                return duplicate_key(w, u, w->pending[i], e);
+            w->took[i] = false;
+        }
+    for (size_t k = 0; k < w->key_count && w->took[i]; k++)
+        if (!w->keys[k].pending[i].null)
+            key_check_take(w->keys[k].check, w->keys[k].pending[i].hash);
+    return true;
+}
+
 bool row_writer_drain(RowWriter *w, bool last, Err *e)
 {
     size_t n = w->pending_count;
     w->pending_count = 0;
     if (!w->keys)
         return true;
-    if (!key_check_batch(w->keys, w->pending_keys, n, last, w->stored, w->repeated, e))
-        return false;
+    for (size_t k = 0; k < w->key_count; k++)
+        if (!key_check_batch(w->keys[k].check, w->keys[k].pending, n, last, w->keys[k].stored, e))
+            return false;
     for (size_t i = 0; i < n; i++) {
-        if (w->policy == KEYS_ONCE && w->repeated[i])
-            return twice(e);
-        if (w->policy == KEYS_FREE && (w->stored[i] || w->repeated[i]))
-            return duplicate_key(w, w->pending[i], e);
-        if (row_writer_took(w, i))
-            put_row(w, w->pending[i], &w->pending_keys[i]);
+        if (!settle(w, i, e))
+            return false;
+        if (w->took[i])
+            put_row(w, w->pending[i], &w->keys[0].pending[i]);
     }
     arena_reset(&w->pending_arena);
     return true;
@@ -416,18 +479,22 @@ bool row_writer_drain(RowWriter *w, bool last, Err *e)
 
 bool row_writer_took(const RowWriter *w, size_t i)
 {
-    return !w->keys || !(w->stored[i] || w->repeated[i]);
+    return !w->keys || w->took[i];
 }
 
-static bool add_pending(RowWriter *w, const Value *row, const WriterKey *key, Err *e)
+static bool add_pending(RowWriter *w, const Value *row, const WriterKey *at, Err *e)
 {
     if (w->pending_count == BATCH_ROWS && !row_writer_drain(w, false, e))
         return false;
-    Value *copy = ARENA_ARRAY(&w->pending_arena, Value, w->target_count + 1);
-    for (size_t i = 0; i < w->target_count; i++)
+    Value *copy = ARENA_ARRAY(&w->pending_arena, Value, w->target_count + w->kept_count + 1);
+    for (size_t i = 0; i < w->target_count + w->kept_count; i++)
         copy[i] = value_copy(&w->pending_arena, &row[i]);
-    w->pending[w->pending_count] = copy;
-    w->pending_keys[w->pending_count++] = *key;
+    for (size_t k = 0; k < w->key_count; k++) {
+        WriterKey *key = &w->keys[k].pending[w->pending_count];
+        *key = *at;
+        row_key(w, &w->keys[k], row, key);
+    }
+    w->pending[w->pending_count++] = copy;
     return true;
 }
 
@@ -436,26 +503,19 @@ static bool add_pending(RowWriter *w, const Value *row, const WriterKey *key, Er
 bool row_writer_add(RowWriter *w, const Value *row, Err *e)
 {
     WriterKey key = {0};
-    if ((w->rows == 0 && !check_missing(w, e)) || !check_not_null(w, row, e) ||
-        !row_time(w, row, &key.time_ns, e)) {
-        if (e->code == ERR_NOT_NULL)
-            failing_row(w, row, e);
-        return false;
-    }
-    if (!row_series(w, row, &key.series, e))
+    if ((w->rows == 0 && !check_missing(w, row, e)) || !check_row(w, row, e) ||
+        !row_time(w, row, &key.time_ns, e) || !row_series(w, row, &key.series, e))
         return false;
     w->rows++;
-    if (!w->keys) {
-        put_row(w, row, &key);
-        return true;
-    }
-    row_key(w, row, &key);
-    return add_pending(w, row, &key, e);
+    if (w->keys)
+        return add_pending(w, row, &key, e);
+    put_row(w, row, &key);
+    return true;
 }
 
 bool row_writer_update(RowWriter *w, const RowAddress *at, const Value *row, Err *e)
 {
-    if (!check_not_null(w, row, e))
+    if (!check_row(w, row, e))
         return false;
     wb_row(w->batch, w->table->id, at->series, at->time_ns);
     put_number(w, at->number);
@@ -467,13 +527,18 @@ bool row_writer_update(RowWriter *w, const RowAddress *at, const Value *row, Err
 
 bool row_writer_once(RowWriter *w, const Value *row, Err *e)
 {
-    WriterKey key = {0};
-    bool stored, repeated;
-    if (!row_time(w, row, &key.time_ns, e) || !row_series(w, row, &key.series, e))
-        return false;
-    row_key(w, row, &key);
-    return key_check_batch(w->keys, &key, 1, false, &stored, &repeated, e) &&
-           (!repeated || twice(e));
+    for (size_t k = 0; k < w->key_count; k++) {
+        const UniqueKey *u = &w->keys[k];
+        WriterKey key = {0};
+        if (u->policy != KEYS_ONCE)
+            continue;
+        if (!row_time(w, row, &key.time_ns, e) || !row_series(w, row, &key.series, e))
+            return false;
+        row_key(w, u, row, &key);
+        if (!key_check_take(u->check, key.hash))
+            return twice(e);
+    }
+    return true;
 }
 
 bool row_writer_move(RowWriter *w, const RowAddress *from, const Value *row, Err *e)
@@ -530,6 +595,7 @@ bool row_writer_flush(RowWriter *w, Txn *t, Err *e)
     w->batch = wb_new();
     if (!txn_write(t, full, e))
         return false;
-    key_check_written(w->keys);
+    for (size_t k = 0; k < w->key_count; k++)
+        key_check_written(w->keys[k].check);
     return true;
 }

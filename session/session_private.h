@@ -300,6 +300,12 @@ bool ddl_comment(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_view(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_index(Portal *p, Err *e) MUST_CHECK;
 
+/* ---- ddl_constraint.c ---- */
+bool ddl_add_constraint(Portal *p, const CatalogSnap *cat, TableDef *t, const ConstraintSpec *spec,
+                        Err *e) MUST_CHECK;
+Slice ddl_make_name(Arena *a, Slice first, Slice second, const char *label); /* "t_c_label" */
+bool ddl_name_taken(const CatalogSnap *cat, ObjectId schema, Slice name);
+
 /* ---- key_check.c: keys of new rows ---- */
 typedef enum KeyPolicy {
     KEYS_FREE, /* a key that is taken is an error: INSERT, COPY, UPDATE of a key */
@@ -310,19 +316,34 @@ typedef struct WriterKey {
     Hash128 hash; /* what is compared */
     SeriesId series;
     int64_t time_ns;
+    bool null; /* a column of it is NULL: it is like no other */
 } WriterKey;
 typedef struct KeyCheck KeyCheck;
-KeyCheck *key_check_new(Session *s, const TableDef *t, KeyPolicy policy);
+/* columns: of the key, in an ordinary table */
+KeyCheck *key_check_new(Session *s, const TableDef *t, const int16_t *columns, size_t n,
+                        KeyPolicy policy);
 void key_check_free(KeyCheck *k);
-/* At most BATCH_ROWS keys.  stored: a row of the table has it; repeated: an earlier one of the
- * statement.  last: no other batch will come. */
+/* At most BATCH_ROWS keys.  stored: a row of the table has it.  last: no other batch will come. */
 bool key_check_batch(KeyCheck *k, const WriterKey *keys, size_t n, bool last, bool *stored,
-                     bool *repeated, Err *e) MUST_CHECK;
+                     Err *e) MUST_CHECK;
+/* Keys of the statement's rows that are not in the snapshot yet.  take: false = it was there. */
+bool key_check_seen(const KeyCheck *k, Hash128 key);
+bool key_check_take(KeyCheck *k, Hash128 key);
 void key_check_written(KeyCheck *k); /* the rows were handed to the transaction */
 void key_put_i64(Buf *b, int64_t v); /* ordinary tables: the bytes that are hashed */
 void key_put_f64(Buf *b, double v);
 void key_put_str(Buf *b, TypeId type, Slice v);
 Hash128 key_hash(const KeyCheck *k, Slice bytes);
+
+/* ---- row_check.c: NOT NULL and CHECK of new rows ---- */
+typedef struct RowCheck RowCheck;
+RowCheck *row_check_new(Session *s, const TableDef *t); /* borrows t */
+void row_check_free(RowCheck *k);
+/* Rows are values by column of the table, dropped ones included.  23514 */
+bool row_check(RowCheck *k, const Value *row, Err *e) MUST_CHECK;
+bool row_check_null(RowCheck *k, const ColumnDef *c, const Value *row, Err *e); /* 23502; false */
+bool row_error_table(Session *s, const TableDef *t, Err *e); /* names it; false */
+bool table_has_checks(const TableDef *t);
 
 /* ---- row_writer.c: SQL values to storage rows ---- */
 enum {
@@ -340,7 +361,10 @@ bool row_writer_add(RowWriter *w, const Value *row,
                     Err *e) MUST_CHECK; /* in the order of targets */
 size_t row_writer_rows(const RowWriter *w);
 /* From now on rows wait (up to BATCH_ROWS) until their keys were looked at: row_writer_drain. */
-void row_writer_check_keys(RowWriter *w, KeyPolicy policy);
+/* The policy is that of the constraint `arbiter` (0: of all); keys of others must be free. */
+void row_writer_check_keys(RowWriter *w, KeyPolicy policy, ObjectId arbiter);
+/* Rows of UPDATE go on, behind the targets, with these columns as they are: for checks.  Borrowed. */
+void row_writer_keep(RowWriter *w, const int16_t *columns, size_t n);
 /* last: the end of the statement.  23505, 21000. */
 bool row_writer_drain(RowWriter *w, bool last, Err *e) MUST_CHECK;
 /* With KEYS_ONCE: the key of a row that is there already is not given twice: 21000. */

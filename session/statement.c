@@ -40,7 +40,7 @@ static bool analyze(Session *s, Prepared *p, Err *e)
     env.params_none = !p->name;
     bool ok =
         sql_analyze(&env, &p->plan_arena, &p->statement, p->types, p->type_count, &p->bound, e);
-    p->catalog_version = cat_version(cat);
+    p->catalog_version = cat_plan_version(cat);
     p->plan_settings = s->plan_settings;
     arena_free(&scratch);
     cat_unref(cat);
@@ -62,8 +62,8 @@ static bool same_columns(Prepared *p, Err *e)
 static bool is_stale(Session *s, const Prepared *p)
 {
     CatalogSnap *cat = session_catalog(s);
-    bool stale =
-        !p->bound || p->catalog_version != cat_version(cat) || p->plan_settings != s->plan_settings;
+    bool stale = !p->bound || p->catalog_version != cat_plan_version(cat) ||
+                 p->plan_settings != s->plan_settings;
     cat_unref(cat);
     return stale;
 }

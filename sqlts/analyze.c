@@ -1,5 +1,6 @@
 /* sqlts/analyze.c - sql_analyze: dispatch by kind of statement, and the analyzer's small tools. */
 #include "sqlts/analyze.h"
+#include "exec/func_text.h"
 
 #include <stdio.h>
 
@@ -259,33 +260,86 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
 
 /* ---- one expression: defaults, checks ---- */
 
-bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want,
-                    Expr **out, Err *e)
+/* want: 0 = as it comes, but for literals, which become `literal`. */
+static bool text_expression(Analyzer *z, Slice text, const TableDef *columns, TypeId want,
+                            TypeId literal, Rte **rte, Expr **out, Err *e)
 {
     SqlStatement *st;
     size_t count;
-    Slice select = arena_printf(a, "SELECT %.*s", SLICE_ARG(text));
-    if (!sql_parse(a, select, &st, &count, e))
+    Slice select = arena_printf(z->arena, "SELECT %.*s", SLICE_ARG(text));
+    if (!sql_parse(z->arena, select, &st, &count, e))
         return false;
     const NSelect *n = count == 1 ? (const NSelect *)st->node : NULL;
     if (!n || n->n.kind != N_SELECT || n->targets.count != 1 || n->from.count)
         return err_set(e, ERR_SYNTAX, "\"%.*s\" is not an expression", SLICE_ARG(text));
-    Analyzer z;
-    analyzer_init(&z, env, a, st->text, st->offset);
-    z.no_position = 1;
+    analyzer_init(z, z->env, z->arena, st->text, st->offset);
+    z->no_position = 1;
     Scope s;
     az_scope_init(&s, NULL, NULL);
-    s.place = columns && want == T_BOOL ? PLACE_CHECK : PLACE_DEFAULT;
-    Rte *rte = NULL;
+    s.place = columns && literal == T_BOOL ? PLACE_CHECK : PLACE_DEFAULT;
+    *rte = NULL;
     if (columns)
-        az_scope_add_table(&z, &s, columns, columns->name, &rte);
-    Expr *x;
-    if (!az_expr(&z, &s, ((const NTarget *)n->targets.items[0])->expr, &x, e) ||
-        !az_coerce(&z, x, want, -1, CAST_ASSIGN, &x, e) || !az_finish_params(&z, e))
+        az_scope_add_table(z, &s, columns, columns->name, rte);
+    if (!az_expr(z, &s, ((const NTarget *)n->targets.items[0])->expr, out, e))
         return false;
-    if (qx_has(x, QX_SUBLINK))
+    if (!want && (*out)->type == T_UNKNOWN)
+        want = literal;
+    if (want && !az_coerce(z, *out, want, -1, CAST_ASSIGN, out, e))
+        return false;
+    if (qx_has(*out, QX_SUBLINK))
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                        "cannot use subquery in DEFAULT or CHECK expression");
-    *out = x;
-    return plan_table_expr(&z, rte, out, e);
+    return az_finish_params(z, e);
+}
+
+bool sql_column_default(const SqlEnv *env, Arena *a, const ColumnDef *c, Expr **out, Err *e)
+{
+    Analyzer z = {.env = env, .arena = a};
+    Rte *rte;
+    if (!c->default_sql.len) {
+        *out = az_const(&z, c->type_oid, value_null(), 0);
+        return true;
+    }
+    return (text_expression(&z, c->default_sql, NULL, c->type_oid, c->type_oid, &rte, out, e) &&
+            az_coerce(&z, *out, c->type_oid, c->typmod, CAST_ASSIGN, out, e) &&
+            plan_table_expr(&z, NULL, out, e)) ||
+           err_wrap(e, "default of column \"%.*s\"", SLICE_ARG(c->name));
+}
+
+bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want,
+                    Expr **out, Err *e)
+{
+    Analyzer z = {.env = env, .arena = a};
+    Rte *rte;
+    return text_expression(&z, text, columns, want, want, &rte, out, e) &&
+           plan_table_expr(&z, rte, out, e);
+}
+
+static Slice quoted_name(Arena *a, Slice s)
+{
+    Buf b;
+    buf_init(&b);
+    text_put_ident(&b, s);
+    Slice out = arena_slice(a, buf_slice(&b));
+    buf_free(&b);
+    return out;
+}
+
+bool sql_expression_print(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns,
+                          TypeId type, Slice *out, Err *e)
+{
+    Analyzer z = {.env = env, .arena = a};
+    Rte *rte;
+    Expr *x;
+    if (!text_expression(&z, text, columns, 0, type, &rte, &x, e))
+        return false;
+    Slice *names = ARENA_ARRAY(a, Slice, z.var_count + 1);
+    for (size_t i = 0; i < z.var_count; i++)
+        names[i] = quoted_name(a, z.vars[i].rte->cols[z.vars[i].col].name);
+    Buf b;
+    buf_init(&b);
+    expr_print(&b, x, names);
+    *out = arena_slice(a, buf_slice(&b));
+    buf_free(&b);
+    return true;
 }

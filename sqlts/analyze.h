@@ -30,6 +30,7 @@ typedef struct Analyzer {
     Slice text;           /* of the statement */
     uint32_t text_offset; /* in the whole text: node offsets count from there */
     bool ascii;
+    Slice relation;  /* that CREATE or ALTER TABLE is about: for messages */
     int no_position; /* > 0: inside the text of a view */
     int view_depth;
     uint32_t pos_offset,
@@ -273,8 +274,21 @@ bool az_set_list(Analyzer *z, Scope *s, const TableDef *t, const NodeList *set, 
  * extra: the source also gives defaults of columns that the statement does not name. */
 bool az_on_conflict(Analyzer *z, const NInsert *n, bool extra, Query **q, BoundInsert *b,
                     Err *e) MUST_CHECK;
+/* Part of a key: an UPDATE of it makes another row. */
+bool az_is_key_column(const TableDef *t, int16_t column);
 bool az_modify(Analyzer *z, const NModify *n, Bound *b, Err *e) MUST_CHECK;
 bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e) MUST_CHECK;
+/* analyze_constraint.c */
+typedef struct ConstraintList {
+    ConstraintSpec *items;
+    size_t count, cap;
+} ConstraintList;
+bool az_check_default(Analyzer *z, const ColumnSpec *c, const SqlNode *expr, Err *e) MUST_CHECK;
+/* NULL, NOT NULL, DEFAULT, identity, TAG of a column. */
+bool az_column_facts(Analyzer *z, const NColumnDef *n, ColumnSpec *c, Err *e) MUST_CHECK;
+/* Adds one that has a name; t: the table as it will be; column: "" = of the table. */
+bool az_constraint(Analyzer *z, const NConstraint *con, Slice column, const TableDef *t,
+                   ConstraintList *list, Err *e) MUST_CHECK;
 bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e) MUST_CHECK;
 bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e) MUST_CHECK;
 bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e) MUST_CHECK;

@@ -7,15 +7,14 @@
 
 /* ---- the key ---- */
 
-/* Columns that make a row unique: PRIMARY KEY, or tags and time where newer rows win. */
-static size_t table_key(Analyzer *z, const TableDef *t, int16_t **out)
+/* Tags and time, where newer rows win. */
+static size_t tags_and_time(Analyzer *z, const TableDef *t, int16_t **out)
 {
     size_t n = 0;
     *out = ARENA_ARRAY(z->arena, int16_t, t->column_count + 1u);
-    for (size_t i = 0; i < t->key_count; i++)
-        (*out)[n++] = t->key[i];
-    bool tags_and_time = n == 0 && t->kind == TABLE_SERIES && t->duplicates == DUP_LAST;
-    for (int16_t c = 0; tags_and_time && c < (int16_t)t->column_count; c++)
+    if (t->kind != TABLE_SERIES || t->duplicates == DUP_KEEP)
+        return 0;
+    for (int16_t c = 0; c < (int16_t)t->column_count; c++)
         if (!t->columns[c].dropped && t->columns[c].kind != COL_FIELD)
             (*out)[n++] = c;
     return n;
@@ -30,38 +29,89 @@ static bool is_key(const TableDef *t, const NodeList *names, const int16_t *key,
                 found++;
                 break;
             }
-    return found == key_count && names->count == key_count;
+    return key_count && found == key_count && names->count == key_count;
 }
 
-static bool check_target(Analyzer *z, const NInsert *n, const TableDef *t, const int16_t *key,
-                         size_t key_count, Err *e)
+static void use_constraint(const ConstraintDef *c, const int16_t **key, size_t *count,
+                           BoundInsert *b)
 {
+    b->arbiter = c->id;
+    *key = c->columns;
+    *count = c->column_count;
+}
+
+static bool named_arbiter(const NInsert *n, const TableDef *t, const int16_t **key, size_t *count,
+                          BoundInsert *b, Err *e)
+{
+    const ConstraintDef *c = table_constraint(t, n->conflict_constraint);
+    if (!c || c->type >= CONSTRAINT_INDEX)
+        return err_set(e, ERR_UNDEFINED_OBJECT,
+                       "constraint \"%.*s\" for table \"%.*s\" does not exist",
+                       SLICE_ARG(n->conflict_constraint), SLICE_ARG(t->name));
+    if (!constraint_is_unique(c))
+        return err_set(e, ERR_WRONG_OBJECT,
+                       "constraint in ON CONFLICT clause has no associated index");
+    use_constraint(c, key, count, b);
+    return true;
+}
+
+/* The key that the clause means; none (count 0) with DO NOTHING alone: all of them. */
+static bool find_arbiter(Analyzer *z, const NInsert *n, const TableDef *t, const int16_t **key,
+                         size_t *count, BoundInsert *b, Err *e)
+{
+    int16_t *own;
+    size_t own_count = tags_and_time(z, t, &own);
+    *count = 0;
     for (size_t i = 0; i < n->conflict_columns.count; i++) {
         const SqlNode *name = n->conflict_columns.items[i];
         if (!table_column(t, ast_name_text(name)))
             return az_fail(z, name, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" does not exist",
                            SLICE_ARG(ast_name_text(name)));
     }
-    if (n->conflict_constraint.len) {
-        Slice pkey = arena_printf(z->arena, "%.*s_pkey", SLICE_ARG(t->name));
-        if (t->key_count && slice_eq(pkey, n->conflict_constraint))
-            return true;
-        return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e,
-                       "constraint \"%.*s\" for table \"%.*s\" does not exist",
-                       SLICE_ARG(n->conflict_constraint), SLICE_ARG(t->name));
-    }
+    if (n->conflict_constraint.len)
+        return named_arbiter(n, t, key, count, b, e);
+    if (n->conflict_columns.count == 0 && n->conflict == 'n')
+        return true;
     if (n->conflict_columns.count == 0) {
-        if (n->conflict == 'n')
-            return true;
         az_fail(z, &n->n, ERR_SYNTAX, e,
                 "ON CONFLICT DO UPDATE requires inference specification or constraint name");
         return err_hint(e, "For example, ON CONFLICT (column_name).");
     }
-    if (key_count && is_key(t, &n->conflict_columns, key, key_count))
+    for (size_t i = 0; i < t->constraint_count; i++) {
+        const ConstraintDef *c = &t->constraints[i];
+        if (!constraint_is_unique(c) ||
+            !is_key(t, &n->conflict_columns, c->columns, c->column_count))
+            continue;
+        use_constraint(c, key, count, b);
+        return true;
+    }
+    *key = own;
+    *count = own_count;
+    if (is_key(t, &n->conflict_columns, own, own_count))
         return true;
     return err_set(e, ERR_INVALID_COLUMN_REFERENCE,
                    "there is no unique or exclusion constraint matching the ON CONFLICT "
                    "specification");
+}
+
+/* Is there any key at all? */
+static bool has_key(Analyzer *z, const TableDef *t)
+{
+    int16_t *own;
+    if (tags_and_time(z, t, &own))
+        return true;
+    for (size_t i = 0; i < t->constraint_count; i++)
+        if (constraint_is_unique(&t->constraints[i]))
+            return true;
+    return false;
+}
+
+static bool has_checks(const TableDef *t)
+{
+    for (size_t i = 0; i < t->constraint_count; i++)
+        if (t->constraints[i].type == CONSTRAINT_CHECK)
+            return true;
+    return false;
 }
 
 /* ---- DO UPDATE ---- */
@@ -79,7 +129,7 @@ static bool takes_over(const NInsert *n, const TableDef *t, const BoundInsert *b
                        const int16_t *key, size_t key_count)
 {
     size_t matched = 0, wanted = 0;
-    if (n->set_where || t->kind != TABLE_SERIES)
+    if (n->set_where || t->kind != TABLE_SERIES || has_checks(t))
         return false;
     for (size_t i = 0; i < n->set.count; i++) {
         const NTarget *s = (const NTarget *)n->set.items[i];
@@ -212,24 +262,42 @@ static void update_scope(Upsert *u, const NInsert *n, Scope *s)
     az_scope_add_rel(z, s, SLICE_LIT("excluded"), excluded, live);
 }
 
+/* SET key = excluded.key changes nothing: the two are equal. */
+static NodeList changing(const Upsert *u, const NInsert *n)
+{
+    ParseState ps = {.arena = u->z->arena};
+    NodeList out = {0};
+    for (size_t i = 0; i < n->set.count; i++) {
+        const NTarget *s = (const NTarget *)n->set.items[i];
+        bool same = false;
+        for (size_t k = 0; k < u->key_count; k++)
+            same |=
+                slice_eq(u->t->columns[u->key[k]].name, s->name) && is_excluded(s->expr, s->name);
+        if (!same)
+            out = ast_append(&ps, out, n->set.items[i]);
+    }
+    return out;
+}
+
 static bool update_targets(Upsert *u, const NInsert *n, Query *q, Err *e)
 {
     Analyzer *z = u->z;
     Scope s;
     Expr **values, *where = az_const(z, T_BOOL, value_bool(true), 0);
     update_scope(u, n, &s);
-    if (!az_set_list(z, &s, u->t, &n->set, &u->b->set, &values, e))
+    NodeList set = changing(u, n);
+    if (!az_set_list(z, &s, u->t, &set, &u->b->set, &values, e))
         return false;
-    for (size_t i = 0; i < n->set.count; i++)
-        if (u->t->columns[u->b->set[i]].kind != COL_FIELD) {
-            az_fail(z, n->set.items[i], ERR_FEATURE_NOT_SUPPORTED, e,
-                    "ON CONFLICT DO UPDATE cannot change tags or time");
+    for (size_t i = 0; i < set.count; i++)
+        if (az_is_key_column(u->t, u->b->set[i])) {
+            az_fail(z, set.items[i], ERR_FEATURE_NOT_SUPPORTED, e,
+                    "ON CONFLICT DO UPDATE cannot change tags, time or columns of a key");
             return err_hint(e, "An UPDATE can.");
         }
     s.place = PLACE_WHERE;
     if (n->set_where && !az_expr_bool(z, &s, n->set_where, "WHERE", &where, e))
         return false;
-    u->b->set_count = n->set.count;
+    u->b->set_count = set.count;
     Target *targets =
         ARENA_ARRAY(z->arena, Target, q->target_count + u->b->set_count + u->stored->col_count + 2);
     memcpy(targets, q->targets, q->target_count * sizeof *targets);
@@ -241,6 +309,10 @@ static bool update_targets(Upsert *u, const NInsert *n, Query *q, Err *e)
         targets[q->target_count++].expr = values[i];
     for (size_t i = ROW_ID_COLUMNS; i < u->stored->col_count; i++)
         targets[q->target_count++].expr = az_var(z, u->stored, i, 0);
+    u->b->stored = ARENA_ARRAY(z->arena, int16_t, u->t->column_count + 1u);
+    for (int16_t c = 0; c < (int16_t)u->t->column_count; c++)
+        if (!u->t->columns[c].dropped)
+            u->b->stored[u->b->stored_count++] = c;
     q->visible_count = q->target_count;
     q->var_end = (uint32_t)z->var_count;
     az_set_columns(z, q);
@@ -250,13 +322,10 @@ static bool update_targets(Upsert *u, const NInsert *n, Query *q, Err *e)
 bool az_on_conflict(Analyzer *z, const NInsert *n, bool extra, Query **q, BoundInsert *b, Err *e)
 {
     Upsert u = {.z = z, .t = b->table, .b = b};
-    int16_t *key;
-    u.key_count = table_key(z, u.t, &key);
-    u.key = key;
-    if (!check_target(z, n, u.t, u.key, u.key_count, e))
+    if (!find_arbiter(z, n, u.t, &u.key, &u.key_count, b, e))
         return false;
     if (n->conflict == 'n') {
-        b->on_conflict = u.key_count ? CONFLICT_NOTHING : CONFLICT_NONE;
+        b->on_conflict = has_key(z, u.t) ? CONFLICT_NOTHING : CONFLICT_NONE;
         return true;
     }
     if (!extra && !b->returning_count && takes_over(n, u.t, b, u.key, u.key_count)) {

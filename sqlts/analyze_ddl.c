@@ -25,90 +25,10 @@ static bool column_type(Analyzer *z, const NType *t, ColumnSpec *c, Err *e)
     return az_type(z, t, &c->type, &c->typmod, e);
 }
 
-/* A default reads no column, and must fit. */
-static bool check_default(Analyzer *z, const ColumnSpec *c, const NConstraint *con, Err *e)
-{
-    Scope s;
-    Expr *x;
-    az_scope_init(&s, NULL, NULL);
-    s.place = PLACE_DEFAULT;
-    if (!az_expr(z, &s, con->expr, &x, e)) {
-        if (e->code == ERR_UNDEFINED_COLUMN)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                           "cannot use column reference in DEFAULT expression"),
-                   az_at(z, con->expr, e);
-        return false;
-    }
-    if (qx_has(x, QX_SUBLINK))
-        return az_fail(z, con->expr, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "cannot use subquery in DEFAULT expression");
-    TypeId from = x->type;
-    if (az_coerce(z, x, c->type, c->typmod, CAST_ASSIGN, &x, e))
-        return true;
-    if (e->code != ERR_CANNOT_COERCE && e->code != ERR_DATATYPE_MISMATCH)
-        return false;
-    Slice want = az_type_name(z, c->type, -1), have = az_type_name(z, from, -1);
-    err_set(e, ERR_DATATYPE_MISMATCH,
-            "column \"%.*s\" is of type %.*s but default expression is of type %.*s",
-            SLICE_ARG(c->name), SLICE_ARG(want), SLICE_ARG(have));
-    return err_hint(e, "You will need to rewrite or cast the expression.");
-}
-
-static bool column_constraint(Analyzer *z, const NConstraint *con, ColumnSpec *c, Err *e)
-{
-    switch (con->con) {
-    case CON_NOT_NULL:
-        c->not_null = true;
-        return true;
-    case CON_DEFAULT:
-        if (c->default_sql.len)
-            return az_fail(z, &con->n, ERR_SYNTAX, e,
-                           "multiple default values specified for column \"%.*s\"",
-                           SLICE_ARG(c->name));
-        if (con->expr->kind != N_NULL)
-            c->default_sql = con->text;
-        return check_default(z, c, con, e);
-    case CON_CHECK:
-        c->check_sql = c->check_sql.len
-                           ? arena_printf(z->arena, "(%.*s) AND (%.*s)", SLICE_ARG(c->check_sql),
-                                          SLICE_ARG(con->text))
-                           : con->text;
-        return true;
-    case CON_UNIQUE:
-        c->unique = true;
-        return true;
-    case CON_PRIMARY_KEY:
-        c->primary_key = c->not_null = true;
-        return true;
-    case CON_TAG:
-        c->tag = true;
-        return true;
-    case CON_TIME_INDEX:
-        c->time_index = c->not_null = true;
-        return true;
-    case CON_IDENTITY:
-        c->serial = c->not_null = true;
-        return true;
-    case CON_FOREIGN_KEY:
-        az_fail(z, &con->n, ERR_FEATURE_NOT_SUPPORTED, e, "foreign keys are not supported");
-        return err_hint(e, "Leave out REFERENCES; joins work without it.");
-    case CON_GENERATED:
-        return az_fail(z, &con->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "generated columns are not supported");
-    default:
-        return true;
-    }
-}
-
 static bool column_spec(Analyzer *z, const NColumnDef *n, ColumnSpec *c, Err *e)
 {
     *c = (ColumnSpec){.name = n->name, .position = az_position(z, n->n.offset)};
-    if (!column_type(z, n->type, c, e))
-        return false;
-    for (size_t i = 0; i < n->constraints.count; i++)
-        if (!column_constraint(z, (const NConstraint *)n->constraints.items[i], c, e))
-            return false;
-    return true;
+    return column_type(z, n->type, c, e) && az_column_facts(z, n, c, e);
 }
 
 /* ---- options ---- */
@@ -166,29 +86,42 @@ static bool options(Analyzer *z, const NodeList *list, NameValue **out, size_t *
 
 /* ---- CREATE TABLE ---- */
 
-static bool table_constraint(Analyzer *z, const NConstraint *con, Bound *b, Err *e)
+/* The table that will be, for what its constraints say. */
+static const TableDef *future_table(Analyzer *z, const Bound *b)
 {
-    switch (con->con) {
-    case CON_PRIMARY_KEY:
-        if (b->u.create_table.pk_count)
-            return az_fail(z, &con->n, ERR_INVALID_TABLE_DEFINITION, e,
-                           "multiple primary keys for table \"%.*s\" are not allowed",
-                           SLICE_ARG(b->u.create_table.name.name));
-        b->u.create_table.primary_key = ARENA_ARRAY(z->arena, Slice, con->columns.count + 1);
-        for (size_t i = 0; i < con->columns.count; i++)
-            b->u.create_table.primary_key[b->u.create_table.pk_count++] =
-                ast_name_text(con->columns.items[i]);
-        return true;
-    case CON_UNIQUE:
-        b->u.create_table.uniques[b->u.create_table.unique_count++] = name_list(z, &con->columns);
-        return true;
-    case CON_CHECK:
-        b->u.create_table.checks[b->u.create_table.check_count++] = con->text;
-        return true;
-    default:
-        az_fail(z, &con->n, ERR_FEATURE_NOT_SUPPORTED, e, "foreign keys are not supported");
-        return err_hint(e, "Leave out FOREIGN KEY; joins work without it.");
+    TableDef *t = ARENA_NEW(z->arena, TableDef);
+    size_t n = b->u.create_table.col_count;
+    t->name = b->u.create_table.name.name;
+    t->kind = TABLE_ORDINARY;
+    t->columns = ARENA_ARRAY(z->arena, ColumnDef, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const ColumnSpec *c = &b->u.create_table.cols[i];
+        t->columns[t->column_count++] = (ColumnDef){
+            .name = c->name, .kind = COL_FIELD, .type_oid = c->type, .typmod = c->typmod};
     }
+    return t;
+}
+
+static bool table_constraints(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
+{
+    const TableDef *t = future_table(z, b);
+    ConstraintList list = {0};
+    for (size_t i = 0; i < n->elements.count; i++) {
+        const SqlNode *el = n->elements.items[i];
+        if (el->kind == N_CONSTRAINT) {
+            if (!az_constraint(z, (const NConstraint *)el, SLICE_NONE, t, &list, e))
+                return false;
+            continue;
+        }
+        const NColumnDef *c = (const NColumnDef *)el;
+        for (size_t k = 0; k < c->constraints.count; k++)
+            if (!az_constraint(z, (const NConstraint *)c->constraints.items[k], c->name, t, &list,
+                               e))
+                return false;
+    }
+    b->u.create_table.constraints = list.items;
+    b->u.create_table.constraint_count = list.count;
+    return true;
 }
 
 static bool table_columns(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
@@ -196,15 +129,10 @@ static bool table_columns(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
     size_t count = n->elements.count;
     ColumnSpec *cols = ARENA_ARRAY(z->arena, ColumnSpec, count + 1);
     b->u.create_table.cols = cols;
-    b->u.create_table.uniques = ARENA_ARRAY(z->arena, Slice, count + 1);
-    b->u.create_table.checks = ARENA_ARRAY(z->arena, Slice, count + 1);
     for (size_t i = 0; i < count; i++) {
         const SqlNode *el = n->elements.items[i];
-        if (el->kind == N_CONSTRAINT) {
-            if (!table_constraint(z, (const NConstraint *)el, b, e))
-                return false;
+        if (el->kind == N_CONSTRAINT)
             continue;
-        }
         ColumnSpec *c = &cols[b->u.create_table.col_count];
         if (!column_spec(z, (const NColumnDef *)el, c, e))
             return false;
@@ -213,11 +141,11 @@ static bool table_columns(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
                            COLUMNS_MAX);
         for (size_t k = 0; k < b->u.create_table.col_count; k++)
             if (slice_eq(cols[k].name, c->name))
-                return az_fail(z, el, ERR_DUPLICATE_COLUMN, e,
-                               "column \"%.*s\" specified more than once", SLICE_ARG(c->name));
+                return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" specified more than once",
+                               SLICE_ARG(c->name));
         b->u.create_table.col_count++;
     }
-    return true;
+    return table_constraints(z, n, b, e);
 }
 
 static bool table_as(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
@@ -245,6 +173,7 @@ bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
     b->kind = n->query ? BOUND_CREATE_TABLE_AS : BOUND_CREATE_TABLE;
     b->tag = n->query ? "SELECT" : "CREATE TABLE";
     b->u.create_table.name = az_qualified(z, n->table);
+    z->relation = n->table->name;
     b->u.create_table.if_not_exists = n->if_not_exists;
     b->u.create_table.temporary = n->temporary;
     b->u.create_table.with_no_data = n->with_no_data;
@@ -349,6 +278,35 @@ bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e)
 
 /* ---- ALTER TABLE ---- */
 
+/* The table with the column that this statement adds. */
+static const TableDef *with_column(Analyzer *z, const TableDef *t, const ColumnSpec *c)
+{
+    TableDef *more = ARENA_NEW(z->arena, TableDef);
+    *more = *t;
+    more->columns = ARENA_ARRAY(z->arena, ColumnDef, t->column_count + 1u);
+    memcpy(more->columns, t->columns, t->column_count * sizeof *t->columns);
+    more->columns[more->column_count++] =
+        (ColumnDef){.name = c->name, .kind = COL_FIELD, .type_oid = c->type, .typmod = c->typmod};
+    return more;
+}
+
+static bool added_constraints(Analyzer *z, const NAlterAction *n, const TableDef *t, AlterAction *a,
+                              Err *e)
+{
+    ConstraintList list = {0};
+    bool ok = true;
+    if (!t)
+        return true;
+    if (n->constraint)
+        ok = az_constraint(z, n->constraint, SLICE_NONE, t, &list, e);
+    for (size_t i = 0; ok && n->column && i < n->column->constraints.count; i++)
+        ok = az_constraint(z, (const NConstraint *)n->column->constraints.items[i], n->column->name,
+                           with_column(z, t, &a->column), &list, e);
+    a->constraints = list.items;
+    a->constraint_count = list.count;
+    return ok;
+}
+
 static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, AlterAction *a,
                          Err *e)
 {
@@ -360,7 +318,9 @@ static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, 
     a->column.name = n->name;
     switch (n->action) {
     case ALTER_ADD_COLUMN:
-        return column_spec(z, n->column, &a->column, e);
+        return column_spec(z, n->column, &a->column, e) && added_constraints(z, n, t, a, e);
+    case ALTER_ADD_CONSTRAINT:
+        return added_constraints(z, n, t, a, e);
     case ALTER_TYPE:
         if (n->using_expr)
             return az_fail(z, n->using_expr, ERR_FEATURE_NOT_SUPPORTED, e,
@@ -375,9 +335,6 @@ static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, 
     case ALTER_SET_OPTIONS:
     case ALTER_RESET_OPTIONS:
         return options(z, &n->options, &a->options, &a->option_count, e);
-    case ALTER_ADD_PRIMARY_KEY:
-        a->name = name_list(z, &n->columns);
-        return true;
     default:
         return true;
     }
@@ -390,6 +347,7 @@ bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e)
     b->kind = BOUND_ALTER_TABLE;
     b->tag = "ALTER TABLE";
     b->u.alter.name = az_qualified(z, n->table);
+    z->relation = n->table->name;
     b->u.alter.if_exists = n->if_exists;
     err_clear(&missing);
     if (!az_relation(z, n->table->schema, n->table->name, &n->table->n, &rel, &missing) &&

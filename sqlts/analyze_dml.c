@@ -65,13 +65,7 @@ bool az_assign(Analyzer *z, const ColumnDef *c, const SqlNode *at, Expr **x, Err
 
 bool az_column_default(Analyzer *z, const TableDef *t, int16_t index, Expr **out, Err *e)
 {
-    const ColumnDef *c = &t->columns[index];
-    if (c->default_sql.len == 0) {
-        *out = az_const(z, c->type_oid, value_null(), 0);
-        return true;
-    }
-    return sql_expression(z->env, z->arena, c->default_sql, NULL, c->type_oid, out, e) ||
-           err_wrap(e, "default of column \"%.*s\"", SLICE_ARG(c->name));
+    return sql_column_default(z->env, z->arena, &t->columns[index], out, e);
 }
 
 /* ---- VALUES ---- */

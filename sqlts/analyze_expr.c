@@ -87,7 +87,8 @@ static bool param(Analyzer *z, const NParam *n, Expr **out, Err *e)
 {
     uint32_t i = n->number - 1;
     if (z->env->params_none)
-        return az_fail(z, &n->n, ERR_UNDEFINED_PARAMETER, e, "there is no parameter $%u", n->number);
+        return az_fail(z, &n->n, ERR_UNDEFINED_PARAMETER, e, "there is no parameter $%u",
+                       n->number);
     while (z->param_count < n->number)
         *AZ_PUSH(z, z->params, z->param_count, z->param_cap) = 0;
     Expr *x = node(z, EXPR_PARAM, z->params[i] ? z->params[i] : T_UNKNOWN, &n->n, 0);

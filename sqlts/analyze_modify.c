@@ -97,12 +97,27 @@ static void push_address(Analyzer *z, Modify *m)
         push(z, m->q, az_var(z, m->rte, rte_system(m->rte, system[i]), 0), SLICE_NONE);
 }
 
-static bool is_key_column(const TableDef *t, int16_t column)
+bool az_is_key_column(const TableDef *t, int16_t column)
 {
     bool key = t->columns[column].kind != COL_FIELD;
-    for (size_t i = 0; i < t->key_count; i++)
-        key |= t->key[i] == column;
+    for (size_t i = 0; i < t->constraint_count; i++) {
+        const ConstraintDef *c = &t->constraints[i];
+        for (size_t k = 0; constraint_is_unique(c) && k < c->column_count; k++)
+            key |= c->columns[k] == column;
+    }
     return key;
+}
+
+/* Does a constraint want to see the whole of a changed row? */
+static bool is_checked(const Modify *m)
+{
+    for (size_t i = 0; i < m->set_count; i++)
+        if (m->table->columns[m->columns[i]].not_null)
+            return true;
+    for (size_t i = 0; i < m->table->constraint_count; i++)
+        if (m->table->constraints[i].type == CONSTRAINT_CHECK)
+            return true;
+    return false;
 }
 
 /* New values; a row that moves takes all of its columns with it. */
@@ -112,7 +127,7 @@ static void push_values(Analyzer *z, Modify *m, BoundModify *out)
     out->targets = ARENA_ARRAY(z->arena, int16_t, m->table->column_count + 1u);
     for (size_t i = 0; i < m->set_count; i++) {
         const ColumnDef *c = &m->table->columns[m->columns[i]];
-        out->moves |= is_key_column(m->table, m->columns[i]);
+        out->moves |= az_is_key_column(m->table, m->columns[i]);
         out->targets[out->target_count++] = m->columns[i];
         set[m->columns[i]] = true;
         push(z, m->q, m->values[i], c->name);
@@ -123,6 +138,15 @@ static void push_values(Analyzer *z, Modify *m, BoundModify *out)
         if (c < 0 || set[c] || m->table->columns[c].kind == COL_TIME)
             continue;
         out->targets[out->target_count++] = c;
+        push(z, m->q, az_var(z, m->rte, i, 0), m->table->columns[c].name);
+        set[c] = true;
+    }
+    out->kept = ARENA_ARRAY(z->arena, int16_t, m->table->column_count + 1u);
+    for (size_t i = 0; m->set_count && is_checked(m) && i < m->rte->col_count; i++) {
+        int16_t c = (int16_t)(m->rte->cols[i].attnum - 1);
+        if (c < 0 || set[c])
+            continue;
+        out->kept[out->kept_count++] = c;
         push(z, m->q, az_var(z, m->rte, i, 0), m->table->columns[c].name);
     }
 }

@@ -84,6 +84,8 @@ typedef enum NodeKind {
     N_CREATE_DATABASE,
     N_CREATE_EXTENSION,
     N_CREATE_INDEX,
+    N_CREATE_SEQUENCE,
+    N_ALTER_SEQUENCE,
     N_DROP,
     N_ALTER_TABLE,
     N_TRUNCATE,
@@ -372,7 +374,8 @@ typedef enum ConstraintKind {
     CON_FOREIGN_KEY,
     CON_IDENTITY,
     CON_GENERATED,
-    CON_NONE /* COLLATE, DEFERRABLE: no effect */,
+    CON_DEFERRABLE,
+    CON_NONE /* COLLATE, NOT DEFERRABLE: no effect */,
 } ConstraintKind;
 
 typedef struct NConstraint {
@@ -382,6 +385,9 @@ typedef struct NConstraint {
     Slice text; /* DEFAULT and CHECK: the expression as written */
     SqlNode *expr;
     NodeList columns;
+    NodeList attributes; /* of a table's: NConstraint */
+    char identity;       /* 'a'lways, by 'd'efault */
+    NodeList options;    /* of its sequence */
 } NConstraint;
 
 typedef struct NColumnDef {
@@ -398,6 +404,7 @@ typedef struct NInsert {
     NRange *table;
     NodeList columns; /* NIndirect-free: N_NAME */
     NSelect *query;   /* NULL: DEFAULT VALUES */
+    char overriding;  /* 's'ystem, 'u'ser value; 0 = not */
     int conflict;     /* 0, 'n'othing, 'u'pdate */
     NodeList conflict_columns;
     Slice conflict_constraint;
@@ -429,7 +436,7 @@ typedef struct NCreateTable {
     SqlNode n;
     NRange *table;
     bool if_not_exists, temporary, with_no_data, inherits;
-    NodeList elements; /* NColumnDef, NConstraint */
+    NodeList elements; /* NColumnDef, NConstraint, NRange (LIKE, its options in `columns`) */
     NodeList names;    /* CREATE TABLE AS: column names */
     NodeList options;  /* NOption */
     SqlNode *query;    /* CREATE TABLE AS, or an EXECUTE */
@@ -439,7 +446,7 @@ typedef struct NCreate { /* view, schema, database, extension, index */
     SqlNode n;
     NRange *range;
     Slice name, text;
-    bool if_not_exists, or_replace, unique;
+    bool if_not_exists, or_replace, unique, temporary;
     NodeList columns; /* names, or expressions of an index */
     NSelect *query;
     NodeList options;
@@ -457,16 +464,19 @@ typedef struct NAlterAction {
     AlterKind action;
     Slice name, new_name;
     NColumnDef *column;
+    NConstraint *constraint; /* ADD CONSTRAINT */
     NType *type;
     SqlNode *using_expr;
     Slice text; /* SET DEFAULT */
     NodeList options, columns;
+    char identity;
     bool if_exists, if_not_exists, cascade;
 } NAlterAction;
 
 typedef struct NAlter {
     SqlNode n;
     NRange *table;
+    int what; /* 0 table, 'v'iew, 'i'ndex, 'S'equence */
     bool if_exists;
     NodeList actions;
 } NAlter;

@@ -775,9 +775,12 @@ insert_stmt(A) ::= opt_with_clause(W) INSERT(X) INTO insert_target(T) insert_res
 insert_target(A) ::= qualified_name(B). { A = B; }
 insert_target(A) ::= qualified_name(B) AS col_id(X). { A = B; ((NRange *)A)->alias = X.value; }
 insert_rest(A) ::= select_stmt(B). { A = grammar_insert_rest(ps, NONE, B); }
-insert_rest(A) ::= OVERRIDING col_id VALUE select_stmt(B). { A = grammar_insert_rest(ps, NONE, B); }
+insert_rest(A) ::= OVERRIDING overriding(O) VALUE select_stmt(B). { A = grammar_insert_rest(ps, NONE, B); ((NInsert *)A)->overriding = (char)O; }
 insert_rest(A) ::= LP insert_column_list(C) RP select_stmt(B). { A = grammar_insert_rest(ps, C, B); }
-insert_rest(A) ::= LP insert_column_list(C) RP OVERRIDING col_id VALUE select_stmt(B). { A = grammar_insert_rest(ps, C, B); }
+insert_rest(A) ::= LP insert_column_list(C) RP OVERRIDING overriding(O) VALUE select_stmt(B). { A = grammar_insert_rest(ps, C, B); ((NInsert *)A)->overriding = (char)O; }
+%type overriding {int}
+overriding(A) ::= SYSTEM. { A = 's'; }
+overriding(A) ::= USER. { A = 'u'; }
 insert_rest(A) ::= DEFAULT VALUES. { A = grammar_insert_rest(ps, NONE, NULL); }
 %type insert_column_list {NodeList}
 insert_column_list(A) ::= insert_column(X). { A = LIST(X); }
@@ -926,10 +929,14 @@ element_list(A) ::= table_element(B). { A = LIST(B); }
 element_list(A) ::= element_list(B) COMMA table_element(C). { A = MORE(B, C); }
 table_element(A) ::= column_def(B). { A = B; }
 table_element(A) ::= table_constraint(B). { A = B; }
-table_element(A) ::= LIKE(X) qualified_name. {
-    A = NULL;
-    ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, X.offset, "CREATE TABLE (LIKE ...) is not supported");
-}
+table_element(A) ::= LIKE qualified_name(N) like_options(O). { A = N; ((NRange *)A)->columns = O; }
+%type like_options {NodeList}
+like_options(A) ::= . { A = NONE; }
+like_options(A) ::= like_options(B) INCLUDING(X) like_what(W). { A = MORE(B, ast_option(ps, X.offset, W.value, SLICE_NONE, true)); }
+like_options(A) ::= like_options(B) EXCLUDING(X) like_what(W). { A = MORE(B, ast_option(ps, X.offset, W.value, SLICE_NONE, false)); }
+%type like_what {Token}
+like_what(A) ::= col_id(X). { A = X; }
+like_what(A) ::= ALL(X). { A = X; }
 column_def(A) ::= col_id(X) typename(T) column_constraints(C). { A = grammar_column_def(ps, X, T, C); }
 %type column_constraints {NodeList}
 column_constraints(A) ::= . { A = NONE; }
@@ -937,29 +944,47 @@ column_constraints(A) ::= column_constraints(B) column_constraint(C). { A = MORE
 column_constraint(A) ::= CONSTRAINT col_id(X) column_constraint_el(B). { A = B; ((NConstraint *)A)->name = X.value; }
 column_constraint(A) ::= column_constraint_el(B). { A = B; }
 column_constraint(A) ::= COLLATE(X) any_name(N). { A = grammar_constraint(ps, X.offset, CON_NONE); ((NConstraint *)A)->columns = N; }
-column_constraint(A) ::= constraint_attr(X). { A = grammar_constraint(ps, X.offset, CON_NONE); }
+column_constraint(A) ::= constraint_attr(B). { A = B; }
 column_constraint_el(A) ::= NOT(X) NULL. { A = grammar_constraint(ps, X.offset, CON_NOT_NULL); }
 column_constraint_el(A) ::= NULL(X). { A = grammar_constraint(ps, X.offset, CON_NULL); }
 column_constraint_el(A) ::= UNIQUE(X). { A = grammar_constraint(ps, X.offset, CON_UNIQUE); }
 column_constraint_el(A) ::= PRIMARY(X) KEY. { A = grammar_constraint(ps, X.offset, CON_PRIMARY_KEY); }
 column_constraint_el(A) ::= CHECK(X) LP(B) a_expr(E) RP(C). { A = grammar_check(ps, X.offset, E, B.end, C.offset); }
 column_constraint_el(A) ::= DEFAULT(X) b_expr(E). { A = grammar_check(ps, X.offset, E, X.end, ps->prev_end); ((NConstraint *)A)->con = CON_DEFAULT; }
-column_constraint_el(A) ::= GENERATED(X) generated_when AS IDENTITY opt_sequence_options. { A = grammar_constraint(ps, X.offset, CON_IDENTITY); }
+column_constraint_el(A) ::= GENERATED(X) generated_when(W) AS IDENTITY opt_sequence_options(O). { A = grammar_constraint(ps, X.offset, CON_IDENTITY); ((NConstraint *)A)->identity = (char)W; ((NConstraint *)A)->options = O; }
 column_constraint_el(A) ::= GENERATED(X) generated_when AS LP a_expr RP STORED. { A = grammar_constraint(ps, X.offset, CON_GENERATED); }
 column_constraint_el(A) ::= REFERENCES(X) qualified_name opt_name_list key_actions. { A = grammar_constraint(ps, X.offset, CON_FOREIGN_KEY); }
 column_constraint_el(A) ::= TAG(X). { A = grammar_constraint(ps, X.offset, CON_TAG); }
 column_constraint_el(A) ::= TIME(X) INDEX. { A = grammar_constraint(ps, X.offset, CON_TIME_INDEX); }
-opt_sequence_options ::= .
-opt_sequence_options ::= LP option_words RP.
-option_words ::= option_word.
-option_words ::= option_words option_word.
-generated_when ::= ALWAYS.
-generated_when ::= BY DEFAULT.
-%type constraint_attr {Token}
-constraint_attr(A) ::= DEFERRABLE(X). { A = X; }
-constraint_attr(A) ::= NOT(X) DEFERRABLE. { A = X; }
-constraint_attr(A) ::= INITIALLY(X) DEFERRED. { A = X; }
-constraint_attr(A) ::= INITIALLY(X) IMMEDIATE. { A = X; }
+%type opt_sequence_options {NodeList}
+opt_sequence_options(A) ::= . { A = NONE; }
+opt_sequence_options(A) ::= LP sequence_options(B) RP. { A = B; }
+%type sequence_options {NodeList}
+sequence_options(A) ::= sequence_option(B). { A = LIST(B); }
+sequence_options(A) ::= sequence_options(B) sequence_option(C). { A = MORE(B, C); }
+sequence_option(A) ::= AS(X) typename(T). { A = grammar_list_option(ps, X.offset, "as", LIST(T), false); }
+sequence_option(A) ::= CACHE(X) signed_number(N). { A = ast_option(ps, X.offset, X.value, N.value, true); }
+sequence_option(A) ::= CYCLE(X). { A = ast_option(ps, X.offset, X.value, SLICE_NONE, true); }
+sequence_option(A) ::= NO(X) CYCLE(Y). { A = ast_option(ps, X.offset, Y.value, SLICE_NONE, false); }
+sequence_option(A) ::= INCREMENT(X) opt_by signed_number(N). { A = ast_option(ps, X.offset, X.value, N.value, true); }
+sequence_option(A) ::= MAXVALUE(X) signed_number(N). { A = ast_option(ps, X.offset, X.value, N.value, true); }
+sequence_option(A) ::= MINVALUE(X) signed_number(N). { A = ast_option(ps, X.offset, X.value, N.value, true); }
+sequence_option(A) ::= NO(X) MAXVALUE(Y). { A = ast_option(ps, X.offset, Y.value, SLICE_NONE, false); }
+sequence_option(A) ::= NO(X) MINVALUE(Y). { A = ast_option(ps, X.offset, Y.value, SLICE_NONE, false); }
+sequence_option(A) ::= OWNED(X) BY any_name(N). { A = grammar_list_option(ps, X.offset, "owned", N, false); }
+sequence_option(A) ::= SEQUENCE(X) col_id any_name(N). { A = grammar_list_option(ps, X.offset, "name", N, false); }
+sequence_option(A) ::= START(X) opt_with_word signed_number(N). { A = ast_option(ps, X.offset, X.value, N.value, true); }
+sequence_option(A) ::= RESTART(X). { A = ast_option(ps, X.offset, X.value, SLICE_NONE, false); }
+sequence_option(A) ::= RESTART(X) opt_with_word signed_number(N). { A = ast_option(ps, X.offset, X.value, N.value, true); }
+opt_by ::= .
+opt_by ::= BY.
+%type generated_when {int}
+generated_when(A) ::= ALWAYS. { A = 'a'; }
+generated_when(A) ::= BY DEFAULT. { A = 'd'; }
+constraint_attr(A) ::= DEFERRABLE(X). { A = grammar_constraint(ps, X.offset, CON_DEFERRABLE); }
+constraint_attr(A) ::= NOT(X) DEFERRABLE. { A = grammar_constraint(ps, X.offset, CON_NONE); }
+constraint_attr(A) ::= INITIALLY(X) DEFERRED. { A = grammar_constraint(ps, X.offset, CON_DEFERRABLE); }
+constraint_attr(A) ::= INITIALLY(X) IMMEDIATE. { A = grammar_constraint(ps, X.offset, CON_NONE); }
 key_actions ::= .
 key_actions ::= key_actions ON UPDATE key_action.
 key_actions ::= key_actions ON DELETE key_action.
@@ -968,8 +993,11 @@ key_action ::= RESTRICT.
 key_action ::= CASCADE.
 key_action ::= SET NULL.
 key_action ::= SET DEFAULT.
-table_constraint(A) ::= CONSTRAINT col_id(X) constraint_el(B). { A = B; ((NConstraint *)A)->name = X.value; }
-table_constraint(A) ::= constraint_el(B). { A = B; }
+table_constraint(A) ::= CONSTRAINT col_id(X) constraint_el(B) constraint_attrs(L). { A = B; ((NConstraint *)A)->name = X.value; ((NConstraint *)A)->attributes = L; }
+table_constraint(A) ::= constraint_el(B) constraint_attrs(L). { A = B; ((NConstraint *)A)->attributes = L; }
+%type constraint_attrs {NodeList}
+constraint_attrs(A) ::= . { A = NONE; }
+constraint_attrs(A) ::= constraint_attrs(B) constraint_attr(C). { A = MORE(B, C); }
 constraint_el(A) ::= CHECK(X) LP(B) a_expr(E) RP(C). { A = grammar_check(ps, X.offset, E, B.end, C.offset); }
 constraint_el(A) ::= UNIQUE(X) LP name_list(C) RP. { A = grammar_constraint(ps, X.offset, CON_UNIQUE); ((NConstraint *)A)->columns = C; }
 constraint_el(A) ::= PRIMARY(X) KEY LP name_list(C) RP. { A = grammar_constraint(ps, X.offset, CON_PRIMARY_KEY); ((NConstraint *)A)->columns = C; }
@@ -980,6 +1008,9 @@ constraint_el(A) ::= FOREIGN(X) KEY LP name_list RP REFERENCES qualified_name op
 table_options(A) ::= . { A = NONE; }
 table_options(A) ::= table_options(B) WITH LP option_list(C) RP. { A = grammar_concat(ps, B, C); }
 table_options(A) ::= table_options(B) WITHOUT OIDS. { A = B; }
+table_options(A) ::= table_options(B) ON(X) COMMIT DROP. { A = MORE(B, ast_option(ps, X.offset, SLICE_LIT("on commit"), SLICE_LIT("drop"), true)); }
+table_options(A) ::= table_options(B) ON(X) COMMIT DELETE ROWS. { A = MORE(B, ast_option(ps, X.offset, SLICE_LIT("on commit"), SLICE_LIT("delete"), true)); }
+table_options(A) ::= table_options(B) ON(X) COMMIT PRESERVE ROWS. { A = MORE(B, ast_option(ps, X.offset, SLICE_LIT("on commit"), SLICE_LIT("preserve"), true)); }
 table_options(A) ::= table_options(B) TIMESTAMP(X) LP col_id(C) RP. { A = MORE(B, ast_option(ps, X.offset, SLICE_LIT("time"), C.value, true)); }
 table_options(A) ::= table_options(B) PARTITION(X) BY col_id(C). { A = MORE(B, ast_option(ps, X.offset, SLICE_LIT("partition_by"), C.value, true)); }
 table_options(A) ::= table_options(B) IDENT(X). { A = MORE(B, grammar_table_word(ps, X)); }
@@ -1029,14 +1060,18 @@ extension_options ::= .
 extension_options ::= extension_options SCHEMA col_id.
 extension_options ::= extension_options CASCADE.
 extension_options ::= extension_options IDENT option_word.
-utility_stmt(A) ::= CREATE(X) opt_unique(U) INDEX opt_concurrently opt_if_not_exists(I) opt_index_name(M) ON relation_expr(T) opt_access_method LP index_elements(C) RP table_options(O) where_clause. {
+utility_stmt(A) ::= CREATE(X) opt_unique(U) INDEX opt_concurrently opt_if_not_exists(I) opt_index_name(M) ON relation_expr(T) opt_access_method LP index_elements(C) RP opt_include(L) table_options(O) where_clause(W). {
     A = grammar_create(ps, N_CREATE_INDEX, X.offset, T);
     ((NCreate *)A)->unique = U;
     ((NCreate *)A)->if_not_exists = I;
     ((NCreate *)A)->name = M;
     ((NCreate *)A)->columns = C;
     ((NCreate *)A)->options = O;
+    ((NCreate *)A)->or_replace = W || L; /* partial, or covering */
 }
+%type opt_include {int}
+opt_include(A) ::= . { A = 0; }
+opt_include(A) ::= INCLUDE LP name_list RP. { A = 1; }
 %type opt_unique {int}
 opt_unique(A) ::= . { A = 0; }
 opt_unique(A) ::= UNIQUE. { A = 1; }
@@ -1065,6 +1100,7 @@ drop_what(A) ::= TABLE. { A = DROP_TABLE; }
 drop_what(A) ::= VIEW. { A = DROP_VIEW; }
 drop_what(A) ::= SCHEMA. { A = DROP_SCHEMA; }
 drop_what(A) ::= DATABASE. { A = DROP_DATABASE; }
+drop_what(A) ::= SEQUENCE. { A = DROP_SEQUENCE; }
 drop_what(A) ::= INDEX. { A = DROP_INDEX; }
 drop_what(A) ::= INDEX CONCURRENTLY. { A = DROP_INDEX; }
 %type opt_behavior {int}
@@ -1105,6 +1141,8 @@ alter_action(A) ::= ALTER(X) opt_column col_id(N) opt_set_data TYPE typename(T) 
     ((NAlterAction *)A)->name = N.value;
     ((NAlterAction *)A)->type = (NType *)T;
     ((NAlterAction *)A)->using_expr = U;
+    if (U)
+        ((NAlterAction *)A)->text = ast_span(ps, U->offset, ps->prev_end);
 }
 opt_set_data ::= .
 opt_set_data ::= SET DATA.
@@ -1118,6 +1156,20 @@ alter_action(A) ::= ALTER(X) opt_column col_id(N) SET DEFAULT(D) a_expr. {
 alter_action(A) ::= ALTER(X) opt_column col_id(N) DROP DEFAULT. { A = ACTION(X, ALTER_DROP_DEFAULT); ((NAlterAction *)A)->name = N.value; }
 alter_action(A) ::= ALTER(X) opt_column col_id(N) SET NOT NULL. { A = ACTION(X, ALTER_SET_NOT_NULL); ((NAlterAction *)A)->name = N.value; }
 alter_action(A) ::= ALTER(X) opt_column col_id(N) DROP NOT NULL. { A = ACTION(X, ALTER_DROP_NOT_NULL); ((NAlterAction *)A)->name = N.value; }
+alter_action(A) ::= ALTER(X) opt_column col_id(N) ADD GENERATED generated_when(W) AS IDENTITY opt_sequence_options(O). {
+    A = ACTION(X, ALTER_ADD_IDENTITY);
+    ((NAlterAction *)A)->name = N.value;
+    ((NAlterAction *)A)->identity = (char)W;
+    ((NAlterAction *)A)->options = O;
+}
+alter_action(A) ::= ALTER(X) opt_column col_id(N) SET GENERATED generated_when(W). { A = ACTION(X, ALTER_SET_IDENTITY); ((NAlterAction *)A)->name = N.value; ((NAlterAction *)A)->identity = (char)W; }
+alter_action(A) ::= ALTER(X) opt_column col_id(N) DROP IDENTITY opt_if_exists(I). { A = ACTION(X, ALTER_DROP_IDENTITY); ((NAlterAction *)A)->name = N.value; ((NAlterAction *)A)->if_exists = I; }
+alter_action(A) ::= DROP(X) CONSTRAINT opt_if_exists(I) col_id(N) opt_behavior(B). {
+    A = ACTION(X, ALTER_DROP_CONSTRAINT);
+    ((NAlterAction *)A)->name = N.value;
+    ((NAlterAction *)A)->cascade = B;
+    ((NAlterAction *)A)->if_exists = I;
+}
 alter_action(A) ::= SET(X) LP option_list(O) RP. { A = ACTION(X, ALTER_SET_OPTIONS); ((NAlterAction *)A)->options = O; }
 alter_action(A) ::= RESET(X) LP option_list(O) RP. { A = ACTION(X, ALTER_RESET_OPTIONS); ((NAlterAction *)A)->options = O; }
 alter_action(A) ::= SET(X) IDENT(W) ICONST(N) col_id(U). { A = ACTION(X, ALTER_SET_OPTIONS); ((NAlterAction *)A)->options = LIST(grammar_duration_option(ps, W, N, U)); }
@@ -1128,14 +1180,45 @@ alter_single(A) ::= RENAME(X) opt_column col_id(O) TO col_id(N). {
     ((NAlterAction *)A)->name = O.value;
     ((NAlterAction *)A)->new_name = N.value;
 }
+alter_single(A) ::= RENAME(X) CONSTRAINT col_id(O) TO col_id(N). {
+    A = ACTION(X, ALTER_RENAME_CONSTRAINT);
+    ((NAlterAction *)A)->name = O.value;
+    ((NAlterAction *)A)->new_name = N.value;
+}
 alter_single(A) ::= SET(X) SCHEMA col_id(N). { A = ACTION(X, ALTER_SET_SCHEMA); ((NAlterAction *)A)->new_name = N.value; }
 
-utility_stmt(A) ::= TRUNCATE(X) opt_table relation_list(L) opt_restart opt_behavior. { A = ast_simple(ps, N_TRUNCATE, X.offset, 0, SLICE_NONE); ((NSimple *)A)->list = L; }
-opt_restart ::= .
-opt_restart ::= RESTART IDENTITY.
-opt_restart ::= CONTINUE IDENTITY.
+utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_single(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
+utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) OWNER(Y) TO role_name. { A = grammar_alter(ps, X.offset, T, I, LIST(grammar_action(ps, Y.offset, ALTER_OWNER))); ((NAlter *)A)->what = W; }
+%type alter_other {int}
+alter_other(A) ::= VIEW. { A = 'v'; }
+alter_other(A) ::= INDEX. { A = 'i'; }
+utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) alter_single(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = 'S'; }
+utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) OWNER(Y) TO role_name. { A = grammar_alter(ps, X.offset, T, I, LIST(grammar_action(ps, Y.offset, ALTER_OWNER))); ((NAlter *)A)->what = 'S'; }
+utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) sequence_options(O). {
+    A = grammar_create(ps, N_ALTER_SEQUENCE, X.offset, T);
+    ((NCreate *)A)->if_not_exists = I;
+    ((NCreate *)A)->options = O;
+}
+utility_stmt(A) ::= CREATE(X) opt_temp(T) SEQUENCE opt_if_not_exists(I) qualified_name(N). {
+    A = grammar_create(ps, N_CREATE_SEQUENCE, X.offset, N);
+    ((NCreate *)A)->if_not_exists = I;
+    ((NCreate *)A)->temporary = T;
+}
+utility_stmt(A) ::= CREATE(X) opt_temp(T) SEQUENCE opt_if_not_exists(I) qualified_name(N) sequence_options(O). {
+    A = grammar_create(ps, N_CREATE_SEQUENCE, X.offset, N);
+    ((NCreate *)A)->if_not_exists = I;
+    ((NCreate *)A)->temporary = T;
+    ((NCreate *)A)->options = O;
+}
+
+utility_stmt(A) ::= TRUNCATE(X) opt_table relation_list(L) opt_restart(R) opt_behavior. { A = ast_simple(ps, N_TRUNCATE, X.offset, 0, SLICE_NONE); ((NSimple *)A)->list = L; ((NSimple *)A)->flag = R; }
+%type opt_restart {int}
+opt_restart(A) ::= . { A = 0; }
+opt_restart(A) ::= RESTART IDENTITY. { A = 1; }
+opt_restart(A) ::= CONTINUE IDENTITY. { A = 0; }
 
 utility_stmt(A) ::= COMMENT(X) ON TABLE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 't', N, T); }
+utility_stmt(A) ::= COMMENT(X) ON SEQUENCE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 't', N, T); }
 utility_stmt(A) ::= COMMENT(X) ON VIEW any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 't', N, T); }
 utility_stmt(A) ::= COMMENT(X) ON COLUMN any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 'c', N, T); }
 utility_stmt(A) ::= COMMENT(X) ON DATABASE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 'o', N, T); }
@@ -1371,6 +1454,17 @@ unreserved_kw(A) ::= BACKWARD(X). { A = X; }
 unreserved_kw(A) ::= BEGIN(X). { A = X; }
 unreserved_kw(A) ::= BY(X). { A = X; }
 unreserved_kw(A) ::= CASCADE(X). { A = X; }
+unreserved_kw(A) ::= PRESERVE(X). { A = X; }
+unreserved_kw(A) ::= INCLUDE(X). { A = X; }
+unreserved_kw(A) ::= EXCLUDING(X). { A = X; }
+unreserved_kw(A) ::= INCLUDING(X). { A = X; }
+unreserved_kw(A) ::= SEQUENCE(X). { A = X; }
+unreserved_kw(A) ::= OWNED(X). { A = X; }
+unreserved_kw(A) ::= MINVALUE(X). { A = X; }
+unreserved_kw(A) ::= MAXVALUE(X). { A = X; }
+unreserved_kw(A) ::= INCREMENT(X). { A = X; }
+unreserved_kw(A) ::= CYCLE(X). { A = X; }
+unreserved_kw(A) ::= CACHE(X). { A = X; }
 unreserved_kw(A) ::= CHAIN(X). { A = X; }
 unreserved_kw(A) ::= CHARACTERISTICS(X). { A = X; }
 unreserved_kw(A) ::= CHECKPOINT(X). { A = X; }
@@ -1665,6 +1759,17 @@ bare_label_kw(A) ::= BACKWARD(X). { A = X; }
 bare_label_kw(A) ::= BEGIN(X). { A = X; }
 bare_label_kw(A) ::= BY(X). { A = X; }
 bare_label_kw(A) ::= CASCADE(X). { A = X; }
+bare_label_kw(A) ::= PRESERVE(X). { A = X; }
+bare_label_kw(A) ::= INCLUDE(X). { A = X; }
+bare_label_kw(A) ::= EXCLUDING(X). { A = X; }
+bare_label_kw(A) ::= INCLUDING(X). { A = X; }
+bare_label_kw(A) ::= SEQUENCE(X). { A = X; }
+bare_label_kw(A) ::= OWNED(X). { A = X; }
+bare_label_kw(A) ::= MINVALUE(X). { A = X; }
+bare_label_kw(A) ::= MAXVALUE(X). { A = X; }
+bare_label_kw(A) ::= INCREMENT(X). { A = X; }
+bare_label_kw(A) ::= CYCLE(X). { A = X; }
+bare_label_kw(A) ::= CACHE(X). { A = X; }
 bare_label_kw(A) ::= CHAIN(X). { A = X; }
 bare_label_kw(A) ::= CHARACTERISTICS(X). { A = X; }
 bare_label_kw(A) ::= CHECKPOINT(X). { A = X; }

@@ -742,11 +742,8 @@ SqlNode *grammar_action(ParseState *ps, uint32_t offset, AlterKind kind)
 SqlNode *grammar_add_constraint(ParseState *ps, uint32_t offset, SqlNode *constraint)
 {
     NConstraint *c = (NConstraint *)constraint;
-    NAlterAction *a = (NAlterAction *)grammar_action(ps, offset, ALTER_ADD_PRIMARY_KEY);
-    a->columns = c->columns;
-    if (c->con != CON_PRIMARY_KEY)
-        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, offset,
-                 "ALTER TABLE ADD of this kind of constraint is not supported");
+    NAlterAction *a = (NAlterAction *)grammar_action(ps, offset, ALTER_ADD_CONSTRAINT);
+    a->constraint = c;
     return &a->n;
 }
 

@@ -95,10 +95,19 @@ typedef struct ColumnSpec { /* CREATE TABLE, ADD COLUMN */
     Slice name;
     TypeId type;
     int32_t typmod;
-    bool not_null, tag, primary_key, unique, time_index, serial;
-    Slice default_sql, check_sql;
+    bool not_null, tag, time_index, serial;
+    char identity; /* GENERATED: 'a'lways, by 'd'efault */
+    Slice default_sql;
     int position;
 } ColumnSpec;
+
+typedef struct ConstraintSpec { /* PRIMARY KEY, UNIQUE, CHECK, of a column or the table */
+    ConstraintType type;
+    Slice name;     /* "" = to be chosen */
+    Slice *columns; /* CHECK: those that it reads */
+    size_t column_count;
+    Slice text; /* CHECK */
+} ConstraintSpec;
 
 typedef struct BoundQuery {
     PlannedQuery plan;
@@ -124,6 +133,9 @@ typedef struct BoundInsert {
      * are, the dropped ones left out. */
     int16_t *set;
     size_t set_count;
+    int16_t *stored; /* ... those columns */
+    size_t stored_count;
+    ObjectId arbiter; /* the constraint that ON CONFLICT means; 0 = any */
     Expr **returning; /* over the table's columns (index = column index) */
     OutColumn *returning_cols;
     size_t returning_count;
@@ -134,10 +146,13 @@ enum { ROW_SERIES, ROW_TIME, ROW_NUMBER, ROW_ID_COLUMNS };
 
 typedef struct BoundModify { /* UPDATE, DELETE */
     const TableDef *table;
-    /* Each row to change, once: ROW_ID_COLUMNS, the new values of `targets`, RETURNING. */
+    /* Each row to change, once: ROW_ID_COLUMNS, the new values of `targets`, the columns of `kept` as
+     * they are (where constraints are to be checked), RETURNING. */
     BoundQuery source;
     int16_t *targets; /* indexes into table->columns; none: DELETE */
     size_t target_count;
+    int16_t *kept;
+    size_t kept_count;
     bool moves;   /* key columns change: the old row goes, a new one (all columns) comes */
     bool returns; /* RETURNING: the last `returning_count` columns of the source */
     const OutColumn *returning;
@@ -164,7 +179,14 @@ typedef struct BoundCopy {
     Expr *where;                    /* FROM: over the columns of the table; NULL = every row */
 } BoundCopy;
 
-typedef enum DropKind { DROP_TABLE, DROP_VIEW, DROP_SCHEMA, DROP_DATABASE, DROP_INDEX } DropKind;
+typedef enum DropKind {
+    DROP_TABLE,
+    DROP_VIEW,
+    DROP_SCHEMA,
+    DROP_DATABASE,
+    DROP_INDEX,
+    DROP_SEQUENCE
+} DropKind;
 typedef struct QualifiedName {
     Slice schema, name;
     int position;
@@ -184,11 +206,19 @@ typedef enum AlterKind {
     ALTER_DROP_NOT_NULL,
     ALTER_SET_SCHEMA,
     ALTER_OWNER,
-    ALTER_ADD_PRIMARY_KEY
+    ALTER_ADD_CONSTRAINT,
+    ALTER_DROP_CONSTRAINT,
+    ALTER_RENAME_CONSTRAINT,
+    ALTER_ADD_IDENTITY,
+    ALTER_SET_IDENTITY,
+    ALTER_DROP_IDENTITY,
 } AlterKind;
 typedef struct AlterAction {
     AlterKind kind;
-    ColumnSpec column; /* ADD, TYPE (name, type), SET DEFAULT (name, default_sql) */
+    ColumnSpec column;           /* ADD, TYPE (name, type), SET DEFAULT (name, default_sql) */
+    ConstraintSpec *constraints; /* ADD COLUMN, ADD CONSTRAINT */
+    size_t constraint_count;
+    Slice using_sql; /* TYPE */
     Slice name, new_name;
     bool if_exists, cascade;
     NameValue *options;
@@ -228,12 +258,8 @@ typedef struct Bound {
             bool if_not_exists, temporary;
             ColumnSpec *cols;
             size_t col_count;
-            Slice *primary_key;
-            size_t pk_count;
-            Slice *uniques;
-            size_t unique_count;
-            Slice *checks;
-            size_t check_count;
+            ConstraintSpec *constraints; /* in the order written, those of columns included */
+            size_t constraint_count;
             NameValue *options;
             size_t option_count;
             BoundQuery as;
@@ -328,9 +354,16 @@ typedef struct Bound {
 /* types/type_count: given by the Parse message, 0 = infer.  Errors carry the position in the statement's text. */
 bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const TypeId *types,
                  size_t type_count, Bound **out, Err *e) MUST_CHECK;
+/* What a column gets when nobody gives it a value; NULL without DEFAULT. */
+bool sql_column_default(const SqlEnv *env, Arena *a, const ColumnDef *c, Expr **out,
+                        Err *e) MUST_CHECK;
 /* One expression of a column default or check, over the columns of a table. */
 bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want,
                     Expr **out, Err *e) MUST_CHECK;
+
+/* The same as PostgreSQL would print it; type: of a literal. */
+bool sql_expression_print(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns,
+                          TypeId type, Slice *out, Err *e) MUST_CHECK;
 
 /* Cheap looks at a statement before analysis. */
 bool sql_is_txn_end(

@@ -308,6 +308,15 @@ static void loose_put(WriteBatch *wb, uint32_t key, uint64_t value)
     bitmap_clear(wb->nulls, at);
 }
 
+bool wb_row_has(const WriteBatch *wb, ColumnId col)
+{
+    const uint32_t *keys = wb->loose ? wb->keys : wb->shape->keys;
+    for (size_t i = 0, n = row_count(wb); i < n; i++)
+        if (shape_key_id(keys[i]) == col)
+            return true;
+    return false;
+}
+
 static inline void put(WriteBatch *wb, uint32_t key, uint64_t value)
 {
     if (*wb->next == key) {

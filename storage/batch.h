@@ -32,6 +32,7 @@ void wb_row_time(WriteBatch *wb,
  * is older is hidden, fields in rows written later are seen. */
 void wb_delete(WriteBatch *wb);
 void wb_row_cancel(WriteBatch *wb); /* forgets the row begun last (before wb_row_end) */
+bool wb_row_has(const WriteBatch *wb, ColumnId col); /* the row that is open: a value, or null */
 void wb_row_end(WriteBatch *wb); /* columns may come in any order; a column twice: the later wins */
 /* ---- rows like the last one: values by place ----
  * A shape is a table and the columns of a row, in their order and with their types. */

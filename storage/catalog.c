@@ -1,12 +1,16 @@
 /* storage/catalog.c - catalog snapshots: lookups, and edits that make the next one. */
 #include "storage/catalog_private.h"
 
+/* Numbers of catalogs that plans tell apart; private ones of transactions have theirs as well. */
+static _Atomic uint64_t plan_versions = 1;
+
 CatalogSnap *snap_new(void)
 {
     CatalogSnap *c = MEM_NEW(CatalogSnap);
     ref_init(&c->ref);
     c->next_id = OBJECT_ID_FIRST;
     c->next_setting = c->next_grant = 1;
+    c->plan_version = atomic_fetch_add(&plan_versions, 1);
     return c;
 }
 
@@ -39,6 +43,11 @@ void cat_renumber(CatalogSnap *c, uint64_t version)
 {
     must(version >= c->version);
     c->version = version;
+}
+
+uint64_t cat_plan_version(const CatalogSnap *c)
+{
+    return c->plan_version;
 }
 
 ObjectId cat_next_id(const CatalogSnap *c)
@@ -280,8 +289,22 @@ static bool put_table(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err
     if (old_version != edit->expect_version && !version)
         return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" was changed at the same time",
                        SLICE_ARG(t->name));
-    map_put(&c->tables, node_table(t, version ? version : old_version + 1));
+    CatNode *n = node_table(t, version ? version : old_version + 1);
+    if (old && !version && old->u.table.counter_epoch == t->counter_epoch)
+        n->u.table.counter = old->u.table.counter;
+    map_put(&c->tables, n);
     return true;
+}
+
+/* The table stays what it was, its version included: nobody has to look again. */
+static void advance(CatalogSnap *c, const CatEdit *edit)
+{
+    const CatNode *old = map_find(&c->tables, edit->id);
+    if (!old || old->u.table.counter_epoch != edit->epoch)
+        return;
+    CatNode *n = node_table(&old->u.table, old->u.table.version);
+    n->u.table.counter = edit->counter;
+    map_put(&c->tables, n);
 }
 
 static bool put_setting(CatalogSnap *c, const CatEdit *edit, Err *e)
@@ -446,6 +469,13 @@ static void took_id(CatalogSnap *c, ObjectId id)
         c->next_id = id + 1;
 }
 
+static void took_ids(CatalogSnap *c, const TableDef *t)
+{
+    took_id(c, t->id);
+    for (size_t i = 0; i < t->constraint_count; i++)
+        took_id(c, t->constraints[i].id);
+}
+
 bool snap_put(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err *e)
 {
     switch (edit->op) {
@@ -460,7 +490,7 @@ bool snap_put(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err *e)
     case CAT_DROP_SCHEMA:
         return drop_schema(c, edit->id, e);
     case CAT_PUT_TABLE:
-        took_id(c, edit->table->id);
+        took_ids(c, edit->table);
         return put_table(c, edit, version, e);
     case CAT_DROP_TABLE:
         return drop_table(c, edit, e);
@@ -473,6 +503,9 @@ bool snap_put(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err *e)
         return drop_role(c, edit->id, e);
     case CAT_PUT_GRANT:
         return put_grant(c, edit->grant, e);
+    case CAT_ADVANCE:
+        advance(c, edit);
+        return true;
     case CAT_OPS:
         break;
     }
@@ -493,6 +526,7 @@ bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits,
 {
     CatalogSnap *c = snap_new();
     c->version = base->version + 1;
+    bool counters_only = true;
     c->next_id = base->next_id;
     c->next_setting = base->next_setting;
     c->next_grant = base->next_grant;
@@ -503,12 +537,15 @@ bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits,
     map_copy(&c->roles, &base->roles);
     map_copy(&c->grants, &base->grants);
     for (size_t i = 0; i < n; i++) {
+        counters_only &= edits[i].op == CAT_ADVANCE;
         if (!snap_put(c, &edits[i], 0, e)) {
             cat_unref(c);
             return false;
         }
     }
     snap_seal(c);
+    if (counters_only)
+        c->plan_version = base->plan_version;
     *out = c;
     return true;
 }

@@ -16,6 +16,7 @@ typedef enum TableKind {
     TABLE_ORDINARY =
         2,          /* no time column: its hidden time is the insert order, of each row its own */
     TABLE_VIEW = 3, /* only `definition` */
+    TABLE_SEQUENCE = 4, /* a counter, and session's bytes in `extra` */
 } TableKind;
 typedef enum Duplicates { DUP_LAST = 1, DUP_KEEP = 2, DUP_ERROR = 3 } Duplicates;
 
@@ -30,8 +31,28 @@ typedef struct ColumnDef {
     PhysType phys;  /* tags: PHYS_STR */
     bool not_null;
     bool dropped;      /* keeps its place and id */
+    char identity;     /* 'a'lways, by 'd'efault; 0 = none */
     Slice default_sql; /* "" = none */
+    Slice comment;
 } ColumnDef;
+
+/* Constraints with a name, and indexes: they share PostgreSQL's list of names. */
+typedef enum ConstraintType {
+    CONSTRAINT_PRIMARY_KEY = 1,
+    CONSTRAINT_UNIQUE,
+    CONSTRAINT_CHECK,
+    CONSTRAINT_INDEX,        /* CREATE INDEX: recorded */
+    CONSTRAINT_UNIQUE_INDEX, /* CREATE UNIQUE INDEX: kept as UNIQUE is */
+} ConstraintType;
+
+typedef struct ConstraintDef {
+    ObjectId id;
+    ConstraintType type;
+    Slice name;
+    Slice text; /* CHECK: the condition */
+    const int16_t *columns;
+    uint16_t column_count;
+} ConstraintDef;
 
 typedef struct TableDef {
     TableId id;
@@ -50,9 +71,15 @@ typedef struct TableDef {
     Slice definition;          /* views: their text */
     Slice options;             /* WITH (...) as given, "k=v\n" lines, for \d+ */
     Slice comment;
-    const int16_t *key; /* indexes of PRIMARY KEY columns */
+    const int16_t *key; /* indexes of PRIMARY KEY columns (series tables: also those of UNIQUE) */
     uint16_t key_count;
-    Slice extra; /* session's own bytes (constraints, unique lists, sequences): carried, not read */
+    ConstraintDef *constraints;
+    uint16_t constraint_count;
+    Slice extra; /* session's own bytes (of sequences): carried, not read */
+    /* Sequences: values up to here may have been given.  Only CAT_ADVANCE changes it, outside of
+     * transactions; a table that is put with the epoch it had keeps it. */
+    int64_t counter;
+    uint32_t counter_epoch;
     const struct TableLookup
         *lookup; /* the catalog's own: hashes of the columns; NULL in tables made by hand */
 } TableDef;
@@ -112,6 +139,8 @@ typedef struct CatalogSnap CatalogSnap;
 CatalogSnap *cat_ref(const CatalogSnap *c);
 void cat_unref(CatalogSnap *c);
 uint64_t cat_version(const CatalogSnap *c);
+/* Changes with anything that a plan may depend on: not with counters. */
+uint64_t cat_plan_version(const CatalogSnap *c);
 ObjectId cat_next_id(const CatalogSnap *c);
 const DatabaseDef *cat_database(const CatalogSnap *c, Slice name);
 const DatabaseDef *cat_database_by_id(const CatalogSnap *c, ObjectId id);
@@ -125,6 +154,8 @@ size_t cat_schema_count(const CatalogSnap *c);
 const SchemaDef *cat_schema_at(const CatalogSnap *c, size_t i);
 size_t cat_table_count(const CatalogSnap *c);
 const TableDef *cat_table_at(const CatalogSnap *c, size_t i); /* by id */
+bool constraint_is_unique(const ConstraintDef *c); /* a key: PRIMARY KEY, UNIQUE in all forms */
+const ConstraintDef *table_constraint(const TableDef *t, Slice name); /* NULL if none */
 /* Column by SQL name, not dropped; NULL if none.  Hashed: tables may have 1,600 columns. */
 const ColumnDef *table_column(const TableDef *t, Slice name);
 const ColumnDef *table_column_by_id(const TableDef *t, ColumnId id);
@@ -155,6 +186,7 @@ typedef enum CatOp {
     CAT_PUT_ROLE,
     CAT_DROP_ROLE, /* with its memberships; other grants must be gone (DEPENDENT_OBJECTS) */
     CAT_PUT_GRANT,
+    CAT_ADVANCE, /* counter of a table, if it is there and has this epoch; else nothing */
     CAT_OPS,
 } CatOp;
 
@@ -168,6 +200,8 @@ typedef struct CatEdit {
     const RoleDef *role;
     const GrantDef *grant;
     Slice setting, value; /* CAT_PUT_SETTING on database `id`; an empty value removes it */
+    uint32_t epoch;       /* CAT_ADVANCE */
+    int64_t counter;
 } CatEdit;
 
 /* Applies edits; fails with SERIALIZATION (version), DUPLICATE_* (name taken), UNDEFINED_*.

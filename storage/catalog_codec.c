@@ -1,24 +1,40 @@
 /* storage/catalog_codec.c - catalog edits and snapshots as bytes.
  *
  * Numbers are varints (signed ones zigzag), texts are varint length + bytes.
- *   edits    := format(2) count edit*
+ *   edits    := format(3) count edit*
  *   edit     := op id expect_version body        body by op; drops have none
  *   database := id name
  *   schema   := id database name
  *   setting  := name value                       (the database is the edit's id)
  *   role     := id name flags connection_limit valid_until_us password
  *   grant    := kind object role privileges grantable
+ *   advance  := epoch counter                    (the table is the edit's id)
  *   table    := id database schema name kind duplicates flags next_column time_index window_ns
  *               ttl_ns definition options comment extra key_count key* column_count column*
- *   column   := id name label kind type_oid typmod phys flags default_sql
- *   snapshot := format(2) version next_id databases schemas tables settings roles grants
+ *               counter counter_epoch constraint_count constraint*        (from format 3 on)
+ *   column   := id name label kind type_oid typmod phys flags default_sql comment(format 3)
+ *   constraint := id type name text column_count column*
+ *   snapshot := format(3) version next_id databases schemas tables settings roles grants
  *               (each: count entry*; a table is preceded by its version, a setting by its database)
  * Decoding takes anything: counts are bounded by the bytes that are left, values by
  * table_def_check; what fails is DATA_CORRUPTED. */
 #include "storage/catalog_private.h"
 
-enum { CATALOG_FORMAT = 2, COLUMN_BYTES_MIN = 9, EDIT_BYTES_MIN = 3 };
-enum { TABLE_BY_INGEST = 1, TABLE_SCHEMA_FIXED = 2, COLUMN_NOT_NULL = 1, COLUMN_DROPPED = 2 };
+enum {
+    CATALOG_FORMAT = 3,
+    CATALOG_FORMAT_FIRST = 2, /* that is read */
+    COLUMN_BYTES_MIN = 9,
+    CONSTRAINT_BYTES_MIN = 5,
+    EDIT_BYTES_MIN = 3
+};
+enum {
+    TABLE_BY_INGEST = 1,
+    TABLE_SCHEMA_FIXED = 2,
+    COLUMN_NOT_NULL = 1,
+    COLUMN_DROPPED = 2,
+    COLUMN_ALWAYS = 4, /* identity */
+    COLUMN_BY_DEFAULT = 8
+};
 
 static void encode_column(Buf *out, const ColumnDef *c)
 {
@@ -29,11 +45,14 @@ static void encode_column(Buf *out, const ColumnDef *c)
     buf_put_varint(out, c->type_oid);
     buf_put_zigzag(out, c->typmod);
     buf_put_varint(out, c->phys);
-    buf_put_varint(out, (c->not_null ? COLUMN_NOT_NULL : 0) | (c->dropped ? COLUMN_DROPPED : 0));
+    buf_put_varint(out, (c->not_null ? COLUMN_NOT_NULL : 0) | (c->dropped ? COLUMN_DROPPED : 0) |
+                            (c->identity == 'a' ? COLUMN_ALWAYS : 0) |
+                            (c->identity == 'd' ? COLUMN_BY_DEFAULT : 0));
     buf_put_str(out, c->default_sql);
+    buf_put_str(out, c->comment);
 }
 
-static void decode_column(Reader *r, ColumnDef *c)
+static void decode_column(Reader *r, uint64_t format, ColumnDef *c)
 {
     c->id = (ColumnId)reader_varint(r);
     c->name = reader_str(r);
@@ -45,7 +64,21 @@ static void decode_column(Reader *r, ColumnDef *c)
     uint64_t flags = reader_varint(r);
     c->not_null = flags & COLUMN_NOT_NULL;
     c->dropped = flags & COLUMN_DROPPED;
+    c->identity = flags & COLUMN_ALWAYS ? 'a' : flags & COLUMN_BY_DEFAULT ? 'd' : 0;
     c->default_sql = reader_str(r);
+    if (format > 2)
+        c->comment = reader_str(r);
+}
+
+static void encode_constraint(Buf *out, const ConstraintDef *c)
+{
+    buf_put_varint(out, c->id);
+    buf_put_varint(out, c->type);
+    buf_put_str(out, c->name);
+    buf_put_str(out, c->text);
+    buf_put_varint(out, c->column_count);
+    for (size_t i = 0; i < c->column_count; i++)
+        buf_put_zigzag(out, c->columns[i]);
 }
 
 static void encode_table(Buf *out, const TableDef *t)
@@ -72,6 +105,11 @@ static void encode_table(Buf *out, const TableDef *t)
     buf_put_varint(out, t->column_count);
     for (size_t i = 0; i < t->column_count; i++)
         encode_column(out, &t->columns[i]);
+    buf_put_zigzag(out, t->counter);
+    buf_put_varint(out, t->counter_epoch);
+    buf_put_varint(out, t->constraint_count);
+    for (size_t i = 0; i < t->constraint_count; i++)
+        encode_constraint(out, &t->constraints[i]);
 }
 
 /* A count of things that take at least `each` bytes; 0 and bad if there cannot be so many. */
@@ -85,7 +123,31 @@ static size_t decode_count(Reader *r, size_t each, size_t max)
     return (size_t)n;
 }
 
-static TableDef *decode_table(Arena *a, Reader *r)
+/* A list of column indexes behind its count. */
+static const int16_t *decode_indexes(Arena *a, Reader *r, uint16_t *count)
+{
+    *count = (uint16_t)decode_count(r, 1, COLUMNS_MAX);
+    int16_t *list = ARENA_ARRAY(a, int16_t, *count);
+    for (size_t i = 0; i < *count; i++)
+        list[i] = (int16_t)reader_zigzag(r);
+    return list;
+}
+
+static void decode_constraints(Arena *a, Reader *r, TableDef *t)
+{
+    t->constraint_count = (uint16_t)decode_count(r, CONSTRAINT_BYTES_MIN, UINT16_MAX);
+    t->constraints = ARENA_ARRAY(a, ConstraintDef, t->constraint_count);
+    for (size_t i = 0; i < t->constraint_count; i++) {
+        ConstraintDef *c = &t->constraints[i];
+        c->id = (ObjectId)reader_varint(r);
+        c->type = (ConstraintType)(reader_varint(r) & 0xff);
+        c->name = reader_str(r);
+        c->text = reader_str(r);
+        c->columns = decode_indexes(a, r, &c->column_count);
+    }
+}
+
+static TableDef *decode_table(Arena *a, Reader *r, uint64_t format)
 {
     TableDef *t = ARENA_NEW(a, TableDef);
     t->id = (TableId)reader_varint(r);
@@ -105,15 +167,16 @@ static TableDef *decode_table(Arena *a, Reader *r)
     t->options = reader_str(r);
     t->comment = reader_str(r);
     t->extra = reader_str(r);
-    t->key_count = (uint16_t)decode_count(r, 1, COLUMNS_MAX);
-    int16_t *key = ARENA_ARRAY(a, int16_t, t->key_count);
-    for (size_t i = 0; i < t->key_count; i++)
-        key[i] = (int16_t)reader_zigzag(r);
-    t->key = key;
+    t->key = decode_indexes(a, r, &t->key_count);
     t->column_count = (uint16_t)decode_count(r, COLUMN_BYTES_MIN, COLUMNS_MAX);
     t->columns = ARENA_ARRAY(a, ColumnDef, t->column_count);
     for (size_t i = 0; i < t->column_count; i++)
-        decode_column(r, &t->columns[i]);
+        decode_column(r, format, &t->columns[i]);
+    if (format > 2) {
+        t->counter = reader_zigzag(r);
+        t->counter_epoch = (uint32_t)reader_varint(r);
+        decode_constraints(a, r, t);
+    }
     return t;
 }
 
@@ -187,6 +250,10 @@ static void encode_edit(Buf *out, const CatEdit *edit)
     case CAT_PUT_GRANT:
         encode_grant(out, edit->grant);
         break;
+    case CAT_ADVANCE:
+        buf_put_varint(out, edit->epoch);
+        buf_put_zigzag(out, edit->counter);
+        break;
     case CAT_DROP_DATABASE:
     case CAT_DROP_SCHEMA:
     case CAT_DROP_TABLE:
@@ -221,7 +288,7 @@ static const SchemaDef *decode_schema(Arena *a, Reader *r)
     return s;
 }
 
-static void decode_edit(Arena *a, Reader *r, CatEdit *edit)
+static void decode_edit(Arena *a, Reader *r, uint64_t format, CatEdit *edit)
 {
     uint64_t op = reader_varint(r);
     edit->id = (ObjectId)reader_varint(r);
@@ -236,7 +303,7 @@ static void decode_edit(Arena *a, Reader *r, CatEdit *edit)
     } else if (op == CAT_PUT_SCHEMA) {
         edit->schema = decode_schema(a, r);
     } else if (op == CAT_PUT_TABLE) {
-        edit->table = decode_table(a, r);
+        edit->table = decode_table(a, r, format);
     } else if (op == CAT_PUT_SETTING) {
         edit->setting = reader_str(r);
         edit->value = reader_str(r);
@@ -244,18 +311,22 @@ static void decode_edit(Arena *a, Reader *r, CatEdit *edit)
         edit->role = decode_role(a, r);
     } else if (op == CAT_PUT_GRANT) {
         edit->grant = decode_grant(a, r);
+    } else if (op == CAT_ADVANCE) {
+        edit->epoch = (uint32_t)reader_varint(r);
+        edit->counter = reader_zigzag(r);
     }
 }
 
 bool cat_decode_edits(Arena *a, Slice src, CatEdit **edits, size_t *n, Err *e)
 {
     Reader r = reader_of(src);
-    if (reader_varint(&r) != CATALOG_FORMAT)
+    uint64_t format = reader_varint(&r);
+    if (format < CATALOG_FORMAT_FIRST || format > CATALOG_FORMAT)
         return err_set(e, ERR_DATA_CORRUPTED, "catalog edits are of an unknown format");
     size_t count = decode_count(&r, EDIT_BYTES_MIN, SIZE_MAX);
     CatEdit *list = ARENA_ARRAY(a, CatEdit, count);
     for (size_t i = 0; i < count && !r.bad; i++)
-        decode_edit(a, &r, &list[i]);
+        decode_edit(a, &r, format, &list[i]);
     if (r.bad || reader_left(&r))
         return err_set(e, ERR_DATA_CORRUPTED, "catalog edits of %zu bytes cannot be read", src.len);
     for (size_t i = 0; i < count; i++)
@@ -307,7 +378,7 @@ void cat_encode_snapshot(Buf *out, const CatalogSnap *c)
 }
 
 /* One section of a snapshot: entries of `op` until its count is done. */
-static bool decode_section(CatalogSnap *c, Reader *r, CatOp op, Err *e)
+static bool decode_section(CatalogSnap *c, Reader *r, uint64_t format, CatOp op, Err *e)
 {
     size_t count = decode_count(r, 2, SIZE_MAX);
     Arena a;
@@ -322,7 +393,7 @@ static bool decode_section(CatalogSnap *c, Reader *r, CatOp op, Err *e)
             edit.schema = decode_schema(&a, r);
         } else if (op == CAT_PUT_TABLE) {
             version = (uint32_t)reader_varint(r);
-            edit.table = decode_table(&a, r);
+            edit.table = decode_table(&a, r, format);
             r->bad |= !version;
         } else if (op == CAT_PUT_ROLE) {
             edit.role = decode_role(&a, r);
@@ -346,13 +417,14 @@ bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e)
     static const CatOp sections[] = {CAT_PUT_DATABASE, CAT_PUT_SCHEMA, CAT_PUT_TABLE,
                                      CAT_PUT_SETTING,  CAT_PUT_ROLE,   CAT_PUT_GRANT};
     Reader r = reader_of(src);
-    if (reader_varint(&r) != CATALOG_FORMAT)
+    uint64_t format = reader_varint(&r);
+    if (format < CATALOG_FORMAT_FIRST || format > CATALOG_FORMAT)
         return err_set(e, ERR_DATA_CORRUPTED, "catalog snapshot is of an unknown format");
     CatalogSnap *c = snap_new();
     c->version = reader_varint(&r);
     ObjectId next_id = (ObjectId)reader_varint(&r);
     for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
-        if (!decode_section(c, &r, sections[i], e)) {
+        if (!decode_section(c, &r, format, sections[i], e)) {
             e->code = ERR_DATA_CORRUPTED;
             cat_unref(c);
             return err_wrap(e, "catalog snapshot");

@@ -66,6 +66,7 @@ typedef struct CatMap {
 struct CatalogSnap {
     Ref ref;
     uint64_t version;
+    uint64_t plan_version; /* not stored */
     ObjectId next_id;
     uint32_t next_setting, next_grant;
     CatMap databases, schemas, tables, settings, roles, grants;

@@ -45,8 +45,19 @@ void table_pack(Pack *p, TableDef *to, const TableDef *from)
         c.name = pack_slice(p, c.name);
         c.label = pack_slice(p, c.label);
         c.default_sql = pack_slice(p, c.default_sql);
+        c.comment = pack_slice(p, c.comment);
         if (t.columns)
             t.columns[i] = c;
+    }
+    t.constraints =
+        pack_bytes(p, from->constraints, from->constraint_count * sizeof from->constraints[0]);
+    for (size_t i = 0; i < from->constraint_count; i++) {
+        ConstraintDef c = from->constraints[i];
+        c.name = pack_slice(p, c.name);
+        c.text = pack_slice(p, c.text);
+        c.columns = pack_bytes(p, c.columns, c.column_count * sizeof c.columns[0]);
+        if (t.constraints)
+            t.constraints[i] = c;
     }
     *to = t;
 }
@@ -179,6 +190,20 @@ const ColumnDef *table_column_by_label(const TableDef *t, Slice label, ColumnKin
     return NULL;
 }
 
+bool constraint_is_unique(const ConstraintDef *c)
+{
+    return c->type == CONSTRAINT_PRIMARY_KEY || c->type == CONSTRAINT_UNIQUE ||
+           c->type == CONSTRAINT_UNIQUE_INDEX;
+}
+
+const ConstraintDef *table_constraint(const TableDef *t, Slice name)
+{
+    for (size_t i = 0; i < t->constraint_count; i++)
+        if (slice_eq(t->constraints[i].name, name))
+            return &t->constraints[i];
+    return NULL;
+}
+
 static bool name_check(Slice name, const char *what, Err *e)
 {
     if (!name.len)
@@ -228,6 +253,17 @@ static bool columns_distinct(const TableDef *t, Err *e)
     return true;
 }
 
+static bool constraint_check(const TableDef *t, const ConstraintDef *c, Err *e)
+{
+    if (!name_check(c->name, "a constraint", e))
+        return false;
+    bool ok = c->type >= CONSTRAINT_PRIMARY_KEY && c->type <= CONSTRAINT_UNIQUE_INDEX;
+    for (size_t i = 0; ok && i < c->column_count; i++)
+        ok = c->columns[i] >= 0 && c->columns[i] < t->column_count;
+    return ok || err_set(e, ERR_INVALID_TABLE_DEFINITION,
+                         "constraint \"%.*s\" has an unknown type or column", SLICE_ARG(c->name));
+}
+
 bool table_def_check(const TableDef *t, Err *e)
 {
     if (!name_check(t->name, "a table", e))
@@ -237,7 +273,7 @@ bool table_def_check(const TableDef *t, Err *e)
             e, ERR_TOO_MANY_COLUMNS,
             "table \"%.*s\" would have %u columns, dropped ones included, at most %d are possible",
             SLICE_ARG(t->name), t->column_count, COLUMNS_MAX);
-    if (!t->id || t->kind < TABLE_SERIES || t->kind > TABLE_VIEW || t->duplicates > DUP_ERROR)
+    if (!t->id || t->kind < TABLE_SERIES || t->kind > TABLE_SEQUENCE || t->duplicates > DUP_ERROR)
         return err_set(e, ERR_INVALID_TABLE_DEFINITION,
                        "table \"%.*s\" has an unknown id, kind or mode", SLICE_ARG(t->name));
     for (size_t i = 0; i < t->column_count; i++)
@@ -252,5 +288,8 @@ bool table_def_check(const TableDef *t, Err *e)
         if (t->key[i] < 0 || t->key[i] >= t->column_count)
             return err_set(e, ERR_INVALID_TABLE_DEFINITION, "key of table \"%.*s\" names column %d",
                            SLICE_ARG(t->name), t->key[i]);
+    for (size_t i = 0; i < t->constraint_count; i++)
+        if (!constraint_check(t, &t->constraints[i], e))
+            return false;
     return columns_distinct(t, e);
 }

@@ -137,6 +137,79 @@ START_TEST(table_dropped_meanwhile)
 }
 END_TEST
 
+static void put_strict(TableId id, bool checked, uint32_t version)
+{
+    ColumnDef columns[] = {{.id = COLUMN_TIME,
+                            .name = SLICE_LIT("time"),
+                            .kind = COL_TIME,
+                            .phys = PHYS_I64,
+                            .type_oid = 1184,
+                            .typmod = -1,
+                            .not_null = true},
+                           {.id = 1,
+                            .name = SLICE_LIT("host"),
+                            .kind = COL_TAG,
+                            .phys = PHYS_STR,
+                            .type_oid = 25,
+                            .typmod = -1,
+                            .not_null = true},
+                           {.id = 2,
+                            .name = SLICE_LIT("a"),
+                            .kind = COL_FIELD,
+                            .phys = PHYS_F64,
+                            .type_oid = 701,
+                            .typmod = -1,
+                            .not_null = true},
+                           {.id = 3,
+                            .name = SLICE_LIT("b"),
+                            .kind = COL_FIELD,
+                            .phys = PHYS_F64,
+                            .type_oid = 701,
+                            .typmod = -1}};
+    ConstraintDef check = {
+        .id = id + 1, .type = CONSTRAINT_CHECK, .name = SLICE_LIT("c"), .text = SLICE_LIT("a > 0")};
+    TableDef t = {.id = id,
+                  .database = env.database,
+                  .schema = env.schema,
+                  .name = SLICE_LIT("strict"),
+                  .kind = TABLE_SERIES,
+                  .duplicates = DUP_LAST,
+                  .column_count = 4,
+                  .next_column = 4,
+                  .columns = columns,
+                  .constraints = &check,
+                  .constraint_count = checked};
+    CatEdit put = {.op = CAT_PUT_TABLE, .id = id, .table = &t, .expect_version = version};
+    Err e;
+    ck_assert_msg(engine_edit_catalog(env.engine, &put, 1, &e), "%s", e.message);
+}
+
+/* NOT NULL holds for lines, too; a table with CHECK takes none. */
+START_TEST(constraints)
+{
+    bool ok;
+    Err e;
+    TableId id = engine_new_id(env.engine);
+    put_strict(id, false, 0);
+    IngJob *j = env_run(&env, "/write",
+                        SLICE_LIT("strict,host=x b=1 1\nstrict a=1 2\nstrict,host=x a=1,b=2 3\n"
+                                  "strict,host=x a=2,b=2 4\nstrict,host=x b=2 5\n"),
+                        ING_NS, &ok, &e);
+    ck_assert_uint_eq(ing_job_rows(j), 2);
+    static const uint64_t refused[] = {1, 2, 5};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(ing_job_error(j, i)->line, refused[i]);
+        ck_assert_int_eq(ing_job_error(j, i)->err.code, ERR_NOT_NULL);
+    }
+    ing_job_free(j);
+    put_strict(id, true, 1);
+    j = env_run(&env, "/write", SLICE_LIT("strict,host=x a=1,b=2 6\n"), ING_NS, &ok, &e);
+    ck_assert_uint_eq(ing_job_rows(j), 0);
+    ck_assert_int_eq(ing_job_error(j, 0)->err.code, ERR_FEATURE_NOT_SUPPORTED);
+    ing_job_free(j);
+}
+END_TEST
+
 START_TEST(precisions)
 {
     bool ok;
@@ -371,6 +444,7 @@ int main(void)
     tcase_add_test(tc, line_grammar);
     tcase_add_test(tc, line_numbers);
     tcase_add_test(tc, table_dropped_meanwhile);
+    tcase_add_test(tc, constraints);
     tcase_add_test(tc, precisions);
     tcase_add_test(tc, json);
     tcase_add_test(tc, remote_write);

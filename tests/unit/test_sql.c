@@ -522,7 +522,7 @@ START_TEST(errors)
         {"GRANT ALL ON cpu TO joe", "0A000", "GRANT is not supported", 1},
         {"SELECT x FROM cpu, LATERAL (SELECT hostname AS x) q, (SELECT hostname AS y) r", "42703",
          "column \"hostname\" does not exist", 62},
-        {"CREATE TABLE t (a int, a text)", "42701", "column \"a\" specified more than once", 24},
+        {"CREATE TABLE t (a int, a text)", "42701", "column \"a\" specified more than once", 0},
         {"COPY host (name, nope) FROM STDIN", "42703",
          "column \"nope\" of relation \"host\" does not exist", 18},
     };
@@ -556,8 +556,12 @@ START_TEST(utility)
     ck_assert(b->u.create_table.cols[0].not_null && b->u.create_table.cols[1].tag);
     ck_assert_int_eq(b->u.create_table.cols[2].typmod, ((10 << 16) | 2) + 4);
     ck_assert(slice_eq_cstr(b->u.create_table.cols[2].default_sql, "1 + 1"));
-    ck_assert(slice_eq_cstr(b->u.create_table.cols[2].check_sql, "v > 0"));
-    ck_assert_uint_eq(b->u.create_table.pk_count, 2);
+    ck_assert_uint_eq(b->u.create_table.constraint_count, 2);
+    const ConstraintSpec *con = b->u.create_table.constraints;
+    ck_assert_int_eq(con[0].type, CONSTRAINT_CHECK);
+    ck_assert(slice_eq_cstr(con[0].text, "v > 0") && con[0].column_count == 1);
+    ck_assert_int_eq(con[1].type, CONSTRAINT_PRIMARY_KEY);
+    ck_assert_uint_eq(con[1].column_count, 2);
     ck_assert_uint_eq(b->u.create_table.option_count, 3);
     ck_assert(slice_eq_cstr(b->u.create_table.options[1].name, "tsdb.hypertable"));
 
@@ -578,7 +582,8 @@ START_TEST(utility)
     ck_assert(b->u.txn.kind == TXN_BEGIN && b->u.txn.read_only == 1 &&
               slice_eq_cstr(b->u.txn.isolation, "repeatable read"));
     b = good("FETCH FORWARD ALL IN \"C\"");
-    ck_assert(b->u.fetch.count == FETCH_ALL && !b->u.fetch.move && slice_eq_cstr(b->u.fetch.name, "C"));
+    ck_assert(b->u.fetch.count == FETCH_ALL && !b->u.fetch.move &&
+              slice_eq_cstr(b->u.fetch.name, "C"));
     b = good("COPY host (owner, name) FROM STDIN WITH (FORMAT csv, HEADER, DELIMITER ';', NULL "
              "'NA', FORCE_NULL (name))");
     ck_assert(b->u.copy.format == COPY_CSV && b->u.copy.header && b->u.copy.delimiter == ';');
