@@ -145,9 +145,9 @@ static bool compact_install(Engine *eng, Compactor *c, Err *e)
         remove_file(eng, c->pick.files[i]);
     for (size_t i = 0; i < n; i++)
         engine_insert_file(eng, outputs[i]);
-    tombs_prune(eng);
     engine_swap_parts(eng, &old);
     mutex_unlock(&eng->mutex);
+    tombs_prune(eng);
     for (size_t i = 0; i < c->pick.count; i++) {
         c->vacuum_freed += (int64_t)c->pick.files[i]->info.bytes;
         file_drop(c->pick.files[i]);

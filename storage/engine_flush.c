@@ -18,10 +18,23 @@ static Flusher *flusher_of(Task *t, Engine **eng)
 
 /* ---- manifest commits: one at a time ---- */
 
+/* The manifest as it will be; it stands still while a commit is under way. */
+static void whole_manifest(const Engine *eng, Buf *edit)
+{
+    Manifest all;
+    Buf whole = {0};
+    Err e;
+    manifest_init(&all);
+    manifest_put_all(&whole, &eng->manifest);
+    must(manifest_apply(&all, buf_slice(&whole), &e) && manifest_apply(&all, buf_slice(edit), &e));
+    buf_clear(edit);
+    manifest_put_all(edit, &all);
+    manifest_reset(&all);
+    buf_free(&whole);
+}
+
 bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter)
 {
-    Err e;
-    bool snapshot = false;
     mutex_lock(&eng->mutex);
     if (eng->commit_busy) {
         mutex_unlock(&eng->mutex);
@@ -29,21 +42,11 @@ bool commit_begin(Engine *eng, Buf *edit, Completion *c, Task *waiter)
     }
     eng->commit_busy = true;
     uint64_t version = eng->manifest_version;
-    manifest_put_next_file(edit, atomic_load(&eng->next_file));
-    if (eng->manifest_edits >= ENGINE_MANIFEST_EDITS) {
-        Manifest all;
-        Buf whole = {0};
-        manifest_init(&all);
-        manifest_put_all(&whole, &eng->manifest);
-        must(manifest_apply(&all, buf_slice(&whole), &e) &&
-             manifest_apply(&all, buf_slice(edit), &e));
-        buf_clear(edit);
-        manifest_put_all(edit, &all);
-        manifest_reset(&all);
-        buf_free(&whole);
-        snapshot = true;
-    }
+    bool snapshot = eng->manifest_edits >= ENGINE_MANIFEST_EDITS;
     mutex_unlock(&eng->mutex);
+    manifest_put_next_file(edit, atomic_load(&eng->next_file));
+    if (snapshot)
+        whole_manifest(eng, edit);
     *c = (Completion){.waiter = waiter};
     if (snapshot)
         eng->store->ops->commit_snapshot(eng->store, buf_slice(edit), eng->epoch, version, c);
@@ -205,9 +208,9 @@ static void cache_start(Engine *eng, CacheWrite *w, BlobKind kind, uint64_t numb
 }
 
 /* New series since the last flush. */
-static void start_series(Engine *eng, Flusher *f, const Manifest *m, Task *waiter)
+static void start_series(Engine *eng, Flusher *f, uint64_t last, Task *waiter)
 {
-    uint64_t last = manifest_series_last(m), newest = idx_serial(eng->index);
+    uint64_t newest = idx_serial(eng->index);
     f->series.active = false;
     if (newest == last)
         return;
@@ -239,9 +242,6 @@ static void start_catalog(Engine *eng, Flusher *f, CatalogSnap *cat, const Manif
  * `covered` is read first: all that those records changed is in force by then. */
 static void caches_start(Engine *eng, Flusher *f, Task *waiter)
 {
-    Manifest m;
-    Buf all = {0};
-    Err e;
     mutex_lock(&eng->mutex);
     const MemSegment *next = f->segments < eng->mem_count ? eng->mem[f->segments] : NULL;
     /* The rows of a group that is still being synced may have begun the next segment: what the
@@ -250,17 +250,14 @@ static void caches_start(Engine *eng, Flusher *f, Task *waiter)
                                                                             : eng->applied;
     f->log_bytes = eng->log_bytes;
     CatalogSnap *cat = catalog_firm(eng);
-    manifest_put_all(&all, &eng->manifest);
+    uint64_t series_last = manifest_series_last(&eng->manifest);
+    ManifestCatalog have = eng->manifest.catalog;
     mutex_unlock(&eng->mutex);
-    manifest_init(&m);
-    must(manifest_apply(&m, buf_slice(&all), &e));
     f->log_sync = (Completion){.waiter = waiter, .done = f->force, .ok = true};
     if (!f->force) /* a replayed log is durable */
         eng->store->ops->log_append(eng->store, NULL, 0, eng->epoch, true, &f->log_sync);
-    start_series(eng, f, &m, waiter);
-    start_catalog(eng, f, cat, &m.catalog, waiter);
-    manifest_reset(&m);
-    buf_free(&all);
+    start_series(eng, f, series_last, waiter);
+    start_catalog(eng, f, cat, &have, waiter);
     cat_unref(cat);
     f->state = FLUSH_CACHES;
 }
@@ -339,10 +336,10 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
     }
     eng->log_bytes -= f->log_bytes;
     eng->flush_owed = false;
-    tombs_prune(eng);
     engine_swap_parts(eng, &old);
     mem_count_bytes(eng);
     mutex_unlock(&eng->mutex);
+    tombs_prune(eng);
     for (size_t i = 0; i < f->segments; i++)
         mem_segment_free(eng, gone[i], true);
     mem_free(gone);

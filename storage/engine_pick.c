@@ -119,14 +119,6 @@ static void candidate_init(Candidate *c, EngineFile *f, const CatalogSnap *cat)
     window_bounds(class->window_ns, f->info.t_max, &ignored, &c->last);
 }
 
-static bool has_hidden(const Engine *eng, const EngineFile *f)
-{
-    for (size_t i = 0; i < eng->tombs->count; i++)
-        if (file_has_older(f, eng->tombs->items[i]))
-            return true;
-    return false;
-}
-
 /* Files from this level on, and all that cannot be merged. */
 static Candidates list_files(Engine *eng, const CatalogSnap *cat, int level_min)
 {
@@ -136,9 +128,11 @@ static Candidates list_files(Engine *eng, const CatalogSnap *cat, int level_min)
     for (size_t i = 0; i < eng->file_count; i++)
         if (eng->files[i]->info.level >= level_min || is_damaged(eng->files[i]))
             candidate_init(&l.items[l.count++], eng->files[i], cat);
-    for (size_t i = 0; i < l.count; i++)
-        l.items[i].hidden = has_hidden(eng, l.items[i].f);
+    TombList *tombs = tombs_ref(eng->tombs);
     mutex_unlock(&eng->mutex);
+    for (size_t i = 0; i < l.count; i++)
+        l.items[i].hidden = file_has_hidden(l.items[i].f, tombs);
+    tombs_unref(tombs);
     if (l.count)
         qsort(l.items, l.count, sizeof *l.items, by_first_window);
     return l;

@@ -422,9 +422,18 @@ bool spill_take(SpillJob *take_j, EngineFile **out, Err *e) MUST_CHECK;
 void spill_cancel(SpillJob *take_j); /* at any time; what was written is deleted */
 
 /* engine_delete.c */
+typedef struct TombChange { /* of the engine's list: prepare, publish, done */
+    Tombstone *const *fresh;
+    size_t fresh_count;
+    Tombstone **dead; /* of the old list, in its order */
+    size_t dead_count;
+    TombList *old, *next;
+} TombChange;
+void tombs_prepare(Engine *eng, TombChange *c);
 /* Deletes become visible: needs the mutex; *old is to be unref'd outside. */
-void tombs_publish(Engine *eng, Tombstone *const *fresh, size_t n, PartList **old);
-/* Forgets those that nothing older is left of; needs the mutex, before engine_swap_parts. */
+void tombs_publish(Engine *eng, TombChange *c, PartList **old);
+void tombs_done(TombChange *c);
+/* Forgets those that nothing older is left of. */
 void tombs_prune(Engine *eng);
 /* What a flush has to say in the manifest: deletes up to `covered` that hide rows of files. */
 void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Compact *job);
@@ -488,7 +497,7 @@ void scrub_free(Engine *eng);
 bool engine_pause(Engine *eng, Pause *p, const Compact *job, Task *t);
 
 /* engine_delete.c */
-bool file_has_older(const EngineFile *f, const Tombstone *t); /* rows that the delete may hide */
+bool file_has_hidden(const EngineFile *f, const TombList *all); /* rows that one of them may hide */
 
 /* engine_pick.c */
 bool engine_pick(Engine *eng, const Compactor *c, Pick *out);

@@ -22,6 +22,7 @@ typedef struct Replay {
     bool torn;    /* a record of it is missing or damaged: all of it is left out */
     Buf items;    /* PendingItem */
     Buf catalogs; /* u32 length + bytes each */
+    Buf tombs;    /* Tombstone *: in force before the next segment is sealed */
     uint64_t records;
     uint64_t serial; /* of the newest segment when looked at last */
 } Replay;
@@ -155,17 +156,42 @@ static void await_sealer(Engine *eng)
     }
 }
 
+static void forget_tombs(Replay *r)
+{
+    for (size_t i = 0; i < r->tombs.len / sizeof(Tombstone *); i++)
+        tomb_unref(((Tombstone **)(void *)r->tombs.ptr)[i]);
+    buf_clear(&r->tombs);
+}
+
+/* What was replayed is visible: deletes, then rows. */
+static void replay_publish(Replay *r)
+{
+    Engine *eng = r->eng;
+    TombChange change = {.fresh = (Tombstone **)(void *)r->tombs.ptr,
+                         .fresh_count = r->tombs.len / sizeof(Tombstone *)};
+    PartList *old = NULL;
+    if (change.fresh_count)
+        tombs_prepare(eng, &change);
+    mutex_lock(&eng->mutex);
+    if (change.fresh_count)
+        tombs_publish(eng, &change, &old);
+    mem_publish(eng, eng->applied);
+    mutex_unlock(&eng->mutex);
+    part_list_unref(old);
+    tombs_done(&change);
+    forget_tombs(r);
+}
+
 static bool replay_flush(Replay *r, Err *e)
 {
     Engine *eng = r->eng;
     mutex_lock(&eng->mutex);
     bool news = eng->mem_serial != r->serial; /* a segment was begun, so the one before is closed */
     r->serial = eng->mem_serial;
-    if (news)
-        mem_publish(eng, eng->applied);
     mutex_unlock(&eng->mutex);
     if (!news)
         return true;
+    replay_publish(r);
     if (!replay_seal(eng, e))
         return false;
     mutex_lock(&eng->mutex);
@@ -192,12 +218,7 @@ static bool replay_rows(Replay *r, Lsn lsn, Slice payload, Err *e)
 
 static void replay_delete(Replay *r, Tombstone *take_t)
 {
-    PartList *old = NULL;
-    mutex_lock(&r->eng->mutex);
-    tombs_publish(r->eng, &take_t, 1, &old);
-    mutex_unlock(&r->eng->mutex);
-    part_list_unref(old);
-    tomb_unref(take_t);
+    buf_put(&r->tombs, &take_t, sizeof take_t);
 }
 
 static bool unknown_type(Lsn lsn, const LogFrame *f, Err *e)
@@ -435,23 +456,22 @@ static bool replay_log(Engine *eng, Err *e)
     bool ok = eng->store->ops->log_read(eng->store, eng->manifest.covered, replay_each, &r, e);
     await_sealer(eng);
     drop_pending(&r);
+    if (ok && r.last > eng->applied)
+        eng->applied = r.last;
+    if (ok)
+        replay_publish(&r);
+    forget_tombs(&r);
+    buf_free(&r.tombs);
     buf_free(&r.items);
     buf_free(&r.catalogs);
     wb_free(r.batch);
     eng->flusher.force = false;
-    if (!ok)
-        return false;
-    if (r.last > eng->applied)
-        eng->applied = r.last;
-    mutex_lock(&eng->mutex);
-    mem_publish(eng, eng->applied);
-    mutex_unlock(&eng->mutex);
-    if (r.records)
+    if (ok && r.records)
         log_info("engine", "replayed %llu log records with %llu rows in %lld ms, up to %llu",
                  (unsigned long long)r.records,
                  (unsigned long long)atomic_load(&eng->stats.rows_written),
                  (long long)((engine_now(eng) - began) / NS_PER_MS), (unsigned long long)r.last);
-    return true;
+    return ok;
 }
 
 void engine_first_row(Engine *eng)
@@ -489,8 +509,8 @@ bool engine_recover(Engine *eng, Err *e)
     if (eng->o.flags & ENGINE_REPAIR && !eng->read_only && !engine_repair_files(eng, e))
         return false;
     atomic_store(&eng->stats.scrubbed_ns, eng->manifest.scrubbed_ns);
-    eng->tombs = eng->manifest.tombs ? tombs_ref(eng->manifest.tombs)
-                                     : tombs_build(NULL, NULL, NULL, NULL, 0);
+    eng->tombs =
+        eng->manifest.tombs ? tombs_ref(eng->manifest.tombs) : tombs_build(NULL, NULL, 0, NULL, 0);
     engine_first_row(eng);
     eng->parts = part_list_build(eng);
     if (!replay_log(eng, e))

@@ -406,10 +406,13 @@ static void end_group(Engine *eng, Writer *w)
     Lsn last = w->base + w->frame_count - 1;
     Tombstone **fresh = (Tombstone **)(void *)w->tombs.ptr;
     size_t deletes = w->tombs.len / sizeof(Tombstone *);
+    TombChange change = {.fresh = fresh, .fresh_count = deletes};
     PartList *old = NULL;
+    if (deletes)
+        tombs_prepare(eng, &change);
     mutex_lock(&eng->mutex);
     if (deletes)
-        tombs_publish(eng, fresh, deletes, &old);
+        tombs_publish(eng, &change, &old);
     mem_publish(eng, last);
     catalog_firm_up(eng, w->group);
     eng->log_bytes += w->bytes;
@@ -419,6 +422,7 @@ static void end_group(Engine *eng, Writer *w)
         closed |= eng->mem[i]->closed && !eng->mem[i]->sealed;
     mutex_unlock(&eng->mutex);
     part_list_unref(old);
+    tombs_done(&change);
     tombs_forget(w);
     w->logged = w->series_last;
     trim_series(eng, w);

@@ -221,11 +221,16 @@ static int lsn_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static bool tomb_stays(void *arg, const Tombstone *t)
+static void drop_tombs(Manifest *m, const TombEdit *te)
 {
-    const TombEdit *te = arg;
-    return !te->drops.len ||
-           !bsearch(&t->lsn, te->drops.ptr, te->drops.len / sizeof(Lsn), sizeof(Lsn), lsn_compare);
+    size_t all = m->tombs ? m->tombs->count : 0, dead_count = 0,
+           drops = te->drops.len / sizeof(Lsn);
+    Tombstone **dead = mem_alloc(all * sizeof *dead + 1);
+    for (size_t i = 0; i < all; i++)
+        if (bsearch(&m->tombs->items[i]->lsn, te->drops.ptr, drops, sizeof(Lsn), lsn_compare))
+            dead[dead_count++] = m->tombs->items[i];
+    tombs_replace(m, tombs_build(m->tombs, dead, dead_count, NULL, 0));
+    mem_free(dead);
 }
 
 static bool tomb_edit_end(Manifest *m, TombEdit *te, Err *e)
@@ -233,11 +238,11 @@ static bool tomb_edit_end(Manifest *m, TombEdit *te, Err *e)
     Tombstone **fresh = (Tombstone **)(void *)te->fresh.ptr;
     size_t count = te->fresh.len / sizeof(Tombstone *), drops = te->drops.len / sizeof(Lsn);
     if (count)
-        tombs_replace(m, tombs_build(m->tombs, NULL, NULL, fresh, count));
+        tombs_replace(m, tombs_build(m->tombs, NULL, 0, fresh, count));
     size_t before = m->tombs ? m->tombs->count : 0;
     if (drops) {
         qsort(te->drops.ptr, drops, sizeof(Lsn), lsn_compare);
-        tombs_replace(m, tombs_build(m->tombs, tomb_stays, te, NULL, 0));
+        drop_tombs(m, te);
     }
     for (size_t i = 0; i < count; i++)
         tomb_unref(fresh[i]);

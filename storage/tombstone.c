@@ -137,13 +137,13 @@ static void list_push(TombList *l, Tombstone *t)
     l->newest = t->lsn > l->newest ? t->lsn : l->newest;
 }
 
-TombList *tombs_build(const TombList *old, bool (*keep)(void *arg, const Tombstone *t), void *arg,
+TombList *tombs_build(const TombList *old, Tombstone *const *dead, size_t dead_count,
                       Tombstone *const *fresh, size_t fresh_count)
 {
     size_t count = old ? old->count : 0;
     TombList *l = list_alloc(count + fresh_count);
     Tombstone **add = mem_alloc(fresh_count * sizeof *add + 1);
-    size_t k = 0;
+    size_t k = 0, d = 0;
     if (fresh_count) {
         memcpy(add, fresh, fresh_count * sizeof *add);
         qsort(add, fresh_count, sizeof *add, by_place);
@@ -151,7 +151,9 @@ TombList *tombs_build(const TombList *old, bool (*keep)(void *arg, const Tombsto
     for (size_t i = 0; i < count; i++) {
         while (k < fresh_count && tomb_compare(add[k], old->items[i]) < 0)
             list_push(l, add[k++]);
-        if (!keep || keep(arg, old->items[i]))
+        while (d < dead_count && tomb_compare(dead[d], old->items[i]) < 0)
+            d++;
+        if (d == dead_count || dead[d] != old->items[i])
             list_push(l, old->items[i]);
     }
     while (k < fresh_count)

@@ -40,8 +40,9 @@ typedef struct TombList {
 
 TombList *tombs_ref(TombList *l);
 void tombs_unref(TombList *l);
-/* A new list: the old one's (may be NULL) that keep() wants (NULL = all), and the fresh ones. */
-TombList *tombs_build(const TombList *old, bool (*keep)(void *arg, const Tombstone *t), void *arg,
+/* A new list: the old one's (may be NULL) without the dead ones, which are in its order (some may be gone
+ * already), and the fresh ones. */
+TombList *tombs_build(const TombList *old, Tombstone *const *dead, size_t dead_count,
                       Tombstone *const *fresh, size_t fresh_count);
 
 /* Those of one table; count = 0: nothing is hidden. */

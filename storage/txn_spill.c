@@ -123,7 +123,7 @@ SpillJob *spill_start(Engine *eng, const SpillSpec *spec)
     j->parts = mem_zero(spec->count * sizeof(Part *) + 1);
     for (size_t i = 0; i < spec->count; i++)
         j->segments[i] = seg_ref(spec->layers[i].segment);
-    j->tombs = tombs_build(NULL, NULL, NULL, spec->tombs, spec->tomb_count);
+    j->tombs = tombs_build(NULL, NULL, 0, spec->tombs, spec->tomb_count);
     j->catalog = cat_ref(spec->catalog);
     mutex_init(&j->mutex, RANK_TXN);
     task_init(&j->task, job_step, TASK_BLOCKING, 0);

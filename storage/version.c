@@ -336,7 +336,7 @@ static void add_own(Snapshot *s, Txn *own)
             add_part(s, (VersionPart){.part = layer[i].file->part});
     }
     if (deletes)
-        s->tombs = tombs_build(s->parts->tombs, NULL, NULL, tombs, deletes);
+        s->tombs = tombs_build(s->parts->tombs, NULL, 0, tombs, deletes);
 }
 
 Snapshot *engine_snapshot(Engine *eng, Txn *own)
