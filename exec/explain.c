@@ -1,37 +1,97 @@
-/* EXPLAIN: one line a node, indented as PostgreSQL does, details below it; or the same as JSON. */
+/* EXPLAIN: the tree of a plan with PostgreSQL's names, lines and keys (ExplainNode in its explain.c).
+ *
+ * Projections and filters are no nodes of their own there: they are shown with the node below.
+ * Costs are what the planner goes by: rows that are looked at, a hundredth each. */
+#include "exec/explain_writer.h"
 #include "exec/op_private.h"
+#include <math.h>
+#include <stdio.h>
 
 typedef struct Explain {
-    Buf *out;
+    ExplainWriter w;
+    const ExplainOptions *o;
     const PlannedQuery *plan;
     const Query *query; /* NULL: not run */
-    bool json;
+    Buf value;          /* of the property that is being made */
 } Explain;
+
+/* A plan node with the projections and the filter above it. */
+typedef struct Node {
+    const Plan *plan;
+    const Plan *top;     /* its rows and time are those of all */
+    const Plan *project; /* or NULL */
+    const Plan *filter;  /* or NULL */
+} Node;
+
+static bool takes_filter(const Plan *p)
+{
+    switch (p->kind) {
+    case PLAN_SCAN:
+        return !((const PlanScan *)p)->filter;
+    case PLAN_VIRTUAL:
+        return !((const PlanVirtual *)p)->filter;
+    case PLAN_SORT:
+    case PLAN_LIMIT:
+    case PLAN_DISTINCT:
+    case PLAN_SETOP:
+    case PLAN_APPEND:
+    case PLAN_WINDOW:
+    case PLAN_PROJECT_SET:
+    case PLAN_FILTER:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static Node node_of(const Plan *p)
+{
+    Node n = {.plan = p, .top = p};
+    for (;; n.plan = n.plan->child) {
+        const Plan *at = n.plan;
+        if (at->kind == PLAN_PROJECT && at->child && !n.project)
+            n.project = at;
+        else if (at->kind == PLAN_FILTER && !n.filter && takes_filter(at->child))
+            n.filter = at;
+        else
+            return n;
+    }
+}
 
 /* ---- details of a node ---- */
 
-/* Property `name` whose text fn wrote into `value`. */
-static void field(Explain *x, int depth, const char *name, const Buf *value)
+/* The text that was made in x->value, if any. */
+static void field(Explain *x, const char *name)
 {
-    if (value->len == 0)
-        return;
-    if (x->json) {
-        buf_printf(x->out, ", \"%s\": ", name);
-        buf_put_json(x->out, buf_slice(value));
-        return;
-    }
-    buf_printf(x->out, "%*s%s: ", depth, "", name);
-    buf_put_slice(x->out, buf_slice(value));
-    buf_puts(x->out, "\n");
+    if (x->value.len > 0)
+        ew_text(&x->w, name, buf_slice(&x->value));
+    buf_clear(&x->value);
 }
 
-static void put_list(Buf *b, Expr *const *list, size_t n, const Slice *names)
+typedef void (*PutItem)(Buf *b, const void *of, size_t i);
+
+static void list(Explain *x, const char *name, const void *of, size_t n, PutItem put)
 {
+    size_t *ends = mem_alloc((n + 1) * sizeof *ends);
     for (size_t i = 0; i < n; i++) {
-        if (i)
-            buf_puts(b, ", ");
-        expr_print(b, list[i], names);
+        put(&x->value, of, i);
+        ends[i] = x->value.len;
     }
+    if (n)
+        ew_list(&x->w, name, &x->value, ends, n);
+    buf_clear(&x->value);
+    mem_free(ends);
+}
+
+typedef struct Exprs {
+    Expr *const *list;
+    const Slice *names;
+} Exprs;
+
+static void put_expr(Buf *b, const void *of, size_t i)
+{
+    const Exprs *x = of;
+    expr_print(b, x->list[i], x->names);
 }
 
 static const Slice *input_names(const Plan *p)
@@ -39,24 +99,28 @@ static const Slice *input_names(const Plan *p)
     return p->child && p->child->names ? p->child->names : NULL;
 }
 
-static void put_sort(Buf *b, const PlanSort *s)
+static void put_sort_key(Buf *b, const void *of, size_t i)
 {
-    for (size_t i = 0; i < s->key_count; i++) {
-        if (i)
-            buf_puts(b, ", ");
-        expr_print(b, s->keys[i].expr, input_names(&s->p));
-        if (s->keys[i].desc)
-            buf_puts(b, " DESC");
-        if (s->keys[i].nulls_first != s->keys[i].desc)
-            buf_puts(b, s->keys[i].nulls_first ? " NULLS FIRST" : " NULLS LAST");
-    }
+    const PlanSort *s = of;
+    expr_print(b, s->keys[i].expr, input_names(&s->p));
+    if (s->keys[i].desc)
+        buf_puts(b, " DESC");
+    if (s->keys[i].nulls_first != s->keys[i].desc)
+        buf_puts(b, s->keys[i].nulls_first ? " NULLS FIRST" : " NULLS LAST");
+}
+
+static void put_name_of(Buf *b, const void *of, size_t i)
+{
+    buf_put_slice(b, ((const Slice *)of)[i]);
 }
 
 static void put_bounds(Buf *b, const PlanScan *s)
 {
     for (size_t i = 0; i < s->bound_count; i++) {
         buf_puts(b, i ? " AND (" : "(");
-        buf_printf(b, "%s %.2s ", s->bounds[i].ns ? "ts_ns(time)" : "time", s->bounds[i].op);
+        Slice time = s->time_name.len ? s->time_name : SLICE_LIT("time");
+        buf_printf(b, s->bounds[i].ns ? "ts_ns(%.*s) %.2s " : "%.*s %.2s ", SLICE_ARG(time),
+                   s->bounds[i].op);
         expr_print(b, s->bounds[i].value, NULL);
         buf_puts(b, ")");
     }
@@ -84,144 +148,144 @@ static void put_tags(Buf *b, const PlanScan *s)
         } else {
             buf_put_slice(b, name);
             buf_puts(b, t->array ? " = ANY (" : t->in_count == 1 ? " = " : " IN (");
-            put_list(b, t->in, t->in_count, NULL);
+            for (size_t k = 0; k < t->in_count; k++) {
+                buf_puts(b, k ? ", " : "");
+                expr_print(b, t->in[k], NULL);
+            }
             buf_puts(b, t->array || t->in_count != 1 ? ")" : "");
         }
         buf_puts(b, ")");
     }
 }
 
-static void put_aggs(Buf *b, const AggCall *aggs, size_t n, const Slice *names)
+static void put_agg(Buf *b, const void *of, size_t i)
 {
-    for (size_t i = 0; i < n; i++) {
-        buf_printf(b, "%s%s(%s", i ? ", " : "", aggs[i].func->name,
-                   aggs[i].distinct ? "DISTINCT " : "");
-        if (aggs[i].star)
-            buf_puts(b, "*");
-        put_list(b, aggs[i].args, aggs[i].arg_count, names);
-        buf_puts(b, ")");
-    }
-}
-
-static void put_keys(Buf *b, const PlanSeriesAgg *p)
-{
-    for (size_t k = 0; k < p->key_count; k++) {
+    const PlanSeriesAgg *p = of;
+    const AggCall *c = &p->aggs[i];
+    buf_printf(b, "%s(%s%s", c->func->name, c->distinct ? "DISTINCT " : "", c->star ? "*" : "");
+    for (size_t k = 0; k < c->arg_count; k++) {
         buf_puts(b, k ? ", " : "");
-        if (p->keys[k].kind == KEY_BUCKET)
-            buf_printf(b, "time_bucket(%lld s)", (long long)(p->keys[k].width_ns / NS_PER_S));
-        else if (p->p.names && p->p.names[k].len)
-            buf_put_slice(b, p->p.names[k]);
-        else
-            buf_put_slice(b, tag_name(p->scan, p->keys[k].column));
+        expr_print(b, c->args[k], p->scan->p.names);
     }
+    buf_puts(b, ")");
 }
 
-static void print_scan(Explain *x, int depth, const PlanScan *s, Buf *b)
+static void put_key(Buf *b, const void *of, size_t k)
 {
-    put_bounds(b, s);
-    field(x, depth, "Time Range", b);
-    buf_clear(b);
-    put_tags(b, s);
-    field(x, depth, "Series", b);
-    buf_clear(b);
-    if (s->filter)
-        expr_print(b, s->filter, s->p.names);
-    field(x, depth, "Filter", b);
+    const PlanSeriesAgg *p = of;
+    Slice time = p->scan->time_name;
+    if (p->keys[k].kind == KEY_BUCKET)
+        buf_printf(b, "time_bucket('%g s', %.*s)", (double)p->keys[k].width_ns / (double)NS_PER_S,
+                   SLICE_ARG(time));
+    else if (p->p.names && p->p.names[k].len)
+        buf_put_slice(b, p->p.names[k]);
+    else
+        buf_put_slice(b, tag_name(p->scan, p->keys[k].column));
 }
 
-static void print_join(Explain *x, int depth, const PlanJoin *j, Buf *b)
+static void scan_details(Explain *x, const PlanScan *s)
+{
+    put_bounds(&x->value, s);
+    field(x, "Time Range");
+    put_tags(&x->value, s);
+    field(x, "Series");
+    if (s->filter)
+        expr_print(&x->value, s->filter, s->p.names);
+    field(x, "Filter");
+}
+
+/* The filter of a join reads the columns of the left side, then of the right. */
+static void join_filter(Explain *x, const PlanJoin *j)
+{
+    const Plan *l = j->p.child, *r = j->p.right;
+    Slice *names = mem_zero((l->col_count + r->col_count + 1) * sizeof *names);
+    for (size_t i = 0; i < l->col_count && l->names; i++)
+        names[i] = l->names[i];
+    for (size_t i = 0; i < r->col_count && r->names; i++)
+        names[l->col_count + i] = r->names[i];
+    expr_print(&x->value, j->filter, names);
+    mem_free(names);
+    field(x, "Join Filter");
+}
+
+static void join_details(Explain *x, const PlanJoin *j)
 {
     for (size_t i = 0; i < j->key_count; i++) {
-        buf_puts(b, i ? " AND (" : "(");
-        expr_print(b, j->left_keys[i], j->p.child->names);
-        buf_puts(b, " = ");
-        expr_print(b, j->right_keys[i], j->p.right->names);
-        buf_puts(b, ")");
+        buf_puts(&x->value, i ? " AND (" : "(");
+        expr_print(&x->value, j->left_keys[i], j->p.child->names);
+        buf_puts(&x->value, " = ");
+        expr_print(&x->value, j->right_keys[i], j->p.right->names);
+        buf_puts(&x->value, ")");
     }
-    field(x, depth, "Hash Cond", b);
-    buf_clear(b);
+    field(x, "Hash Cond");
     if (j->filter)
-        expr_print(b, j->filter, NULL);
-    field(x, depth, "Join Filter", b);
+        join_filter(x, j);
 }
 
-static void print_details(Explain *x, int depth, const Plan *p)
+static void details(Explain *x, const Plan *p)
 {
-    Buf b;
-    buf_init(&b);
     switch (p->kind) {
     case PLAN_SCAN:
-        print_scan(x, depth, (const PlanScan *)p, &b);
+        scan_details(x, (const PlanScan *)p);
         break;
-    case PLAN_SERIES_AGG: {
-        const PlanSeriesAgg *a = (const PlanSeriesAgg *)p;
-        put_keys(&b, a);
-        field(x, depth, "Group Key", &b);
-        buf_clear(&b);
-        put_aggs(&b, a->aggs, a->agg_count, a->scan->p.names);
-        field(x, depth, "Aggregates", &b);
-        buf_clear(&b);
-        if (a->bucket_limit) {
-            buf_puts(&b, a->bucket_desc ? "newest " : "oldest ");
-            expr_print(&b, a->bucket_limit, NULL);
-        }
-        field(x, depth, "Buckets Wanted", &b);
+    case PLAN_SERIES_AGG:
+        list(x, "Group Key", p, ((const PlanSeriesAgg *)p)->key_count, put_key);
+        list(x, "Aggregates", p, ((const PlanSeriesAgg *)p)->agg_count, put_agg);
         break;
-    }
     case PLAN_AGG: {
         const PlanAgg *a = (const PlanAgg *)p;
-        put_list(&b, a->keys, a->key_count, input_names(p));
-        field(x, depth, "Group Key", &b);
+        list(x, "Group Key", &(Exprs){a->keys, input_names(p)}, a->key_count, put_expr);
         break;
     }
     case PLAN_SORT:
-        put_sort(&b, (const PlanSort *)p);
-        field(x, depth, "Sort Key", &b);
+        list(x, "Sort Key", p, ((const PlanSort *)p)->key_count, put_sort_key);
         break;
     case PLAN_FILTER:
-        expr_print(&b, ((const PlanFilter *)p)->filter, input_names(p));
-        field(x, depth, "Filter", &b);
+        expr_print(&x->value, ((const PlanFilter *)p)->filter, input_names(p));
+        field(x, "Filter");
         break;
     case PLAN_VIRTUAL:
         if (((const PlanVirtual *)p)->filter)
-            expr_print(&b, ((const PlanVirtual *)p)->filter, p->names);
-        field(x, depth, "Filter", &b);
+            expr_print(&x->value, ((const PlanVirtual *)p)->filter, p->names);
+        field(x, "Filter");
         break;
     case PLAN_JOIN:
-        print_join(x, depth, (const PlanJoin *)p, &b);
+        join_details(x, (const PlanJoin *)p);
         break;
     default:
         break;
     }
-    buf_free(&b);
 }
 
-/* ---- the line of a node ---- */
-
-static void put_join_name(Buf *b, const PlanJoin *j)
+static void output(Explain *x, const Node *n)
 {
-    static const char *const kinds[] = {"", " Left", " Right", " Full", " Semi", " Anti"};
-    if (j->key_count)
-        buf_printf(b, "Hash%s Join", kinds[j->type]);
-    else
-        buf_printf(b, "Nested Loop%s%s", kinds[j->type], j->type == JOIN_INNER ? "" : " Join");
+    if (n->project)
+        list(x, "Output",
+             &(Exprs){((const PlanProject *)n->project)->exprs, input_names(n->project)},
+             n->project->col_count, put_expr);
+    else if (n->plan->names)
+        list(x, "Output", n->plan->names, n->plan->col_count, put_name_of);
 }
 
-static void put_name(Buf *b, const Plan *p)
+/* ---- the name of a node ---- */
+
+static const char *const join_types[] = {"Inner", "Left", "Right", "Full", "Semi", "Anti"};
+
+static const char *type_of_node(const Plan *p)
 {
-    static const char *const names[] = {
+    static const char *const types[] = {
         [PLAN_SCAN] = "Seq Scan",
-        [PLAN_SERIES_AGG] = "Series Aggregate",
-        [PLAN_VIRTUAL] = "Virtual Scan",
+        [PLAN_SERIES_AGG] = "Aggregate",
+        [PLAN_VIRTUAL] = "Seq Scan",
         [PLAN_FUNCTION] = "Function Scan",
         [PLAN_VALUES] = "Values Scan",
-        [PLAN_FILTER] = "Filter",
-        [PLAN_PROJECT] = "Project",
-        [PLAN_AGG] = "HashAggregate",
+        [PLAN_FILTER] = "Subquery Scan",
+        [PLAN_PROJECT] = "Result",
+        [PLAN_AGG] = "Aggregate",
         [PLAN_SORT] = "Sort",
         [PLAN_LIMIT] = "Limit",
         [PLAN_DISTINCT] = "Unique",
-        [PLAN_JOIN] = "Join",
+        [PLAN_JOIN] = "Nested Loop",
         [PLAN_APPLY] = "Subquery Loop",
         [PLAN_APPEND] = "Append",
         [PLAN_SETOP] = "SetOp",
@@ -229,33 +293,178 @@ static void put_name(Buf *b, const Plan *p)
         [PLAN_RECURSIVE] = "Recursive Union",
         [PLAN_PROJECT_SET] = "ProjectSet",
         [PLAN_WINDOW] = "WindowAgg",
-        [PLAN_RESULT] = "Result",
         [PLAN_GAPFILL] = "Gap Fill",
         [PLAN_SPAN] = "Span",
+        [PLAN_RESULT] = "Result",
         [PLAN_ASOF] = "Asof Join",
     };
+    if (p->kind == PLAN_JOIN && ((const PlanJoin *)p)->key_count)
+        return "Hash Join";
+    if (p->kind == PLAN_VALUES && ((const PlanValues *)p)->row_count == 1)
+        return "Result";
+    must(p->kind < ARRAY_LEN(types) && types[p->kind]);
+    return types[p->kind];
+}
+
+static const char *strategy(const Plan *p)
+{
+    if (p->kind == PLAN_SERIES_AGG)
+        return "Series";
+    if (p->kind == PLAN_SETOP)
+        return "Hashed";
+    if (p->kind != PLAN_AGG)
+        return NULL;
+    const PlanAgg *a = (const PlanAgg *)p;
+    return a->key_count == 0 ? "Plain" : a->ordered ? "Sorted" : "Hashed";
+}
+
+/* TEXT puts the kind into the name. */
+static void text_name(Buf *b, const Plan *p)
+{
+    const char *how = strategy(p);
     if (p->kind == PLAN_JOIN) {
-        put_join_name(b, (const PlanJoin *)p);
-        return;
+        const PlanJoin *j = (const PlanJoin *)p;
+        const char *type = j->type == JOIN_INNER ? "" : join_types[j->type];
+        const char *gap = *type ? " " : "";
+        if (j->key_count)
+            buf_printf(b, "Hash%s%s Join", gap, type);
+        else
+            buf_printf(b, "Nested Loop%s%s%s", gap, type, *type ? " Join" : "");
+    } else if (p->kind == PLAN_SERIES_AGG) {
+        buf_puts(b, "Series Aggregate");
+    } else if (p->kind == PLAN_SETOP) {
+        const PlanSetOp *s = (const PlanSetOp *)p;
+        buf_printf(b, "HashSetOp %s%s", s->op == SETOP_EXCEPT ? "Except" : "Intersect",
+                   s->all ? " All" : "");
+    } else if (p->kind == PLAN_AGG && strcmp(how, "Plain") != 0) {
+        buf_puts(b, strcmp(how, "Hashed") == 0 ? "HashAggregate" : "GroupAggregate");
+    } else {
+        buf_puts(b, type_of_node(p));
     }
-    if (p->kind == PLAN_AGG && ((const PlanAgg *)p)->key_count == 0)
-        buf_puts(b, "Aggregate");
-    else if (p->kind == PLAN_VALUES && ((const PlanValues *)p)->row_count == 1)
-        buf_puts(b, "Result");
-    else
-        buf_puts(b, names[p->kind]);
+}
+
+/* What a scan reads: "on cpu c" or the properties of the other formats. */
+static void text_target(Buf *b, const Plan *p)
+{
     if (p->kind == PLAN_SCAN) {
         const PlanScan *s = (const PlanScan *)p;
         buf_printf(b, "%s on %.*s", s->backward ? " Backward" : "", SLICE_ARG(s->table_name));
+        if (s->alias.len)
+            buf_printf(b, " %.*s", SLICE_ARG(s->alias));
     } else if (p->kind == PLAN_VIRTUAL) {
         const ViewDef *v = ((const PlanVirtual *)p)->view;
         buf_printf(b, " on %s.%s", v->schema, v->name);
     } else if (p->kind == PLAN_FUNCTION && ((const PlanFunction *)p)->func) {
         buf_printf(b, " on %s", ((const PlanFunction *)p)->func->name);
     } else if (p->kind == PLAN_CTE_REF) {
-        buf_printf(b, " on %u", ((const PlanCteRef *)p)->cte);
+        buf_printf(b, " on %.*s", SLICE_ARG(((const PlanCteRef *)p)->name));
     }
 }
+
+static void target_properties(Explain *x, const Plan *p)
+{
+    ExplainWriter *w = &x->w;
+    if (p->kind == PLAN_SCAN) {
+        const PlanScan *s = (const PlanScan *)p;
+        if (s->backward)
+            ew_text(w, "Scan Direction", SLICE_LIT("Backward"));
+        ew_text(w, "Relation Name", s->table_name);
+        ew_text(w, "Alias", s->alias.len ? s->alias : s->table_name);
+    } else if (p->kind == PLAN_VIRTUAL) {
+        const ViewDef *v = ((const PlanVirtual *)p)->view;
+        ew_text(w, "Relation Name", slice_cstr(v->name));
+        ew_text(w, "Schema", slice_cstr(v->schema));
+        ew_text(w, "Alias", slice_cstr(v->name));
+    } else if (p->kind == PLAN_FUNCTION && ((const PlanFunction *)p)->func) {
+        ew_text(w, "Function Name", slice_cstr(((const PlanFunction *)p)->func->name));
+    } else if (p->kind == PLAN_CTE_REF) {
+        ew_text(w, "CTE Name", ((const PlanCteRef *)p)->name);
+    } else if (p->kind == PLAN_JOIN) {
+        ew_text(w, "Join Type", slice_cstr(join_types[((const PlanJoin *)p)->type]));
+    } else if (p->kind == PLAN_SETOP) {
+        const PlanSetOp *s = (const PlanSetOp *)p;
+        static const char *const commands[2][2] = {{"Intersect", "Intersect All"},
+                                                   {"Except", "Except All"}};
+        ew_text(w, "Command", slice_cstr(commands[s->op == SETOP_EXCEPT][s->all]));
+    }
+}
+
+/* ---- estimates ---- */
+
+typedef struct Cost {
+    double startup, total;
+} Cost;
+
+enum { WIDTH_OF_TEXT = 32 };
+static const double cost_of_row = 0.01;
+
+static double rows_of(const Plan *p)
+{
+    return p->kind == PLAN_RESULT && !p->child ? 1 : p->rows_estimate;
+}
+
+static Cost cost_of(const Plan *p)
+{
+    Cost c = {0, 0}, child;
+    double in = 0;
+    for (size_t i = 0; plan_child(p, i); i++) {
+        child = cost_of(plan_child(p, i));
+        c.startup = i == 0 ? child.startup : c.startup;
+        c.total += child.total;
+        in += rows_of(plan_child(p, i));
+    }
+    double own = cost_of_row * (in > 0 ? in : rows_of(p));
+    switch (p->kind) {
+    case PLAN_PROJECT:
+    case PLAN_FILTER:
+        own /= 4;
+        break;
+    case PLAN_LIMIT:
+        if (in > rows_of(p) && in > 0)
+            c.total = c.startup + (c.total - c.startup) * rows_of(p) / in;
+        return c;
+    case PLAN_SORT:
+        own *= log2(in + 2) / 2;
+        c.startup = c.total + own;
+        break;
+    case PLAN_AGG:
+    case PLAN_SERIES_AGG:
+    case PLAN_SETOP:
+        c.startup = c.total + own;
+        break;
+    default:
+        break;
+    }
+    c.total += own;
+    return c;
+}
+
+static int width_of(const Plan *p)
+{
+    int width = 0;
+    for (size_t i = 0; i < p->col_count; i++) {
+        const TypeDef *t = type_find(p->types[i]);
+        width += t && t->len > 0 ? t->len : WIDTH_OF_TEXT;
+    }
+    return width;
+}
+
+static void print_cost(Explain *x, Cost c, double rows, int width)
+{
+    if (!x->o->costs)
+        return;
+    if (x->o->format == EXPLAIN_TEXT) {
+        buf_printf(x->w.out, "  (cost=%.2f..%.2f rows=%.0f width=%d)", c.startup, c.total, rows,
+                   width);
+        return;
+    }
+    ew_number(&x->w, "Startup Cost", NULL, c.startup, 2);
+    ew_number(&x->w, "Total Cost", NULL, c.total, 2);
+    ew_number(&x->w, "Plan Rows", NULL, rows, 0);
+    ew_number(&x->w, "Plan Width", NULL, width, 0);
+}
+
+/* ---- what was counted ---- */
 
 static const OpStats *stats_of(const Explain *x, const Plan *p)
 {
@@ -265,104 +474,260 @@ static const OpStats *stats_of(const Explain *x, const Plan *p)
     return NULL;
 }
 
-static void put_number(Explain *x, int depth, const char *name, uint64_t value)
+/* Rows and times of one of the loops. */
+static void print_actual(Explain *x, const OpStats *st)
 {
-    if (value == 0)
+    double loops = st && st->loops ? (double)st->loops : 0, n = loops > 0 ? loops : 1;
+    double first = st ? (double)st->first_ns / 1e6 / n : 0, all = st ? (double)st->ns / 1e6 / n : 0;
+    double rows = st ? (double)st->rows / n : 0;
+    if (x->o->format != EXPLAIN_TEXT) {
+        if (x->o->timing) {
+            ew_number(&x->w, "Actual Startup Time", NULL, first, 3);
+            ew_number(&x->w, "Actual Total Time", NULL, all, 3);
+        }
+        ew_number(&x->w, "Actual Rows", NULL, rows, 0);
+        ew_number(&x->w, "Actual Loops", NULL, loops, 0);
+    } else if (loops == 0) {
+        buf_puts(x->w.out, " (never executed)");
+    } else if (x->o->timing) {
+        buf_printf(x->w.out, " (actual time=%.3f..%.3f rows=%.0f loops=%.0f)", first, all, rows,
+                   loops);
+    } else {
+        buf_printf(x->w.out, " (actual rows=%.0f loops=%.0f)", rows, loops);
+    }
+}
+
+static void counter(Explain *x, const char *name, uint64_t value)
+{
+    if (value > 0)
+        ew_number(&x->w, name, NULL, (double)value, 0);
+}
+
+static void memory(Explain *x, const Plan *p, const OpStats *st)
+{
+    if (p->kind == PLAN_SORT) {
+        const PlanSort *s = (const PlanSort *)p;
+        ew_text(&x->w, "Sort Method",
+                slice_cstr(st->spilled ? "external merge"
+                           : s->limit  ? "top-N heapsort"
+                                       : "quicksort"));
+    }
+    if (st->bytes_max > 0 && x->o->buffers)
+        ew_number(&x->w, "Memory", "kB", (double)((st->bytes_max + 1023) / 1024), 0);
+    if (st->spilled > 0 && x->o->buffers)
+        ew_number(&x->w, "Disk", "kB", (double)((st->spilled + 1023) / 1024), 0);
+}
+
+/* Also when it is nothing: that is worth knowing. */
+static void scan_counters_of(Explain *x, const ScanCounters *c)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"Files", c->files},
+        {"Files Pruned", c->files_pruned},
+        {"Row Groups", c->groups},
+        {"Row Groups Pruned", c->groups_pruned},
+        {"Row Groups from Statistics", c->groups_from_stats},
+    };
+    if (x->o->format == EXPLAIN_TEXT) {
+        ew_pad(&x->w);
+        buf_printf(x->w.out, "Files: read=%llu pruned=%llu\n", (unsigned long long)c->files,
+                   (unsigned long long)c->files_pruned);
+        ew_pad(&x->w);
+        buf_printf(x->w.out, "Row Groups: read=%llu pruned=%llu from statistics=%llu\n",
+                   (unsigned long long)c->groups, (unsigned long long)c->groups_pruned,
+                   (unsigned long long)c->groups_from_stats);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows) && x->o->format != EXPLAIN_TEXT; i++)
+        ew_number(&x->w, rows[i].name, NULL, (double)rows[i].value, 0);
+    if (x->o->buffers)
+        ew_number(&x->w, "Bytes Read", NULL, (double)c->bytes, 0);
+}
+
+static void counters(Explain *x, const Node *n, const OpStats *st)
+{
+    const OpStats *filter = n->filter ? stats_of(x, n->filter) : NULL;
+    counter(x, "Rows Removed by Filter", st->removed + (filter ? filter->removed : 0));
+    counter(x, "Parallel Pieces", st->pieces);
+    counter(x, "Runs", st->runs);
+    counter(x, "Runs from Statistics", st->stat_runs);
+    counter(x, "Series Read", st->series);
+    if (n->plan->kind == PLAN_SCAN)
+        scan_counters_of(x, &st->scan);
+    memory(x, n->plan, st);
+}
+
+/* ---- the tree ---- */
+
+/* What hands out no batches of its own (the scan inside a series aggregate) has its parent's time. */
+static OpStats shown_stats(const Explain *x, const Node *n, const OpStats *parent)
+{
+    const OpStats *st = stats_of(x, n->top);
+    OpStats out = st ? *st : (OpStats){0};
+    if (out.loops == 0 && parent && n->plan->kind == PLAN_SCAN && parent->plan &&
+        parent->plan->kind == PLAN_SERIES_AGG) {
+        out.loops = parent->loops;
+        out.ns = parent->ns;
+        out.first_ns = parent->first_ns;
+        out.rows = out.scan.rows;
+    }
+    return out;
+}
+
+static void print_node(Explain *x, const Plan *p, const char *relationship, const char *subplan,
+                       const OpStats *parent);
+
+static void print_head(Explain *x, const Node *n, const char *relationship, const char *subplan)
+{
+    ExplainWriter *w = &x->w;
+    if (x->o->format == EXPLAIN_TEXT) {
+        if (subplan) {
+            ew_pad(w);
+            buf_printf(w->out, "%s\n", subplan);
+            w->indent++;
+        }
+        if (w->indent) {
+            ew_pad(w);
+            buf_puts(w->out, "->  ");
+            w->indent += 2;
+        }
+        text_name(w->out, n->plan);
+        text_target(w->out, n->plan);
+        w->indent++;
         return;
-    if (x->json)
-        buf_printf(x->out, ", \"%s\": %llu", name, (unsigned long long)value);
+    }
+    ew_text(w, "Node Type", slice_cstr(type_of_node(n->plan)));
+    if (strategy(n->plan))
+        ew_text(w, "Strategy", slice_cstr(strategy(n->plan)));
+    if (n->plan->kind == PLAN_AGG || n->plan->kind == PLAN_SERIES_AGG)
+        ew_text(w, "Partial Mode", SLICE_LIT("Simple"));
+    if (relationship)
+        ew_text(w, "Parent Relationship", slice_cstr(relationship));
+    if (subplan)
+        ew_text(w, "Subplan Name", slice_cstr(subplan));
+    ew_bool(w, "Parallel Aware", false);
+    ew_bool(w, "Async Capable", false);
+    target_properties(x, n->plan);
+}
+
+/* WITH queries hang on the first node, as PostgreSQL's. */
+static void print_ctes(Explain *x)
+{
+    for (size_t i = 0; i < x->plan->cte_count; i++) {
+        char name[300];
+        snprintf(name, sizeof name, "CTE %.*s", SLICE_ARG(x->plan->ctes[i].name));
+        print_node(x, x->plan->ctes[i].plan, "InitPlan", name, NULL);
+    }
+}
+
+static void print_node(Explain *x, const Plan *p, const char *relationship, const char *subplan,
+                       const OpStats *parent)
+{
+    static const char *const sides[] = {"Outer", "Inner"};
+    Node n = node_of(p);
+    ExplainWriter *w = &x->w;
+    int indent = w->indent;
+    bool first = p == x->plan->root;
+    OpStats st = shown_stats(x, &n, parent);
+    ew_open(w, "Plan", relationship ? NULL : "Plan", true);
+    print_head(x, &n, relationship, subplan);
+    print_cost(x, cost_of(n.top), rows_of(n.top), width_of(n.top));
+    if (x->query)
+        print_actual(x, &st);
+    if (x->o->format == EXPLAIN_TEXT)
+        buf_puts(w->out, "\n");
+    if (x->o->verbose)
+        output(x, &n);
+    details(x, n.plan);
+    if (n.filter) {
+        expr_print(&x->value, ((const PlanFilter *)n.filter)->filter, input_names(n.filter));
+        field(x, "Filter");
+    }
+    const OpStats *own = stats_of(x, n.plan);
+    if (own)
+        counters(x, &n, own);
+    bool ctes = first && !x->plan->operation && x->plan->cte_count > 0;
+    if (plan_child(n.plan, 0) || ctes)
+        ew_open(w, "Plans", "Plans", false);
+    if (ctes)
+        print_ctes(x);
+    for (size_t i = 0; plan_child(n.plan, i); i++)
+        print_node(x, plan_child(n.plan, i), n.plan->kind == PLAN_APPEND ? "Member" : sides[i > 0],
+                   NULL, &st);
+    if (plan_child(n.plan, 0) || ctes)
+        ew_close(w, "Plans", false);
+    w->indent = x->o->format == EXPLAIN_TEXT ? indent : w->indent;
+    ew_close(w, "Plan", true);
+}
+
+/* The statement that writes what its plan gives. */
+static void print_modify(Explain *x)
+{
+    const PlannedQuery *p = x->plan;
+    ExplainWriter *w = &x->w;
+    const OpStats *st = x->query ? stats_of(x, p->root) : NULL;
+    OpStats none = st ? *st : (OpStats){0};
+    none.rows = 0;
+    ew_open(w, "Plan", "Plan", true);
+    if (x->o->format == EXPLAIN_TEXT) {
+        buf_printf(w->out, "%s on %.*s", p->operation, SLICE_ARG(p->target));
+        w->indent++;
+    } else {
+        ew_text(w, "Node Type", SLICE_LIT("ModifyTable"));
+        ew_text(w, "Operation", slice_cstr(p->operation));
+        ew_bool(w, "Parallel Aware", false);
+        ew_bool(w, "Async Capable", false);
+        ew_text(w, "Relation Name", p->target);
+        ew_text(w, "Alias", p->target);
+    }
+    print_cost(x, cost_of(p->root), 0, 0);
+    if (x->query)
+        print_actual(x, &none);
+    if (x->o->format == EXPLAIN_TEXT)
+        buf_puts(w->out, "\n");
+    if (p->method)
+        ew_text(w, "Method", slice_cstr(p->method));
+    ew_open(w, "Plans", "Plans", false);
+    print_ctes(x);
+    print_node(x, p->root, "Outer", NULL, NULL);
+    ew_close(w, "Plans", false);
+    w->indent = x->o->format == EXPLAIN_TEXT ? 0 : w->indent;
+    ew_close(w, "Plan", true);
+}
+
+static void print_summary(Explain *x)
+{
+    const char *unit = x->o->format == EXPLAIN_TEXT ? "ms" : NULL;
+    if (x->o->settings.len)
+        ew_text(&x->w, "Settings", x->o->settings);
+    if (x->o->summary)
+        ew_number(&x->w, "Planning Time", unit, (double)x->o->planning_ns / 1e6, 3);
+    if (x->query && x->o->summary && x->o->buffers)
+        ew_number(&x->w, "Peak Memory", "kB",
+                  (double)atomic_load_explicit(&x->query->budget.peak, memory_order_relaxed) / 1024,
+                  0);
+    if (x->o->analyze && x->o->format != EXPLAIN_TEXT) {
+        ew_open(&x->w, "Triggers", "Triggers", false);
+        ew_close(&x->w, "Triggers", false);
+    }
+    if (x->o->analyze && x->o->summary)
+        ew_number(&x->w, "Execution Time", unit, (double)x->o->execution_ns / 1e6, 3);
+}
+
+void plan_explain(Buf *out, const PlannedQuery *plan, const Query *run, const ExplainOptions *o)
+{
+    Explain x = {.o = o, .plan = plan, .query = run};
+    buf_init(&x.value);
+    ew_begin(&x.w, out, o->format);
+    ew_open(&x.w, "Query", NULL, true);
+    if (plan->operation)
+        print_modify(&x);
     else
-        buf_printf(x->out, "%*s%s: %llu\n", depth, "", name, (unsigned long long)value);
-}
-
-static void print_counters(Explain *x, int depth, const OpStats *st)
-{
-    put_number(x, depth, "Rows Removed by Filter", st->removed);
-    put_number(x, depth, "Parallel Pieces", st->pieces);
-    put_number(x, depth, "Runs", st->runs);
-    put_number(x, depth, "Runs from Statistics", st->stat_runs);
-    put_number(x, depth, "Series Read", st->series);
-    put_number(x, depth, "Files", st->scan.files);
-    put_number(x, depth, "Files Pruned", st->scan.files_pruned);
-    put_number(x, depth, "Row Groups", st->scan.groups);
-    put_number(x, depth, "Row Groups Pruned", st->scan.groups_pruned);
-    put_number(x, depth, "Row Groups from Statistics", st->scan.groups_from_stats);
-    put_number(x, depth, "Bytes Read", st->scan.bytes);
-    put_number(x, depth, "Temporary File Bytes", st->spilled);
-    put_number(x, depth, "Memory Bytes", (uint64_t)st->bytes_max);
-}
-
-static void print_text(Explain *x, const Plan *p, int depth)
-{
-    const OpStats *st = stats_of(x, p);
-    int below = depth == 0 ? 2 : depth + 6;
-    if (depth > 0)
-        buf_printf(x->out, "%*s->  ", depth, "");
-    put_name(x->out, p);
-    /* A scan inside a series aggregate hands out no rows of its own. */
-    if (st && st->loops > 0)
-        buf_printf(x->out, " (actual time=%.3f ms rows=%llu loops=%llu)", (double)st->ns / 1e6,
-                   (unsigned long long)st->rows, (unsigned long long)st->loops);
-    else if (x->query && !(st && st->scan.files))
-        buf_puts(x->out, " (never executed)");
-    buf_puts(x->out, "\n");
-    print_details(x, below, p);
-    if (st)
-        print_counters(x, below, st);
-    for (size_t i = 0; plan_child(p, i); i++)
-        print_text(x, plan_child(p, i), below);
-}
-
-static void print_json(Explain *x, const Plan *p)
-{
-    const OpStats *st = stats_of(x, p);
-    Buf name;
-    buf_init(&name);
-    put_name(&name, p);
-    buf_puts(x->out, "{\"Node Type\": ");
-    buf_put_json(x->out, buf_slice(&name));
-    buf_free(&name);
-    print_details(x, 0, p);
-    if (st) {
-        buf_printf(
-            x->out, ", \"Actual Total Time\": %.3f, \"Actual Rows\": %llu, \"Actual Loops\": %llu",
-            (double)st->ns / 1e6, (unsigned long long)st->rows, (unsigned long long)st->loops);
-        print_counters(x, 0, st);
-    }
-    for (size_t i = 0; plan_child(p, i); i++) {
-        buf_puts(x->out, i ? ", " : ", \"Plans\": [");
-        print_json(x, plan_child(p, i));
-    }
-    buf_puts(x->out, plan_child(p, 0) ? "]}" : "}");
-}
-
-void plan_explain(Buf *out, const PlannedQuery *plan, const Query *analyzed, bool json)
-{
-    Explain x = {out, plan, analyzed, json};
-    if (json) {
-        buf_puts(out, "[{\"Plan\": ");
-        if (plan->title) {
-            buf_puts(out, "{\"Node Type\": ");
-            buf_put_json(out, slice_cstr(plan->title));
-            buf_printf(out, ", \"Method\": \"%s\", \"Plans\": [", plan->how);
-        }
-        print_json(&x, plan->root);
-        buf_puts(out, plan->title ? "]}" : "");
-        for (size_t i = 0; i < plan->cte_count; i++) {
-            buf_printf(out, ", \"CTE %u\": ", plan->ctes[i].id);
-            print_json(&x, plan->ctes[i].plan);
-        }
-        buf_puts(out, "}]");
-        return;
-    }
-    if (plan->title)
-        buf_printf(out, "%s\n  Method: %s\n", plan->title, plan->how);
-    print_text(&x, plan->root, plan->title ? 2 : 0);
-    for (size_t i = 0; i < plan->cte_count; i++) {
-        buf_printf(out, "  CTE %u\n", plan->ctes[i].id);
-        print_text(&x, plan->ctes[i].plan, 4);
-    }
-    if (analyzed)
-        buf_printf(out, "Peak Memory: %lld bytes\n",
-                   (long long)atomic_load_explicit(&analyzed->budget.peak, memory_order_relaxed));
+        print_node(&x, plan->root, NULL, NULL, NULL);
+    print_summary(&x);
+    ew_close(&x.w, "Query", true);
+    ew_end(&x.w);
+    buf_free(&x.value);
 }

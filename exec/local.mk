@@ -17,7 +17,7 @@ endif
 
 # operators
 libskexec_la_SOURCES += \
-	exec/explain.c \
+	exec/explain.c exec/explain_writer.c exec/explain_writer.h \
 	exec/hashtable.c exec/hashtable.h \
 	exec/op_agg.c exec/op_aggset.c \
 	exec/op_apply.c \

@@ -23,7 +23,7 @@ typedef struct Exec Exec;
 typedef struct OpStats {
     const Plan *plan;
     uint64_t loops, rows, batches, removed; /* removed: by the filter */
-    int64_t ns;                             /* with everything below */
+    int64_t ns, first_ns;                   /* with everything below; to the first batch */
     int64_t bytes_max;                      /* own memory */
     uint64_t spilled, parts;                /* bytes in temporary files, parts they were cut into */
     uint32_t pieces;                        /* parallel parts */

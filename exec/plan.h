@@ -91,7 +91,7 @@ typedef struct FieldPrune {
 typedef struct PlanScan {
     Plan p;
     TableId table;
-    Slice table_name;
+    Slice table_name, alias, time_name; /* for EXPLAIN; alias may be empty */
     ScanCol *cols;
     TimeBound *bounds;
     size_t bound_count;
@@ -259,11 +259,13 @@ typedef struct PlanSetOp {
 } PlanSetOp;
 typedef struct PlanCte {
     uint32_t id;
+    Slice name;
     Plan *plan;
 } PlanCte; /* a WITH query: run once, read by each PLAN_CTE_REF */
 typedef struct PlanCteRef {
     Plan p;
     uint32_t cte;
+    Slice name;
 } PlanCteRef;
 typedef struct
     PlanRecursive { /* child: start; right: step, reads the working table as CTE_REF `cte` */
@@ -387,7 +389,9 @@ typedef struct PlannedQuery {
     PlanCte *ctes;
     size_t cte_count;
     uint32_t exec_param_count;
-    const char *title, *how; /* of a statement that writes, for EXPLAIN: "Delete on t"; or NULL */
+    const char *operation; /* of a statement that writes, for EXPLAIN: "Delete"; or NULL */
+    Slice target;          /* its table */
+    const char *method;    /* how it does it, or NULL */
 } PlannedQuery;
 
 #endif

@@ -89,6 +89,8 @@ static void op_count(Op *op, QueryStatus st, const Batch *out, int64_t begin_ns)
     if (bytes > op->stats->bytes_max)
         op->stats->bytes_max = bytes;
     if (st == QUERY_BATCH) {
+        if (op->stats->batches == 0)
+            op->stats->first_ns = op->stats->ns;
         op->stats->batches++;
         op->stats->rows += batch_count(out);
     }

@@ -46,8 +46,17 @@ void query_close(Query *q);
 /* Blocking, before sched_stop: parallel pieces of closed queries that still stand in a run queue get their last
  * turn (they touch nothing of the query).  Gives up after a second. */
 void query_drain(Sched *sched);
-/* EXPLAIN: one line a node, indented as PostgreSQL does ("Seq Scan on cpu ..."); with counters after analyze. */
-void plan_explain(Buf *out, const PlannedQuery *plan, const Query *analyzed /* may be NULL */,
-                  bool json);
+
+/* ---- EXPLAIN: PostgreSQL's layouts and keys ---- */
+typedef enum ExplainFormat { EXPLAIN_TEXT, EXPLAIN_JSON, EXPLAIN_YAML, EXPLAIN_XML } ExplainFormat;
+typedef struct ExplainOptions {
+    ExplainFormat format;
+    bool analyze, verbose, costs, timing, summary;
+    bool buffers;                      /* bytes: read, of memory, on disk */
+    Slice settings;                    /* "search_path = 'x', ..." */
+    int64_t planning_ns, execution_ns; /* for the summary; the latter when it was run */
+} ExplainOptions;
+/* run: the query when the plan was run with counters, or NULL. */
+void plan_explain(Buf *out, const PlannedQuery *plan, const Query *run, const ExplainOptions *o);
 
 #endif

@@ -3,6 +3,7 @@ libsksession_la_SOURCES = \
 	session/copy_in.c session/copy_lines.c session/copy_binary.c session/copy_out.c session/copy_private.h \
 	session/cursor.c \
 	session/db.c \
+	session/execute.c \
 	session/ddl.c session/ddl_alter.c session/ddl_constraint.c \
 	session/functions.c \
 	session/portal.c \

@@ -34,7 +34,10 @@ void portal_end_query(Portal *p)
 {
     if (p->query) {
         set_running(p->session, NULL);
-        query_close(p->query);
+        if (p->analyze && !p->analyzed)
+            p->analyzed = p->query;
+        else
+            query_close(p->query);
     }
     p->query = NULL;
     p->batch = NULL;
@@ -59,6 +62,7 @@ void portal_free(Portal *p)
     if (p->inner && !p->inner->name) /* a named one belongs to the session */
         portal_free(p->inner);
     portal_close_query(p);
+    query_close(p->analyzed);
     row_writer_free(p->writer);
     row_writer_free(p->changer);
     rowfile_free(p->kept);
@@ -193,7 +197,7 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
         .waiter = s->waiter,
         .group = session_group(s),
         .spill = db_spill(s->db),
-        .analyze = p->bound->kind == BOUND_EXPLAIN,
+        .analyze = p->analyze,
     };
     p->source = q;
     return query_open(&p->query, &q->plan, &o, e);

@@ -133,6 +133,12 @@ RunStatus rows_backward(Portal *p, uint64_t max, Batch **out, Err *e)
     return RUN_BATCH;
 }
 
+RunStatus rows_send_all(Portal *p, Batch **out, const char *tag, Err *e)
+{
+    RunStatus st = rows_send(p, p->max_rows, out, e);
+    return st == RUN_DONE ? portal_set_tag(p, tag) : st;
+}
+
 RunStatus rows_send(Portal *p, int64_t max_rows, Batch **out, Err *e)
 {
     if (!p->sending)

@@ -79,6 +79,7 @@ typedef struct Prepared {
     Slice source; /* PREPARE: the whole of it */
     int64_t created_us;
     uint64_t runs;
+    int64_t plan_ns; /* that the last analysis took */
     SqlStatement statement;
     TypeId *types; /* as given by the client */
     size_t type_count;
@@ -149,7 +150,10 @@ struct Portal {
     int64_t lock_deadline_ns;  /* lock_timeout; 0 = not waiting, INT64_MAX = none */
     struct CopyIn *copy_in;
     struct CopyOut *copy_out;
-    struct Portal *inner; /* EXECUTE: the portal that really runs */
+    struct Portal *inner; /* EXECUTE, EXPLAIN: the portal that really runs */
+    bool analyze;         /* this one runs for EXPLAIN ANALYZE, */
+    Query *analyzed;      /* which wants the counters of its query */
+    int64_t started_ns;   /* EXPLAIN */
     int phase;            /* utility statements that wait: where they are */
 };
 
@@ -208,6 +212,7 @@ bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool loca
                  Err *e) MUST_CHECK;
 bool setting_get(Session *s, Slice name, Slice *value, Err *e) MUST_CHECK; /* as SHOW prints it */
 void setting_reset_all(Session *s);
+Slice settings_changed(Session *s, Arena *a); /* for EXPLAIN (SETTINGS) */
 void settings_undo(Session *s, size_t down_to, bool only_local);
 int64_t setting_int(Session *s, const char *name); /* milliseconds, kB ... in the base unit */
 bool setting_bool(Session *s, const char *name);
@@ -257,6 +262,14 @@ RunStatus portal_next_batch(Portal *p, Batch **out, Err *e);
 RunStatus portal_set_tag(Portal *p, const char *tag); /* DONE */
 void portal_tag_rows(Portal *p, uint64_t rows);       /* "SELECT 7" */
 
+/* ---- execute.c ---- */
+RunStatus prepare_run(Portal *p, Batch **out, Err *e);
+RunStatus execute_run(Portal *p, Batch **out, Err *e);
+RunStatus deallocate_run(Portal *p, Batch **out, Err *e);
+RunStatus explain_run(Portal *p, Batch **out, Err *e);
+const OutColumn *execute_columns(Session *s, const Bound *b, Arena *a, size_t *count);
+const OutColumn *explain_columns(Session *s, const Bound *b, Arena *a, size_t *count);
+
 /* ---- cursor.c ---- */
 RunStatus cursor_declare(Portal *p, Batch **out, Err *e);
 RunStatus cursor_fetch(Portal *p, Batch **out, Err *e);
@@ -282,6 +295,7 @@ RunStatus rows_forward(Portal *p, uint64_t max, Batch **out, Err *e);
 RunStatus rows_backward(Portal *p, uint64_t max, Batch **out, Err *e); /* all before it are kept */
 /* For an Execute of max_rows (0 = all): BATCH, SUSPENDED, DONE (p->sent: how many), ... */
 RunStatus rows_send(Portal *p, int64_t max_rows, Batch **out, Err *e);
+RunStatus rows_send_all(Portal *p, Batch **out, const char *tag, Err *e); /* rows_begin's */
 
 /* ---- utility.c ---- */
 RunStatus utility_run(Portal *p, Batch **out, Err *e);

@@ -13,6 +13,7 @@ enum {
     SET_KB = 8,
     SET_PLAN = 16, /* names in plans depend on it */
     SET_BYTES = 32,
+    SET_EXPLAIN = 64, /* EXPLAIN (SETTINGS) says when it is changed */
 };
 
 typedef struct Setting {
@@ -169,7 +170,7 @@ static const Setting settings_table[] = {
      "output form of intervals"},
     {"is_superuser", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
      "the user has all rights"},
-    {"jit", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "accepted, without effect"},
+    {"jit", SET_BOOL, "off", NULL, 0, 0, SET_EXPLAIN, NULL, "accepted, without effect"},
     {"lc_collate", SET_TEXT, "C", NULL, 0, 0, SET_FIXED, NULL, "collation: by bytes"},
     {"lc_ctype", SET_TEXT, "C.UTF-8", NULL, 0, 0, SET_FIXED, NULL, "character classes"},
     {"lc_monetary", SET_TEXT, "C", NULL, 0, 0, 0, NULL, "accepted, without effect"},
@@ -178,8 +179,8 @@ static const Setting settings_table[] = {
     {"max_identifier_length", SET_INT, "255", NULL, 0, 255, SET_FIXED, NULL, "bytes of a name"},
     {"max_index_keys", SET_INT, "32", NULL, 0, 32, SET_FIXED, NULL, "columns of an index"},
     {"row_security", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, SET_PLAN, check_search_path,
-     "schemas in which names are looked up"},
+    {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, SET_PLAN | SET_EXPLAIN,
+     check_search_path, "schemas in which names are looked up"},
     {"server_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
      "encoding of the data"},
     {"server_version", SET_TEXT, SKULK_SERVER_VERSION, NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
@@ -205,7 +206,7 @@ static const Setting settings_table[] = {
     {"transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL,
      "isolation of this transaction"},
     {"transaction_read_only", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "this transaction only reads"},
-    {"work_mem", SET_INT, "4096", NULL, 64, INT32_MAX, SET_KB, NULL,
+    {"work_mem", SET_INT, "4096", NULL, 64, INT32_MAX, SET_KB | SET_EXPLAIN, NULL,
      "accepted, without effect: see skulk.query_memory"},
     {"xmloption", SET_ENUM, "content", "content,document", 0, 0, 0, NULL,
      "accepted, without effect"},
@@ -448,6 +449,18 @@ bool setting_bool(Session *s, const char *name)
     Err e;
     must(setting_get(s, slice_cstr(name), &v, &e));
     return slice_eq_cstr(v, "on");
+}
+
+Slice settings_changed(Session *s, Arena *a)
+{
+    Slice out = SLICE_NONE;
+    for (size_t i = 0; i < ARRAY_LEN(settings_table); i++) {
+        Slice v = current(s, (int)i);
+        if ((settings_table[i].flags & SET_EXPLAIN) && !slice_eq_cstr(v, settings_table[i].boot))
+            out = arena_printf(a, "%.*s%s%s = '%.*s'", SLICE_ARG(out), out.len ? ", " : "",
+                               settings_table[i].name, SLICE_ARG(v));
+    }
+    return out;
 }
 
 void setting_reset_all(Session *s)

@@ -38,8 +38,11 @@ static bool analyze(Session *s, Prepared *p, Err *e)
     fold.scratch = &p->plan_arena;
     SqlEnv env = session_sql_env(s, cat, &fold);
     env.params_none = !p->name;
+    const Clock *clock = s->db->clock;
+    int64_t begin_ns = clock->mono_ns(clock);
     bool ok =
         sql_analyze(&env, &p->plan_arena, &p->statement, p->types, p->type_count, &p->bound, e);
+    p->plan_ns = clock->mono_ns(clock) - begin_ns;
     p->catalog_version = cat_plan_version(cat);
     p->plan_settings = s->plan_settings;
     arena_free(&scratch);

@@ -91,13 +91,6 @@ static const OutColumn *show_columns(Session *s, const Bound *b, Arena *a, size_
     return c;
 }
 
-/* Hands out what was collected, then DONE. */
-static RunStatus rows_run(Portal *p, Batch **out, const char *tag, Err *e)
-{
-    RunStatus st = rows_send(p, p->max_rows, out, e);
-    return st == RUN_DONE ? portal_set_tag(p, tag) : st;
-}
-
 static bool show_all(Portal *p, Err *e)
 {
     for (size_t i = 0; i < setting_count(); i++) {
@@ -118,12 +111,12 @@ static RunStatus run_show(Portal *p, Batch **out, Err *e)
 {
     Slice v;
     if (p->phase++ > 0)
-        return rows_run(p, out, "SHOW", e);
+        return rows_send_all(p, out, "SHOW", e);
     rows_begin(p, p->cols, p->col_count);
     bool ok = p->col_count > 1
                   ? show_all(p, e)
                   : setting_get(p->session, p->bound->u.set.name, &v, e) && rows_add_text(p, v, e);
-    return ok ? rows_run(p, out, "SHOW", e) : RUN_FAIL;
+    return ok ? rows_send_all(p, out, "SHOW", e) : RUN_FAIL;
 }
 
 static RunStatus run_discard(Portal *p, Batch **out, Err *e)
@@ -296,194 +289,6 @@ static RunStatus run_nothing(Portal *p, Batch **out, Err *e)
     return portal_set_tag(p, p->bound->tag ? p->bound->tag : "");
 }
 
-/* ---- EXPLAIN ---- */
-
-static const OutColumn *explain_columns(Session *s, const Bound *b, Arena *a, size_t *count)
-{
-    (void)s;
-    OutColumn *c = ARENA_NEW(a, OutColumn);
-    *c = text_column("QUERY PLAN");
-    if (b->u.explain.json)
-        c->type = T_JSON;
-    *count = 1;
-    return c;
-}
-
-static const BoundQuery *explained(const Bound *inner)
-{
-    switch (inner->kind) {
-    case BOUND_QUERY:
-        return &inner->u.query;
-    case BOUND_INSERT:
-        return &inner->u.insert.source;
-    case BOUND_MODIFY:
-        return &inner->u.modify.source;
-    case BOUND_COPY_TO:
-        return &inner->u.copy.source;
-    default:
-        return NULL;
-    }
-}
-
-static bool explain_lines(Portal *p, const BoundQuery *q, Err *e)
-{
-    Buf text;
-    buf_init(&text);
-    plan_explain(&text, &q->plan, p->query, p->bound->u.explain.json);
-    rows_begin(p, p->cols, p->col_count);
-    bool ok = !p->bound->u.explain.json || rows_add_text(p, buf_slice(&text), e);
-    for (size_t i = 0; ok && !p->bound->u.explain.json && i < text.len;) {
-        const char *nl = memchr(text.ptr + i, '\n', text.len - i);
-        size_t n = nl ? (size_t)(nl - text.ptr) - i : text.len - i;
-        ok = rows_add_text(p, slice_of(text.ptr + i, n), e);
-        i += n + 1;
-    }
-    buf_free(&text);
-    return ok;
-}
-
-static RunStatus run_explain(Portal *p, Batch **out, Err *e)
-{
-    const Bound *inner = p->bound->u.explain.inner;
-    const BoundQuery *q = explained(inner);
-    if (!q)
-        return failed(
-            err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN of this statement is not supported"));
-    if (p->phase == 2)
-        return rows_run(p, out, "EXPLAIN", e);
-    if (p->phase == 0 && p->bound->u.explain.analyze && inner->kind != BOUND_QUERY)
-        return failed(
-            err_set(e, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN ANALYZE of a write is not supported") ||
-            err_hint(e, "use EXPLAIN without ANALYZE"));
-    if (p->bound->u.explain.analyze) {
-        if (p->phase == 0 && !portal_open_query(p, q, e))
-            return RUN_FAIL;
-        p->phase = 1;
-        for (;;) {
-            Batch *b;
-            QueryStatus st = query_next(p->query, &b, e);
-            if (st == QUERY_END)
-                break;
-            if (st != QUERY_BATCH)
-                return st == QUERY_WAIT ? RUN_WAIT : st == QUERY_YIELD ? RUN_YIELD : RUN_FAIL;
-        }
-    }
-    bool ok = explain_lines(p, q, e);
-    portal_close_query(p);
-    p->phase = 2;
-    return !ok ? RUN_FAIL : rows_run(p, out, "EXPLAIN", e);
-}
-
-/* ---- PREPARE, EXECUTE, cursors: a portal that runs another ---- */
-
-static RunStatus run_prepare(Portal *p, Batch **out, Err *e)
-{
-    (void)out;
-    Session *s = p->session;
-    const Bound *b = p->bound;
-    if (prepared_find(s, b->u.prepare.name))
-        return failed(err_set(e, ERR_DUPLICATE_STATEMENT,
-                              "prepared statement \"%.*s\" already exists",
-                              SLICE_ARG(b->u.prepare.name)));
-    Prepared *made = prepared_new(s, b->u.prepare.name, &b->u.prepare.statement, b->u.prepare.types,
-                                  b->u.prepare.type_count, e);
-    if (!made)
-        return RUN_FAIL;
-    made->source = arena_slice(&made->arena, p->prepared->text);
-    made->next = s->statements;
-    s->statements = made;
-    return portal_set_tag(p, "PREPARE");
-}
-
-static RunStatus run_deallocate(Portal *p, Batch **out, Err *e)
-{
-    (void)out;
-    Session *s = p->session;
-    Slice name = p->bound->u.execute.name;
-    if (name.len == 0)
-        prepared_forget_all(s);
-    else if (!prepared_find(s, name))
-        return failed(err_set(e, ERR_STATEMENT_NAME, "prepared statement \"%.*s\" does not exist",
-                              SLICE_ARG(name)));
-    else
-        prepared_forget(s, name);
-    return portal_set_tag(p, name.len ? "DEALLOCATE" : "DEALLOCATE ALL");
-}
-
-static const OutColumn *execute_columns(Session *s, const Bound *b, Arena *a, size_t *count)
-{
-    Prepared *inner = prepared_find(s, b->u.execute.name);
-    Err ignored;
-    *count = 0;
-    if (!inner || !prepared_fresh(s, inner, &ignored))
-        return NULL;
-    const OutColumn *cols;
-    if (bound_columns(inner->bound, &cols, count))
-        return cols;
-    return utility_columns(s, inner->bound, a, count);
-}
-
-static bool bad_param(const Expr *x, size_t i, TypeId want, Err *e)
-{
-    int position = e->position;
-    const TypeDef *from = type_find(x->type), *to = type_find(want);
-    if (!from || !to || e->code != ERR_DATATYPE_MISMATCH)
-        return false;
-    err_set(e, ERR_DATATYPE_MISMATCH,
-            "parameter $%zu of type %s cannot be coerced to the expected type %s", i + 1,
-            from->display, to->display);
-    err_hint(e, "You will need to rewrite or cast the expression.");
-    return err_at(e, position);
-}
-
-/* Parameters of EXECUTE are expressions, cast to the types of the statement. */
-static bool execute_params(Portal *p, Portal *inner, Err *e)
-{
-    Session *s = p->session;
-    const Bound *b = p->bound;
-    size_t n = inner->bound->param_count;
-    if (b->u.execute.arg_count != n)
-        return err_set(e, ERR_SYNTAX, "wrong number of parameters for prepared statement \"%.*s\"",
-                       SLICE_ARG(b->u.execute.name)) ||
-               err_detail(e, "Expected %zu parameters but got %zu.", n, b->u.execute.arg_count);
-    EvalCtx ctx;
-    session_eval_ctx(s, &ctx);
-    ctx.arena = ctx.scratch = &inner->arena;
-    ctx.params = p->params;
-    ctx.param_count = p->param_count;
-    inner->params = ARENA_ARRAY(&inner->arena, Value, n + 1);
-    inner->param_count = n;
-    for (size_t i = 0; i < n; i++) {
-        Expr *x;
-        if (!expr_cast(&inner->arena, &ctx, b->u.execute.args[i], inner->bound->param_types[i], -1,
-                       CAST_ASSIGN, &x, e))
-            return bad_param(b->u.execute.args[i], i, inner->bound->param_types[i], e);
-        if (!expr_value(&ctx, x, &inner->params[i], e))
-            return false;
-    }
-    return true;
-}
-
-static RunStatus run_execute(Portal *p, Batch **out, Err *e)
-{
-    Session *s = p->session;
-    if (!p->inner) {
-        Slice name = p->bound->u.execute.name;
-        Prepared *inner = prepared_find(s, name);
-        if (!inner)
-            return failed(err_set(e, ERR_STATEMENT_NAME,
-                                  "prepared statement \"%.*s\" does not exist", SLICE_ARG(name)));
-        if (!prepared_fresh(s, inner, e))
-            return RUN_FAIL;
-        inner->refs++;
-        p->inner = portal_new(s, SLICE_NONE, inner);
-        if (!execute_params(p, p->inner, e))
-            return RUN_FAIL;
-    }
-    RunStatus st = portal_run(p->inner, p->max_rows, out, e);
-    return st == RUN_DONE ? portal_set_tag(p, p->inner->tag) : st;
-}
-
 /* ---- DDL: all of one step ---- */
 
 #define DDL(fn)                                                                                    \
@@ -580,10 +385,10 @@ static const Utility utility_table[] = {
     {BOUND_ANALYZE, run_nothing, NULL},
     {BOUND_LOCK, run_lock, NULL},
     {BOUND_EMPTY, run_nothing, NULL},
-    {BOUND_EXPLAIN, run_explain, explain_columns},
-    {BOUND_PREPARE, run_prepare, NULL},
-    {BOUND_EXECUTE, run_execute, execute_columns},
-    {BOUND_DEALLOCATE, run_deallocate, NULL},
+    {BOUND_EXPLAIN, explain_run, explain_columns},
+    {BOUND_PREPARE, prepare_run, NULL},
+    {BOUND_EXECUTE, execute_run, execute_columns},
+    {BOUND_DEALLOCATE, deallocate_run, NULL},
     {BOUND_DECLARE, cursor_declare, NULL},
     {BOUND_FETCH, cursor_fetch, cursor_fetch_columns},
     {BOUND_CLOSE, cursor_close, NULL},

@@ -317,5 +317,9 @@ bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
     if ((n->returning.count && !returning(z, n, out, e)) ||
         (n->conflict && !az_on_conflict(z, n, in.count > in.named, &q, out, e)))
         return false;
-    return az_finish_params(z, e) && plan_statement(z, q, &out->source, e);
+    if (!az_finish_params(z, e) || !plan_statement(z, q, &out->source, e))
+        return false;
+    out->source.plan.operation = "Insert";
+    out->source.plan.target = in.table->name;
+    return true;
 }

@@ -311,12 +311,11 @@ bool az_modify(Analyzer *z, const NModify *n, Bound *b, Err *e)
     out->returning = out->source.cols + (out->source.col_count - out->returning_count);
     if (!try_range(z, &m, out, e))
         return false;
-    out->source.plan.title =
-        arena_cstr(z->arena, arena_printf(z->arena, "%s on %.*s", m.set_count ? "Update" : "Delete",
-                                          SLICE_ARG(m.table->name)));
-    out->source.plan.how = out->is_range      ? "one tombstone over series and time"
-                           : m.set_count == 0 ? "a tombstone for each row"
-                           : out->moves       ? "a tombstone and a new row for each row"
-                                              : "a newer row over each row";
+    out->source.plan.operation = m.set_count ? "Update" : "Delete";
+    out->source.plan.target = m.table->name;
+    out->source.plan.method = out->is_range      ? "one tombstone over series and time"
+                              : m.set_count == 0 ? "a tombstone for each row"
+                              : out->moves       ? "a tombstone and a new row for each row"
+                                                 : "a newer row over each row";
     return true;
 }

@@ -139,44 +139,85 @@ static bool fetch(const NSimple *n, Bound *b)
     return true;
 }
 
-static bool explain_option(Analyzer *z, const NOption *o, Bound *b, Err *e)
+static bool boolean(Analyzer *z, const NOption *o, bool *out, Err *e)
 {
-    static const char *const ignored[] = {"buffers", "timing", "summary", "settings", "wal"};
-    bool on = !o->has_value || slice_eq_nocase(o->value, SLICE_LIT("true")) ||
-              slice_eq_nocase(o->value, SLICE_LIT("on")) || slice_eq_cstr(o->value, "1");
-    if (slice_eq_cstr(o->name, "analyze"))
-        b->u.explain.analyze = on;
-    else if (slice_eq_cstr(o->name, "verbose"))
-        b->u.explain.verbose = on;
-    else if (slice_eq_cstr(o->name, "costs"))
-        b->u.explain.costs = on;
-    else if (slice_eq_cstr(o->name, "format")) {
-        b->u.explain.json = slice_eq_nocase(o->value, SLICE_LIT("json"));
-        if (!b->u.explain.json && !slice_eq_nocase(o->value, SLICE_LIT("text")))
-            return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "EXPLAIN format \"%.*s\" is not supported", SLICE_ARG(o->value));
-    } else {
-        for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-            if (slice_eq_cstr(o->name, ignored[i]))
-                return true;
-        return az_fail(z, &o->n, ERR_SYNTAX, e, "unrecognized EXPLAIN option \"%.*s\"",
-                       SLICE_ARG(o->name));
-    }
-    return true;
+    static const char *const words[2][3] = {{"false", "off", "0"}, {"true", "on", "1"}};
+    *out = true;
+    if (!o->has_value)
+        return true;
+    for (size_t i = 0; i < 6; i++)
+        if (slice_eq_nocase(o->value, slice_cstr(words[i / 3][i % 3]))) {
+            *out = i / 3;
+            return true;
+        }
+    return az_fail(z, NULL, ERR_SYNTAX, e, "%.*s requires a Boolean value", SLICE_ARG(o->name));
+}
+
+static bool explain_format(Analyzer *z, const NOption *o, ExplainOptions *out, Err *e)
+{
+    static const char *const names[] = {"text", "json", "yaml", "xml"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (slice_eq_cstr(o->value, names[i])) {
+            out->format = (ExplainFormat)i;
+            return true;
+        }
+    if (!o->has_value)
+        return az_fail(z, NULL, ERR_SYNTAX, e, "format requires a parameter");
+    return az_fail(z, &o->n, ERR_INVALID_PARAMETER, e,
+                   "unrecognized value for EXPLAIN option \"format\": \"%.*s\"",
+                   SLICE_ARG(o->value));
+}
+
+typedef struct ExplainWords { /* those without a place of their own */
+    bool wal, timing_given, summary_given, buffers_given;
+} ExplainWords;
+
+static bool explain_option(Analyzer *z, const NOption *o, Bound *b, ExplainWords *words, Err *e)
+{
+    ExplainOptions *to = &b->u.explain.options;
+    const struct {
+        const char *name;
+        bool *to;
+    } booleans[] = {
+        {"analyze", &to->analyze}, {"verbose", &to->verbose}, {"costs", &to->costs},
+        {"timing", &to->timing},   {"summary", &to->summary}, {"settings", &b->u.explain.settings},
+        {"buffers", &to->buffers}, {"wal", &words->wal},
+    };
+    words->timing_given |= slice_eq_cstr(o->name, "timing");
+    words->summary_given |= slice_eq_cstr(o->name, "summary");
+    words->buffers_given |= slice_eq_cstr(o->name, "buffers");
+    if (slice_eq_cstr(o->name, "format"))
+        return explain_format(z, o, to, e);
+    for (size_t i = 0; i < ARRAY_LEN(booleans); i++)
+        if (slice_eq_cstr(o->name, booleans[i].name))
+            return boolean(z, o, booleans[i].to, e);
+    return az_fail(z, &o->n, ERR_SYNTAX, e, "unrecognized EXPLAIN option \"%.*s\"",
+                   SLICE_ARG(o->name));
 }
 
 static bool explain(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 {
+    ExplainOptions *o = &b->u.explain.options;
+    ExplainWords words = {0};
     b->kind = BOUND_EXPLAIN;
     b->tag = "EXPLAIN";
-    b->u.explain.costs = true;
+    o->costs = true;
     for (size_t i = 0; i < n->list.count; i++)
-        if (!explain_option(z, (const NOption *)n->list.items[i], b, e))
+        if (!explain_option(z, (const NOption *)n->list.items[i], b, &words, e))
             return false;
+    if ((words.wal || (words.timing_given && o->timing)) && !o->analyze)
+        return err_set(e, ERR_INVALID_PARAMETER, "EXPLAIN option %s requires ANALYZE",
+                       words.wal ? "WAL" : "TIMING");
+    if (!words.timing_given)
+        o->timing = o->analyze;
+    if (!words.summary_given)
+        o->summary = o->analyze;
+    if (!words.buffers_given)
+        o->buffers = o->analyze;
     b->u.explain.inner = ARENA_NEW(z->arena, Bound);
     if (!az_statement(z, n->query, b->u.explain.inner, e))
         return false;
-    b->read_only = !b->u.explain.analyze || b->u.explain.inner->read_only;
+    b->read_only = !o->analyze || b->u.explain.inner->read_only;
     return true;
 }
 

@@ -895,7 +895,8 @@ utility_stmt(A) ::= CREATE(X) opt_temp(T) TABLE opt_if_not_exists(I) qualified_n
     ((NCreateTable *)A)->temporary = T;
     ((NCreateTable *)A)->if_not_exists = I;
 }
-utility_stmt(A) ::= CREATE(X) opt_temp(T) TABLE opt_if_not_exists(I) qualified_name(N) opt_name_list(C) table_options(O) AS create_as_query(Q) opt_with_data(D). {
+utility_stmt(A) ::= create_as_stmt(B). { A = B; }
+create_as_stmt(A) ::= CREATE(X) opt_temp(T) TABLE opt_if_not_exists(I) qualified_name(N) opt_name_list(C) table_options(O) AS create_as_query(Q) opt_with_data(D). {
     A = grammar_create_table(ps, X.offset, N, NONE, O);
     A->kind = N_CREATE_TABLE_AS;
     ((NCreateTable *)A)->temporary = T;
@@ -1321,7 +1322,8 @@ opt_type_list(A) ::= LP type_list(B) RP. { A = B; }
 %type type_list {NodeList}
 type_list(A) ::= typename(B). { A = LIST(B); }
 type_list(A) ::= type_list(B) COMMA typename(C). { A = MORE(B, C); }
-utility_stmt(A) ::= EXECUTE(X) col_id(N) opt_execute_args(L). { A = ast_simple(ps, N_EXECUTE, X.offset, 0, N.value); ((NSimple *)A)->args = L; ast_adopt_list(ps, A, &L); }
+utility_stmt(A) ::= execute_stmt(B). { A = B; }
+execute_stmt(A) ::= EXECUTE(X) col_id(N) opt_execute_args(L). { A = ast_simple(ps, N_EXECUTE, X.offset, 0, N.value); ((NSimple *)A)->args = L; ast_adopt_list(ps, A, &L); }
 %type opt_execute_args {NodeList}
 opt_execute_args(A) ::= . { A = NONE; }
 opt_execute_args(A) ::= LP expr_list(B) RP. { A = B; }
@@ -1390,6 +1392,8 @@ utility_stmt(A) ::= EXPLAIN(X) LP explain_options(O) RP(B) explainable(Q). {
     grammar_inner(ps, A, Q, B.end);
 }
 explainable(A) ::= preparable(B). { A = B; }
+explainable(A) ::= create_as_stmt(B). { A = B; }
+explainable(A) ::= execute_stmt(B). { A = B; }
 explainable(A) ::= DECLARE(X) col_id cursor_options CURSOR opt_hold FOR select_stmt(Q). { A = Q; (void)X; }
 %type opt_verbose {int}
 opt_verbose(A) ::= . { A = 0; }

@@ -249,7 +249,9 @@ static bool plan_sets(Planner *p, Query *q, Rel *rel, Err *e)
         memcpy(r->p.types, rel->plan->types, rel->plan->col_count * sizeof(TypeId));
         memcpy(r->p.names, rel->plan->names, rel->plan->col_count * sizeof(Slice));
         r->cte = ++p->z->cte_count;
-        *AZ_PUSH(p->z, p->ctes, p->cte_count, p->cte_cap) = (PlanCte){r->cte, rel->plan};
+        *AZ_PUSH(p->z, p->ctes, p->cte_count, p->cte_cap) =
+            (PlanCte){r->cte, SLICE_LIT("grouped rows"), rel->plan};
+        r->name = SLICE_LIT("grouped rows");
         in.plan = &r->p;
     }
     PlanAppend *a = PLAN_NEW(p, PlanAppend, PLAN_APPEND, cols);

@@ -418,6 +418,7 @@ static Plan *cte_ref(Planner *p, const Rte *rte)
 {
     PlanCteRef *r = PLAN_NEW(p, PlanCteRef, PLAN_CTE_REF, rte->col_count);
     r->cte = rte->cte->id;
+    r->name = rte->cte->name;
     for (uint32_t i = 0; i < rte->col_count; i++)
         plan_column(p, &r->p, i, rte->first_var + i);
     return &r->p;
@@ -480,7 +481,7 @@ static bool cte_leaf(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
             Plan *body;
             if (!cte_plan(p, c, &body, e))
                 return false;
-            *AZ_PUSH(p->z, p->ctes, p->cte_count, p->cte_cap) = (PlanCte){c->id, body};
+            *AZ_PUSH(p->z, p->ctes, p->cte_count, p->cte_cap) = (PlanCte){c->id, c->name, body};
         }
     }
     *out = rel_new(p, plan, all_vars(p, rte));

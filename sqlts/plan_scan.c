@@ -180,7 +180,11 @@ static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
     TagPred *t = &b->scan->tags[b->scan->tag_count];
     *taken = false;
     if (tag_values(b, c->expr, &tag, &items, &count, &array)) {
-        *t = (TagPred){.column = tag->id, .type = tag->type_oid, .in_count = count, .array = array};
+        *t = (TagPred){.column = tag->id,
+                       .type = tag->type_oid,
+                       .in_count = count,
+                       .array = array,
+                       .name = tag->name};
         t->in = ARENA_ARRAY(b->p->arena, Expr *, count + 1);
         for (size_t i = 0; i < count; i++)
             if (!plan_fix(b->p, items[i], NULL, NULL, &t->in[i], e))
@@ -190,7 +194,7 @@ static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
         tag = column_of(b, &(Expr){.kind = EXPR_COLUMN, .index = var});
         Plan *one = plan_new(b->p, PLAN_RESULT, sizeof *one, 1);
         Rel rel = rel_new(b->p, one, &var);
-        *t = (TagPred){.column = tag->id, .type = tag->type_oid};
+        *t = (TagPred){.column = tag->id, .type = tag->type_oid, .name = tag->name};
         if (!plan_fix(b->p, c->expr, &rel, NULL, &t->test, e))
             return false;
         b->selectivity *= 0.3;
@@ -310,6 +314,10 @@ bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
     b.scan = PLAN_NEW(p, PlanScan, PLAN_SCAN, rte->col_count);
     b.scan->table = t->id;
     b.scan->table_name = t->name;
+    if (!slice_eq(rte->name, t->name))
+        b.scan->alias = rte->name;
+    if (t->time_index >= 0)
+        b.scan->time_name = t->columns[t->time_index].name;
     b.scan->bounds = ARENA_ARRAY(p->arena, TimeBound, conjs->count + 1);
     b.scan->tags = ARENA_ARRAY(p->arena, TagPred, conjs->count + 1);
     b.prunes = arena_zero(p->arena, (conjs->count + 1) * sizeof *b.prunes);

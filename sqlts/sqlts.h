@@ -251,7 +251,8 @@ typedef struct Bound {
         BoundCopy copy;
         struct {
             struct Bound *inner;
-            bool analyze, json, verbose, costs;
+            ExplainOptions options;
+            bool settings; /* say which differ from the default */
         } explain;
         struct {
             QualifiedName name;

@@ -317,7 +317,7 @@ static inline char *run_query(const PlannedQuery *plan, Buf *explain)
         buf_printf(&r.out, "%s %s", err_sqlstate(r.err.code), r.err.message);
     }
     if (explain)
-        plan_explain(explain, plan, r.query, false);
+        plan_explain(explain, plan, r.query, &(ExplainOptions){.analyze = true, .timing = true});
     query_close(r.query);
     buf_put_u8(&r.out, 0);
     text = r.out.ptr;

@@ -605,7 +605,7 @@ START_TEST(utility)
         "ALTER TABLE cpu ADD COLUMN x int, ALTER up SET DEFAULT true, DROP COLUMN IF EXISTS y");
     ck_assert_uint_eq(b->u.alter.count, 3);
     b = good("EXPLAIN (ANALYZE, FORMAT json) SELECT 1");
-    ck_assert(b->u.explain.analyze && b->u.explain.json && b->u.explain.inner->kind == BOUND_QUERY);
+    ck_assert(b->u.explain.options.analyze && b->u.explain.options.format == EXPLAIN_JSON && b->u.explain.inner->kind == BOUND_QUERY);
 }
 END_TEST
 

@@ -3,7 +3,7 @@ CREATE TABLE d_cpu (time timestamptz NOT NULL, host text TAG, region text TAG, v
 INSERT INTO d_cpu SELECT timestamptz '2026-01-01' + i * interval '1 hour', 'h' || i % 4, CASE WHEN i % 2 = 0 THEN 'eu' ELSE 'us' END, i, i FROM generate_series(0, 99) i;
 SELECT count(*) FROM d_cpu;
 -- only tags and time: ranges
-EXPLAIN DELETE FROM d_cpu WHERE host = 'h1' AND time < '2026-01-02';
+EXPLAIN (COSTS OFF) DELETE FROM d_cpu WHERE host = 'h1' AND time < '2026-01-02';
 DELETE FROM d_cpu WHERE host = 'h1' AND time < '2026-01-02';
 SELECT host, count(*), min(n), max(n) FROM d_cpu GROUP BY host ORDER BY host;
 DELETE FROM d_cpu WHERE host = 'h1' AND time < '2026-01-02';
@@ -12,7 +12,7 @@ DELETE FROM d_cpu WHERE host IN ('h0', 'h2') AND time BETWEEN '2026-01-03' AND '
 DELETE FROM d_cpu WHERE host ~ '^h[23]$' AND time = '2026-01-01 03:00';
 SELECT count(*), sum(n) FROM d_cpu;
 -- fields decide: row by row
-EXPLAIN DELETE FROM d_cpu WHERE n > 90;
+EXPLAIN (COSTS OFF) DELETE FROM d_cpu WHERE n > 90;
 DELETE FROM d_cpu WHERE n > 90;
 DELETE FROM d_cpu AS c WHERE c.v BETWEEN 50 AND 52 RETURNING c.host, n, c.v * 2 AS twice;
 DELETE FROM d_cpu WHERE n IS NULL RETURNING *;

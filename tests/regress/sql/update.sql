@@ -11,7 +11,7 @@ UPDATE u_cpu SET n = NULL WHERE n = 11 RETURNING n, v;
 SELECT count(*), count(n) FROM u_cpu;
 UPDATE u_cpu SET n = 11 WHERE n IS NULL;
 UPDATE u_cpu SET n = 1 WHERE host = 'nobody';
-EXPLAIN UPDATE u_cpu SET n = n + 1 WHERE host = 'h1';
+EXPLAIN (COSTS OFF) UPDATE u_cpu SET n = n + 1 WHERE host = 'h1';
 -- FROM, subqueries, WITH
 CREATE TABLE u_new (host text, add int);
 INSERT INTO u_new VALUES ('h1', 1000), ('h2', 2000), ('h2', 3000);
