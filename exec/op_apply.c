@@ -11,15 +11,15 @@ typedef struct OpApply {
     bool in_row;    /* the right side of this row has begun */
     Batch in;       /* left columns, as handed on */
     Vector result;  /* one value a left row */
-    RowStore once;  /* uncorrelated: the right side's rows */
+    RowFile *once;  /* uncorrelated: the right side's rows */
     bool loaded;
-    size_t once_at;
+    uint64_t once_at;
     /* of the current left row */
     size_t seen;
     bool any_null, settled, value;
     Value *items; /* APPLY_ARRAY */
     size_t item_count, item_cap;
-    Arena row_arena, left_arena;
+    Arena row_arena, left_arena, once_arena;
     Batch test, out;
 } OpApply;
 
@@ -35,7 +35,8 @@ static bool apply_open(Op *op, Err *e)
     a->plan = (const PlanApply *)op->plan;
     arena_init(&a->row_arena, budget);
     arena_init(&a->left_arena, budget);
-    store_init(&a->once, op->plan->right->types, op->plan->right->col_count, budget);
+    arena_init(&a->once_arena, budget);
+    a->once = rowfile_new_query(op->x->query, op->plan->right->types, op->plan->right->col_count);
     a->params = ARENA_ARRAY(&op->arena, Vector, a->plan->param_count + 1);
     return op_open_child(op, e);
 }
@@ -92,17 +93,19 @@ static QueryStatus right_next(OpApply *a, Batch **out, Err *e)
     if (a->plan->param_count > 0)
         return op_next(a->op.right, out, e);
     while (!a->loaded) {
-        if ((st = op_next(a->op.right, out, e)) == QUERY_BATCH)
-            store_add_batch(&a->once, *out);
-        else if (st == QUERY_END)
+        if ((st = op_next(a->op.right, out, e)) == QUERY_END)
             a->loaded = true;
-        else
+        else if (st != QUERY_BATCH)
             return st;
+        else if (!rowfile_add(a->once, *out, e))
+            return QUERY_FAIL;
     }
-    size_t n = store_view(&a->once, a->once_at, &a->test, &a->row_arena);
-    a->once_at += n;
+    arena_reset(&a->once_arena);
+    if (!rowfile_view(a->once, a->once_at, &a->test, &a->once_arena, e))
+        return QUERY_FAIL;
+    a->once_at += batch_count(&a->test);
     *out = &a->test;
-    return n ? QUERY_BATCH : QUERY_END;
+    return batch_count(&a->test) ? QUERY_BATCH : QUERY_END;
 }
 
 /* left row x right rows as one batch, the left columns constant. */
@@ -313,8 +316,8 @@ static QueryStatus apply_next(Op *op, Batch **out, Err *e)
 static void apply_close(Op *op)
 {
     OpApply *a = (OpApply *)op;
-    if (a->once.types)
-        store_free(&a->once);
+    rowfile_free(a->once);
+    arena_free(&a->once_arena);
     arena_free(&a->row_arena);
     arena_free(&a->left_arena);
 }

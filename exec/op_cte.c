@@ -1,13 +1,14 @@
-/* WITH queries: run once and lazily, read by many; recursive ones through a working table. */
+/* WITH queries: run once and lazily, read by many; recursive ones through a working table.
+ * Their rows go to files when memory is short; what UNION without ALL has seen stays in memory. */
 #include "exec/op_private.h"
 
 /* ---- a reference ---- */
 
 typedef struct OpCteRef {
     Op op;
-    CteState *cte;        /* or */
-    const RowStore *work; /* the working table of the recursion that is running */
-    size_t row;
+    CteState *cte;       /* or */
+    const RowFile *work; /* the working table of the recursion that is running */
+    uint64_t row;
     Batch batch;
 } OpCteRef;
 
@@ -41,7 +42,7 @@ static QueryStatus cte_pull(Exec *x, CteState *c, Err *e)
         return QUERY_END;
     if (!c->started) {
         c->started = true;
-        store_init(&c->rows, c->def->plan->types, c->def->plan->col_count, &x->query->budget);
+        c->rows = rowfile_new_query(x->query, c->def->plan->types, c->def->plan->col_count);
     }
     WorkTable *work = x->work; /* it is not inside the recursion that happens to ask */
     x->work = NULL;
@@ -50,8 +51,8 @@ static QueryStatus cte_pull(Exec *x, CteState *c, Err *e)
     if (c->op || op_open(&c->op, x, c->def->plan, e))
         st = op_next(c->op, &b, e);
     x->work = work;
-    if (st == QUERY_BATCH)
-        store_add_batch(&c->rows, b);
+    if (st == QUERY_BATCH && !rowfile_add(c->rows, b, e))
+        return QUERY_FAIL;
     if (st == QUERY_END) {
         c->done = true;
         op_close(c->op);
@@ -63,16 +64,19 @@ static QueryStatus cte_pull(Exec *x, CteState *c, Err *e)
 static QueryStatus cte_ref_next(Op *op, Batch **out, Err *e)
 {
     OpCteRef *r = (OpCteRef *)op;
-    while (r->cte && !(r->cte->started && r->row < r->cte->rows.rows)) {
+    while (r->cte && !(r->cte->started && r->row < rowfile_rows(r->cte->rows))) {
         QueryStatus st = cte_pull(op->x, r->cte, e);
         if (st != QUERY_BATCH)
             return st;
     }
     arena_reset(&op->scratch);
-    size_t n = store_view(r->work ? r->work : &r->cte->rows, r->row, &r->batch, &op->scratch);
-    if (n == 0)
+    if (!rowfile_view(r->work ? r->work : r->cte->rows, r->row, &r->batch, &op->scratch, e))
+        return QUERY_FAIL;
+    if (batch_count(&r->batch) == 0)
         return QUERY_END;
-    r->row += n;
+    r->row += batch_count(&r->batch);
+    if (op->stats)
+        op->stats->spilled = rowfile_spilled(r->work ? r->work : r->cte->rows);
     *out = &r->batch;
     return QUERY_BATCH;
 }
@@ -84,7 +88,7 @@ const OpDef op_cte_ref = {"CTE Scan", sizeof(OpCteRef), cte_ref_open, cte_ref_ne
 typedef struct OpRecursive {
     Op op; /* child: the start; right: the step, opened anew for each round */
     HashTable seen;
-    RowStore work[2]; /* read by the step; filled for the next round */
+    RowFile *work[2]; /* read by the step; filled for the next round */
     int now;
     bool started;
     Batch batch;
@@ -96,11 +100,11 @@ static bool recursive_open(Op *op, Err *e)
     Budget *budget = &op->x->query->budget;
     ht_init(&r->seen, op->plan->types, op->plan->col_count, budget);
     for (int i = 0; i < 2; i++)
-        store_init(&r->work[i], op->plan->types, op->plan->col_count, budget);
+        r->work[i] = rowfile_new_query(op->x->query, op->plan->types, op->plan->col_count);
     return op_open_child(op, e);
 }
 
-static void recursive_keep(OpRecursive *r, Batch *in)
+static bool recursive_keep(OpRecursive *r, Batch *in, Err *e)
 {
     uint32_t ids[BATCH_ROWS];
     Op *op = &r->op;
@@ -119,13 +123,13 @@ static void recursive_keep(OpRecursive *r, Batch *in)
         r->batch.sel = sel;
         r->batch.sel_count = kept;
     }
-    store_add_batch(&r->work[!r->now], &r->batch);
+    return rowfile_add(r->work[!r->now], &r->batch, e);
 }
 
 static QueryStatus recursive_step(OpRecursive *r, Batch **in, Err *e)
 {
     Op *op = &r->op;
-    WorkTable work = {((const PlanRecursive *)op->plan)->cte, &r->work[r->now], op->x->work};
+    WorkTable work = {((const PlanRecursive *)op->plan)->cte, r->work[r->now], op->x->work};
     QueryStatus st = QUERY_FAIL;
     op->x->work = &work;
     if (op->right || op_open(&op->right, op->x, op->plan->right, e))
@@ -141,7 +145,8 @@ static QueryStatus recursive_next(Op *op, Batch **out, Err *e)
         Batch *in;
         QueryStatus st = r->started ? recursive_step(r, &in, e) : op_next(op->child, &in, e);
         if (st == QUERY_BATCH) {
-            recursive_keep(r, in);
+            if (!recursive_keep(r, in, e))
+                return QUERY_FAIL;
             *out = &r->batch;
             return QUERY_BATCH;
         }
@@ -152,8 +157,10 @@ static QueryStatus recursive_next(Op *op, Batch **out, Err *e)
         op->right = NULL;
         r->started = true;
         r->now = !r->now;
-        store_clear(&r->work[!r->now]);
-        if (r->work[r->now].rows == 0)
+        if (op->stats)
+            op->stats->spilled += rowfile_spilled(r->work[!r->now]);
+        rowfile_clear(r->work[!r->now]);
+        if (rowfile_rows(r->work[r->now]) == 0)
             return QUERY_END;
     }
 }
@@ -162,8 +169,8 @@ static void recursive_close(Op *op)
 {
     OpRecursive *r = (OpRecursive *)op;
     ht_free(&r->seen);
-    store_free(&r->work[0]);
-    store_free(&r->work[1]);
+    rowfile_free(r->work[0]);
+    rowfile_free(r->work[1]);
 }
 
 const OpDef op_recursive = {"Recursive Union", sizeof(OpRecursive), recursive_open, recursive_next,

@@ -269,12 +269,12 @@ size_t groups_merge_bytes(const GroupMerge *m);
 typedef struct CteState {
     const PlanCte *def;
     Op *op;
-    RowStore rows;
+    RowFile *rows;
     bool started, done;
 } CteState;
 typedef struct WorkTable { /* of a recursive query whose step is running */
     uint32_t cte;
-    RowStore *rows;
+    RowFile *rows;
     struct WorkTable *outer;
 } WorkTable;
 typedef struct ViewCache { /* a system view is filled once a statement */

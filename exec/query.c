@@ -195,8 +195,7 @@ void exec_clear(Exec *x)
 {
     for (size_t i = 0; x->ctes && i < x->query->plan.cte_count; i++) {
         op_close(x->ctes[i].op);
-        if (x->ctes[i].started)
-            store_free(&x->ctes[i].rows);
+        rowfile_free(x->ctes[i].rows);
     }
     for (ViewCache *v = x->views; v; v = v->next)
         store_free(&v->rows);
