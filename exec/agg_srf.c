@@ -377,8 +377,17 @@ static const SrfDef srf_times = {.open = times_open, .next = times_next};
 static const SrfDef srf_nums = {.open = nums_open, .next = nums_next};
 static const SrfDef srf_unnest = {.open = unnest_open, .next = list_next};
 static const SrfDef srf_subscripts = {.open = subscripts_open, .next = ints_next};
-static const SrfDef srf_elements = {.open = elements_open, .next = list_next};
-static const SrfDef srf_elements_text = {.open = elements_text_open, .next = list_next};
+static const SrfColumn json_elements_column[] = {{"value", T_JSON}};
+static const SrfColumn jsonb_elements_column[] = {{"value", T_JSONB}};
+static const SrfColumn text_elements_column[] = {{"value", T_TEXT}};
+static const SrfDef srf_json_elements = {
+    .columns = json_elements_column, .column_count = 1, .open = elements_open, .next = list_next};
+static const SrfDef srf_jsonb_elements = {
+    .columns = jsonb_elements_column, .column_count = 1, .open = elements_open, .next = list_next};
+static const SrfDef srf_elements_text = {.columns = text_elements_column,
+                                         .column_count = 1,
+                                         .open = elements_text_open,
+                                         .next = list_next};
 static const SrfDef srf_keys = {.open = keys_open, .next = list_next};
 static const SrfDef srf_string_table = {.open = string_table_open, .next = list_next};
 static const SrfDef srf_regexp_table = {.open = regexp_table_open, .next = list_next};
@@ -427,8 +436,8 @@ FuncDef agg_srf[] = {
         "subscripts of a dimension"),
     SRF("generate_subscripts(anyarray, int4, bool) setof int4", srf_subscripts,
         "subscripts of a dimension, backwards"),
-    SRF("json_array_elements(json) setof json", srf_elements, "items of a JSON array"),
-    SRF("jsonb_array_elements(jsonb) setof jsonb", srf_elements, "items of a JSON array"),
+    SRF("json_array_elements(json) setof json", srf_json_elements, "items of a JSON array"),
+    SRF("jsonb_array_elements(jsonb) setof jsonb", srf_jsonb_elements, "items of a JSON array"),
     SRF("json_array_elements_text(json) setof text", srf_elements_text, "items of a JSON array"),
     SRF("jsonb_array_elements_text(jsonb) setof text", srf_elements_text, "items of a JSON array"),
     SRF("json_object_keys(json) setof text", srf_keys, "keys of a JSON object"),

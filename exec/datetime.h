@@ -32,10 +32,11 @@ int days_in_month(int64_t year, int month);
 typedef enum TimeKind { KIND_DATE, KIND_TIME, KIND_TIMESTAMP, KIND_TIMESTAMPTZ } TimeKind;
 bool datetime_parse(const TypeEnv *env, TimeKind kind, Slice text, int64_t *out, Err *e) MUST_CHECK;
 
-void date_print(int64_t days, Buf *dst);
+/* In the env's DateStyle. */
+void date_print(const TypeEnv *env, int64_t days, Buf *dst);
 void time_print(int64_t us, Buf *dst);
-void timestamp_print(int64_t us, Buf *dst);
-void timestamptz_print(const TimeZone *tz, int64_t us, Buf *dst);
+void timestamp_print(const TypeEnv *env, int64_t us, Buf *dst);
+void timestamptz_print(const TypeEnv *env, int64_t us, Buf *dst);
 
 bool timestamp_add(int64_t us, Interval iv, int64_t *out, Err *e) MUST_CHECK;
 /* Months and days in the zone's calendar, then the time part in UTC. */

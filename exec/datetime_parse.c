@@ -244,7 +244,19 @@ static void set_day(Input *in, int64_t v)
     in->has_day = true;
 }
 
-/* A number that is part of a date: what it is depends on what is known (order MDY). */
+/* The first number of a date. */
+static void first_number(Input *in, int64_t v, size_t digits)
+{
+    DateOrder order = in->env->date_order;
+    if (digits >= 3 || order == ORDER_YMD)
+        set_year(in, v, digits);
+    else if (order == ORDER_DMY)
+        set_day(in, v);
+    else
+        set_month(in, v);
+}
+
+/* A number that is part of a date: what it is depends on what is known, and on DateStyle. */
 static bool date_number(Input *in, Slice t, Err *e)
 {
     int64_t v;
@@ -254,17 +266,23 @@ static bool date_number(Input *in, Slice t, Err *e)
         in->doy = (int)v;
         in->has_doy = in->has_month = in->has_day = true;
     } else if (!in->has_year && !in->has_month && !in->has_day) {
-        if (t.len >= 3)
-            set_year(in, v, t.len);
-        else
-            set_month(in, v);
+        first_number(in, v, t.len);
     } else if (in->has_year && !in->has_month) {
         set_month(in, v);
     } else if (in->has_month && !in->has_day) {
-        if (in->text_month && !in->has_year && t.len >= 3)
-            set_year(in, v, t.len);
-        else
+        if (!in->text_month) {
             set_day(in, v);
+        } else if (!in->has_year) {
+            if (t.len >= 3 || in->env->date_order == ORDER_YMD)
+                set_year(in, v, t.len);
+            else
+                set_day(in, v);
+        } else if (t.len >= 3 && in->two_digit_year) { /* DD-MON-YYYY, even in order YMD */
+            set_day(in, in->year);
+            set_year(in, v, t.len);
+        } else {
+            set_day(in, v);
+        }
     } else if (in->has_day && !in->has_month) {
         set_month(in, v);
     } else if (!in->has_year) {
@@ -419,8 +437,8 @@ static bool number_piece(Input *in, Slice t, Err *e)
         return true;
     }
     /* "04 PM" */
-    if (in->kind == KIND_TIME && !in->has_time && t.len <= 2)
-        return packed_time(in, t.len == 2 ? t : slice_of(t.ptr, t.len), e);
+    if (in->kind == KIND_TIME && !in->has_time && t.len <= 2 && in->count > 1)
+        return packed_time(in, t, e);
     if (point && !in->has_year && !in->has_month && !in->has_day && t.len == 8 && t.ptr[4] == '.')
         return date_number(in, slice_of(t.ptr, 4), e) && date_number(in, slice_of(t.ptr + 5, 3), e);
     return date_number(in, t, e);

@@ -159,7 +159,7 @@ FuncDef func_compare[] = {
     COMPARE("\"char\"", "\"char\"", str, 0),
     COMPARE("bytea", "bytea", str, 0),
     COMPARE("uuid", "uuid", str, 0),
-    COMPARE("jsonb", "jsonb", str, 0),
+    COMPARE("jsonb", "jsonb", any, 0),
     COMPARE("bpchar", "bpchar", any, 0),
     COMPARE("numeric", "numeric", any, 0),
     COMPARE("interval", "interval", any, 0),

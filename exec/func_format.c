@@ -403,19 +403,6 @@ static bool get_base64(Buf *b, Slice s, Err *e)
     return err_hint(e, "Input data is missing padding, is truncated, or is otherwise corrupted.");
 }
 
-static void put_escape(Buf *b, Slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c == 0 || c >= 0x80)
-            buf_printf(b, "\\%03o", c);
-        else if (c == '\\')
-            buf_puts(b, "\\\\");
-        else
-            buf_put_u8(b, c);
-    }
-}
-
 static bool bad_encoding(Slice name, Err *e)
 {
     return err_set(e, ERR_INVALID_PARAMETER, "unrecognized encoding: \"%.*s\"", SLICE_ARG(name));
@@ -433,7 +420,7 @@ FUNC_SCALAR(text_encode)
     } else if (slice_eq_nocase(name, SLICE_LIT("base64"))) {
         put_base64(&b, s);
     } else if (slice_eq_nocase(name, SLICE_LIT("escape"))) {
-        put_escape(&b, s);
+        bytea_put_escape(s, &b);
     } else {
         buf_free(&b);
         return bad_encoding(name, e);

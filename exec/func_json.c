@@ -26,8 +26,10 @@ static bool put_array(const TypeEnv *env, const Array *arr, int depth, size_t *n
 static void put_iso(const TypeEnv *env, TypeId type, const Value *v, Buf *dst)
 {
     Buf text;
+    TypeEnv iso = *env;
+    iso.date_style = DATE_ISO;
     buf_init(&text);
-    type_find(type)->out(env, v, &text);
+    type_find(type)->out(&iso, v, &text);
     char *blank = memchr(text.ptr, ' ', text.len);
     if (blank && !time_is_infinite(v->u.i64))
         *blank = 'T';
@@ -99,7 +101,10 @@ bool json_put_key(const TypeEnv *env, TypeId type, const Value *v, bool canonica
     if (v->phys == PH_ARRAY || type == T_JSON || type == T_JSONB)
         return err_set(e, ERR_INVALID_PARAMETER,
                        "key value must be scalar, not array, composite, or json");
-    put_text(env, type, v, true, dst);
+    if (type == T_BOOL)
+        buf_puts(dst, v->u.b ? "\"true\"" : "\"false\"");
+    else
+        put_text(env, type, v, true, dst);
     buf_puts(dst, canonical ? ": " : " : ");
     return true;
 }
@@ -265,7 +270,8 @@ static bool array_has(Slice array, Slice item, Arena *a)
     while (json_next(&it, a, &key, &v)) {
         if (json_kind(v) != json_kind(item))
             continue;
-        if (json_kind(item) >= JSON_ARRAY ? contains(v, item, a) : slice_eq(v, item))
+        if (json_kind(item) >= JSON_ARRAY ? contains(v, item, a)
+                                          : jsonb_compare_inner(v, item, a) == 0)
             return true;
     }
     return false;
@@ -280,7 +286,7 @@ static bool contains(Slice outer, Slice inner, Arena *a)
     if (ko != ki)
         return false;
     if (ki < JSON_ARRAY)
-        return slice_eq(outer, inner);
+        return jsonb_compare_inner(outer, inner, a) == 0;
     JsonIter it = json_iter(inner);
     while (json_next(&it, a, &key, &v)) {
         bool ok = ki == JSON_ARRAY ? array_has(outer, v, a)

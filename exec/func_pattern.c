@@ -462,14 +462,103 @@ FUNC_SCALAR(regexp_match)
     return true;
 }
 
+/* What regexp_count, regexp_instr and regexp_substr share: text, pattern, start, n, end, flags, group. */
+typedef struct FromMatch {
+    int64_t start, nth, end, group;
+    Slice flags;
+} FromMatch;
+
+static bool at_least(const char *name, int64_t v, int64_t least, Err *e)
+{
+    return v >= least || err_set(e, ERR_INVALID_PARAMETER,
+                                 "invalid value for parameter \"%s\": %lld", name, (long long)v);
+}
+
+/* The nth match at or after the start; *found counts those before it as well; nth 0: all are counted. */
+static bool find_nth(EvalCtx *ctx, const char *name, const Value *args, const FromMatch *f,
+                     RegexGroup *g, size_t *groups, int64_t *found, Err *e)
+{
+    Pattern p;
+    Slice s = args[0].u.str;
+    *found = 0;
+    *groups = 0;
+    if (!at_least("start", f->start, 1, e))
+        return false;
+    if (f->flags.len && memchr(f->flags.ptr, 'g', f->flags.len))
+        return err_set(e, ERR_INVALID_PARAMETER, "%s() does not support the \"global\" option",
+                       name);
+    if (!pattern_open(&p, args[1].u.str, f->flags, ctx->scratch, e))
+        return false;
+    size_t from = utf8_offset(s, (size_t)f->start - 1);
+    bool ok = f->start - 1 <= (int64_t)slice_utf8_count(s, s.len);
+    while (ok && from <= s.len) {
+        ok = regex_groups(p.regex, s, from, g, groups, e);
+        if (!ok || *groups == 0)
+            break;
+        if (++*found == f->nth)
+            break;
+        from = after_match(s, g[0]);
+    }
+    regex_free(p.regex);
+    if (*found != f->nth)
+        *groups = 0;
+    return ok || f->start - 1 > (int64_t)slice_utf8_count(s, s.len);
+}
+
 FUNC_SCALAR(regexp_count)
 {
-    Value with_g[3] = {args[0], args[1], value_str(SLICE_LIT("g"))}, *found;
-    size_t count;
-    (void)n;
-    if (!func_regexp_matches(ctx, with_g, 3, &found, &count, e))
+    RegexGroup g[REGEX_GROUPS_MAX];
+    size_t groups;
+    FromMatch f = {.start = n > 2 ? args[2].u.i64 : 1, .flags = n > 3 ? args[3].u.str : SLICE_NONE};
+    *out = value_i64(0);
+    return find_nth(ctx, "regexp_count", args, &f, g, &groups, &out->u.i64, e);
+}
+
+/* The group of the match; 0 = the whole.  No match, or no such group: group.begin is -1. */
+static bool find_group(EvalCtx *ctx, const char *name, const Value *args, const FromMatch *f,
+                       RegexGroup *group, Err *e)
+{
+    RegexGroup g[REGEX_GROUPS_MAX];
+    size_t groups;
+    int64_t found;
+    if (!at_least("start", f->start, 1, e) || !at_least("n", f->nth, 1, e))
         return false;
-    *out = value_i64((int64_t)count);
+    if (f->end != 0 && f->end != 1)
+        return at_least("endoption", f->end, INT64_MAX, e);
+    if (!at_least("subexpr", f->group, 0, e) ||
+        !find_nth(ctx, name, args, f, g, &groups, &found, e))
+        return false;
+    *group = g[0];
+    if ((size_t)f->group < groups)
+        *group = g[f->group];
+    else
+        group->begin = -1;
+    return true;
+}
+
+FUNC_SCALAR(regexp_instr)
+{
+    RegexGroup g;
+    FromMatch f = {n > 2 ? args[2].u.i64 : 1, n > 3 ? args[3].u.i64 : 1, n > 4 ? args[4].u.i64 : 0,
+                   n > 6 ? args[6].u.i64 : 0, n > 5 ? args[5].u.str : SLICE_NONE};
+    if (!find_group(ctx, "regexp_instr", args, &f, &g, e))
+        return false;
+    size_t at = (size_t)(f.end ? g.end : g.begin);
+    *out = value_i64(g.begin < 0 ? 0 : (int64_t)slice_utf8_count(args[0].u.str, at) + 1);
+    return true;
+}
+
+FUNC_SCALAR(regexp_substr)
+{
+    RegexGroup g;
+    FromMatch f = {n > 2 ? args[2].u.i64 : 1, n > 3 ? args[3].u.i64 : 1, 0,
+                   n > 5 ? args[5].u.i64 : 0, n > 4 ? args[4].u.str : SLICE_NONE};
+    if (!find_group(ctx, "regexp_substr", args, &f, &g, e))
+        return false;
+    if (g.begin < 0)
+        func_null(out);
+    else
+        *out = value_str(group_text(args[0].u.str, g));
     return true;
 }
 
@@ -539,6 +628,11 @@ FUNC_SCALAR(regexp_split_to_array)
         FK("!~*(" t ", text) bool", text_no_imatch, OP,                                            \
            "does not match regular expression, any case")
 
+#define REGEXP_FROM(name, result, fn, txt)                                                         \
+    FS(name "(text, text) " result, fn, STRICT, txt),                                              \
+        FS(name "(text, text, int4) " result, fn, STRICT, txt),                                    \
+        FS(name "(text, text, int4, int4) " result, fn, STRICT, txt)
+
 FuncDef func_pattern[] = {
     PATTERN_OPS("text"),
     PATTERN_OPS("name"),
@@ -566,6 +660,22 @@ FuncDef func_pattern[] = {
     FS("regexp_like(text, text) bool", regexp_like, STRICT, "matches"),
     FS("regexp_like(text, text, text) bool", regexp_like, STRICT, "matches, with flags"),
     FS("regexp_count(text, text) int4", regexp_count, STRICT, "number of matches"),
+    FS("regexp_count(text, text, int4) int4", regexp_count, STRICT,
+       "number of matches from a position"),
+    FS("regexp_count(text, text, int4, text) int4", regexp_count, STRICT,
+       "number of matches from a position, with flags"),
+    REGEXP_FROM("regexp_instr", "int4", regexp_instr, "where a match begins, from 1; 0: none"),
+    FS("regexp_instr(text, text, int4, int4, int4) int4", regexp_instr, STRICT,
+       "where the n-th match begins, or (1) what follows it"),
+    FS("regexp_instr(text, text, int4, int4, int4, text) int4", regexp_instr, STRICT,
+       "where the n-th match begins, with flags"),
+    FS("regexp_instr(text, text, int4, int4, int4, text, int4) int4", regexp_instr, STRICT,
+       "where a group of the n-th match begins"),
+    REGEXP_FROM("regexp_substr", "text", regexp_substr, "what matches"),
+    FS("regexp_substr(text, text, int4, int4, text) text", regexp_substr, STRICT,
+       "the n-th match, with flags"),
+    FS("regexp_substr(text, text, int4, int4, text, int4) text", regexp_substr, STRICT,
+       "a group of the n-th match"),
     FS("regexp_split_to_array(text, text) _text", regexp_split_to_array, STRICT,
        "pieces between matches"),
     FS("regexp_split_to_array(text, text, text) _text", regexp_split_to_array, STRICT,

@@ -336,7 +336,16 @@ static void put_any(const TypeEnv *env, const Vector *v, size_t row, Buf *b)
         type_find(v->type)->out(env, &item, b);
 }
 
-/* text || anything */
+static void put_cast(const TypeEnv *env, const Vector *v, size_t row, Buf *b)
+{
+    Value item = vec_get(v, row);
+    if (v->type == T_BOOL)
+        buf_puts(b, item.u.b ? "true" : "false");
+    else
+        put_any(env, v, row, b);
+}
+
+/* text || anything: as a cast to text shows it. */
 static bool concat_any_op(FnCall *c, Err *e)
 {
     (void)e;
@@ -344,8 +353,8 @@ static bool concat_any_op(FnCall *c, Err *e)
     {
         Buf b;
         buf_init(&b);
-        put_any(&c->ctx->env, &c->args[0], row, &b);
-        put_any(&c->ctx->env, &c->args[1], row, &b);
+        put_cast(&c->ctx->env, &c->args[0], row, &b);
+        put_cast(&c->ctx->env, &c->args[1], row, &b);
         c->out->v.str[row] = func_take(c->ctx, &b).u.str;
     }
     return true;

@@ -355,13 +355,6 @@ INTERVAL_BINARY(iv_justify_hours, interval_justify_hours(args[0].u.iv, &out->u.i
 INTERVAL_BINARY(iv_justify_days, interval_justify_days(args[0].u.iv, &out->u.iv, e))
 INTERVAL_BINARY(iv_justify, interval_justify(args[0].u.iv, &out->u.iv, e))
 
-FUNC_SCALAR(iv_same)
-{
-    FUNC_UNUSED;
-    *out = args[0];
-    return true;
-}
-
 /* ---- age, isfinite ---- */
 
 FUNC_SCALAR(age_local)
@@ -551,7 +544,6 @@ FuncDef func_time[] = {
     FS("+(interval, interval) interval", iv_add, OP, "sum"),
     FS("-(interval, interval) interval", iv_sub, OP, "difference"),
     FS("-(interval) interval", iv_neg, OP, "negation"),
-    FS("+(interval) interval", iv_same, OP | FN_HIDDEN, "the same"),
     FS("*(interval, float8) interval", iv_mul, OP, "multiple"),
     FS("*(float8, interval) interval", iv_mul_left, OP, "multiple"),
     FS("/(interval, float8) interval", iv_div, OP, "part"),

@@ -461,42 +461,6 @@ bool interval_to_ns(Interval iv, int64_t *ns)
     return interval_fixed_us(iv, &us) && !__builtin_mul_overflow(us, NS_PER_US, ns);
 }
 
-/* ---- text output ---- */
-
-static void print_part(Buf *dst, int64_t v, const char *unit, bool *first, bool *negative)
-{
-    if (v == 0)
-        return;
-    buf_printf(dst, "%s%s%lld %s%s", *first ? "" : " ", *negative && v > 0 ? "+" : "", (long long)v,
-               unit, v != 1 ? "s" : "");
-    *negative = v < 0;
-    *first = false;
-}
-
-void interval_print(Interval iv, Buf *dst)
-{
-    bool first = true, negative = false;
-    print_part(dst, iv.months / 12, "year", &first, &negative);
-    print_part(dst, iv.months % 12, "mon", &first, &negative);
-    print_part(dst, iv.days, "day", &first, &negative);
-    if (!first && iv.us == 0)
-        return;
-    uint64_t us = iv.us < 0 ? 0 - (uint64_t)iv.us : (uint64_t)iv.us;
-    buf_printf(dst, "%s%s%02llu:%02llu:%02llu", first ? "" : " ",
-               iv.us < 0  ? "-"
-               : negative ? "+"
-                          : "",
-               (unsigned long long)(us / US_PER_H), (unsigned long long)(us / US_PER_MIN % 60),
-               (unsigned long long)(us / US_PER_S % 60));
-    unsigned fraction = (unsigned)(us % US_PER_S);
-    if (fraction == 0)
-        return;
-    int digits = 6;
-    for (; fraction % 10 == 0; digits--)
-        fraction /= 10;
-    buf_printf(dst, ".%0*u", digits, fraction);
-}
-
 /* ---- arithmetic ---- */
 
 static bool out_of_range(Err *e)

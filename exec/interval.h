@@ -10,7 +10,9 @@
 #define US_PER_H   (60 * US_PER_MIN)
 #define US_PER_DAY (24 * US_PER_H)
 
-void interval_print(Interval iv, Buf *dst);
+void interval_print(IntervalStyle style, Interval iv, Buf *dst);
+/* Input in the SQL style: a leading minus, without other signs, counts for all fields. */
+bool interval_parse_sql(Slice text, Interval *out, Err *e) MUST_CHECK;
 bool interval_add(Interval x, Interval y, Interval *out, Err *e) MUST_CHECK;
 bool interval_sub(Interval x, Interval y, Interval *out, Err *e) MUST_CHECK;
 bool interval_neg(Interval x, Interval *out, Err *e) MUST_CHECK;

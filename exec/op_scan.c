@@ -131,10 +131,11 @@ bool src_tag_value(ScanSrc *s, TagReader *t, uint32_t code, Value *out, Err *e)
         t->cap = cap;
     }
     if (!t->known[code]) {
+        TypeEnv env = type_stored_env(&s->x->ctx.env);
         Slice text = idx_code_value(s->idx, s->plan->table, t->column, code);
         if (t->text)
             t->values[code] = value_str(text);
-        else if (!t->def->in(&s->x->ctx.env, text, -1, s->arena, &t->values[code], e))
+        else if (!t->def->in(&env, text, -1, s->arena, &t->values[code], e))
             return false;
         t->known[code] = 1;
     }
@@ -224,13 +225,14 @@ static bool convert_column(ScanSrc *s, const ColVec *in, TypeId type, Vector *ou
 {
     size_t n = s->run.rows;
     const TypeDef *def = type_find(type);
+    TypeEnv env = type_stored_env(&s->x->ctx.env);
     vec_init_flat(out, type, n, a);
     for (size_t i = 0; i < n; i++) {
         Value v = value_null();
         if (!bitmap_get(in->valid, i))
             ;
         else if (in->type == PHYS_STR && def && def->in && out->phys != PH_STR) {
-            if (!def->in(&s->x->ctx.env, in->v.str[i], -1, a, &v, e))
+            if (!def->in(&env, in->v.str[i], -1, a, &v, e))
                 return err_wrap(e, "stored value of table \"%.*s\"",
                                 SLICE_ARG(s->plan->table_name));
         } else if (in->type == PHYS_I64 && out->phys == PH_F64) {

@@ -113,7 +113,8 @@ static bool tag_text(ScanSrc *s, const TypeDef *def, const Value *v, Slice *out)
     } else {
         Buf buf;
         buf_init(&buf);
-        def->out(&s->x->ctx.env, v, &buf);
+        TypeEnv env = type_stored_env(&s->x->ctx.env);
+        def->out(&env, v, &buf);
         *out = arena_slice(s->arena, buf_slice(&buf));
         buf_free(&buf);
     }

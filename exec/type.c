@@ -265,7 +265,7 @@ static const TypeDef type_table[] = {
     SCALAR(T_UUID, T_UUID_ARRAY, "uuid", "uuid", PH_STR, 16, 'U', 'c', false, false, uuid_in,
            uuid_out, uuid_recv, text_out, str),
     SCALAR(T_JSONB, T_JSONB_ARRAY, "jsonb", "jsonb", PH_STR, -1, 'U', 'i', false, false, jsonb_in,
-           text_out, jsonb_recv, jsonb_send, str),
+           text_out, jsonb_recv, jsonb_send, jsonb),
     SCALAR(T_REGNAMESPACE, T_REGNAMESPACE_ARRAY, "regnamespace", "regnamespace", PH_I64, 4, 'N',
            'i', true, false, regnamespace_in, regnamespace_out, oid_recv, int4_send, i64),
     SCALAR(T_REGROLE, T_REGROLE_ARRAY, "regrole", "regrole", PH_I64, 4, 'N', 'i', true, false,

@@ -133,13 +133,27 @@ struct Array {
     const Value *items;
 };
 
+/* The settings DateStyle and IntervalStyle; zero is PostgreSQL's default. */
+typedef enum DateStyle { DATE_ISO, DATE_SQL, DATE_POSTGRES, DATE_GERMAN } DateStyle;
+typedef enum DateOrder { ORDER_MDY, ORDER_DMY, ORDER_YMD } DateOrder;
+typedef enum IntervalStyle {
+    INTERVAL_POSTGRES,
+    INTERVAL_VERBOSE,
+    INTERVAL_SQL,
+    INTERVAL_ISO
+} IntervalStyle;
+
 /* What input and output depend on. */
 typedef struct TypeEnv {
     Slice timezone;            /* IANA name or POSIX form; default UTC */
     const struct TimeZone *tz; /* resolved; never NULL */
     int extra_float_digits;    /* default 1: shortest exact */
-    int64_t now_us;            /* for 'now', 'today' */
-    void *session;             /* for reg* input and output; may be NULL */
+    DateStyle date_style;
+    DateOrder date_order;
+    IntervalStyle interval_style;
+    bool bytea_escape; /* bytea_output */
+    int64_t now_us;    /* for 'now', 'today' */
+    void *session;     /* for reg* input and output; may be NULL */
 } TypeEnv;
 
 typedef struct TypeDef {
@@ -171,6 +185,9 @@ bool type_parse_name(Slice text, TypeId *oid, int32_t *typmod,
                      Err *e) MUST_CHECK; /* "numeric(10,2)[]" */
 bool type_apply_typmod(TypeId oid, int32_t typmod, bool explicit_cast, Arena *a, Value *v,
                        Err *e) MUST_CHECK;
+
+/* How values are written where they are kept as text: in UTC, whatever the session shows. */
+TypeEnv type_stored_env(const TypeEnv *env);
 
 Value value_null(void);
 Value value_i64(int64_t v);

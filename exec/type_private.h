@@ -129,6 +129,7 @@ int cmp_str(const Value *a, const Value *b);
 int cmp_bpchar(const Value *a, const Value *b);
 int cmp_interval(const Value *a, const Value *b);
 int cmp_num(const Value *a, const Value *b);
+int cmp_jsonb(const Value *a, const Value *b);
 int cmp_array(const Value *a, const Value *b);
 uint64_t hash_bool(const Value *v);
 uint64_t hash_i64(const Value *v);
@@ -137,6 +138,8 @@ uint64_t hash_str(const Value *v);
 uint64_t hash_bpchar(const Value *v);
 uint64_t hash_interval(const Value *v);
 uint64_t hash_num(const Value *v);
+uint64_t hash_jsonb(const Value *v);
+void bytea_put_escape(Slice s, Buf *dst);
 uint64_t hash_array(const Value *v);
 
 #endif

@@ -199,10 +199,26 @@ TYPE_IN(bytea_in)
     return true;
 }
 
+void bytea_put_escape(Slice s, Buf *dst)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c == '\\')
+            buf_puts(dst, "\\\\");
+        else if (c < 0x20 || c > 0x7e)
+            buf_printf(dst, "\\%03o", c);
+        else
+            buf_put_u8(dst, c);
+    }
+}
+
 TYPE_OUT(bytea_out)
 {
     static const char hex[] = "0123456789abcdef";
-    (void)env;
+    if (env && env->bytea_escape) {
+        bytea_put_escape(v->u.str, dst);
+        return;
+    }
     buf_puts(dst, "\\x");
     for (size_t i = 0; i < v->u.str.len; i++) {
         unsigned char c = (unsigned char)v->u.str.ptr[i];

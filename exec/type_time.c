@@ -10,9 +10,19 @@ static const TypeEnv *env_or_utc(const TypeEnv *env, TypeEnv *room)
     if (env && env->tz)
         return env;
     *room = (TypeEnv){.timezone = SLICE_LIT("UTC"), .tz = tz_utc(), .extra_float_digits = 1};
-    if (env)
-        room->now_us = env->now_us;
+    if (env) {
+        *room = *env;
+        room->timezone = SLICE_LIT("UTC");
+        room->tz = tz_utc();
+    }
     return room;
+}
+
+TypeEnv type_stored_env(const TypeEnv *env)
+{
+    TypeEnv stored = {.timezone = SLICE_LIT("UTC"), .tz = tz_utc(), .extra_float_digits = 1};
+    stored.session = env->session;
+    return stored;
 }
 
 static bool time_value(const TypeEnv *env, TimeKind kind, Slice text, Value *out, Err *e)
@@ -30,8 +40,8 @@ TYPE_IN(date_in)
 
 TYPE_OUT(date_out)
 {
-    (void)env;
-    date_print(v->u.i64, dst);
+    TypeEnv room;
+    date_print(env_or_utc(env, &room), v->u.i64, dst);
 }
 
 TYPE_IN(date_recv)
@@ -91,8 +101,8 @@ TYPE_IN(timestamp_in)
 
 TYPE_OUT(timestamp_out)
 {
-    (void)env;
-    timestamp_print(v->u.i64, dst);
+    TypeEnv room;
+    timestamp_print(env_or_utc(env, &room), v->u.i64, dst);
 }
 
 TYPE_IN(timestamp_recv)
@@ -125,21 +135,20 @@ TYPE_IN(timestamptz_in)
 TYPE_OUT(timestamptz_out)
 {
     TypeEnv room;
-    timestamptz_print(env_or_utc(env, &room)->tz, v->u.i64, dst);
+    timestamptz_print(env_or_utc(env, &room), v->u.i64, dst);
 }
 
 TYPE_IN(interval_in)
 {
-    (void)env;
     *out = (Value){.phys = PH_INTERVAL};
-    return interval_parse(text, &out->u.iv, e) &&
+    bool sql = env && env->interval_style == INTERVAL_SQL;
+    return (sql ? interval_parse_sql : interval_parse)(text, &out->u.iv, e) &&
            type_apply_typmod(T_INTERVAL, typmod, false, a, out, e);
 }
 
 TYPE_OUT(interval_out)
 {
-    (void)env;
-    interval_print(v->u.iv, dst);
+    interval_print(env ? env->interval_style : INTERVAL_POSTGRES, v->u.iv, dst);
 }
 
 TYPE_IN(interval_recv)

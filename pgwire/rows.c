@@ -146,9 +146,9 @@ static CellKind cell_kind(const TypeEnv *env, TypeId type, bool binary)
     case T_BOOL:
         return binary ? CELL_SEND : CELL_BOOL_TEXT;
     case T_TIMESTAMP:
-        return binary ? CELL_SEND : CELL_TIME;
+        return binary ? CELL_SEND : env->date_style ? CELL_OUT : CELL_TIME;
     case T_TIMESTAMPTZ:
-        return binary ? CELL_SEND : env_is_utc(env) ? CELL_TIMETZ : CELL_OUT;
+        return binary ? CELL_SEND : !env->date_style && env_is_utc(env) ? CELL_TIMETZ : CELL_OUT;
     case T_TEXT:
     case T_VARCHAR:
     case T_BPCHAR:

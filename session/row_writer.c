@@ -239,8 +239,9 @@ static bool row_time(RowWriter *w, const Value *row, int64_t *ns, Err *e)
 
 static Slice text_of(RowWriter *w, const Target *t, const Value *v)
 {
+    TypeEnv env = type_stored_env(&w->session->env);
     w->text.len = 0;
-    t->type->out(&w->session->env, v, &w->text);
+    t->type->out(&env, v, &w->text);
     return buf_slice(&w->text);
 }
 

@@ -174,6 +174,7 @@ struct Session {
     size_t undo_count;
     uint8_t *reported; /* ParameterStatus still to send, by setting */
     TypeEnv env;
+    char zone_name[48]; /* a TimeZone that was given as an offset */
     Slice *search_path;
     size_t search_path_count;
     Notice *notices;

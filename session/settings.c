@@ -27,9 +27,45 @@ typedef struct Setting {
     const char *text;
 } Setting;
 
+/* Hours (5.5) or "interval -08:00", both east of UTC; false: neither. */
+static bool zone_offset(Slice value, int64_t *seconds)
+{
+    static const Slice word = SLICE_LIT("interval ");
+    double hours;
+    Interval iv;
+    Err ignored;
+    if (value.len > word.len && slice_eq_nocase(slice_of(value.ptr, word.len), word)) {
+        if (!interval_parse(slice_of(value.ptr + word.len, value.len - word.len), &iv, &ignored) ||
+            iv.months || iv.days)
+            return false;
+        *seconds = iv.us / 1000000;
+    } else {
+        if (!slice_to_f64(value, &hours) || !(hours > -168 && hours < 168))
+            return false;
+        *seconds = (int64_t)(hours * 3600);
+    }
+    return true;
+}
+
+/* "<+05:30>-05:30": POSIX counts west of Greenwich. */
+static Slice zone_of_offset(Session *s, int64_t seconds)
+{
+    int64_t abs = seconds < 0 ? -seconds : seconds;
+    char text[16], east = seconds < 0 ? '-' : '+', west = seconds < 0 ? '+' : '-';
+    int n = snprintf(text, sizeof text, "%02d", (int)(abs / 3600));
+    if (abs % 3600)
+        n += snprintf(text + n, sizeof text - (size_t)n, ":%02d", (int)(abs / 60 % 60));
+    if (abs % 60)
+        n += snprintf(text + n, sizeof text - (size_t)n, ":%02d", (int)(abs % 60));
+    n = snprintf(s->zone_name, sizeof s->zone_name, "<%c%s>%c%s", east, text, west, text);
+    return slice_of(s->zone_name, (size_t)n);
+}
+
 static bool check_timezone(Session *s, Slice value, Slice *canonical, Err *e)
 {
-    (void)canonical;
+    int64_t seconds;
+    if (zone_offset(value, &seconds))
+        *canonical = value = zone_of_offset(s, seconds);
     if (slice_eq_nocase(value, SLICE_LIT("default")) || slice_eq_nocase(value, SLICE_LIT("local")))
         *canonical = value = SLICE_LIT("UTC");
     const struct TimeZone *tz = tz_find(value, e);
@@ -56,14 +92,100 @@ static bool check_encoding(Session *s, Slice value, Slice *canonical, Err *e)
     return true;
 }
 
+typedef struct DateWords {
+    int style, order; /* -1: not named */
+    bool twice;
+} DateWords;
+
+static void name_once(int *slot, int value, bool *twice)
+{
+    *twice |= *slot >= 0 && *slot != value;
+    *slot = value;
+}
+
+static bool date_word(Slice w, DateWords *d)
+{
+    static const char *const styles[] = {"iso", "sql", "postgres", "german"};
+    for (int i = 0; i < 4; i++) {
+        Slice name = slice_cstr(styles[i]);
+        bool prefix = i == DATE_POSTGRES; /* "PostgreSQL" */
+        if (slice_eq_nocase(prefix && w.len > name.len ? slice_of(w.ptr, name.len) : w, name)) {
+            name_once(&d->style, i, &d->twice);
+            if (i == DATE_GERMAN && d->order < 0)
+                d->order = ORDER_DMY;
+            return true;
+        }
+    }
+    static const struct {
+        const char *word;
+        size_t prefix; /* 0: the whole word */
+        DateOrder order;
+    } orders[] = {{"ymd", 0, ORDER_YMD}, {"dmy", 0, ORDER_DMY}, {"euro", 4, ORDER_DMY},
+                  {"mdy", 0, ORDER_MDY}, {"us", 0, ORDER_MDY},  {"noneuro", 7, ORDER_MDY}};
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        size_t n = orders[i].prefix && w.len > orders[i].prefix ? orders[i].prefix : w.len;
+        if (slice_eq_nocase(slice_of(w.ptr, n), slice_cstr(orders[i].word))) {
+            name_once(&d->order, (int)orders[i].order, &d->twice);
+            return true;
+        }
+    }
+    return slice_eq_nocase(w, SLICE_LIT("default"));
+}
+
+/* A style, an order, or both; what is not named stays. */
 static bool check_datestyle(Session *s, Slice value, Slice *canonical, Err *e)
 {
-    (void)s;
-    if (value.len < 3 || !slice_eq_nocase(slice_of(value.ptr, 3), SLICE_LIT("iso")))
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "DateStyle \"%.*s\" is not supported",
-                       SLICE_ARG(value)) ||
-               err_hint(e, "use DateStyle ISO");
-    *canonical = SLICE_LIT("ISO, MDY");
+    static const char *const texts[4][3] = {
+        {"ISO, MDY", "ISO, DMY", "ISO, YMD"},
+        {"SQL, MDY", "SQL, DMY", "SQL, YMD"},
+        {"Postgres, MDY", "Postgres, DMY", "Postgres, YMD"},
+        {"German, MDY", "German, DMY", "German, YMD"},
+    };
+    DateWords d = {-1, -1, false};
+    for (size_t i = 0; i <= value.len;) {
+        size_t end = i;
+        while (end < value.len && value.ptr[end] != ',')
+            end++;
+        size_t begin = i, last = end;
+        while (begin < last && value.ptr[begin] == ' ')
+            begin++;
+        while (last > begin && value.ptr[last - 1] == ' ')
+            last--;
+        Slice w = slice_of(value.ptr + begin, last - begin);
+        i = end + 1;
+        if (date_word(w, &d) && !d.twice)
+            continue;
+        err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"DateStyle\": \"%.*s\"",
+                SLICE_ARG(value));
+        return d.twice ? err_detail(e, "Conflicting \"datestyle\" specifications.")
+                       : err_detail(e, "Unrecognized key word: \"%.*s\".", SLICE_ARG(w));
+    }
+    if (d.style >= 0)
+        s->env.date_style = (DateStyle)d.style;
+    if (d.order >= 0)
+        s->env.date_order = (DateOrder)d.order;
+    *canonical = slice_cstr(texts[s->env.date_style][s->env.date_order]);
+    return true;
+}
+
+#define INTERVAL_STYLES "postgres,postgres_verbose,sql_standard,iso_8601"
+
+static bool check_intervalstyle(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    (void)canonical;
+    (void)e;
+    s->env.interval_style = slice_eq_cstr(value, "postgres_verbose") ? INTERVAL_VERBOSE
+                            : slice_eq_cstr(value, "sql_standard")   ? INTERVAL_SQL
+                            : slice_eq_cstr(value, "iso_8601")       ? INTERVAL_ISO
+                                                                     : INTERVAL_POSTGRES;
+    return true;
+}
+
+static bool check_bytea_output(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    (void)canonical;
+    (void)e;
+    s->env.bytea_escape = slice_eq_cstr(value, "escape");
     return true;
 }
 
@@ -138,7 +260,8 @@ static const Setting settings_table[] = {
     {"application_name", SET_TEXT, "", NULL, 0, 0, SET_REPORT, NULL,
      "name of the application, shown in pg_stat_activity"},
     {"backslash_quote", SET_TEXT, "safe_encoding", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"bytea_output", SET_ENUM, "hex", "hex", 0, 0, 0, NULL, "output form of bytea"},
+    {"bytea_output", SET_ENUM, "hex", "escape,hex", 0, 0, 0, check_bytea_output,
+     "output form of bytea"},
     {"check_function_bodies", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
     {"client_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT, check_encoding,
      "encoding of the client: UTF8"},
@@ -146,7 +269,7 @@ static const Setting settings_table[] = {
      "debug5,debug4,debug3,debug2,debug1,debug,log,notice,warning,error", 0, 0, 0, NULL,
      "least severity of messages sent to the client"},
     {"DateStyle", SET_TEXT, "ISO, MDY", NULL, 0, 0, SET_REPORT, check_datestyle,
-     "output form of dates: ISO"},
+     "output form of dates, and the order of day, month and year in input"},
     {"default_table_access_method", SET_TEXT, "heap", NULL, 0, 0, 0, NULL,
      "accepted, without effect"},
     {"default_tablespace", SET_TEXT, "", NULL, 0, 0, 0, NULL, "accepted, without effect"},
@@ -166,7 +289,7 @@ static const Setting settings_table[] = {
      "this is no standby"},
     {"integer_datetimes", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
      "times are 64-bit integers"},
-    {"IntervalStyle", SET_ENUM, "postgres", "postgres", 0, 0, SET_REPORT, NULL,
+    {"IntervalStyle", SET_ENUM, "postgres", INTERVAL_STYLES, 0, 0, SET_REPORT, check_intervalstyle,
      "output form of intervals"},
     {"is_superuser", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
      "the user has all rights"},
@@ -283,9 +406,17 @@ static bool bad_value(const Setting *st, Slice v, Err *e)
 {
     err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\": \"%.*s\"", st->name,
             SLICE_ARG(v));
-    if (st->type == SET_ENUM)
-        return err_hint(e, "Available values: %s.", st->words);
-    return false;
+    if (st->type != SET_ENUM)
+        return false;
+    char words[ERR_HINT_MAX];
+    size_t len = 0;
+    for (const char *p = st->words; *p && len + 2 < sizeof words; p++) {
+        words[len++] = *p;
+        if (*p == ',')
+            words[len++] = ' ';
+    }
+    words[len] = 0;
+    return err_hint(e, "Available values: %s.", words);
 }
 
 static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, size_t buf_size,

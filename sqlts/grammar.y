@@ -1292,7 +1292,7 @@ var_list(A) ::= var_list(B) COMMA option_word(X). { A = arena_printf(ps->arena, 
 zone_value(A) ::= SCONST(X). { A = X; }
 zone_value(A) ::= IDENT(X). { A = X; }
 zone_value(A) ::= signed_number(X). { A = X; }
-zone_value(A) ::= INTERVAL SCONST(X) opt_interval. { A = X; }
+zone_value(A) ::= INTERVAL SCONST(X) opt_interval. { A = X; A.value = arena_printf(ps->arena, "interval %.*s", SLICE_ARG(X.value)); }
 zone_value(A) ::= DEFAULT(X). { A = X; A.text = SLICE_NONE; }
 zone_value(A) ::= LOCAL(X). { A = X; A.text = SLICE_NONE; }
 
