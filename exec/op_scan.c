@@ -152,11 +152,14 @@ bool src_series(ScanSrc *s, bool *changed, Err *e)
     s->series_seen++;
     if (s->tag_count)
         idx_series_codes(s->idx, s->series, s->tag_columns, s->tag_count, s->tag_codes);
+    s->filter = &s->strict;
     for (size_t c = 0, i = 0; i < s->tag_count; c++) {
-        TagReader *t = s->tags[c];
+        TagReader *t = s->tags[c] ? s->tags[c] : s->keyed[c];
         if (!t)
             continue;
         t->code = s->tag_codes[i++];
+        if (s->keyed[c] && t->code == 0)
+            s->filter = &s->loose;
         if (!src_tag_value(s, t, t->code, &t->value, e))
             return false;
     }
@@ -305,7 +308,10 @@ bool src_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e)
             vec_init_const(out, col->type, &s->tags[c]->value, a);
         return true;
     case SCAN_FIELD:
-        return field_column(s, c, out, a, e);
+        if (!s->keyed[c] || s->keyed[c]->code == 0)
+            return field_column(s, c, out, a, e);
+        vec_init_const(out, col->type, &s->keyed[c]->value, a);
+        return true;
     case SCAN_TABLEOID:
         vec_init_const(out, col->type, &oid, a);
         return true;
@@ -326,6 +332,7 @@ typedef struct OpScan {
     const PlanScan *plan;
     bool pending; /* src.run is announced and not used yet */
     bool ended;
+    bool changed;     /* it is of another series than the one before */
     uint32_t fetched; /* runs */
     uint32_t given;   /* rows of this series, for per_series_limit */
     SeriesId given_series;
@@ -347,8 +354,9 @@ static bool scan_op_open(Op *op, Err *e)
         return false;
     /* Without a condition the rows would be copied for nothing: what comes after is the work. */
     ScanSpread spread = {NULL, 1};
-    if ((s->src.filter || s->plan->per_series_limit) && !op->x->slice)
-        src_spread(&s->src, s->src.filter ? 1 : 0, &spread);
+    bool filter = s->src.loose.all != NULL;
+    if ((filter || s->plan->per_series_limit) && !op->x->slice)
+        src_spread(&s->src, filter ? 1 : 0, &spread);
     if (spread.pieces > 1) {
         s->gather = gather_start(op, &spread);
         return true;
@@ -364,9 +372,9 @@ static bool one_by_one(const OpScan *s) /* rows of a run are chosen before they 
 static bool filter_batch(OpScan *s, Batch *b, Err *e)
 {
     size_t before = batch_count(b);
-    if (!s->src.filter)
+    if (!s->src.loose.all)
         return true;
-    if (!expr_filter(op_ctx(&s->op), s->src.filter, b, e))
+    if (!expr_filter(op_ctx(&s->op), s->src.loose.all, b, e))
         return false;
     if (s->op.stats)
         s->op.stats->removed += before - batch_count(b);
@@ -378,11 +386,8 @@ static bool run_batch(OpScan *s, Err *e)
 {
     Batch *b = &s->direct;
     Arena *a = &s->op.scratch;
-    bool changed;
     const Expr *filter;
     const bool *reads;
-    if (!src_series(&s->src, &changed, e))
-        return false;
     b->rows = s->src.run.rows;
     if (!src_filter(&s->src, b, a, &filter, &reads, e))
         return false;
@@ -488,7 +493,8 @@ static bool last_value(OpScan *s, size_t c, Vector *out, Err *e)
         vec_init_const(out, col->type, &t, a);
         return true;
     }
-    if (col->kind == SCAN_FIELD && src->field[c] != NO_FIELD &&
+    bool tagged = src->keyed[c] && src->keyed[c]->code;
+    if (col->kind == SCAN_FIELD && !tagged && src->field[c] != NO_FIELD &&
         !scan_last(src->scan, src->field[c], &type, &bits, &known, e))
         return false;
     Phys phys = type_phys(col->type);
@@ -510,12 +516,9 @@ static bool last_value(OpScan *s, size_t c, Vector *out, Err *e)
 /* The newest row of a series is the last one of the first run: columns of which only that is right. */
 static bool last_row(OpScan *s, Err *e)
 {
-    bool changed;
     Batch *b = &s->direct;
     b->rows = s->src.run.rows;
     b->sel = NULL;
-    if (!src_series(&s->src, &changed, e))
-        return false;
     for (size_t c = 0; c < b->col_count; c++)
         if (!s->src.tags[c] && !last_value(s, c, &b->cols[c], e))
             return false;
@@ -524,14 +527,17 @@ static bool last_row(OpScan *s, Err *e)
 
 static bool pack_run(OpScan *s, Err *e)
 {
-    bool changed;
-    if (!src_series(&s->src, &changed, e))
-        return false;
     for (size_t c = 0; c < s->direct.col_count; c++)
         if (!s->src.tags[c] && !src_column(&s->src, c, &s->direct.cols[c], &s->op.scratch, e))
             return false;
-    pack_rows(s, &s->direct, NULL, s->src.run.rows, !changed);
+    pack_rows(s, &s->direct, NULL, s->src.run.rows, !s->changed);
     return true;
+}
+
+/* Rows of a series without a keyed column's tag are not all alike in it: all of them are needed. */
+static size_t series_limit(const OpScan *s)
+{
+    return s->src.filter == &s->src.loose ? 0 : s->plan->per_series_limit;
 }
 
 /* Chooses rows of the run: those that pass the filter, newest first with backward, up to the limit. */
@@ -542,11 +548,12 @@ static bool pack_chosen(OpScan *s, Err *e)
         s->given = 0;
         s->given_series = s->src.run.series;
     }
-    bool newest = s->plan->backward && s->plan->per_series_limit == 1 && !s->src.filter;
+    size_t limit = series_limit(s);
+    bool newest = s->plan->backward && limit == 1 && !s->src.filter->all;
     if (!(newest ? last_row(s, e) : run_batch(s, e)))
         return false;
     uint16_t rows[BATCH_ROWS];
-    size_t n = batch_count(&s->direct), limit = s->plan->per_series_limit;
+    size_t n = batch_count(&s->direct);
     if (limit && n > limit - s->given)
         n = limit - s->given;
     size_t all = batch_count(&s->direct);
@@ -582,7 +589,7 @@ static QueryStatus scan_fetch(OpScan *s, Err *e)
     switch (src_next(&s->src, e)) {
     case SCAN_RUN:
         s->pending = true;
-        return QUERY_BATCH;
+        return src_series(&s->src, &s->changed, e) ? QUERY_BATCH : QUERY_FAIL;
     case SCAN_END:
         s->ended = true;
         return QUERY_END;
@@ -597,7 +604,7 @@ static QueryStatus scan_fetch(OpScan *s, Err *e)
 /* At most so many rows of the run will be packed. */
 static size_t rows_wanted(const OpScan *s)
 {
-    size_t rows = s->src.run.rows, limit = s->plan->per_series_limit;
+    size_t rows = s->src.run.rows, limit = series_limit(s);
     if (limit == 0)
         return rows;
     size_t left = s->src.run.series == s->given_series ? limit - s->given : limit;

@@ -102,12 +102,19 @@ static void simplify(Arena *a, Expr **at)
         *at = better;
 }
 
-Expr *filter_simplify(Arena *a, const Expr *filter)
+/* Both conditions (either may be NULL) as one. */
+static Expr *both(Arena *a, const Expr *one, const Expr *more)
 {
-    if (!filter)
-        return NULL;
-    Expr *x = expr_copy(a, filter);
-    simplify(a, &x);
+    Expr *x = one ? expr_copy(a, one) : more ? expr_copy(a, more) : NULL;
+    if (one && more) {
+        Expr *and = expr_new(a, EXPR_AND, T_BOOL, 2);
+        and->typmod = -1;
+        and->args[0] = x;
+        and->args[1] = expr_copy(a, more);
+        x = and;
+    }
+    if (x)
+        simplify(a, &x);
     return x;
 }
 
@@ -145,10 +152,10 @@ static bool field_of(const ScanSrc *s, const Expr *x, PhysType phys, uint32_t *f
     const ScanCol *col = &s->plan->cols[x->index];
     const ColumnDef *def = table_column_by_id(s->table, col->column);
     *field = s->field[x->index];
-    return col->kind == SCAN_FIELD && *field != NO_FIELD && def && def->phys == phys;
+    return col->kind == SCAN_FIELD && *field != NO_FIELD && def && def->phys == phys && !def->keyed;
 }
 
-static bool push_one(ScanSrc *s, const Expr *x)
+static bool push_one(const ScanSrc *s, SrcFilter *to, const Expr *x)
 {
     PushedFilter f;
     if (x->kind != EXPR_CALL || x->arg_count != 2 || !x->func || !(x->func->flags & FN_OPERATOR))
@@ -170,52 +177,54 @@ static bool push_one(ScanSrc *s, const Expr *x)
         f.test.u.f = right->value.u.f64;
     else
         return false;
-    s->pushed[s->pushed_count++] = f;
+    to->pushed[to->pushed_count++] = f;
     return true;
 }
 
-void filter_push(ScanSrc *s)
+void filter_make(ScanSrc *s, SrcFilter *f, const Expr *condition, const Expr *more)
 {
     size_t cols = s->plan->p.col_count;
-    s->filter_reads = ARENA_ARRAY(s->arena, bool, cols + 1);
-    s->rest_reads = ARENA_ARRAY(s->arena, bool, cols + 1);
-    expr_columns(s->filter, s->filter_reads, cols);
-    s->rest = s->filter;
-    if (!s->filter)
+    *f = (SrcFilter){.all = both(s->arena, condition, more)};
+    f->all_reads = ARENA_ARRAY(s->arena, bool, cols + 1);
+    f->rest_reads = ARENA_ARRAY(s->arena, bool, cols + 1);
+    expr_columns(f->all, f->all_reads, cols);
+    f->rest = f->all;
+    if (!f->all)
         return;
-    bool and = s->filter->kind == EXPR_AND;
-    size_t n = and? s->filter->arg_count : 1, kept = 0;
-    s->pushed = ARENA_ARRAY(s->arena, PushedFilter, n);
+    bool and = f->all->kind == EXPR_AND;
+    size_t n = and? f->all->arg_count : 1, kept = 0;
+    f->pushed = ARENA_ARRAY(s->arena, PushedFilter, n);
     Expr *rest = expr_new(s->arena, EXPR_AND, T_BOOL, n);
     for (size_t i = 0; i < n; i++) {
-        Expr *x = and? s->filter->args[i] : s->filter;
-        if (!push_one(s, x))
+        Expr *x = and? f->all->args[i] : f->all;
+        if (!push_one(s, f, x))
             rest->args[kept++] = x;
     }
     rest->arg_count = kept;
-    s->rest = kept == 0 ? NULL : kept == 1 ? rest->args[0] : rest;
-    expr_columns(s->rest, s->rest_reads, cols);
+    f->rest = kept == 0 ? NULL : kept == 1 ? rest->args[0] : rest;
+    expr_columns(f->rest, f->rest_reads, cols);
 }
 
 bool src_filter(ScanSrc *s, Batch *b, Arena *a, const Expr **left, const bool **reads, Err *e)
 {
+    const SrcFilter *f = s->filter;
     size_t words = BITMAP_WORDS(s->run.rows), n = 0;
     uint64_t all[BITMAP_WORDS(BATCH_ROWS)];
     b->sel = NULL;
-    *left = s->filter;
-    *reads = s->filter_reads;
-    for (size_t i = 0; i < s->pushed_count; i++) {
+    *left = f->all;
+    *reads = f->all_reads;
+    for (size_t i = 0; i < f->pushed_count; i++) {
         const uint64_t *bits;
-        if (!scan_filter(s->scan, s->pushed[i].field, &s->pushed[i].test, &bits, e))
+        if (!scan_filter(s->scan, f->pushed[i].field, &f->pushed[i].test, &bits, e))
             return false;
         if (!bits) /* not in this run: the whole condition, row by row */
             return true;
         for (size_t w = 0; w < words; w++)
             all[w] = i ? all[w] & bits[w] : bits[w];
     }
-    *left = s->rest;
-    *reads = s->rest_reads;
-    if (s->pushed_count == 0)
+    *left = f->rest;
+    *reads = f->rest_reads;
+    if (f->pushed_count == 0)
         return true;
     uint16_t *sel = arena_alloc(a, (s->run.rows + 1) * sizeof *sel);
     for (size_t w = 0; w < words; w++)

@@ -121,6 +121,19 @@ static bool tag_text(ScanSrc *s, const TypeDef *def, const Value *v, Slice *out)
     return out->len > 0; /* an empty tag is an absent one, which is NULL */
 }
 
+/* And the series whose rows have the column as a field. */
+static SeriesSet *with_untagged(ScanSrc *s, ColumnId column, SeriesSet *take_found)
+{
+    TagMatch no = {.column = column, .kind = TAG_EQ, .value = SLICE_LIT("")};
+    SeriesSet *untagged = idx_select(s->idx, s->plan->table, &no, 1);
+    if (!take_found)
+        return untagged;
+    SeriesSet *all = set_or(take_found, untagged);
+    set_unref(take_found);
+    set_unref(untagged);
+    return all;
+}
+
 static bool select_in(ScanSrc *s, const TagPred *p, Err *e)
 {
     const TypeDef *def = type_find(p->type);
@@ -143,7 +156,7 @@ static bool select_in(ScanSrc *s, const TagPred *p, Err *e)
         for (size_t k = 0; k < arr->count; k++)
             n += tag_text(s, def, &arr->items[k], &texts[n]);
     }
-    if (n == 0) {
+    if (n == 0 && !p->keyed) {
         s->none = true;
         return true;
     }
@@ -152,7 +165,8 @@ static bool select_in(ScanSrc *s, const TagPred *p, Err *e)
                   .value = texts[0],
                   .values = texts,
                   .value_count = n};
-    narrow(s, idx_select(s->idx, s->plan->table, &m, 1));
+    SeriesSet *found = n ? idx_select(s->idx, s->plan->table, &m, 1) : NULL;
+    narrow(s, p->keyed ? with_untagged(s, p->column, found) : found);
     return true;
 }
 
@@ -198,23 +212,16 @@ static bool select_test(ScanSrc *s, const TagPred *p, Err *e)
     TagReader *t = src_tag_reader(s, p->column, p->type);
     if (!test_codes(s, p, t, codes, passed, &count, &absent, e))
         return false;
+    absent |= p->keyed;
     if (absent && count + 1 == codes)
         return true; /* everything passes */
     TagMatch in = {.column = p->column, .kind = TAG_IN, .values = passed, .value_count = count};
-    TagMatch no = {.column = p->column, .kind = TAG_EQ, .value = SLICE_LIT("")};
     if (!absent && count == 0) {
         s->none = true;
         return true;
     }
-    if (!absent || count == 0) {
-        narrow(s, idx_select(s->idx, s->plan->table, absent ? &no : &in, 1));
-        return true;
-    }
-    SeriesSet *a = idx_select(s->idx, s->plan->table, &in, 1);
-    SeriesSet *b = idx_select(s->idx, s->plan->table, &no, 1);
-    narrow(s, set_or(a, b));
-    set_unref(a);
-    set_unref(b);
+    SeriesSet *found = count ? idx_select(s->idx, s->plan->table, &in, 1) : NULL;
+    narrow(s, absent ? with_untagged(s, p->column, found) : found);
     return true;
 }
 
@@ -238,6 +245,15 @@ static bool column_known(const ScanSrc *s, ColumnId id)
     return def && !def->dropped;
 }
 
+/* By the catalog of the snapshot: it may be newer than the plan. */
+bool src_keyed(const ScanSrc *s, size_t c)
+{
+    const ScanCol *col = &s->plan->cols[c];
+    const ColumnDef *def =
+        col->kind == SCAN_FIELD ? table_column_by_id(s->table, col->column) : NULL;
+    return def && def->keyed;
+}
+
 static void src_columns(ScanSrc *s)
 {
     const PlanScan *plan = s->plan;
@@ -245,13 +261,15 @@ static void src_columns(ScanSrc *s)
     s->columns = ARENA_ARRAY(s->arena, ColumnId, n + 1);
     s->field = ARENA_ARRAY(s->arena, uint32_t, n + 1);
     s->tags = ARENA_ARRAY(s->arena, TagReader *, n + 1);
+    s->keyed = ARENA_ARRAY(s->arena, TagReader *, n + 1);
     s->tag_columns = ARENA_ARRAY(s->arena, ColumnId, n + 1);
     s->tag_codes = ARENA_ARRAY(s->arena, uint32_t, n + 1);
     for (size_t c = 0; c < n; c++) {
         const ScanCol *col = &plan->cols[c];
         s->field[c] = NO_FIELD;
-        if (col->kind == SCAN_TAG) {
-            s->tags[c] = src_tag_reader(s, col->column, col->type);
+        if (col->kind == SCAN_TAG || src_keyed(s, c)) {
+            TagReader *t = src_tag_reader(s, col->column, col->type);
+            *(col->kind == SCAN_TAG ? &s->tags[c] : &s->keyed[c]) = t;
             s->tag_columns[s->tag_count++] = col->column;
         }
         bool number = col->kind == SCAN_ROW && s->table->duplicates == DUP_KEEP;
@@ -277,9 +295,10 @@ bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
     if (!s->table)
         return err_set(e, ERR_UNDEFINED_TABLE, "table \"%.*s\" does not exist any more",
                        SLICE_ARG(plan->table_name));
-    s->filter = filter_simplify(arena, plan->filter);
     src_columns(s);
-    filter_push(s);
+    filter_make(s, &s->strict, plan->filter, NULL);
+    filter_make(s, &s->loose, plan->filter, plan->recheck);
+    s->filter = &s->strict;
     if (!src_bounds(s, e) || !src_select_tags(s, e))
         return false;
     s->prunes = ARENA_ARRAY(arena, PruneValue, plan->prune_count + 1);
@@ -434,7 +453,7 @@ void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out)
     *out = (ScanSpread){NULL, 1};
     if (workers < 2 || s->none || s->plan->single_stream)
         return;
-    if (s->filter && expr_is_volatile(s->filter))
+    if (s->loose.all && expr_is_volatile(s->loose.all))
         return;
     size_t series = s->set ? set_count(s->set) : idx_series_count(s->idx, s->plan->table);
     if (series < 2)

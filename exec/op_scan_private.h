@@ -21,7 +21,7 @@ typedef struct TagReader {
     Value *values; /* by code */
     uint8_t *known;
     uint32_t cap;
-    uint32_t code; /* of the current series */
+    uint32_t code; /* of the current series; 0: it has no such tag */
     Value value;
 } TagReader;
 
@@ -38,24 +38,32 @@ typedef struct PushedFilter { /* field `op` constant: storage decides it on the 
     CodecFilter test;
 } PushedFilter;
 
+/* A condition over the output columns, in its cheapest form. */
+typedef struct SrcFilter {
+    Expr *all; /* NULL: every row passes */
+    PushedFilter *pushed;
+    size_t pushed_count;
+    Expr *rest;                   /* of it beside what is pushed; NULL: nothing */
+    bool *all_reads, *rest_reads; /* output columns */
+} SrcFilter;
+
 typedef struct ScanSrc {
     Exec *x;
     Arena *arena; /* as long as the operator */
     const PlanScan *plan;
     const TableDef *table;
     SeriesIndex *idx;
-    Expr *filter; /* the plan's, in its cheapest form */
-    PushedFilter *pushed;
-    size_t pushed_count;
-    Expr *rest;                      /* of the filter beside what is pushed; NULL: nothing */
-    bool *filter_reads, *rest_reads; /* output columns */
-    bool none;                       /* nothing can match */
+    /* The plan's filter; for rows of series that lack a tag of a keyed column: with `recheck`. */
+    SrcFilter strict, loose;
+    const SrcFilter *filter; /* of the current series */
+    bool none;               /* nothing can match */
     int64_t t_min, t_max;
     SeriesSet *set;    /* NULL = all series */
     ColumnId *columns; /* fields, each once */
     size_t column_count;
     uint32_t *field;       /* of each output column: index in columns, NO_FIELD */
-    TagReader **tags;      /* of each output column, NULL */
+    TagReader **tags;      /* of each output column: SCAN_TAG, else NULL */
+    TagReader **keyed;     /* the same for keyed fields: the value if the series has the tag */
     ColumnId *tag_columns; /* of those that are not NULL */
     uint32_t *tag_codes;
     size_t tag_count;
@@ -82,13 +90,13 @@ bool src_tag_value(ScanSrc *s, TagReader *t, uint32_t code, Value *out, Err *e) 
 TagReader *src_tag_reader(ScanSrc *s, ColumnId column, TypeId type);
 /* Output column c of the run; flat or constant; memory of storage or of a. */
 bool src_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e) MUST_CHECK;
+bool src_keyed(const ScanSrc *s, size_t c); /* some series have output column c as a tag */
 /* Marks the columns that an expression reads. */
 void expr_columns(const Expr *x, bool *used, size_t n);
 bool exec_const(Exec *x, const Expr *expr, Arena *a, Value *out, Err *e) MUST_CHECK;
 bool prune_of(ScanSrc *s, const FieldPrune *f, Err *e) MUST_CHECK;
 bool src_pruned(ScanSrc *s);
-Expr *filter_simplify(Arena *a, const Expr *filter);
-void filter_push(ScanSrc *s); /* splits s->filter */
+void filter_make(ScanSrc *s, SrcFilter *f, const Expr *condition, const Expr *more);
 /* Chooses rows of the run in b as far as storage can decide; *left is the condition that is still
  * to be looked at (NULL: none) and *reads its columns. */
 bool src_filter(ScanSrc *s, Batch *b, Arena *a, const Expr **left, const bool **reads,

@@ -1,6 +1,6 @@
 /* GROUP BY tags and one time bucket, straight from runs.
  *
- * A group is (tag codes, bucket).  The codes are looked up once a series, the group once a run and bucket;
+ * A group is (tag values, bucket).  Values are looked up once a series, the group once a run and bucket;
  * bucket borders are found by galloping in the time array.  What lies inside one bucket is answered from
  * the statistics of the row group, else by an aggregate kernel of storage over the encoded column, else
  * (other aggregates, conditions) by decoding.  Pieces of the series set run as tasks and are merged.
@@ -29,10 +29,12 @@ typedef struct SeriesPart {
     const GroupShape *shape;
     ScanSrc src;
     Arena arena, scratch;
-    HashTable tagsets; /* codes of the tag keys */
+    HashTable tagsets; /* values of the tag keys */
     GroupMap map;
     AggSet set;
     TagReader **readers;     /* of each tag key */
+    bool loose;              /* the series lacks a key's tag: its rows bring the value */
+    bool *in_keys;           /* columns that then are read */
     const SeriesKey *bucket; /* NULL = none */
     uint32_t tagset;         /* of the current series */
     uint32_t last;           /* group found last */
@@ -142,7 +144,7 @@ static uint32_t stats_field(const SeriesPart *p, const AggSlot *slot)
         return NO_FIELD;
     /* Storage's type of the field is that of the argument: no conversion stands between. */
     const ColumnDef *def = table_column_by_id(p->src.table, col->column);
-    return def && def->phys == (phys == PH_I64 ? PHYS_I64 : PHYS_F64)
+    return def && !def->keyed && def->phys == (phys == PH_I64 ? PHYS_I64 : PHYS_F64)
                ? p->src.field[c->args[0]->index]
                : NO_FIELD;
 }
@@ -185,12 +187,16 @@ static bool part_open(SeriesPart *p, Exec *x, const SeriesSpread *s, Err *e)
             must(!p->bucket && plan->keys[k].width_ns > 0);
             p->bucket = &plan->keys[k];
         } else {
-            types[tags++] = T_INT8;
+            types[tags++] = plan->keys[k].type;
             p->readers[k] = src_tag_reader(&p->src, plan->keys[k].column, plan->keys[k].type);
         }
     }
     ht_init(&p->tagsets, types, tags, budget);
     p->in_aggs = ARENA_ARRAY(&p->arena, bool, cols + 1);
+    p->in_keys = ARENA_ARRAY(&p->arena, bool, cols + 1);
+    for (size_t k = 0; k < plan->key_count; k++)
+        if (plan->keys[k].keyed)
+            p->in_keys[plan->keys[k].col] = true;
     for (size_t i = 0; i < plan->agg_count; i++) {
         expr_columns(plan->aggs[i].filter, p->in_aggs, cols);
         for (size_t a = 0; a < plan->aggs[i].arg_count; a++)
@@ -243,20 +249,20 @@ static void part_close(SeriesPart *p)
     p->ready = false;
 }
 
-static uint32_t tagset_of(SeriesPart *p, const int64_t *codes)
+/* One vector a tag key: of the run's columns (cols) where the series lacks the tag, else constants. */
+static void key_vectors(SeriesPart *p, const Vector *cols, Vector *keys)
 {
-    Vector keys[16], *v = keys;
-    if (p->tagsets.col_count == 0)
-        return 0;
-    if (p->tagsets.col_count > ARRAY_LEN(keys))
-        v = ARENA_ARRAY(&p->scratch, Vector, p->tagsets.col_count);
-    for (size_t k = 0; k < p->tagsets.col_count; k++) {
-        Value code = value_i64(codes[k]);
-        vec_init_const(&v[k], T_INT8, &code, &p->scratch);
+    for (size_t k = 0, n = 0; k < p->plan->key_count; k++) {
+        const TagReader *t = p->readers[k];
+        if (!t)
+            continue;
+        if (cols && p->plan->keys[k].keyed && t->code == 0)
+            keys[n++] = cols[p->plan->keys[k].col];
+        else if (t->value.null)
+            vec_null_const(&keys[n++], t->type);
+        else
+            vec_init_const(&keys[n++], t->type, &t->value, &p->scratch);
     }
-    uint32_t id;
-    ht_put(&p->tagsets, v, NULL, 1, &id);
-    return id;
 }
 
 static bool enter_series(SeriesPart *p, Err *e)
@@ -266,12 +272,22 @@ static bool enter_series(SeriesPart *p, Err *e)
         return false;
     if (!changed)
         return true;
-    int64_t *codes = ARENA_ARRAY(&p->scratch, int64_t, p->plan->key_count + 1);
-    size_t n = 0;
-    for (size_t k = 0; k < p->plan->key_count; k++)
-        if (p->readers[k])
-            codes[n++] = idx_tag_code(p->src.idx, p->src.run.series, p->readers[k]->column);
-    p->tagset = tagset_of(p, codes);
+    p->tagset = 0;
+    p->loose = false;
+    for (size_t k = 0; k < p->plan->key_count; k++) {
+        TagReader *t = p->readers[k];
+        if (!t)
+            continue;
+        t->code = idx_tag_code(p->src.idx, p->src.run.series, t->column);
+        p->loose |= p->plan->keys[k].keyed && t->code == 0;
+        if (!src_tag_value(&p->src, t, t->code, &t->value, e))
+            return false;
+    }
+    if (p->tagsets.col_count == 0 || p->loose)
+        return true;
+    Vector *keys = ARENA_ARRAY(&p->scratch, Vector, p->tagsets.col_count);
+    key_vectors(p, NULL, keys);
+    ht_put(&p->tagsets, keys, NULL, 1, &p->tagset);
     return true;
 }
 
@@ -513,6 +529,30 @@ static bool run_chosen(SeriesPart *p, RunColumns *r, Batch *rows, Err *e)
     return true;
 }
 
+/* Rows whose groups differ in more than the bucket. */
+static bool run_loose(SeriesPart *p, RunColumns *r, Batch *rows, Err *e)
+{
+    size_t n = batch_count(rows);
+    const int64_t *times = NULL;
+    uint32_t tagsets[BATCH_ROWS], groups[BATCH_ROWS];
+    if (!need_columns(p, r, p->in_aggs, e) || !need_columns(p, r, p->in_keys, e) ||
+        (p->bucket && !scan_times(p->src.scan, &times, e)))
+        return false;
+    Vector *keys = ARENA_ARRAY(&p->scratch, Vector, p->tagsets.col_count);
+    key_vectors(p, r->batch.cols, keys);
+    ht_put(&p->tagsets, keys, rows->sel, n, tagsets);
+    int64_t bucket = 0, end_ns = INT64_MIN;
+    for (size_t i = 0; i < n; i++) {
+        size_t row = batch_row(rows, i);
+        if (p->bucket && times[row] >= end_ns)
+            bucket = bucket_of(p->bucket, times[row], &end_ns);
+        groups[row] = group_of(p, tagsets[i], bucket);
+    }
+    rows->cols = r->batch.cols;
+    rows->col_count = r->batch.col_count;
+    return aggset_update(&p->set, rows, groups, 0, e);
+}
+
 static bool run_filtered(SeriesPart *p, Err *e)
 {
     RunColumns r = {0};
@@ -521,7 +561,7 @@ static bool run_filtered(SeriesPart *p, Err *e)
     Batch rows = {.rows = p->src.run.rows};
     if (!src_filter(&p->src, &rows, &p->scratch, &left, &reads, e))
         return false;
-    if (!left && !rows.sel) /* all pass: statistics may answer */
+    if (!left && !rows.sel && !p->loose) /* all pass: statistics may answer */
         return run_plain(p, e);
     if (batch_count(&rows) > 0 && left) {
         if (!need_columns(p, &r, reads, e))
@@ -532,7 +572,8 @@ static bool run_filtered(SeriesPart *p, Err *e)
         if (!expr_filter(&p->x->ctx, left, &rows, e))
             return false;
     }
-    return batch_count(&rows) == 0 || run_chosen(p, &r, &rows, e);
+    return batch_count(&rows) == 0 ||
+           (p->loose ? run_loose(p, &r, &rows, e) : run_chosen(p, &r, &rows, e));
 }
 
 /* QUERY_BATCH: memory is short. */
@@ -559,8 +600,11 @@ static QueryStatus part_runs(SeriesPart *p, Err *e)
                 return got == SCAN_WAIT ? QUERY_WAIT : QUERY_FAIL;
             arena_reset(&p->scratch);
             p->runs++;
-            if (!enter_series(p, e) || !(p->src.filter ? run_filtered(p, e) : run_plain(p, e)))
+            if (!enter_series(p, e) ||
+                !(p->src.filter->all || p->loose ? run_filtered(p, e) : run_plain(p, e)))
                 return QUERY_FAIL;
+            if (p->loose) /* it may have brought many groups */
+                break;
         }
         if (part_full(p))
             return QUERY_BATCH;
@@ -569,29 +613,31 @@ static QueryStatus part_runs(SeriesPart *p, Err *e)
 
 /* ---- groups as rows ---- */
 
-static bool key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a,
-                       Err *e)
+static void key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a)
 {
     const SeriesKey *key = &p->plan->keys[k];
     vec_init_flat(out, key->type, n, a);
-    size_t col = 0;
-    for (size_t i = 0; i < k; i++)
-        col += p->readers[i] != NULL;
-    for (size_t i = 0; i < n; i++) {
-        const GroupKey *g = &p->map.keys[begin + i];
-        Value v;
-        if (key->kind == KEY_TAG) {
-            int64_t code = ((const int64_t *)(const void *)p->tagsets.cols[col].data)[g->tagset];
-            if (!src_tag_value(&p->src, p->readers[k], (uint32_t)code, &v, e))
-                return false;
-        } else if (key->type == T_DATE) {
-            v = value_i64(floor_div(g->bucket, NS_PER_DAY));
-        } else {
-            v = value_i64(key->type == T_INT8 ? g->bucket : floor_div(g->bucket, NS_PER_US));
+    if (key->kind == KEY_TAG) {
+        Vector all;
+        uint32_t *ids = arena_alloc(a, n * sizeof *ids);
+        size_t col = 0;
+        for (size_t i = 0; i < k; i++)
+            col += p->readers[i] != NULL;
+        for (size_t i = 0; i < n; i++)
+            ids[i] = p->map.keys[begin + i].tagset;
+        ht_keys(&p->tagsets, col, 0, &all);
+        for (size_t i = 0; i < n; i++) {
+            Value v = vec_get(&all, ids[i]);
+            vec_set(out, i, &v, n, a);
         }
-        vec_set(out, i, &v, n, a);
+        return;
     }
-    return true;
+    for (size_t i = 0; i < n; i++) {
+        int64_t bucket = p->map.keys[begin + i].bucket;
+        out->v.i64[i] = key->type == T_DATE   ? floor_div(bucket, NS_PER_DAY)
+                        : key->type == T_INT8 ? bucket
+                                              : floor_div(bucket, NS_PER_US);
+    }
 }
 
 static bool flush_some(SeriesPart *p, size_t n, Err *e)
@@ -601,8 +647,7 @@ static bool flush_some(SeriesPart *p, size_t n, Err *e)
     arena_reset(&p->scratch);
     Vector *v = ARENA_ARRAY(&p->scratch, Vector, keys + 1);
     for (size_t k = 0; k < keys; k++)
-        if (!key_column(p, k, p->flushed, n, &v[k], &p->scratch, e))
-            return false;
+        key_column(p, k, p->flushed, n, &v[k], &p->scratch);
     for (size_t i = 0; i < n; i++)
         ids[i] = (uint32_t)(p->flushed + i);
     return states_put(p->spilled, &p->set, v, keys, ids, n, e);
@@ -669,12 +714,13 @@ static uint32_t *merge_tagsets(SeriesPart *into, const SeriesPart *from)
 {
     size_t keys = from->tagsets.col_count, sets = keys ? from->tagsets.count : 1;
     arena_reset(&into->scratch);
-    uint32_t *tagset = mem_zero((sets + 1) * sizeof *tagset);
-    int64_t *codes = ARENA_ARRAY(&into->scratch, int64_t, keys + 1);
-    for (size_t t = 0; keys && t < sets; t++) {
+    uint32_t *tagset = mem_zero((sets + BATCH_ROWS) * sizeof *tagset);
+    Vector *cols = ARENA_ARRAY(&into->scratch, Vector, keys + 1);
+    for (size_t t = 0; keys && t < sets; t += BATCH_ROWS) {
         for (size_t k = 0; k < keys; k++)
-            codes[k] = ((const int64_t *)(const void *)from->tagsets.cols[k].data)[t];
-        tagset[t] = tagset_of(into, codes);
+            ht_keys(&from->tagsets, k, t, &cols[k]);
+        size_t n = sets - t < BATCH_ROWS ? sets - t : BATCH_ROWS;
+        ht_put(&into->tagsets, cols, NULL, n, tagset + t);
     }
     return tagset;
 }
@@ -764,7 +810,7 @@ static double work_of(const SeriesPart *p)
     double work = 0;
     for (size_t i = 0; i < p->set.slot_count; i++) {
         const AggSlot *slot = &p->set.slots[i];
-        bool stats = slot->call->star || (slot->stats_field != NO_FIELD && !p->src.filter);
+        bool stats = slot->call->star || (slot->stats_field != NO_FIELD && !p->src.strict.all);
         work += !stats ? 1 : p->bucket ? 0.2 : 0.02;
     }
     return work;
@@ -851,8 +897,7 @@ static QueryStatus series_next(Op *op, Batch **out, Err *e)
     if (st != QUERY_BATCH)
         return st;
     for (size_t k = 0; k < keys; k++)
-        if (!key_column(p, k, a->at, n, &a->batch.cols[k], &op->scratch, e))
-            return QUERY_FAIL;
+        key_column(p, k, a->at, n, &a->batch.cols[k], &op->scratch);
     a->batch.rows = n;
     a->at += n;
     return QUERY_BATCH;

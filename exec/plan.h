@@ -59,6 +59,7 @@ typedef struct ScanCol {
     ColumnId column;
     TypeId type;
     int32_t typmod;
+    bool keyed; /* SCAN_FIELD: some series have the value as a tag */
 } ScanCol;
 
 /* time <op> value; op in < <= = >= >; value: constant expression (params, now()) of type timestamptz,
@@ -77,6 +78,7 @@ typedef struct TagPred {
     Expr **in; /* NULL: use test */
     size_t in_count;
     bool array; /* in[0] is an array */
+    bool keyed; /* a field: series without the tag are read too, and `recheck` decides */
     Expr *test;
     Slice name; /* for EXPLAIN; may be empty */
 } TagPred;
@@ -99,7 +101,8 @@ typedef struct PlanScan {
     size_t tag_count;
     FieldPrune *prunes;
     size_t prune_count;
-    Expr *filter; /* over output columns; may be NULL */
+    Expr *filter;  /* over output columns; may be NULL */
+    Expr *recheck; /* for rows of series without a keyed column's tag: what `tags` say; or NULL */
     bool backward;
     uint32_t
         per_series_limit; /* at most so many rows a series, newest first with backward; 0 = all */
@@ -111,6 +114,8 @@ typedef enum KeyKind { KEY_TAG, KEY_BUCKET } KeyKind;
 typedef struct SeriesKey {
     KeyKind kind;
     ColumnId column; /* KEY_TAG */
+    bool keyed;      /* KEY_TAG: a field; series without the tag have it in scan column `col` */
+    uint32_t col;
     TypeId type;
     int64_t width_ns, origin_ns; /* KEY_BUCKET: fixed width */
 } SeriesKey;

@@ -160,7 +160,8 @@ static bool tag_matches(Resolve *r, const TableDef *t, TagMatch *out, size_t *co
         if (slice_eq(m->m->name, NAME_LABEL) || slice_eq(m->m->name, FIELD_LABEL))
             continue;
         const ColumnDef *c = table_column_by_label(t, m->m->name, COL_TAG);
-        if (!c || c->dropped) {
+        c = c ? c : table_column_by_label(t, m->m->name, COL_FIELD);
+        if (!c || c->dropped || !column_in_series(c)) {
             if (!match_test(m, slice_of("", 0)))
                 return false;
             continue;
@@ -187,7 +188,7 @@ static void source_tags(Arena *a, const TableDef *t, Source *s)
     s->tags = ARENA_ARRAY(a, SourceTag, t->column_count + 1u);
     for (size_t i = 0; i < t->column_count; i++) {
         const ColumnDef *c = &t->columns[i];
-        if (c->kind != COL_TAG || c->dropped)
+        if (!column_in_series(c) || c->dropped)
             continue;
         size_t k = s->tag_count++;
         for (; k > 0 && slice_cmp(s->tags[k - 1].label, label_of(c)) > 0; k--)

@@ -86,15 +86,29 @@ typedef struct ClassFill {
     const CatalogSnap *cat;
 } ClassFill;
 
+/* Names of the clustering key, comma-separated; empty: there is none. */
+static Slice clustering_key(Arena *a, const TableDef *t)
+{
+    Slice key = SLICE_NONE;
+    for (size_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].clusters && !t->columns[i].dropped)
+            key = arena_printf(a, "%.*s%s%.*s", SLICE_ARG(key), key.len ? "," : "",
+                               SLICE_ARG(t->columns[i].name));
+    return key;
+}
+
 /* "duplicates=last" ... as text[] for \d+. */
 static void row_options(RowMaker *r, Arena *a, const TableDef *t)
 {
-    if (!t || t->options.len == 0) {
+    Slice key = t ? clustering_key(a, t) : SLICE_NONE;
+    if (!t || (t->options.len == 0 && key.len == 0)) {
         row_null(r);
         return;
     }
     Array *arr = ARENA_NEW(a, Array);
-    Value *items = ARENA_ARRAY(a, Value, t->options.len);
+    Value *items = ARENA_ARRAY(a, Value, t->options.len + 1);
+    if (key.len)
+        items[arr->count++] = value_str(arena_printf(a, "clustering_key=%.*s", SLICE_ARG(key)));
     for (size_t i = 0; i < t->options.len;) {
         const char *nl = memchr(t->options.ptr + i, '\n', t->options.len - i);
         size_t n = nl ? (size_t)(nl - t->options.ptr) - i : t->options.len - i;

@@ -249,19 +249,49 @@ bool ddl_create_view(Portal *p, Err *e)
     return ok;
 }
 
+/* The leading columns of an index, as far as they may make series. */
+static size_t index_columns(const TableDef *t, const Slice *names, size_t n, int16_t *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n && count < CLUSTER_COLUMNS_MAX; i++) {
+        const ColumnDef *c = table_column(t, names[i]);
+        if (!c || c->kind != COL_FIELD || !cluster_type(c->type_oid))
+            break;
+        out[count++] = (int16_t)(c - t->columns);
+    }
+    return count;
+}
+
 bool ddl_create_index(Portal *p, Err *e)
 {
     const Bound *b = p->bound;
-    CatalogSnap *cat = session_catalog(p->session);
-    bool known = session_find_table(p->session, cat, &b->u.create_index.table) != NULL;
+    Session *s = p->session;
+    CatalogSnap *cat = session_catalog(s);
+    const TableDef *t = session_find_table(s, cat, &b->u.create_index.table);
+    int16_t columns[CLUSTER_COLUMNS_MAX];
+    size_t n = 0;
+    bool ok = true;
+    if (!t)
+        ok = err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
+                     SLICE_ARG(b->u.create_index.table.name));
+    else if (b->u.create_index.unique)
+        ok = err_set(e, ERR_FEATURE_NOT_SUPPORTED, "unique indexes are not supported");
+    else if (cluster_possible(t))
+        n = index_columns(t, b->u.create_index.cols, b->u.create_index.col_count, columns);
+    if (n > 0) {
+        TableDef *copy = table_def_copy(&p->arena, t);
+        for (size_t i = 0; i < n; i++)
+            copy->columns[columns[i]].keyed = copy->columns[columns[i]].clusters = true;
+        CatEdit c = {.op = CAT_PUT_TABLE, .id = t->id, .expect_version = t->version, .table = copy};
+        ok = ddl_edit(s, &c, 1, e);
+    }
     cat_unref(cat);
-    if (!known)
-        return err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
-                       SLICE_ARG(b->u.create_index.table.name));
-    if (b->u.create_index.unique)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "unique indexes are not supported");
-    session_notice(p->session, "NOTICE", ERR_OK,
-                   "scans need no index here: rows are kept by series and time, tags are indexed; "
-                   "nothing was created");
+    if (!ok)
+        return false;
+    session_notice(s, "NOTICE", ERR_OK,
+                   n ? "new rows are kept by the leading columns of the index and time; scans need "
+                       "no other index"
+                     : "scans need no index here: rows are kept by series and time, tags are "
+                       "indexed; nothing was created");
     return true;
 }

@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += libsksession.la
 libsksession_la_SOURCES = \
+	session/cluster_key.c \
 	session/copy_in.c session/copy_lines.c session/copy_binary.c session/copy_out.c session/copy_private.h \
 	session/cursor.c \
 	session/db.c \

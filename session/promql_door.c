@@ -295,7 +295,7 @@ static void take_dictionaries(TextSet *s, Snapshot *snap, ObjectId schema)
             continue;
         for (size_t k = 0; k < t->column_count; k++) {
             const ColumnDef *c = &t->columns[k];
-            if (c->kind != COL_TAG || c->dropped ||
+            if (!column_in_series(c) || c->dropped ||
                 (s->what == PROM_LABEL_VALUES && !slice_eq(label_of(c), s->label)))
                 continue;
             uint32_t codes = idx_code_count(index, t->id, c->id);

@@ -25,12 +25,15 @@ typedef struct UniqueKey {
 
 struct RowWriter {
     Session *session;
-    const TableDef *table; /* own copy in arena */
+    TableDef *table; /* own copy in arena */
     Arena arena;
     Target *targets;
     size_t target_count;
-    size_t *tag_order; /* indexes of targets that are tags, by column id */
+    int16_t *columns;  /* of the targets */
+    size_t *tag_order; /* indexes of targets that are tags or cluster, by column id */
     size_t tag_count;
+    bool *in_series; /* of each target: the series of the current row has its value */
+    bool clustered;  /* that of a field, too */
     int time_target; /* -1: none */
     bool moving;     /* an UPDATE of keys: without a new time the old one stays */
     int64_t moved_from;
@@ -49,6 +52,10 @@ struct RowWriter {
     Value *full; /* the row by column of the table, for checks and messages */
     const int16_t *kept;
     size_t kept_count;
+    /* the first rows of a table that may get a clustering key; NULL: not held back (any more) */
+    Value **sample;
+    size_t sample_count, sample_cap;
+    Arena sample_arena;
     /* keys that must be free; none: nothing to look for */
     UniqueKey *keys;
     size_t key_count;
@@ -65,6 +72,15 @@ static int by_column(const void *a, const void *b, void *arg)
     return (x > y) - (x < y);
 }
 
+static void find_tags(RowWriter *w)
+{
+    w->tag_count = 0;
+    for (size_t i = 0; i < w->target_count; i++)
+        if (w->targets[i].col->kind == COL_TAG || w->targets[i].col->clusters)
+            w->tag_order[w->tag_count++] = i;
+    qsort_r(w->tag_order, w->tag_count, sizeof(size_t), by_column, w);
+}
+
 RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets, size_t n)
 {
     RowWriter *w = MEM_NEW(RowWriter);
@@ -74,18 +90,19 @@ RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets,
     w->targets = ARENA_ARRAY(&w->arena, Target, n + 1);
     w->tag_order = ARENA_ARRAY(&w->arena, size_t, n + 1);
     w->tags = ARENA_ARRAY(&w->arena, Tag, n + 1);
+    w->columns = ARENA_ARRAY(&w->arena, int16_t, n + 1);
+    w->in_series = ARENA_ARRAY(&w->arena, bool, n + 1);
     w->target_count = n;
     w->time_target = -1;
     for (size_t i = 0; i < n; i++) {
         const ColumnDef *c = &w->table->columns[targets[i]];
         w->targets[i] = (Target){.col = c, .type = type_find(c->type_oid), .index = targets[i]};
         must(w->targets[i].type != NULL);
-        if (c->kind == COL_TAG)
-            w->tag_order[w->tag_count++] = i;
-        else if (c->kind == COL_TIME)
+        w->columns[i] = targets[i];
+        if (c->kind == COL_TIME)
             w->time_target = (int)i;
     }
-    qsort_r(w->tag_order, w->tag_count, sizeof(size_t), by_column, w);
+    find_tags(w);
     w->batch = wb_new();
     w->check = row_check_new(s, w->table);
     w->has_checks = table_has_checks(w->table);
@@ -152,6 +169,8 @@ void row_writer_free(RowWriter *w)
     buf_free(&w->text);
     for (size_t i = 0; i < w->key_count; i++)
         key_check_free(w->keys[i].check);
+    if (w->sample)
+        arena_free(&w->sample_arena);
     if (w->keys)
         arena_free(&w->pending_arena);
     row_check_free(w->check);
@@ -249,17 +268,21 @@ static Slice text_of(RowWriter *w, const Target *t, const Value *v)
 static bool build_key(RowWriter *w, const Value *row, Err *e)
 {
     w->key.len = 0;
+    w->clustered = false;
     for (size_t i = 0; i < w->tag_count; i++) {
         const Target *t = &w->targets[w->tag_order[i]];
         const Value *v = &row[w->tag_order[i]];
+        w->in_series[w->tag_order[i]] = false;
         if (v->null)
             continue;
         Slice text = t->type->category == 'S' ? v->u.str : text_of(w, t, v);
-        if (text.len == 0 && t->col->not_null)
+        if (text.len == 0 && t->col->not_null && t->col->kind == COL_TAG)
             return not_null(w, t->col, row, e) ||
                    err_hint(e, "an empty text in a tag is NULL: the series has no such label");
         if (text.len == 0)
-            continue; /* '' in a tag is NULL: an absent label */
+            continue; /* '' in a tag is NULL: an absent label; in other columns it stays a field */
+        w->in_series[w->tag_order[i]] = true;
+        w->clustered |= t->col->kind == COL_FIELD;
         buf_put_u16(&w->key, t->col->id);
         buf_put_str(&w->key, text);
     }
@@ -278,12 +301,11 @@ static size_t key_tags(RowWriter *w)
     return n;
 }
 
-static bool row_series(RowWriter *w, const Value *row, SeriesId *series, Err *e)
+static bool find_series(RowWriter *w, SeriesId *series, bool *too_many, Err *e)
 {
     SeriesIndex *idx = engine_index(w->session->db->engine);
-    if (!build_key(w, row, e))
-        return false;
     Hash128 h = idx_raw_hash(idx, w->table->id, buf_slice(&w->key));
+    *too_many = false;
     if (w->last_series && h.lo == w->last_hash.lo && h.hi == w->last_hash.hi) {
         *series = w->last_series;
         return true;
@@ -292,6 +314,9 @@ static bool row_series(RowWriter *w, const Value *row, SeriesId *series, Err *e)
     if (!*series) {
         bool made;
         size_t n = key_tags(w);
+        *too_many = w->clustered && idx_series_count(idx, w->table->id) >= CLUSTER_SERIES_MAX;
+        if (*too_many)
+            return true;
         if (!idx_intern(idx, w->table->id, w->tags, n, &h, series, &made, e))
             return false;
         if (made)
@@ -300,6 +325,37 @@ static bool row_series(RowWriter *w, const Value *row, SeriesId *series, Err *e)
     w->last_series = *series;
     w->last_hash = h;
     return true;
+}
+
+/* Nothing of the row stands in its series but what is a tag by the table's definition. */
+static void leave_key(RowWriter *w)
+{
+    Buf kept;
+    size_t n = key_tags(w);
+    buf_init(&kept);
+    for (size_t i = 0; i < n; i++) {
+        if (table_column_by_id(w->table, w->tags[i].column)->kind != COL_TAG)
+            continue;
+        buf_put_u16(&kept, w->tags[i].column);
+        buf_put_str(&kept, w->tags[i].value);
+    }
+    for (size_t i = 0; i < w->tag_count; i++)
+        if (w->targets[w->tag_order[i]].col->kind != COL_TAG)
+            w->in_series[w->tag_order[i]] = false;
+    w->clustered = false;
+    buf_free(&w->key);
+    w->key = kept;
+}
+
+static bool row_series(RowWriter *w, const Value *row, SeriesId *series, Err *e)
+{
+    bool too_many;
+    if (!build_key(w, row, e) || !find_series(w, series, &too_many, e))
+        return false;
+    if (!too_many)
+        return true;
+    leave_key(w);
+    return find_series(w, series, &too_many, e);
 }
 
 static void put_field(RowWriter *w, const Target *t, const Value *v)
@@ -347,7 +403,7 @@ static bool check_row(RowWriter *w, const Value *row, Err *e)
 static void put_fields(RowWriter *w, const Value *row)
 {
     for (size_t i = 0; i < w->target_count; i++)
-        if (w->targets[i].col->kind == COL_FIELD)
+        if (w->targets[i].col->kind == COL_FIELD && !w->in_series[i])
             put_field(w, &w->targets[i], &row[i]);
 }
 
@@ -501,17 +557,80 @@ static bool add_pending(RowWriter *w, const Value *row, const WriterKey *at, Err
 
 /* ---- rows ---- */
 
-bool row_writer_add(RowWriter *w, const Value *row, Err *e)
+static bool write_row(RowWriter *w, const Value *row, int64_t time_ns, Err *e)
 {
-    WriterKey key = {0};
-    if ((w->rows == 0 && !check_missing(w, row, e)) || !check_row(w, row, e) ||
-        !row_time(w, row, &key.time_ns, e) || !row_series(w, row, &key.series, e))
+    WriterKey key = {.time_ns = time_ns};
+    if (!row_series(w, row, &key.series, e))
         return false;
-    w->rows++;
     if (w->keys)
         return add_pending(w, row, &key, e);
     put_row(w, row, &key);
     return true;
+}
+
+/* ---- the first rows of a table say what its clustering key is ---- */
+
+static void sample_begin(RowWriter *w)
+{
+    SeriesIndex *idx = engine_index(w->session->db->engine);
+    if (!cluster_possible(w->table) || w->moving || w->keys || w->time_target < 0 ||
+        idx_series_count(idx, w->table->id) > 1)
+        return;
+    arena_init(&w->sample_arena, &w->session->db->query_pool);
+    w->sample_cap = 16;
+    w->sample = ARENA_ARRAY(&w->sample_arena, Value *, w->sample_cap);
+}
+
+static void sample_row(RowWriter *w, const Value *row)
+{
+    Value *copy = ARENA_ARRAY(&w->sample_arena, Value, w->target_count + w->kept_count + 1);
+    for (size_t i = 0; i < w->target_count + w->kept_count; i++)
+        copy[i] = value_copy(&w->sample_arena, &row[i]);
+    if (w->sample_count == w->sample_cap) {
+        Value **grown = ARENA_ARRAY(&w->sample_arena, Value *, w->sample_cap * 2);
+        memcpy(grown, w->sample, w->sample_cap * sizeof *grown);
+        w->sample = grown;
+        w->sample_cap *= 2;
+    }
+    w->sample[w->sample_count++] = copy;
+}
+
+static bool sample_end(RowWriter *w, Err *e)
+{
+    size_t key[CLUSTER_COLUMNS_MAX], count = w->sample_count;
+    int16_t columns[CLUSTER_COLUMNS_MAX];
+    Value **rows = w->sample;
+    bool ok = true;
+    if (!rows)
+        return true;
+    w->sample = NULL;
+    size_t n = cluster_choose(w->table, w->columns, w->target_count, rows, count, key);
+    for (size_t i = 0; i < n; i++)
+        columns[i] = w->columns[key[i]];
+    if (n > 0) {
+        cluster_set_key(w->session, w->table, columns, n);
+        find_tags(w);
+    }
+    for (size_t i = 0; ok && i < count; i++) {
+        int64_t time_ns;
+        ok = row_time(w, rows[i], &time_ns, e) && write_row(w, rows[i], time_ns, e);
+    }
+    arena_free(&w->sample_arena);
+    return ok;
+}
+
+bool row_writer_add(RowWriter *w, const Value *row, Err *e)
+{
+    int64_t time_ns;
+    if ((w->rows == 0 && !check_missing(w, row, e)) || !check_row(w, row, e) ||
+        !row_time(w, row, &time_ns, e))
+        return false;
+    if (w->rows++ == 0)
+        sample_begin(w);
+    if (!w->sample)
+        return write_row(w, row, time_ns, e);
+    sample_row(w, row);
+    return w->sample_count < CLUSTER_SAMPLE_ROWS || sample_end(w, e);
 }
 
 bool row_writer_update(RowWriter *w, const RowAddress *at, const Value *row, Err *e)
@@ -588,7 +707,7 @@ static bool write_held(RowWriter *w, Txn *t, Err *e)
 
 bool row_writer_flush(RowWriter *w, Txn *t, Err *e)
 {
-    if (!write_held(w, t, e))
+    if (!sample_end(w, e) || !write_held(w, t, e))
         return false;
     if (wb_rows(w->batch) == 0)
         return true;

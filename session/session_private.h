@@ -84,7 +84,8 @@ typedef struct Prepared {
     TypeId *types; /* as given by the client */
     size_t type_count;
     Bound *bound;
-    Arena plan_arena; /* of bound */
+    Arena plan_arena;     /* of bound */
+    CatalogSnap *catalog; /* `bound` borrows tables from it */
     uint64_t catalog_version, plan_settings;
     TypeId *first_cols; /* result types at the first analysis */
     size_t first_col_count;
@@ -359,6 +360,20 @@ bool row_check(RowCheck *k, const Value *row, Err *e) MUST_CHECK;
 bool row_check_null(RowCheck *k, const ColumnDef *c, const Value *row, Err *e); /* 23502; false */
 bool row_error_table(Session *s, const TableDef *t, Err *e); /* names it; false */
 bool table_has_checks(const TableDef *t);
+
+/* ---- cluster_key.c: which values of a table without tags make series ---- */
+enum {
+    CLUSTER_COLUMNS_MAX = 2,
+    CLUSTER_SAMPLE_ROWS = 8192,   /* of a statement, held back until they are looked at */
+    CLUSTER_SERIES_MAX = 1 << 17, /* values beyond stay fields: the key was a bad choice */
+};
+bool cluster_type(uint32_t type);         /* values of it may stand in a key */
+bool cluster_possible(const TableDef *t); /* it has no key and may get one */
+/* Indexes into `columns` (attnum - 1 of each value) of the key that the rows suggest; 0: none. */
+size_t cluster_choose(const TableDef *t, const int16_t *columns, size_t column_count,
+                      Value *const *rows, size_t count, size_t *key);
+/* Unless the table has got one meanwhile; brings t's columns up to date. */
+void cluster_set_key(Session *s, TableDef *t, const int16_t *columns, size_t n);
 
 /* ---- row_writer.c: SQL values to storage rows ---- */
 enum {

@@ -5,6 +5,9 @@ static void forget_bound(Prepared *p)
 {
     p->bound = NULL;
     arena_free(&p->plan_arena);
+    if (p->catalog)
+        cat_unref(p->catalog);
+    p->catalog = NULL;
 }
 
 bool bound_columns(const Bound *b, const OutColumn **cols, size_t *count)
@@ -46,7 +49,7 @@ static bool analyze(Session *s, Prepared *p, Err *e)
     p->catalog_version = cat_plan_version(cat);
     p->plan_settings = s->plan_settings;
     arena_free(&scratch);
-    cat_unref(cat);
+    p->catalog = cat;
     return ok;
 }
 

@@ -99,7 +99,7 @@ static void push_address(Analyzer *z, Modify *m)
 
 bool az_is_key_column(const TableDef *t, int16_t column)
 {
-    bool key = t->columns[column].kind != COL_FIELD;
+    bool key = t->columns[column].kind != COL_FIELD || t->columns[column].keyed;
     for (size_t i = 0; i < t->constraint_count; i++) {
         const ConstraintDef *c = &t->constraints[i];
         for (size_t k = 0; constraint_is_unique(c) && k < c->column_count; k++)
@@ -245,7 +245,7 @@ static bool try_range(Analyzer *z, const Modify *m, BoundModify *out, Err *e)
     const Plan *root = out->source.plan.root;
     const PlanScan *scan = (const PlanScan *)root;
     if (m->n->n.kind != N_DELETE || m->n->from.count || out->returns || root->kind != PLAN_SCAN ||
-        scan->filter || scan->per_series_limit)
+        scan->filter || scan->recheck || scan->per_series_limit)
         return true;
     ParseState ps = {.arena = z->arena, .err = e};
     NSelect *s = AST(&ps, NSelect, N_SELECT, m->n->n.offset);

@@ -88,7 +88,8 @@ static bool series_key(Planner *p, const Expr *x, const Rel *rel, bool *has_buck
     const ColumnDef *c = &v->rte->table->columns[v->rte->cols[v->col].attnum - 1];
     out->kind = KEY_TAG;
     out->column = c->id;
-    return c->kind == COL_TAG;
+    out->keyed = c->keyed;
+    return column_in_series(c);
 }
 
 static bool aggs_allowed(const Query *q)
@@ -107,7 +108,8 @@ static bool aggs_allowed(const Query *q)
 }
 
 /* Columns that were only needed for the keys are not decoded. */
-static bool series_columns(Planner *p, const Query *q, const Rel *in, Rel *out, Err *e)
+static bool series_columns(Planner *p, const Query *q, const Rel *in, SeriesKey *series_keys,
+                           Rel *out, Err *e)
 {
     const PlanScan *old = (const PlanScan *)in->plan;
     PlanScan *scan = PLAN_NEW(p, PlanScan, PLAN_SCAN, old->p.col_count);
@@ -119,6 +121,9 @@ static bool series_columns(Planner *p, const Query *q, const Rel *in, Rel *out, 
             qx_vars(p->z, q->aggs[i].args[k], &need);
         qx_vars(p->z, q->aggs[i].filter, &need);
     }
+    for (size_t k = 0; k < q->key_count; k++) /* rows of series without the tag bring it along */
+        if (series_keys[k].keyed)
+            qx_vars(p->z, q->keys[k], &need);
     bool *in_filter = ARENA_ARRAY(p->arena, bool, old->p.col_count + 1);
     for (size_t i = 0; i < old->prune_count; i++)
         in_filter[old->prunes[i].col] = true;
@@ -128,12 +133,15 @@ static bool series_columns(Planner *p, const Query *q, const Rel *in, Rel *out, 
     scan->p.names = head.names;
     scan->cols = ARENA_ARRAY(p->arena, ScanCol, old->p.col_count + 1);
     for (size_t i = 0; i < old->p.col_count; i++) {
-        if (!old->filter && !varset_has(&need, in->vars[i]) && !in_filter[i])
+        if (!old->filter && !old->recheck && !varset_has(&need, in->vars[i]) && !in_filter[i])
             continue;
         moved[i] = n;
         vars[n] = in->vars[i];
         scan->cols[n] = old->cols[i];
         scan->p.types[n] = old->p.types[i];
+        for (size_t k = 0; k < q->key_count; k++)
+            if (series_keys[k].keyed && q->keys[k]->index == in->vars[i])
+                series_keys[k].col = (uint32_t)n;
         scan->p.names[n++] = old->p.names[i];
     }
     scan->p.col_count = n;
@@ -162,7 +170,7 @@ static bool series_group(Planner *p, Query *q, Rel *rel, bool *done, Err *e)
         if (!series_key(p, q->keys[i], rel, &has_bucket, &keys[i]))
             return true;
     Rel in;
-    if (!series_columns(p, q, rel, &in, e))
+    if (!series_columns(p, q, rel, keys, &in, e))
         return false;
     PlanSeriesAgg *a = PLAN_NEW(p, PlanSeriesAgg, PLAN_SERIES_AGG, q->key_count + q->agg_count);
     a->scan = (PlanScan *)in.plan;

@@ -272,7 +272,8 @@ static void newest_per_series(const Planner *p, const Query *q, const Rel *rel)
         size_t c = 0;
         while (x->kind == EXPR_COLUMN && c < rel->plan->col_count && rel->vars[c] != x->index)
             c++;
-        if (x->kind != EXPR_COLUMN || c == rel->plan->col_count || scan->cols[c].kind != want)
+        if (x->kind != EXPR_COLUMN || c == rel->plan->col_count ||
+            !(scan->cols[c].kind == want || (want == SCAN_TAG && scan->cols[c].keyed)))
             return;
     }
     (void)p;

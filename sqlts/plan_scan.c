@@ -8,7 +8,8 @@ typedef struct ScanBuild {
     Planner *p;
     Rte *rte;
     PlanScan *scan;
-    Expr *filter; /* what is left, over variables */
+    Expr *filter;  /* what is left, over variables */
+    Expr *recheck; /* conditions on keyed fields that also choose series */
     struct {
         uint32_t var;
         char op[3];
@@ -145,7 +146,7 @@ static bool tag_values(ScanBuild *b, const Expr *x, const ColumnDef **tag, Expr 
         return false;
     }
     *tag = column_of(b, side);
-    if (!*tag || (*tag)->kind != COL_TAG)
+    if (!*tag || !column_in_series(*tag))
         return false;
     for (size_t i = 0; i < *count; i++) {
         TypeId type = *array ? type_elem_of((*items)[i]->type) : (*items)[i]->type;
@@ -167,7 +168,7 @@ static bool only_tag(ScanBuild *b, const Conj *c, uint32_t *var)
     }
     const ColumnDef *d =
         found == 1 ? column_of(b, &(Expr){.kind = EXPR_COLUMN, .index = *var}) : NULL;
-    return d && d->kind == COL_TAG;
+    return d && column_in_series(d);
 }
 
 static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
@@ -184,6 +185,7 @@ static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
                        .type = tag->type_oid,
                        .in_count = count,
                        .array = array,
+                       .keyed = tag->keyed,
                        .name = tag->name};
         t->in = ARENA_ARRAY(b->p->arena, Expr *, count + 1);
         for (size_t i = 0; i < count; i++)
@@ -194,7 +196,10 @@ static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
         tag = column_of(b, &(Expr){.kind = EXPR_COLUMN, .index = var});
         Plan *one = plan_new(b->p, PLAN_RESULT, sizeof *one, 1);
         Rel rel = rel_new(b->p, one, &var);
-        *t = (TagPred){.column = tag->id, .type = tag->type_oid, .name = tag->name};
+        *t = (TagPred){.column = tag->id,
+                       .type = tag->type_oid,
+                       .keyed = tag->keyed,
+                       .name = tag->name};
         if (!plan_fix(b->p, c->expr, &rel, NULL, &t->test, e))
             return false;
         b->selectivity *= 0.3;
@@ -203,6 +208,8 @@ static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
     }
     b->scan->tag_count++;
     *taken = true;
+    if (t->keyed)
+        b->recheck = az_and(b->p->z, b->recheck, c->expr);
     return true;
 }
 
@@ -274,7 +281,7 @@ static ScanCol scan_col(const ScanBuild *b, uint32_t i)
         return system[i - rte_system(b->rte, 0)];
     const ColumnDef *c = &b->rte->table->columns[rc->attnum - 1];
     ScanColKind kind = c->kind == COL_TIME ? SCAN_TIME : c->kind == COL_TAG ? SCAN_TAG : SCAN_FIELD;
-    return (ScanCol){kind, c->id, c->type_oid, c->typmod};
+    return (ScanCol){kind, c->id, c->type_oid, c->typmod, c->keyed};
 }
 
 static bool finish(ScanBuild *b, Rel *out, Err *e)
@@ -284,6 +291,7 @@ static bool finish(ScanBuild *b, Rel *out, Err *e)
     uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, b->rte->col_count + 1);
     size_t n = 0;
     qx_vars(p->z, b->filter, &need);
+    qx_vars(p->z, b->recheck, &need);
     varset_union(&need, &p->used);
     b->scan->cols = ARENA_ARRAY(p->arena, ScanCol, b->rte->col_count + 1);
     for (uint32_t i = 0; i < b->rte->col_count; i++) {
@@ -304,7 +312,8 @@ static bool finish(ScanBuild *b, Rel *out, Err *e)
         if (!plan_fix(p, b->prunes[i].value, NULL, NULL, &f->value, e))
             return false;
     }
-    return !b->filter || plan_fix(p, b->filter, out, NULL, &b->scan->filter, e);
+    return (!b->filter || plan_fix(p, b->filter, out, NULL, &b->scan->filter, e)) &&
+           (!b->recheck || plan_fix(p, b->recheck, out, NULL, &b->scan->recheck, e));
 }
 
 bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)

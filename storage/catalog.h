@@ -32,6 +32,8 @@ typedef struct ColumnDef {
     bool not_null;
     bool dropped;      /* keeps its place and id */
     char identity;     /* 'a'lways, by 'd'efault; 0 = none */
+    bool keyed;        /* fields: some series have the value of all their rows as a tag */
+    bool clusters;     /* so will new rows: part of the clustering key */
     Slice default_sql; /* "" = none */
     Slice comment;
 } ColumnDef;
@@ -158,6 +160,11 @@ bool constraint_is_unique(const ConstraintDef *c); /* a key: PRIMARY KEY, UNIQUE
 const ConstraintDef *table_constraint(const TableDef *t, Slice name); /* NULL if none */
 /* Column by SQL name, not dropped; NULL if none.  Hashed: tables may have 1,600 columns. */
 const ColumnDef *table_column(const TableDef *t, Slice name);
+/* Some series of the table may tell its value. */
+static inline bool column_in_series(const ColumnDef *c)
+{
+    return c->kind == COL_TAG || c->keyed;
+}
 const ColumnDef *table_column_by_id(const TableDef *t, ColumnId id);
 const ColumnDef *table_column_by_label(const TableDef *t, Slice label,
                                        ColumnKind kind); /* ingest: label, else name */

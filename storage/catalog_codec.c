@@ -33,7 +33,9 @@ enum {
     COLUMN_NOT_NULL = 1,
     COLUMN_DROPPED = 2,
     COLUMN_ALWAYS = 4, /* identity */
-    COLUMN_BY_DEFAULT = 8
+    COLUMN_BY_DEFAULT = 8,
+    COLUMN_KEYED = 16,
+    COLUMN_CLUSTERS = 32
 };
 
 static void encode_column(Buf *out, const ColumnDef *c)
@@ -47,7 +49,8 @@ static void encode_column(Buf *out, const ColumnDef *c)
     buf_put_varint(out, c->phys);
     buf_put_varint(out, (c->not_null ? COLUMN_NOT_NULL : 0) | (c->dropped ? COLUMN_DROPPED : 0) |
                             (c->identity == 'a' ? COLUMN_ALWAYS : 0) |
-                            (c->identity == 'd' ? COLUMN_BY_DEFAULT : 0));
+                            (c->identity == 'd' ? COLUMN_BY_DEFAULT : 0) |
+                            (c->keyed ? COLUMN_KEYED : 0) | (c->clusters ? COLUMN_CLUSTERS : 0));
     buf_put_str(out, c->default_sql);
     buf_put_str(out, c->comment);
 }
@@ -65,6 +68,8 @@ static void decode_column(Reader *r, uint64_t format, ColumnDef *c)
     c->not_null = flags & COLUMN_NOT_NULL;
     c->dropped = flags & COLUMN_DROPPED;
     c->identity = flags & COLUMN_ALWAYS ? 'a' : flags & COLUMN_BY_DEFAULT ? 'd' : 0;
+    c->keyed = flags & COLUMN_KEYED;
+    c->clusters = flags & COLUMN_CLUSTERS;
     c->default_sql = reader_str(r);
     if (format > 2)
         c->comment = reader_str(r);

@@ -224,6 +224,9 @@ static bool column_check(const TableDef *t, const ColumnDef *c, Err *e)
     if (c->kind < COL_TAG || c->kind > COL_FIELD || c->phys > PHYS_STR)
         return err_set(e, ERR_INVALID_TABLE_DEFINITION,
                        "column \"%.*s\" has an unknown kind or type", SLICE_ARG(c->name));
+    if ((c->keyed && c->kind != COL_FIELD) || (c->clusters && !c->keyed))
+        return err_set(e, ERR_INVALID_TABLE_DEFINITION,
+                       "column \"%.*s\" cannot be part of a clustering key", SLICE_ARG(c->name));
     if ((c->kind == COL_TIME) != (c->id == COLUMN_TIME) || (c->id && c->id >= t->next_column) ||
         c->id > COLUMN_ID_LAST)
         return err_set(e, ERR_INVALID_TABLE_DEFINITION, "column \"%.*s\" has a wrong id %u",
