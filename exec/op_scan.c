@@ -82,8 +82,8 @@ static bool src_meter(ScanSrc *s, Err *e)
     uint64_t all = atomic_fetch_add_explicit(&q->scan_bytes, more, memory_order_relaxed) + more;
     if (all <= (uint64_t)q->scan_bytes_max)
         return true;
-    err_set(e, ERR_LIMIT_EXCEEDED, "query has read %llu bytes, skulk.max_bytes allows %lld",
-            (unsigned long long)all, (long long)q->scan_bytes_max);
+    err_set(e, ERR_LIMIT_EXCEEDED, "query reads more than skulk.max_bytes (%lld bytes)",
+            (long long)q->scan_bytes_max);
     return err_hint(e, "Narrow the time range or the series in WHERE, or raise skulk.max_bytes.");
 }
 

@@ -2,6 +2,8 @@
 #include "exec/spill.h"
 #include "tests/unit/plan_build.h"
 
+#include <errno.h>
+
 /* A table of pseudo-random rows (k int8 0..96 or NULL, v int8, s text), made the same way each time. */
 enum { BIG_ROWS = 70000 };
 
@@ -580,11 +582,134 @@ END_TEST
 
 /* ---- running ---- */
 
+static bool no_room(const Io *io, int fd, const void *buf, size_t len, int64_t offset, Err *e)
+{
+    (void)io, (void)fd, (void)buf, (void)len, (void)offset;
+    return err_set_errno(e, ENOSPC, "write");
+}
+
 START_TEST(budget_is_a_limit)
 {
     test_options.memory_max = 1 << 20;
     char *text = run(sort(big("is", 1, 2, NULL), "is", "0+", NULL));
     ck_assert_msg(strncmp(text, "53200 memory limit of \"query_memory\"", 36) == 0, "%s", text);
+}
+END_TEST
+
+/* Pages of memory of this process that no file stands behind. */
+static int64_t own_pages(void)
+{
+    long size = 0, resident = 0, shared = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fscanf(f, "%ld %ld %ld", &size, &resident, &shared), 3);
+    fclose(f);
+    return resident - shared;
+}
+
+static Plan *numbers(const char *count, Expr *b)
+{
+    NEW_PLAN(PlanFunction, PLAN_FUNCTION, "i", NULL, NULL);
+    p->call = call("generate_series", FN_SRF, lit('i', "1"), lit('i', count));
+    p->func = p->call->func;
+    return project(&p->p, "ii",
+                   oper("%", oper("*", col(0, 'i'), lit('i', "7919")), lit('i', "1000003")), b,
+                   NULL);
+}
+
+static Plan *hash_join(Plan *left, Plan *right)
+{
+    NEW_PLAN(PlanJoin, PLAN_JOIN, "iiii", left, right);
+    p->type = JOIN_INNER;
+    p->key_count = 1;
+    p->left_keys = ARENA_ARRAY(&A, Expr *, 1);
+    p->right_keys = ARENA_ARRAY(&A, Expr *, 1);
+    p->left_keys[0] = p->right_keys[0] = col(0, 'i');
+    return &p->p;
+}
+
+/* Plans that would need many times the memory they may have stay below it, as the kernel counts; the temporary
+ * files go, whether the query ends or is cut short. */
+START_TEST(memory_is_kept)
+{
+    enum { LIMIT = 24 << 20 };
+    bool plain_malloc = true;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    plain_malloc = false;
+#endif
+    Plan *rows = numbers("900000", oper("%", col(0, 'i'), lit('i', "100")));
+    AggCall sums[] = {agg("count", NULL, NULL), agg("sum", col(1, 'i'), NULL)};
+    AggCall once[] = {agg("count", col(0, 'i'), NULL)};
+    once[0].distinct = true;
+    Plan *plans[] = {
+        group(rows, "i", sums, 2),
+        group(rows, "", once, 1),
+        sort(rows, "ii", "1+0-", NULL),
+        distinct(rows, "ii", ""),
+        hash_join(rows, numbers("900000", col(0, 'i'))),
+        group(hash_join(rows, numbers("500000", col(0, 'i'))), "ii", sums, 2),
+    };
+    static const size_t expect[] = {900000, 1, 900000, 900000, 900000, 500000};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(plans); i++) {
+        PlannedQuery plan = {.root = plans[i / 2]};
+        bool cut_short = i % 2;
+        Query *q;
+        Batch *b;
+        Err e;
+        int64_t base = own_pages(), peak = 0;
+        size_t n = 0;
+        QueryOptions o = {.eval = &test_eval,
+                          .budget = &test_budget,
+                          .memory_max = LIMIT,
+                          .spill = &test_spill,
+                          .sched = test_sched};
+        ck_assert(query_open(&q, &plan, &o, &e));
+        for (QueryStatus st = QUERY_YIELD; st != QUERY_END;) {
+            st = query_next(q, &b, &e);
+            ck_assert_msg(st != QUERY_FAIL, "plan %zu: %s", i / 2, e.message);
+            n += st == QUERY_BATCH ? batch_count(b) : 0;
+            int64_t now = own_pages() - base;
+            peak = now > peak ? now : peak;
+            if (cut_short && atomic_load(&test_spill.used) > 4 << 20)
+                break;
+        }
+        query_close(q);
+        if (!cut_short)
+            ck_assert_uint_eq(n, expect[i / 2]);
+        if (plain_malloc)
+            ck_assert_msg(peak * 4096 <= LIMIT / 5 * 6, "plan %zu: %lld bytes", i / 2,
+                          (long long)peak * 4096);
+        ck_assert_int_eq(atomic_load(&test_spill.used), 0);
+        ck_assert_int_eq(atomic_load(&test_budget.used), 0);
+    }
+}
+END_TEST
+
+/* Too many bytes of temporary files, and a disk that is full. */
+START_TEST(files_have_a_limit)
+{
+    SpillSpace small = {.io = &io_real, .dir = "/tmp", .limit = 3 << 20};
+    test_options.memory_max = 4 << 20;
+    test_options.spill = &small;
+    Plan *rows = numbers("900000", col(0, 'i'));
+    Plan *plans[] = {sort(rows, "ii", "0+", NULL), distinct(rows, "ii", ""), hash_join(rows, rows),
+                     group(rows, "i", (AggCall[]){agg("count", NULL, NULL)}, 1)};
+    for (size_t i = 0; i < ARRAY_LEN(plans); i++) {
+        char *text = run(plans[i]);
+        ck_assert_msg(strncmp(text, "53400 temporary files would exceed limits.spill_max", 51) == 0,
+                      "plan %zu: %.80s", i, text);
+        ck_assert_int_eq(atomic_load(&small.used), 0);
+    }
+    static Io full; /* a device on which every write fails for want of room */
+    full = io_real;
+    full.pwrite_all = no_room;
+    SpillSpace none = {.io = &full, .dir = "/tmp"};
+    test_options.spill = &none;
+    for (size_t i = 0; i < ARRAY_LEN(plans); i++) {
+        char *text = run(plans[i]);
+        ck_assert_msg(strncmp(text, "53100 ", 6) == 0, "plan %zu: %.80s", i, text);
+        ck_assert_int_eq(atomic_load(&none.used), 0);
+    }
 }
 END_TEST
 
@@ -642,8 +767,8 @@ START_TEST(explains)
     buf_clear(&b);
     plan_explain(&b, &q, NULL, &(ExplainOptions){.format = EXPLAIN_JSON});
     buf_put_u8(&b, 0);
-    ck_assert(strncmp(b.ptr, "[\n  {\n    \"Plan\": {\n      \"Node Type\": \"Limit\",\n",
-                      46) == 0);
+    ck_assert(strncmp(b.ptr, "[\n  {\n    \"Plan\": {\n      \"Node Type\": \"Limit\",\n", 46) ==
+              0);
     buf_free(&b);
 }
 END_TEST
@@ -661,6 +786,8 @@ int main(void)
     tcase_add_test(tc, grouping_options);
     tcase_add_test(tc, grouping_many);
     tcase_add_test(tc, sorting_spills);
+    tcase_add_test(tc, memory_is_kept);
+    tcase_add_test(tc, files_have_a_limit);
     tcase_add_test(tc, sets);
     tcase_add_test(tc, joins);
     tcase_add_test(tc, joins_not_in);
