@@ -31,6 +31,39 @@ int64_t array_offset(const Array *arr, const int64_t *subscripts, size_t n)
     return offset;
 }
 
+Array *array_slice(Arena *a, const Array *arr, const int64_t *lower, const int64_t *upper, size_t n)
+{
+    Array *out = array_new(a, arr->elem, NULL, 0);
+    int32_t from[ARRAY_DIMS_MAX], at[ARRAY_DIMS_MAX] = {0};
+    size_t count = 1, dims = (size_t)arr->ndim;
+    if (dims == 0 || n > dims)
+        return out;
+    for (size_t d = 0; d < dims; d++) {
+        int64_t first = arr->lower[d], last = first + arr->dims[d] - 1;
+        int64_t l = d < n && lower[d] > first ? lower[d] : first;
+        int64_t u = d < n && upper[d] < last ? upper[d] : last;
+        if (l > u)
+            return out;
+        from[d] = (int32_t)(l - first);
+        out->dims[d] = (int32_t)(u - l + 1);
+        out->lower[d] = 1;
+        count *= (size_t)out->dims[d];
+    }
+    Value *items = arena_alloc(a, count * sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        size_t offset = 0;
+        for (size_t d = 0; d < dims; d++)
+            offset = offset * (size_t)arr->dims[d] + (size_t)(from[d] + at[d]);
+        items[i] = arr->items[offset];
+        for (size_t d = dims; d-- > 0 && ++at[d] == out->dims[d];)
+            at[d] = 0;
+    }
+    out->ndim = arr->ndim;
+    out->count = count;
+    out->items = items;
+    return out;
+}
+
 /* ---- text input ---- */
 
 typedef struct ArrayParser {

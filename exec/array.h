@@ -15,6 +15,10 @@ Value value_array(const Array *arr);
 /* Position in items of a full set of subscripts; -1: outside. */
 int64_t array_offset(const Array *arr, const int64_t *subscripts, size_t n);
 
+/* a[l:u][...]: bounds of n dimensions, those beyond are whole; the result's bounds begin at 1. */
+Array *array_slice(Arena *a, const Array *arr, const int64_t *lower, const int64_t *upper,
+                   size_t n);
+
 bool array_in(const TypeEnv *env, TypeId elem, Slice text, int32_t typmod, Arena *a, Value *out,
               Err *e) MUST_CHECK;
 void array_out(const TypeEnv *env, const Value *v, Buf *dst);

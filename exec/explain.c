@@ -269,7 +269,7 @@ static void output(Explain *x, const Node *n)
 
 /* ---- the name of a node ---- */
 
-static const char *const join_types[] = {"Inner", "Left", "Right", "Full", "Semi", "Anti"};
+static const char *const join_types[] = {"Inner", "Left", "Right", "Full", "Semi", "Anti", "Mark"};
 
 static const char *type_of_node(const Plan *p)
 {

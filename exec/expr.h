@@ -49,6 +49,7 @@ typedef enum ExprKind {
     EXPR_ALL_ARRAY, /* args: left, array; func = the operator */
     EXPR_IN_LIST,   /* args: left, items...; func = "=" ; negated for NOT IN */
     EXPR_SUBSCRIPT, /* array, index... */
+    EXPR_SLICE, /* array, then lower and upper of each dimension; index: a bit for each one left out */
     EXPR_IS_TRUE,
     EXPR_IS_FALSE,
     EXPR_IS_UNKNOWN, /* negated for IS NOT */

@@ -107,6 +107,37 @@ bool eval_subscript(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Er
     return true;
 }
 
+bool eval_slice(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
+{
+    Vector *args;
+    bool all_const;
+    size_t dims = x->arg_count / 2;
+    if (dims > ARRAY_DIMS_MAX)
+        return err_set(e, ERR_PROGRAM_LIMIT,
+                       "number of array dimensions (%zu) exceeds the maximum allowed (%d)", dims,
+                       ARRAY_DIMS_MAX);
+    if (!eval_args(ctx, x, b, &args, &all_const, e))
+        return false;
+    Rows r = rows_of(b);
+    vec_init_flat(out, x->type, b->rows, ctx->scratch);
+    for (size_t i = 0; i < r.n; i++) {
+        size_t row = row_at(&r, i);
+        Value arr = vec_get(&args[0], row), v = {.null = true};
+        int64_t at[2][ARRAY_DIMS_MAX];
+        bool known = !arr.null;
+        for (size_t k = 0; k < dims * 2 && known; k++) {
+            bool upper = k % 2, left_out = x->index >> k & 1;
+            Value s = vec_get(&args[k + 1], row);
+            known = left_out || !s.null;
+            at[upper][k / 2] = !left_out ? s.u.i64 : upper ? INT64_MAX : INT64_MIN;
+        }
+        if (known)
+            v = value_array(array_slice(ctx->scratch, arr.u.arr, at[0], at[1], dims));
+        vec_set(out, row, &v, b->rows, ctx->scratch);
+    }
+    return true;
+}
+
 /* ---- IN, ANY, ALL ---- */
 
 /* One row's answer of left op item; the plain equality of a type needs no call. */

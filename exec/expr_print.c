@@ -232,6 +232,7 @@ static void print(Buf *out, const Expr *x, const Slice *names)
         print_items(out, x, names);
         break;
     case EXPR_SUBSCRIPT:
+    case EXPR_SLICE:
         print_subscript(out, x, names);
         break;
     case EXPR_IO_CAST:

@@ -94,6 +94,41 @@ ANY_KERNEL(le_any, <=)
 ANY_KERNEL(gt_any, >)
 ANY_KERNEL(ge_any, >=)
 
+/* (a, b) OVERLAPS (c, d): a period is in the order of its ends, one that is a point counts as that
+ * point; a NULL end may leave the answer open.  The rules are those of the SQL standard. */
+FUNC_SCALAR(overlaps)
+{
+    FUNC_UNUSED;
+    Value s1 = args[0], e1 = args[1], s2 = args[2], e2 = args[3];
+    struct {
+        Value *start, *end;
+    } both[] = {{&s1, &e1}, {&s2, &e2}};
+    *out = value_null();
+    for (size_t i = 0; i < 2; i++) {
+        Value *s = both[i].start, *t = both[i].end, kept = *s;
+        if (s->null && t->null)
+            return true;
+        if (s->null || (!t->null && s->u.i64 > t->u.i64)) {
+            *s = *t;
+            *t = kept;
+        }
+    }
+    if (s1.u.i64 == s2.u.i64) {
+        if (!e1.null && !e2.null)
+            *out = value_bool(true);
+        return true;
+    }
+    bool first_begins = s1.u.i64 < s2.u.i64;
+    const Value *end = first_begins ? &e1 : &e2, *other_end = first_begins ? &e2 : &e1;
+    if (end->null)
+        return true;
+    if ((first_begins ? s2 : s1).u.i64 < end->u.i64)
+        *out = value_bool(true);
+    else if (!other_end->null)
+        *out = value_bool(false);
+    return true;
+}
+
 /* ---- dates against timestamps ---- */
 
 /* As timestamptz (zoned) or timestamp; infinities and days beyond the range clamp. */
@@ -175,6 +210,12 @@ FuncDef func_compare[] = {
     COMPARE("timestamptz", "date", mixed, FN_STABLE),
     COMPARE("timestamp", "timestamptz", mixed, FN_STABLE),
     COMPARE("timestamptz", "timestamp", mixed, FN_STABLE),
+    FS("overlaps(timestamptz, timestamptz, timestamptz, timestamptz) bool", overlaps, 0,
+       "do two periods have a time in common"),
+    FS("overlaps(timestamp, timestamp, timestamp, timestamp) bool", overlaps, 0,
+       "do two periods have a time in common"),
+    FS("overlaps(time, time, time, time) bool", overlaps, 0,
+       "do two periods have a time in common"),
     FK("^@(text, text) bool", starts_with, OP, "starts with"),
     FK("starts_with(text, text) bool", starts_with, STRICT, "starts with"),
     FUNC_END,

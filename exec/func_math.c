@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "exec/func_private.h"
 #include <math.h>
 
@@ -236,6 +237,33 @@ static bool random_rows(FnCall *c, Err *e)
     return true;
 }
 
+/* Address of a row, percent, and a seed (without one each statement has its own): the same row with the
+ * same seed is always in or always out. */
+static bool sample_row(FnCall *c, Err *e)
+{
+    bool has_seed = c->arg_count > 4;
+    FUNC_ROWS(c, row)
+    {
+        uint64_t seed = (uint64_t)c->ctx->stmt_now_us, h;
+        if (vec_is_null(&c->args[3], row))
+            return err_set(e, ERR_SAMPLE_ARGUMENT, "TABLESAMPLE parameter cannot be null");
+        if (has_seed && vec_is_null(&c->args[4], row))
+            return err_set(e, ERR_SAMPLE_SEED, "TABLESAMPLE REPEATABLE parameter cannot be null");
+        double percent = vec_get(&c->args[3], row).u.f64;
+        if (!(percent >= 0 && percent <= 100))
+            return err_set(e, ERR_SAMPLE_ARGUMENT, "sample percentage must be between 0 and 100");
+        if (has_seed) {
+            double given = vec_get(&c->args[4], row).u.f64;
+            memcpy(&seed, &given, sizeof seed);
+        }
+        h = hash_mix(seed, (uint64_t)vec_get(&c->args[0], row).u.i64);
+        h = hash_mix(h, (uint64_t)vec_get(&c->args[1], row).u.i64);
+        h = hash_mix(h, (uint64_t)vec_get(&c->args[2], row).u.i64);
+        c->out->v.b[row] = (double)(hash_mix(h, 0) >> 11) * 0x1p-53 * 100 < percent;
+    }
+    return true;
+}
+
 FUNC_SCALAR(math_setseed)
 {
     FUNC_UNUSED;
@@ -352,6 +380,10 @@ FuncDef func_math[] = {
     FK("lcm(int4, int4) int4", lcm_rows, STRICT, "least common multiple"),
     FK("lcm(int8, int8) int8", lcm_rows, STRICT, "least common multiple"),
     FS("factorial(int8) numeric", math_factorial, STRICT, "product of 1 to n"),
+    FK("sample_row(int8, int8, int8, float8) bool", sample_row, FN_STABLE | FN_HIDDEN,
+       "TABLESAMPLE: is the row with this address among so many percent of the table"),
+    FK("sample_row_repeatable(int8, int8, int8, float8, float8) bool", sample_row, FN_HIDDEN,
+       "TABLESAMPLE ... REPEATABLE: the same with a seed"),
     FK("random() float8", random_rows, FN_VOLATILE, "from 0 to below 1"),
     FS("setseed(float8) void", math_setseed, STRICT | FN_VOLATILE, "start of random()"),
     FS("gen_random_uuid() uuid", random_uuid, FN_VOLATILE, "a random uuid"),

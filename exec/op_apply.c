@@ -10,6 +10,7 @@ typedef struct OpApply {
     size_t at;      /* selected left row */
     bool in_row;    /* the right side of this row has begun */
     Batch in;       /* left columns, as handed on */
+    Vector guard;   /* over the left batch: which rows ask at all */
     Vector result;  /* one value a left row */
     RowFile *once;  /* uncorrelated: the right side's rows */
     bool loaded;
@@ -52,6 +53,8 @@ static QueryStatus apply_fetch(OpApply *a, Err *e)
     for (size_t i = 0; i < a->plan->param_count; i++)
         if (!expr_eval(&op->x->ctx, a->plan->param_value[i], a->left, &a->params[i], e))
             return QUERY_FAIL;
+    if (a->plan->guard && !expr_eval(&op->x->ctx, a->plan->guard, a->left, &a->guard, e))
+        return QUERY_FAIL;
     a->at = 0;
     if (!lateral(a))
         vec_init_flat(&a->result, op->plan->types[op->plan->col_count - 1], a->left->rows,
@@ -228,9 +231,20 @@ static void set_result(OpApply *a)
 
 /* ---- one value for each left row ---- */
 
+static bool asks(const OpApply *a)
+{
+    size_t row = batch_row(a->left, a->at);
+    return !vec_is_null(&a->guard, row) && a->guard.v.b[vec_slot(&a->guard, row)];
+}
+
 static QueryStatus apply_values(OpApply *a, Batch **out, Err *e)
 {
     for (; a->at < batch_count(a->left); a->at++) {
+        if (a->plan->guard && !asks(a)) {
+            Value none = value_null();
+            vec_set(&a->result, batch_row(a->left, a->at), &none, a->left->rows, &a->left_arena);
+            continue;
+        }
         if (!a->in_row && !right_begin(a, e))
             return QUERY_FAIL;
         QueryStatus st = QUERY_END;

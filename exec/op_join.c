@@ -56,8 +56,9 @@ typedef struct OpJoin {
     Batch *left;
     uint32_t *left_ids; /* key id of each selected left row */
     uint64_t left_matched[BATCH_ROWS / 64];
-    size_t left_at;    /* selected row, */
-    uint32_t right_at; /* right row to try next, ROW_NONE: begin of its chain */
+    uint64_t left_null[BATCH_ROWS / 64]; /* rows with a NULL key */
+    size_t left_at;                      /* selected row, */
+    uint32_t right_at;                   /* right row to try next, ROW_NONE: begin of its chain */
     size_t rest_at;
     Arena left_arena; /* what belongs to the left batch */
     Batch batch;
@@ -71,7 +72,7 @@ static const PlanJoin *join_plan(const OpJoin *j)
 
 static bool join_outputs_right(JoinType t)
 {
-    return t != JOIN_SEMI && t != JOIN_ANTI;
+    return t != JOIN_SEMI && t != JOIN_ANTI && t != JOIN_MARK;
 }
 
 static bool join_open(Op *op, Err *e)
@@ -354,7 +355,7 @@ static bool part_matters(const OpJoin *j)
     const PartWalk *w = &j->parts.walk;
     JoinType t = join_plan(j)->type;
     if (partwalk_rows(w, RIGHT_FILE) == 0)
-        return t == JOIN_LEFT || t == JOIN_FULL || t == JOIN_ANTI;
+        return t == JOIN_LEFT || t == JOIN_FULL || t == JOIN_ANTI || t == JOIN_MARK;
     return partwalk_rows(w, LEFT_FILE) > 0 || t == JOIN_RIGHT || t == JOIN_FULL;
 }
 
@@ -438,6 +439,7 @@ static QueryStatus join_fetch(OpJoin *j, Err *e)
     if (st != QUERY_BATCH)
         return st;
     memset(j->left_matched, 0, sizeof j->left_matched);
+    memset(j->left_null, 0, sizeof j->left_null);
     size_t n = batch_count(j->left);
     for (size_t i = 0; p->chunks && i < n; i++)
         if (bitmap_get(p->left_matched, p->left_row + i))
@@ -453,8 +455,9 @@ static QueryStatus join_fetch(OpJoin *j, Err *e)
         for (size_t k = 0; k < plan->key_count; k++)
             if (vec_is_null(&keys[k], batch_row(j->left, i))) {
                 j->left_ids[i] = HT_NONE;
+                bitmap_set(j->left_null, i);
                 /* NOT IN: NULL against a non-empty set is unknown, so the row goes. */
-                if (plan->null_aware && j->right_total > 0)
+                if (plan->null_aware && plan->type == JOIN_ANTI && j->right_total > 0)
                     bitmap_set(j->left_matched, i);
             }
     return QUERY_BATCH;
@@ -571,10 +574,38 @@ static QueryStatus join_pairs(OpJoin *j, Batch **out, Err *e)
 
 /* ---- rows without a partner ---- */
 
+/* MARK: all rows, and whether they found a partner; IN is unknown where a NULL stands on either side. */
+static bool join_marks(OpJoin *j, Batch **out)
+{
+    const PlanJoin *plan = join_plan(j);
+    Arena *a = &j->op.scratch;
+    size_t n = batch_count(j->left), rows = j->left->rows;
+    bool any_right = j->right_total > 0;
+    arena_reset(a);
+    j->batch = *batch_new(a, plan->p.col_count);
+    memcpy(j->batch.cols, j->left->cols, j->left_cols * sizeof(Vector));
+    Vector *mark = &j->batch.cols[j->left_cols];
+    vec_init_flat(mark, T_BOOL, rows, a);
+    for (size_t i = 0; i < n; i++) {
+        bool found = bitmap_get(j->left_matched, i);
+        bool unknown = !found && plan->null_aware &&
+                       (j->null_key || (any_right && bitmap_get(j->left_null, i)));
+        Value v = unknown ? value_null() : value_bool(found);
+        vec_set(mark, batch_row(j->left, i), &v, rows, a);
+    }
+    j->batch.rows = rows;
+    j->batch.sel = j->left->sel;
+    j->batch.sel_count = j->left->sel_count;
+    *out = &j->batch;
+    return n > 0;
+}
+
 static bool join_left_rest(OpJoin *j, Batch **out)
 {
     const PlanJoin *plan = join_plan(j);
     JoinType t = plan->type;
+    if (t == JOIN_MARK)
+        return join_marks(j, out);
     if (t == JOIN_INNER || t == JOIN_RIGHT)
         return false;
     arena_reset(&j->op.scratch);

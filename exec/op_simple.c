@@ -156,61 +156,149 @@ const OpDef op_project = {"Project", sizeof(OpProject), project_open, project_ne
 
 typedef struct OpLimit {
     Op op;
-    Batch batch;
+    Batch batch, none;
     int64_t skip, left; /* left: -1 = all */
+    bool begun, ended;
+    bool in_ties; /* WITH TIES: what follows must equal `last` */
+    Value *last;  /* keys of the last row that counted */
+    Arena last_arena;
 } OpLimit;
 
-static bool limit_value(Op *op, const Expr *x, ErrCode code, const char *word, int64_t none,
-                        int64_t *out, Err *e)
+static bool reads_column(const Expr *x)
+{
+    bool found = x && x->kind == EXPR_COLUMN;
+    for (size_t i = 0; x && i < x->arg_count && !found; i++)
+        found = reads_column(x->args[i]);
+    return found;
+}
+
+static bool plan_reads_rows(const PlanLimit *plan)
+{
+    return reads_column(plan->limit) || reads_column(plan->offset);
+}
+
+static bool limit_value(OpLimit *l, const Expr *x, const Batch *in, ErrCode code, const char *word,
+                        int64_t none, int64_t *out, Err *e)
 {
     *out = none;
     if (!x)
         return true;
-    Value v;
-    if (!expr_value(op_ctx(op), x, &v, e))
+    Vector v;
+    if (!expr_eval(op_ctx(&l->op), x, in, &v, e))
         return false;
-    if (v.null)
-        return true;
-    if (v.u.i64 < 0)
+    Value n = vec_get(&v, in->rows ? batch_row(in, 0) : 0);
+    if (n.null && ((const PlanLimit *)l->op.plan)->tie_count && code == ERR_INVALID_LIMIT)
+        return err_set(e, code, "row count cannot be null in FETCH FIRST ... WITH TIES clause");
+    if (!n.null && n.u.i64 < 0)
         return err_set(e, code, "%s must not be negative", word);
-    *out = v.u.i64;
+    if (!n.null)
+        *out = n.u.i64;
     return true;
 }
 
 static bool limit_open(Op *op, Err *e)
 {
     OpLimit *l = (OpLimit *)op;
-    const PlanLimit *plan = (const PlanLimit *)op->plan;
-    return limit_value(op, plan->offset, ERR_INVALID_OFFSET, "OFFSET", 0, &l->skip, e) &&
-           limit_value(op, plan->limit, ERR_INVALID_LIMIT, "LIMIT", -1, &l->left, e) &&
-           op_open_child(op, e);
+    l->none.rows = 1;
+    l->last = ARENA_ARRAY(&op->arena, Value, ((const PlanLimit *)op->plan)->tie_count + 1);
+    arena_init(&l->last_arena, &op->x->query->budget);
+    return op_open_child(op, e);
+}
+
+/* The numbers are known with the first row: they may come from subqueries, which are its columns. */
+static bool limit_begin(OpLimit *l, const Batch *in, Err *e)
+{
+    const PlanLimit *plan = (const PlanLimit *)l->op.plan;
+    l->begun = true;
+    return limit_value(l, plan->offset, in, ERR_INVALID_OFFSET, "OFFSET", 0, &l->skip, e) &&
+           limit_value(l, plan->limit, in, ERR_INVALID_LIMIT, "LIMIT", -1, &l->left, e);
+}
+
+static bool tie_keys(OpLimit *l, const Batch *in, Vector **keys, Err *e)
+{
+    const PlanLimit *plan = (const PlanLimit *)l->op.plan;
+    *keys = ARENA_ARRAY(&l->op.scratch, Vector, plan->tie_count + 1);
+    for (size_t k = 0; k < plan->tie_count; k++)
+        if (!expr_eval(op_ctx(&l->op), plan->ties[k], in, &(*keys)[k], e))
+            return false;
+    return true;
+}
+
+static bool is_tie(const OpLimit *l, const Vector *keys, size_t row)
+{
+    const PlanLimit *plan = (const PlanLimit *)l->op.plan;
+    for (size_t k = 0; k < plan->tie_count; k++) {
+        Value v = vec_get(&keys[k], row), last = l->last[k];
+        if (v.null != last.null || (!v.null && type_find(keys[k].type)->cmp(&v, &last) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* Rows from `take` on that are equal to the last one; ends what follows at the first that is not. */
+static bool take_ties(OpLimit *l, const Batch *in, size_t skip, size_t *take, Err *e)
+{
+    const PlanLimit *plan = (const PlanLimit *)l->op.plan;
+    size_t count = batch_count(in), at = skip + *take;
+    Vector *keys;
+    if (!tie_keys(l, in, &keys, e))
+        return false;
+    if (*take > 0) {
+        arena_reset(&l->last_arena);
+        for (size_t k = 0; k < plan->tie_count; k++) {
+            Value v = vec_get(&keys[k], batch_row(in, at - 1));
+            l->last[k] = value_copy(&l->last_arena, &v);
+        }
+    }
+    while (at < count && is_tie(l, keys, batch_row(in, at)))
+        at++;
+    l->ended = at < count;
+    *take = at - skip;
+    return true;
 }
 
 static QueryStatus limit_next(Op *op, Batch **out, Err *e)
 {
     OpLimit *l = (OpLimit *)op;
-    if (l->left == 0)
+    const PlanLimit *plan = (const PlanLimit *)op->plan;
+    if (!l->begun && !plan_reads_rows(plan) && !limit_begin(l, &l->none, e))
+        return QUERY_FAIL;
+    if (l->ended || (l->begun && l->left == 0 && !l->in_ties))
         return QUERY_END;
     Batch *in;
     QueryStatus st = op_next(op->child, &in, e);
     if (st != QUERY_BATCH)
         return st;
     arena_reset(&op->scratch);
+    if (!l->begun && !limit_begin(l, in, e))
+        return QUERY_FAIL;
+    if (l->left == 0 && !l->in_ties)
+        return QUERY_END;
     size_t count = batch_count(in);
     size_t skip = (int64_t)count < l->skip ? count : (size_t)l->skip;
     size_t take = count - skip;
     if (l->left >= 0 && (int64_t)take > l->left)
         take = (size_t)l->left;
-    l->batch = *in;
-    batch_cut(&l->batch, skip, take, &op->scratch);
     l->skip -= (int64_t)skip;
     if (l->left > 0)
         l->left -= (int64_t)take;
+    if (plan->tie_count && l->left == 0) {
+        if (!take_ties(l, in, skip, &take, e))
+            return QUERY_FAIL;
+        l->in_ties = true;
+    }
+    l->batch = *in;
+    batch_cut(&l->batch, skip, take, &op->scratch);
     *out = &l->batch;
     return QUERY_BATCH;
 }
 
-const OpDef op_limit = {"Limit", sizeof(OpLimit), limit_open, limit_next, NULL};
+static void limit_close(Op *op)
+{
+    arena_free(&((OpLimit *)op)->last_arena);
+}
+
+const OpDef op_limit = {"Limit", sizeof(OpLimit), limit_open, limit_next, limit_close};
 
 /* ---- UNION ALL ---- */
 

@@ -164,7 +164,9 @@ typedef struct PlanSort {
 
 typedef struct PlanLimit {
     Plan p;
-    Expr *limit, *offset; /* int8 constant expressions or NULL */
+    Expr *limit, *offset; /* int8, NULL: none; may read the first row's columns */
+    Expr **ties;          /* WITH TIES: rows after the last one that are equal in these come, too */
+    size_t tie_count;
 } PlanLimit;
 
 typedef struct
@@ -206,7 +208,8 @@ typedef enum JoinType {
     JOIN_RIGHT,
     JOIN_FULL,
     JOIN_SEMI,
-    JOIN_ANTI
+    JOIN_ANTI,
+    JOIN_MARK, /* left columns + bool: is there a partner */
 } JoinType;
 typedef struct
     PlanJoin { /* hash join when key_count > 0, else nested loop over a materialised right side */
@@ -215,7 +218,7 @@ typedef struct
     Expr **left_keys, **right_keys; /* each over its own side; equal types */
     size_t key_count;
     Expr *filter;    /* over left columns then right columns; NULL = none */
-    bool null_aware; /* ANTI for NOT IN: NULL keys as SQL demands */
+    bool null_aware; /* ANTI for NOT IN, MARK for IN: NULL keys as SQL demands */
 } PlanJoin;
 
 /* For each left row the nearest right one with equal keys: the greatest time that is at most (or, strict,
@@ -249,6 +252,7 @@ typedef struct PlanApply {
     Expr **param_value; /* ... from the left row */
     size_t param_count; /* 0: uncorrelated, right runs once */
     Expr *test;         /* IN, ALL */
+    Expr *guard;        /* over left columns; other rows do not ask and get NULL; may be NULL */
 } PlanApply;
 
 typedef struct PlanAppend {

@@ -18,7 +18,7 @@ enum {
     FUNC_ARGS_MAX = 100,
     RELATIONS_MAX = 250, /* of one FROM, and WITH queries of one WITH */
     VIEW_DEPTH_MAX = 32,
-    QUERIES_MAX = 2000, /* SELECTs in one statement */
+    QUERIES_MAX = CHAIN_MAX + 1000, /* SELECTs in one statement */
     ANALYZE_BYTES =
         256 << 20, /* of the arena, besides ANALYZE_BYTES_PER_TEXT for each byte of text */
     ANALYZE_BYTES_PER_TEXT = 100,
@@ -199,6 +199,17 @@ bool az_star(Analyzer *z, Scope *s, const NColumn *n, ScopeCol **cols, size_t *c
              Err *e) MUST_CHECK;
 /* A bare name among the columns of this scope alone: 0 = none, 1 = found, 2 = ambiguous. */
 int az_scope_column(const Scope *s, Slice name, Expr **out);
+/* Parts of FROM that analyze_from_func.c needs, and gives. */
+Rte *az_query_rte(Analyzer *z, Query *q, Slice name);
+bool az_rename_columns(Analyzer *z, Rte *r, const NodeList *names, const SqlNode *at,
+                       Err *e) MUST_CHECK;
+bool az_check_duplicate(Analyzer *z, const Scope *s, Slice schema, Slice name, bool has_alias,
+                        const SqlNode *at, Err *e) MUST_CHECK;
+void az_scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool has_alias,
+                      int position);
+bool az_range_func(Analyzer *z, Scope *s, const NRange *n, From **out, Err *e) MUST_CHECK;
+bool az_sampled(Analyzer *z, Scope *s, const NRange *n, Rte **rte, Err *e) MUST_CHECK;
+bool az_not_sampled(Analyzer *z, const NRange *n, Err *e);
 /* A table, virtual relation or view by name; exactly one of the three. */
 typedef struct Relation {
     const TableDef *table;

@@ -1,6 +1,8 @@
 /* sqlts/analyze_expr.c - scalar expressions: literals, operators, CASE, casts, arrays, subscripts. */
 #include "sqlts/analyze.h"
 
+enum { SUBSCRIPTS_MAX = 6, CHAIN_NESTED_MAX = 500 };
+
 Expr *az_const(Analyzer *z, TypeId type, Value v, int position)
 {
     Expr *x = expr_const(z->arena, type, &v);
@@ -121,9 +123,37 @@ bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *rig
     return true;
 }
 
+/* The operands of a long chain of one operator are put together pairwise: a tree of log n levels, where
+ * the order of evaluation is free (of short ones it is the written one). */
+static bool operator_chain(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *e)
+{
+    size_t count = n->n.chain + 2;
+    Expr **items = ARENA_ARRAY(z->arena, Expr *, count);
+    const NOp *at = n;
+    for (size_t i = count; i-- > 1; at = (const NOp *)at->left) {
+        if (!az_expr(z, s, at->right, &items[i], e) ||
+            (i == 1 && !az_expr(z, s, at->left, &items[0], e)))
+            return false;
+    }
+    while (count > 1) {
+        size_t pairs = 0;
+        for (size_t i = 0; i < count; i += 2, pairs++) {
+            items[pairs] = items[i];
+            if (i + 1 < count &&
+                !az_operator(z, &n->n, n->name, items[i], items[i + 1], &items[pairs], e))
+                return false;
+        }
+        count = pairs;
+    }
+    *out = items[0];
+    return true;
+}
+
 static bool operator_node(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *e)
 {
     Expr *left = NULL, *right;
+    if (n->n.chain > CHAIN_NESTED_MAX)
+        return operator_chain(z, s, n, out, e);
     if (n->left && !az_expr(z, s, n->left, &left, e))
         return false;
     if (!az_expr(z, s, n->right, &right, e))
@@ -134,14 +164,9 @@ static bool operator_node(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *
     return az_operator(z, &n->n, n->name, left, right, out, e);
 }
 
-static bool distinct_from(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *e)
+static bool distinct_values(Analyzer *z, const NOp *n, Expr *left, Expr *right, Expr **out, Err *e)
 {
-    Expr *left, *right, *eq;
-    if (!az_expr(z, s, n->left, &left, e) || !az_expr(z, s, n->right, &right, e))
-        return false;
-    if (qx_kind(left) == QX_ROW || qx_kind(right) == QX_ROW)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "IS DISTINCT FROM over rows is not supported");
+    Expr *eq;
     const FuncDef *f;
     TypeId want[2], result;
     if (!oper_resolve(n->name, left->type, right->type, &f, want, &result, e))
@@ -152,6 +177,24 @@ static bool distinct_from(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *
     *out = eq;
     return az_coerce(z, left, want[0], -1, CAST_IMPLICIT, &eq->args[0], e) &&
            az_coerce(z, right, want[1], -1, CAST_IMPLICIT, &eq->args[1], e);
+}
+
+/* Rows are distinct if a field is. */
+static bool distinct_from(Analyzer *z, Scope *s, const NOp *n, Expr **out, Err *e)
+{
+    Expr *left, *right;
+    if (!az_expr(z, s, n->left, &left, e) || !az_expr(z, s, n->right, &right, e))
+        return false;
+    if (qx_kind(left) != QX_ROW || qx_kind(right) != QX_ROW)
+        return distinct_values(z, n, left, right, out, e);
+    if (left->arg_count != right->arg_count)
+        return az_fail(z, &n->n, ERR_SYNTAX, e, "unequal number of entries in row expressions");
+    Expr *all = node(z, n->negated ? EXPR_AND : EXPR_OR, T_BOOL, &n->n, left->arg_count);
+    for (size_t i = 0; i < left->arg_count; i++)
+        if (!distinct_values(z, n, left->args[i], right->args[i], &all->args[i], e))
+            return false;
+    *out = all;
+    return true;
 }
 
 /* a AND b AND ...: constants that decide nothing are dropped. */
@@ -448,17 +491,34 @@ static bool row_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
     return true;
 }
 
-static bool subscript_index(Analyzer *z, Scope *s, const NSubscript *n, Expr **out, Err *e)
+static bool subscript_index(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e)
 {
-    if (n->slice)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "array slices are not supported");
-    if (!az_expr(z, s, n->upper ? n->upper : n->lower, out, e))
+    if (!az_expr(z, s, n, out, e))
         return false;
     if (az_coerce(z, *out, T_INT4, -1, CAST_ASSIGN, out, e))
         return true;
     if (e->code != ERR_CANNOT_COERCE && e->code != ERR_DATATYPE_MISMATCH)
         return false;
-    return az_fail(z, &n->n, ERR_DATATYPE_MISMATCH, e, "array subscript must have type integer");
+    return az_fail(z, n, ERR_DATATYPE_MISMATCH, e, "array subscript must have type integer");
+}
+
+/* [l:u], or [u] beside a slice, which is [1:u]; a bound that is left out is marked. */
+static bool slice_bounds(Analyzer *z, Scope *s, const NSubscript *n, Expr *x, size_t dim, Err *e)
+{
+    const SqlNode *bounds[] = {n->lower, n->upper};
+    Expr **args = x->args + 1 + dim * 2;
+    if (!n->slice) {
+        args[0] = az_const(z, T_INT4, value_i64(1), 0);
+        return subscript_index(z, s, n->upper ? n->upper : n->lower, &args[1], e);
+    }
+    for (size_t k = 0; k < 2; k++) {
+        args[k] = az_const(z, T_INT4, value_null(), 0);
+        if (!bounds[k])
+            x->index |= UINT32_C(1) << (dim * 2 + k);
+        else if (!subscript_index(z, s, bounds[k], &args[k], e))
+            return false;
+    }
+    return true;
 }
 
 /* a[1][2] is one step into a two-dimensional array: *at moves behind the subscripts in a row. */
@@ -467,19 +527,28 @@ static bool subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, 
 {
     TypeId elem = type_elem_of(array->type);
     size_t count = 0;
+    bool slice = false;
     if (!elem) {
         Slice t = az_type_name(z, array->type, -1);
         return az_fail(z, steps->items[*at], ERR_DATATYPE_MISMATCH, e,
                        "cannot subscript type %.*s because it does not support subscripting",
                        SLICE_ARG(t));
     }
-    while (*at + count < steps->count && steps->items[*at + count]->kind == N_SUBSCRIPT)
-        count++;
-    Expr *x = node(z, EXPR_SUBSCRIPT, elem, steps->items[*at], count + 1);
+    for (; *at + count < steps->count && steps->items[*at + count]->kind == N_SUBSCRIPT; count++)
+        slice |= ((const NSubscript *)steps->items[*at + count])->slice;
+    if (count > SUBSCRIPTS_MAX)
+        return az_fail(z, steps->items[*at], ERR_PROGRAM_LIMIT, e,
+                       "number of array dimensions (%zu) exceeds the maximum allowed (%d)", count,
+                       SUBSCRIPTS_MAX);
+    Expr *x = node(z, slice ? EXPR_SLICE : EXPR_SUBSCRIPT, slice ? array->type : elem,
+                   steps->items[*at], (slice ? count * 2 : count) + 1);
     x->args[0] = array;
-    for (size_t i = 0; i < count; i++, ++*at)
-        if (!subscript_index(z, s, (const NSubscript *)steps->items[*at], &x->args[i + 1], e))
+    for (size_t i = 0; i < count; i++, ++*at) {
+        const NSubscript *n = (const NSubscript *)steps->items[*at];
+        if (slice ? !slice_bounds(z, s, n, x, i, e)
+                  : !subscript_index(z, s, n->upper ? n->upper : n->lower, &x->args[i + 1], e))
             return false;
+    }
     *out = x;
     return true;
 }

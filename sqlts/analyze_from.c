@@ -29,8 +29,8 @@ static void scope_add_rel(Analyzer *z, Scope *s, ScopeRel rel)
 }
 
 /* A relation under its name, its columns also bare. */
-static void scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool has_alias,
-                          int position)
+void az_scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool has_alias,
+                      int position)
 {
     ScopeCol *cols = rte_columns(z, rte, 0);
     scope_add_rel(z, s, (ScopeRel){schema, rte->name, has_alias, cols, rte->col_count, position});
@@ -124,7 +124,7 @@ void az_scope_add_rel(Analyzer *z, Scope *s, Slice name, ScopeCol *cols, size_t 
 void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, Rte **rte)
 {
     *rte = table_rte(z, t, alias);
-    scope_add_rte(z, s, *rte, SLICE_NONE, true, 0);
+    az_scope_add_rte(z, s, *rte, SLICE_NONE, true, 0);
 }
 
 static Rte *virtual_rte(Analyzer *z, const ViewDef *v, Slice alias)
@@ -137,7 +137,7 @@ static Rte *virtual_rte(Analyzer *z, const ViewDef *v, Slice alias)
     return r;
 }
 
-static Rte *query_rte(Analyzer *z, Query *q, Slice name)
+Rte *az_query_rte(Analyzer *z, Query *q, Slice name)
 {
     Rte *r = az_new_rte(z, RTE_QUERY, name, q->visible_count);
     r->query = q;
@@ -177,7 +177,7 @@ static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice al
         az_at(z, at, e);
         return err_wrap(e, "view \"%.*s\"", SLICE_ARG(t->name));
     }
-    *out = query_rte(z, q, alias.len ? alias : t->name);
+    *out = az_query_rte(z, q, alias.len ? alias : t->name);
     for (size_t i = 0; i < (*out)->col_count && i < t->column_count; i++)
         (*out)->cols[i].name = t->columns[i].name;
     for (size_t i = 0; i < (*out)->col_count; i++) {
@@ -197,7 +197,7 @@ static Rte *cte_rte(Analyzer *z, Cte *c, Slice alias)
     return r;
 }
 
-static bool rename_columns(Analyzer *z, Rte *r, const NodeList *names, const SqlNode *at, Err *e)
+bool az_rename_columns(Analyzer *z, Rte *r, const NodeList *names, const SqlNode *at, Err *e)
 {
     size_t visible = 0;
     while (visible < r->col_count && !r->cols[visible].hidden)
@@ -212,8 +212,8 @@ static bool rename_columns(Analyzer *z, Rte *r, const NodeList *names, const Sql
     return true;
 }
 
-static bool check_duplicate(Analyzer *z, const Scope *s, Slice schema, Slice name, bool has_alias,
-                            const SqlNode *at, Err *e)
+bool az_check_duplicate(Analyzer *z, const Scope *s, Slice schema, Slice name, bool has_alias,
+                        const SqlNode *at, Err *e)
 {
     if (s->rel_count >= RELATIONS_MAX)
         return az_fail(z, at, ERR_TOO_COMPLEX, e, "FROM has more than %d relations", RELATIONS_MAX);
@@ -235,8 +235,8 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     Rte *r = NULL;
     Relation rel = {0};
     Cte *cte = n->schema.len ? NULL : az_find_cte(s, n->name);
-    if (n->sample)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "TABLESAMPLE is not supported");
+    if (n->sample && cte)
+        return az_not_sampled(z, n, e);
     if (!cte && !az_relation(z, n->schema, n->name, &n->n, &rel, e))
         return false;
     if (cte)
@@ -249,14 +249,17 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     } else {
         r = table_rte(z, rel.table, n->alias);
     }
+    if (n->sample &&
+        (r->kind != RTE_TABLE ? !az_not_sampled(z, n, e) : !az_sampled(z, s, n, &r, e)))
+        return false;
     if (rel.table && z->env->allow_read && !z->no_position &&
         !z->env->allow_read(z->env->arg, rel.table, e))
         return false;
-    if (!rename_columns(z, r, &n->columns, &n->n, e) ||
-        !check_duplicate(z, s, rel.schema, r->name, n->alias.len > 0, &n->n, e))
+    if (!az_rename_columns(z, r, &n->columns, &n->n, e) ||
+        !az_check_duplicate(z, s, rel.schema, r->name, n->alias.len > 0, &n->n, e))
         return false;
-    scope_add_rte(z, s, r, cte ? SLICE_NONE : rel.schema, n->alias.len > 0,
-                  az_position(z, n->n.offset));
+    az_scope_add_rte(z, s, r, cte ? SLICE_NONE : rel.schema, n->alias.len > 0,
+                     az_position(z, n->n.offset));
     *out = ARENA_NEW(z->arena, From);
     (*out)->rte = r;
     return true;
@@ -282,120 +285,12 @@ static bool range_query(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     }
     if (!az_select(z, n->lateral ? s : &outer, n->query, 0, &q, e))
         return false;
-    Rte *r = query_rte(z, q, n->alias);
+    Rte *r = az_query_rte(z, q, n->alias);
     r->lateral = n->lateral;
-    if (!rename_columns(z, r, &n->columns, &n->n, e) ||
-        !check_duplicate(z, s, SLICE_NONE, r->name, true, &n->n, e))
+    if (!az_rename_columns(z, r, &n->columns, &n->n, e) ||
+        !az_check_duplicate(z, s, SLICE_NONE, r->name, true, &n->n, e))
         return false;
-    scope_add_rte(z, s, r, SLICE_NONE, true, az_position(z, n->n.offset));
-    *out = ARENA_NEW(z->arena, From);
-    (*out)->rte = r;
-    return true;
-}
-
-/* ---- functions in FROM ---- */
-
-static Slice func_alias(const NRange *n)
-{
-    if (n->alias.len)
-        return n->alias;
-    if (n->func->kind == N_FUNC)
-        return ast_last_name(&((const NFunc *)n->func)->names);
-    return n->func->kind == N_VALUE_FUNC ? ((const NLiteral *)n->func)->text
-                                         : SLICE_LIT("function");
-}
-
-/* The columns of a set-returning function; one whose list depends on the call is asked. */
-static bool srf_columns(Analyzer *z, const NRange *n, const Expr *call, const SrfColumn **cols,
-                        size_t *count, Err *e)
-{
-    const SrfDef *srf = call->func->srf;
-    *cols = srf->columns;
-    *count = srf->columns ? srf->column_count : 1;
-    if (!srf->resolve)
-        return true;
-    Slice *names = ARENA_ARRAY(z->arena, Slice, n->columns.count + 1);
-    Value *args = ARENA_ARRAY(z->arena, Value, call->arg_count + 1);
-    for (size_t i = 0; i < n->columns.count; i++) {
-        const SqlNode *c = n->columns.items[i];
-        names[i] = c->kind == N_COLUMN_DEF ? ((const NColumnDef *)c)->name : ast_name_text(c);
-    }
-    for (size_t i = 0; i < call->arg_count; i++)
-        args[i] = call->args[i]->kind == EXPR_CONST ? call->args[i]->value : value_null();
-    SrfColumn *made;
-    if (!srf->resolve(z->env->fold, args, call->arg_count, names, n->columns.count, z->arena, &made,
-                      count, e))
-        return az_at(z, n->func, e);
-    *cols = made;
-    return true;
-}
-
-/* AS t(a int, b text): the types must be those that the function has. */
-static bool check_column_types(Analyzer *z, const NRange *n, const Rte *r, Err *e)
-{
-    for (size_t i = 0; i < n->columns.count && i < r->col_count; i++) {
-        const NColumnDef *d = (const NColumnDef *)n->columns.items[i];
-        TypeId type;
-        int32_t typmod;
-        if (d->n.kind != N_COLUMN_DEF)
-            continue;
-        if (!az_type(z, d->type, &type, &typmod, e))
-            return false;
-        if (type != r->cols[i].type) {
-            Slice want = az_type_name(z, type, -1), have = az_type_name(z, r->cols[i].type, -1);
-            az_fail(z, &d->n, ERR_DATATYPE_MISMATCH, e,
-                    "function return row and query-specified return row do not match");
-            return err_detail(e,
-                              "Returned type %.*s at ordinal position %zu, but query expects %.*s.",
-                              SLICE_ARG(have), i + 1, SLICE_ARG(want));
-        }
-        r->cols[i].name = d->name;
-    }
-    return true;
-}
-
-static bool range_func(Analyzer *z, Scope *s, const NRange *n, From **out, Err *e)
-{
-    Expr *call;
-    if (n->rows_from)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "ROWS FROM is not supported");
-    Place place = s->place;
-    Query *query = s->query;
-    s->place = PLACE_FROM_FUNCTION;
-    s->query = NULL;
-    bool ok = az_expr(z, s, n->func, &call, e);
-    s->place = place;
-    s->query = query;
-    if (!ok)
-        return false;
-    if (qx_has(call, QX_SUBLINK) || qx_kind(call) == QX_ROW)
-        return az_fail(z, n->func, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "subqueries in functions in FROM are not supported");
-    bool is_srf = call->func && (call->func->flags & FN_SRF);
-    const SrfColumn *cols = NULL;
-    size_t count = 1;
-    if (is_srf && !srf_columns(z, n, call, &cols, &count, e))
-        return false;
-    if (!is_srf && qx_has_srf(call))
-        return az_fail(z, n->func, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "set-returning functions must appear at top level of FROM");
-    Rte *r = az_new_rte(z, RTE_FUNCTION, func_alias(n), count + n->ordinality);
-    r->func = is_srf ? call->func : NULL;
-    r->call = call;
-    r->ordinality = n->ordinality;
-    r->lateral = true;
-    for (size_t i = 0; i < count; i++)
-        r->cols[i] = (RteCol){.name = cols ? slice_cstr(cols[i].name) : r->name,
-                              .type = cols ? cols[i].type : call->type,
-                              .typmod = -1};
-    if (n->ordinality)
-        r->cols[count] = (RteCol){.name = SLICE_LIT("ordinality"), .type = T_INT8, .typmod = -1};
-    if (count == 1 && n->alias.len)
-        r->cols[0].name = n->alias;
-    if (!rename_columns(z, r, &n->columns, &n->n, e) || !check_column_types(z, n, r, e) ||
-        !check_duplicate(z, s, SLICE_NONE, r->name, true, &n->n, e))
-        return false;
-    scope_add_rte(z, s, r, SLICE_NONE, true, az_position(z, n->n.offset));
+    az_scope_add_rte(z, s, r, SLICE_NONE, true, az_position(z, n->n.offset));
     *out = ARENA_NEW(z->arena, From);
     (*out)->rte = r;
     return true;
@@ -513,7 +408,7 @@ static bool join_alias(Analyzer *z, Scope *s, const NJoin *n, size_t rel_begin, 
         s->cols[col_begin + i].name = ast_name_text(n->columns.items[i]);
     memcpy(cols, s->cols + col_begin, count * sizeof *cols);
     s->rel_count = rel_begin;
-    if (!check_duplicate(z, s, SLICE_NONE, n->alias, true, &n->n, e))
+    if (!az_check_duplicate(z, s, SLICE_NONE, n->alias, true, &n->n, e))
         return false;
     scope_add_rel(z, s,
                   (ScopeRel){SLICE_NONE, n->alias, true, cols, count, az_position(z, n->n.offset)});
@@ -578,7 +473,7 @@ static bool from_item(Analyzer *z, Scope *s, const SqlNode *n, From **out, Err *
     case N_RANGE_QUERY:
         return range_query(z, s, (const NRange *)n, out, e);
     case N_RANGE_FUNC:
-        return range_func(z, s, (const NRange *)n, out, e);
+        return az_range_func(z, s, (const NRange *)n, out, e);
     default:
         return range_join(z, s, (const NJoin *)n, out, e);
     }

@@ -493,6 +493,16 @@ static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, Ty
     return true;
 }
 
+/* (start, length) OVERLAPS ...: an interval as the end is counted from the start. */
+static bool overlaps_ends(Analyzer *z, const NFunc *n, Expr **args, Err *e)
+{
+    for (size_t i = 0; i < 4; i += 2)
+        if (args[i + 1]->type == T_INTERVAL &&
+            !az_operator(z, &n->n, SLICE_LIT("+"), args[i], args[i + 1], &args[i + 1], e))
+            return false;
+    return true;
+}
+
 bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
 {
     Slice name = ast_last_name(&n->names), schema = SLICE_NONE;
@@ -517,6 +527,8 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
         return expandarray(z, s, n, args[0], out, e);
     const FuncDef *f;
     TypeId result;
+    if (slice_eq_cstr(name, "overlaps") && count == 4 && !overlaps_ends(z, n, args, e))
+        return false;
     if (!resolve_call(z, s, n, schema, name, args, &count, &f, &result, e)) {
         if (e->code != ERR_UNDEFINED_FUNCTION || count != 1 ||
             !type_call(z, n, schema, name, args[0], out))

@@ -1,6 +1,8 @@
 /* sqlts/analyze_select.c - SELECT, VALUES, set operations, WITH. */
 #include "sqlts/analyze.h"
 
+enum { CHAIN_NESTED_MAX = 500 };
+
 /* ---- column names, as PostgreSQL picks them ---- */
 
 static int figure_name(const SqlNode *n, Slice *name);
@@ -70,9 +72,6 @@ static int figure_name(const SqlNode *n, Slice *name)
     case N_VALUE_FUNC:
         *name = ((const NLiteral *)n)->text;
         return 2;
-    case N_BOOL:
-        *name = SLICE_LIT("bool");
-        return 1;
     case N_CAST:
         return name_or(((const NCast *)n)->arg, ((const NCast *)n)->type->name, name);
     case N_CASE:
@@ -448,6 +447,40 @@ static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, 
     return true;
 }
 
+/* Many UNIONs (or INTERSECTs) in a row: put together pairwise, so that nothing nests deeply. */
+static bool set_operation_chain(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
+{
+    size_t count = n->n.chain + 2;
+    Query **items = ARENA_ARRAY(z->arena, Query *, count);
+    const NSelect **parts = ARENA_ARRAY(z->arena, const NSelect *, count), *at = n;
+    for (size_t i = count; i-- > 1; at = at->left) {
+        parts[i] = at->right;
+        parts[0] = at->left;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!az_select(z, s, parts[i], AZ_KEEP_UNKNOWN, &items[i], e))
+            return false;
+    while (count > 1) {
+        size_t pairs = 0;
+        for (size_t i = 0; i < count; i += 2, pairs++) {
+            if (i + 1 == count) {
+                items[pairs] = items[i];
+                continue;
+            }
+            Query *both = count == 2 ? q : ARENA_NEW(z->arena, Query);
+            NSelect one = *n;
+            one.right = (NSelect *)(uintptr_t)parts[0];
+            both->var_begin = items[i]->var_begin;
+            if (!set_operation(z, &one, both, items[i], items[i + 1], e))
+                return false;
+            both->var_end = (uint32_t)z->var_count;
+            items[pairs] = both;
+        }
+        count = pairs;
+    }
+    return true;
+}
+
 static bool values(Analyzer *z, Scope *s, const NSelect *n, int flags, Query *q, Err *e)
 {
     size_t width = ((const NMulti *)n->rows.items[0])->args.count;
@@ -548,6 +581,9 @@ static bool select_body(Analyzer *z, Scope *s, const NSelect *n, int flags, Quer
     if (n->form == SELECT_VALUES) {
         if (!values(z, s, n, flags, q, e))
             return false;
+    } else if (n->n.chain > CHAIN_NESTED_MAX) {
+        if (!set_operation_chain(z, s, n, q, e))
+            return false;
     } else {
         Query *left, *right;
         if (!az_select(z, s, n->left, AZ_KEEP_UNKNOWN, &left, e) ||
@@ -571,9 +607,13 @@ bool az_select(Analyzer *z, Scope *outer, const NSelect *n, int flags, Query **o
         return az_fail(z, &n->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
     if (!az_ctes(z, &s, &n->ctes, n->recursive, e) || !select_body(z, &s, n, flags, q, e))
         return false;
-    if (n->limit_ties)
-        return az_fail(z, n->limit, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "FETCH ... WITH TIES is not supported");
+    q->ties = n->limit_ties;
+    if (n->limit_ties && n->order.count == 0)
+        return az_fail(z, NULL, ERR_SYNTAX, e,
+                       "WITH TIES cannot be specified without ORDER BY clause");
+    if (n->limit_ties && n->limit->kind == N_NULL)
+        return err_set(e, ERR_INVALID_LIMIT,
+                       "row count cannot be null in FETCH FIRST ... WITH TIES clause");
     if (!limit_value(z, &s, n->limit, PLACE_LIMIT, &q->limit, e) ||
         !limit_value(z, &s, n->offset, PLACE_OFFSET, &q->offset, e))
         return false;

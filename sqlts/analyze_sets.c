@@ -104,6 +104,29 @@ static bool product(Analyzer *z, const SqlNode *at, const SetList *a, const SetL
     return true;
 }
 
+static bool same_keys(const KeySet *a, const KeySet *b)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t j = 0; j < b->count; j++)
+            found += a->keys[i] == b->keys[j];
+    return a->count == b->count && found == a->count;
+}
+
+/* GROUP BY DISTINCT */
+static void drop_repeated(SetList *l)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        size_t k = 0;
+        while (k < kept && !same_keys(&l->items[k], &l->items[i]))
+            k++;
+        if (k == kept)
+            l->items[kept++] = l->items[i];
+    }
+    l->count = kept;
+}
+
 bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
 {
     SetList all = {0};
@@ -127,6 +150,8 @@ bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
             return false;
         all = both;
     }
+    if (n->group_distinct)
+        drop_repeated(&all);
     /* one set of all keys is ordinary grouping */
     if (all.count == 1 && all.items[0].count == q->key_count)
         return true;

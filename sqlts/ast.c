@@ -93,13 +93,44 @@ SqlNode *ast_integer(ParseState *ps, uint32_t offset, Slice digits)
     return ast_literal(ps, N_INTEGER, offset, digits);
 }
 
+bool ast_is_chain(const SqlNode *n, const SqlNode *left)
+{
+    const NSelect *s = (const NSelect *)n, *ls = (const NSelect *)left;
+    const NOp *op = (const NOp *)n, *lo = (const NOp *)left;
+    if (!left || n->kind != left->kind)
+        return false;
+    if (n->kind == N_SELECT)
+        return s->form != SELECT_PLAIN && s->form == ls->form && s->all == ls->all &&
+               s->form != SELECT_VALUES && s->form != SELECT_EXCEPT && !ls->order.count &&
+               !ls->limit && !ls->offset && !ls->ctes.count;
+    return n->kind == N_OP && lo->left && slice_eq(op->name, lo->name) && !op->schema.len &&
+           !lo->schema.len &&
+           (slice_eq_cstr(op->name, "||") || slice_eq_cstr(op->name, "+") ||
+            slice_eq_cstr(op->name, "*"));
+}
+
+/* The left side of an operator or set operation. */
+static void adopt_left(ParseState *ps, void *parent, const SqlNode *left)
+{
+    SqlNode *p = parent;
+    if (!ast_is_chain(p, left)) {
+        ast_adopt(ps, p, left);
+        return;
+    }
+    p->depth = left->depth;
+    p->chain = left->chain + 1;
+    if (p->chain > CHAIN_MAX)
+        ast_fail(ps, ERR_TOO_COMPLEX, p->offset, "statement chains more than %d operators",
+                 CHAIN_MAX);
+}
+
 SqlNode *ast_op(ParseState *ps, uint32_t offset, Slice name, SqlNode *left, SqlNode *right)
 {
     NOp *op = AST(ps, NOp, N_OP, offset);
     op->name = name;
     op->left = left;
     op->right = right;
-    ast_adopt(ps, op, left);
+    adopt_left(ps, op, left);
     ast_adopt(ps, op, right);
     return &op->n;
 }
@@ -340,7 +371,7 @@ SqlNode *ast_setop(ParseState *ps, SelectForm form, uint32_t offset, bool all, S
     s->all = all;
     s->left = (NSelect *)left;
     s->right = (NSelect *)right;
-    ast_adopt(ps, s, left);
+    adopt_left(ps, s, left);
     ast_adopt(ps, s, right);
     return &s->n;
 }

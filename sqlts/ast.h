@@ -8,6 +8,8 @@
 #ifndef SKULK_SQLTS_AST_H
 #define SKULK_SQLTS_AST_H
 
+enum { CHAIN_MAX = 20000 }; /* operators of one chain, SELECTs of one UNION */
+
 #include "sqlts/sqlts.h"
 
 typedef enum NodeKind {
@@ -117,6 +119,7 @@ struct SqlNode {
     uint16_t kind;
     bool parens; /* written in parentheses of its own */
     uint32_t depth;
+    uint32_t chain;  /* like operators on its left side, see ast_is_chain() */
     uint32_t offset; /* bytes from the start of the whole text: what an error points at */
 };
 
@@ -153,7 +156,7 @@ typedef struct NOp {
 typedef struct NMulti {
     SqlNode n;
     NodeList args;
-    int form; /* N_GROUP_SET: 'r' 'c' 's' */
+    int form; /* N_GROUP_SET: 'r' 'c' 's'; GROUP BY itself: 'd'istinct */
 } NMulti;
 
 typedef struct NTest {
@@ -290,7 +293,9 @@ typedef struct NRange { /* one item of FROM, or the target of a statement */
     SqlNode *func;      /* N_RANGE_FUNC */
     Slice alias;
     NodeList columns; /* N_NAME, or N_COLUMN_DEF for AS t(a int, b text) */
-    bool lateral, ordinality, rows_from, sample;
+    bool lateral, ordinality;
+    NodeList rows_from;           /* ROWS FROM (f(), g()): the calls */
+    SqlNode *sample, *repeatable; /* TABLESAMPLE: method(arguments) as NFunc */
 } NRange;
 
 typedef struct NJoin {
@@ -528,6 +533,9 @@ NodeList ast_append(ParseState *ps, NodeList list, void *item);
 SqlNode *ast_literal(ParseState *ps, NodeKind kind, uint32_t offset, Slice text);
 SqlNode *ast_bool(ParseState *ps, uint32_t offset, bool value);
 SqlNode *ast_integer(ParseState *ps, uint32_t offset, Slice digits);
+/* Is n, written without parentheses of its own, op of the same operator (+ * ||) on its left?  Such a
+ * chain counts as one level: whoever walks it goes down its left side in a loop. */
+bool ast_is_chain(const SqlNode *n, const SqlNode *left);
 SqlNode *ast_op(ParseState *ps, uint32_t offset, Slice name, SqlNode *left, SqlNode *right);
 SqlNode *ast_op_named(ParseState *ps, uint32_t offset, NodeList names, SqlNode *left,
                       SqlNode *right);

@@ -33,7 +33,7 @@
 %left OR.
 %left AND.
 %right NOT.
-%nonassoc IS ISNULL NOTNULL.
+%nonassoc IS ISNULL NOTNULL OVERLAPS.
 %nonassoc LT GT EQ LE GE NE.
 %nonassoc BETWEEN IN LIKE ILIKE SIMILAR NOT_LA.
 %nonassoc ESCAPE.
@@ -245,6 +245,7 @@ a_expr(A) ::= a_expr(B) SIMILAR(X) TO a_expr(C) ESCAPE a_expr(D). [SIMILAR] { A 
 a_expr(A) ::= a_expr(B) NOT_LA(X) SIMILAR TO a_expr(C). [NOT_LA] { A = ast_similar(ps, X.offset, true, B, C, NULL); }
 a_expr(A) ::= a_expr(B) NOT_LA(X) SIMILAR TO a_expr(C) ESCAPE a_expr(D). [NOT_LA] { A = ast_similar(ps, X.offset, true, B, C, D); }
 a_expr(A) ::= a_expr(B) IS(X) NULL. [IS] { A = ast_test(ps, N_IS_NULL, X.offset, B, false); }
+a_expr(A) ::= a_expr(B) OVERLAPS(X) a_expr(C). [IS] { A = grammar_overlaps(ps, X, B, C); }
 a_expr(A) ::= a_expr(B) ISNULL(X). { A = ast_test(ps, N_IS_NULL, X.offset, B, false); }
 a_expr(A) ::= a_expr(B) IS(X) NOT NULL. [IS] { A = ast_test(ps, N_IS_NULL, X.offset, B, true); }
 a_expr(A) ::= a_expr(B) NOTNULL(X). { A = ast_test(ps, N_IS_NULL, X.offset, B, true); }
@@ -591,13 +592,16 @@ from_list(A) ::= table_ref(B). { A = LIST(B); }
 from_list(A) ::= from_list(B) COMMA table_ref(C). { A = MORE(B, C); }
 
 table_ref(A) ::= relation_expr(B) opt_alias_clause(C). { A = grammar_alias(ps, B, C); }
-table_ref(A) ::= relation_expr(B) opt_alias_clause(C) TABLESAMPLE func_name LP expr_list RP. { A = grammar_alias(ps, B, C); ((NRange *)A)->sample = true; }
+table_ref(A) ::= relation_expr(B) opt_alias_clause(C) TABLESAMPLE func_name(F) LP expr_list(L) RP opt_repeatable(R). { A = grammar_tablesample(ps, grammar_alias(ps, B, C), ast_func_named(ps, F.items[0]->offset, F, L), R); }
 table_ref(A) ::= func_table(B) func_alias_clause(C). { A = grammar_alias(ps, B, C); }
 table_ref(A) ::= LATERAL func_table(B) func_alias_clause(C). { A = grammar_alias(ps, B, C); ((NRange *)A)->lateral = true; }
 table_ref(A) ::= select_with_parens(B) opt_alias_clause(C). { A = grammar_alias(ps, grammar_range_query(ps, B), C); }
 table_ref(A) ::= LATERAL select_with_parens(B) opt_alias_clause(C). { A = grammar_alias(ps, grammar_range_query(ps, B), C); ((NRange *)A)->lateral = true; }
 table_ref(A) ::= joined_table(B). { A = B; }
 table_ref(A) ::= LP joined_table(B) RP alias_clause(C). { A = grammar_join_alias(ps, B, C); }
+
+opt_repeatable(A) ::= . { A = NULL; }
+opt_repeatable(A) ::= REPEATABLE LP a_expr(B) RP. { A = B; }
 
 joined_table(A) ::= LP joined_table(B) RP. { A = B; }
 joined_table(A) ::= table_ref(B) CROSS(X) JOIN table_ref(C). { A = grammar_join(ps, X.offset, JOIN_INNER, B, C, NULL); }
@@ -645,12 +649,15 @@ opt_collate ::= .
 opt_collate ::= COLLATE any_name.
 
 func_table(A) ::= func_windowless(B) opt_ordinality(C). { A = grammar_range_func(ps, B, C); }
-func_table(A) ::= ROWS(X) FROM LP rowsfrom_list RP opt_ordinality. {
-    A = ast_alloc(ps, sizeof(NRange), N_RANGE_FUNC, X.offset);
-    ((NRange *)A)->rows_from = true;
+func_table(A) ::= ROWS(X) FROM LP rowsfrom_list(L) RP opt_ordinality(C). {
+    A = grammar_range_func(ps, L.items[0], C);
+    A->offset = X.offset;
+    ((NRange *)A)->rows_from = L;
+    ast_adopt_list(ps, A, &L);
 }
-rowsfrom_list ::= func_windowless.
-rowsfrom_list ::= rowsfrom_list COMMA func_windowless.
+%type rowsfrom_list {NodeList}
+rowsfrom_list(A) ::= func_windowless(B). { A = LIST(B); }
+rowsfrom_list(A) ::= rowsfrom_list(B) COMMA func_windowless(C). { A = MORE(B, C); }
 %type opt_ordinality {int}
 opt_ordinality(A) ::= . { A = 0; }
 opt_ordinality(A) ::= WITH_LA ORDINALITY. { A = 1; }
@@ -679,7 +686,9 @@ sample_zone(A) ::= . { A = NULL; }
 sample_zone(A) ::= TIME ZONE a_expr(B). { A = B; }
 sample_offset(A) ::= . { A = NULL; }
 sample_offset(A) ::= WITH_OFFSET a_expr(B). { A = B; }
-group_clause(A) ::= GROUP(X) BY set_quantifier group_list(B). { A = ast_multi(ps, N_GROUP_SET, X.offset, B); }
+group_clause(A) ::= GROUP(X) BY group_list(B). { A = ast_multi(ps, N_GROUP_SET, X.offset, B); }
+group_clause(A) ::= GROUP(X) BY ALL group_list(B). { A = ast_multi(ps, N_GROUP_SET, X.offset, B); }
+group_clause(A) ::= GROUP(X) BY DISTINCT group_list(B). { A = ast_multi(ps, N_GROUP_SET, X.offset, B); ((NMulti *)A)->form = 'd'; }
 %type group_list {NodeList}
 group_list(A) ::= group_item(B). { A = LIST(B); }
 group_list(A) ::= group_list(B) COMMA group_item(C). { A = MORE(B, C); }

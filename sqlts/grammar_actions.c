@@ -301,6 +301,7 @@ SqlNode *grammar_select(ParseState *ps, uint32_t offset, SelectParts p)
     } else if (p.group) {
         s->has_group = true;
         s->group = ((NMulti *)p.group)->args;
+        s->group_distinct = ((NMulti *)p.group)->form == 'd';
     }
     ast_adopt_list(ps, s, &s->distinct_on);
     ast_adopt_list(ps, s, &s->targets);
@@ -428,6 +429,37 @@ SqlNode *grammar_alias(ParseState *ps, SqlNode *range, SqlNode *alias)
         r->columns = a->columns;
     }
     return range;
+}
+
+SqlNode *grammar_tablesample(ParseState *ps, SqlNode *range, SqlNode *method, SqlNode *repeatable)
+{
+    NRange *r = (NRange *)range;
+    r->sample = method;
+    r->repeatable = repeatable;
+    ast_adopt(ps, r, method);
+    ast_adopt(ps, r, repeatable);
+    return range;
+}
+
+/* (start, end) OVERLAPS (start, end): a call of four arguments. */
+SqlNode *grammar_overlaps(ParseState *ps, Token op, SqlNode *left, SqlNode *right)
+{
+    const NMulti *l = (NMulti *)left, *r = (NMulti *)right;
+    NodeList args = {0};
+    if (left->kind != N_ROW || right->kind != N_ROW) {
+        ast_syntax_error(ps, left->kind == N_ROW ? right->offset : op.offset, op.text);
+        return left;
+    }
+    if (l->args.count != 2 || r->args.count != 2) {
+        bool is_left = l->args.count != 2;
+        ast_fail(ps, ERR_SYNTAX, is_left ? left->offset : right->offset,
+                 "wrong number of parameters on %s side of OVERLAPS expression",
+                 is_left ? "left" : "right");
+        return left;
+    }
+    for (size_t i = 0; i < 4; i++)
+        args = ast_append(ps, args, i < 2 ? l->args.items[i] : r->args.items[i - 2]);
+    return ast_func(ps, op.offset, "overlaps", args);
 }
 
 SqlNode *grammar_range_query(ParseState *ps, SqlNode *query)

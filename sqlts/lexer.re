@@ -2,6 +2,8 @@
  * Rules are those of PostgreSQL's scan.l with standard_conforming_strings on. */
 #include "sqlts/lexer.h"
 #include "sqlts/grammar.h"
+#include <ctype.h>
+#include <strings.h>
 
 enum { OPERATOR_MAX = 64 };
 
@@ -388,11 +390,41 @@ static bool put_code(Buf *b, uint32_t c, uint32_t *high)
     return true;
 }
 
-/* U&'..' with the backslash as escape character; UESCAPE is not supported (a syntax error). */
+static const char *skip_blanks(const char *p)
+{
+    while (*p == ' ' || (*p >= '\t' && *p <= '\r'))
+        p++;
+    return p;
+}
+
+/* UESCAPE 'c' behind the literal; without it the backslash escapes. */
+static bool lex_uescape(Lexer *lx, char *escape)
+{
+    const char *p = skip_blanks(lx->cursor);
+    *escape = '\\';
+    if (lx->limit - p < 7 || strncasecmp(p, "uescape", 7) != 0 ||
+        (p[7] != '\'' && skip_blanks(p + 7) == p + 7))
+        return true;
+    p = skip_blanks(p + 7);
+    if (*p != '\'')
+        return lex_fail(lx, p, ERR_SYNTAX, "UESCAPE must be followed by a simple string literal");
+    char c = p[1];
+    if (lx->limit - p < 3 || p[2] != '\'' || isxdigit((unsigned char)c) ||
+        (c && strchr("+'\" \t\n\r\f\v", c)))
+        return lex_fail(lx, p, ERR_SYNTAX, "invalid Unicode escape character");
+    *escape = c;
+    lx->cursor = p + 3;
+    return true;
+}
+
+/* U&'..' */
 static bool lex_unicode(Lexer *lx, Token *t)
 {
     Slice s = t->value;
-    if (!memchr(s.ptr ? s.ptr : "", '\\', s.len))
+    char escape;
+    if (!lex_uescape(lx, &escape))
+        return false;
+    if (!memchr(s.ptr ? s.ptr : "", escape, s.len))
         return true;
     Buf b;
     buf_init(&b);
@@ -400,10 +432,10 @@ static bool lex_unicode(Lexer *lx, Token *t)
     const char *p = s.ptr, *end = s.ptr + s.len;
     bool ok = true;
     while (p < end && ok) {
-        if (*p != '\\') {
+        if (*p != escape) {
             ok = !high;
             buf_put(&b, p++, 1);
-        } else if (p + 1 < end && p[1] == '\\') {
+        } else if (p + 1 < end && p[1] == escape) {
             ok = !high;
             buf_put(&b, p, 1);
             p += 2;

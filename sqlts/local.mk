@@ -4,7 +4,7 @@ libsksqlts_la_SOURCES = sqlts/sqlts.h \
 	sqlts/grammar_private.h sqlts/grammar_actions.c sqlts/parse.c \
 	sqlts/query.h sqlts/query_expr.c sqlts/analyze.h sqlts/analyze.c \
 	sqlts/analyze_type.c sqlts/analyze_expr.c sqlts/analyze_sublink.c sqlts/analyze_func.c \
-	sqlts/analyze_from.c sqlts/analyze_select.c sqlts/analyze_group.c sqlts/analyze_gapfill.c \
+	sqlts/analyze_from.c sqlts/analyze_from_func.c sqlts/analyze_select.c sqlts/analyze_group.c sqlts/analyze_gapfill.c \
 	sqlts/analyze_sample.c sqlts/analyze_asof.c sqlts/analyze_sets.c \
 	sqlts/analyze_dml.c sqlts/analyze_copy.c \
 	sqlts/analyze_modify.c sqlts/analyze_conflict.c sqlts/analyze_constraint.c sqlts/analyze_ddl.c sqlts/analyze_utility.c \

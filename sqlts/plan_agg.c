@@ -249,10 +249,7 @@ static bool plan_sets(Planner *p, Query *q, Rel *rel, Err *e)
     size_t count = q->sets ? q->set_count : 1, cols = q->group->col_count;
     const KeySet *sets = q->sets ? q->sets : &all;
     Rel in = *rel;
-    if (count > 1) {
-        if (p->apply_depth)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                           "GROUPING SETS in a correlated subquery are not supported");
+    if (count > 1 && !p->apply_depth) { /* else each set reads the input itself */
         PlanCteRef *r = PLAN_NEW(p, PlanCteRef, PLAN_CTE_REF, rel->plan->col_count);
         memcpy(r->p.types, rel->plan->types, rel->plan->col_count * sizeof(TypeId));
         memcpy(r->p.names, rel->plan->names, rel->plan->col_count * sizeof(Slice));

@@ -467,13 +467,19 @@ static bool cte_leaf(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
     for (size_t i = 0; i < conjs->count; i++)
         plan_mark(p, conjs->items[i].expr);
     Plan *plan;
-    bool correlated = !rte->self && is_correlated(p, c);
-    if (correlated && c->refs > 1)
+    if (!rte->self && !c->examined) {
+        c->examined = true;
+        c->correlated = is_correlated(p, c);
+    }
+    bool correlated = !rte->self && c->correlated;
+    if (correlated && c->refs > 1 && c->query && is_volatile_query(p, c->query))
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "correlated WITH query \"%.*s\" is used more than once", SLICE_ARG(c->name));
+                       "correlated volatile WITH query \"%.*s\" is used more than once",
+                       SLICE_ARG(c->name));
     if (!rte->self && (correlated || (c->start && c->refs == 1))) {
-        if (!cte_plan(p, c, &plan, e))
+        if (!c->shared && !cte_plan(p, c, &c->shared, e))
             return false;
+        plan = c->shared;
     } else {
         plan = cte_ref(p, rte);
         if (!rte->self && !c->planned) {

@@ -75,10 +75,15 @@ bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *righ
 static void joined_columns(Planner *p, const Rel *l, const Rel *r, JoinType type, PlanJoin **join,
                            uint32_t **vars)
 {
-    bool only_left = type == JOIN_SEMI || type == JOIN_ANTI;
+    bool only_left = type == JOIN_SEMI || type == JOIN_ANTI || type == JOIN_MARK;
     size_t lc = l->plan->col_count, rc = only_left ? 0 : r->plan->col_count;
-    PlanJoin *j = PLAN_NEW(p, PlanJoin, PLAN_JOIN, lc + rc);
+    size_t mark = type == JOIN_MARK;
+    PlanJoin *j = PLAN_NEW(p, PlanJoin, PLAN_JOIN, lc + rc + mark);
     *vars = ARENA_ARRAY(p->arena, uint32_t, lc + rc + 1);
+    if (mark) {
+        (*vars)[lc] = plan_new_var(p, "subquery", T_BOOL, -1);
+        plan_column(p, &j->p, lc, (*vars)[lc]);
+    }
     memcpy(j->p.types, l->plan->types, lc * sizeof(TypeId));
     memcpy(j->p.names, l->plan->names, lc * sizeof(Slice));
     memcpy(*vars, l->vars, lc * sizeof(uint32_t));
@@ -127,8 +132,9 @@ bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, Con
         return false;
     bool semi = type == JOIN_SEMI || type == JOIN_ANTI;
     j->p.rows_estimate =
-        semi ? left->plan->rows_estimate / 2 + 1
-             : estimate(left->plan->rows_estimate, right->plan->rows_estimate, j->key_count);
+        type == JOIN_MARK ? left->plan->rows_estimate
+        : semi            ? left->plan->rows_estimate / 2 + 1
+               : estimate(left->plan->rows_estimate, right->plan->rows_estimate, j->key_count);
     *out = rel_new(p, &j->p, vars);
     return true;
 }

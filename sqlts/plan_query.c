@@ -122,7 +122,7 @@ static void sort(Planner *p, const Query *q, Columns *c, const SortKey *keys, si
     s->keys = ARENA_ARRAY(p->arena, SortKey, count + 1);
     memcpy(s->keys, keys, count * sizeof *keys);
     s->key_count = count;
-    if (top_n && q->limit && plan_is_const(p, q->limit) &&
+    if (top_n && q->limit && !q->ties && plan_is_const(p, q->limit) &&
         (!q->offset || plan_is_const(p, q->offset))) {
         Expr *n = plan_sum(p, qx_copy(p->arena, q->limit), q->offset, e);
         if (n && !plan_fix(p, n, NULL, NULL, &s->limit, e)) {
@@ -180,28 +180,46 @@ static void distinct_all(Planner *p, Columns *c)
     c->plan = &d->p;
 }
 
-static bool limit(Planner *p, const Query *q, Columns *c, Err *e)
+/* Subqueries of LIMIT become columns; the first row says what they are. */
+static bool limit_subqueries(Planner *p, Query *q, Columns *c, Rel *rel, Err *e)
 {
+    uint32_t *vars = ARENA_ARRAY(p->arena, uint32_t, c->plan->col_count + 1);
+    uint32_t unread = plan_new_var(p, "limit", T_INT8, -1);
+    for (size_t i = 0; i < c->plan->col_count; i++)
+        vars[i] = unread;
+    *rel = rel_new(p, c->plan, vars);
+    if ((q->limit && !plan_attach(p, rel, &q->limit, e)) ||
+        (q->offset && !plan_attach(p, rel, &q->offset, e)))
+        return false;
+    c->plan = rel->plan;
+    return true;
+}
+
+static bool limit(Planner *p, Query *q, Columns *c, Err *e)
+{
+    Rel rel;
     if (!q->limit && !q->offset)
         return true;
+    if (!limit_subqueries(p, q, c, &rel, e))
+        return false;
     PlanLimit *l = PLAN_NEW(p, PlanLimit, PLAN_LIMIT, c->plan->col_count);
     memcpy(l->p.types, c->plan->types, c->plan->col_count * sizeof(TypeId));
     memcpy(l->p.names, c->plan->names, c->plan->col_count * sizeof(Slice));
     l->p.child = c->plan;
     l->p.rows_estimate = c->plan->rows_estimate;
     c->plan = &l->p;
-    if ((q->limit && qx_has(q->limit, QX_SUBLINK)) || (q->offset && qx_has(q->offset, QX_SUBLINK)))
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "subqueries in LIMIT are not supported");
+    l->ties = ARENA_ARRAY(p->arena, Expr *, q->order_count + 1);
+    for (size_t i = 0; q->ties && i < q->order_count; i++)
+        l->ties[l->tie_count++] = column_of(p, c, q->order[i].target);
     if (q->limit && q->limit->kind == EXPR_CONST &&
         (double)q->limit->value.u.i64 < l->p.rows_estimate)
         l->p.rows_estimate = (double)q->limit->value.u.i64;
-    return (!q->limit || plan_fix(p, q->limit, NULL, NULL, &l->limit, e)) &&
-           (!q->offset || plan_fix(p, q->offset, NULL, NULL, &l->offset, e));
+    return (!q->limit || plan_fix(p, q->limit, &rel, NULL, &l->limit, e)) &&
+           (!q->offset || plan_fix(p, q->offset, &rel, NULL, &l->offset, e));
 }
 
 /* Everything behind the list; leaves the kept visible columns. */
-static bool tail(Planner *p, const Query *q, Columns *c, const size_t *kept, size_t kept_count,
-                 Err *e)
+static bool tail(Planner *p, Query *q, Columns *c, const size_t *kept, size_t kept_count, Err *e)
 {
     if (q->distinct && q->distinct_on_count)
         distinct_on(p, q, c, e);

@@ -205,6 +205,7 @@ struct Query {
     QSort *order;
     size_t order_count;
     Expr *limit, *offset;
+    bool ties;       /* FETCH ... WITH TIES */
     Rte *out;        /* set operations and VALUES: their columns, for ORDER BY */
     OutColumn *cols; /* visible_count */
     bool *col_time;  /* is_time of the columns */
@@ -226,8 +227,9 @@ struct Cte {
     size_t col_count;
     uint32_t refs, id;
     char materialized;
-    bool planned;
-    struct Cte *next; /* in its WITH */
+    bool planned, examined, correlated; /* planning changes the query: looked at once, before */
+    Plan *shared;                       /* of a correlated one that is read more than once */
+    struct Cte *next;                   /* in its WITH */
 };
 
 /* ---- expression tools (query_expr.c); they know the QX_* kinds ---- */

@@ -305,6 +305,10 @@ START_TEST(depth)
     }
     /* what is just deep enough still goes through the later passes */
     good(repeat("SELECT ", "1+", 900, "1").ptr);
+    good(repeat("SELECT ", "1+", 15000, "1").ptr);
+    good(repeat("SELECT ", "'a' || ", 15000, "'b'").ptr);
+    good(repeat("", "SELECT 1 UNION ALL ", 3000, "SELECT 2").ptr);
+    good(repeat("", "SELECT 1 UNION ", 3000, "SELECT 2").ptr);
     good(repeat("SELECT ", "(", 5000, repeat("1", ")", 5000, "").ptr).ptr);
     good(repeat("SELECT 1 FROM cpu WHERE ", "up AND ", 50000, "up").ptr);
 }
@@ -370,7 +374,7 @@ START_TEST(columns)
         {"SELECT h.*, 1 FROM host h", "name:25,owner:25,size:23,?column?:23"},
         {"SELECT tableoid FROM cpu", "tableoid:26"},
         {"SELECT 1, 1.5, 'x', true, NULL, 3000000000",
-         "?column?:23,?column?:1700,?column?:25,bool:16,?column?:25,?column?:20"},
+         "?column?:23,?column?:1700,?column?:25,?column?:16,?column?:25,?column?:20"},
         {"SELECT count(*), sum(requests), avg(usage_user) a FROM cpu", "count:20,sum:1700,a:701"},
         {"SELECT '1'::int, CAST('1' AS double precision), requests::text FROM cpu",
          "int4:23,float8:701,requests:25"},
@@ -768,9 +772,19 @@ START_TEST(joins)
                                   PLAN_JOIN);
     ck_assert(j->type == JOIN_ANTI && j->key_count == 1 && j->filter && !j->null_aware);
     const PlanApply *a = (const PlanApply *)plan_of(
-        "SELECT (SELECT max(requests) FROM cpu WHERE hostname = h.name) FROM host h", PLAN_APPLY);
-    ck_assert(a->mode == APPLY_SCALAR && a->param_count == 1);
+        "SELECT (SELECT max(requests) FROM cpu WHERE hostname = h.name AND requests > h.size) FROM "
+        "host h",
+        PLAN_APPLY);
+    ck_assert(a->mode == APPLY_SCALAR && a->param_count == 2);
     ck_assert_uint_eq(((const PlanScan *)find_plan(a->p.right, PLAN_SCAN))->tag_count, 1);
+    j = (const PlanJoin *)plan_of(
+        "SELECT (SELECT count(*) FROM cpu WHERE hostname = h.name) FROM host h", PLAN_JOIN);
+    ck_assert(j->type == JOIN_LEFT && j->key_count == 1);
+    j = (const PlanJoin *)plan_of("SELECT name IN (SELECT hostname FROM cpu) FROM host", PLAN_JOIN);
+    ck_assert(j->type == JOIN_MARK && j->key_count == 1 && j->null_aware);
+    a = (const PlanApply *)plan_of(
+        "SELECT CASE WHEN size > 1 THEN (SELECT max(size) FROM host) END FROM host", PLAN_APPLY);
+    ck_assert(a->guard != NULL);
     a = (const PlanApply *)plan_of(
         "SELECT 1 FROM cpu WHERE requests > (SELECT max(size) FROM host)", PLAN_APPLY);
     ck_assert_uint_eq(a->param_count, 0);
