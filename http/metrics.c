@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define STORAGE_AGE_NS (15 * NS_PER_S) /* the directory is not walked for each scrape */
+
 static void put(Buf *out, const char *name, const char *type, const char *help, double value)
 {
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s ", name, help, name, type, name);
@@ -33,23 +35,31 @@ static void storage_metrics(Buf *out, Engine *eng)
     WalInfo wal;
     CompactionInfo last;
     Err e;
-    size_t n = engine_storage(eng, kinds, ARRAY_LEN(kinds), &e);
+    size_t n = engine_storage(eng, kinds, ARRAY_LEN(kinds), STORAGE_AGE_NS, &e);
     if (n)
         buf_puts(out, "# HELP skulk_storage_bytes what the data directory takes\n"
                       "# TYPE skulk_storage_bytes gauge\n");
     for (size_t i = 0; i < n; i++)
         buf_printf(out, "skulk_storage_bytes{kind=\"%s\"} %lld\n", kinds[i].kind,
                    (long long)kinds[i].bytes);
-    if (engine_wal_info(eng, &wal, &e)) {
-        put(out, "skulk_log_segments", "gauge", "segments of the log on disk",
-            (double)wal.segments);
-        put(out, "skulk_log_unflushed_bytes", "gauge", "log written since the last flush",
-            (double)wal.unflushed);
-        put(out, "skulk_log_visible_lsn", "gauge", "newest record that readers see",
-            (double)wal.visible);
-        put(out, "skulk_log_covered_lsn", "gauge", "newest record that files cover",
-            (double)wal.covered);
-        put(out, "skulk_log_epoch", "gauge", "starts of the database", (double)wal.epoch);
+    engine_wal_info(eng, &wal);
+    put(out, "skulk_log_segments", "gauge", "segments of the log on disk", (double)wal.segments);
+    put(out, "skulk_log_unflushed_bytes", "gauge", "log written since the last flush",
+        (double)wal.unflushed);
+    put(out, "skulk_log_visible_lsn", "gauge", "newest record that readers see",
+        (double)wal.visible);
+    put(out, "skulk_log_covered_lsn", "gauge", "newest record that files cover",
+        (double)wal.covered);
+    put(out, "skulk_log_epoch", "gauge", "starts of the database", (double)wal.epoch);
+    if (wal.archives) {
+        put(out, "skulk_archive_waiting_segments", "gauge", "log segments still to be copied",
+            (double)wal.archive_waiting);
+        put(out, "skulk_archive_waiting_bytes", "gauge", "their bytes",
+            (double)wal.archive_waiting_bytes);
+        put(out, "skulk_archive_last_time_seconds", "gauge",
+            "newest copy since the start, Unix time", (double)wal.archived_ns / 1e9);
+        put(out, "skulk_archive_failing", "gauge", "1: the last copy failed",
+            wal.archive_err.code != ERR_OK);
     }
     bool running = engine_compactions(eng, &last, 1) && last.running;
     put(out, "skulk_compaction_running", "gauge", "1 while files are merged", running);

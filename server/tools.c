@@ -26,7 +26,10 @@ static const char *time_text(int64_t ms, char text[48])
 static void print_info(const char *what, const BackupInfo *info)
 {
     char text[48];
-    printf("%s, up to record %" PRIu64 " of %s\n", what, info->last,
+    if (!info->last)
+        printf("%s, before the first record\n", what);
+    else
+        printf("%s, up to record %" PRIu64 " of %s\n", what, info->last,
            time_text(info->last_ms, text));
 }
 

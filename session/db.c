@@ -20,7 +20,7 @@ static int64_t memory_default(void)
 static void budgets_init(Db *db)
 {
     int64_t memory = db->options.memory > 0 ? db->options.memory : memory_default();
-    budget_init(&db->memory, "[limits] memory", NULL, memory);
+    budget_init(&db->memory, "limits.memory", NULL, memory);
     budget_init(&db->query_pool, "query pool", &db->memory, memory / 2);
     budget_init(&db->ingest_pool, "ingest pool", &db->memory, memory / 4);
     budget_init(&db->cache_pool, "cache", &db->memory, memory / 16);

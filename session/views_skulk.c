@@ -31,7 +31,7 @@ static bool fill_storage(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)snap;
     StorageKind kinds[16];
-    size_t n = engine_storage(of(ctx)->db->engine, kinds, ARRAY_LEN(kinds), e);
+    size_t n = engine_storage(of(ctx)->db->engine, kinds, ARRAY_LEN(kinds), 0, e);
     for (size_t i = 0; i < n; i++) {
         Value row[2] = {value_str(slice_cstr(kinds[i].kind)), value_i64(kinds[i].bytes)};
         row_sink_add(sink, row);
@@ -191,18 +191,24 @@ static bool fill_tag_cardinality(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Er
 
 static bool fill_wal(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
-    (void)snap;
+    (void)snap, (void)e;
     Engine *eng = of(ctx)->db->engine;
     WalInfo w;
-    if (!engine_wal_info(eng, &w, e))
-        return false;
+    engine_wal_info(eng, &w);
+    bool late = w.archive_err.code != ERR_OK;
     Value row[] = {value_i64(w.segments),
                    value_i64(w.bytes),
                    value_i64(w.unflushed),
                    count_of(w.visible),
                    count_of(w.covered),
                    count_of(w.epoch),
-                   count_of(atomic_load(&engine_stats(eng)->syncs))};
+                   count_of(atomic_load(&engine_stats(eng)->syncs)),
+                   w.archived ? count_of(w.archived) : value_null(),
+                   w.archived ? time_of_ns(w.archived_ns) : value_null(),
+                   w.archives ? value_i64(w.archive_waiting) : value_null(),
+                   w.archives ? value_i64(w.archive_waiting_bytes) : value_null(),
+                   late ? value_str(arena_slice(ctx->arena, slice_cstr(w.archive_err.message)))
+                        : value_null()};
     row_sink_add(sink, row);
     return true;
 }
@@ -248,9 +254,18 @@ static const ViewColumn cols_tables[] = {
 static const ViewColumn cols_tags[] = {{"table_name", T_TEXT}, {"tag", T_TEXT},
                                        {"values", T_INT8},     {"series", T_INT8},
                                        {"top_value", T_TEXT},  {"top_series", T_INT8}};
-static const ViewColumn cols_wal[] = {
-    {"segments", T_INT8},    {"bytes", T_INT8}, {"unflushed", T_INT8}, {"visible_lsn", T_INT8},
-    {"covered_lsn", T_INT8}, {"epoch", T_INT8}, {"syncs", T_INT8}};
+static const ViewColumn cols_wal[] = {{"segments", T_INT8},
+                                      {"bytes", T_INT8},
+                                      {"unflushed", T_INT8},
+                                      {"visible_lsn", T_INT8},
+                                      {"covered_lsn", T_INT8},
+                                      {"epoch", T_INT8},
+                                      {"syncs", T_INT8},
+                                      {"archived_segment", T_INT8},
+                                      {"archived_at", T_TIMESTAMPTZ},
+                                      {"archive_waiting", T_INT8},
+                                      {"archive_waiting_bytes", T_INT8},
+                                      {"archive_error", T_TEXT}};
 static const ViewColumn cols_compactions[] = {
     {"number", T_INT8},   {"started", T_TIMESTAMPTZ}, {"duration", T_INTERVAL},
     {"state", T_TEXT},    {"reason", T_TEXT},         {"level", T_INT4},

@@ -306,25 +306,6 @@ const EngineStats *engine_stats(Engine *eng)
     return &eng->stats;
 }
 
-size_t engine_storage(Engine *eng, StorageKind *out, size_t max, Err *e)
-{
-    StoreUsage u;
-    if (!eng->store->ops->usage(eng->store, &u, e))
-        return 0;
-    const StorageKind all[] = {
-        {"files", u.blobs[BLOB_PART]},
-        {"series_index", u.blobs[BLOB_SERIES] + u.blobs[BLOB_SERIES_COPY]},
-        {"manifest", u.manifest},
-        {"log", u.log},
-        {"reserve", u.reserve},
-        {"other", u.other + u.blobs[BLOB_CATALOG] + u.blobs[BLOB_CATALOG_COPY]},
-    };
-    size_t n = sizeof all / sizeof all[0];
-    for (size_t i = 0; i < n && i < max; i++)
-        out[i] = all[i];
-    return n;
-}
-
 /* ---- maintenance ---- */
 
 static void add_waiter(Engine *eng, bool vacuum, TableId table, Ticket *t)

@@ -142,8 +142,8 @@ typedef struct StorageKind {
     const char *kind;
     int64_t bytes;
 } StorageKind; /* files series_index manifest log reserve other */
-size_t engine_storage(Engine *eng, StorageKind *out, size_t max,
-                      Err *e); /* blocking: du of the directory */
+/* Blocking: du of the directory; or what it was at most so long ago. */
+size_t engine_storage(Engine *eng, StorageKind *out, size_t max, int64_t age_max_ns, Err *e);
 typedef struct FileInfo {
     char name[64];
     int level;
@@ -163,12 +163,16 @@ void snapshot_table_info(const Snapshot *s, TableId table, TableInfo *out);
 
 typedef struct WalInfo {
     uint64_t epoch;
-    int64_t segments, bytes; /* on disk */
+    int64_t segments, bytes; /* on disk, spare segments included */
     int64_t unflushed;       /* bytes written since the last flush began */
     Lsn visible, covered;    /* records that readers see; that are in files */
+    bool archives;           /* the rest only then */
+    uint64_t archived;   /* number of the newest segment in the archive; 0 = none since the start */
+    int64_t archived_ns; /* wall clock of its copy */
+    int64_t archive_waiting, archive_waiting_bytes; /* finished segments that are not copied yet */
+    Err archive_err;                                /* code 0: the last copy went well */
 } WalInfo;
-bool engine_wal_info(Engine *eng, WalInfo *out,
-                     Err *e) MUST_CHECK; /* blocking, as engine_storage */
+void engine_wal_info(Engine *eng, WalInfo *out);
 
 typedef struct CompactionInfo {
     uint64_t number;    /* from 1 since the start */

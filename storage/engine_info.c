@@ -60,21 +60,56 @@ void snapshot_table_info(const Snapshot *s, TableId table, TableInfo *out)
 
 /* ---- log ---- */
 
-bool engine_wal_info(Engine *eng, WalInfo *out, Err *e)
+void engine_wal_info(Engine *eng, WalInfo *out)
 {
-    StoreUsage u;
-    *out = (WalInfo){0};
-    if (!eng->store->ops->usage(eng->store, &u, e))
-        return false;
-    out->segments = u.log_files;
-    out->bytes = u.log;
-    out->epoch = eng->epoch;
+    LogState s;
+    eng->store->ops->log_state(eng->store, &s);
+    *out = (WalInfo){.segments = s.files,
+                     .bytes = s.bytes,
+                     .epoch = eng->epoch,
+                     .archives = s.archives,
+                     .archived = s.archived,
+                     .archived_ns = s.archived_ns,
+                     .archive_waiting = s.waiting,
+                     .archive_waiting_bytes = s.waiting_bytes,
+                     .archive_err = s.archive_err};
     mutex_lock(&eng->mutex);
     out->visible = eng->applied;
     out->covered = eng->manifest.covered;
     out->unflushed = eng->log_bytes;
     mutex_unlock(&eng->mutex);
-    return true;
+}
+
+/* ---- space ---- */
+
+size_t engine_storage(Engine *eng, StorageKind *out, size_t max, int64_t age_max_ns, Err *e)
+{
+    StoreUsage u;
+    int64_t now = engine_now(eng);
+    mutex_lock(&eng->mutex);
+    bool known = eng->usage_ns && now - eng->usage_ns < age_max_ns;
+    u = eng->usage;
+    mutex_unlock(&eng->mutex);
+    if (!known && !eng->store->ops->usage(eng->store, &u, e))
+        return 0;
+    mutex_lock(&eng->mutex);
+    if (!known) {
+        eng->usage = u;
+        eng->usage_ns = now;
+    }
+    mutex_unlock(&eng->mutex);
+    const StorageKind all[] = {
+        {"files", u.blobs[BLOB_PART]},
+        {"series_index", u.blobs[BLOB_SERIES] + u.blobs[BLOB_SERIES_COPY]},
+        {"manifest", u.manifest},
+        {"log", u.log},
+        {"reserve", u.reserve},
+        {"other", u.other + u.blobs[BLOB_CATALOG] + u.blobs[BLOB_CATALOG_COPY]},
+    };
+    size_t n = sizeof all / sizeof all[0];
+    for (size_t i = 0; i < n && i < max; i++)
+        out[i] = all[i];
+    return n;
 }
 
 /* ---- compactions ---- */

@@ -318,6 +318,8 @@ struct Engine {
     CompactionInfo
         compactions[COMPACTIONS_KEPT]; /* by number; one that runs: duration = its start */
     uint64_t compaction_count;
+    StoreUsage usage; /* when it was looked at last: usage_ns, 0 = never */
+    int64_t usage_ns;
     Buf adopted; /* ManifestPart: files that the log has named since the oldest of them began */
     LockTable *locks;         /* has a mutex of its own */
     _Atomic int64_t next_row; /* engine_row_ids */

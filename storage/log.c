@@ -26,6 +26,14 @@ void wal_segment_path(const Wal *w, uint64_t file, char *path)
     snprintf(path, WAL_PATH_MAX, "%s/%s", w->dir, name);
 }
 
+static void count_file(Wal *w, int files, int64_t bytes)
+{
+    mutex_lock(&w->mutex);
+    w->state.files += files;
+    w->state.bytes += bytes;
+    mutex_unlock(&w->mutex);
+}
+
 static void segment_free(const Wal *w, WalSegment *s)
 {
     if (!s)
@@ -35,10 +43,11 @@ static void segment_free(const Wal *w, WalSegment *s)
     mem_free(s);
 }
 
-void wal_segment_delete(const Wal *w, WalSegment *s)
+void wal_segment_delete(Wal *w, WalSegment *s)
 {
     char path[WAL_PATH_MAX];
     Err e;
+    count_file(w, -1, -s->size);
     wal_segment_path(w, s->file, path);
     if (!w->o.io->unlink(w->o.io, path, &e))
         log_warn("log", "%s", e.message); /* a stale segment costs only space */
@@ -117,6 +126,7 @@ static bool open_segment(Wal *w, uint64_t file, Err *e)
     if (n == WAL_HEADER_BYTES && !wal_header_decode(s, h, e))
         goto fail;
     wal_segments_push(&w->stale, &w->stale_count, &w->stale_cap, s);
+    count_file(w, 1, s->size);
     if (file >= w->next_file)
         w->next_file = file + 1;
     return true;
@@ -205,6 +215,7 @@ static WalSegment *segment_create(Wal *w, int64_t size, bool fill, Err *e)
     if (!io->fdatasync(io, s->fd, e) || !io->fsync_dir(io, w->dir, e))
         goto fail;
     mem_free(zeros);
+    count_file(w, 1, size);
     return s;
 fail:
     mem_free(zeros);
@@ -527,6 +538,18 @@ void wal_position(const Wal *w, LogPosition *out)
             x.bytes = w->offset;
         buf_put(&out->extents, &x, sizeof x);
     }
+}
+
+void wal_state(Wal *w, LogState *out)
+{
+    mutex_lock(&w->mutex);
+    *out = w->state;
+    out->archives = w->archive != NULL;
+    const LogExtent *x = (const LogExtent *)(const void *)w->archive_queue.ptr;
+    out->waiting = (int64_t)(w->archive_queue.len / sizeof *x);
+    for (int64_t i = 0; i < out->waiting; i++)
+        out->waiting_bytes += x[i].bytes;
+    mutex_unlock(&w->mutex);
 }
 
 Lsn wal_synced(const Wal *w)

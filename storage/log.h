@@ -51,6 +51,7 @@ void wal_recycle(Wal *w, Lsn covered);
 Lsn wal_last(const Wal *w); /* 0 = none yet */
 /* Which bytes of which segments hold the records up to wal_last; buf_free(&out->extents). */
 void wal_position(const Wal *w, LogPosition *out);
+void wal_state(Wal *w, LogState *out); /* beside the other calls, from any thread */
 void wal_segment_name(char *name, size_t size, uint64_t file); /* in the log's directory */
 Lsn wal_synced(const Wal *w);
 /* A segment for later is wanted; wal_prepare makes it (zeros, fsync: tens of milliseconds). */

@@ -113,13 +113,20 @@ bool wal_archive_one(Wal *w, bool *did, Err *e)
     *did = w->archive && queue_first(w, &x);
     if (!*did)
         return true;
-    if (!wal_archive_has(w, x.epoch) && !archive_copy(w, &x, e))
-        return err_wrap(e, "copy log segment %08llu to the archive", (unsigned long long)x.file);
+    bool ok = wal_archive_has(w, x.epoch) || archive_copy(w, &x, e) ||
+              err_wrap(e, "copy log segment %08llu to the archive", (unsigned long long)x.file);
     mutex_lock(&w->mutex);
-    if (x.epoch > w->archived_epoch)
+    if (ok && x.epoch > w->archived_epoch) {
         queue_pop(w);
+        w->state.archived = x.epoch;
+        w->state.archived_ns = w->o.clock ? w->o.clock->wall_ns(w->o.clock) : 0;
+    }
+    if (ok)
+        err_clear(&w->state.archive_err);
+    else
+        w->state.archive_err = *e;
     mutex_unlock(&w->mutex);
-    return true;
+    return ok;
 }
 
 /* The oldest live segment: may it be used again? */

@@ -56,6 +56,7 @@ struct Wal {
     int64_t archive_hold_max;
     Buf archive_queue;       /* LogExtent: finished, not copied yet; oldest first */
     uint64_t archived_epoch; /* all up to here are copied, or were given up */
+    LogState state;          /* but for what waits */
 };
 
 static inline uint64_t wal_load64(const uint8_t *p)
@@ -102,6 +103,6 @@ static inline int64_t wal_record_ms(const uint8_t *rec)
     return (int64_t)v;
 }
 
-void wal_segment_delete(const Wal *w, WalSegment *s);
+void wal_segment_delete(Wal *w, WalSegment *s);
 
 #endif

@@ -45,8 +45,17 @@ static inline uint64_t blob_number(BlobId id)
 typedef struct StoreUsage { /* bytes that the store takes, as du counts them */
     int64_t blobs[BLOB_KINDS];
     int64_t manifest, log, reserve, other;
-    int64_t log_files; /* how many */
 } StoreUsage;
+
+typedef struct LogState {
+    int64_t files, bytes; /* segments, spare ones included */
+    bool archives;
+    uint64_t archived;   /* epoch of the newest segment in the archive; 0 = none since the start */
+    int64_t archived_ns; /* wall clock of its copy */
+    int64_t waiting;     /* finished segments that are not copied yet, and their bytes */
+    int64_t waiting_bytes;
+    Err archive_err; /* code 0: the last copy went well */
+} LogState;
 
 typedef struct LogExtent { /* of one log segment */
     uint64_t file, epoch;
@@ -101,7 +110,8 @@ typedef struct StoreOps {
     void (*commit_snapshot)(Store *s, Slice edit, uint64_t epoch, uint64_t version, Completion *c);
     /* At open, blocking: asks for each blob that is there what becomes of it. */
     bool (*blob_sweep)(Store *s, BlobFate (*fate)(void *arg, BlobId id), void *arg, Err *e);
-    bool (*usage)(Store *s, StoreUsage *out, Err *e); /* blocking */
+    bool (*usage)(Store *s, StoreUsage *out, Err *e); /* blocking: walks the files */
+    void (*log_state)(Store *s, LogState *out);       /* at once, from any thread */
     /* Room that is kept for a full disk: takes `bytes` (DISK_FULL: there are not so many), or with 0
      * gives them up.  Blocking. */
     bool (*reserve)(Store *s, int64_t bytes, Err *e);

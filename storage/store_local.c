@@ -371,10 +371,8 @@ static int64_t disk_bytes(const LocalStore *ls, const char *path)
 static int64_t *usage_of(StoreUsage *u, const char *sub, const char *name)
 {
     BlobId id;
-    if (strcmp(sub, "log") == 0) {
-        u->log_files++;
+    if (strcmp(sub, "log") == 0)
         return &u->log;
-    }
     if (strcmp(sub, "files") == 0 && local_blob_parse(name, &id))
         return &u->blobs[blob_kind(id)];
     if (!*sub && strcmp(name, "reserve") == 0)
@@ -421,6 +419,11 @@ static bool local_usage(Store *s, StoreUsage *out, Err *e)
     return true;
 }
 
+static void local_log_state(Store *s, LogState *out)
+{
+    wal_state(local(s)->wal, out);
+}
+
 static bool local_reserve(Store *s, int64_t bytes, Err *e)
 {
     LocalStore *ls = local(s);
@@ -460,6 +463,7 @@ static const StoreOps local_ops = {
     .commit_snapshot = local_commit_snapshot,
     .blob_sweep = local_blob_sweep,
     .usage = local_usage,
+    .log_state = local_log_state,
     .reserve = local_reserve,
     .log_position = local_log_position,
     .blob_name = local_blob_name,

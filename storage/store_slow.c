@@ -383,6 +383,14 @@ static bool slow_usage(Store *st, StoreUsage *out, Err *e)
     return true;
 }
 
+static void slow_log_state(Store *st, LogState *out)
+{
+    StoreUsage u;
+    Err e;
+    bool ok = slow_usage(st, &u, &e);
+    *out = (LogState){.files = 1, .bytes = ok ? u.log : 0};
+}
+
 /* ---- time passes ---- */
 
 /* Takes an event that is due; *next_ns: when to look again. */
@@ -520,6 +528,7 @@ static const StoreOps slow_ops = {
     .commit_snapshot = slow_commit_snapshot,
     .blob_sweep = slow_blob_sweep,
     .usage = slow_usage,
+    .log_state = slow_log_state,
     .reserve = slow_reserve,
     .log_position = slow_log_position,
     .blob_name = slow_blob_name,

@@ -52,7 +52,7 @@ START_TEST(flush_and_compact)
     world_check(&w);
     StorageKind kinds[8];
     Err e;
-    size_t n = engine_storage(w.eng, kinds, 8, &e);
+    size_t n = engine_storage(w.eng, kinds, 8, 0, &e);
     ck_assert_uint_eq(n, 6);
     for (size_t i = 0; i < n; i++)
         if (strcmp(kinds[i].kind, "log") == 0)

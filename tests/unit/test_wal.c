@@ -451,10 +451,18 @@ START_TEST(archive_holds_back)
     ck_assert_uint_eq(seen.count, 0);
     ck_assert_uint_eq(wal_archive_waiting(b->w), waiting);
     sim_disk_fail_at(b->disk, sim_disk_calls(b->disk) + 2, ERR_DISK_FULL);
+    LogState state;
     ck_assert(!archive_all(b, &e));
     ck_assert_int_eq(e.code, ERR_DISK_FULL);
+    wal_state(b->w, &state);
+    ck_assert(state.archives && state.archive_err.code == ERR_DISK_FULL);
+    ck_assert_int_eq(state.waiting, (int64_t)waiting);
+    ck_assert_int_gt(state.waiting_bytes, 8 * 60000);
     ck_assert_msg(archive_all(b, &e), "%s", e.message);
     ck_assert_uint_eq(files_in(b, "/archive"), waiting);
+    wal_state(b->w, &state);
+    ck_assert(state.archive_err.code == ERR_OK && state.waiting == 0 && state.archived >= waiting);
+    ck_assert_int_eq(state.files, (int64_t)files_in(b, "/log"));
     wal_recycle(b->w, last);
     ck_assert_uint_eq(files_in(b, "/log"), 1);
     ck_assert(append(b, 8, 60000, &e) && wal_sync(b->w, &e));
@@ -464,6 +472,9 @@ START_TEST(archive_holds_back)
         ck_assert(append(b, 8, 60000, &e) && wal_sync(b->w, &e));
     wal_recycle(b->w, wal_last(b->w));
     ck_assert_uint_eq(files_in(b, "/log"), 1);
+    wal_state(b->w, &state);
+    ck_assert_int_eq(state.files, 1);
+    ck_assert_int_eq(state.bytes, WAL_SEGMENT_MIN);
     ck_assert(archive_all(b, &e));
     bench_free(b);
 }

@@ -11,7 +11,7 @@ SELECT * FROM skulk.tag_cardinality WHERE table_name = 'v_m' ORDER BY tag;
 CHECKPOINT;
 VACUUM;
 SELECT sum(rows) > 0 AS rows, sum(dead_bytes) AS dead, min(level) > 0 AS compacted FROM skulk.files;
-SELECT segments > 0 AS segments, bytes > 0 AS bytes, visible_lsn >= covered_lsn AS lsn, covered_lsn > 0 AS covered, epoch > 0 AS epoch FROM skulk.wal;
+SELECT segments > 0 AS segments, bytes > 0 AS bytes, visible_lsn >= covered_lsn AS lsn, covered_lsn > 0 AS covered, epoch > 0 AS epoch, archived_segment, archive_waiting, archive_error FROM skulk.wal;
 SELECT reason, level > 0 AS level, inputs > 0 AS inputs, rows_in >= rows_out AS rows, duration >= interval '0' AS duration, state FROM skulk.compactions ORDER BY number DESC LIMIT 1;
 SELECT kind, bytes > 0 AS some FROM skulk.storage WHERE kind IN ('files', 'log') ORDER BY kind;
 SELECT pool, used >= 0 AS used, peak >= used AS peak FROM skulk.memory WHERE pool LIKE '% pool' ORDER BY pool;
