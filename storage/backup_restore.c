@@ -203,6 +203,19 @@ static bool named_file(void *arg, Lsn lsn, const LogFrame *f, Err *e)
                     (unsigned long long)lsn - 1);
 }
 
+/* A segment in use has room behind its records; its header says how much. */
+static bool pad_segment(const Io *io, const char *path, int64_t size, Err *e)
+{
+    int fd = io->open(io, path, IO_READ | IO_WRITE, e);
+    if (fd < 0)
+        return false;
+    int64_t now = io->size(io, fd, e);
+    bool ok =
+        now >= 0 && (now >= size || (io->truncate(io, fd, size, e) && io->fdatasync(io, fd, e)));
+    io->close(io, fd);
+    return ok;
+}
+
 static bool lay_segment(Restore *r, const LogSource *l, size_t number, bool *end, Err *e)
 {
     const RestoreSpec *s = r->spec;
@@ -218,7 +231,8 @@ static bool lay_segment(Restore *r, const LogSource *l, size_t number, bool *end
         return false;
     wal_segment_name(name, sizeof name, number);
     snprintf(to, sizeof to, "%s/log/%s", s->target, name);
-    if (!copy_file(s->io, l->path, to, (uint64_t)cut.bytes, r->piece, &crc, e))
+    if (!copy_file(s->io, l->path, to, (uint64_t)cut.bytes, r->piece, &crc, e) ||
+        !pad_segment(s->io, to, cut.size, e))
         return false;
     r->last = cut.last;
     if (cut.last >= cut.first) {

@@ -68,7 +68,7 @@ static void header_encode(uint8_t h[WAL_HEADER_BYTES], const WalSegment *s)
     buf_put_u64(&b, s->epoch);
     buf_put_u64(&b, s->first_lsn);
     buf_put_u64(&b, s->salt);
-    buf_put_u64(&b, 0);
+    buf_put_u64(&b, s->whole ? (uint64_t)s->size : 0);
     buf_put_u32(&b, 0);
     buf_put_u32(&b, crc32c(0, h, 60));
 }
@@ -87,6 +87,7 @@ bool wal_header_decode(WalSegment *s, const uint8_t h[WAL_HEADER_BYTES], Err *e)
     s->epoch = wal_load64(h + 24);
     s->first_lsn = wal_load64(h + 32);
     s->salt = wal_load64(h + 40);
+    s->want = (int64_t)wal_load64(h + WAL_SIZE_AT);
     return true;
 }
 
@@ -202,6 +203,7 @@ static WalSegment *segment_create(Wal *w, int64_t size, bool fill, Err *e)
     s->file = w->next_file++;
     mutex_unlock(&w->mutex);
     s->size = size;
+    s->whole = fill;
     wal_segment_path(w, s->file, path);
     s->fd = io->open(io, path, IO_READ | IO_WRITE | IO_CREATE | IO_TRUNC, e);
     if (s->fd < 0)
@@ -515,6 +517,7 @@ void wal_recycle(Wal *w, Lsn covered)
         mutex_lock(&w->mutex);
         bool keep = !all && w->spare_count < WAL_SPARES_MAX && s->size >= w->next_size &&
                     s->size <= WAL_SEGMENT_MAX;
+        s->whole = true;
         if (keep)
             w->spares[w->spare_count++] = s;
         mutex_unlock(&w->mutex);

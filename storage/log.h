@@ -79,6 +79,7 @@ typedef struct WalScan {
     uint64_t epoch;
     Lsn first, last; /* last: of the records within the limit; first - 1 = none */
     int64_t bytes;   /* header and these records */
+    int64_t size;    /* of the segment in use, as its header says; 0 = unknown */
     int64_t last_ms;
     Lsn next_lsn; /* of the first record beyond the limit; 0 = none was met */
     int64_t next_ms;

@@ -12,6 +12,7 @@ enum {
     WAL_PATH_MAX = 4096,
     WAL_PIECE = 1 << 20, /* large groups are written in pieces of this size */
     WAL_HAS_TIMES = 1,   /* optional feature: records say when they were written */
+    WAL_SIZE_AT = 48,    /* of the size in the header */
     WAL_MARK = 255,      /* type of the mark behind the last record */
 };
 
@@ -23,6 +24,8 @@ typedef struct WalSegment {
     uint64_t salt;
     Lsn first_lsn;
     int64_t used; /* end of its records, once it is not the last */
+    bool whole;   /* the file has had `size` bytes before this use: the header says so */
+    int64_t want; /* what the header says; 0 = nothing */
 } WalSegment;
 
 struct Wal {

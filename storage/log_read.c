@@ -134,12 +134,38 @@ static bool bad_record(WalReader *r, WalSegment *s, const Image *im, size_t *at,
     return true;
 }
 
+/* There segments end with their records; the backup's list has their lengths. */
+static bool in_backup(const Wal *w)
+{
+    char path[WAL_PATH_MAX];
+    size_t len = strlen(w->dir);
+    while (len && w->dir[len - 1] != '/')
+        len--;
+    snprintf(path, sizeof path, "%.*sbackup.manifest", (int)len, w->dir);
+    return io_exists(w->o.io, path);
+}
+
+/* A file that was longer once has lost its end.  Whole records may be gone without a trace; what is left
+ * is a prefix and is replayed, but not in silence. */
+static bool check_length(const Wal *w, const WalSegment *s, Err *e)
+{
+    if (s->size >= s->want || (w->o.read_only && in_backup(w)))
+        return true;
+    err_set(e, ERR_DATA_CORRUPTED,
+            "the log is damaged: segment %08llu is cut short: it has %lld of %lld bytes",
+            (unsigned long long)s->file, (long long)s->size, (long long)s->want);
+    if (w->o.inspect)
+        return false;
+    log_error("log", "%s; records that were acknowledged may be missing behind it", e->message);
+    return true;
+}
+
 /* Reads one segment; limit: first LSN of the next segment, 0 if this is the last. */
 static bool read_segment(WalReader *r, WalSegment *s, Lsn limit, Err *e)
 {
     Image im;
     bool ok = false, end = false;
-    if (!image_load(r->w, s, &im, e))
+    if (!check_length(r->w, s, e) || !image_load(r->w, s, &im, e))
         return false;
     size_t at = WAL_HEADER_BYTES;
     while (!limit || r->next < limit) {
@@ -241,6 +267,7 @@ static void keep_stale(Wal *w)
 {
     for (size_t i = 0; i < w->stale_count; i++) {
         WalSegment *s = w->stale[i];
+        s->whole = true;
         if (w->spare_count < 1 && s->size >= WAL_SEGMENT_MIN && s->size <= WAL_SEGMENT_MAX)
             w->spares[w->spare_count++] = s;
         else
@@ -312,7 +339,8 @@ bool wal_segment_scan(const Io *io, const char *path, const WalLimit *limit, Wal
     bool ok = (s.size = io->size(io, s.fd, e)) >= 0 && image_load(&w, &s, &im, e);
     if (ok && (im.size < WAL_HEADER_BYTES || !wal_header_decode(&s, im.ptr, e) || !s.epoch))
         ok = err_set(e, ERR_DATA_CORRUPTED, "\"%s\" is no log segment", path);
-    *out = (WalScan){.epoch = s.epoch, .first = s.first_lsn, .last = s.first_lsn - 1};
+    *out =
+        (WalScan){.epoch = s.epoch, .first = s.first_lsn, .last = s.first_lsn - 1, .size = s.want};
     size_t at = WAL_HEADER_BYTES;
     while (ok && record_at(&im, at, &s, out->last + 1, out->last + 1) &&
            im.ptr[at + 8] != WAL_MARK) {

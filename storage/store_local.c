@@ -150,6 +150,15 @@ static bool format_write(LocalStore *ls, Err *e)
 }
 
 /* *mend: one of the two files is to be written again. */
+/* The other one is good, so what this one says is damage, whatever it looks like. */
+static void format_is_worn(LocalStore *ls, int copy, const Err *why)
+{
+    ls->format_worn = *why;
+    if (why->code == ERR_FEATURE_NOT_SUPPORTED || why->code == ERR_OBJECT_STATE)
+        err_set(&ls->format_worn, ERR_DATA_CORRUPTED, "\"%s/%s\" is damaged", ls->dir,
+                format_names[copy]);
+}
+
 static bool format_check(LocalStore *ls, bool *fresh, bool *mend, Err *e)
 {
     Err second;
@@ -159,10 +168,10 @@ static bool format_check(LocalStore *ls, bool *fresh, bool *mend, Err *e)
     if (ok) {
         *mend = !format_read(ls, 1, &ignored, &second);
         if (*mend && second.code != ERR_UNDEFINED_FILE)
-            ls->format_worn = second;
+            format_is_worn(ls, 1, &second);
     } else if (!newer && format_read(ls, 1, &ignored, &second)) {
-        ls->format_worn = *e;
-        log_error("store", "%s; its copy is used", e->message);
+        format_is_worn(ls, 0, e);
+        log_error("store", "%s; its copy is used", ls->format_worn.message);
         ok = *mend = true;
     } else if (e->code == ERR_UNDEFINED_FILE) {
         if (ls->flags & ENGINE_CREATE && !(ls->flags & ENGINE_READ_ONLY))

@@ -135,8 +135,12 @@ def one_round(program, home, truth, seed):
             bad.append("refused to start without naming the file: " + text[-400:])
     else:
         errors = 0
+        cut = "/log/" in path and what.startswith("cut")
+        lost_said = cut and name.split(".")[0] + " is cut short" in open(data + ".log", errors="replace").read()
         for (table, day), rows in truth.items():
             ok, answer = server.sql(query(table, day))
+            if ok and lost_said and set(answer.split("\n")) <= set(rows.split("\n")):
+                continue
             if ok and answer != rows:
                 bad.append(f"WRONG ANSWER m{table} day {day}: {len(answer)} for {len(rows)} bytes")
             elif not ok:

@@ -394,6 +394,38 @@ START_TEST(killed_in_recovery)
 }
 END_TEST
 
+/* A file that lost its end: whole records may be missing, and nothing behind them tells.  A prefix is
+ * replayed; a look at the log names it. */
+START_TEST(cut_short)
+{
+    Bench *b = bench_new(12);
+    Seen seen;
+    Err e;
+    ck_assert(append(b, 8, 100, &e) && wal_sync(b->w, &e));
+    wal_close(b->w);
+    const Io *io = sim_disk_io(b->disk);
+    int fd = io->open(io, "/log/00000001.log", IO_READ | IO_WRITE, &e);
+    ck_assert(fd >= 0);
+    ck_assert(io->truncate(io, fd, WAL_HEADER_BYTES + (_i ? 300 : WAL_SEGMENT_MIN / 2), &e));
+    io->close(io, fd);
+    WalOptions o = {.io = io, .dir = "/log", .salt = 77, .inspect = true};
+    ck_assert(wal_open(&b->w, &o, &e));
+    seen.count = 0;
+    ck_assert(!wal_read(b->w, 0, see, &seen, &e));
+    ck_assert_int_eq(e.code, ERR_DATA_CORRUPTED);
+    ck_assert_msg(strstr(e.message, "segment 00000001 is cut short"), "%s", e.message);
+    wal_close(b->w);
+    ck_assert_msg(start(b, 0, &seen, false, &e), "%s", e.message);
+    ck_assert_int_eq(seen.count == b->written.count, _i == 0);
+    check_prefix(b, &seen, 1);
+    b->written.count = seen.count;
+    ck_assert(append(b, 8, 100, &e) && wal_sync(b->w, &e));
+    restart(b, 0, &seen);
+    check_prefix(b, &seen, b->written.count);
+    bench_free(b);
+}
+END_TEST
+
 static bool archive_all(Bench *b, Err *e)
 {
     bool did = true;
@@ -494,6 +526,7 @@ int main(void)
     tcase_add_test(tc, newer_format);
     tcase_add_loop_test(tc, every_byte, 0, 16);
     tcase_add_test(tc, killed_in_recovery);
+    tcase_add_loop_test(tc, cut_short, 0, 2);
     tcase_add_test(tc, archive_holds_back);
     return unit_run(tc);
 }
