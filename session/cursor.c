@@ -51,7 +51,7 @@ static bool may_declare(Portal *p, Err *e)
 {
     Session *s = p->session;
     Slice name = p->bound->u.declare.name;
-    if (!p->bound->u.declare.hold && s->tx.state != TX_BLOCK && s->script_count < 2)
+    if (!p->bound->u.declare.hold && !tx_in_block(s))
         return err_set(e, ERR_NO_ACTIVE_TXN,
                        "DECLARE CURSOR can only be used in transaction blocks");
     if (portal_find(s, name))

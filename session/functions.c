@@ -71,7 +71,7 @@ static bool fn_current_setting(EvalCtx *ctx, const Value *args, size_t n, Value 
 {
     Slice v;
     Err missing;
-    if (setting_get(of(ctx), args[0].u.str, &v, &missing)) {
+    if (setting_show(of(ctx), args[0].u.str, &v, &missing)) {
         *out = value_str(arena_slice(ctx->arena, v));
         return true;
     }
@@ -94,7 +94,7 @@ static bool fn_set_config(EvalCtx *ctx, const Value *args, size_t n, Value *out,
         return false;
     Err placeholder;
     *out = value_str(
-        arena_slice(ctx->arena, setting_get(s, args[0].u.str, &now, &placeholder) ? now : value));
+        arena_slice(ctx->arena, setting_show(s, args[0].u.str, &now, &placeholder) ? now : value));
     return true;
 }
 

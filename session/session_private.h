@@ -14,6 +14,7 @@ enum {
     QUERY_POOL_SHARE = 4, /* query_memory = pool / 4 */
     NOTICES_MAX = 100,    /* kept for one statement; further ones are dropped */
     SAVEPOINTS_MAX = 10000,
+    CUSTOM_SETTINGS_MAX = 1000,
 };
 
 struct Db {
@@ -50,6 +51,10 @@ typedef struct NamedMark {
     uint64_t portals; /* their last number */
 } NamedMark;
 
+typedef struct CustomSetting { /* "name.space", kept for the client */
+    char *name, *value;        /* value NULL: "" */
+} CustomSetting;
+
 typedef struct SettingUndo {
     int setting;
     char *old;
@@ -60,9 +65,11 @@ typedef enum TxnState { TX_IDLE, TX_IMPLICIT, TX_BLOCK, TX_FAILED } TxnState;
 
 typedef struct Transaction {
     TxnState state;
-    Txn *txn;           /* storage's, from the first write; NULL = nothing written */
-    Snapshot *snapshot; /* REPEATABLE READ: from the first statement */
-    bool repeatable, read_only;
+    Txn *txn;              /* storage's, from the first write; NULL = nothing written */
+    Snapshot *snapshot;    /* REPEATABLE READ: from the first statement */
+    const char *isolation; /* its name */
+    bool repeatable, read_only, deferrable;
+    bool queried;   /* a statement has read or written data */
     int64_t now_us; /* now() */
     NamedMark *marks;
     size_t mark_count;
@@ -171,6 +178,9 @@ struct Session {
     char **settings;         /* by index of settings_table; NULL = default */
     uint64_t plan_settings;  /* grows when a setting that plans depend on changes */
     char **session_defaults; /* from the start-up packet: RESET goes there */
+    CustomSetting *customs;  /* their indexes follow those of the table */
+    size_t custom_count;
+    char shown[32]; /* setting_show */
     SettingUndo *undo;
     size_t undo_count;
     uint8_t *reported; /* ParameterStatus still to send, by setting */
@@ -212,7 +222,9 @@ bool settings_init(Session *s, const NameValue *values, size_t n, Err *e) MUST_C
 void settings_free(Session *s);
 bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool local,
                  Err *e) MUST_CHECK;
-bool setting_get(Session *s, Slice name, Slice *value, Err *e) MUST_CHECK; /* as SHOW prints it */
+bool setting_get(Session *s, Slice name, Slice *value, Err *e) MUST_CHECK; /* in base units */
+/* As SHOW prints it, with its unit; lives until the next call. */
+bool setting_show(Session *s, Slice name, Slice *value, Err *e) MUST_CHECK;
 void setting_reset_all(Session *s);
 Slice settings_changed(Session *s, Arena *a); /* for EXPLAIN (SETTINGS) */
 void settings_undo(Session *s, size_t down_to, bool only_local);
@@ -237,6 +249,11 @@ RunStatus tx_lock_table(Portal *p, TableId table, Err *e);
 void tx_stop_waiting(Session *s); /* for a lock */
 void tx_rollback(Session *s);
 bool tx_control(Session *s, Portal *p, Err *e) MUST_CHECK; /* BEGIN ... but COMMIT */
+void tx_chain(Session *s, const Transaction *from);        /* AND CHAIN: a block with its modes */
+bool tx_in_block(const Session *s); /* of BEGIN, or of a Query with several statements */
+bool tx_set_isolation(Session *s, Slice name, Err *e) MUST_CHECK;
+bool tx_set_read_only(Session *s, bool on, Err *e) MUST_CHECK;
+bool tx_set_deferrable(Session *s, bool on, Err *e) MUST_CHECK;
 
 /* ---- statement.c ---- */
 Prepared *prepared_new(Session *s, Slice name, const SqlStatement *st, const TypeId *types,

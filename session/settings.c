@@ -3,6 +3,7 @@
  * Values are kept as the text that SHOW prints.  SET inside a transaction leaves an undo entry:
  * ROLLBACK takes all back, COMMIT those of SET LOCAL. */
 #include "session/session_private.h"
+#include <math.h>
 #include <stdio.h>
 
 typedef enum SettingType { SET_BOOL, SET_INT, SET_REAL, SET_TEXT, SET_ENUM } SettingType;
@@ -26,6 +27,27 @@ typedef struct Setting {
     bool (*check)(Session *s, Slice value, Slice *canonical, Err *e); /* and takes effect */
     const char *text;
 } Setting;
+
+/* Reads one name of a list, "quoted" or folded to lower case; returns where the next one begins. */
+static size_t next_name(Slice list, size_t i, Buf *name)
+{
+    buf_clear(name);
+    while (i < list.len && (list.ptr[i] == ' ' || list.ptr[i] == '\t'))
+        i++;
+    bool quoted = i < list.len && list.ptr[i] == '"';
+    i += quoted;
+    for (; i < list.len; i++) {
+        char c = list.ptr[i];
+        if (quoted && c == '"' && i + 1 < list.len && list.ptr[i + 1] == '"')
+            i++;
+        else if (quoted ? c == '"' : c == ',' || c == ' ')
+            break;
+        buf_put_u8(name, (uint8_t)(!quoted && c >= 'A' && c <= 'Z' ? c + 32 : c));
+    }
+    while (i < list.len && list.ptr[i] != ',')
+        i++;
+    return i + 1;
+}
 
 /* Hours (5.5) or "interval -08:00", both east of UTC; false: neither. */
 static bool zone_offset(Slice value, int64_t *seconds)
@@ -225,25 +247,19 @@ static void search_path_set(Session *s, Slice value)
     mem_free(s->search_path);
     s->search_path = NULL;
     s->search_path_count = 0;
+    Buf name;
+    buf_init(&name);
     for (size_t i = 0; i < value.len;) {
-        size_t end = i;
-        while (end < value.len && value.ptr[end] != ',')
-            end++;
-        size_t a = i, b = end;
-        while (a < b && (value.ptr[a] == ' ' || value.ptr[a] == '"'))
-            a++;
-        while (b > a && (value.ptr[b - 1] == ' ' || value.ptr[b - 1] == '"'))
-            b--;
-        Slice name = slice_of(value.ptr + a, b - a);
-        if (slice_eq_cstr(name, "$user")) /* never a system schema: the user is called skulk, too */
-            name = strcmp(s->user, "skulk") == 0 ? SLICE_NONE : slice_cstr(s->user);
-        if (name.len) {
-            s->search_path =
-                mem_realloc(s->search_path, (s->search_path_count + 1) * sizeof(Slice));
-            s->search_path[s->search_path_count++] = slice_of(mem_strdup(name), name.len);
-        }
-        i = end + 1;
+        i = next_name(value, i, &name);
+        Slice n = buf_slice(&name);
+        if (slice_eq_cstr(n, "$user")) /* never a system schema: the user is called skulk, too */
+            n = strcmp(s->user, "skulk") == 0 ? SLICE_NONE : slice_cstr(s->user);
+        if (n.len == 0)
+            continue;
+        s->search_path = mem_realloc(s->search_path, (s->search_path_count + 1) * sizeof(Slice));
+        s->search_path[s->search_path_count++] = slice_of(mem_strdup(n), n.len);
     }
+    buf_free(&name);
 }
 
 static bool check_search_path(Session *s, Slice value, Slice *canonical, Err *e)
@@ -266,7 +282,7 @@ static const Setting settings_table[] = {
     {"client_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT, check_encoding,
      "encoding of the client: UTF8"},
     {"client_min_messages", SET_ENUM, "notice",
-     "debug5,debug4,debug3,debug2,debug1,debug,log,notice,warning,error", 0, 0, 0, NULL,
+     "debug5,debug4,debug3,debug2,debug1,log,notice,warning,error", 0, 0, 0, NULL,
      "least severity of messages sent to the client"},
     {"DateStyle", SET_TEXT, "ISO, MDY", NULL, 0, 0, SET_REPORT, check_datestyle,
      "output form of dates, and the order of day, month and year in input"},
@@ -345,7 +361,8 @@ static int setting_index(Slice name)
     if (slice_eq_nocase(name, SLICE_LIT("time zone")))
         name = SLICE_LIT("TimeZone");
     for (size_t i = 0; i < ARRAY_LEN(settings_table); i++)
-        if (slice_eq_nocase(name, slice_cstr(settings_table[i].name)))
+        if (name.len && ((name.ptr[0] ^ settings_table[i].name[0]) & ~32) == 0 &&
+            slice_eq_nocase(name, slice_cstr(settings_table[i].name)))
             return (int)i;
     return -1;
 }
@@ -363,32 +380,65 @@ static bool parse_bool(Slice v, Slice *canonical)
     return false;
 }
 
-/* "5s", "250ms", "1min", "3600": to the base unit. */
-static bool parse_int(const Setting *st, Slice v, int64_t *out)
+typedef struct Unit {
+    const char *name;
+    int flag;
+    double in_base; /* how many base units it is */
+} Unit;
+
+/* Of each kind from the largest to the smallest. */
+static const Unit units[] = {
+    {"d", SET_MS, 86400000},
+    {"h", SET_MS, 3600000},
+    {"min", SET_MS, 60000},
+    {"s", SET_MS, 1000},
+    {"ms", SET_MS, 1},
+    {"us", SET_MS, 0.001},
+    {"TB", SET_KB, 1073741824},
+    {"GB", SET_KB, 1048576},
+    {"MB", SET_KB, 1024},
+    {"kB", SET_KB, 1},
+    {"B", SET_KB, 1.0 / 1024},
+    {"TB", SET_BYTES, 1099511627776},
+    {"GB", SET_BYTES, 1073741824},
+    {"MB", SET_BYTES, 1048576},
+    {"kB", SET_BYTES, 1024},
+    {"B", SET_BYTES, 1},
+};
+
+static const char *base_unit(const Setting *st)
 {
-    static const struct {
-        const char *unit;
-        int flag;
-        int64_t mul;
-    } units[] = {
-        {"ms", SET_MS, 1},          {"min", SET_MS, 60000},     {"s", SET_MS, 1000},
-        {"h", SET_MS, 3600000},     {"d", SET_MS, 86400000},    {"kB", SET_KB, 1},
-        {"MB", SET_KB, 1024},       {"GB", SET_KB, 1 << 20},    {"kB", SET_BYTES, 1 << 10},
-        {"MB", SET_BYTES, 1 << 20}, {"GB", SET_BYTES, 1 << 30}, {"B", SET_BYTES, 1},
-    };
-    int64_t mul = 1;
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        size_t n = strlen(units[i].unit);
-        if ((st->flags & units[i].flag) && v.len > n &&
-            memcmp(v.ptr + v.len - n, units[i].unit, n) == 0) {
-            mul = units[i].mul;
-            v.len -= n;
-            break;
-        }
+    return st->flags & SET_MS      ? "ms"
+           : st->flags & SET_KB    ? "kB"
+           : st->flags & SET_BYTES ? "B"
+                                   : NULL;
+}
+
+/* "5s", "1.5MB", "3600" to the base unit. */
+static bool parse_int(const Setting *st, Slice v, int64_t *out, bool *bad_unit)
+{
+    size_t n = v.len;
+    double in_base = 1, number;
+    while (n && ((v.ptr[n - 1] | 32) >= 'a' && (v.ptr[n - 1] | 32) <= 'z'))
+        n--;
+    Slice unit = slice_of(v.ptr + n, v.len - n), digits = slice_of(v.ptr, n);
+    while (digits.len && digits.ptr[digits.len - 1] == ' ')
+        digits.len--;
+    bool found = unit.len == 0;
+    for (size_t i = 0; !found && i < ARRAY_LEN(units); i++) {
+        found = (st->flags & units[i].flag) && slice_eq_cstr(unit, units[i].name);
+        in_base = found ? units[i].in_base : 1;
     }
-    while (v.len && v.ptr[v.len - 1] == ' ')
-        v.len--;
-    return slice_to_i64(v, out) && !__builtin_mul_overflow(*out, mul, out);
+    if (unit.len == 0 && slice_to_i64(digits, out))
+        return true;
+    if (!slice_to_f64(digits, &number))
+        return false;
+    *bad_unit = !found && base_unit(st);
+    number = rint(number * in_base);
+    if (!found || !(number > -9.2e18 && number < 9.2e18))
+        return false;
+    *out = (int64_t)number;
+    return true;
 }
 
 static bool word_in(const char *words, Slice v, Slice *canonical)
@@ -402,21 +452,34 @@ static bool word_in(const char *words, Slice v, Slice *canonical)
     return false;
 }
 
-static bool bad_value(const Setting *st, Slice v, Err *e)
+static bool bad_value(const Setting *st, Slice v, bool bad_unit, Err *e)
 {
     err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\": \"%.*s\"", st->name,
             SLICE_ARG(v));
+    if (bad_unit)
+        return err_hint(e, "Valid units for this parameter are %s.",
+                        st->flags & SET_MS ? "\"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\""
+                                           : "\"B\", \"kB\", \"MB\", \"GB\", and \"TB\"");
     if (st->type != SET_ENUM)
         return false;
-    char words[ERR_HINT_MAX];
-    size_t len = 0;
-    for (const char *p = st->words; *p && len + 2 < sizeof words; p++) {
-        words[len++] = *p;
-        if (*p == ',')
-            words[len++] = ' ';
-    }
-    words[len] = 0;
-    return err_hint(e, "Available values: %s.", words);
+    Buf words; /* "a,b" as "a, b" */
+    buf_init(&words);
+    for (const char *p = st->words; *p; p++)
+        buf_printf(&words, *p == ',' ? "%c " : "%c", *p);
+    err_hint(e, "Available values: %.*s.", (int)words.len, words.ptr);
+    buf_free(&words);
+    return false;
+}
+
+static bool check_range(const Setting *st, int64_t n, Err *e)
+{
+    const char *unit = base_unit(st);
+    if (n >= st->min && n <= st->max)
+        return true;
+    return err_set(e, ERR_INVALID_PARAMETER,
+                   "%lld%s%s is outside the valid range for parameter \"%s\" (%lld .. %lld)",
+                   (long long)n, unit ? " " : "", unit ? unit : "", st->name, (long long)st->min,
+                   (long long)st->max);
 }
 
 static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, size_t buf_size,
@@ -424,6 +487,7 @@ static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, s
 {
     *out = v;
     int64_t n;
+    bool bad_unit = false;
     switch (st->type) {
     case SET_BOOL:
         if (!parse_bool(v, out))
@@ -433,16 +497,14 @@ static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, s
     case SET_ENUM: {
         Slice b;
         if (!word_in(st->words, v, out) && !(parse_bool(v, &b) && word_in(st->words, b, out)))
-            return bad_value(st, v, e);
+            return bad_value(st, v, false, e);
         break;
     }
     case SET_INT:
-        if (!parse_int(st, v, &n))
-            return bad_value(st, v, e);
-        if (n < st->min || n > st->max)
-            return err_set(e, ERR_INVALID_PARAMETER,
-                           "%lld is outside the valid range for parameter \"%s\" (%lld .. %lld)",
-                           (long long)n, st->name, (long long)st->min, (long long)st->max);
+        if (!parse_int(st, v, &n, &bad_unit))
+            return bad_value(st, v, bad_unit, e);
+        if (!check_range(st, n, e))
+            return false;
         *out = slice_of(buf, (size_t)snprintf(buf, buf_size, "%lld", (long long)n));
         break;
     default:
@@ -451,8 +513,36 @@ static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, s
     return !st->check || st->check(s, *out, out, e);
 }
 
+/* ---- names with a dot: PostgreSQL keeps them as placeholders, and so do clients' values live here ---- */
+
+static int custom_index(Session *s, Slice name, bool make)
+{
+    for (size_t i = 0; i < s->custom_count; i++)
+        if (slice_eq_nocase(name, slice_cstr(s->customs[i].name)))
+            return (int)(ARRAY_LEN(settings_table) + i);
+    if (!make || s->custom_count == CUSTOM_SETTINGS_MAX)
+        return -1;
+    s->customs = mem_realloc(s->customs, (s->custom_count + 1) * sizeof *s->customs);
+    s->customs[s->custom_count++] = (CustomSetting){.name = mem_strdup(name)};
+    return (int)(ARRAY_LEN(settings_table) + s->custom_count - 1);
+}
+
+static CustomSetting *custom(const Session *s, int i)
+{
+    return i < (int)ARRAY_LEN(settings_table) ? NULL
+                                              : &s->customs[i - (int)ARRAY_LEN(settings_table)];
+}
+
+/* ---- values ---- */
+
 static void store_value(Session *s, int i, char *take_value)
 {
+    CustomSetting *c = custom(s, i);
+    if (c) {
+        mem_free(c->value);
+        c->value = take_value;
+        return;
+    }
     mem_free(s->settings[i]);
     s->settings[i] = take_value;
     if (settings_table[i].flags & SET_PLAN)
@@ -463,6 +553,9 @@ static void store_value(Session *s, int i, char *take_value)
 
 static Slice current(const Session *s, int i)
 {
+    const CustomSetting *c = custom(s, i);
+    if (c)
+        return c->value ? slice_cstr(c->value) : SLICE_LIT("");
     if (s->settings[i])
         return slice_cstr(s->settings[i]);
     if (s->session_defaults[i])
@@ -473,6 +566,8 @@ static Slice current(const Session *s, int i)
 /* The value takes effect again after an undo or RESET. */
 static void reapply(Session *s, int i)
 {
+    if (custom(s, i))
+        return;
     Slice v = current(s, i), canonical = v;
     Err ignored;
     if (settings_table[i].check && !settings_table[i].check(s, v, &canonical, &ignored))
@@ -481,13 +576,12 @@ static void reapply(Session *s, int i)
 
 static void remember(Session *s, int i, bool local)
 {
-    if (s->tx.state != TX_BLOCK)
+    if (s->tx.state == TX_IDLE)
         return;
+    const char *old = custom(s, i) ? custom(s, i)->value : s->settings[i];
     s->undo = mem_realloc(s->undo, (s->undo_count + 1) * sizeof *s->undo);
-    s->undo[s->undo_count++] =
-        (SettingUndo){.setting = i,
-                      .old = s->settings[i] ? mem_strdup(slice_cstr(s->settings[i])) : NULL,
-                      .local = local};
+    s->undo[s->undo_count++] = (SettingUndo){
+        .setting = i, .old = old ? mem_strdup(slice_cstr(old)) : NULL, .local = local};
 }
 
 void settings_undo(Session *s, size_t down_to, bool only_local)
@@ -504,45 +598,64 @@ void settings_undo(Session *s, size_t down_to, bool only_local)
 }
 
 /* transaction_* are the transaction's own state, not stored values. */
-static bool set_transaction(Session *s, const Setting *st, Slice v)
+static bool is_of_transaction(const Setting *st)
 {
+    return strncmp(st->name, "transaction_", 12) == 0;
+}
+
+static bool set_transaction(Session *s, const Setting *st, Slice v, Err *e)
+{
+    bool on = slice_eq_cstr(v, "on");
     if (strcmp(st->name, "transaction_isolation") == 0)
-        s->tx.repeatable =
-            !slice_eq_cstr(v, "read committed") && !slice_eq_cstr(v, "read uncommitted");
-    else if (strcmp(st->name, "transaction_read_only") == 0)
-        s->tx.read_only = slice_eq_cstr(v, "on");
-    else
-        return false;
-    return true;
+        return tx_set_isolation(s, v, e);
+    return strcmp(st->name, "transaction_read_only") == 0 ? tx_set_read_only(s, on, e)
+                                                          : tx_set_deferrable(s, on, e);
+}
+
+static Slice get_transaction(const Session *s, const Setting *st)
+{
+    bool on = strcmp(st->name, "transaction_read_only") == 0 ? s->tx.read_only : s->tx.deferrable;
+    if (strcmp(st->name, "transaction_isolation") == 0)
+        return slice_cstr(s->tx.isolation ? s->tx.isolation : st->boot);
+    return on ? SLICE_LIT("on") : SLICE_LIT("off");
+}
+
+static bool unknown_setting(Slice name, Err *e)
+{
+    return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"",
+                   SLICE_ARG(name));
 }
 
 bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool local, Err *e)
 {
     int i = setting_index(name);
     if (i < 0) {
-        if (memchr(name.ptr, '.', name.len))
-            return true; /* a name space of some extension: PostgreSQL keeps it as a placeholder */
-        return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"",
-                       SLICE_ARG(name));
+        if (!memchr(name.ptr, '.', name.len) || (i = custom_index(s, name, true)) < 0)
+            return unknown_setting(name, e);
+        remember(s, i, local);
+        store_value(s, i, is_default ? NULL : mem_strdup(value));
+        return true;
     }
     const Setting *st = &settings_table[i];
     if (st->flags & SET_FIXED) {
         if (is_default || slice_eq_nocase(value, current(s, i)))
             return true; /* SET SESSION AUTHORIZATION DEFAULT and the like */
-        return err_set(e, ERR_OBJECT_STATE, "parameter \"%s\" cannot be changed", st->name);
+        return err_set(e, ERR_CANT_CHANGE_PARAMETER, "parameter \"%s\" cannot be changed",
+                       st->name);
     }
     char buf[32];
     Slice canonical;
-    if (is_default) {
+    if (is_default && !is_of_transaction(st)) {
         remember(s, i, local);
         store_value(s, i, NULL);
         reapply(s, i);
         return true;
     }
-    if (!canonical_value(s, st, value, buf, sizeof buf, &canonical, e))
+    if (!canonical_value(s, st, is_default ? slice_cstr(st->boot) : value, buf, sizeof buf,
+                         &canonical, e))
         return false;
-    if (set_transaction(s, st, canonical))
-        return true;
+    if (is_of_transaction(st))
+        return set_transaction(s, st, canonical, e);
     remember(s, i, local);
     store_value(s, i, mem_strdup(canonical));
     return true;
@@ -554,13 +667,32 @@ bool setting_get(Session *s, Slice name, Slice *value, Err *e)
     if (i < 0 && slice_eq_nocase(name, SLICE_LIT("transaction isolation level")))
         i = setting_index(SLICE_LIT("transaction_isolation"));
     if (i < 0)
-        return err_set(e, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%.*s\"",
-                       SLICE_ARG(name));
-    *value = current(s, i);
-    if (strcmp(settings_table[i].name, "transaction_isolation") == 0)
-        *value = s->tx.repeatable ? SLICE_LIT("repeatable read") : SLICE_LIT("read committed");
-    if (strcmp(settings_table[i].name, "transaction_read_only") == 0)
-        *value = s->tx.read_only ? SLICE_LIT("on") : SLICE_LIT("off");
+        i = custom_index(s, name, false);
+    if (i < 0)
+        return unknown_setting(name, e);
+    const Setting *st = custom(s, i) ? NULL : &settings_table[i];
+    *value = st && is_of_transaction(st) ? get_transaction(s, st) : current(s, i);
+    return true;
+}
+
+bool setting_show(Session *s, Slice name, Slice *value, Err *e)
+{
+    int i = setting_index(name);
+    int64_t n;
+    if (!setting_get(s, name, value, e))
+        return false;
+    const Setting *st = i < 0 ? NULL : &settings_table[i];
+    if (!st || !base_unit(st) || !slice_to_i64(*value, &n) || n <= 0)
+        return true;
+    for (size_t u = 0; u < ARRAY_LEN(units); u++) {
+        int64_t size = (int64_t)units[u].in_base;
+        if (!(st->flags & units[u].flag) || size < 1 || n % size != 0)
+            continue;
+        int len =
+            snprintf(s->shown, sizeof s->shown, "%lld%s", (long long)(n / size), units[u].name);
+        *value = slice_of(s->shown, (size_t)len);
+        break;
+    }
     return true;
 }
 
@@ -602,6 +734,11 @@ void setting_reset_all(Session *s)
             store_value(s, (int)i, NULL);
             reapply(s, (int)i);
         }
+    for (size_t k = 0; k < s->custom_count; k++) {
+        int i = (int)(ARRAY_LEN(settings_table) + k);
+        remember(s, i, false);
+        store_value(s, i, NULL);
+    }
 }
 
 bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
@@ -637,6 +774,11 @@ void settings_free(Session *s)
     }
     for (size_t i = 0; i < s->undo_count; i++)
         mem_free(s->undo[i].old);
+    for (size_t i = 0; i < s->custom_count; i++) {
+        mem_free(s->customs[i].name);
+        mem_free(s->customs[i].value);
+    }
+    mem_free(s->customs);
     search_path_set(s, SLICE_NONE);
     mem_free(s->undo);
     mem_free(s->settings);

@@ -276,6 +276,7 @@ bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *pa
                   size_t param_count, const int16_t *formats, size_t format_count, Err *e)
 {
     Prepared *p = prepared_need(s, statement, e);
+    s->script_count = s->script_next = 0; /* no longer in a Query of several statements */
     if (!p || !allowed_now(s, &p->statement, e))
         return false;
     if (!sql_is_txn_end(&p->statement) && !tx_begin_statement(s, e))

@@ -11,6 +11,33 @@ static void tx_forget(Session *s)
     *t = (Transaction){.state = TX_IDLE};
 }
 
+static const char *isolation_name(Slice name)
+{
+    static const char *const names[] = {"read uncommitted", "read committed", "repeatable read",
+                                        "serializable"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (slice_eq_nocase(name, slice_cstr(names[i])))
+            return names[i];
+    return names[1];
+}
+
+static bool is_repeatable(const char *level)
+{
+    return strcmp(level, "repeatable read") == 0 || strcmp(level, "serializable") == 0;
+}
+
+static void start_modes(Session *s)
+{
+    Transaction *t = &s->tx;
+    Slice level;
+    Err ignored;
+    must(setting_get(s, SLICE_LIT("default_transaction_isolation"), &level, &ignored));
+    t->isolation = isolation_name(level);
+    t->repeatable = is_repeatable(t->isolation);
+    t->read_only = setting_bool(s, "default_transaction_read_only");
+    t->deferrable = setting_bool(s, "default_transaction_deferrable");
+}
+
 bool tx_begin_statement(Session *s, Err *e)
 {
     Transaction *t = &s->tx;
@@ -23,14 +50,97 @@ bool tx_begin_statement(Session *s, Err *e)
     if (t->state == TX_IDLE) {
         t->state = TX_IMPLICIT;
         t->now_us = now;
-        Slice iso, ro;
-        Err ignored;
-        t->repeatable =
-            setting_get(s, SLICE_LIT("default_transaction_isolation"), &iso, &ignored) &&
-            !slice_eq_cstr(iso, "read committed") && !slice_eq_cstr(iso, "read uncommitted");
-        t->read_only = setting_get(s, SLICE_LIT("default_transaction_read_only"), &ro, &ignored) &&
-                       slice_eq_cstr(ro, "on");
+        start_modes(s);
     }
+    return true;
+}
+
+bool tx_in_block(const Session *s)
+{
+    return s->tx.state == TX_BLOCK || s->tx.state == TX_FAILED || s->script_count > 1;
+}
+
+void tx_chain(Session *s, const Transaction *from)
+{
+    must(s->tx.state == TX_IDLE);
+    s->tx.state = TX_BLOCK;
+    s->tx.now_us = s->db->clock->wall_ns(s->db->clock) / NS_PER_US;
+    s->tx.isolation = from->isolation;
+    s->tx.repeatable = from->repeatable;
+    s->tx.read_only = from->read_only;
+    s->tx.deferrable = from->deferrable;
+}
+
+/* ---- modes ---- */
+
+bool tx_set_isolation(Session *s, Slice name, Err *e)
+{
+    Transaction *t = &s->tx;
+    const char *level = isolation_name(name);
+    if (level == t->isolation)
+        return true;
+    if (t->queried)
+        return err_set(e, ERR_ACTIVE_TXN,
+                       "SET TRANSACTION ISOLATION LEVEL must be called before any query");
+    if (t->mark_count)
+        return err_set(e, ERR_ACTIVE_TXN,
+                       "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction");
+    t->isolation = level;
+    t->repeatable = is_repeatable(level);
+    return true;
+}
+
+bool tx_set_read_only(Session *s, bool on, Err *e)
+{
+    Transaction *t = &s->tx;
+    if (t->read_only && !on && t->mark_count)
+        return err_set(e, ERR_ACTIVE_TXN,
+                       "cannot set transaction read-write mode inside a read-only transaction");
+    if (t->read_only && !on && t->queried)
+        return err_set(e, ERR_ACTIVE_TXN,
+                       "transaction read-write mode must be set before any query");
+    t->read_only = on;
+    return true;
+}
+
+bool tx_set_deferrable(Session *s, bool on, Err *e)
+{
+    if (s->tx.mark_count)
+        return err_set(e, ERR_ACTIVE_TXN,
+                       "SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction");
+    if (s->tx.queried)
+        return err_set(e, ERR_ACTIVE_TXN,
+                       "SET TRANSACTION [NOT] DEFERRABLE must be called before any query");
+    s->tx.deferrable = on;
+    return true;
+}
+
+static bool set_modes(Session *s, const Bound *b, Err *e)
+{
+    return (!b->u.txn.has_isolation || tx_set_isolation(s, b->u.txn.isolation, e)) &&
+           (b->u.txn.read_only < 0 || tx_set_read_only(s, b->u.txn.read_only, e)) &&
+           (b->u.txn.deferrable < 0 || tx_set_deferrable(s, b->u.txn.deferrable, e));
+}
+
+/* SET SESSION CHARACTERISTICS: the defaults of later transactions. */
+static bool set_defaults(Session *s, const Bound *b, Err *e)
+{
+    static const char *const words[] = {"off", "on"};
+    const struct {
+        const char *name;
+        Slice value;
+        bool given;
+    } rows[] = {
+        {"default_transaction_isolation", b->u.txn.isolation, b->u.txn.has_isolation},
+        {"default_transaction_read_only", slice_cstr(words[b->u.txn.read_only > 0]),
+         b->u.txn.read_only >= 0},
+        {"default_transaction_deferrable", slice_cstr(words[b->u.txn.deferrable > 0]),
+         b->u.txn.deferrable >= 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].given &&
+            !setting_set(s, slice_cstr(rows[i].name), rows[i].value, false, false, e))
+            return false;
     return true;
 }
 
@@ -47,15 +157,10 @@ bool tx_full(Session *s)
     return s->tx.txn && txn_full(s->tx.txn, s->waiter);
 }
 
-Txn *tx_writer(Session *s, Err *e)
+/* The storage transaction, begun at need. */
+static Txn *storage_txn(Session *s)
 {
-    if (s->tx.read_only) {
-        const char *what = strncmp(s->command, "INSERT", 6) == 0 ? "INSERT" : s->command;
-        err_set(e, ERR_READ_ONLY_TXN, "cannot execute %s in a read-only transaction", what);
-        return NULL;
-    }
-    if (!engine_deletable(s->db->engine, e)) /* rows: the engine says so itself */
-        return NULL;
+    s->tx.queried = true;
     if (!s->tx.txn) {
         s->tx.txn = txn_begin(s->db->engine);
         if (s->tx.repeatable) {
@@ -66,13 +171,25 @@ Txn *tx_writer(Session *s, Err *e)
     return s->tx.txn;
 }
 
+Txn *tx_writer(Session *s, Err *e)
+{
+    if (s->tx.read_only) {
+        const char *what = strncmp(s->command, "INSERT", 6) == 0 ? "INSERT"
+                           : strcmp(s->command, "COPY") == 0     ? "COPY FROM"
+                                                                 : s->command;
+        err_set(e, ERR_READ_ONLY_TXN, "cannot execute %s in a read-only transaction", what);
+        return NULL;
+    }
+    if (!engine_deletable(s->db->engine, e)) /* rows: the engine says so itself */
+        return NULL;
+    return storage_txn(s);
+}
+
 RunStatus tx_lock_table(Portal *p, TableId table, Err *e)
 {
     Session *s = p->session;
     const Clock *c = s->db->clock;
-    Txn *t = tx_writer(s, e);
-    if (!t)
-        return RUN_FAIL;
+    Txn *t = storage_txn(s); /* LOCK TABLE is fine in a transaction that only reads */
     if (p->lock_deadline_ns == 0) {
         int64_t ms = setting_int(s, "lock_timeout");
         p->lock_deadline_ns = ms > 0 ? c->mono_ns(c) + ms * NS_PER_MS : INT64_MAX;
@@ -100,6 +217,7 @@ void tx_stop_waiting(Session *s)
 
 Snapshot *tx_snapshot(Session *s)
 {
+    s->tx.queried = true;
     if (!s->tx.repeatable || s->tx.txn)
         return engine_snapshot(s->db->engine, s->tx.txn);
     return base_snapshot(s);
@@ -222,16 +340,18 @@ static bool savepoint_release(Session *s, Slice name, Err *e)
     return true;
 }
 
-static bool set_modes(Session *s, Slice isolation, bool has_isolation, int read_only, Err *e)
+static bool rollback(Session *s, Portal *p, Err *e)
 {
-    if (has_isolation && s->tx.snapshot)
-        return err_set(e, ERR_ACTIVE_TXN,
-                       "SET TRANSACTION ISOLATION LEVEL must be called before any query");
-    if (has_isolation)
-        s->tx.repeatable = !slice_eq_nocase(isolation, SLICE_LIT("read committed")) &&
-                           !slice_eq_nocase(isolation, SLICE_LIT("read uncommitted"));
-    if (read_only >= 0)
-        s->tx.read_only = read_only;
+    bool chain = p->bound->u.txn.chain;
+    if (chain && !need_block(s, "ROLLBACK AND CHAIN", e))
+        return false;
+    if (s->tx.state == TX_IMPLICIT || s->tx.state == TX_IDLE)
+        session_notice(s, "WARNING", ERR_NO_ACTIVE_TXN, "there is no transaction in progress");
+    Transaction was = s->tx;
+    portals_close_all(s, true, p);
+    tx_rollback(s);
+    if (chain)
+        tx_chain(s, &was);
     return true;
 }
 
@@ -244,9 +364,14 @@ bool tx_control(Session *s, Portal *p, Err *e)
             session_notice(s, "WARNING", ERR_ACTIVE_TXN,
                            "there is already a transaction in progress");
         s->tx.state = TX_BLOCK;
-        return set_modes(s, b->u.txn.isolation, b->u.txn.has_isolation, b->u.txn.read_only, e);
+        return set_modes(s, b, e);
     case TXN_SET_MODES:
-        return set_modes(s, b->u.txn.isolation, b->u.txn.has_isolation, b->u.txn.read_only, e);
+        if (b->u.txn.session)
+            return set_defaults(s, b, e);
+        if (!tx_in_block(s))
+            session_notice(s, "WARNING", ERR_NO_ACTIVE_TXN,
+                           "SET TRANSACTION can only be used in transaction blocks");
+        return set_modes(s, b, e);
     case TXN_SAVEPOINT:
         return savepoint_set(s, b->u.txn.name, e);
     case TXN_RELEASE:
@@ -254,11 +379,7 @@ bool tx_control(Session *s, Portal *p, Err *e)
     case TXN_ROLLBACK_TO:
         return savepoint_rollback(s, b->u.txn.name, p, e);
     case TXN_ROLLBACK:
-        if (s->tx.state == TX_IMPLICIT || s->tx.state == TX_IDLE)
-            session_notice(s, "WARNING", ERR_NO_ACTIVE_TXN, "there is no transaction in progress");
-        portals_close_all(s, true, p);
-        tx_rollback(s);
-        return true;
+        return rollback(s, p, e);
     case TXN_COMMIT:
         break;
     }

@@ -21,22 +21,25 @@ static RunStatus failed(bool never)
 static RunStatus run_commit(Portal *p, Err *e)
 {
     Session *s = p->session;
+    bool chain = p->bound->u.txn.chain, aborted = s->tx.state == TX_FAILED;
+    Transaction was = s->tx;
     if (p->phase == 0) {
         p->phase = 1;
-        if (s->tx.state == TX_FAILED) {
-            portals_close_all(s, true, p);
-            tx_rollback(s);
-            return portal_set_tag(p, "ROLLBACK");
-        }
-        if (s->tx.state != TX_BLOCK)
+        if (chain && s->tx.state != TX_BLOCK && !aborted)
+            return failed(err_set(e, ERR_NO_ACTIVE_TXN,
+                                  "COMMIT AND CHAIN can only be used in transaction blocks"));
+        if (s->tx.state != TX_BLOCK && !aborted)
             session_notice(s, "WARNING", ERR_NO_ACTIVE_TXN, "there is no transaction in progress");
     }
-    RunStatus st = cursors_hold(s, e);
+    RunStatus st = aborted ? RUN_DONE : cursors_hold(s, e);
     if (st == RUN_DONE)
         st = tx_commit_step(s, e);
-    if (st == RUN_DONE)
-        portals_close_all(s, true, p);
-    return st == RUN_DONE ? portal_set_tag(p, "COMMIT") : st;
+    if (st != RUN_DONE)
+        return st;
+    portals_close_all(s, true, p);
+    if (chain)
+        tx_chain(s, &was);
+    return portal_set_tag(p, aborted ? "ROLLBACK" : "COMMIT");
 }
 
 static RunStatus run_txn(Portal *p, Batch **out, Err *e)
@@ -53,6 +56,9 @@ static RunStatus run_set(Portal *p, Batch **out, Err *e)
 {
     (void)out;
     const Bound *b = p->bound;
+    if (b->u.set.local && !tx_in_block(p->session))
+        session_notice(p->session, "WARNING", ERR_NO_ACTIVE_TXN,
+                       "SET LOCAL can only be used in transaction blocks");
     if (!setting_set(p->session, b->u.set.name, b->u.set.value, b->u.set.is_default, b->u.set.local,
                      e))
         return RUN_FAIL;
@@ -97,7 +103,7 @@ static bool show_all(Portal *p, Err *e)
         SettingInfo info;
         setting_info(i, &info);
         Slice v;
-        if (!setting_get(p->session, slice_cstr(info.name), &v, e))
+        if (!setting_show(p->session, slice_cstr(info.name), &v, e))
             return false;
         Value row[3] = {value_str(slice_cstr(info.name)), value_str(v),
                         value_str(slice_cstr(info.text))};
@@ -115,7 +121,7 @@ static RunStatus run_show(Portal *p, Batch **out, Err *e)
     rows_begin(p, p->cols, p->col_count);
     bool ok = p->col_count > 1
                   ? show_all(p, e)
-                  : setting_get(p->session, p->bound->u.set.name, &v, e) && rows_add_text(p, v, e);
+                  : setting_show(p->session, p->bound->u.set.name, &v, e) && rows_add_text(p, v, e);
     return ok ? rows_send_all(p, out, "SHOW", e) : RUN_FAIL;
 }
 

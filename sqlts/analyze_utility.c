@@ -10,32 +10,22 @@ static QualifiedName *names(Analyzer *z, const NodeList *list, size_t *count)
     return out;
 }
 
-static bool txn(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+static bool txn(const NSimple *n, Bound *b)
 {
     static const char *const tags[] = {
         [TXN_BEGIN] = "BEGIN",         [TXN_COMMIT] = "COMMIT",   [TXN_ROLLBACK] = "ROLLBACK",
         [TXN_SAVEPOINT] = "SAVEPOINT", [TXN_RELEASE] = "RELEASE", [TXN_ROLLBACK_TO] = "ROLLBACK",
         [TXN_SET_MODES] = "SET"};
-    if (n->form == TXN_SET_MODES &&
-        n->flag2) { /* SET SESSION CHARACTERISTICS: the defaults of later transactions */
-        b->kind = BOUND_SET;
-        b->tag = "SET";
-        b->u.set.session = true;
-        b->u.set.name = n->text.len ? SLICE_LIT("default_transaction_isolation")
-                                    : SLICE_LIT("default_transaction_read_only");
-        b->u.set.value = n->text.len ? n->text : n->count == 1 ? SLICE_LIT("on") : SLICE_LIT("off");
-        if (n->text.len && n->count >= 0)
-            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "SET SESSION CHARACTERISTICS takes one mode at a time");
-        return true;
-    }
+    bool modes = n->form == TXN_BEGIN || n->form == TXN_SET_MODES;
     b->kind = BOUND_TXN;
     b->tag = n->form == TXN_BEGIN && n->flag2 ? "START TRANSACTION" : tags[n->form];
     b->u.txn.kind = (TxnKind)n->form;
     b->u.txn.name = n->name;
     b->u.txn.isolation = n->text;
     b->u.txn.has_isolation = n->text.len > 0;
-    b->u.txn.read_only = n->form == TXN_BEGIN || n->form == TXN_SET_MODES ? (int)n->count : -1;
+    b->u.txn.read_only = modes ? (int)n->count : -1;
+    b->u.txn.deferrable = modes ? n->deferrable : -1;
+    b->u.txn.session = n->form == TXN_SET_MODES && n->flag2;
     b->u.txn.chain = n->flag;
     return true;
 }
@@ -268,7 +258,7 @@ bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 {
     switch (n->n.kind) {
     case N_TXN:
-        return txn(z, n, b, e);
+        return txn(n, b);
     case N_SET:
     case N_SHOW:
     case N_RESET:

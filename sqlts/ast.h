@@ -499,6 +499,7 @@ typedef struct NSimple { /* the small statements: which fields count depends on 
     int form; /* TXN: TxnKind; FETCH: FetchKind; DECLARE: CURSOR_...; COMMENT: 't'able 'c'olumn 'd'atabase 's'chema 'o'ther */
     Slice name, text;
     bool flag, flag2, flag3, null_text;
+    int deferrable; /* TXN */
     int64_t count;
     NodeList list, args;
     NRange *range;

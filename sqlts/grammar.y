@@ -1259,16 +1259,16 @@ opt_chain(A) ::= AND NO CHAIN. { A = 0; }
 %type txn_modes {TxnModes}
 %type txn_mode_list {TxnModes}
 %type txn_mode {TxnModes}
-txn_modes(A) ::= . { A = (TxnModes){SLICE_NONE, -1}; }
+txn_modes(A) ::= . { A = (TxnModes){SLICE_NONE, -1, -1}; }
 txn_modes(A) ::= txn_mode_list(B). { A = B; }
 txn_mode_list(A) ::= txn_mode(B). { A = B; }
 txn_mode_list(A) ::= txn_mode_list(B) COMMA txn_mode(C). { A = grammar_modes(B, C); }
 txn_mode_list(A) ::= txn_mode_list(B) txn_mode(C). { A = grammar_modes(B, C); }
-txn_mode(A) ::= ISOLATION LEVEL isolation(B). { A = (TxnModes){B, -1}; }
-txn_mode(A) ::= READ ONLY. { A = (TxnModes){SLICE_NONE, 1}; }
-txn_mode(A) ::= READ WRITE. { A = (TxnModes){SLICE_NONE, 0}; }
-txn_mode(A) ::= DEFERRABLE. { A = (TxnModes){SLICE_NONE, -1}; }
-txn_mode(A) ::= NOT DEFERRABLE. { A = (TxnModes){SLICE_NONE, -1}; }
+txn_mode(A) ::= ISOLATION LEVEL isolation(B). { A = (TxnModes){B, -1, -1}; }
+txn_mode(A) ::= READ ONLY. { A = (TxnModes){SLICE_NONE, 1, -1}; }
+txn_mode(A) ::= READ WRITE. { A = (TxnModes){SLICE_NONE, 0, -1}; }
+txn_mode(A) ::= DEFERRABLE. { A = (TxnModes){SLICE_NONE, -1, 1}; }
+txn_mode(A) ::= NOT DEFERRABLE. { A = (TxnModes){SLICE_NONE, -1, 0}; }
 %type isolation {Slice}
 isolation(A) ::= READ UNCOMMITTED. { A = SLICE_LIT("read uncommitted"); }
 isolation(A) ::= READ COMMITTED. { A = SLICE_LIT("read committed"); }
@@ -1281,7 +1281,7 @@ utility_stmt(A) ::= SET(X) SESSION set_rest(B). { A = B; A->offset = X.offset; (
 utility_stmt(A) ::= SET(X) LOCAL set_rest(B). { A = B; A->offset = X.offset; ((NSimple *)A)->flag = true; }
 set_rest(A) ::= TRANSACTION(X) txn_mode_list(M). { A = grammar_txn(ps, X.offset, TXN_SET_MODES, M); }
 set_rest(A) ::= SESSION(X) CHARACTERISTICS AS TRANSACTION txn_mode_list(M). { A = grammar_txn(ps, X.offset, TXN_SET_MODES, M); ((NSimple *)A)->flag2 = true; }
-set_rest(A) ::= var_name(N) to_or_eq var_list(V). { A = grammar_set(ps, N, V, false); }
+set_rest(A) ::= var_name(N) to_or_eq var_list(V). { A = grammar_set(ps, N, slice_eq_nocase(N.value, SLICE_LIT("search_path")) ? V.text : V.value, false); }
 set_rest(A) ::= var_name(N) to_or_eq DEFAULT. { A = grammar_set(ps, N, SLICE_NONE, true); }
 set_rest(A) ::= TIME(X) ZONE zone_value(V). { X.value = SLICE_LIT("timezone"); A = grammar_set(ps, X, V.value, V.text.len == 0); }
 set_rest(A) ::= NAMES(X) option_word(V). { X.value = SLICE_LIT("client_encoding"); A = grammar_set(ps, X, V.value, false); }
@@ -1293,9 +1293,15 @@ to_or_eq ::= EQ.
 %type var_name {Token}
 var_name(A) ::= col_id(X). { A = X; }
 var_name(A) ::= var_name(B) DOT col_id(X). { A = B; A.value = arena_printf(ps->arena, "%.*s.%.*s", SLICE_ARG(B.value), SLICE_ARG(X.value)); }
-%type var_list {Slice}
-var_list(A) ::= option_word(X). { A = X.value; }
-var_list(A) ::= var_list(B) COMMA option_word(X). { A = arena_printf(ps->arena, "%.*s, %.*s", SLICE_ARG(B), SLICE_ARG(X.value)); }
+/* value: as written; text: as a list of names */
+%type var_list {Token}
+var_list(A) ::= option_word(X). { A = X; A.text = grammar_quoted_name(ps, X.value); }
+var_list(A) ::= var_list(B) COMMA option_word(X). {
+    A = B;
+    A.value = arena_printf(ps->arena, "%.*s, %.*s", SLICE_ARG(B.value), SLICE_ARG(X.value));
+    Slice quoted = grammar_quoted_name(ps, X.value);
+    A.text = arena_printf(ps->arena, "%.*s, %.*s", SLICE_ARG(B.text), SLICE_ARG(quoted));
+}
 /* text "" = the default */
 %type zone_value {Token}
 zone_value(A) ::= SCONST(X). { A = X; }

@@ -803,6 +803,8 @@ TxnModes grammar_modes(TxnModes a, TxnModes b)
         a.isolation = b.isolation;
     if (b.read_only >= 0)
         a.read_only = b.read_only;
+    if (b.deferrable >= 0)
+        a.deferrable = b.deferrable;
     return a;
 }
 
@@ -811,7 +813,28 @@ SqlNode *grammar_txn(ParseState *ps, uint32_t offset, TxnKind kind, TxnModes mod
     NSimple *s = (NSimple *)ast_simple(ps, N_TXN, offset, kind, SLICE_NONE);
     s->text = modes.isolation;
     s->count = modes.read_only;
+    s->deferrable = modes.deferrable;
     return &s->n;
+}
+
+Slice grammar_quoted_name(ParseState *ps, Slice name)
+{
+    bool plain = name.len > 0 && !(name.ptr[0] >= '0' && name.ptr[0] <= '9');
+    for (size_t i = 0; plain && i < name.len; i++)
+        plain = (name.ptr[i] >= 'a' && name.ptr[i] <= 'z') || name.ptr[i] == '_' ||
+                (name.ptr[i] >= '0' && name.ptr[i] <= '9');
+    if (plain)
+        return name;
+    char *out = arena_alloc(ps->arena, 2 * name.len + 3);
+    size_t n = 0;
+    out[n++] = '"';
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] == '"')
+            out[n++] = '"';
+        out[n++] = name.ptr[i];
+    }
+    out[n++] = '"';
+    return slice_of(out, n);
 }
 
 SqlNode *grammar_set(ParseState *ps, Token name, Slice value, bool is_default)

@@ -49,7 +49,7 @@ typedef struct SampleParts {
 
 typedef struct TxnModes {
     Slice isolation;
-    int read_only; /* -1 unset */
+    int read_only, deferrable; /* -1: not said */
 } TxnModes;
 
 NodeList grammar_names(ParseState *ps, Token first, const NodeList *rest);
@@ -135,6 +135,7 @@ SqlNode *grammar_add_constraint(ParseState *ps, uint32_t offset, SqlNode *constr
 SqlNode *grammar_comment(ParseState *ps, uint32_t offset, int what, NodeList names, SqlNode *text);
 TxnModes grammar_modes(TxnModes a, TxnModes b);
 SqlNode *grammar_txn(ParseState *ps, uint32_t offset, TxnKind kind, TxnModes modes);
+Slice grammar_quoted_name(ParseState *ps, Slice name); /* "" where it needs them */
 SqlNode *grammar_set(ParseState *ps, Token name, Slice value, bool is_default);
 void grammar_inner(ParseState *ps, SqlNode *outer, SqlNode *query, uint32_t begin);
 SqlNode *grammar_fetch(ParseState *ps, Token name, FetchKind kind, int64_t count);

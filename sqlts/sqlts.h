@@ -309,8 +309,9 @@ typedef struct Bound {
             Slice name;
             bool has_isolation;
             Slice isolation;
-            int read_only; /* -1 unset */
+            int read_only, deferrable; /* -1 unset */
             bool chain;
+            bool session; /* SET SESSION CHARACTERISTICS: the defaults of later transactions */
         } txn;
         struct {
             Slice name, value;
