@@ -99,7 +99,7 @@ static bool damaged(const WalSegment *s, size_t at, Lsn first, Lsn end, Err *e)
     if (end)
         snprintf(upto, sizeof upto, "%llu", (unsigned long long)end - 1);
     err_set(e, ERR_DATA_CORRUPTED,
-            "the log is damaged: segment %08llu, offset %zu: records %llu to %s cannot be read",
+            "the log is damaged: segment %08llu.log, offset %zu: records %llu to %s cannot be read",
             (unsigned long long)s->file, at, (unsigned long long)first, upto);
     err_detail(e, "they were acknowledged as durable");
     return err_hint(e, "restore a backup, or start once with --repair to go on without them");
@@ -152,7 +152,7 @@ static bool check_length(const Wal *w, const WalSegment *s, Err *e)
     if (s->size >= s->want || (w->o.read_only && in_backup(w)))
         return true;
     err_set(e, ERR_DATA_CORRUPTED,
-            "the log is damaged: segment %08llu is cut short: it has %lld of %lld bytes",
+            "the log is damaged: segment %08llu.log is cut short: it has %lld of %lld bytes",
             (unsigned long long)s->file, (long long)s->size, (long long)s->want);
     if (w->o.inspect)
         return false;

@@ -136,7 +136,7 @@ def one_round(program, home, truth, seed):
     else:
         errors = 0
         cut = "/log/" in path and what.startswith("cut")
-        lost_said = cut and name.split(".")[0] + " is cut short" in open(data + ".log", errors="replace").read()
+        lost_said = cut and name + " is cut short" in open(data + ".log", errors="replace").read()
         for (table, day), rows in truth.items():
             ok, answer = server.sql(query(table, day))
             if ok and lost_said and set(answer.split("\n")) <= set(rows.split("\n")):

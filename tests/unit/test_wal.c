@@ -413,7 +413,7 @@ START_TEST(cut_short)
     seen.count = 0;
     ck_assert(!wal_read(b->w, 0, see, &seen, &e));
     ck_assert_int_eq(e.code, ERR_DATA_CORRUPTED);
-    ck_assert_msg(strstr(e.message, "segment 00000001 is cut short"), "%s", e.message);
+    ck_assert_msg(strstr(e.message, "segment 00000001.log is cut short"), "%s", e.message);
     wal_close(b->w);
     ck_assert_msg(start(b, 0, &seen, false, &e), "%s", e.message);
     ck_assert_int_eq(seen.count == b->written.count, _i == 0);
