@@ -501,8 +501,12 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
             Err e = w->completion.err;
             if (e.code == ERR_IO)
                 engine_fail(eng, &e);
-            if (e.code == ERR_DISK_FULL)
+            if (e.code == ERR_DISK_FULL) {
                 engine_disk_full(eng, &e);
+                mutex_lock(&eng->mutex);
+                e = eng->disk_err; /* with the directory and what to do */
+                mutex_unlock(&eng->mutex);
+            }
             fail_group(eng, w, &e);
             return true;
         }

@@ -144,6 +144,7 @@ START_TEST(tables_on_a_full_disk)
     sim_run(&s, &empty.done, 0);
     ck_assert(!first.ok && !rows.ok && !second.ok);
     ck_assert_int_eq(first.err.code, ERR_DISK_FULL);
+    ck_assert_msg(strstr(first.err.message, "data directory \"/db\""), "%s", first.err.message);
     ck_assert_int_eq(second.err.code, ERR_DISK_FULL);
     ck_assert(!known(w, "made") && !known(w, "more") && known(w, "other"));
     ck_assert_int_eq(known(w, "late"), empty.ok);
