@@ -2,6 +2,8 @@
 #include "tests/unit/expr_text.h"
 #include "tests/unit/unit.h"
 
+#include <math.h>
+
 static const Case func_cases[] = {
     {"pg_typeof(1)", "integer"},
     {"foo(1)", "ERROR:  42883: function foo(integer) does not exist"},
@@ -597,6 +599,218 @@ START_TEST(aggregates)
 }
 END_TEST
 
+/* ---- every aggregate of the table: random rows cut into parts ---- */
+
+enum { PART_ROWS = 300, PARTS_MOST = 9 };
+
+static uint64_t parts_random(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return *state >> 33;
+}
+
+/* Arguments that must be the same in all rows, or be in some range. */
+static const char *constant_arg(const FuncDef *f, size_t arg)
+{
+    static const struct {
+        const char *name;
+        size_t arg;
+        const char *text;
+    } constants[] = {{"percentile_cont", 0, "0.3"},   {"percentile_disc", 0, "0.3"},
+                     {"approx_percentile", 1, "0.5"}, {"histogram", 1, "10"},
+                     {"histogram", 2, "60"},          {"histogram", 3, "7"}};
+    for (size_t i = 0; i < ARRAY_LEN(constants); i++)
+        if (strcmp(f->name, constants[i].name) == 0 && arg == constants[i].arg)
+            return type_elem_of(f->args[arg]) ? "{0.25,0.5,0.99}" : constants[i].text;
+    return NULL;
+}
+
+static TypeId concrete(TypeId t)
+{
+    return t == T_ANYELEMENT || t == T_ANYNONARRAY ? T_NUMERIC : t == T_ANY ? T_TEXT : t;
+}
+
+/* As text; times go up, as the rows of a series do; "" is NULL. */
+static void random_text(TypeId t, size_t row, uint64_t *state, char *out, size_t size)
+{
+    int n = (int)(parts_random(state) % 97);
+    if (t == T_TIMESTAMPTZ || t == T_TIMESTAMP)
+        snprintf(out, size, "2024-01-01 00:%02zu:%02zu", row / 60, row % 60);
+    else if (parts_random(state) % 9 == 0)
+        out[0] = 0;
+    else if (t == T_BOOL)
+        snprintf(out, size, "%s", n % 2 ? "t" : "f");
+    else if (t == T_FLOAT8 || t == T_FLOAT4 || t == T_NUMERIC)
+        snprintf(out, size, "%d.%d", n, n % 4 * 25);
+    else if (t == T_INTERVAL)
+        snprintf(out, size, "%d days %d:00:00", n, n % 24);
+    else if (t == T_DATE)
+        snprintf(out, size, "2024-03-%02d", n % 28 + 1);
+    else if (t == T_TIME)
+        snprintf(out, size, "%02d:%02d:00", n % 24, n % 60);
+    else if (t == T_UUID)
+        snprintf(out, size, "00000000-0000-0000-0000-0000000000%02d", n);
+    else if (t == T_BYTEA)
+        snprintf(out, size, "\\x%02d", n);
+    else if (type_elem_of(t))
+        snprintf(out, size, "{%d,%d}", n, n % 7);
+    else
+        snprintf(out, size, "%d", n);
+}
+
+static void parts_fill(AggRun *r, const FuncDef *f, uint64_t *state, Vector *args)
+{
+    for (size_t k = 0; k < f->arg_count; k++) {
+        const char *constant = constant_arg(f, k);
+        vec_init_flat(&args[k], r->types[k], PART_ROWS, &r->t.arena);
+        for (size_t i = 0; i < PART_ROWS; i++) {
+            char text[64];
+            Value v = value_null();
+            if (constant)
+                snprintf(text, sizeof text, "%s", constant);
+            else
+                random_text(r->types[k], i, state, text, sizeof text);
+            if (!text[0] && k == 0 && strstr(f->name, "object_agg"))
+                snprintf(text, sizeof text, "a name is never NULL");
+            if (text[0])
+                ck_assert_msg(
+                    type_find(r->types[k])
+                        ->in(&r->t.ctx.env, slice_cstr(text), -1, &r->t.arena, &v, &r->t.err),
+                    "%s: \"%s\": %s", f->signature, text, r->t.err.message);
+            vec_set(&args[k], i, &v, PART_ROWS, &r->t.arena);
+        }
+    }
+}
+
+static void parts_update(AggRun *r, const AggDef *agg, AggCtx *ctx, void *state, Vector *args,
+                         size_t from, size_t to)
+{
+    uint16_t sel[PART_ROWS];
+    size_t n = 0;
+    for (size_t i = from; i < to; i++) {
+        bool null = false;
+        for (size_t k = 0; k < ctx->arg_count; k++)
+            null = null || vec_is_null(&args[k], i);
+        if (!null || !agg->skips_nulls)
+            sel[n++] = (uint16_t)i;
+    }
+    ck_assert_msg(n == 0 || agg->update(ctx, state, args, sel, n, &r->t.err), "%s",
+                  r->t.err.message);
+}
+
+/* The states of parts, each in memory of its own that goes once it is saved, merged into one. */
+static void parts_merge(AggRun *r, const FuncDef *f, void *into, Vector *args, const size_t *ends,
+                        size_t parts)
+{
+    const AggDef *agg = f->agg;
+    for (size_t p = 0; p < parts; p++) {
+        Arena there, here;
+        Buf bytes;
+        AggCtx ctx = r->ctx;
+        buf_init(&bytes);
+        arena_init(&there, NULL);
+        ctx.arena = &there;
+        void *state = arena_zero(&there, agg->state_size);
+        agg->init(&ctx, state);
+        parts_update(r, agg, &ctx, state, args, p ? ends[p - 1] : 0, ends[p]);
+        agg->save(&ctx, state, &bytes);
+        arena_free(&there);
+        arena_init(&here, NULL);
+        ctx.arena = &here;
+        state = arena_zero(&here, agg->state_size);
+        agg->init(&ctx, state);
+        ck_assert_msg(agg->load(&ctx, state, buf_slice(&bytes), &r->t.err), "%s: %s", f->signature,
+                      r->t.err.message);
+        buf_free(&bytes);
+        ck_assert_msg(agg->merge(&r->ctx, into, state, &r->t.err), "%s: %s", f->signature,
+                      r->t.err.message);
+        arena_free(&here);
+    }
+}
+
+/* Numbers may differ in their last digits, a sketch by a little more. */
+static bool nearly_same(const FuncDef *f, Slice a, Slice b)
+{
+    double x, y;
+    if (slice_eq(a, b))
+        return true;
+    if (!slice_to_f64(a, &x) || !slice_to_f64(b, &y))
+        return false;
+    double most = strcmp(f->name, "approx_percentile") == 0 ? 0.02 : 1e-12;
+    return fabs(x - y) <= most * (fabs(x) + fabs(y));
+}
+
+static Slice final_text(AggRun *r, const FuncDef *f, const void *state)
+{
+    Value v;
+    Buf text;
+    buf_init(&text);
+    ck_assert_msg(f->agg->final(&r->ctx, state, &v, &r->t.err), "%s: %s", f->signature,
+                  r->t.err.message);
+    if (v.null)
+        buf_puts(&text, "NULL");
+    else
+        type_find(r->ctx.result)->out(&r->t.ctx.env, &v, &text);
+    Slice out = arena_slice(&r->t.arena, buf_slice(&text));
+    buf_free(&text);
+    return out;
+}
+
+static void check_parts(const FuncDef *f, uint64_t seed)
+{
+    AggRun r = {.n = f->arg_count};
+    const FuncDef *found;
+    Vector args[4];
+    size_t ends[PARTS_MOST], parts = 1 + seed % PARTS_MOST;
+    uint64_t state = seed * 77 + 1;
+    et_open(&r.t);
+    ck_assert_uint_le(f->arg_count, 4);
+    for (size_t k = 0; k < f->arg_count; k++)
+        r.types[k] = concrete(f->args[k]);
+    ck_assert_msg(func_resolve(SLICE_NONE, slice_cstr(f->name), r.types, r.n, FN_AGG, &found,
+                               r.want, &r.ctx.result, &r.t.err),
+                  "%s: %s", f->signature, r.t.err.message);
+    ck_assert_msg(found->agg == f->agg, "%s was not found", f->signature);
+    r.ctx.eval = &r.t.ctx;
+    r.ctx.arena = &r.t.arena;
+    r.ctx.arg_types = r.types;
+    r.ctx.arg_count = r.n;
+    parts_fill(&r, f, &state, args);
+    for (size_t p = 0; p < parts; p++) { /* some parts are empty */
+        size_t begin = p ? ends[p - 1] : 0;
+        ends[p] = begin + parts_random(&state) % (2 * PART_ROWS / parts);
+        ends[p] = ends[p] > PART_ROWS || p + 1 == parts ? PART_ROWS : ends[p];
+    }
+    void *all = arena_zero(&r.t.arena, f->agg->state_size);
+    f->agg->init(&r.ctx, all);
+    parts_update(&r, f->agg, &r.ctx, all, args, 0, PART_ROWS);
+    void *merged = arena_zero(&r.t.arena, f->agg->state_size);
+    f->agg->init(&r.ctx, merged);
+    parts_merge(&r, f, merged, args, ends, parts);
+    Slice want = final_text(&r, f, all), got = final_text(&r, f, merged);
+    ck_assert_msg(nearly_same(f, want, got), "%s in %zu parts: %.*s, at once %.*s", f->signature,
+                  parts, SLICE_ARG(got), SLICE_ARG(want));
+    et_close(&r.t);
+}
+
+START_TEST(aggregates_in_parts)
+{
+    size_t count = 0;
+    exec_init();
+    for (size_t i = 0; i < func_count(); i++) {
+        const FuncDef *f = func_at(i);
+        if (!f->agg)
+            continue;
+        ck_assert_msg(f->agg->merge && f->agg->save && f->agg->load, "%s has no partial state",
+                      f->signature);
+        for (uint64_t seed = 0; seed < 20; seed++)
+            check_parts(f, seed);
+        count++;
+    }
+    ck_assert_uint_gt(count, 80);
+}
+END_TEST
+
 /* 100,000 values in parts: within 3 % of the count, and within half a percent of the rank. */
 START_TEST(sketches)
 {
@@ -740,6 +954,7 @@ int main(void)
     tcase_add_test(tc, tables_are_sane);
     tcase_add_test(tc, edge_values);
     tcase_add_loop_test(tc, aggregates, 0, (int)ARRAY_LEN(agg_cases));
+    tcase_add_test(tc, aggregates_in_parts);
     tcase_add_test(tc, sketches);
     tcase_add_loop_test(tc, set_returning, 0, (int)ARRAY_LEN(srf_cases));
     tcase_add_test(tc, long_series);
