@@ -516,6 +516,8 @@ static void memory(Explain *x, const Plan *p, const OpStats *st)
         ew_number(&x->w, "Memory", "kB", (double)((st->bytes_max + 1023) / 1024), 0);
     if (st->spilled > 0 && x->o->buffers)
         ew_number(&x->w, "Disk", "kB", (double)((st->spilled + 1023) / 1024), 0);
+    if (x->o->buffers)
+        counter(x, "Partitions", st->parts);
 }
 
 /* Also when it is nothing: that is worth knowing. */

@@ -135,6 +135,9 @@ static bool part_add(AggPart *p, const Batch *rows, Err *e)
 static void part_shrink(AggPart *p)
 {
     Groups *g = &p->groups;
+    OpStats *st = exec_stats(p->x, &p->plan->p);
+    if (st && (int64_t)groups_bytes(g) > st->bytes_max)
+        st->bytes_max = (int64_t)groups_bytes(g);
     if (p->mergeable) {
         p->flushing = g->set.group_count > 1;
         return;

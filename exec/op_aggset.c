@@ -48,21 +48,24 @@ static void slot_init_sorter(AggSet *s, AggSlot *slot)
         types[call->order_count + i + 1] = call->args[i]->type;
         cols[call->order_count + i + 1] = (uint32_t)i + 1;
     }
+    size_t first = s->single;
     SorterSpec spec = {.types = slot->ctx.arg_types - 1, /* the group stands before them */
                        .col_count = call->arg_count + 1,
-                       .key_types = types,
-                       .desc = desc,
-                       .nulls_first = nulls_first,
-                       .key_count = n,
+                       .key_types = types + first,
+                       .desc = desc + first,
+                       .nulls_first = nulls_first + first,
+                       .key_count = n - first,
                        .limit = -1,
                        .query = s->x->query,
-                       .key_cols = cols};
+                       .key_cols = cols + first};
     slot->sorter = sorter_new(&spec);
 }
 
-bool aggset_init(AggSet *s, Exec *x, const AggCall *calls, size_t n, Arena *scratch, Err *e)
+bool aggset_init(AggSet *s, Exec *x, const GroupShape *shape, Arena *scratch, Err *e)
 {
-    *s = (AggSet){.x = x, .scratch = scratch};
+    const AggCall *calls = shape->calls;
+    size_t n = shape->call_count;
+    *s = (AggSet){.x = x, .scratch = scratch, .single = shape->key_count == 0};
     arena_init(&s->arena, &x->query->budget);
     arena_init(&s->states, &x->query->budget);
     arena_init(&s->late, &x->query->budget);
@@ -231,7 +234,7 @@ static bool keep_back(AggSet *s, AggSlot *slot, const Batch *b, const Vector *ke
         if (!expr_eval(&s->x->ctx, call->order[i], &source, &keys[i + 1], e))
             return false;
     memcpy(keys + call->order_count + 1, keyed + 1, call->arg_count * sizeof *keyed);
-    sorter_add(slot->sorter, &rows, keys);
+    sorter_add(slot->sorter, &rows, keys + s->single);
     return true;
 }
 
@@ -380,7 +383,7 @@ static void shrink_distinct(AggSet *s, AggSlot *slot)
             Batch b = {left < BATCH_ROWS ? left : BATCH_ROWS, seen->col_count, cols, NULL, 0};
             for (size_t c = 0; c < seen->col_count; c++)
                 ht_keys(seen, c, at, &cols[c]);
-            sorter_add(slot->sorter, &b, cols);
+            sorter_add(slot->sorter, &b, cols + s->single);
         }
         for (size_t g = 0; g < s->group_count; g++) {
             memset(s->groups[g] + slot->offset, 0, slot->def->state_size);

@@ -9,7 +9,7 @@ bool groups_init(Groups *g, Exec *x, const GroupShape *shape, Err *e)
     *g = (Groups){.x = x, .shape = shape};
     arena_init(&g->scratch, &x->query->budget);
     ht_init(&g->keys, shape->types, shape->key_count, &x->query->budget);
-    return aggset_init(&g->set, x, shape->calls, shape->call_count, &g->scratch, e);
+    return aggset_init(&g->set, x, shape, &g->scratch, e);
 }
 
 void groups_free(Groups *g)

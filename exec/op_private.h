@@ -177,6 +177,12 @@ uint64_t sorter_spilled(const Sorter *s); /* bytes, each as often as it was writ
 size_t sorter_bytes(const Sorter *s);     /* in memory */
 
 /* ---- aggregate states of many groups ---- */
+typedef struct GroupShape {
+    size_t key_count;
+    const AggCall *calls;
+    size_t call_count;
+    TypeId *types; /* of the keys, then T_BYTEA for the saved states */
+} GroupShape;
 typedef struct AggSlot {
     const AggCall *call;
     const AggDef *def;
@@ -201,11 +207,11 @@ typedef struct AggSet {
     size_t slot_count, state_size;
     char **groups;
     size_t group_count, group_cap;
+    bool single; /* there is one group only: rows are not sorted by it */
     bool feeding;
     size_t fed; /* groups whose sorted rows have all been taken */
 } AggSet;
-bool aggset_init(AggSet *s, Exec *x, const AggCall *calls, size_t n, Arena *scratch,
-                 Err *e) MUST_CHECK;
+bool aggset_init(AggSet *s, Exec *x, const GroupShape *shape, Arena *scratch, Err *e) MUST_CHECK;
 void aggset_free(AggSet *s);
 void aggset_clear(AggSet *s); /* no groups */
 void aggset_grow(AggSet *s, size_t group_count);
@@ -229,12 +235,6 @@ QueryStatus aggset_output(AggSet *s, size_t begin, size_t *n, Vector *out, Arena
 bool aggs_mergeable(const AggCall *calls, size_t n); /* partial states may be built in parallel */
 
 /* ---- groups: keys and states, in memory or as rows (keys, saved states) in parts of files ---- */
-typedef struct GroupShape {
-    size_t key_count;
-    const AggCall *calls;
-    size_t call_count;
-    TypeId *types; /* of the keys, then T_BYTEA for the saved states */
-} GroupShape;
 typedef struct Groups {
     Exec *x;
     const GroupShape *shape;

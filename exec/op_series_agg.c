@@ -176,7 +176,7 @@ static bool part_open(SeriesPart *p, Exec *x, const SeriesSpread *s, Err *e)
     p->last = HT_NONE;
     p->ready = true;
     p->mergeable = aggs_mergeable(plan->aggs, plan->agg_count);
-    if (!aggset_init(&p->set, x, plan->aggs, plan->agg_count, &p->scratch, e) ||
+    if (!aggset_init(&p->set, x, &s->shape, &p->scratch, e) ||
         !src_open(&p->src, x, plan->scan, &p->arena, e))
         return false;
     size_t tags = 0, cols = plan->scan->p.col_count;

@@ -82,6 +82,8 @@ static QueryStatus sort_load(OpSort *s, Err *e)
             if (!expr_eval(ctx, plan->keys[k].expr, in, &s->keys[k], e))
                 return QUERY_FAIL;
         sorter_add(s->sorter, in, s->keys);
+        if (op->stats && (int64_t)sorter_bytes(s->sorter) > op->stats->bytes_max)
+            op->stats->bytes_max = (int64_t)sorter_bytes(s->sorter);
     }
 }
 
