@@ -151,6 +151,14 @@ static const AggDef agg_string = {
 
 /* ---- json_agg, jsonb_agg, json_object_agg ---- */
 
+/* Arrays and rows stand on lines of their own in json_agg (jsonb has one form). */
+static const char *json_separator(const AggCtx *c, bool null)
+{
+    TypeId type = c->arg_types[0];
+    bool structured = type == T_RECORD || type_elem_of(type);
+    return c->arg_count == 1 && c->result == T_JSON && structured && !null ? ", \n " : ", ";
+}
+
 static bool json_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
                         Err *e)
 {
@@ -162,14 +170,14 @@ static bool json_update(AggCtx *c, void *state, const Vector *args, const uint16
     AGG_ROWS(sel, n, row)
     {
         buf_clear(&b);
+        Value v = vec_get(&args[c->arg_count - 1], row);
         if (t->set)
-            buf_puts(&b, ", ");
+            buf_puts(&b, json_separator(c, v.null));
         t->set = true;
         if (c->arg_count == 2) {
             Value key = vec_get(&args[0], row);
             ok = json_put_key(&c->eval->env, c->arg_types[0], &key, canonical, &b, e);
         }
-        Value v = vec_get(&args[c->arg_count - 1], row);
         ok = ok &&
              json_put_value(&c->eval->env, c->arg_types[c->arg_count - 1], &v, canonical, &b, e) &&
              text_add(t, b.ptr, b.len, c->arena, e);
@@ -188,7 +196,9 @@ static bool json_merge(AggCtx *c, void *into, const void *from, Err *e)
         return true;
     bool first = !t->set;
     t->set = true;
-    return (first || text_add(t, ", ", 2, c->arena, e)) && text_add(t, f->ptr, f->len, c->arena, e);
+    const char *separator = json_separator(c, f->ptr[0] == 'n');
+    return (first || text_add(t, separator, strlen(separator), c->arena, e)) &&
+           text_add(t, f->ptr, f->len, c->arena, e);
 }
 
 static bool json_final(AggCtx *c, const void *state, Value *out, Err *e)

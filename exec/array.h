@@ -19,6 +19,17 @@ int64_t array_offset(const Array *arr, const int64_t *subscripts, size_t n);
 Array *array_slice(Arena *a, const Array *arr, const int64_t *lower, const int64_t *upper,
                    size_t n);
 
+/* A record is an Array of type, name and value of each field, so that whatever keeps arrays keeps it. */
+enum { RECORD_TYPE, RECORD_NAME, RECORD_VALUE, RECORD_ITEMS };
+static inline size_t record_fields(const Array *r)
+{
+    return r->count / RECORD_ITEMS;
+}
+static inline const Value *record_item(const Array *r, size_t field, int which)
+{
+    return &r->items[field * RECORD_ITEMS + (size_t)which];
+}
+
 bool array_in(const TypeEnv *env, TypeId elem, Slice text, int32_t typmod, Arena *a, Value *out,
               Err *e) MUST_CHECK;
 void array_out(const TypeEnv *env, const Value *v, Buf *dst);

@@ -95,7 +95,7 @@ static bool is_string(TypeId t)
 static bool is_pseudo(TypeId t)
 {
     const TypeDef *def = type_find(t);
-    return !def || (def->typtype == 'p' && t != T_UNKNOWN);
+    return !def || (def->typtype == 'p' && t != T_UNKNOWN && t != T_RECORD && t != T_RECORD_ARRAY);
 }
 
 bool cast_find(TypeId from, TypeId to, CastPath *out)

@@ -45,6 +45,7 @@ typedef enum ExprKind {
     EXPR_LEAST,
     EXPR_NULLIF,
     EXPR_ARRAY, /* ARRAY[...] */
+    EXPR_ROW,   /* args: fields; value: their names (text[]) or NULL; index: ROW_WHOLE */
     EXPR_ANY_ARRAY,
     EXPR_ALL_ARRAY, /* args: left, array; func = the operator */
     EXPR_IN_LIST,   /* args: left, items...; func = "=" ; negated for NOT IN */
@@ -56,6 +57,8 @@ typedef enum ExprKind {
     EXPR_IO_CAST,    /* text output of the argument read as `type` (and the way round) */
     EXPR_RELABEL,    /* same bytes, other type */
 } ExprKind;
+
+enum { ROW_WHOLE = 1 }; /* the row of a relation: NULL if all its columns are */
 
 struct FuncDef;
 typedef struct Expr Expr;

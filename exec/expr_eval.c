@@ -592,6 +592,8 @@ bool expr_eval(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
         return eval_in_list(ctx, x, b, out, e);
     case EXPR_SUBSCRIPT:
         return eval_subscript(ctx, x, b, out, e);
+    case EXPR_ROW:
+        return eval_row(ctx, x, b, out, e);
     case EXPR_SLICE:
         return eval_slice(ctx, x, b, out, e);
     case EXPR_IO_CAST:

@@ -81,6 +81,47 @@ bool eval_array(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e
     return true;
 }
 
+/* ---- rows ---- */
+
+static Value field_name(EvalCtx *ctx, const Expr *x, size_t field)
+{
+    if (x->value.phys == PH_ARRAY && x->value.u.arr)
+        return x->value.u.arr->items[field];
+    return value_str(arena_printf(ctx->scratch, "f%zu", field + 1));
+}
+
+bool eval_row(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
+{
+    Vector *args;
+    bool all_const;
+    if (!eval_args(ctx, x, b, &args, &all_const, e))
+        return false;
+    Rows r = rows_of(b);
+    Value *heads = arena_alloc(ctx->scratch, (x->arg_count + 1) * 2 * sizeof *heads);
+    for (size_t k = 0; k < x->arg_count; k++) {
+        heads[k * 2] = value_i64(x->args[k]->type);
+        heads[k * 2 + 1] = field_name(ctx, x, k);
+    }
+    vec_init_flat(out, x->type, b->rows, ctx->scratch);
+    for (size_t i = 0; i < r.n; i++) {
+        size_t row = row_at(&r, i), count = x->arg_count * RECORD_ITEMS;
+        Value *items = arena_alloc(ctx->scratch, (count + 1) * sizeof *items);
+        bool all_null = true;
+        for (size_t k = 0; k < x->arg_count; k++) {
+            Value *field = items + k * RECORD_ITEMS;
+            field[RECORD_TYPE] = heads[k * 2];
+            field[RECORD_NAME] = heads[k * 2 + 1];
+            field[RECORD_VALUE] = vec_get(&args[k], row);
+            all_null &= field[RECORD_VALUE].null;
+        }
+        Value v = x->index == ROW_WHOLE && all_null
+                      ? value_null()
+                      : value_array(array_new(ctx->scratch, T_RECORD, items, count));
+        vec_set(out, row, &v, b->rows, ctx->scratch);
+    }
+    return true;
+}
+
 bool eval_subscript(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
 {
     Vector *args;

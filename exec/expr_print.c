@@ -226,6 +226,9 @@ static void print(Buf *out, const Expr *x, const Slice *names)
     case EXPR_ARRAY:
         print_wrapped(out, "ARRAY[", x, ", ", "]", names);
         break;
+    case EXPR_ROW:
+        print_wrapped(out, "ROW(", x, ", ", ")", names);
+        break;
     case EXPR_ANY_ARRAY:
     case EXPR_ALL_ARRAY:
     case EXPR_IN_LIST:

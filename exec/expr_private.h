@@ -42,6 +42,7 @@ void eval_spread(Vector *out, const Vector *dict, Rows r, size_t rows, Arena *a)
 
 /* expr_items.c */
 bool eval_array(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e) MUST_CHECK;
+bool eval_row(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e) MUST_CHECK;
 bool eval_slice(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e) MUST_CHECK;
 bool eval_subscript(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e) MUST_CHECK;
 bool eval_in_list(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e) MUST_CHECK;

@@ -52,6 +52,22 @@ static void put_text(const TypeEnv *env, TypeId type, const Value *v, bool quote
     buf_free(&text);
 }
 
+static bool put_record(const TypeEnv *env, const Array *r, bool canonical, Buf *dst, Err *e)
+{
+    buf_put_u8(dst, '{');
+    for (size_t i = 0; i < record_fields(r); i++) {
+        TypeId type = (TypeId)record_item(r, i, RECORD_TYPE)->u.i64;
+        if (i > 0)
+            buf_puts(dst, canonical ? ", " : ",");
+        json_put_string(dst, record_item(r, i, RECORD_NAME)->u.str);
+        buf_puts(dst, canonical ? ": " : ":");
+        if (!json_put_value(env, type, record_item(r, i, RECORD_VALUE), canonical, dst, e))
+            return false;
+    }
+    buf_put_u8(dst, '}');
+    return true;
+}
+
 bool json_put_value(const TypeEnv *env, TypeId type, const Value *v, bool canonical, Buf *dst,
                     Err *e)
 {
@@ -60,6 +76,8 @@ bool json_put_value(const TypeEnv *env, TypeId type, const Value *v, bool canoni
         buf_puts(dst, "null");
         return true;
     }
+    if (type == T_RECORD)
+        return put_record(env, v->u.arr, canonical, dst, e);
     if (v->phys == PH_ARRAY && type != T_INT2VECTOR && type != T_OIDVECTOR)
         return put_array(env, v->u.arr, 0, &next, canonical, dst, e);
     switch (type) {
@@ -509,6 +527,7 @@ enum { SOP = FN_OPERATOR | FN_STRICT };
 FuncDef func_json[] = {
     FK("to_json(any) json", to_json, STRICT | FN_STABLE, "any value as JSON"),
     FK("to_jsonb(any) jsonb", to_json, STRICT | FN_STABLE, "any value as JSON"),
+    FK("row_to_json(record) json", to_json, STRICT | FN_STABLE, "a row as JSON"),
     FK("array_to_json(anyarray) json", to_json, STRICT | FN_STABLE, "an array as JSON"),
     JSON_BUILD("json"),
     JSON_BUILD("jsonb"),

@@ -505,8 +505,10 @@ static bool no_operator(Slice op, TypeId left, TypeId right, Outcome outcome, Er
     return err_hint(e, ambiguous
                            ? "Could not choose a best candidate operator. You might need to add "
                              "explicit type casts."
-                           : "No operator matches the given name and argument types. You might "
-                             "need to add explicit type casts.");
+                       : !left ? "No operator matches the given name and argument type. You might "
+                                 "need to add an explicit type cast."
+                               : "No operator matches the given name and argument types. You might "
+                                 "need to add explicit type casts.");
 }
 
 /* One unknown side is first tried with the type of the other. */

@@ -8,7 +8,7 @@
  * 1970-01-01 · time: us · timestamp, timestamptz: us since 1970-01-01 UTC, INT64_MIN/MAX =
  * -infinity/infinity · float4/8: double (float4 rounded to float) · text, varchar, bpchar, name,
  * "char", bytea (raw bytes), json, jsonb (text), uuid (16 raw bytes): Slice · interval: Interval ·
- * numeric: Num · arrays: Array *.
+ * numeric: Num · arrays: Array * · record: Array * of three items a field (exec/array.h).
  * Threads: tables are read-only after exec_init(). */
 #ifndef SKULK_EXEC_TYPE_H
 #define SKULK_EXEC_TYPE_H
@@ -49,6 +49,7 @@ enum {
     T_REGCLASS = 2205,
     T_REGTYPE = 2206,
     T_RECORD = 2249,
+    T_RECORD_ARRAY = 2287,
     T_ANY = 2276,
     T_ANYARRAY = 2277,
     T_VOID = 2278,

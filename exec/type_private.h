@@ -29,6 +29,11 @@ uint32_t get_be32(const char *p);
 uint64_t get_be64(const char *p);
 
 /* type_number.c */
+TYPE_IN(record_in); /* type_record.c */
+TYPE_OUT(record_out);
+TYPE_OUT(record_send);
+int cmp_record(const Value *a, const Value *b);
+uint64_t hash_record(const Value *v);
 TYPE_IN(bool_in);
 TYPE_OUT(bool_out);
 TYPE_IN(bool_recv);

@@ -45,6 +45,7 @@ typedef struct Analyzer {
     Sublink *sublinks;
     size_t sublink_count, sublink_cap;
     uint32_t cte_count;
+    const char *no_self; /* where a recursive reference must not stand: "a subquery"; or NULL */
     size_t query_count;
     size_t arena_begin; /* what the arena held at first */
 } Analyzer;
@@ -133,6 +134,8 @@ bool az_coerce_to_bool(Analyzer *z, const SqlNode *at, const char *what, Expr **
 bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeId *out,
                     Err *e) MUST_CHECK;
 Slice az_type_name(Analyzer *z, TypeId t, int32_t typmod);
+/* A row that stays one: literals among its fields are texts. */
+bool az_row_value(Analyzer *z, Expr *row, Err *e) MUST_CHECK;
 /* Unknown literals and parameters that nothing gave a type become text. */
 bool az_resolve_unknown(Analyzer *z, Expr **x, Err *e) MUST_CHECK;
 
@@ -260,6 +263,12 @@ bool az_sort_key(Analyzer *z, const NSort *n, const Expr *x, bool *desc, bool *n
                  Err *e) MUST_CHECK;
 bool az_order_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
 bool az_distinct(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
+
+/* analyze_cycle.c */
+/* The query without its SEARCH and CYCLE clauses: their columns are part of it. */
+bool az_search_cycle(Analyzer *z, const NCte *n, bool recursive, const NCte **out,
+                     Err *e) MUST_CHECK;
+bool az_is_search_depth(Slice name); /* a column that * does not show */
 
 /* analyze_window.c */
 bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,

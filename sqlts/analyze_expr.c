@@ -108,7 +108,7 @@ bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *rig
 {
     const FuncDef *f;
     TypeId want[2], result;
-    if ((left && qx_kind(left) == QX_ROW) || qx_kind(right) == QX_ROW)
+    if (left && qx_kind(left) == QX_ROW && qx_kind(right) == QX_ROW)
         return az_row_compare(z, at, op, left, right, out, e);
     if (!oper_resolve(op, left ? left->type : 0, right->type, &f, want, &result, e))
         return az_at(z, at, e);
@@ -235,7 +235,7 @@ static bool null_test(Analyzer *z, Scope *s, const NTest *n, Expr **out, Err *e)
     if (!az_expr(z, s, n->arg, &arg, e))
         return false;
     size_t parts = qx_kind(arg) == QX_ROW ? arg->arg_count : 1;
-    *out = NULL;
+    *out = parts ? NULL : az_const(z, T_BOOL, value_bool(true), 0);
     for (size_t i = 0; i < parts; i++) {
         Expr *x = node(z, n->negated ? EXPR_IS_NOT_NULL : EXPR_IS_NULL, T_BOOL, &n->n, 1);
         x->args[0] = qx_kind(arg) == QX_ROW ? arg->args[i] : arg;
@@ -557,6 +557,12 @@ static bool subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, 
  * beside the column itself. */
 static bool field(Analyzer *z, const NLiteral *name, Expr *x, Expr **out, Err *e)
 {
+    for (size_t i = 0; qx_kind(x) == QX_ROW && x->value.u.arr && i < x->arg_count; i++) {
+        if (slice_eq(x->value.u.arr->items[i].u.str, name->text)) {
+            *out = x->args[i];
+            return true;
+        }
+    }
     if (qx_kind(x) == QX_ROW && x->negated) { /* the call itself: x, n */
         *out = slice_eq_cstr(name->text, "x")   ? x->args[0]
                : slice_eq_cstr(name->text, "n") ? x->args[1]
@@ -574,6 +580,11 @@ static bool field(Analyzer *z, const NLiteral *name, Expr *x, Expr **out, Err *e
                 return true;
             }
         }
+    }
+    if (qx_kind(x) == QX_ROW && x->index == ROW_WHOLE && x->args[0]->kind == EXPR_COLUMN) {
+        err_set(e, ERR_UNDEFINED_COLUMN, "column %.*s.%.*s does not exist",
+                SLICE_ARG(z->vars[x->args[0]->index].rte->name), SLICE_ARG(name->text));
+        return err_at(e, x->position);
     }
     Slice t = az_type_name(z, x->type, -1);
     return az_fail(z, &name->n, ERR_WRONG_OBJECT, e,

@@ -187,6 +187,26 @@ static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice al
     return true;
 }
 
+/* A query that is being read may name itself once, in its recursive term, where each row of the
+ * reference gives rows of its own. */
+static bool self_allowed(Analyzer *z, const Cte *c, const SqlNode *at, Err *e)
+{
+    const char *where = c->phase == CTE_START                 ? "within its non-recursive term"
+                        : c->phase == CTE_STEP && z->no_self  ? z->no_self
+                        : c->phase == CTE_STEP && c->refs > 0 ? "more than once"
+                                                              : NULL;
+    if (c->phase == CTE_NO_UNION) {
+        err_set(e, ERR_INVALID_RECURSION,
+                "recursive query \"%.*s\" does not have the form non-recursive-term UNION [ALL] "
+                "recursive-term",
+                SLICE_ARG(c->name));
+        return err_at(e, c->position);
+    }
+    return !where || az_fail(z, at, ERR_INVALID_RECURSION, e,
+                             "recursive reference to query \"%.*s\" must not appear %s",
+                             SLICE_ARG(c->name), where);
+}
+
 static Rte *cte_rte(Analyzer *z, Cte *c, Slice alias)
 {
     Rte *r = az_new_rte(z, RTE_CTE, alias.len ? alias : c->name, c->col_count);
@@ -235,6 +255,8 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     Rte *r = NULL;
     Relation rel = {0};
     Cte *cte = n->schema.len ? NULL : az_find_cte(s, n->name);
+    if (cte && !self_allowed(z, cte, &n->n, e))
+        return false;
     if (n->sample && cte)
         return az_not_sampled(z, n, e);
     if (!cte && !az_relation(z, n->schema, n->name, &n->n, &rel, e))
@@ -444,13 +466,18 @@ static bool range_join(Analyzer *z, Scope *s, const NJoin *n, From **out, Err *e
     From *f = ARENA_NEW(z->arena, From);
     JoinSides j;
     size_t rel_begin = s->rel_count, col_begin = s->col_count;
+    const char *no_self = z->no_self;
     f->type = n->type;
+    if (n->type == JOIN_RIGHT || n->type == JOIN_FULL)
+        z->no_self = "within an outer join";
     if (!from_item(z, s, n->left, &f->left, e))
         return false;
+    z->no_self = n->type == JOIN_LEFT || n->type == JOIN_FULL ? "within an outer join" : no_self;
     j.left = take_cols(z, s, col_begin, &j.left_count);
     size_t middle = s->col_count;
     if (!from_item(z, s, n->right, &f->right, e))
         return false;
+    z->no_self = no_self;
     j.right = take_cols(z, s, middle, &j.right_count);
     if (n->natural || n->using_names.count) {
         s->col_count = col_begin;
@@ -571,6 +598,30 @@ static Expr *use(Analyzer *z, const SqlNode *n, const Expr *found)
     return x;
 }
 
+/* The name of a relation as a value: a row of its columns. */
+static Expr *whole_row(Analyzer *z, const NColumn *n, const ScopeRel *rel)
+{
+    Expr *row = expr_new(z->arena, (ExprKind)QX_ROW, T_RECORD, rel->col_count);
+    Value *names = ARENA_ARRAY(z->arena, Value, rel->col_count + 1);
+    Array *list = ARENA_NEW(z->arena, Array);
+    size_t count = 0;
+    for (size_t i = 0; i < rel->col_count; i++) {
+        if (rel->cols[i].hidden)
+            continue;
+        names[count] = value_str(rel->cols[i].name);
+        row->args[count++] = use(z, &n->n, rel->cols[i].expr);
+    }
+    *list = (Array){.elem = T_TEXT, .ndim = 1, .dims = {(int32_t)count}, .lower = {1}};
+    list->count = count;
+    list->items = names;
+    row->arg_count = count;
+    row->value = (Value){.phys = PH_ARRAY, .u.arr = list};
+    row->index = ROW_WHOLE;
+    row->typmod = -1;
+    row->position = az_position(z, n->n.offset);
+    return row;
+}
+
 static bool bare_column(Analyzer *z, Scope *s, const NColumn *n, Slice name, Expr **out, Err *e)
 {
     Expr *found = NULL;
@@ -584,10 +635,13 @@ static bool bare_column(Analyzer *z, Scope *s, const NColumn *n, Slice name, Exp
             return true;
         }
     }
-    for (Scope *level = s; level; level = level->outer)
-        if (find_rel(level, SLICE_NONE, name))
-            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "a whole row (\"%.*s\") as a value is not supported", SLICE_ARG(name));
+    for (Scope *level = s; level; level = level->outer) {
+        const ScopeRel *rel = find_rel(level, SLICE_NONE, name);
+        if (rel) {
+            *out = whole_row(z, n, rel);
+            return true;
+        }
+    }
     if (slice_eq_cstr(name, "ctid") || slice_eq_cstr(name, "xmin") || slice_eq_cstr(name, "xmax") ||
         slice_eq_cstr(name, "cmin") || slice_eq_cstr(name, "cmax"))
         return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
@@ -626,11 +680,21 @@ static bool missing_rel(Analyzer *z, const Scope *s, const SqlNode *at, Slice na
                    SLICE_ARG(name));
 }
 
+static Slice dotted(Analyzer *z, const NodeList *names)
+{
+    Slice text = ast_name_text(names->items[0]);
+    for (size_t i = 1; i < names->count && text.len < 200; i++)
+        text = arena_printf(z->arena, "%.*s.%.*s", SLICE_ARG(text),
+                            SLICE_ARG(ast_name_text(names->items[i])));
+    return text;
+}
+
 /* The relation that the words before the last name; NULL + error. */
 static const ScopeRel *qualifier(Analyzer *z, Scope *s, const NColumn *n, size_t words, Err *e)
 {
     if (words > 3) {
-        az_fail(z, &n->n, ERR_SYNTAX, e, "improper qualified name (too many dotted names)");
+        az_fail(z, &n->n, ERR_SYNTAX, e, "improper qualified name (too many dotted names): %.*s",
+                SLICE_ARG(dotted(z, &n->names)));
         return NULL;
     }
     Slice name = ast_name_text(n->names.items[words - 1]);

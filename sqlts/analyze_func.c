@@ -9,9 +9,8 @@ bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int ki
         return az_fail(z, at, ERR_TOO_MANY_ARGUMENTS, e,
                        "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
     for (size_t i = 0; i < n; i++) {
-        if (qx_kind(args[i]) == QX_ROW)
-            return az_fail(z, at, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "rows as arguments are not supported");
+        if (qx_kind(args[i]) == QX_ROW && !az_row_value(z, args[i], e))
+            return false;
         types[i] = args[i]->type;
     }
     if (!func_resolve(schema, name, types, n, kinds, func, want, result, e))

@@ -45,8 +45,6 @@ static bool by_expr(Analyzer *z, Scope *s, const SqlNode *n, Query *q, int *targ
     Expr *x;
     if (!az_expr(z, s, n, &x, e))
         return false;
-    if (qx_kind(x) == QX_ROW)
-        return az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "rows as values are not supported");
     for (size_t i = 0; i < q->target_count; i++) {
         if (qx_equal(q->targets[i].expr, x)) {
             *target = (int)i;
@@ -223,8 +221,6 @@ bool az_group_key(Analyzer *z, Scope *s, const SqlNode *n, Query *q, size_t *key
     Expr *x;
     if (!group_item(z, s, n, q, &x, e))
         return false;
-    if (qx_kind(x) == QX_ROW)
-        return az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e, "rows in GROUP BY are not supported");
     if (qx_has_srf(x))
         return az_fail(z, n, ERR_FEATURE_NOT_SUPPORTED, e,
                        "set-returning functions in GROUP BY are not supported");

@@ -114,6 +114,30 @@ static void push_composite(Analyzer *z, TargetList *l, Expr *row, Slice name)
     push(z, l, row->args[1], arena_printf(z->arena, "%.*s.n", SLICE_ARG(name)));
 }
 
+static bool is_row_star(const SqlNode *n)
+{
+    const NIndirect *i = (const NIndirect *)n;
+    return n->kind == N_INDIRECT && i->steps.items[i->steps.count - 1]->kind == N_STAR;
+}
+
+/* (t).*: all fields of a row. */
+static bool row_star(Analyzer *z, Scope *s, const NIndirect *n, TargetList *l, Err *e)
+{
+    NIndirect rest = *n;
+    Expr *x;
+    rest.steps.count--;
+    if (!az_expr(z, s, rest.steps.count ? &rest.n : n->arg, &x, e))
+        return false;
+    if (qx_kind(x) != QX_ROW || x->negated)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                       "row expansion via \"*\" is not supported here");
+    for (size_t i = 0; i < x->arg_count; i++)
+        push(z, l, x->args[i],
+             x->value.u.arr ? x->value.u.arr->items[i].u.str
+                            : arena_printf(z->arena, "f%zu", i + 1));
+    return true;
+}
+
 static bool target(Analyzer *z, Scope *s, const NTarget *t, TargetList *l, Err *e)
 {
     const NColumn *c = (const NColumn *)t->expr;
@@ -131,14 +155,13 @@ static bool target(Analyzer *z, Scope *s, const NTarget *t, TargetList *l, Err *
         }
         return true;
     }
+    if (is_row_star(t->expr))
+        return row_star(z, s, (const NIndirect *)t->expr, l, e);
     Expr *x;
     if (!az_expr(z, s, t->expr, &x, e))
         return false;
     Slice name = t->name.len ? t->name : az_column_name(t->expr);
-    if (qx_kind(x) == QX_ROW) {
-        if (!x->negated)
-            return az_fail(z, t->expr, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "rows as values are not supported");
+    if (qx_kind(x) == QX_ROW && x->negated) {
         push_composite(z, l, x, name);
         return true;
     }
@@ -221,6 +244,7 @@ static bool cte_columns(Analyzer *z, Cte *c, const NCte *n, const Query *q, Err 
                      .table = o->table,
                      .attnum = o->attnum,
                      .is_time = q->col_time[i]};
+        c->cols[i].hidden = az_is_search_depth(c->cols[i].name);
     }
     return true;
 }
@@ -228,19 +252,32 @@ static bool cte_columns(Analyzer *z, Cte *c, const NCte *n, const Query *q, Err 
 static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right,
                           Err *e);
 
+/* A part of a WITH RECURSIVE query, with its own name in scope. */
+static bool read_self(Analyzer *z, Scope *s, Cte *c, CtePhase phase, const NSelect *n, int flags,
+                      Query **out, Err *e)
+{
+    c->next = s->ctes;
+    c->phase = phase;
+    s->ctes = c;
+    bool ok = az_select(z, s, n, flags, out, e);
+    s->ctes = c->next;
+    c->phase = CTE_WHOLE;
+    return ok;
+}
+
 /* WITH RECURSIVE t AS (start UNION [ALL] step); one that does not name itself is an ordinary union. */
 static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u, Cte *c, Err *e)
 {
     Query *start, *step;
     uint32_t begin = (uint32_t)z->var_count;
-    if (!az_select(z, s, u->left, 0, &start, e) || !cte_columns(z, c, n, start, e))
+    const char *no_self = z->no_self;
+    if (!read_self(z, s, c, CTE_START, u->left, 0, &start, e) || !cte_columns(z, c, n, start, e))
         return false;
     c->start = start;
-    c->next = s->ctes;
-    s->ctes = c;
-    if (!az_select(z, s, u->right, AZ_KEEP_UNKNOWN, &step, e))
+    z->no_self = NULL;
+    if (!read_self(z, s, c, CTE_STEP, u->right, AZ_KEEP_UNKNOWN, &step, e))
         return false;
-    s->ctes = c->next;
+    z->no_self = no_self;
     if (c->refs == 0) {
         Query *q = ARENA_NEW(z->arena, Query);
         c->start = NULL;
@@ -251,9 +288,16 @@ static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u
         c->query = q;
         return cte_columns(z, c, n, q, e);
     }
-    if (u->order.count || u->limit || u->offset)
-        return az_fail(z, &u->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "ORDER BY, LIMIT and OFFSET in a recursive query are not implemented");
+    if (u->order.count || u->limit || u->offset || u->locking)
+        return az_fail(z,
+                       u->order.count ? ((const NSort *)u->order.items[0])->expr
+                       : u->offset    ? u->offset
+                                      : u->limit,
+                       ERR_FEATURE_NOT_SUPPORTED, e, "%s in a recursive query is not implemented",
+                       u->order.count ? "ORDER BY"
+                       : u->offset    ? "OFFSET"
+                       : u->limit     ? "LIMIT"
+                                      : "FOR UPDATE/SHARE");
     if (step->visible_count != start->visible_count)
         return az_fail(z, &u->n, ERR_SYNTAX, e,
                        "each UNION query must have the same number of columns");
@@ -287,7 +331,9 @@ bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e
         return az_fail(z, ctes->items[0], ERR_TOO_COMPLEX, e, "WITH has more than %d queries",
                        RELATIONS_MAX);
     for (size_t i = 0; i < ctes->count; i++) {
-        const NCte *n = (const NCte *)ctes->items[i];
+        const NCte *n;
+        if (!az_search_cycle(z, (const NCte *)ctes->items[i], recursive, &n, e))
+            return false;
         const NSelect *sel = (const NSelect *)n->query;
         if (sel->n.kind != N_SELECT)
             return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
@@ -303,10 +349,13 @@ bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e
         c->name = n->name;
         c->materialized = n->materialized;
         c->id = ++z->cte_count;
+        c->position = az_position(z, n->n.offset);
         if (recursive && sel->form == SELECT_UNION && sel->ctes.count == 0) {
             if (!recursive_cte(z, s, n, sel, c, e))
                 return false;
-        } else if (!az_select(z, s, sel, 0, &c->query, e) || !cte_columns(z, c, n, c->query, e)) {
+        } else if (!(recursive ? read_self(z, s, c, CTE_NO_UNION, sel, 0, &c->query, e)
+                               : az_select(z, s, sel, 0, &c->query, e)) ||
+                   !cte_columns(z, c, n, c->query, e)) {
             return false;
         }
         c->next = s->ctes;
@@ -543,6 +592,16 @@ static bool limit_value(Analyzer *z, Scope *s, const SqlNode *n, Place place, Ex
     return true;
 }
 
+static bool reads_itself(From *const *items, size_t n)
+{
+    bool found = false;
+    for (size_t i = 0; i < n && !found; i++) {
+        From *const sides[] = {items[i]->left, items[i]->right};
+        found = items[i]->rte ? items[i]->rte->self : reads_itself(sides, 2);
+    }
+    return found;
+}
+
 static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Query *q, Err *e)
 {
     q->form = QUERY_PLAIN;
@@ -568,6 +627,11 @@ static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Que
         if ((i >= q->visible_count || !(flags & AZ_KEEP_UNKNOWN)) &&
             !az_resolve_unknown(z, &q->targets[i].expr, e))
             return false;
+    if (q->agg_count && reads_itself(q->from, q->from_count)) {
+        err_set(e, ERR_INVALID_RECURSION,
+                "aggregate functions are not allowed in a recursive query's recursive term");
+        return err_at(e, q->agg_positions[0]);
+    }
     if ((q->grouped && !az_apply_grouping(z, q, e)) || !az_gapfill(z, q, e))
         return false;
     az_set_columns(z, q);
@@ -586,9 +650,17 @@ static bool select_body(Analyzer *z, Scope *s, const NSelect *n, int flags, Quer
             return false;
     } else {
         Query *left, *right;
-        if (!az_select(z, s, n->left, AZ_KEEP_UNKNOWN, &left, e) ||
-            !az_select(z, s, n->right, AZ_KEEP_UNKNOWN, &right, e) ||
-            !set_operation(z, n, q, left, right, e))
+        const char *no_self = z->no_self;
+        if (n->all && n->form != SELECT_UNION)
+            z->no_self = n->form == SELECT_EXCEPT ? "within EXCEPT" : "within INTERSECT";
+        if (!az_select(z, s, n->left, AZ_KEEP_UNKNOWN, &left, e))
+            return false;
+        if (n->form == SELECT_EXCEPT)
+            z->no_self = "within EXCEPT";
+        if (!az_select(z, s, n->right, AZ_KEEP_UNKNOWN, &right, e))
+            return false;
+        z->no_self = no_self;
+        if (!set_operation(z, n, q, left, right, e))
             return false;
     }
     return az_order_by(z, s, n, q, e);

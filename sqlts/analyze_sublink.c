@@ -21,12 +21,21 @@ static bool one_column(Analyzer *z, const SqlNode *at, const Query *q, Err *e)
     return az_fail(z, at, ERR_SYNTAX, e, "subquery must return only one column");
 }
 
+static bool subquery(Analyzer *z, Scope *s, const NSelect *n, Query **q, Err *e)
+{
+    const char *no_self = z->no_self;
+    z->no_self = "within a subquery";
+    bool ok = az_select(z, s, n, 0, q, e);
+    z->no_self = no_self;
+    return ok;
+}
+
 bool az_sublink(Analyzer *z, Scope *s, const NSublink *n, Expr **out, Err *e)
 {
     Query *q;
     if (n->query->into)
         return az_fail(z, &n->query->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
-    if (!az_select(z, s, n->query, 0, &q, e))
+    if (!subquery(z, s, n->query, &q, e))
         return false;
     if (n->form == SUB_EXISTS) {
         *out = sublink_node(z, &n->n, APPLY_EXISTS, q, T_BOOL, NULL, NULL);
@@ -97,9 +106,6 @@ static bool ordered_rows(Analyzer *z, const SqlNode *at, Slice op, Expr *left, E
 bool az_row_compare(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out,
                     Err *e)
 {
-    if (!left || qx_kind(left) != QX_ROW || qx_kind(right) != QX_ROW)
-        return az_fail(z, at, ERR_UNDEFINED_FUNCTION, e,
-                       "operator does not exist: a row can only be compared with a row");
     if (left->arg_count != right->arg_count)
         return az_fail(z, at, ERR_SYNTAX, e, "unequal number of entries in row expressions");
     if (left->arg_count == 0)
@@ -149,7 +155,7 @@ static bool quantified_query(Analyzer *z, Scope *s, const SqlNode *at, Expr *lef
     Query *q;
     Rte *rte;
     Expr *test;
-    if (!az_select(z, s, n, 0, &q, e))
+    if (!subquery(z, s, n, &q, e))
         return false;
     size_t width = qx_kind(left) == QX_ROW ? left->arg_count : 1;
     if (q->visible_count != width)

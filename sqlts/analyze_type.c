@@ -100,7 +100,10 @@ bool az_coerce(Analyzer *z, Expr *x, TypeId to, int32_t typmod, CastLevel level,
     }
     if (x->type == to && (typmod < 0 || typmod == x->typmod))
         return true;
-    if (qx_kind(x) == QX_ROW) {
+    const TypeDef *target = type_find(to);
+    if (qx_kind(x) == QX_ROW && !az_row_value(z, x, e))
+        return false;
+    if (qx_kind(x) == QX_ROW && (!target || target->category != 'S')) {
         Slice name = az_type_name(z, to, typmod);
         err_set(e, ERR_CANNOT_COERCE, "cannot cast type record to %.*s", SLICE_ARG(name));
         return err_at(e, x->position);
@@ -135,10 +138,8 @@ bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeI
         /* runs of one type count once: long lists stay cheap */
         if (distinct == 0 || types[distinct - 1] != items[i]->type)
             types[distinct++] = items[i]->type;
-        if (qx_kind(items[i]) == QX_ROW) {
-            err_set(e, ERR_FEATURE_NOT_SUPPORTED, "rows as values are not supported");
-            return err_at(e, items[i]->position);
-        }
+        if (qx_kind(items[i]) == QX_ROW && !az_row_value(z, items[i], e))
+            return false;
     }
     if (!type_common(types, distinct, what, out, e)) {
         if (!e->position)
@@ -150,8 +151,18 @@ bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeI
     return true;
 }
 
+bool az_row_value(Analyzer *z, Expr *row, Err *e)
+{
+    for (size_t i = 0; i < row->arg_count; i++)
+        if (!az_resolve_unknown(z, &row->args[i], e))
+            return false;
+    return true;
+}
+
 bool az_resolve_unknown(Analyzer *z, Expr **x, Err *e)
 {
+    if (qx_kind(*x) == QX_ROW)
+        return az_row_value(z, *x, e);
     if ((*x)->type != T_UNKNOWN)
         return true;
     return az_coerce(z, *x, T_TEXT, -1, CAST_IMPLICIT, x, e);

@@ -51,6 +51,7 @@ typedef enum NodeKind {
     N_DEFAULT,   /* SqlNode */
     N_NAMED_ARG, /* NTarget */
     N_GROUPING,  /* NMulti */
+    N_SEARCH,    /* NSearch */
     N_GROUP_SET, /* NMulti: ROLLUP, CUBE, GROUPING SETS in GROUP BY */
     N_SAMPLE,    /* NSample */
     N_LATEST,    /* NLatest */
@@ -278,12 +279,22 @@ typedef struct NSort {
     Slice op;       /* USING */
 } NSort;
 
+typedef struct NSearch { /* SEARCH, CYCLE of a recursive WITH query */
+    SqlNode n;
+    NodeList columns; /* N_NAME */
+    Slice name;       /* of the sequence; of the mark */
+    bool breadth;
+    SqlNode *value, *otherwise; /* of the mark */
+    Slice path;
+} NSearch;
+
 typedef struct NCte {
     SqlNode n;
     Slice name;
     NodeList columns; /* N_NAME */
     SqlNode *query;
     char materialized; /* 0, 'y', 'n' */
+    NSearch *search, *cycle;
 } NCte;
 
 typedef struct NRange { /* one item of FROM, or the target of a statement */

@@ -544,7 +544,7 @@ opt_with_clause(A) ::= with_clause(B). { A = B; }
 %type cte_list {NodeList}
 cte_list(A) ::= cte(B). { A = LIST(B); }
 cte_list(A) ::= cte_list(B) COMMA cte(C). { A = MORE(B, C); }
-cte(A) ::= col_id(X) opt_name_list(N) AS opt_materialized(M) LP preparable(Q) RP. {
+cte(A) ::= col_id(X) opt_name_list(N) AS opt_materialized(M) LP preparable(Q) RP opt_search(S) opt_cycle(C). {
     NCte *c = AST(ps, NCte, N_CTE, X.offset);
     c->name = X.value;
     c->columns = N;
@@ -552,7 +552,16 @@ cte(A) ::= col_id(X) opt_name_list(N) AS opt_materialized(M) LP preparable(Q) RP
     c->query = Q;
     ast_adopt(ps, c, Q);
     A = &c->n;
+    ((NCte *)A)->search = (NSearch *)S;
+    ((NCte *)A)->cycle = (NSearch *)C;
+    ast_adopt(ps, A, C);
 }
+opt_search(A) ::= . { A = NULL; }
+opt_search(A) ::= SEARCH(X) DEPTH FIRST BY name_list(L) SET col_id(N). { A = grammar_search(ps, X.offset, L, N.value, false); }
+opt_search(A) ::= SEARCH(X) BREADTH FIRST BY name_list(L) SET col_id(N). { A = grammar_search(ps, X.offset, L, N.value, true); }
+opt_cycle(A) ::= . { A = NULL; }
+opt_cycle(A) ::= CYCLE(X) name_list(L) SET col_id(M) USING col_id(P). { A = grammar_cycle(ps, grammar_search(ps, X.offset, L, M.value, false), ast_bool(ps, X.offset, true), ast_bool(ps, X.offset, false), P.value); }
+opt_cycle(A) ::= CYCLE(X) name_list(L) SET col_id(M) TO c_expr(V) DEFAULT c_expr(D) USING col_id(P). { A = grammar_cycle(ps, grammar_search(ps, X.offset, L, M.value, false), V, D, P.value); }
 %type opt_materialized {int}
 opt_materialized(A) ::= . { A = 0; }
 opt_materialized(A) ::= MATERIALIZED. { A = 'y'; }
@@ -1576,6 +1585,9 @@ unreserved_kw(A) ::= RELATIVE(X). { A = X; }
 unreserved_kw(A) ::= RELEASE(X). { A = X; }
 unreserved_kw(A) ::= RENAME(X). { A = X; }
 unreserved_kw(A) ::= REPEATABLE(X). { A = X; }
+unreserved_kw(A) ::= BREADTH(X). { A = X; }
+unreserved_kw(A) ::= DEPTH(X). { A = X; }
+unreserved_kw(A) ::= SEARCH(X). { A = X; }
 unreserved_kw(A) ::= REPLACE(X). { A = X; }
 unreserved_kw(A) ::= RESET(X). { A = X; }
 unreserved_kw(A) ::= RESTART(X). { A = X; }
@@ -1875,6 +1887,9 @@ bare_label_kw(A) ::= RELATIVE(X). { A = X; }
 bare_label_kw(A) ::= RELEASE(X). { A = X; }
 bare_label_kw(A) ::= RENAME(X). { A = X; }
 bare_label_kw(A) ::= REPEATABLE(X). { A = X; }
+bare_label_kw(A) ::= BREADTH(X). { A = X; }
+bare_label_kw(A) ::= DEPTH(X). { A = X; }
+bare_label_kw(A) ::= SEARCH(X). { A = X; }
 bare_label_kw(A) ::= REPLACE(X). { A = X; }
 bare_label_kw(A) ::= RESET(X). { A = X; }
 bare_label_kw(A) ::= RESTART(X). { A = X; }

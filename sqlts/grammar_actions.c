@@ -431,6 +431,27 @@ SqlNode *grammar_alias(ParseState *ps, SqlNode *range, SqlNode *alias)
     return range;
 }
 
+SqlNode *grammar_search(ParseState *ps, uint32_t offset, NodeList columns, Slice name, bool breadth)
+{
+    NSearch *s = AST(ps, NSearch, N_SEARCH, offset);
+    s->columns = columns;
+    s->name = name;
+    s->breadth = breadth;
+    return &s->n;
+}
+
+SqlNode *grammar_cycle(ParseState *ps, SqlNode *search, SqlNode *value, SqlNode *otherwise,
+                       Slice path)
+{
+    NSearch *s = (NSearch *)search;
+    s->value = value;
+    s->otherwise = otherwise;
+    s->path = path;
+    ast_adopt(ps, s, value);
+    ast_adopt(ps, s, otherwise);
+    return search;
+}
+
 SqlNode *grammar_tablesample(ParseState *ps, SqlNode *range, SqlNode *method, SqlNode *repeatable)
 {
     NRange *r = (NRange *)range;

@@ -85,6 +85,10 @@ LimitParts *grammar_limit(ParseState *ps, SqlNode *limit, bool ties);
 SqlNode *grammar_sort(ParseState *ps, SqlNode *expr, int direction, int nulls, Slice op);
 SqlNode *grammar_alias_clause(ParseState *ps, Token name, NodeList columns);
 SqlNode *grammar_alias(ParseState *ps, SqlNode *range, SqlNode *alias);
+SqlNode *grammar_search(ParseState *ps, uint32_t offset, NodeList columns, Slice name,
+                        bool breadth);
+SqlNode *grammar_cycle(ParseState *ps, SqlNode *search, SqlNode *value, SqlNode *otherwise,
+                       Slice path);
 SqlNode *grammar_tablesample(ParseState *ps, SqlNode *range, SqlNode *method, SqlNode *repeatable);
 SqlNode *grammar_overlaps(ParseState *ps, Token op, SqlNode *left, SqlNode *right);
 SqlNode *grammar_range_query(ParseState *ps, SqlNode *query);

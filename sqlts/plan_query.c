@@ -14,7 +14,7 @@ bool plan_statement(Analyzer *z, Query *q, BoundQuery *out, Err *e)
     out->cols = q->cols;
     out->col_count = q->visible_count;
     for (size_t i = 0; i < q->visible_count; i++)
-        if (q->cols[i].type == T_RECORD || q->cols[i].attnum < 0)
+        if (q->cols[i].attnum < 0)
             return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                            "column \"%.*s\" is a row: rows as values are not supported",
                            SLICE_ARG(q->cols[i].name));
@@ -522,7 +522,8 @@ bool plan_query(Planner *p, Query *q, const bool *needed, Plan **out, size_t *ke
         if (visible && (!needed || needed[i]))
             kept[(*kept_count)++] = i;
     }
-    if (*kept_count == 0 && q->visible_count > 0 && q->targets[0].expr->type != T_RECORD) {
+    if (*kept_count == 0 && q->visible_count > 0 &&
+        (q->targets[0].expr->kind != EXPR_CONST || q->targets[0].expr->type != T_RECORD)) {
         wanted[0] = true; /* a plan without columns says nothing */
         kept[(*kept_count)++] = 0;
     }

@@ -196,10 +196,8 @@ static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
         tag = column_of(b, &(Expr){.kind = EXPR_COLUMN, .index = var});
         Plan *one = plan_new(b->p, PLAN_RESULT, sizeof *one, 1);
         Rel rel = rel_new(b->p, one, &var);
-        *t = (TagPred){.column = tag->id,
-                       .type = tag->type_oid,
-                       .keyed = tag->keyed,
-                       .name = tag->name};
+        *t = (TagPred){
+            .column = tag->id, .type = tag->type_oid, .keyed = tag->keyed, .name = tag->name};
         if (!plan_fix(b->p, c->expr, &rel, NULL, &t->test, e))
             return false;
         b->selectivity *= 0.3;

@@ -174,7 +174,10 @@ static bool semi_in(Planner *p, Rel *rel, const Expr *x, JoinType type, bool *do
 
 /* ---- an aggregate of our row's partners: grouped once, then joined ---- */
 
-enum { DECORRELATE_ROWS = 16 }; /* fewer rows: each asks for itself, conditions go into the scan */
+enum {
+    DECORRELATE_ROWS = 16,   /* fewer rows: each asks for itself, conditions go into the scan */
+    TAG_LOOKUPS_MAX = 10000, /* the same where asking means to read one series */
+};
 
 /* What an aggregate says of no rows: 0, NULL, or -1: cannot tell. */
 static int empty_value(const FuncDef *f)
@@ -251,6 +254,19 @@ static bool split_correlation(Planner *p, Query *q, const VarSet *level, Correla
     return c->equal.count > 0;
 }
 
+/* Does the subquery find our row's partners by a tag? */
+static bool by_tag(const Planner *p, const Correlation *c)
+{
+    bool found = false;
+    for (size_t i = 0; i < c->equal.count && !found; i++) {
+        const Expr *k = c->keys[i];
+        const VarInfo *v = k->kind == EXPR_COLUMN ? &p->z->vars[k->index] : NULL;
+        if (v && v->rte->kind == RTE_TABLE && v->rte->cols[v->col].attnum > 0)
+            found = v->rte->table->columns[v->rte->cols[v->col].attnum - 1].kind == COL_TAG;
+    }
+    return found;
+}
+
 typedef struct AggOutput {
     Planner *p;
     const Query *from, *to;
@@ -283,7 +299,11 @@ static void group_query(Planner *p, const Query *q, const Correlation *c, Query 
     g->key_count = c->equal.count;
     g->group = az_new_rte(p->z, RTE_COMPUTED, SLICE_LIT("group"), g->key_count + g->agg_count);
     for (size_t i = 0; i < g->key_count; i++) {
-        g->group->cols[i] = (RteCol){SLICE_LIT("key"), c->keys[i]->type, -1, 0, 0, false, false};
+        const Expr *k = c->keys[i];
+        const VarInfo *v = k->kind == EXPR_COLUMN ? &p->z->vars[k->index] : NULL;
+        g->group->cols[i] = (RteCol){.name = v ? v->rte->cols[v->col].name : SLICE_LIT("key"),
+                                     .type = k->type,
+                                     .typmod = -1};
         plan_mark(p, c->keys[i]);
         plan_mark(p, c->equal.items[i].expr);
     }
@@ -327,7 +347,8 @@ static bool scalar_as_join(Planner *p, Rel *rel, Query *q, uint32_t *var, bool *
     Query g;
     Rel right, joined;
     if (rel->plan->rows_estimate < DECORRELATE_ROWS || !is_plain_aggregate(p, q, &rel->set) ||
-        !split_correlation(p, q, &rel->set, &c))
+        !split_correlation(p, q, &rel->set, &c) ||
+        (rel->plan->rows_estimate <= TAG_LOOKUPS_MAX && by_tag(p, &c)))
         return true;
     group_query(p, q, &c, &g);
     for (size_t i = 0; i < c.equal.count; i++) {

@@ -15,8 +15,8 @@ enum {
     QX_AGG = 200, /* index: of Query.aggs of the innermost query */
     QX_GROUPING,  /* index: of Query.groupings */
     QX_SUBLINK,   /* index: of Analyzer.sublinks; args[0]: test of IN and ALL */
-    QX_ROW,       /* args: fields; only where a row is compared or a field is taken */
 };
+enum { QX_ROW = EXPR_ROW };
 static inline int qx_kind(const Expr *x)
 {
     return (int)x->kind;
@@ -218,8 +218,13 @@ typedef struct Sublink {
     TypeId type;
 } Sublink;
 
+/* What a name may not mean yet: the part of a WITH RECURSIVE query that is being read. */
+typedef enum CtePhase { CTE_WHOLE, CTE_NO_UNION, CTE_START, CTE_STEP } CtePhase;
+
 struct Cte {
     Slice name;
+    CtePhase phase;
+    int position;
     Query *query; /* not recursive */
     Query *start, *step;
     bool distinct;

@@ -69,7 +69,7 @@ select y from generate_series(1,30) y where (select count(*) from generate_serie
 select id, (select count(*) from (select v, g from wt b where b.id <= a.id group by rollup (v, g)) q) from wt a order by id;
 select id, (with c as (select v from wt b where b.id <= a.id) select count(*) from c x, c y) from wt a order by id;
 with c as (select id from wt where exists (select 1 from wt) or id > id) select count(*) from c x, c y;
-explain select id, (select max(v) from wt b where b.g = a.g) from wt a;
-explain select id, id in (select v from wt) from wt a;
-explain select y, (select count(x) from generate_series(1,5) x where x % 3 = y) from generate_series(1,50) y;
-explain select case when id = 1 then (select max(v) from wt) end from wt;
+explain (costs off) select id, (select max(v) from wt b where b.g = a.g) from wt a;
+explain (costs off) select id, id in (select v from wt) from wt a;
+explain (costs off) select y, (select count(x) from generate_series(1,5) x where x % 3 = y) from generate_series(1,50) y;
+explain (costs off) select case when id = 1 then (select max(v) from wt) end from wt;

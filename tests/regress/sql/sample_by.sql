@@ -10,7 +10,7 @@ SELECT host, v FROM m WHERE ts < '2026-01-05 01:00+00' LATEST ON ts PARTITION BY
 SELECT count(*), max(q.v) FROM m AS q LATEST ON q.ts PARTITION BY q.host, q.region;
 SELECT x.host, n.n FROM (SELECT * FROM m LATEST ON ts PARTITION BY host) x JOIN (VALUES ('a', 1), ('c', 3)) n(h, n) ON n.h = x.host ORDER BY 1;
 SELECT k, v FROM (VALUES (1, timestamp '2026-01-01', 'old'), (1, '2026-01-02', 'new'), (2, NULL, 'none')) AS t(k, at, v) LATEST ON at PARTITION BY k ORDER BY k;
-EXPLAIN SELECT host, v FROM m LATEST ON ts PARTITION BY host;
+EXPLAIN (COSTS OFF) SELECT host, v FROM m LATEST ON ts PARTITION BY host;
 -- buckets
 SELECT ts, avg(v), count(*) FROM m SAMPLE BY 1h ORDER BY ts;
 SELECT ts, host, sum(n) FROM m WHERE host <> 'c' SAMPLE BY 30m ORDER BY host, ts;
