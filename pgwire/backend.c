@@ -494,11 +494,34 @@ static void pgb_message(PgSession *s, const PgMessage *m)
     }
 }
 
+/* Nothing to do: until a message comes, or the time to be idle is over. */
+static PgTurn wait_idle(PgSession *s)
+{
+    Err e;
+    if (s->ending)
+        return TURN_AGAIN;
+    int64_t ms = session_idle_ms(s->session, &e);
+    if (ms <= 0)
+        return TURN_WAIT;
+    const Clock *clock = db_clock(atomic_load(&s->server->db));
+    int64_t now_ns = clock->mono_ns(clock);
+    if (s->idle_since_ns == 0)
+        s->idle_since_ns = now_ns;
+    int64_t end_ns = s->idle_since_ns + ms * NS_PER_MS;
+    if (now_ns >= end_ns) {
+        pgb_fatal(s, &e);
+        return TURN_AGAIN;
+    }
+    task_wake_at(&s->task, end_ns);
+    return TURN_WAIT;
+}
+
 static PgTurn turn_idle(PgSession *s)
 {
     PgMessage m;
     if (!pgb_next_message(s, &m))
-        return s->ending ? TURN_AGAIN : TURN_WAIT;
+        return wait_idle(s);
+    s->idle_since_ns = 0;
     pgb_message(s, &m);
     return TURN_AGAIN;
 }

@@ -75,6 +75,7 @@ typedef struct PgSession {
     Portal *portal;
     int64_t max_rows;
     PgRows rows;
+    int64_t idle_since_ns; /* 0: it is not */
 } PgSession;
 
 /* backend.c */

@@ -94,6 +94,18 @@ char session_txn_status(const Session *s)
     return s->tx.state == TX_BLOCK ? 'T' : s->tx.state == TX_FAILED ? 'E' : 'I';
 }
 
+int64_t session_idle_ms(Session *s, Err *e)
+{
+    err_clear(e);
+    if (s->tx.state == TX_BLOCK || s->tx.state == TX_FAILED) {
+        err_set(e, ERR_IDLE_IN_TXN_TIMEOUT,
+                "terminating connection due to idle-in-transaction timeout");
+        return setting_int(s, "idle_in_transaction_session_timeout");
+    }
+    err_set(e, ERR_IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout");
+    return setting_int(s, "idle_session_timeout");
+}
+
 const TypeEnv *session_type_env(Session *s)
 {
     return &s->env;
@@ -135,6 +147,8 @@ bool session_next_notification(Session *s, int32_t *pid, Slice *channel, Slice *
 
 CatalogSnap *session_catalog(Session *s)
 {
+    if (s->tx.snapshot && s->tx.repeatable && !s->tx.own_catalog)
+        return cat_ref(snapshot_catalog(s->tx.snapshot)); /* with what others dropped since */
     return s->tx.txn ? txn_catalog(s->tx.txn) : engine_catalog(s->db->engine);
 }
 

@@ -69,8 +69,9 @@ typedef struct Transaction {
     Snapshot *snapshot;    /* REPEATABLE READ: from the first statement */
     const char *isolation; /* its name */
     bool repeatable, read_only, deferrable;
-    bool queried;   /* a statement has read or written data */
-    int64_t now_us; /* now() */
+    bool queried;     /* a statement has read or written data */
+    bool own_catalog; /* it changes the catalog: names mean what they mean now, not in `snapshot` */
+    int64_t now_us;   /* now() */
     NamedMark *marks;
     size_t mark_count;
     Ticket commit; /* while committing */

@@ -276,6 +276,9 @@ static RunStatus run_lock(Portal *p, Batch **out, Err *e)
     if (b->u.vacuum.full) /* NOWAIT: the time to wait is over */
         p->lock_deadline_ns = 1;
     RunStatus st = lock_tables(p, b->u.vacuum.tables, b->u.vacuum.count, e);
+    if (st == RUN_FAIL && b->u.vacuum.full && e->code == ERR_LOCK_NOT_AVAILABLE)
+        err_set(e, ERR_LOCK_NOT_AVAILABLE, "could not obtain lock on relation \"%.*s\"",
+                SLICE_ARG(b->u.vacuum.tables[p->phase].name));
     return st == RUN_DONE ? portal_set_tag(p, b->tag) : st;
 }
 
@@ -283,6 +286,7 @@ static RunStatus run_truncate(Portal *p, Batch **out, Err *e)
 {
     (void)out;
     const Bound *b = p->bound;
+    p->session->tx.own_catalog = true;
     RunStatus st = lock_tables(p, b->u.truncate.names, b->u.truncate.count, e);
     if (st != RUN_DONE)
         return st;
@@ -301,6 +305,7 @@ static RunStatus run_nothing(Portal *p, Batch **out, Err *e)
     static RunStatus run_##fn(Portal *p, Batch **out, Err *e)                                      \
     {                                                                                              \
         (void)out;                                                                                 \
+        p->session->tx.own_catalog = true;                                                         \
         return fn(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;                             \
     }
 DDL(ddl_create_table)
@@ -318,10 +323,11 @@ static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
     (void)out;
     Session *s = p->session;
     if (p->phase == 0) {
+        s->tx.own_catalog = true;
         if (!ddl_create_table(p, e))
             return RUN_FAIL;
         p->phase = 1;
-        if (p->bound->u.create_table.with_no_data)
+        if (p->bound->u.create_table.with_no_data || !p->writer) /* IF NOT EXISTS: it does */
             return portal_set_tag(p, "CREATE TABLE AS");
         if (!portal_open_query(p, &p->bound->u.create_table.as, e))
             return RUN_FAIL;

@@ -814,14 +814,14 @@ opt_conf_target(A) ::= ON CONSTRAINT col_id(X). { A = ast_multi(ps, N_NAME, X.of
 returning(A) ::= . { A = NONE; }
 returning(A) ::= RETURNING target_list(B). { A = B; }
 
-update_stmt(A) ::= opt_with_clause(W) UPDATE(X) relation_opt_alias(T) SET set_clause_list(S) from_clause(F) where_clause(C) returning(G). {
+update_stmt(A) ::= opt_with_clause(W) UPDATE(X) relation_opt_alias(T) SET set_clause_list(S) from_clause(F) where_or_current(C) returning(G). {
     A = grammar_modify(ps, N_UPDATE, X.offset, W, T);
     ((NModify *)A)->set = S;
     ((NModify *)A)->from = F;
     ((NModify *)A)->where = C;
     ((NModify *)A)->returning = G;
 }
-delete_stmt(A) ::= opt_with_clause(W) DELETE(X) FROM relation_opt_alias(T) using_clause(F) where_clause(C) returning(G). {
+delete_stmt(A) ::= opt_with_clause(W) DELETE(X) FROM relation_opt_alias(T) using_clause(F) where_or_current(C) returning(G). {
     A = grammar_modify(ps, N_DELETE, X.offset, W, T);
     ((NModify *)A)->from = F;
     ((NModify *)A)->where = C;
@@ -833,6 +833,11 @@ using_clause(A) ::= USING from_list(B). { A = B; }
 relation_opt_alias(A) ::= relation_expr(B). [UMINUS] { A = B; }
 relation_opt_alias(A) ::= relation_expr(B) col_id(X). { A = B; ((NRange *)A)->alias = X.value; }
 relation_opt_alias(A) ::= relation_expr(B) AS col_id(X). { A = B; ((NRange *)A)->alias = X.value; }
+where_or_current(A) ::= where_clause(B). { A = B; }
+where_or_current(A) ::= WHERE CURRENT(X) OF col_id. {
+    ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, X.offset, "WHERE CURRENT OF is not supported");
+    A = NULL;
+}
 %type set_clause_list {NodeList}
 set_clause_list(A) ::= set_clause(B). { A = B; }
 set_clause_list(A) ::= set_clause_list(B) COMMA set_clause(C). { A = grammar_append(ps, B, C); }

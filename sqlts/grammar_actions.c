@@ -59,24 +59,79 @@ NodeList grammar_assign(ParseState *ps, Token name, const NodeList *rest, SqlNod
     return ast_list(ps, ast_target(ps, N_ASSIGN, name.offset, name.value, value));
 }
 
+/* Column i of a sub-select as a value of its own: (SELECT c_i FROM (...) AS x(c_1, ...)). */
+static SqlNode *one_column(ParseState *ps, NSelect *query, size_t i, size_t count)
+{
+    NRange *from = AST(ps, NRange, N_RANGE_QUERY, query->n.offset);
+    from->query = query;
+    from->alias = SLICE_LIT("set");
+    for (size_t c = 0; c < count; c++)
+        from->columns = ast_append(
+            ps, from->columns,
+            ast_literal(ps, N_NAME, query->n.offset, arena_printf(ps->arena, "column%zu", c + 1)));
+    ast_adopt(ps, from, &query->n);
+    NodeList none = {0};
+    NSelect *s = AST(ps, NSelect, N_SELECT, query->n.offset);
+    s->form = SELECT_PLAIN;
+    s->from = ast_list(ps, from);
+    s->targets = ast_list(ps, ast_target(ps, N_TARGET, query->n.offset, SLICE_NONE,
+                                         ast_column(ps, query->n.offset,
+                                                    ast_name_text(from->columns.items[i]), &none)));
+    ast_adopt(ps, s, from);
+    return ast_sublink(ps, SUB_SCALAR, query->n.offset, &s->n);
+}
+
+static bool has_star(const NodeList *targets)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        const SqlNode *x = ((const NTarget *)targets->items[i])->expr;
+        if (x->kind == N_COLUMN && ((const NColumn *)x)->star)
+            return true;
+    }
+    return false;
+}
+
+/* The list of values of a row or of a sub-select's columns; what is wrong with it is said. */
+static bool assigned_values(ParseState *ps, Token at, size_t count, SqlNode *row, NodeList *out)
+{
+    if (row->kind == N_SUBLINK && ((NSublink *)row)->form == SUB_SCALAR) {
+        NSelect *q = ((NSublink *)row)->query;
+        if (q->form == SELECT_PLAIN && has_star(&q->targets)) {
+            ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, row->offset,
+                     "* in the source of SET (a, b) = (SELECT ...) is not supported");
+            return false;
+        }
+        if (q->form == SELECT_PLAIN && q->targets.count != count) {
+            ast_fail(ps, ERR_SYNTAX, row->offset,
+                     "number of columns does not match number of values");
+            return false;
+        }
+        for (size_t i = 0; i < count; i++)
+            *out = ast_append(ps, *out, one_column(ps, q, i, count));
+        return true;
+    }
+    if (row->kind != N_ROW && count > 1) {
+        ast_fail(
+            ps, ERR_FEATURE_NOT_SUPPORTED, row->offset,
+            "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression");
+        return false;
+    }
+    *out = row->kind == N_ROW ? ((NMulti *)row)->args : ast_list(ps, row);
+    if (out->count == count)
+        return true;
+    ast_fail(ps, ERR_SYNTAX, at.offset, "number of columns does not match number of values");
+    return false;
+}
+
 NodeList grammar_assign_row(ParseState *ps, Token at, NodeList names, SqlNode *row)
 {
-    NodeList out = {0};
-    const NMulti *values = (const NMulti *)row;
-    if (row->kind != N_ROW && names.count > 1) {
-        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, row->offset,
-                 "the source of SET (a, b) = ... must be a list of as many values");
+    NodeList out = {0}, values = {0};
+    if (!assigned_values(ps, at, names.count, row, &values))
         return out;
-    }
-    if (row->kind == N_ROW && values->args.count != names.count) {
-        ast_fail(ps, ERR_SYNTAX, at.offset, "number of columns does not match number of values");
-        return out;
-    }
     for (size_t i = 0; i < names.count; i++)
         out = ast_append(ps, out,
                          ast_target(ps, N_ASSIGN, names.items[i]->offset,
-                                    ast_name_text(names.items[i]),
-                                    row->kind == N_ROW ? values->args.items[i] : row));
+                                    ast_name_text(names.items[i]), values.items[i]));
     return out;
 }
 

@@ -13,6 +13,9 @@
  *   \restart          stops the server and starts it again on the same data
  *   \kill             the same with kill -9
  *   \reconnect        a new session
+ *   \session NAME     what follows runs in the session NAME, which is made at need ("main" is the first)
+ *   \later            the next statement is not waited for: its answer, or "(waits)" when none comes
+ *   \wait NAME        for the statement of that session; its answer
  *   \extended off     until the end of the file: simple protocol only (COPY, several statements)
  */
 #include <arpa/inet.h>
@@ -30,7 +33,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 1 << 20, START_TRIES = 600, START_PAUSE_US = 50000 };
+enum {
+    LINE_MAX_BYTES = 1 << 20,
+    START_TRIES = 600,
+    START_PAUSE_US = 50000,
+    SESSIONS_MAX = 8,
+    LATER_MS = 300, /* an answer that does not come in this time waits for something */
+    WAIT_MS = 30000,
+};
 
 typedef struct Server {
     const char *program;
@@ -39,9 +49,17 @@ typedef struct Server {
     pid_t pid;
 } Server;
 
+typedef struct NamedSession {
+    char name[32];
+    PGconn *conn;
+} NamedSession;
+
 typedef struct Run {
     Server *server;
-    PGconn *conn;
+    PGconn *conn;                      /* of the current session */
+    NamedSession others[SESSIONS_MAX]; /* all but the current one; conn NULL: free */
+    char name[32];
+    bool later;
     FILE *in, *out;
     bool extended, keep_simple;
 } Run;
@@ -228,15 +246,19 @@ static void print_result(Run *run, PGresult *r, char *line)
 
 /* ---- one file ---- */
 
-static void statement(Run *run, const char *sql, char *line)
+static bool answered(PGconn *conn, int ms)
 {
-    static const char copy_word[] = "COPY";
-    bool extended = run->extended && !run->keep_simple && strncasecmp(sql, copy_word, 4) != 0;
-    fprintf(run->out, "%s\n", sql);
-    int ok = extended ? PQsendQueryParams(run->conn, sql, 0, NULL, NULL, NULL, NULL, 0)
-                      : PQsendQuery(run->conn, sql);
-    if (!ok)
-        fprintf(run->out, "CONNECTION: %s", PQerrorMessage(run->conn));
+    struct timespec pause = {.tv_nsec = 1000000};
+    for (int i = 0; i < ms; i++) {
+        if (!PQconsumeInput(conn) || !PQisBusy(conn))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static void print_answer(Run *run, char *line)
+{
     PGresult *r;
     while ((r = PQgetResult(run->conn))) {
         print_result(run, r, line);
@@ -290,6 +312,22 @@ static void pipe_copy(Run *run, char *from)
     free(bytes);
 }
 
+static void statement(Run *run, const char *sql, char *line)
+{
+    static const char copy_word[] = "COPY";
+    bool extended = run->extended && !run->keep_simple && strncasecmp(sql, copy_word, 4) != 0;
+    fprintf(run->out, "%s\n", sql);
+    int ok = extended ? PQsendQueryParams(run->conn, sql, 0, NULL, NULL, NULL, NULL, 0)
+                      : PQsendQuery(run->conn, sql);
+    if (!ok)
+        fprintf(run->out, "CONNECTION: %s", PQerrorMessage(run->conn));
+    if (ok && run->later && !answered(run->conn, LATER_MS))
+        fprintf(run->out, "(waits)\n");
+    else
+        print_answer(run, line);
+    run->later = false;
+}
+
 static void connect_to(Run *run)
 {
     char info[128];
@@ -300,6 +338,49 @@ static void connect_to(Run *run)
     if (PQstatus(run->conn) != CONNECTION_OK)
         fprintf(run->out, "CONNECTION: %s", PQerrorMessage(run->conn));
     PQsetNoticeReceiver(run->conn, on_notice, run->out);
+}
+
+/* ---- several sessions ---- */
+
+static NamedSession *other_session(Run *run, const char *name)
+{
+    for (int i = 0; i < SESSIONS_MAX; i++)
+        if (run->others[i].conn && strcmp(run->others[i].name, name) == 0)
+            return &run->others[i];
+    return NULL;
+}
+
+static void switch_session(Run *run, const char *name)
+{
+    if (strcmp(run->name, name) == 0)
+        return;
+    NamedSession *to = other_session(run, name), mine = {.conn = run->conn};
+    memcpy(mine.name, run->name, sizeof mine.name);
+    for (int i = 0; !to && i < SESSIONS_MAX; i++)
+        if (!run->others[i].conn)
+            to = &run->others[i];
+    if (!to) {
+        fprintf(run->out, "too many sessions\n");
+        return;
+    }
+    run->conn = to->conn;
+    *to = mine;
+    snprintf(run->name, sizeof run->name, "%s", name);
+    if (!run->conn)
+        connect_to(run);
+}
+
+static void wait_session(Run *run, const char *name, char *line)
+{
+    NamedSession *s = other_session(run, name);
+    PGconn *mine = run->conn;
+    if (s)
+        run->conn = s->conn;
+    if (answered(run->conn, WAIT_MS))
+        print_answer(run, line);
+    else
+        fprintf(run->out, "no answer\n");
+    run->conn = mine;
 }
 
 static void print_http(Run *run, int status, char *buf)
@@ -343,6 +424,13 @@ static void directive(Run *run, char *line)
         connect_to(run);
     } else if (strcmp(line, "\\extended off") == 0) {
         run->keep_simple = true;
+    } else if (strncmp(line, "\\session ", 9) == 0) {
+        switch_session(run, line + 9);
+    } else if (strncmp(line, "\\wait ", 6) == 0) {
+        memcpy(body, line + 6, strlen(line + 6) + 1);
+        wait_session(run, body, line);
+    } else if (strcmp(line, "\\later") == 0) {
+        run->later = true;
     } else {
         fprintf(run->out, "unknown directive\n");
     }
@@ -354,6 +442,7 @@ static void run_file(Run *run)
     if (!line || !sql)
         die("no memory");
     size_t len = 0;
+    snprintf(run->name, sizeof run->name, "main");
     connect_to(run);
     while (next_line(run, line)) {
         if (len == 0 && line[0] == '\\') {
@@ -373,6 +462,10 @@ static void run_file(Run *run)
     }
     PQfinish(run->conn);
     run->conn = NULL;
+    for (int i = 0; i < SESSIONS_MAX; i++) {
+        PQfinish(run->others[i].conn);
+        run->others[i].conn = NULL;
+    }
     free(line);
     free(sql);
 }

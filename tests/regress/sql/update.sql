@@ -77,3 +77,18 @@ UPDATE u_cpu SET n = 1;
 ROLLBACK;
 SELECT n, v, note FROM u_cpu WHERE host = 'h7' ORDER BY n;
 DROP TABLE u_cpu, u_new, u_log;
+-- several columns from a list, a row, a sub-select
+CREATE TABLE u_many (a int PRIMARY KEY, b text, c numeric);
+INSERT INTO u_many VALUES (1, 'x', 1), (2, 'y', 2), (3, 'z', 3);
+CREATE TABLE u_from (a int, x text);
+INSERT INTO u_from VALUES (1, 'one'), (2, 'two');
+UPDATE u_many SET (b, c) = (SELECT x, a * 2 FROM u_from f WHERE f.a = u_many.a) RETURNING *;
+UPDATE u_many SET (b, c) = (SELECT x, a FROM u_from) WHERE a = 1;
+UPDATE u_many SET (b, c) = (SELECT x FROM u_from) WHERE a = 1;
+UPDATE u_many SET (b) = ('single'), (c) = ROW(9) WHERE a = 2 RETURNING *;
+UPDATE u_many SET (b, c) = (1) WHERE a = 1;
+UPDATE u_many SET (b, c) = (VALUES ('v', 8)), a = 30 WHERE a = 3 RETURNING *;
+INSERT INTO u_many VALUES (1, 'q', 4) ON CONFLICT (a) DO UPDATE SET (b, c) = (SELECT x || excluded.b, excluded.c FROM u_from f WHERE f.a = excluded.a) RETURNING *;
+DELETE FROM u_many WHERE CURRENT OF c;
+CREATE TABLE IF NOT EXISTS u_many AS SELECT 1;
+DROP TABLE u_many, u_from;
