@@ -303,10 +303,11 @@ bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *pa
             return false;
         }
     if (format_count > 1 && format_count != po->col_count) {
+        err_set(e, ERR_PROTOCOL_VIOLATION,
+                "bind message has %zu result formats but query has %zu columns", format_count,
+                po->col_count);
         portal_free(po);
-        return err_set(e, ERR_PROTOCOL_VIOLATION,
-                       "bind message has %zu result formats but query has %zu columns",
-                       format_count, po->col_count);
+        return false;
     }
     po->formats = ARENA_ARRAY(&po->arena, int16_t, format_count + 1);
     memcpy(po->formats, formats, format_count * sizeof *formats);
