@@ -183,12 +183,27 @@ static void put_key(Buf *b, const void *of, size_t k)
         buf_put_slice(b, tag_name(p->scan, p->keys[k].column));
 }
 
+static void wanted_buckets(Explain *x, const PlanSeriesAgg *p)
+{
+    if (p->bucket_limit) {
+        buf_puts(&x->value, p->bucket_desc ? "newest " : "oldest ");
+        expr_print(&x->value, p->bucket_limit, NULL);
+    }
+    field(x, "Buckets Wanted");
+}
+
 static void scan_details(Explain *x, const PlanScan *s)
 {
     put_bounds(&x->value, s);
     field(x, "Time Range");
     put_tags(&x->value, s);
     field(x, "Series");
+    if (s->recheck) /* of rows whose series does not say it */
+        expr_print(&x->value, s->recheck, s->p.names);
+    field(x, "Recheck Cond");
+    if (s->per_series_limit)
+        buf_printf(&x->value, "%s %u", s->backward ? "newest" : "oldest", s->per_series_limit);
+    field(x, "Rows per Series");
     if (s->filter)
         expr_print(&x->value, s->filter, s->p.names);
     field(x, "Filter");
@@ -231,6 +246,7 @@ static void details(Explain *x, const Plan *p)
     case PLAN_SERIES_AGG:
         list(x, "Group Key", p, ((const PlanSeriesAgg *)p)->key_count, put_key);
         list(x, "Aggregates", p, ((const PlanSeriesAgg *)p)->agg_count, put_agg);
+        wanted_buckets(x, (const PlanSeriesAgg *)p);
         break;
     case PLAN_AGG: {
         const PlanAgg *a = (const PlanAgg *)p;

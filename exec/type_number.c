@@ -226,8 +226,40 @@ static bool is_number(Slice t)
     return all_digits(slice_of(t.ptr + i + 1, t.len - i - 1));
 }
 
+/* Few digits, as most numbers in bulk have: both parts of the quotient are exact, so it is rounded once. */
+static bool short_decimal(Slice t, double *out)
+{
+    enum { DIGITS_MAX = 15 };
+    static const double unit[DIGITS_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    bool negative = t.len && t.ptr[0] == '-';
+    int64_t whole = 0;
+    size_t digits = 0, point = 0;
+    for (size_t i = negative; i < t.len; i++) {
+        unsigned digit = (unsigned)(unsigned char)t.ptr[i] - '0';
+        if (digit <= 9 && digits < DIGITS_MAX) {
+            whole = whole * 10 + digit;
+            digits++;
+        } else if (t.ptr[i] == '.' && !point && digits) {
+            point = i + 1;
+        } else {
+            return false;
+        }
+    }
+    if (!digits || point == t.len)
+        return false;
+    double v = (double)whole / unit[point ? t.len - point : 0];
+    *out = negative ? -v : v;
+    return true;
+}
+
 static bool float_in(Slice text, const char *type, bool single, Value *out, Err *e)
 {
+    double quick;
+    if (!single && short_decimal(text, &quick)) {
+        *out = value_f64(quick);
+        return true;
+    }
     Slice t = type_trim(text);
     double v = 0;
     if (float_word(t, &v)) {

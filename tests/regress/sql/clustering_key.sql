@@ -93,3 +93,8 @@ DROP TABLE one;
 DROP TABLE texts;
 DROP TABLE sensors;
 DROP TABLE in_block;
+CREATE TABLE flat (time timestamptz NOT NULL, host text, v int);
+CREATE INDEX ON flat (host, time);
+EXPLAIN (COSTS OFF) SELECT time_bucket('1 minute', time) AS b, max(v) FROM flat WHERE host = 'a' GROUP BY b ORDER BY b DESC LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT DISTINCT ON (host) * FROM flat WHERE v > 1 ORDER BY host, time DESC;
+DROP TABLE flat;
