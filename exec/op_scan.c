@@ -264,13 +264,21 @@ static bool field_column(ScanSrc *s, size_t c, Vector *out, Arena *a, Err *e)
         vec_null_const(out, type);
         return true;
     }
+    Phys phys = type_phys(type);
+    bool known = false;
+    Value text = value_str(SLICE_NONE);
+    if (phys == PH_STR && !scan_constant(s->scan, s->field[c], &text.u.str, &known, e))
+        return false;
+    if (known) {
+        vec_init_const(out, type, &text, a);
+        return true;
+    }
     if (!scan_column(s->scan, s->field[c], &in, e))
         return false;
     if (in.type == PHYS_NONE) {
         vec_null_const(out, type);
         return true;
     }
-    Phys phys = type_phys(type);
     if (same[in.type] != phys)
         return convert_column(s, &in, type, out, a, e);
     *out = (Vector){.type = type, .phys = phys, .kind = VEC_FLAT};

@@ -150,6 +150,9 @@ typedef struct RowCuts { /* ascending, at most the group's rows */
  * *number = false: the column has no numbers here, nothing is known.  Absent: type PHYS_NONE. */
 bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *cuts, Arena *scratch,
                      ChunkStats *out, bool *number, Err *e) MUST_CHECK;
+/* *known: all rows of a pinned group that is alone have this text; it lives as long as the pin. */
+bool part_constant(Part *p, const PartGroup *g, ColumnId col, Slice *text, bool *known,
+                   Err *e) MUST_CHECK;
 /* The number in the last row of a pinned group that is alone, decoded once for all readers.
  * *known = false: no number, or some row has none.  Absent: *type = PHYS_NONE. */
 bool part_last(Part *p, const PartGroup *g, ColumnId col, Arena *scratch, PhysType *type,

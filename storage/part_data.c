@@ -521,6 +521,23 @@ bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec
     return true;
 }
 
+bool part_constant(Part *p, const PartGroup *g, ColumnId col, Slice *text, bool *known, Err *e)
+{
+    Chunk c;
+    must(g->alone);
+    *known = false;
+    if (!part_chunk_bytes(p, g, col, &c, e))
+        return false;
+    if (c.entry.type != PHYS_STR || c.entry.holes || c.entry.codec != CODEC_CONST_STR)
+        return true;
+    bool ok = codec_find(c.entry.codec)->decode(text, 1, c.bytes, NULL, e);
+    if (p->source->base)
+        touch_pages(c.bytes);
+    *known = ok;
+    return part_was_read(p, g, c.entry.offset, c.bytes.len, e) &&
+           (ok || part_at_chunk(p, g, c.entry.offset, e));
+}
+
 static bool remember_last(Part *p, const PartGroup *g, ColumnId col, ChunkEntry *c, Arena *scratch,
                           Err *e)
 {

@@ -49,6 +49,8 @@ bool scan_column(Scan *s, size_t column, ColVec *out, Err *e) MUST_CHECK;
  * without decoding. */
 bool scan_time_cuts(Scan *s, const int64_t *times, size_t count, uint32_t *rows, Err *e) MUST_CHECK;
 bool scan_time_at(Scan *s, uint32_t row, int64_t *time, Err *e) MUST_CHECK;
+/* *known: each row of the run has this text, which nothing had to be decoded for. */
+bool scan_constant(Scan *s, size_t column, Slice *text, bool *known, Err *e) MUST_CHECK;
 /* The number in the last row of the run; false in *known: it must be looked for with scan_column.
  * *type = PHYS_NONE: there is none. */
 bool scan_last(Scan *s, size_t column, PhysType *type, int64_t *bits, bool *known,

@@ -125,6 +125,19 @@ bool scan_time_at(Scan *s, uint32_t row, int64_t *time, Err *e)
     return true;
 }
 
+bool scan_constant(Scan *s, size_t column, Slice *text, bool *known, Err *e)
+{
+    must(column < s->column_count && s->run.rows);
+    *known = false;
+    if (s->types[column] != PHYS_STR || !run_is_encoded(s))
+        return true;
+    if (!merge_run_here(s->merge, e) ||
+        !part_constant(s->run.part, s->run.group, s->columns[column], text, known, e))
+        return false;
+    s->counters.bytes += *known ? text->len : 0;
+    return true;
+}
+
 bool scan_last(Scan *s, size_t column, PhysType *type, int64_t *bits, bool *known, Err *e)
 {
     must(column < s->column_count && s->run.rows);
