@@ -1,6 +1,7 @@
 noinst_LTLIBRARIES += libskbase.la
 libskbase_la_SOURCES = \
 	base/clock.c base/clock.h \
+	base/crypto.c base/crypto.h \
 	base/err.c base/err.h base/sqlstate.def \
 	base/hash.c base/hash.h \
 	base/io.c base/io.h \

@@ -102,6 +102,8 @@ static CallStatus run_handler(HttpCall *c)
         err_clear(&e);
         if (!http_read_params(c, &e))
             return http_error_err(c, &e);
+        if (!http_authorize(c))
+            return CALL_DONE;
         if (c->route->flags & ROUTE_DB && !c->db)
             return http_error(c, 503,
                               "the server does not serve yet: the database is being opened");

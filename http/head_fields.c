@@ -10,6 +10,7 @@ static const Slice field_table[FIELD_COUNT] = {
     [FIELD_CONTENT_TYPE] = SLICE_LIT("content-type"),
     [FIELD_CONTENT_ENCODING] = SLICE_LIT("content-encoding"),
     [FIELD_ACCEPT_ENCODING] = SLICE_LIT("accept-encoding"),
+    [FIELD_AUTHORIZATION] = SLICE_LIT("authorization"),
 };
 
 static bool refuse(HttpRefusal *why, int status, const char *text)

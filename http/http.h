@@ -18,9 +18,11 @@ typedef struct HttpOptions {
     const Net *net;  /* for /metrics; may be NULL */
     size_t body_max; /* bytes of a body, as it comes and decoded */
     int connections_max;
-    int64_t idle_ns;    /* keep-alive */
-    int64_t points_max; /* steps of a range query */
-    bool tls_required;  /* plain requests get 400 */
+    int64_t idle_ns;      /* keep-alive */
+    int64_t points_max;   /* steps of a range query */
+    bool passwords;       /* a request needs a login, but for those that only say that we live */
+    bool url_credentials; /* u= and p= are taken as a login */
+    bool tls_required;    /* plain requests get 400 */
     /* Adds the lines of other modules to /metrics; may be NULL. */
     void (*more_metrics)(void *arg, Buf *out);
     void *more_arg;

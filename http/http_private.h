@@ -29,6 +29,7 @@ enum {
     ROUTE_INGEST = 4,  /* takes a body, in the ingest share */
     ROUTE_FORM = 8,    /* POST brings parameters as a form */
     ROUTE_CANCEL = 16, /* given up when the client goes */
+    ROUTE_WRITE = 32,  /* needs the rights of a writer, as ROUTE_INGEST does */
 };
 
 typedef struct HttpRoute {
@@ -108,6 +109,9 @@ void http_header(HttpCall *c, const char *name, const char *fmt, ...) PRINTF_LIK
 /* Compresses c->reply piece by piece; true: done. */
 bool http_gzip_step(HttpCall *c);
 void http_gzip_free(HttpCall *c);
+
+/* auth.c: where passwords are asked for; false: the answer (401, 403) is made. */
+bool http_authorize(HttpCall *c);
 
 /* handlers */
 CallStatus http_run_write(HttpCall *c);

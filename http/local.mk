@@ -1,7 +1,7 @@
 noinst_LTLIBRARIES += libskhttp.la
 libskhttp_la_SOURCES = \
 	http/http.h http/http_private.h \
-	http/call.c \
+	http/auth.c http/call.c \
 	http/conn.c \
 	http/head_fields.c http/head.h \
 	http/influx.c \

@@ -17,6 +17,8 @@ PgSession *pgb_new(PgServer *server, Conn *c, uint32_t version, Slice startup)
     s->version = version;
     buf_init(&s->startup);
     buf_put_slice(&s->startup, startup);
+    arena_init(&s->start_arena, NULL);
+    s->end_point_len = conn_tls_end_point(c, s->end_point);
     conn_peer(c, s->peer);
     mutex_init(&s->mutex, RANK_NET);
     s->framer.message_max = server->options.message_max;
@@ -48,7 +50,7 @@ void pgb_unref(PgSession *s)
         free_chunk(k);
     }
     outlet_unref(s->outlet);
-    buf_free(&s->startup);
+    pgl_free(s);
     buf_free(&s->out);
     arena_free(&s->arena);
     mutex_destroy(&s->mutex);
@@ -72,7 +74,7 @@ static void flush(PgSession *s)
 }
 
 /* Notices and changed parameters, in front of what ends the statement. */
-static void send_news(PgSession *s)
+void pgb_send_news(PgSession *s)
 {
     Err notice;
     const char *severity;
@@ -95,7 +97,7 @@ static void close_run(PgSession *s)
 void pgb_fail(PgSession *s, const Err *e)
 {
     close_run(s);
-    send_news(s);
+    pgb_send_news(s);
     pgw_error(&s->out, 'E', "ERROR", e);
     atomic_fetch_add_explicit(&s->server->stats.errors, 1, memory_order_relaxed);
     session_failed(s->session);
@@ -161,67 +163,6 @@ bool pgb_next_message(PgSession *s, PgMessage *m)
     }
 }
 
-/* ---- start-up ---- */
-static bool open_session(PgSession *s, const PgStartup *m, Err *e)
-{
-    Db *db = atomic_load(&s->server->db);
-    if (!db)
-        return err_set(e, ERR_NOT_READY, "the database system is starting up");
-    NameValue settings[PG_STARTUP_PARAMS_MAX];
-    for (size_t i = 0; i < m->setting_count; i++)
-        settings[i] = (NameValue){m->settings[i].name, m->settings[i].value};
-    SessionOptions o = {
-        .user = m->user,
-        .database = m->database,
-        .application_name = m->application_name,
-        .settings = settings,
-        .setting_count = m->setting_count,
-        .pid = db_new_pid(db),
-        .waiter = &s->task,
-        .client_address = slice_cstr(s->peer),
-    };
-    return session_new(&s->session, db, &o, e);
-}
-
-/* The last places are the administrator's. */
-static bool check_places(PgSession *s, const PgStartup *m, Err *e)
-{
-    const PgOptions *o = &s->server->options;
-    int sessions = atomic_load(&s->server->stats.sessions);
-    bool admin = slice_eq(m->user, o->admin_user);
-    if (sessions > o->connections_max)
-        return err_set(e, ERR_TOO_MANY_CONNECTIONS, "sorry, too many clients already");
-    if (!admin && sessions > o->connections_max - o->connections_reserved)
-        return err_set(e, ERR_TOO_MANY_CONNECTIONS,
-                       "remaining connection slots are reserved for the administrator");
-    return true;
-}
-
-static void start(PgSession *s)
-{
-    Err e;
-    PgStartup m;
-    err_clear(&e);
-    s->mode = PG_IDLE;
-    bool ok = pgw_read_startup(buf_slice(&s->startup), &s->arena, &m, &e) &&
-              check_places(s, &m, &e) && open_session(s, &m, &e);
-    buf_free(&s->startup);
-    if (!ok) {
-        atomic_fetch_add(&s->server->stats.refused, 1);
-        pgb_fatal(s, &e);
-        return;
-    }
-    atomic_fetch_add(&s->server->stats.logins, 1);
-    s->task.group = session_group(s->session); /* joined by its parallel parts */
-    if ((s->version & 0xffff) != 0 || m.unknown_count)
-        pgw_negotiate(&s->out, m.unknown, m.unknown_count);
-    pgw_auth_ok(&s->out);
-    send_news(s); /* all parameters */
-    pgw_key(&s->out, session_pid(s->session), session_secret(s->session));
-    pgw_ready(&s->out, session_txn_status(s->session));
-    arena_free(&s->arena);
-}
-
 /* ---- running ---- */
 void pgb_run_portal(PgSession *s, Portal *p, int64_t max_rows, bool simple)
 {
@@ -266,7 +207,7 @@ static void run_ended(PgSession *s)
     } else {
         describe_once(s);
     }
-    send_news(s);
+    pgb_send_news(s);
     pgw_complete(&s->out, portal_tag(s->portal));
     close_run(s);
     s->mode = s->simple ? PG_SIMPLE : PG_IDLE;
@@ -277,7 +218,7 @@ static void copy_in_begins(PgSession *s)
     bool binary = false;
     size_t columns = 0;
     portal_copy_info(s->portal, &binary, &columns);
-    send_news(s);
+    pgb_send_news(s);
     pgw_copy_response(&s->out, 'G', binary, columns);
     flush(s);
     s->mode = PG_COPY_IN;
@@ -312,7 +253,7 @@ static PgTurn turn_run(PgSession *s)
         copy_in_begins(s);
         return TURN_AGAIN;
     case RUN_SUSPENDED:
-        send_news(s);
+        pgb_send_news(s);
         pgw_simple(&s->out, 's');
         close_run(s);
         s->mode = PG_IDLE;
@@ -412,7 +353,7 @@ static PgTurn turn_sync(PgSession *s)
     RunStatus st = session_sync(s->session, &e);
     if (st == RUN_WAIT || st == RUN_YIELD)
         return st == RUN_WAIT ? TURN_WAIT : TURN_YIELD;
-    send_news(s);
+    pgb_send_news(s);
     if (st == RUN_FAIL) {
         pgw_error(&s->out, 'E', "ERROR", &e);
         session_failed(s->session);
@@ -446,6 +387,14 @@ static void function_call(PgSession *s)
     err_hint(&e, "use SELECT function(...)");
     s->simple = true; /* it is answered by ReadyForQuery of its own */
     pgb_fail(s, &e);
+}
+
+static void unexpected_password(PgSession *s)
+{
+    Err e;
+    err_clear(&e);
+    err_set(&e, ERR_PROTOCOL_VIOLATION, "invalid frontend message type %d", 'p');
+    pgb_fatal(s, &e);
 }
 
 static void pgb_message(PgSession *s, const PgMessage *m)
@@ -489,6 +438,9 @@ static void pgb_message(PgSession *s, const PgMessage *m)
     case 'd':
     case 'f':
         break; /* what a client sent before it learned that its COPY had failed */
+    case 'p':
+        unexpected_password(s);
+        break;
     default:
         must(!"the framer lets no other message through");
     }
@@ -530,8 +482,10 @@ static PgTurn turn(PgSession *s)
 {
     switch (s->mode) {
     case PG_STARTING:
-        start(s);
+        pgl_start(s);
         return TURN_AGAIN;
+    case PG_LOGIN:
+        return pgl_turn(s);
     case PG_IDLE:
         return turn_idle(s);
     case PG_SIMPLE:

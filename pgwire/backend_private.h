@@ -16,6 +16,7 @@ enum {
     PG_FLUSH_BYTES = 32 << 10,
     PG_ROWS_BYTES = 64 << 10,
     PG_POST_RESUME = 1,
+    PG_POST_LOGGED_IN = 2,
 };
 
 struct PgServer {
@@ -33,6 +34,7 @@ typedef struct PgChunk {
 
 typedef enum PgMode {
     PG_STARTING, /* nothing said to the client yet */
+    PG_LOGIN,    /* the client has to prove who it is */
     PG_IDLE,     /* takes the next message */
     PG_SIMPLE,   /* between the statements of a Query */
     PG_RUN,      /* s->portal runs */
@@ -47,7 +49,9 @@ typedef struct PgSession {
     Ref ref;   /* the connection and the task */
     PgServer *server;
     Outlet *outlet;
-    Buf startup; /* the body of the start-up packet */
+    Buf startup; /* the body of the start-up packet; gone after the login */
+    uint8_t end_point[NET_END_POINT_MAX]; /* of the server's certificate; none without TLS */
+    size_t end_point_len;
     uint32_t version;
     char peer[NET_PEER_MAX];
     atomic_bool stopping; /* the server stops */
@@ -60,6 +64,10 @@ typedef struct PgSession {
 
     /* the task's own */
     Session *session;
+    PgStartup start; /* of the login; lives in startup and start_arena */
+    Arena start_arena;
+    Login *login;
+    bool proving; /* the client's first message was answered */
     PgFramer framer;
     PgChunk *current;
     Buf out;
@@ -86,6 +94,12 @@ void pgb_fail(PgSession *s,
 void pgb_fatal(PgSession *s, const Err *e); /* FATAL, and the end */
 bool pgb_next_message(PgSession *s, PgMessage *m);
 void pgb_run_portal(PgSession *s, Portal *p, int64_t max_rows, bool simple);
+
+/* login.c */
+void pgl_start(PgSession *s);
+PgTurn pgl_turn(PgSession *s);
+void pgl_free(PgSession *s);
+void pgb_send_news(PgSession *s); /* notices and changed parameters */
 
 /* extended.c: one handler a message of the extended protocol */
 void pgb_parse(PgSession *s, Slice body);

@@ -43,7 +43,7 @@ static bool login_allowed(Conn *c, const PgServer *s, Err *e)
         err_set(e, ERR_INVALID_AUTHORIZATION, "the connection is not encrypted");
         return err_hint(e, "the server demands TLS: use sslmode=require");
     }
-    if (conn_peer_loopback(c))
+    if (s->options.passwords || conn_peer_loopback(c))
         return true;
     return err_set(e, ERR_INVALID_AUTHORIZATION,
                    "login without password is for loopback addresses only");
@@ -68,7 +68,8 @@ static void login(Conn *c, PgConn *pc, uint32_t version, Slice body)
         return;
     }
     pc->session = pgb_new(pc->server, c, version, body);
-    conn_set_deadline(c, 0);
+    if (pc->server->options.passwords) /* who has not proved anything gets no room */
+        pc->framer.message_max = PG_SMALL_MAX;
 }
 
 /* "N": go on without encryption, on the same connection. */
@@ -198,9 +199,13 @@ static void pg_input(Conn *c, void *state)
 
 static void pg_posted(Conn *c, void *state, uint32_t what)
 {
-    (void)state;
-    if (what == PG_POST_RESUME)
+    PgConn *pc = state;
+    if (what == PG_POST_RESUME) {
         conn_resume(c);
+    } else {
+        pc->framer.message_max = pc->server->options.message_max;
+        conn_set_deadline(c, 0);
+    }
 }
 
 static void pg_deadline(Conn *c, void *state)

@@ -4,6 +4,7 @@ libskpgwire_la_SOURCES = \
 	pgwire/backend.c pgwire/backend_private.h \
 	pgwire/conn.c \
 	pgwire/extended.c \
+	pgwire/login.c \
 	pgwire/message.c pgwire/message.h \
 	pgwire/reply.c pgwire/reply.h \
 	pgwire/rows.c pgwire/rows.h

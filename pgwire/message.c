@@ -8,7 +8,7 @@ static const PgMessageDef message_table[128] = {
     ['P'] = {"Parse", true, false, 4},        ['Q'] = {"Query", true, false, 1},
     ['S'] = {"Sync", false, false, 0},        ['X'] = {"Terminate", false, false, 0},
     ['c'] = {"CopyDone", false, false, 0},    ['d'] = {"CopyData", true, true, 0},
-    ['f'] = {"CopyFail", false, false, 1},
+    ['f'] = {"CopyFail", false, false, 1},    ['p'] = {"SASLResponse", false, false, 0},
 };
 
 const PgMessageDef *pgw_message_def(uint8_t type)
@@ -275,6 +275,18 @@ static bool check_text(Slice s, Err *e)
     return err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE,
                    "invalid byte sequence for encoding \"UTF8\": 0x%02x",
                    at < s.len ? (unsigned char)s.ptr[at] : 0);
+}
+
+bool pgw_read_sasl(Slice body, Slice *mechanism, Slice *data, Err *e)
+{
+    Reader r = reader_of(body);
+    *mechanism = get_cstr(&r);
+    uint32_t len = get32(&r);
+    *data = SLICE_NONE;
+    if (len != UINT32_MAX)
+        *data = reader_bytes(&r, len);
+    return (!r.bad && !reader_left(&r)) ||
+           err_set(e, ERR_PROTOCOL_VIOLATION, "invalid SASL message");
 }
 
 bool pgw_read_text(Slice body, Slice *text, Err *e)

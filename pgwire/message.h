@@ -95,6 +95,8 @@ typedef struct PgNamed { /* Describe, Close: kind S or P; Execute: max_rows */
     int32_t max_rows;
 } PgNamed;
 
+/* The first SASLInitialResponse: which mechanism, and the client's first message. */
+bool pgw_read_sasl(Slice body, Slice *mechanism, Slice *data, Err *e) MUST_CHECK;
 bool pgw_read_text(Slice body, Slice *text, Err *e) MUST_CHECK; /* Query, CopyFail */
 bool pgw_read_parse(Slice body, Arena *a, PgParse *out, Err *e) MUST_CHECK;
 bool pgw_read_bind(Slice body, Arena *a, PgBind *out, Err *e) MUST_CHECK;

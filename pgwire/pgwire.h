@@ -20,6 +20,7 @@ typedef struct PgOptions {
     int connections_reserved;
     size_t message_max; /* bytes */
     Slice admin_user;
+    bool passwords; /* a login needs one (SCRAM); else loopback is trusted and the rest refused */
     bool tls_required; /* who does not ask for encryption is refused (28000) */
 } PgOptions;
 

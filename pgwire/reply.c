@@ -100,6 +100,27 @@ void pgw_parameter(Buf *b, Slice name, Slice value)
     pgw_end(b, mark);
 }
 
+void pgw_auth_sasl(Buf *b, bool plus)
+{
+    enum { AUTH_SASL = 10 };
+    size_t mark = pgw_begin(b, 'R');
+    pgw_put_i32(b, AUTH_SASL);
+    if (plus)
+        pgw_put_cstr(b, SLICE_LIT("SCRAM-SHA-256-PLUS"));
+    pgw_put_cstr(b, SLICE_LIT("SCRAM-SHA-256"));
+    buf_put_u8(b, 0);
+    pgw_end(b, mark);
+}
+
+void pgw_auth_sasl_data(Buf *b, bool last, Slice data)
+{
+    enum { AUTH_SASL_CONTINUE = 11, AUTH_SASL_FINAL = 12 };
+    size_t mark = pgw_begin(b, 'R');
+    pgw_put_i32(b, last ? AUTH_SASL_FINAL : AUTH_SASL_CONTINUE);
+    buf_put_slice(b, data);
+    pgw_end(b, mark);
+}
+
 void pgw_auth_ok(Buf *b)
 {
     size_t mark = pgw_begin(b, 'R');

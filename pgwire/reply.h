@@ -20,6 +20,8 @@ void pgw_error(Buf *b, char type, const char *severity, const Err *e);
 void pgw_ready(Buf *b, char status);
 void pgw_parameter(Buf *b, Slice name, Slice value);
 void pgw_auth_ok(Buf *b);
+void pgw_auth_sasl(Buf *b, bool plus); /* which mechanisms there are */
+void pgw_auth_sasl_data(Buf *b, bool last, Slice data);
 void pgw_key(Buf *b, int32_t pid, int32_t secret);
 void pgw_negotiate(Buf *b, const Slice *unknown, size_t count);
 void pgw_complete(Buf *b, const char *tag);

@@ -3,6 +3,7 @@
 
 #include "net/net.h"
 #include "server/config_toml.h"
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -52,10 +53,16 @@ static const Setting settings[] = {
      "PEM: its private key, without a password, not readable for others"},
     {"tls.ca_file", SET_TEXT, AT(tls_ca_file), "", 0, 0, NULL,
      "PEM: clients must show a certificate that one of these signed; empty = none is asked for"},
-    {"auth.method", SET_TEXT, AT(auth_method), "trust", 0, 0, "trust",
-     "trust: no password, for loopback addresses only"},
+    {"auth.method", SET_TEXT, AT(auth_method), "trust", 0, 0, "trust|scram-sha-256",
+     "trust: no password, for loopback addresses only; scram-sha-256: a password on both ports"},
     {"auth.admin_user", SET_TEXT, AT(admin_user), "skulk", 0, 0, NULL,
-     "the user for whom limits.reserved_connections are kept"},
+     "a superuser, made at the start if missing; limits.reserved_connections are kept for it"},
+    {"auth.admin_password", SET_TEXT, AT(admin_password), "", 0, 0, NULL,
+     "its password from this start on; empty = the one it has"},
+    {"auth.admin_password_file", SET_TEXT, AT(admin_password_file), "", 0, 0, NULL,
+     "the same, in the first line of a file"},
+    {"auth.url_credentials", SET_BOOL, AT(url_credentials), "true", 0, 0, NULL,
+     "the parameters u and p of InfluxDB 1 are taken as a login; they end up in logs of proxies"},
     {"ingest.create_databases", SET_BOOL, AT(create_databases), "false", 0, 0, NULL,
      "a write to an unknown database makes it"},
     {"ingest.require_db", SET_BOOL, AT(require_db), "false", 0, 0, NULL,
@@ -295,18 +302,54 @@ static bool check_tls(const Config *c, Err *e)
     return true;
 }
 
+bool config_needs_passwords(const Config *c)
+{
+    return strcmp(c->auth_method, "trust") != 0;
+}
+
+/* Beyond this machine: with passwords, and either always with TLS or told twice that it is not wanted. */
+static bool may_listen(const Config *c, const char *address, Err *e)
+{
+    if (!config_needs_passwords(c))
+        return err_set(e, ERR_CONFIG,
+                       "server.listen: %s is not a loopback address: that needs a login with "
+                       "password (auth.method = \"scram-sha-256\")",
+                       address);
+    if (strcmp(c->tls_mode, "off") == 0 && !c->allow_plaintext)
+        return err_set(e, ERR_CONFIG,
+                       "server.listen: %s is not a loopback address: that needs TLS (tls.mode), or "
+                       "server.allow_plaintext = true",
+                       address);
+    return true;
+}
+
+bool config_admin_password(Config *c, Err *e)
+{
+    if (!c->admin_password_file[0])
+        return true;
+    if (c->admin_password[0])
+        return err_set(e, ERR_CONFIG,
+                       "auth.admin_password_file: auth.admin_password is given as well");
+    FILE *f = fopen(c->admin_password_file, "r");
+    if (!f)
+        return err_set(e, ERR_CONFIG, "auth.admin_password_file: %s: %s", c->admin_password_file,
+                       strerror(errno));
+    bool read = fgets(c->admin_password, sizeof c->admin_password, f);
+    fclose(f);
+    c->admin_password[strcspn(c->admin_password, "\r\n")] = 0;
+    return (read && c->admin_password[0]) ||
+           err_set(e, ERR_CONFIG, "auth.admin_password_file: %s: the first line is empty",
+                   c->admin_password_file);
+}
+
 bool config_check(const Config *c, Err *e)
 {
     char address[CONFIG_TEXT_MAX];
     if (!config_address(c, 0, address))
         return err_set(e, ERR_CONFIG, "server.listen: no address is given");
     for (size_t i = 0; config_address(c, i, address); i++)
-        if (!net_address_loopback(address))
-            return err_set(e, ERR_CONFIG,
-                           "server.listen: %s is not a loopback address: that needs a login with "
-                           "password (auth.method = \"scram-sha-256\") and TLS, which this version "
-                           "does not have",
-                           address);
+        if (!net_address_loopback(address) && !may_listen(c, address, e))
+            return false;
     if (!check_tls(c, e))
         return false;
     if (c->memory && c->memory < MEMORY_MIN)

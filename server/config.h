@@ -21,6 +21,8 @@ typedef struct Config {
     char tls_mode[CONFIG_TEXT_MAX], tls_cert_file[CONFIG_TEXT_MAX], tls_key_file[CONFIG_TEXT_MAX];
     char tls_ca_file[CONFIG_TEXT_MAX];
     char auth_method[CONFIG_TEXT_MAX], admin_user[CONFIG_TEXT_MAX];
+    char admin_password[CONFIG_TEXT_MAX], admin_password_file[CONFIG_TEXT_MAX];
+    bool url_credentials;
     bool create_databases, require_db;
     int64_t memtable_max, log_max;
     char archive_dir[CONFIG_TEXT_MAX];
@@ -36,6 +38,9 @@ void config_defaults(Config *c);
 bool config_read_file(Config *c, const char *path, Err *e) MUST_CHECK;
 /* One setting as text, as a flag gives it. */
 bool config_set(Config *c, const char *key, const char *value, Err *e) MUST_CHECK;
+/* auth.admin_password, or what auth.admin_password_file has in its first line; "" = none. */
+bool config_admin_password(Config *c, Err *e) MUST_CHECK;
+bool config_needs_passwords(const Config *c);
 /* What no single setting can tell: may we listen there? */
 bool config_check(const Config *c, Err *e) MUST_CHECK;
 void config_print(Buf *out); /* the table as Markdown */

@@ -9,6 +9,7 @@
 #include "net/net.h"
 #include "pgwire/pgwire.h"
 #include "server/config.h"
+#include "server/crypto_openssl.h"
 #include "server/tools.h"
 
 #include <errno.h>
@@ -168,7 +169,7 @@ static void read_config(Server *s, int argc, char **argv)
         if (!config_set(&s->config, flag_key(options[index].name), optarg, &e))
             refuse(where, e.message);
     }
-    if (!config_check(&s->config, &e))
+    if (!config_admin_password(&s->config, &e) || !config_check(&s->config, &e))
         refuse(s->config_path ? s->config_path : "alopex-skulk", e.message);
 }
 
@@ -245,6 +246,7 @@ static void make_faces(Server *s)
                     .connections_reserved = (int)c->reserved_connections,
                     .message_max = (size_t)c->max_message,
                     .admin_user = slice_cstr(c->admin_user),
+                    .passwords = config_needs_passwords(c),
                     .tls_required = tls_required};
     HttpOptions http = {.sched = s->sched,
                         .clock = s->clock,
@@ -253,6 +255,8 @@ static void make_faces(Server *s)
                         .connections_max = (int)c->max_http_connections,
                         .idle_ns = c->http_idle_s * NS_PER_S,
                         .points_max = c->max_points,
+                        .passwords = config_needs_passwords(c),
+                        .url_credentials = c->url_credentials,
                         .tls_required = tls_required,
                         .more_metrics = put_pg_metrics,
                         .more_arg = s};
@@ -281,6 +285,7 @@ static bool start(Server *s, Err *e)
     int workers = s->config.workers ? (int)s->config.workers : cores > 0 ? (int)cores : 1;
     int io = s->config.io_threads ? (int)s->config.io_threads : cores >= 4 ? 2 : 1;
     mem_keep_freed(workers);
+    crypto_use_openssl();
     s->clock = &clock_real;
     s->sched = sched_new(s->clock, workers, BLOCKING_THREADS);
     if (!net_new(&s->net, &(NetOptions){.threads = io, .clock = s->clock}, e))
@@ -308,6 +313,9 @@ static void *open_db(void *arg)
                    .series_max_per_table = (uint64_t)c->max_series_per_table,
                    .create_databases = c->create_databases,
                    .require_db = c->require_db,
+                   .passwords = config_needs_passwords(c),
+                   .admin_user = c->admin_user,
+                   .admin_password = c->admin_password[0] ? c->admin_password : NULL,
                    .features = c->features[0] ? c->features : NULL};
     s->opened = db_open(&s->db, &o, &s->open_err);
     kill(getpid(), SIG_OPENED);

@@ -147,7 +147,7 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_i64(&r, rel->schema);
     row_i64(&r, 0); /* reltype */
     row_i64(&r, 0);
-    row_i64(&r, OID_OWNER);
+    row_i64(&r, t ? object_owner(f->cat, GRANT_TABLE, t->id) : OID_OWNER);
     row_i64(&r, stored ? OID_AM_HEAP : index ? OID_AM_BTREE : 0);
     row_i64(&r, stored || index ? rel->oid : 0);
     row_i64(&r, 0); /* reltablespace */
@@ -170,7 +170,10 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_i64(&r, 0);
     row_i64(&r, 0);
     row_i64(&r, 0);
-    row_null(&r); /* relacl */
+    if (t && !index)
+        row_acl(&r, f->arena, f->cat, GRANT_TABLE, t->id);
+    else
+        row_null(&r);
     row_options(&r, f->arena, index ? NULL : t);
     row_null(&r);
     row_sink_add(f->sink, r.v);
@@ -181,8 +184,8 @@ bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     Session *s = ctx->session;
-    ClassFill f = {.session = s, .sink = sink, .arena = ctx->arena};
-    each_relation(s, snapshot_catalog(snap), true, class_row, &f);
+    ClassFill f = {.session = s, .sink = sink, .arena = ctx->arena, .cat = snapshot_catalog(snap)};
+    each_relation(s, f.cat, true, class_row, &f);
     return true;
 }
 
@@ -317,13 +320,13 @@ bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 
 /* ---- pg_namespace, pg_database ---- */
 
-static void namespace_row(RowSink *sink, uint32_t oid, Slice name)
+static void namespace_row(RowSink *sink, Arena *a, const CatalogSnap *cat, uint32_t oid, Slice name)
 {
     RowMaker r = {.n = 0};
     row_i64(&r, oid);
     row_slice(&r, name);
-    row_i64(&r, OID_OWNER);
-    row_null(&r);
+    row_i64(&r, object_owner(cat, GRANT_SCHEMA, oid));
+    row_acl(&r, a, cat, GRANT_SCHEMA, oid);
     row_sink_add(sink, r.v);
 }
 
@@ -333,25 +336,26 @@ bool fill_pg_namespace(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     Session *s = ctx->session;
     const CatalogSnap *cat = snapshot_catalog(snap);
     for (size_t i = 0; i < ARRAY_LEN(virtual_schemas); i++)
-        namespace_row(sink, virtual_schemas[i].oid, slice_cstr(virtual_schemas[i].name));
+        namespace_row(sink, ctx->arena, cat, virtual_schemas[i].oid,
+                      slice_cstr(virtual_schemas[i].name));
     for (size_t i = 0; i < cat_schema_count(cat); i++) {
         const SchemaDef *d = cat_schema_at(cat, i);
         if (d->database == s->database)
-            namespace_row(sink, d->id, d->name);
+            namespace_row(sink, ctx->arena, cat, d->id, d->name);
     }
     return true;
 }
 
 bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
-    (void)ctx, (void)e;
+    (void)e;
     const CatalogSnap *cat = snapshot_catalog(snap);
     for (size_t i = 0; i < cat_database_count(cat); i++) {
         const DatabaseDef *d = cat_database_at(cat, i);
         RowMaker r = {.n = 0};
         row_i64(&r, d->id);
         row_slice(&r, d->name);
-        row_i64(&r, OID_OWNER);
+        row_i64(&r, object_owner(cat, GRANT_DATABASE, d->id));
         row_i64(&r, 6); /* UTF8 */
         row_char(&r, "c");
         row_bool(&r, false);
@@ -362,7 +366,8 @@ bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
         row_i64(&r, OID_TABLESPACE);
         row_text(&r, "C");
         row_text(&r, "C.UTF-8");
-        row_nulls(&r, 3);
+        row_nulls(&r, 2);
+        row_acl(&r, ctx->arena, cat, GRANT_DATABASE, d->id);
         row_sink_add(sink, r.v);
     }
     return true;

@@ -81,22 +81,22 @@ static bool split_name(Slice text, char *buf, size_t size, Slice *schema, Slice 
     return true;
 }
 
-static bool reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err *e)
+bool catalog_reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err *e)
 {
     Session *s = session;
     char buf[2 * (NAME_MAX_BYTES + 1)];
     Lookup l = {.session = s};
     if (!s || !split_name(text, buf, sizeof buf, &l.schema, &l.name))
         return err_set(e, ERR_INVALID_NAME, "invalid name syntax: \"%.*s\"", SLICE_ARG(text));
-    if (kind == T_REGROLE) {
-        *oid = OID_OWNER;
-        return slice_eq_cstr(l.name, s->user) ||
-               err_set(e, ERR_UNDEFINED_OBJECT, "role \"%.*s\" does not exist", SLICE_ARG(l.name));
-    }
     CatalogSnap *cat = session_catalog(s);
     l.cat = cat;
     bool ok;
-    if (kind == T_REGNAMESPACE) {
+    if (kind == T_REGROLE) {
+        const RoleDef *r = cat_role(cat, l.name);
+        *oid = r ? r->id : 0;
+        ok = r ||
+             err_set(e, ERR_UNDEFINED_OBJECT, "role \"%.*s\" does not exist", SLICE_ARG(l.name));
+    } else if (kind == T_REGNAMESPACE) {
         const SchemaDef *d = cat_schema(cat, s->database, l.name);
         char name[NAME_MAX_BYTES + 1];
         memcpy(name, l.name.ptr, l.name.len);
@@ -119,14 +119,14 @@ static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
     Session *s = session;
     if (!s)
         return false;
-    if (kind == T_REGROLE) {
-        if (oid == OID_OWNER)
-            text_put_ident(dst, slice_cstr(s->user));
-        return oid == OID_OWNER;
-    }
     CatalogSnap *cat = session_catalog(s);
     bool found;
-    if (kind == T_REGNAMESPACE) {
+    if (kind == T_REGROLE) {
+        const RoleDef *r = cat_role_by_id(cat, oid);
+        found = r != NULL;
+        if (r)
+            text_put_ident(dst, r->name);
+    } else if (kind == T_REGNAMESPACE) {
         Slice name = schema_name(s, cat, oid);
         found = name.len > 0;
         if (found)
@@ -150,7 +150,7 @@ static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
 
 void catalog_set_hooks(void)
 {
-    static const RegHooks hooks = {reg_find, reg_name};
+    static const RegHooks hooks = {catalog_reg_find, reg_name};
     type_set_reg_hooks(&hooks);
 }
 
@@ -205,16 +205,6 @@ static bool fn_null(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *
 {
     (void)ctx, (void)args, (void)n, (void)e;
     *out = value_null();
-    return true;
-}
-
-static bool fn_userbyid(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
-{
-    (void)n, (void)e;
-    const Session *s = ctx->session;
-    *out = value_str(args[0].u.i64 == OID_OWNER ? slice_cstr(s->user)
-                                                : arena_printf(ctx->arena, "unknown (OID=%lld)",
-                                                               (long long)args[0].u.i64));
     return true;
 }
 

@@ -45,25 +45,6 @@ void row_f64(RowMaker *r, double v)
 
 /* ---- small relations ---- */
 
-static bool fill_pg_roles(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
-{
-    (void)snap, (void)e;
-    Session *s = ctx->session;
-    RowMaker r = {.n = 0};
-    row_text(&r, s->user);
-    for (int i = 0; i < 5; i++) /* super, inherit, createrole, createdb, canlogin */
-        row_bool(&r, true);
-    row_bool(&r, false);
-    row_i64(&r, -1);
-    row_text(&r, "********");
-    row_null(&r);
-    row_bool(&r, true);
-    row_null(&r);
-    row_i64(&r, OID_OWNER);
-    row_sink_add(sink, r.v);
-    return true;
-}
-
 static bool fill_pg_am(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)ctx, (void)snap, (void)e;
@@ -228,12 +209,13 @@ const PgRelation pg_relations[] = {
      fill_pg_tables},
     {PG, "pg_views", 0, "schemaname name, viewname name, viewowner name, definition text",
      fill_pg_views},
-    {PG, "pg_auth_members", 1261, "roleid oid, member oid, grantor oid, admin_option bool", NULL},
+    {PG, "pg_auth_members", 1261, "roleid oid, member oid, grantor oid, admin_option bool",
+     fill_pg_auth_members},
     {PG, "pg_authid", 1260,
      "oid oid, rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, rolcreatedb bool, "
      "rolcanlogin bool, rolreplication bool, rolbypassrls bool, rolconnlimit int4, rolpassword "
      "text, rolvaliduntil timestamptz",
-     NULL},
+     fill_pg_authid},
     {PG, "pg_index", 2610,
      "indexrelid oid, indrelid oid, indnatts int2, indnkeyatts int2, indisunique bool, "
      "indnullsnotdistinct bool, indisprimary bool, indisexclusion bool, indimmediate bool, "

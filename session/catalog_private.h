@@ -13,7 +13,7 @@ enum {
     OID_PG_CLASS = 1259,
     OID_INFORMATION_SCHEMA = 13000,
     OID_SKULK_SCHEMA = 13001,
-    OID_OWNER = 10, /* the one role */
+    OID_OWNER = ROLE_BOOTSTRAP, /* of what comes with the server */
     OID_AM_HEAP = 2,
     OID_AM_BTREE = 403,
     OID_COLLATION_DEFAULT = 100,
@@ -108,6 +108,21 @@ bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_schemata(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_views(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+
+/* Roles: catalog_role.c. */
+bool fill_pg_roles(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_authid(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_auth_members(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+void row_acl(RowMaker *r, Arena *a, const CatalogSnap *cat, GrantKind kind, ObjectId object);
+bool fn_userbyid(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_current_user(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_session_user(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_has_table_privilege(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_has_schema_privilege(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_has_database_privilege(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_has_role(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+/* regclass, regnamespace, regrole ... of a text. */
+bool catalog_reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err *e) MUST_CHECK;
 
 extern FuncDef catalog_functions[];
 void catalog_set_hooks(void);

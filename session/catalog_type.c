@@ -142,14 +142,15 @@ bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 
 /* ---- pg_stat_activity ---- */
 
-static void activity_row(RowSink *sink, const Session *s)
+/* What others run is for superusers and their own role. */
+static void activity_row(RowSink *sink, const Session *s, bool full)
 {
     RowMaker r = {.n = 0};
     row_i64(&r, s->database);
     row_text(&r, s->database_name);
     row_i64(&r, s->pid);
     row_null(&r);
-    row_i64(&r, OID_OWNER);
+    row_i64(&r, s->login_role);
     row_text(&r, s->user);
     row_text(&r, "");
     row_text(&r, s->client_address[0] ? s->client_address : NULL);
@@ -163,18 +164,20 @@ static void activity_row(RowSink *sink, const Session *s)
     row_nulls(&r, 3);
     row_text(&r, s->running ? "active" : "idle");
     row_nulls(&r, 3);
-    row_text(&r, s->query_text ? s->query_text : "");
+    row_text(&r, !full ? "<insufficient privilege>" : s->query_text ? s->query_text : "");
     row_text(&r, "client backend");
     row_sink_add(sink, r.v);
 }
 
 bool fill_pg_stat_activity(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
-    (void)snap, (void)e;
+    (void)e;
     Session *own = ctx->session;
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    bool all = session_is_superuser(own, cat);
     mutex_lock(&own->db->mutex);
     for (const Session *s = own->db->sessions; s; s = s->next)
-        activity_row(sink, s);
+        activity_row(sink, s, all || session_in_role(own, cat, s->login_role));
     mutex_unlock(&own->db->mutex);
     return true;
 }

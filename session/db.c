@@ -89,6 +89,10 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
         db_close(db);
         return false;
     }
+    if (!roles_init(db, e)) {
+        db_close(db);
+        return false;
+    }
     *out = db;
     return true;
 }

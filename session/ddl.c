@@ -3,10 +3,23 @@
  * Which tables are time-series tables: docs/sql.md, "Tables". */
 #include "session/session_private.h"
 
-bool ddl_edit(Session *s, const CatEdit *edits, size_t n, Err *e)
+bool ddl_edit_unchecked(Session *s, const CatEdit *edits, size_t n, Err *e)
 {
     Txn *t = tx_writer(s, e);
     return t && txn_edit_catalog(t, edits, n, e);
+}
+
+bool ddl_edit(Session *s, const CatEdit *edits, size_t n, Err *e)
+{
+    Arena a;
+    size_t count;
+    arena_init(&a, NULL);
+    CatalogSnap *cat = session_catalog(s);
+    const CatEdit *with_owners = roles_check_edits(s, cat, &a, edits, n, &count, e);
+    bool ok = with_owners && ddl_edit_unchecked(s, with_owners, count, e);
+    cat_unref(cat);
+    arena_free(&a);
+    return ok;
 }
 
 static bool put_table(Session *s, TableDef *t, uint32_t expect_version, Err *e)
@@ -580,7 +593,9 @@ bool ddl_truncate(Portal *p, Err *e)
             fresh->version = 0;
             CatEdit edits[] = {{.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version},
                                {.op = CAT_PUT_TABLE, .id = fresh->id, .table = fresh}};
-            ok = ddl_edit(s, edits, 2, e);
+            ok = session_allow_table(s, cat, t, PRIV_TRUNCATE, e) &&
+                 ddl_edit_unchecked(s, edits, 2, e) &&
+                 roles_move_grants(s, cat, t->id, fresh->id, e);
         }
         cat_unref(cat);
         if (!ok)

@@ -182,6 +182,11 @@ bool ddl_create_database(Portal *p, Err *e)
     if (s->tx.state == TX_BLOCK)
         return err_set(e, ERR_ACTIVE_TXN, "CREATE DATABASE cannot run inside a transaction block");
     CatalogSnap *cat = session_catalog(s);
+    const RoleDef *me = cat_role_by_id(cat, s->role);
+    if (!me || !(me->flags & (ROLE_SUPERUSER | ROLE_CREATEDB))) {
+        cat_unref(cat);
+        return err_set(e, ERR_PRIVILEGE, "permission denied to create database");
+    }
     bool exists = cat_database(cat, name) != NULL;
     cat_unref(cat);
     if (exists)

@@ -1,5 +1,5 @@
 /* session/functions.c - SQL functions that need a session: who, where, settings, privileges. */
-#include "session/session_private.h"
+#include "session/catalog_private.h"
 #include <stdio.h>
 
 static Session *of(EvalCtx *ctx)
@@ -24,12 +24,6 @@ static bool fn_current_database(EvalCtx *ctx, const Value *args, size_t n, Value
 {
     (void)args, (void)n, (void)e;
     return text(out, of(ctx)->database_name);
-}
-
-static bool fn_current_user(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
-{
-    (void)args, (void)n, (void)e;
-    return text(out, of(ctx)->user);
 }
 
 static bool fn_current_schema(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
@@ -126,18 +120,37 @@ static bool fn_null(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *
     return true;
 }
 
+/* Its own role's sessions, with pg_signal_backend those of all but superusers. */
+static bool may_signal(Session *s, ObjectId role, Err *e)
+{
+    CatalogSnap *cat = session_catalog(s);
+    const RoleDef *of_all = cat_role(cat, SLICE_LIT("pg_signal_backend"));
+    const RoleDef *target = cat_role_by_id(cat, role);
+    bool super = target && target->flags & ROLE_SUPERUSER;
+    bool ok = session_is_superuser(s, cat) || session_in_role(s, cat, role) ||
+              (!super && of_all && session_in_role(s, cat, of_all->id));
+    cat_unref(cat);
+    return ok || err_set(e, ERR_PRIVILEGE,
+                         "must be a member of the role whose query is being canceled or member of "
+                         "pg_signal_backend");
+}
+
 static bool fn_cancel_backend(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
-    (void)n, (void)e;
+    (void)n;
     Db *db = of(ctx)->db;
     int32_t pid = (int32_t)args[0].u.i64, secret = 0;
+    ObjectId role = 0;
     bool found = false;
     mutex_lock(&db->mutex);
     for (Session *s = db->sessions; s && !found; s = s->next) {
         found = s->pid == pid;
         secret = s->secret;
+        role = s->login_role;
     }
     mutex_unlock(&db->mutex);
+    if (found && !may_signal(of(ctx), role, e))
+        return false;
     if (found)
         db_cancel(db, pid, secret);
     *out = value_bool(found);
@@ -177,7 +190,7 @@ FuncDef session_functions[] = {
      .flags = FN_STABLE,
      .text = "name of the user"},
     {.signature = "session_user() name",
-     .scalar = fn_current_user,
+     .scalar = fn_session_user,
      .flags = FN_STABLE,
      .text = "name of the user at login"},
     {.signature = "user() name",
@@ -233,28 +246,104 @@ FuncDef session_functions[] = {
      .flags = FN_STABLE,
      .text = "start of this session"},
     {.signature = "has_table_privilege(text, text) bool",
-     .scalar = fn_true,
+     .scalar = fn_has_table_privilege,
      .flags = FN_STABLE | FN_STRICT,
-     .text = "there is one user, who may do all"},
+     .text = "may the user do this with the table?"},
     {.signature = "has_table_privilege(oid, text) bool",
-     .scalar = fn_true,
+     .scalar = fn_has_table_privilege,
      .flags = FN_STABLE | FN_STRICT,
-     .text = "there is one user, who may do all"},
+     .text = "may the user do this with the table?"},
+    {.signature = "has_table_privilege(text, text, text) bool",
+     .scalar = fn_has_table_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this with the table?"},
+    {.signature = "has_table_privilege(text, oid, text) bool",
+     .scalar = fn_has_table_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this with the table?"},
+    {.signature = "has_table_privilege(oid, text, text) bool",
+     .scalar = fn_has_table_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this with the table?"},
+    {.signature = "has_table_privilege(oid, oid, text) bool",
+     .scalar = fn_has_table_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this with the table?"},
     {.signature = "has_schema_privilege(text, text) bool",
-     .scalar = fn_true,
+     .scalar = fn_has_schema_privilege,
      .flags = FN_STABLE | FN_STRICT,
-     .text = "there is one user, who may do all"},
+     .text = "may the user do this in the schema?"},
     {.signature = "has_schema_privilege(oid, text) bool",
-     .scalar = fn_true,
+     .scalar = fn_has_schema_privilege,
      .flags = FN_STABLE | FN_STRICT,
-     .text = "there is one user, who may do all"},
+     .text = "may the user do this in the schema?"},
+    {.signature = "has_schema_privilege(text, text, text) bool",
+     .scalar = fn_has_schema_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the schema?"},
+    {.signature = "has_schema_privilege(text, oid, text) bool",
+     .scalar = fn_has_schema_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the schema?"},
+    {.signature = "has_schema_privilege(oid, text, text) bool",
+     .scalar = fn_has_schema_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the schema?"},
+    {.signature = "has_schema_privilege(oid, oid, text) bool",
+     .scalar = fn_has_schema_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the schema?"},
     {.signature = "has_database_privilege(text, text) bool",
-     .scalar = fn_true,
+     .scalar = fn_has_database_privilege,
      .flags = FN_STABLE | FN_STRICT,
-     .text = "there is one user, who may do all"},
+     .text = "may the user do this in the database?"},
+    {.signature = "has_database_privilege(oid, text) bool",
+     .scalar = fn_has_database_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the database?"},
+    {.signature = "has_database_privilege(text, text, text) bool",
+     .scalar = fn_has_database_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the database?"},
+    {.signature = "has_database_privilege(text, oid, text) bool",
+     .scalar = fn_has_database_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the database?"},
+    {.signature = "has_database_privilege(oid, text, text) bool",
+     .scalar = fn_has_database_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the database?"},
+    {.signature = "has_database_privilege(oid, oid, text) bool",
+     .scalar = fn_has_database_privilege,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "may the user do this in the database?"},
+    {.signature = "pg_has_role(text, text) bool",
+     .scalar = fn_has_role,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "is the user in the role?"},
+    {.signature = "pg_has_role(oid, text) bool",
+     .scalar = fn_has_role,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "is the user in the role?"},
+    {.signature = "pg_has_role(text, text, text) bool",
+     .scalar = fn_has_role,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "is the user in the role?"},
+    {.signature = "pg_has_role(text, oid, text) bool",
+     .scalar = fn_has_role,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "is the user in the role?"},
+    {.signature = "pg_has_role(oid, text, text) bool",
+     .scalar = fn_has_role,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "is the user in the role?"},
+    {.signature = "pg_has_role(oid, oid, text) bool",
+     .scalar = fn_has_role,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "is the user in the role?"},
     {.signature = "has_function_privilege(oid, text) bool",
      .scalar = fn_true,
      .flags = FN_STABLE | FN_STRICT,
-     .text = "there is one user, who may do all"},
+     .text = "everybody may call every function"},
     {.signature = NULL},
 };

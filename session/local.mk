@@ -7,6 +7,7 @@ libsksession_la_SOURCES = \
 	session/execute.c \
 	session/ddl.c session/ddl_alter.c session/ddl_constraint.c \
 	session/functions.c \
+	session/login.c session/scram.c session/scram.h session/role.c \
 	session/portal.c \
 	session/row_writer.c session/row_check.c session/key_check.c session/insert.c session/modify.c \
 	session/rows.c \
@@ -18,5 +19,5 @@ libsksession_la_SOURCES = \
 	session/utility.c \
 	session/views_skulk.c \
 	session/catalog_class.c session/catalog_index.c session/catalog_functions.c session/catalog_info.c \
-	session/catalog_pg.c session/catalog_private.h session/catalog_session.c session/catalog_type.c \
+	session/catalog_pg.c session/catalog_role.c session/catalog_private.h session/catalog_session.c session/catalog_type.c \
 	session/promql_door.c session/promql_private.h session/promql_sql.c

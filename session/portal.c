@@ -320,6 +320,16 @@ RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
 
 /* ---- simple protocol ---- */
 
+/* CREATE ROLE ... PASSWORD 'x': no text for views. */
+static bool names_password(Slice sql)
+{
+    const Slice word = SLICE_LIT("password");
+    for (size_t i = 0; i + word.len <= sql.len; i++)
+        if ((sql.ptr[i] | 32) == 'p' && slice_eq_nocase(slice_of(sql.ptr + i, word.len), word))
+            return true;
+    return false;
+}
+
 bool session_simple_begin(Session *s, Slice sql, Err *e)
 {
     arena_reset(&s->script_arena);
@@ -327,12 +337,13 @@ bool session_simple_begin(Session *s, Slice sql, Err *e)
     prepared_forget(s, SLICE_LIT(""));
     portal_drop_named(s, SLICE_LIT(""));
     Slice text = arena_slice(&s->script_arena, sql);
-    mem_free(s->query_text);
-    s->query_text = NULL;
     if (!sql_parse(&s->script_arena, text, &s->script, &s->script_count, e))
         return false;
-    mutex_lock(&s->db->mutex);
-    s->query_text = mem_strdup(slice_of(sql.ptr, sql.len < 1024 ? sql.len : 1024));
+    mutex_lock(&s->db->mutex); /* pg_stat_activity of others shows it */
+    mem_free(s->query_text);
+    s->query_text =
+        mem_strdup(names_password(sql) ? SLICE_LIT("<a statement with a password>")
+                                       : slice_of(sql.ptr, sql.len < 1024 ? sql.len : 1024));
     s->query_started_us = s->db->clock->wall_ns(s->db->clock) / NS_PER_US;
     s->cancel = false;
     mutex_unlock(&s->db->mutex);

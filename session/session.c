@@ -7,10 +7,13 @@ static bool find_database(Session *s, Slice name, Err *e)
 {
     CatalogSnap *cat = engine_catalog(s->db->engine);
     const DatabaseDef *d = cat_database(cat, name);
-    if (d)
+    bool ok =
+        d ? session_may_connect(s, cat, d, e)
+          : err_set(e, ERR_DATABASE_NAME, "database \"%.*s\" does not exist", SLICE_ARG(name));
+    if (ok)
         s->database = d->id;
     cat_unref(cat);
-    return d || err_set(e, ERR_DATABASE_NAME, "database \"%.*s\" does not exist", SLICE_ARG(name));
+    return ok;
 }
 
 bool session_new(Session **out, Db *db, const SessionOptions *o, Err *e)
@@ -34,7 +37,7 @@ bool session_new(Session **out, Db *db, const SessionOptions *o, Err *e)
     db->sessions = s;
     mutex_unlock(&db->mutex);
     NameValue app = {SLICE_LIT("application_name"), o->application_name};
-    if (!settings_init(s, o->settings, o->setting_count, e) ||
+    if (!session_enter_role(s, e) || !settings_init(s, o->settings, o->setting_count, e) ||
         (o->application_name.len && !setting_set(s, app.name, app.value, false, false, e)) ||
         !find_database(s, slice_cstr(s->database_name), e)) {
         session_free(s);
@@ -65,6 +68,7 @@ void session_free(Session *s)
         tx_rollback(s);
     prepared_forget_all(s);
     settings_free(s);
+    roles_free(&s->roles);
     arena_free(&s->script_arena);
     mem_free(s->notices);
     mem_free(s->user);
@@ -168,9 +172,29 @@ void session_eval_ctx(Session *s, EvalCtx *out)
     s->random_state[0] = s->random_state[0] * UINT64_C(6364136223846793005) + s->random_state[1];
 }
 
+/* Inside a view the rights of its owner count. */
+static bool allow(void *arg, const TableDef *t, uint32_t privileges, const TableDef *view, Err *e)
+{
+    Session *s = arg;
+    CatalogSnap *cat = session_catalog(s);
+    bool ok;
+    if (view) {
+        RoleSet owner = {0};
+        roles_of(&owner, cat, object_owner(cat, GRANT_TABLE, view->id));
+        ok = roles_allow_table(&owner, cat, t, privileges, e);
+        roles_free(&owner);
+    } else {
+        ok = session_allow_table(s, cat, t, privileges, e);
+    }
+    cat_unref(cat);
+    return ok;
+}
+
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
 {
     return (SqlEnv){.catalog = cat,
+                    .allow = allow,
+                    .arg = s,
                     .database = s->database,
                     .search_path = s->search_path,
                     .search_path_count = s->search_path_count,

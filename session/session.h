@@ -34,7 +34,10 @@ typedef struct DbOptions {
     int64_t archive_hold_max;
     uint64_t series_max, series_max_per_table;
     bool create_databases, require_db; /* [ingest] */
-    const char *features;              /* --enable-feature, comma separated, or NULL */
+    const char *admin_user;            /* a superuser, made if missing; NULL = skulk */
+    bool passwords;             /* a login needs one: says so if the administrator has none */
+    const char *admin_password; /* becomes its password if it is another one; NULL = leave it */
+    const char *features;       /* --enable-feature, comma separated, or NULL */
 } DbOptions;
 
 bool db_open(Db **out, const DbOptions *o, Err *e) MUST_CHECK; /* blocking */
@@ -52,6 +55,18 @@ bool db_create_database(Db *db, Slice name, Err *e) MUST_CHECK;
 bool db_feature(const Db *db, const char *name);
 /* Cancels what runs in the session with this key (CancelRequest); silently nothing if there is none. */
 void db_cancel(Db *db, int32_t pid, int32_t secret);
+
+/* ---- logins (session/login.c); need crypto_ops() ---- */
+typedef struct Login Login; /* one SCRAM exchange */
+/* binding: tls-server-end-point of the connection, "" without TLS. */
+Login *login_new(Db *db, Slice user, Slice binding);
+bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e) MUST_CHECK;
+/* 28P01 with PostgreSQL's words if the password is wrong, or there is no such user. */
+bool login_final(Login *l, Slice message, Buf *reply, Err *e) MUST_CHECK;
+void login_free(Login *l);
+/* May the role read (or write) every table?  What HTTP asks.  42501 */
+bool db_may(Db *db, Slice user, bool write, Err *e) MUST_CHECK;
+bool login_password(Db *db, Slice user, Slice password, Err *e) MUST_CHECK; /* 28P01; slow once */
 
 typedef struct SessionOptions {
     Slice user, database, application_name;

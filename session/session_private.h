@@ -6,6 +6,7 @@
 #ifndef SKULK_SESSION_SESSION_PRIVATE_H
 #define SKULK_SESSION_SESSION_PRIVATE_H
 
+#include "base/crypto.h"
 #include "exec/row_file.h"
 #include "exec/spill.h"
 #include "session/session.h"
@@ -16,6 +17,8 @@ enum {
     SAVEPOINTS_MAX = 10000,
     CUSTOM_SETTINGS_MAX = 1000,
 };
+
+enum { LOGINS_REMEMBERED = 64 };
 
 struct Db {
     Engine *engine;
@@ -29,8 +32,11 @@ struct Db {
     char *spill_dir;
     SpillSpace spill;
     atomic_int next_pid;
-    Mutex mutex; /* RANK_DB; guards the fields below */
+    uint64_t login_secret[4]; /* of this process */
+    Mutex mutex;              /* RANK_DB; guards the fields below */
     Session *sessions;
+    uint8_t logins[LOGINS_REMEMBERED][SHA256_BYTES]; /* login.c */
+    size_t next_login;
 };
 
 static inline SpillSpace *db_spill(Db *db) /* NULL: read only */
@@ -166,8 +172,19 @@ struct Portal {
     int phase;            /* utility statements that wait: where they are */
 };
 
+typedef struct RoleSet { /* a role and those whose rights it has: role.c */
+    ObjectId role;
+    uint64_t version; /* of the catalog */
+    bool superuser;
+    ObjectId *ids;
+    size_t count;
+} RoleSet;
+
 struct Session {
     Db *db;
+    ObjectId login_role; /* as it came in; sessions_of() reads it under Db.mutex */
+    ObjectId role;       /* whose rights count: SET ROLE */
+    RoleSet roles;       /* of `role` */
     char *user, *database_name, *client_address;
     ObjectId database;
     int32_t pid, secret;
@@ -322,7 +339,9 @@ RunStatus utility_run(Portal *p, Batch **out, Err *e);
 const OutColumn *utility_columns(Session *s, const Bound *b, Arena *a, size_t *count);
 
 /* ---- ddl.c, ddl_alter.c ---- */
+/* Inside the transaction; 42501 unless the session's role owns what is changed, or may make it. */
 bool ddl_edit(Session *s, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
+bool ddl_edit_unchecked(Session *s, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 bool ddl_create_table(Portal *p, Err *e) MUST_CHECK;
 bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e) MUST_CHECK;
 bool ddl_drop(Portal *p, Err *e) MUST_CHECK;
@@ -339,6 +358,37 @@ bool ddl_add_constraint(Portal *p, const CatalogSnap *cat, TableDef *t, const Co
                         Err *e) MUST_CHECK;
 Slice ddl_make_name(Arena *a, Slice first, Slice second, const char *label); /* "t_c_label" */
 bool ddl_name_taken(const CatalogSnap *cat, ObjectId schema, Slice name);
+
+/* ---- role.c ---- */
+bool roles_init(Db *db, Err *e) MUST_CHECK; /* predefined roles, the administrator */
+void roles_of(RoleSet *r, const CatalogSnap *cat, ObjectId role); /* filled again at need */
+void roles_free(RoleSet *r);
+/* All bits for who owns the object, and for superusers. */
+uint32_t roles_privileges(const RoleSet *r, const CatalogSnap *cat, GrantKind kind,
+                          ObjectId object);
+/* 42501 with PostgreSQL's words. */
+bool roles_allow_table(const RoleSet *r, const CatalogSnap *cat, const TableDef *t, uint32_t wanted,
+                       Err *e) MUST_CHECK;
+bool session_allow_table(Session *s, const CatalogSnap *cat, const TableDef *t, uint32_t wanted,
+                         Err *e) MUST_CHECK;
+/* The edits, and for what is new its owner; in the arena.  NULL: 42501. */
+const CatEdit *roles_check_edits(Session *s, const CatalogSnap *cat, Arena *a, const CatEdit *edits,
+                                 size_t n, size_t *count, Err *e);
+bool roles_move_grants(Session *s, const CatalogSnap *cat, ObjectId from, ObjectId to,
+                       Err *e) MUST_CHECK; /* TRUNCATE */
+bool session_owns(Session *s, const CatalogSnap *cat, GrantKind kind, ObjectId object, Slice name,
+                  Err *e) MUST_CHECK;
+bool session_must_be_superuser(Session *s, const char *what, Err *e) MUST_CHECK;
+bool session_is_superuser(Session *s, const CatalogSnap *cat);
+bool session_in_role(Session *s, const CatalogSnap *cat, ObjectId role);
+ObjectId object_owner(const CatalogSnap *cat, GrantKind kind, ObjectId object);
+bool session_may_read_all(Session *s, Err *e) MUST_CHECK; /* promql() */
+bool session_enter_role(Session *s, Err *e) MUST_CHECK;   /* 28000, 53300 */
+bool session_may_connect(Session *s, const CatalogSnap *cat, const DatabaseDef *d,
+                         Err *e) MUST_CHECK;
+bool session_set_role(Session *s, Slice name, Err *e) MUST_CHECK;
+bool role_statement(Portal *p, Err *e) MUST_CHECK;
+bool grant_statement(Portal *p, Err *e) MUST_CHECK;
 
 /* ---- key_check.c: keys of new rows ---- */
 typedef enum KeyPolicy {

@@ -240,6 +240,12 @@ static bool check_query_memory(Session *s, Slice value, Slice *canonical, Err *e
     return true;
 }
 
+static bool check_role(Session *s, Slice value, Slice *canonical, Err *e)
+{
+    (void)canonical;
+    return session_set_role(s, value, e);
+}
+
 static void search_path_set(Session *s, Slice value)
 {
     for (size_t i = 0; i < s->search_path_count; i++)
@@ -317,6 +323,8 @@ static const Setting settings_table[] = {
      "longest wait for a lock; 0 = none"},
     {"max_identifier_length", SET_INT, "255", NULL, 0, 255, SET_FIXED, NULL, "bytes of a name"},
     {"max_index_keys", SET_INT, "32", NULL, 0, 32, SET_FIXED, NULL, "columns of an index"},
+    {"role", SET_TEXT, "none", NULL, 0, 0, SET_PLAN, check_role,
+     "the role whose rights count; none = the user's own"},
     {"row_security", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
     {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, SET_PLAN | SET_EXPLAIN,
      check_search_path, "schemas in which names are looked up"},
@@ -746,6 +754,11 @@ bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
     s->settings = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
     s->session_defaults = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
     s->reported = mem_zero(ARRAY_LEN(settings_table));
+    int super = setting_index(SLICE_LIT("is_superuser"));
+    CatalogSnap *cat = session_catalog(s);
+    s->session_defaults[super] =
+        mem_strdup(session_is_superuser(s, cat) ? SLICE_LIT("on") : SLICE_LIT("off"));
+    cat_unref(cat);
     int who = setting_index(SLICE_LIT("session_authorization"));
     s->session_defaults[who] = mem_strdup(slice_cstr(s->user));
     for (size_t i = 0; i < ARRAY_LEN(settings_table); i++) {

@@ -156,9 +156,21 @@ static RunStatus ticket_run(Portal *p, Err *e)
     return RUN_FAIL;
 }
 
+static bool may_checkpoint(Session *s, Err *e)
+{
+    CatalogSnap *cat = session_catalog(s);
+    const RoleDef *in = cat_role(cat, SLICE_LIT("pg_checkpoint"));
+    bool ok = in && session_in_role(s, cat, in->id);
+    cat_unref(cat);
+    return ok || err_set(e, ERR_PRIVILEGE,
+                         "must be superuser or have privileges of pg_checkpoint to do CHECKPOINT");
+}
+
 static RunStatus run_checkpoint(Portal *p, Batch **out, Err *e)
 {
     (void)out;
+    if (p->phase == 0 && !may_checkpoint(p->session, e))
+        return RUN_FAIL;
     if (p->phase++ == 0) {
         p->ticket = (Ticket){.waiter = p->session->waiter};
         p->ticket_busy = true;
@@ -172,6 +184,8 @@ static RunStatus run_checkpoint(Portal *p, Batch **out, Err *e)
 static RunStatus run_backup(Portal *p, Batch **out, Err *e)
 {
     (void)out;
+    if (p->phase == 0 && !session_must_be_superuser(p->session, "make a backup", e))
+        return RUN_FAIL;
     if (p->phase == 0) {
         Slice target = p->bound->u.backup.target;
         char path[1024];
@@ -385,6 +399,18 @@ typedef struct Utility {
                                 size_t *count); /* NULL: gives no rows */
 } Utility;
 
+static RunStatus run_role(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    return role_statement(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
+}
+
+static RunStatus run_grant(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    return grant_statement(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
+}
+
 static const Utility utility_table[] = {
     {BOUND_TXN, run_txn, NULL},
     {BOUND_SET, run_set, NULL},
@@ -396,6 +422,8 @@ static const Utility utility_table[] = {
     {BOUND_VACUUM, run_vacuum, NULL},
     {BOUND_ANALYZE, run_nothing, NULL},
     {BOUND_LOCK, run_lock, NULL},
+    {BOUND_ROLE, run_role, NULL},
+    {BOUND_GRANT, run_grant, NULL},
     {BOUND_EMPTY, run_nothing, NULL},
     {BOUND_EXPLAIN, explain_run, explain_columns},
     {BOUND_PREPARE, prepare_run, NULL},

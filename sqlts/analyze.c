@@ -251,6 +251,10 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
         return az_drop(z, (const NDrop *)n, b, e);
     case N_ALTER_TABLE:
         return az_alter(z, (const NAlter *)n, b, e);
+    case N_ROLE_STMT:
+        return az_role(z, (const NSimple *)n, b, e);
+    case N_GRANT:
+        return az_grant(z, (const NSimple *)n, b, e);
     case N_UNSUPPORTED:
         return unsupported(z, (const NLiteral *)n, e);
     default:

@@ -33,6 +33,7 @@ typedef struct Analyzer {
     Slice relation;  /* that CREATE or ALTER TABLE is about: for messages */
     int no_position; /* > 0: inside the text of a view */
     int view_depth;
+    const TableDef *view; /* whose text it is; NULL = the statement's */
     uint32_t pos_offset,
         pos_chars; /* the last answer of az_position: the next one counts from it */
     TypeId *params;
@@ -223,6 +224,7 @@ bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relat
                  Err *e) MUST_CHECK;
 /* A table that statements may change; `what` for the message. */
 bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e) MUST_CHECK;
+bool az_allow(Analyzer *z, const TableDef *t, uint32_t privileges, Err *e) MUST_CHECK;
 void az_scope_add_rel(Analyzer *z, Scope *s, Slice name, ScopeCol *cols, size_t count);
 void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, Rte **rte);
 /* Expr of the time column to use as the second argument of first(v), rate(v), ... */
@@ -313,6 +315,8 @@ bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e) MUST_
 bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e) MUST_CHECK;
 bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e) MUST_CHECK;
 bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e) MUST_CHECK;
+bool az_role(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK; /* analyze_role.c */
+bool az_grant(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e) MUST_CHECK;
 bool az_bound_query(Analyzer *z, const NSelect *n, BoundQuery *out, Err *e) MUST_CHECK;

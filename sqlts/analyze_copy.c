@@ -354,6 +354,7 @@ bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e)
         return copy_options(z, n, c, e);
     }
     if (!az_table(z, n->table, &c->table, e) ||
+        !az_allow(z, c->table, n->from ? PRIV_INSERT : PRIV_SELECT, e) ||
         !az_column_list(z, c->table, &n->columns, &c->columns, &c->column_count, e) ||
         !copy_options(z, n, c, e) || !copy_where(z, n, c, e))
         return false;

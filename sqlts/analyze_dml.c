@@ -286,6 +286,14 @@ static bool returning(Analyzer *z, const NInsert *n, BoundInsert *b, Err *e)
     return true;
 }
 
+/* What is given back, and what ON CONFLICT looks at, is read. */
+static uint32_t insert_privileges(const NInsert *n)
+{
+    bool updates = n->conflict == 'u';
+    return PRIV_INSERT | (updates ? PRIV_UPDATE : 0) |
+           (n->returning.count || updates ? PRIV_SELECT : 0);
+}
+
 bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
 {
     BoundInsert *out = &b->u.insert;
@@ -296,6 +304,7 @@ bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
     b->tag = "INSERT 0";
     az_scope_init(&outer, NULL, NULL);
     if (!az_ctes(z, &outer, &n->ctes, n->recursive, e) || !az_table(z, n->table, &in.table, e) ||
+        !az_allow(z, in.table, insert_privileges(n), e) ||
         !az_column_list(z, in.table, &n->columns, &in.targets, &in.named, e))
         return false;
     bool rows = n->query && n->query->form == SELECT_VALUES && !n->query->order.count &&

@@ -85,6 +85,11 @@ bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
     return true;
 }
 
+bool az_allow(Analyzer *z, const TableDef *t, uint32_t privileges, Err *e)
+{
+    return !z->env->allow || z->env->allow(z->env->arg, t, privileges, z->view, e);
+}
+
 /* ---- one relation ---- */
 
 static Rte *table_rte(Analyzer *z, const TableDef *t, Slice alias)
@@ -165,6 +170,8 @@ static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice al
     if (++z->view_depth > VIEW_DEPTH_MAX)
         return az_fail(z, at, ERR_TOO_COMPLEX, e, "views are nested deeper than %d",
                        VIEW_DEPTH_MAX);
+    const TableDef *outer = z->view;
+    z->view = t;
     z->no_position++;
     bool ok = sql_parse(z->arena, t->definition, &st, &count, e);
     if (ok && (count != 1 || st->node->kind != N_SELECT))
@@ -172,6 +179,7 @@ static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice al
     ok = ok && az_select(z, NULL, (const NSelect *)st->node, 0, &q, e);
     z->no_position--;
     z->view_depth--;
+    z->view = outer;
     if (!ok) {
         e->position = 0;
         az_at(z, at, e);
@@ -261,6 +269,8 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         return az_not_sampled(z, n, e);
     if (!cte && !az_relation(z, n->schema, n->name, &n->n, &rel, e))
         return false;
+    if (rel.table && !az_allow(z, rel.table, n->privileges ? n->privileges : PRIV_SELECT, e))
+        return false;
     if (cte)
         r = cte_rte(z, cte, n->alias);
     else if (rel.view)
@@ -273,9 +283,6 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     }
     if (n->sample &&
         (r->kind != RTE_TABLE ? !az_not_sampled(z, n, e) : !az_sampled(z, s, n, &r, e)))
-        return false;
-    if (rel.table && z->env->allow_read && !z->no_position &&
-        !z->env->allow_read(z->env->arg, rel.table, e))
         return false;
     if (!az_rename_columns(z, r, &n->columns, &n->n, e) ||
         !az_check_duplicate(z, s, rel.schema, r->name, n->alias.len > 0, &n->n, e))

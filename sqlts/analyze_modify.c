@@ -79,6 +79,9 @@ static bool modify_from(Analyzer *z, Modify *m, Err *e)
         !az_relation(z, target->schema, target->name, &target->n, &rel, e))
         return false;
     target->schema = rel.schema;
+    target->privileges = m->n->n.kind == N_UPDATE ? PRIV_UPDATE : PRIV_DELETE;
+    if (m->n->where || m->n->returning.count) /* what is looked at is read */
+        target->privileges |= PRIV_SELECT;
     NodeList items = ast_list(&ps, target);
     for (size_t i = 0; i < m->n->from.count; i++)
         items = ast_append(&ps, items, m->n->from.items[i]);

@@ -113,6 +113,9 @@ typedef enum NodeKind {
     N_NOTIFY,
     N_UNLISTEN,
     N_LOCK,
+    N_ROLE_STMT, /* NSimple: form RoleVerb; list: names, args: NOption */
+    N_GRANT, /* NSimple: list: privileges or roles, args: grantees, query: what on, flag: REVOKE,
+                    flag2: the grant option; as the target: form GrantTarget */
     N_UNSUPPORTED, /* NLiteral: what it is */
 } NodeKind;
 
@@ -307,6 +310,7 @@ typedef struct NRange { /* one item of FROM, or the target of a statement */
     bool lateral, ordinality;
     NodeList rows_from;           /* ROWS FROM (f(), g()): the calls */
     SqlNode *sample, *repeatable; /* TABLESAMPLE: method(arguments) as NFunc */
+    uint32_t privileges;          /* that are needed; 0 = SELECT */
 } NRange;
 
 typedef struct NJoin {

@@ -1472,6 +1472,59 @@ lock_mode_word ::= UPDATE.
 opt_nowait(A) ::= . { A = 0; }
 opt_nowait(A) ::= NOWAIT. { A = 1; }
 
+/* ---- roles and grants: analyze_role.c knows the words ---- */
+%type role_word {int}
+role_word(A) ::= ROLE. { A = 0; }
+role_word(A) ::= GROUP. { A = 0; }
+role_word(A) ::= USER. { A = 1; }
+utility_stmt(A) ::= CREATE(X) role_word(W) role_spec(N) opt_with_word role_options(O). { A = grammar_role(ps, X.offset, ROLE_DO_CREATE, LIST(NAME(N)), O); ((NSimple *)A)->flag = W; }
+utility_stmt(A) ::= ALTER(X) role_word role_spec(N) opt_with_word role_options(O). { A = grammar_role(ps, X.offset, ROLE_DO_ALTER, LIST(NAME(N)), O); }
+utility_stmt(A) ::= DROP(X) role_word role_list(L). { A = grammar_role(ps, X.offset, ROLE_DO_DROP, L, NONE); }
+utility_stmt(A) ::= DROP(X) role_word IF EXISTS role_list(L). { A = grammar_role(ps, X.offset, ROLE_DO_DROP, L, NONE); ((NSimple *)A)->flag = true; }
+%type role_spec {Token}
+role_spec(A) ::= non_reserved_word(X). { A = X; }
+role_spec(A) ::= CURRENT_USER(X). { A = X; A.value = SLICE_LIT("current_user"); }
+role_spec(A) ::= CURRENT_ROLE(X). { A = X; A.value = SLICE_LIT("current_user"); }
+role_spec(A) ::= SESSION_USER(X). { A = X; A.value = SLICE_LIT("session_user"); }
+%type role_list {NodeList}
+role_list(A) ::= role_spec(X). { A = LIST(NAME(X)); }
+role_list(A) ::= role_list(B) COMMA role_spec(X). { A = MORE(B, NAME(X)); }
+%type role_options {NodeList}
+role_options(A) ::= . { A = NONE; }
+role_options(A) ::= role_options(B) role_option(C). { A = MORE(B, C); }
+role_option(A) ::= non_reserved_word(X). { A = ast_option(ps, X.offset, X.value, SLICE_NONE, false); }
+role_option(A) ::= non_reserved_word(X) SCONST(V). { A = ast_option(ps, X.offset, X.value, V.value, true); }
+role_option(A) ::= non_reserved_word(X) NULL. { A = ast_option(ps, X.offset, X.value, SLICE_NONE, true); }
+role_option(A) ::= non_reserved_word(X) LIMIT signed_number(V). { A = ast_option(ps, X.offset, X.value, V.value, true); }
+role_option(A) ::= RENAME(X) TO role_spec(V). { A = ast_option(ps, X.offset, SLICE_LIT("rename"), V.value, true); }
+role_option(A) ::= IN(X) role_word role_list(L). { A = ast_option(ps, X.offset, SLICE_LIT("in role"), SLICE_NONE, false); ((NOption *)A)->names = L; }
+utility_stmt(A) ::= GRANT(X) grant_items(P) ON grant_target(T) TO grantees(G) grant_tail(W). { A = grammar_grant(ps, X.offset, P, T, G); ((NSimple *)A)->flag2 = W; }
+utility_stmt(A) ::= GRANT(X) grant_items(P) TO grantees(G) grant_tail(W). { A = grammar_grant(ps, X.offset, P, NULL, G); ((NSimple *)A)->flag2 = W; }
+utility_stmt(A) ::= REVOKE(X) grant_items(P) ON grant_target(T) FROM grantees(G) opt_behavior. { A = grammar_grant(ps, X.offset, P, T, G); ((NSimple *)A)->flag = true; }
+utility_stmt(A) ::= REVOKE(X) grant_items(P) FROM grantees(G) opt_behavior. { A = grammar_grant(ps, X.offset, P, NULL, G); ((NSimple *)A)->flag = true; }
+utility_stmt(A) ::= REVOKE(X) col_label non_reserved_word FOR grant_items(P) ON grant_target(T) FROM grantees(G) opt_behavior. { A = grammar_grant(ps, X.offset, P, T, G); ((NSimple *)A)->flag = ((NSimple *)A)->flag2 = true; }
+utility_stmt(A) ::= REVOKE(X) col_label non_reserved_word FOR grant_items(P) FROM grantees(G) opt_behavior. { A = grammar_grant(ps, X.offset, P, NULL, G); ((NSimple *)A)->flag = ((NSimple *)A)->flag2 = true; }
+%type grant_tail {int}
+grant_tail(A) ::= . { A = 0; }
+grant_tail(A) ::= WITH col_label non_reserved_word. { A = 1; }
+%type grant_items {NodeList}
+grant_items(A) ::= grant_item(B). { A = LIST(B); }
+grant_items(A) ::= grant_items(B) COMMA grant_item(C). { A = MORE(B, C); }
+grant_item(A) ::= col_label(X). { A = NAME(X); }
+grant_item(A) ::= col_label(X) non_reserved_word(Y). { A = grammar_all_privileges(ps, X, Y); }
+grant_item(A) ::= col_label(X) LP name_list RP. { A = NAME(X); ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, X.offset, "privileges of single columns are not supported"); }
+grant_target(A) ::= qualified_name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_TABLES, SLICE_NONE); ((NSimple *)A)->list = L; }
+grant_target(A) ::= TABLE qualified_name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_TABLES, SLICE_NONE); ((NSimple *)A)->list = L; }
+grant_target(A) ::= SCHEMA name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_SCHEMAS, SLICE_NONE); ((NSimple *)A)->list = L; }
+grant_target(A) ::= DATABASE name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_DATABASES, SLICE_NONE); ((NSimple *)A)->list = L; }
+grant_target(A) ::= ALL non_reserved_word(X) IN SCHEMA name_list(L). { A = ast_simple(ps, N_GRANT, X.offset, GRANT_ON_ALL_TABLES, X.value); ((NSimple *)A)->list = L; }
+%type grantees {NodeList}
+grantees(A) ::= grantee(B). { A = LIST(NAME(B)); }
+grantees(A) ::= grantees(B) COMMA grantee(C). { A = MORE(B, NAME(C)); }
+%type grantee {Token}
+grantee(A) ::= role_spec(X). { A = X; }
+grantee(A) ::= GROUP role_spec(X). { A = X; }
+
 /* ---- words, by class ---- */
 %type unreserved_kw {Token}
 unreserved_kw(A) ::= ABORT(X). { A = X; }
@@ -1597,6 +1650,7 @@ unreserved_kw(A) ::= REPLACE(X). { A = X; }
 unreserved_kw(A) ::= RESET(X). { A = X; }
 unreserved_kw(A) ::= RESTART(X). { A = X; }
 unreserved_kw(A) ::= RESTRICT(X). { A = X; }
+unreserved_kw(A) ::= REVOKE(X). { A = X; }
 unreserved_kw(A) ::= ROLE(X). { A = X; }
 unreserved_kw(A) ::= ROLLBACK(X). { A = X; }
 unreserved_kw(A) ::= ROLLUP(X). { A = X; }
@@ -1899,6 +1953,7 @@ bare_label_kw(A) ::= REPLACE(X). { A = X; }
 bare_label_kw(A) ::= RESET(X). { A = X; }
 bare_label_kw(A) ::= RESTART(X). { A = X; }
 bare_label_kw(A) ::= RESTRICT(X). { A = X; }
+bare_label_kw(A) ::= REVOKE(X). { A = X; }
 bare_label_kw(A) ::= ROLE(X). { A = X; }
 bare_label_kw(A) ::= ROLLBACK(X). { A = X; }
 bare_label_kw(A) ::= ROLLUP(X). { A = X; }

@@ -913,6 +913,34 @@ Slice grammar_quoted_name(ParseState *ps, Slice name)
     return slice_of(out, n);
 }
 
+SqlNode *grammar_role(ParseState *ps, uint32_t offset, RoleVerb verb, NodeList names,
+                      NodeList options)
+{
+    NSimple *s = (NSimple *)ast_simple(ps, N_ROLE_STMT, offset, verb, SLICE_NONE);
+    s->list = names;
+    s->args = options;
+    return &s->n;
+}
+
+/* Two words: ALL PRIVILEGES, and nothing else. */
+SqlNode *grammar_all_privileges(ParseState *ps, Token all, Token word)
+{
+    if (!slice_eq_cstr(all.value, "all") || !slice_eq_cstr(word.value, "privileges"))
+        ast_fail(ps, ERR_SYNTAX, word.offset, "syntax error at or near \"%.*s\"",
+                 SLICE_ARG(word.text));
+    return ast_literal(ps, N_NAME, all.offset, all.value);
+}
+
+SqlNode *grammar_grant(ParseState *ps, uint32_t offset, NodeList what, SqlNode *target,
+                       NodeList grantees)
+{
+    NSimple *s = (NSimple *)ast_simple(ps, N_GRANT, offset, 0, SLICE_NONE);
+    s->list = what;
+    s->args = grantees;
+    s->query = target;
+    return &s->n;
+}
+
 SqlNode *grammar_set(ParseState *ps, Token name, Slice value, bool is_default)
 {
     NSimple *s = (NSimple *)ast_simple(ps, N_SET, name.offset, 0, name.value);

@@ -344,7 +344,7 @@ static const Keyword keywords[] = {
     {"return", 'U', 0},
     {"returning", 'R', TK_RETURNING},
     {"returns", 'U', 0},
-    {"revoke", 'U', 0},
+    {"revoke", 'U', TK_REVOKE},
     {"right", 'T', TK_RIGHT},
     {"role", 'U', TK_ROLE},
     {"rollback", 'U', TK_ROLLBACK},

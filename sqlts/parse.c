@@ -126,17 +126,6 @@ static int skip_statement(Lexer *lx, Token *last, uint32_t *end)
 static const struct {
     const char *words;
 } refused[] = {
-    {"grant"},
-    {"revoke"},
-    {"create role"},
-    {"create user"},
-    {"create group"},
-    {"alter role"},
-    {"alter user"},
-    {"alter group"},
-    {"drop role"},
-    {"drop user"},
-    {"drop group"},
     {"drop owned"},
     {"reassign owned"},
     {"create function"},

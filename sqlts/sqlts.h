@@ -34,8 +34,9 @@ typedef struct SqlEnv {
     size_t search_path_count;
     EvalCtx *fold;    /* for folding constants and reading literals (TimeZone, now, session) */
     bool params_none; /* $n is an error: a simple Query */
-    /* Privileges: false + 42501; may be NULL. */
-    bool (*allow_read)(void *arg, const TableDef *t, Err *e);
+    /* False + 42501: these privileges (Privilege bits) are not there; may be NULL.  view: inside its
+     * text, where its owner's count. */
+    bool (*allow)(void *arg, const TableDef *t, uint32_t privileges, const TableDef *view, Err *e);
     void *arg;
 } SqlEnv;
 
@@ -84,6 +85,8 @@ typedef enum BoundKind {
     BOUND_NOTIFY,
     BOUND_UNLISTEN,
     BOUND_LOCK,
+    BOUND_ROLE,
+    BOUND_GRANT,
     BOUND_EMPTY,
 } BoundKind;
 
@@ -187,6 +190,33 @@ typedef enum DropKind {
     DROP_INDEX,
     DROP_SEQUENCE
 } DropKind;
+
+/* What a role may do with an object; several are or-ed. */
+typedef enum Privilege {
+    PRIV_SELECT = 1,
+    PRIV_INSERT = 2,
+    PRIV_UPDATE = 4,
+    PRIV_DELETE = 8,
+    PRIV_TRUNCATE = 16,
+    PRIV_REFERENCES = 32,
+    PRIV_TRIGGER = 64,
+    PRIV_USAGE = 128,
+    PRIV_CREATE = 256,
+    PRIV_CONNECT = 512,
+    PRIV_TEMPORARY = 1024,
+    PRIV_OWNER = 1 << 16,
+    PRIV_MEMBER = 1 << 17, /* of a role; grantable: with ADMIN OPTION */
+} Privilege;
+
+typedef enum RoleVerb { ROLE_DO_CREATE, ROLE_DO_ALTER, ROLE_DO_DROP } RoleVerb;
+typedef enum GrantTarget {
+    GRANT_ON_ROLES,
+    GRANT_ON_TABLES,
+    GRANT_ON_SCHEMAS,
+    GRANT_ON_DATABASES,
+    GRANT_ON_ALL_TABLES, /* of the schemas that are named */
+} GrantTarget;
+
 typedef struct QualifiedName {
     Slice schema, name;
     int position;
@@ -300,6 +330,27 @@ typedef struct Bound {
             bool unique, if_not_exists;
         } create_index;
         struct {
+            RoleVerb verb;
+            Slice *names; /* "current_user" and "session_user" stand for themselves */
+            size_t count;
+            bool if_exists, login; /* login: CREATE USER */
+            uint32_t set, clear;   /* RoleFlag */
+            bool has_password, null_password, has_limit;
+            Slice password, valid_until, new_name; /* "" = not named */
+            int32_t connection_limit;
+            Slice *in_roles;
+            size_t in_role_count;
+        } role;
+        struct {
+            bool revoke, option; /* option: WITH GRANT OPTION, GRANT OPTION FOR */
+            GrantTarget on;
+            uint32_t privileges;    /* 0: ALL */
+            QualifiedName *objects; /* GRANT_ON_ROLES: the roles that are given */
+            size_t object_count;
+            Slice *grantees; /* "public" */
+            size_t grantee_count;
+        } grant;
+        struct {
             QualifiedName name;
             Slice column, text;
             bool null_text;
@@ -376,5 +427,9 @@ bool sql_same_text_ok(const SqlStatement *st); /* no params, cacheable */
 /* Word list for pg_get_keywords: word, category U C T R. */
 size_t sql_keyword_count(void);
 const char *sql_keyword_at(size_t i, char *category);
+
+/* Names of privileges: GRANT, has_table_privilege; 0: none of that name on such objects. */
+uint32_t sql_privilege(Slice word, GrantTarget on);
+uint32_t sql_all_privileges(GrantTarget on);
 
 #endif

@@ -90,6 +90,38 @@ int32_t db_new_pid(Db *db)
     return 4711;
 }
 
+/* Logins: the user "ann" with any proof but "wrong". */
+struct Login {
+    bool known;
+};
+Login *login_new(Db *db, Slice user, Slice binding)
+{
+    (void)db, (void)binding;
+    Login *l = MEM_NEW(Login);
+    l->known = slice_eq_cstr(user, "ann");
+    return l;
+}
+
+void login_free(Login *l)
+{
+    mem_free(l);
+}
+
+bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e)
+{
+    (void)l;
+    buf_puts(reply, "server first");
+    return (slice_eq_cstr(mechanism, "SCRAM-SHA-256") && message.len) ||
+           err_set(e, ERR_PROTOCOL_VIOLATION, "malformed SCRAM message");
+}
+
+bool login_final(Login *l, Slice message, Buf *reply, Err *e)
+{
+    buf_puts(reply, "server final");
+    return (l->known && !slice_eq_cstr(message, "wrong")) ||
+           err_set(e, ERR_INVALID_PASSWORD, "password authentication failed");
+}
+
 void db_cancel(Db *db, int32_t pid, int32_t secret)
 {
     mutex_lock(&db->mutex);

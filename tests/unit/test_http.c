@@ -48,6 +48,20 @@ bool db_create_database(Db *db, Slice name, Err *e)
     snprintf(fake_last_body, sizeof fake_last_body, "%.*s", SLICE_ARG(name));
     return true;
 }
+/* "ann" with "pass" writes, "bob" with "word" reads. */
+bool login_password(Db *db, Slice user, Slice password, Err *e)
+{
+    (void)db;
+    return (slice_eq_cstr(user, "ann") && slice_eq_cstr(password, "pass")) ||
+           (slice_eq_cstr(user, "bob") && slice_eq_cstr(password, "word")) ||
+           err_set(e, ERR_INVALID_PASSWORD, "password authentication failed");
+}
+bool db_may(Db *db, Slice user, bool write, Err *e)
+{
+    (void)db;
+    return slice_eq_cstr(user, write ? "ann" : "bob") ||
+           err_set(e, ERR_PRIVILEGE, "permission denied");
+}
 const EngineStats *engine_stats(Engine *eng)
 {
     (void)eng;
@@ -516,7 +530,7 @@ typedef struct Peer {
     uint16_t port;
 } Peer;
 
-static void serve(Peer *s, bool ready)
+static void serve_with(Peer *s, bool ready, bool passwords)
 {
     Err e;
     budget_init(&fake_pool, "pool", NULL, 64 << 20);
@@ -529,12 +543,19 @@ static void serve(Peer *s, bool ready)
                      .body_max = 1 << 20,
                      .connections_max = 20,
                      .idle_ns = 10 * NS_PER_S,
+                     .passwords = passwords,
+                     .url_credentials = true,
                      .points_max = 11000};
     s->http = http_new(&o);
     if (ready)
         http_set_db(s->http, FAKE_DB);
     ck_assert(net_listen(s->net, &http_face, s->http, "127.0.0.1", 0, &s->port, &e));
     ck_assert(net_start(s->net, &e));
+}
+
+static void serve(Peer *s, bool ready)
+{
+    serve_with(s, ready, false);
 }
 
 static void stop(Peer *s)
@@ -592,6 +613,47 @@ static int count(const char *text, const char *what)
 
 #define CLOSE     "Connection: close\r\n"
 #define FORM_TYPE "Content-Type: application/x-www-form-urlencoded\r\n"
+
+/* "ann:pass" is YW5uOnBhc3M=, "bob:word" Ym9iOndvcmQ=, "ann" YW5u. */
+static const struct {
+    const char *field, *query, *status;
+} login_cases[] = {
+    {"", "", "401"},
+    {"Authorization: Basic YW5uOnBhc3M=\r\n", "", "204"},
+    {"authorization:  bAsIc   YW5uOnBhc3M=\r\n", "", "204"},
+    {"Authorization: Token ann:pass\r\n", "", "204"},
+    {"", "?u=ann&p=pass", "204"},
+    {"", "?u=ann&p=wrong", "401"},
+    {"", "?u=ann", "401"},
+    {"Authorization: Basic Ym9iOndvcmQ=\r\n", "", "403"},
+    {"Authorization: Basic Ym9iOndvcmQ=\r\n", "?u=ann&p=pass", "403"},
+    {"Authorization: Basic YW5u\r\n", "", "401"},
+    {"Authorization: Basic !!!!\r\n", "", "401"},
+    {"Authorization: Basic\r\n", "", "401"},
+    {"Authorization: Bearer abc\r\n", "", "401"},
+    {"Authorization: \r\n", "", "401"},
+};
+
+START_TEST(logins)
+{
+    Peer s;
+    serve_with(&s, true, true);
+    for (size_t i = 0; i < ARRAY_LEN(login_cases); i++) {
+        Buf b = {0};
+        buf_printf(&b, "POST /write%s HTTP/1.1\r\n" H CLOSE "%sContent-Length: 5\r\n\r\nm v=1",
+                   login_cases[i].query, login_cases[i].field);
+        Slice got = ask(&s, buf_slice(&b), false);
+        ck_assert_msg(memmem(got.ptr, got.len, login_cases[i].status, 3) == got.ptr + 9,
+                      "%zu: wanted %s: %.80s", i, login_cases[i].status, got.ptr);
+        ck_assert_int_eq(strstr(got.ptr, "WWW-Authenticate: Basic") != NULL,
+                         strcmp(login_cases[i].status, "401") == 0);
+        buf_free(&b);
+    }
+    Slice got = ask(&s, SLICE_LIT("GET /ping HTTP/1.1\r\n" H CLOSE "\r\n"), false);
+    ck_assert(slice_starts(got, SLICE_LIT("HTTP/1.1 204")));
+    stop(&s);
+}
+END_TEST
 
 static const struct {
     Slice request;
@@ -851,6 +913,7 @@ int main(void)
     tcase_add_test(tc, head_limits);
     tcase_add_test(tc, chunk_shapes);
     tcase_add_test(tc, prom_times);
+    tcase_add_test(tc, logins);
     tcase_add_test(tc, answers);
     tcase_add_test(tc, before_ready);
     tcase_add_test(tc, pipelined);

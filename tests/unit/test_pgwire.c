@@ -4,6 +4,7 @@
  * several are separated by ';'. */
 #include "pgwire/message.h"
 #include "pgwire/pgwire.h"
+#include "pgwire/reply.h"
 #include "pgwire/rows.h"
 #include "tests/unit/unit.h"
 
@@ -46,7 +47,8 @@ static void put_startup(Buf *b, uint32_t version, Slice rest)
     put32(b, version);
     buf_put_slice(b, rest);
 }
-#define LOGIN SLICE_LIT("user\0skulk\0database\0skulk\0application_name\0test\0\0")
+#define LOGIN_ANN SLICE_LIT("user\0ann\0database\0skulk\0\0")
+#define LOGIN     SLICE_LIT("user\0skulk\0database\0skulk\0application_name\0test\0\0")
 
 START_TEST(framing) /* whatever the cuts, the same messages come out */
 {
@@ -208,7 +210,7 @@ typedef struct Peer {
     uint16_t port;
 } Peer;
 
-static void serve(Peer *s, int connections_max)
+static void serve_with(Peer *s, int connections_max, bool passwords)
 {
     Err e;
     static bool once;
@@ -222,12 +224,18 @@ static void serve(Peer *s, int connections_max)
                    .connections_max = connections_max,
                    .connections_reserved = 1,
                    .message_max = 8 << 20,
+                   .passwords = passwords,
                    .admin_user = SLICE_LIT("skulk")};
     s->pg = pgw_new(&o);
     pgw_set_db(s->pg, &fake_db);
     ck_assert(net_new(&s->net, &(NetOptions){.threads = 1, .clock = &clock_real}, &e));
     ck_assert(net_listen(s->net, &pgw_face, s->pg, "127.0.0.1", 0, &s->port, &e));
     ck_assert(net_start(s->net, &e));
+}
+
+static void serve(Peer *s, int connections_max)
+{
+    serve_with(s, connections_max, false);
 }
 
 static void stop(Peer *s)
@@ -337,6 +345,63 @@ START_TEST(start_ups)
     put_startup(&b, 131072, LOGIN);
     send_buf(fd, &b);
     ck_assert_str_eq(converse(fd, 1, NULL), "E[0A000].");
+    close(fd);
+    buf_free(&b);
+    stop(&s);
+}
+END_TEST
+
+static void put_sasl(Buf *b, Slice mechanism, Slice data)
+{
+    size_t mark = pgw_begin(b, 'p');
+    if (mechanism.len) {
+        pgw_put_cstr(b, mechanism);
+        pgw_put_i32(b, (int32_t)data.len);
+    }
+    buf_put_slice(b, data);
+    pgw_end(b, mark);
+}
+
+/* With passwords: nothing but the exchange until it is through. */
+START_TEST(logins)
+{
+    static const struct {
+        Slice startup, mechanism, first, last;
+        const char *seq;
+    } cases[] = {
+        {LOGIN_ANN, SLICE_LIT("SCRAM-SHA-256"), SLICE_LIT("n,,n=,r=x"), SLICE_LIT("proof"),
+         "RRRRSKZI"},
+        {LOGIN_ANN, SLICE_LIT("SCRAM-SHA-256"), SLICE_LIT("n,,n=,r=x"), SLICE_LIT("wrong"),
+         "RRE[28P01]."},
+        {SLICE_LIT("user\0bob\0database\0skulk\0\0"), SLICE_LIT("SCRAM-SHA-256"),
+         SLICE_LIT("n,,n=,r=x"), SLICE_LIT("proof"), "RRE[28P01]."},
+        {LOGIN_ANN, SLICE_LIT("SCRAM-SHA-1"), SLICE_LIT("n,,n=,r=x"), SLICE_NONE, "RE[08P01]."},
+        {LOGIN_ANN, SLICE_NONE, SLICE_LIT("junk"), SLICE_NONE, "RE[08P01]."},
+    };
+    Peer s;
+    serve_with(&s, 10, true);
+    Buf b = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int fd = dial(&s);
+        put_startup(&b, 196608, cases[i].startup);
+        put_sasl(&b, cases[i].mechanism, cases[i].first);
+        if (cases[i].last.len)
+            put_sasl(&b, SLICE_NONE, cases[i].last);
+        send_buf(fd, &b);
+        ck_assert_str_eq(converse(fd, 1, NULL), cases[i].seq);
+        close(fd);
+    }
+    int fd = dial(&s); /* a query instead of a proof */
+    put_startup(&b, 196608, LOGIN_ANN);
+    MSG(&b, 'Q', "rows 1\0");
+    send_buf(fd, &b);
+    ck_assert_str_eq(converse(fd, 1, NULL), "RE[08P01].");
+    close(fd);
+    fd = dial(&s); /* nobody keeps megabytes for a stranger */
+    put_startup(&b, 196608, LOGIN_ANN);
+    buf_put(&b, "Q\0\x10\0\0", 5);
+    send_buf(fd, &b);
+    ck_assert_str_eq(converse(fd, 1, NULL), "RE[08P01].");
     close(fd);
     buf_free(&b);
     stop(&s);
@@ -676,6 +741,7 @@ int main(void)
     tcase_add_test(tc, row_bytes);
     tcase_add_test(tc, row_times);
     tcase_add_test(tc, start_ups);
+    tcase_add_test(tc, logins);
     tcase_add_test(tc, simple_queries);
     tcase_add_test(tc, extended_queries);
     tcase_add_test(tc, copies);

@@ -1,0 +1,82 @@
+/* http/auth.c - who asks: Basic, Influx's "Token user:password" and u= and p=, against the roles of the
+ * database.  A role may read over HTTP what it may read in every table (pg_read_all_data), and
+ * write with pg_write_all_data; superusers may both. */
+#include "base/crypto.h"
+#include "http/http_private.h"
+
+enum { CREDENTIALS_MAX = 1024 };
+
+typedef struct Credentials {
+    char text[CREDENTIALS_MAX]; /* user:password */
+    Slice user, password;
+} Credentials;
+
+static bool split(Credentials *k, size_t len)
+{
+    const char *colon = memchr(k->text, ':', len);
+    if (!colon)
+        return false;
+    k->user = slice_of(k->text, (size_t)(colon - k->text));
+    k->password = slice_of(colon + 1, len - k->user.len - 1);
+    return true;
+}
+
+static Slice scheme(Slice *rest)
+{
+    const char *blank = rest->len ? memchr(rest->ptr, ' ', rest->len) : NULL;
+    size_t n = blank ? (size_t)(blank - rest->ptr) : rest->len;
+    Slice name = slice_of(rest->ptr, n);
+    *rest = slice_of(rest->ptr + n, rest->len - n);
+    while (rest->len && rest->ptr[0] == ' ')
+        *rest = slice_of(rest->ptr + 1, rest->len - 1);
+    return name;
+}
+
+/* False: none are given, or in a form that is not known. */
+static bool find_credentials(HttpCall *c, Credentials *k)
+{
+    Slice rest = http_field(c, FIELD_AUTHORIZATION);
+    size_t len = 0;
+    if (rest.len) {
+        Slice name = scheme(&rest);
+        if (slice_eq_nocase(name, SLICE_LIT("basic")))
+            return base64_decode(rest, (uint8_t *)k->text, sizeof k->text, &len) && split(k, len);
+        if (!slice_eq_nocase(name, SLICE_LIT("token")) || rest.len > sizeof k->text)
+            return false;
+        memcpy(k->text, rest.ptr, rest.len);
+        return split(k, rest.len);
+    }
+    k->user = http_param(c, "u");
+    k->password = http_param(c, "p");
+    return c->server->options.url_credentials && k->user.len > 0;
+}
+
+static void refuse(HttpCall *c, int status, const char *text)
+{
+    if (status == 401)
+        http_header(c, "WWW-Authenticate", "Basic realm=\"skulk\", charset=\"UTF-8\"");
+    (void)http_error(c, status, "%s", text);
+}
+
+bool http_authorize(HttpCall *c)
+{
+    Credentials k;
+    Err e;
+    err_clear(&e);
+    if (!c->server->options.passwords || c->route->flags & ROUTE_INLINE)
+        return true;
+    if (!c->db) {
+        (void)http_error(c, 503, "the server does not serve yet: the database is being opened");
+        return false;
+    }
+    bool given = find_credentials(c, &k);
+    bool ok = given && login_password(c->db, k.user, k.password, &e);
+    if (!given)
+        refuse(c, 401, "a login is needed: Basic, or Token user:password");
+    else if (!ok)
+        refuse(c, 401, e.message);
+    else if (!db_may(c->db, k.user, c->route->flags & (ROUTE_INGEST | ROUTE_WRITE), &e))
+        refuse(c, 403, e.message), ok = false;
+    explicit_bzero(k.text, sizeof k.text);
+    return ok;
+}

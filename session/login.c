@@ -1,0 +1,131 @@
+/* session/login.c - who may come in: SCRAM over the wire, passwords over HTTP.
+ *
+ * Who does not exist, has no password, or one that is no longer valid, is led through the same
+ * exchange with made-up salt and keys, and fails at the end: nothing tells them apart. */
+#include "session/scram.h"
+#include "session/session_private.h"
+
+struct Login {
+    Db *db;
+    Scram scram;
+    char *user;
+};
+
+/* The salt of somebody without a password is always the same, as that of anybody is. */
+static void make_up(const Db *db, Slice user, ScramVerifier *v)
+{
+    const CryptoOps *c = crypto_ops();
+    Slice secret = slice_of((const char *)db->login_secret, sizeof db->login_secret);
+    uint8_t made[SHA256_BYTES];
+    c->hmac_sha256(secret, user, made);
+    *v = (ScramVerifier){.iterations = SCRAM_ITERATIONS, .salt_len = SCRAM_SALT_BYTES};
+    memcpy(v->salt, made, SCRAM_SALT_BYTES);
+    c->hmac_sha256(secret, slice_of((const char *)made, sizeof made), v->stored_key);
+    c->sha256(slice_of((const char *)made, sizeof made), v->server_key);
+}
+
+/* True: a password of this user may fit. */
+static bool find_verifier(Db *db, Slice user, ScramVerifier *v)
+{
+    CatalogSnap *cat = engine_catalog(db->engine);
+    const RoleDef *r = cat_role(cat, user);
+    int64_t now_us = db->clock->wall_ns(db->clock) / NS_PER_US;
+    bool ok = r && r->flags & ROLE_LOGIN && r->valid_until_us > now_us &&
+              scram_read_verifier(r->password, v);
+    cat_unref(cat);
+    if (!ok)
+        make_up(db, user, v);
+    return ok;
+}
+
+Login *login_new(Db *db, Slice user, Slice binding)
+{
+    Login *l = MEM_NEW(Login);
+    must(binding.len <= SCRAM_BINDING_MAX && crypto_ops());
+    l->db = db;
+    l->user = mem_strdup(user);
+    l->scram.doomed = !find_verifier(db, user, &l->scram.verifier);
+    memcpy(l->scram.binding, binding.ptr, binding.len);
+    l->scram.binding_len = binding.len;
+    return l;
+}
+
+void login_free(Login *l)
+{
+    if (!l)
+        return;
+    buf_free(&l->scram.auth_message);
+    mem_free(l->user);
+    mem_free(l);
+}
+
+static bool wrong_password(Slice user, Err *e)
+{
+    return err_set(e, ERR_INVALID_PASSWORD, "password authentication failed for user \"%.*s\"",
+                   SLICE_ARG(user));
+}
+
+bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e)
+{
+    uint64_t random[(SCRAM_NONCE_BYTES + 7) / 8];
+    for (size_t i = 0; i < ARRAY_LEN(random); i++)
+        random[i] = l->db->clock->random(l->db->clock);
+    return scram_first(&l->scram, mechanism, message, (const uint8_t *)random, reply, e);
+}
+
+bool login_final(Login *l, Slice message, Buf *reply, Err *e)
+{
+    bool wrong;
+    if (scram_final(&l->scram, message, reply, &wrong, e))
+        return true;
+    return wrong ? wrong_password(slice_cstr(l->user), e) : false;
+}
+
+/* ---- a password in plain text: HTTP ---- */
+
+/* A request brings it again and again, and to look at it takes a millisecond: the last ones that
+ * fitted are remembered by their hash, together with the verifier that they fitted. */
+static void remembered_key(const Db *db, Slice user, Slice password, const ScramVerifier *v,
+                           uint8_t out[SHA256_BYTES])
+{
+    Buf b = {0};
+    buf_put_u32(&b, (uint32_t)user.len);
+    buf_put_slice(&b, user);
+    buf_put(&b, v->stored_key, sizeof v->stored_key);
+    buf_put_slice(&b, password);
+    crypto_ops()->hmac_sha256(slice_of((const char *)db->login_secret, sizeof db->login_secret),
+                              buf_slice(&b), out);
+    explicit_bzero(b.ptr, b.len);
+    buf_free(&b);
+}
+
+static bool is_remembered(Db *db, const uint8_t key[SHA256_BYTES])
+{
+    bool found = false;
+    mutex_lock(&db->mutex);
+    for (size_t i = 0; i < LOGINS_REMEMBERED && !found; i++)
+        found = crypto_equal(db->logins[i], key, SHA256_BYTES);
+    mutex_unlock(&db->mutex);
+    return found;
+}
+
+static void remember(Db *db, const uint8_t key[SHA256_BYTES])
+{
+    mutex_lock(&db->mutex);
+    memcpy(db->logins[db->next_login++ % LOGINS_REMEMBERED], key, SHA256_BYTES);
+    mutex_unlock(&db->mutex);
+}
+
+bool login_password(Db *db, Slice user, Slice password, Err *e)
+{
+    ScramVerifier v;
+    uint8_t key[SHA256_BYTES];
+    bool may_fit = find_verifier(db, user, &v);
+    remembered_key(db, user, password, &v, key);
+    if (may_fit && is_remembered(db, key))
+        return true;
+    if (!scram_password_fits(&v, password) || !may_fit)
+        return wrong_password(user, e);
+    remember(db, key);
+    return true;
+}
