@@ -37,6 +37,9 @@ typedef struct AggDef {
     void (*save)(AggCtx *c, const void *state, Buf *out);
     bool (*load)(AggCtx *c, void *state, Slice bytes, Err *e);
     bool ordered; /* depends on row order (array_agg, string_agg, rate): input must come in order */
+    /* Number, from 1, of the argument that is a time: rows must come in its order.  The analyzer adds the
+     * ORDER BY, the planner takes it away where the rows come so.  0: none. */
+    uint8_t time_arg;
     bool skips_nulls; /* rows with a NULL argument are left out by the caller */
     bool grows; /* the state keeps its rows: when memory is short they wait in a sorter instead */
 } AggDef;

@@ -347,7 +347,115 @@ static const AggDef agg_digest = {
     .skips_nulls = true,
 };
 
+/* ---- percentile_agg(v): the digest itself, as bytea, for approx_percentile(fraction, digest) ---- */
+
+static bool percentile_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel,
+                              size_t n, Err *e)
+{
+    (void)e;
+    AGG_ROWS(sel, n, row)
+    {
+        double v = args[0].v.f64[vec_slot(&args[0], row)];
+        if (!isnan(v))
+            digest_add(state, v, 1, c->arena);
+    }
+    return true;
+}
+
+static bool rollup_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
+                          Err *e)
+{
+    AGG_ROWS(sel, n, row)
+    {
+        Digest one;
+        if (!digest_load(c, &one, vec_get(&args[0], row).u.str, e) ||
+            !digest_merge(c, state, &one, e))
+            return false;
+    }
+    return true;
+}
+
+static bool digest_bytes(AggCtx *c, const void *state, Value *out, Err *e)
+{
+    Digest d = *(const Digest *)state;
+    Buf b;
+    (void)e;
+    d.room = 0;
+    buf_init(&b);
+    digest_save(c, &d, &b);
+    *out = value_str(arena_slice(c->arena, buf_slice(&b)));
+    out->null = d.count == 0;
+    buf_free(&b);
+    return true;
+}
+
+#define DIGEST(name, upd)                                                                          \
+    static const AggDef agg_##name = {                                                             \
+        .state_size = sizeof(Digest),                                                              \
+        .init = digest_init,                                                                       \
+        .update = upd,                                                                             \
+        .merge = digest_merge,                                                                     \
+        .final = digest_bytes,                                                                     \
+        .save = digest_save,                                                                       \
+        .load = digest_load,                                                                       \
+        .skips_nulls = true,                                                                       \
+    }
+DIGEST(percentile, percentile_update);
+DIGEST(rollup, rollup_update);
+
+static bool digest_of(EvalCtx *ctx, const Value *bytes, Digest *d, Err *e)
+{
+    AggCtx c = {.eval = ctx, .arena = ctx->scratch};
+    Err ignored;
+    if (digest_load(&c, d, bytes->u.str, &ignored))
+        return true;
+    return err_set(e, ERR_INVALID_PARAMETER, "this bytea is not the result of percentile_agg");
+}
+
+FUNC_SCALAR(percentile_of)
+{
+    FUNC_UNUSED;
+    Digest d;
+    AggCtx c = {.eval = ctx, .arena = ctx->scratch};
+    if (!digest_of(ctx, &args[1], &d, e))
+        return false;
+    d.fraction = args[0].u.f64;
+    if (!(d.fraction >= 0 && d.fraction <= 1))
+        return err_set(e, ERR_NUMERIC_RANGE, "percentile value %g is not between 0 and 1",
+                       d.fraction);
+    return digest_final(&c, &d, out, e);
+}
+
+FUNC_SCALAR(percentile_count)
+{
+    FUNC_UNUSED;
+    Digest d;
+    if (!digest_of(ctx, &args[0], &d, e))
+        return false;
+    *out = value_f64(d.total);
+    return true;
+}
+
+FUNC_SCALAR(percentile_mean)
+{
+    FUNC_UNUSED;
+    Digest d;
+    double sum = 0;
+    if (!digest_of(ctx, &args[0], &d, e))
+        return false;
+    for (uint32_t i = 0; i < d.count; i++)
+        sum += d.items[i].mean * d.items[i].weight;
+    *out = value_f64(sum / d.total);
+    return true;
+}
+
 FuncDef agg_sketch[] = {
+    AGG("percentile_agg(float8) bytea", agg_percentile, "a sketch for approx_percentile"),
+    AGG("rollup(bytea) bytea", agg_rollup, "sketches of percentile_agg, merged"),
+    FS("approx_percentile(float8, bytea) float8", percentile_of, FN_STRICT,
+       "about the percentile: fraction, result of percentile_agg"),
+    FS("num_vals(bytea) float8", percentile_count, FN_STRICT, "values in a percentile_agg"),
+    FS("mean(bytea) float8", percentile_mean, FN_STRICT, "mean of a percentile_agg"),
     AGG("approx_count_distinct(any) int8", agg_distinct,
         "about how many different values: exact to 256, then within some 2 %"),
     AGG("approx_percentile(float8, float8) float8", agg_digest,

@@ -1,8 +1,9 @@
-/* rate, increase, delta, irate, derivative: what happened to a value over time.
+/* rate, increase, delta, irate, derivative, changes: what happened to a value over time.
  *
  * SQL meaning, plain: delta = last - first; increase = sum of rises, a fall counts as a restart from
  * 0; rate = increase per second between the first and the last point; irate = the last two points;
- * derivative = delta per second.  Rows come in time order. */
+ * derivative = delta per second; changes = how often the value became another.  Of several rows of one
+ * time the last one counts.  Rows come in time order. */
 #include "exec/agg_private.h"
 #include <math.h>
 
@@ -11,7 +12,9 @@ typedef struct Series {
     int64_t t_first, t_last, t_prev; /* us; prev = last but one */
     double first, last, prev;
     FloatSum rises;
-    int64_t resets; /* falls */
+    double lost; /* what a counter had reached when it fell, summed up as Prometheus does */
+    int64_t resets, changes;
+    int64_t begin, end; /* of the window, us: extrapolated_* */
 } Series;
 
 static void series_init(AggCtx *c, void *state)
@@ -25,16 +28,29 @@ static double rise(double from, double to)
     return to >= from ? to - from : to;
 }
 
+static bool differs(double a, double b)
+{
+    return a != b && !(isnan(a) && isnan(b));
+}
+
+/* Takes the last row back, for another one of its time. */
+static void series_replace(Series *s, double v)
+{
+    if (s->count > 1) {
+        float_sum_add(&s->rises, rise(s->prev, v) - rise(s->prev, s->last));
+        s->resets += (v < s->prev) - (s->last < s->prev);
+        s->lost += s->prev * ((v < s->prev) - (s->last < s->prev));
+        s->changes += differs(v, s->prev) - differs(s->last, s->prev);
+    } else {
+        s->first = v;
+    }
+    s->last = v;
+}
+
 static void series_add(Series *s, double v, int64_t t)
 {
-    if (s->count > 0 && t == s->t_last) { /* several rows of one time: the last one counts */
-        if (s->count > 1) {
-            float_sum_add(&s->rises, rise(s->prev, v) - rise(s->prev, s->last));
-            s->resets += (v < s->prev) - (s->last < s->prev);
-        } else {
-            s->first = v;
-        }
-        s->last = v;
+    if (s->count > 0 && t == s->t_last) {
+        series_replace(s, v);
         return;
     }
     if (s->count++ == 0) {
@@ -43,6 +59,8 @@ static void series_add(Series *s, double v, int64_t t)
     } else {
         float_sum_add(&s->rises, rise(s->last, v));
         s->resets += v < s->last;
+        s->lost += v < s->last ? s->last : 0;
+        s->changes += differs(v, s->last);
         s->prev = s->last;
         s->t_prev = s->t_last;
     }
@@ -79,6 +97,9 @@ static void series_append(Series *s, const Series *f)
     float_sum_add(&s->rises, rise(s->last, f->first) + f->rises.hi);
     s->rises.lo += f->rises.lo;
     s->resets += f->resets + (f->first < s->last);
+    s->lost += f->first < s->last ? s->last : 0;
+    s->lost += f->lost;
+    s->changes += f->changes + differs(f->first, s->last);
     s->prev = f->prev;
     s->t_prev = f->t_prev;
     s->last = f->last;
@@ -161,6 +182,15 @@ static bool resets_final(AggCtx *c, const void *state, Value *out, Err *e)
     return true;
 }
 
+static bool changes_final(AggCtx *c, const void *state, Value *out, Err *e)
+{
+    const Series *s = state;
+    (void)c, (void)e;
+    *out = value_i64(s->changes);
+    out->null = s->count == 0;
+    return true;
+}
+
 AGG_PLAIN_SAVE(series, Series)
 
 #define SERIES(name)                                                                               \
@@ -174,6 +204,7 @@ AGG_PLAIN_SAVE(series, Series)
         .save = series_save,                                                                       \
         .load = series_load,                                                                       \
         .ordered = true,                                                                           \
+        .time_arg = 2,                                                                             \
         .skips_nulls = true,                                                                       \
     }
 SERIES(delta);
@@ -182,13 +213,84 @@ SERIES(rate);
 SERIES(irate);
 SERIES(derivative);
 SERIES(resets);
+SERIES(changes);
 
-/* ---- time_weight: the mean over time, each value holding until the next ---- */
+/* ---- extrapolated_*: Prometheus' rate, increase and delta of a window ---- */
+
+/* The window is that of the group: from the third and fourth argument of its first row. */
+static bool window_of(AggCtx *c, Series *s, const Vector *args, size_t row, Err *e)
+{
+    Value begin = vec_get(&args[2], row), end = vec_get(&args[3], row);
+    s->begin = begin.u.i64;
+    s->end = end.u.i64;
+    if (c->arg_types[3] == T_INTERVAL && !timestamp_add(s->begin, end.u.iv, &s->end, e))
+        return false;
+    if (time_is_infinite(s->begin) || time_is_infinite(s->end) || s->begin >= s->end)
+        return err_set(e, ERR_INVALID_PARAMETER, "the window must end after it begins");
+    return true;
+}
+
+static bool window_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
+                          Err *e)
+{
+    Series *s = state;
+    if (n > 0 && s->count == 0 && !window_of(c, s, args, sel ? sel[0] : 0, e))
+        return false;
+    return series_update(c, state, args, sel, n, e);
+}
+
+/* The algorithm of Prometheus: on both sides the line goes on to the border of the window, or half the mean
+ * gap if the border is further than 1.1 gaps away; a counter not below zero. */
+static bool extrapolated(const Series *s, bool counter, bool per_second, Value *out)
+{
+    double raw = s->last - s->first + (counter ? s->lost : 0);
+    double covered = seconds(s->t_last - s->t_first), to_start = seconds(s->t_first - s->begin),
+           to_end = seconds(s->end - s->t_last);
+    double gap = covered / (double)(s->count - 1), limit = gap * 1.1;
+    if (s->count < 2)
+        return put(out, false, 0);
+    if (to_start >= limit)
+        to_start = gap / 2;
+    if (counter && raw > 0 && s->first >= 0) {
+        double to_zero = covered * (s->first / raw);
+        if (to_zero < to_start)
+            to_start = to_zero;
+    }
+    if (to_end >= limit)
+        to_end = gap / 2;
+    double factor = (covered + to_start + to_end) / covered;
+    return put(out, true, raw * (per_second ? factor / seconds(s->end - s->begin) : factor));
+}
+
+#define EXTRAPOLATED(name, counter, per_second)                                                    \
+    static bool extrapolated_##name##_final(AggCtx *c, const void *state, Value *out, Err *e)      \
+    {                                                                                              \
+        (void)c, (void)e;                                                                          \
+        return extrapolated(state, counter, per_second, out);                                      \
+    }                                                                                              \
+    static const AggDef agg_extrapolated_##name = {                                                \
+        .state_size = sizeof(Series),                                                              \
+        .init = series_init,                                                                       \
+        .update = window_update,                                                                   \
+        .merge = series_merge,                                                                     \
+        .final = extrapolated_##name##_final,                                                      \
+        .save = series_save,                                                                       \
+        .load = series_load,                                                                       \
+        .ordered = true,                                                                           \
+        .time_arg = 2,                                                                             \
+        .skips_nulls = true,                                                                       \
+    }
+EXTRAPOLATED(rate, true, true);
+EXTRAPOLATED(increase, true, false);
+EXTRAPOLATED(delta, false, false);
+
+/* ---- time_weight: the mean over time; each value holds until the next (LOCF), or there are lines ---- */
 
 typedef struct Weighted {
     int64_t count, t_first, t_last;
     double first, last;
     FloatSum area; /* value * us */
+    bool linear;
 } Weighted;
 
 static void weighted_init(AggCtx *c, void *state)
@@ -203,25 +305,39 @@ static void weighted_add(Weighted *s, double v, int64_t t)
         s->t_first = t;
         s->first = v;
     } else {
-        float_sum_add(&s->area, s->last * (double)(t - s->t_last));
+        double height = s->linear ? (s->last + v) / 2 : s->last;
+        float_sum_add(&s->area, height * (double)(t - s->t_last));
     }
     s->last = v;
     s->t_last = t;
 }
 
+static bool weighted_method(Weighted *s, Slice name, Err *e)
+{
+    s->linear = slice_eq_nocase(name, SLICE_LIT("linear"));
+    if (s->linear || slice_eq_nocase(name, SLICE_LIT("locf")))
+        return true;
+    err_set(e, ERR_INVALID_PARAMETER, "time_weight method \"%.*s\" is not known", SLICE_ARG(name));
+    return err_hint(e, "Methods are 'LOCF' and 'Linear'.");
+}
+
+/* (value, time), or (method, time, value) as TimescaleDB writes it. */
 static bool weighted_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel,
                             size_t n, Err *e)
 {
-    (void)c, (void)e;
+    Weighted *s = state;
+    const Vector *value = &args[c->arg_count == 3 ? 2 : 0];
+    if (c->arg_count == 3 && n > 0 && s->count == 0 &&
+        !weighted_method(s, vec_get(&args[0], sel ? sel[0] : 0).u.str, e))
+        return false;
     AGG_ROWS(sel, n, row)
-    weighted_add(state, args[0].v.f64[vec_slot(&args[0], row)],
-                 args[1].v.i64[vec_slot(&args[1], row)]);
+    weighted_add(s, value->v.f64[vec_slot(value, row)], args[1].v.i64[vec_slot(&args[1], row)]);
     return true;
 }
 
 static bool weighted_merge(AggCtx *c, void *into, const void *from, Err *e)
 {
-    Weighted *s = into;
+    Weighted *s = into, later;
     const Weighted *f = from;
     (void)c, (void)e;
     if (f->count == 0)
@@ -229,6 +345,11 @@ static bool weighted_merge(AggCtx *c, void *into, const void *from, Err *e)
     if (s->count == 0) {
         *s = *f;
         return true;
+    }
+    if (f->t_first < s->t_last) { /* parts handed in backwards */
+        later = *s;
+        *s = *f;
+        f = &later;
     }
     weighted_add(s, f->first, f->t_first);
     float_sum_add(&s->area, f->area.hi);
@@ -258,6 +379,7 @@ static const AggDef agg_time_weight = {
     .save = weighted_save,
     .load = weighted_load,
     .ordered = true,
+    .time_arg = 2,
     .skips_nulls = true,
 };
 
@@ -267,6 +389,14 @@ static const AggDef agg_time_weight = {
     AGG(#name "(float8, timestamptz) float8", agg_##name, txt),                                    \
         AGG(#name "(float8, timestamp) float8", agg_##name, txt)
 
+#define COUNT_OVER_TIME(name, def, txt)                                                            \
+    AGG(name "(float8, timestamptz) int8", def, txt), AGG(name "(float8, timestamp) int8", def, txt)
+#define IN_WINDOW(name, txt)                                                                       \
+    AGG("extrapolated_" #name "(float8, timestamptz, timestamptz, timestamptz) float8",            \
+        agg_extrapolated_##name, txt),                                                             \
+        AGG("extrapolated_" #name "(float8, timestamptz, timestamptz, interval) float8",           \
+            agg_extrapolated_##name, txt)
+
 FuncDef agg_time[] = {
     OVER_TIME(delta, "last value minus first value"),
     OVER_TIME(increase, "sum of rises; a fall is a restart from 0"),
@@ -274,7 +404,14 @@ FuncDef agg_time[] = {
     OVER_TIME(irate, "increase per second of the last two points"),
     OVER_TIME(derivative, "change per second between first and last point"),
     OVER_TIME(time_weight, "mean over time, each value holding until the next"),
-    AGG("counter_resets(float8, timestamptz) int8", agg_resets, "how often the value fell"),
-    AGG("counter_resets(float8, timestamp) int8", agg_resets, "how often the value fell"),
+    COUNT_OVER_TIME("counter_resets", agg_resets, "how often the value fell"),
+    COUNT_OVER_TIME("changes", agg_changes, "how often the value became another"),
+    IN_WINDOW(rate, "Prometheus' rate of the window from begin to end"),
+    IN_WINDOW(increase, "Prometheus' increase of the window from begin to end"),
+    IN_WINDOW(delta, "Prometheus' delta of the window from begin to end"),
+    AGG("time_weight(text, timestamptz, float8) float8", agg_time_weight,
+        "mean over time; method 'LOCF' or 'Linear'"),
+    AGG("time_weight(text, timestamp, float8) float8", agg_time_weight,
+        "mean over time; method 'LOCF' or 'Linear'"),
     FUNC_END,
 };

@@ -45,7 +45,7 @@ libskexec_la_SOURCES += \
 # types, functions, aggregates
 libskexec_la_SOURCES += \
 	exec/agg.h exec/agg_private.h \
-	exec/agg_basic.c exec/agg_list.c exec/agg_order.c exec/agg_sketch.c exec/agg_srf.c exec/agg_stat.c \
+	exec/agg_basic.c exec/agg_chart.c exec/agg_list.c exec/agg_order.c exec/agg_sketch.c exec/agg_srf.c exec/agg_stat.c \
 	exec/agg_sum.c exec/agg_time.c \
 	exec/array.c exec/array.h \
 	exec/cast.c \

@@ -129,6 +129,7 @@ typedef struct AggCall {
     Expr **order; /* array_agg(x ORDER BY y) */
     bool *order_desc, *order_nulls_first;
     size_t order_count;
+    bool order_implied; /* AggDef.time_arg */
 } AggCall;
 typedef struct PlanSeriesAgg { /* output: keys, then aggregates */
     Plan p;

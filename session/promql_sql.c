@@ -272,29 +272,34 @@ static void tell(PromCall *c)
         session_notice(c->session, "NOTICE", ERR_OK, "%.*s", SLICE_ARG(r->infos[i]));
 }
 
+/* SRF_ROWS: the result is there. */
+static SrfStatus promql_run(PromCall *c, struct Task *waiter, Err *e)
+{
+    if (pql_result(c->query))
+        return SRF_ROWS;
+    if (!session_check_cancel(c->session, e))
+        return SRF_FAIL;
+    pql_set_waiter(c->query, waiter);
+    switch (pql_step(c->query, e)) {
+    case PQL_DONE:
+        tell(c);
+        return SRF_ROWS;
+    case PQL_YIELD:
+        if (waiter)
+            task_wake(waiter); /* runnable at once, behind the others */
+        return SRF_WAIT;
+    case PQL_WAIT:
+        return SRF_WAIT;
+    case PQL_FAIL:
+        break;
+    }
+    return SRF_FAIL;
+}
+
 static SrfStatus promql_next(EvalCtx *ctx, void *state, Batch *out, struct Task *waiter, Err *e)
 {
-    PromCall *c = state;
-    bool fresh = !pql_result(c->query);
-    if (fresh) {
-        if (!session_check_cancel(c->session, e))
-            return SRF_FAIL;
-        pql_set_waiter(c->query, waiter);
-        switch (pql_step(c->query, e)) {
-        case PQL_DONE:
-            tell(c);
-            break;
-        case PQL_YIELD:
-            if (waiter)
-                task_wake(waiter); /* runnable at once, behind the others */
-            return SRF_WAIT;
-        case PQL_WAIT:
-            return SRF_WAIT;
-        case PQL_FAIL:
-            return SRF_FAIL;
-        }
-    }
-    return put_rows(c, out, ctx->scratch, e);
+    SrfStatus st = promql_run(state, waiter, e);
+    return st == SRF_ROWS ? put_rows(state, out, ctx->scratch, e) : st;
 }
 
 static void promql_close(void *state)
@@ -311,51 +316,43 @@ static const SrfDef srf_promql = {.columns = promql_columns,
                                   .close = promql_close,
                                   .resolve = promql_resolve};
 
-/* ---- one number ---- */
+/* ---- one number: promql_scalar(), which the analyzer makes a subquery ---- */
 
-static bool scalar_result(PromCall *c, Value *out, Err *e)
+static SrfStatus value_rows(PromCall *c, Batch *out, Arena *a, Err *e)
 {
     const PqlResult *r = pql_result(c->query);
-    tell(c);
-    *out = value_null();
-    if (r->type == PQL_SCALAR)
-        *out = value_f64(r->scalar);
-    else if (r->type != PQL_VECTOR)
+    Value v;
+    out->rows = 0;
+    if (c->done)
+        return SRF_END;
+    c->done = true;
+    if (r->type == PQL_SCALAR) {
+        v = value_f64(r->scalar);
+    } else if (r->type != PQL_VECTOR) {
         return err_set(e, ERR_DATATYPE_MISMATCH,
-                       "promql_scalar() needs a scalar or an instant vector");
-    else if (r->count > 1)
-        return err_set(e, ERR_CARDINALITY, "promql_scalar() returned more than one series");
-    else if (r->count == 1)
-        *out = value_f64(r->series[0].v[0]);
-    return true;
+                       "promql_scalar() needs a scalar or an instant vector"),
+               SRF_FAIL;
+    } else if (r->count > 1) {
+        return err_set(e, ERR_CARDINALITY, "promql_scalar() returned more than one series"),
+               SRF_FAIL;
+    } else if (r->count == 0) {
+        return SRF_END;
+    } else {
+        v = value_f64(r->series[0].v[0]);
+    }
+    vec_set(&out->cols[0], 0, &v, BATCH_ROWS, a);
+    out->rows = 1;
+    return SRF_ROWS;
 }
 
-/* An expression cannot wait: this runs in one go, up to the statement's cancellation. */
-static bool fn_promql_scalar(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+static SrfStatus value_next(EvalCtx *ctx, void *state, Batch *out, struct Task *waiter, Err *e)
 {
-    Arena a;
-    PqlRequest r = {0};
-    PromCall c = {.session = ctx->session, .arena = &a};
-    arena_init(&a, NULL);
-    bool ok = time_args(ctx, args, n, &r, e) && call_open(&c, ctx, args[0].u.str, &r, e);
-    if (!ok)
-        e->position = 0;
-    PqlStatus st = PQL_YIELD;
-    while (ok && st == PQL_YIELD) {
-        ok = session_check_cancel(c.session, e);
-        if (ok)
-            st = pql_step(c.query, e);
-    }
-    if (ok && st == PQL_WAIT) {
-        ok = err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                     "promql_scalar() cannot wait for rows that are not here");
-        err_hint(e, "Use (SELECT value FROM promql(...)).");
-    }
-    ok = ok && st == PQL_DONE && scalar_result(&c, out, e);
-    pql_close(c.query);
-    arena_free(&a);
-    return ok;
+    SrfStatus st = promql_run(state, waiter, e);
+    return st == SRF_ROWS ? value_rows(state, out, ctx->scratch, e) : st;
 }
+
+static const SrfDef srf_promql_value = {
+    .open = promql_open, .next = value_next, .close = promql_close};
 
 #define SRF_FLAGS FN_SRF | FN_STRICT | FN_STABLE
 static FuncDef promql_functions[] = {
@@ -371,14 +368,14 @@ static FuncDef promql_functions[] = {
      .srf = &srf_promql,
      .flags = SRF_FLAGS,
      .text = "a PromQL query over a time range: start, end, step"},
-    {.signature = "promql_scalar(text) float8",
-     .scalar = fn_promql_scalar,
-     .flags = FN_STRICT | FN_STABLE,
-     .text = "a PromQL query with one value, now"},
-    {.signature = "promql_scalar(text, timestamptz) float8",
-     .scalar = fn_promql_scalar,
-     .flags = FN_STRICT | FN_STABLE,
-     .text = "a PromQL query with one value, at a time"},
+    {.signature = "promql_scalar(text) setof float8",
+     .srf = &srf_promql_value,
+     .flags = SRF_FLAGS,
+     .text = "the value of a PromQL query, now"},
+    {.signature = "promql_scalar(text, timestamptz) setof float8",
+     .srf = &srf_promql_value,
+     .flags = SRF_FLAGS,
+     .text = "the value of a PromQL query at a time"},
     {.signature = NULL},
 };
 

@@ -264,6 +264,20 @@ static bool agg_order(Analyzer *z, Scope *s, const NFunc *n, AggCall *call, Err 
     return true;
 }
 
+/* rate() and its like read their rows in the order of their time. */
+static void time_order(Analyzer *z, AggCall *call)
+{
+    size_t arg = call->func->agg->time_arg;
+    if (arg == 0)
+        return;
+    call->order = ARENA_ARRAY(z->arena, Expr *, 1);
+    call->order_desc = ARENA_ARRAY(z->arena, bool, 1);
+    call->order_nulls_first = ARENA_ARRAY(z->arena, bool, 1);
+    call->order[0] = qx_copy(z->arena, call->args[arg - 1]);
+    call->order_count = 1;
+    call->order_implied = true;
+}
+
 static bool same_list(Expr **a, Expr **b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -305,9 +319,9 @@ static uint32_t add_agg(Analyzer *z, Query *q, const AggCall *call, int position
 /* first(v), rate(v), ...: the time column is meant as the second argument. */
 static bool wants_time(Slice name)
 {
-    static const char *const names[] = {"first",      "last",           "rate",
-                                        "increase",   "delta",          "irate",
-                                        "derivative", "counter_resets", "time_weight"};
+    static const char *const names[] = {"first",       "last",    "rate",       "increase",
+                                        "delta",       "irate",   "derivative", "counter_resets",
+                                        "time_weight", "changes", "open",       "close"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (slice_eq_cstr(name, names[i]))
             return true;
@@ -319,6 +333,10 @@ static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, T
 {
     if ((s->query && !agg_args_allowed(z, s, n, args, count, e)) || !agg_allowed(z, s, n, e))
         return false;
+    if (f->agg->time_arg && n->order.count)
+        return az_fail(z, n->order.items[0], ERR_FEATURE_NOT_SUPPORTED, e,
+                       "%s reads its rows in the order of their time, ORDER BY has no place in it",
+                       f->name);
     AggCall call = {.func = f,
                     .result = result,
                     .arg_count = n->star ? 0 : count,
@@ -333,6 +351,7 @@ static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, T
     Place place = s->place;
     s->in_agg = true;
     bool ok = n->order.count == 0 || agg_order(z, s, n, &call, e);
+    time_order(z, &call);
     if (ok && n->filter) {
         s->place = PLACE_FILTER;
         ok = az_expr_bool(z, s, n->filter, "FILTER", &call.filter, e);
@@ -417,6 +436,19 @@ static bool type_call(Analyzer *z, const NFunc *n, Slice schema, Slice name, Exp
     return az_coerce(z, arg, t->oid, -1, CAST_EXPLICIT, out, &ignored);
 }
 
+/* The end of the window of extrapolated_rate() as a literal: a time, or else a length. */
+static bool window_end(Analyzer *z, Expr **arg, Err *e)
+{
+    Err ignored;
+    Expr *x = *arg;
+    err_clear(&ignored);
+    if (x->kind != EXPR_CONST || x->type != T_UNKNOWN || x->value.null)
+        return true;
+    if (az_coerce(z, qx_copy(z->arena, x), T_TIMESTAMPTZ, -1, CAST_IMPLICIT, arg, &ignored))
+        return true;
+    return az_coerce(z, x, T_INTERVAL, -1, CAST_IMPLICIT, arg, e);
+}
+
 /* Resolves; a missing second argument of rate(v) and its like is the time column; count(*) has none. */
 static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Slice name,
                          Expr **args, size_t *count, const FuncDef **f, TypeId *result, Err *e)
@@ -424,6 +456,9 @@ static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Sl
     Err first;
     err_clear(&first);
     if (slice_eq_cstr(name, "time_bucket_gapfill") && !az_gapfill_args(z, args, count, e))
+        return false;
+    if (*count == 4 && slice_starts(name, SLICE_LIT("extrapolated_")) &&
+        !window_end(z, &args[3], e))
         return false;
     if (*count == 1 && !n->star && wants_time(name)) {
         Expr *time = az_time_column(z, s, args[0]);
@@ -502,6 +537,23 @@ static bool overlaps_ends(Analyzer *z, const NFunc *n, Expr **args, Err *e)
     return true;
 }
 
+/* promql_scalar(...) is (SELECT pg_catalog.promql_scalar(...)), which gives a row or none: a row source may
+ * wait, an expression may not. */
+static bool scalar_of_rows(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
+{
+    ParseState ps = {.arena = z->arena, .err = e};
+    uint32_t at = n->n.offset;
+    NFunc *call = arena_alloc(z->arena, sizeof *call);
+    *call = *n;
+    call->names = ast_list(&ps, ast_literal(&ps, N_NAME, at, SLICE_LIT("pg_catalog")));
+    call->names =
+        ast_append(&ps, call->names, ast_literal(&ps, N_NAME, at, SLICE_LIT("promql_scalar")));
+    NSelect *q = AST(&ps, NSelect, N_SELECT, at);
+    q->form = SELECT_PLAIN;
+    q->targets = ast_list(&ps, ast_target(&ps, N_TARGET, at, SLICE_NONE, &call->n));
+    return az_expr(z, s, ast_sublink(&ps, SUB_SCALAR, at, &q->n), out, e);
+}
+
 bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
 {
     Slice name = ast_last_name(&n->names), schema = SLICE_NONE;
@@ -516,6 +568,8 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
         return false;
     if (taken)
         return true;
+    if (slice_eq_cstr(name, "promql_scalar") && !schema.len && s->place != PLACE_FROM_FUNCTION)
+        return scalar_of_rows(z, s, n, out, e);
     if (!analyze_args(z, s, n, args, &count, e))
         return false;
     if (n->variadic)

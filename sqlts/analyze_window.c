@@ -320,6 +320,19 @@ static bool call_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_t
     return ok;
 }
 
+/* rate() and its like need rows in the order of their time; as aggregates they get them sorted. */
+static bool in_time_order(Analyzer *z, const NFunc *n, const QWindow *w, const WindowCall *c,
+                          Err *e)
+{
+    size_t arg = c->func->agg ? c->func->agg->time_arg : 0;
+    if (arg == 0 ||
+        (w->order_count > 0 && !w->order[0].desc && qx_equal(w->order[0].expr, c->args[arg - 1])))
+        return true;
+    az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
+            "%s as a window function needs a window in the order of its time", c->func->name);
+    return err_hint(e, "Add ORDER BY with the time column to the OVER clause.");
+}
+
 bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
                     Expr **args, size_t arg_count, Expr **out, Err *e)
 {
@@ -329,6 +342,8 @@ bool az_window_call(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, Typ
     c.call.result = result;
     if (!window_allowed(z, s, n, f, e) || !call_args(z, s, n, args, arg_count, &c.call, e) ||
         !window_parts(z, s, n->over, s->windows.count, &w, &c.call.frame, e))
+        return false;
+    if (!in_time_order(z, n, &w, &c.call, e))
         return false;
     Query *q = s->query;
     if (q->call_count >= TARGETS_MAX)

@@ -61,6 +61,12 @@ stmt(A) ::= insert_stmt(B). { A = B; }
 stmt(A) ::= update_stmt(B). { A = B; }
 stmt(A) ::= delete_stmt(B). { A = B; }
 stmt(A) ::= utility_stmt(B). { A = B; }
+stmt(A) ::= TQL(X) IDENT(W) tql_args(L) TQL_TEXT(T). { A = grammar_tql(ps, X, W, L, T); }
+stmt(A) ::= TQL(X) EXPLAIN opt_verbose tql_args(L) TQL_TEXT(T). { A = grammar_tql_explain(ps, X, L, T, false); }
+stmt(A) ::= TQL(X) ANALYZE opt_verbose tql_args(L) TQL_TEXT(T). { A = grammar_tql_explain(ps, X, L, T, true); }
+%type tql_args {NodeList}
+tql_args(A) ::= . { A = NONE; }
+tql_args(A) ::= LP expr_list(B) RP. { A = B; }
 
 /* ---- names ---- */
 %type col_id {Token}

@@ -619,6 +619,68 @@ SqlNode *grammar_latest(ParseState *ps, uint32_t offset, SqlNode *time, NodeList
     return &l->n;
 }
 
+/* ---- TQL ---- */
+
+static bool is_number(const SqlNode *n)
+{
+    double v;
+    return n->kind == N_INTEGER || n->kind == N_NUMERIC ||
+           (n->kind == N_STRING && slice_to_f64(((const NLiteral *)n)->text, &v));
+}
+
+/* A number is seconds, of an epoch or as a length; other literals are read by the type. */
+static SqlNode *tql_value(ParseState *ps, SqlNode *n, const char *type)
+{
+    bool step = strcmp(type, "interval") == 0;
+    if (!is_number(n))
+        return n->kind == N_STRING ? ast_cast(ps, n->offset, n, ast_type(ps, n->offset, type, NONE))
+                                   : n;
+    Slice text = ((const NLiteral *)n)->text;
+    if (!step)
+        return ast_func(ps, n->offset, "to_timestamp",
+                        LIST(ast_literal(ps, N_NUMERIC, n->offset, text)));
+    text = arena_printf(ps->arena, "%.*s seconds", SLICE_ARG(text));
+    return ast_cast(ps, n->offset, ast_literal(ps, N_STRING, n->offset, text),
+                    ast_type(ps, n->offset, type, NONE));
+}
+
+static SqlNode *tql_select(ParseState *ps, Token tql, NodeList args, Token query)
+{
+    static const char *const types[] = {"timestamptz", "timestamptz", "interval"};
+    /* the query begins where a literal would have its quote */
+    NodeList all =
+        LIST(ast_literal(ps, N_STRING, query.offset ? query.offset - 1 : 0, query.value));
+    if (args.count > 3 || args.count == 2)
+        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, args.items[args.count - 1]->offset,
+                 "TQL takes (start, end, step), or (time)");
+    for (size_t i = 0; i < args.count && i < ARRAY_LEN(types); i++)
+        all = MORE(all, tql_value(ps, args.items[i], types[i]));
+    NRange *range = AST(ps, NRange, N_RANGE_FUNC, tql.offset);
+    range->func = ast_func(ps, tql.offset, "promql", all);
+    ((NFunc *)range->func)->sql_syntax = false;
+    ast_adopt(ps, range, range->func);
+    return grammar_select(
+        ps, tql.offset,
+        (SelectParts){.targets = LIST(grammar_star(ps, tql.offset)), .from = LIST(range)});
+}
+
+SqlNode *grammar_tql(ParseState *ps, Token tql, Token word, NodeList args, Token query)
+{
+    if (!slice_eq_cstr(word.value, "eval") && !slice_eq_cstr(word.value, "evaluate"))
+        ast_syntax_error(ps, word.offset, word.text);
+    return tql_select(ps, tql, args, query);
+}
+
+SqlNode *grammar_tql_explain(ParseState *ps, Token tql, NodeList args, Token query, bool analyze)
+{
+    SqlNode *explain = ast_simple(ps, N_EXPLAIN, tql.offset, 0, SLICE_NONE);
+    if (analyze)
+        ((NSimple *)explain)->list =
+            LIST(ast_option(ps, tql.offset, SLICE_LIT("analyze"), SLICE_NONE, false));
+    grammar_inner(ps, explain, tql_select(ps, tql, args, query), tql.offset);
+    return explain;
+}
+
 SqlNode *grammar_sample_align(ParseState *ps, SqlNode *zone, SqlNode *offset, bool first)
 {
     NSample *s = AST(ps, NSample, N_SAMPLE, 0);

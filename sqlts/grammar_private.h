@@ -98,6 +98,9 @@ SqlNode *grammar_join(ParseState *ps, uint32_t offset, int type, SqlNode *left, 
 SqlNode *grammar_asof(ParseState *ps, uint32_t offset, int type, SqlNode *left, SqlNode *right,
                       SqlNode *qual, SqlNode *tolerance);
 SqlNode *grammar_latest(ParseState *ps, uint32_t offset, SqlNode *time, NodeList partition);
+/* TQL EVAL (start, end, step) query is SELECT * FROM promql('query', start, end, step). */
+SqlNode *grammar_tql(ParseState *ps, Token tql, Token word, NodeList args, Token query);
+SqlNode *grammar_tql_explain(ParseState *ps, Token tql, NodeList args, Token query, bool analyze);
 SqlNode *grammar_sample_align(ParseState *ps, SqlNode *zone, SqlNode *offset, bool first);
 SqlNode *grammar_sample(ParseState *ps, uint32_t offset, SqlNode *align, SampleParts parts);
 SqlNode *grammar_join_alias(ParseState *ps, SqlNode *join, SqlNode *alias);

@@ -25,6 +25,8 @@ typedef struct Lexer {
     bool asof;     /* behind ASOF: TOLERANCE may be */
     bool duration; /* the next token may be one */
     int last;      /* code of the token before */
+    enum { TQL_NONE, TQL_WORD, TQL_ARGS, TQL_QUERY } tql; /* what comes next behind TQL */
+    int depth;                                            /* of parentheses there */
     Err *err;
 } Lexer;
 

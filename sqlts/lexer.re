@@ -38,6 +38,28 @@ static bool lex_fail_near(Lexer *lx, const char *at, const char *what)
                                         (size_t)(at - lx->start)));
 }
 
+/* QuestDB's units, and what they are in PostgreSQL's words. */
+static const struct {
+    const char *unit, *text;
+} duration_units[] = {{"n", "nanosecond"}, {"us", "microsecond"}, {"U", "microsecond"}, {"ms", "millisecond"},
+                      {"T", "millisecond"}, {"s", "second"}, {"m", "minute"}, {"h", "hour"}, {"d", "day"},
+                      {"w", "week"}, {"M", "month"}, {"y", "year"}};
+
+static const char *duration_unit(const char *unit, const char *end)
+{
+    for (size_t i = 0; i < ARRAY_LEN(duration_units); i++)
+        if (slice_eq_cstr(slice_of(unit, (size_t)(end - unit)), duration_units[i].unit))
+            return duration_units[i].text;
+    return NULL;
+}
+
+static bool is_duration(const char *begin, const char *end)
+{
+    while (begin < end && *begin >= '0' && *begin <= '9')
+        begin++;
+    return duration_unit(begin, end) != NULL;
+}
+
 static int token_done(Lexer *lx, Token *t, const char *begin, int code)
 {
     t->text = slice_of(begin, (size_t)(lx->cursor - begin));
@@ -108,6 +130,8 @@ again:
     }
     (digit+ | decimal | real) name | (digit+ | decimal) [Ee] [+-] {
         lex_fail_near(lx, begin, "trailing junk after numeric literal");
+        if (is_duration(begin, lx->cursor))
+            err_hint(lx->err, "Durations are texts: INTERVAL '%.*s'.", (int)(lx->cursor - begin), begin);
         return LEX_ERROR;
     }
 
@@ -611,6 +635,11 @@ static int dialect_word(Lexer *lx, Token *out)
     for (size_t i = 0; lx->sampling && i < ARRAY_LEN(sample_words); i++)
         if (slice_eq_cstr(out->value, sample_words[i].word))
             return sample_words[i].code;
+    if ((lx->last == LEX_END || lx->last == TK_SEMI) && slice_eq_cstr(out->value, "tql")) {
+        lx->tql = TQL_WORD;
+        lx->depth = 0;
+        return TK_TQL;
+    }
     if (lx->asof && slice_eq_cstr(out->value, "tolerance")) {
         lx->duration = true;
         return TK_TOLERANCE;
@@ -630,14 +659,9 @@ static int dialect_word(Lexer *lx, Token *out)
     return TK_IDENT;
 }
 
-/* 1h, 15m, 1M: QuestDB's units. */
+/* 1h, 15m, 1M */
 static bool lex_duration(Lexer *lx, Token *out)
 {
-    static const struct {
-        const char *unit, *text;
-    } units[] = {{"n", "nanosecond"}, {"us", "microsecond"}, {"U", "microsecond"}, {"ms", "millisecond"},
-                 {"T", "millisecond"}, {"s", "second"}, {"m", "minute"}, {"h", "hour"}, {"d", "day"},
-                 {"w", "week"}, {"M", "month"}, {"y", "year"}};
     const char *p = lx->cursor;
     while (p < lx->limit && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
         p++;
@@ -648,17 +672,67 @@ static bool lex_duration(Lexer *lx, Token *out)
     while (p < lx->limit && ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')))
         p++;
     bool junk = p < lx->limit && ((*p >= '0' && *p <= '9') || *p == '_' || (unsigned char)*p >= 128);
-    for (size_t i = 0; lx->peeked < 0 && unit > digits && !junk && i < ARRAY_LEN(units); i++) {
-        if (!slice_eq_cstr(slice_of(unit, (size_t)(p - unit)), units[i].unit))
-            continue;
-        out->text = slice_of(digits, (size_t)(p - digits));
-        out->value = arena_printf(lx->arena, "%.*s %s", (int)(unit - digits), digits, units[i].text);
-        out->offset = (uint32_t)(digits - lx->start);
-        out->end = (uint32_t)(p - lx->start);
-        lx->cursor = p;
-        return true;
+    const char *text = lx->peeked < 0 && unit > digits && !junk ? duration_unit(unit, p) : NULL;
+    if (!text)
+        return false;
+    out->text = slice_of(digits, (size_t)(p - digits));
+    out->value = arena_printf(lx->arena, "%.*s %s", (int)(unit - digits), digits, text);
+    out->offset = (uint32_t)(digits - lx->start);
+    out->end = (uint32_t)(p - lx->start);
+    lx->cursor = p;
+    return true;
+}
+
+/* ---- TQL EVAL (start, end, step) query: PromQL up to the semicolon is one token ---- */
+
+/* Past a string or comment; PromQL's, so ` has no escapes and # begins a comment. */
+static const char *skip_quoted(const char *p, const char *limit)
+{
+    char quote = *p++;
+    while (p < limit && *p != (quote == '#' ? '\n' : quote))
+        p += *p == '\\' && quote != '`' && quote != '#' && p + 1 < limit ? 2 : 1;
+    return p < limit ? p + 1 : p;
+}
+
+static int tql_text(Lexer *lx, Token *out)
+{
+    const char *p = lx->cursor;
+    lx->tql = TQL_NONE;
+    while (p < lx->limit && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
+        p++;
+    const char *begin = p;
+    while (p < lx->limit && *p != ';')
+        p = *p == '"' || *p == '\'' || *p == '`' || *p == '#' ? skip_quoted(p, lx->limit) : p + 1;
+    const char *end = p;
+    while (end > begin && (end[-1] == ' ' || (end[-1] >= '\t' && end[-1] <= '\r')))
+        end--;
+    lx->cursor = p;
+    out->text = out->value = slice_of(begin, (size_t)(end - begin));
+    out->offset = (uint32_t)(begin - lx->start);
+    out->end = (uint32_t)(end - lx->start);
+    return end > begin ? TK_TQL_TEXT : lex_next(lx, out);
+}
+
+/* Behind TQL comes a word, perhaps arguments in parentheses, then the query. */
+static int tql_token(Lexer *lx, Token *out)
+{
+    bool args = lx->tql == TQL_ARGS;
+    if (lx->tql == TQL_QUERY)
+        return tql_text(lx, out);
+    int code = raw_token(lx, out);
+    lx->depth += (code == TK_LP) - (code == TK_RP);
+    if (args && lx->depth == 0)
+        lx->tql = TQL_QUERY;
+    if (!args) {
+        const char *p = lx->cursor;
+        while (p < lx->limit && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
+            p++;
+        bool more = code == TK_ANALYZE || code == TK_EXPLAIN ? strncasecmp(p, "verbose", 7) == 0 : false;
+        lx->tql = more ? TQL_WORD : p < lx->limit && *p == '(' ? TQL_ARGS : TQL_QUERY;
     }
-    return false;
+    if (code == LEX_END || code == TK_SEMI)
+        lx->tql = TQL_NONE;
+    return code;
 }
 
 static int next_token(Lexer *lx, Token *out)
@@ -667,6 +741,8 @@ static int next_token(Lexer *lx, Token *out)
     lx->duration = false;
     if (duration && lex_duration(lx, out))
         return TK_DURATION;
+    if (lx->tql)
+        return tql_token(lx, out);
     int code = raw_token(lx, out);
     if (code == TK_SEMI)
         lx->sampling = lx->asof = false;

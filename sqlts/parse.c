@@ -230,7 +230,6 @@ static const struct {
     {"rollback prepared"},
     {"show continuous"},
     {"show retention"},
-    {"tql"},
 };
 
 static const char *unsupported(const Token *words, size_t count)

@@ -155,6 +155,50 @@ static bool series_columns(Planner *p, const Query *q, const Rel *in, SeriesKey 
     return true;
 }
 
+static bool is_pinned(const PlanScan *scan, ColumnId tag)
+{
+    for (size_t i = 0; i < scan->tag_count; i++)
+        if (scan->tags[i].column == tag && scan->tags[i].in && scan->tags[i].in_count == 1 &&
+            !scan->tags[i].array)
+            return true;
+    return false;
+}
+
+static bool is_tag_key(const Planner *p, const Query *q, const TableDef *t, ColumnId tag)
+{
+    for (size_t i = 0; i < q->key_count; i++) {
+        const Expr *x = q->keys[i];
+        const VarInfo *v = x->kind == EXPR_COLUMN ? &p->z->vars[x->index] : NULL;
+        if (!v || v->rte->kind != RTE_TABLE || v->rte->table != t)
+            continue;
+        int16_t attnum = v->rte->cols[v->col].attnum;
+        if (attnum > 0 && t->columns[attnum - 1].id == tag)
+            return true;
+    }
+    return false;
+}
+
+/* Where each group is of one series its rows come by time: what rate() needs is there without a sort. */
+static void drop_time_order(const Planner *p, Query *q, const Rel *rel)
+{
+    const PlanScan *scan = (const PlanScan *)rel->plan;
+    const TableDef *t = rel->plan->kind == PLAN_SCAN && !scan->backward
+                            ? cat_table_by_id(p->z->env->catalog, scan->table)
+                            : NULL;
+    if (!t || t->kind != TABLE_SERIES)
+        return;
+    for (size_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].kind == COL_TAG && !t->columns[i].dropped &&
+            !is_pinned(scan, t->columns[i].id) && !is_tag_key(p, q, t, t->columns[i].id))
+            return;
+    for (size_t i = 0; i < q->agg_count; i++) {
+        const Expr *x = q->aggs[i].order_implied ? q->aggs[i].order[0] : NULL;
+        const VarInfo *v = x && x->kind == EXPR_COLUMN ? &p->z->vars[x->index] : NULL;
+        if (v && v->rte->kind == RTE_TABLE && v->rte->cols[v->col].is_time && !q->aggs[i].distinct)
+            q->aggs[i].order_count = 0;
+    }
+}
+
 static bool series_group(Planner *p, Query *q, Rel *rel, bool *done, Err *e)
 {
     PlanScan *scan = (PlanScan *)rel->plan;
@@ -278,6 +322,7 @@ bool plan_group(Planner *p, Query *q, Rel *rel, Err *e)
     bool done;
     if (q->sets || q->grouping_count)
         return attach_aggs(p, q, rel, e) && plan_sets(p, q, rel, e);
+    drop_time_order(p, q, rel);
     if (!series_group(p, q, rel, &done, e))
         return false;
     if (done)

@@ -35,3 +35,25 @@ SELECT * FROM promql('"text"', to_timestamp(60));
 SELECT * FROM promql('m', to_timestamp(60), to_timestamp(120), '1 month');
 SELECT * FROM promql('m', to_timestamp(60), to_timestamp(120), '0s');
 SELECT * FROM promql('m', 'infinity');
+-- parameters and columns as arguments
+PREPARE q(text, timestamptz, timestamptz, interval) AS SELECT ts, value FROM promql($1, $2, $3, $4) ORDER BY ts;
+EXECUTE q('cpu_user{host="a"}', to_timestamp(60), to_timestamp(120), '1 minute');
+SELECT t.at, promql_scalar('sum(cpu_user)', t.at) AS v FROM (VALUES (to_timestamp(60)), (to_timestamp(120))) AS t(at) ORDER BY 1;
+SELECT t.h, p.value FROM (VALUES ('a'), ('b'), ('c')) AS t(h) LEFT JOIN LATERAL promql('cpu_user{host="' || t.h || '"}', to_timestamp(60)) p ON true ORDER BY 1;
+SELECT h.name, sum(p.value) FROM (VALUES ('a', 'Alpha'), ('b', 'Beta')) AS h(host, name) JOIN promql('cpu_user', to_timestamp(60), to_timestamp(120), '1m') AS p(host, ts, value) ON p.host = h.host GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM cpu WHERE "user" > promql_scalar('avg(cpu_user)', to_timestamp(60));
+SELECT promql_scalar('cpu_user[1m]', to_timestamp(60));
+SELECT promql_scalar('sum(', to_timestamp(60));
+SELECT * FROM promql_scalar('sum(cpu_user)', to_timestamp(60));
+-- TQL: seconds or times, seconds or lengths
+TQL EVAL (60, 120, '60s') sum(cpu_user);
+TQL EVAL ('1970-01-01 00:01:00+00', '1970-01-01T00:02:00Z', 30) cpu_user{host="a"} * 2;
+TQL EVALUATE (60.5) 1 + 1;
+TQL EVAL (60, 60, '1m') label_replace(m, "x", ';', "k", `x`) # all of it; really
+;
+TQL EXPLAIN (60, 120, '60s') sum(cpu_user);
+TQL EVAL (60, 120, '60s') sum(;
+TQL EVAL (60, 120, '60s');
+TQL EVAL (60, 120, '60s', '5m') up;
+TQL SING (60, 120, '60s') up;
+SELECT tql FROM (VALUES (1)) AS x(tql);
