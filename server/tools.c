@@ -30,7 +30,7 @@ static void print_info(const char *what, const BackupInfo *info)
         printf("%s, before the first record\n", what);
     else
         printf("%s, up to record %" PRIu64 " of %s\n", what, info->last,
-           time_text(info->last_ms, text));
+               time_text(info->last_ms, text));
 }
 
 /* The directory is opened as it is: its log is read, nothing is changed. */

@@ -466,6 +466,20 @@ static void start_append(Engine *eng, Writer *w)
                                 &w->completion);
 }
 
+static void append_failed(Engine *eng, Writer *w)
+{
+    Err e = w->completion.err;
+    if (e.code == ERR_IO)
+        engine_fail(eng, &e);
+    if (e.code == ERR_DISK_FULL) {
+        engine_disk_full(eng, &e);
+        mutex_lock(&eng->mutex);
+        e = eng->disk_err; /* with the directory and what to do */
+        mutex_unlock(&eng->mutex);
+    }
+    fail_group(eng, w, &e);
+}
+
 /* One move of the writer's state machine; false: it waits. */
 static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
 {
@@ -498,16 +512,7 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
         return false;
     case WRITER_APPEND:
         if (!w->completion.ok) {
-            Err e = w->completion.err;
-            if (e.code == ERR_IO)
-                engine_fail(eng, &e);
-            if (e.code == ERR_DISK_FULL) {
-                engine_disk_full(eng, &e);
-                mutex_lock(&eng->mutex);
-                e = eng->disk_err; /* with the directory and what to do */
-                mutex_unlock(&eng->mutex);
-            }
-            fail_group(eng, w, &e);
+            append_failed(eng, w);
             return true;
         }
         must(w->completion.value == w->base);
