@@ -223,6 +223,15 @@ Snapshot *tx_snapshot(Session *s)
     return base_snapshot(s);
 }
 
+/* All words but "off" promise the disk. */
+static SyncMode sync_mode(Session *s)
+{
+    Slice v;
+    Err ignored;
+    must(setting_get(s, SLICE_LIT("synchronous_commit"), &v, &ignored));
+    return slice_eq_cstr(v, "off") ? SYNC_OFF : SYNC_ON;
+}
+
 RunStatus tx_commit_step(Session *s, Err *e)
 {
     Transaction *t = &s->tx;
@@ -240,7 +249,7 @@ RunStatus tx_commit_step(Session *s, Err *e)
             t->commit = (Ticket){.waiter = s->waiter};
             Txn *txn = t->txn;
             t->txn = NULL;
-            txn_commit(txn, setting_bool(s, "synchronous_commit") ? SYNC_ON : SYNC_OFF, &t->commit);
+            txn_commit(txn, sync_mode(s), &t->commit);
         }
         if (!atomic_load_explicit(&t->commit.done, memory_order_acquire))
             return RUN_WAIT;
