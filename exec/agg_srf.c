@@ -2,6 +2,7 @@
 #include "base/regex.h"
 #include "exec/agg_private.h"
 #include "exec/func_text.h"
+#include "exec/jsonpath.h"
 
 #define SRF(sig, def, txt)                                                                         \
     {                                                                                              \
@@ -299,6 +300,23 @@ SRF_OPEN(keys_open)
     return members(&args[0], 1, false, a, state, e);
 }
 
+SRF_OPEN(path_open)
+{
+    RowList *l = list_new(a, 1);
+    PathItems items;
+    bool failed;
+    (void)call;
+    if (!func_path_items(ctx, args, n, false, &items, &failed, e))
+        return false;
+    for (size_t i = 0; i < items.count; i++) {
+        Value v = value_str(items.items[i]);
+        if (!list_add(l, &v, e))
+            return false;
+    }
+    *state = l;
+    return true;
+}
+
 /* ---- text ---- */
 
 SRF_OPEN(string_table_open)
@@ -388,6 +406,7 @@ static const SrfDef srf_elements_text = {.columns = text_elements_column,
                                          .column_count = 1,
                                          .open = elements_text_open,
                                          .next = list_next};
+static const SrfDef srf_path = {.open = path_open, .next = list_next};
 static const SrfDef srf_keys = {.open = keys_open, .next = list_next};
 static const SrfDef srf_string_table = {.open = string_table_open, .next = list_next};
 static const SrfDef srf_regexp_table = {.open = regexp_table_open, .next = list_next};
@@ -440,6 +459,11 @@ FuncDef agg_srf[] = {
     SRF("jsonb_array_elements(jsonb) setof jsonb", srf_jsonb_elements, "items of a JSON array"),
     SRF("json_array_elements_text(json) setof text", srf_elements_text, "items of a JSON array"),
     SRF("jsonb_array_elements_text(jsonb) setof text", srf_elements_text, "items of a JSON array"),
+    SRF("jsonb_path_query(jsonb, jsonpath) setof jsonb", srf_path, "what the path finds"),
+    SRF("jsonb_path_query(jsonb, jsonpath, jsonb) setof jsonb", srf_path,
+        "what the path finds, with variables"),
+    SRF("jsonb_path_query(jsonb, jsonpath, jsonb, bool) setof jsonb", srf_path,
+        "what the path finds, with variables; errors are nothing"),
     SRF("json_object_keys(json) setof text", srf_keys, "keys of a JSON object"),
     SRF("jsonb_object_keys(jsonb) setof text", srf_keys, "keys of a JSON object"),
     SRF("json_each(json) setof record", srf_json_each, "members of a JSON object"),

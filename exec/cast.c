@@ -26,6 +26,10 @@ static const struct Relabel {
     {T_INT4, T_INT8, CAST_IMPLICIT},
     {T_FLOAT4, T_FLOAT8, CAST_IMPLICIT},
     {T_OID, T_INT8, CAST_ASSIGN},
+    {T_INT2, T_REGPROC, CAST_IMPLICIT},
+    {T_INT2, T_REGTYPE, CAST_IMPLICIT},
+    {T_INT2, T_REGNAMESPACE, CAST_IMPLICIT},
+    {T_INT2, T_REGROLE, CAST_IMPLICIT},
     {T_OID, T_REGPROC, CAST_IMPLICIT},
     {T_OID, T_REGCLASS, CAST_IMPLICIT},
     {T_OID, T_REGTYPE, CAST_IMPLICIT},
@@ -84,6 +88,19 @@ void cast_add_func(const FuncDef *f)
                                                   : CAST_EXPLICIT;
     must(f->arg_count == 1);
     add_cast(f->args[0], f->result, (CastPath){.kind = CAST_FUNC, .level = level, .func = f});
+}
+
+size_t cast_slots(void)
+{
+    return CAST_SLOTS;
+}
+
+bool cast_at(size_t i, CastInfo *out)
+{
+    const CastSlot *s = &slots[i];
+    *out = (CastInfo){(TypeId)(s->key >> 32), (TypeId)s->key, s->path.level,
+                      s->path.kind == CAST_FUNC ? s->path.func : NULL};
+    return s->key != 0;
 }
 
 static bool is_string(TypeId t)

@@ -474,7 +474,7 @@ static bool signed_zone(Input *in, Slice t, Err *e)
         part[0] = v / 100;
     }
     if (part[0] > 15 || part[1] > 59 || part[2] > 59)
-        return err_set(e, ERR_DATETIME_RANGE, "time zone displacement out of range: \"%.*s\"",
+        return err_set(e, ERR_ZONE_DISPLACEMENT, "time zone displacement out of range: \"%.*s\"",
                        SLICE_ARG(in->text));
     int32_t s = (int32_t)(part[0] * 3600 + part[1] * 60 + part[2]);
     in->offset = negative ? -s : s;

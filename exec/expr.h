@@ -143,6 +143,14 @@ typedef enum CastLevel { CAST_IMPLICIT, CAST_ASSIGN, CAST_EXPLICIT } CastLevel;
 bool expr_cast(Arena *a, EvalCtx *fold_ctx, Expr *x, TypeId to, int32_t typmod, CastLevel level,
                Expr **out, Err *e) MUST_CHECK;
 bool cast_exists(TypeId from, TypeId to, CastLevel level);
+/* Rows of pg_cast, i < cast_slots(); false: none there.  func NULL: the bytes stay. */
+typedef struct CastInfo {
+    TypeId from, to;
+    CastLevel level;
+    const struct FuncDef *func;
+} CastInfo;
+size_t cast_slots(void);
+bool cast_at(size_t i, CastInfo *out);
 /* The common type of UNION, CASE, VALUES, ARRAY (PostgreSQL 10.5); 0 + 42804. */
 bool type_common(const TypeId *types, size_t n, const char *what, TypeId *out, Err *e) MUST_CHECK;
 

@@ -269,6 +269,17 @@ FUNC_SCALAR(array_positions)
     return true;
 }
 
+static bool low_bound(const Array *low, size_t i, size_t dims, int32_t *out, Err *e)
+{
+    if (low->count != dims)
+        return err_set(e, ERR_ARRAY_SUBSCRIPT, "wrong number of array subscripts") ||
+               err_detail(e, "Low bound array has different size than dimensions array.");
+    if (low->items[i].null)
+        return err_set(e, ERR_NULL_NOT_ALLOWED, "dimension values cannot be null");
+    *out = (int32_t)low->items[i].u.i64;
+    return true;
+}
+
 static bool array_fill(FnCall *c, Err *e)
 {
     FUNC_ROWS(c, row)
@@ -277,7 +288,14 @@ static bool array_fill(FnCall *c, Err *e)
         if (dims.null)
             return err_set(e, ERR_NULL_NOT_ALLOWED,
                            "dimension array or low bound array cannot be null");
-        const Array *d = dims.u.arr;
+        const Array *d = dims.u.arr, *low = NULL;
+        if (c->arg_count > 2) {
+            Value v = vec_get(&c->args[2], row);
+            if (v.null)
+                return err_set(e, ERR_NULL_NOT_ALLOWED,
+                               "dimension array or low bound array cannot be null");
+            low = v.u.arr;
+        }
         uint64_t count = d->count > 0;
         Array *arr = array_new(c->ctx->scratch, type_elem_of(c->expr->type), NULL, 0);
         if (d->count > ARRAY_DIMS_MAX)
@@ -293,6 +311,8 @@ static bool array_fill(FnCall *c, Err *e)
                                ARRAY_ITEMS_MAX);
             arr->dims[i] = (int32_t)dim;
             arr->lower[i] = 1;
+            if (low && !low_bound(low, i, d->count, &arr->lower[i], e))
+                return false;
         }
         Value *items = arena_try(c->ctx->scratch, ((size_t)count + 1) * sizeof *items, e);
         if (!items)
@@ -421,6 +441,8 @@ FuncDef func_array[] = {
     FS("array_position(anyarray, anyelement, int4) int4", array_position, 0,
        "subscript of the first from a position on"),
     FS("array_positions(anyarray, anyelement) _int4", array_positions, 0, "subscripts of all"),
+    FK("array_fill(anyelement, _int4, _int4) anyarray", array_fill, 0,
+       "an array of equal items, with low bounds"),
     FK("array_fill(anyelement, _int4) anyarray", array_fill, 0, "an array of equal items"),
     FS("trim_array(anyarray, int4) anyarray", trim_array, STRICT, "without the last items"),
     FS("array_to_string(anyarray, text) text", array_to_string, FN_STABLE, "items joined"),

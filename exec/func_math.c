@@ -142,6 +142,41 @@ MATH_DOMAIN(math_sind, isinf(x), exact_degrees(sin, x), out_of_input(e))
 MATH_DOMAIN(math_cosd, isinf(x), exact_degrees(cos, x), out_of_input(e))
 MATH_DOMAIN(math_tand, isinf(x), exact_degrees(tan, x), out_of_input(e))
 
+static double cot_degrees(double x)
+{
+    double t = exact_degrees(tan, x);
+    return fmod(x, 180) != 0 && fmod(x, 90) == 0 ? 0 : t == 0 ? INFINITY : 1 / t;
+}
+
+/* Exact where people expect it: asind(0.5) is 30. */
+static double asin_degrees(double x)
+{
+    return x == 0.5 ? 30 : x == -0.5 ? -30 : x == 1 ? 90 : x == -1 ? -90 : asin(x) * (180 / M_PI);
+}
+
+static double acos_degrees(double x)
+{
+    return x == 0.5 ? 60 : x == 0 ? 90 : x == -0.5 ? 120 : x == -1 ? 180 : acos(x) * (180 / M_PI);
+}
+
+static double atan_degrees(double x)
+{
+    return x == 1 ? 45 : x == -1 ? -45 : atan(x) * (180 / M_PI);
+}
+
+MATH_DOMAIN(math_cotd, isinf(x), cot_degrees(x), out_of_input(e))
+MATH_DOMAIN(math_asind, x<-1 || x> 1, asin_degrees(x), out_of_input(e))
+MATH_DOMAIN(math_acosd, x<-1 || x> 1, acos_degrees(x), out_of_input(e))
+MATH_DOMAIN(math_atand, false, atan_degrees(x), out_of_input(e))
+
+FUNC_SCALAR(math_atan2d)
+{
+    FUNC_UNUSED;
+    double r = atan2(args[0].u.f64, args[1].u.f64);
+    *out = value_f64(r == M_PI_4 ? 45 : r * (180 / M_PI));
+    return true;
+}
+
 FUNC_SCALAR(math_pi)
 {
     FUNC_UNUSED;
@@ -298,14 +333,13 @@ FUNC_SCALAR(width_bucket_f64)
     double v = args[0].u.f64, lo = args[1].u.f64, hi = args[2].u.f64;
     int64_t buckets = args[3].u.i64, r;
     if (buckets <= 0)
-        return err_set(e, ERR_INVALID_PARAMETER, "count must be greater than zero");
+        return err_set(e, ERR_WIDTH_BUCKET, "count must be greater than zero");
     if (isnan(v) || isnan(lo) || isnan(hi))
-        return err_set(e, ERR_INVALID_PARAMETER,
-                       "operand, lower bound, and upper bound cannot be NaN");
+        return err_set(e, ERR_WIDTH_BUCKET, "operand, lower bound, and upper bound cannot be NaN");
     if (isinf(lo) || isinf(hi))
-        return err_set(e, ERR_INVALID_PARAMETER, "lower and upper bounds must be finite");
+        return err_set(e, ERR_WIDTH_BUCKET, "lower and upper bounds must be finite");
     if (lo == hi)
-        return err_set(e, ERR_INVALID_PARAMETER, "lower bound cannot equal upper bound");
+        return err_set(e, ERR_WIDTH_BUCKET, "lower bound cannot equal upper bound");
     bool up = lo < hi;
     if (up ? v < lo : v > lo)
         r = 0;
@@ -364,6 +398,11 @@ FuncDef func_math[] = {
     F8("sind", math_sind, "sine of degrees"),
     F8("cosd", math_cosd, "cosine of degrees"),
     F8("tand", math_tand, "tangent of degrees"),
+    F8("cotd", math_cotd, "cotangent of degrees"),
+    F8("asind", math_asind, "arcsine in degrees"),
+    F8("acosd", math_acosd, "arccosine in degrees"),
+    F8("atand", math_atand, "arctangent in degrees"),
+    FS("atan2d(float8, float8) float8", math_atan2d, STRICT, "angle of y, x in degrees"),
     F8("degrees", math_degrees, "radians to degrees"),
     F8("radians", math_radians, "degrees to radians"),
     FS("exp(float8) float8", math_exp, STRICT, "power of e"),

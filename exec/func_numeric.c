@@ -118,15 +118,14 @@ FUNC_SCALAR(numeric_width_bucket)
     const Num *v = &args[0].u.num, *lo = &args[1].u.num, *hi = &args[2].u.num;
     int64_t buckets = args[3].u.i64, r = 0;
     if (buckets <= 0)
-        return err_set(e, ERR_INVALID_PARAMETER, "count must be greater than zero");
+        return err_set(e, ERR_WIDTH_BUCKET, "count must be greater than zero");
     if (v->kind == NUM_NAN || lo->kind == NUM_NAN || hi->kind == NUM_NAN)
-        return err_set(e, ERR_INVALID_PARAMETER,
-                       "operand, lower bound, and upper bound cannot be NaN");
+        return err_set(e, ERR_WIDTH_BUCKET, "operand, lower bound, and upper bound cannot be NaN");
     if (num_is_special(lo) || num_is_special(hi))
-        return err_set(e, ERR_INVALID_PARAMETER, "lower and upper bounds must be finite");
+        return err_set(e, ERR_WIDTH_BUCKET, "lower and upper bounds must be finite");
     int order = num_cmp(lo, hi);
     if (order == 0)
-        return err_set(e, ERR_INVALID_PARAMETER, "lower bound cannot equal upper bound");
+        return err_set(e, ERR_WIDTH_BUCKET, "lower bound cannot equal upper bound");
     bool up = order < 0;
     if (up ? num_cmp(v, lo) < 0 : num_cmp(v, lo) > 0)
         r = 0;

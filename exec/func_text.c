@@ -550,7 +550,7 @@ FUNC_SCALAR(text_chr)
     int64_t c = args[0].u.i64;
     char utf8[4];
     if (c < 0)
-        return err_set(e, ERR_PROGRAM_LIMIT, "character number must be positive");
+        return err_set(e, ERR_INVALID_PARAMETER, "character number must be positive");
     if (c == 0)
         return err_set(e, ERR_PROGRAM_LIMIT, "null character not permitted");
     if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))

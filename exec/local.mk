@@ -49,7 +49,7 @@ libskexec_la_SOURCES += \
 	exec/agg_sum.c exec/agg_time.c \
 	exec/array.c exec/array.h \
 	exec/cast.c \
-	exec/datetime.c exec/datetime.h exec/datetime_parse.c exec/datetime_print.c exec/interval_print.c exec/jsonb_order.c exec/func_bytea.c exec/func_jsonb.c \
+	exec/datetime.c exec/datetime.h exec/datetime_parse.c exec/datetime_print.c exec/interval_print.c exec/jsonb_order.c exec/jsonpath.h exec/jsonpath_parse.c exec/jsonpath_eval.c exec/func_bytea.c exec/func_jsonb.c \
 	exec/expr.c exec/expr.h exec/expr_eval.c exec/expr_items.c exec/expr_print.c \
 	exec/expr_private.h \
 	exec/func_arith.c exec/func_array.c exec/func_bucket.c exec/func_cast.c exec/func_compare.c \
@@ -62,6 +62,7 @@ libskexec_la_SOURCES += \
 	exec/resolve.c exec/resolve_private.h \
 	exec/type.c exec/type.h exec/type_json.c exec/type_json.h exec/type_name.c \
 	exec/type_number.c exec/type_order.c exec/type_private.h exec/type_record.c exec/type_reg.c exec/type_reg.h \
+	exec/type_io.def \
 	exec/type_string.c exec/type_time.c \
 	exec/tz.c exec/tz.h exec/tz_abbrev.def \
 	exec/vector.c exec/vector.h

@@ -106,6 +106,7 @@ uint64_t get_be64(const char *p)
     X(REGTYPE, regtype, "regtype", 'i')                                                            \
     X(UUID, uuid, "uuid", 'i')                                                                     \
     X(JSONB, jsonb, "jsonb", 'i')                                                                  \
+    X(JSONPATH, jsonpath, "jsonpath", 'i')                                                         \
     X(REGNAMESPACE, regnamespace, "regnamespace", 'i')                                             \
     X(REGROLE, regrole, "regrole", 'i')
 
@@ -266,6 +267,8 @@ static const TypeDef type_table[] = {
            uuid_out, uuid_recv, text_out, str),
     SCALAR(T_JSONB, T_JSONB_ARRAY, "jsonb", "jsonb", PH_STR, -1, 'U', 'i', false, false, jsonb_in,
            text_out, jsonb_recv, jsonb_send, jsonb),
+    SCALAR(T_JSONPATH, T_JSONPATH_ARRAY, "jsonpath", "jsonpath", PH_STR, -1, 'U', 'i', false, false,
+           jsonpath_in, text_out, jsonpath_recv, jsonb_send, str),
     SCALAR(T_REGNAMESPACE, T_REGNAMESPACE_ARRAY, "regnamespace", "regnamespace", PH_I64, 4, 'N',
            'i', true, false, regnamespace_in, regnamespace_out, oid_recv, int4_send, i64),
     SCALAR(T_REGROLE, T_REGROLE_ARRAY, "regrole", "regrole", PH_I64, 4, 'N', 'i', true, false,

@@ -134,6 +134,8 @@ int cmp_str(const Value *a, const Value *b);
 int cmp_bpchar(const Value *a, const Value *b);
 int cmp_interval(const Value *a, const Value *b);
 int cmp_num(const Value *a, const Value *b);
+TYPE_IN(jsonpath_in);
+TYPE_IN(jsonpath_recv);
 int cmp_jsonb(const Value *a, const Value *b);
 int cmp_array(const Value *a, const Value *b);
 uint64_t hash_bool(const Value *v);

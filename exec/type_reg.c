@@ -9,6 +9,51 @@ void type_set_reg_hooks(const RegHooks *hooks)
     reg_hooks = hooks;
 }
 
+/* ---- functions of types ---- */
+
+static const IoFunction io_functions[] = {
+#define IO_FUNCTION(oid, name) {oid, name},
+#define IO_TYPE(...)
+#include "exec/type_io.def"
+#undef IO_FUNCTION
+#undef IO_TYPE
+};
+
+static const struct {
+    TypeId type;
+    uint32_t oids[IO_ANALYZE];
+} io_types[] = {
+#define IO_FUNCTION(oid, name)
+#define IO_TYPE(type, ...) {type, {__VA_ARGS__}},
+#include "exec/type_io.def"
+#undef IO_FUNCTION
+#undef IO_TYPE
+};
+
+uint32_t type_io_oid(const TypeDef *def, TypeIo which)
+{
+    static const uint32_t of_arrays[TYPE_IO_COUNT] = {
+        [IO_IN] = 750, [IO_OUT] = 751, [IO_RECV] = 2400, [IO_SEND] = 2401, [IO_ANALYZE] = 3816};
+    if (which == IO_TYPMOD_IN || which == IO_TYPMOD_OUT)
+        def = def->elem_oid ? type_find(def->elem_oid) : def;
+    for (size_t i = 0; i < ARRAY_LEN(io_types); i++)
+        if (io_types[i].type == def->oid)
+            return which < IO_ANALYZE ? io_types[i].oids[which] : 0;
+    return def->elem_oid ? of_arrays[which] : 0;
+}
+
+size_t type_io_count(void)
+{
+    return ARRAY_LEN(io_functions);
+}
+
+const IoFunction *type_io_at(size_t i)
+{
+    return &io_functions[i];
+}
+
+/* ---- oids ---- */
+
 /* "-" is 0, digits are an oid. */
 static bool number_in(Slice text, Value *out)
 {
@@ -101,6 +146,12 @@ TYPE_IN(regproc_in)
         *out = value_i64(f->oid);
         return true;
     }
+    for (size_t i = 0; i < type_io_count(); i++) {
+        if (slice_eq_cstr(t, io_functions[i].name)) {
+            *out = value_i64(io_functions[i].oid);
+            return true;
+        }
+    }
     return err_set(e, ERR_UNDEFINED_FUNCTION, "function \"%.*s\" does not exist", SLICE_ARG(t));
 }
 
@@ -115,6 +166,12 @@ TYPE_OUT(regproc_out)
     for (size_t i = 0; i < func_count(); i++) {
         if (func_at(i)->oid == oid) {
             buf_puts(dst, func_at(i)->name);
+            return;
+        }
+    }
+    for (size_t i = 0; i < type_io_count(); i++) {
+        if (io_functions[i].oid == oid) {
+            buf_puts(dst, io_functions[i].name);
             return;
         }
     }

@@ -16,6 +16,25 @@ typedef struct RegHooks {
                  Buf *dst); /* false: unknown, print the number */
 } RegHooks;
 
+/* The functions behind pg_type.typinput and so on: names for clients, nothing calls them. */
+typedef enum TypeIo {
+    IO_IN,
+    IO_OUT,
+    IO_RECV,
+    IO_SEND,
+    IO_TYPMOD_IN,
+    IO_TYPMOD_OUT,
+    IO_ANALYZE,
+    TYPE_IO_COUNT
+} TypeIo;
+typedef struct IoFunction {
+    uint32_t oid;
+    const char *name;
+} IoFunction;
+uint32_t type_io_oid(const TypeDef *def, TypeIo which); /* 0: none */
+size_t type_io_count(void);
+const IoFunction *type_io_at(size_t i);
+
 void type_set_reg_hooks(const RegHooks *hooks);
 
 #endif

@@ -289,21 +289,6 @@ static bool fn_viewdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Er
     return true;
 }
 
-static bool fn_size_pretty(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
-{
-    (void)n, (void)e;
-    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
-    int64_t v = args[0].u.i64;
-    size_t u = 0;
-    /* PostgreSQL changes the unit at 10240 and rounds half away from zero. */
-    while (u + 1 < ARRAY_LEN(units) && (v >= 10240 || v <= -10240)) {
-        v = (v + (v < 0 ? -512 : 512)) / 1024;
-        u++;
-    }
-    *out = value_str(arena_printf(ctx->arena, "%lld %s", (long long)v, units[u]));
-    return true;
-}
-
 /* ---- pg_get_keywords ---- */
 
 static bool keywords_open(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a,
@@ -488,10 +473,6 @@ FuncDef catalog_functions[] = {
      .scalar = fn_null,
      STABLE,
      .text = "tables share files: see skulk.storage"},
-    {.signature = "pg_size_pretty(int8) text",
-     .scalar = fn_size_pretty,
-     .flags = FN_STRICT,
-     .text = "bytes with a unit"},
     {.signature = "pg_tablespace_location(oid) text",
      .scalar = fn_null,
      STABLE,

@@ -307,12 +307,12 @@ const PgRelation pg_relations[] = {
     {PG, "pg_cast", 2605,
      "oid oid, castsource oid, casttarget oid, castfunc oid, castcontext \"char\", castmethod "
      "\"char\"",
-     NULL},
+     fill_pg_cast},
     {PG, "pg_operator", 2617,
      "oid oid, oprname name, oprnamespace oid, oprowner oid, oprkind \"char\", oprcanmerge bool, "
      "oprcanhash bool, oprleft oid, oprright oid, oprresult oid, oprcom oid, oprnegate oid, "
      "oprcode regproc, oprrest regproc, oprjoin regproc",
-     NULL},
+     fill_pg_operator},
     {PG, "pg_opclass", 2616,
      "oid oid, opcmethod oid, opcname name, opcnamespace oid, opcowner oid, opcfamily oid, "
      "opcintype oid, opcdefault bool, opckeytype oid",

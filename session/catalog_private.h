@@ -88,6 +88,8 @@ bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_attribute(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_attrdef(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_type(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_operator(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_cast(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_namespace(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_proc(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

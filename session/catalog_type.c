@@ -1,11 +1,7 @@
 /* session/catalog_type.c - pg_type, pg_proc, pg_settings, pg_stat_activity. */
+#include "exec/type_reg.h"
 #include "session/catalog_private.h"
 #include <stdio.h>
-
-static void row_regproc(RowMaker *r)
-{
-    row_i64(r, 0);
-}
 
 static void type_row(RowSink *sink, const TypeDef *d)
 {
@@ -24,11 +20,11 @@ static void type_row(RowSink *sink, const TypeDef *d)
     row_bool(&r, true);
     row_char(&r, ",");
     row_i64(&r, 0); /* typrelid */
-    row_regproc(&r);
+    row_i64(&r, 0); /* typsubscript */
     row_i64(&r, d->elem_oid);
     row_i64(&r, d->array_oid);
-    for (int i = 0; i < 7; i++) /* input, output, receive, send, typmod in and out, analyze */
-        row_regproc(&r);
+    for (int i = 0; i < TYPE_IO_COUNT; i++)
+        row_i64(&r, type_io_oid(d, (TypeIo)i));
     one[0] = d->align;
     row_char(&r, one);
     row_char(&r, d->len < 0 ? "x" : "p");
@@ -78,7 +74,7 @@ static void proc_row(RowSink *sink, Arena *a, const FuncDef *f)
     row_f64(&r, 1);
     row_f64(&r, f->flags & FN_SRF ? 1000 : 0);
     row_i64(&r, f->flags & FN_VARIADIC && f->arg_count ? f->args[f->arg_count - 1] : 0);
-    row_regproc(&r);
+    row_i64(&r, 0); /* prosupport */
     row_char(&r, f->flags & FN_AGG ? "a" : f->flags & FN_WINDOW ? "w" : "f");
     row_bool(&r, false);
     row_bool(&r, false);
@@ -103,6 +99,97 @@ bool fill_pg_proc(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
         const FuncDef *f = func_at(i);
         if (!(f->flags & (FN_HIDDEN | FN_OPERATOR)))
             proc_row(sink, ctx->arena, f);
+    }
+    for (size_t i = 0; i < type_io_count(); i++) {
+        FuncDef io = {.oid = type_io_at(i)->oid,
+                      .name = type_io_at(i)->name,
+                      .result = T_ANY,
+                      .flags = FN_STRICT,
+                      .text = "reads or writes values of a type"};
+        proc_row(sink, ctx->arena, &io);
+    }
+    return true;
+}
+
+/* ---- pg_operator ---- */
+
+static const FuncDef *operator_of(const char *name, TypeId left, TypeId right)
+{
+    for (size_t i = 0; i < func_count(); i++) {
+        const FuncDef *f = func_at(i);
+        if ((f->flags & FN_OPERATOR) && f->arg_count == 2 && f->args[0] == left &&
+            f->args[1] == right && strcmp(f->name, name) == 0)
+            return f;
+    }
+    return NULL;
+}
+
+/* Comparisons know the same with sides exchanged, and their opposite. */
+static uint32_t related(const FuncDef *f, bool negated)
+{
+    static const char *const names[][3] = {{"=", "=", "<>"},   {"<>", "<>", "="}, {"<", ">", ">="},
+                                           {">", "<", "<="},   {"<=", ">=", ">"}, {">=", "<=", "<"},
+                                           {"@>", "<@", NULL}, {"<@", "@>", NULL}};
+    for (size_t i = 0; f->arg_count == 2 && i < ARRAY_LEN(names); i++) {
+        const char *name = names[i][negated ? 2 : 1];
+        if (!name || strcmp(f->name, names[i][0]) != 0)
+            continue;
+        const FuncDef *other = operator_of(name, f->args[!negated], f->args[negated]);
+        return other ? other->oid : 0;
+    }
+    return 0;
+}
+
+static void operator_row(RowSink *sink, const FuncDef *f)
+{
+    RowMaker r = {.n = 0};
+    bool two = f->arg_count == 2, equal = strcmp(f->name, "=") == 0;
+    row_i64(&r, f->oid);
+    row_text(&r, f->name);
+    row_i64(&r, OID_PG_CATALOG);
+    row_i64(&r, OID_OWNER);
+    row_char(&r, two ? "b" : "l");
+    row_bool(&r, equal);
+    row_bool(&r, equal);
+    row_i64(&r, two ? f->args[0] : 0);
+    row_i64(&r, f->args[two]);
+    row_i64(&r, f->result);
+    row_i64(&r, related(f, false));
+    row_i64(&r, related(f, true));
+    for (int i = 0; i < 3;
+         i++) /* oprcode, oprrest, oprjoin: operators have no function of their own */
+        row_i64(&r, 0);
+    row_sink_add(sink, r.v);
+}
+
+bool fill_pg_operator(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)ctx, (void)snap, (void)e;
+    for (size_t i = 0; i < func_count(); i++)
+        if ((func_at(i)->flags & (FN_OPERATOR | FN_HIDDEN)) == FN_OPERATOR)
+            operator_row(sink, func_at(i));
+    return true;
+}
+
+/* ---- pg_cast ---- */
+
+bool fill_pg_cast(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    static const char *const contexts[] = {
+        [CAST_IMPLICIT] = "i", [CAST_ASSIGN] = "a", [CAST_EXPLICIT] = "e"};
+    CastInfo c;
+    (void)ctx, (void)snap, (void)e;
+    for (size_t i = 0; i < cast_slots(); i++) {
+        if (!cast_at(i, &c))
+            continue;
+        RowMaker r = {.n = 0};
+        row_i64(&r, 100000 + (int64_t)i);
+        row_i64(&r, c.from);
+        row_i64(&r, c.to);
+        row_i64(&r, c.func && !(c.func->flags & FN_HIDDEN) ? c.func->oid : 0);
+        row_char(&r, contexts[c.level]);
+        row_char(&r, !c.func ? "b" : c.func->flags & FN_HIDDEN ? "i" : "f");
+        row_sink_add(sink, r.v);
     }
     return true;
 }

@@ -286,6 +286,7 @@ static const struct {
     {T_UUID, {"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}},
     {T_JSON, {"null", "{\"a\": [1, {\"b\": null}]}", "[]", "\"x\"", "[1,2]"}},
     {T_JSONB, {"null", "{\"a\": [1, {\"b\": null}]}", "[]", "\"x\"", "[1,2]", "1e5", "true"}},
+    {T_JSONPATH, {"$", "$.a[*] ? (@ > 1)", "strict $.x", "$.**.keyvalue()", "-$[0 to last] + 1"}},
     {T_OID, {"0", "23", "4294967295"}},
     {T_XID, {"0", "4294967295"}},
     {T_REGTYPE, {"0", "23"}},
