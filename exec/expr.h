@@ -171,6 +171,10 @@ Expr *expr_copy(Arena *a, const Expr *x);
 void expr_print(Buf *out, const Expr *x,
                 const Slice *column_names); /* for EXPLAIN and pg_get_expr */
 
+/* As PostgreSQL's pg_get_expr: env says how values are written. */
+void expr_deparse(Buf *out, const Expr *x, const Slice *column_names, const TypeEnv *env,
+                  bool pretty);
+
 /* out: over b->rows, defined at the selected rows; memory from ctx->scratch or borrowed from b. */
 bool expr_eval(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e) MUST_CHECK;
 /* Narrows b->sel to the rows where x is true. */

@@ -266,7 +266,8 @@ static bool attrdef_rows(void *arg, const RelationRow *rel)
         if (c->default_sql.len == 0 || c->dropped || c->identity)
             continue;
         Slice text;
-        catalog_expression(f->session, f->cat, f->arena, c->default_sql, NULL, c->type_oid, &text);
+        catalog_expression(f->session, f->cat, f->arena, c->default_sql, NULL, c->type_oid, false,
+                           &text);
         RowMaker r = {.n = 0};
         row_i64(&r, (int64_t)rel->oid * COLUMNS_MAX + (int64_t)i);
         row_i64(&r, rel->oid);

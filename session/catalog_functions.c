@@ -172,8 +172,17 @@ static bool fn_format_type(EvalCtx *ctx, const Value *args, size_t n, Value *out
 
 static bool fn_get_expr(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
-    (void)ctx, (void)n, (void)e;
-    *out = args[0]; /* node trees are kept as their text */
+    (void)ctx, (void)e;
+    Slice s = args[0].u.str; /* node trees are kept as their text */
+    int depth = 0;
+    bool around = s.len > 2 && s.ptr[0] == '(';
+    for (size_t i = 0; around && i + 1 < s.len; i++) {
+        depth += (s.ptr[i] == '(') - (s.ptr[i] == ')');
+        around = depth > 0;
+    }
+    *out = args[0];
+    if (n > 2 && args[2].u.b && around)
+        *out = value_str(slice_of(s.ptr + 1, s.len - 2));
     return true;
 }
 
@@ -273,6 +282,18 @@ static bool fn_obj_description(EvalCtx *ctx, const Value *args, size_t n, Value 
     CatalogSnap *cat = session_catalog(s);
     const TableDef *t = table_of_oid(cat, args[0].u.i64);
     *out = t && t->comment.len ? value_str(arena_slice(ctx->arena, t->comment)) : value_null();
+    cat_unref(cat);
+    return true;
+}
+
+static bool fn_col_description(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n, (void)e;
+    CatalogSnap *cat = session_catalog(ctx->session);
+    const TableDef *t = table_of_oid(cat, args[0].u.i64);
+    int64_t i = args[1].u.i64 - 1;
+    bool there = t && i >= 0 && i < t->column_count && t->columns[i].comment.len;
+    *out = there ? value_str(arena_slice(ctx->arena, t->columns[i].comment)) : value_null();
     cat_unref(cat);
     return true;
 }
@@ -421,10 +442,6 @@ FuncDef catalog_functions[] = {
      .scalar = fn_function_arguments,
      STRICT_STABLE,
      .text = "arguments of a function"},
-    {.signature = "pg_get_serial_sequence(text, text) text",
-     .scalar = fn_null,
-     STABLE,
-     .text = "there are no sequences"},
     {.signature = "pg_get_statisticsobjdef_columns(oid) text",
      .scalar = fn_null,
      STABLE,
@@ -454,8 +471,8 @@ FuncDef catalog_functions[] = {
      STRICT_STABLE,
      .text = "comment on an object"},
     {.signature = "col_description(oid, int4) text",
-     .scalar = fn_null,
-     STABLE,
+     .scalar = fn_col_description,
+     STRICT_STABLE,
      .text = "comment on a column"},
     {.signature = "shobj_description(oid, text) text",
      .scalar = fn_null,

@@ -15,16 +15,34 @@ static bool in_constraints(const ConstraintDef *c)
     return c->type != CONSTRAINT_INDEX && c->type != CONSTRAINT_UNIQUE_INDEX;
 }
 
+static bool upper(Arena *a, const char *word, Slice *out)
+{
+    *out = arena_printf(a, "%s", word);
+    char *p = arena_cstr(a, *out);
+    for (size_t i = 0; p[i]; i++)
+        p[i] = (char)(p[i] >= 'a' && p[i] <= 'z' ? p[i] - 32 : p[i]);
+    *out = slice_cstr(p);
+    return true;
+}
+
 bool catalog_expression(Session *s, const CatalogSnap *cat, Arena *a, Slice text,
-                        const TableDef *columns, TypeId type, Slice *out)
+                        const TableDef *columns, TypeId type, bool pretty, Slice *out)
 {
     EvalCtx fold;
     Err ignored;
     session_eval_ctx(s, &fold);
     fold.arena = fold.scratch = a;
     SqlEnv env = session_sql_env(s, cat, &fold);
+    static const char *const words[] = {"current_date", "current_time",   "current_timestamp",
+                                        "localtime",    "localtimestamp", "current_user",
+                                        "session_user", "current_role",   "current_catalog",
+                                        "user",         "current_schema"};
     *out = text;
-    return sql_expression_print(&env, a, text, columns, type, out, &ignored);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (slice_eq_nocase(text, slice_cstr(words[i])))
+            return upper(a, words[i], out);
+    return sql_expression_print(&env, a, text, columns, type, pretty ? STYLE_PRETTY : STYLE_FULL,
+                                out, &ignored);
 }
 
 typedef struct KeyFill {
@@ -127,7 +145,7 @@ static void constraint_row(KeyFill *f, const TableDef *t, const ConstraintDef *c
     r.v[r.n++] = key_array(f->arena, T_INT2, c, true, 1);
     row_nulls(&r, 6);
     Slice text;
-    catalog_expression(f->session, f->cat, f->arena, c->text, t, T_BOOL, &text);
+    catalog_expression(f->session, f->cat, f->arena, c->text, t, T_BOOL, false, &text);
     r.v[r.n++] = check ? value_str(text) : value_null();
     row_sink_add(f->sink, r.v);
 }
@@ -200,7 +218,7 @@ bool fn_indexdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 
 bool fn_constraintdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
-    (void)n, (void)e;
+    (void)e;
     CatalogSnap *cat = session_catalog(ctx->session);
     const TableDef *t;
     const ConstraintDef *c = constraint_of_oid(cat, args[0].u.i64, &t);
@@ -210,7 +228,8 @@ bool fn_constraintdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err
         Slice text;
         buf_init(&b);
         if (c->type == CONSTRAINT_CHECK) {
-            catalog_expression(ctx->session, cat, ctx->arena, c->text, t, T_BOOL, &text);
+            bool pretty = n > 1 && args[1].u.b;
+            catalog_expression(ctx->session, cat, ctx->arena, c->text, t, T_BOOL, pretty, &text);
             buf_printf(&b, "CHECK (%.*s)", SLICE_ARG(text));
         } else {
             buf_puts(&b, c->type == CONSTRAINT_PRIMARY_KEY ? "PRIMARY KEY " : "UNIQUE ");
@@ -301,7 +320,7 @@ static void info_check(KeyFill *f, const TableDef *t, const ConstraintDef *c)
     RowMaker r = {.n = 0};
     Slice text;
     info_names(&r, f, t, c->name);
-    catalog_expression(f->session, f->cat, f->arena, c->text, t, T_BOOL, &text);
+    catalog_expression(f->session, f->cat, f->arena, c->text, t, T_BOOL, false, &text);
     row_slice(&r, arena_printf(f->arena, "(%.*s)", SLICE_ARG(text)));
     row_sink_add(f->sink, r.v);
 }

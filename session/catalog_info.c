@@ -72,6 +72,27 @@ static bool is_datetime(TypeId t)
     return t == T_TIMESTAMP || t == T_TIMESTAMPTZ || t == T_TIME || t == T_INTERVAL;
 }
 
+static void row_identity(RowMaker *r, const InfoFill *f, const RelationRow *rel,
+                         const ColumnDef *of)
+{
+    const TableDef *seq =
+        of && of->identity ? sequence_of_column(f->cat, rel->table->id, of->id) : NULL;
+    row_text(r, seq ? "YES" : "NO");
+    if (!seq) {
+        row_nulls(r, 5);
+        row_text(r, "NO");
+        return;
+    }
+    SequenceDef d;
+    sequence_def(seq, &d);
+    row_text(r, of->identity == 'a' ? "ALWAYS" : "BY DEFAULT");
+    row_number_text(r, f->arena, d.start);
+    row_number_text(r, f->arena, d.increment);
+    row_number_text(r, f->arena, d.max);
+    row_number_text(r, f->arena, d.min);
+    row_text(r, d.cycle ? "YES" : "NO");
+}
+
 static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId type,
                         int32_t typmod, int64_t num, const ColumnDef *of)
 {
@@ -87,7 +108,7 @@ static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId 
     row_i64(&r, num);
     Slice text = SLICE_NONE;
     if (of && of->default_sql.len && !of->identity)
-        catalog_expression(f->session, f->cat, f->arena, of->default_sql, NULL, type, &text);
+        catalog_expression(f->session, f->cat, f->arena, of->default_sql, NULL, type, false, &text);
     r.v[r.n++] = text.len ? value_str(text) : value_null();
     row_text(&r, of && of->not_null ? "NO" : "YES");
     row_text(&r, d->category == 'A' ? "ARRAY" : d->display);
@@ -110,7 +131,7 @@ static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId 
     row_text(&r, f->session->database_name);
     row_text(&r, "pg_catalog");
     row_text(&r, d->name);
-    row_text(&r, "NO");
+    row_identity(&r, f, rel, of);
     row_text(&r, "NEVER");
     row_null(&r);
     row_text(&r, rel->table && rel->kind == 'r' ? "YES" : "NO");

@@ -7,6 +7,11 @@ void row_i64(RowMaker *r, int64_t v)
     r->v[r->n++] = value_i64(v);
 }
 
+void row_number_text(RowMaker *r, Arena *a, int64_t v)
+{
+    row_slice(r, arena_printf(a, "%lld", (long long)v));
+}
+
 void row_bool(RowMaker *r, bool v)
 {
     r->v[r->n++] = value_bool(v);
@@ -288,12 +293,12 @@ const PgRelation pg_relations[] = {
     {PG, "pg_sequence", 2224,
      "seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, seqmin int8, "
      "seqcache int8, seqcycle bool",
-     NULL},
+     fill_pg_sequence},
     {PG, "pg_sequences", 0,
      "schemaname name, sequencename name, sequenceowner name, data_type regtype, start_value int8, "
      "min_value int8, max_value int8, increment_by int8, cycle bool, cache_size int8, last_value "
      "int8",
-     NULL},
+     fill_pg_sequences},
     {PG, "pg_depend", 2608,
      "classid oid, objid oid, objsubid int4, refclassid oid, refobjid oid, refobjsubid int4, "
      "deptype \"char\"",
@@ -386,7 +391,9 @@ const PgRelation pg_relations[] = {
      "character_octet_length int4, numeric_precision int4, numeric_precision_radix int4, "
      "numeric_scale int4, datetime_precision int4, interval_type text, interval_precision int4, "
      "collation_name name, udt_catalog name, udt_schema name, udt_name name, is_identity text, "
-     "is_generated text, generation_expression text, is_updatable text",
+     "identity_generation text, identity_start text, identity_increment text, identity_maximum "
+     "text, identity_minimum text, identity_cycle text, is_generated text, generation_expression "
+     "text, is_updatable text",
      fill_info_columns},
     {INFO, "schemata", 0,
      "catalog_name name, schema_name name, schema_owner name, default_character_set_name name, "
@@ -406,6 +413,11 @@ const PgRelation pg_relations[] = {
      "table_schema name, table_name name, column_name name, ordinal_position int4, "
      "position_in_unique_constraint int4",
      fill_info_key_columns},
+    {INFO, "sequences", 0,
+     "sequence_catalog name, sequence_schema name, sequence_name name, data_type text, "
+     "numeric_precision int4, numeric_precision_radix int4, numeric_scale int4, start_value text, "
+     "minimum_value text, maximum_value text, increment text, cycle_option text",
+     fill_info_sequences},
     {INFO, "check_constraints", 0,
      "constraint_catalog name, constraint_schema name, constraint_name name, check_clause text",
      fill_info_checks},

@@ -45,6 +45,7 @@ static inline void row_begin(RowMaker *r)
     r->n = 0;
 }
 void row_i64(RowMaker *r, int64_t v);
+void row_number_text(RowMaker *r, Arena *a, int64_t v);
 void row_bool(RowMaker *r, bool v);
 void row_text(RowMaker *r, const char *s);
 void row_slice(RowMaker *r, Slice s);
@@ -76,7 +77,7 @@ static inline bool table_shown(const Session *s, const TableDef *t)
 bool constraint_is_index(const ConstraintDef *c);
 /* DEFAULT or CHECK as PostgreSQL prints it; false: as it was written. */
 bool catalog_expression(Session *s, const CatalogSnap *cat, Arena *a, Slice text,
-                        const TableDef *columns, TypeId type, Slice *out);
+                        const TableDef *columns, TypeId type, bool pretty, Slice *out);
 bool fn_indexdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 bool fn_constraintdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 
@@ -104,6 +105,10 @@ bool fill_pg_indexes(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_constraints(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_checks(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_column_usage(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_sequence(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_sequences(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_sequences(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+Slice sequence_full_name(Arena *a, Session *s, const CatalogSnap *cat, const TableDef *seq);
 bool fill_info_key_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

@@ -68,6 +68,7 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
     db->data_dir = mem_strdup(slice_cstr(o->data_dir));
     atomic_init(&db->next_pid, 1000);
     mutex_init(&db->mutex, RANK_DB);
+    mutex_init(&db->sequence_mutex, RANK_DB);
     budgets_init(db);
     EngineOptions eo = {
         .dir = db->data_dir,
@@ -104,8 +105,9 @@ void db_close(Db *db)
     must(!db->sessions);
     query_drain(db->sched); /* pieces of parallel queries that are still queued */
     if (db->engine)
-        engine_close(db->engine, true);
+        sequences_settle(db), engine_close(db->engine, true);
     mutex_destroy(&db->mutex);
+    mutex_destroy(&db->sequence_mutex);
     mem_free(db->features);
     mem_free(db->data_dir);
     mem_free(db->spill_dir);
@@ -220,6 +222,7 @@ void db_cancel(Db *db, int32_t pid, int32_t secret)
 void session_register(void)
 {
     func_register(session_functions);
+    func_register(sequence_functions);
     view_register(skulk_views);
     catalog_register();
     promql_register();

@@ -28,7 +28,7 @@ static bool put_table(Session *s, TableDef *t, uint32_t expect_version, Err *e)
     return ddl_edit(s, &c, 1, e);
 }
 
-static PhysType phys_stored(TypeId type)
+PhysType ddl_phys(TypeId type)
 {
     const TypeDef *d = type_find(type);
     must(d != NULL);
@@ -152,7 +152,7 @@ static Slice merge_options(Arena *a, Slice lines, const NameValue *o, size_t n)
     return merged;
 }
 
-static bool has_rows(Session *s, TableId table)
+bool ddl_has_rows(Session *s, TableId table)
 {
     Snapshot *snap = tx_snapshot(s);
     TableInfo info;
@@ -178,7 +178,7 @@ bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *
         return err_set(e, ERR_INVALID_PARAMETER,
                        error ? "duplicates = 'error' needs a PRIMARY KEY"
                              : "duplicates of an ordinary table or under a PRIMARY KEY are fixed");
-    if ((t->duplicates != duplicates || t->window_ns != window) && has_rows(p->session, t->id))
+    if ((t->duplicates != duplicates || t->window_ns != window) && ddl_has_rows(p->session, t->id))
         return err_set(e, ERR_OBJECT_STATE, "%s of table \"%.*s\" cannot change while it has rows",
                        t->duplicates != duplicates ? "duplicates" : "window", SLICE_ARG(t->name)) ||
                err_hint(e, "Make a new table, or TRUNCATE this one first.");
@@ -295,6 +295,20 @@ static bool in_segment_by(const Creation *c, Slice name)
     return false;
 }
 
+/* Sequences may get another name: a default that calls one says its oid. */
+bool ddl_stored_default(Portal *p, const CatalogSnap *cat, ColumnDef *c, Err *e)
+{
+    static const char word[] = "nextval";
+    EvalCtx fold;
+    if (!memmem(c->default_sql.ptr, c->default_sql.len, word, sizeof word - 1))
+        return true;
+    session_eval_ctx(p->session, &fold);
+    fold.arena = fold.scratch = &p->arena;
+    SqlEnv env = session_sql_env(p->session, cat, &fold);
+    return sql_expression_print(&env, &p->arena, c->default_sql, NULL, c->type_oid, STYLE_STORED,
+                                &c->default_sql, e);
+}
+
 static bool make_columns(Creation *c, int time_index, Err *e)
 {
     TableDef *t = c->t;
@@ -313,16 +327,14 @@ static bool make_columns(Creation *c, int time_index, Err *e)
         if (!type_find(s->type) || s->type == T_RECORD || s->type == T_UNKNOWN || s->type == T_VOID)
             return err_set(e, ERR_INVALID_TABLE_DEFINITION,
                            "column \"%.*s\" has a type that cannot be stored", SLICE_ARG(s->name));
-        if (s->serial || s->identity)
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                           "serial and identity columns are not supported");
         ColumnDef *d = &t->columns[t->column_count++];
         *d = (ColumnDef){.name = s->name,
                          .type_oid = s->type,
                          .typmod = s->typmod,
-                         .phys = phys_stored(s->type),
+                         .phys = ddl_phys(s->type),
                          .not_null = s->not_null,
                          .default_sql = s->default_sql,
+                         .identity = s->identity,
                          .kind = COL_FIELD};
         bool key_tag = time_index >= 0 && in_key(c, s->name);
         if ((int)i == time_index) {
@@ -361,6 +373,35 @@ static bool add_constraints(Portal *p, const CatalogSnap *cat, Creation *c, Err 
     return true;
 }
 
+bool ddl_own_sequence(Portal *p, const CatalogSnap *cat, const SchemaDef *schema, const TableDef *t,
+                      const ColumnSpec *spec, ColumnDef *c, Err *e)
+{
+    TableId id;
+    const char *label = "seq";
+    Slice name = ddl_make_name(&p->arena, t->name, c->name, label);
+    for (int n = 1; ddl_name_taken(cat, schema->id, name); n++)
+        name = ddl_make_name(&p->arena, t->name, c->name,
+                             arena_cstr(&p->arena, arena_printf(&p->arena, "seq%d", n)));
+    if (!sequence_create_owned(p, schema, name, &spec->sequence, c->type_oid, t->id, c->id, &id, e))
+        return false;
+    c->default_sql = arena_printf(&p->arena, "nextval('%u'::regclass)", id);
+    return true;
+}
+
+static bool own_sequences(Portal *p, const CatalogSnap *cat, Creation *c, const SchemaDef *schema,
+                          Err *e)
+{
+    for (size_t i = 0; i < c->t->column_count; i++) {
+        const ColumnSpec *s = &c->bound->u.create_table.cols[i];
+        if (!ddl_stored_default(p, cat, &c->t->columns[i], e))
+            return false;
+        if ((s->serial || s->identity) &&
+            !ddl_own_sequence(p, cat, schema, c->t, s, &c->t->columns[i], e))
+            return false;
+    }
+    return true;
+}
+
 static bool create_in(Portal *p, const CatalogSnap *cat, Creation *c, const SchemaDef *schema,
                       Err *e)
 {
@@ -378,12 +419,12 @@ static bool create_in(Portal *p, const CatalogSnap *cat, Creation *c, const Sche
     t->time_index = (int16_t)time_index;
     t->database = schema->database;
     t->schema = schema->id;
+    t->id = engine_new_id(c->session->db->engine);
     if (!make_columns(c, time_index, e) || !add_constraints(p, cat, c, e))
         return false;
     t->options = merge_options(c->arena, SLICE_NONE, c->bound->u.create_table.options,
                                c->bound->u.create_table.option_count);
-    t->id = engine_new_id(c->session->db->engine);
-    return put_table(c->session, t, 0, e);
+    return own_sequences(p, cat, c, schema, e) && put_table(c->session, t, 0, e);
 }
 
 /* CREATE TABLE AS: columns come from the query. */
@@ -436,170 +477,4 @@ bool ddl_create_table(Portal *p, Err *e)
         p->writer = row_writer_new(s, c.t, targets, c.t->column_count);
     }
     return ok;
-}
-
-/* ---- DROP, TRUNCATE ---- */
-
-static bool drop_missing(Session *s, const Bound *b, const char *what, Slice name, ErrCode code,
-                         Err *e)
-{
-    if (b->u.drop.if_exists) {
-        session_notice(s, "NOTICE", ERR_OK, "%s \"%.*s\" does not exist, skipping", what,
-                       SLICE_ARG(name));
-        return true;
-    }
-    return err_set(e, code, "%s \"%.*s\" does not exist", what, SLICE_ARG(name));
-}
-
-/* Does the text of the view mean something in this catalog? */
-static bool view_works(Session *s, const CatalogSnap *cat, const TableDef *view)
-{
-    Arena arena;
-    EvalCtx fold;
-    SqlStatement *st;
-    size_t count;
-    Bound *bound;
-    Err ignored;
-    arena_init(&arena, &s->db->query_pool);
-    session_eval_ctx(s, &fold);
-    fold.arena = fold.scratch = &arena;
-    SqlEnv env = session_sql_env(s, cat, &fold);
-    bool ok = sql_parse(&arena, view->definition, &st, &count, &ignored) && count == 1 &&
-              sql_analyze(&env, &arena, st, NULL, 0, &bound, &ignored);
-    arena_free(&arena);
-    return ok;
-}
-
-/* Views that worked before the drop and do not now: they go too (CASCADE), or it is refused. */
-static bool drop_broken_views(Session *s, const CatalogSnap *before, const TableDef *t,
-                              bool cascade, Err *e)
-{
-    const char *kind = t->kind == TABLE_VIEW ? "view" : "table";
-    CatalogSnap *now = session_catalog(s);
-    bool ok = true;
-    for (size_t i = 0; ok && i < cat_table_count(now); i++) {
-        const TableDef *v = cat_table_at(now, i);
-        if (v->kind != TABLE_VIEW || v->database != s->database || view_works(s, now, v) ||
-            !view_works(s, before, v))
-            continue;
-        if (!cascade) {
-            err_set(e, ERR_DEPENDENT_OBJECTS,
-                    "cannot drop %s %.*s because other objects depend on it", kind,
-                    SLICE_ARG(t->name));
-            err_detail(e, "view %.*s depends on %s %.*s", SLICE_ARG(v->name), kind,
-                       SLICE_ARG(t->name));
-            ok = err_hint(e, "Use DROP ... CASCADE to drop the dependent objects too.");
-            break;
-        }
-        session_notice(s, "NOTICE", ERR_OK, "drop cascades to view %.*s", SLICE_ARG(v->name));
-        CatEdit c = {.op = CAT_DROP_TABLE, .id = v->id, .expect_version = v->version};
-        ok = ddl_edit(s, &c, 1, e);
-    }
-    cat_unref(now);
-    return ok;
-}
-
-static bool drop_relation(Session *s, const CatalogSnap *cat, const Bound *b,
-                          const QualifiedName *name, Err *e)
-{
-    bool view = b->u.drop.what == DROP_VIEW;
-    const TableDef *t = session_find_table(s, cat, name);
-    if (!t)
-        return drop_missing(s, b, view ? "view" : "table", name->name, ERR_UNDEFINED_TABLE, e);
-    if ((t->kind == TABLE_VIEW) != view)
-        return err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a %s", SLICE_ARG(name->name),
-                       view ? "view" : "table") ||
-               err_hint(e, "Use DROP %s to remove a %s.", view ? "TABLE" : "VIEW",
-                        view ? "table" : "view");
-    CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
-    return ddl_edit(s, &c, 1, e) && drop_broken_views(s, cat, t, b->u.drop.cascade, e);
-}
-
-static bool drop_schema(Session *s, const CatalogSnap *cat, const Bound *b, Slice name, Err *e)
-{
-    const SchemaDef *d = cat_schema(cat, s->database, name);
-    if (!d)
-        return drop_missing(s, b, "schema", name, ERR_SCHEMA_NAME, e);
-    for (size_t i = 0; i < cat_table_count(cat); i++) {
-        const TableDef *t = cat_table_at(cat, i);
-        if (t->schema != d->id)
-            continue;
-        if (!b->u.drop.cascade)
-            return err_set(e, ERR_DEPENDENT_OBJECTS,
-                           "cannot drop schema %.*s because other objects depend on it",
-                           SLICE_ARG(name)) ||
-                   err_hint(e, "Use DROP ... CASCADE to drop the dependent objects too.");
-        CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
-        if (!ddl_edit(s, &c, 1, e))
-            return false;
-    }
-    CatEdit c = {.op = CAT_DROP_SCHEMA, .id = d->id};
-    return ddl_edit(s, &c, 1, e);
-}
-
-static bool drop_one(Session *s, const CatalogSnap *cat, const Bound *b, const QualifiedName *name,
-                     Err *e)
-{
-    switch (b->u.drop.what) {
-    case DROP_TABLE:
-    case DROP_VIEW:
-    case DROP_SEQUENCE:
-        return drop_relation(s, cat, b, name, e);
-    case DROP_SCHEMA:
-        return drop_schema(s, cat, b, name->name, e);
-    case DROP_INDEX:
-        return drop_missing(s, b, "index", name->name, ERR_UNDEFINED_OBJECT, e);
-    case DROP_DATABASE:
-        break;
-    }
-    const DatabaseDef *d = cat_database(cat, name->name);
-    if (!d)
-        return drop_missing(s, b, "database", name->name, ERR_DATABASE_NAME, e);
-    if (d->id == s->database)
-        return err_set(e, ERR_OBJECT_IN_USE, "cannot drop the currently open database");
-    return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "DROP DATABASE is not supported yet") ||
-           err_hint(e, "drop its tables instead");
-}
-
-bool ddl_drop(Portal *p, Err *e)
-{
-    Session *s = p->session;
-    for (size_t i = 0; i < p->bound->u.drop.count; i++) {
-        CatalogSnap *cat = session_catalog(s);
-        bool ok = drop_one(s, cat, p->bound, &p->bound->u.drop.names[i], e);
-        cat_unref(cat);
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
-/* The rows of a truncated table stay behind under its old id and go at the next compaction. */
-bool ddl_truncate(Portal *p, Err *e)
-{
-    Session *s = p->session;
-    for (size_t i = 0; i < p->bound->u.truncate.count; i++) {
-        const QualifiedName *name = &p->bound->u.truncate.names[i];
-        CatalogSnap *cat = session_catalog(s);
-        const TableDef *t = session_find_table(s, cat, name);
-        bool ok = t && t->kind != TABLE_VIEW;
-        if (!ok) {
-            err_set(e, t ? ERR_WRONG_OBJECT : ERR_UNDEFINED_TABLE,
-                    t ? "\"%.*s\" is not a table" : "relation \"%.*s\" does not exist",
-                    SLICE_ARG(name->name));
-        } else {
-            TableDef *fresh = table_def_copy(&p->arena, t);
-            fresh->id = engine_new_id(s->db->engine);
-            fresh->version = 0;
-            CatEdit edits[] = {{.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version},
-                               {.op = CAT_PUT_TABLE, .id = fresh->id, .table = fresh}};
-            ok = session_allow_table(s, cat, t, PRIV_TRUNCATE, e) &&
-                 ddl_edit_unchecked(s, edits, 2, e) &&
-                 roles_move_grants(s, cat, t->id, fresh->id, e);
-        }
-        cat_unref(cat);
-        if (!ok)
-            return false;
-    }
-    return true;
 }

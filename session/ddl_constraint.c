@@ -94,7 +94,8 @@ static bool check_name(const CatalogSnap *cat, const TableDef *t, const Constrai
         return err_set(e, ERR_DUPLICATE_OBJECT,
                        "constraint \"%.*s\" for relation \"%.*s\" already exists",
                        SLICE_ARG(spec->name), SLICE_ARG(t->name));
-    if (!name_is_free(cat, t, spec, spec->name) || slice_eq(spec->name, t->name))
+    if (!name_is_free(cat, t, spec, spec->name) ||
+        (spec->type != CONSTRAINT_CHECK && slice_eq(spec->name, t->name)))
         return err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
                        SLICE_ARG(spec->name));
     return true;
@@ -134,6 +135,34 @@ static bool make_key(TableDef *t, const ConstraintDef *c, Err *e)
         t->columns[c->columns[i]].not_null = true;
     t->duplicates = DUP_ERROR;
     return true;
+}
+
+/* Without a key a table keeps what it has: newer rows win, or each row is its own. */
+static void reset_keys(TableDef *t)
+{
+    bool unique = false;
+    t->key_count = 0;
+    for (size_t i = 0; i < t->constraint_count; i++) {
+        const ConstraintDef *c = &t->constraints[i];
+        if (!constraint_is_unique(c))
+            continue;
+        unique = true;
+        if (c->type == CONSTRAINT_PRIMARY_KEY || t->kind == TABLE_SERIES) {
+            t->key = c->columns;
+            t->key_count = c->column_count;
+        }
+    }
+    if (!unique && t->duplicates == DUP_ERROR)
+        t->duplicates = DUP_LAST;
+}
+
+void ddl_remove_constraint(TableDef *t, size_t index)
+{
+    must(index < t->constraint_count);
+    t->constraint_count--;
+    memmove(t->constraints + index, t->constraints + index + 1,
+            (t->constraint_count - index) * sizeof *t->constraints);
+    reset_keys(t);
 }
 
 bool ddl_add_constraint(Portal *p, const CatalogSnap *cat, TableDef *t, const ConstraintSpec *spec,

@@ -67,6 +67,7 @@ void portal_free(Portal *p)
     row_writer_free(p->changer);
     rowfile_free(p->kept);
     copy_free(p);
+    alter_free(p);
     prepared_unref(p->prepared);
     arena_free(&p->arena);
     mem_free(p->name);

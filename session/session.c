@@ -70,6 +70,7 @@ void session_free(Session *s)
     settings_free(s);
     roles_free(&s->roles);
     arena_free(&s->script_arena);
+    mem_free(s->current);
     mem_free(s->notices);
     mem_free(s->user);
     mem_free(s->database_name);

@@ -84,7 +84,7 @@ void session_free(Session *s);       /* rolls back */
 int32_t session_pid(const Session *s);
 int32_t session_secret(const Session *s);
 uint64_t session_group(const Session *s);
-char session_txn_status(const Session *s);   /* I T E */
+char session_txn_status(const Session *s); /* I T E */
 /* How long it may stay idle as it is now, with what to say then; 0: for ever. */
 int64_t session_idle_ms(Session *s, Err *e);
 const TypeEnv *session_type_env(Session *s); /* for text output */

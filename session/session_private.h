@@ -33,7 +33,10 @@ struct Db {
     SpillSpace spill;
     atomic_int next_pid;
     uint64_t login_secret[4]; /* of this process */
-    Mutex mutex;              /* RANK_DB; guards the fields below */
+    Mutex sequence_mutex;     /* RANK_DB; guards the two below */
+    struct SequenceState *sequences;
+    size_t sequence_count;
+    Mutex mutex; /* RANK_DB; guards the fields below */
     Session *sessions;
     uint8_t logins[LOGINS_REMEMBERED][SHA256_BYTES]; /* login.c */
     size_t next_login;
@@ -169,7 +172,8 @@ struct Portal {
     bool analyze;         /* this one runs for EXPLAIN ANALYZE, */
     Query *analyzed;      /* which wants the counters of its query */
     int64_t started_ns;   /* EXPLAIN */
-    int phase;            /* utility statements that wait: where they are */
+    struct AlterRun *alter;
+    int phase; /* utility statements that wait: where they are */
 };
 
 typedef struct RoleSet { /* a role and those whose rights it has: role.c */
@@ -215,6 +219,9 @@ struct Session {
     int64_t stmt_now_us;
     const char *command; /* tag of what runs, for messages */
     uint64_t random_state[2];
+    struct CurrentValue *current; /* what nextval gave this session, by sequence */
+    size_t current_count;
+    TableId last_sequence;
     /* below: needs Db.mutex */
     Query *running;
     bool cancel;
@@ -338,24 +345,76 @@ RunStatus rows_send_all(Portal *p, Batch **out, const char *tag, Err *e); /* row
 RunStatus utility_run(Portal *p, Batch **out, Err *e);
 const OutColumn *utility_columns(Session *s, const Bound *b, Arena *a, size_t *count);
 
-/* ---- ddl.c, ddl_alter.c ---- */
+/* ---- ddl.c, ddl_create.c, ddl_drop.c ---- */
 /* Inside the transaction; 42501 unless the session's role owns what is changed, or may make it. */
 bool ddl_edit(Session *s, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 bool ddl_edit_unchecked(Session *s, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 bool ddl_create_table(Portal *p, Err *e) MUST_CHECK;
 bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e) MUST_CHECK;
 bool ddl_drop(Portal *p, Err *e) MUST_CHECK;
-bool ddl_alter(Portal *p, Err *e) MUST_CHECK;
+RunStatus ddl_alter_run(Portal *p, Err *e); /* alter_table.c: in steps */
+void alter_free(Portal *p);
+PhysType ddl_phys(TypeId type); /* how values of the type are stored */
+bool ddl_has_rows(Session *s, TableId table);
 bool ddl_truncate(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_schema(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_database(Portal *p, Err *e) MUST_CHECK;
 bool ddl_comment(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_view(Portal *p, Err *e) MUST_CHECK;
-bool ddl_create_index(Portal *p, Err *e) MUST_CHECK;
+
+/* ---- sequence.c ---- */
+typedef struct SequenceState { /* what was given last */
+    TableId id;
+    uint32_t epoch;
+    bool used; /* false: `last` is to be given */
+    int64_t last;
+    int left; /* values that are logged already */
+} SequenceState;
+typedef struct CurrentValue {
+    TableId id;
+    int64_t value;
+} CurrentValue;
+typedef struct SequenceDef {
+    TypeId type;
+    int64_t start, increment, min, max, cache;
+    bool cycle;
+    TableId owner; /* goes with this table's column; 0 = free */
+    ColumnId owner_column;
+    int64_t last; /* as in SequenceState */
+    bool used;
+} SequenceDef;
+void sequence_def(const TableDef *t, SequenceDef *out);
+void sequence_current(Session *s, const TableDef *t, int64_t *last, bool *used);
+bool sequence_create_owned(Portal *p, const SchemaDef *schema, Slice name, const SequenceSpec *spec,
+                           TypeId type, TableId table, ColumnId column, TableId *id,
+                           Err *e) MUST_CHECK;
+bool sequence_alter(Portal *p, const CatalogSnap *cat, const TableDef *t, const SequenceSpec *spec,
+                    Err *e) MUST_CHECK;
+/* Another owner (same column); spec: or NULL. */
+bool sequence_change(Portal *p, const TableDef *t, const SequenceSpec *spec, TableId owner,
+                     Err *e) MUST_CHECK;
+const TableDef *sequence_of_column(const CatalogSnap *cat, TableId table, ColumnId column);
+void sequences_settle(Db *db);
+bool ddl_create_sequence(Portal *p, Err *e) MUST_CHECK;
+bool ddl_alter_sequence(Portal *p, Err *e) MUST_CHECK;
+extern FuncDef sequence_functions[];
 
 /* ---- ddl_constraint.c ---- */
 bool ddl_add_constraint(Portal *p, const CatalogSnap *cat, TableDef *t, const ConstraintSpec *spec,
                         Err *e) MUST_CHECK;
+/* Makes the sequence of a serial or identity column, and the default that calls it. */
+bool ddl_own_sequence(Portal *p, const CatalogSnap *cat, const SchemaDef *schema, const TableDef *t,
+                      const ColumnSpec *spec, ColumnDef *c, Err *e) MUST_CHECK;
+bool ddl_stored_default(Portal *p, const CatalogSnap *cat, ColumnDef *c, Err *e) MUST_CHECK;
+void ddl_remove_constraint(TableDef *t, size_t index);
+/* Views that `before` knew and that mean nothing any more go, or are the reason to refuse. */
+bool ddl_drop_broken_views(Session *s, const CatalogSnap *before, const char *what, bool cascade,
+                           Err *e) MUST_CHECK;
+/* The others give what they gave; 0A000. */
+bool ddl_views_unchanged(Session *s, const CatalogSnap *before, Err *e) MUST_CHECK;
+bool ddl_rename_index(Portal *p, Err *e) MUST_CHECK;
+bool ddl_drop_column_sequence(Session *s, const CatalogSnap *cat, TableId table, ColumnId column,
+                              Err *e) MUST_CHECK;
 Slice ddl_make_name(Arena *a, Slice first, Slice second, const char *label); /* "t_c_label" */
 bool ddl_name_taken(const CatalogSnap *cat, ObjectId schema, Slice name);
 

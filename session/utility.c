@@ -280,6 +280,21 @@ static RunStatus lock_tables(Portal *p, const QualifiedName *names, size_t n, Er
     return RUN_DONE;
 }
 
+/* The locks of those of the names that are tables; what the others are the statement says. */
+static RunStatus lock_present(Portal *p, const QualifiedName *names, size_t n, Err *e)
+{
+    for (; (size_t)p->phase < n; p->phase++) {
+        CatalogSnap *cat = session_catalog(p->session);
+        const TableDef *t = session_find_table(p->session, cat, &names[p->phase]);
+        TableId id = t && (t->kind == TABLE_SERIES || t->kind == TABLE_ORDINARY) ? t->id : 0;
+        cat_unref(cat);
+        RunStatus st = id ? tx_lock_table(p, id, e) : RUN_DONE;
+        if (st != RUN_DONE)
+            return st;
+    }
+    return RUN_DONE;
+}
+
 static RunStatus run_lock(Portal *p, Batch **out, Err *e)
 {
     (void)out;
@@ -323,13 +338,33 @@ static RunStatus run_nothing(Portal *p, Batch **out, Err *e)
         return fn(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;                             \
     }
 DDL(ddl_create_table)
-DDL(ddl_drop)
-DDL(ddl_alter)
 DDL(ddl_create_schema)
 DDL(ddl_create_database)
 DDL(ddl_comment)
 DDL(ddl_create_view)
-DDL(ddl_create_index)
+DDL(ddl_create_sequence)
+DDL(ddl_alter_sequence)
+
+static RunStatus run_drop(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    const Bound *b = p->bound;
+    RunStatus st = b->u.drop.what == DROP_TABLE
+                       ? lock_present(p, b->u.drop.names, b->u.drop.count, e)
+                       : RUN_DONE;
+    if (st != RUN_DONE)
+        return st;
+    return ddl_drop(p, e) ? portal_set_tag(p, b->tag) : RUN_FAIL;
+}
+
+static RunStatus run_alter(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    RunStatus st = p->phase ? RUN_DONE : lock_present(p, &p->bound->u.alter.name, 1, e);
+    if (st == RUN_DONE)
+        st = ddl_alter_run(p, e);
+    return st == RUN_DONE ? portal_set_tag(p, p->bound->tag) : st;
+}
 
 /* CREATE TABLE AS: the table, then the rows of the query. */
 static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
@@ -434,13 +469,15 @@ static const Utility utility_table[] = {
     {BOUND_CLOSE, cursor_close, NULL},
     {BOUND_CREATE_TABLE, run_ddl_create_table, NULL},
     {BOUND_CREATE_TABLE_AS, run_create_as, NULL},
-    {BOUND_DROP, run_ddl_drop, NULL},
-    {BOUND_ALTER_TABLE, run_ddl_alter, NULL},
+    {BOUND_DROP, run_drop, NULL},
+    {BOUND_ALTER_TABLE, run_alter, NULL},
     {BOUND_TRUNCATE, run_truncate, NULL},
     {BOUND_CREATE_SCHEMA, run_ddl_create_schema, NULL},
     {BOUND_CREATE_DATABASE, run_ddl_create_database, NULL},
     {BOUND_CREATE_VIEW, run_ddl_create_view, NULL},
-    {BOUND_CREATE_INDEX, run_ddl_create_index, NULL},
+    {BOUND_CREATE_INDEX, run_alter, NULL},
+    {BOUND_CREATE_SEQUENCE, run_ddl_create_sequence, NULL},
+    {BOUND_ALTER_SEQUENCE, run_ddl_alter_sequence, NULL},
     {BOUND_CREATE_EXTENSION, run_extension, NULL},
     {BOUND_COMMENT, run_ddl_comment, NULL},
     {BOUND_LISTEN, run_unlisten, NULL},

@@ -247,6 +247,9 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
     case N_CREATE_EXTENSION:
     case N_CREATE_INDEX:
         return az_create(z, (const NCreate *)n, b, e);
+    case N_CREATE_SEQUENCE:
+    case N_ALTER_SEQUENCE:
+        return az_sequence(z, (const NCreate *)n, b, e);
     case N_DROP:
         return az_drop(z, (const NDrop *)n, b, e);
     case N_ALTER_TABLE:
@@ -330,7 +333,7 @@ static Slice quoted_name(Arena *a, Slice s)
 }
 
 bool sql_expression_print(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns,
-                          TypeId type, Slice *out, Err *e)
+                          TypeId type, ExprStyle style, Slice *out, Err *e)
 {
     Analyzer z = {.env = env, .arena = a};
     Rte *rte;
@@ -342,7 +345,10 @@ bool sql_expression_print(const SqlEnv *env, Arena *a, Slice text, const TableDe
         names[i] = quoted_name(a, z.vars[i].rte->cols[z.vars[i].col].name);
     Buf b;
     buf_init(&b);
-    expr_print(&b, x, names);
+    if (style == STYLE_STORED)
+        expr_print(&b, x, names);
+    else
+        expr_deparse(&b, x, names, &env->fold->env, style == STYLE_PRETTY);
     *out = arena_slice(a, buf_slice(&b));
     buf_free(&b);
     return true;

@@ -305,6 +305,7 @@ typedef struct ConstraintList {
     ConstraintSpec *items;
     size_t count, cap;
 } ConstraintList;
+bool az_default_mismatch(Analyzer *z, const ColumnSpec *c, TypeId from, Err *e); /* 42804 */
 bool az_check_default(Analyzer *z, const ColumnSpec *c, const SqlNode *expr, Err *e) MUST_CHECK;
 /* NULL, NOT NULL, DEFAULT, identity, TAG of a column. */
 bool az_column_facts(Analyzer *z, const NColumnDef *n, ColumnSpec *c, Err *e) MUST_CHECK;
@@ -314,6 +315,9 @@ bool az_constraint(Analyzer *z, const NConstraint *con, Slice column, const Tabl
 bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e) MUST_CHECK;
 bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e) MUST_CHECK;
 bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e) MUST_CHECK;
+/* analyze_sequence.c */
+bool az_sequence_spec(Analyzer *z, const NodeList *options, SequenceSpec *out, Err *e) MUST_CHECK;
+bool az_sequence(Analyzer *z, const NCreate *n, Bound *b, Err *e) MUST_CHECK;
 bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e) MUST_CHECK;
 bool az_role(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK; /* analyze_role.c */
 bool az_grant(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;

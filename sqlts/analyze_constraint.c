@@ -6,7 +6,7 @@
 
 /* ---- DEFAULT ---- */
 
-static bool default_mismatch(Analyzer *z, const ColumnSpec *c, TypeId from, Err *e)
+bool az_default_mismatch(Analyzer *z, const ColumnSpec *c, TypeId from, Err *e)
 {
     Slice want = az_type_name(z, c->type, -1), have = az_type_name(z, from, -1);
     err_set(e, ERR_DATATYPE_MISMATCH,
@@ -39,7 +39,7 @@ bool az_check_default(Analyzer *z, const ColumnSpec *c, const SqlNode *expr, Err
         return true;
     if (e->code != ERR_CANNOT_COERCE && e->code != ERR_DATATYPE_MISMATCH)
         return false;
-    return default_mismatch(z, c, from, e);
+    return az_default_mismatch(z, c, from, e);
 }
 
 /* ---- what a column says of itself ---- */
@@ -87,7 +87,7 @@ static bool set_identity(Analyzer *z, const NConstraint *con, ColumnSpec *c, boo
                        "identity column type must be smallint, integer, or bigint");
     c->identity = con->identity;
     c->not_null = true;
-    return true;
+    return az_sequence_spec(z, &con->options, &c->sequence, e);
 }
 
 bool az_column_facts(Analyzer *z, const NColumnDef *n, ColumnSpec *c, Err *e)

@@ -211,27 +211,40 @@ static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     return true;
 }
 
+/* An index is recorded as a constraint is: as one action of ALTER TABLE. */
 static bool create_index(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 {
+    const TableDef *t;
+    ConstraintSpec *spec = ARENA_NEW(z->arena, ConstraintSpec);
+    AlterAction *a = ARENA_NEW(z->arena, AlterAction);
     b->kind = BOUND_CREATE_INDEX;
     b->tag = "CREATE INDEX";
-    b->u.create_index.name = n->name;
-    b->u.create_index.table = az_qualified(z, n->range);
-    b->u.create_index.unique = n->unique;
-    b->u.create_index.if_not_exists = n->if_not_exists;
-    b->u.create_index.cols = ARENA_ARRAY(z->arena, Slice, n->columns.count + 1);
-    const TableDef *t;
     if (!az_table(z, n->range, &t, e))
         return false;
+    *spec = (ConstraintSpec){.type = n->unique ? CONSTRAINT_UNIQUE_INDEX : CONSTRAINT_INDEX,
+                             .name = n->name,
+                             .columns = ARENA_ARRAY(z->arena, Slice, n->columns.count + 1)};
+    *a = (AlterAction){.kind = ALTER_ADD_CONSTRAINT,
+                       .if_exists = n->if_not_exists,
+                       .constraints = spec,
+                       .constraint_count = 1};
+    b->u.alter.name = az_qualified(z, n->range);
+    b->u.alter.actions = a;
+    b->u.alter.count = 1;
+    if (n->unique && n->or_replace)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "partial and covering unique indexes are not supported");
     for (size_t i = 0; i < n->columns.count; i++) {
         const SqlNode *c = n->columns.items[i];
-        if (c->kind != N_NAME)
+        bool plain = c->kind == N_NAME;
+        if (!plain && n->unique)
             return az_fail(z, c, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "indexes over expressions are not supported");
-        if (!table_column(t, ast_name_text(c)))
-            return az_fail(z, c, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" does not exist",
+                           "unique indexes over expressions are not supported");
+        if (plain && !table_column(t, ast_name_text(c)))
+            return err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" does not exist",
                            SLICE_ARG(ast_name_text(c)));
-        b->u.create_index.cols[b->u.create_index.col_count++] = ast_name_text(c);
+        if (plain)
+            spec->columns[spec->column_count++] = ast_name_text(c);
     }
     return true;
 }
@@ -257,11 +270,10 @@ bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 
 bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e)
 {
-    static const char *const tags[] = {[DROP_TABLE] = "DROP TABLE",
-                                       [DROP_VIEW] = "DROP VIEW",
-                                       [DROP_SCHEMA] = "DROP SCHEMA",
-                                       [DROP_DATABASE] = "DROP DATABASE",
-                                       [DROP_INDEX] = "DROP INDEX"};
+    static const char *const tags[] = {
+        [DROP_TABLE] = "DROP TABLE",   [DROP_VIEW] = "DROP VIEW",
+        [DROP_SCHEMA] = "DROP SCHEMA", [DROP_DATABASE] = "DROP DATABASE",
+        [DROP_INDEX] = "DROP INDEX",   [DROP_SEQUENCE] = "DROP SEQUENCE"};
     b->kind = BOUND_DROP;
     b->tag = tags[n->what];
     b->u.drop.what = n->what;
@@ -323,15 +335,23 @@ static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, 
         return added_constraints(z, n, t, a, e);
     case ALTER_TYPE:
         if (n->using_expr)
-            return az_fail(z, n->using_expr, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "ALTER COLUMN TYPE ... USING is not supported");
+            a->using_sql = ((const NConstraint *)n->using_expr)->text;
         return az_type(z, n->type, &a->column.type, &a->column.typmod, e);
     case ALTER_SET_DEFAULT: {
         const ColumnDef *c = t ? table_column(t, n->name) : NULL;
         Expr *ignored;
         a->column.default_sql = n->text;
-        return !c || sql_expression(z->env, z->arena, n->text, NULL, c->type_oid, &ignored, e);
+        if (!c)
+            return true;
+        a->column.type = c->type_oid;
+        return sql_expression(z->env, z->arena, n->text, NULL, 0, &ignored, e) &&
+               (sql_expression(z->env, z->arena, n->text, NULL, c->type_oid, &ignored, e) ||
+                az_default_mismatch(z, &a->column, ignored->type, e));
     }
+    case ALTER_ADD_IDENTITY:
+    case ALTER_SET_IDENTITY:
+        a->identity = n->identity;
+        return az_sequence_spec(z, &n->options, &a->column.sequence, e);
     case ALTER_SET_OPTIONS:
     case ALTER_RESET_OPTIONS:
         return options(z, &n->options, &a->options, &a->option_count, e);
@@ -345,12 +365,16 @@ bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e)
     Relation rel = {0};
     Err missing;
     b->kind = BOUND_ALTER_TABLE;
-    b->tag = "ALTER TABLE";
+    b->tag = n->what == 'v'   ? "ALTER VIEW"
+             : n->what == 'i' ? "ALTER INDEX"
+             : n->what == 'S' ? "ALTER SEQUENCE"
+                              : "ALTER TABLE";
+    b->u.alter.what = n->what;
     b->u.alter.name = az_qualified(z, n->table);
     z->relation = n->table->name;
     b->u.alter.if_exists = n->if_exists;
     err_clear(&missing);
-    if (!az_relation(z, n->table->schema, n->table->name, &n->table->n, &rel, &missing) &&
+    if (n->what != 'i' && !az_relation(z, n->table->schema, n->table->name, NULL, &rel, &missing) &&
         !n->if_exists) {
         *e = missing;
         return false;

@@ -120,16 +120,30 @@ static bool add_defaults(Analyzer *z, Insert *in, Err *e)
     return true;
 }
 
+/* GENERATED ALWAYS takes no value but its own. */
+static bool may_give(const Insert *in, const ColumnDef *c, Err *e)
+{
+    if (c->identity != 'a' || in->n->overriding)
+        return true;
+    err_set(e, ERR_GENERATED_ALWAYS, "cannot insert a non-DEFAULT value into column \"%.*s\"",
+            SLICE_ARG(c->name));
+    err_detail(e, "Column \"%.*s\" is an identity column defined as GENERATED ALWAYS.",
+               SLICE_ARG(c->name));
+    return err_hint(e, "Use OVERRIDING SYSTEM VALUE to override.");
+}
+
 static bool value_row(Analyzer *z, Scope *s, const Insert *in, const NMulti *row, Expr **out,
                       Err *e)
 {
     for (size_t i = 0; i < in->named; i++) {
         const SqlNode *item = row->args.items[i];
         const ColumnDef *c = &in->table->columns[in->targets[i]];
-        if (item->kind == N_DEFAULT) {
+        bool user = c->identity && in->n->overriding == 'u';
+        if (item->kind == N_DEFAULT || user) {
             if (!az_column_default(z, in->table, in->targets[i], &out[i], e))
                 return false;
-        } else if (!az_expr(z, s, item, &out[i], e) || !az_assign(z, c, item, &out[i], e)) {
+        } else if (!may_give(in, c, e) || !az_expr(z, s, item, &out[i], e) ||
+                   !az_assign(z, c, item, &out[i], e)) {
             return false;
         }
     }
@@ -217,6 +231,9 @@ static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
     bool same = in->count == in->named;
     for (size_t i = 0; i < in->named; i++) {
         const ColumnDef *c = &in->table->columns[in->targets[i]];
+        if (!may_give(in, c, e))
+            return false;
+        same &= !(c->identity && in->n->overriding == 'u');
         const Expr *x = q->targets[i].expr;
         same &= x->type == c->type_oid && (c->typmod < 0 || c->typmod == x->typmod);
     }
@@ -236,6 +253,9 @@ static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
             targets[i] =
                 (Target){.expr = i < in->named ? q->targets[i].expr : in->defaults[i - in->named],
                          .name = c->name};
+            if (i < in->named && c->identity && in->n->overriding == 'u' &&
+                !az_column_default(z, in->table, in->targets[i], &targets[i].expr, e))
+                return false;
             const NodeList *list = &in->n->query->targets;
             if (i < in->named &&
                 !az_assign(z, c, list->count > i ? list->items[i] : &in->n->query->n,

@@ -76,6 +76,9 @@ bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
     Relation rel;
     if (!az_relation(z, r->schema, r->name, &r->n, &rel, e))
         return false;
+    if (rel.table && rel.table->kind == TABLE_SEQUENCE)
+        return az_fail(z, &r->n, ERR_WRONG_OBJECT, e, "cannot change sequence \"%.*s\"",
+                       SLICE_ARG(r->name));
     if (!rel.table || rel.table->kind == TABLE_VIEW)
         return az_fail(z, &r->n, ERR_WRONG_OBJECT, e,
                        rel.table ? "cannot change view \"%.*s\""
@@ -275,7 +278,7 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         r = cte_rte(z, cte, n->alias);
     else if (rel.view)
         r = virtual_rte(z, rel.view, n->alias);
-    else if (rel.table->kind == TABLE_VIEW) {
+    else if (rel.table->kind == TABLE_VIEW || rel.table->kind == TABLE_SEQUENCE) {
         if (!view_rte(z, rel.table, &n->n, n->alias, &r, e))
             return false;
     } else {

@@ -42,6 +42,13 @@ bool az_set_list(Analyzer *z, Scope *s, const TableDef *t, const NodeList *set, 
                            SLICE_ARG(n->name));
         seen[index] = true;
         (*columns)[i] = index;
+        if (c->identity == 'a' && n->expr->kind != N_DEFAULT) {
+            err_set(e, ERR_GENERATED_ALWAYS, "column \"%.*s\" can only be updated to DEFAULT",
+                    SLICE_ARG(c->name));
+            return err_detail(e,
+                              "Column \"%.*s\" is an identity column defined as GENERATED ALWAYS.",
+                              SLICE_ARG(c->name));
+        }
         if (n->expr->kind == N_DEFAULT ? !az_column_default(z, t, index, &(*values)[i], e)
                                        : !az_expr(z, s, n->expr, &(*values)[i], e) ||
                                              !az_assign(z, c, n->expr, &(*values)[i], e))

@@ -216,6 +216,7 @@ static bool listed_tables(Analyzer *z, const NSimple *n, Bound *b)
     if (n->n.kind == N_TRUNCATE) {
         b->kind = BOUND_TRUNCATE;
         b->tag = "TRUNCATE TABLE";
+        b->u.truncate.restart = n->flag;
         b->u.truncate.names = names(z, &n->list, &b->u.truncate.count);
         return true;
     }

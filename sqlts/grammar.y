@@ -1171,13 +1171,11 @@ alter_action(A) ::= ALTER(X) opt_column col_id(N) opt_set_data TYPE typename(T) 
     ((NAlterAction *)A)->name = N.value;
     ((NAlterAction *)A)->type = (NType *)T;
     ((NAlterAction *)A)->using_expr = U;
-    if (U)
-        ((NAlterAction *)A)->text = ast_span(ps, U->offset, ps->prev_end);
 }
 opt_set_data ::= .
 opt_set_data ::= SET DATA.
 alter_using(A) ::= . { A = NULL; }
-alter_using(A) ::= USING a_expr(B). { A = B; }
+alter_using(A) ::= USING(X) a_expr(B). { A = grammar_check(ps, X.offset, B, X.end, ps->prev_end); }
 alter_action(A) ::= ALTER(X) opt_column col_id(N) SET DEFAULT(D) a_expr. {
     A = ACTION(X, ALTER_SET_DEFAULT);
     ((NAlterAction *)A)->name = N.value;

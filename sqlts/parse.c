@@ -3,6 +3,7 @@
  * Tokens go straight from the scanner into the parser; a statement ends at a semicolon.  Statements
  * that Skulk does not have are known by their first words, so that they give 0A000 with a hint
  * instead of a syntax error. */
+#include "exec/func_text.h"
 #include "sqlts/ast.h"
 #include "sqlts/grammar.h"
 #include "sqlts/lexer.h"
@@ -142,9 +143,6 @@ static const struct {
     {"create or replace rule"},
     {"create type"},
     {"create domain"},
-    {"create sequence"},
-    {"create temp sequence"},
-    {"create temporary sequence"},
     {"create materialized view"},
     {"create or replace materialized"},
     {"create policy"},
@@ -171,10 +169,7 @@ static const struct {
     {"create stream"},
     {"alter database"},
     {"alter schema"},
-    {"alter view"},
-    {"alter index"},
     {"alter materialized"},
-    {"alter sequence"},
     {"alter type"},
     {"alter domain"},
     {"alter function"},
@@ -198,7 +193,6 @@ static const struct {
     {"drop rule"},
     {"drop type"},
     {"drop domain"},
-    {"drop sequence"},
     {"drop materialized"},
     {"drop policy"},
     {"drop publication"},
@@ -249,6 +243,37 @@ static const char *unsupported(const Token *words, size_t count)
             return refused[i].words;
     }
     return NULL;
+}
+
+/* A name behind :: is a type, one before ( a function, one before a literal its type. */
+Slice sql_rename(Arena *a, Slice text, Slice from, Slice to)
+{
+    Lexer lx;
+    Token t, next;
+    Err ignored;
+    Buf out;
+    Slice whole = slice_cstr(arena_cstr(a, text));
+    size_t done = 0;
+    lex_init(&lx, a, whole, &ignored);
+    buf_init(&out);
+    int code = lex_token(&lx, &t), before = 0;
+    while (code != LEX_END && code != LEX_ERROR) {
+        int after = lex_token(&lx, &next);
+        bool word = code == TK_IDENT || (code != TK_SCONST && keyword_token(t.value));
+        if (word && slice_eq(t.value, from) && before != TK_TYPECAST && after != TK_LP &&
+            after != TK_SCONST) {
+            buf_put(&out, whole.ptr + done, t.offset - done);
+            text_put_ident(&out, to);
+            done = t.end;
+        }
+        before = code;
+        code = after;
+        t = next;
+    }
+    buf_put(&out, whole.ptr + done, whole.len - done);
+    Slice renamed = arena_slice(a, buf_slice(&out));
+    buf_free(&out);
+    return renamed;
 }
 
 bool sql_is_txn_end(const SqlStatement *st)

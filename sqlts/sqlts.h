@@ -64,6 +64,8 @@ typedef enum BoundKind {
     BOUND_CREATE_DATABASE,
     BOUND_CREATE_VIEW,
     BOUND_CREATE_INDEX,
+    BOUND_CREATE_SEQUENCE,
+    BOUND_ALTER_SEQUENCE,
     BOUND_CREATE_EXTENSION,
     BOUND_COMMENT,
     BOUND_TXN, /* BEGIN COMMIT ROLLBACK SAVEPOINT RELEASE ROLLBACK TO */
@@ -94,12 +96,31 @@ typedef struct NameValue {
     Slice name, value;
 } NameValue; /* WITH (...) options, value "" if bare */
 
+typedef struct QualifiedName {
+    Slice schema, name;
+    int position;
+} QualifiedName; /* schema "" = search path */
+
+typedef struct SequenceLimit { /* an option with a number: NO MAXVALUE, RESTART: none */
+    bool given, none;
+    int64_t value;
+} SequenceLimit;
+
+typedef struct SequenceSpec { /* CREATE, ALTER SEQUENCE, identity columns */
+    TypeId type;              /* 0 = not given */
+    SequenceLimit increment, min, max, start, restart, cache;
+    bool has_cycle, cycle, has_owner;
+    QualifiedName owner;
+    Slice owner_column; /* "" = NONE */
+} SequenceSpec;
+
 typedef struct ColumnSpec { /* CREATE TABLE, ADD COLUMN */
     Slice name;
     TypeId type;
     int32_t typmod;
     bool not_null, tag, time_index, serial;
-    char identity; /* GENERATED: 'a'lways, by 'd'efault */
+    char identity;         /* GENERATED: 'a'lways, by 'd'efault */
+    SequenceSpec sequence; /* serial, identity */
     Slice default_sql;
     int position;
 } ColumnSpec;
@@ -217,11 +238,6 @@ typedef enum GrantTarget {
     GRANT_ON_ALL_TABLES, /* of the schemas that are named */
 } GrantTarget;
 
-typedef struct QualifiedName {
-    Slice schema, name;
-    int position;
-} QualifiedName; /* schema "" = search path */
-
 typedef enum AlterKind {
     ALTER_ADD_COLUMN,
     ALTER_DROP_COLUMN,
@@ -249,6 +265,7 @@ typedef struct AlterAction {
     ConstraintSpec *constraints; /* ADD COLUMN, ADD CONSTRAINT */
     size_t constraint_count;
     Slice using_sql; /* TYPE */
+    char identity;   /* ADD, SET GENERATED */
     Slice name, new_name;
     bool if_exists, cascade;
     NameValue *options;
@@ -307,10 +324,12 @@ typedef struct Bound {
             bool if_exists;
             AlterAction *actions;
             size_t count;
-        } alter;
+            int what; /* 0 table, 'v'iew, 'i'ndex, 'S'equence */
+        } alter;      /* also CREATE INDEX */
         struct {
             QualifiedName *names;
             size_t count;
+            bool restart; /* the sequences of its columns */
         } truncate;
         struct {
             Slice name;
@@ -323,12 +342,10 @@ typedef struct Bound {
             BoundQuery query;
         } create_view;
         struct {
-            Slice name;
-            QualifiedName table;
-            Slice *cols;
-            size_t col_count;
-            bool unique, if_not_exists;
-        } create_index;
+            QualifiedName name;
+            bool if_exists, temporary; /* CREATE: if not */
+            SequenceSpec spec;
+        } sequence;
         struct {
             RoleVerb verb;
             Slice *names; /* "current_user" and "session_user" stand for themselves */
@@ -414,9 +431,16 @@ bool sql_column_default(const SqlEnv *env, Arena *a, const ColumnDef *c, Expr **
 bool sql_expression(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns, TypeId want,
                     Expr **out, Err *e) MUST_CHECK;
 
-/* The same as PostgreSQL would print it; type: of a literal. */
+/* Another name for a column in the text of an expression. */
+Slice sql_rename(Arena *a, Slice text, Slice from, Slice to);
+/* The same as text again; type: of a literal. */
+typedef enum ExprStyle {
+    STYLE_FULL,   /* as PostgreSQL prints it */
+    STYLE_PRETTY, /* ... with few parentheses */
+    STYLE_STORED, /* with oids for names of relations, which may change */
+} ExprStyle;
 bool sql_expression_print(const SqlEnv *env, Arena *a, Slice text, const TableDef *columns,
-                          TypeId type, Slice *out, Err *e) MUST_CHECK;
+                          TypeId type, ExprStyle style, Slice *out, Err *e) MUST_CHECK;
 
 /* Cheap looks at a statement before analysis. */
 bool sql_is_txn_end(

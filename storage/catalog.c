@@ -290,8 +290,10 @@ static bool put_table(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err
         return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" was changed at the same time",
                        SLICE_ARG(t->name));
     CatNode *n = node_table(t, version ? version : old_version + 1);
-    if (old && !version && old->u.table.counter_epoch == t->counter_epoch)
+    if (old && !version && old->u.table.counter_epoch == t->counter_epoch) {
         n->u.table.counter = old->u.table.counter;
+        n->u.table.counter_used = old->u.table.counter_used;
+    }
     map_put(&c->tables, n);
     return true;
 }
@@ -304,6 +306,7 @@ static void advance(CatalogSnap *c, const CatEdit *edit)
         return;
     CatNode *n = node_table(&old->u.table, old->u.table.version);
     n->u.table.counter = edit->counter;
+    n->u.table.counter_used = edit->counter_used;
     map_put(&c->tables, n);
 }
 

@@ -81,6 +81,7 @@ typedef struct TableDef {
     /* Sequences: values up to here may have been given.  Only CAT_ADVANCE changes it, outside of
      * transactions; a table that is put with the epoch it had keeps it. */
     int64_t counter;
+    bool counter_used; /* false: the counter itself was not given yet */
     uint32_t counter_epoch;
     const struct TableLookup
         *lookup; /* the catalog's own: hashes of the columns; NULL in tables made by hand */
@@ -209,6 +210,7 @@ typedef struct CatEdit {
     Slice setting, value; /* CAT_PUT_SETTING on database `id`; an empty value removes it */
     uint32_t epoch;       /* CAT_ADVANCE */
     int64_t counter;
+    bool counter_used;
 } CatEdit;
 
 /* Applies edits; fails with SERIALIZATION (version), DUPLICATE_* (name taken), UNDEFINED_*.

@@ -8,10 +8,10 @@
  *   setting  := name value                       (the database is the edit's id)
  *   role     := id name flags connection_limit valid_until_us password
  *   grant    := kind object role privileges grantable
- *   advance  := epoch counter                    (the table is the edit's id)
+ *   advance  := epoch counter used                   (the table is the edit's id)
  *   table    := id database schema name kind duplicates flags next_column time_index window_ns
  *               ttl_ns definition options comment extra key_count key* column_count column*
- *               counter counter_epoch constraint_count constraint*        (from format 3 on)
+ *               counter counter_epoch counter_used constraint_count constraint*        (from format 3 on)
  *   column   := id name label kind type_oid typmod phys flags default_sql comment(format 3)
  *   constraint := id type name text column_count column*
  *   snapshot := format(3) version next_id databases schemas tables settings roles grants
@@ -112,6 +112,7 @@ static void encode_table(Buf *out, const TableDef *t)
         encode_column(out, &t->columns[i]);
     buf_put_zigzag(out, t->counter);
     buf_put_varint(out, t->counter_epoch);
+    buf_put_varint(out, t->counter_used);
     buf_put_varint(out, t->constraint_count);
     for (size_t i = 0; i < t->constraint_count; i++)
         encode_constraint(out, &t->constraints[i]);
@@ -180,6 +181,7 @@ static TableDef *decode_table(Arena *a, Reader *r, uint64_t format)
     if (format > 2) {
         t->counter = reader_zigzag(r);
         t->counter_epoch = (uint32_t)reader_varint(r);
+        t->counter_used = reader_varint(r);
         decode_constraints(a, r, t);
     }
     return t;
@@ -258,6 +260,7 @@ static void encode_edit(Buf *out, const CatEdit *edit)
     case CAT_ADVANCE:
         buf_put_varint(out, edit->epoch);
         buf_put_zigzag(out, edit->counter);
+        buf_put_varint(out, edit->counter_used);
         break;
     case CAT_DROP_DATABASE:
     case CAT_DROP_SCHEMA:
@@ -319,6 +322,7 @@ static void decode_edit(Arena *a, Reader *r, uint64_t format, CatEdit *edit)
     } else if (op == CAT_ADVANCE) {
         edit->epoch = (uint32_t)reader_varint(r);
         edit->counter = reader_zigzag(r);
+        edit->counter_used = reader_varint(r);
     }
 }
 

@@ -1,5 +1,7 @@
 #include "storage/lock.h"
 
+enum { FORGET_MIN = 256 };
+
 typedef struct TableLock {
     TableId table;
     LockOwner *owner;        /* NULL: free */
@@ -19,14 +21,17 @@ struct LockOwner {
 
 struct LockTable {
     Mutex mutex;
-    TableLock **locks; /* by table; of every table that was ever locked */
+    TableLock **locks; /* by table; of those that are, or lately were, locked */
     size_t count, cap;
+    size_t forget_at; /* entries */
+    Lsn forgotten;    /* no table without an entry was changed later than that */
 };
 
 LockTable *locks_new(void)
 {
     LockTable *t = MEM_NEW(LockTable);
     mutex_init(&t->mutex, RANK_TXN);
+    t->forget_at = FORGET_MIN;
     return t;
 }
 
@@ -50,6 +55,23 @@ LockOwner *lock_owner_new(LockTable *t)
     return o;
 }
 
+/* Tables that nobody has or wants lose their entry: most of them are dropped by now. */
+static void forget_free(LockTable *t)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        TableLock *l = t->locks[i];
+        if (l->owner || l->first) {
+            t->locks[kept++] = l;
+            continue;
+        }
+        t->forgotten = l->changed > t->forgotten ? l->changed : t->forgotten;
+        mem_free(l);
+    }
+    t->count = kept;
+    t->forget_at = kept * 2 > FORGET_MIN ? kept * 2 : FORGET_MIN;
+}
+
 static TableLock *lock_of(LockTable *t, TableId table)
 {
     size_t low = 0, high = t->count;
@@ -69,6 +91,7 @@ static TableLock *lock_of(LockTable *t, TableId table)
     memmove(t->locks + low + 1, t->locks + low, (t->count++ - low) * sizeof(TableLock *));
     t->locks[low] = MEM_NEW(TableLock);
     t->locks[low]->table = table;
+    t->locks[low]->changed = t->forgotten;
     return t->locks[low];
 }
 
@@ -122,6 +145,8 @@ static bool would_deadlock(const TableLock *l, const LockOwner *o)
 
 static LockStatus take_locked(LockOwner *o, const LockWish *wish, Err *e)
 {
+    if (o->all->count >= o->all->forget_at)
+        forget_free(o->all);
     TableLock *l = lock_of(o->all, wish->table);
     if (o->waits && o->waits != l)
         dequeue(o);

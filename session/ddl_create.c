@@ -1,0 +1,113 @@
+/* session/ddl_create.c - CREATE SCHEMA/DATABASE/VIEW, COMMENT. */
+#include "session/session_private.h"
+
+bool ddl_create_schema(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    Slice name = p->bound->u.create_named.name;
+    CatalogSnap *cat = session_catalog(s);
+    bool exists = cat_schema(cat, s->database, name) != NULL;
+    cat_unref(cat);
+    if (exists && p->bound->u.create_named.if_not_exists) {
+        session_notice(s, "NOTICE", ERR_DUPLICATE_SCHEMA,
+                       "schema \"%.*s\" already exists, skipping", SLICE_ARG(name));
+        return true;
+    }
+    if (exists)
+        return err_set(e, ERR_DUPLICATE_SCHEMA, "schema \"%.*s\" already exists", SLICE_ARG(name));
+    if (name.len > 3 && memcmp(name.ptr, "pg_", 3) == 0)
+        return err_set(e, ERR_INVALID_NAME, "unacceptable schema name \"%.*s\"", SLICE_ARG(name)) ||
+               err_detail(e, "The prefix \"pg_\" is reserved for system schemas.");
+    SchemaDef d = {.id = engine_new_id(s->db->engine), .database = s->database, .name = name};
+    CatEdit c = {.op = CAT_PUT_SCHEMA, .id = d.id, .schema = &d};
+    return ddl_edit(s, &c, 1, e);
+}
+
+bool ddl_create_database(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    Slice name = p->bound->u.create_named.name;
+    if (s->tx.state == TX_BLOCK)
+        return err_set(e, ERR_ACTIVE_TXN, "CREATE DATABASE cannot run inside a transaction block");
+    CatalogSnap *cat = session_catalog(s);
+    const RoleDef *me = cat_role_by_id(cat, s->role);
+    if (!me || !(me->flags & (ROLE_SUPERUSER | ROLE_CREATEDB))) {
+        cat_unref(cat);
+        return err_set(e, ERR_PRIVILEGE, "permission denied to create database");
+    }
+    bool exists = cat_database(cat, name) != NULL;
+    cat_unref(cat);
+    if (exists)
+        return err_set(e, ERR_DUPLICATE_DATABASE, "database \"%.*s\" already exists",
+                       SLICE_ARG(name));
+    return db_create_database(s->db, name, e);
+}
+
+bool ddl_comment(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    const Bound *b = p->bound;
+    CatalogSnap *cat = session_catalog(s);
+    const TableDef *t = session_find_table(s, cat, &b->u.comment.name);
+    bool ok = t || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
+                           SLICE_ARG(b->u.comment.name.name));
+    if (ok) {
+        TableDef *copy = table_def_copy(&p->arena, t);
+        Slice text = b->u.comment.null_text ? SLICE_NONE : b->u.comment.text;
+        ColumnDef *c = NULL;
+        for (size_t i = 0; i < copy->column_count; i++)
+            if (!copy->columns[i].dropped && slice_eq(copy->columns[i].name, b->u.comment.column))
+                c = &copy->columns[i];
+        if (c)
+            c->comment = text;
+        else
+            copy->comment = text;
+        ok = c || !b->u.comment.column.len ||
+             err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" of relation \"%.*s\" does not exist",
+                     SLICE_ARG(b->u.comment.column), SLICE_ARG(t->name));
+        CatEdit put = {
+            .op = CAT_PUT_TABLE, .id = t->id, .expect_version = t->version, .table = copy};
+        ok = ok && ddl_edit(s, &put, 1, e);
+    }
+    cat_unref(cat);
+    return ok;
+}
+
+bool ddl_create_view(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    const Bound *b = p->bound;
+    CatalogSnap *cat = session_catalog(s);
+    const SchemaDef *schema = session_target_schema(s, cat, b->u.create_view.name.schema, e);
+    const TableDef *old = schema ? cat_table(cat, schema->id, b->u.create_view.name.name) : NULL;
+    bool ok = schema != NULL;
+    if (old && (!b->u.create_view.or_replace || old->kind != TABLE_VIEW))
+        ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
+                     SLICE_ARG(b->u.create_view.name.name));
+    if (ok) {
+        const BoundQuery *q = &b->u.create_view.query;
+        TableDef *t = ARENA_NEW(&p->arena, TableDef);
+        *t = (TableDef){.id = old ? old->id : engine_new_id(s->db->engine),
+                        .database = s->database,
+                        .schema = schema->id,
+                        .name = b->u.create_view.name.name,
+                        .kind = TABLE_VIEW,
+                        .duplicates = DUP_KEEP,
+                        .time_index = -1,
+                        .next_column = 1,
+                        .definition = b->u.create_view.text};
+        t->columns = ARENA_ARRAY(&p->arena, ColumnDef, q->col_count + 1);
+        for (size_t i = 0; i < q->col_count; i++)
+            t->columns[t->column_count++] = (ColumnDef){.id = t->next_column++,
+                                                        .name = q->cols[i].name,
+                                                        .kind = COL_FIELD,
+                                                        .type_oid = q->cols[i].type,
+                                                        .typmod = q->cols[i].typmod,
+                                                        .phys = PHYS_STR};
+        CatEdit c = {
+            .op = CAT_PUT_TABLE, .id = t->id, .expect_version = old ? old->version : 0, .table = t};
+        ok = ddl_edit(s, &c, 1, e);
+    }
+    cat_unref(cat);
+    return ok;
+}
