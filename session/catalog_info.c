@@ -11,6 +11,8 @@ typedef struct InfoFill {
 static bool info_table(void *arg, const RelationRow *rel)
 {
     InfoFill *f = arg;
+    if (rel->kind == 'S')
+        return true;
     RowMaker r = {.n = 0};
     row_text(&r, f->session->database_name);
     row_slice(&r, schema_name(f->session, f->cat, rel->schema));
@@ -141,6 +143,8 @@ static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId 
 static bool info_columns(void *arg, const RelationRow *rel)
 {
     InfoFill *f = arg;
+    if (rel->kind == 'S')
+        return true;
     if (rel->view) {
         for (size_t i = 0; i < rel->view->column_count; i++)
             info_column(f, rel, slice_cstr(rel->view->columns[i].name), rel->view->columns[i].type,

@@ -240,11 +240,44 @@ RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
 
 /* ---- all kinds ---- */
 
+/* FOR UPDATE, FOR SHARE: the write locks of the tables, before the snapshot.  p->phase counts them. */
+static RunStatus lock_rows(Portal *p, bool *skip, Err *e)
+{
+    const BoundQuery *q = &p->bound->u.query;
+    *skip = false;
+    while ((size_t)p->phase < q->lock_count) {
+        const TableDef *t = q->locked[p->phase];
+        if (q->lock != ROWS_LOCK_WAIT)
+            p->lock_deadline_ns = 1; /* the time to wait is over */
+        RunStatus st = tx_lock_table(p, t->id, e);
+        p->lock_deadline_ns = q->lock != ROWS_LOCK_WAIT ? 0 : p->lock_deadline_ns;
+        *skip = st == RUN_FAIL && e->code == ERR_LOCK_NOT_AVAILABLE && q->lock == ROWS_LOCK_SKIP;
+        if (*skip)
+            return RUN_DONE;
+        if (st == RUN_FAIL && e->code == ERR_LOCK_NOT_AVAILABLE && q->lock == ROWS_LOCK_NOWAIT)
+            err_set(e, ERR_LOCK_NOT_AVAILABLE, "could not obtain lock on row in relation \"%.*s\"",
+                    SLICE_ARG(t->name));
+        if (st != RUN_DONE)
+            return st;
+        p->phase++;
+    }
+    return RUN_DONE;
+}
+
+static RunStatus run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
+{
+    bool skip = false;
+    RunStatus st = p->bound->u.query.lock_count ? lock_rows(p, &skip, e) : RUN_DONE;
+    if (st != RUN_DONE)
+        return st;
+    return skip ? portal_set_tag(p, "SELECT 0") : rows_send(p, max_rows, out, e);
+}
+
 static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
 {
     switch (p->bound->kind) {
     case BOUND_QUERY:
-        return rows_send(p, max_rows, out, e);
+        return run_query(p, max_rows, out, e);
     case BOUND_INSERT:
         return insert_run(p, max_rows, out, e);
     case BOUND_MODIFY:

@@ -91,7 +91,7 @@ static bool prepare(RowCheck *k, Err *e)
     k->batch = (Batch){.rows = 1,
                        .col_count = t->column_count,
                        .cols = ARENA_ARRAY(&k->arena, Vector, t->column_count + 1u)};
-    k->ready = true;
+    k->ready = ok;
     return ok;
 }
 

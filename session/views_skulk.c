@@ -155,7 +155,7 @@ static bool fill_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     const CatalogSnap *cat = snapshot_catalog(snap);
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
-        if (t->kind != TABLE_VIEW && t->database == s->database)
+        if (t->kind != TABLE_VIEW && t->kind != TABLE_SEQUENCE && t->database == s->database)
             table_row(s, snap, t, sink);
     }
     return true;

@@ -369,7 +369,8 @@ struct NSelect {
     NSelect *left, *right;
     NodeList order; /* NSort */
     SqlNode *limit, *offset;
-    bool limit_ties, locking;
+    bool limit_ties;
+    int locking;  /* FOR UPDATE: RowsLock */
     NRange *into; /* SELECT INTO */
 };
 

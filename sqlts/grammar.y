@@ -506,17 +506,17 @@ select_with_parens(A) ::= LP(X) select_no_parens(B) RP. { A = B; A->offset = X.o
 select_with_parens(A) ::= LP(X) select_with_parens(B) RP. { A = B; A->offset = X.offset; }
 select_no_parens(A) ::= simple_select(B). { A = B; }
 select_no_parens(A) ::= select_clause(B) sort_clause(C). { A = grammar_select_tail(ps, B, C, NULL); }
-select_no_parens(A) ::= select_clause(B) opt_sort_clause(C) for_locking opt_select_limit(D). { A = grammar_select_tail(ps, B, C, D); ((NSelect *)A)->locking = true; }
-select_no_parens(A) ::= select_clause(B) opt_sort_clause(C) select_limit(D) opt_for_locking(E). { A = grammar_select_tail(ps, B, C, D); ((NSelect *)A)->locking |= E; }
+select_no_parens(A) ::= select_clause(B) opt_sort_clause(C) for_locking(E) opt_select_limit(D). { A = grammar_select_tail(ps, B, C, D); ((NSelect *)A)->locking = E; }
+select_no_parens(A) ::= select_clause(B) opt_sort_clause(C) select_limit(D) opt_for_locking(E). { A = grammar_select_tail(ps, B, C, D); ((NSelect *)A)->locking = E ? E : ((NSelect *)A)->locking; }
 select_no_parens(A) ::= with_clause(W) select_clause(B). { A = grammar_with(ps, W, B); }
 select_no_parens(A) ::= with_clause(W) select_clause(B) sort_clause(C). { A = grammar_with(ps, W, grammar_select_tail(ps, B, C, NULL)); }
-select_no_parens(A) ::= with_clause(W) select_clause(B) opt_sort_clause(C) for_locking opt_select_limit(D). {
+select_no_parens(A) ::= with_clause(W) select_clause(B) opt_sort_clause(C) for_locking(E) opt_select_limit(D). {
     A = grammar_with(ps, W, grammar_select_tail(ps, B, C, D));
-    ((NSelect *)A)->locking = true;
+    ((NSelect *)A)->locking = E;
 }
 select_no_parens(A) ::= with_clause(W) select_clause(B) opt_sort_clause(C) select_limit(D) opt_for_locking(E). {
     A = grammar_with(ps, W, grammar_select_tail(ps, B, C, D));
-    ((NSelect *)A)->locking |= E;
+    ((NSelect *)A)->locking = E ? E : ((NSelect *)A)->locking;
 }
 select_clause(A) ::= simple_select(B). { A = B; }
 select_clause(A) ::= select_with_parens(B). { A = B; }
@@ -775,21 +775,25 @@ first_or_next ::= NEXT.
 
 %type opt_for_locking {int}
 opt_for_locking(A) ::= . { A = 0; }
-opt_for_locking(A) ::= for_locking. { A = 1; }
-for_locking ::= locking_items.
-for_locking ::= FOR READ ONLY.
-locking_items ::= locking_item.
-locking_items ::= locking_items locking_item.
-locking_item ::= FOR lock_strength lock_of lock_wait.
+opt_for_locking(A) ::= for_locking(B). { A = B; }
+%type for_locking {int}
+for_locking(A) ::= locking_items(B). { A = B; }
+for_locking(A) ::= FOR READ ONLY. { A = 0; }
+%type locking_items {int}
+locking_items(A) ::= locking_item(B). { A = B; }
+locking_items(A) ::= locking_items(B) locking_item(C). { A = B > C ? B : C; }
+%type locking_item {int}
+locking_item(A) ::= FOR lock_strength lock_of lock_wait(W). { A = W; }
 lock_strength ::= UPDATE.
 lock_strength ::= NO KEY UPDATE.
 lock_strength ::= SHARE.
 lock_strength ::= KEY SHARE.
 lock_of ::= .
 lock_of ::= OF qualified_name_list.
-lock_wait ::= .
-lock_wait ::= NOWAIT.
-lock_wait ::= SKIP LOCKED.
+%type lock_wait {int}
+lock_wait(A) ::= . { A = ROWS_LOCK_WAIT; }
+lock_wait(A) ::= NOWAIT. { A = ROWS_LOCK_NOWAIT; }
+lock_wait(A) ::= SKIP LOCKED. { A = ROWS_LOCK_SKIP; }
 
 /* ---- INSERT, UPDATE, DELETE ---- */
 insert_stmt(A) ::= opt_with_clause(W) INSERT(X) INTO insert_target(T) insert_rest(R) opt_on_conflict(C) returning(G). {

@@ -133,11 +133,21 @@ typedef struct ConstraintSpec { /* PRIMARY KEY, UNIQUE, CHECK, of a column or th
     Slice text; /* CHECK */
 } ConstraintSpec;
 
+typedef enum RowsLock { /* SELECT ... FOR UPDATE: if somebody has the table */
+                        ROWS_LOCK_NONE,
+                        ROWS_LOCK_WAIT,
+                        ROWS_LOCK_NOWAIT,
+                        ROWS_LOCK_SKIP,
+} RowsLock;
+
 typedef struct BoundQuery {
     PlannedQuery plan;
     OutColumn *cols;
     size_t col_count;
     bool is_values_only;
+    RowsLock lock; /* the write locks of these tables are taken first */
+    const TableDef **locked;
+    size_t lock_count;
 } BoundQuery;
 
 typedef struct BoundInsert {
