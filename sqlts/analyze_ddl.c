@@ -251,6 +251,8 @@ static bool create_index(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 
 bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 {
+    if (n->temporary)
+        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "temporary views are not supported");
     if (n->n.kind == N_CREATE_VIEW)
         return create_view(z, n, b, e);
     if (n->n.kind == N_CREATE_INDEX)

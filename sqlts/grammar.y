@@ -1060,8 +1060,8 @@ option(A) ::= SCONST(X) EQ option_word(V). { A = ast_option(ps, X.offset, X.valu
 option_name(A) ::= col_label(X). { A = X; }
 option_name(A) ::= col_label(X) DOT col_label(Y). { A = X; A.value = arena_printf(ps->arena, "%.*s.%.*s", SLICE_ARG(X.value), SLICE_ARG(Y.value)); }
 
-utility_stmt(A) ::= CREATE(X) opt_temp VIEW view_rest(B). { A = B; A->offset = X.offset; }
-utility_stmt(A) ::= CREATE(X) OR REPLACE opt_temp VIEW view_rest(B). { A = B; A->offset = X.offset; ((NCreate *)A)->or_replace = true; }
+utility_stmt(A) ::= CREATE(X) opt_temp(T) VIEW view_rest(B). { A = B; A->offset = X.offset; ((NCreate *)A)->temporary = T; }
+utility_stmt(A) ::= CREATE(X) OR REPLACE opt_temp(T) VIEW view_rest(B). { A = B; A->offset = X.offset; ((NCreate *)A)->or_replace = true; ((NCreate *)A)->temporary = T; }
 view_rest(A) ::= qualified_name(N) opt_name_list(C) AS(B) select_stmt(Q). {
     A = grammar_create(ps, N_CREATE_VIEW, B.offset, N);
     ((NCreate *)A)->columns = C;

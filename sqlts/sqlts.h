@@ -353,7 +353,7 @@ typedef struct Bound {
         } create_view;
         struct {
             QualifiedName name;
-            bool if_exists, temporary; /* CREATE: if not */
+            bool if_exists; /* CREATE: if not */
             SequenceSpec spec;
         } sequence;
         struct {

@@ -72,15 +72,15 @@ bool engine_writable(Engine *eng, Err *e)
     (void)eng, (void)e;
     return true;
 }
-size_t engine_storage(Engine *eng, StorageKind *out, size_t max, Err *e)
+size_t engine_storage(Engine *eng, StorageKind *out, size_t max, int64_t age_max_ns, Err *e)
 {
-    (void)eng, (void)out, (void)max, (void)e;
+    (void)eng, (void)out, (void)max, (void)age_max_ns, (void)e;
     return 0;
 }
-bool engine_wal_info(Engine *eng, WalInfo *out, Err *e)
+void engine_wal_info(Engine *eng, WalInfo *out)
 {
-    (void)eng, (void)out;
-    return err_set(e, ERR_INTERNAL, "a fake has no log");
+    (void)eng;
+    *out = (WalInfo){0};
 }
 size_t engine_compactions(Engine *eng, CompactionInfo *out, size_t max)
 {

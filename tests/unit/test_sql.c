@@ -580,7 +580,7 @@ START_TEST(utility)
 
     b = good("SET SESSION search_path TO a, \"B\"");
     ck_assert(slice_eq_cstr(b->u.set.name, "search_path") &&
-              slice_eq_cstr(b->u.set.value, "a, B") && b->u.set.session);
+              slice_eq_cstr(b->u.set.value, "a, \"B\"") && b->u.set.session);
     b = good("SET TIME ZONE DEFAULT");
     ck_assert(slice_eq_cstr(b->u.set.name, "timezone") && b->u.set.is_default);
     b = good("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
