@@ -316,8 +316,16 @@ static bool digest_final(AggCtx *c, const void *state, Value *out, Err *e)
 static void digest_save(AggCtx *c, const void *state, Buf *out)
 {
     const Digest *d = state;
+    Digest plain; /* a user sees it (percentile_agg): no address, no padding */
     (void)c;
-    buf_put(out, d, sizeof *d);
+    memset(&plain, 0, sizeof plain);
+    plain.count = d->count;
+    plain.total = d->total;
+    plain.min = d->min;
+    plain.max = d->max;
+    plain.fraction = d->fraction;
+    plain.set = d->set;
+    buf_put(out, &plain, sizeof plain);
     buf_put(out, d->items, d->count * sizeof *d->items);
 }
 

@@ -332,7 +332,9 @@ static Value edge_value(Et *t, TypeId declared, uint32_t *rng, TypeId *type)
         v.null = next_random(rng) % 12 == 0;
         return v;
     }
-    ck_abort_msg("no values of type %s", type_find(*type)->name);
+    ck_assert_msg(*type == T_RECORD || *type == T_ANYELEMENT, "no values of type %s",
+                  type_find(*type)->name); /* records have no text form to read */
+    return value_null();
 }
 
 /* Every function with edge values: it answers or fails with an error, and its answer can be written in
@@ -611,18 +613,37 @@ static uint64_t parts_random(uint64_t *state)
 }
 
 /* Arguments that must be the same in all rows, or be in some range. */
+#define FROM "2024-01-01 00:00:00"
+#define TO   "2024-01-01 00:05:00"
 static const char *constant_arg(const FuncDef *f, size_t arg)
 {
     static const struct {
         const char *name;
         size_t arg;
         const char *text;
-    } constants[] = {{"percentile_cont", 0, "0.3"},   {"percentile_disc", 0, "0.3"},
-                     {"approx_percentile", 1, "0.5"}, {"histogram", 1, "10"},
-                     {"histogram", 2, "60"},          {"histogram", 3, "7"}};
+    } constants[] = {{"percentile_cont", 0, "0.3"},
+                     {"percentile_disc", 0, "0.3"},
+                     {"approx_percentile", 1, "0.5"},
+                     {"histogram", 1, "10"},
+                     {"histogram", 2, "60"},
+                     {"histogram", 3, "7"},
+                     {"extrapolated_rate", 2, FROM},
+                     {"extrapolated_rate", 3, TO},
+                     {"extrapolated_increase", 2, FROM},
+                     {"extrapolated_increase", 3, TO},
+                     {"extrapolated_delta", 2, FROM},
+                     {"extrapolated_delta", 3, TO},
+                     {"lttb", 2, "20"},
+                     {"time_weight", 0, "Linear"},
+                     {"rollup", 0, ""}};
+#undef FROM
+#undef TO
     for (size_t i = 0; i < ARRAY_LEN(constants); i++)
-        if (strcmp(f->name, constants[i].name) == 0 && arg == constants[i].arg)
-            return type_elem_of(f->args[arg]) ? "{0.25,0.5,0.99}" : constants[i].text;
+        if (strcmp(f->name, constants[i].name) == 0 && arg == constants[i].arg &&
+            (constants[i].text[0] != 'L' || f->args[arg] == T_TEXT))
+            return type_elem_of(f->args[arg])   ? "{0.25,0.5,0.99}"
+                   : f->args[arg] == T_INTERVAL ? "5 minutes"
+                                                : constants[i].text;
     return NULL;
 }
 
@@ -733,8 +754,8 @@ static void parts_merge(AggRun *r, const FuncDef *f, void *into, Vector *args, c
 static bool nearly_same(const FuncDef *f, Slice a, Slice b)
 {
     double x, y;
-    if (slice_eq(a, b))
-        return true;
+    if (slice_eq(a, b) || strcmp(f->name, "percentile_agg") == 0)
+        return true; /* the bytes of a sketch: approx_percentile looks into it */
     if (!slice_to_f64(a, &x) || !slice_to_f64(b, &y))
         return false;
     double most = strcmp(f->name, "approx_percentile") == 0 ? 0.02 : 1e-12;
@@ -790,7 +811,8 @@ static void check_parts(const FuncDef *f, uint64_t seed)
     parts_merge(&r, f, merged, args, ends, parts);
     Slice want = final_text(&r, f, all), got = final_text(&r, f, merged);
     ck_assert_msg(nearly_same(f, want, got), "%s in %zu parts: %.*s, at once %.*s", f->signature,
-                  parts, SLICE_ARG(got), SLICE_ARG(want));
+                  parts, (int)(got.len < 500 ? got.len : 500), got.ptr,
+                  (int)(want.len < 500 ? want.len : 500), want.ptr);
     et_close(&r.t);
 }
 
