@@ -94,7 +94,7 @@ Compact *compact_new(const CompactSpec *spec)
     Compact *c = MEM_NEW(Compact);
     c->spec = *spec;
     c->catalog = cat_ref(spec->catalog);
-    c->inputs = mem_dup(spec->inputs, spec->input_count * sizeof *c->inputs + 1);
+    c->inputs = mem_dup(spec->inputs, spec->input_count * sizeof *c->inputs);
     for (size_t i = 0; i < spec->input_count; i++)
         part_ref(c->inputs[i].part);
     c->cuts = mem_dup(spec->cuts, spec->cut_count * sizeof *c->cuts);
