@@ -300,7 +300,8 @@ bool ddl_stored_default(Portal *p, const CatalogSnap *cat, ColumnDef *c, Err *e)
 {
     static const char word[] = "nextval";
     EvalCtx fold;
-    if (!memmem(c->default_sql.ptr, c->default_sql.len, word, sizeof word - 1))
+    if (!c->default_sql.len ||
+        !memmem(c->default_sql.ptr, c->default_sql.len, word, sizeof word - 1))
         return true;
     session_eval_ctx(p->session, &fold);
     fold.arena = fold.scratch = &p->arena;
