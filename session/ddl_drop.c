@@ -149,7 +149,8 @@ static bool calls(const ColumnDef *c, const TableDef *seq)
 {
     char text[32];
     int n = snprintf(text, sizeof text, "'%u'::regclass", seq->id);
-    return !c->dropped && memmem(c->default_sql.ptr, c->default_sql.len, text, (size_t)n);
+    return !c->dropped && c->default_sql.len &&
+           memmem(c->default_sql.ptr, c->default_sql.len, text, (size_t)n);
 }
 
 static bool drop_defaults(Portal *p, const CatalogSnap *cat, const TableDef *seq, bool cascade,
