@@ -124,7 +124,8 @@ bool err_context(Err *e, const char *fmt, ...)
 bool err_name(Err *e, ErrName which, Slice name)
 {
     size_t n = name.len < ERR_NAME_MAX ? name.len : ERR_NAME_MAX - 1;
-    memcpy(e->names[which], name.ptr, n);
+    if (n)
+        memcpy(e->names[which], name.ptr, n);
     e->names[which][n] = '\0';
     if (n < name.len)
         trim(e->names[which], n);
