@@ -22,7 +22,7 @@ start() {
 	config "$@" > "$dir/c.toml"
 	"$server" --config "$dir/c.toml" --data-dir "$dir/data" --pg-port 0 --http-port 0 2> "$dir/log" &
 	pid=$!
-	for _ in $(seq 200); do
+	for _ in $(seq 600); do
 		grep -q ready: "$dir/log" && break
 		kill -0 $pid 2>/dev/null || break
 		sleep 0.05
