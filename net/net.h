@@ -97,7 +97,6 @@ void net_set_tls(Net *n, NetTls *take);
 bool conn_start_tls(Conn *c, Slice answer);
 bool conn_may_start_tls(Conn *c); /* there is a certificate, and no TLS yet */
 bool conn_has_tls(const Conn *c);
-const char *conn_tls_version(const Conn *c); /* "TLSv1.3"; "" without */
 /* tls-server-end-point of RFC 5929, for SCRAM-SHA-256-PLUS; its length, 0 without TLS. */
 size_t conn_tls_end_point(const Conn *c, uint8_t dst[NET_END_POINT_MAX]);
 Slice conn_input(Conn *c);

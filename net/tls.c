@@ -363,8 +363,3 @@ size_t conn_tls_end_point(const Conn *c, uint8_t dst[NET_END_POINT_MAX])
     memcpy(dst, c->tls->tls->end_point, c->tls->tls->end_point_len);
     return c->tls->tls->end_point_len;
 }
-
-const char *conn_tls_version(const Conn *c)
-{
-    return c->tls ? SSL_get_version(c->tls->ssl) : "";
-}

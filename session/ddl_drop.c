@@ -129,10 +129,8 @@ static bool drop_owned_sequences(Session *s, const CatalogSnap *cat, TableId tab
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
         SequenceDef d;
-        if (t->kind != TABLE_SEQUENCE)
-            continue;
-        sequence_def(t, &d);
-        if (d.owner == table && (all || d.owner_column == column) && !drop_entry(s, t, e))
+        if (sequence_owned_by(t, table, &d) && (all || d.owner_column == column) &&
+            !drop_entry(s, t, e))
             return false;
     }
     return true;
@@ -361,10 +359,7 @@ static bool move_sequences(Portal *p, const CatalogSnap *cat, TableId from, Tabl
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
         SequenceDef d;
-        if (t->kind != TABLE_SEQUENCE)
-            continue;
-        sequence_def(t, &d);
-        if (d.owner == from && !sequence_change(p, t, restart ? &spec : NULL, to, e))
+        if (sequence_owned_by(t, from, &d) && !sequence_change(p, t, restart ? &spec : NULL, to, e))
             return false;
     }
     return true;

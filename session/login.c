@@ -11,6 +11,24 @@ struct Login {
     char *user;
 };
 
+static void fill_random(const Db *db, uint64_t *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        words[i] = db->clock->random(db->clock);
+}
+
+void login_init(Db *db)
+{
+    fill_random(db, db->login_secret, ARRAY_LEN(db->login_secret));
+}
+
+void login_verifier(const Db *db, Buf *out, Slice password)
+{
+    uint64_t salt[SCRAM_SALT_BYTES / 8];
+    fill_random(db, salt, ARRAY_LEN(salt));
+    scram_make_verifier(out, password, (const uint8_t *)salt);
+}
+
 /* The salt of somebody without a password is always the same, as that of anybody is. */
 static void make_up(const Db *db, Slice user, ScramVerifier *v)
 {
@@ -68,8 +86,7 @@ static bool wrong_password(Slice user, Err *e)
 bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e)
 {
     uint64_t random[(SCRAM_NONCE_BYTES + 7) / 8];
-    for (size_t i = 0; i < ARRAY_LEN(random); i++)
-        random[i] = l->db->clock->random(l->db->clock);
+    fill_random(l->db, random, ARRAY_LEN(random));
     return scram_first(&l->scram, mechanism, message, (const uint8_t *)random, reply, e);
 }
 

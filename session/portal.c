@@ -373,11 +373,12 @@ bool session_simple_begin(Session *s, Slice sql, Err *e)
     Slice text = arena_slice(&s->script_arena, sql);
     if (!sql_parse(&s->script_arena, text, &s->script, &s->script_count, e))
         return false;
+    Slice shown = slice_of(sql.ptr, sql.len < QUERY_TEXT_MAX ? sql.len : QUERY_TEXT_MAX);
+    if (names_password(shown))
+        shown = SLICE_LIT("<a statement with a password>");
     mutex_lock(&s->db->mutex); /* pg_stat_activity of others shows it */
     mem_free(s->query_text);
-    s->query_text =
-        mem_strdup(names_password(sql) ? SLICE_LIT("<a statement with a password>")
-                                       : slice_of(sql.ptr, sql.len < 1024 ? sql.len : 1024));
+    s->query_text = mem_strdup(shown);
     s->query_started_us = s->db->clock->wall_ns(s->db->clock) / NS_PER_US;
     s->cancel = false;
     mutex_unlock(&s->db->mutex);

@@ -46,10 +46,10 @@ static void include_all(RoleSet *r, const CatalogSnap *cat, ObjectId of, bool in
         const RoleDef *d = cat_role_by_id(cat, r->ids[done]);
         if (!d || (inherits && !(d->flags & ROLE_INHERIT)))
             continue;
-        for (size_t i = 0; i < cat_grant_count(cat); i++) {
-            const GrantDef *g = cat_grant_at(cat, i);
-            if (g->kind == GRANT_ROLE && g->role == d->id)
-                include(r, g->object);
+        for (size_t i = 0; i < cat_role_count(cat); i++) {
+            ObjectId in = cat_role_at(cat, i)->id;
+            if (cat_grant(cat, GRANT_ROLE, in, d->id))
+                include(r, in);
         }
     }
 }
@@ -110,10 +110,10 @@ uint32_t roles_privileges(const RoleSet *r, const CatalogSnap *cat, GrantKind ki
 
 ObjectId object_owner(const CatalogSnap *cat, GrantKind kind, ObjectId object)
 {
-    for (size_t i = 0; i < cat_grant_count(cat); i++) {
-        const GrantDef *g = cat_grant_at(cat, i);
-        if (g->kind == kind && g->object == object && g->privileges & PRIV_OWNER)
-            return g->role;
+    for (size_t i = 0; i < cat_role_count(cat); i++) {
+        ObjectId role = cat_role_at(cat, i)->id;
+        if (granted(cat, kind, object, role) & PRIV_OWNER)
+            return role;
     }
     return ROLE_BOOTSTRAP;
 }
@@ -400,7 +400,6 @@ static bool is_predefined(ObjectId id)
 
 static bool set_password(Session *s, const Bound *b, RoleDef *r, Arena *a, Err *e)
 {
-    uint64_t salt[SCRAM_SALT_BYTES / 8];
     Slice password = b->u.role.password;
     Buf text = {0};
     if (b->u.role.null_password || !password.len) {
@@ -419,9 +418,7 @@ static bool set_password(Session *s, const Bound *b, RoleDef *r, Arena *a, Err *
         r->password = password;
         return true;
     }
-    for (size_t i = 0; i < ARRAY_LEN(salt); i++)
-        salt[i] = s->db->clock->random(s->db->clock);
-    scram_make_verifier(&text, password, (const uint8_t *)salt);
+    login_verifier(s->db, &text, password);
     r->password = arena_slice(a, buf_slice(&text));
     buf_free(&text);
     return true;
@@ -755,10 +752,7 @@ static bool put_admin(Db *db, const CatalogSnap *cat, Err *e)
     r.flags |= ROLE_SUPERUSER | ROLE_LOGIN;
     if (password.len &&
         !(scram_read_verifier(r.password, &v) && scram_password_fits(&v, password))) {
-        uint64_t salt[SCRAM_SALT_BYTES / 8];
-        for (size_t i = 0; i < ARRAY_LEN(salt); i++)
-            salt[i] = db->clock->random(db->clock);
-        scram_make_verifier(&text, password, (const uint8_t *)salt);
+        login_verifier(db, &text, password);
         r.password = buf_slice(&text);
         same = false;
     }
@@ -772,8 +766,7 @@ static bool put_admin(Db *db, const CatalogSnap *cat, Err *e)
 
 bool roles_init(Db *db, Err *e)
 {
-    for (size_t i = 0; i < ARRAY_LEN(db->login_secret); i++)
-        db->login_secret[i] = db->clock->random(db->clock);
+    login_init(db);
     if (db->options.engine_flags & ENGINE_READ_ONLY)
         return true;
     CatalogSnap *cat = engine_catalog(db->engine);

@@ -585,15 +585,20 @@ static bool fn_sequence_last_value(EvalCtx *ctx, const Value *args, size_t n, Va
     return ok;
 }
 
+bool sequence_owned_by(const TableDef *t, TableId table, SequenceDef *d)
+{
+    if (t->kind != TABLE_SEQUENCE)
+        return false;
+    sequence_def(t, d);
+    return d->owner == table;
+}
+
 const TableDef *sequence_of_column(const CatalogSnap *cat, TableId table, ColumnId column)
 {
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
         SequenceDef d;
-        if (t->kind != TABLE_SEQUENCE)
-            continue;
-        sequence_def(t, &d);
-        if (d.owner == table && d.owner_column == column)
+        if (sequence_owned_by(t, table, &d) && d.owner_column == column)
             return t;
     }
     return NULL;

@@ -174,20 +174,15 @@ void session_eval_ctx(Session *s, EvalCtx *out)
 }
 
 /* Inside a view the rights of its owner count. */
-static bool allow(void *arg, const TableDef *t, uint32_t privileges, const TableDef *view, Err *e)
+static bool allow(void *arg, const CatalogSnap *cat, const TableDef *t, uint32_t privileges,
+                  const TableDef *view, Err *e)
 {
-    Session *s = arg;
-    CatalogSnap *cat = session_catalog(s);
-    bool ok;
-    if (view) {
-        RoleSet owner = {0};
-        roles_of(&owner, cat, object_owner(cat, GRANT_TABLE, view->id));
-        ok = roles_allow_table(&owner, cat, t, privileges, e);
-        roles_free(&owner);
-    } else {
-        ok = session_allow_table(s, cat, t, privileges, e);
-    }
-    cat_unref(cat);
+    RoleSet owner = {0};
+    if (!view)
+        return session_allow_table(arg, cat, t, privileges, e);
+    roles_of(&owner, cat, object_owner(cat, GRANT_TABLE, view->id));
+    bool ok = roles_allow_table(&owner, cat, t, privileges, e);
+    roles_free(&owner);
     return ok;
 }
 

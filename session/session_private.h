@@ -15,6 +15,7 @@ enum {
     QUERY_POOL_SHARE = 4, /* query_memory = pool / 4 */
     NOTICES_MAX = 100,    /* kept for one statement; further ones are dropped */
     SAVEPOINTS_MAX = 10000,
+    QUERY_TEXT_MAX = 1024, /* bytes that pg_stat_activity shows of a statement */
     CUSTOM_SETTINGS_MAX = 1000,
 };
 
@@ -384,6 +385,7 @@ typedef struct SequenceDef {
     bool used;
 } SequenceDef;
 void sequence_def(const TableDef *t, SequenceDef *out);
+bool sequence_owned_by(const TableDef *t, TableId table, SequenceDef *d); /* *d: of any sequence */
 void sequence_current(Session *s, const TableDef *t, int64_t *last, bool *used);
 bool sequence_create_owned(Portal *p, const SchemaDef *schema, Slice name, const SequenceSpec *spec,
                            TypeId type, TableId table, ColumnId column, TableId *id,
@@ -417,6 +419,10 @@ bool ddl_drop_column_sequence(Session *s, const CatalogSnap *cat, TableId table,
                               Err *e) MUST_CHECK;
 Slice ddl_make_name(Arena *a, Slice first, Slice second, const char *label); /* "t_c_label" */
 bool ddl_name_taken(const CatalogSnap *cat, ObjectId schema, Slice name);
+
+/* ---- login.c ---- */
+void login_init(Db *db); /* before any login */
+void login_verifier(const Db *db, Buf *out, Slice password);
 
 /* ---- role.c ---- */
 bool roles_init(Db *db, Err *e) MUST_CHECK; /* predefined roles, the administrator */

@@ -205,10 +205,14 @@ bool az_star(Analyzer *z, Scope *s, const NColumn *n, ScopeCol **cols, size_t *c
 int az_scope_column(const Scope *s, Slice name, Expr **out);
 /* Parts of FROM that analyze_from_func.c needs, and gives. */
 Rte *az_query_rte(Analyzer *z, Query *q, Slice name);
+/* Where aggregates are not allowed, as messages say it; NULL: they are. */
+const char *az_place_text(Place p);
 bool az_rename_columns(Analyzer *z, Rte *r, const NodeList *names, const SqlNode *at,
                        Err *e) MUST_CHECK;
 bool az_check_duplicate(Analyzer *z, const Scope *s, Slice schema, Slice name, bool has_alias,
                         const SqlNode *at, Err *e) MUST_CHECK;
+/* What a subquery or functions in FROM give: named, in the scope, an item of FROM. */
+bool az_from_derived(Analyzer *z, Scope *s, const NRange *n, Rte *r, From **out, Err *e) MUST_CHECK;
 void az_scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool has_alias,
                       int position);
 bool az_range_func(Analyzer *z, Scope *s, const NRange *n, From **out, Err *e) MUST_CHECK;

@@ -90,7 +90,7 @@ bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
 
 bool az_allow(Analyzer *z, const TableDef *t, uint32_t privileges, Err *e)
 {
-    return !z->env->allow || z->env->allow(z->env->arg, t, privileges, z->view, e);
+    return !z->env->allow || z->env->allow(z->env->arg, z->env->catalog, t, privileges, z->view, e);
 }
 
 /* ---- one relation ---- */
@@ -297,6 +297,17 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     return true;
 }
 
+bool az_from_derived(Analyzer *z, Scope *s, const NRange *n, Rte *r, From **out, Err *e)
+{
+    if (!az_rename_columns(z, r, &n->columns, &n->n, e) ||
+        !az_check_duplicate(z, s, SLICE_NONE, r->name, true, &n->n, e))
+        return false;
+    az_scope_add_rte(z, s, r, SLICE_NONE, true, az_position(z, n->n.offset));
+    *out = ARENA_NEW(z->arena, From);
+    (*out)->rte = r;
+    return true;
+}
+
 static bool range_query(Analyzer *z, Scope *s, const NRange *n, From **out, Err *e)
 {
     Query *q;
@@ -319,13 +330,7 @@ static bool range_query(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         return false;
     Rte *r = az_query_rte(z, q, n->alias);
     r->lateral = n->lateral;
-    if (!az_rename_columns(z, r, &n->columns, &n->n, e) ||
-        !az_check_duplicate(z, s, SLICE_NONE, r->name, true, &n->n, e))
-        return false;
-    az_scope_add_rte(z, s, r, SLICE_NONE, true, az_position(z, n->n.offset));
-    *out = ARENA_NEW(z->arena, From);
-    (*out)->rte = r;
-    return true;
+    return az_from_derived(z, s, n, r, out, e);
 }
 
 /* ---- joins ---- */

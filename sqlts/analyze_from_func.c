@@ -142,13 +142,7 @@ static bool rows_from(Analyzer *z, Scope *s, const NRange *n, const NodeList *ca
     Slice name = n->alias.len ? n->alias : az_column_name(calls->items[0]);
     Rte *r = az_query_rte(z, q, name);
     r->lateral = true;
-    if (!az_rename_columns(z, r, &n->columns, &n->n, e) ||
-        !az_check_duplicate(z, s, SLICE_NONE, r->name, true, &n->n, e))
-        return false;
-    az_scope_add_rte(z, s, r, SLICE_NONE, true, az_position(z, n->n.offset));
-    *out = ARENA_NEW(z->arena, From);
-    (*out)->rte = r;
-    return true;
+    return az_from_derived(z, s, n, r, out, e);
 }
 
 /* unnest(a, b, ...) is ROWS FROM (unnest(a), unnest(b), ...). */

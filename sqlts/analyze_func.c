@@ -157,7 +157,7 @@ static bool analyze_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, siz
 
 /* ---- aggregates ---- */
 
-static const char *place_text(Place p)
+const char *az_place_text(Place p)
 {
     static const char *const texts[] = {
         [PLACE_WHERE] = "WHERE",
@@ -184,7 +184,7 @@ static const char *place_text(Place p)
 
 static bool agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
 {
-    const char *where = place_text(s->place);
+    const char *where = az_place_text(s->place);
     if (s->in_agg)
         return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot be nested");
     if (where)
@@ -373,7 +373,7 @@ static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, T
 
 static bool srf_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
 {
-    const char *where = s->place == PLACE_FROM_FUNCTION ? NULL : place_text(s->place);
+    const char *where = s->place == PLACE_FROM_FUNCTION ? NULL : az_place_text(s->place);
     if (s->place == PLACE_HAVING)
         where = "HAVING";
     if (s->place == PLACE_GROUP_BY)
@@ -497,7 +497,7 @@ static bool exact_time(Analyzer *z, const FuncDef *f, const Expr *arg, Expr **ou
 static bool gapfill_allowed(Analyzer *z, Scope *s, const NFunc *n, Err *e)
 {
     if (!s->query || s->in_agg ||
-        (s->place != PLACE_SELECT && place_text(s->place) && s->place != PLACE_GROUP_BY))
+        (s->place != PLACE_SELECT && az_place_text(s->place) && s->place != PLACE_GROUP_BY))
         return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
                        "no top level time_bucket_gapfill in group by clause");
     s->query->gapfill_position = az_position(z, n->n.offset);

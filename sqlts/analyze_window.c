@@ -239,31 +239,15 @@ bool az_check_windows(Analyzer *z, Scope *s, Err *e)
 
 /* ---- calls ---- */
 
-static const char *place_name(const Scope *s)
+static const char *place_name(Place p)
 {
-    static const char *const names[] = {
-        [PLACE_WHERE] = "WHERE",
-        [PLACE_HAVING] = "HAVING",
-        [PLACE_GROUP_BY] = "GROUP BY",
-        [PLACE_JOIN_ON] = "JOIN conditions",
-        [PLACE_LIMIT] = "LIMIT",
-        [PLACE_OFFSET] = "OFFSET",
-        [PLACE_VALUES] = "VALUES",
-        [PLACE_FROM_FUNCTION] = "functions in FROM",
-        [PLACE_FILTER] = "FILTER",
-        [PLACE_WINDOW] = "window definitions",
-        [PLACE_FRAME_RANGE] = "window definitions",
-        [PLACE_FRAME_ROWS] = "window definitions",
-        [PLACE_FRAME_GROUPS] = "window definitions",
-        [PLACE_RETURNING] = "RETURNING",
-        [PLACE_UPDATE] = "UPDATE",
-        [PLACE_DEFAULT] = "DEFAULT expressions",
-        [PLACE_CHECK] = "check constraints",
-        [PLACE_EXECUTE] = "EXECUTE parameters",
-        [PLACE_INDEX] = "index expressions",
-    };
-    const char *name = (size_t)s->place < ARRAY_LEN(names) ? names[s->place] : NULL;
-    return name ? name : "this place";
+    const char *text = az_place_text(p);
+    if (p == PLACE_HAVING)
+        return "HAVING";
+    if (p == PLACE_WINDOW || p == PLACE_FRAME_RANGE || p == PLACE_FRAME_ROWS ||
+        p == PLACE_FRAME_GROUPS)
+        return "window definitions";
+    return text ? text : "this place";
 }
 
 static bool window_allowed(Analyzer *z, const Scope *s, const NFunc *n, const FuncDef *f, Err *e)
@@ -292,7 +276,7 @@ static bool window_allowed(Analyzer *z, const Scope *s, const NFunc *n, const Fu
                        "FILTER is not implemented for non-aggregate window functions");
     if (!select || !s->query)
         return az_fail(z, &n->n, ERR_WINDOWING, e, "window functions are not allowed in %s",
-                       place_name(s));
+                       place_name(s->place));
     return true;
 }
 

@@ -36,7 +36,8 @@ typedef struct SqlEnv {
     bool params_none; /* $n is an error: a simple Query */
     /* False + 42501: these privileges (Privilege bits) are not there; may be NULL.  view: inside its
      * text, where its owner's count. */
-    bool (*allow)(void *arg, const TableDef *t, uint32_t privileges, const TableDef *view, Err *e);
+    bool (*allow)(void *arg, const CatalogSnap *catalog, const TableDef *t, uint32_t privileges,
+                  const TableDef *view, Err *e);
     void *arg;
 } SqlEnv;
 

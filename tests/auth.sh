@@ -37,13 +37,19 @@ stop() {
 	wait $pid
 }
 
-is() { # what, wanted (a part of it), got
-	case $3 in
-	*"$2"*) echo "PASS $1" ;;
-	*)
+is() { # what, wanted, got
+	if [ "$2" = "$3" ]; then
+		echo "PASS $1"
+	else
 		echo "FAIL $1: wanted \"$2\", got \"$3\""
 		failed=1
-		;;
+	fi
+}
+
+says() { # what, a part of what is wanted, got
+	case $3 in
+	*"$2"*) is "$1" "$2" "$2" ;;
+	*) is "$1" "$2" "$3" ;;
 	esac
 }
 
@@ -58,8 +64,8 @@ is "the administrator" skulk "$(as skulk s3cret disable 'SELECT current_user')"
 is "over TLS" skulk "$(as skulk s3cret require 'SELECT current_user')"
 is "the certificate is checked" skulk "$(PGSSLROOTCERT=$dir/cert.pem as skulk s3cret verify-full 'SELECT current_user')"
 is "bound to the channel" skulk "$(PGCHANNELBINDING=require as skulk s3cret require 'SELECT current_user')"
-is "a wrong password" 'password authentication failed for user "skulk"' "$(as skulk wrong require 'SELECT 1')"
-is "nobody" 'password authentication failed for user "nobody"' "$(as nobody x require 'SELECT 1')"
+says "a wrong password" 'password authentication failed for user "skulk"' "$(as skulk wrong require 'SELECT 1')"
+says "nobody" 'password authentication failed for user "nobody"' "$(as nobody x require 'SELECT 1')"
 is "large answers over TLS" 1048577000 "$(as skulk s3cret require "COPY (SELECT repeat('x', 1048576) FROM generate_series(1, 1000)) TO STDOUT" | wc -c)"
 as skulk s3cret require "CREATE TABLE t (a int); INSERT INTO t VALUES (1);
 	CREATE ROLE reader LOGIN PASSWORD 'rpass'; GRANT SELECT ON t TO reader;
@@ -67,14 +73,14 @@ as skulk s3cret require "CREATE TABLE t (a int); INSERT INTO t VALUES (1);
 	CREATE ROLE looker LOGIN PASSWORD 'lpass'; GRANT pg_read_all_data TO looker;
 	CREATE ROLE late LOGIN PASSWORD 'x' VALID UNTIL '2001-01-01'; CREATE ROLE nologin PASSWORD 'x'"
 is "a reader reads" 1 "$(as reader rpass require 'SELECT a FROM t')"
-is "and does not write" "permission denied for table t" "$(as reader rpass require 'INSERT INTO t VALUES (2)')"
-is "a password that has expired" "password authentication failed" "$(as late x require 'SELECT 1')"
-is "a role without LOGIN" "password authentication failed" "$(as nologin x require 'SELECT 1')"
-is "the verifier is nobody's" "permission denied" "$(as reader rpass require 'SELECT rolpassword FROM pg_authid')"
+says "and does not write" "permission denied for table t" "$(as reader rpass require 'INSERT INTO t VALUES (2)')"
+says "a password that has expired" "password authentication failed" "$(as late x require 'SELECT 1')"
+says "a role without LOGIN" "password authentication failed" "$(as nologin x require 'SELECT 1')"
+says "the verifier is nobody's" "permission denied" "$(as reader rpass require 'SELECT rolpassword FROM pg_authid')"
 as skulk s3cret require "ALTER ROLE reader CONNECTION LIMIT 0"
-is "no place for the role" 'too many connections for role "reader"' "$(as reader rpass require 'SELECT 1')"
+says "no place for the role" 'too many connections for role "reader"' "$(as reader rpass require 'SELECT 1')"
 as skulk s3cret require "REVOKE CONNECT ON DATABASE skulk FROM PUBLIC; ALTER ROLE reader CONNECTION LIMIT -1"
-is "no CONNECT" 'permission denied for database "skulk"' "$(as reader rpass require 'SELECT 1')"
+says "no CONNECT" 'permission denied for database "skulk"' "$(as reader rpass require 'SELECT 1')"
 
 url=127.0.0.1:$http
 for s in http https; do
@@ -88,25 +94,25 @@ is "a writer does not read" 403 "$(code -u feeder:fpass "http://$url/api/v1/quer
 is "Token user:password" 204 "$(code -H 'Authorization: Token feeder:fpass' http://$url/write -d 'm v=1')"
 is "u and p" 204 "$(code "http://$url/write?u=feeder&p=fpass" -d 'm v=1')"
 is "we live" 204 "$(code http://$url/ping)"
-is "no password in the log" 0 "$(grep -c -e s3cret -e rpass -e fpass -e wrong "$dir/log")"
+is "no password in the log" none "$(grep -q -e s3cret -e rpass -e fpass -e wrong "$dir/log" && echo some || echo none)"
 stop
 
 start require scram-sha-256
 is "the password is kept" skulk "$(as skulk s3cret require 'SELECT current_user')"
-is "not without TLS" "the connection is not encrypted" "$(as skulk s3cret disable 'SELECT 1')"
+says "not without TLS" "the connection is not encrypted" "$(as skulk s3cret disable 'SELECT 1')"
 is "not without TLS over HTTP" 400 "$(code http://127.0.0.1:$http/ping)"
 is "https" 204 "$(code https://127.0.0.1:$http/ping)"
 stop
 
 start off trust
 is "trust on loopback" skulk "$(as skulk '' disable 'SELECT current_user')"
-is "TLS is refused" "server does not support SSL" "$(as skulk '' require 'SELECT 1')"
-is "an unknown role" 'role "nobody" does not exist' "$(as nobody '' disable 'SELECT 1')"
+says "TLS is refused" "server does not support SSL" "$(as skulk '' require 'SELECT 1')"
+says "an unknown role" 'role "nobody" does not exist' "$(as nobody '' disable 'SELECT 1')"
 stop
 
 refuses() { # what, wanted, lines of the configuration
 	printf '%s\n' "${@:3}" > "$dir/c.toml"
-	is "$1" "$2" "$("$server" --config "$dir/c.toml" --check-config 2>&1)"
+	says "$1" "$2" "$("$server" --config "$dir/c.toml" --check-config 2>&1)"
 }
 refuses "a wide address with trust" "needs a login with password" '[server]' 'listen = "0.0.0.0"'
 refuses "a wide address without TLS" "needs TLS" '[server]' 'listen = "0.0.0.0"' '[auth]' 'method = "scram-sha-256"'
