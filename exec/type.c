@@ -2,6 +2,7 @@
 #include "exec/array.h"
 #include "exec/numeric.h"
 #include "exec/type_private.h"
+#include "storage/histogram.h"
 #include <stdio.h>
 
 /* ---- helpers of the type files ---- */
@@ -269,6 +270,8 @@ static const TypeDef type_table[] = {
            text_out, jsonb_recv, jsonb_send, jsonb),
     SCALAR(T_JSONPATH, T_JSONPATH_ARRAY, "jsonpath", "jsonpath", PH_STR, -1, 'U', 'i', false, false,
            jsonpath_in, text_out, jsonpath_recv, jsonb_send, str),
+    SCALAR(T_HISTOGRAM, 0, "histogram", "histogram", PH_STR, -1, 'U', 'i', false, false,
+           histogram_in, histogram_out, histogram_in, histogram_out, str),
     SCALAR(T_REGNAMESPACE, T_REGNAMESPACE_ARRAY, "regnamespace", "regnamespace", PH_I64, 4, 'N',
            'i', true, false, regnamespace_in, regnamespace_out, oid_recv, int4_send, i64),
     SCALAR(T_REGROLE, T_REGROLE_ARRAY, "regrole", "regrole", PH_I64, 4, 'N', 'i', true, false,
@@ -312,6 +315,8 @@ static const TypeDef type_table[] = {
 
 /* Every oid is below this; a flat index makes type_find one load. */
 enum { TYPE_OID_MAX = 4200 };
+
+_Static_assert((int)T_HISTOGRAM == (int)HIST_OID, "one type, two names");
 
 static uint8_t type_index[TYPE_OID_MAX]; /* row + 1 */
 

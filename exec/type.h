@@ -59,6 +59,7 @@ enum {
     T_JSONPATH = 4072,
     T_JSONPATH_ARRAY = 4073,
     T_REGNAMESPACE = 4089,
+    T_HISTOGRAM = 4180, /* of our own; storage/histogram.h has the same number */
     T_REGROLE = 4096,
     T_BOOL_ARRAY = 1000,
     T_BYTEA_ARRAY = 1001,

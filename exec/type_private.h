@@ -34,6 +34,8 @@ TYPE_OUT(record_out);
 TYPE_OUT(record_send);
 int cmp_record(const Value *a, const Value *b);
 uint64_t hash_record(const Value *v);
+TYPE_IN(histogram_in); /* type_histogram.c */
+TYPE_OUT(histogram_out);
 TYPE_IN(bool_in);
 TYPE_OUT(bool_out);
 TYPE_IN(bool_recv);

@@ -1,44 +1,11 @@
 /* ingest/ing_remote.c - Prometheus remote write 1.0: a hand walk over the protobuf message.
  *
- * WriteRequest { 1: TimeSeries { 1: Label { 1: name, 2: value }, 2: Sample { 1: double, 2: int64 ms } } }.
- * Fields that are not named here are skipped.  Metric m is table m, its samples the field "value".
+ * WriteRequest { 1: TimeSeries { 1: Label { 1: name, 2: value }, 2: Sample { 1: double, 2: int64 ms },
+ * 4: Histogram } }.  Fields that are not named here are skipped.  Metric m is table m, its samples the field
+ * "value", native histograms the field "histogram".
  * The fast path hashes the bytes of a series' labels as sent.  Source: prometheus/prompb, remote write spec 1.0. */
 #include "ingest/ingest_private.h"
-
-enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
-
-typedef struct Field {
-    uint32_t number;
-    uint32_t wire;
-    uint64_t value; /* VARINT, FIXED64, FIXED32 */
-    Slice bytes;    /* BYTES */
-} Field;
-
-static bool next_field(Reader *r, Field *f)
-{
-    if (reader_left(r) == 0)
-        return false;
-    uint64_t key = reader_varint(r);
-    f->number = (uint32_t)(key >> 3);
-    f->wire = (uint32_t)(key & 7);
-    switch (f->wire) {
-    case WIRE_VARINT:
-        f->value = reader_varint(r);
-        break;
-    case WIRE_FIXED64:
-        f->value = reader_u64(r);
-        break;
-    case WIRE_FIXED32:
-        f->value = reader_u32(r);
-        break;
-    case WIRE_BYTES:
-        f->bytes = reader_str(r);
-        break;
-    default:
-        r->bad = true;
-    }
-    return !r->bad;
-}
+#include "ingest/protobuf.h"
 
 static bool malformed(Err *e)
 {
@@ -55,9 +22,9 @@ typedef struct Labels {
 static bool read_label(Slice bytes, Slice *name, Slice *value)
 {
     Reader r = reader_of(bytes);
-    Field f;
+    PbField f;
     *name = *value = SLICE_LIT("");
-    while (next_field(&r, &f)) {
+    while (pb_next(&r, &f)) {
         if (f.number == 1 && f.wire == WIRE_BYTES)
             *name = f.bytes;
         else if (f.number == 2 && f.wire == WIRE_BYTES)
@@ -92,11 +59,11 @@ static bool check_labels(const Labels *l, Err *e)
 static bool read_labels(Slice series, Labels *l, Err *e)
 {
     Reader r = reader_of(series);
-    Field f;
+    PbField f;
     l->count = 0;
     l->name = SLICE_NONE;
     const uint8_t *begin = NULL, *end = NULL, *before = r.cur;
-    for (; next_field(&r, &f); before = r.cur) {
+    for (; pb_next(&r, &f); before = r.cur) {
         if (f.number != 1 || f.wire != WIRE_BYTES)
             continue;
         if (end && end != before)
@@ -165,14 +132,16 @@ static bool put_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64
 static bool put_samples(IngJob *j, IngTable *t, SeriesId id, Slice series, Err *e)
 {
     Reader r = reader_of(series), s;
-    Field f, g = {0};
-    while (next_field(&r, &f)) {
+    PbField f, g = {0};
+    while (pb_next(&r, &f)) {
+        if (f.number == 4 && f.wire == WIRE_BYTES && !ing_histogram_message(j, t, id, f.bytes, e))
+            return false;
         if (f.number != 2 || f.wire != WIRE_BYTES)
             continue;
         uint64_t bits = 0;
         int64_t ms = 0;
         s = reader_of(f.bytes);
-        while (next_field(&s, &g)) {
+        while (pb_next(&s, &g)) {
             if (g.number == 1 && g.wire == WIRE_FIXED64)
                 bits = g.value;
             else if (g.number == 2 && g.wire == WIRE_VARINT)
@@ -364,10 +333,10 @@ bool ing_remote_step(IngJob *j, bool *done, Err *e)
         j->c.precision = ING_MS;
     }
     Reader r = reader_of(slice_of(j->body.ptr + j->pos, j->body.len - j->pos));
-    Field f;
+    PbField f;
     int n = 0;
     Group group = {0};
-    while (n < ING_STEP_LINES && next_field(&r, &f)) {
+    while (n < ING_STEP_LINES && pb_next(&r, &f)) {
         if (f.number != 1 || f.wire != WIRE_BYTES)
             continue; /* 3: metadata is not stored yet */
         if (!group_add(j, &group, f.bytes)) {

@@ -1,5 +1,6 @@
 /* ingest/ing_schema.c - schema on write: names of lines to tables and columns, made when missing. */
 #include "ingest/ingest_private.h"
+#include "storage/histogram.h"
 #include <stdio.h>
 
 /* The oids are PostgreSQL's: storage only carries them. */
@@ -29,6 +30,7 @@ static const struct {
     [ING_UINT] = {"unsigned", OID_NUMERIC, NUMERIC_UINT64, PHYS_STR},
     [ING_BOOL] = {"boolean", OID_BOOL, -1, PHYS_BOOL},
     [ING_STRING] = {"string", OID_TEXT, -1, PHYS_STR},
+    [ING_HISTOGRAM] = {"histogram", HIST_OID, -1, PHYS_STR},
 };
 
 static const char *type_name(uint32_t oid)
@@ -45,6 +47,8 @@ static const char *type_name(uint32_t oid)
         return "boolean";
     case OID_NUMERIC:
         return "unsigned";
+    case HIST_OID:
+        return "histogram";
     default:
         return "string";
     }
@@ -407,6 +411,17 @@ static bool put_uint(IngJob *j, const IngTable *t, const IngField *f, uint64_t v
     return put_int(j, t, f, (int64_t)v, e);
 }
 
+static bool put_histogram(IngJob *j, const IngTable *t, const IngField *f, const Histogram *h,
+                          Err *e)
+{
+    if (f->type_oid != HIST_OID)
+        return conflict(t, f->key, ING_HISTOGRAM, f->type_oid, e);
+    buf_clear(&j->scratch);
+    hist_write(&j->scratch, h);
+    wb_str(j->batch, f->id, buf_slice(&j->scratch));
+    return true;
+}
+
 bool ing_put(IngJob *j, const IngTable *t, const IngField *f, const IngValue *v, Err *e)
 {
     switch (v->kind) {
@@ -424,6 +439,8 @@ bool ing_put(IngJob *j, const IngTable *t, const IngField *f, const IngValue *v,
             return conflict(t, f->key, ING_BOOL, f->type_oid, e);
         wb_bool(j->batch, f->id, v->u.b);
         return true;
+    case ING_HISTOGRAM:
+        return put_histogram(j, t, f, v->u.hist, e);
     case ING_STRING:
         break;
     }
@@ -473,6 +490,9 @@ bool ing_fits(const TableDef *def, Slice measurement, Slice key, const IngValue 
     case ING_STRING:
         ok = col->type_oid == OID_TEXT || col->type_oid == OID_VARCHAR ||
              col->type_oid == OID_BPCHAR;
+        break;
+    case ING_HISTOGRAM:
+        ok = col->type_oid == HIST_OID;
         break;
     }
     IngTable named = {.name = measurement};

@@ -17,7 +17,7 @@ enum {
     ING_DROP_TRIES = 10,    /* of a row whose table is dropped meanwhile */
 };
 
-typedef enum IngKind { ING_FLOAT, ING_INT, ING_UINT, ING_BOOL, ING_STRING } IngKind;
+typedef enum IngKind { ING_FLOAT, ING_INT, ING_UINT, ING_BOOL, ING_STRING, ING_HISTOGRAM } IngKind;
 
 typedef struct IngField { /* a field key as the client spells it -> the column */
     Slice key;
@@ -59,6 +59,7 @@ typedef struct IngValue {
         uint64_t u64;
         bool b;
         Slice str;
+        const struct Histogram *hist; /* checked */
     } u;
 } IngValue;
 
@@ -135,6 +136,12 @@ bool ing_again(const IngJob *j, size_t *dropped, int *tries);
 void ing_refuse(IngJob *j, size_t line, Slice text, const Err *e);
 bool ing_time(const IngJob *j, int64_t value, int64_t *ns, Err *e) MUST_CHECK;
 int64_t ing_now(const IngJob *j);
+
+/* ---- ing_histogram.c: a row with the field "histogram" (or the staleness marker, by its sum) ---- */
+bool ing_histogram(IngJob *j, IngTable *t, SeriesId id, int64_t ns, const struct Histogram *h,
+                   Err *e) MUST_CHECK; /* h: of hist_check() */
+/* The message of remote write 1.0 and 2.0. */
+bool ing_histogram_message(IngJob *j, IngTable *t, SeriesId id, Slice bytes, Err *e) MUST_CHECK;
 
 /* ---- ing_line_fast.c: lines like those before them ---- */
 /* Takes the next line if its head is known and its fields are those of a row before; false: nothing

@@ -38,4 +38,4 @@ libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/eng
 	storage/compact.h storage/compact.c storage/manifest.h storage/manifest.c \
 	storage/manifest_file.h storage/manifest_file.c storage/log.h storage/log_private.h storage/log.c storage/log_read.c storage/log_archive.c storage/store.h \
 	storage/mapped.h storage/mapped.c storage/store_slow.c storage/store_private.h storage/store_local.c storage/store_local_blob.c storage/store_local_queue.c
-libskstorage_la_SOURCES += storage/engine_info.c
+libskstorage_la_SOURCES += storage/engine_info.c storage/histogram.h storage/histogram.c
