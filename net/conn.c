@@ -161,6 +161,8 @@ static void make_room(Conn *c)
     size_t room = c->in.cap - c->in.len;
     if (room >= more || room >= NET_READ_SIZE)
         return;
+    if (more < NET_READ_SIZE) /* the head of a message is wanted: what follows may come with it */
+        more = NET_READ_SIZE;
     if (c->in_pos && c->in_pos >= have) { /* cheap: at most half of what was read is moved */
         memmove(c->in.ptr, c->in.ptr + c->in_pos, have);
         c->in.len = have;

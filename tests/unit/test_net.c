@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 typedef struct Probe { /* what the face saw */
-    atomic_int opened, closed, deadlines, posted;
+    atomic_int opened, closed, deadlines, posted, inputs;
     int64_t deadline_ns;
+    size_t want; /* told after each input */
     bool echo, pause_first;
     Sched *sched;
     Outlet *outlet; /* of the only connection */
@@ -77,6 +78,7 @@ static void *on_opened(void *ctx, Conn *c)
 static void on_input(Conn *c, void *state)
 {
     Probe *p = state;
+    atomic_fetch_add(&p->inputs, 1);
     if (!p->echo)
         return;
     size_t offset;
@@ -85,6 +87,7 @@ static void on_input(Conn *c, void *state)
     Block *block = block_copy((Slice){b.ptr + offset, b.len - offset});
     buf_free(&b);
     conn_send(c, block);
+    conn_want(c, p->want);
 }
 
 static void on_ended(Conn *c, void *state)
@@ -163,10 +166,11 @@ static bool becomes(atomic_int *v, int want)
     return atomic_load(v) >= want;
 }
 
-START_TEST(echo) /* with 1 and 3 I/O threads */
+START_TEST(
+    echo) /* with 1 and 3 I/O threads; the head of a message is wanted, or nothing is known */
 {
-    enum { TOTAL = 3 << 20 };
-    Probe p = {.echo = true};
+    enum { TOTAL = 3 << 20, INPUT_BYTES_MIN = 1 << 10 };
+    Probe p = {.echo = true, .want = _i ? 5 : 0};
     uint16_t port;
     Net *n = start(&p, _i ? 3 : 1, &port);
     int fd = dial(port);
@@ -197,6 +201,7 @@ START_TEST(echo) /* with 1 and 3 I/O threads */
     stop(n);
     ck_assert_int_eq(p.opened, 1);
     ck_assert_int_eq(p.closed, 1);
+    ck_assert_int_lt(p.inputs, TOTAL / INPUT_BYTES_MIN); /* few bytes wanted are no small reads */
 }
 END_TEST
 
