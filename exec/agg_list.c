@@ -481,7 +481,11 @@ static bool percentile(AggCtx *c, const Ranked *s, PercentileFn one, Value *out,
             !one(v, s->list.count, fractions->items[i].u.f64, &items[i], e))
             return false;
     }
-    *out = value_array(array_new(c->arena, type_elem_of(c->result), items, fractions->count));
+    Array *arr = arena_alloc(c->arena, sizeof *arr);
+    *arr = *fractions; /* the same shape */
+    arr->elem = type_elem_of(c->result);
+    arr->items = items;
+    *out = value_array(arr);
     return true;
 }
 
@@ -551,6 +555,7 @@ FuncDef agg_ordered[] = {
     AGG("percentile_cont(float8, float8) float8", agg_cont, "percentile, interpolated"),
     AGG("percentile_cont(float8, interval) interval", agg_cont, "percentile, interpolated"),
     AGG("percentile_cont(_float8, float8) _float8", agg_cont, "percentiles, interpolated"),
+    AGG("percentile_cont(_float8, interval) _interval", agg_cont, "percentiles, interpolated"),
     AGG("percentile_disc(float8, anyelement) anyelement", agg_disc,
         "percentile, one of the values"),
     AGG("percentile_disc(_float8, anyelement) anyarray", agg_disc, "percentiles, of the values"),

@@ -87,7 +87,8 @@ bool expr_equal(const Expr *a, const Expr *b)
     if (a == b)
         return true;
     if (a->kind != b->kind || a->type != b->type || a->typmod != b->typmod ||
-        a->negated != b->negated || a->func != b->func || a->arg_count != b->arg_count)
+        a->negated != b->negated || a->variadic != b->variadic || a->func != b->func ||
+        a->arg_count != b->arg_count)
         return false;
     if ((a->kind == EXPR_COLUMN || a->kind == EXPR_PARAM || a->kind == EXPR_EXEC_PARAM) &&
         a->index != b->index)

@@ -68,6 +68,7 @@ struct Expr {
     int32_t typmod;
     int position; /* in the statement, characters from 1; 0 = none */
     bool negated;
+    bool variadic;              /* CALL: VARIADIC stands before the last argument, an array */
     uint32_t index;             /* COLUMN: of the batch; PARAM, EXEC_PARAM: from 0 */
     Value value;                /* CONST */
     const struct FuncDef *func; /* CALL, ANY/ALL, IN_LIST */
@@ -131,7 +132,7 @@ size_t func_count(void);
 const FuncDef *func_at(size_t i);
 
 /* PostgreSQL's resolution rules: exact match, then implicit casts, unknown literals, preferred types.
- * want[i] gets the type that argument i must be cast to.  42883 with the hint PostgreSQL gives, 42725. */
+ * FN_VARIADIC among kind_flags: the last argument is the array of a VARIADIC call.  want[i] gets the type that argument i must be cast to.  42883 with the hint PostgreSQL gives, 42725. */
 bool func_resolve(Slice schema, Slice name, const TypeId *args, size_t n,
                   int kind_flags /* FN_AGG, FN_SRF or 0 = any */, const FuncDef **out, TypeId *want,
                   TypeId *result, Err *e) MUST_CHECK;

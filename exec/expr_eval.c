@@ -118,6 +118,41 @@ static bool call_rows(EvalCtx *ctx, const Expr *x, const Vector *args, size_t n,
     return run_function(&c, e);
 }
 
+/* f(..., VARIADIC array): a call for each row, with the array's items as arguments.  NULL for a NULL array, but
+ * format() takes it as empty. */
+static bool spread_row(EvalCtx *ctx, const Expr *x, const Vector *args, size_t row, Value *out,
+                       Err *e)
+{
+    size_t fixed = x->arg_count - 1;
+    Value last = vec_get(&args[fixed], row);
+    bool as_empty = last.null && strcmp(x->func->name, "format") == 0;
+    *out = (Value){.null = true, .phys = type_phys(x->type)};
+    if (last.null && !as_empty)
+        return true;
+    size_t items = last.null ? 0 : last.u.arr->count;
+    Value *values = arena_alloc(ctx->scratch, (fixed + items + 1) * sizeof *values);
+    TypeId *types = arena_alloc(ctx->scratch, (fixed + items + 1) * sizeof *types);
+    for (size_t k = 0; k < fixed + items; k++) {
+        values[k] = k < fixed ? vec_get(&args[k], row) : last.u.arr->items[k - fixed];
+        types[k] = k < fixed ? args[k].type : last.u.arr->elem;
+    }
+    return func_call(ctx, x->func, x->type, types, values, fixed + items, out, e);
+}
+
+static bool call_spread(EvalCtx *ctx, const Expr *x, const Vector *args, Rows r, size_t rows,
+                        Vector *out, Err *e)
+{
+    vec_init_flat(out, x->type, rows, ctx->scratch);
+    for (size_t i = 0; i < r.n; i++) {
+        size_t row = row_at(&r, i);
+        Value v;
+        if (!spread_row(ctx, x, args, row, &v, e))
+            return false;
+        vec_set(out, row, &v, rows, ctx->scratch);
+    }
+    return true;
+}
+
 /* All arguments constant: one row, handed out as a constant. */
 static bool call_once(EvalCtx *ctx, const Expr *x, const Vector *args, size_t n, Vector *out,
                       Err *e)
@@ -221,6 +256,8 @@ static bool eval_call(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, 
     Rows r = rows_of(b);
     if (!eval_args(ctx, x, b, &args, &all_const, e))
         return false;
+    if (x->variadic)
+        return call_spread(ctx, x, args, r, b->rows, out, e);
     if (!(x->func->flags & FN_VOLATILE)) {
         if (all_const)
             return call_once(ctx, x, args, x->arg_count, out, e);

@@ -149,7 +149,11 @@ static void print_call(Buf *out, const Expr *x, const Printer *pr)
         buf_put_u8(out, ')');
     } else {
         buf_printf(out, "%s(", f->name);
-        print_list(out, x->args, x->arg_count, ", ", pr);
+        print_list(out, x->args, x->arg_count - x->variadic, ", ", pr);
+        if (x->variadic) {
+            buf_puts(out, x->arg_count > 1 ? ", VARIADIC " : "VARIADIC ");
+            print_list(out, x->args + x->arg_count - 1, 1, "", pr);
+        }
         buf_put_u8(out, ')');
     }
 }

@@ -131,6 +131,27 @@ FUNC_SCALAR(size_bytes)
     return num_to_i64(&r, &out->u.i64) || err_set(e, ERR_NUMERIC_RANGE, "bigint out of range");
 }
 
+/* Whether a row sorts before (-1), beside (0) or behind (1) another one: modes, then each key of both. */
+static bool sort_side(FnCall *c, Err *e)
+{
+    (void)e;
+    FUNC_ROWS(c, row)
+    {
+        Value modes = vec_get(&c->args[0], row);
+        int side = 0;
+        for (size_t k = 1; k + 1 < c->arg_count && side == 0; k += 2) {
+            Value x = vec_get(&c->args[k], row), y = vec_get(&c->args[k + 1], row);
+            bool desc = modes.u.str.ptr[k - 1] == 'd', nulls_first = modes.u.str.ptr[k] == 'f';
+            if (x.null || y.null)
+                side = x.null == y.null ? 0 : x.null == nulls_first ? -1 : 1;
+            else
+                side = type_find(c->args[k].type)->cmp(&x, &y) * (desc ? -1 : 1);
+        }
+        c->out->v.i64[row] = side;
+    }
+    return true;
+}
+
 FuncDef func_misc[] = {
     FK("pg_typeof(any) regtype", misc_typeof, FN_STABLE, "type of a value"),
     FK("num_nulls(any) int4", num_nulls, FN_VARIADIC, "how many are NULL"),
@@ -139,6 +160,8 @@ FuncDef func_misc[] = {
     FS("pg_sleep_for(interval) void", misc_sleep_for, STRICT | FN_VOLATILE, "waits an interval"),
     FS("pg_sleep_until(timestamptz) void", misc_sleep_until, STRICT | FN_VOLATILE,
        "waits until a time"),
+    FK("sort_side(text, any) int4", sort_side, FN_VARIADIC | FN_HIDDEN,
+       "order of two rows of keys, for rank() WITHIN GROUP and its like"),
     FS("pg_size_pretty(int8) text", size_pretty, STRICT, "bytes with a unit"),
     FS("pg_size_pretty(numeric) text", size_pretty_numeric, STRICT, "bytes with a unit"),
     FS("pg_size_bytes(text) int8", size_bytes, STRICT, "a size with a unit in bytes"),

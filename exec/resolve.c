@@ -184,10 +184,17 @@ static TypeId element_type(const TypeId *declared, const TypeId *args, size_t n)
     return type_common(known, count, "", &elem, &ignored) ? elem : 0;
 }
 
-/* Declared types for n arguments; false: the function does not take them. */
-static bool match(const FuncDef *f, const TypeId *args, size_t n, Candidate *c)
+/* What a VARIADIC array must be: "any" takes each, as does a function without such parameters. */
+static TypeId spread_type(const FuncDef *f, TypeId declared)
 {
-    bool variadic = f->flags & FN_VARIADIC;
+    return !(f->flags & FN_VARIADIC) || declared == T_ANY ? declared : type_array_of(declared);
+}
+
+/* Declared types for n arguments; false: the function does not take them.  spread: the last is the array of
+ * a VARIADIC call. */
+static bool match(const FuncDef *f, const TypeId *args, size_t n, bool spread, Candidate *c)
+{
+    bool variadic = (f->flags & FN_VARIADIC) && !spread;
     if (n > ARGS_MAX || (variadic ? n + 1 < f->arg_count : n != f->arg_count))
         return false;
     if (variadic && n < f->arg_count && !(f->arg_count == 1 && n == 0))
@@ -197,6 +204,8 @@ static bool match(const FuncDef *f, const TypeId *args, size_t n, Candidate *c)
     c->result = f->result;
     for (size_t i = 0; i < n; i++) {
         c->declared[i] = f->args[i < f->arg_count ? i : (size_t)f->arg_count - 1];
+        if (spread && i + 1 == n)
+            c->declared[i] = spread_type(f, c->declared[i]);
         c->generic[i] = c->declared[i] == T_ANYARRAY || c->declared[i] == T_ANYELEMENT;
         generic = generic || c->generic[i];
     }
@@ -392,7 +401,8 @@ static Outcome resolve(FuncGroup group, FuncFilter filter, int kind_flags, const
     for (size_t i = 0; i < group.count && count < CANDIDATES_MAX; i++) {
         const FuncDef *f = group.items[i];
         Candidate *c = &pool[count];
-        if (!filter(f, kind_flags) || !match(f, args, n, c))
+        if (!filter(f, kind_flags & ~FN_VARIADIC) ||
+            !match(f, args, n, kind_flags & FN_VARIADIC, c))
             continue;
         if (is_exact(c, args, n)) {
             list[0] = c;
@@ -518,7 +528,8 @@ static bool exact_with_unknown(FuncGroup g, TypeId left, TypeId right, Candidate
     if (args[0] == T_UNKNOWN || args[0] != args[1])
         return false;
     for (size_t i = 0; i < g.count; i++)
-        if (operator_filter(g.items[i], 0) && match(g.items[i], args, 2, c) && is_exact(c, args, 2))
+        if (operator_filter(g.items[i], 0) && match(g.items[i], args, 2, false, c) &&
+            is_exact(c, args, 2))
             return true;
     return false;
 }

@@ -147,6 +147,9 @@ bool az_expr_bool(Analyzer *z, Scope *s, const SqlNode *n, const char *what, Exp
 bool az_operator(Analyzer *z, const SqlNode *at, Slice op, Expr *left, Expr *right, Expr **out,
                  Err *e) MUST_CHECK;
 Expr *az_call(Analyzer *z, const FuncDef *f, TypeId result, Expr **args, size_t n, int position);
+/* The same for f(..., VARIADIC array). */
+bool az_call_spread(Analyzer *z, const NFunc *n, const FuncDef *f, TypeId result, Expr **args,
+                    Expr **out, Err *e) MUST_CHECK;
 Expr *az_and(Analyzer *z, Expr *a, Expr *b); /* NULL = true */
 Expr *az_const(Analyzer *z, TypeId type, Value v, int position);
 
@@ -167,6 +170,19 @@ bool az_call_named(Analyzer *z, const SqlNode *at, const char *name, Expr **args
 /* Resolves and casts; args are replaced. */
 bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args,
                 size_t n, const FuncDef **func, TypeId *result, Err *e) MUST_CHECK;
+
+/* Aggregates: whether one may stand here with such arguments; FILTER; the node of a call. */
+bool az_agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count,
+                    Err *e) MUST_CHECK;
+bool az_agg_filter(Analyzer *z, Scope *s, const NFunc *n, Expr **filter, Err *e) MUST_CHECK;
+Expr *az_agg_node(Analyzer *z, Scope *s, const NFunc *n, const AggCall *call);
+
+/* analyze_ordered.c */
+bool az_is_hypothetical(Slice name);
+/* args: the direct ones, then the keys of WITHIN GROUP. */
+bool az_hypothetical(Analyzer *z, Scope *s, const NFunc *n, Expr **args, Expr **out,
+                     Err *e) MUST_CHECK;
+void az_add_direct(Analyzer *z, Query *q, const Expr *x);
 
 /* analyze_gapfill.c */
 bool az_is_gapfill(const FuncDef *f);

@@ -30,14 +30,33 @@ static Expr *fold(Analyzer *z, Expr *x)
     return folded;
 }
 
-Expr *az_call(Analyzer *z, const FuncDef *f, TypeId result, Expr **args, size_t n, int position)
+static Expr *new_call(Analyzer *z, const FuncDef *f, TypeId result, Expr **args, size_t n,
+                      int position)
 {
     Expr **own = ARENA_ARRAY(z->arena, Expr *, n + 1);
     if (n)
         memcpy(own, args, n * sizeof *own);
     Expr *x = expr_call(z->arena, f, result, own, n, position);
     x->typmod = -1;
-    return fold(z, x);
+    return x;
+}
+
+Expr *az_call(Analyzer *z, const FuncDef *f, TypeId result, Expr **args, size_t n, int position)
+{
+    return fold(z, new_call(z, f, result, args, n, position));
+}
+
+bool az_call_spread(Analyzer *z, const NFunc *n, const FuncDef *f, TypeId result, Expr **args,
+                    Expr **out, Err *e)
+{
+    size_t last = n->args.count - 1;
+    if (!type_elem_of(args[last]->type))
+        return az_fail(z, n->args.items[last], ERR_DATATYPE_MISMATCH, e,
+                       "VARIADIC argument must be an array");
+    Expr *x = new_call(z, f, result, args, last + 1, az_position(z, n->n.offset));
+    x->variadic = true;
+    *out = fold(z, x);
+    return true;
 }
 
 Expr *az_and(Analyzer *z, Expr *a, Expr *b)

@@ -182,7 +182,7 @@ const char *az_place_text(Place p)
     return (size_t)p < ARRAY_LEN(texts) ? texts[p] : NULL;
 }
 
-static bool agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
+static bool agg_place_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
 {
     const char *where = az_place_text(s->place);
     if (s->in_agg)
@@ -328,10 +328,39 @@ static bool wants_time(Slice name)
     return false;
 }
 
+bool az_agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count, Err *e)
+{
+    return (!s->query || agg_args_allowed(z, s, n, args, count, e)) &&
+           agg_place_allowed(z, s, n, e);
+}
+
+bool az_agg_filter(Analyzer *z, Scope *s, const NFunc *n, Expr **filter, Err *e)
+{
+    Place place = s->place;
+    if (!n->filter)
+        return true;
+    s->place = PLACE_FILTER;
+    s->in_agg = true;
+    bool ok = az_expr_bool(z, s, n->filter, "FILTER", filter, e);
+    s->place = place;
+    s->in_agg = false;
+    return ok;
+}
+
+Expr *az_agg_node(Analyzer *z, Scope *s, const NFunc *n, const AggCall *call)
+{
+    s->query->grouped = true;
+    Expr *x = expr_new(z->arena, (ExprKind)QX_AGG, call->result, 0);
+    x->position = az_position(z, n->n.offset);
+    x->typmod = -1;
+    x->index = add_agg(z, s->query, call, x->position);
+    return x;
+}
+
 static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
                       Expr **args, size_t count, Expr **out, Err *e)
 {
-    if ((s->query && !agg_args_allowed(z, s, n, args, count, e)) || !agg_allowed(z, s, n, e))
+    if (!az_agg_allowed(z, s, n, args, count, e))
         return false;
     if (f->agg->time_arg && n->order.count)
         return az_fail(z, n->order.items[0], ERR_FEATURE_NOT_SUPPORTED, e,
@@ -348,24 +377,15 @@ static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, T
     for (size_t i = 0; i < call.arg_count; i++)
         if (!az_resolve_unknown(z, &call.args[i], e))
             return false;
-    Place place = s->place;
     s->in_agg = true;
     bool ok = n->order.count == 0 || agg_order(z, s, n, &call, e);
-    time_order(z, &call);
-    if (ok && n->filter) {
-        s->place = PLACE_FILTER;
-        ok = az_expr_bool(z, s, n->filter, "FILTER", &call.filter, e);
-    }
-    s->place = place;
     s->in_agg = false;
-    if (!ok)
+    time_order(z, &call);
+    if (!ok || !az_agg_filter(z, s, n, &call.filter, e))
         return false;
-    s->query->grouped = true;
-    Expr *x = expr_new(z->arena, (ExprKind)QX_AGG, result, 0);
-    x->position = az_position(z, n->n.offset);
-    x->typmod = -1;
-    x->index = add_agg(z, s->query, &call, x->position);
-    *out = x;
+    for (size_t i = 0; n->within_group && i < n->args.count; i++)
+        az_add_direct(z, s->query, args[i]);
+    *out = az_agg_node(z, s, n, &call);
     return true;
 }
 
@@ -460,7 +480,7 @@ static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Sl
     if (*count == 4 && slice_starts(name, SLICE_LIT("extrapolated_")) &&
         !window_end(z, &args[3], e))
         return false;
-    if (*count == 1 && !n->star && wants_time(name)) {
+    if (*count == 1 && !n->star && !n->variadic && wants_time(name)) {
         Expr *time = az_time_column(z, s, args[0]);
         if (time) {
             args[1] = time;
@@ -472,7 +492,8 @@ static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Sl
             args[0] = value;
         }
     }
-    if (az_resolve(z, &n->n, schema, name, 0, args, *count, f, result, e))
+    int spread = n->variadic ? FN_VARIADIC : 0;
+    if (az_resolve(z, &n->n, schema, name, spread, args, *count, f, result, e))
         return true;
     if (n->star && *count == 0) {
         Expr *one[] = {az_const(z, T_INT4, value_i64(1), 0)};
@@ -522,6 +543,8 @@ static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, Ty
         return false;
     if (az_is_gapfill(f) && !gapfill_allowed(z, s, n, e))
         return false;
+    if (n->variadic && (f->flags & FN_VARIADIC))
+        return az_call_spread(z, n, f, result, args, out, e);
     if (count != 1 || !exact_time(z, f, args[0], out))
         *out = az_call(z, f, result, args, count, az_position(z, n->n.offset));
     return true;
@@ -572,12 +595,11 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
         return scalar_of_rows(z, s, n, out, e);
     if (!analyze_args(z, s, n, args, &count, e))
         return false;
-    if (n->variadic)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "VARIADIC arguments are not supported");
     if (slice_eq_cstr(name, "_pg_expandarray") && slice_eq_cstr(schema, "information_schema") &&
         count == 1)
         return expandarray(z, s, n, args[0], out, e);
+    if (az_is_hypothetical(name) && (n->within_group || (count > 0 && !n->over)))
+        return az_hypothetical(z, s, n, args, out, e);
     const FuncDef *f;
     TypeId result;
     if (slice_eq_cstr(name, "overlaps") && count == 4 && !overlaps_ends(z, n, args, e))

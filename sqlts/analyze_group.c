@@ -415,6 +415,10 @@ bool az_apply_grouping(Analyzer *z, Query *q, Err *e)
             return false;
     if (!regroup_expr(z, q, &q->having, e))
         return false;
+    for (size_t i = 0; i < q->direct_count; i++)
+        if (!regroup_expr(z, q, &q->directs[i], e))
+            return err_detail(
+                e, "Direct arguments of an ordered-set aggregate must use only grouped columns.");
     for (size_t f = 0; f < q->fill_count; f++)
         for (size_t i = 0; i < QFILL_EXPRS; i++)
             if (!regroup_expr(z, q, qfill_expr(&q->fills[f], i), e))

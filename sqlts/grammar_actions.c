@@ -283,6 +283,9 @@ SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNo
         if (f->distinct)
             ast_fail(ps, ERR_SYNTAX, within.items[0]->offset,
                      "cannot use DISTINCT with WITHIN GROUP");
+        if (f->variadic)
+            ast_fail(ps, ERR_SYNTAX, within.items[0]->offset,
+                     "cannot use VARIADIC with WITHIN GROUP");
         f->order = within;
         f->within_group = true;
         ast_adopt_list(ps, f, &within);

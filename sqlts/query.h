@@ -187,6 +187,8 @@ struct Query {
     Expr *having;
     int gapfill_position; /* of a call of time_bucket_gapfill(); 0 = none */
     QGapfill *gapfill;
+    Expr **directs; /* arguments beside WITHIN GROUP: they may use grouped columns only */
+    size_t direct_count, direct_cap;
     QFill *fills;
     size_t fill_count, fill_cap;
     QWindow *windows;

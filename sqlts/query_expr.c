@@ -133,7 +133,7 @@ bool qx_equal(const Expr *a, const Expr *b)
         return true;
     if (!a || !b || a->kind != b->kind || a->type != b->type || a->arg_count != b->arg_count ||
         (a->index != b->index && a->kind != EXPR_AND) || a->func != b->func ||
-        a->negated != b->negated || a->typmod != b->typmod)
+        a->negated != b->negated || a->variadic != b->variadic || a->typmod != b->typmod)
         return false;
     if (a->kind == EXPR_CONST && !value_equal(a, b))
         return false;
