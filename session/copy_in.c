@@ -7,8 +7,20 @@
 
 typedef enum CopyPhase { COPY_ASK, COPY_READ, COPY_FLUSH } CopyPhase;
 
+enum { REPEAT_MAX = 40 }; /* bytes of a text that is compared with that of the line before */
+
+typedef struct CopyColumn {
+    const ColumnDef *def;
+    bool (*read)(const TypeEnv *env, Slice bytes, int32_t typmod, Arena *a, Value *out, Err *e);
+    bool borrows; /* the value is the text as it stands in the line */
+    bool repeats; /* dear to read, and often that of the line before: dates and times */
+    uint8_t seen_len;
+    char seen[REPEAT_MAX]; /* what gave the value that stands in the row */
+} CopyColumn;
+
 typedef struct CopyIn {
     const BoundCopy *copy;
+    CopyColumn *columns; /* the listed ones */
     CopyPhase phase;
     CopyLines lines;
     CopyTuples tuples; /* binary */
@@ -93,6 +105,17 @@ static bool read_defaults(Portal *p, CopyIn *c, int16_t *targets, size_t *n, Err
     return ok;
 }
 
+/* Text lines were looked at as a whole: their bytes are characters, none of them NUL. */
+static CopyColumn column_reader(const ColumnDef *def, bool binary)
+{
+    const TypeDef *type = type_find(def->type_oid);
+    bool text = type->oid == T_TEXT || (type->oid == T_VARCHAR && def->typmod < 0);
+    return (CopyColumn){.def = def,
+                        .read = binary ? type->recv : type->in,
+                        .borrows = text && !binary,
+                        .repeats = type->category == 'D' && !binary};
+}
+
 static bool copy_in_start(Portal *p, Err *e)
 {
     const BoundCopy *copy = &p->bound->u.copy;
@@ -115,6 +138,9 @@ static bool copy_in_start(Portal *p, Err *e)
         return false;
     c->fields = ARENA_ARRAY(&p->arena, Slice, n + 1);
     c->row = ARENA_ARRAY(&p->arena, Value, c->target_count + 1);
+    c->columns = ARENA_ARRAY(&p->arena, CopyColumn, n + 1);
+    for (size_t i = 0; i < n; i++)
+        c->columns[i] = column_reader(&copy->table->columns[copy->columns[i]], c->binary);
     p->writer = row_writer_new(p->session, copy->table, c->targets, c->target_count);
     if (insert_checks_keys(copy->table))
         row_writer_check_keys(p->writer, KEYS_FREE, 0);
@@ -136,27 +162,57 @@ static void force(const BoundCopy *o, Slice *fields, size_t count)
     }
 }
 
-static bool read_value(Portal *p, CopyIn *c, size_t i, Err *e)
+static bool read_new_value(Portal *p, CopyIn *c, size_t i, Err *e)
 {
-    const ColumnDef *col = &c->copy->table->columns[c->copy->columns[i]];
-    if (i >= c->field_count)
-        return err_set(e, ERR_BAD_COPY, "missing data for column \"%.*s\"", SLICE_ARG(col->name)) ||
-               fail(c, e);
-    if (!c->fields[i].ptr) {
+    CopyColumn *col = &c->columns[i];
+    Slice field = c->fields[i];
+    if (!col->read(&p->session->env, field, col->def->typmod, &c->scratch, &c->row[i], e)) {
+        set_context(c, e, i);
+        return false;
+    }
+    if (col->repeats && field.len <= REPEAT_MAX) {
+        memcpy(col->seen, field.ptr, field.len);
+        col->seen_len = (uint8_t)field.len;
+    }
+    return true;
+}
+
+static inline bool read_value(Portal *p, CopyIn *c, size_t i, Err *e)
+{
+    CopyColumn *col = &c->columns[i];
+    Slice field = c->fields[i];
+    if (!field.ptr) {
         c->row[i] = value_null();
+        col->seen_len = 0;
         return true;
     }
-    const TypeDef *type = type_find(col->type_oid);
-    if ((c->binary ? type->recv : type->in)(&p->session->env, c->fields[i], col->typmod,
-                                            &c->scratch, &c->row[i], e))
+    if (col->borrows) {
+        c->row[i] = value_str(field);
         return true;
-    set_context(c, e, i);
-    return false;
+    }
+    if (col->seen_len && field.len == col->seen_len && memcmp(field.ptr, col->seen, field.len) == 0)
+        return true;
+    return read_new_value(p, c, i, e);
+}
+
+static bool read_values(Portal *p, CopyIn *c, Err *e)
+{
+    size_t n = c->copy->column_count, have = c->field_count < n ? c->field_count : n;
+    for (size_t i = 0; i < have; i++)
+        if (!read_value(p, c, i, e))
+            return false;
+    if (have == n)
+        return true;
+    return err_set(e, ERR_BAD_COPY, "missing data for column \"%.*s\"",
+                   SLICE_ARG(c->columns[have].def->name)) ||
+           fail(c, e);
 }
 
 static bool default_values(Portal *p, CopyIn *c, Err *e)
 {
     EvalCtx ctx;
+    if (c->default_count == 0)
+        return true;
     session_eval_ctx(p->session, &ctx);
     ctx.arena = ctx.scratch = &c->scratch;
     for (size_t i = 0; i < c->default_count; i++)
@@ -228,14 +284,18 @@ static bool split_line(CopyIn *c, Err *e)
     return true;
 }
 
+static void plain_line(CopyIn *c)
+{
+    c->field_count = c->copy->column_count;
+    if (c->copy->force_null || c->copy->force_not_null)
+        force(c->copy, c->fields, c->field_count);
+}
+
 static bool add_row(Portal *p, CopyIn *c, Err *e)
 {
     bool counts;
     arena_reset(&c->scratch);
-    for (size_t i = 0; i < c->copy->column_count; i++)
-        if (!read_value(p, c, i, e))
-            return false;
-    if (!default_values(p, c, e) || !row_counts(p, c, &counts, e))
+    if (!read_values(p, c, e) || !default_values(p, c, e) || !row_counts(p, c, &counts, e))
         return false;
     if (!counts)
         return true;
@@ -254,10 +314,13 @@ static bool add_row(Portal *p, CopyIn *c, Err *e)
 /* Takes the rows that are whole. */
 static bool take_rows(Portal *p, CopyIn *c, bool at_end, Err *e)
 {
+    size_t columns = c->copy->column_count;
     for (;;) {
-        CopyStep st =
-            c->binary ? copy_tuples_next(&c->tuples, c->fields, c->copy->column_count, at_end, e)
-                      : copy_lines_next(&c->lines, at_end, e);
+        bool plain =
+            !c->binary && !c->header_left && copy_lines_plain(&c->lines, c->fields, columns);
+        CopyStep st = plain       ? COPY_ROW
+                      : c->binary ? copy_tuples_next(&c->tuples, c->fields, columns, at_end, e)
+                                  : copy_lines_next(&c->lines, at_end, e);
         if (st == COPY_FAIL)
             return fail(c, e);
         bool no_header = st == COPY_END && c->header_left && c->copy->header_match;
@@ -275,7 +338,9 @@ static bool take_rows(Portal *p, CopyIn *c, bool at_end, Err *e)
                 return true;
             continue;
         }
-        if (!c->binary && !split_line(c, e))
+        if (plain)
+            plain_line(c);
+        else if (!c->binary && !split_line(c, e))
             return fail(c, e);
         if (!add_row(p, c, e))
             return false;
@@ -293,12 +358,13 @@ static bool feed(Portal *p, CopyIn *c, Slice bytes, Err *e)
         return true;
     Buf *b = c->binary ? &c->tuples.bytes : &c->lines.bytes;
     size_t *begin = c->binary ? &c->tuples.begin : &c->lines.begin;
-    if (!buf_try_reserve(b, bytes.len, COPY_LINE_MAX, e))
+    if (!buf_try_reserve(b, bytes.len + COPY_SLACK, COPY_LINE_MAX, e))
         return false;
     buf_put_slice(b, bytes);
+    memset(b->ptr + b->len, 0, COPY_SLACK);
     if (!take_rows(p, c, false, e))
         return false;
-    memmove(b->ptr, b->ptr + *begin, b->len - *begin);
+    memmove(b->ptr, b->ptr + *begin, b->len - *begin + COPY_SLACK);
     b->len -= *begin;
     *begin = 0;
     return true;

@@ -1,5 +1,6 @@
 /* session/copy_lines.c - COPY FROM in text and csv: bytes to lines, lines to fields. */
 #include "session/copy_private.h"
+#include <emmintrin.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -346,6 +347,80 @@ bool copy_lines_split(CopyLines *l, Slice *fields, size_t max, size_t *count, Er
     buf_reserve(&l->unescaped, l->line.len + 1);
     return l->o->format == COPY_CSV ? split_csv(l, fields, max, count, e)
                                     : split_text(l, fields, max, count, e);
+}
+
+/* ---- lines in which nothing is special ---- */
+
+/* The rare bytes, of 16 at once. */
+typedef struct PlainBytes {
+    __m128i end, cut, cr, escape, quote, zero;
+} PlainBytes;
+
+static PlainBytes plain_bytes(const BoundCopy *o)
+{
+    return (PlainBytes){.end = _mm_set1_epi8('\n'),
+                        .cut = _mm_set1_epi8(o->delimiter),
+                        .cr = _mm_set1_epi8('\r'),
+                        .escape = _mm_set1_epi8('\\'),
+                        .quote = _mm_set1_epi8(o->format == COPY_CSV ? o->quote : '\\'),
+                        .zero = _mm_setzero_si128()};
+}
+
+static inline unsigned special_bits(const PlainBytes *b, __m128i x)
+{
+    __m128i either = _mm_or_si128(_mm_cmpeq_epi8(x, b->cr), _mm_cmpeq_epi8(x, b->escape));
+    __m128i other = _mm_or_si128(_mm_cmpeq_epi8(x, b->quote), _mm_cmpeq_epi8(x, b->zero));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(either, other));
+}
+
+/* Cuts at delimiters up to the line end; its place, or 0 where the line is not plain. */
+static size_t plain_fields(const CopyLines *l, const char *line, size_t len, Slice *fields,
+                           size_t count, unsigned *beyond_ascii)
+{
+    const PlainBytes b = plain_bytes(l->o);
+    size_t begin = 0, n = 0;
+    for (size_t at = 0; at < len; at += COPY_SLACK) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(line + at));
+        unsigned special = special_bits(&b, x), high = (unsigned)_mm_movemask_epi8(x);
+        unsigned cuts = (unsigned)_mm_movemask_epi8(
+            _mm_or_si128(_mm_cmpeq_epi8(x, b.end), _mm_cmpeq_epi8(x, b.cut)));
+        for (; cuts; cuts &= cuts - 1) {
+            unsigned bit = (unsigned)__builtin_ctz(cuts);
+            size_t place = at + bit;
+            if (n == count)
+                return 0;
+            fields[n++] = slice_of(line + begin, place - begin);
+            begin = place + 1;
+            if (line[place] != '\n')
+                continue;
+            unsigned before = (1u << bit) - 1;
+            *beyond_ascii |= high & before;
+            return n == count && !(special & before) ? place : 0;
+        }
+        if (special)
+            return 0;
+        *beyond_ascii |= high;
+    }
+    return 0;
+}
+
+bool copy_lines_plain(CopyLines *l, Slice *fields, size_t count)
+{
+    const char *line = l->bytes.ptr + l->begin;
+    unsigned beyond_ascii = 0;
+    if (l->eol != EOL_NL || l->started || l->ended)
+        return false;
+    size_t len = plain_fields(l, line, l->bytes.len - l->begin, fields, count, &beyond_ascii);
+    if (len == 0 || (beyond_ascii && !slice_utf8_valid(slice_of(line, len))))
+        return false;
+    Slice null_text = l->o->null_text;
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].len == null_text.len && slice_eq(fields[i], null_text))
+            fields[i] = SLICE_NONE;
+    l->number++;
+    l->line = slice_of(line, len);
+    l->begin += len + 1;
+    return true;
 }
 
 /* ---- encodings ---- */

@@ -10,7 +10,10 @@
 #include "session/session_private.h"
 #include <iconv.h>
 
-enum { COPY_LINE_MAX = 64 << 20 };
+enum {
+    COPY_LINE_MAX = 64 << 20,
+    COPY_SLACK = 16, /* zeros behind the bytes, for whoever looks at 16 of them at once */
+};
 
 typedef enum CopyStep { COPY_ROW, COPY_MORE, COPY_END, COPY_FAIL } CopyStep;
 typedef enum CopyEol { EOL_UNKNOWN, EOL_NL, EOL_CR, EOL_CRNL } CopyEol;
@@ -27,6 +30,9 @@ typedef struct CopyLines {
 } CopyLines;
 
 CopyStep copy_lines_next(CopyLines *l, bool at_end, Err *e) MUST_CHECK;
+/* The next line and its fields at once, if it is whole, has no quotes, escapes or \r, and just so many
+ * fields.  false: nothing was taken, the other two will tell. */
+bool copy_lines_plain(CopyLines *l, Slice *fields, size_t count);
 /* Fields of the line; the count may be above max, only max are kept.  A NULL has no ptr. */
 bool copy_lines_split(CopyLines *l, Slice *fields, size_t max, size_t *count, Err *e) MUST_CHECK;
 void copy_lines_free(CopyLines *l);
