@@ -1,6 +1,5 @@
-/* http/auth.c - who asks: Basic, Influx's "Token user:password" and u= and p=, against the roles of the
- * database.  A role may read over HTTP what it may read in every table (pg_read_all_data), and
- * write with pg_write_all_data; superusers may both. */
+/* http/auth.c - who asks: Basic, Bearer and "Token" with a token, Influx's "Token user:password" and u= and
+ * p=, against the roles and tokens of the database.  What the role may do is looked up with each table. */
 #include "base/crypto.h"
 #include "http/http_private.h"
 
@@ -9,6 +8,7 @@ enum { CREDENTIALS_MAX = 1024 };
 typedef struct Credentials {
     char text[CREDENTIALS_MAX]; /* user:password */
     Slice user, password;
+    Slice token; /* instead of them */
 } Credentials;
 
 static bool split(Credentials *k, size_t len)
@@ -32,7 +32,7 @@ static Slice scheme(Slice *rest)
     return name;
 }
 
-/* False: none are given, or in a form that is not known. */
+/* False: none are given, or in a form that is not known.  A token is never taken from the URL. */
 static bool find_credentials(HttpCall *c, Credentials *k)
 {
     Slice rest = http_field(c, FIELD_AUTHORIZATION);
@@ -41,26 +41,30 @@ static bool find_credentials(HttpCall *c, Credentials *k)
         Slice name = scheme(&rest);
         if (slice_eq_nocase(name, SLICE_LIT("basic")))
             return base64_decode(rest, (uint8_t *)k->text, sizeof k->text, &len) && split(k, len);
-        if (!slice_eq_nocase(name, SLICE_LIT("token")) || rest.len > sizeof k->text)
+        bool influx = slice_eq_nocase(name, SLICE_LIT("token"));
+        if ((!influx && !slice_eq_nocase(name, SLICE_LIT("bearer"))) || !rest.len ||
+            rest.len > sizeof k->text)
             return false;
         memcpy(k->text, rest.ptr, rest.len);
-        return split(k, rest.len);
+        if (!influx || !split(k, rest.len))
+            k->token = slice_of(k->text, rest.len);
+        return true;
     }
     k->user = http_param(c, "u");
     k->password = http_param(c, "p");
     return c->server->options.url_credentials && k->user.len > 0;
 }
 
-static void refuse(HttpCall *c, int status, const char *text)
+static void refuse(HttpCall *c, const char *text)
 {
-    if (status == 401)
-        http_header(c, "WWW-Authenticate", "Basic realm=\"skulk\", charset=\"UTF-8\"");
-    (void)http_error(c, status, "%s", text);
+    http_header(c, "WWW-Authenticate", "Basic realm=\"skulk\", charset=\"UTF-8\"");
+    (void)http_error(c, 401, "%s", text);
 }
 
 bool http_authorize(HttpCall *c)
 {
-    Credentials k;
+    Credentials k = {.token = SLICE_NONE};
+    ObjectId role;
     Err e;
     err_clear(&e);
     if (!c->server->options.passwords || c->route->flags & ROUTE_INLINE)
@@ -70,13 +74,14 @@ bool http_authorize(HttpCall *c)
         return false;
     }
     bool given = find_credentials(c, &k);
-    bool ok = given && login_password(c->db, k.user, k.password, &e);
+    bool ok = given && (k.token.len ? login_token(c->db, k.token, &role, &e)
+                                    : login_password(c->db, k.user, k.password, &role, &e));
     if (!given)
-        refuse(c, 401, "a login is needed: Basic, or Token user:password");
+        refuse(c, "a login is needed: Basic, Bearer, or Token user:password");
     else if (!ok)
-        refuse(c, 401, e.message);
-    else if (!db_may(c->db, k.user, c->route->flags & (ROUTE_INGEST | ROUTE_WRITE), &e))
-        refuse(c, 403, e.message), ok = false;
+        refuse(c, e.message);
+    else
+        c->rights = rights_new(c->db, role);
     explicit_bzero(k.text, sizeof k.text);
     return ok;
 }

@@ -32,6 +32,7 @@ void http_call_free(HttpCall *c)
     buf_free(&c->headers);
     buf_free(&c->reply);
     arena_free(&c->arena);
+    rights_free(c->rights);
     outlet_unref(c->outlet);
     mem_free(c);
     atomic_fetch_sub(&s->calls, 1); /* the last touch: http_wait_idle sees it */

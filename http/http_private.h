@@ -29,7 +29,6 @@ enum {
     ROUTE_INGEST = 4,  /* takes a body, in the ingest share */
     ROUTE_FORM = 8,    /* POST brings parameters as a form */
     ROUTE_CANCEL = 16, /* given up when the client goes */
-    ROUTE_WRITE = 32,  /* needs the rights of a writer, as ROUTE_INGEST does */
 };
 
 typedef struct HttpRoute {
@@ -46,6 +45,7 @@ struct HttpCall {
     HttpServer *server;
     Outlet *outlet; /* NULL: inline */
     Db *db;
+    Rights *rights; /* of who has come in; NULL: no login is asked for */
     const HttpRoute *route;
     Buf mem; /* head and body, from `base` on */
     size_t base, charged;
@@ -110,7 +110,7 @@ void http_header(HttpCall *c, const char *name, const char *fmt, ...) PRINTF_LIK
 bool http_gzip_step(HttpCall *c);
 void http_gzip_free(HttpCall *c);
 
-/* auth.c: where passwords are asked for; false: the answer (401, 403) is made. */
+/* auth.c: where passwords are asked for; false: the answer (401) is made. */
 bool http_authorize(HttpCall *c);
 
 /* handlers */

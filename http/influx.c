@@ -126,7 +126,7 @@ static bool create_database(HttpCall *c, Words *w, Err *e)
         return err_set(e, ERR_SYNTAX, "error parsing query: CREATE DATABASE needs a name");
     while (w->p < w->end && *w->p != ';')
         w->p++;
-    return db_create_database(c->db, name, e);
+    return db_create_database(c->db, c->rights, name, e);
 }
 
 static void show_databases(HttpCall *c, Buf *out)

@@ -11,6 +11,10 @@ static const char *error_type(int status)
     switch (status) {
     case 400:
         return "bad_data";
+    case 401:
+        return "unauthorized";
+    case 403:
+        return "forbidden";
     case 404:
         return "not_found";
     case 406:
@@ -84,13 +88,15 @@ static bool database(HttpCall *c, ObjectId *id, Err *e)
 {
     ObjectId schema;
     Slice name = http_param(c, "db");
-    return db_resolve_database(c->db, name.len ? name : SLICE_LIT("skulk"), id, &schema, e);
+    return db_resolve_database(c->db, c->rights, name.len ? name : SLICE_LIT("skulk"), id, &schema,
+                               e);
 }
 
 /* Those that query and query_range share; on failure the answer is made. */
 static bool common_params(HttpCall *c, PromRequest *r, Err *e)
 {
     r->query = http_param(c, "query");
+    r->rights = c->rights;
     if (!optional_duration(c, "timeout", &r->timeout_ms, e))
         return bad_param(c, "timeout", e), false;
     if (!optional_duration(c, "lookback_delta", &r->lookback_ms, e))
@@ -248,7 +254,8 @@ static CallStatus meta(HttpCall *c, PromMeta what, Slice label, bool match_neede
     if (!database(c, &db, &e))
         return prom_error(c, &e);
     buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
-    if (!prom_meta(c->db, db, what, label, match, count, start, end, limit, &c->reply, &e))
+    if (!prom_meta(c->db, c->rights, db, what, label, match, count, start, end, limit, &c->reply,
+                   &e))
         return prom_error(c, &e);
     buf_puts(&c->reply, "}\n");
     return http_reply(c, 200, "application/json");

@@ -8,7 +8,7 @@ static const HttpRoute route_table[] = {
      "pass, warn while writes are refused, or 503 while it does not serve", NULL},
     {"/ready", HTTP_GET, ROUTE_INLINE, http_run_ready, "200 once the server serves", NULL},
     {"/metrics", HTTP_GET, 0, http_run_metrics, "counters in Prometheus text", NULL},
-    {"/query", HTTP_GET | HTTP_POST, ROUTE_DB | ROUTE_FORM | ROUTE_WRITE, http_run_influx_query,
+    {"/query", HTTP_GET | HTTP_POST, ROUTE_DB | ROUTE_FORM, http_run_influx_query,
      "CREATE DATABASE and SHOW DATABASES, for InfluxDB clients", NULL},
     {"/api/v1/query", HTTP_GET | HTTP_POST, ROUTE_DB | ROUTE_FORM | ROUTE_CANCEL,
      http_run_prom_query, "PromQL at one time", NULL},

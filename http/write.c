@@ -111,10 +111,15 @@ static bool make_context(HttpCall *c, IngContext *x, Err *e)
     const Clock *clock = c->server->options.clock;
     *x = (IngContext){.engine = db_engine(c->db),
                       .now_ns = clock->wall_ns(clock),
-                      .body_max = c->server->options.body_max};
-    return ing_precision(http_param(c, "precision"), &x->precision, e) &&
-           retention_policy_ok(c, e) &&
-           db_resolve_database(c->db, http_param(c, "db"), &x->database, &x->schema, e);
+                      .body_max = c->server->options.body_max,
+                      .may_write = rights_may_write,
+                      .arg = c->rights};
+    if (!ing_precision(http_param(c, "precision"), &x->precision, e) ||
+        !retention_policy_ok(c, e) ||
+        !db_resolve_database(c->db, c->rights, http_param(c, "db"), &x->database, &x->schema, e))
+        return false;
+    x->owner = rights_owner(c->rights, c->db, x->schema);
+    return true;
 }
 
 static CallStatus begin(HttpCall *c, WriteState *w)

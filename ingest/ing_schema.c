@@ -141,8 +141,10 @@ static bool make_table(IngJob *j, Slice name, Err *e)
                   .columns = &time,
                   .time_index = 0,
                   .made_by_ingest = true};
-    CatEdit edit = {.op = CAT_PUT_TABLE, .id = t.id, .table = &t};
-    return engine_edit_catalog(j->c.engine, &edit, 1, e);
+    const GrantDef owner = {GRANT_TABLE, t.id, j->c.owner, PRIV_OWNER, 0};
+    const CatEdit edits[] = {{.op = CAT_PUT_TABLE, .id = t.id, .table = &t},
+                             {.op = CAT_PUT_GRANT, .grant = &owner}};
+    return engine_edit_catalog(j->c.engine, edits, j->c.owner ? 2 : 1, e);
 }
 
 IngTable *ing_known_table(IngJob *j, Slice name)
@@ -182,12 +184,22 @@ static IngTable *remember_table(IngJob *j, const TableDef *def)
     return j->last_table = t;
 }
 
+static bool may_write(IngJob *j, const TableDef *t, Err *e)
+{
+    if (!j->c.may_write || j->c.may_write(j->c.arg, j->catalog, t, j->c.schema, e))
+        return true;
+    j->denied = *e;
+    return false;
+}
+
 IngTable *ing_table(IngJob *j, Slice name, Err *e)
 {
     IngTable *t = ing_known_table(j, name);
     if (t)
         return t;
     const TableDef *def = cat_table(j->catalog, j->c.schema, name);
+    if (!may_write(j, def, e))
+        return NULL;
     for (int i = 0; !def && i < ING_EDIT_TRIES; i++) {
         if (!make_table(j, name, e) && e->code != ERR_DUPLICATE_TABLE &&
             e->code != ERR_SERIALIZATION)

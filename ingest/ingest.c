@@ -76,7 +76,11 @@ IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body)
 bool ing_job_step(IngJob *j, bool *done, Err *e)
 {
     *done = false;
-    return j->format->step(j, done, e);
+    bool ok = j->format->step(j, done, e);
+    if (j->denied.code == ERR_OK)
+        return ok;
+    *e = j->denied;
+    return false;
 }
 
 WriteBatch *ing_job_take_batch(IngJob *j)

@@ -20,6 +20,11 @@ typedef struct IngContext {
     IngPrecision precision;
     int64_t now_ns;  /* for rows without a time, cut to the precision */
     size_t body_max; /* decompressed bytes */
+    /* May rows go into the table (NULL: may one be made in the schema)?  NULL: yes. */
+    bool (*may_write)(void *arg, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
+                      Err *e);
+    void *arg;
+    ObjectId owner; /* the role of tables that are made; 0 = the first superuser */
 } IngContext;
 
 enum { ING_ERRORS_KEPT = 100 };
@@ -53,6 +58,7 @@ bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err 
 
 /* The body is borrowed until ing_job_free. */
 IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body);
+/* 42501: nothing of the body is stored. */
 bool ing_job_step(IngJob *job, bool *done, Err *e) MUST_CHECK;
 WriteBatch *ing_job_take_batch(IngJob *job); /* the good rows; caller owns; NULL if none */
 size_t ing_job_rows(const IngJob *job);

@@ -92,6 +92,7 @@ struct IngJob {
     IngTable *tables, *last_table;
     IngTable **table_slots; /* open addressing by name */
     size_t table_count, table_mask;
+    Err denied;            /* a table that must not be written: the whole body fails */
     size_t tables_dropped; /* grows: the row that was looking at such a table is tried again */
     IngHeads heads;
     size_t rows, error_count;

@@ -211,6 +211,7 @@ typedef struct SourceScope {
     Arena *arena;
     Snapshot *snapshot;
     ObjectId schema;
+    const PqlRights *rights;
 } SourceScope;
 bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n, Sources *out,
                      Err *e) MUST_CHECK;

@@ -33,6 +33,7 @@ typedef struct Resolve {
     size_t match_count;
     Sources *out;
     Buf name;
+    bool denied;
     Err *e;
 } Resolve;
 
@@ -237,6 +238,12 @@ static void add_field(Resolve *r, const TableDef *t, const ColumnDef *c, Slice m
             (SourceField){c->id, c->phys, arena_slice(r->scope->arena, metric), field};
 }
 
+static bool may_read(Resolve *r, const TableDef *t, Err *e)
+{
+    const PqlRights *rights = r->scope->rights;
+    return !rights->may_read || rights->may_read(rights->arg, r->catalog, t, e);
+}
+
 static void resolve_alias(Resolve *r, const TableDef *t)
 {
     for (size_t i = 0; i < t->column_count; i++) {
@@ -254,12 +261,18 @@ static void resolve_name(Resolve *r, Slice name)
     if (!label_passes(r, NAME_LABEL, name))
         return;
     const ColumnDef *c = canonical_owner(r, name, &t);
+    if (c && !may_read(r, t, r->e)) {
+        r->denied = true;
+        return;
+    }
     if (c && label_passes(r, FIELD_LABEL, slice_of("", 0))) {
         add_field(r, t, c, name, slice_of("", 0));
         return;
     }
     t = series_table(r, name);
-    if (t)
+    if (t && !may_read(r, t, r->e))
+        r->denied = true;
+    else if (t)
         resolve_alias(r, t);
 }
 
@@ -269,7 +282,8 @@ static void resolve_all(Resolve *r)
         return; /* canonical names have no __field__ */
     for (size_t i = 0; i < cat_table_count(r->catalog); i++) {
         const TableDef *t = cat_table_at(r->catalog, i), *owner_table;
-        if (t->schema != r->scope->schema || t->kind != TABLE_SERIES)
+        Err hidden;
+        if (t->schema != r->scope->schema || t->kind != TABLE_SERIES || !may_read(r, t, &hidden))
             continue;
         for (size_t k = 0; k < t->column_count; k++) {
             const ColumnDef *c = &t->columns[k];
@@ -297,6 +311,7 @@ bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n,
         resolve_name(&r, name->value);
     else if (ok)
         resolve_all(&r);
+    ok &= !r.denied;
     for (size_t i = 0; i < r.match_count; i++) {
         ok &= !r.matches[i].failed;
         regex_free(r.matches[i].re);
@@ -371,15 +386,14 @@ static int64_t ms_to_ns(int64_t ms, int64_t add)
     return ns;
 }
 
-bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *const *m, size_t n,
-                int64_t start_ms, int64_t end_ms,
+bool pql_series(Snapshot *snap, const PqlRights *rights, ObjectId schema, PqlMatcher *const *m,
+                size_t n, int64_t start_ms, int64_t end_ms,
                 bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg, Err *e)
 {
     Arena a;
     bool ok = true, go_on = true;
-    (void)database; /* a schema's id is enough */
     arena_init(&a, NULL);
-    SourceScope scope = {&a, snap, schema};
+    SourceScope scope = {&a, snap, schema, rights};
     for (size_t i = 0; ok && go_on && (i < n || (n == 0 && i == 0)); i++) {
         Sources s;
         ok = sources_resolve(&scope, n ? m[i]->matches : NULL, n ? m[i]->match_count : 0, &s, e);
@@ -398,13 +412,13 @@ bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *
     return ok;
 }
 
-bool pql_metrics(Snapshot *snap, ObjectId schema, bool (*each)(void *arg, Slice name), void *arg,
-                 Err *e)
+bool pql_metrics(Snapshot *snap, const PqlRights *rights, ObjectId schema,
+                 bool (*each)(void *arg, Slice name), void *arg, Err *e)
 {
     Arena a;
     Sources s;
     arena_init(&a, NULL);
-    SourceScope scope = {&a, snap, schema};
+    SourceScope scope = {&a, snap, schema, rights};
     bool ok = sources_resolve(&scope, NULL, 0, &s, e), go_on = true;
     for (size_t i = 0; ok && i < s.count; i++)
         for (size_t k = 0; k < s.items[i].field_count && go_on; k++)

@@ -54,7 +54,7 @@ static int64_t clamp_ns(int64_t ms, int64_t add)
 
 static bool loader_open(Loader *l, PqlQuery *q, const PqlExpr *x, Err *e)
 {
-    SourceScope scope = {&q->arena, q->r.snapshot, q->r.schema};
+    SourceScope scope = {&q->arena, q->r.snapshot, q->r.schema, &q->r.rights};
     size_t tags = 0;
     l->q = q;
     if (!sources_resolve(&scope, x->matches, x->match_count, &l->sources, e))

@@ -29,6 +29,13 @@ bool pql_parse(Arena *a, Slice text, const char *features, PqlExpr **out, Err *e
 PqlType pql_type(const PqlExpr *x);
 void pql_print(Buf *out, const PqlExpr *x); /* format_query; parses back to the same tree */
 
+/* Whose rights count.  A table that is named by __name__ and may not be read is an error, others are as
+ * if they were not there. */
+typedef struct PqlRights {
+    bool (*may_read)(void *arg, const CatalogSnap *cat, const TableDef *t, Err *e); /* NULL: all */
+    void *arg;
+} PqlRights;
+
 typedef struct PqlRequest {
     Snapshot *snapshot;        /* referenced */
     ObjectId database, schema; /* metrics are the tables of this schema */
@@ -44,6 +51,7 @@ typedef struct PqlRequest {
     uint64_t group;
     const Clock *clock;
     const char *features;
+    PqlRights rights;
 } PqlRequest;
 
 typedef enum PqlStatus { PQL_DONE, PQL_WAIT, PQL_YIELD, PQL_FAIL } PqlStatus;
@@ -87,14 +95,14 @@ typedef struct PqlMatcher PqlMatcher; /* parsed selector */
 bool pql_parse_selector(Arena *a, Slice text, PqlMatcher **out, Err *e) MUST_CHECK;
 /* Calls each() with the labels of every series (canonical names only) that matches any of the selectors (none: all)
  * and has rows that may lie in [start, end]; stops when each() returns false. */
-bool pql_series(Snapshot *snap, ObjectId database, ObjectId schema, PqlMatcher *const *m, size_t n,
-                int64_t start_ms, int64_t end_ms,
+bool pql_series(Snapshot *snap, const PqlRights *rights, ObjectId schema, PqlMatcher *const *m,
+                size_t n, int64_t start_ms, int64_t end_ms,
                 bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg,
                 Err *e) MUST_CHECK;
 
 /* Canonical metric names with series: each table's, in no order; one that two tables claim comes once. */
-bool pql_metrics(Snapshot *snap, ObjectId schema, bool (*each)(void *arg, Slice name), void *arg,
-                 Err *e) MUST_CHECK;
+bool pql_metrics(Snapshot *snap, const PqlRights *rights, ObjectId schema,
+                 bool (*each)(void *arg, Slice name), void *arg, Err *e) MUST_CHECK;
 
 /* For \df-like views: name, signature text. */
 size_t pql_function_count(void);

@@ -152,7 +152,25 @@ static bool find_database(Db *db, Slice name, ObjectId *database, ObjectId *sche
     return s != NULL;
 }
 
-bool db_resolve_database(Db *db, Slice name, ObjectId *database, ObjectId *schema_public, Err *e)
+static bool may_enter(Db *db, Rights *rights, ObjectId database, Err *e)
+{
+    CatalogSnap *cat = engine_catalog(db->engine);
+    const DatabaseDef *d = cat_database_by_id(cat, database);
+    bool ok = !d || rights_may_connect(rights, cat, d, e);
+    cat_unref(cat);
+    return ok;
+}
+
+static bool may_create(Db *db, Rights *rights, Err *e)
+{
+    CatalogSnap *cat = engine_catalog(db->engine);
+    bool ok = rights_may_create_database(rights, cat, e);
+    cat_unref(cat);
+    return ok;
+}
+
+bool db_resolve_database(Db *db, Rights *rights, Slice name, ObjectId *database,
+                         ObjectId *schema_public, Err *e)
 {
     if (name.len == 0) {
         if (db->options.require_db)
@@ -160,13 +178,14 @@ bool db_resolve_database(Db *db, Slice name, ObjectId *database, ObjectId *schem
         name = SLICE_LIT("skulk");
     }
     if (find_database(db, name, database, schema_public))
-        return true;
+        return may_enter(db, rights, *database, e);
     if (!db->options.create_databases)
         return err_set(e, ERR_DATABASE_NAME, "database not found: \"%.*s\"", SLICE_ARG(name));
-    return db_create_database(db, name, e) && find_database(db, name, database, schema_public);
+    return db_create_database(db, rights, name, e) &&
+           find_database(db, name, database, schema_public);
 }
 
-bool db_create_database(Db *db, Slice name, Err *e)
+bool db_create_database(Db *db, Rights *rights, Slice name, Err *e)
 {
     if (name.len == 0 || name.len > NAME_MAX_BYTES)
         return err_set(e, ERR_INVALID_NAME, "database name of %zu bytes is not in 1..%d", name.len,
@@ -174,13 +193,17 @@ bool db_create_database(Db *db, Slice name, Err *e)
     ObjectId found, schema_id;
     if (find_database(db, name, &found, &schema_id))
         return true;
+    if (!may_create(db, rights, e))
+        return false;
     DatabaseDef d = {.id = engine_new_id(db->engine), .name = name};
     SchemaDef s = {.id = engine_new_id(db->engine), .database = d.id, .name = SLICE_LIT("public")};
+    const GrantDef owner = {GRANT_DATABASE, d.id, rights_role(rights), PRIV_OWNER, 0};
     CatEdit edits[] = {
         {.op = CAT_PUT_DATABASE, .id = d.id, .database = &d},
         {.op = CAT_PUT_SCHEMA, .id = s.id, .schema = &s},
+        {.op = CAT_PUT_GRANT, .grant = &owner},
     };
-    if (engine_edit_catalog(db->engine, edits, ARRAY_LEN(edits), e))
+    if (engine_edit_catalog(db->engine, edits, owner.role ? 3 : 2, e))
         return true;
     return e->code == ERR_DUPLICATE_DATABASE; /* another client was quicker */
 }

@@ -30,17 +30,16 @@ bool ddl_create_database(Portal *p, Err *e)
     if (s->tx.state == TX_BLOCK)
         return err_set(e, ERR_ACTIVE_TXN, "CREATE DATABASE cannot run inside a transaction block");
     CatalogSnap *cat = session_catalog(s);
-    const RoleDef *me = cat_role_by_id(cat, s->role);
-    if (!me || !(me->flags & (ROLE_SUPERUSER | ROLE_CREATEDB))) {
-        cat_unref(cat);
-        return err_set(e, ERR_PRIVILEGE, "permission denied to create database");
-    }
     bool exists = cat_database(cat, name) != NULL;
+    Rights *rights = rights_new(s->db, s->role);
+    bool ok = rights_may_create_database(rights, cat, e);
+    if (ok && exists)
+        ok =
+            err_set(e, ERR_DUPLICATE_DATABASE, "database \"%.*s\" already exists", SLICE_ARG(name));
+    ok = ok && db_create_database(s->db, rights, name, e);
+    rights_free(rights);
     cat_unref(cat);
-    if (exists)
-        return err_set(e, ERR_DUPLICATE_DATABASE, "database \"%.*s\" already exists",
-                       SLICE_ARG(name));
-    return db_create_database(s->db, name, e);
+    return ok;
 }
 
 bool ddl_comment(Portal *p, Err *e)

@@ -7,7 +7,7 @@ libsksession_la_SOURCES = \
 	session/execute.c \
 	session/ddl.c session/ddl_create.c session/alter_table.c session/ddl_constraint.c session/ddl_drop.c session/sequence.c \
 	session/functions.c \
-	session/login.c session/scram.c session/scram.h session/role.c \
+	session/login.c session/scram.c session/scram.h session/role.c session/token.c \
 	session/portal.c \
 	session/row_writer.c session/row_check.c session/key_check.c session/insert.c session/modify.c \
 	session/rows.c \

@@ -43,13 +43,14 @@ static void make_up(const Db *db, Slice user, ScramVerifier *v)
 }
 
 /* True: a password of this user may fit. */
-static bool find_verifier(Db *db, Slice user, ScramVerifier *v)
+static bool find_verifier(Db *db, Slice user, ScramVerifier *v, ObjectId *role)
 {
     CatalogSnap *cat = engine_catalog(db->engine);
     const RoleDef *r = cat_role(cat, user);
     int64_t now_us = db->clock->wall_ns(db->clock) / NS_PER_US;
     bool ok = r && r->flags & ROLE_LOGIN && r->valid_until_us > now_us &&
               scram_read_verifier(r->password, v);
+    *role = r ? r->id : 0;
     cat_unref(cat);
     if (!ok)
         make_up(db, user, v);
@@ -62,7 +63,8 @@ Login *login_new(Db *db, Slice user, Slice binding)
     must(binding.len <= SCRAM_BINDING_MAX && crypto_ops());
     l->db = db;
     l->user = mem_strdup(user);
-    l->scram.doomed = !find_verifier(db, user, &l->scram.verifier);
+    ObjectId role;
+    l->scram.doomed = !find_verifier(db, user, &l->scram.verifier, &role);
     memcpy(l->scram.binding, binding.ptr, binding.len);
     l->scram.binding_len = binding.len;
     return l;
@@ -133,11 +135,11 @@ static void remember(Db *db, const uint8_t key[SHA256_BYTES])
     mutex_unlock(&db->mutex);
 }
 
-bool login_password(Db *db, Slice user, Slice password, Err *e)
+bool login_password(Db *db, Slice user, Slice password, ObjectId *role, Err *e)
 {
     ScramVerifier v;
     uint8_t key[SHA256_BYTES];
-    bool may_fit = find_verifier(db, user, &v);
+    bool may_fit = find_verifier(db, user, &v, role);
     remembered_key(db, user, password, &v, key);
     if (may_fit && is_remembered(db, key))
         return true;

@@ -49,6 +49,7 @@ static bool job_open(PromJob *j, ObjectId database, const PromRequest *r, Task *
         .waiter = waiter,
         .clock = j->db->clock,
         .features = j->db->features,
+        .rights = {rights_may_read, r->rights},
     };
     if (!pql_parse(&j->arena, r->query, j->db->features, &j->expr, e))
         return bad_query(e);
@@ -285,13 +286,15 @@ static Slice label_of(const ColumnDef *c)
 
 /* Without a selector the dictionaries know: no series is looked at.  Time is left out of account, as
  * Prometheus' own answers do within a block. */
-static void take_dictionaries(TextSet *s, Snapshot *snap, ObjectId schema)
+static void take_dictionaries(TextSet *s, Snapshot *snap, Rights *rights, ObjectId schema)
 {
     const CatalogSnap *cat = snapshot_catalog(snap);
     SeriesIndex *index = engine_index(snapshot_engine(snap));
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
-        if (t->schema != schema || t->kind != TABLE_SERIES)
+        Err hidden;
+        if (t->schema != schema || t->kind != TABLE_SERIES ||
+            !rights_may_read(rights, cat, t, &hidden))
             continue;
         for (size_t k = 0; k < t->column_count; k++) {
             const ColumnDef *c = &t->columns[k];
@@ -336,9 +339,9 @@ static bool parse_matches(Arena *a, const Slice *match, size_t n, PqlMatcher **o
     return true;
 }
 
-bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match,
-               size_t match_count, int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json,
-               Err *e)
+bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice label,
+               const Slice *match, size_t match_count, int64_t start_ms, int64_t end_ms,
+               uint64_t limit, Buf *json, Err *e)
 {
     Arena a;
     arena_init(&a, &db->query_pool);
@@ -347,19 +350,19 @@ bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slic
     Snapshot *snap = engine_snapshot(db->engine, NULL);
     PqlMatcher **m = ARENA_ARRAY(&a, PqlMatcher *, match_count + 1);
     ObjectId schema = 0;
+    const PqlRights may = {rights_may_read, rights};
     bool ok = public_schema(snapshot_catalog(snap), database, &schema, e) &&
               parse_matches(&a, match, match_count, m, e);
     if (ok && match_count == 0 && what != PROM_SERIES) {
         bool names = what == PROM_LABEL_VALUES && slice_eq_cstr(label, "__name__");
         if (names)
-            ok = pql_metrics(snap, schema, take_name, &set, e);
+            ok = pql_metrics(snap, &may, schema, take_name, &set, e);
         else
-            take_dictionaries(&set, snap, schema);
+            take_dictionaries(&set, snap, rights, schema);
         if (what == PROM_LABELS && set.count)
             set_put(&set, SLICE_LIT("__name__"));
     } else if (ok) {
-        ok = pql_series(snap, database, schema, m, match_count, start_ms, end_ms, take_series, &set,
-                        e);
+        ok = pql_series(snap, &may, schema, m, match_count, start_ms, end_ms, take_series, &set, e);
     }
     if (ok)
         put_set(&set, limit, json);

@@ -105,8 +105,6 @@ static bool call_open(PromCall *c, EvalCtx *ctx, Slice text, PqlRequest *r, Err 
         return false;
     if (pql_type(c->expr) == PQL_STRING && ctx->srf_names)
         return err_set(e, ERR_DATATYPE_MISMATCH, "a PromQL string has no value in SQL");
-    if (!session_may_read_all(c->session, e))
-        return false;
     r->snapshot = tx_snapshot(c->session);
     r->database = c->session->database;
     r->deadline_mono_ns = db->clock->mono_ns(db->clock) + PROM_TIMEOUT_MS * NS_PER_MS;
@@ -115,6 +113,7 @@ static bool call_open(PromCall *c, EvalCtx *ctx, Slice text, PqlRequest *r, Err 
     r->group = session_group(c->session);
     r->clock = db->clock;
     r->features = db->features;
+    r->rights = (PqlRights){session_may_read, c->session};
     const SchemaDef *schema =
         session_target_schema(c->session, snapshot_catalog(r->snapshot), SLICE_NONE, e);
     bool ok = schema != NULL;

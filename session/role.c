@@ -182,12 +182,12 @@ bool session_must_be_superuser(Session *s, const char *what, Err *e)
 
 /* ---- edits of the catalog ---- */
 
-static bool may_create_in(Session *s, const CatalogSnap *cat, ObjectId schema, Err *e)
+static bool may_create_in(const RoleSet *r, const CatalogSnap *cat, ObjectId schema, Err *e)
 {
     const SchemaDef *d = cat_schema_by_id(cat, schema);
     if (!d || slice_starts(d->name, SLICE_LIT("pg_temp")))
         return true;
-    return roles_privileges(current_roles(s, cat), cat, GRANT_SCHEMA, d->id) & PRIV_CREATE ||
+    return roles_privileges(r, cat, GRANT_SCHEMA, d->id) & PRIV_CREATE ||
            not_allowed(e, "schema", d->name);
 }
 
@@ -218,7 +218,7 @@ static bool may_edit(Session *s, const CatalogSnap *cat, const CatEdit *c, Grant
             return owns_table(s, cat, t, e);
         made->kind = GRANT_TABLE;
         made->object = c->table->id;
-        return may_create_in(s, cat, c->table->schema, e);
+        return may_create_in(current_roles(s, cat), cat, c->table->schema, e);
     case CAT_DROP_TABLE:
         t = cat_table_by_id(cat, c->id);
         return !t || owns_table(s, cat, t, e);
@@ -267,36 +267,91 @@ bool roles_move_grants(Session *s, const CatalogSnap *cat, ObjectId from, Object
     return true;
 }
 
-/* ---- all tables at once: HTTP, promql() ---- */
+/* ---- without a session: HTTP ---- */
 
-static bool may_all(const RoleSet *r, bool write, Err *e)
+struct Rights {
+    ObjectId role;
+    RoleSet set;
+};
+
+Rights *rights_new(Db *db, ObjectId role)
 {
-    if (r->superuser || includes(r, write ? PG_WRITE_ALL_DATA : PG_READ_ALL_DATA))
-        return true;
-    err_set(e, ERR_PRIVILEGE, "permission denied: %s of all tables is needed",
-            write ? "writing" : "reading");
-    return err_hint(e, "GRANT %s TO the role", write ? "pg_write_all_data" : "pg_read_all_data");
+    Rights *r = MEM_NEW(Rights);
+    (void)db;
+    r->role = role;
+    return r;
 }
 
-bool session_may_read_all(Session *s, Err *e)
+void rights_free(Rights *r)
 {
-    CatalogSnap *cat = session_catalog(s);
-    bool ok = may_all(current_roles(s, cat), false, e);
-    cat_unref(cat);
-    return ok;
+    if (!r)
+        return;
+    roles_free(&r->set);
+    mem_free(r);
 }
 
-bool db_may(Db *db, Slice user, bool write, Err *e)
+ObjectId rights_role(const Rights *r)
 {
-    RoleSet set = {0};
+    return r ? r->role : 0;
+}
+
+static const RoleSet *rights_set(Rights *r, const CatalogSnap *cat)
+{
+    roles_of(&r->set, cat, r->role);
+    return &r->set;
+}
+
+ObjectId rights_owner(Rights *r, Db *db, ObjectId schema)
+{
+    Err denied;
+    if (!r)
+        return 0;
     CatalogSnap *cat = engine_catalog(db->engine);
-    const RoleDef *r = cat_role(cat, user);
-    if (r)
-        roles_of(&set, cat, r->id);
-    bool ok = may_all(&set, write, e);
-    roles_free(&set);
+    bool creates = may_create_in(rights_set(r, cat), cat, schema, &denied);
     cat_unref(cat);
-    return ok;
+    return creates && r->role != ROLE_BOOTSTRAP ? r->role : 0;
+}
+
+static bool may_connect(const RoleSet *r, const CatalogSnap *cat, const DatabaseDef *d, Err *e)
+{
+    if (roles_privileges(r, cat, GRANT_DATABASE, d->id) & PRIV_CONNECT)
+        return true;
+    err_set(e, ERR_PRIVILEGE, "permission denied for database \"%.*s\"", SLICE_ARG(d->name));
+    return err_detail(e, "User does not have CONNECT privilege.");
+}
+
+bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
+                      Err *e)
+{
+    const RoleSet *set = rights ? rights_set(rights, cat) : NULL;
+    if (!set)
+        return true;
+    if (t)
+        return roles_allow_table(set, cat, t, PRIV_INSERT, e);
+    /* Whose rows go into any table writes on a fresh database as well. */
+    return includes(set, PG_WRITE_ALL_DATA) || may_create_in(set, cat, schema, e);
+}
+
+bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e)
+{
+    return !rights || roles_allow_table(rights_set(rights, cat), cat, t, PRIV_SELECT, e);
+}
+
+bool rights_may_connect(Rights *r, const CatalogSnap *cat, const DatabaseDef *d, Err *e)
+{
+    return !r || may_connect(rights_set(r, cat), cat, d, e);
+}
+
+bool rights_may_create_database(Rights *r, const CatalogSnap *cat, Err *e)
+{
+    const RoleDef *d = r ? cat_role_by_id(cat, r->role) : NULL;
+    return !r || (d && d->flags & (ROLE_CREATEDB | ROLE_SUPERUSER)) ||
+           err_set(e, ERR_PRIVILEGE, "permission denied to create database");
+}
+
+bool session_may_read(void *session, const CatalogSnap *cat, const TableDef *t, Err *e)
+{
+    return session_allow_table(session, cat, t, PRIV_SELECT, e);
 }
 
 /* ---- a session's role ---- */
@@ -342,11 +397,7 @@ bool session_enter_role(Session *s, Err *e)
 
 bool session_may_connect(Session *s, const CatalogSnap *cat, const DatabaseDef *d, Err *e)
 {
-    const RoleSet *r = current_roles(s, cat);
-    if (roles_privileges(r, cat, GRANT_DATABASE, d->id) & PRIV_CONNECT)
-        return true;
-    err_set(e, ERR_PRIVILEGE, "permission denied for database \"%.*s\"", SLICE_ARG(d->name));
-    return err_detail(e, "User does not have CONNECT privilege.");
+    return may_connect(current_roles(s, cat), cat, d, e);
 }
 
 /* SET ROLE: one that the login is in; "none" goes back. */
@@ -382,7 +433,7 @@ static Slice role_word(Session *s, const CatalogSnap *cat, Slice name)
     return r && (current || slice_eq_cstr(name, "session_user")) ? r->name : name;
 }
 
-static const RoleDef *find_role(Session *s, const CatalogSnap *cat, Slice name, Err *e)
+const RoleDef *role_named(Session *s, const CatalogSnap *cat, Slice name, Err *e)
 {
     const RoleDef *r = cat_role(cat, role_word(s, cat, name));
     if (!r)
@@ -490,7 +541,7 @@ static bool create_role(Portal *p, const CatalogSnap *cat, Err *e)
         !apply_options(p, &r, e) || !ddl_edit_unchecked(s, &edit, 1, e))
         return false;
     for (size_t i = 0; i < b->u.role.in_role_count; i++) {
-        const RoleDef *in = find_role(s, cat, b->u.role.in_roles[i], e);
+        const RoleDef *in = role_named(s, cat, b->u.role.in_roles[i], e);
         GrantDef g = {GRANT_ROLE, in ? in->id : 0, r.id, PRIV_MEMBER, 0};
         CatEdit grant = {.op = CAT_PUT_GRANT, .grant = &g};
         if (!in || !ddl_edit_unchecked(s, &grant, 1, e))
@@ -502,7 +553,7 @@ static bool create_role(Portal *p, const CatalogSnap *cat, Err *e)
 static bool alter_role(Portal *p, const CatalogSnap *cat, Err *e)
 {
     const Bound *b = p->bound;
-    const RoleDef *old = find_role(p->session, cat, b->u.role.names[0], e);
+    const RoleDef *old = role_named(p->session, cat, b->u.role.names[0], e);
     if (!old || !may_change_role(p->session, cat, old, b, e))
         return false;
     RoleDef r = *old;
@@ -607,7 +658,7 @@ static bool grant_to_all(Portal *p, const CatalogSnap *cat, GrantKind kind, Obje
     for (size_t i = 0; i < b->u.grant.grantee_count; i++) {
         Slice name = b->u.grant.grantees[i];
         bool everybody = slice_eq_cstr(name, "public") && kind != GRANT_ROLE;
-        const RoleDef *r = everybody ? NULL : find_role(p->session, cat, name, e);
+        const RoleDef *r = everybody ? NULL : role_named(p->session, cat, name, e);
         GrantDef g = {kind, object, r ? r->id : 0, privileges, 0};
         if (!everybody && !r)
             return false;
@@ -639,7 +690,7 @@ static bool grant_object(Portal *p, const CatalogSnap *cat, GrantKind kind, Obje
 static bool grant_role(Portal *p, const CatalogSnap *cat, Slice name, Err *e)
 {
     Session *s = p->session;
-    const RoleDef *r = find_role(s, cat, name, e);
+    const RoleDef *r = role_named(s, cat, name, e);
     const RoleDef *me = cat_role_by_id(cat, s->role);
     if (!r)
         return false;

@@ -47,11 +47,22 @@ Sched *db_sched(Db *db);
 const Clock *db_clock(Db *db);
 Budget *db_query_pool(Db *db);
 Budget *db_ingest_pool(Db *db);
+/* Whose rights count where there is no session: HTTP.  NULL stands for all rights. */
+typedef struct Rights Rights;
+Rights *rights_new(Db *db, ObjectId role);
+void rights_free(Rights *r);
+ObjectId rights_role(const Rights *r); /* NULL: 0 */
+/* Who owns what is made in the schema: the role if it has CREATE; 0: the first superuser. */
+ObjectId rights_owner(Rights *r, Db *db, ObjectId schema);
+/* For ingest's and PromQL's tables; arg is the Rights.  42501 */
+bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
+                      Err *e);
+bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e);
 /* Database by name as ingest protocols need it: "" = the default.  DATABASE_NAME if unknown (or made, if allowed). */
-bool db_resolve_database(Db *db, Slice name, ObjectId *database, ObjectId *schema_public,
-                         Err *e) MUST_CHECK;
+bool db_resolve_database(Db *db, Rights *rights, Slice name, ObjectId *database,
+                         ObjectId *schema_public, Err *e) MUST_CHECK;
 /* CREATE DATABASE from Influx's /query; an existing one is fine. */
-bool db_create_database(Db *db, Slice name, Err *e) MUST_CHECK;
+bool db_create_database(Db *db, Rights *rights, Slice name, Err *e) MUST_CHECK;
 bool db_feature(const Db *db, const char *name);
 /* Cancels what runs in the session with this key (CancelRequest); silently nothing if there is none. */
 void db_cancel(Db *db, int32_t pid, int32_t secret);
@@ -64,9 +75,9 @@ bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e) M
 /* 28P01 with PostgreSQL's words if the password is wrong, or there is no such user. */
 bool login_final(Login *l, Slice message, Buf *reply, Err *e) MUST_CHECK;
 void login_free(Login *l);
-/* May the role read (or write) every table?  What HTTP asks.  42501 */
-bool db_may(Db *db, Slice user, bool write, Err *e) MUST_CHECK;
-bool login_password(Db *db, Slice user, Slice password, Err *e) MUST_CHECK; /* 28P01; slow once */
+/* 28P01; *role: who has come in.  A password is slow the first time. */
+bool login_password(Db *db, Slice user, Slice password, ObjectId *role, Err *e) MUST_CHECK;
+bool login_token(Db *db, Slice secret, ObjectId *role, Err *e) MUST_CHECK;
 
 typedef struct SessionOptions {
     Slice user, database, application_name;
@@ -160,6 +171,7 @@ typedef struct PromRequest {
     int64_t lookback_ms; /* 0 = 5 min */
     int64_t timeout_ms;  /* 0 = 2 min */
     uint64_t limit;      /* 0 = none */
+    Rights *rights;      /* borrowed */
 } PromRequest;
 /* Output is the "data" object of Prometheus' API as JSON in pieces, with warnings and infos after it. */
 bool prom_open(PromJob **out, Db *db, ObjectId database, const PromRequest *r, Task *waiter,
@@ -169,10 +181,10 @@ void prom_result(PromJob *j, Buf *json); /* {"resultType":...,"result":[...]} */
 size_t prom_annotation(PromJob *j, bool info, size_t i, Slice *out); /* returns the count */
 void prom_close(PromJob *j);
 typedef enum PromMeta { PROM_LABELS, PROM_LABEL_VALUES, PROM_SERIES } PromMeta;
-bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match,
-               size_t match_count, int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json,
-               Err *e) MUST_CHECK;               /* short: runs in one step */
-bool prom_check(Slice query, Err *e) MUST_CHECK; /* parse only */
+bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice label,
+               const Slice *match, size_t match_count, int64_t start_ms, int64_t end_ms,
+               uint64_t limit, Buf *json, Err *e) MUST_CHECK; /* short: runs in one step */
+bool prom_check(Slice query, Err *e) MUST_CHECK;              /* parse only */
 
 /* Session views and functions; called by db_open. */
 void session_register(void);

@@ -447,13 +447,23 @@ bool session_must_be_superuser(Session *s, const char *what, Err *e) MUST_CHECK;
 bool session_is_superuser(Session *s, const CatalogSnap *cat);
 bool session_in_role(Session *s, const CatalogSnap *cat, ObjectId role);
 ObjectId object_owner(const CatalogSnap *cat, GrantKind kind, ObjectId object);
-bool session_may_read_all(Session *s, Err *e) MUST_CHECK; /* promql() */
-bool session_enter_role(Session *s, Err *e) MUST_CHECK;   /* 28000, 53300 */
+bool session_may_read(void *session, const CatalogSnap *cat, const TableDef *t,
+                      Err *e); /* promql() */
+bool rights_may_connect(Rights *r, const CatalogSnap *cat, const DatabaseDef *d, Err *e) MUST_CHECK;
+bool rights_may_create_database(Rights *r, const CatalogSnap *cat, Err *e) MUST_CHECK;
+bool session_enter_role(Session *s, Err *e) MUST_CHECK; /* 28000, 53300 */
 bool session_may_connect(Session *s, const CatalogSnap *cat, const DatabaseDef *d,
                          Err *e) MUST_CHECK;
 bool session_set_role(Session *s, Slice name, Err *e) MUST_CHECK;
+/* "current_user" and "session_user" as well; NULL: 42704. */
+const RoleDef *role_named(Session *s, const CatalogSnap *cat, Slice name, Err *e);
 bool role_statement(Portal *p, Err *e) MUST_CHECK;
 bool grant_statement(Portal *p, Err *e) MUST_CHECK;
+
+/* ---- token.c ---- */
+RunStatus token_create_run(Portal *p, Batch **out, Err *e);
+RunStatus token_drop_run(Portal *p, Batch **out, Err *e);
+const OutColumn *token_columns(Session *s, const Bound *b, Arena *a, size_t *count);
 
 /* ---- key_check.c: keys of new rows ---- */
 typedef enum KeyPolicy {

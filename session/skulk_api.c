@@ -202,7 +202,8 @@ static skulk_status write_locked(skulk_db *h, Slice text, const char *precision)
     h->lines_refused = 0;
     if (!engine_writable(ctx.engine, &h->error) ||
         !ing_precision(slice_cstr(precision ? precision : ""), &ctx.precision, &h->error) ||
-        !db_resolve_database(h->db, SLICE_LIT("skulk"), &ctx.database, &ctx.schema, &h->error))
+        !db_resolve_database(h->db, NULL, SLICE_LIT("skulk"), &ctx.database, &ctx.schema,
+                             &h->error))
         return SKULK_ERROR;
     Call c = {
         .db = h, .kind = CALL_WRITE, .job = ing_job_new(ing_find(SLICE_LIT("/write")), &ctx, text)};

@@ -459,6 +459,8 @@ static const Utility utility_table[] = {
     {BOUND_LOCK, run_lock, NULL},
     {BOUND_ROLE, run_role, NULL},
     {BOUND_GRANT, run_grant, NULL},
+    {BOUND_CREATE_TOKEN, token_create_run, token_columns},
+    {BOUND_DROP_TOKEN, token_drop_run, NULL},
     {BOUND_EMPTY, run_nothing, NULL},
     {BOUND_EXPLAIN, explain_run, explain_columns},
     {BOUND_PREPARE, prepare_run, NULL},

@@ -76,6 +76,14 @@ static bool fill_memory(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     return true;
 }
 
+/* Values of tags are data: for who may read the table. */
+static bool shows_values(Session *s, const CatalogSnap *cat, const TableDef *t)
+{
+    Err hidden;
+    return t->kind == TABLE_SERIES && t->database == s->database &&
+           session_may_read(s, cat, t, &hidden);
+}
+
 /* A row a series: table, id, tags as JSON. */
 static void series_row(SeriesIndex *idx, const TableDef *t, SeriesId id, Buf *json, RowSink *sink)
 {
@@ -108,7 +116,7 @@ static bool fill_series(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     buf_init(&json);
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
-        if (t->kind != TABLE_SERIES || t->database != s->database)
+        if (!shows_values(s, cat, t))
             continue;
         SeriesSet *set = idx_select(idx, t->id, NULL, 0);
         size_t n = set_count(set);
@@ -170,7 +178,7 @@ static bool fill_tag_cardinality(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Er
     TagCardinality tags[COLUMNS_MAX];
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
-        if (t->kind != TABLE_SERIES || t->database != s->database)
+        if (!shows_values(s, cat, t))
             continue;
         size_t n = idx_cardinality(idx, t->id, tags, ARRAY_LEN(tags));
         for (size_t k = 0; k < n && k < ARRAY_LEN(tags); k++) {
@@ -238,6 +246,26 @@ static bool fill_compactions(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e
     return true;
 }
 
+/* Those of the roles whose rights the session has; with CREATEROLE all. */
+static bool fill_tokens(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    Session *s = of(ctx);
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    const RoleDef *me = cat_role_by_id(cat, s->role);
+    for (size_t i = 0; i < cat_token_count(cat); i++) {
+        const TokenDef *t = cat_token_at(cat, i);
+        if (!session_in_role(s, cat, t->role) && !(me && me->flags & ROLE_CREATEROLE))
+            continue;
+        Value row[4] = {value_str(t->name), value_str(cat_role_by_id(cat, t->role)->name),
+                        value_i64(t->created_us),
+                        t->valid_until_us == INT64_MAX ? value_null()
+                                                       : value_i64(t->valid_until_us)};
+        row_sink_add(sink, row);
+    }
+    return true;
+}
+
 static const ViewColumn cols_storage[] = {{"kind", T_TEXT}, {"bytes", T_INT8}};
 static const ViewColumn cols_files[] = {
     {"name", T_TEXT},         {"level", T_INT4},        {"rows", T_INT8},       {"bytes", T_INT8},
@@ -272,18 +300,25 @@ static const ViewColumn cols_compactions[] = {
     {"inputs", T_INT8},   {"outputs", T_INT8},        {"rows_in", T_INT8},
     {"rows_out", T_INT8}, {"bytes_in", T_INT8},       {"bytes_out", T_INT8}};
 
+static const ViewColumn cols_tokens[] = {{"name", T_TEXT},
+                                         {"role", T_TEXT},
+                                         {"created_at", T_TIMESTAMPTZ},
+                                         {"valid_until", T_TIMESTAMPTZ}};
+
 #define COLS(c) c, ARRAY_LEN(c)
 const ViewDef skulk_views[] = {
     {"skulk", "storage", COLS(cols_storage), fill_storage,
      "what the data directory takes, by kind"},
     {"skulk", "files", COLS(cols_files), fill_files, "the .skulk files"},
     {"skulk", "memory", COLS(cols_memory), fill_memory, "memory pools and their limits"},
-    {"skulk", "series", COLS(cols_series), fill_series, "all series of the database"},
+    {"skulk", "series", COLS(cols_series), fill_series, "series of the tables that one may read"},
     {"skulk", "tables", COLS(cols_tables), fill_tables, "tables, as their metadata tells"},
     {"skulk", "tag_cardinality", COLS(cols_tags), fill_tag_cardinality,
      "distinct values of each tag, and the one with most series"},
     {"skulk", "wal", COLS(cols_wal), fill_wal, "the log"},
     {"skulk", "compactions", COLS(cols_compactions), fill_compactions,
      "the compaction that runs and the last ones"},
+    {"skulk", "tokens", COLS(cols_tokens), fill_tokens,
+     "tokens, without their secrets, of the roles one is in"},
     {NULL, NULL, NULL, 0, NULL, NULL},
 };

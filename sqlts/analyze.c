@@ -292,6 +292,9 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
         return az_role(z, (const NSimple *)n, b, e);
     case N_GRANT:
         return az_grant(z, (const NSimple *)n, b, e);
+    case N_CREATE_TOKEN:
+    case N_DROP_TOKEN:
+        return az_token(z, (const NSimple *)n, b, e);
     case N_UNSUPPORTED:
         return unsupported(z, (const NLiteral *)n, e);
     default:

@@ -340,6 +340,7 @@ bool az_sequence_spec(Analyzer *z, const NodeList *options, SequenceSpec *out, E
 bool az_sequence(Analyzer *z, const NCreate *n, Bound *b, Err *e) MUST_CHECK;
 bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e) MUST_CHECK;
 bool az_role(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK; /* analyze_role.c */
+bool az_token(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_grant(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e) MUST_CHECK;

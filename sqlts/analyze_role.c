@@ -99,6 +99,33 @@ bool az_role(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     return true;
 }
 
+/* ---- tokens ---- */
+
+bool az_token(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    bool create = n->n.kind == N_CREATE_TOKEN;
+    b->kind = create ? BOUND_CREATE_TOKEN : BOUND_DROP_TOKEN;
+    b->tag = create ? "CREATE TOKEN" : "DROP TOKEN";
+    b->u.token.if_exists = n->flag;
+    b->u.token.names = names_of(z, &n->list);
+    b->u.token.count = n->list.count;
+    if (!create)
+        return true;
+    b->u.token.role = b->u.token.names[0];
+    b->u.token.names[0] = n->name;
+    for (size_t i = 0; i < n->args.count; i++) {
+        const NOption *o = (const NOption *)n->args.items[i];
+        bool last = i + 1 == n->args.count;
+        if (!last && !o->has_value && slice_eq_cstr(o->name, "valid"))
+            continue;
+        if (!last || n->args.count != 2 || !o->has_value || !slice_eq_cstr(o->name, "until"))
+            return az_fail(z, &o->n, ERR_SYNTAX, e, "unrecognized token option \"%.*s\"",
+                           SLICE_ARG(o->name));
+        b->u.token.valid_until = o->value;
+    }
+    return true;
+}
+
 /* ---- grants ---- */
 
 static const struct {

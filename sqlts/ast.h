@@ -116,7 +116,9 @@ typedef enum NodeKind {
     N_ROLE_STMT, /* NSimple: form RoleVerb; list: names, args: NOption */
     N_GRANT, /* NSimple: list: privileges or roles, args: grantees, query: what on, flag: REVOKE,
                     flag2: the grant option; as the target: form GrantTarget */
-    N_UNSUPPORTED, /* NLiteral: what it is */
+    N_CREATE_TOKEN, /* NSimple: name, list: the role, args: NOption, flag: IF NOT EXISTS */
+    N_DROP_TOKEN,   /* NSimple: list: names, flag: IF EXISTS */
+    N_UNSUPPORTED,  /* NLiteral: what it is */
 } NodeKind;
 
 struct SqlNode {

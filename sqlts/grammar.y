@@ -1489,6 +1489,9 @@ utility_stmt(A) ::= CREATE(X) role_word(W) role_spec(N) opt_with_word role_optio
 utility_stmt(A) ::= ALTER(X) role_word role_spec(N) opt_with_word role_options(O). { A = grammar_role(ps, X.offset, ROLE_DO_ALTER, LIST(NAME(N)), O); }
 utility_stmt(A) ::= DROP(X) role_word role_list(L). { A = grammar_role(ps, X.offset, ROLE_DO_DROP, L, NONE); }
 utility_stmt(A) ::= DROP(X) role_word IF EXISTS role_list(L). { A = grammar_role(ps, X.offset, ROLE_DO_DROP, L, NONE); ((NSimple *)A)->flag = true; }
+utility_stmt(A) ::= CREATE(X) TOKEN opt_if_not_exists(I) col_id(N) FOR role_spec(R) role_options(O). { A = grammar_role(ps, X.offset, ROLE_DO_CREATE, LIST(NAME(R)), O); A->kind = N_CREATE_TOKEN; ((NSimple *)A)->name = N.value; ((NSimple *)A)->flag = I; }
+utility_stmt(A) ::= DROP(X) TOKEN name_list(L). { A = ast_simple(ps, N_DROP_TOKEN, X.offset, 0, SLICE_NONE); ((NSimple *)A)->list = L; }
+utility_stmt(A) ::= DROP(X) TOKEN IF EXISTS name_list(L). { A = ast_simple(ps, N_DROP_TOKEN, X.offset, 0, SLICE_NONE); ((NSimple *)A)->list = L; ((NSimple *)A)->flag = true; }
 %type role_spec {Token}
 role_spec(A) ::= non_reserved_word(X). { A = X; }
 role_spec(A) ::= CURRENT_USER(X). { A = X; A.value = SLICE_LIT("current_user"); }
@@ -1685,6 +1688,7 @@ unreserved_kw(A) ::= TAG(X). { A = X; }
 unreserved_kw(A) ::= TEMP(X). { A = X; }
 unreserved_kw(A) ::= TEMPORARY(X). { A = X; }
 unreserved_kw(A) ::= TIES(X). { A = X; }
+unreserved_kw(A) ::= TOKEN(X). { A = X; }
 unreserved_kw(A) ::= TRANSACTION(X). { A = X; }
 unreserved_kw(A) ::= TRUNCATE(X). { A = X; }
 unreserved_kw(A) ::= TYPE(X). { A = X; }
@@ -1987,6 +1991,7 @@ bare_label_kw(A) ::= TAG(X). { A = X; }
 bare_label_kw(A) ::= TEMP(X). { A = X; }
 bare_label_kw(A) ::= TEMPORARY(X). { A = X; }
 bare_label_kw(A) ::= TIES(X). { A = X; }
+bare_label_kw(A) ::= TOKEN(X). { A = X; }
 bare_label_kw(A) ::= TRANSACTION(X). { A = X; }
 bare_label_kw(A) ::= TRUNCATE(X). { A = X; }
 bare_label_kw(A) ::= TYPE(X). { A = X; }

@@ -411,6 +411,7 @@ static const Keyword keywords[] = {
     {"time", 'C', TK_TIME},
     {"timestamp", 'C', TK_TIMESTAMP},
     {"to", 'R', TK_TO},
+    {"token", 'U', TK_TOKEN},
     {"trailing", 'R', TK_TRAILING},
     {"transaction", 'U', TK_TRANSACTION},
     {"transform", 'U', 0},

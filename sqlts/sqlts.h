@@ -90,6 +90,8 @@ typedef enum BoundKind {
     BOUND_LOCK,
     BOUND_ROLE,
     BOUND_GRANT,
+    BOUND_CREATE_TOKEN,
+    BOUND_DROP_TOKEN,
     BOUND_EMPTY,
 } BoundKind;
 
@@ -236,7 +238,6 @@ typedef enum Privilege {
     PRIV_CREATE = 256,
     PRIV_CONNECT = 512,
     PRIV_TEMPORARY = 1024,
-    PRIV_OWNER = 1 << 16,
     PRIV_MEMBER = 1 << 17, /* of a role; grantable: with ADMIN OPTION */
 } Privilege;
 
@@ -369,6 +370,12 @@ typedef struct Bound {
             Slice *in_roles;
             size_t in_role_count;
         } role;
+        struct {
+            Slice *names; /* CREATE: one */
+            size_t count;
+            Slice role, valid_until; /* NULL: for ever */
+            bool if_exists;          /* CREATE: if not */
+        } token;
         struct {
             bool revoke, option; /* option: WITH GRANT OPTION, GRANT OPTION FOR */
             GrantTarget on;

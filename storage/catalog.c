@@ -31,6 +31,7 @@ void cat_unref(CatalogSnap *c)
     map_free(&c->settings);
     map_free(&c->roles);
     map_free(&c->grants);
+    map_free(&c->tokens);
     mem_free(c);
 }
 
@@ -189,6 +190,28 @@ size_t cat_grant_count(const CatalogSnap *c)
 const GrantDef *cat_grant_at(const CatalogSnap *c, size_t i)
 {
     return &map_at(&c->grants, i)->u.grant;
+}
+
+const TokenDef *cat_token(const CatalogSnap *c, Slice name)
+{
+    const CatNode *n = map_find_name(&c->tokens, 0, name);
+    return n ? &n->u.token : NULL;
+}
+
+const TokenDef *cat_token_by_id(const CatalogSnap *c, ObjectId id)
+{
+    const CatNode *n = map_find(&c->tokens, id);
+    return n ? &n->u.token : NULL;
+}
+
+size_t cat_token_count(const CatalogSnap *c)
+{
+    return c->tokens.count;
+}
+
+const TokenDef *cat_token_at(const CatalogSnap *c, size_t i)
+{
+    return &map_at(&c->tokens, i)->u.token;
 }
 
 /* ---- making nodes ---- */
@@ -372,6 +395,47 @@ static bool put_grant(CatalogSnap *c, const GrantDef *g, Err *e)
     return true;
 }
 
+static bool put_token(CatalogSnap *c, const TokenDef *t, Err *e)
+{
+    if (!name_fits(t->name, e))
+        return false;
+    if (!map_find(&c->roles, t->role))
+        return err_set(e, ERR_UNDEFINED_OBJECT, "role %u does not exist", t->role);
+    const CatNode *taken = map_find_name(&c->tokens, 0, t->name);
+    if (taken && taken->id != t->id)
+        return err_set(e, ERR_DUPLICATE_OBJECT, "token \"%.*s\" already exists",
+                       SLICE_ARG(t->name));
+    CatNode *n = node_new(t->id, 0, t->name.len + t->hash.len + 16);
+    Pack p = {.base = (char *)(n + 1)};
+    n->u.token = *t;
+    n->u.token.name = n->name = pack_slice(&p, t->name);
+    n->u.token.hash = pack_slice(&p, t->hash);
+    n->hash = node_hash(0, n->name);
+    map_put(&c->tokens, n);
+    return true;
+}
+
+static bool drop_token(CatalogSnap *c, ObjectId id, Err *e)
+{
+    if (!map_find(&c->tokens, id))
+        return err_set(e, ERR_UNDEFINED_OBJECT, "token %u does not exist", id);
+    map_remove(&c->tokens, id);
+    return true;
+}
+
+/* Those of a role that goes. */
+static void drop_tokens(CatalogSnap *c, ObjectId role)
+{
+    map_seal(&c->tokens);
+    for (size_t i = c->tokens.count; i-- > 0;) {
+        const CatNode *n = map_at(&c->tokens, i);
+        if (n->u.token.role != role)
+            continue;
+        map_remove(&c->tokens, n->id);
+        map_seal(&c->tokens);
+    }
+}
+
 /* What was granted on an object that goes. */
 static void drop_grants(CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId member)
 {
@@ -405,6 +469,7 @@ static bool drop_role(CatalogSnap *c, ObjectId id, Err *e)
             return err_set(e, ERR_DEPENDENT_OBJECTS,
                            "role \"%.*s\" cannot be dropped because some objects depend on it",
                            SLICE_ARG(role->name));
+    drop_tokens(c, id);
     map_remove(&c->roles, id);
     return true;
 }
@@ -509,6 +574,11 @@ bool snap_put(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err *e)
     case CAT_ADVANCE:
         advance(c, edit);
         return true;
+    case CAT_PUT_TOKEN:
+        took_id(c, edit->token->id);
+        return put_token(c, edit->token, e);
+    case CAT_DROP_TOKEN:
+        return drop_token(c, edit->id, e);
     case CAT_OPS:
         break;
     }
@@ -523,6 +593,7 @@ void snap_seal(CatalogSnap *c)
     map_seal(&c->settings);
     map_seal(&c->roles);
     map_seal(&c->grants);
+    map_seal(&c->tokens);
 }
 
 bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n, Err *e)
@@ -539,6 +610,7 @@ bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits,
     map_copy(&c->settings, &base->settings);
     map_copy(&c->roles, &base->roles);
     map_copy(&c->grants, &base->grants);
+    map_copy(&c->tokens, &base->tokens);
     for (size_t i = 0; i < n; i++) {
         counters_only &= edits[i].op == CAT_ADVANCE;
         if (!snap_put(c, &edits[i], 0, e)) {

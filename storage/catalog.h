@@ -128,7 +128,9 @@ typedef enum GrantKind {
     GRANT_KINDS,
 } GrantKind;
 
-/* The bits have no meaning here; an entry without any is dropped unless it is PUBLIC's, where it
+enum { PRIV_OWNER = 1 << 16 };
+
+/* The other bits have no meaning here; an entry without any is dropped unless it is PUBLIC's, where it
  * stands against what everybody has by default. */
 typedef struct GrantDef {
     GrantKind kind;
@@ -136,6 +138,14 @@ typedef struct GrantDef {
     ObjectId role; /* 0 = PUBLIC */
     uint32_t privileges, grantable;
 } GrantDef;
+
+/* A token stands for its role where a password would be asked for (HTTP). */
+typedef struct TokenDef {
+    ObjectId id, role;
+    Slice name;
+    int64_t created_us, valid_until_us; /* wall clock; INT64_MAX = for ever */
+    Slice hash;                         /* of its secret, which nobody has */
+} TokenDef;
 
 typedef struct CatalogSnap CatalogSnap;
 
@@ -182,6 +192,11 @@ const GrantDef *cat_grant(const CatalogSnap *c, GrantKind kind, ObjectId object,
 size_t cat_grant_count(const CatalogSnap *c);
 const GrantDef *cat_grant_at(const CatalogSnap *c, size_t i);
 
+const TokenDef *cat_token(const CatalogSnap *c, Slice name);
+const TokenDef *cat_token_by_id(const CatalogSnap *c, ObjectId id);
+size_t cat_token_count(const CatalogSnap *c);
+const TokenDef *cat_token_at(const CatalogSnap *c, size_t i);
+
 /* ---- edits: a list that becomes one log record and one new snapshot, all or nothing ---- */
 typedef enum CatOp {
     CAT_PUT_DATABASE = 1,
@@ -192,9 +207,11 @@ typedef enum CatOp {
     CAT_DROP_TABLE,
     CAT_PUT_SETTING, /* name/value pairs of the database: kept for session */
     CAT_PUT_ROLE,
-    CAT_DROP_ROLE, /* with its memberships; other grants must be gone (DEPENDENT_OBJECTS) */
+    CAT_DROP_ROLE, /* with its memberships and tokens; other grants must be gone (DEPENDENT_OBJECTS) */
     CAT_PUT_GRANT,
     CAT_ADVANCE, /* counter of a table, if it is there and has this epoch; else nothing */
+    CAT_PUT_TOKEN,
+    CAT_DROP_TOKEN,
     CAT_OPS,
 } CatOp;
 
@@ -207,6 +224,7 @@ typedef struct CatEdit {
     const DatabaseDef *database;
     const RoleDef *role;
     const GrantDef *grant;
+    const TokenDef *token;
     Slice setting, value; /* CAT_PUT_SETTING on database `id`; an empty value removes it */
     uint32_t epoch;       /* CAT_ADVANCE */
     int64_t counter;

@@ -1,27 +1,28 @@
 /* storage/catalog_codec.c - catalog edits and snapshots as bytes.
  *
  * Numbers are varints (signed ones zigzag), texts are varint length + bytes.
- *   edits    := format(3) count edit*
+ *   edits    := format(4) count edit*
  *   edit     := op id expect_version body        body by op; drops have none
  *   database := id name
  *   schema   := id database name
  *   setting  := name value                       (the database is the edit's id)
  *   role     := id name flags connection_limit valid_until_us password
  *   grant    := kind object role privileges grantable
+ *   token    := id role name created_us valid_until_us hash                   (from format 4 on)
  *   advance  := epoch counter used                   (the table is the edit's id)
  *   table    := id database schema name kind duplicates flags next_column time_index window_ns
  *               ttl_ns definition options comment extra key_count key* column_count column*
  *               counter counter_epoch counter_used constraint_count constraint*        (from format 3 on)
  *   column   := id name label kind type_oid typmod phys flags default_sql comment(format 3)
  *   constraint := id type name text column_count column*
- *   snapshot := format(3) version next_id databases schemas tables settings roles grants
+ *   snapshot := format(4) version next_id databases schemas tables settings roles grants tokens
  *               (each: count entry*; a table is preceded by its version, a setting by its database)
  * Decoding takes anything: counts are bounded by the bytes that are left, values by
  * table_def_check; what fails is DATA_CORRUPTED. */
 #include "storage/catalog_private.h"
 
 enum {
-    CATALOG_FORMAT = 3,
+    CATALOG_FORMAT = 4,
     CATALOG_FORMAT_FIRST = 2, /* that is read */
     COLUMN_BYTES_MIN = 9,
     CONSTRAINT_BYTES_MIN = 5,
@@ -229,6 +230,28 @@ static const GrantDef *decode_grant(Arena *a, Reader *r)
     return d;
 }
 
+static void encode_token(Buf *out, const TokenDef *t)
+{
+    buf_put_varint(out, t->id);
+    buf_put_varint(out, t->role);
+    buf_put_str(out, t->name);
+    buf_put_zigzag(out, t->created_us);
+    buf_put_zigzag(out, t->valid_until_us);
+    buf_put_str(out, t->hash);
+}
+
+static const TokenDef *decode_token(Arena *a, Reader *r)
+{
+    TokenDef *d = ARENA_NEW(a, TokenDef);
+    d->id = (ObjectId)reader_varint(r);
+    d->role = (ObjectId)reader_varint(r);
+    d->name = reader_str(r);
+    d->created_us = reader_zigzag(r);
+    d->valid_until_us = reader_zigzag(r);
+    d->hash = reader_str(r);
+    return d;
+}
+
 static void encode_edit(Buf *out, const CatEdit *edit)
 {
     buf_put_varint(out, edit->op);
@@ -262,10 +285,14 @@ static void encode_edit(Buf *out, const CatEdit *edit)
         buf_put_zigzag(out, edit->counter);
         buf_put_varint(out, edit->counter_used);
         break;
+    case CAT_PUT_TOKEN:
+        encode_token(out, edit->token);
+        break;
     case CAT_DROP_DATABASE:
     case CAT_DROP_SCHEMA:
     case CAT_DROP_TABLE:
     case CAT_DROP_ROLE:
+    case CAT_DROP_TOKEN:
     case CAT_OPS:
         break;
     }
@@ -319,6 +346,8 @@ static void decode_edit(Arena *a, Reader *r, uint64_t format, CatEdit *edit)
         edit->role = decode_role(a, r);
     } else if (op == CAT_PUT_GRANT) {
         edit->grant = decode_grant(a, r);
+    } else if (op == CAT_PUT_TOKEN) {
+        edit->token = decode_token(a, r);
     } else if (op == CAT_ADVANCE) {
         edit->epoch = (uint32_t)reader_varint(r);
         edit->counter = reader_zigzag(r);
@@ -384,6 +413,9 @@ void cat_encode_snapshot(Buf *out, const CatalogSnap *c)
     buf_put_varint(out, c->grants.count);
     for (size_t i = 0; i < c->grants.count; i++)
         encode_grant(out, cat_grant_at(c, i));
+    buf_put_varint(out, c->tokens.count);
+    for (size_t i = 0; i < c->tokens.count; i++)
+        encode_token(out, cat_token_at(c, i));
 }
 
 /* One section of a snapshot: entries of `op` until its count is done. */
@@ -408,6 +440,8 @@ static bool decode_section(CatalogSnap *c, Reader *r, uint64_t format, CatOp op,
             edit.role = decode_role(&a, r);
         } else if (op == CAT_PUT_GRANT) {
             edit.grant = decode_grant(&a, r);
+        } else if (op == CAT_PUT_TOKEN) {
+            edit.token = decode_token(&a, r);
         } else {
             edit.id = (ObjectId)reader_varint(r);
             edit.setting = reader_str(r);
@@ -424,7 +458,8 @@ static bool decode_section(CatalogSnap *c, Reader *r, uint64_t format, CatOp op,
 bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e)
 {
     static const CatOp sections[] = {CAT_PUT_DATABASE, CAT_PUT_SCHEMA, CAT_PUT_TABLE,
-                                     CAT_PUT_SETTING,  CAT_PUT_ROLE,   CAT_PUT_GRANT};
+                                     CAT_PUT_SETTING,  CAT_PUT_ROLE,   CAT_PUT_GRANT,
+                                     CAT_PUT_TOKEN};
     Reader r = reader_of(src);
     uint64_t format = reader_varint(&r);
     if (format < CATALOG_FORMAT_FIRST || format > CATALOG_FORMAT)
@@ -432,7 +467,8 @@ bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e)
     CatalogSnap *c = snap_new();
     c->version = reader_varint(&r);
     ObjectId next_id = (ObjectId)reader_varint(&r);
-    for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+    size_t count = format > 3 ? ARRAY_LEN(sections) : ARRAY_LEN(sections) - 1; /* no tokens */
+    for (size_t i = 0; i < count; i++) {
         if (!decode_section(c, &r, format, sections[i], e)) {
             e->code = ERR_DATA_CORRUPTED;
             cat_unref(c);

@@ -1,7 +1,7 @@
 /* storage/catalog_private.h - what the catalog's files share: nodes, maps, bytes of a table.
  *
- * A snapshot holds six maps (databases, schemas, tables, settings, roles, grants).  A map is a persistent
- * structure: nodes in id order in chunks of at most CAT_CHUNK, and buckets by hash of (parent,
+ * A snapshot holds a map each of databases, schemas, tables, settings, roles, grants and tokens.  A map is
+ * a persistent structure: nodes in id order in chunks of at most CAT_CHUNK, and buckets by hash of (parent,
  * name); a new snapshot copies the two spines and shares every chunk and bucket that no edit
  * touches, so that one more table among 50,000 costs microseconds.
  * Chunks count their nodes; buckets do not: who holds a bucket holds the chunk as well. */
@@ -27,6 +27,7 @@ typedef struct CatNode { /* immutable; one allocation with all its bytes */
         CatSetting setting;
         RoleDef role;
         GrantDef grant;
+        TokenDef token;
     } u;
 } CatNode;
 
@@ -69,7 +70,7 @@ struct CatalogSnap {
     uint64_t plan_version; /* not stored */
     ObjectId next_id;
     uint32_t next_setting, next_grant;
-    CatMap databases, schemas, tables, settings, roles, grants;
+    CatMap databases, schemas, tables, settings, roles, grants, tokens;
 };
 void snap_seal(CatalogSnap *c);
 

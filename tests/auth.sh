@@ -81,6 +81,7 @@ as skulk s3cret require "ALTER ROLE reader CONNECTION LIMIT 0"
 says "no place for the role" 'too many connections for role "reader"' "$(as reader rpass require 'SELECT 1')"
 as skulk s3cret require "REVOKE CONNECT ON DATABASE skulk FROM PUBLIC; ALTER ROLE reader CONNECTION LIMIT -1"
 says "no CONNECT" 'permission denied for database "skulk"' "$(as reader rpass require 'SELECT 1')"
+as skulk s3cret require "GRANT CONNECT ON DATABASE skulk TO PUBLIC"
 
 url=127.0.0.1:$http
 for s in http https; do
@@ -89,15 +90,67 @@ for s in http https; do
 	is "$s writes" 204 "$(code -u feeder:fpass $s://$url/write -d 'm v=1')"
 	is "$s reads" 200 "$(code -u looker:lpass "$s://$url/api/v1/query?query=m")"
 done
+sql() { as skulk s3cret require "$1"; }
 is "a reader does not write" 403 "$(code -u looker:lpass http://$url/write -d 'm v=1')"
 is "a writer does not read" 403 "$(code -u feeder:fpass "http://$url/api/v1/query?query=m")"
 is "Token user:password" 204 "$(code -H 'Authorization: Token feeder:fpass' http://$url/write -d 'm v=1')"
 is "u and p" 204 "$(code "http://$url/write?u=feeder&p=fpass" -d 'm v=1')"
+# tokens
+secret=$(sql "CREATE TOKEN ingest FOR feeder")
+says "the secret, once" skulk_ "$secret"
+is "a second look" "ingest|feeder|t" "$(sql "SELECT name, role, valid_until IS NULL FROM skulk.tokens")"
+is "not in any view" 0 "$(sql "SELECT count(*) FROM skulk.tokens t WHERE t::text LIKE '%skulk\\_%'")"
+says "IF NOT EXISTS" "already exists, skipping" "$(sql "CREATE TOKEN IF NOT EXISTS ingest FOR feeder")"
+says "taken" 'token "ingest" already exists' "$(sql "CREATE TOKEN ingest FOR feeder")"
+for s in http https; do
+	is "$s Bearer" 204 "$(code -H "Authorization: Bearer $secret" $s://$url/write -d 'm v=2')"
+	is "$s Token" 204 "$(code -H "Authorization: Token $secret" $s://$url/write -d 'm v=2')"
+	is "$s its role does not read" 403 "$(code -H "Authorization: Bearer $secret" "$s://$url/api/v1/query?query=m")"
+done
+is "not in the URL" 401 "$(code "http://$url/write?token=$secret" -d 'm v=2')"
+is "nor as p" 401 "$(code "http://$url/write?u=feeder&p=$secret" -d 'm v=2')"
+is "nor as a password" 401 "$(code -u "feeder:$secret" "http://$url/write" -d 'm v=2')"
+is "another secret" 401 "$(code -H "Authorization: Bearer ${secret%?}x" http://$url/write -d 'm v=2')"
+is "no secret" 401 "$(code -H "Authorization: Bearer skulk" http://$url/write -d 'm v=2')"
+is "hashed in the data directory" none "$(grep -rqa -e "$secret" -e s3cret -e rpass "$dir/data" && echo some || echo none)"
+late=$(sql "CREATE TOKEN late FOR feeder VALID UNTIL '2001-01-01'")
+is "one that has expired" 401 "$(code -H "Authorization: Bearer $late" http://$url/write -d 'm v=2')"
+is "no CONNECT" 403 "$(sql "REVOKE CONNECT ON DATABASE skulk FROM PUBLIC"; code -H "Authorization: Bearer $secret" http://$url/write -d 'm v=2')"
+sql "GRANT CONNECT ON DATABASE skulk TO PUBLIC"
+own=$(as feeder fpass require "CREATE TOKEN own FOR feeder")
+is "one's own" 204 "$(code -H "Authorization: Bearer $own" http://$url/write -d 'm v=2')"
+is "one sees one's own" "ingest late own" "$(as feeder fpass require "SELECT string_agg(name, ' ' ORDER BY name) FROM skulk.tokens")"
+is "others do not" "" "$(as looker lpass require "SELECT name FROM skulk.tokens")"
+sql "ALTER ROLE feeder NOLOGIN"
+is "a role that must not come in" 401 "$(code -H "Authorization: Bearer $own" http://$url/write -d 'm v=2')"
+sql "ALTER ROLE feeder LOGIN; DROP TOKEN own, late"
+is "gone at once" 401 "$(code -H "Authorization: Bearer $own" http://$url/write -d 'm v=2')"
+# tables one by one
+sql "CREATE ROLE meter LOGIN PASSWORD 'mpass'; GRANT CREATE ON SCHEMA public TO meter; CREATE ROLE one LOGIN PASSWORD 'opass'"
+is "who makes a table" 204 "$(code -u meter:mpass http://$url/write -d 'power,room=a watts=1 1')"
+is "owns it" meter "$(sql "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'power'")"
+is "another field" 204 "$(code -u meter:mpass http://$url/write -d 'power,room=a volts=1 2')"
+is "a table of others" 403 "$(code -u meter:mpass http://$url/write -d 'm v=3')"
+is "all of the body" 403 "$(code -u meter:mpass http://$url/write -d $'power watts=5\nm v=3')"
+is "nothing of it" 2 "$(sql "SELECT count(*) FROM power")"
+is "JSON" 403 "$(code -u meter:mpass http://$url/api/v1/ingest -d '{"metric": "m", "fields": {"v": 3}}')"
+is "a new table without CREATE" 403 "$(code -u one:opass http://$url/write -d 'fresh v=3')"
+sql "GRANT SELECT ON power TO one; GRANT INSERT ON m TO meter"
+is "INSERT on it" 204 "$(code -u meter:mpass http://$url/write -d 'm v=3')"
+is "one table is read" 200 "$(code -u one:opass "http://$url/api/v1/query?query=power_watts")"
+is "the other is not" 403 "$(code -u one:opass "http://$url/api/v1/query?query=m_v")"
+is "nor within" 403 "$(code -u one:opass "http://$url/api/v1/query?query=power_watts%2Bm_v")"
+is "names" '{"status":"success","data":["power_volts","power_watts"]}' "$(curl -s -u one:opass "http://$url/api/v1/label/__name__/values")"
+is "labels" '{"status":"success","data":["__name__","room"]}' "$(curl -s -u one:opass "http://$url/api/v1/labels")"
+is "nobody's" '{"status":"success","data":[]}' "$(sql "REVOKE SELECT ON power FROM one"; curl -s -u one:opass "http://$url/api/v1/labels")"
+is "all series are those one may read" '[]' "$(curl -s -u one:opass "http://$url/api/v1/query?query=%7B__name__%3D~%22.%2B%22%7D" | sed 's/.*"result":\(.*\)}}/\1/')"
+is "no database without CREATEDB" 403 "$(code -u one:opass http://$url/query --data-urlencode 'q=CREATE DATABASE mine')"
 is "we live" 204 "$(code http://$url/ping)"
-is "no password in the log" none "$(grep -q -e s3cret -e rpass -e fpass -e wrong "$dir/log" && echo some || echo none)"
+is "no password in the log" none "$(grep -q -e skulk_0 -e s3cret -e rpass -e fpass -e wrong "$dir/log" && echo some || echo none)"
 stop
 
 start require scram-sha-256
+is "the token is kept" 204 "$(code -H "Authorization: Bearer $secret" https://127.0.0.1:$http/write -d 'm v=2')"
 is "the password is kept" skulk "$(as skulk s3cret require 'SELECT current_user')"
 says "not without TLS" "the connection is not encrypted" "$(as skulk s3cret disable 'SELECT 1')"
 is "not without TLS over HTTP" 400 "$(code http://127.0.0.1:$http/ping)"

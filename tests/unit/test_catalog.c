@@ -288,6 +288,8 @@ static const RoleDef reader = {.id = 16500,
                                .valid_until_us = INT64_MAX,
                                .password = SLICE_LIT("SCRAM-SHA-256$...")};
 static const GrantDef may_read = {GRANT_TABLE, 16400, 16500, 5, 1};
+static const TokenDef token = {16600, 16500,     SLICE_LIT("feed"),
+                               7,     INT64_MAX, SLICE_LIT("hash with \0 in it")};
 
 START_TEST(edits_roundtrip)
 {
@@ -303,6 +305,8 @@ START_TEST(edits_roundtrip)
         {.op = CAT_DROP_TABLE, .id = 16400, .expect_version = 2},
         {.op = CAT_PUT_ROLE, .role = &reader},
         {.op = CAT_PUT_GRANT, .grant = &may_read},
+        {.op = CAT_PUT_TOKEN, .token = &token},
+        {.op = CAT_DROP_TOKEN, .id = 16600},
         {.op = CAT_DROP_ROLE, .id = 16500}};
     Buf bytes, again;
     buf_init(&bytes);
@@ -333,7 +337,8 @@ END_TEST
 START_TEST(snapshot_roundtrip)
 {
     const CatEdit edits[] = {{.op = CAT_PUT_ROLE, .role = &reader},
-                             {.op = CAT_PUT_GRANT, .grant = &may_read}};
+                             {.op = CAT_PUT_GRANT, .grant = &may_read},
+                             {.op = CAT_PUT_TOKEN, .token = &token}};
     CatalogSnap *c = apply(rich(), edits, ARRAY_LEN(edits)), *read = NULL;
     Buf bytes, again;
     Err e;
@@ -373,7 +378,8 @@ START_TEST(roles)
     const CatEdit put[] = {{.op = CAT_PUT_ROLE, .role = &reader},
                            {.op = CAT_PUT_GRANT, .grant = &may_read},
                            {.op = CAT_PUT_GRANT, .grant = &all},
-                           {.op = CAT_PUT_GRANT, .grant = &member}};
+                           {.op = CAT_PUT_GRANT, .grant = &member},
+                           {.op = CAT_PUT_TOKEN, .token = &token}};
     const CatEdit take = {.op = CAT_PUT_GRANT, .grant = &nothing};
     const CatEdit drop_role = {.op = CAT_DROP_ROLE, .id = 16500};
     const CatEdit drop_table = {.op = CAT_DROP_TABLE, .id = 16400};
@@ -382,6 +388,8 @@ START_TEST(roles)
     ck_assert(!cat_apply(&next, c, &put[1], 1, &e)); /* no such role */
     c = apply(c, put, ARRAY_LEN(put));
     ck_assert_uint_eq(cat_role(c, SLICE_LIT("reader"))->id, 16500);
+    ck_assert_uint_eq(cat_token(c, SLICE_LIT("feed"))->role, 16500);
+    ck_assert(slice_eq(cat_token_by_id(c, 16600)->hash, token.hash));
     ck_assert_uint_eq(cat_grant(c, GRANT_TABLE, 16400, 16500)->privileges, 5);
     ck_assert_ptr_null(cat_grant(c, GRANT_SCHEMA, 16400, 16500));
     ck_assert(!cat_apply(&next, c, &drop_role, 1, &e));
@@ -390,6 +398,7 @@ START_TEST(roles)
     ck_assert_ptr_null(cat_grant(without, GRANT_TABLE, 16400, 16500));
     without = apply(without, &drop_role, 1); /* and what it was a member of */
     ck_assert_uint_eq(cat_grant_count(without), 1);
+    ck_assert_uint_eq(cat_token_count(without), 0);
     cat_unref(without);
     c = apply(c, &drop_table, 1);
     ck_assert_uint_eq(cat_grant_count(c), 1);

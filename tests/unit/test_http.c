@@ -34,33 +34,67 @@ Budget *db_query_pool(Db *db)
     (void)db;
     return &fake_pool;
 }
-bool db_resolve_database(Db *db, Slice name, ObjectId *database, ObjectId *schema_public, Err *e)
+bool db_resolve_database(Db *db, Rights *rights, Slice name, ObjectId *database,
+                         ObjectId *schema_public, Err *e)
 {
     (void)db;
+    if (rights && rights_role(rights) != 1)
+        return err_set(e, ERR_PRIVILEGE, "permission denied for database");
     *database = *schema_public = 1;
     if (name.len == 0 || slice_eq_cstr(name, "skulk") || slice_eq_cstr(name, "bench"))
         return true;
     return err_set(e, ERR_DATABASE_NAME, "database not found: \"%.*s\"", SLICE_ARG(name));
 }
-bool db_create_database(Db *db, Slice name, Err *e)
+bool db_create_database(Db *db, Rights *rights, Slice name, Err *e)
 {
-    (void)db, (void)e;
+    (void)db, (void)rights, (void)e;
     snprintf(fake_last_body, sizeof fake_last_body, "%.*s", SLICE_ARG(name));
     return true;
 }
-/* "ann" with "pass" writes, "bob" with "word" reads. */
-bool login_password(Db *db, Slice user, Slice password, Err *e)
+/* "ann" with "pass" is role 1 and may all, "bob" with "word" is 2 and may nothing; "abc" is ann's token. */
+bool login_password(Db *db, Slice user, Slice password, ObjectId *role, Err *e)
 {
     (void)db;
-    return (slice_eq_cstr(user, "ann") && slice_eq_cstr(password, "pass")) ||
+    *role = slice_eq_cstr(user, "ann") ? 1 : 2;
+    return (*role == 1 && slice_eq_cstr(password, "pass")) ||
            (slice_eq_cstr(user, "bob") && slice_eq_cstr(password, "word")) ||
            err_set(e, ERR_INVALID_PASSWORD, "password authentication failed");
 }
-bool db_may(Db *db, Slice user, bool write, Err *e)
+bool login_token(Db *db, Slice secret, ObjectId *role, Err *e)
 {
     (void)db;
-    return slice_eq_cstr(user, write ? "ann" : "bob") ||
-           err_set(e, ERR_PRIVILEGE, "permission denied");
+    *role = 1;
+    return slice_eq_cstr(secret, "abc") ||
+           err_set(e, ERR_INVALID_PASSWORD, "the token is not valid");
+}
+struct Rights {
+    ObjectId role;
+};
+Rights *rights_new(Db *db, ObjectId role)
+{
+    Rights *r = MEM_NEW(Rights);
+    (void)db;
+    r->role = role;
+    return r;
+}
+void rights_free(Rights *r)
+{
+    mem_free(r);
+}
+ObjectId rights_role(const Rights *r)
+{
+    return r ? r->role : 0;
+}
+ObjectId rights_owner(Rights *r, Db *db, ObjectId schema)
+{
+    (void)r, (void)db, (void)schema;
+    return 0;
+}
+bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
+                      Err *e)
+{
+    (void)rights, (void)cat, (void)t, (void)schema, (void)e;
+    return true;
 }
 const EngineStats *engine_stats(Engine *eng)
 {
@@ -268,10 +302,11 @@ void prom_close(PromJob *j)
 {
     mem_free(j);
 }
-bool prom_meta(Db *db, ObjectId database, PromMeta what, Slice label, const Slice *match,
-               size_t match_count, int64_t start_ms, int64_t end_ms, uint64_t limit, Buf *json,
-               Err *e)
+bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice label,
+               const Slice *match, size_t match_count, int64_t start_ms, int64_t end_ms,
+               uint64_t limit, Buf *json, Err *e)
 {
+    (void)rights;
     (void)db, (void)database, (void)start_ms, (void)end_ms, (void)limit, (void)e;
     buf_printf(json, "[%d,\"%.*s\",%zu", what, SLICE_ARG(label), match_count);
     for (size_t i = 0; i < match_count; i++) {
@@ -630,7 +665,14 @@ static const struct {
     {"Authorization: Basic YW5u\r\n", "", "401"},
     {"Authorization: Basic !!!!\r\n", "", "401"},
     {"Authorization: Basic\r\n", "", "401"},
-    {"Authorization: Bearer abc\r\n", "", "401"},
+    {"Authorization: Bearer abc\r\n", "", "204"},
+    {"Authorization: Token abc\r\n", "", "204"},
+    {"Authorization: Bearer abd\r\n", "", "401"},
+    {"Authorization: Bearer\r\n", "", "401"},
+    {"Authorization: Bearer ann:pass\r\n", "", "401"},
+    {"Authorization: Basic YWJj\r\n", "", "401"},
+    {"", "?token=abc", "401"},
+    {"", "?u=ann&p=abc", "401"},
     {"Authorization: \r\n", "", "401"},
 };
 
