@@ -361,6 +361,7 @@ FuncDef agg_order[] = {
     MINMAX("bpchar"),
     MINMAX("date"),
     MINMAX("time"),
+    MINMAX("timetz"),
     MINMAX("timestamp"),
     MINMAX("timestamptz"),
     MINMAX("interval"),

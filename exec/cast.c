@@ -352,6 +352,7 @@ static bool has_typmod(TypeId t)
     case T_BPCHAR:
     case T_NUMERIC:
     case T_TIME:
+    case T_TIMETZ:
     case T_TIMESTAMP:
     case T_TIMESTAMPTZ:
     case T_INTERVAL:

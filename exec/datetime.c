@@ -275,6 +275,22 @@ bool time_field_of_time(TimeField f, int64_t us, FieldValue *out)
     return clock_field(f, us, out);
 }
 
+bool timetz_field(TimeField f, int64_t v, FieldValue *out)
+{
+    int32_t offset = timetz_offset(v);
+    if (f == FIELD_EPOCH)
+        set_field(out, timetz_utc_us(v), 6);
+    else if (f == FIELD_TIMEZONE)
+        set_field(out, offset, 0);
+    else if (f == FIELD_TIMEZONE_HOUR)
+        set_field(out, offset / 3600, 0);
+    else if (f == FIELD_TIMEZONE_MINUTE)
+        set_field(out, offset / 60 % 60, 0);
+    else
+        return clock_field(f, timetz_us(v), out);
+    return true;
+}
+
 static int64_t date_field(TimeField f, int64_t days, int64_t year, int month, int day)
 {
     int64_t iso_year, week = iso_week(days, &iso_year);

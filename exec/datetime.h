@@ -20,6 +20,24 @@ static inline bool time_is_infinite(int64_t us)
     return us == INT64_MIN || us == INT64_MAX;
 }
 
+/* A time with zone in 64 bits whose order is PostgreSQL's: by UTC time, then by offset from east to west. */
+static inline int64_t timetz_pack(int64_t us, int32_t offset_s)
+{
+    return (us - offset_s * INT64_C(1000000)) * (1 << 18) + ((1 << 17) - offset_s);
+}
+static inline int32_t timetz_offset(int64_t v)
+{
+    return (int32_t)((1 << 17) - (v & ((1 << 18) - 1)));
+}
+static inline int64_t timetz_utc_us(int64_t v)
+{
+    return (v - (v & ((1 << 18) - 1))) / (1 << 18);
+}
+static inline int64_t timetz_us(int64_t v) /* as the clock shows it */
+{
+    return timetz_utc_us(v) + timetz_offset(v) * INT64_C(1000000);
+}
+
 typedef struct Civil {
     int64_t year; /* astronomical: 0 = 1 BC */
     int month, day, hour, minute, second, us;
@@ -29,12 +47,19 @@ Civil civil_of_us(int64_t us);
 bool civil_to_us(const Civil *c, int64_t *us); /* false: out of range */
 int days_in_month(int64_t year, int month);
 
-typedef enum TimeKind { KIND_DATE, KIND_TIME, KIND_TIMESTAMP, KIND_TIMESTAMPTZ } TimeKind;
+typedef enum TimeKind {
+    KIND_DATE,
+    KIND_TIME,
+    KIND_TIMETZ,
+    KIND_TIMESTAMP,
+    KIND_TIMESTAMPTZ
+} TimeKind;
 bool datetime_parse(const TypeEnv *env, TimeKind kind, Slice text, int64_t *out, Err *e) MUST_CHECK;
 
 /* In the env's DateStyle. */
 void date_print(const TypeEnv *env, int64_t days, Buf *dst);
 void time_print(int64_t us, Buf *dst);
+void timetz_print(int64_t v, Buf *dst);
 void timestamp_print(const TypeEnv *env, int64_t us, Buf *dst);
 void timestamptz_print(const TypeEnv *env, int64_t us, Buf *dst);
 
@@ -82,6 +107,7 @@ bool timestamp_field(TimeField f, int64_t local_us, int64_t utc_us, int32_t offs
 bool date_field_value(TimeField f, int64_t days, FieldValue *out);
 bool interval_field(TimeField f, Interval iv, FieldValue *out);
 bool time_field_of_time(TimeField f, int64_t us, FieldValue *out);
+bool timetz_field(TimeField f, int64_t v, FieldValue *out);
 int64_t iso_week(int64_t days, int64_t *iso_year);
 /* Of a local time; false: the field cannot truncate. */
 bool timestamp_trunc_us(TimeField f, int64_t local_us, int64_t *out);

@@ -51,9 +51,15 @@ static bool is_letter(char c)
     return (c | 32) >= 'a' && (c | 32) <= 'z';
 }
 
+static bool is_time(const Input *in)
+{
+    return in->kind == KIND_TIME || in->kind == KIND_TIMETZ;
+}
+
 static const char *kind_name(TimeKind kind)
 {
-    static const char *const names[] = {"date", "time", "timestamp", "timestamp with time zone"};
+    static const char *const names[] = {"date", "time", "time with time zone", "timestamp",
+                                        "timestamp with time zone"};
     return names[kind];
 }
 
@@ -426,7 +432,8 @@ static bool number_piece(Input *in, Slice t, Err *e)
     bool point = memchr(t.ptr, '.', t.len) != NULL;
     int64_t v;
     if (in->want_time || (has_date && !in->has_time && (t.len >= 4 || point)) ||
-        (in->kind == KIND_TIME && !in->has_time && (t.len == 4 || t.len >= 6) && in->count == 1))
+        (is_time(in) && !in->has_time && (t.len == 4 || t.len >= 6) &&
+         t.ptr == in->pieces[0].text.ptr))
         return packed_time(in, t, e);
     if (!in->has_year && !in->has_month && !in->has_day && !point && t.len >= 6 && t.len <= 9) {
         if (!small_number(t, &v))
@@ -437,7 +444,7 @@ static bool number_piece(Input *in, Slice t, Err *e)
         return true;
     }
     /* "04 PM" */
-    if (in->kind == KIND_TIME && !in->has_time && t.len <= 2 && in->count > 1)
+    if (is_time(in) && !in->has_time && t.len <= 2 && in->count > 1)
         return packed_time(in, t, e);
     if (point && !in->has_year && !in->has_month && !in->has_day && t.len == 8 && t.ptr[4] == '.')
         return date_number(in, slice_of(t.ptr, 4), e) && date_number(in, slice_of(t.ptr + 5, 3), e);
@@ -695,16 +702,41 @@ static bool finish_timestamp(Input *in, int64_t *out, Err *e)
     return true;
 }
 
+/* A zone with changing offsets needs a date to stand for one; without a zone the session's offset now holds. */
+static bool finish_time(Input *in, int64_t *out, Err *e)
+{
+    bool has_date = in->has_year && in->has_month && in->has_day;
+    if (!in->has_time || (in->zone && !has_date && !tz_is_constant(in->zone)))
+        return bad(in, e);
+    *out = time_of_day(in);
+    if (*out > US_PER_DAY)
+        return overflow(in, false, e);
+    if (in->kind == KIND_TIME)
+        return true;
+    int64_t utc = in->env->now_us;
+    const TimeZone *tz = in->zone ? in->zone : in->env->tz;
+    if (has_date && (!in->has_zone || in->zone)) {
+        if (!check_date(in, e))
+            return false;
+        utc = tz_utc_us(tz, civil_to_days(in->year, in->month, in->day) * US_PER_DAY + *out);
+    }
+    int32_t offset = tz_offset_at(tz, floor_div(utc, US_PER_S), NULL);
+    *out = timetz_pack(*out, in->has_zone && !in->zone ? in->offset : offset);
+    return true;
+}
+
 static bool finish_word(const Input *in, int64_t *out, Err *e)
 {
     int64_t v = in->value;
     bool infinite = time_is_infinite(v);
     switch (in->kind) {
     case KIND_TIME:
+    case KIND_TIMETZ:
         if (infinite)
             return bad(in, e);
-        v = tz_local_us(in->env->tz, v);
-        *out = floor_mod(v, US_PER_DAY);
+        *out = floor_mod(tz_local_us(in->env->tz, v), US_PER_DAY);
+        if (in->kind == KIND_TIMETZ)
+            *out = timetz_pack(*out, tz_offset_at(in->env->tz, floor_div(v, US_PER_S), NULL));
         return true;
     case KIND_DATE:
         if (!infinite)
@@ -793,12 +825,8 @@ bool datetime_parse(const TypeEnv *env, TimeKind kind, Slice text, int64_t *out,
         return bad(&in, e);
     if (!check_time(&in, e))
         return false;
-    if (kind == KIND_TIME) {
-        if (!in.has_time)
-            return bad(&in, e);
-        *out = time_of_day(&in);
-        return *out <= US_PER_DAY || overflow(&in, false, e);
-    }
+    if (is_time(&in))
+        return finish_time(&in, out, e);
     if (!check_date(&in, e))
         return false;
     if (kind != KIND_DATE)

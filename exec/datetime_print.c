@@ -112,6 +112,13 @@ static char *put_offset(char *p, int32_t offset)
     return p;
 }
 
+void timetz_print(int64_t v, Buf *dst)
+{
+    char text[TIME_TEXT_MAX];
+    char *end = put_offset(put_clock(text, timetz_us(v)), timetz_offset(v));
+    buf_put(dst, text, (size_t)(end - text));
+}
+
 typedef struct ShownZone {
     int32_t offset;
     Slice name; /* abbreviation */

@@ -123,6 +123,7 @@ bool type_io_is_immutable(TypeId t)
     switch (elem ? elem : t) {
     case T_DATE:
     case T_TIME:
+    case T_TIMETZ:
     case T_TIMESTAMP:
     case T_TIMESTAMPTZ:
     case T_REGPROC:

@@ -146,6 +146,8 @@ static bool field_of(EvalCtx *ctx, TypeId type, TimeField f, const Value *v, Fie
         return interval_field(f, v->u.iv, out);
     case T_TIME:
         return time_field_of_time(f, us, out);
+    case T_TIMETZ:
+        return timetz_field(f, us, out);
     case T_DATE:
         return date_field_value(f, us, out);
     case T_TIMESTAMPTZ:
@@ -187,7 +189,7 @@ static bool extract_row(EvalCtx *ctx, TypeId type, Slice unit, TimeField f, cons
 {
     FieldValue field;
     *out = (Value){.phys = numeric ? PH_NUM : PH_F64};
-    if (type != T_INTERVAL && type != T_TIME && time_is_infinite(in->u.i64)) {
+    if (type != T_INTERVAL && type != T_TIME && type != T_TIMETZ && time_is_infinite(in->u.i64)) {
         if (type == T_DATE && !date_has_field(f))
             return unsupported_unit(unit, type, e);
         if (!infinite_field(f))
@@ -243,6 +245,7 @@ FuncDef func_bucket[] = {
     EXTRACT("timestamp", 0),
     EXTRACT("date", 0),
     EXTRACT("time", 0),
+    EXTRACT("timetz", 0),
     EXTRACT("interval", 0),
     FUNC_END,
 };

@@ -418,6 +418,7 @@ FuncDef func_cast[] = {
     FK("int2(jsonb) int2", jsonb_number, CE, "of a JSON number"),
     LITERAL("date"),
     LITERAL("time"),
+    LITERAL("timetz"),
     LITERAL("timestamp"),
     LITERAL("timestamptz"),
     LITERAL("interval"),

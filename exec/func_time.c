@@ -63,7 +63,7 @@ bool func_zone(Slice name, const TimeZone **tz, Err *e)
     return *tz != NULL;
 }
 
-static bool zone_of_interval(Interval iv, const TimeZone **tz, Err *e)
+bool func_zone_of_interval(Interval iv, const TimeZone **tz, Err *e)
 {
     if (iv.months != 0 || iv.days != 0)
         return err_set(e, ERR_INVALID_PARAMETER,
@@ -85,7 +85,7 @@ static bool checked(int64_t us, Value *out, Err *e)
 static bool zone_arg(const FnCall *c, size_t row, const TimeZone **tz, Err *e)
 {
     Value v = vec_get(&c->args[0], row);
-    return v.phys == PH_INTERVAL ? zone_of_interval(v.u.iv, tz, e) : func_zone(v.u.str, tz, e);
+    return v.phys == PH_INTERVAL ? func_zone_of_interval(v.u.iv, tz, e) : func_zone(v.u.str, tz, e);
 }
 
 static bool zone_rows(FnCall *c, int64_t (*convert)(const TimeZone *, int64_t), Err *e)

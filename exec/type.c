@@ -1,5 +1,6 @@
 #include "exec/type.h"
 #include "exec/array.h"
+#include "exec/datetime.h"
 #include "exec/numeric.h"
 #include "exec/type_private.h"
 #include "storage/histogram.h"
@@ -99,6 +100,7 @@ uint64_t get_be64(const char *p)
     X(VARCHAR, varchar, "character varying", 'i')                                                  \
     X(DATE, date, "date", 'i')                                                                     \
     X(TIME, time, "time without time zone", 'd')                                                   \
+    X(TIMETZ, timetz, "time with time zone", 'd')                                                  \
     X(TIMESTAMP, timestamp, "timestamp without time zone", 'd')                                    \
     X(TIMESTAMPTZ, timestamptz, "timestamp with time zone", 'd')                                   \
     X(INTERVAL, interval, "interval", 'd')                                                         \
@@ -251,6 +253,8 @@ static const TypeDef type_table[] = {
            date_out, date_recv, date_send, i64),
     SCALAR(T_TIME, T_TIME_ARRAY, "time", "time without time zone", PH_I64, 8, 'D', 'd', true, false,
            time_in, time_out, time_recv, int8_send, i64),
+    SCALAR(T_TIMETZ, T_TIMETZ_ARRAY, "timetz", "time with time zone", PH_I64, 12, 'D', 'd', false,
+           false, timetz_in, timetz_out, timetz_recv, timetz_send, i64),
     SCALAR(T_TIMESTAMP, T_TIMESTAMP_ARRAY, "timestamp", "timestamp without time zone", PH_I64, 8,
            'D', 'd', true, false, timestamp_in, timestamp_out, timestamp_recv, timestamp_send, i64),
     SCALAR(T_TIMESTAMPTZ, T_TIMESTAMPTZ_ARRAY, "timestamptz", "timestamp with time zone", PH_I64, 8,
@@ -470,6 +474,9 @@ bool type_apply_typmod(TypeId oid, int32_t typmod, bool explicit_cast, Arena *a,
     case T_TIMESTAMP:
     case T_TIMESTAMPTZ:
         v->u.i64 = round_us(v->u.i64, typmod);
+        return true;
+    case T_TIMETZ:
+        v->u.i64 = timetz_pack(round_us(timetz_us(v->u.i64), typmod), timetz_offset(v->u.i64));
         return true;
     case T_INTERVAL:
         v->u.iv.us = round_us(v->u.iv.us, typmod & 0xffff);

@@ -5,7 +5,7 @@
  * are PostgreSQL 15's.  To add a type: one row in type_table[].
  *
  * Physical forms:  int2/4/8, oid, reg*: int64 (range-checked by the type) · date: days since
- * 1970-01-01 · time: us · timestamp, timestamptz: us since 1970-01-01 UTC, INT64_MIN/MAX =
+ * 1970-01-01 · time: us · timetz: timetz_pack() of datetime.h · timestamp, timestamptz: us since 1970-01-01 UTC, INT64_MIN/MAX =
  * -infinity/infinity · float4/8: double (float4 rounded to float) · text, varchar, bpchar, name,
  * "char", bytea (raw bytes), json, jsonb (text), uuid (16 raw bytes): Slice · interval: Interval ·
  * numeric: Num · arrays: Array * · record: Array * of three items a field (exec/array.h).
@@ -42,6 +42,7 @@ enum {
     T_VARCHAR = 1043,
     T_DATE = 1082,
     T_TIME = 1083,
+    T_TIMETZ = 1266,
     T_TIMESTAMP = 1114,
     T_TIMESTAMPTZ = 1184,
     T_INTERVAL = 1186,
@@ -84,6 +85,7 @@ enum {
     T_JSON_ARRAY = 199,
     T_DATE_ARRAY = 1182,
     T_TIME_ARRAY = 1183,
+    T_TIMETZ_ARRAY = 1270,
     T_INTERVAL_ARRAY = 1187,
     T_REGCLASS_ARRAY = 2210,
     T_REGTYPE_ARRAY = 2211,

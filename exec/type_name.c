@@ -26,6 +26,7 @@ static const struct Spelling {
     {"timestamp without time zone", T_TIMESTAMP},
     {"timestamp with time zone", T_TIMESTAMPTZ},
     {"time without time zone", T_TIME},
+    {"time with time zone", T_TIMETZ},
 };
 
 /* Lower case, single blanks, no blanks around '[' and '('; false: too long for a type name. */
@@ -171,6 +172,7 @@ static bool typmod_of(TypeId oid, const Modifiers *m, int32_t *typmod, Err *e)
         *typmod = (int32_t)n + 4;
         return true;
     case T_TIME:
+    case T_TIMETZ:
     case T_TIMESTAMP:
     case T_TIMESTAMPTZ:
     case T_INTERVAL:
@@ -251,6 +253,8 @@ Slice type_format(Arena *a, TypeId oid, int32_t typmod)
         return arena_printf(a, "%s(%d)", def->display, typmod - 4);
     case T_TIME:
         return arena_printf(a, "time(%d) without time zone", typmod);
+    case T_TIMETZ:
+        return arena_printf(a, "time(%d) with time zone", typmod);
     case T_TIMESTAMP:
         return arena_printf(a, "timestamp(%d) without time zone", typmod);
     case T_TIMESTAMPTZ:

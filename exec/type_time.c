@@ -93,6 +93,41 @@ TYPE_IN(time_recv)
     return type_apply_typmod(T_TIME, typmod, false, a, out, e);
 }
 
+TYPE_IN(timetz_in)
+{
+    return time_value(env, KIND_TIMETZ, text, out, e) &&
+           type_apply_typmod(T_TIMETZ, typmod, false, a, out, e);
+}
+
+TYPE_OUT(timetz_out)
+{
+    (void)env;
+    timetz_print(v->u.i64, dst);
+}
+
+/* The zone counts seconds west. */
+TYPE_IN(timetz_recv)
+{
+    (void)env;
+    if (text.len != 12)
+        return type_bad_binary(e);
+    int64_t us = (int64_t)get_be64(text.ptr);
+    int32_t west = (int32_t)get_be32(text.ptr + 8), limit = 16 * 3600;
+    if (us < 0 || us > US_PER_DAY)
+        return err_set(e, ERR_DATETIME_RANGE, "time out of range");
+    if (west <= -limit || west >= limit)
+        return err_set(e, ERR_ZONE_DISPLACEMENT, "time zone displacement out of range");
+    *out = value_i64(timetz_pack(us, -west));
+    return type_apply_typmod(T_TIMETZ, typmod, false, a, out, e);
+}
+
+TYPE_OUT(timetz_send)
+{
+    (void)env;
+    put_be64(dst, (uint64_t)timetz_us(v->u.i64));
+    put_be32(dst, (uint32_t)-timetz_offset(v->u.i64));
+}
+
 TYPE_IN(timestamp_in)
 {
     return time_value(env, KIND_TIMESTAMP, text, out, e) &&

@@ -230,6 +230,15 @@ bool tz_is_dst_at(const TimeZone *tz, int64_t utc_s)
     return type_at_time(tz, utc_s)->dst;
 }
 
+bool tz_is_constant(const TimeZone *tz)
+{
+    int32_t offset = tz_offset_at(tz, 0, NULL);
+    for (size_t i = 0; i < tz->type_count; i++)
+        if (tz->types[i].offset != offset)
+            return false;
+    return !tz->rule.present || (!tz->rule.has_dst && tz->rule.std.offset == offset);
+}
+
 /* In a gap the offset before the switch counts, in an overlap the one after it, as in PostgreSQL. */
 int64_t tz_local_to_utc(const TimeZone *tz, int64_t local_s)
 {

@@ -14,6 +14,7 @@ Slice tz_name(const TimeZone *tz);
 bool tz_abbreviation(Slice text, int32_t *offset_s, bool *dst);
 const TimeZone *tz_fixed(int32_t offset_s); /* named "<+05:30>-05:30"; within 24 h */
 bool tz_is_dst_at(const TimeZone *tz, int64_t utc_s);
+bool tz_is_constant(const TimeZone *tz); /* one offset, always */
 
 /* Microseconds; infinities stay. */
 int64_t tz_local_us(const TimeZone *tz, int64_t utc_us);

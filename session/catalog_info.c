@@ -71,7 +71,8 @@ static void row_numbers(RowMaker *r, TypeId t, int32_t typmod)
 
 static bool is_datetime(TypeId t)
 {
-    return t == T_TIMESTAMP || t == T_TIMESTAMPTZ || t == T_TIME || t == T_INTERVAL;
+    return t == T_TIMESTAMP || t == T_TIMESTAMPTZ || t == T_TIME || t == T_TIMETZ ||
+           t == T_INTERVAL;
 }
 
 static void row_identity(RowMaker *r, const InfoFill *f, const RelationRow *rel,

@@ -40,7 +40,7 @@ bool az_value_func(Analyzer *z, const NLiteral *n, Expr **out, Err *e)
         TypeId type;
     } words[] = {
         {"current_date", "now", T_DATE},
-        {"current_time", "now", T_TIME},
+        {"current_time", "now", T_TIMETZ},
         {"current_timestamp", "now", T_TIMESTAMPTZ},
         {"localtime", "now", T_TIME},
         {"localtimestamp", "now", T_TIMESTAMP},

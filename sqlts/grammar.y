@@ -407,11 +407,13 @@ func_arg(A) ::= type_func_name(X) EQUALS_GREATER a_expr(B). { A = ast_target(ps,
 
 func_common(A) ::= CURRENT_DATE(X). { A = VALUE_FUNC(X); }
 func_common(A) ::= CURRENT_TIME(X). { A = VALUE_FUNC(X); }
-func_common(A) ::= CURRENT_TIME(X) LP ICONST RP. { A = VALUE_FUNC(X); }
+func_common(A) ::= CURRENT_TIME(X) LP ICONST(N) RP. { A = grammar_value_func(ps, X, "timetz", N); }
 func_common(A) ::= CURRENT_TIMESTAMP(X). { A = VALUE_FUNC(X); }
-func_common(A) ::= CURRENT_TIMESTAMP(X) LP ICONST RP. { A = VALUE_FUNC(X); }
+func_common(A) ::= CURRENT_TIMESTAMP(X) LP ICONST(N) RP. { A = grammar_value_func(ps, X, "timestamptz", N); }
 func_common(A) ::= LOCALTIME(X). { A = VALUE_FUNC(X); }
+func_common(A) ::= LOCALTIME(X) LP ICONST(N) RP. { A = grammar_value_func(ps, X, "time", N); }
 func_common(A) ::= LOCALTIMESTAMP(X). { A = VALUE_FUNC(X); }
+func_common(A) ::= LOCALTIMESTAMP(X) LP ICONST(N) RP. { A = grammar_value_func(ps, X, "timestamp", N); }
 func_common(A) ::= CURRENT_ROLE(X). { A = VALUE_FUNC(X); }
 func_common(A) ::= CURRENT_USER(X). { A = VALUE_FUNC(X); }
 func_common(A) ::= SESSION_USER(X). { A = VALUE_FUNC(X); }

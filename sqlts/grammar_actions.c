@@ -272,6 +272,13 @@ SqlNode *grammar_call(ParseState *ps, NodeList names, NodeList args, NodeList or
     return n;
 }
 
+SqlNode *grammar_value_func(ParseState *ps, Token word, const char *type, Token digits)
+{
+    SqlNode *precision = ast_literal(ps, N_INTEGER, digits.offset, digits.value);
+    return ast_cast(ps, word.offset, VALUE_FUNC(word),
+                    ast_type(ps, word.offset, type, ast_list(ps, precision)));
+}
+
 SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNode *filter,
                            SqlNode *over)
 {

@@ -67,6 +67,8 @@ SqlNode *grammar_case(ParseState *ps, uint32_t offset, SqlNode *arg, NodeList wh
                       SqlNode *otherwise);
 SqlNode *grammar_when(ParseState *ps, uint32_t offset, SqlNode *cond, SqlNode *result);
 SqlNode *grammar_call(ParseState *ps, NodeList names, NodeList args, NodeList order, int form);
+/* CURRENT_TIMESTAMP(3): to so many digits of a second. */
+SqlNode *grammar_value_func(ParseState *ps, Token word, const char *type, Token digits);
 SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNode *filter,
                            SqlNode *over);
 SqlNode *grammar_window_ref(ParseState *ps, Token name);
