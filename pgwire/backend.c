@@ -73,19 +73,25 @@ static void flush(PgSession *s)
         outlet_send(s->outlet, block_take(&s->out));
 }
 
-/* Notices and changed parameters, in front of what ends the statement. */
+/* Notices, in front of what ends the statement. */
 void pgb_send_news(PgSession *s)
 {
     Err notice;
     const char *severity;
-    Slice name, value, channel, payload;
+    Slice channel, payload;
     int32_t pid;
     while (session_next_notice(s->session, &notice, &severity))
         pgw_error(&s->out, 'N', severity, &notice);
-    while (session_next_parameter(s->session, &name, &value))
-        pgw_parameter(&s->out, name, value);
     while (session_next_notification(s->session, &pid, &channel, &payload))
         pgw_notification(&s->out, pid, channel, payload);
+}
+
+/* Those that changed since the client was last told, in front of ReadyForQuery. */
+void pgb_send_parameters(PgSession *s)
+{
+    Slice name, value;
+    while (session_next_parameter(s->session, &name, &value))
+        pgw_parameter(&s->out, name, value);
 }
 
 static void close_run(PgSession *s)
@@ -238,6 +244,7 @@ static PgTurn turn_run(PgSession *s)
 {
     Err e;
     Batch *b = NULL;
+    Slice row;
     if (!pgw_rows_write(&s->rows, &s->out, PG_ROWS_BYTES))
         return TURN_AGAIN;
     err_clear(&e);
@@ -247,7 +254,8 @@ static PgTurn turn_run(PgSession *s)
         return TURN_AGAIN;
     case RUN_BYTES:
         copy_out_once(s);
-        pgw_copy_data(&s->out, portal_bytes(s->portal));
+        for (size_t i = 0; portal_copy_row(s->portal, i, &row); i++)
+            pgw_copy_data(&s->out, row);
         return TURN_AGAIN;
     case RUN_COPY_IN:
         copy_in_begins(s);
@@ -358,6 +366,7 @@ static PgTurn turn_sync(PgSession *s)
         pgw_error(&s->out, 'E', "ERROR", &e);
         session_failed(s->session);
     }
+    pgb_send_parameters(s);
     pgw_ready(&s->out, session_txn_status(s->session));
     flush(s);
     s->mode = PG_IDLE;

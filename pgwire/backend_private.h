@@ -99,7 +99,8 @@ void pgb_run_portal(PgSession *s, Portal *p, int64_t max_rows, bool simple);
 void pgl_start(PgSession *s);
 PgTurn pgl_turn(PgSession *s);
 void pgl_free(PgSession *s);
-void pgb_send_news(PgSession *s); /* notices and changed parameters */
+void pgb_send_news(PgSession *s);       /* notices and notifications */
+void pgb_send_parameters(PgSession *s); /* those that changed */
 
 /* extended.c: one handler a message of the extended protocol */
 void pgb_parse(PgSession *s, Slice body);

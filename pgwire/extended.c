@@ -53,7 +53,7 @@ void pgb_describe(PgSession *s, Slice body)
     PgNamed m;
     Err e;
     err_clear(&e);
-    if (!pgw_read_named(body, &m, &e)) {
+    if (!pgw_read_named(body, "DESCRIBE", &m, &e)) {
         pgb_fail(s, &e);
         return;
     }
@@ -97,7 +97,7 @@ void pgb_close(PgSession *s, Slice body)
     PgNamed m;
     Err e;
     err_clear(&e);
-    if (!pgw_read_named(body, &m, &e)) {
+    if (!pgw_read_named(body, "CLOSE", &m, &e)) {
         pgb_fail(s, &e);
         return;
     }

@@ -63,7 +63,7 @@ static void enter(PgSession *s)
     s->mode = PG_IDLE;
     s->task.group = session_group(s->session); /* joined by its parallel parts */
     pgw_auth_ok(&s->out);
-    pgb_send_news(s); /* all parameters */
+    pgb_send_parameters(s);
     pgw_key(&s->out, session_pid(s->session), session_secret(s->session));
     pgw_ready(&s->out, session_txn_status(s->session));
     pgl_free(s);

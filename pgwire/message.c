@@ -367,7 +367,7 @@ bool pgw_read_bind(Slice body, Arena *a, PgBind *out, Err *e)
            check_text(out->portal, e) && check_text(out->statement, e);
 }
 
-bool pgw_read_named(Slice body, PgNamed *out, Err *e)
+bool pgw_read_named(Slice body, const char *message, PgNamed *out, Err *e)
 {
     Reader r = reader_of(body);
     memset(out, 0, sizeof *out);
@@ -376,7 +376,7 @@ bool pgw_read_named(Slice body, PgNamed *out, Err *e)
     if (!check_end(&r, e))
         return false;
     if (out->kind != 'S' && out->kind != 'P')
-        return err_set(e, ERR_PROTOCOL_VIOLATION, "invalid message subtype %d",
+        return err_set(e, ERR_PROTOCOL_VIOLATION, "invalid %s message subtype %d", message,
                        (unsigned char)out->kind);
     return check_text(out->name, e);
 }

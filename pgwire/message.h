@@ -100,7 +100,7 @@ bool pgw_read_sasl(Slice body, Slice *mechanism, Slice *data, Err *e) MUST_CHECK
 bool pgw_read_text(Slice body, Slice *text, Err *e) MUST_CHECK; /* Query, CopyFail */
 bool pgw_read_parse(Slice body, Arena *a, PgParse *out, Err *e) MUST_CHECK;
 bool pgw_read_bind(Slice body, Arena *a, PgBind *out, Err *e) MUST_CHECK;
-bool pgw_read_named(Slice body, PgNamed *out, Err *e) MUST_CHECK;
+bool pgw_read_named(Slice body, const char *message, PgNamed *out, Err *e) MUST_CHECK;
 bool pgw_read_execute(Slice body, PgNamed *out, Err *e) MUST_CHECK;
 
 #endif

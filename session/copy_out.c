@@ -2,12 +2,13 @@
 #include "session/copy_private.h"
 #include <stdio.h>
 
+/* Every row is a message of its own: clients count on it. */
 typedef struct CopyOut {
     Buf bytes;
     Buf value;
     CopyCharset charset;
     Buf converted;
-    Slice out; /* what the client gets */
+    size_t ends[BATCH_ROWS], row_count; /* of the rows in bytes */
     bool begun, ended;
 } CopyOut;
 
@@ -124,26 +125,32 @@ static bool copy_out_start(Portal *p, Err *e)
            portal_open_query(p, &c->source, e);
 }
 
-static RunStatus send_bytes(CopyOut *o, Err *e)
+/* What was put since the last row ended is a row. */
+static bool end_row(CopyOut *o, Err *e)
 {
-    o->out = buf_slice(&o->bytes);
-    if (!o->charset.open)
-        return RUN_BYTES;
-    if (!copy_convert(&o->charset, o->out, &o->converted, e))
-        return RUN_FAIL;
-    o->out = buf_slice(&o->converted);
-    return RUN_BYTES;
+    size_t begin = o->row_count ? o->ends[o->row_count - 1] : 0;
+    if (o->charset.open) {
+        Slice row = slice_of(o->bytes.ptr + begin, o->bytes.len - begin);
+        if (!copy_convert(&o->charset, row, &o->converted, e))
+            return false;
+        o->bytes.len = begin;
+        buf_put_slice(&o->bytes, buf_slice(&o->converted));
+    }
+    o->ends[o->row_count++] = o->bytes.len;
+    return true;
 }
 
-static bool put_begin(Portal *p, CopyOut *o)
+/* The binary header goes with the first row. */
+static RunStatus put_begin(Portal *p, CopyOut *o, Err *e)
 {
     const BoundCopy *c = &p->bound->u.copy;
     o->begun = true;
     if (c->format == COPY_BINARY)
         copy_put_binary_header(&o->bytes);
-    else if (c->header)
-        put_header(p, o);
-    return o->bytes.len > 0;
+    if (c->format == COPY_BINARY || !c->header)
+        return RUN_DONE;
+    put_header(p, o);
+    return end_row(o, e) ? RUN_BYTES : RUN_FAIL;
 }
 
 /* The binary format has a last word. */
@@ -154,7 +161,7 @@ static RunStatus end_rows(Portal *p, CopyOut *o, Err *e)
     if (p->bound->u.copy.format == COPY_BINARY && !o->ended) {
         o->ended = true;
         put_be(&o->bytes, UINT16_MAX, 2);
-        return send_bytes(o, e);
+        return end_row(o, e) ? RUN_BYTES : RUN_FAIL;
     }
     snprintf(p->tag, sizeof p->tag, "COPY %llu", (unsigned long long)p->rows);
     return RUN_DONE;
@@ -166,11 +173,13 @@ RunStatus copy_out_run(Portal *p, Err *e)
         return RUN_FAIL;
     CopyOut *o = (CopyOut *)p->copy_out;
     bool binary = p->bound->u.copy.format == COPY_BINARY;
-    o->bytes.len = 0;
+    if (o->row_count)
+        o->row_count = o->bytes.len = 0;
     if (o->ended)
         return end_rows(p, o, e);
-    if (!o->begun && put_begin(p, o))
-        return send_bytes(o, e);
+    RunStatus begun = o->begun ? RUN_DONE : put_begin(p, o, e);
+    if (begun != RUN_DONE)
+        return begun;
     Batch *b;
     switch (query_next(p->query, &b, e)) {
     case QUERY_BATCH:
@@ -184,15 +193,23 @@ RunStatus copy_out_run(Portal *p, Err *e)
     case QUERY_FAIL:
         return RUN_FAIL;
     }
-    for (size_t i = 0; i < batch_count(b); i++)
+    for (size_t i = 0; i < batch_count(b); i++) {
         (binary ? put_binary_row : put_row)(p, o, b, batch_row(b, i));
+        if (!end_row(o, e))
+            return RUN_FAIL;
+    }
     p->rows += batch_count(b);
-    return send_bytes(o, e);
+    return RUN_BYTES;
 }
 
-Slice portal_bytes(const Portal *p)
+bool portal_copy_row(const Portal *p, size_t i, Slice *row)
 {
-    return ((CopyOut *)p->copy_out)->out;
+    const CopyOut *o = (const CopyOut *)p->copy_out;
+    if (i >= o->row_count)
+        return false;
+    size_t begin = i ? o->ends[i - 1] : 0;
+    *row = slice_of(o->bytes.ptr + begin, o->ends[i] - begin);
+    return true;
 }
 
 void copy_out_free(Portal *p)

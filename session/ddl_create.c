@@ -27,8 +27,8 @@ bool ddl_create_database(Portal *p, Err *e)
 {
     Session *s = p->session;
     Slice name = p->bound->u.create_named.name;
-    if (s->tx.state == TX_BLOCK)
-        return err_set(e, ERR_ACTIVE_TXN, "CREATE DATABASE cannot run inside a transaction block");
+    if (!tx_refuse_block(s, "CREATE DATABASE", e))
+        return false;
     CatalogSnap *cat = session_catalog(s);
     bool exists = cat_database(cat, name) != NULL;
     Rights *rights = rights_new(s->db, s->role);

@@ -247,6 +247,7 @@ void session_failed(Session *s)
         tx_rollback(s);
     } else {
         s->tx.state = TX_FAILED;
+        tx_undo_settings(s);
     }
 }
 

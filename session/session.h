@@ -109,7 +109,7 @@ bool session_next_notification(Session *s, int32_t *pid, Slice *channel, Slice *
 /* ---- running ---- */
 typedef enum RunStatus {
     RUN_BATCH,   /* *out has rows: send them, call again */
-    RUN_BYTES,   /* portal_bytes(): COPY TO data, whole rows; call again */
+    RUN_BYTES,   /* portal_copy_row(): rows of COPY TO; call again */
     RUN_COPY_IN, /* wants data: portal_copy_data..., then portal_copy_end or _fail, then portal_run */
     RUN_SUSPENDED, /* max_rows reached */
     RUN_DONE,      /* portal_tag() is the command tag ("" = empty query) */
@@ -154,7 +154,7 @@ bool portal_returns_rows(const Portal *p);
 int16_t portal_format(const Portal *p, size_t column); /* 0 text, 1 binary */
 RunStatus portal_run(Portal *p, int64_t max_rows /* 0 = all */, Batch **out, Err *e);
 const char *portal_tag(const Portal *p);
-Slice portal_bytes(const Portal *p);
+bool portal_copy_row(const Portal *p, size_t i, Slice *row); /* false: there is no row i */
 /* COPY: format and columns for Copy(In|Out)Response. */
 bool portal_copy_info(const Portal *p, bool *binary, size_t *columns);
 bool portal_copy_data(Portal *p, Slice bytes, Err *e) MUST_CHECK; /* any cut of the stream */

@@ -206,7 +206,8 @@ struct Session {
     char shown[32]; /* setting_show */
     SettingUndo *undo;
     size_t undo_count;
-    uint8_t *reported; /* ParameterStatus still to send, by setting */
+    char **reported; /* what the client was told, by setting; NULL = nothing yet */
+    bool report_due; /* one of them may have changed */
     TypeEnv env;
     char zone_name[48]; /* a TimeZone that was given as an offset */
     Slice *search_path;
@@ -253,7 +254,9 @@ bool setting_get(Session *s, Slice name, Slice *value, Err *e) MUST_CHECK; /* in
 bool setting_show(Session *s, Slice name, Slice *value, Err *e) MUST_CHECK;
 void setting_reset_all(Session *s);
 Slice settings_changed(Session *s, Arena *a); /* for EXPLAIN (SETTINGS) */
-void settings_undo(Session *s, size_t down_to, bool only_local);
+void settings_undo(Session *s, size_t down_to);
+void settings_commit(Session *s);
+void tx_undo_settings(Session *s); /* down to the last savepoint: the block has failed */
 int64_t setting_int(Session *s, const char *name); /* milliseconds, kB ... in the base unit */
 bool setting_bool(Session *s, const char *name);
 size_t setting_count(void);
@@ -277,6 +280,8 @@ void tx_rollback(Session *s);
 bool tx_control(Session *s, Portal *p, Err *e) MUST_CHECK; /* BEGIN ... but COMMIT */
 void tx_chain(Session *s, const Transaction *from);        /* AND CHAIN: a block with its modes */
 bool tx_in_block(const Session *s); /* of BEGIN, or of a Query with several statements */
+/* Fails there: "VACUUM cannot run inside a transaction block". */
+bool tx_refuse_block(const Session *s, const char *what, Err *e) MUST_CHECK;
 bool tx_set_isolation(Session *s, Slice name, Err *e) MUST_CHECK;
 bool tx_set_read_only(Session *s, bool on, Err *e) MUST_CHECK;
 bool tx_set_deferrable(Session *s, bool on, Err *e) MUST_CHECK;

@@ -422,8 +422,16 @@ static const char *base_unit(const Setting *st)
                                    : NULL;
 }
 
+enum { INT_TOO_LARGE = 1, INT_BAD_UNIT = 2 }; /* why it is none */
+
+static bool fits(const Setting *st, int64_t n, int *how)
+{
+    *how = st->max <= INT32_MAX && (n > INT32_MAX || n < INT32_MIN) ? INT_TOO_LARGE : 0;
+    return *how == 0;
+}
+
 /* "5s", "1.5MB", "3600" to the base unit. */
-static bool parse_int(const Setting *st, Slice v, int64_t *out, bool *bad_unit)
+static bool parse_int(const Setting *st, Slice v, int64_t *out, int *how)
 {
     size_t n = v.len;
     double in_base = 1, number;
@@ -438,15 +446,15 @@ static bool parse_int(const Setting *st, Slice v, int64_t *out, bool *bad_unit)
         in_base = found ? units[i].in_base : 1;
     }
     if (unit.len == 0 && slice_to_i64(digits, out))
-        return true;
+        return fits(st, *out, how);
     if (!slice_to_f64(digits, &number))
         return false;
-    *bad_unit = !found && base_unit(st);
+    *how = !found && base_unit(st) ? INT_BAD_UNIT : 0;
     number = rint(number * in_base);
     if (!found || !(number > -9.2e18 && number < 9.2e18))
         return false;
     *out = (int64_t)number;
-    return true;
+    return fits(st, *out, how);
 }
 
 static bool word_in(const char *words, Slice v, Slice *canonical)
@@ -460,11 +468,13 @@ static bool word_in(const char *words, Slice v, Slice *canonical)
     return false;
 }
 
-static bool bad_value(const Setting *st, Slice v, bool bad_unit, Err *e)
+static bool bad_value(const Setting *st, Slice v, int how, Err *e)
 {
     err_set(e, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\": \"%.*s\"", st->name,
             SLICE_ARG(v));
-    if (bad_unit)
+    if (how & INT_TOO_LARGE)
+        return err_hint(e, "Value exceeds integer range.");
+    if (how & INT_BAD_UNIT)
         return err_hint(e, "Valid units for this parameter are %s.",
                         st->flags & SET_MS ? "\"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\""
                                            : "\"B\", \"kB\", \"MB\", \"GB\", and \"TB\"");
@@ -495,7 +505,7 @@ static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, s
 {
     *out = v;
     int64_t n;
-    bool bad_unit = false;
+    int how = 0;
     switch (st->type) {
     case SET_BOOL:
         if (!parse_bool(v, out))
@@ -505,12 +515,12 @@ static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, s
     case SET_ENUM: {
         Slice b;
         if (!word_in(st->words, v, out) && !(parse_bool(v, &b) && word_in(st->words, b, out)))
-            return bad_value(st, v, false, e);
+            return bad_value(st, v, 0, e);
         break;
     }
     case SET_INT:
-        if (!parse_int(st, v, &n, &bad_unit))
-            return bad_value(st, v, bad_unit, e);
+        if (!parse_int(st, v, &n, &how))
+            return bad_value(st, v, how, e);
         if (!check_range(st, n, e))
             return false;
         *out = slice_of(buf, (size_t)snprintf(buf, buf_size, "%lld", (long long)n));
@@ -556,7 +566,7 @@ static void store_value(Session *s, int i, char *take_value)
     if (settings_table[i].flags & SET_PLAN)
         s->plan_settings++;
     if (settings_table[i].flags & SET_REPORT)
-        s->reported[i] = 1;
+        s->report_due = true;
 }
 
 static Slice current(const Session *s, int i)
@@ -592,17 +602,32 @@ static void remember(Session *s, int i, bool local)
         .setting = i, .old = old ? mem_strdup(slice_cstr(old)) : NULL, .local = local};
 }
 
-void settings_undo(Session *s, size_t down_to, bool only_local)
+void settings_undo(Session *s, size_t down_to)
 {
     while (s->undo_count > down_to) {
         SettingUndo u = s->undo[--s->undo_count];
-        if (only_local && !u.local) {
+        store_value(s, u.setting, u.old);
+        reapply(s, u.setting);
+    }
+}
+
+/* Takes SET LOCAL back, unless a plain SET of the same name came later. */
+void settings_commit(Session *s)
+{
+    if (s->undo_count == 0)
+        return;
+    uint8_t *settled = mem_zero(ARRAY_LEN(settings_table) + s->custom_count);
+    while (s->undo_count > 0) {
+        SettingUndo u = s->undo[--s->undo_count];
+        settled[u.setting] |= !u.local;
+        if (settled[u.setting]) {
             mem_free(u.old);
             continue;
         }
         store_value(s, u.setting, u.old);
         reapply(s, u.setting);
     }
+    mem_free(settled);
 }
 
 /* transaction_* are the transaction's own state, not stored values. */
@@ -646,8 +671,9 @@ bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool loca
     }
     const Setting *st = &settings_table[i];
     if (st->flags & SET_FIXED) {
-        if (is_default || slice_eq_nocase(value, current(s, i)))
-            return true; /* SET SESSION AUTHORIZATION DEFAULT and the like */
+        bool who = slice_eq_cstr(slice_cstr(st->name), "session_authorization");
+        if (who && (is_default || slice_eq(value, current(s, i))))
+            return true; /* SET SESSION AUTHORIZATION DEFAULT */
         return err_set(e, ERR_CANT_CHANGE_PARAMETER, "parameter \"%s\" cannot be changed",
                        st->name);
     }
@@ -753,7 +779,8 @@ bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
 {
     s->settings = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
     s->session_defaults = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
-    s->reported = mem_zero(ARRAY_LEN(settings_table));
+    s->reported = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
+    s->report_due = true;
     int super = setting_index(SLICE_LIT("is_superuser"));
     CatalogSnap *cat = session_catalog(s);
     s->session_defaults[super] =
@@ -762,7 +789,6 @@ bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
     int who = setting_index(SLICE_LIT("session_authorization"));
     s->session_defaults[who] = mem_strdup(slice_cstr(s->user));
     for (size_t i = 0; i < ARRAY_LEN(settings_table); i++) {
-        s->reported[i] = (settings_table[i].flags & SET_REPORT) != 0;
         reapply(s, (int)i);
     }
     for (size_t i = 0; i < n; i++) {
@@ -784,6 +810,7 @@ void settings_free(Session *s)
     for (size_t i = 0; s->settings && i < ARRAY_LEN(settings_table); i++) {
         mem_free(s->settings[i]);
         mem_free(s->session_defaults[i]);
+        mem_free(s->reported[i]);
     }
     for (size_t i = 0; i < s->undo_count; i++)
         mem_free(s->undo[i].old);
@@ -801,14 +828,18 @@ void settings_free(Session *s)
 
 bool session_next_parameter(Session *s, Slice *name, Slice *value)
 {
-    for (size_t i = 0; i < ARRAY_LEN(settings_table); i++) {
-        if (!s->reported[i])
+    for (size_t i = 0; s->report_due && i < ARRAY_LEN(settings_table); i++) {
+        if (!(settings_table[i].flags & SET_REPORT))
             continue;
-        s->reported[i] = 0;
         *name = slice_cstr(settings_table[i].name);
         *value = current(s, (int)i);
+        if (s->reported[i] && slice_eq_cstr(*value, s->reported[i]))
+            continue;
+        mem_free(s->reported[i]);
+        s->reported[i] = mem_strdup(*value);
         return true;
     }
+    s->report_due = false;
     return false;
 }
 

@@ -60,6 +60,12 @@ bool tx_in_block(const Session *s)
     return s->tx.state == TX_BLOCK || s->tx.state == TX_FAILED || s->script_count > 1;
 }
 
+bool tx_refuse_block(const Session *s, const char *what, Err *e)
+{
+    return !tx_in_block(s) ||
+           err_set(e, ERR_ACTIVE_TXN, "%s cannot run inside a transaction block", what);
+}
+
 void tx_chain(Session *s, const Transaction *from)
 {
     must(s->tx.state == TX_IDLE);
@@ -260,7 +266,7 @@ RunStatus tx_commit_step(Session *s, Err *e)
             return RUN_FAIL;
         }
     }
-    settings_undo(s, 0, true);
+    settings_commit(s);
     tx_forget(s);
     return RUN_DONE;
 }
@@ -272,7 +278,7 @@ void tx_rollback(Session *s)
     if (t->txn)
         txn_rollback(t->txn);
     t->txn = NULL;
-    settings_undo(s, 0, false);
+    settings_undo(s, 0);
     tx_forget(s);
 }
 
@@ -317,6 +323,12 @@ static bool savepoint_set(Session *s, Slice name, Err *e)
     return true;
 }
 
+void tx_undo_settings(Session *s)
+{
+    const Transaction *t = &s->tx;
+    settings_undo(s, t->mark_count ? t->marks[t->mark_count - 1].undo_count : 0);
+}
+
 static bool savepoint_rollback(Session *s, Slice name, const Portal *running, Err *e)
 {
     Transaction *t = &s->tx;
@@ -332,7 +344,7 @@ static bool savepoint_rollback(Session *s, Slice name, const Portal *running, Er
         txn_rollback(t->txn);
         t->txn = NULL;
     }
-    settings_undo(s, m->undo_count, false);
+    settings_undo(s, m->undo_count);
     drop_marks(s, (size_t)(m - t->marks) + 1);
     t->state = TX_BLOCK;
     return true;

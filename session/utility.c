@@ -131,12 +131,14 @@ static RunStatus run_discard(Portal *p, Batch **out, Err *e)
     Session *s = p->session;
     Slice what = p->bound->u.set.name;
     if (slice_eq_nocase(what, SLICE_LIT("all"))) {
-        if (s->tx.state == TX_BLOCK)
-            return failed(
-                err_set(e, ERR_ACTIVE_TXN, "DISCARD ALL cannot run inside a transaction block"));
+        if (!tx_refuse_block(s, "DISCARD ALL", e))
+            return RUN_FAIL;
         setting_reset_all(s);
         prepared_forget_all(s);
         cursors_close(s, true);
+        s->current_count = 0;
+    } else if (slice_eq_nocase(what, SLICE_LIT("sequences"))) {
+        s->current_count = 0; /* currval() and lastval() */
     } else if (slice_eq_nocase(what, SLICE_LIT("plans"))) {
         s->plan_settings++;
     }
@@ -233,8 +235,8 @@ static void say_freed(Portal *p, size_t i)
 static RunStatus run_vacuum(Portal *p, Batch **out, Err *e)
 {
     (void)out;
-    if (p->session->tx.state == TX_BLOCK)
-        return failed(err_set(e, ERR_ACTIVE_TXN, "VACUUM cannot run inside a transaction block"));
+    if (!tx_refuse_block(p->session, "VACUUM", e))
+        return RUN_FAIL;
     size_t n = p->bound->u.vacuum.count ? p->bound->u.vacuum.count : 1;
     while ((size_t)p->phase < 2 * n) {
         if (p->phase % 2 == 0) {

@@ -47,8 +47,11 @@ static bool setting(const NSimple *n, Bound *b)
         b->u.set.is_default = n->flag2;
         b->u.set.session = n->flag3;
     }
-    if (n->n.kind == N_DISCARD && slice_eq_cstr(n->name, "all"))
-        b->tag = "DISCARD ALL";
+    if (n->n.kind == N_DISCARD)
+        b->tag = slice_eq_cstr(n->name, "all")         ? "DISCARD ALL"
+                 : slice_eq_cstr(n->name, "plans")     ? "DISCARD PLANS"
+                 : slice_eq_cstr(n->name, "sequences") ? "DISCARD SEQUENCES"
+                                                       : "DISCARD TEMP";
     b->read_only = n->n.kind == N_SHOW;
     return true;
 }

@@ -279,14 +279,6 @@ Slice sql_rename(Arena *a, Slice text, Slice from, Slice to)
 bool sql_is_txn_end(const SqlStatement *st)
 {
     const NSimple *s = (const NSimple *)st->node;
-    return st->node->kind == N_TXN &&
+    return s && s->n.kind == N_TXN && /* NULL: an empty Parse message */
            (s->form == TXN_COMMIT || s->form == TXN_ROLLBACK || s->form == TXN_ROLLBACK_TO);
-}
-
-/* A statement whose plan depends on its text and the catalog alone. */
-bool sql_same_text_ok(const SqlStatement *st)
-{
-    if (st->node->kind != N_SELECT)
-        return false;
-    return !memchr(st->text.ptr, '$', st->text.len);
 }

@@ -464,7 +464,6 @@ bool sql_expression_print(const SqlEnv *env, Arena *a, Slice text, const TableDe
 bool sql_is_txn_end(
     const SqlStatement
         *st); /* COMMIT, ROLLBACK [TO], END, ABORT: allowed in a failed transaction */
-bool sql_same_text_ok(const SqlStatement *st); /* no params, cacheable */
 
 /* Word list for pg_get_keywords: word, category U C T R. */
 size_t sql_keyword_count(void);

@@ -55,7 +55,7 @@ static void body(const PgMessage *m, Arena *a)
         break;
     case 'D':
     case 'C':
-        (void)!pgw_read_named(m->body, &u.named, &e);
+        (void)!pgw_read_named(m->body, "CLOSE", &u.named, &e);
         break;
     case 'E':
         (void)!pgw_read_execute(m->body, &u.named, &e);
