@@ -422,7 +422,7 @@ START_TEST(simple_queries)
         {SLICE_LIT("rows 1;rows 2\0"), "TDCTDCZI", 3},
         {SLICE_LIT("rows 1;fail;rows 2\0"), "TDCE[22012]ZI", 1},
         {SLICE_LIT("bad\0"), "E[42601]ZI", 0},
-        {SLICE_LIT("set\0"), "NSCZI", 0},
+        {SLICE_LIT("set\0"), "NCSZI", 0},
         {SLICE_LIT("copy out\0"), "HddcCZI", 0},
         {SLICE_LIT("SELECT '\xff'\0"), "E[22021]ZI", 0},
         {SLICE_LIT("no nul"), "E[08P01]ZI", 0},
