@@ -331,6 +331,7 @@ HttpServer *http_new(const HttpOptions *o)
     HttpServer *s = MEM_NEW(HttpServer);
     s->options = *o;
     s->started_ns = o->clock->wall_ns(o->clock);
+    s->seen = ing_seen_new();
     http_routes_init(s);
     return s;
 }
@@ -354,5 +355,8 @@ bool http_wait_idle(HttpServer *s, int64_t timeout_ns)
 
 void http_free(HttpServer *s)
 {
+    if (!s)
+        return;
+    ing_seen_free(s->seen);
     mem_free(s);
 }

@@ -12,7 +12,7 @@
 #include "ingest/ingest.h"
 
 enum {
-    HTTP_ROUTES_MAX = 64,
+    HTTP_ROUTES_MAX = 96,
     HTTP_FORM_MAX = 1 << 20,   /* bytes of a form body */
     HTTP_GZIP_MIN = 1400,      /* smaller answers go out as they are */
     HTTP_AHEAD_MAX = 64 << 10, /* bytes of further requests that are read while one runs */
@@ -37,7 +37,6 @@ typedef struct HttpRoute {
     unsigned flags;
     CallStatus (*run)(HttpCall *c);
     const char *text; /* for docs/http.md */
-    const IngFormat *format;
 } HttpRoute;
 
 struct HttpCall {
@@ -47,7 +46,8 @@ struct HttpCall {
     Db *db;
     Rights *rights; /* of who has come in; NULL: no login is asked for */
     const HttpRoute *route;
-    Buf mem; /* head and body, from `base` on */
+    const IngFormat *format; /* of a write; NULL before its content type is known */
+    Buf mem;                 /* head and body, from `base` on */
     size_t base, charged;
     HttpHead head;
     Slice body, wild;
@@ -75,6 +75,7 @@ struct HttpServer {
     HttpOptions options;
     _Atomic(Db *) db;
     int64_t started_ns; /* wall */
+    IngSeen *seen;
     HttpRoute routes[HTTP_ROUTES_MAX];
     RouteStats route_stats[HTTP_ROUTES_MAX + 1]; /* the last: no route */
     size_t route_count;
@@ -112,6 +113,11 @@ void http_gzip_free(HttpCall *c);
 
 /* auth.c: where passwords are asked for; false: the answer (401) is made. */
 bool http_authorize(HttpCall *c);
+
+/* write_reply.c */
+CallStatus http_write_error(HttpCall *c, int status, const char *text);
+/* j: NULL for an empty body; stored: the good lines are. */
+CallStatus http_write_answer(HttpCall *c, const IngJob *j, bool stored);
 
 /* handlers */
 CallStatus http_run_write(HttpCall *c);

@@ -10,7 +10,7 @@ libskhttp_la_SOURCES = \
 	http/prom.c \
 	http/reply.c \
 	http/routes.c \
-	http/write.c
+	http/write.c http/write_reply.c
 libskhttp_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(ZLIB_CFLAGS)
 libskhttp_la_LIBADD = $(EVENT_LIBS) $(ZLIB_LIBS) -lm
 

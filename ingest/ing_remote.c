@@ -1,23 +1,17 @@
 /* ingest/ing_remote.c - Prometheus remote write 1.0: a hand walk over the protobuf message.
  *
  * WriteRequest { 1: TimeSeries { 1: Label { 1: name, 2: value }, 2: Sample { 1: double, 2: int64 ms },
- * 4: Histogram } }.  Fields that are not named here are skipped.  Metric m is table m, its samples the field
+ * 3: Exemplar { 1: Label, 2: double, 3: ms }, 4: Histogram }, 3: MetricMetadata { 1: type, 2: family, 4: help,
+ * 5: unit } }.  Fields that are not named here are skipped.  Metric m is table m, its samples the field
  * "value", native histograms the field "histogram".
  * The fast path hashes the bytes of a series' labels as sent.  Source: prometheus/prompb, remote write spec 1.0. */
-#include "ingest/ingest_private.h"
 #include "ingest/protobuf.h"
+#include "ingest/remote_private.h"
 
 static bool malformed(Err *e)
 {
     return err_set(e, ERR_INVALID_TEXT, "body is no valid remote write message");
 }
-
-typedef struct Labels {
-    Slice name; /* of the metric */
-    Slice raw;  /* bytes of all labels */
-    Slice keys[ING_TAGS_MAX], values[ING_TAGS_MAX];
-    size_t count;
-} Labels;
 
 static bool read_label(Slice bytes, Slice *name, Slice *value)
 {
@@ -38,20 +32,27 @@ static bool bad_label(Err *e, const char *what, Slice name)
     return err_set(e, ERR_INVALID_TEXT, "%s \"%.*s\"", what, SLICE_ARG(name));
 }
 
-/* Sorted, unique, not empty: as the specification says. */
+static bool is_duplicate(const Labels *l, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (slice_eq(l->keys[k], l->keys[i]))
+            return true;
+    return false;
+}
+
+/* Unique and not empty; in any order, as Prometheus takes them. */
 static bool check_labels(const Labels *l, Err *e)
 {
+    bool sorted = true;
     for (size_t i = 0; i < l->count; i++) {
         if (l->keys[i].len == 0)
             return err_set(e, ERR_INVALID_TEXT, "label name is empty");
         if (!slice_utf8_valid(l->keys[i]) || !slice_utf8_valid(l->values[i]) ||
             memchr(l->values[i].ptr, 0, l->values[i].len))
             return bad_label(e, "label is not valid UTF-8:", l->keys[i]);
-        int order = i ? slice_cmp(l->keys[i - 1], l->keys[i]) : -1;
-        if (order == 0)
+        sorted = sorted && (i == 0 || slice_cmp(l->keys[i - 1], l->keys[i]) < 0);
+        if (!sorted && is_duplicate(l, i))
             return bad_label(e, "duplicate label", l->keys[i]);
-        if (order > 0)
-            return bad_label(e, "labels are not sorted at", l->keys[i]);
     }
     return l->name.len > 0 || err_set(e, ERR_INVALID_TEXT, "series has no label __name__");
 }
@@ -84,7 +85,7 @@ static bool read_labels(Slice series, Labels *l, Err *e)
     return true;
 }
 
-static bool intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, SeriesId *id, Err *e)
+bool remote_intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, SeriesId *id, Err *e)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->count; i++) {
@@ -100,7 +101,7 @@ static bool intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, Se
     return ing_series(j, t, n, h, id, e);
 }
 
-static bool put_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64_t ms, Err *e)
+bool remote_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64_t ms, Err *e)
 {
     int64_t ns;
     if (!ing_time(j, ms, &ns, e))
@@ -128,52 +129,122 @@ static bool put_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64
     return true;
 }
 
+bool remote_read_sample(Slice bytes, uint64_t *bits, int64_t *ms)
+{
+    Reader r = reader_of(bytes);
+    PbField f;
+    *bits = 0;
+    *ms = 0;
+    while (pb_next(&r, &f)) {
+        if (f.number == 1 && f.wire == WIRE_FIXED64)
+            *bits = f.value;
+        else if (f.number == 2 && f.wire == WIRE_VARINT)
+            *ms = (int64_t)f.value;
+    }
+    return !r.bad;
+}
+
 /* All samples of a series, or of the rest of it. */
 static bool put_samples(IngJob *j, IngTable *t, SeriesId id, Slice series, Err *e)
 {
-    Reader r = reader_of(series), s;
-    PbField f, g = {0};
+    Reader r = reader_of(series);
+    PbField f;
     while (pb_next(&r, &f)) {
-        if (f.number == 4 && f.wire == WIRE_BYTES && !ing_histogram_message(j, t, id, f.bytes, e))
-            return false;
+        uint64_t bits;
+        int64_t ms;
+        if (f.number == 4 && f.wire == WIRE_BYTES) {
+            if (!ing_histogram_message(j, t, id, f.bytes, e))
+                return false;
+            j->written.histograms++;
+        }
         if (f.number != 2 || f.wire != WIRE_BYTES)
             continue;
-        uint64_t bits = 0;
-        int64_t ms = 0;
-        s = reader_of(f.bytes);
-        while (pb_next(&s, &g)) {
-            if (g.number == 1 && g.wire == WIRE_FIXED64)
-                bits = g.value;
-            else if (g.number == 2 && g.wire == WIRE_VARINT)
-                ms = (int64_t)g.value;
-        }
-        if (s.bad)
+        if (!remote_read_sample(f.bytes, &bits, &ms))
             return malformed(e);
-        if (!put_sample(j, t, id, bits, ms, e))
+        if (!remote_sample(j, t, id, bits, ms, e))
             return false;
     }
     return true;
 }
 
-static bool one_series(IngJob *j, Slice series, Labels *l, Err *e)
+bool remote_series(IngJob *j, const Labels *l, IngTable **t, SeriesId *id, Err *e)
 {
-    if (!read_labels(series, l, e))
-        return false;
+    Hash128 h;
+    *t = NULL;
+    *id = 0;
     if (l->name.len == 0)
         return check_labels(l, e);
-    IngTable *t = NULL;
-    Hash128 h = {0, 0};
-    SeriesId id = 0;
-    if (slice_utf8_valid(l->name) && l->name.len <= NAME_MAX_BYTES) {
-        t = ing_table(j, l->name, e);
-        if (!t)
-            return false;
-        h = idx_raw_hash(j->index, t->id, l->raw);
-        idx_find_raw(j->index, &h, &id, 1);
+    if (!slice_utf8_valid(l->name) || l->name.len > NAME_MAX_BYTES)
+        return check_labels(l, e) && bad_label(e, "metric name is not allowed:", l->name);
+    if (!(*t = ing_known_table(j, l->name)) &&
+        (!check_labels(l, e) || !(*t = ing_table(j, l->name, e))))
+        return false;
+    h = idx_raw_hash(j->index, (*t)->id, l->raw);
+    idx_find_raw(j->index, &h, id, 1);
+    return *id || (check_labels(l, e) && remote_intern(j, *t, l, &h, id, e));
+}
+
+/* Exemplar { 1: Label, 2: double, 3: ms }; one that is refused does not fail the request. */
+static bool put_exemplar(IngJob *j, const Labels *series, Slice bytes, Err *e)
+{
+    Reader r = reader_of(bytes);
+    PbField f;
+    Exemplar x = {0};
+    Slice keys[REMOTE_EXEMPLAR_LABELS_MAX], values[REMOTE_EXEMPLAR_LABELS_MAX];
+    Err ignored;
+    while (pb_next(&r, &f)) {
+        if (f.number == 1 && f.wire == WIRE_BYTES && x.count < REMOTE_EXEMPLAR_LABELS_MAX) {
+            if (!read_label(f.bytes, &keys[x.count], &values[x.count]))
+                return malformed(e);
+            x.count++;
+        } else if (f.number == 2 && f.wire == WIRE_FIXED64) {
+            x.value = pb_double(f.value);
+        } else if (f.number == 3 && f.wire == WIRE_VARINT) {
+            x.ms = (int64_t)f.value;
+        }
     }
-    if (!id && (!check_labels(l, e) || !t || !intern(j, t, l, &h, &id, e)))
-        return t ? false : bad_label(e, "metric name is not allowed:", l->name);
-    return put_samples(j, t, id, series, e);
+    if (r.bad)
+        return malformed(e);
+    x.keys = keys;
+    x.values = values;
+    (void)!remote_exemplar(j, series, &x, &ignored);
+    return true;
+}
+
+static bool put_exemplars(IngJob *j, const Labels *l, Slice series, Err *e)
+{
+    Reader r = reader_of(series);
+    PbField f;
+    while (pb_next(&r, &f))
+        if (f.number == 3 && f.wire == WIRE_BYTES && !put_exemplar(j, l, f.bytes, e))
+            return false;
+    return true;
+}
+
+static bool one_series(IngJob *j, Slice series, Labels *l, Err *e)
+{
+    IngTable *t;
+    SeriesId id;
+    return read_labels(series, l, e) && remote_series(j, l, &t, &id, e) &&
+           put_samples(j, t, id, series, e) && put_exemplars(j, l, series, e);
+}
+
+static bool put_metadata(IngJob *j, Slice bytes, Err *e)
+{
+    Reader r = reader_of(bytes);
+    PbField f;
+    Metadata m = {0};
+    while (pb_next(&r, &f)) {
+        if (f.number == 1 && f.wire == WIRE_VARINT)
+            m.type = (unsigned)f.value;
+        else if (f.number == 2 && f.wire == WIRE_BYTES)
+            m.metric = f.bytes;
+        else if (f.number == 4 && f.wire == WIRE_BYTES)
+            m.help = f.bytes;
+        else if (f.number == 5 && f.wire == WIRE_BYTES)
+            m.unit = f.bytes;
+    }
+    return r.bad ? malformed(e) : remote_metadata(j, &m, e);
 }
 
 static void slow_series(IngJob *j, Slice series)
@@ -296,7 +367,7 @@ static bool known_series(IngJob *j, const Group *g, size_t i, SeriesId id, Err *
     uint64_t bits;
     int64_t ms;
     while (p < end && (next = read_sample(p, end, &bits, &ms))) {
-        if (!put_sample(j, g->tables[i], id, bits, ms, e))
+        if (!remote_sample(j, g->tables[i], id, bits, ms, e))
             return false;
         p = next;
     }
@@ -337,8 +408,11 @@ bool ing_remote_step(IngJob *j, bool *done, Err *e)
     int n = 0;
     Group group = {0};
     while (n < ING_STEP_LINES && pb_next(&r, &f)) {
+        Err why;
+        if (f.number == 3 && f.wire == WIRE_BYTES && !put_metadata(j, f.bytes, &why))
+            ing_refuse(j, j->line++, SLICE_LIT(""), &why);
         if (f.number != 1 || f.wire != WIRE_BYTES)
-            continue; /* 3: metadata is not stored yet */
+            continue;
         if (!group_add(j, &group, f.bytes)) {
             group_end(j, &group);
             slow_series(j, f.bytes);

@@ -119,7 +119,7 @@ static bool check_name(const char *what, Slice name, Err *e)
     return true;
 }
 
-static bool make_table(IngJob *j, Slice name, Err *e)
+static bool make_table(IngJob *j, ObjectId schema, Slice name, Err *e)
 {
     if (!check_name("measurement", name, e))
         return false;
@@ -132,7 +132,7 @@ static bool make_table(IngJob *j, Slice name, Err *e)
                       .not_null = true};
     TableDef t = {.id = engine_new_id(j->c.engine),
                   .database = j->c.database,
-                  .schema = j->c.schema,
+                  .schema = schema,
                   .name = name,
                   .kind = TABLE_SERIES,
                   .duplicates = DUP_LAST,
@@ -147,19 +147,24 @@ static bool make_table(IngJob *j, Slice name, Err *e)
     return engine_edit_catalog(j->c.engine, edits, j->c.owner ? 2 : 1, e);
 }
 
-IngTable *ing_known_table(IngJob *j, Slice name)
+static IngTable *known_table(IngJob *j, ObjectId schema, Slice name)
 {
-    if (j->last_table && slice_eq(j->last_table->name, name))
+    if (j->last_table && j->last_table->schema == schema && slice_eq(j->last_table->name, name))
         return j->last_table;
     if (!j->table_slots)
         return NULL;
-    uint64_t hash = hash64(name.ptr, name.len, 0);
+    uint64_t hash = hash64(name.ptr, name.len, schema);
     for (size_t i = hash & j->table_mask; j->table_slots[i]; i = (i + 1) & j->table_mask) {
         IngTable *t = j->table_slots[i];
-        if (t->hash == hash && slice_eq(t->name, name))
+        if (t->hash == hash && t->schema == schema && slice_eq(t->name, name))
             return j->last_table = t;
     }
     return NULL;
+}
+
+IngTable *ing_known_table(IngJob *j, Slice name)
+{
+    return known_table(j, j->c.schema, name);
 }
 
 static IngTable *remember_table(IngJob *j, const TableDef *def)
@@ -167,7 +172,8 @@ static IngTable *remember_table(IngJob *j, const TableDef *def)
     enum { SLOTS_MIN = 16 };
     IngTable *t = ARENA_NEW(&j->arena, IngTable);
     t->name = arena_slice(&j->arena, def->name);
-    t->hash = hash64(t->name.ptr, t->name.len, 0);
+    t->schema = def->schema;
+    t->hash = hash64(t->name.ptr, t->name.len, t->schema);
     t->id = def->id;
     set_def(t, def);
     t->next = j->tables;
@@ -184,28 +190,30 @@ static IngTable *remember_table(IngJob *j, const TableDef *def)
     return j->last_table = t;
 }
 
-static bool may_write(IngJob *j, const TableDef *t, Err *e)
+/* Exemplars and metadata come with samples that may be written. */
+static bool may_write(IngJob *j, ObjectId schema, const TableDef *t, Err *e)
 {
-    if (!j->c.may_write || j->c.may_write(j->c.arg, j->catalog, t, j->c.schema, e))
+    if (schema != j->c.schema || !j->c.may_write ||
+        j->c.may_write(j->c.arg, j->catalog, t, j->c.schema, e))
         return true;
     j->denied = *e;
     return false;
 }
 
-IngTable *ing_table(IngJob *j, Slice name, Err *e)
+static IngTable *find_table(IngJob *j, ObjectId schema, Slice name, Err *e)
 {
-    IngTable *t = ing_known_table(j, name);
+    IngTable *t = known_table(j, schema, name);
     if (t)
         return t;
-    const TableDef *def = cat_table(j->catalog, j->c.schema, name);
-    if (!may_write(j, def, e))
+    const TableDef *def = cat_table(j->catalog, schema, name);
+    if (!may_write(j, schema, def, e))
         return NULL;
     for (int i = 0; !def && i < ING_EDIT_TRIES; i++) {
-        if (!make_table(j, name, e) && e->code != ERR_DUPLICATE_TABLE &&
+        if (!make_table(j, schema, name, e) && e->code != ERR_DUPLICATE_TABLE &&
             e->code != ERR_SERIALIZATION)
             return NULL;
         refresh(j);
-        def = cat_table(j->catalog, j->c.schema, name);
+        def = cat_table(j->catalog, schema, name);
     }
     if (!def) {
         err_set(e, ERR_SERIALIZATION, "measurement \"%.*s\" is being changed; try again",
@@ -217,6 +225,34 @@ IngTable *ing_table(IngJob *j, Slice name, Err *e)
         return NULL;
     }
     return remember_table(j, def);
+}
+
+IngTable *ing_table(IngJob *j, Slice name, Err *e)
+{
+    return find_table(j, j->c.schema, name, e);
+}
+
+static bool make_schema(IngJob *j, Slice name, Err *e)
+{
+    SchemaDef s = {.id = engine_new_id(j->c.engine), .database = j->c.database, .name = name};
+    CatEdit edit = {.op = CAT_PUT_SCHEMA, .id = s.id, .schema = &s};
+    return engine_edit_catalog(j->c.engine, &edit, 1, e);
+}
+
+IngTable *ing_table_in(IngJob *j, Slice schema, Slice name, Err *e)
+{
+    const SchemaDef *s = cat_schema(j->catalog, j->c.database, schema);
+    for (int i = 0; !s && i < ING_EDIT_TRIES; i++) {
+        if (!make_schema(j, schema, e) && e->code != ERR_DUPLICATE_SCHEMA &&
+            e->code != ERR_SERIALIZATION)
+            return NULL;
+        refresh(j);
+        s = cat_schema(j->catalog, j->c.database, schema);
+    }
+    if (s)
+        return find_table(j, s->id, name, e);
+    err_set(e, ERR_SERIALIZATION, "schema \"%.*s\" is being changed; try again", SLICE_ARG(schema));
+    return NULL;
 }
 
 /* A column more, against the newest definition; someone else may be quicker. */

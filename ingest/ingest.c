@@ -1,35 +1,126 @@
 #include "ingest/ingest_private.h"
 
+#define PROTOBUF "application/x-protobuf"
+
+#define LINES "gzip,zstd"
+
 const IngFormat ing_formats[] = {
-    {"/write", "line protocol", NULL, "gzip", false, ing_line_step, REPLY_INFLUX1},
-    {"/api/v1/write", "remote write", "application/x-protobuf", "snappy", true, ing_remote_step,
-     REPLY_PROMETHEUS},
-    {"/api/v1/ingest", "JSON", NULL, "gzip,zstd", false, ing_json_step, REPLY_INFLUX1},
-    {NULL, NULL, NULL, NULL, false, NULL, REPLY_INFLUX1},
+    {"/write", "line protocol", NULL, NULL, LINES, false, ing_line_step, REPLY_INFLUX1, NULL},
+    {"/api/v2/write", "line protocol of InfluxDB 2", NULL, NULL, LINES, false, ing_line_step,
+     REPLY_INFLUX2, NULL},
+    {"/api/v3/write_lp", "line protocol of InfluxDB 3", NULL, NULL, LINES, false, ing_line_step,
+     REPLY_INFLUX3, NULL},
+    {"/api/v1/write", "remote write 1.0", PROTOBUF, "prometheus.WriteRequest", "snappy", true,
+     ing_remote_step, REPLY_PROMETHEUS, NULL},
+    {"/api/v1/write", "remote write 2.0", PROTOBUF, "io.prometheus.write.v2.Request", "snappy",
+     true, ing_remote2_step, REPLY_PROMETHEUS2, NULL},
+    {"/api/v1/ingest", "JSON", NULL, NULL, LINES, false, ing_json_step, REPLY_INFLUX1, NULL},
+    {NULL, NULL, NULL, NULL, NULL, false, NULL, REPLY_INFLUX1, NULL},
 };
 
-const IngFormat *ing_find(Slice path)
+/* The next word of a list in front of `sep`, without blanks around it; false: there is none. */
+static bool next_item(Slice *list, char sep, Slice *item)
 {
-    for (const IngFormat *f = ing_formats; f->path; f++)
-        if (slice_eq_cstr(path, f->path))
+    if (!list->ptr)
+        return false;
+    const char *at = list->len ? memchr(list->ptr, sep, list->len) : NULL;
+    const char *p = list->ptr, *end = at ? at : list->ptr + list->len;
+    *list = at ? slice_of(at + 1, list->len - (size_t)(at + 1 - list->ptr)) : SLICE_NONE;
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    *item = slice_of(p, (size_t)(end - p));
+    return true;
+}
+
+typedef struct ContentType {
+    Slice media, proto;
+} ContentType;
+
+static bool read_content_type(Slice text, ContentType *out, Err *e)
+{
+    Slice rest = text, item;
+    *out = (ContentType){0};
+    if (!next_item(&rest, ';', &out->media))
+        return true;
+    while (next_item(&rest, ';', &item)) {
+        const char *eq = item.len ? memchr(item.ptr, '=', item.len) : NULL;
+        if (!eq)
+            return err_set(e, ERR_INVALID_PARAMETER,
+                           "expected parameters to be key-values, got \"%.*s\" in content type",
+                           (int)(item.len < 100 ? item.len : 100), item.ptr);
+        if (slice_eq_nocase(slice_of(item.ptr, (size_t)(eq - item.ptr)), SLICE_LIT("proto")))
+            out->proto = slice_of(eq + 1, item.len - (size_t)(eq + 1 - item.ptr));
+    }
+    return true;
+}
+
+static bool takes(const IngFormat *f, const ContentType *t)
+{
+    if (!f->content_type || t->media.len == 0)
+        return true;
+    return slice_eq_nocase(t->media, slice_cstr(f->content_type)) &&
+           (!f->proto || t->proto.len == 0 || slice_eq_cstr(t->proto, f->proto));
+}
+
+const IngFormat *ing_find(Slice path, Slice content_type, Err *e)
+{
+    ContentType type;
+    const IngFormat *first = NULL;
+    for (const IngFormat *f = ing_formats; f->path; f++) {
+        if (!slice_eq_cstr(path, f->path))
+            continue;
+        if (!first && f->content_type && !read_content_type(content_type, &type, e))
+            return NULL;
+        if (!f->content_type || takes(f, &type))
             return f;
+        first = first ? first : f;
+    }
+    must(first);
+    err_set(e, ERR_INVALID_PARAMETER, "Content-Type \"%.*s\" is not taken here, only %s%s%s",
+            (int)(content_type.len < 100 ? content_type.len : 100), content_type.ptr,
+            first->content_type, first[1].path && slice_eq_cstr(path, first[1].path) ? " and " : "",
+            first[1].path && slice_eq_cstr(path, first[1].path) ? first[1].name : "");
     return NULL;
 }
 
-bool ing_precision(Slice text, IngPrecision *out, Err *e)
+bool ing_precision(Slice text, IngReply dialect, IngPrecision *out, Err *e)
 {
+    enum { V1 = 1, V2 = 2, V3 = 4 };
     static const struct {
         const char *name;
         IngPrecision p;
-    } names[] = {{"", ING_NS},  {"n", ING_NS},  {"ns", ING_NS}, {"u", ING_US}, {"us", ING_US},
-                 {"µ", ING_US}, {"ms", ING_MS}, {"s", ING_S},   {"m", ING_M},  {"h", ING_H}};
+        int known;
+    } names[] = {
+        {"", ING_NS, V1 | V2},
+        {"", ING_AUTO, V3},
+        {"ns", ING_NS, V1 | V2 | V3},
+        {"n", ING_NS, V1},
+        {"us", ING_US, V1 | V2 | V3},
+        {"u", ING_US, V1},
+        {"µ", ING_US, V1},
+        {"ms", ING_MS, V1 | V2 | V3},
+        {"s", ING_S, V1 | V2 | V3},
+        {"m", ING_M, V1},
+        {"h", ING_H, V1},
+        {"auto", ING_AUTO, V3},
+        {"nanosecond", ING_NS, V3},
+        {"microsecond", ING_US, V3},
+        {"millisecond", ING_MS, V3},
+        {"second", ING_S, V3},
+    };
+    int who = dialect == REPLY_INFLUX2 ? V2 : dialect == REPLY_INFLUX3 ? V3 : V1;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (slice_eq_cstr(text, names[i].name)) {
+        if (names[i].known & who && slice_eq_cstr(text, names[i].name)) {
             *out = names[i].p;
             return true;
         }
-    return err_set(e, ERR_INVALID_PARAMETER, "invalid precision \"%.*s\"", SLICE_ARG(text)) ||
-           err_hint(e, "use n, ns, u, us, ms, s, m or h");
+    return err_set(e, ERR_INVALID_PARAMETER, "invalid precision \"%.*s\" (use %s)",
+                   (int)(text.len < 100 ? text.len : 100), text.ptr,
+                   who == V1   ? "n, ns, u, us, ms, s, m or h"
+                   : who == V2 ? "ns, us, ms or s"
+                               : "auto, nanosecond, microsecond, millisecond or second");
 }
 
 static int64_t unit_ns(IngPrecision p)
@@ -41,10 +132,23 @@ static int64_t unit_ns(IngPrecision p)
     return units[p];
 }
 
+/* By its size, as InfluxDB 3 takes it: seconds below 5e9, then ms, µs, ns. */
+static IngPrecision guess(int64_t v)
+{
+    static const int64_t below[] = {[ING_S] = INT64_C(5000000000),
+                                    [ING_MS] = INT64_C(5000000000000),
+                                    [ING_US] = INT64_C(5000000000000000)};
+    if (v > -below[ING_S] && v < below[ING_S])
+        return ING_S;
+    if (v > -below[ING_MS] && v < below[ING_MS])
+        return ING_MS;
+    return v > -below[ING_US] && v < below[ING_US] ? ING_US : ING_NS;
+}
+
 bool ing_time(const IngJob *j, int64_t value, int64_t *ns, Err *e)
 {
-    if (__builtin_mul_overflow(value, unit_ns(j->c.precision), ns) || *ns < ROW_TIME_MIN ||
-        *ns > ROW_TIME_MAX)
+    IngPrecision p = j->c.precision == ING_AUTO ? guess(value) : j->c.precision;
+    if (__builtin_mul_overflow(value, unit_ns(p), ns) || *ns < ROW_TIME_MIN || *ns > ROW_TIME_MAX)
         return err_set(e, ERR_DATETIME_RANGE,
                        "time outside range 1677-09-21T00:12:43Z - 2262-04-11T23:47:16Z");
     return true;
@@ -68,6 +172,7 @@ IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body)
     j->batch = wb_new();
     arena_init(&j->arena, NULL);
     buf_init(&j->scratch);
+    buf_init(&j->told);
     j->tags = mem_zero(ING_TAGS_MAX * sizeof *j->tags);
     j->tag_keys = mem_zero(ING_TAGS_MAX * sizeof *j->tag_keys);
     return j;
@@ -99,6 +204,13 @@ size_t ing_job_rows(const IngJob *j)
     return j->rows;
 }
 
+IngWritten ing_job_written(const IngJob *j)
+{
+    IngWritten w = j->written;
+    w.samples = j->rows - w.histograms;
+    return w;
+}
+
 size_t ing_job_error_count(const IngJob *j)
 {
     return j->error_count;
@@ -120,6 +232,7 @@ void ing_job_free(IngJob *j)
     cat_unref(j->catalog);
     arena_free(&j->arena);
     buf_free(&j->scratch);
+    buf_free(&j->told);
     mem_free(j->errors);
     ing_heads_free(&j->heads);
     mem_free(j->table_slots);

@@ -11,11 +11,28 @@
 #include "storage/engine.h"
 
 typedef enum IngPrecision { ING_NS, ING_US, ING_MS, ING_S, ING_M, ING_H, ING_AUTO } IngPrecision;
-bool ing_precision(Slice text, IngPrecision *out,
-                   Err *e) MUST_CHECK; /* "", n, ns, u, us, ms, s, m, h */
+
+/* Whose words a client of the path understands. */
+typedef enum IngReply {
+    REPLY_INFLUX1,     /* {"error": ...} */
+    REPLY_INFLUX2,     /* {"code": ..., "message": ...} */
+    REPLY_INFLUX3,     /* {"error": ..., "data": [...]} */
+    REPLY_PROMETHEUS,  /* text */
+    REPLY_PROMETHEUS2, /* text, and how much of each kind was written */
+    REPLY_OTLP_JSON,   /* Export...ServiceResponse, or Status */
+    REPLY_OTLP_PROTO,
+} IngReply;
+/* The names that clients of the path use; "" is its default. */
+bool ing_precision(Slice text, IngReply dialect, IngPrecision *out, Err *e) MUST_CHECK;
+
+/* Metadata that was stored since the start: it is not stored again.  Any thread. */
+typedef struct IngSeen IngSeen;
+IngSeen *ing_seen_new(void);
+void ing_seen_free(IngSeen *s);
 
 typedef struct IngContext {
     Engine *engine;
+    IngSeen *seen; /* may be NULL */
     ObjectId database, schema;
     IngPrecision precision;
     int64_t now_ns;  /* for rows without a time, cut to the precision */
@@ -39,18 +56,21 @@ typedef struct IngLineError {
 typedef struct IngJob IngJob;
 
 typedef struct IngFormat {
-    const char *path;         /* "/write" */
-    const char *name;         /* "line protocol" */
+    const char *path; /* "/write"; rows of one path stand together and differ by the content type */
+    const char *name; /* "line protocol" */
     const char *content_type; /* NULL = any */
+    const char *proto;        /* parameter "proto" of the content type; NULL = any */
     const char *encodings;    /* "gzip,zstd,snappy" that it takes; "" = none */
-    bool encoding_required;   /* remote write: snappy */
+    bool always_encoded;      /* remote write: snappy, whether the request says so or not */
     /* Parses some more; false on a failure of the whole body. *done when the end is reached.  Stops after about
      * 10 ms of work. */
     bool (*step)(IngJob *job, bool *done, Err *e);
-    enum { REPLY_INFLUX1, REPLY_PROMETHEUS } reply;
+    IngReply reply;
+    const char *rejected; /* OTLP: the answer's name of the count of refused items */
 } IngFormat;
 extern const IngFormat ing_formats[]; /* ends with path = NULL */
-const IngFormat *ing_find(Slice path);
+/* By the content type of the request ("" = the first row of the path).  NULL: INVALID_PARAMETER (415). */
+const IngFormat *ing_find(Slice path, Slice content_type, Err *e);
 
 /* Undoes the content encoding ("" = none): gzip members, zstd, snappy block; PROGRAM_LIMIT (413) at body_max, before
  * memory is taken for it; INVALID_TEXT (400) for damaged data.  INVALID_PARAMETER (415) for an unknown one. */
@@ -62,8 +82,13 @@ IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body);
 bool ing_job_step(IngJob *job, bool *done, Err *e) MUST_CHECK;
 WriteBatch *ing_job_take_batch(IngJob *job); /* the good rows; caller owns; NULL if none */
 size_t ing_job_rows(const IngJob *job);
+typedef struct IngWritten { /* of remote write, as its answer counts them */
+    size_t samples, histograms, exemplars;
+} IngWritten;
+IngWritten ing_job_written(const IngJob *job);
 size_t ing_job_error_count(const IngJob *job);                  /* all refused lines */
 const IngLineError *ing_job_error(const IngJob *job, size_t i); /* the first ING_ERRORS_KEPT */
+void ing_job_stored(const IngJob *job);                         /* the batch was committed */
 void ing_job_free(IngJob *job);
 
 #endif

@@ -39,7 +39,8 @@ typedef struct IngLayout { /* a row as lines spell it: one field a column of the
 typedef struct IngTable {
     struct IngTable *next;
     Slice name;
-    uint64_t hash;       /* of the name */
+    ObjectId schema;
+    uint64_t hash;       /* of both */
     const TableDef *def; /* of job->catalog */
     bool labelled; /* has tags with the name of a field: every line is looked at for such a pair */
     bool required; /* has NOT NULL columns beside the time */
@@ -96,6 +97,8 @@ struct IngJob {
     size_t tables_dropped; /* grows: the row that was looking at such a table is tried again */
     IngHeads heads;
     size_t rows, error_count;
+    IngWritten written; /* but samples: they are the other rows */
+    Buf told;           /* hashes of the metadata in the batch */
     IngLineError *errors;
     Buf scratch; /* unescaped text of one line */
     Tag *tags;   /* ING_TAGS_MAX */
@@ -106,7 +109,9 @@ struct IngJob {
 
 /* ---- ing_schema.c ---- */
 IngTable *ing_table(IngJob *j, Slice name, Err *e); /* made if missing; NULL on failure */
-IngTable *ing_known_table(IngJob *j, Slice name);   /* used by this job before; NULL = no */
+/* Of another schema than the job's, which is made as well. */
+IngTable *ing_table_in(IngJob *j, Slice schema, Slice name, Err *e);
+IngTable *ing_known_table(IngJob *j, Slice name); /* used by this job before; NULL = no */
 /* Would the value of this new or known field be taken?  Makes nothing. */
 bool ing_fits(const TableDef *def, Slice measurement, Slice key, const IngValue *v,
               Err *e) MUST_CHECK;
@@ -159,5 +164,6 @@ bool ing_bool(Slice s, bool *out); /* of a line: t, True, FALSE, ... */
 bool ing_line_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
 bool ing_json_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
 bool ing_remote_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
+bool ing_remote2_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
 
 #endif

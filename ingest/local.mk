@@ -5,7 +5,9 @@ libskingest_la_SOURCES = \
 	ingest/ing_json.c \
 	ingest/ing_line.c \
 	ingest/ing_line_fast.c \
-	ingest/ing_histogram.c ingest/ing_remote.c ingest/protobuf.h \
+	ingest/ing_extra.c \
+	ingest/ing_histogram.c ingest/ing_remote.c ingest/ing_remote2.c \
+	ingest/protobuf.h ingest/remote_private.h \
 	ingest/ing_schema.c \
 	ingest/ingest.c ingest/ingest.h ingest/ingest_private.h
 libskingest_la_CFLAGS = $(FAST_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS) $(SNAPPY_CFLAGS) $(JANSSON_CFLAGS)

@@ -108,6 +108,7 @@ void db_close(Db *db)
         sequences_settle(db), engine_close(db->engine, true);
     mutex_destroy(&db->mutex);
     mutex_destroy(&db->sequence_mutex);
+    mem_free(db->rejected);
     mem_free(db->features);
     mem_free(db->data_dir);
     mem_free(db->spill_dir);

@@ -67,6 +67,17 @@ bool db_feature(const Db *db, const char *name);
 /* Cancels what runs in the session with this key (CancelRequest); silently nothing if there is none. */
 void db_cancel(Db *db, int32_t pid, int32_t secret);
 
+/* A line of a body that was refused: skulk.rejected shows the last ones.  Texts are copied. */
+typedef struct Rejected {
+    int64_t time_ns;
+    Slice database;
+    const char *path;
+    uint64_t line;
+    const char *text;
+    const Err *err;
+} Rejected;
+void db_note_rejected(Db *db, const Rejected *r);
+
 /* ---- logins (session/login.c); need crypto_ops() ---- */
 typedef struct Login Login; /* one SCRAM exchange */
 /* binding: tls-server-end-point of the connection, "" without TLS. */

@@ -41,6 +41,7 @@ struct Db {
     Session *sessions;
     uint8_t logins[LOGINS_REMEMBERED][SHA256_BYTES]; /* login.c */
     size_t next_login;
+    struct RejectedRing *rejected; /* rejected.c; NULL = none yet */
 };
 
 static inline SpillSpace *db_spill(Db *db) /* NULL: read only */

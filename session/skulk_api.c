@@ -201,12 +201,13 @@ static skulk_status write_locked(skulk_db *h, Slice text, const char *precision)
     err_clear(&h->error);
     h->lines_refused = 0;
     if (!engine_writable(ctx.engine, &h->error) ||
-        !ing_precision(slice_cstr(precision ? precision : ""), &ctx.precision, &h->error) ||
+        !ing_precision(slice_cstr(precision ? precision : ""), REPLY_INFLUX1, &ctx.precision,
+                       &h->error) ||
         !db_resolve_database(h->db, NULL, SLICE_LIT("skulk"), &ctx.database, &ctx.schema,
                              &h->error))
         return SKULK_ERROR;
-    Call c = {
-        .db = h, .kind = CALL_WRITE, .job = ing_job_new(ing_find(SLICE_LIT("/write")), &ctx, text)};
+    const IngFormat *lines = ing_find(SLICE_LIT("/write"), SLICE_NONE, &h->error);
+    Call c = {.db = h, .kind = CALL_WRITE, .job = ing_job_new(lines, &ctx, text)};
     skulk_status st = run_call(&c, write_step) ? refused(h, c.job) : SKULK_ERROR;
     ing_job_free(c.job);
     return st;

@@ -1,4 +1,5 @@
 /* session/views_skulk.c - the schema skulk: what the server tells of itself. */
+#include "session/rejected.h"
 #include "session/session_private.h"
 #include "storage/expiry.h"
 #include <stdio.h>
@@ -304,6 +305,9 @@ static const ViewColumn cols_tokens[] = {{"name", T_TEXT},
                                          {"role", T_TEXT},
                                          {"created_at", T_TIMESTAMPTZ},
                                          {"valid_until", T_TIMESTAMPTZ}};
+static const ViewColumn cols_rejected[] = {
+    {"time", T_TIMESTAMPTZ}, {"database", T_TEXT}, {"path", T_TEXT},  {"line", T_INT8},
+    {"text", T_TEXT},        {"code", T_TEXT},     {"reason", T_TEXT}};
 
 #define COLS(c) c, ARRAY_LEN(c)
 const ViewDef skulk_views[] = {
@@ -320,5 +324,7 @@ const ViewDef skulk_views[] = {
      "the compaction that runs and the last ones"},
     {"skulk", "tokens", COLS(cols_tokens), fill_tokens,
      "tokens, without their secrets, of the roles one is in"},
+    {"skulk", "rejected", COLS(cols_rejected), rejected_fill,
+     "lines that were refused last, with the reason"},
     {NULL, NULL, NULL, 0, NULL, NULL},
 };

@@ -117,7 +117,8 @@ static WriteBatch *parse(IngestBench *b)
 {
     Err e;
     bool done = false;
-    IngJob *j = ing_job_new(ing_find(slice_cstr(b->path)), &b->context, buf_slice(&b->body));
+    IngJob *j = ing_job_new(ing_find(slice_cstr(b->path), SLICE_NONE, &e), &b->context,
+                            buf_slice(&b->body));
     while (!done)
         if (!ing_job_step(j, &done, &e))
             fail(&e);

@@ -43,8 +43,8 @@ static inline void env_close(IngestEnv *v)
 }
 
 /* The caller frees the job. */
-static inline IngJob *env_run(IngestEnv *v, const char *path, Slice body, IngPrecision p, bool *ok,
-                              Err *e)
+static inline IngJob *env_run_type(IngestEnv *v, const char *path, Slice type, Slice body,
+                                   IngPrecision p, bool *ok, Err *e)
 {
     IngContext c = {.engine = v->engine,
                     .database = v->database,
@@ -52,12 +52,18 @@ static inline IngJob *env_run(IngestEnv *v, const char *path, Slice body, IngPre
                     .precision = p,
                     .now_ns = ENV_NOW_NS,
                     .body_max = 1 << 20};
-    IngJob *j = ing_job_new(ing_find(slice_cstr(path)), &c, body);
+    IngJob *j = ing_job_new(ing_find(slice_cstr(path), type, e), &c, body);
     bool done = false;
     do {
         *ok = ing_job_step(j, &done, e);
     } while (*ok && !done);
     return j;
+}
+
+static inline IngJob *env_run(IngestEnv *v, const char *path, Slice body, IngPrecision p, bool *ok,
+                              Err *e)
+{
+    return env_run_type(v, path, SLICE_NONE, body, p, ok, e);
 }
 
 #endif

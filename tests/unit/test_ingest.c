@@ -113,7 +113,7 @@ START_TEST(table_dropped_meanwhile)
         buf_puts(&body, "gone,t=a f=1 1\n");
     buf_puts(&body, "gone,t=a f=1,g=2 1\ngone,t=a f=1,g=2 2\n");
     IngContext c = {.engine = env.engine, .database = env.database, .schema = env.schema};
-    IngJob *j = ing_job_new(ing_find(SLICE_LIT("/write")), &c, buf_slice(&body));
+    IngJob *j = ing_job_new(ing_find(SLICE_LIT("/write"), SLICE_NONE, &e), &c, buf_slice(&body));
     ck_assert(ing_job_step(j, &done, &e) && !done);
     CatalogSnap *cat = engine_catalog(env.engine);
     CatEdit drop = {.op = CAT_DROP_TABLE, .id = cat_table(cat, env.schema, SLICE_LIT("gone"))->id};
@@ -218,9 +218,33 @@ START_TEST(precisions)
     ck_assert_uint_eq(ing_job_error_count(j), 1);
     ck_assert_int_eq(ing_job_error(j, 0)->err.code, ERR_DATETIME_RANGE);
     ing_job_free(j);
-    IngPrecision p;
-    ck_assert(ing_precision(SLICE_LIT("ms"), &p, &e) && p == ING_MS);
-    ck_assert(!ing_precision(SLICE_LIT("fortnight"), &p, &e));
+    static const struct {
+        const char *text;
+        int v1, v2, v3; /* -1: refused */
+    } names[] = {
+        {"", ING_NS, ING_NS, ING_AUTO},
+        {"ns", ING_NS, ING_NS, ING_NS},
+        {"n", ING_NS, -1, -1},
+        {"us", ING_US, ING_US, ING_US},
+        {"u", ING_US, -1, -1},
+        {"ms", ING_MS, ING_MS, ING_MS},
+        {"s", ING_S, ING_S, ING_S},
+        {"m", ING_M, -1, -1},
+        {"h", ING_H, -1, -1},
+        {"auto", -1, -1, ING_AUTO},
+        {"second", -1, -1, ING_S},
+        {"fortnight", -1, -1, -1},
+        {"millisecond", -1, -1, ING_MS},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const int want[] = {names[i].v1, names[i].v2, names[i].v3};
+        for (int d = 0; d < 3; d++) {
+            IngPrecision p = ING_H;
+            bool known =
+                ing_precision(slice_cstr(names[i].text), (IngReply)(REPLY_INFLUX1 + d), &p, &e);
+            ck_assert_msg((known ? (int)p : -1) == want[d], "%s of v%d", names[i].text, d + 1);
+        }
+    }
 }
 END_TEST
 
@@ -319,9 +343,189 @@ START_TEST(remote_write)
     check_remote((const char *const[]){"__name__", "up", "job", "a", NULL}, 2, NULL);
     check_remote((const char *const[]){"A", "x", "__name__", "up", NULL}, 2, NULL);
     check_remote((const char *const[]){"job", "a", NULL}, 0, "__name__");
-    check_remote((const char *const[]){"job", "a", "__name__", "up", NULL}, 0, "not sorted");
+    check_remote((const char *const[]){"job", "b", "__name__", "up", NULL}, 2, NULL);
+    check_remote((const char *const[]){"a", "1", "__name__", "up", "a", "2", NULL}, 0,
+                 "duplicate label");
     check_remote((const char *const[]){"__name__", "up", "a", "1", "a", "2", NULL}, 0,
                  "duplicate label");
+}
+END_TEST
+
+/* ---- what comes beside samples ---- */
+static void put_number(Buf *b, int field, uint64_t v)
+{
+    buf_put_varint(b, (uint64_t)field << 3);
+    buf_put_varint(b, v);
+}
+
+static void put_double(Buf *b, int field, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    buf_put_varint(b, (uint64_t)field << 3 | 1);
+    buf_put_u64(b, bits);
+}
+
+static void put_message(Buf *b, int field, Buf *take)
+{
+    put_bytes(b, field, buf_slice(take));
+    buf_free(take);
+    buf_init(take);
+}
+
+/* How many series the table of that schema has. */
+static uint64_t series_of(const char *schema, const char *table)
+{
+    CatalogSnap *cat = engine_catalog(env.engine);
+    const SchemaDef *s = cat_schema(cat, env.database, slice_cstr(schema));
+    const TableDef *t = s ? cat_table(cat, s->id, slice_cstr(table)) : NULL;
+    uint64_t n = t ? idx_series_count(engine_index(env.engine), t->id) : 0;
+    cat_unref(cat);
+    return n;
+}
+
+START_TEST(remote_extras)
+{
+    Buf request = {0}, series = {0}, x = {0};
+    bool ok;
+    Err e;
+    put_label(&series, "__name__", "req_bucket");
+    put_label(&series, "le", "1");
+    put_sample(&series, 1, 1000, false);
+    put_label(&x, "trace_id", "abc");
+    put_double(&x, 2, 0.7);
+    put_number(&x, 3, 999);
+    put_message(&series, 3, &x);
+    put_message(&request, 1, &series);
+    put_number(&x, 1, 3);
+    put_bytes(&x, 2, SLICE_LIT("req"));
+    put_bytes(&x, 4, SLICE_LIT("the help"));
+    put_message(&request, 3, &x);
+    IngJob *j = env_run(&env, "/api/v1/write", buf_slice(&request), ING_NS, &ok, &e);
+    ck_assert(ok);
+    ck_assert_uint_eq(ing_job_error_count(j), 0);
+    IngWritten w = ing_job_written(j);
+    ck_assert_uint_eq(w.samples, 1);
+    ck_assert_uint_eq(w.exemplars, 1);
+    WriteBatch *wb = ing_job_take_batch(j);
+    ck_assert_uint_eq(wb_rows(wb), 3);
+    wb_free(wb);
+    ing_job_free(j);
+    ck_assert_uint_eq(series_of("exemplars", "req_bucket"), 1);
+    ck_assert_uint_eq(series_of("prometheus", "metadata"), 1);
+    ck_assert_uint_eq(series_of("public", "req_bucket"), 1);
+    buf_free(&request);
+}
+END_TEST
+
+/* ---- remote write 2.0 ---- */
+#define V2 SLICE_LIT("application/x-protobuf;proto=io.prometheus.write.v2.Request")
+
+static void put_refs(Buf *b, const uint8_t *refs, size_t n)
+{
+    put_bytes(b, 1, slice_of((const char *)refs, n));
+}
+
+static void put_symbols(Buf *request)
+{
+    static const char *const symbols[] = {"",        "__name__", "up",  "job", "a",
+                                          "helping", "trace_id", "xyz", "req", "seconds"};
+    for (size_t i = 0; i < ARRAY_LEN(symbols); i++)
+        put_bytes(request, 4, slice_cstr(symbols[i]));
+}
+
+static IngJob *run2(const Buf *request, bool *ok, Err *e)
+{
+    return env_run_type(&env, "/api/v1/write", V2, buf_slice(request), ING_NS, ok, e);
+}
+
+static void check_refused2(const Buf *series, const char *error)
+{
+    Buf request = {0};
+    bool ok;
+    Err e;
+    put_symbols(&request);
+    put_bytes(&request, 5, buf_slice(series));
+    IngJob *j = run2(&request, &ok, &e);
+    ck_assert_msg(ok && ing_job_rows(j) == 0 && ing_job_error_count(j) == 1 &&
+                      strstr(ing_job_error(j, 0)->err.message, error),
+                  "wanted %s", error);
+    ing_job_free(j);
+    buf_free(&request);
+}
+
+START_TEST(remote_write2)
+{
+    static const uint8_t up[] = {1, 2, 3, 4}, trace[] = {6, 7};
+    Buf request = {0}, series = {0}, x = {0};
+    bool ok;
+    Err e;
+    put_refs(&series, up, 4);
+    put_sample(&series, UINT64_C(0x7ff0000000000002), 1000, false);
+    put_sample(&series, UINT64_C(0x3ff0000000000000), 2000, false);
+    put_refs(&x, trace, 2);
+    put_double(&x, 2, 1.5);
+    put_number(&x, 3, 1500);
+    put_message(&series, 4, &x);
+    put_number(&x, 1, 1);
+    put_number(&x, 3, 5);
+    put_number(&x, 4, 9);
+    put_message(&series, 5, &x);
+    put_number(&series, 6, 12345);
+    put_message(&request, 5, &series);
+    put_symbols(&request); /* behind the series: allowed */
+    for (size_t cut = 1; cut < request.len; cut++) {
+        Buf part = {request.ptr, cut, cut};
+        ing_job_free(run2(&part, &ok, &e));
+    }
+    IngJob *j = run2(&request, &ok, &e);
+    ck_assert(ok);
+    ck_assert_msg(ing_job_error_count(j) == 0, "%s", ing_job_error(j, 0)->err.message);
+    IngWritten w = ing_job_written(j);
+    ck_assert_uint_eq(w.samples, 2);
+    ck_assert_uint_eq(w.histograms, 0);
+    ck_assert_uint_eq(w.exemplars, 1);
+    ing_job_free(j);
+    ck_assert_uint_eq(series_of("public", "up"), 1);
+    ck_assert_uint_eq(series_of("exemplars", "up"), 1);
+    buf_clear(&request); /* 1.0 finds the same series */
+    put_label(&series, "__name__", "up");
+    put_label(&series, "job", "a");
+    put_sample(&series, 1, 3000, false);
+    put_message(&request, 1, &series);
+    ing_job_free(env_run(&env, "/api/v1/write", buf_slice(&request), ING_NS, &ok, &e));
+    ck_assert_uint_eq(series_of("public", "up"), 1);
+    buf_free(&request);
+}
+END_TEST
+
+START_TEST(remote_write2_refused)
+{
+    static const uint8_t up[] = {1, 2, 3, 4}, odd[] = {1, 2, 3}, beyond[] = {1, 200 & 127},
+                         nameless[] = {3, 4}, twice[] = {1, 2, 3, 4, 3, 4};
+    Buf series = {0};
+    put_refs(&series, odd, 3);
+    put_sample(&series, 1, 1, false);
+    check_refused2(&series, "not in pairs");
+    buf_clear(&series);
+    put_refs(&series, beyond, 2);
+    put_sample(&series, 1, 1, false);
+    check_refused2(&series, "beyond 10 symbols");
+    buf_clear(&series);
+    put_refs(&series, nameless, 2);
+    put_sample(&series, 1, 1, false);
+    check_refused2(&series, "no label __name__");
+    buf_clear(&series);
+    put_refs(&series, twice, 6);
+    put_sample(&series, 1, 1, false);
+    check_refused2(&series, "duplicate label");
+    buf_clear(&series);
+    put_refs(&series, up, 4);
+    check_refused2(&series, "at least one sample");
+    put_sample(&series, 1, 1, false);
+    put_bytes(&series, 3, SLICE_LIT("\x08\x00"));
+    check_refused2(&series, "at once");
+    buf_free(&series);
 }
 END_TEST
 
@@ -359,7 +563,7 @@ static void check_same_rows(const WriteBatch *a, const WriteBatch *b)
         ck_assert_uint_eq(x->series, y->series);
         ck_assert_int_eq(x->time, y->time);
         ck_assert_uint_eq(s->table, t->table);
-        ck_assert_uint_eq(s->count, 1);
+        ck_assert_uint_eq(s->count, t->count); /* 1, or 2 of an exemplar */
         ck_assert_uint_eq(s->keys[0], t->keys[0]);
         ck_assert_uint_eq(batch_row_slots(x)[0], batch_row_slots(y)[0]);
     }
@@ -449,6 +653,9 @@ int main(void)
     tcase_add_test(tc, json);
     tcase_add_test(tc, remote_write);
     tcase_add_test(tc, remote_write_two_ways);
+    tcase_add_test(tc, remote_extras);
+    tcase_add_test(tc, remote_write2);
+    tcase_add_test(tc, remote_write2_refused);
     tcase_add_test(tc, bodies);
     return unit_run(tc);
 }

@@ -1,0 +1,364 @@
+/* tests/unit/http_fakes.h - an engine, ingest formats and a PromQL door that http/ can be linked to. */
+#ifndef SKULK_TESTS_HTTP_FAKES_H
+#define SKULK_TESTS_HTTP_FAKES_H
+
+#include "http/http.h"
+#include "http/http_private.h"
+
+#include <stdio.h>
+
+/* ---- fakes: one table of bodies is what they know ---- */
+static int fake_db_place, fake_engine_place;
+#define FAKE_DB ((Db *)&fake_db_place)
+static Budget fake_pool;
+static EngineStats fake_stats;
+static char fake_last_body[100];
+
+Engine *db_engine(Db *db)
+{
+    (void)db;
+    return (Engine *)&fake_engine_place;
+}
+Budget *db_ingest_pool(Db *db)
+{
+    (void)db;
+    return &fake_pool;
+}
+Budget *db_query_pool(Db *db)
+{
+    (void)db;
+    return &fake_pool;
+}
+bool db_resolve_database(Db *db, Rights *rights, Slice name, ObjectId *database,
+                         ObjectId *schema_public, Err *e)
+{
+    (void)db;
+    if (rights && rights_role(rights) != 1)
+        return err_set(e, ERR_PRIVILEGE, "permission denied for database");
+    *database = *schema_public = 1;
+    if (name.len == 0 || slice_eq_cstr(name, "skulk") || slice_eq_cstr(name, "bench"))
+        return true;
+    return err_set(e, ERR_DATABASE_NAME, "database not found: \"%.*s\"", SLICE_ARG(name));
+}
+bool db_create_database(Db *db, Rights *rights, Slice name, Err *e)
+{
+    (void)db, (void)rights, (void)e;
+    snprintf(fake_last_body, sizeof fake_last_body, "%.*s", SLICE_ARG(name));
+    return true;
+}
+/* "ann" with "pass" is role 1 and may all, "bob" with "word" is 2 and may nothing; "abc" is ann's token. */
+bool login_password(Db *db, Slice user, Slice password, ObjectId *role, Err *e)
+{
+    (void)db;
+    *role = slice_eq_cstr(user, "ann") ? 1 : 2;
+    return (*role == 1 && slice_eq_cstr(password, "pass")) ||
+           (slice_eq_cstr(user, "bob") && slice_eq_cstr(password, "word")) ||
+           err_set(e, ERR_INVALID_PASSWORD, "password authentication failed");
+}
+bool login_token(Db *db, Slice secret, ObjectId *role, Err *e)
+{
+    (void)db;
+    *role = 1;
+    return slice_eq_cstr(secret, "abc") ||
+           err_set(e, ERR_INVALID_PASSWORD, "the token is not valid");
+}
+struct Rights {
+    ObjectId role;
+};
+Rights *rights_new(Db *db, ObjectId role)
+{
+    Rights *r = MEM_NEW(Rights);
+    (void)db;
+    r->role = role;
+    return r;
+}
+void rights_free(Rights *r)
+{
+    mem_free(r);
+}
+ObjectId rights_role(const Rights *r)
+{
+    return r ? r->role : 0;
+}
+ObjectId rights_owner(Rights *r, Db *db, ObjectId schema)
+{
+    (void)r, (void)db, (void)schema;
+    return 0;
+}
+bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
+                      Err *e)
+{
+    (void)rights, (void)cat, (void)t, (void)schema, (void)e;
+    return true;
+}
+const EngineStats *engine_stats(Engine *eng)
+{
+    (void)eng;
+    return &fake_stats;
+}
+bool engine_writable(Engine *eng, Err *e)
+{
+    (void)eng, (void)e;
+    return true;
+}
+size_t engine_storage(Engine *eng, StorageKind *out, size_t max, int64_t age_max_ns, Err *e)
+{
+    (void)eng, (void)out, (void)max, (void)age_max_ns, (void)e;
+    return 0;
+}
+void engine_wal_info(Engine *eng, WalInfo *out)
+{
+    (void)eng;
+    *out = (WalInfo){0};
+}
+size_t engine_compactions(Engine *eng, CompactionInfo *out, size_t max)
+{
+    (void)eng, (void)out, (void)max;
+    return 0;
+}
+SeriesIndex *engine_index(Engine *eng)
+{
+    (void)eng;
+    return NULL;
+}
+uint64_t idx_series_count(SeriesIndex *idx, TableId table)
+{
+    (void)idx, (void)table;
+    return 0;
+}
+size_t idx_memory(SeriesIndex *idx)
+{
+    (void)idx;
+    return 0;
+}
+CatalogSnap *engine_catalog(Engine *eng)
+{
+    (void)eng;
+    return NULL;
+}
+void cat_unref(CatalogSnap *c)
+{
+    (void)c;
+}
+size_t cat_database_count(const CatalogSnap *c)
+{
+    (void)c;
+    return 1;
+}
+const DatabaseDef *cat_database_at(const CatalogSnap *c, size_t i)
+{
+    static const DatabaseDef d = {.id = 1, .name = SLICE_LIT("skulk")};
+    (void)c, (void)i;
+    return &d;
+}
+
+/* A commit that another thread would end: here a task of its own. */
+static Task commit_task;
+static Ticket *commit_ticket;
+static bool commit_full;
+
+static TaskStatus commit_step(Task *t)
+{
+    (void)t;
+    commit_ticket->ok = !commit_full;
+    if (commit_full)
+        err_set(&commit_ticket->err, ERR_DISK_FULL, "no space left on the disk");
+    Task *waiter = commit_ticket->waiter;
+    atomic_store(&commit_ticket->done, true);
+    task_wake(waiter);
+    return TASK_DONE;
+}
+
+static Sched *fake_sched;
+
+void engine_submit(Engine *eng, WriteBatch *take_wb, SyncMode sync, Ticket *t)
+{
+    (void)eng, (void)take_wb, (void)sync;
+    commit_ticket = t;
+    task_init(&commit_task, commit_step, TASK_QUERY, 9);
+    task_start(fake_sched, &commit_task);
+}
+
+struct IngJob {
+    Slice body;
+    bool bad, conflict;
+    IngLineError error;
+};
+
+static bool fake_step(IngJob *job, bool *done, Err *e)
+{
+    (void)job, (void)done, (void)e;
+    return true;
+}
+
+#define PROTOBUF "application/x-protobuf"
+const IngFormat ing_formats[] = {
+    {"/write", "line protocol", NULL, NULL, "gzip", false, fake_step, REPLY_INFLUX1, NULL},
+    {"/api/v2/write", "v2", NULL, NULL, "gzip", false, fake_step, REPLY_INFLUX2, NULL},
+    {"/api/v3/write_lp", "v3", NULL, NULL, "gzip", false, fake_step, REPLY_INFLUX3, NULL},
+    {"/api/v1/write", "remote write", PROTOBUF, "prometheus.WriteRequest", "snappy", true,
+     fake_step, REPLY_PROMETHEUS, NULL},
+    {"/api/v1/write", "remote write 2", PROTOBUF, "io.prometheus.write.v2.Request", "snappy", true,
+     fake_step, REPLY_PROMETHEUS2, NULL},
+    {"/v1/metrics", "OTLP", "application/json", NULL, "gzip", false, fake_step, REPLY_OTLP_JSON,
+     "rejectedDataPoints"},
+    {"/v1/metrics", "OTLP", PROTOBUF, NULL, "gzip", false, fake_step, REPLY_OTLP_PROTO,
+     "rejectedDataPoints"},
+    {0},
+};
+
+const IngFormat *ing_find(Slice path, Slice content_type, Err *e)
+{
+    for (const IngFormat *f = ing_formats; f->path; f++)
+        if (slice_eq_cstr(path, f->path) &&
+            (!f->content_type || !content_type.len ||
+             (slice_starts(content_type, slice_cstr(f->content_type)) &&
+              (!f->proto || !memchr(content_type.ptr, ';', content_type.len) ||
+               memmem(content_type.ptr, content_type.len, f->proto, strlen(f->proto))))))
+            return f;
+    err_set(e, ERR_INVALID_PARAMETER, "Content-Type is not taken here");
+    return NULL;
+}
+IngWritten ing_job_written(const IngJob *j)
+{
+    (void)j;
+    return (IngWritten){.samples = 3, .histograms = 2, .exemplars = 1};
+}
+void ing_job_stored(const IngJob *j)
+{
+    (void)j;
+}
+IngSeen *ing_seen_new(void)
+{
+    return NULL;
+}
+void ing_seen_free(IngSeen *s)
+{
+    (void)s;
+}
+static Rejected fake_rejected;
+void db_note_rejected(Db *db, const Rejected *r)
+{
+    (void)db;
+    fake_rejected = *r;
+}
+
+bool ing_precision(Slice text, IngReply dialect, IngPrecision *out, Err *e)
+{
+    (void)dialect;
+    *out = ING_NS;
+    return text.len < 3 || err_set(e, ERR_INVALID_PARAMETER, "invalid precision");
+}
+bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err *e)
+{
+    (void)encoding, (void)body_max;
+    if (slice_eq_cstr(body, "damaged"))
+        return err_set(e, ERR_INVALID_TEXT, "bad gzip");
+    if (slice_eq_cstr(body, "bomb"))
+        return err_set(e, ERR_PROGRAM_LIMIT, "the decompressed body is too large");
+    buf_put_slice(out, body);
+    return true;
+}
+IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body)
+{
+    (void)f, (void)c;
+    IngJob *j = MEM_NEW(IngJob);
+    j->body = body;
+    snprintf(fake_last_body, sizeof fake_last_body, "%.*s", (int)(body.len < 99 ? body.len : 99),
+             body.ptr);
+    return j;
+}
+bool ing_job_step(IngJob *job, bool *done, Err *e)
+{
+    (void)e;
+    *done = true;
+    job->bad = memmem(job->body.ptr, job->body.len, "broken", 6) != NULL;
+    job->conflict = memmem(job->body.ptr, job->body.len, "conflict", 8) != NULL;
+    job->error.line = 2;
+    job->error.type_conflict = job->conflict;
+    snprintf(job->error.text, sizeof job->error.text, "broken line");
+    err_set(&job->error.err, ERR_INVALID_TEXT, "%s",
+            job->conflict ? "field type conflict: input field \"x\"" : "missing fields");
+    return true;
+}
+WriteBatch *ing_job_take_batch(IngJob *job)
+{
+    return memmem(job->body.ptr, job->body.len, "nothing", 7) ? NULL : (WriteBatch *)&fake_db_place;
+}
+size_t ing_job_error_count(const IngJob *job)
+{
+    return job->bad || job->conflict;
+}
+const IngLineError *ing_job_error(const IngJob *job, size_t i)
+{
+    return i < ing_job_error_count(job) ? &job->error : NULL;
+}
+void ing_job_free(IngJob *job)
+{
+    mem_free(job);
+}
+
+struct PromJob {
+    PromRequest request;
+    int steps;
+    Slice query;
+};
+static PromRequest fake_request;
+
+bool prom_open(PromJob **out, Db *db, ObjectId database, const PromRequest *r, Task *waiter, Err *e)
+{
+    (void)db, (void)database, (void)waiter;
+    fake_request = *r;
+    if (slice_eq_cstr(r->query, "up{"))
+        return err_set(e, ERR_SYNTAX, "1:4: parse error: unexpected end of input");
+    *out = MEM_NEW(PromJob);
+    (*out)->query = r->query;
+    return true;
+}
+RunStatus prom_run(PromJob *j, Err *e)
+{
+    if (slice_eq_cstr(j->query, "slow") && j->steps++ < 100000)
+        return RUN_YIELD;
+    if (slice_eq_cstr(j->query, "fail")) {
+        err_set(e, ERR_CARDINALITY, "many-to-many matching not allowed");
+        return RUN_FAIL;
+    }
+    return RUN_DONE;
+}
+void prom_result(PromJob *j, Buf *json)
+{
+    buf_puts(json, "{\"resultType\":\"scalar\",\"result\":[1,\"2\"]");
+    for (int i = 0; slice_eq_cstr(j->query, "large") && i < 100000; i++)
+        buf_puts(json, ",0123456789");
+    buf_puts(json, "}");
+}
+size_t prom_annotation(PromJob *j, bool info, size_t i, Slice *out)
+{
+    (void)j, (void)i;
+    *out = SLICE_LIT("mind");
+    return info;
+}
+void prom_close(PromJob *j)
+{
+    mem_free(j);
+}
+bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice label,
+               const Slice *match, size_t match_count, int64_t start_ms, int64_t end_ms,
+               uint64_t limit, Buf *json, Err *e)
+{
+    (void)rights;
+    (void)db, (void)database, (void)start_ms, (void)end_ms, (void)limit, (void)e;
+    buf_printf(json, "[%d,\"%.*s\",%zu", what, SLICE_ARG(label), match_count);
+    for (size_t i = 0; i < match_count; i++) {
+        buf_puts(json, ",");
+        buf_put_json(json, match[i]);
+    }
+    buf_puts(json, "]");
+    return true;
+}
+bool prom_check(Slice query, Err *e)
+{
+    return query.len > 0 || err_set(e, ERR_SYNTAX, "no expression");
+}
+
+#endif
