@@ -344,18 +344,63 @@ void wb_bool(WriteBatch *wb, ColumnId col, bool v)
     put(wb, SHAPE_KEY(col, PHYS_BOOL), v);
 }
 
-uint64_t wb_string_put(WriteBatch *wb, Slice v)
+/* Texts that differ mostly differ in length or in the bytes at their ends. */
+static size_t recent_place(Slice v)
 {
+    uint64_t head = 0, tail = 0;
+    uint32_t half[2] = {0};
+    if (v.len >= sizeof head) {
+        memcpy(&head, v.ptr, sizeof head);
+        memcpy(&tail, v.ptr + v.len - sizeof tail, sizeof tail);
+    } else if (v.len >= sizeof half[0]) {
+        memcpy(&half[0], v.ptr, sizeof half[0]);
+        memcpy(&half[1], v.ptr + v.len - sizeof half[1], sizeof half[1]);
+        head = (uint64_t)half[0] << 32 | half[1];
+    } else if (v.len) {
+        head = (uint64_t)(unsigned char)v.ptr[0] << 16 |
+               (uint64_t)(unsigned char)v.ptr[v.len / 2] << 8 | (unsigned char)v.ptr[v.len - 1];
+    }
+    return hash_mix(head ^ v.len, tail) >>
+           (64 - RECENT_TEXTS_BITS); /* all bytes reach the high bits */
+}
+
+uint64_t wb_string_append(WriteBatch *wb, Slice v)
+{
+    uint32_t len = (uint32_t)v.len;
     size_t at = wb->strings.len;
-    buf_reserve(&wb->strings, sizeof(uint32_t) + v.len);
-    buf_put_u32(&wb->strings, (uint32_t)v.len);
-    buf_put_slice(&wb->strings, v);
+    buf_reserve(&wb->strings, sizeof len + v.len);
+    memcpy(wb->strings.ptr + at, &len, sizeof len);
+    if (v.len)
+        memcpy(wb->strings.ptr + at + sizeof len, v.ptr, v.len);
+    wb->strings.len += sizeof len + v.len;
     return at;
+}
+
+/* Rows that were given up leave offsets behind at which anything may stand by now: only the bytes tell. */
+static inline bool text_at(const WriteBatch *wb, uint64_t at, Slice v)
+{
+    uint32_t len = (uint32_t)v.len;
+    return at + sizeof len + v.len <= wb->strings.len &&
+           memcmp(wb->strings.ptr + at, &len, sizeof len) == 0 &&
+           memcmp(wb->strings.ptr + at + sizeof len, v.ptr, v.len) == 0;
+}
+
+/* What was put before is used again, if it is among the last two of its place. */
+static uint64_t string_put(WriteBatch *wb, Slice v)
+{
+    size_t place = recent_place(v);
+    uint64_t *last = &wb->recent[place], *before = &wb->recent[place ^ 1];
+    if (text_at(wb, *last, v))
+        return *last;
+    if (text_at(wb, *before, v))
+        return *before;
+    *before = *last;
+    return *last = wb_string_append(wb, v);
 }
 
 void wb_str(WriteBatch *wb, ColumnId col, Slice v)
 {
-    put(wb, SHAPE_KEY(col, PHYS_STR), wb_string_put(wb, v));
+    put(wb, SHAPE_KEY(col, PHYS_STR), string_put(wb, v));
 }
 
 void wb_null(WriteBatch *wb, ColumnId col)
@@ -461,7 +506,7 @@ uint64_t *wb_shaped_row(WriteBatch *wb, const RowShape *shape)
 
 uint64_t wb_shaped_str(WriteBatch *wb, Slice v)
 {
-    return wb_string_put(wb, v);
+    return string_put(wb, v);
 }
 
 void wb_shaped_end(WriteBatch *wb, const RowShape *shape, SeriesId series, int64_t time_ns)

@@ -1,7 +1,7 @@
 /* storage/batch_codec.c - a WriteBatch as a log payload: compact rows.
  *
  * Numbers are LEB128 varints, signed ones zigzag; deltas are against the row before.
- *   payload := format(2) series_count series* row_count block*
+ *   payload := format(3) series_count series* row_count block*
  *   series  := id_delta table tag_count (column, length, bytes)*
  *   block   := code [shape] row | code [shape] [null bits] row | code [shape] rows column* row*
  *   code    := number << 2 | kind; number 0: the shape of the block before; 1..known: a shape
@@ -12,7 +12,9 @@
  *   row     := key value*
  *   key     := zigzag(series delta) << 1 | moved; with moved: 0, time moves by the last step
  *              again, or zigzag(time delta), the new step
- *   value   := kinds 0 and 1: int64: zigzag; bool: a byte; text: length, bytes;
+ *   text    := length << 1, bytes | distance << 1 | 1: the text written as bytes so many such texts
+ *              before (1: the last), at most TEXTS_BACK_MAX.  Format 2: length, bytes
+ *   value   := kinds 0 and 1: int64: zigzag; bool: a byte; text;
  *              float64: zigzag(d) << 4 | k, the value being (double)d / 10^k exactly, k <= 14;
  *              or 15, then the 8 bytes
  *              kind 2: the low `width` bytes of the difference to `first`; texts as above, behind
@@ -25,7 +27,10 @@
 #include <emmintrin.h>
 
 enum {
-    PAYLOAD_FORMAT = 2,
+    PAYLOAD_FORMAT = 3,
+    PAYLOAD_FORMAT_OLD = 2, /* every text with its bytes */
+    TEXTS_BACK_MAX = 4096,
+    TEXTS_WRITTEN = 1024, /* that the encoder remembers */
     SCALE_MAX = 14,
     SCALE_RAW = 15,
     RAW_TRIES_SKIPPED = 15, /* a column of true doubles is looked at again after so many values */
@@ -95,8 +100,15 @@ static uint8_t *write_f64(uint8_t *p, uint64_t bits, uint8_t *hint)
     return p + sizeof bits;
 }
 
+typedef struct WrittenText {
+    uint64_t slot;   /* of the batch */
+    uint64_t number; /* from 1; 0: free */
+} WrittenText;
+
 typedef struct Encoder {
     const WriteBatch *wb;
+    Buf written; /* WrittenText by hash of the slot; empty: the batch has no text */
+    uint64_t texts;
     Buf *out;
     Buf known;   /* uint32_t by the batch's shape number: number in the payload, 0 = none yet */
     Buf hints;   /* a byte for each column of each shape of the payload */
@@ -150,10 +162,15 @@ static inline uint8_t *write_key(Encoder *en, uint8_t *p, const BatchRow *row)
     return p;
 }
 
-static uint8_t *write_text(const Encoder *en, uint8_t *p, uint64_t slot)
+static uint8_t *write_text(Encoder *en, uint8_t *p, uint64_t slot)
 {
+    WrittenText *w = (WrittenText *)(void *)en->written.ptr + (hash_mix(slot, 0) % TEXTS_WRITTEN);
+    uint64_t back = en->texts - w->number + 1;
+    if (w->number && w->slot == slot && back <= TEXTS_BACK_MAX)
+        return write_varint(p, back << 1 | 1);
+    *w = (WrittenText){.slot = slot, .number = ++en->texts};
     Slice s = wb_string(en->wb, slot);
-    p = write_varint(p, s.len);
+    p = write_varint(p, s.len << 1);
     memcpy(p, s.ptr, s.len);
     return p + s.len;
 }
@@ -357,6 +374,9 @@ static void encode_series(Buf *out, const WriteBatch *wb)
 void wb_encode(Buf *out, const WriteBatch *wb)
 {
     Encoder en = {.wb = wb, .out = out};
+    size_t written_size = wb->strings.len ? TEXTS_WRITTEN * sizeof(WrittenText) : 0;
+    buf_reserve(&en.written, written_size + 1);
+    memset(en.written.ptr, 0, written_size);
     size_t known_size = wb->shapes.len / sizeof(RowShape *) * sizeof(uint32_t);
     buf_reserve(&en.known, known_size + 1);
     memset(en.known.ptr, 0, known_size);
@@ -374,6 +394,7 @@ void wb_encode(Buf *out, const WriteBatch *wb)
         else
             encode_row(&en, row, shape);
     }
+    buf_free(&en.written);
     buf_free(&en.known);
     buf_free(&en.hints);
     buf_free(&en.hint_at);
@@ -391,7 +412,10 @@ typedef struct Unpack { /* how a column of a block is read */
 typedef struct Decoder {
     WriteBatch *wb;
     Reader r;
-    Buf known; /* const RowShape *, by number - 1 */
+    bool old;       /* PAYLOAD_FORMAT_OLD */
+    uint64_t texts; /* read with their bytes */
+    Buf recent;     /* uint64_t: the slots of the last TEXTS_BACK_MAX of them, in a ring */
+    Buf known;      /* const RowShape *, by number - 1 */
     const RowShape *last;
     SeriesId series;
     int64_t time;
@@ -499,6 +523,26 @@ static uint64_t decode_f64(Reader *r)
     return bits_of((double)zigzag_decode(u >> 4) / pow10_table[k]);
 }
 
+static uint64_t decode_text(Decoder *de)
+{
+    uint64_t v = read_varint(&de->r);
+    if (de->old)
+        return wb_string_append(de->wb, reader_bytes(&de->r, v));
+    uint64_t *recent = (uint64_t *)(void *)de->recent.ptr;
+    if (v & 1) {
+        uint64_t back = v >> 1;
+        de->r.bad |= back == 0 || back > TEXTS_BACK_MAX || back > de->texts;
+        return de->r.bad ? 0 : recent[(de->texts - back) % TEXTS_BACK_MAX];
+    }
+    uint64_t slot = wb_string_append(de->wb, reader_bytes(&de->r, v >> 1));
+    if (de->recent.len < TEXTS_BACK_MAX * sizeof slot)
+        buf_put(&de->recent, &slot, sizeof slot);
+    else
+        recent[de->texts % TEXTS_BACK_MAX] = slot;
+    de->texts++;
+    return slot;
+}
+
 static uint64_t decode_value(Decoder *de, PhysType type)
 {
     switch (type) {
@@ -512,7 +556,7 @@ static uint64_t decode_value(Decoder *de, PhysType type)
         return b & 1;
     }
     case PHYS_STR:
-        return wb_string_put(de->wb, reader_str(&de->r));
+        return decode_text(de);
     case PHYS_NONE: /* only nulls have this type */
         de->r.bad = true;
         break;
@@ -569,7 +613,7 @@ static void unpack_texts(Decoder *de, const RowShape *shape, uint64_t *slots)
 {
     for (uint32_t c = 0; c < shape->count; c++)
         if (shape_key_type(shape->keys[c]) == PHYS_STR)
-            slots[c] = wb_string_put(de->wb, reader_str(&de->r));
+            slots[c] = decode_text(de);
 }
 
 /* src: the packed bytes of a row, 8 more may be read behind them. */
@@ -669,14 +713,17 @@ bool wb_decode(WriteBatch *wb, Slice payload, Err *e)
     memset(&de, 0, offsetof(Decoder, unpack));
     de.wb = wb;
     de.r = reader_of(payload);
-    if (reader_varint(&de.r) != PAYLOAD_FORMAT)
+    uint64_t format = reader_varint(&de.r);
+    if (format != PAYLOAD_FORMAT && format != PAYLOAD_FORMAT_OLD)
         return err_set(e, ERR_DATA_CORRUPTED, "rows in the log are of an unknown format");
+    de.old = format == PAYLOAD_FORMAT_OLD;
     decode_series(&de);
     de.rows = reader_varint(&de.r);
     de.r.bad |= de.rows > reader_left(&de.r) / ROW_BYTES_MIN;
     while (de.rows && !de.r.bad)
         decode_block(&de);
     buf_free(&de.known);
+    buf_free(&de.recent);
     if (de.r.bad || reader_left(&de.r))
         return err_set(e, ERR_DATA_CORRUPTED, "rows in the log (%zu bytes) cannot be read",
                        payload.len);

@@ -4,7 +4,7 @@
  * are a head and one 8-byte slot a column, in one block of memory:
  *   BatchRow | slot * shape->count | null bits (BITMAP_WORDS(count) words, only if has_nulls)
  * A slot holds an int64, the bits of a double, 0 or 1, or the offset of a string in `strings`
- * (u32 length, then the bytes).  The slot of a null is 0.
+ * (u32 length, then the bytes; slots of equal texts often share it).  The slot of a null is 0.
  * Threads: as batch.h. */
 #ifndef SKULK_STORAGE_BATCH_PRIVATE_H
 #define SKULK_STORAGE_BATCH_PRIVATE_H
@@ -51,8 +51,11 @@ typedef struct TableShape { /* the shape that the table's last row had */
     const RowShape *shape; /* NULL: free slot */
 } TableShape;
 
+enum { RECENT_TEXTS_BITS = 9, RECENT_TEXTS = 1 << RECENT_TEXTS_BITS };
+
 struct WriteBatch {
     Buf rows, strings;
+    uint64_t recent[RECENT_TEXTS]; /* by hash: offset of a text put before; may be out of date */
     Buf row_at;         /* uint32_t: where each row begins, in 8-byte words */
     Arena shape_memory; /* shapes outlive wb_clear */
     Arena series_memory;
@@ -107,6 +110,6 @@ uint64_t shape_hash(TableId table, const uint32_t *keys, uint32_t count);
 uint64_t *wb_row_begin(WriteBatch *wb, const RowShape *shape, SeriesId series, int64_t time);
 /* Takes the row in: end is behind its last slot; nulls may be NULL. */
 void wb_row_commit(WriteBatch *wb, const RowShape *shape, uint64_t *end, const uint64_t *nulls);
-uint64_t wb_string_put(WriteBatch *wb, Slice v);
+uint64_t wb_string_append(WriteBatch *wb, Slice v);
 
 #endif

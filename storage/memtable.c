@@ -162,45 +162,53 @@ static const SegShape *shape_of(Segment *s, const RowShape *from)
 
 /* ---- appending ---- */
 
-static size_t strings_size(const WriteBatch *wb, const RowShape *shape, const uint64_t *slots,
-                           const uint64_t *nulls)
+/* Where texts of the batch stand in the segment already: equal ones share their bytes there, too. */
+enum { TEXTS_KNOWN = 256 };
+typedef struct KnownText {
+    uint64_t slot; /* of the batch, + 1; 0: free */
+    const char *text;
+} KnownText;
+
+static inline KnownText *known_text(KnownText *known, uint64_t slot)
 {
-    size_t size = 0;
-    for (uint32_t i = 0; i < shape->count; i++)
-        if (shape_key_type(shape->keys[i]) == PHYS_STR && !(nulls && bitmap_get(nulls, i)))
-            size += sizeof(uint32_t) + wb_string(wb, slots[i]).len;
-    return size;
+    return &known[hash_mix(slot, 0) & (TEXTS_KNOWN - 1)];
 }
 
-/* Copies texts behind the row and lets the slots point at them. */
-static void strings_copy(const WriteBatch *wb, const RowShape *shape, uint64_t *slots,
-                         const uint64_t *nulls, char *to)
+/* Copies texts that are not known yet and lets the slots point at them. */
+static size_t texts_copy(Segment *s, const WriteBatch *wb, const RowShape *shape, uint64_t *slots,
+                         const uint64_t *nulls, KnownText *known)
 {
+    size_t bytes = 0;
     for (uint32_t i = 0; i < shape->count; i++) {
         if (shape_key_type(shape->keys[i]) != PHYS_STR || (nulls && bitmap_get(nulls, i)))
             continue;
-        Slice v = wb_string(wb, slots[i]);
-        uint32_t len = (uint32_t)v.len;
-        slots[i] = (uint64_t)(uintptr_t)to;
-        memcpy(to, &len, sizeof len);
-        memcpy(to + sizeof len, v.ptr, v.len);
-        to += sizeof len + v.len;
+        KnownText *k = known_text(known, slots[i]);
+        if (k->slot != slots[i] + 1) {
+            Slice v = wb_string(wb, slots[i]);
+            uint32_t len = (uint32_t)v.len;
+            char *to = seg_alloc(s, sizeof len + v.len);
+            memcpy(to, &len, sizeof len);
+            memcpy(to + sizeof len, v.ptr, v.len);
+            *k = (KnownText){.slot = slots[i] + 1, .text = to};
+            bytes += sizeof len + v.len;
+        }
+        slots[i] = (uint64_t)(uintptr_t)k->text;
     }
+    return bytes;
 }
 
 static const uint64_t *row_copy(Segment *s, const WriteBatch *wb, const BatchRow *row,
-                                const RowShape *from, const SegShape *shape)
+                                const RowShape *from, const SegShape *shape, KnownText *known)
 {
     const uint64_t *slots = batch_row_slots(row);
     const uint64_t *nulls = row->has_nulls ? slots + from->count : NULL;
     size_t words = from->count + (nulls ? BITMAP_WORDS(from->count) : 0);
-    size_t text = from->strings ? strings_size(wb, from, slots, nulls) : 0;
-    size_t size = (1 + words) * sizeof(uint64_t) + text;
+    size_t size = (1 + words) * sizeof(uint64_t);
     uint64_t *data = seg_alloc(s, size);
     data[0] = (uint64_t)(uintptr_t)shape | row->has_nulls;
     memcpy(data + 1, slots, words * sizeof(uint64_t));
     if (from->strings)
-        strings_copy(wb, from, data + 1, nulls, (char *)(data + 1 + words));
+        size += texts_copy(s, wb, from, data + 1, nulls, known);
     atomic_store_explicit(&s->bytes, atomic_load_explicit(&s->bytes, memory_order_relaxed) + size,
                           memory_order_relaxed);
     return data;
@@ -247,6 +255,8 @@ size_t seg_append(Segment *s, const WriteBatch *wb, size_t from, Lsn seq)
     const SegShape *shape = NULL;
     int64_t t_min = INT64_MAX, t_max = INT64_MIN;
     size_t first = from;
+    KnownText known[TEXTS_KNOWN];
+    bool knows = false;
     for (; from < rows && at < SEGMENT_ROWS; from++, at++) {
         if (atomic_load_explicit(&s->bytes, memory_order_relaxed) >= SEGMENT_BYTES)
             break;
@@ -256,11 +266,15 @@ size_t seg_append(Segment *s, const WriteBatch *wb, size_t from, Lsn seq)
             last = row_shape_now;
             shape = shape_of(s, last);
         }
+        if (last->strings && !knows) {
+            memset(known, 0, sizeof known);
+            knows = true;
+        }
         if (at % META_CHUNK == 0 && !s->meta[at / META_CHUNK])
             s->meta[at / META_CHUNK] = page_new(s, META_CHUNK * sizeof(RowMeta));
         RowMeta *m = seg_meta(s, (uint32_t)at);
         *m = (RowMeta){.series = row->series, .time = row->time, .seq = seq, .table = last->table};
-        m->data = row_copy(s, wb, row, last, shape);
+        m->data = row_copy(s, wb, row, last, shape, known);
         row_link(s, (uint32_t)at, table_of(s, last->table), m);
         t_min = row->time < t_min ? row->time : t_min;
         t_max = row->time > t_max ? row->time : t_max;
