@@ -56,8 +56,8 @@ enum { RECENT_TEXTS_BITS = 9, RECENT_TEXTS = 1 << RECENT_TEXTS_BITS };
 struct WriteBatch {
     Buf rows, strings;
     uint64_t recent[RECENT_TEXTS]; /* by hash: offset of a text put before; may be out of date */
-    Buf row_at;         /* uint32_t: where each row begins, in 8-byte words */
-    Arena shape_memory; /* shapes outlive wb_clear */
+    Buf row_at;                    /* uint32_t: where each row begins, in 8-byte words */
+    Arena shape_memory;            /* shapes outlive wb_clear */
     Arena series_memory;
     Buf shapes;            /* const RowShape *: by number */
     uint32_t *shape_slots; /* open addressing: number + 1 */
