@@ -3,9 +3,9 @@
  * {"schema": 0, "count": 12, "sum": 18.4, "zero_threshold": 0.001, "zero_count": 2,
  *  "positive": [[1, 4], ...], "negative": [...], "bounds": [...], "hint": "gauge", "float": true}
  * Buckets are [index, observations]; what is empty or 0 is left out.  Input takes the same. */
+#include "exec/type_histogram.h"
 #include "exec/type_json.h"
 #include "exec/type_private.h"
-#include "storage/histogram.h"
 #include <math.h>
 
 static const char *const hints[] = {

@@ -45,6 +45,8 @@ typedef enum PqlOp {
     PO_AND,
     PO_OR,
     PO_UNLESS,
+    PO_TRIM_UPPER,
+    PO_TRIM_LOWER,
 } PqlOp;
 static inline bool pql_op_compares(PqlOp op)
 {
@@ -52,7 +54,16 @@ static inline bool pql_op_compares(PqlOp op)
 }
 static inline bool pql_op_is_set(PqlOp op)
 {
-    return op >= PO_AND;
+    return op >= PO_AND && op <= PO_UNLESS;
+}
+static inline bool pql_op_trims(PqlOp op)
+{
+    return op >= PO_TRIM_UPPER;
+}
+/* The result is the left sample, or what is left of it: its name stays. */
+static inline bool pql_op_keeps_name(PqlOp op)
+{
+    return pql_op_compares(op) || pql_op_trims(op);
 }
 
 typedef enum PqlAgg {
@@ -152,11 +163,22 @@ typedef struct PqlMemo {
     size_t best, seen; /* samples of the series: the best one, the end of those looked at */
 } PqlMemo;
 
+struct Histogram;
+typedef struct PqlSample { /* a histogram, or else a number */
+    double v;
+    const struct Histogram *h;
+} PqlSample;
+
 typedef struct PqlWindow {
     const int64_t *t_ms;
     const double *v;
     size_t count;
-    size_t first; /* number of t_ms[0] within the series */
+    const int64_t *h_ms; /* native histograms */
+    const struct Histogram *const *h;
+    size_t h_count;
+    Arena *arena;    /* of results that are histograms */
+    unsigned *notes; /* WN_*, and the bits of HistNote << WN_SHIFT by HistOp */
+    size_t first;    /* number of t_ms[0] within the series */
     PqlMemo *memo;
     int64_t begin_ms, end_ms; /* after offset and @ */
     int64_t now_ms;           /* the evaluation time */
@@ -165,6 +187,14 @@ typedef struct PqlWindow {
     double *sorted;          /* room for count values */
     bool anchored, smoothed; /* samples may lie outside (begin, end] */
 } PqlWindow;
+
+enum {               /* what functions over a range have to tell */
+       WN_MIXED = 1, /* numbers and histograms: no result */
+       WN_NOT_COUNTER = 2,
+       WN_NOT_GAUGE = 4,
+       WN_IGNORED = 8, /* histograms among numbers */
+       WN_SHIFT = 8,   /* notes of HistOp o stand at WN_SHIFT * (1 + o) */
+};
 
 enum {
     PF_EXPERIMENTAL = 1,
@@ -176,6 +206,7 @@ enum {
     PF_SMOOTHED = 64,  /* takes these modifiers */
     PF_DURATION = 256, /* may stand in an expression of durations */
     PF_FACTORS = 128,  /* two parameters within (0, 1) */
+    PF_STATS = 512,    /* of histograms only count and sum are asked for */
 };
 enum { PF_ARGS_MAX = 5 };
 
@@ -189,8 +220,11 @@ typedef struct PqlFunction {
     int8_t
         optional; /* arguments at the end that may be left out; -1 = the last one any number of times (or never) */
     uint16_t flags;
-    /* Exactly one of these: */
+    /* Exactly one of these; `window` may have `mixed` beside it: */
     double (*sample)(double v, const double *params); /* every value of a vector */
+    double (*histogram)(const struct Histogram *h);   /* every histogram of a vector */
+    /* over a range in which there are histograms; without it they are ignored */
+    bool (*mixed)(const PqlWindow *w, PqlSample *out);
     bool (*window)(const PqlWindow *w,
                    double *out); /* over a range that is not empty; false: no result */
     struct PqlNode *(*build)(struct PqlBuild *b, const PqlExpr *call);

@@ -11,8 +11,8 @@ const char *pql_type_text(PqlType t)
 
 const char *pql_op_text(PqlOp op)
 {
-    static const char *const text[] = {"+",  "-", "*",  "/", "%",  "^",   "atan2", "==",
-                                       "!=", "<", "<=", ">", ">=", "and", "or",    "unless"};
+    static const char *const text[] = {"+", "-",  "*", "/",  "%",   "^",  "atan2",  "==", "!=",
+                                       "<", "<=", ">", ">=", "and", "or", "unless", "</", ">/"};
     return text[op];
 }
 
@@ -141,6 +141,9 @@ static void check_binary(PqlParse *ps, PqlExpr *x)
         pql_fail(ps, x->op_begin, "bool modifier can only be used on comparison operators");
     if (pql_op_compares(x->op) && !x->return_bool && scalars)
         pql_fail(ps, x->op_begin, "comparisons between scalars must use BOOL modifier");
+    if (pql_op_trims(x->op) && scalars)
+        pql_fail(ps, x->op_begin, "operator \"%s\" not allowed for Scalar operations",
+                 pql_op_text(x->op));
     for (size_t i = 0; i < 2; i++)
         if (!is_value(x->args[i]->type))
             pql_fail(ps, x->args[i]->begin,

@@ -79,6 +79,11 @@ double *pql_vector_new(PqlQuery *q, const Grid *g)
     return v;
 }
 
+const Histogram **pql_hists_new(PqlQuery *q, const Grid *g)
+{
+    return ARENA_ARRAY(&q->arena, const Histogram *, g->count);
+}
+
 int64_t pql_at_ms(const PqlQuery *q, const PqlExpr *x)
 {
     if (x->at == PT_START)
@@ -118,9 +123,23 @@ NdStatus scalar_ready(ScalarArg *s, Err *e)
 bool series_any(const Series *s, const Grid *g)
 {
     for (size_t i = 0; i < g->count; i++)
-        if (!pql_missing(s->v[i]))
+        if (!series_missing(s, i))
             return true;
     return false;
+}
+
+Series series_copy(Arena *a, const Series *s, const Grid *g)
+{
+    Series kept = *s;
+    kept.labels = labels_copy(a, &s->labels);
+    kept.v = arena_alloc(a, g->count * sizeof *kept.v);
+    memcpy(kept.v, s->v, g->count * sizeof *kept.v);
+    if (!s->h)
+        return kept;
+    kept.h = arena_alloc(a, g->count * sizeof *kept.h);
+    for (size_t i = 0; i < g->count; i++)
+        kept.h[i] = s->h[i] ? hist_copy(s->h[i], a) : NULL;
+    return kept;
 }
 
 static void gathered_add(PqlNode *from, Gathered *g, const Series *s)
@@ -134,11 +153,7 @@ static void gathered_add(PqlNode *from, Gathered *g, const Series *s)
         g->items = grown;
         g->cap = cap;
     }
-    Series *kept = &g->items[g->count++];
-    *kept = *s;
-    kept->labels = labels_copy(a, &s->labels);
-    kept->v = arena_alloc(a, from->grid.count * sizeof *kept->v);
-    memcpy(kept->v, s->v, from->grid.count * sizeof *kept->v);
+    g->items[g->count++] = series_copy(a, s, &from->grid);
 }
 
 NdStatus gather(PqlNode *from, Gathered *g, Err *e)
@@ -179,6 +194,21 @@ void pql_annotate(PqlQuery *q, bool warning, uint32_t at, const char *fmt, ...)
     if (!list->items)
         list->items = ARENA_ARRAY(&q->arena, Slice, PQL_ANNOTATIONS_MAX);
     list->items[list->count++] = arena_slice(&q->arena, s);
+}
+
+void pql_tell_notes(PqlQuery *q, unsigned notes, HistOp op, Slice metric, uint32_t at)
+{
+    static const char *const ops[] = {
+        [HO_ADD] = "addition", [HO_SUB] = "subtraction", [HO_AGG] = "aggregation"};
+    if (notes & HN_INCOMPATIBLE)
+        pql_annotate(q, true, at,
+                     "vector contains a mix of histograms with exponential and custom buckets "
+                     "schemas for metric name \"%.*s\"",
+                     SLICE_ARG(metric));
+    if (notes & HN_COLLISION)
+        pql_annotate(q, true, at, "conflicting counter resets during histogram %s", ops[op]);
+    if (notes & HN_RECONCILED)
+        pql_annotate(q, false, at, "mismatched custom buckets were reconciled during %s", ops[op]);
 }
 
 /* ---- opening ---- */
@@ -228,7 +258,7 @@ bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e)
     q->delayed_names = pql_feature(r->features, "promql-delayed-name-removal");
     bool ok = request_grid(q, r, e) && pql_check_durations(q, x, e);
     if (ok && x->type != PQL_STRING) {
-        PqlBuild b = {q, q->grid, e};
+        PqlBuild b = {.q = q, .grid = q->grid, .e = e};
         q->root = pql_build(&b, x);
         ok = q->root != NULL;
     }
@@ -277,36 +307,72 @@ static PqlSeries *result_add(PqlQuery *q)
     return &q->series[q->series_count++];
 }
 
-static void result_points(PqlQuery *q, const Labels *labels, const int64_t *t, const double *v,
-                          size_t n)
+typedef struct Points { /* room for a series of the result */
+    int64_t *t_ms;
+    double *v;
+    const Histogram **h;
+    size_t count;
+} Points;
+
+static Points points_new(PqlQuery *q, size_t n, bool hists)
+{
+    Arena *a = &q->arena;
+    Points p = {arena_alloc(a, (n + 1) * sizeof *p.t_ms), arena_alloc(a, (n + 1) * sizeof *p.v),
+                NULL, 0};
+    if (hists)
+        p.h = ARENA_ARRAY(a, const Histogram *, n + 1);
+    return p;
+}
+
+static void points_add(Points *p, int64_t t_ms, double v, const Histogram *h)
+{
+    p->t_ms[p->count] = t_ms;
+    p->v[p->count] = v;
+    if (p->h)
+        p->h[p->count] = h;
+    p->count++;
+}
+
+static void result_points(PqlQuery *q, const Labels *l, bool drop_name, const Points *p)
 {
     PqlSeries *s = result_add(q);
-    int64_t *times = arena_alloc(&q->arena, (n + 1) * sizeof *times);
-    double *values = arena_alloc(&q->arena, (n + 1) * sizeof *values);
-    memcpy(times, t, n * sizeof *times);
-    memcpy(values, v, n * sizeof *values);
-    *s = (PqlSeries){labels->items, labels->count, times, values, n};
+    Labels labels = drop_name ? labels_drop_name(&q->arena, l) : labels_copy(&q->arena, l);
+    *s = (PqlSeries){labels.items, labels.count, p->t_ms, p->v, p->h, p->count};
 }
 
 static void result_series(PqlQuery *q, const Series *in)
 {
     size_t n = 0;
-    for (size_t i = 0; i < q->grid.count; i++)
-        n += !pql_missing(in->v[i]);
+    bool hists = false;
+    for (size_t i = 0; i < q->grid.count; i++) {
+        n += !series_missing(in, i);
+        hists |= series_hist(in, i) != NULL;
+    }
     if (n == 0)
         return;
-    PqlSeries *s = result_add(q);
-    int64_t *times = arena_alloc(&q->arena, n * sizeof *times);
-    double *values = arena_alloc(&q->arena, n * sizeof *values);
-    Labels labels = in->drop_name ? labels_drop_name(&q->arena, &in->labels)
-                                  : labels_copy(&q->arena, &in->labels);
-    *s = (PqlSeries){labels.items, labels.count, times, values, n};
-    n = 0;
-    for (size_t i = 0; i < q->grid.count; i++)
-        if (!pql_missing(in->v[i])) {
-            times[n] = grid_at(&q->grid, i);
-            values[n++] = in->v[i];
+    Points p = points_new(q, n, hists);
+    for (size_t i = 0; i < q->grid.count; i++) {
+        const Histogram *h = series_hist(in, i);
+        if (!series_missing(in, i))
+            points_add(&p, grid_at(&q->grid, i), in->v[i], h ? hist_copy(h, &q->arena) : NULL);
+    }
+    result_points(q, &in->labels, in->drop_name, &p);
+}
+
+/* Numbers and histograms of a range in the order of time. */
+static void result_range(PqlQuery *q, const RangeSeries *s)
+{
+    Points p = points_new(q, s->count + s->h_count, s->h_count > 0);
+    for (size_t i = 0, k = 0; i < s->count || k < s->h_count;) {
+        if (k == s->h_count || (i < s->count && s->t_ms[i] <= s->h_ms[k])) {
+            points_add(&p, s->t_ms[i], s->v[i], NULL);
+            i++;
+        } else {
+            points_add(&p, s->h_ms[k], pql_absent(), hist_copy(s->h[k], &q->arena));
+            k++;
         }
+    }
+    result_points(q, &s->labels, s->drop_name, &p);
 }
 
 /* A range selector as an instant query: its samples as they are. */
@@ -315,9 +381,7 @@ static NdStatus result_matrix(PqlQuery *q, Err *e)
     RangeSeries s;
     NdStatus st;
     while ((st = q->root->def->next_range(q->root, &s, e)) == ND_SERIES) {
-        Labels labels = s.drop_name ? labels_drop_name(&q->arena, &s.labels)
-                                    : labels_copy(&q->arena, &s.labels);
-        result_points(q, &labels, s.t_ms, s.v, s.count);
+        result_range(q, &s);
         if (!budget_check(&q->budget, e))
             return ND_FAIL;
     }
@@ -350,20 +414,22 @@ static int by_labels(const void *a, const void *b)
 /* Two series with the same labels become one; a time that both have is an error. */
 static bool merge_into(PqlQuery *q, PqlSeries *to, const PqlSeries *from, Err *e)
 {
-    size_t n = to->count + from->count, i = 0, k = 0, at = 0;
-    int64_t *times = arena_alloc(&q->arena, n * sizeof *times);
-    double *values = arena_alloc(&q->arena, n * sizeof *values);
+    size_t i = 0, k = 0;
+    Points p = points_new(q, to->count + from->count, to->h || from->h);
     while (i < to->count || k < from->count) {
         if (i < to->count && k < from->count && to->t_ms[i] == from->t_ms[k])
             return err_set(e, ERR_CARDINALITY,
                            "vector cannot contain metrics with the same labelset");
         bool left = k == from->count || (i < to->count && to->t_ms[i] < from->t_ms[k]);
-        times[at] = left ? to->t_ms[i] : from->t_ms[k];
-        values[at++] = left ? to->v[i++] : from->v[k++];
+        const PqlSeries *s = left ? to : from;
+        size_t *next = left ? &i : &k;
+        points_add(&p, s->t_ms[*next], s->v[*next], s->h ? s->h[*next] : NULL);
+        ++*next;
     }
-    to->t_ms = times;
-    to->v = values;
-    to->count = n;
+    to->t_ms = p.t_ms;
+    to->v = p.v;
+    to->h = p.h;
+    to->count = p.count;
     return true;
 }
 

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/regex.h"
 #include "promql/ast.h"
+#include "promql/hist.h"
 #include <math.h>
 
 #define PQL_STALE_BITS       UINT64_C(0x7ff0000000000002)
@@ -53,8 +54,9 @@ typedef struct Labels {
 
 typedef struct Series {
     Labels labels;
-    bool drop_name; /* delayed: the name goes at the very end */
-    double *v;      /* of the grid */
+    bool drop_name;      /* delayed: the name goes at the very end */
+    double *v;           /* of the grid */
+    const Histogram **h; /* of the grid; a value beside one is absent.  NULL: none */
 } Series;
 
 typedef struct RangeSeries {
@@ -63,7 +65,19 @@ typedef struct RangeSeries {
     const int64_t *t_ms;
     const double *v;
     size_t count;
+    const int64_t *h_ms; /* native histograms, with times of their own */
+    const Histogram **h;
+    size_t h_count;
 } RangeSeries;
+
+static inline const Histogram *series_hist(const Series *s, size_t i)
+{
+    return s->h ? s->h[i] : NULL;
+}
+static inline bool series_missing(const Series *s, size_t i)
+{
+    return pql_missing(s->v[i]) && !series_hist(s, i);
+}
 
 typedef enum NdStatus { ND_SERIES, ND_END, ND_WAIT, ND_YIELD, ND_FAIL } NdStatus;
 
@@ -120,6 +134,7 @@ typedef struct PqlBuild {
     PqlQuery *q;
     Grid grid;
     Err *e;
+    bool stats; /* only count and sum of histograms are asked for */
 } PqlBuild;
 PqlNode *pql_build(PqlBuild *b,
                    const PqlExpr *x); /* NULL: failed; wraps what does not change with the step */
@@ -128,7 +143,11 @@ bool pql_pause(const PqlQuery *q); /* the time slice is over */
 bool pql_count_samples(PqlQuery *q, size_t n, Err *e) MUST_CHECK;
 bool pql_invariant(const PqlExpr *x);
 void pql_annotate(PqlQuery *q, bool warning, uint32_t at, const char *fmt, ...) PRINTF_LIKE(4, 5);
-double *pql_vector_new(PqlQuery *q, const Grid *g); /* all absent */
+double *pql_vector_new(PqlQuery *q, const Grid *g);          /* all absent */
+const Histogram **pql_hists_new(PqlQuery *q, const Grid *g); /* none */
+/* What operations on histograms noted, bits of HistNote; `at`: of the operand. */
+typedef enum HistOp { HO_ADD, HO_SUB, HO_AGG } HistOp;
+void pql_tell_notes(PqlQuery *q, unsigned notes, HistOp op, Slice metric, uint32_t at);
 int64_t pql_at_ms(const PqlQuery *q, const PqlExpr *x);
 
 /* ---- duration.c: lengths of time, constant or computed ---- */
@@ -153,6 +172,7 @@ typedef struct Gathered {
 } Gathered;
 NdStatus gather(PqlNode *from, Gathered *g, Err *e); /* ND_END: all are there */
 bool series_any(const Series *s, const Grid *g);
+Series series_copy(Arena *a, const Series *s, const Grid *g);
 
 /* ---- labels.c ---- */
 enum { LABELS_NAME_DROPPED = 3 }; /* __name__ __type__ __unit__ */
@@ -185,10 +205,9 @@ bool label_map_find(const LabelMap *m, const Labels *l, uint32_t *index);
 
 /* ---- names.c: selectors to tables, fields and series ---- */
 typedef struct SourceField {
-    ColumnId id;
-    PhysType phys;
-    Slice metric; /* __name__ */
-    Slice field;  /* __field__, "" = none */
+    ColumnId number, hist; /* 0 = none */
+    Slice metric;          /* __name__ */
+    Slice field;           /* __field__, "" = none */
 } SourceField;
 typedef struct SourceTag {
     ColumnId id;
@@ -243,8 +262,6 @@ PqlNode *build_vector(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_scalar(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_absent(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_absent_over_time(PqlBuild *b, const PqlExpr *call);
-PqlNode *build_no_floats(PqlBuild *b,
-                         const PqlExpr *call); /* histogram_count ...: floats have none */
 PqlNode *build_label_replace(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_label_join(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_sort(PqlBuild *b, const PqlExpr *call);
@@ -261,6 +278,16 @@ PqlNode *build_binary(PqlBuild *b, const PqlExpr *x); /* node_binary.c: at least
 PqlNode *build_match(PqlBuild *b, const PqlExpr *x);  /* node_match.c: vector with vector */
 double pql_arith(PqlOp op, double l, double r);       /* of the arithmetic operators */
 bool pql_compare(PqlOp op, double l, double r);
+/* Operators where a native histogram stands on at least one side. */
+typedef struct HistOperands {
+    double l, r;
+    const Histogram *hl, *hr; /* NULL: the number counts */
+} HistOperands;
+/* False: there is no result (the operator does not fit, or a comparison does not hold).  *notes collects
+ * HistNote bits, and HIST_MISFIT. */
+enum { HIST_MISFIT = 1 << 16 };
+bool pql_hist_operate(PqlOp op, const HistOperands *x, PqlSample *out, Arena *a, unsigned *notes);
+void pql_tell_operator(PqlQuery *q, const PqlExpr *x, const HistOperands *last, unsigned notes);
 
 /* ---- kernels ---- */
 double pql_quantile(double q, double *sorted, size_t n);

@@ -18,7 +18,7 @@
 
 %left OR.
 %left AND UNLESS.
-%left EQL NEQ LSS LTE GTR GTE.
+%left EQL NEQ LSS LTE GTR GTE TRIM_UPPER TRIM_LOWER.
 %left ADD SUB.
 %left MUL DIV MOD ATAN2.
 %right POW.
@@ -91,6 +91,8 @@ expr(A) ::= expr(B) LSS(O) modifier(M) expr(C). { M.begin = O.begin; A = px_bina
 expr(A) ::= expr(B) LTE(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_LE, B, M, C); }
 expr(A) ::= expr(B) GTR(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_GT, B, M, C); }
 expr(A) ::= expr(B) GTE(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_GE, B, M, C); }
+expr(A) ::= expr(B) TRIM_UPPER(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_TRIM_UPPER, B, M, C); }
+expr(A) ::= expr(B) TRIM_LOWER(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_TRIM_LOWER, B, M, C); }
 expr(A) ::= expr(B) AND(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_AND, B, M, C); }
 expr(A) ::= expr(B) OR(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_OR, B, M, C); }
 expr(A) ::= expr(B) UNLESS(O) modifier(M) expr(C). { M.begin = O.begin; A = px_binary(ps, PO_UNLESS, B, M, C); }

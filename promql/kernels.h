@@ -47,4 +47,15 @@ bool fw_irate(const PqlWindow *w, double *out), fw_idelta(const PqlWindow *w, do
 bool fw_deriv(const PqlWindow *w, double *out), fw_predict(const PqlWindow *w, double *out);
 bool fw_changes(const PqlWindow *w, double *out), fw_resets(const PqlWindow *w, double *out);
 
+/* ---- func_hist.c: with histograms among the samples ---- */
+bool fx_rate(const PqlWindow *w, PqlSample *out), fx_increase(const PqlWindow *w, PqlSample *out),
+    fx_delta(const PqlWindow *w, PqlSample *out);
+bool fx_irate(const PqlWindow *w, PqlSample *out), fx_idelta(const PqlWindow *w, PqlSample *out);
+bool fx_sum(const PqlWindow *w, PqlSample *out), fx_avg(const PqlWindow *w, PqlSample *out),
+    fx_count(const PqlWindow *w, PqlSample *out), fx_present(const PqlWindow *w, PqlSample *out);
+bool fx_first(const PqlWindow *w, PqlSample *out), fx_last(const PqlWindow *w, PqlSample *out);
+bool fx_ts_first(const PqlWindow *w, PqlSample *out),
+    fx_ts_last(const PqlWindow *w, PqlSample *out);
+bool fx_changes(const PqlWindow *w, PqlSample *out), fx_resets(const PqlWindow *w, PqlSample *out);
+
 #endif

@@ -318,6 +318,8 @@ again:
     "!~" { return token(lx, begin, PQ_NMATCH); }
     "="  { return token(lx, begin, PQ_ASSIGN); }
     "<"  { return token(lx, begin, PQ_LSS); }
+    "</" { return token(lx, begin, PQ_TRIM_UPPER); }
+    ">/" { return token(lx, begin, PQ_TRIM_LOWER); }
     "<=" { return token(lx, begin, PQ_LTE); }
     ">"  { return token(lx, begin, PQ_GTR); }
     ">=" { return token(lx, begin, PQ_GTE); }

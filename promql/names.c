@@ -1,6 +1,7 @@
 /* promql/names.c - selectors to tables, fields and series: the naming rules of the data model.
  *
  * Each numeric field has one canonical name: `m` for the field `value` of table `m`, else `m_field`.
+ * A field of native histograms is the same metric: `m` is the field `histogram` of table `m`, too.
  * Where two fields claim one name the field `value` wins, then the longest name of a table.  A bare
  * table name that is no canonical name is an alias of all its numeric fields, told apart by
  * __field__.  Regular expressions and the metadata calls see canonical names only. */
@@ -53,6 +54,11 @@ static bool is_numeric(const ColumnDef *c)
     default:
         return false;
     }
+}
+
+static bool is_histogram(const ColumnDef *c)
+{
+    return c && !c->dropped && c->kind == COL_FIELD && c->type_oid == HIST_OID;
 }
 
 static Slice label_of(const ColumnDef *c)
@@ -114,6 +120,28 @@ static const ColumnDef *numeric_field(const TableDef *t, Slice label)
     return c && is_numeric(c) ? c : NULL;
 }
 
+static const ColumnDef *histogram_field(const TableDef *t, Slice label)
+{
+    const ColumnDef *c = table_column_by_label(t, label, COL_FIELD);
+    if (!is_histogram(c) && slice_eq_cstr(label, "value"))
+        c = table_column_by_label(t, SLICE_LIT("histogram"), COL_FIELD);
+    return is_histogram(c) ? c : NULL;
+}
+
+/* The columns of one metric: at least one of them. */
+typedef struct Owner {
+    const TableDef *table;
+    const ColumnDef *number, *hist;
+} Owner;
+
+static bool owner_of(Owner *o, const TableDef *t, Slice field)
+{
+    if (!t)
+        return false;
+    *o = (Owner){t, numeric_field(t, field), histogram_field(t, field)};
+    return o->number || o->hist;
+}
+
 static const TableDef *series_table(Resolve *r, Slice name)
 {
     const TableDef *t = cat_table(r->catalog, r->scope->schema, name);
@@ -121,27 +149,24 @@ static const TableDef *series_table(Resolve *r, Slice name)
 }
 
 /* The one field that has this canonical name. */
-static const ColumnDef *canonical_owner(Resolve *r, Slice name, const TableDef **table)
+static bool canonical_owner(Resolve *r, Slice name, Owner *o)
 {
-    const ColumnDef *c;
-    *table = series_table(r, name);
-    if (*table && (c = numeric_field(*table, SLICE_LIT("value"))))
-        return c;
+    if (owner_of(o, series_table(r, name), SLICE_LIT("value")))
+        return true;
     for (size_t i = name.len; i-- > 1;) {
         Slice field = slice_of(name.ptr + i + 1, name.len - i - 1);
         if (name.ptr[i] != '_' || field.len == 0 || slice_eq_cstr(field, "value"))
             continue;
-        *table = series_table(r, slice_of(name.ptr, i));
-        if (*table && (c = numeric_field(*table, field)))
-            return c;
+        if (owner_of(o, series_table(r, slice_of(name.ptr, i)), field))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 static Slice canonical_name(Resolve *r, const TableDef *t, const ColumnDef *c)
 {
     Slice field = label_of(c);
-    if (slice_eq_cstr(field, "value"))
+    if (slice_eq_cstr(field, "value") || (is_histogram(c) && slice_eq_cstr(field, "histogram")))
         return t->name;
     buf_clear(&r->name);
     buf_put_slice(&r->name, t->name);
@@ -230,12 +255,13 @@ static Source *source_for(Resolve *r, const TableDef *t)
     return s;
 }
 
-static void add_field(Resolve *r, const TableDef *t, const ColumnDef *c, Slice metric, Slice field)
+static void add_field(Resolve *r, const Owner *o, Slice metric, Slice field)
 {
-    Source *s = source_for(r, t);
+    Source *s = source_for(r, o->table);
     if (s)
         s->fields[s->field_count++] =
-            (SourceField){c->id, c->phys, arena_slice(r->scope->arena, metric), field};
+            (SourceField){o->number ? o->number->id : 0, o->hist ? o->hist->id : 0,
+                          arena_slice(r->scope->arena, metric), field};
 }
 
 static bool may_read(Resolve *r, const TableDef *t, Err *e)
@@ -248,28 +274,29 @@ static void resolve_alias(Resolve *r, const TableDef *t)
 {
     for (size_t i = 0; i < t->column_count; i++) {
         const ColumnDef *c = &t->columns[i];
-        if (is_numeric(c) && label_passes(r, FIELD_LABEL, label_of(c)))
-            add_field(r, t, c, t->name, label_of(c));
+        Owner o = {t, is_numeric(c) ? c : NULL, is_histogram(c) ? c : NULL};
+        if ((o.number || o.hist) && label_passes(r, FIELD_LABEL, label_of(c)))
+            add_field(r, &o, t->name, label_of(c));
     }
 }
 
 /* A name that is given: canonical, else (or if __field__ is asked for) a table with all its fields. */
 static void resolve_name(Resolve *r, Slice name)
 {
-    const TableDef *t;
+    Owner o;
     r->out->one_name = true;
     if (!label_passes(r, NAME_LABEL, name))
         return;
-    const ColumnDef *c = canonical_owner(r, name, &t);
-    if (c && !may_read(r, t, r->e)) {
+    bool owned = canonical_owner(r, name, &o);
+    if (owned && !may_read(r, o.table, r->e)) {
         r->denied = true;
         return;
     }
-    if (c && label_passes(r, FIELD_LABEL, slice_of("", 0))) {
-        add_field(r, t, c, name, slice_of("", 0));
+    if (owned && label_passes(r, FIELD_LABEL, slice_of("", 0))) {
+        add_field(r, &o, name, slice_of("", 0));
         return;
     }
-    t = series_table(r, name);
+    const TableDef *t = series_table(r, name);
     if (t && !may_read(r, t, r->e))
         r->denied = true;
     else if (t)
@@ -281,17 +308,19 @@ static void resolve_all(Resolve *r)
     if (!label_passes(r, FIELD_LABEL, slice_of("", 0)))
         return; /* canonical names have no __field__ */
     for (size_t i = 0; i < cat_table_count(r->catalog); i++) {
-        const TableDef *t = cat_table_at(r->catalog, i), *owner_table;
+        const TableDef *t = cat_table_at(r->catalog, i);
+        Owner o;
         Err hidden;
         if (t->schema != r->scope->schema || t->kind != TABLE_SERIES || !may_read(r, t, &hidden))
             continue;
         for (size_t k = 0; k < t->column_count; k++) {
             const ColumnDef *c = &t->columns[k];
-            if (!is_numeric(c))
+            if (!is_numeric(c) && !is_histogram(c))
                 continue;
             Slice name = canonical_name(r, t, c);
-            if (label_passes(r, NAME_LABEL, name) && canonical_owner(r, name, &owner_table) == c)
-                add_field(r, t, c, name, slice_of("", 0));
+            if (label_passes(r, NAME_LABEL, name) && canonical_owner(r, name, &o) &&
+                (o.number ? o.number : o.hist) == c)
+                add_field(r, &o, name, slice_of("", 0));
         }
     }
 }

@@ -1,13 +1,21 @@
 /* promql/node_agg.c - aggregations that fold each series into its group as it comes: sum, avg, min ... */
 #include "promql/eval_private.h"
 
+typedef struct HistStep { /* histograms of a group at one step */
+    HistMean sum;         /* of sum() as well */
+    uint8_t hints;        /* that were seen: reset 1, not reset 2 */
+    bool bad;             /* layouts that do not go together */
+} HistStep;
+
 typedef struct Group {
     Labels labels;
     bool drop_name;
     double *value; /* absent until the first sample */
     double *extra; /* compensation, or mean */
     double *count;
-    uint8_t *stepwise; /* avg: the sum would overflow at this step, extra and value hold a mean */
+    uint8_t *stepwise;   /* avg: the sum would overflow at this step, extra and value hold a mean */
+    HistStep *hists;     /* NULL: no histograms so far */
+    const Histogram **h; /* results */
 } Group;
 
 typedef struct NodeAgg NodeAgg;
@@ -15,6 +23,7 @@ struct NodeAgg {
     PqlNode n;
     PqlNode *child;
     void (*fold)(NodeAgg *a, Group *g, const double *v);
+    void (*fold_hist)(NodeAgg *a, Group *g, const Series *s, size_t i); /* NULL: ignored */
     LabelMap keys;
     Group *groups;
     size_t group_cap, next;
@@ -118,6 +127,79 @@ static void fold_variance(NodeAgg *a, Group *g, const double *v)
     }
 }
 
+/* ---- histograms ---- */
+
+static void fold_hist_sum(NodeAgg *a, Group *g, const Series *s, size_t i)
+{
+    Arena *arena = &a->n.q->arena;
+    const Histogram *h = s->h[i];
+    if (!g->hists)
+        g->hists = ARENA_ARRAY(arena, HistStep, a->n.grid.count);
+    HistStep *step = &g->hists[i];
+    if (step->bad)
+        return;
+    unsigned notes = 0;
+    if (a->n.x->agg == PA_AVG) {
+        notes = hist_mean_add(&step->sum, h, arena);
+    } else if (!step->sum.sum) {
+        step->sum.sum = hist_copy(h, arena);
+    } else {
+        notes = hist_add(step->sum.sum, h, 1, HIST_COMPENSATED, arena);
+    }
+    step->hints |= h->hint == HIST_RESET ? 1 : h->hint == HIST_NOT_RESET ? 2 : 0;
+    step->bad |= (notes & HN_INCOMPATIBLE) != 0;
+    notes &= ~(unsigned)HN_COLLISION;
+    if (notes)
+        pql_tell_notes(a->n.q, notes, HO_AGG, labels_get(&s->labels, SLICE_LIT("__name__")),
+                       a->n.x->args[0]->begin);
+}
+
+static void fold_hist_count(NodeAgg *a, Group *g, const Series *s, size_t i)
+{
+    (void)s;
+    g->value[i] = pql_missing(g->value[i]) || a->n.x->agg == PA_GROUP ? 1 : g->value[i] + 1;
+}
+
+static void fold_histograms(NodeAgg *a, Group *g, const Series *s)
+{
+    for (size_t i = 0; i < a->n.grid.count; i++) {
+        if (!s->h[i])
+            continue;
+        if (a->fold_hist)
+            a->fold_hist(a, g, s, i);
+        else
+            pql_annotate(a->n.q, false, a->n.x->args[0]->begin,
+                         "ignored histogram in %s aggregation", pql_agg_text(a->n.x->agg));
+    }
+}
+
+/* What the histograms of the group came to. */
+static void group_histograms(NodeAgg *a, Group *g)
+{
+    PqlQuery *q = a->n.q;
+    uint32_t at = a->n.x->args[0]->begin;
+    g->h = pql_hists_new(q, &a->n.grid);
+    for (size_t i = 0; i < a->n.grid.count; i++) {
+        HistStep *step = &g->hists[i];
+        double none = pql_absent();
+        if (!step->sum.sum)
+            continue;
+        bool mixed = !pql_missing(g->value[i]);
+        memcpy(&g->value[i], &none, sizeof none);
+        if (mixed)
+            pql_annotate(q, true, at, "encountered a mix of histograms and floats for aggregation");
+        if (mixed || step->bad)
+            continue;
+        if (step->hints == 3)
+            pql_tell_notes(q, HN_COLLISION, HO_AGG, slice_of("", 0), at);
+        if (a->n.x->agg == PA_AVG)
+            hist_mean_end(&step->sum);
+        else
+            hist_settle(step->sum.sum);
+        g->h[i] = step->sum.sum;
+    }
+}
+
 /* ---- groups ---- */
 
 static Group *group_of(NodeAgg *a, const Labels *labels)
@@ -177,6 +259,8 @@ static NdStatus agg_next(PqlNode *n, Series *out, Err *e)
         Group *g = group_of(a, &out->labels);
         g->drop_name |= out->drop_name;
         a->fold(a, g, out->v);
+        if (out->h)
+            fold_histograms(a, g, out);
     }
     if (!a->done && st != ND_END)
         return st;
@@ -187,7 +271,9 @@ static NdStatus agg_next(PqlNode *n, Series *out, Err *e)
     for (size_t i = 0; i < n->grid.count; i++)
         if (!pql_missing(g->value[i]))
             g->value[i] = group_value(a, g, i);
-    *out = (Series){g->labels, g->drop_name, g->value};
+    if (g->hists)
+        group_histograms(a, g);
+    *out = (Series){g->labels, g->drop_name, g->value, g->h};
     return ND_SERIES;
 }
 
@@ -209,6 +295,10 @@ PqlNode *build_aggregate(PqlBuild *b, const PqlExpr *x)
     arena_init(&a->scratch, &b->q->budget);
     label_map_init(&a->keys, &b->q->arena);
     a->fold = folds[x->agg];
+    if (x->agg == PA_SUM || x->agg == PA_AVG)
+        a->fold_hist = fold_hist_sum;
+    else if (x->agg == PA_COUNT || x->agg == PA_GROUP)
+        a->fold_hist = fold_hist_count;
     a->n.one_name = x->without || !names_have(&x->grouping, SLICE_LIT("__name__"));
     a->child = pql_build(b, x->args[0]);
     return a->child ? &a->n : NULL;

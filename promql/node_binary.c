@@ -43,6 +43,69 @@ bool pql_compare(PqlOp op, double l, double r)
     }
 }
 
+/* ---- native histograms ---- */
+
+static bool misfit(unsigned *notes)
+{
+    *notes |= HIST_MISFIT;
+    return false;
+}
+
+static bool hist_with_hist(PqlOp op, const HistOperands *x, PqlSample *out, Arena *a,
+                           unsigned *notes)
+{
+    if (op == PO_EQ || op == PO_NE) {
+        out->h = x->hl;
+        return hist_equal(x->hl, x->hr) == (op == PO_EQ);
+    }
+    if (op != PO_ADD && op != PO_SUB)
+        return misfit(notes);
+    Histogram *h = hist_copy(x->hl, a);
+    *notes |= hist_add(h, x->hr, op == PO_ADD ? 1 : -1, HIST_PLAIN, a);
+    if (*notes & HN_INCOMPATIBLE)
+        return false;
+    if (op == PO_SUB)
+        h->hint = HIST_GAUGE;
+    hist_settle(h);
+    out->h = h;
+    return true;
+}
+
+bool pql_hist_operate(PqlOp op, const HistOperands *x, PqlSample *out, Arena *a, unsigned *notes)
+{
+    *out = (PqlSample){0};
+    if (x->hl && x->hr)
+        return hist_with_hist(op, x, out, a, notes);
+    bool left = x->hl != NULL, fits = op == PO_MUL || (left && (op == PO_DIV || pql_op_trims(op)));
+    if (!fits || (!x->hl && !x->hr))
+        return misfit(notes);
+    double number = left ? x->r : x->l;
+    Histogram *h = hist_copy(left ? x->hl : x->hr, a);
+    if (op == PO_MUL)
+        hist_scale(h, number);
+    else if (op == PO_DIV)
+        hist_divide(h, number);
+    else
+        hist_trim(h, number, op == PO_TRIM_UPPER);
+    out->h = h;
+    return true;
+}
+
+void pql_tell_operator(PqlQuery *q, const PqlExpr *x, const HistOperands *last, unsigned notes)
+{
+    static const char *const kinds[] = {"float", "histogram"};
+    const char *op = pql_op_text(x->op);
+    if (notes & HIST_MISFIT)
+        pql_annotate(q, false, x->begin,
+                     "incompatible sample types encountered for binary operator \"%s\": %s %s %s",
+                     op, kinds[last->hl != NULL], op, kinds[last->hr != NULL]);
+    if (notes & HN_INCOMPATIBLE)
+        pql_annotate(q, true, x->begin,
+                     "incompatible bucket layout encountered for binary operator %s", op);
+    pql_tell_notes(q, notes & (HN_COLLISION | HN_RECONCILED), x->op == PO_SUB ? HO_SUB : HO_ADD,
+                   slice_of("", 0), x->begin);
+}
+
 typedef struct NodeBinary {
     PqlNode n;
     PqlNode *vector; /* NULL: both are scalars */
@@ -101,6 +164,35 @@ static void arith_values(const NodeBinary *b, double *v)
     }
 }
 
+/* Numbers cannot be trimmed. */
+static void trim_values(const NodeBinary *b, double *v)
+{
+    HistOperands numbers = {0};
+    for (size_t i = 0; i < b->n.grid.count; i++) {
+        if (pql_missing(v[i]))
+            continue;
+        v[i] = pql_absent();
+        pql_tell_operator(b->n.q, b->n.x, &numbers, HIST_MISFIT);
+    }
+}
+
+static void operate_histograms(NodeBinary *b, Series *s)
+{
+    const PqlExpr *x = b->n.x;
+    for (size_t i = 0; i < b->n.grid.count; i++) {
+        if (!s->h[i])
+            continue;
+        double number = b->scalars[0].v[i];
+        HistOperands o = b->swapped ? (HistOperands){.l = number, .hr = s->h[i]}
+                                    : (HistOperands){.r = number, .hl = s->h[i]};
+        PqlSample out;
+        unsigned notes = 0;
+        s->h[i] = pql_hist_operate(x->op, &o, &out, &b->labels, &notes) ? out.h : NULL;
+        if (notes)
+            pql_tell_operator(b->n.q, x, &o, notes);
+    }
+}
+
 static NdStatus mixed_next(PqlNode *n, Series *out, Err *e)
 {
     NodeBinary *b = (NodeBinary *)n;
@@ -111,16 +203,20 @@ static NdStatus mixed_next(PqlNode *n, Series *out, Err *e)
     st = nd_next(b->vector, out, e);
     if (st != ND_SERIES)
         return st;
+    arena_reset(&b->labels);
+    if (out->h)
+        operate_histograms(b, out);
     if (compares)
         compare_values(b, out->v);
+    else if (pql_op_trims(n->x->op))
+        trim_values(b, out->v);
     else
         arith_values(b, out->v);
-    if (compares && !n->x->return_bool)
+    if (pql_op_keeps_name(n->x->op) && !n->x->return_bool)
         return ND_SERIES;
     if (n->q->delayed_names) {
         out->drop_name = true;
     } else if (labels_has_name(&out->labels)) {
-        arena_reset(&b->labels);
         out->labels = labels_drop_name(&b->labels, &out->labels);
     }
     return ND_SERIES;
@@ -154,7 +250,7 @@ PqlNode *build_binary(PqlBuild *b, const PqlExpr *x)
     n->scalars[0].node = left ? l : r;
     n->vector = left ? r : l;
     n->n.one_name = n->vector->one_name;
-    bool drops = !pql_op_compares(x->op) || x->return_bool;
+    bool drops = !pql_op_keeps_name(x->op) || x->return_bool;
     if (!drops || b->q->delayed_names || n->n.one_name)
         return &n->n;
     n->n.one_name = true;

@@ -1,7 +1,7 @@
 /* promql/node_call.c - calls: functions of each value, functions over a range; constants; name removal. */
 #include "promql/eval_private.h"
 
-enum { PARAMS_MAX = 2, WINDOW_WORK_MAX = 1 << 20 };
+enum { PARAMS_MAX = 2, WINDOW_WORK_MAX = 1 << 20, HIST_WORK = 64 };
 
 /* ---- constants, time, what does not change with the step ---- */
 
@@ -52,6 +52,7 @@ typedef struct NodeExpand {
     PqlNode n;
     PqlNode *child; /* over a grid of one step */
     double *v;
+    const Histogram **h;
 } NodeExpand;
 
 static NdStatus expand_next(PqlNode *n, Series *out, Err *e)
@@ -60,9 +61,16 @@ static NdStatus expand_next(PqlNode *n, Series *out, Err *e)
     NdStatus st = nd_next(x->child, out, e);
     if (st != ND_SERIES)
         return st;
-    for (size_t i = 0; i < n->grid.count; i++)
+    const Histogram *h = series_hist(out, 0);
+    if (h && !x->h)
+        x->h = pql_hists_new(n->q, &n->grid);
+    for (size_t i = 0; i < n->grid.count; i++) {
         memcpy(&x->v[i], &out->v[0], sizeof x->v[i]);
+        if (h)
+            x->h[i] = h;
+    }
     out->v = x->v;
+    out->h = h ? x->h : NULL;
     return ND_SERIES;
 }
 
@@ -71,7 +79,8 @@ static const NodeDef def_expand = {.next = expand_next};
 PqlNode *build_expand(PqlBuild *b, const PqlExpr *x)
 {
     NodeExpand *n = (NodeExpand *)pql_node_new(b, sizeof *n, &def_expand, x);
-    PqlBuild one = {b->q, {b->grid.start, b->grid.step, 1}, b->e};
+    PqlBuild one = *b;
+    one.grid.count = 1;
     n->v = pql_vector_new(b->q, &b->grid);
     n->child = pql_build(&one, x);
     if (!n->child)
@@ -87,33 +96,40 @@ typedef struct NodeMerge {
     PqlNode *child;
     Gathered in;
     LabelMap map;
-    double **values;
-    bool *drop;
+    Series *out;
     size_t next;
     bool strict, merged;
 } NodeMerge;
 
+static void merge_step(PqlQuery *q, Series *to, const Series *from, const Grid *g, size_t i)
+{
+    if (series_hist(from, i) && !to->h)
+        to->h = pql_hists_new(q, g);
+    if (to->h)
+        to->h[i] = series_hist(from, i);
+    to->v[i] = from->v[i];
+}
+
 static bool merge_all(NodeMerge *m, Err *e)
 {
     label_map_init(&m->map, &m->n.q->arena);
-    m->values = ARENA_ARRAY(&m->n.q->arena, double *, m->in.count + 1);
-    m->drop = ARENA_ARRAY(&m->n.q->arena, bool, m->in.count + 1);
+    m->out = ARENA_ARRAY(&m->n.q->arena, Series, m->in.count + 1);
     for (size_t k = 0; k < m->in.count; k++) {
         bool made;
         const Series *s = &m->in.items[k];
         uint32_t at = label_map_put(&m->map, &s->labels, &made);
         if (made) {
-            m->values[at] = s->v;
-            m->drop[at] = s->drop_name;
+            m->out[at] = *s;
+            m->out[at].labels = m->map.items[at];
             continue;
         }
         for (size_t i = 0; i < m->n.grid.count; i++) {
-            if (pql_missing(s->v[i]) && !m->strict)
+            if (series_missing(s, i) && !m->strict)
                 continue;
-            if (m->strict || !pql_missing(m->values[at][i]))
+            if (m->strict || !series_missing(&m->out[at], i))
                 return err_set(e, ERR_CARDINALITY,
                                "vector cannot contain metrics with the same labelset");
-            m->values[at][i] = s->v[i];
+            merge_step(m->n.q, &m->out[at], s, &m->n.grid, i);
         }
     }
     return true;
@@ -130,8 +146,7 @@ static NdStatus merge_next(PqlNode *n, Series *out, Err *e)
     m->merged = true;
     if (m->next == m->map.count)
         return ND_END;
-    *out = (Series){m->map.items[m->next], m->drop[m->next], m->values[m->next]};
-    m->next++;
+    *out = m->out[m->next++];
     return ND_SERIES;
 }
 
@@ -156,6 +171,7 @@ static PqlNode *names_dropped(PqlBuild *b, PqlNode *n, const PqlNode *child, boo
     return build_merge(b, n, strict);
 }
 
+/* The caller resets the arena once a series. */
 static void drop_name(PqlNode *n, Series *s, Arena *scratch)
 {
     if (n->q->delayed_names) {
@@ -164,7 +180,6 @@ static void drop_name(PqlNode *n, Series *s, Arena *scratch)
     }
     if (!labels_has_name(&s->labels))
         return;
-    arena_reset(scratch);
     s->labels = labels_drop_name(scratch, &s->labels);
 }
 
@@ -174,21 +189,54 @@ typedef struct NodeMap {
     PqlNode n;
     PqlNode *child;
     double (*fn)(double v, const double *params);
+    double (*histogram)(const Histogram *h);
     ScalarArg params[PARAMS_MAX];
     size_t param_count;
+    bool negate;
     bool to_time; /* timestamp(): the value becomes the time of the step */
     Arena labels;
 } NodeMap;
 
-static void map_values(const NodeMap *m, double *v)
+/* Histograms are not for functions of numbers: they go. */
+static void map_values(const NodeMap *m, Series *s)
 {
-    double params[PARAMS_MAX] = {1, 1};
+    double params[PARAMS_MAX] = {1, 1}, *v = s->v;
     for (size_t i = 0; i < m->n.grid.count; i++) {
         if (pql_missing(v[i]))
             continue;
         for (size_t k = 0; k < m->param_count; k++)
             params[k] = m->params[k].v[i];
-        v[i] = m->to_time ? (double)grid_at(&m->n.grid, i) / 1000 : m->fn(v[i], params);
+        v[i] = m->fn(v[i], params);
+    }
+    s->h = NULL;
+}
+
+/* histogram_count() and the like, for which numbers go. */
+static void map_histograms(const NodeMap *m, Series *s)
+{
+    for (size_t i = 0; i < m->n.grid.count; i++)
+        s->v[i] = series_hist(s, i) ? m->histogram(s->h[i]) : pql_absent();
+    s->h = NULL;
+}
+
+static void map_times(const NodeMap *m, Series *s)
+{
+    for (size_t i = 0; i < m->n.grid.count; i++)
+        if (!series_missing(s, i))
+            s->v[i] = (double)grid_at(&m->n.grid, i) / 1000;
+    s->h = NULL;
+}
+
+static void map_negate(NodeMap *m, Series *s)
+{
+    for (size_t i = 0; i < m->n.grid.count; i++) {
+        if (series_hist(s, i)) {
+            Histogram *h = hist_copy(s->h[i], &m->labels);
+            hist_scale(h, -1);
+            s->h[i] = h;
+        } else if (!pql_missing(s->v[i])) {
+            s->v[i] = -s->v[i];
+        }
     }
 }
 
@@ -202,8 +250,15 @@ static NdStatus map_next(PqlNode *n, Series *out, Err *e)
     st = nd_next(m->child, out, e);
     if (st != ND_SERIES)
         return st;
-    if (m->fn || m->to_time)
-        map_values(m, out->v);
+    arena_reset(&m->labels);
+    if (m->fn)
+        map_values(m, out);
+    else if (m->histogram)
+        map_histograms(m, out);
+    else if (m->to_time)
+        map_times(m, out);
+    else if (m->negate)
+        map_negate(m, out);
     drop_name(n, out, &m->labels);
     return ND_SERIES;
 }
@@ -234,11 +289,15 @@ static bool build_param(PqlBuild *b, ScalarArg *s, const PqlExpr *x)
 static PqlNode *build_map(PqlBuild *b, const PqlExpr *x)
 {
     /* hour() and the like without an argument look at the evaluation time */
+    bool stats = b->stats;
+    b->stats = (x->func->flags & PF_STATS) != 0;
     PqlNode *child = x->arg_count ? pql_build(b, x->args[0]) : build_time(b, x);
+    b->stats = stats;
     NodeMap *m = map_new(b, x, child);
     if (!m)
         return NULL;
     m->fn = x->func->sample;
+    m->histogram = x->func->histogram;
     must(x->arg_count <= 1 + PARAMS_MAX);
     for (size_t i = 1; i < x->arg_count; i++)
         if (!build_param(b, &m->params[m->param_count++], x->args[i]))
@@ -246,18 +305,12 @@ static PqlNode *build_map(PqlBuild *b, const PqlExpr *x)
     return names_dropped(b, &m->n, m->child, false);
 }
 
-static double negated(double v, const double *params)
-{
-    (void)params;
-    return -v;
-}
-
 PqlNode *build_negate(PqlBuild *b, const PqlExpr *x)
 {
     NodeMap *m = map_new(b, x, pql_build(b, x->args[0]));
     if (!m)
         return NULL;
-    m->fn = negated;
+    m->negate = true;
     return names_dropped(b, &m->n, m->child, false);
 }
 
@@ -287,7 +340,9 @@ typedef struct NodeWindow {
     int64_t at_ms;
     RangeSeries in; /* being worked on */
     bool busy, some;
-    size_t step, lo, hi;
+    size_t step, lo, hi, h_lo, h_hi;
+    unsigned notes;
+    const Histogram **h; /* results; NULL until there is one */
     double *out, *sorted;
     size_t sorted_cap;
     PqlWindow w;
@@ -313,6 +368,15 @@ static void window_move(NodeWindow *nw, size_t i)
         nw->hi++;
     while (nw->lo < nw->hi && s->t_ms[nw->lo] <= end - nw->range_ms - nw->before_ms)
         nw->lo++;
+    while (nw->h_hi < s->h_count && s->h_ms[nw->h_hi] <= end + nw->beyond_ms)
+        nw->h_hi++;
+    while (nw->h_lo < nw->h_hi && s->h_ms[nw->h_lo] <= end - nw->range_ms - nw->before_ms)
+        nw->h_lo++;
+    nw->w.h_count = nw->h_hi - nw->h_lo;
+    if (nw->w.h_count) {
+        nw->w.h_ms = s->h_ms + nw->h_lo;
+        nw->w.h = s->h + nw->h_lo;
+    }
     nw->w.t_ms = s->t_ms + nw->lo;
     nw->w.v = s->v + nw->lo;
     nw->w.count = nw->hi - nw->lo;
@@ -320,6 +384,28 @@ static void window_move(NodeWindow *nw, size_t i)
     nw->w.begin_ms = end - nw->range_ms;
     nw->w.end_ms = end;
     nw->w.now_ms = now;
+}
+
+/* There are histograms in the window. */
+static bool window_mixed(NodeWindow *nw, size_t i)
+{
+    PqlSample out = {0};
+    if (!nw->f->mixed) {
+        if (nw->w.count == 0)
+            return false;
+        nw->notes |= WN_IGNORED;
+        return nw->f->window(&nw->w, &nw->out[i]);
+    }
+    if (!nw->f->mixed(&nw->w, &out))
+        return false;
+    if (!out.h) {
+        nw->out[i] = out.v;
+        return true;
+    }
+    if (!nw->h)
+        nw->h = pql_hists_new(nw->n.q, &nw->n.grid);
+    nw->h[i] = out.h;
+    return true;
 }
 
 static NdStatus window_steps(NodeWindow *nw)
@@ -331,14 +417,20 @@ static NdStatus window_steps(NodeWindow *nw)
             return ND_YIELD;
         if (work > WINDOW_WORK_MAX)
             work = 0;
-        nw->out[i] = pql_absent();
+        double v = pql_absent();
         window_move(nw, i);
-        if (nw->w.count == 0)
+        memcpy(&nw->out[i], &v, sizeof v);
+        if (nw->h)
+            nw->h[i] = NULL;
+        if (nw->w.count + nw->w.h_count == 0)
             continue;
-        work += nw->w.count;
+        work += nw->w.count + nw->w.h_count * HIST_WORK;
         for (size_t k = 0; k < nw->param_count; k++)
             nw->at_step[k] = nw->params[k].v[i];
-        double v;
+        if (nw->w.h_count) {
+            nw->some |= window_mixed(nw, i);
+            continue;
+        }
         if (!nw->f->window(&nw->w, &v))
             continue;
         nw->out[i] = v;
@@ -375,6 +467,30 @@ static void tell_non_counter(NodeWindow *nw)
                      "metric might not be a counter, name does not end in "
                      "_total/_sum/_count/_bucket: \"%.*s\"",
                      SLICE_ARG(name));
+}
+
+static void tell_window(NodeWindow *nw)
+{
+    PqlQuery *q = nw->n.q;
+    uint32_t at = nw->n.x->args[0]->begin;
+    Slice name = labels_get(&nw->in.labels, SLICE_LIT("__name__"));
+    if (nw->notes & WN_MIXED)
+        pql_annotate(q, true, at,
+                     "encountered a mix of histograms and floats for metric name \"%.*s\"",
+                     SLICE_ARG(name));
+    if (nw->notes & WN_NOT_COUNTER)
+        pql_annotate(q, true, at, "this native histogram metric is not a counter: \"%.*s\"",
+                     SLICE_ARG(name));
+    if (nw->notes & WN_NOT_GAUGE)
+        pql_annotate(q, true, at, "this native histogram metric is not a gauge: \"%.*s\"",
+                     SLICE_ARG(name));
+    if (nw->notes & WN_IGNORED)
+        pql_annotate(q, false, at,
+                     "ignored histograms in a range containing both floats and histograms for "
+                     "metric name \"%.*s\"",
+                     SLICE_ARG(name));
+    for (int op = HO_ADD; op <= HO_AGG; op++)
+        pql_tell_notes(q, nw->notes >> (WN_SHIFT * (1 + op)) & 0xff, (HistOp)op, name, at);
 }
 
 static void check_quantile(NodeWindow *nw)
@@ -418,8 +534,10 @@ static NdStatus window_begin(NodeWindow *nw, Err *e)
         return st;
     nw->busy = true;
     nw->some = false;
-    nw->step = nw->lo = nw->hi = 0;
+    nw->step = nw->lo = nw->hi = nw->h_lo = nw->h_hi = 0;
+    nw->notes = 0;
     nw->memo.valid = false;
+    arena_reset(&nw->labels);
     window_room(nw);
     return ND_SERIES;
 }
@@ -434,12 +552,14 @@ static NdStatus window_next(PqlNode *n, Series *out, Err *e)
         if ((st = window_steps(nw)) != ND_SERIES)
             return st;
         nw->busy = false;
+        if (nw->notes)
+            tell_window(nw);
     } while (!nw->some);
-    if (nw->f->flags & PF_COUNTER)
+    if (nw->f->flags & PF_COUNTER && nw->in.count)
         tell_non_counter(nw);
     if (nw->f->flags & PF_QUANTILE)
         check_quantile(nw);
-    *out = (Series){nw->in.labels, nw->in.drop_name, nw->out};
+    *out = (Series){nw->in.labels, nw->in.drop_name, nw->out, nw->h};
     if (!(nw->f->flags & PF_KEEP_NAME))
         drop_name(n, out, &nw->labels);
     return ND_SERIES;
@@ -483,6 +603,8 @@ static void window_times(NodeWindow *nw, PqlBuild *b, const PqlExpr *range)
     nw->w.smoothed = v->smoothed;
     nw->w.params = nw->at_step;
     nw->w.memo = &nw->memo;
+    nw->w.notes = &nw->notes;
+    nw->w.arena = &nw->labels;
     nw->w.range_s = (double)nw->range_ms / 1000;
 }
 
@@ -517,7 +639,7 @@ PqlNode *build_call(PqlBuild *b, const PqlExpr *x)
 {
     if (x->func->build)
         return x->func->build(b, x);
-    return x->func->sample ? build_map(b, x) : build_window(b, x);
+    return x->func->sample || x->func->histogram ? build_map(b, x) : build_window(b, x);
 }
 
 /* absent_over_time(): present or not, then turned round. */

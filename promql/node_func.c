@@ -29,6 +29,7 @@ typedef struct NodeFold {
     PqlNode *child;
     double *v;
     uint32_t *seen; /* series with a value, by step */
+    bool all;       /* histograms are seen, too */
     Labels labels;
     bool given;
 } NodeFold;
@@ -54,6 +55,8 @@ static NdStatus fold(NodeFold *f, Err *e)
         for (size_t i = 0; i < f->n.grid.count; i++)
             if (!pql_missing(s.v[i])) {
                 f->v[i] = s.v[i];
+                f->seen[i]++;
+            } else if (f->all && series_hist(&s, i)) {
                 f->seen[i]++;
             }
     return st;
@@ -127,6 +130,7 @@ static PqlNode *absent_of(PqlBuild *b, const PqlExpr *call, PqlNode *child)
     NodeFold *f = fold_new(b, call, &def_absent, child);
     if (!f)
         return NULL;
+    f->all = true;
     f->labels = absent_labels(&b->q->arena, call->args[0]);
     return &f->n;
 }
@@ -145,21 +149,6 @@ PqlNode *build_absent_over_time(PqlBuild *b, const PqlExpr *call)
 PqlNode *build_vector(PqlBuild *b, const PqlExpr *call)
 {
     return pql_build(b, call->args[0]);
-}
-
-static NdStatus nothing_next(PqlNode *n, Series *out, Err *e)
-{
-    NodeFold *f = (NodeFold *)n;
-    (void)out;
-    return fold(f, e);
-}
-
-static const NodeDef def_nothing = {.next = nothing_next};
-
-PqlNode *build_no_floats(PqlBuild *b, const PqlExpr *call)
-{
-    NodeFold *f = fold_new(b, call, &def_nothing, pql_build(b, call->args[0]));
-    return f ? &f->n : NULL;
 }
 
 /* ---- max_of, min_of ---- */

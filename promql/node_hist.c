@@ -1,5 +1,7 @@
-/* promql/node_hist.c - histograms of classic buckets: series that differ in the label "le" only. */
+/* promql/node_hist.c - quantiles and fractions of histograms: of classic buckets, which are series that
+ * differ in the label "le" only, and of native ones. */
 #include "promql/eval_private.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LE             SLICE_LIT("le")
@@ -27,9 +29,12 @@ typedef struct NodeHist {
     Gathered in;
     LabelMap keys;
     bool *drop;
-    Member *members; /* by group, then bound */
+    uint32_t *native; /* by group: the series with histograms, + 1 */
+    Member *members;  /* by group, then bound */
     size_t member_count, at;
+    uint32_t group; /* the next */
     bool grouped;
+    Arena scratch;
     size_t quantile; /* the next of this group */
     Bucket *buckets;
     double *out;
@@ -149,6 +154,29 @@ static int by_group(const void *a, const void *b)
     return (l->series > r->series) - (l->series < r->series);
 }
 
+static bool any_number(const Series *s, const Grid *g)
+{
+    for (size_t i = 0; i < g->count; i++)
+        if (!pql_missing(s->v[i]))
+            return true;
+    return false;
+}
+
+/* With the metric's name, if there is one. */
+static void PRINTF_LIKE(4, 5) tell_of(NodeHist *h, bool warning, Slice name, const char *fmt, ...)
+{
+    char text[ERR_MESSAGE_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (name.len)
+        pql_annotate(h->n.q, warning, h->vector->begin, "%s for metric name \"%.*s\"", text,
+                     SLICE_ARG(name));
+    else
+        pql_annotate(h->n.q, warning, h->vector->begin, "%s", text);
+}
+
 static void make_groups(NodeHist *h)
 {
     PqlQuery *q = h->n.q;
@@ -157,17 +185,24 @@ static void make_groups(NodeHist *h)
     bool made;
     label_map_init(&h->keys, &q->arena);
     h->members = ARENA_ARRAY(&q->arena, Member, h->in.count + 1);
-    h->drop = ARENA_ARRAY(&q->arena, bool, h->in.count + 1);
+    h->drop = ARENA_ARRAY(&q->arena, bool, h->in.count * 2 + 1);
+    h->native = ARENA_ARRAY(&q->arena, uint32_t, h->in.count * 2 + 1);
     for (size_t k = 0; k < h->in.count; k++) {
         const Series *s = &h->in.items[k];
+        if (s->h) {
+            uint32_t g = label_map_put(&h->keys, &s->labels, &made);
+            h->native[g] = (uint32_t)k + 1;
+            h->drop[g] |= s->drop_name;
+            if (!any_number(s, &h->n.grid))
+                continue;
+        }
         Slice text = labels_get(&s->labels, LE);
         Member m = {.series = (uint32_t)k};
         if (!parse_bound(text, &m.bound)) {
             Slice name = labels_get(&s->labels, SLICE_LIT("__name__"));
-            pql_annotate(q, true, h->vector->begin,
-                         "bucket label \"le\" is missing or has a malformed value of \"%.*s\" for "
-                         "metric name \"%.*s\"",
-                         SLICE_ARG(text), SLICE_ARG(name));
+            tell_of(h, true, name,
+                    "bucket label \"le\" is missing or has a malformed value of \"%.*s\"",
+                    SLICE_ARG(text));
             continue;
         }
         Labels key = labels_omit(&q->arena, &s->labels, &names, false);
@@ -180,39 +215,67 @@ static void make_groups(NodeHist *h)
     h->out = pql_vector_new(q, &h->n.grid);
 }
 
-static void tell_forced(NodeHist *h, const Labels *l)
+enum { NOTE_FORCED = 1 << 16, NOTE_MIXED = 1 << 17 }; /* beside the bits of HistNote */
+
+static void tell(NodeHist *h, const Labels *l, unsigned notes)
 {
-    Slice name = h->n.q->delayed_names ? labels_get(l, SLICE_LIT("__name__")) : slice_of("", 0);
-    pql_annotate(h->n.q, false, h->vector->begin,
-                 "input to histogram_quantile needed to be fixed for monotonicity (see "
-                 "https://prometheus.io/docs/prometheus/latest/querying/functions/"
-                 "#histogram_quantile) for metric name \"%.*s\"",
-                 SLICE_ARG(name));
+    Slice name = labels_get(l, SLICE_LIT("__name__"));
+    Slice kept = h->n.q->delayed_names ? name : slice_of("", 0);
+    if (notes & NOTE_MIXED)
+        tell_of(h, true, name, "vector contains a mix of classic and native histograms");
+    if (notes & NOTE_FORCED)
+        tell_of(h, false, kept,
+                "input to histogram_quantile needed to be fixed for monotonicity (see "
+                "https://prometheus.io/docs/prometheus/latest/querying/functions/"
+                "#histogram_quantile)");
+    if (notes & HN_NAN_RESULT)
+        tell_of(h, false, kept, "input to histogram_quantile has NaN observations, result is NaN");
+    if (notes & HN_NAN_SKEW)
+        tell_of(h, false, kept,
+                "input to histogram_quantile has NaN observations, result is skewed higher");
+    if (notes & HN_NAN_FRACTION)
+        tell_of(h, false, kept,
+                "input to histogram_fraction has NaN observations, which are excluded from all "
+                "fractions");
 }
 
-/* Members [from, to) over all steps. */
-static void hist_steps(NodeHist *h, size_t from, size_t to)
+static double native_value(NodeHist *h, const Histogram *hist, size_t i, unsigned *notes)
 {
-    bool any_forced = false;
+    arena_reset(&h->scratch);
+    if (h->fraction)
+        return hist_fraction(h->args[0].v[i], h->args[1].v[i], hist, &h->scratch, notes);
+    return hist_quantile(h->args[h->quantile].v[i], hist, &h->scratch, notes);
+}
+
+/* A group, with members [from, to), over all steps. */
+static void hist_steps(NodeHist *h, uint32_t g, size_t from, size_t to)
+{
+    unsigned notes = 0;
+    const Series *native = h->native[g] ? &h->in.items[h->native[g] - 1] : NULL;
     for (size_t i = 0; i < h->n.grid.count; i++) {
         size_t n = 0;
+        const Histogram *hist = native ? native->h[i] : NULL;
         h->out[i] = pql_absent();
         for (size_t k = from; k < to; k++) {
             double v = h->in.items[h->members[k].series].v[i];
             if (!pql_missing(v))
                 h->buckets[n++] = (Bucket){h->members[k].bound, v};
         }
-        if (n == 0)
+        if (hist && n == 0)
+            h->out[i] = native_value(h, hist, i, &notes);
+        else if (hist)
+            notes |= NOTE_MIXED;
+        if (hist || n == 0)
             continue;
         bool forced = false;
         if (h->fraction)
             h->out[i] = bucket_fraction(h->args[0].v[i], h->args[1].v[i], h->buckets, n);
         else
             h->out[i] = bucket_quantile(h->args[h->quantile].v[i], h->buckets, n, &forced);
-        any_forced |= forced;
+        notes |= forced ? NOTE_FORCED : 0;
     }
-    if (any_forced)
-        tell_forced(h, &h->keys.items[h->members[from].group]);
+    if (notes)
+        tell(h, &h->keys.items[g], notes);
 }
 
 /* ---- the node ---- */
@@ -263,15 +326,15 @@ static NdStatus hist_next(PqlNode *n, Series *out, Err *e)
     NdStatus st = hist_begin(h, e);
     if (st != ND_END)
         return st;
-    if (h->at == h->member_count)
+    if (h->group == h->keys.count)
         return ND_END;
     if (pql_pause(n->q))
         return ND_YIELD;
     size_t to = h->at;
-    uint32_t g = h->members[to].group;
+    uint32_t g = h->group;
     while (to < h->member_count && h->members[to].group == g)
         to++;
-    hist_steps(h, h->at, to);
+    hist_steps(h, g, h->at, to);
     Labels l = h->keys.items[g];
     if (!n->q->delayed_names)
         l = labels_drop_name(a, &l);
@@ -282,19 +345,26 @@ static NdStatus hist_next(PqlNode *n, Series *out, Err *e)
         l = labels_set(a, &l, h->label, arena_slice(a, buf_slice(&text)));
         buf_free(&text);
     }
-    *out = (Series){l, n->q->delayed_names, h->out};
+    *out = (Series){.labels = l, .drop_name = n->q->delayed_names, .v = h->out};
     if (h->fraction || ++h->quantile == h->arg_count) {
         h->quantile = 0;
         h->at = to;
+        h->group++;
     }
     return ND_SERIES;
 }
 
-static const NodeDef def_hist = {.next = hist_next};
+static void hist_close(PqlNode *n)
+{
+    arena_free(&((NodeHist *)n)->scratch);
+}
+
+static const NodeDef def_hist = {.next = hist_next, .close = hist_close};
 
 static PqlNode *hist_new(PqlBuild *b, const PqlExpr *call, size_t vector, size_t from, size_t to)
 {
     NodeHist *h = (NodeHist *)pql_node_new(b, sizeof *h, &def_hist, call);
+    arena_init(&h->scratch, &b->q->budget);
     h->fraction = vector == 2;
     h->vector = call->args[vector];
     if (to - from > QUANTILES_MAX) {

@@ -175,7 +175,7 @@ typedef struct NodeSort {
     PqlNode *child;
     Gathered in;
     const Series **order;
-    size_t next;
+    size_t count, next;
     bool by_label, descending;
     Slice *names;
     size_t name_count;
@@ -252,12 +252,17 @@ static NdStatus sort_next(PqlNode *n, Series *out, Err *e)
         return st;
     if (!s->order) {
         s->order = ARENA_ARRAY(&n->q->arena, const Series *, s->in.count + 1);
-        for (size_t i = 0; i < s->in.count; i++)
-            s->order[i] = &s->in.items[i];
+        for (size_t i = 0; i < s->in.count; i++) {
+            Series *in = &s->in.items[i];
+            if (!s->by_label)
+                in->h = NULL; /* histograms have no order */
+            if (series_any(in, &n->grid))
+                s->order[s->count++] = in;
+        }
         if (n->grid.count == 1) /* a range has no order but its labels' */
-            qsort_r(s->order, s->in.count, sizeof *s->order, compare_series, s);
+            qsort_r(s->order, s->count, sizeof *s->order, compare_series, s);
     }
-    if (s->next == s->in.count)
+    if (s->next == s->count)
         return ND_END;
     *out = *s->order[s->next++];
     return ND_SERIES;

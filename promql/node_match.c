@@ -51,7 +51,7 @@ static void side_keys(NodeMatch *m, Side *s)
         Labels key = match_labels(m->n.x, &m->scratch, &in->labels);
         s->group[k] = label_map_put(&m->keys, &key, &made);
         for (size_t i = 0; i < m->n.grid.count; i++)
-            s->any[i] |= !pql_missing(in->v[i]);
+            s->any[i] |= !series_missing(in, i);
     }
 }
 
@@ -96,10 +96,20 @@ static Output *output_of(NodeMatch *m, const Labels *l, bool drop_name)
         m->out_cap = cap;
     }
     Output *o = &m->out[at];
-    *o = (Output){.s = {m->out_keys.items[at], drop_name, pql_vector_new(q, &m->n.grid)}};
+    *o = (Output){.s = {m->out_keys.items[at], drop_name, pql_vector_new(q, &m->n.grid), NULL}};
     if (m->n.x->card != PC_ONE_TO_ONE)
         o->mark = ARENA_ARRAY(&q->arena, uint32_t, m->n.grid.count);
     return o;
+}
+
+static void put_sample(NodeMatch *m, Output *o, size_t i, double v, const Histogram *h)
+{
+    if (h && !o->s.h)
+        o->s.h = pql_hists_new(m->n.q, &m->n.grid);
+    if (o->s.h)
+        o->s.h[i] = h;
+    double none = pql_absent();
+    memcpy(&o->s.v[i], h ? &none : &v, sizeof v);
 }
 
 /* ---- and, or, unless ---- */
@@ -108,9 +118,9 @@ static void group_presence(NodeMatch *m, const Side *s, uint32_t g)
 {
     memset(m->matched, 0, m->n.grid.count);
     for (size_t k = s->first[g]; k < s->first[g + 1]; k++) {
-        const double *v = s->in.items[s->members[k]].v;
+        const Series *in = &s->in.items[s->members[k]];
         for (size_t i = 0; i < m->n.grid.count; i++)
-            m->matched[i] |= !pql_missing(v[i]);
+            m->matched[i] |= !series_missing(in, i);
     }
 }
 
@@ -121,13 +131,14 @@ static bool take_where(NodeMatch *m, const Side *s, uint32_t g, uint8_t want, Er
         const Series *in = &s->in.items[s->members[k]];
         Output *o = NULL;
         for (size_t i = 0; i < m->n.grid.count; i++) {
-            if (pql_missing(in->v[i]) || (want != 2 && m->matched[i] != want))
+            if (series_missing(in, i) || (want != 2 && m->matched[i] != want))
                 continue;
             if (!o)
                 o = output_of(m, &in->labels, in->drop_name);
-            if (!pql_missing(o->s.v[i]))
+            if (series_missing(&o->s, i))
+                put_sample(m, o, i, in->v[i], series_hist(in, i));
+            else
                 return err_set(e, ERR_CARDINALITY, SAME_LABELS);
-            o->s.v[i] = in->v[i];
         }
     }
     return true;
@@ -187,7 +198,7 @@ static bool find_partners(NodeMatch *m, const Side *one, uint32_t g, Err *e)
     for (size_t k = one->first[g]; k < one->first[g + 1]; k++) {
         const Series *s = &one->in.items[one->members[k]];
         for (size_t i = 0; i < m->n.grid.count; i++) {
-            if (pql_missing(s->v[i]) || !(fills || (m->sides[0].any[i] && m->sides[1].any[i])))
+            if (series_missing(s, i) || !(fills || (m->sides[0].any[i] && m->sides[1].any[i])))
                 continue;
             if (m->partner[i] >= 0)
                 return duplicate(m, &one->in.items[m->partner[i]].labels, &s->labels, e);
@@ -202,7 +213,7 @@ static Labels result_labels(NodeMatch *m, const Labels *many, const Labels *one)
     const PqlExpr *x = m->n.x;
     Arena *a = &m->scratch;
     Labels l = *many;
-    if (!pql_op_compares(x->op) || (x->return_bool && !m->n.q->delayed_names))
+    if (!pql_op_keeps_name(x->op) || (x->return_bool && !m->n.q->delayed_names))
         l = labels_drop_name(a, &l);
     if (x->card == PC_ONE_TO_ONE)
         l = x->on ? labels_keep(a, &l, &x->matching) : labels_omit(a, &l, &x->matching, false);
@@ -217,17 +228,41 @@ typedef struct Pair {
     Output *out;
 } Pair;
 
-/* One sample of each side at step i. */
-static bool combine(NodeMatch *m, Pair *p, uint32_t g, size_t i, double many, double one, Err *e)
+/* The result of the operator; false: none.  *fits false: nor 0 with bool. */
+static bool operate(NodeMatch *m, const PqlSample *l, const PqlSample *r, PqlSample *out,
+                    bool *fits)
 {
     const PqlExpr *x = m->n.x;
-    double l = x->card == PC_ONE_TO_MANY ? one : many, r = x->card == PC_ONE_TO_MANY ? many : one;
-    bool compares = pql_op_compares(x->op), keep = !compares || pql_compare(x->op, l, r);
+    *fits = true;
+    if (l->h || r->h || pql_op_trims(x->op)) {
+        HistOperands o = {l->v, r->v, l->h, r->h};
+        unsigned notes = 0;
+        bool keep = pql_hist_operate(x->op, &o, out, &m->n.q->arena, &notes);
+        if (notes)
+            pql_tell_operator(m->n.q, x, &o, notes);
+        *fits = !(notes & (HIST_MISFIT | HN_INCOMPATIBLE));
+        return keep;
+    }
+    bool compares = pql_op_compares(x->op);
+    *out = (PqlSample){compares ? l->v : pql_arith(x->op, l->v, r->v), NULL};
+    return !compares || pql_compare(x->op, l->v, r->v);
+}
+
+/* One sample of each side at step i. */
+static bool combine(NodeMatch *m, Pair *p, uint32_t g, size_t i, PqlSample many, PqlSample one,
+                    Err *e)
+{
+    const PqlExpr *x = m->n.x;
+    bool swapped = x->card == PC_ONE_TO_MANY, fits;
+    PqlSample out;
+    bool keep = operate(m, swapped ? &one : &many, swapped ? &many : &one, &out, &fits);
     if (x->card == PC_ONE_TO_ONE && m->matched[i])
         return err_set(e, ERR_CARDINALITY,
                        "multiple matches for labels: many-to-one matching must be explicit "
                        "(group_left/group_right)");
     m->matched[i] = 1;
+    if (!fits)
+        return true;
     if (!keep && !x->return_bool && x->card == PC_ONE_TO_ONE)
         return true;
     if (!p->out) {
@@ -244,10 +279,17 @@ static bool combine(NodeMatch *m, Pair *p, uint32_t g, size_t i, double many, do
     }
     if (!keep && !x->return_bool)
         return true;
-    if (!pql_missing(p->out->s.v[i]))
+    if (!series_missing(&p->out->s, i))
         return err_set(e, ERR_CARDINALITY, SAME_LABELS);
-    p->out->s.v[i] = x->return_bool ? keep : compares ? l : pql_arith(x->op, l, r);
+    if (x->return_bool)
+        out = (PqlSample){keep, NULL};
+    put_sample(m, p->out, i, out.v, out.h);
     return true;
+}
+
+static PqlSample sample_of(const Series *s, size_t i)
+{
+    return (PqlSample){s->v[i], series_hist(s, i)};
 }
 
 /* One series of the many side, over all steps. */
@@ -260,17 +302,18 @@ static bool match_series(NodeMatch *m, const Series *s, const Side *one, uint32_
     Pair p = {.many = &s->labels};
     for (size_t i = 0; i < m->n.grid.count; i++) {
         int32_t k = m->partner[i];
-        if (pql_missing(s->v[i]) || (k < 0 && !fill))
+        if (series_missing(s, i) || (k < 0 && !fill))
             continue;
         if (k != last) {
             p.out = NULL;
             p.one = k >= 0 ? &one->in.items[k].labels : &own;
-            p.drop_name = x->return_bool || (pql_op_compares(x->op) && s->drop_name);
+            p.drop_name = x->return_bool || (pql_op_keeps_name(x->op) && s->drop_name);
             if (k < 0)
                 own = match_labels(x, &m->n.q->arena, &s->labels);
             last = k;
         }
-        if (!combine(m, &p, g, i, s->v[i], k >= 0 ? one->in.items[k].v[i] : *fill, e))
+        PqlSample other = k >= 0 ? sample_of(&one->in.items[k], i) : (PqlSample){*fill, NULL};
+        if (!combine(m, &p, g, i, sample_of(s, i), other, e))
             return false;
     }
     return true;
@@ -292,7 +335,7 @@ static bool match_left_over(NodeMatch *m, const Side *one, uint32_t g, double fi
             many = match_labels(m->n.x, &m->n.q->arena, p.one);
             last = k;
         }
-        if (!combine(m, &p, g, i, fill, one->in.items[k].v[i], e))
+        if (!combine(m, &p, g, i, (PqlSample){fill, NULL}, sample_of(&one->in.items[k], i), e))
             return false;
     }
     return true;
@@ -360,7 +403,7 @@ static const NodeDef def_match = {.next = match_next, .close = match_close};
 static bool same_name(const NodeMatch *m)
 {
     const PqlExpr *x = m->n.x;
-    bool drops = (!pql_op_compares(x->op) && !pql_op_is_set(x->op)) || x->return_bool;
+    bool drops = (!pql_op_keeps_name(x->op) && !pql_op_is_set(x->op)) || x->return_bool;
     if (x->op == PO_OR)
         return false;
     return (drops && !m->n.q->delayed_names) || m->sides[x->card == PC_ONE_TO_MANY].node->one_name;

@@ -55,12 +55,27 @@ static void make_groups(NodePick *p)
     p->picked = ARENA_ARRAY(a, size_t, p->in.count + 1);
 }
 
+/* A histogram has no rank and is not picked by it. */
+static bool has_sample(NodePick *p, const Series *s, size_t step)
+{
+    PqlAgg agg = p->n.x->agg;
+    if (!pql_missing(s->v[step]))
+        return true;
+    if (!series_hist(s, step))
+        return false;
+    if (agg == PA_LIMITK || agg == PA_LIMIT_RATIO)
+        return true;
+    pql_annotate(p->n.q, false, p->n.x->args[0]->begin, "ignored histogram in %s aggregation",
+                 pql_agg_text(agg));
+    return false;
+}
+
 /* Members of the group that have a value at the step. */
 static size_t present(NodePick *p, size_t g, size_t step)
 {
     size_t n = 0;
     for (size_t k = p->first[g]; k < p->first[g + 1]; k++)
-        if (!pql_missing(p->in.items[p->members[k]].v[step]))
+        if (has_sample(p, &p->in.items[p->members[k]], step))
             p->picked[n++] = p->members[k];
     return n;
 }
@@ -114,8 +129,11 @@ static void pick_step(NodePick *p)
             if (!o->v) {
                 *o = *s;
                 o->v = pql_vector_new(p->n.q, &p->n.grid);
+                o->h = s->h ? pql_hists_new(p->n.q, &p->n.grid) : NULL;
             }
-            o->v[p->step] = s->v[p->step];
+            memcpy(&o->v[p->step], &s->v[p->step], sizeof *o->v);
+            if (o->h)
+                o->h[p->step] = s->h[p->step];
         }
     }
 }
@@ -208,10 +226,13 @@ static void count_values_step(NodePick *p)
     buf_init(&text);
     for (size_t i = 0; i < p->in.count; i++) {
         const Series *s = &p->in.items[i];
-        if (pql_missing(s->v[p->step]))
+        if (series_missing(s, p->step))
             continue;
         buf_clear(&text);
-        pql_put_plain(&text, s->v[p->step]);
+        if (series_hist(s, p->step))
+            hist_put_text(&text, s->h[p->step]);
+        else
+            pql_put_plain(&text, s->v[p->step]);
         ArenaMark mark = arena_mark(a);
         Labels l = p->keys.items[p->group[i]];
         bool hidden = x->without && names_have(&x->grouping, label);

@@ -1,7 +1,8 @@
 /* promql/node_select.c - selectors: samples of one series after the other, as instant vectors and ranges.
  *
  * A loader runs one scan per table over the series and the time that the grid needs, and decodes each
- * series once into flat arrays of milliseconds and doubles; rows of one millisecond: the last wins. */
+ * series once into flat arrays of milliseconds and doubles; rows of one millisecond: the last wins.
+ * Native histograms are a column beside the numbers, and arrays of their own. */
 #include "promql/eval_private.h"
 
 #define MS_MIN (INT64_MIN / NS_PER_MS + 1)
@@ -11,6 +12,9 @@ typedef struct Samples {
     int64_t *t_ms;
     double *v;
     size_t count, cap;
+    int64_t *h_ms;
+    const Histogram **h;
+    size_t h_count, h_cap;
 } Samples;
 
 typedef struct Loader {
@@ -20,11 +24,13 @@ typedef struct Loader {
     Scan *scan;
     int64_t after_ms, until_ms; /* (after, until] */
     bool have_run, loading, keep_stale;
+    bool stats;  /* hints of histograms are found out from one to the next */
     ScanRun run; /* announced, not taken */
     SeriesId series;
     Samples *fields;
     size_t field_max, field_count, emit;
     PqlLabel *labels;
+    Arena hists; /* of the series */
 } Loader;
 
 /* When the samples of a selector count, relative to the steps. */
@@ -57,6 +63,7 @@ static bool loader_open(Loader *l, PqlQuery *q, const PqlExpr *x, Err *e)
     SourceScope scope = {&q->arena, q->r.snapshot, q->r.schema, &q->r.rights};
     size_t tags = 0;
     l->q = q;
+    arena_init(&l->hists, &q->budget);
     if (!sources_resolve(&scope, x->matches, x->match_count, &l->sources, e))
         return false;
     for (size_t i = 0; i < l->sources.count; i++) {
@@ -74,10 +81,15 @@ static void loader_close(Loader *l)
     scan_close(l->scan);
     l->scan = NULL;
     sources_free(&l->sources);
+    if (l->q)
+        arena_free(&l->hists);
     for (size_t i = 0; l->fields && i < l->field_max; i++) {
-        budget_charge(&l->q->budget, -(int64_t)(l->fields[i].cap * 16));
-        mem_free(l->fields[i].t_ms);
-        mem_free(l->fields[i].v);
+        Samples *s = &l->fields[i];
+        budget_charge(&l->q->budget, -(int64_t)((s->cap + s->h_cap) * 16));
+        mem_free(s->t_ms);
+        mem_free(s->v);
+        mem_free(s->h_ms);
+        mem_free(s->h);
     }
     l->field_max = 0;
 }
@@ -155,36 +167,84 @@ static void take_doubles(PqlQuery *q, Samples *s, const int64_t *times, const do
     s->count = n;
 }
 
-static bool take_run(Loader *l, Err *e)
+static void hists_reserve(PqlQuery *q, Samples *s, size_t more)
 {
-    const int64_t *times;
-    if (!scan_times(l->scan, &times, e))
-        return false;
-    for (size_t f = 0; f < l->field_count; f++) {
-        ColVec c;
-        if (!scan_column(l->scan, f, &c, e))
+    if (s->h_count + more <= s->h_cap)
+        return;
+    size_t cap = s->h_cap * 2 > s->h_count + more ? s->h_cap * 2 : s->h_count + more;
+    budget_charge(&q->budget, (int64_t)(cap - s->h_cap) * 16);
+    s->h_ms = mem_realloc(s->h_ms, cap * sizeof *s->h_ms);
+    s->h = mem_realloc(s->h, cap * sizeof *s->h);
+    s->h_cap = cap;
+}
+
+static bool take_histograms(Loader *l, Samples *s, const int64_t *times, const ColVec *c, Err *e)
+{
+    if (c->type != PHYS_STR)
+        return true;
+    hists_reserve(l->q, s, l->run.rows);
+    for (size_t i = 0; i < l->run.rows; i++) {
+        if (!bitmap_get(c->valid, i))
+            continue;
+        int64_t ms = floor_div(times[i], NS_PER_MS);
+        Histogram *h = ARENA_NEW(&l->hists, Histogram);
+        if (!hist_read(h, c->v.str[i], &l->hists, e))
+            return false;
+        s->h_count -= s->h_count && s->h_ms[s->h_count - 1] == ms;
+        s->h_ms[s->h_count] = ms;
+        s->h[s->h_count++] = h;
+    }
+    return budget_check(&l->q->budget, e);
+}
+
+static bool take_field(Loader *l, size_t f, size_t *column, const int64_t *times, Err *e)
+{
+    const SourceField *field = &l->sources.items[l->at].fields[f];
+    ColVec c;
+    if (field->number) {
+        if (!scan_column(l->scan, (*column)++, &c, e))
             return false;
         if (c.type == PHYS_F64 && !c.valid)
             take_doubles(l->q, &l->fields[f], times, c.v.f64, l->run.rows);
         else
             take_column(l->q, &l->fields[f], times, &c, l->run.rows);
     }
+    if (!field->hist)
+        return true;
+    return scan_column(l->scan, (*column)++, &c, e) &&
+           take_histograms(l, &l->fields[f], times, &c, e);
+}
+
+static bool take_run(Loader *l, Err *e)
+{
+    const int64_t *times;
+    size_t column = 0;
+    if (!scan_times(l->scan, &times, e))
+        return false;
+    for (size_t f = 0; f < l->field_count; f++)
+        if (!take_field(l, f, &column, times, e))
+            return false;
     return pql_count_samples(l->q, (size_t)l->run.rows * l->field_count, e);
 }
 
 static bool scan_begin(Loader *l, Err *e)
 {
     const Source *s = &l->sources.items[l->at];
-    ColumnId *ids = ARENA_ARRAY(&l->q->arena, ColumnId, s->field_count);
-    for (size_t i = 0; i < s->field_count; i++)
-        ids[i] = s->fields[i].id;
+    ColumnId *ids = ARENA_ARRAY(&l->q->arena, ColumnId, s->field_count * 2);
+    size_t columns = 0;
+    for (size_t i = 0; i < s->field_count; i++) {
+        if (s->fields[i].number)
+            ids[columns++] = s->fields[i].number;
+        if (s->fields[i].hist)
+            ids[columns++] = s->fields[i].hist;
+    }
     ScanSpec spec = {.snapshot = l->q->r.snapshot,
                      .table = s->table->id,
                      .t_min = clamp_ns(l->after_ms + 1, 0),
                      .t_max = clamp_ns(l->until_ms, NS_PER_MS - 1),
                      .series = s->set,
                      .columns = ids,
-                     .column_count = s->field_count};
+                     .column_count = columns};
     l->field_count = l->emit = s->field_count; /* nothing to hand up before a series is whole */
     return scan_open(&l->scan, &spec, &l->q->budget, e);
 }
@@ -223,8 +283,9 @@ static NdStatus load_series(Loader *l, Err *e)
         if (!l->loading) {
             l->loading = true;
             l->series = l->run.series;
+            arena_reset(&l->hists);
             for (size_t f = 0; f < l->field_count; f++)
-                l->fields[f].count = 0;
+                l->fields[f].count = l->fields[f].h_count = 0;
         }
         if (!take_run(l, e))
             return ND_FAIL;
@@ -245,6 +306,18 @@ static void drop_stale(Samples *s)
     s->count = n;
 }
 
+/* Hints as counters tell them: what is known of the first one is what it says. */
+static void find_hints(Loader *l, Samples *s)
+{
+    for (size_t i = s->h_count; i-- > 1;) {
+        if (s->h[i]->hint != HIST_UNKNOWN)
+            continue;
+        Histogram *h = hist_copy(s->h[i], &l->hists);
+        h->hint = hist_is_reset(h, s->h[i - 1], &l->hists) ? HIST_RESET : HIST_NOT_RESET;
+        s->h[i] = h;
+    }
+}
+
 static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
 {
     for (;;) {
@@ -253,11 +326,19 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
             Samples *f = &l->fields[l->emit++];
             if (!l->keep_stale)
                 drop_stale(f);
-            if (f->count == 0)
+            if (f->count + f->h_count == 0)
                 continue;
+            if (l->stats && f->h_count)
+                find_hints(l, f);
             Labels labels = source_labels(s, engine_index(snapshot_engine(l->q->r.snapshot)),
                                           l->series, &s->fields[l->emit - 1], l->labels);
-            *out = (RangeSeries){.labels = labels, .t_ms = f->t_ms, .v = f->v, .count = f->count};
+            *out = (RangeSeries){.labels = labels,
+                                 .t_ms = f->t_ms,
+                                 .v = f->v,
+                                 .count = f->count,
+                                 .h_ms = f->h_ms,
+                                 .h = f->h,
+                                 .h_count = f->h_count};
             return ND_SERIES;
         }
         if (l->at == l->sources.count)
@@ -292,6 +373,7 @@ typedef struct NodeVector {
     int64_t lookback_ms;
     bool timestamps; /* timestamp(selector): the time of the sample */
     double *out;
+    const Histogram **h; /* NULL until there is one */
 } NodeVector;
 
 /* The newest sample in (t - lookback, t] of each step; a marker there means none. */
@@ -309,6 +391,35 @@ static bool look_back(const NodeVector *nv, const RangeSeries *s, double *out)
             continue;
         out[i] = nv->timestamps ? (double)s->t_ms[at - 1] / 1000 : s->v[at - 1];
         some = true;
+    }
+    return some;
+}
+
+/* The same with histograms: of two samples of one time the histogram counts. */
+static bool look_back_mixed(NodeVector *nv, const RangeSeries *s, double *out)
+{
+    const Grid *g = &nv->n.grid;
+    size_t at = 0, h_at = 0;
+    bool some = false;
+    if (!nv->h)
+        nv->h = pql_hists_new(nv->n.q, g);
+    for (size_t i = 0; i < g->count; i++) {
+        int64_t t = when_ref(&nv->when, g, i), after = t - nv->lookback_ms;
+        while (at < s->count && s->t_ms[at] <= t)
+            at++;
+        while (h_at < s->h_count && s->h_ms[h_at] <= t)
+            h_at++;
+        bool number = at && s->t_ms[at - 1] > after, hist = h_at && s->h_ms[h_at - 1] > after;
+        if (number && hist) {
+            hist = s->h_ms[h_at - 1] >= s->t_ms[at - 1];
+            number = !hist;
+        }
+        double v = number ? s->v[at - 1] : pql_absent();
+        if (nv->timestamps && !(number && pql_missing(v)) && (number || hist))
+            v = (double)(hist ? s->h_ms[h_at - 1] : s->t_ms[at - 1]) / 1000;
+        memcpy(&out[i], &v, sizeof v);
+        nv->h[i] = hist && !nv->timestamps ? s->h[h_at - 1] : NULL;
+        some |= hist || !pql_missing(v);
     }
     return some;
 }
@@ -343,10 +454,14 @@ static NdStatus vector_next(PqlNode *n, Series *out, Err *e)
     RangeSeries s;
     NdStatus st;
     while ((st = loader_next(&nv->loader, &s, e)) == ND_SERIES) {
-        bool some = n->x->smoothed ? look_smooth(nv, &s, nv->out) : look_back(nv, &s, nv->out);
+        bool some, mixed = s.h_count && !n->x->smoothed;
+        if (n->x->smoothed)
+            some = look_smooth(nv, &s, nv->out);
+        else
+            some = mixed ? look_back_mixed(nv, &s, nv->out) : look_back(nv, &s, nv->out);
         if (!some)
             continue;
-        *out = (Series){.labels = s.labels, .v = nv->out};
+        *out = (Series){.labels = s.labels, .v = nv->out, .h = mixed ? nv->h : NULL};
         return ND_SERIES;
     }
     return st;
@@ -362,6 +477,8 @@ static const NodeDef def_vector = {.next = vector_next, .close = vector_close};
 static void loader_times(Loader *l, const When *w, const Grid *g, int64_t before_ms,
                          int64_t beyond_ms)
 {
+    if (l->stats) /* the first sample's hint depends on the one before */
+        before_ms += l->q->r.lookback_ms;
     l->after_ms = when_ref(w, g, 0) - before_ms;
     l->until_ms = when_ref(w, g, g->count - 1) + beyond_ms;
 }
@@ -374,6 +491,7 @@ PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, bool timestamps)
     nv->lookback_ms = q->r.lookback_ms;
     nv->timestamps = timestamps;
     nv->loader.keep_stale = !x->smoothed;
+    nv->loader.stats = b->stats;
     if (!loader_open(&nv->loader, q, x, b->e))
         return NULL;
     loader_times(&nv->loader, &nv->when, &b->grid, nv->lookback_ms,
@@ -407,6 +525,7 @@ static PqlNode *build_matrix(PqlBuild *b, const PqlExpr *x)
     const PqlExpr *v = x->args[0];
     NodeMatrix *nm = (NodeMatrix *)pql_node_new(b, sizeof *nm, &def_matrix, x);
     When w = when_of(b->q, v);
+    nm->loader.stats = b->stats;
     int64_t more = v->anchored || v->smoothed ? b->q->r.lookback_ms : 0;
     if (!loader_open(&nm->loader, b->q, v, b->e))
         return NULL;
@@ -421,9 +540,28 @@ typedef struct NodeSubquery {
     PqlNode n;
     PqlNode *inner; /* NULL: the grid is empty */
     Grid grid;
-    int64_t *t_ms;
+    int64_t *t_ms, *h_ms;
     double *v;
+    const Histogram **h;
 } NodeSubquery;
+
+/* Histograms of the inner grid; how many. */
+static size_t subquery_hists(NodeSubquery *s, const Series *in)
+{
+    size_t count = 0;
+    if (!in->h)
+        return 0;
+    if (!s->h) {
+        s->h = pql_hists_new(s->n.q, &s->grid);
+        s->h_ms = ARENA_ARRAY(&s->n.q->arena, int64_t, s->grid.count);
+    }
+    for (size_t i = 0; i < s->grid.count; i++)
+        if (in->h[i]) {
+            s->h_ms[count] = grid_at(&s->grid, i);
+            s->h[count++] = in->h[i];
+        }
+    return count;
+}
 
 static NdStatus subquery_next(PqlNode *n, RangeSeries *out, Err *e)
 {
@@ -437,11 +575,12 @@ static NdStatus subquery_next(PqlNode *n, RangeSeries *out, Err *e)
             s->v[count] = in.v[i];
             count += !pql_missing(in.v[i]);
         }
-        if (count == 0)
+        size_t hists = subquery_hists(s, &in);
+        if (count + hists == 0)
             continue;
-        if (!pql_count_samples(n->q, count, e))
+        if (!pql_count_samples(n->q, count + hists, e))
             return ND_FAIL;
-        *out = (RangeSeries){in.labels, in.drop_name, s->t_ms, s->v, count};
+        *out = (RangeSeries){in.labels, in.drop_name, s->t_ms, s->v, count, s->h_ms, s->h, hists};
         return ND_SERIES;
     }
     return st;
@@ -470,7 +609,7 @@ static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
         return NULL;
     }
     s->grid = (Grid){start, step, (size_t)count};
-    PqlBuild inner = {q, s->grid, b->e};
+    PqlBuild inner = {.q = q, .grid = s->grid, .e = b->e};
     s->t_ms = arena_alloc(&q->arena, s->grid.count * sizeof *s->t_ms);
     s->v = arena_alloc(&q->arena, s->grid.count * sizeof *s->v);
     if (!budget_check(&q->budget, b->e))

@@ -65,6 +65,7 @@ typedef struct PqlSeries {
     size_t label_count;
     const int64_t *t_ms;
     const double *v;
+    const struct Histogram *const *h; /* where one stands, it is the value; NULL: none */
     size_t count;
 } PqlSeries;
 
@@ -106,6 +107,7 @@ bool pql_metrics(Snapshot *snap, const PqlRights *rights, ObjectId schema,
 
 /* For \df-like views: name, signature text. */
 size_t pql_function_count(void);
+void pql_put_histogram(Buf *b, const struct Histogram *h); /* JSON as in results of queries */
 const char *pql_function_at(size_t i, const char **signature);
 
 #endif

@@ -164,17 +164,40 @@ void prom_put_point(Buf *b, int64_t t_ms, double v)
     buf_put(b, "\"]", 2);
 }
 
+void prom_put_histogram(Buf *b, int64_t t_ms, const struct Histogram *h)
+{
+    prom_put_time(b, t_ms);
+    pql_put_histogram(b, h);
+    buf_put_u8(b, ']');
+}
+
+/* The numbers of a series, or its histograms: nothing if there are none. */
+static void put_points(Buf *b, const PqlSeries *s, bool hists, const char *open, const char *close)
+{
+    bool some = false;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct Histogram *h = s->h ? s->h[i] : NULL;
+        if (hists != (h != NULL))
+            continue;
+        buf_puts(b, some ? "," : open);
+        some = true;
+        if (h)
+            prom_put_histogram(b, s->t_ms[i], h);
+        else
+            prom_put_point(b, s->t_ms[i], s->v[i]);
+    }
+    if (some)
+        buf_puts(b, close);
+}
+
 static void put_series(Buf *b, const PqlSeries *s, bool matrix)
 {
     buf_puts(b, "{\"metric\":");
     prom_put_labels(b, s->labels, s->label_count);
-    buf_puts(b, matrix ? ",\"values\":[" : ",\"value\":");
-    for (size_t i = 0; i < s->count; i++) {
-        if (i)
-            buf_puts(b, ",");
-        prom_put_point(b, s->t_ms[i], s->v[i]);
-    }
-    buf_puts(b, matrix ? "]}" : "}");
+    put_points(b, s, false, matrix ? ",\"values\":[" : ",\"value\":", matrix ? "]" : "");
+    if (s->h)
+        put_points(b, s, true, matrix ? ",\"histograms\":[" : ",\"histogram\":", matrix ? "]" : "");
+    buf_puts(b, "}");
 }
 
 void prom_result(PromJob *j, Buf *json)

@@ -10,5 +10,6 @@
 void prom_put_labels(Buf *b, const PqlLabel *labels, size_t count); /* {"a":"b"} */
 void prom_put_time(Buf *b, int64_t ms);                             /* [1.5, */
 void prom_put_point(Buf *b, int64_t t_ms, double v);                /* [1.5,"2"] */
+void prom_put_histogram(Buf *b, int64_t t_ms, const struct Histogram *h);
 
 #endif

@@ -169,6 +169,7 @@ static Value label_value(const PqlSeries *s, Slice name)
 static bool column_value(const Column *col, const PqlSeries *s, size_t point, Arena *a, Value *out,
                          Err *e)
 {
+    const struct Histogram *h = s->h ? s->h[point] : NULL;
     Buf text;
     bool ok = true;
     buf_init(&text);
@@ -176,8 +177,13 @@ static bool column_value(const Column *col, const PqlSeries *s, size_t point, Ar
     case ROLE_JSON:
         buf_puts(&text, "{\"metric\":");
         prom_put_labels(&text, s->labels, s->label_count);
-        buf_puts(&text, ",\"value\":");
-        prom_put_point(&text, s->t_ms[point], s->v[point]);
+        if (h) {
+            buf_puts(&text, ",\"histogram\":");
+            prom_put_histogram(&text, s->t_ms[point], h);
+        } else {
+            buf_puts(&text, ",\"value\":");
+            prom_put_point(&text, s->t_ms[point], s->v[point]);
+        }
         buf_puts(&text, "}");
         ok = jsonb_of(a, &text, out, e);
         break;
@@ -189,10 +195,14 @@ static bool column_value(const Column *col, const PqlSeries *s, size_t point, Ar
         *out = value_i64(s->t_ms[point] * MS_TO_US);
         break;
     case ROLE_VALUE:
-        *out = value_f64(s->v[point]);
+        *out = h ? value_null() : value_f64(s->v[point]);
         break;
     case ROLE_HISTOGRAM:
         *out = value_null();
+        if (h) {
+            pql_put_histogram(&text, h);
+            ok = jsonb_of(a, &text, out, e);
+        }
         break;
     case ROLE_LABEL:
         *out = label_value(s, col->name);
@@ -209,7 +219,8 @@ static bool put_points(PromCall *c, const PqlSeries *s, Batch *out, Arena *a, Er
     n = n < room ? n : room;
     for (size_t i = 0; i < c->col_count; i++) {
         const Column *col = &c->cols[i];
-        bool each = col->role == ROLE_JSON || col->role == ROLE_TS || col->role == ROLE_VALUE;
+        bool each = col->role == ROLE_JSON || col->role == ROLE_TS || col->role == ROLE_VALUE ||
+                    (col->role == ROLE_HISTOGRAM && s->h);
         Value v = value_null();
         for (size_t k = 0; k < n; k++) {
             if ((each || k == 0) && !column_value(col, s, c->point + k, a, &v, e))
@@ -336,6 +347,8 @@ static SrfStatus value_rows(PromCall *c, Batch *out, Arena *a, Err *e)
                SRF_FAIL;
     } else if (r->count == 0) {
         return SRF_END;
+    } else if (r->series[0].h && r->series[0].h[0]) {
+        return err_set(e, ERR_DATATYPE_MISMATCH, "promql_scalar() returned a histogram"), SRF_FAIL;
     } else {
         v = value_f64(r->series[0].v[0]);
     }

@@ -1,0 +1,345 @@
+/* promql/func_hist.c - functions over ranges in which there are native histograms. */
+#include "promql/eval_private.h"
+#include "promql/kernels.h"
+
+static void note(const PqlWindow *w, HistOp op, unsigned notes)
+{
+    *w->notes |= notes << (WN_SHIFT * (1 + (unsigned)op));
+}
+
+/* Numbers and histograms do not go together. */
+static bool only_histograms(const PqlWindow *w)
+{
+    if (w->count == 0)
+        return true;
+    *w->notes |= WN_MIXED;
+    return false;
+}
+
+/* ---- the samples of both kinds in the order of time ---- */
+
+typedef struct Walk {
+    const PqlWindow *w;
+    size_t number, hist;
+} Walk;
+
+static bool walk_next(Walk *k, PqlSample *out)
+{
+    const PqlWindow *w = k->w;
+    if (k->number == w->count && k->hist == w->h_count)
+        return false;
+    bool hist =
+        k->number == w->count || (k->hist < w->h_count && w->h_ms[k->hist] < w->t_ms[k->number]);
+    if (hist)
+        *out = (PqlSample){0, w->h[k->hist++]};
+    else
+        *out = (PqlSample){w->v[k->number++], NULL};
+    return true;
+}
+
+/* ---- rate, increase, delta ---- */
+
+/* Gauges where counters are due, and the other way round. */
+static void check_kind(const PqlWindow *w, size_t from, bool counter)
+{
+    for (size_t i = from; i < w->h_count; i++) {
+        bool gauge = w->h[i]->hint == HIST_GAUGE;
+        bool edge = i == from || i == w->h_count - 1;
+        if (counter && gauge)
+            *w->notes |= WN_NOT_COUNTER;
+        if (!counter && !gauge && edge)
+            *w->notes |= WN_NOT_GAUGE;
+    }
+}
+
+/* What a counter was before it began anew counts, too. */
+static bool add_lost(const PqlWindow *w, Histogram *sum, const Histogram *before)
+{
+    for (size_t i = 1; i < w->h_count; i++) {
+        if (hist_is_reset(w->h[i], before, w->arena)) {
+            unsigned notes = hist_add(sum, before, 1, HIST_PLAIN, w->arena);
+            note(w, HO_ADD, notes & ~(unsigned)HN_COLLISION);
+            if (notes & HN_INCOMPATIBLE)
+                return false;
+        }
+        before = w->h[i];
+    }
+    return true;
+}
+
+static Histogram *raw_change(const PqlWindow *w, bool counter)
+{
+    size_t n = w->h_count;
+    const Histogram *first = w->h[0], *last = w->h[n - 1];
+    Histogram nothing = {0};
+    check_kind(w, 0, counter);
+    if (counter && hist_is_reset(w->h[1], first, w->arena)) {
+        /* the first one is not looked at: its layout does not matter */
+        nothing.schema = w->h[1]->schema;
+        nothing.zero_threshold = hist_is_custom(w->h[1]) ? 0 : w->h[1]->zero_threshold;
+        nothing.bounds = w->h[1]->bounds;
+        nothing.bound_count = w->h[1]->bound_count;
+        first = &nothing;
+    }
+    Histogram *sum = hist_copy(last, w->arena);
+    for (size_t i = 1; counter && i < n - 1; i++) {
+        if (hist_is_custom(w->h[i]) != hist_is_custom(sum))
+            return note(w, HO_SUB, HN_INCOMPATIBLE), NULL;
+        if (w->h[i]->schema < sum->schema)
+            hist_reduce(sum, w->h[i]->schema);
+    }
+    unsigned notes = hist_add(sum, first, -1, HIST_PLAIN, w->arena);
+    note(w, HO_SUB, notes & ~(unsigned)HN_COLLISION);
+    if (notes & HN_INCOMPATIBLE || (counter && !add_lost(w, sum, first)))
+        return NULL;
+    sum->hint = HIST_GAUGE;
+    hist_settle(sum);
+    return sum;
+}
+
+static bool change(const PqlWindow *w, bool counter, bool per_second, PqlSample *out)
+{
+    size_t n = w->h_count;
+    if (w->anchored || w->smoothed) { /* for numbers only */
+        if (w->count == 0)
+            return false;
+        *w->notes |= WN_IGNORED;
+        return (counter ? per_second ? fw_rate : fw_increase : fw_delta)(w, &out->v);
+    }
+    if (!only_histograms(w) || n < 2)
+        return false;
+    Histogram *sum = raw_change(w, counter);
+    if (!sum)
+        return false;
+    double covered = (double)(w->h_ms[n - 1] - w->h_ms[0]) / 1000;
+    double to_start = (double)(w->h_ms[0] - w->begin_ms) / 1000,
+           to_end = (double)(w->end_ms - w->h_ms[n - 1]) / 1000;
+    double gap = covered / (double)(n - 1), limit = gap * 1.1;
+    if (to_start >= limit)
+        to_start = gap / 2;
+    if (counter && sum->count > 0 && w->h[0]->count >= 0) {
+        double to_zero = covered * (w->h[0]->count / sum->count);
+        if (to_zero < to_start)
+            to_start = to_zero;
+    }
+    if (to_end >= limit)
+        to_end = gap / 2;
+    double factor = (covered + to_start + to_end) / covered;
+    hist_scale(sum, per_second ? factor / w->range_s : factor);
+    out->h = sum;
+    return true;
+}
+
+bool fx_rate(const PqlWindow *w, PqlSample *out)
+{
+    return change(w, true, true, out);
+}
+
+bool fx_increase(const PqlWindow *w, PqlSample *out)
+{
+    return change(w, true, false, out);
+}
+
+bool fx_delta(const PqlWindow *w, PqlSample *out)
+{
+    return change(w, false, false, out);
+}
+
+/* ---- the last two samples ---- */
+
+static bool last_two(const PqlWindow *w, bool rate, PqlSample *out)
+{
+    size_t n = w->h_count, k = w->count;
+    if (n + k < 2)
+        return false;
+    bool two_numbers = k > 1 && w->t_ms[k - 2] > w->h_ms[n - 1];
+    if (two_numbers)
+        return (rate ? fw_irate : fw_idelta)(w, &out->v);
+    if (n < 2 || (k && w->t_ms[k - 1] > w->h_ms[n - 2])) {
+        *w->notes |= WN_MIXED;
+        return false;
+    }
+    int64_t ms = w->h_ms[n - 1] - w->h_ms[n - 2];
+    if (ms == 0)
+        return false;
+    check_kind(w, n - 2, rate);
+    Histogram *last = hist_copy(w->h[n - 1], w->arena);
+    if (!rate || !hist_is_reset(w->h[n - 1], w->h[n - 2], w->arena)) {
+        unsigned notes = hist_add(last, w->h[n - 2], -1, HIST_PLAIN, w->arena);
+        note(w, HO_SUB, notes & ~(unsigned)HN_COLLISION);
+        if (notes & HN_INCOMPATIBLE)
+            return false;
+    }
+    last->hint = HIST_GAUGE;
+    hist_settle(last);
+    if (rate)
+        hist_divide(last, (double)ms / 1000);
+    out->h = last;
+    return true;
+}
+
+bool fx_irate(const PqlWindow *w, PqlSample *out)
+{
+    return last_two(w, true, out);
+}
+
+bool fx_idelta(const PqlWindow *w, PqlSample *out)
+{
+    return last_two(w, false, out);
+}
+
+/* ---- sums ---- */
+
+static unsigned hint_bit(const Histogram *h)
+{
+    return h->hint == HIST_RESET ? 1 : h->hint == HIST_NOT_RESET ? 2 : 0;
+}
+
+bool fx_sum(const PqlWindow *w, PqlSample *out)
+{
+    if (!only_histograms(w))
+        return false;
+    Histogram *sum = hist_copy(w->h[0], w->arena);
+    unsigned hints = hint_bit(sum), notes = 0;
+    for (size_t i = 1; i < w->h_count; i++) {
+        hints |= hint_bit(w->h[i]);
+        notes |= hist_add(sum, w->h[i], 1, HIST_COMPENSATED, w->arena) & ~(unsigned)HN_COLLISION;
+    }
+    note(w, HO_AGG, notes | (hints == 3 ? HN_COLLISION : 0));
+    if (notes & HN_INCOMPATIBLE)
+        return false;
+    hist_settle(sum);
+    out->h = sum;
+    return true;
+}
+
+unsigned hist_mean_add(HistMean *m, const Histogram *h, Arena *a)
+{
+    double n = (double)++m->count;
+    m->large |= hist_is_large(h);
+    if (!m->sum) {
+        m->sum = hist_copy(h, a);
+        return 0;
+    }
+    if (!m->stepwise) {
+        Histogram *before = m->large ? hist_copy(m->sum, a) : NULL;
+        unsigned notes = hist_add(m->sum, h, 1, HIST_COMPENSATED, a);
+        if (notes & HN_INCOMPATIBLE || !hist_overflows(m->sum))
+            return notes;
+        m->stepwise = true;
+        m->sum = before ? before : m->sum;
+        hist_divide(m->sum, n - 1);
+    }
+    double part = (n - 1) / n;
+    Histogram *share = hist_copy(h, a);
+    hist_scale(m->sum, part);
+    hist_divide(share, n);
+    return hist_add(m->sum, share, 1, HIST_COMPENSATED, a);
+}
+
+Histogram *hist_mean_end(HistMean *m)
+{
+    if (!m->stepwise)
+        hist_divide(m->sum, (double)m->count);
+    hist_settle(m->sum);
+    return m->sum;
+}
+
+bool fx_avg(const PqlWindow *w, PqlSample *out)
+{
+    if (!only_histograms(w))
+        return false;
+    HistMean mean = {0};
+    unsigned hints = 0, notes = 0;
+    for (size_t i = 0; i < w->h_count; i++) {
+        hints |= hint_bit(w->h[i]);
+        notes |= hist_mean_add(&mean, w->h[i], w->arena) & ~(unsigned)HN_COLLISION;
+    }
+    note(w, HO_AGG, notes | (hints == 3 ? HN_COLLISION : 0));
+    if (notes & HN_INCOMPATIBLE)
+        return false;
+    out->h = hist_mean_end(&mean);
+    return true;
+}
+
+/* ---- counting and picking ---- */
+
+bool fx_count(const PqlWindow *w, PqlSample *out)
+{
+    out->v = (double)(w->count + w->h_count);
+    return true;
+}
+
+bool fx_present(const PqlWindow *w, PqlSample *out)
+{
+    (void)w;
+    out->v = 1;
+    return true;
+}
+
+static bool first_is_number(const PqlWindow *w)
+{
+    return w->count && w->t_ms[0] < w->h_ms[0];
+}
+
+static bool last_is_number(const PqlWindow *w)
+{
+    return w->count && w->t_ms[w->count - 1] > w->h_ms[w->h_count - 1];
+}
+
+bool fx_first(const PqlWindow *w, PqlSample *out)
+{
+    if (first_is_number(w))
+        return fw_first(w, &out->v);
+    out->h = w->h[0];
+    return true;
+}
+
+bool fx_last(const PqlWindow *w, PqlSample *out)
+{
+    if (last_is_number(w))
+        return fw_last(w, &out->v);
+    out->h = w->h[w->h_count - 1];
+    return true;
+}
+
+bool fx_ts_first(const PqlWindow *w, PqlSample *out)
+{
+    out->v = (double)(first_is_number(w) ? w->t_ms[0] : w->h_ms[0]) / 1000;
+    return true;
+}
+
+bool fx_ts_last(const PqlWindow *w, PqlSample *out)
+{
+    out->v = (double)(last_is_number(w) ? w->t_ms[w->count - 1] : w->h_ms[w->h_count - 1]) / 1000;
+    return true;
+}
+
+/* A change from one kind to the other counts as one, and as a reset. */
+static bool count_steps(const PqlWindow *w, bool resets, PqlSample *out)
+{
+    Walk k = {.w = w};
+    PqlSample before, now;
+    size_t n = 0;
+    for (bool some = walk_next(&k, &before); some && walk_next(&k, &now); before = now) {
+        if (!now.h != !before.h)
+            n++;
+        else if (now.h)
+            n += resets ? hist_is_reset(now.h, before.h, w->arena) : !hist_equal(now.h, before.h);
+        else
+            n +=
+                resets ? now.v < before.v : now.v != before.v && !(isnan(now.v) && isnan(before.v));
+    }
+    out->v = (double)n;
+    return true;
+}
+
+bool fx_changes(const PqlWindow *w, PqlSample *out)
+{
+    return count_steps(w, false, out);
+}
+
+bool fx_resets(const PqlWindow *w, PqlSample *out)
+{
+    return count_steps(w, true, out);
+}
