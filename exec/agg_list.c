@@ -322,7 +322,8 @@ static bool list_load(AggCtx *c, void *state, Slice bytes, Err *e)
 static bool array_final(AggCtx *c, const void *state, Value *out, Err *e)
 {
     const List *l = state;
-    (void)e;
+    if (l->count && c->arg_types[0] == c->result)
+        return array_nest(c->arena, type_elem_of(c->result), l->items, l->count, true, out, e);
     *out = (Value){.null = l->count == 0, .phys = PH_ARRAY};
     if (l->count)
         out->u.arr = array_new(c->arena, type_elem_of(c->result), l->items, l->count);
@@ -542,7 +543,8 @@ RANKED(agg_mode, mode_final);
 FuncDef agg_list[] = {
     AGG("string_agg(text, text) text", agg_string, "values joined by a separator"),
     AGG("string_agg(bytea, bytea) bytea", agg_string, "values joined by a separator"),
-    AGG("array_agg(anyelement) anyarray", agg_array, "values as an array"),
+    AGG("array_agg(anynonarray) anyarray", agg_array, "values as an array"),
+    AGG("array_agg(anyarray) anyarray", agg_array, "arrays as one of a dimension more"),
     AGG("json_agg(any) json", agg_json, "values as a JSON array"),
     AGG("jsonb_agg(any) jsonb", agg_json, "values as a JSON array"),
     AGG("json_object_agg(any, any) json", agg_json, "pairs as a JSON object"),

@@ -18,6 +18,61 @@ Value value_array(const Array *arr)
     return (Value){.phys = PH_ARRAY, .u.arr = arr};
 }
 
+static bool same_shape(const Array *x, const Array *y)
+{
+    bool same = x->ndim == y->ndim;
+    for (int d = 0; same && d < x->ndim; d++)
+        same = x->dims[d] == y->dims[d] && x->lower[d] == y->lower[d];
+    return same;
+}
+
+static bool bad_part(bool gathered, bool null, bool empty, Err *e)
+{
+    if (!gathered)
+        return err_set(e, ERR_ARRAY_SUBSCRIPT,
+                       "multidimensional arrays must have array "
+                       "expressions with matching dimensions");
+    if (null)
+        return err_set(e, ERR_NULL_NOT_ALLOWED, "cannot accumulate null arrays");
+    return err_set(e, ERR_ARRAY_SUBSCRIPT, "cannot accumulate %s",
+                   empty ? "empty arrays" : "arrays of different dimensionality");
+}
+
+bool array_nest(Arena *a, TypeId elem, const Value *items, size_t n, bool gathered, Value *out,
+                Err *e)
+{
+    Array *arr = array_new(a, elem, NULL, 0);
+    const Array *first = n && !items[0].null ? items[0].u.arr : NULL;
+    *out = value_array(arr);
+    for (size_t i = 0; i < n; i++) {
+        bool null = items[i].null, empty = !null && items[i].u.arr->ndim == 0;
+        if (null || (gathered && empty) || !same_shape(items[i].u.arr, first))
+            return bad_part(gathered, null, empty, e);
+        arr->count += items[i].u.arr->count;
+    }
+    if (!first || first->ndim == 0)
+        return true;
+    if (first->ndim == ARRAY_DIMS_MAX)
+        return err_set(e, ERR_PROGRAM_LIMIT,
+                       "number of array dimensions (%d) exceeds the maximum allowed (%d)",
+                       ARRAY_DIMS_MAX + 1, ARRAY_DIMS_MAX);
+    Value *all = arena_try(a, (arr->count + 1) * sizeof *all, e);
+    if (!all)
+        return false;
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(all + at, items[i].u.arr->items, items[i].u.arr->count * sizeof *all);
+        at += items[i].u.arr->count;
+    }
+    arr->ndim = first->ndim + 1;
+    arr->dims[0] = (int32_t)n;
+    arr->lower[0] = 1;
+    memcpy(arr->dims + 1, first->dims, (size_t)first->ndim * sizeof *arr->dims);
+    memcpy(arr->lower + 1, first->lower, (size_t)first->ndim * sizeof *arr->lower);
+    arr->items = all;
+    return true;
+}
+
 int64_t array_offset(const Array *arr, const int64_t *subscripts, size_t n)
 {
     if (arr->ndim == 0 || (size_t)arr->ndim != n)
@@ -200,7 +255,10 @@ static bool parse_level(ArrayParser *p, int depth, Err *e)
         bool nested = peek(p) == '{';
         if (p->ndim >= 0 && nested != (depth + 1 < p->ndim))
             return malformed(
-                p, e, "Multidimensional arrays must have sub-arrays with matching dimensions.");
+                p, e,
+                n == 0   ? "Multidimensional arrays must have sub-arrays with matching dimensions."
+                : nested ? "Unexpected \"{\" character."
+                         : "Unexpected array element.");
         if (!nested && p->ndim < 0)
             p->ndim = depth + 1;
         if (!(nested ? parse_level(p, depth + 1, e) : parse_element(p, e)))

@@ -12,6 +12,9 @@ enum { ARRAY_DIMS_MAX = 6, ARRAY_ITEMS_MAX = 1 << 24 };
 /* One dimension, lower bound 1; items are borrowed.  count = 0 gives the empty array. */
 Array *array_new(Arena *a, TypeId elem, const Value *items, size_t count);
 Value value_array(const Array *arr);
+/* An array of arrays of one shape; gathered: by array_agg(), which refuses empty ones in words of its own. */
+bool array_nest(Arena *a, TypeId elem, const Value *items, size_t n, bool gathered, Value *out,
+                Err *e) MUST_CHECK;
 /* Position in items of a full set of subscripts; -1: outside. */
 int64_t array_offset(const Array *arr, const int64_t *subscripts, size_t n);
 

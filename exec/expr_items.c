@@ -3,53 +3,6 @@
 
 /* ---- arrays ---- */
 
-/* ARRAY[[1,2],[3,4]]: items that are arrays become one more dimension. */
-static bool nest(EvalCtx *ctx, TypeId elem, const Value *items, size_t n, Value *out, Err *e)
-{
-    Array *arr = array_new(ctx->scratch, elem, NULL, 0);
-    const Array *first = NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (items[i].null)
-            return err_set(e, ERR_ARRAY_SUBSCRIPT,
-                           "multidimensional arrays must have array "
-                           "expressions with matching dimensions");
-        const Array *a = items[i].u.arr;
-        if (!first)
-            first = a;
-        bool same = a->ndim == first->ndim;
-        for (int d = 0; same && d < a->ndim; d++)
-            same = a->dims[d] == first->dims[d] && a->lower[d] == first->lower[d];
-        if (!same)
-            return err_set(e, ERR_ARRAY_SUBSCRIPT,
-                           "multidimensional arrays must have array "
-                           "expressions with matching dimensions");
-        arr->count += a->count;
-    }
-    *out = value_array(arr);
-    if (!first || first->ndim == 0) {
-        arr->count = 0;
-        return true;
-    }
-    if (first->ndim == ARRAY_DIMS_MAX)
-        return err_set(e, ERR_PROGRAM_LIMIT,
-                       "number of array dimensions (%d) exceeds the maximum allowed (%d)",
-                       ARRAY_DIMS_MAX + 1, ARRAY_DIMS_MAX);
-    Value *all = arena_alloc(ctx->scratch, (arr->count + 1) * sizeof *all);
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < items[i].u.arr->count; k++)
-            all[at++] = items[i].u.arr->items[k];
-    arr->ndim = first->ndim + 1;
-    arr->dims[0] = (int32_t)n;
-    arr->lower[0] = 1;
-    for (int d = 0; d < first->ndim; d++) {
-        arr->dims[d + 1] = first->dims[d];
-        arr->lower[d + 1] = first->lower[d];
-    }
-    arr->items = all;
-    return true;
-}
-
 bool eval_array(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
 {
     Vector *args;
@@ -72,7 +25,7 @@ bool eval_array(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e
             items[k] = vec_get(&args[k], row);
         if (!nested)
             v = value_array(array_new(ctx->scratch, elem, items, x->arg_count));
-        else if (!nest(ctx, elem, items, x->arg_count, &v, e))
+        else if (!array_nest(ctx->scratch, elem, items, x->arg_count, false, &v, e))
             return false;
         vec_set(out, row, &v, rows, ctx->scratch);
     }

@@ -73,11 +73,11 @@ FUNC_SCALAR(array_dims)
 
 /* ---- building ---- */
 
-static bool one_dimension(const Array *arr, const char *what, Err *e)
+static bool one_dimension(const Array *arr, const char *doing, Err *e)
 {
-    if (arr->ndim <= 1)
-        return true;
-    return err_set(e, ERR_INVALID_PARAMETER, "%s", what);
+    return arr->ndim <= 1 || err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                                     "%s elements %s multidimensional arrays is not supported",
+                                     doing, doing[0] == 's' ? "in" : "from");
 }
 
 /* Items of x, then of y; x decides the lower bound. */
@@ -102,8 +102,9 @@ static bool append(FnCall *c, size_t array_arg, Err *e)
         Value arr = vec_get(&c->args[array_arg], row), item = vec_get(&c->args[1 - array_arg], row),
               v;
         const Array *old = arr.null ? NULL : arr.u.arr;
-        if (old && !one_dimension(old, "argument must be empty or one-dimensional array", e))
-            return false;
+        if (old && old->ndim > 1)
+            return err_set(e, ERR_DATA_EXCEPTION,
+                           "argument must be empty or one-dimensional array");
         const Value *items = old ? old->items : NULL;
         size_t n = old ? old->count : 0;
         int32_t lower = old && old->ndim ? old->lower[0] : 1;
@@ -185,8 +186,7 @@ static bool array_remove(FnCall *c, Err *e)
         }
         const Array *old = arr.u.arr;
         const TypeDef *def = type_find(old->elem);
-        if (!one_dimension(old, "removing elements from multidimensional arrays is not supported",
-                           e))
+        if (!one_dimension(old, "removing", e))
             return false;
         Value *items = arena_alloc(c->ctx->scratch, (old->count + 1) * sizeof *items);
         size_t n = 0;
@@ -224,8 +224,7 @@ static bool find_from(const Value *args, size_t n, int64_t *position, Err *e)
     const TypeDef *def = type_find(arr->elem);
     int64_t lower = arr->ndim ? arr->lower[0] : 1, from = lower;
     *position = INT64_MIN;
-    if (!one_dimension(arr, "searching for elements in multidimensional arrays is not supported",
-                       e))
+    if (!one_dimension(arr, "searching for", e))
         return false;
     if (n > 2 && args[2].null)
         return err_set(e, ERR_NULL_NOT_ALLOWED, "initial position must not be null");
@@ -259,6 +258,8 @@ FUNC_SCALAR(array_positions)
         return true;
     }
     const Array *arr = args[0].u.arr;
+    if (!one_dimension(arr, "searching for", e))
+        return false;
     const TypeDef *def = type_find(arr->elem);
     Value *items = arena_alloc(ctx->scratch, (arr->count + 1) * sizeof *items);
     size_t count = 0;
@@ -295,6 +296,11 @@ static bool array_fill(FnCall *c, Err *e)
                 return err_set(e, ERR_NULL_NOT_ALLOWED,
                                "dimension array or low bound array cannot be null");
             low = v.u.arr;
+        }
+        if (d->ndim > 1 || (low && low->ndim > 1)) {
+            err_set(e, ERR_ARRAY_SUBSCRIPT, "wrong number of array subscripts");
+            return err_detail(e, d->ndim > 1 ? "Dimension array must be one dimensional."
+                                             : "Low bound array must be one dimensional.");
         }
         uint64_t count = d->count > 0;
         Array *arr = array_new(c->ctx->scratch, type_elem_of(c->expr->type), NULL, 0);

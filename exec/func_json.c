@@ -4,15 +4,16 @@
 
 /* ---- values to JSON ---- */
 
-static bool put_array(const TypeEnv *env, const Array *arr, int depth, size_t *next, bool canonical,
-                      Buf *dst, Err *e)
+/* `between` separates the items of the outermost level: a line each, when they are to be pretty. */
+static bool put_array(const TypeEnv *env, const Array *arr, int depth, size_t *next,
+                      const char *between, bool canonical, Buf *dst, Err *e)
 {
     buf_put_u8(dst, '[');
     for (int32_t i = 0; arr->ndim > 0 && i < arr->dims[depth]; i++) {
         if (i > 0)
-            buf_put_u8(dst, ',');
+            buf_puts(dst, between);
         if (depth + 1 < arr->ndim) {
-            if (!put_array(env, arr, depth + 1, next, canonical, dst, e))
+            if (!put_array(env, arr, depth + 1, next, ",", canonical, dst, e))
                 return false;
         } else if (!json_put_value(env, arr->elem, &arr->items[(*next)++], canonical, dst, e)) {
             return false;
@@ -52,13 +53,14 @@ static void put_text(const TypeEnv *env, TypeId type, const Value *v, bool quote
     buf_free(&text);
 }
 
-static bool put_record(const TypeEnv *env, const Array *r, bool canonical, Buf *dst, Err *e)
+static bool put_record(const TypeEnv *env, const Array *r, const char *between, bool canonical,
+                       Buf *dst, Err *e)
 {
     buf_put_u8(dst, '{');
     for (size_t i = 0; i < record_fields(r); i++) {
         TypeId type = (TypeId)record_item(r, i, RECORD_TYPE)->u.i64;
         if (i > 0)
-            buf_puts(dst, canonical ? ", " : ",");
+            buf_puts(dst, between);
         json_put_string(dst, record_item(r, i, RECORD_NAME)->u.str);
         buf_puts(dst, canonical ? ": " : ":");
         if (!json_put_value(env, type, record_item(r, i, RECORD_VALUE), canonical, dst, e))
@@ -77,9 +79,9 @@ bool json_put_value(const TypeEnv *env, TypeId type, const Value *v, bool canoni
         return true;
     }
     if (type == T_RECORD)
-        return put_record(env, v->u.arr, canonical, dst, e);
+        return put_record(env, v->u.arr, ",", canonical, dst, e);
     if (v->phys == PH_ARRAY && type != T_INT2VECTOR && type != T_OIDVECTOR)
-        return put_array(env, v->u.arr, 0, &next, canonical, dst, e);
+        return put_array(env, v->u.arr, 0, &next, ",", canonical, dst, e);
     switch (type) {
     case T_BOOL:
         buf_puts(dst, v->u.b ? "true" : "false");
@@ -151,6 +153,26 @@ static bool to_json(FnCall *c, Err *e)
         buf_init(&b);
         bool ok =
             json_put_value(&c->ctx->env, c->args[0].type, &v, c->expr->type == T_JSONB, &b, e);
+        if (!finish(c, row, &b, ok, e))
+            return false;
+    }
+    return true;
+}
+
+/* row_to_json(r, true), array_to_json(a, true) */
+static bool to_json_lines(FnCall *c, Err *e)
+{
+    FUNC_ROWS(c, row)
+    {
+        Buf b;
+        Value v = vec_get(&c->args[0], row), pretty = vec_get(&c->args[1], row);
+        const char *between = pretty.u.b ? ",\n " : ",";
+        const TypeEnv *env = &c->ctx->env;
+        size_t next = 0;
+        buf_init(&b);
+        bool ok = c->args[0].type == T_RECORD
+                      ? put_record(env, v.u.arr, between, false, &b, e)
+                      : put_array(env, v.u.arr, 0, &next, between, false, &b, e);
         if (!finish(c, row, &b, ok, e))
             return false;
     }
@@ -528,7 +550,11 @@ FuncDef func_json[] = {
     FK("to_json(any) json", to_json, STRICT | FN_STABLE, "any value as JSON"),
     FK("to_jsonb(any) jsonb", to_json, STRICT | FN_STABLE, "any value as JSON"),
     FK("row_to_json(record) json", to_json, STRICT | FN_STABLE, "a row as JSON"),
+    FK("row_to_json(record, bool) json", to_json_lines, STRICT | FN_STABLE,
+       "a row as JSON, with line feeds between its fields"),
     FK("array_to_json(anyarray) json", to_json, STRICT | FN_STABLE, "an array as JSON"),
+    FK("array_to_json(anyarray, bool) json", to_json_lines, STRICT | FN_STABLE,
+       "an array as JSON, with line feeds between its items"),
     JSON_BUILD("json"),
     JSON_BUILD("jsonb"),
     JSON_BOTH("json"),

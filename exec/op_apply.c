@@ -1,5 +1,6 @@
 /* Subqueries that are run for each left row: its values become exec params, then the right plan runs.
  * Without parameters the right side runs once and its rows are kept. */
+#include "exec/array.h"
 #include "exec/op_private.h"
 
 typedef struct OpApply {
@@ -191,23 +192,19 @@ static bool take_right(OpApply *a, const Batch *right, Err *e)
     return true;
 }
 
-static Value array_value(OpApply *a)
+static bool array_value(OpApply *a, Value *out, Err *e)
 {
-    Array *arr = ARENA_NEW(&a->left_arena, Array);
-    arr->elem = type_elem_of(a->result.type);
-    arr->count = a->item_count;
-    if (a->item_count) {
-        arr->ndim = 1;
-        arr->dims[0] = (int32_t)a->item_count;
-        arr->lower[0] = 1;
-        Value *items = ARENA_ARRAY(&a->left_arena, Value, a->item_count);
+    TypeId elem = type_elem_of(a->result.type);
+    if (a->op.plan->right->types[0] == a->result.type)
+        return array_nest(&a->left_arena, elem, a->items, a->item_count, true, out, e);
+    Value *items = ARENA_ARRAY(&a->left_arena, Value, a->item_count + 1);
+    if (a->item_count)
         memcpy(items, a->items, a->item_count * sizeof *items);
-        arr->items = items;
-    }
-    return (Value){.phys = PH_ARRAY, .u.arr = arr};
+    *out = value_array(array_new(&a->left_arena, elem, items, a->item_count));
+    return true;
 }
 
-static void set_result(OpApply *a)
+static bool set_result(OpApply *a, Err *e)
 {
     Value v = value_null();
     switch (a->plan->mode) {
@@ -224,9 +221,11 @@ static void set_result(OpApply *a)
             v = value_bool(a->value);
         break;
     default:
-        v = array_value(a);
+        if (!array_value(a, &v, e))
+            return false;
     }
     vec_set(&a->result, batch_row(a->left, a->at), &v, a->left->rows, &a->left_arena);
+    return true;
 }
 
 /* ---- one value for each left row ---- */
@@ -254,7 +253,8 @@ static QueryStatus apply_values(OpApply *a, Batch **out, Err *e)
                 return QUERY_FAIL;
         if (!a->settled && st != QUERY_END)
             return st;
-        set_result(a);
+        if (!set_result(a, e))
+            return QUERY_FAIL;
         right_end(a);
     }
     size_t left_cols = a->op.plan->child->col_count;

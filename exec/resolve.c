@@ -175,7 +175,7 @@ static TypeId element_type(const TypeId *declared, const TypeId *args, size_t n)
             if (!is_array_type(args[i]))
                 return 0;
             known[count++] = type_elem_of(args[i]);
-        } else if (declared[i] == T_ANYELEMENT) {
+        } else if (declared[i] == T_ANYELEMENT || declared[i] == T_ANYNONARRAY) {
             known[count++] = args[i];
         }
     }
@@ -261,6 +261,11 @@ static bool is_preferred(TypeId t)
     return def && def->preferred;
 }
 
+static bool declared_preferred(const Candidate *c, size_t i)
+{
+    return !c->generic[i] && is_preferred(c->declared[i]);
+}
+
 static int exact_matches(const Candidate *c, const TypeId *args, size_t n)
 {
     int count = 0;
@@ -274,9 +279,8 @@ static int preferred_matches(const Candidate *c, const TypeId *args, size_t n)
     int count = 0;
     for (size_t i = 0; i < n; i++)
         if (args[i] != T_UNKNOWN)
-            count +=
-                (!c->generic[i] && c->declared[i] == args[i]) ||
-                (is_preferred(c->declared[i]) && declared_category(c, i) == category_of(args[i]));
+            count += (!c->generic[i] && c->declared[i] == args[i]) ||
+                     (declared_preferred(c, i) && declared_category(c, i) == category_of(args[i]));
     return count;
 }
 
@@ -311,7 +315,6 @@ static size_t narrow_by_unknowns(Candidate **c, size_t count, const TypeId *args
             continue;
         bool conflict = false, string = false;
         for (size_t k = 0; k < count; k++) {
-            TypeId t = c[k]->declared[i];
             char cat = declared_category(c[k], i);
             if (cat == 'S') {
                 preferred[i] = string && cat == category[i] ? preferred[i] : false;
@@ -322,7 +325,7 @@ static size_t narrow_by_unknowns(Candidate **c, size_t count, const TypeId *args
                     conflict = true;
                 category[i] = category[i] ? category[i] : cat;
             }
-            if (cat == category[i] && is_preferred(t))
+            if (cat == category[i] && declared_preferred(c[k], i))
                 preferred[i] = true;
         }
         if (conflict && !string)
@@ -334,8 +337,8 @@ static size_t narrow_by_unknowns(Candidate **c, size_t count, const TypeId *args
         for (size_t i = 0; i < n && keep; i++) {
             if (args[i] != T_UNKNOWN)
                 continue;
-            TypeId t = c[k]->declared[i];
-            keep = declared_category(c[k], i) == category[i] && (!preferred[i] || is_preferred(t));
+            keep = declared_category(c[k], i) == category[i] &&
+                   (!preferred[i] || declared_preferred(c[k], i));
         }
         if (keep) {
             Candidate *tmp = c[kept];

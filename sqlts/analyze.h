@@ -150,6 +150,7 @@ Expr *az_call(Analyzer *z, const FuncDef *f, TypeId result, Expr **args, size_t 
 /* The same for f(..., VARIADIC array). */
 bool az_call_spread(Analyzer *z, const NFunc *n, const FuncDef *f, TypeId result, Expr **args,
                     Expr **out, Err *e) MUST_CHECK;
+TypeId az_array_of(TypeId item);             /* of arrays: their own type; 0: there is none */
 Expr *az_and(Analyzer *z, Expr *a, Expr *b); /* NULL = true */
 Expr *az_const(Analyzer *z, TypeId type, Value v, int position);
 

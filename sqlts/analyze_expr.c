@@ -487,7 +487,7 @@ static bool array_node(Analyzer *z, Scope *s, const NMulti *n, TypeId elem, Expr
         if (!az_coerce(z, x->args[i], item, -1, elem ? CAST_EXPLICIT : CAST_IMPLICIT, &x->args[i],
                        e))
             return false;
-    x->type = type_elem_of(item) && type_find(item)->phys == PH_ARRAY ? item : type_array_of(item);
+    x->type = az_array_of(item);
     if (!x->type) {
         Slice t = az_type_name(z, item, -1);
         return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e,
@@ -495,6 +495,12 @@ static bool array_node(Analyzer *z, Scope *s, const NMulti *n, TypeId elem, Expr
     }
     *out = fold(z, x);
     return true;
+}
+
+TypeId az_array_of(TypeId item)
+{
+    const TypeDef *t = type_find(item);
+    return t && t->category == 'A' && t->name[0] == '_' ? item : type_array_of(item);
 }
 
 static bool row_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)

@@ -146,19 +146,17 @@ static bool rows_from(Analyzer *z, Scope *s, const NRange *n, const NodeList *ca
 }
 
 /* unnest(a, b, ...) is ROWS FROM (unnest(a), unnest(b), ...). */
-static NodeList unnest_calls(Analyzer *z, const NRange *n)
+static NodeList add_call(ParseState *ps, NodeList calls, SqlNode *call)
 {
-    const NFunc *f = (const NFunc *)n->func;
-    NodeList calls = {0};
-    ParseState ps = {.arena = z->arena};
-    if (f->n.kind != N_FUNC || f->args.count < 2 ||
+    const NFunc *f = (const NFunc *)call;
+    if (f->n.kind != N_FUNC || f->args.count < 2 || f->variadic ||
         !slice_eq_cstr(ast_last_name(&f->names), "unnest"))
-        return calls;
+        return ast_append(ps, calls, call);
     for (size_t i = 0; i < f->args.count; i++) {
-        NFunc *one = ARENA_NEW(z->arena, NFunc);
+        NFunc *one = ARENA_NEW(ps->arena, NFunc);
         *one = *f;
-        one->args = ast_list(&ps, f->args.items[i]);
-        calls = ast_append(&ps, calls, one);
+        one->args = ast_list(ps, f->args.items[i]);
+        calls = ast_append(ps, calls, one);
     }
     return calls;
 }
@@ -166,7 +164,12 @@ static NodeList unnest_calls(Analyzer *z, const NRange *n)
 bool az_range_func(Analyzer *z, Scope *s, const NRange *n, From **out, Err *e)
 {
     Expr *call;
-    NodeList calls = n->rows_from.count ? n->rows_from : unnest_calls(z, n);
+    NodeList calls = {0};
+    ParseState ps = {.arena = z->arena};
+    if (!n->rows_from.count)
+        calls = add_call(&ps, calls, n->func);
+    for (size_t i = 0; i < n->rows_from.count; i++)
+        calls = add_call(&ps, calls, n->rows_from.items[i]);
     if (calls.count > 1)
         return rows_from(z, s, n, &calls, out, e);
     Place place = s->place;

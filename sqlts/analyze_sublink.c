@@ -45,7 +45,7 @@ bool az_sublink(Analyzer *z, Scope *s, const NSublink *n, Expr **out, Err *e)
         return false;
     TypeId type = q->cols[0].type;
     if (n->form == SUB_ARRAY) {
-        TypeId array = type_array_of(type);
+        TypeId array = az_array_of(type);
         if (!array) {
             Slice t = az_type_name(z, type, -1);
             return az_fail(z, &n->n, ERR_UNDEFINED_OBJECT, e,
