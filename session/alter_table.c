@@ -455,11 +455,14 @@ static bool drop_constraint(Portal *p, Alter *a, const AlterAction *act, Err *e)
 
 static bool set_schema(Portal *p, Alter *a, Slice name, Err *e)
 {
-    const SchemaDef *d = cat_schema(a->before, p->session->database, name);
+    const SchemaDef *d = session_schema(p->session, a->before, name);
     if (!d)
         return err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(name));
     if (d->id == a->t->schema)
         return true;
+    if (temp_schema_name(d->name) || session_is_temp(p->session, a->t))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "cannot move objects into or out of temporary schemas");
     if (ddl_name_taken(a->before, d->id, a->t->name))
         return err_set(e, ERR_DUPLICATE_TABLE,
                        "relation \"%.*s\" already exists in schema \"%.*s\"", SLICE_ARG(a->t->name),

@@ -28,14 +28,19 @@ Slice schema_name(Session *s, const CatalogSnap *cat, uint32_t oid)
     return d ? d->name : SLICE_NONE;
 }
 
-bool schema_visible(Session *s, Slice schema)
+int schema_rank(Session *s, const CatalogSnap *cat, Slice schema)
 {
+    enum { CATALOG_RANK = 1 }; /* behind implied temporary tables */
     if (slice_eq_cstr(schema, "pg_catalog"))
-        return true;
-    for (size_t i = 0; i < s->search_path_count; i++)
-        if (slice_eq(s->search_path[i], schema))
-            return true;
-    return false;
+        return CATALOG_RANK;
+    for (size_t i = 0; i <= s->search_path_count; i++) {
+        const SchemaDef *d = session_path_at(s, cat, i);
+        bool same =
+            d ? slice_eq(d->name, schema) : i > 0 && slice_eq(s->search_path[i - 1], schema);
+        if (same)
+            return i ? (int)i + CATALOG_RANK : 0;
+    }
+    return -1;
 }
 
 void each_relation(Session *s, const CatalogSnap *cat, bool indexes, RelationEach each, void *arg)
@@ -157,7 +162,7 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_i64(&r, 0);                                     /* reltoastrelid */
     row_bool(&r, stored && count_constraints(t, true)); /* relhasindex */
     row_bool(&r, false);
-    row_char(&r, "p");
+    row_char(&r, t && session_is_temp(f->session, t) ? "t" : "p");
     row_char(&r, kind);
     row_i64(&r, (int64_t)columns);
     row_i64(&r, index ? 0 : (int64_t)count_constraints(t, false)); /* relchecks */

@@ -12,6 +12,7 @@ typedef struct Lookup {
     uint32_t oid; /* wanted, or 0: by name */
     Slice schema, name;
     RelationRow found; /* oid 0: none */
+    int rank;          /* of its schema, if it has none by name */
 } Lookup;
 
 static bool lookup_each(void *arg, const RelationRow *r)
@@ -21,16 +22,31 @@ static bool lookup_each(void *arg, const RelationRow *r)
         return true;
     if (!l->oid) {
         Slice schema = schema_name(l->session, l->cat, r->schema);
-        if (l->schema.len ? !slice_eq(schema, l->schema) : !schema_visible(l->session, schema))
+        int rank =
+            l->schema.len ? -!slice_eq(schema, l->schema) : schema_rank(l->session, l->cat, schema);
+        if (rank < 0 || (l->found.oid && rank >= l->rank))
             return true;
+        l->rank = rank;
     }
     l->found = *r;
-    return false;
+    return !l->oid && !l->schema.len;
 }
 
 static void lookup(Lookup *l)
 {
     each_relation(l->session, l->cat, true, lookup_each, l);
+}
+
+/* Another one of its name is found, or none. */
+static bool shadowed(Session *s, const CatalogSnap *cat, const RelationRow *r)
+{
+    int rank = schema_rank(s, cat, schema_name(s, cat, r->schema));
+    for (size_t i = 0; i <= s->search_path_count && (int)i + (i > 0) < rank; i++) {
+        const SchemaDef *d = session_path_at(s, cat, i);
+        if (d && cat_table(cat, d->id, r->name))
+            return true;
+    }
+    return rank < 0;
 }
 
 static const TableDef *table_of_oid(const CatalogSnap *cat, int64_t oid)
@@ -89,6 +105,9 @@ bool catalog_reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err
     if (!s || !split_name(text, buf, sizeof buf, &l.schema, &l.name))
         return err_set(e, ERR_INVALID_NAME, "invalid name syntax: \"%.*s\"", SLICE_ARG(text));
     CatalogSnap *cat = session_catalog(s);
+    const SchemaDef *temp = session_schema(s, cat, SLICE_LIT("pg_temp"));
+    if (temp && slice_eq_cstr(l.schema, "pg_temp"))
+        l.schema = temp->name;
     l.cat = cat;
     bool ok;
     if (kind == T_REGROLE) {
@@ -137,7 +156,7 @@ static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
         found = l.found.oid != 0;
         if (found) {
             Slice schema = schema_name(s, cat, l.found.schema);
-            if (!schema_visible(s, schema)) {
+            if (shadowed(s, cat, &l.found)) {
                 text_put_ident(dst, schema);
                 buf_put_u8(dst, '.');
             }
@@ -194,11 +213,10 @@ static bool fn_table_visible(EvalCtx *ctx, const Value *args, size_t n, Value *o
     const TableDef *t = table_of_oid(cat, args[0].u.i64);
     Lookup l = {.session = s, .cat = cat, .oid = (uint32_t)args[0].u.i64};
     if (t)
-        l.found = (RelationRow){.oid = t->id, .schema = t->schema};
+        l.found = (RelationRow){.oid = t->id, .schema = t->schema, .name = t->name};
     else
         lookup(&l);
-    *out = l.found.oid ? value_bool(schema_visible(s, schema_name(s, cat, l.found.schema)))
-                       : value_null();
+    *out = l.found.oid ? value_bool(!shadowed(s, cat, &l.found)) : value_null();
     cat_unref(cat);
     return true;
 }

@@ -17,7 +17,9 @@ static bool info_table(void *arg, const RelationRow *rel)
     row_text(&r, f->session->database_name);
     row_slice(&r, schema_name(f->session, f->cat, rel->schema));
     row_slice(&r, rel->name);
-    row_text(&r, rel->kind == 'v' ? "VIEW" : "BASE TABLE");
+    row_text(&r, rel->kind == 'v'                                        ? "VIEW"
+                 : rel->table && session_is_temp(f->session, rel->table) ? "LOCAL TEMPORARY"
+                                                                         : "BASE TABLE");
     row_nulls(&r, 5);
     row_text(&r, rel->table && rel->kind == 'r' ? "YES" : "NO");
     row_text(&r, "NO");

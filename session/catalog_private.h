@@ -83,7 +83,8 @@ bool fn_constraintdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err
 
 Slice schema_name(Session *s, const CatalogSnap *cat, uint32_t oid);
 uint32_t virtual_schema_oid(const char *name);
-bool schema_visible(Session *s, Slice schema);
+/* Place in the path of names; less is found first; -1: not in it. */
+int schema_rank(Session *s, const CatalogSnap *cat, Slice schema);
 
 bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_attribute(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

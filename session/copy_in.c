@@ -119,7 +119,7 @@ static CopyColumn column_reader(const ColumnDef *def, bool binary)
 static bool copy_in_start(Portal *p, Err *e)
 {
     const BoundCopy *copy = &p->bound->u.copy;
-    if (!tx_writer(p->session, e))
+    if (!tx_table_writer(p->session, copy->table, e))
         return false;
     CopyIn *c = ARENA_NEW(&p->arena, CopyIn);
     size_t n = copy->column_count, all = n + copy->table->column_count + 1u;
@@ -307,7 +307,7 @@ static bool add_row(Portal *p, CopyIn *c, Err *e)
     c->rows++;
     if (!row_writer_full(p->writer))
         return true;
-    Txn *t = tx_writer(p->session, e);
+    Txn *t = tx_table_writer(p->session, p->bound->u.copy.table, e);
     return t && row_writer_drain(p->writer, false, e) && row_writer_flush(p->writer, t, e);
 }
 
@@ -422,7 +422,7 @@ RunStatus copy_in_run(Portal *p, Err *e)
     }
     if (c->phase != COPY_FLUSH)
         return RUN_COPY_IN;
-    Txn *t = tx_writer(p->session, e);
+    Txn *t = tx_table_writer(p->session, p->bound->u.copy.table, e);
     if (!t || !row_writer_drain(p->writer, true, e) || !row_writer_flush(p->writer, t, e)) {
         c->lines.line = SLICE_NONE;
         set_context(c, e, SIZE_MAX);

@@ -80,7 +80,7 @@ static bool option_schema(TableDef *t, Slice v, Err *e)
 }
 
 typedef struct TableOptions {
-    Slice time, segment_by;
+    Slice time, segment_by, on_commit;
     bool has_duplicates;
 } TableOptions;
 
@@ -106,6 +106,8 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
         to->time = o->value;
     else if (slice_eq_nocase(n, SLICE_LIT("segmentby")))
         to->segment_by = o->value;
+    else if (slice_eq_cstr(n, "on commit"))
+        to->on_commit = o->value;
     else if (slice_eq_nocase(n, SLICE_LIT("ttl")))
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "TTL is not supported yet") ||
                err_hint(e, "leave out the option \"ttl\"");
@@ -146,7 +148,8 @@ static Slice merge_options(Arena *a, Slice lines, const NameValue *o, size_t n)
         i += len + 1;
     }
     for (size_t k = 0; k < n; k++)
-        buf_printf(&b, "%.*s=%.*s\n", SLICE_ARG(o[k].name), SLICE_ARG(o[k].value));
+        if (!slice_eq_cstr(o[k].name, "on commit"))
+            buf_printf(&b, "%.*s=%.*s\n", SLICE_ARG(o[k].name), SLICE_ARG(o[k].value));
     Slice merged = arena_slice(a, buf_slice(&b));
     buf_free(&b);
     return merged;
@@ -403,6 +406,31 @@ static bool own_sequences(Portal *p, const CatalogSnap *cat, Creation *c, const 
     return true;
 }
 
+static bool on_commit(Creation *c, bool temporary, Err *e)
+{
+    Slice action = c->options.on_commit;
+    if (action.len && !temporary)
+        return err_set(e, ERR_INVALID_TABLE_DEFINITION,
+                       "ON COMMIT can only be used on temporary tables");
+    if (!slice_eq_cstr(action, "preserve"))
+        c->t->extra = action;
+    return true;
+}
+
+/* A temporary table is an ordinary one, whatever columns it has. */
+static bool plain_columns(const Creation *c, Err *e)
+{
+    bool series = c->options.time.len || c->options.segment_by.len || c->t->window_ns;
+    for (size_t i = 0; i < c->bound->u.create_table.col_count; i++)
+        series |=
+            c->bound->u.create_table.cols[i].tag || c->bound->u.create_table.cols[i].time_index;
+    if (!series)
+        return true;
+    err_set(e, ERR_FEATURE_NOT_SUPPORTED, "a temporary table cannot be a time-series table");
+    return err_hint(e, "Leave out TAG and the options of time-series tables; its times are plain "
+                       "columns.");
+}
+
 static bool create_in(Portal *p, const CatalogSnap *cat, Creation *c, const SchemaDef *schema,
                       Err *e)
 {
@@ -410,9 +438,10 @@ static bool create_in(Portal *p, const CatalogSnap *cat, Creation *c, const Sche
     for (size_t i = 0; i < c->bound->u.create_table.option_count; i++)
         if (!apply_option(t, &c->options, &c->bound->u.create_table.options[i], e))
             return false;
-    if (c->bound->u.create_table.temporary)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "temporary tables are not supported");
-    int time_index = choose_time(c);
+    bool temporary = session_is_temp(c->session, &(TableDef){.schema = schema->id});
+    if (!on_commit(c, temporary, e) || (temporary && !plain_columns(c, e)))
+        return false;
+    int time_index = temporary ? -1 : choose_time(c);
     if (c->options.time.len && time_index < 0)
         return err_set(e, ERR_UNDEFINED_COLUMN, "time column \"%.*s\" does not exist",
                        SLICE_ARG(c->options.time));
@@ -451,8 +480,10 @@ bool ddl_create_table(Portal *p, Err *e)
     if (name->name.len > NAME_MAX_BYTES)
         return err_set(e, ERR_NAME_TOO_LONG, "identifier of %zu bytes is longer than %d",
                        name->name.len, NAME_MAX_BYTES);
+    if (!temp_enter(s, name, b->u.create_table.temporary, e))
+        return false;
     CatalogSnap *cat = session_catalog(s);
-    const SchemaDef *schema = session_target_schema(s, cat, name->schema, e);
+    const SchemaDef *schema = session_target_schema(s, cat, name, b->u.create_table.temporary, e);
     bool ok = schema != NULL;
     if (ok && cat_table(cat, schema->id, name->name)) {
         if (b->u.create_table.if_not_exists)

@@ -76,8 +76,14 @@ bool ddl_create_view(Portal *p, Err *e)
 {
     Session *s = p->session;
     const Bound *b = p->bound;
+    bool temporary = b->u.create_view.temporary || b->u.create_view.reads_temporary;
+    if (!temp_enter(s, &b->u.create_view.name, temporary, e))
+        return false;
+    if (!b->u.create_view.temporary && temporary)
+        session_notice(s, "NOTICE", ERR_OK, "view \"%.*s\" will be a temporary view",
+                       SLICE_ARG(b->u.create_view.name.name));
     CatalogSnap *cat = session_catalog(s);
-    const SchemaDef *schema = session_target_schema(s, cat, b->u.create_view.name.schema, e);
+    const SchemaDef *schema = session_target_schema(s, cat, &b->u.create_view.name, temporary, e);
     const TableDef *old = schema ? cat_table(cat, schema->id, b->u.create_view.name.name) : NULL;
     bool ok = schema != NULL;
     if (old && (!b->u.create_view.or_replace || old->kind != TABLE_VIEW))

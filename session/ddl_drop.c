@@ -1,5 +1,5 @@
 /* session/ddl_drop.c - DROP and TRUNCATE, and who depends on what goes. */
-#include "session/session_private.h"
+#include "session/catalog_private.h"
 #include <stdio.h>
 
 static bool drop_missing(Session *s, const Bound *b, const char *what, Slice name, ErrCode code,
@@ -228,6 +228,8 @@ static bool drop_relation(Portal *p, const CatalogSnap *cat, const Bound *b,
 static const ConstraintDef *find_index(Session *s, const CatalogSnap *cat,
                                        const QualifiedName *name, const TableDef **table)
 {
+    const ConstraintDef *found = NULL;
+    int best = 0;
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
         const ConstraintDef *c =
@@ -235,14 +237,16 @@ static const ConstraintDef *find_index(Session *s, const CatalogSnap *cat,
         if (!c || c->type == CONSTRAINT_CHECK)
             continue;
         const SchemaDef *schema = cat_schema_by_id(cat, t->schema);
-        bool visible = name->schema.len && slice_eq(name->schema, schema->name);
-        for (size_t k = 0; !name->schema.len && k < s->search_path_count; k++)
-            visible |= slice_eq(s->search_path[k], schema->name);
+        int rank = schema_rank(s, cat, schema->name);
+        if (name->schema.len)
+            rank = -(session_schema(s, cat, name->schema) != schema);
+        if (rank < 0 || (found && rank >= best))
+            continue;
+        best = rank;
+        found = c;
         *table = t;
-        if (visible)
-            return c;
     }
-    return NULL;
+    return found;
 }
 
 bool ddl_rename_index(Portal *p, Err *e)

@@ -32,9 +32,11 @@ static bool fn_current_schema(EvalCtx *ctx, const Value *args, size_t n, Value *
     Session *s = of(ctx);
     *out = value_null();
     CatalogSnap *cat = session_catalog(s);
-    for (size_t i = 0; out->null && i < s->search_path_count; i++)
-        if (cat_schema(cat, s->database, s->search_path[i]))
-            *out = value_str(arena_slice(ctx->arena, s->search_path[i]));
+    for (size_t i = 1; out->null && i <= s->search_path_count; i++) {
+        const SchemaDef *d = session_path_at(s, cat, i);
+        if (d)
+            *out = value_str(arena_slice(ctx->arena, d->name));
+    }
     cat_unref(cat);
     return true;
 }
@@ -44,13 +46,15 @@ static bool fn_current_schemas(EvalCtx *ctx, const Value *args, size_t n, Value 
     (void)n, (void)e;
     Session *s = of(ctx);
     Array *a = ARENA_NEW(ctx->arena, Array);
-    Value *items = ARENA_ARRAY(ctx->arena, Value, s->search_path_count + 1);
-    if (args[0].u.b)
-        items[a->count++] = value_str(SLICE_LIT("pg_catalog"));
+    Value *items = ARENA_ARRAY(ctx->arena, Value, s->search_path_count + 2);
     CatalogSnap *cat = session_catalog(s);
-    for (size_t i = 0; i < s->search_path_count; i++)
-        if (cat_schema(cat, s->database, s->search_path[i]))
-            items[a->count++] = value_str(arena_slice(ctx->arena, s->search_path[i]));
+    for (size_t i = args[0].u.b ? 0 : 1; i <= s->search_path_count; i++) {
+        const SchemaDef *d = session_path_at(s, cat, i);
+        if (d)
+            items[a->count++] = value_str(arena_slice(ctx->arena, d->name));
+        if (i == 0)
+            items[a->count++] = value_str(SLICE_LIT("pg_catalog"));
+    }
     cat_unref(cat);
     a->elem = T_NAME;
     a->ndim = a->count > 0;
@@ -172,7 +176,34 @@ static bool fn_start_time(EvalCtx *ctx, const Value *args, size_t n, Value *out,
     return true;
 }
 
+static bool fn_my_temp_schema(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)args, (void)n, (void)e;
+    Session *s = of(ctx);
+    CatalogSnap *cat = session_catalog(s);
+    const SchemaDef *d = session_schema(s, cat, SLICE_LIT("pg_temp"));
+    *out = value_i64(d ? d->id : 0);
+    cat_unref(cat);
+    return true;
+}
+
+/* Nobody sees those of others. */
+static bool fn_other_temp_schema(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx, (void)args, (void)n, (void)e;
+    *out = value_bool(false);
+    return true;
+}
+
 FuncDef session_functions[] = {
+    {.signature = "pg_my_temp_schema() oid",
+     .scalar = fn_my_temp_schema,
+     .flags = FN_STABLE,
+     .text = "schema of the session's temporary tables, 0 if it has none"},
+    {.signature = "pg_is_other_temp_schema(oid) bool",
+     .scalar = fn_other_temp_schema,
+     .flags = FN_STABLE | FN_STRICT,
+     .text = "is it the schema of another session's temporary tables"},
     {.signature = "version() text",
      .scalar = fn_version,
      .flags = FN_STABLE,

@@ -208,7 +208,7 @@ static RunStatus insert_rows(Portal *p, Err *e)
 {
     const BoundInsert *ins = &p->bound->u.insert;
     RunStatus st;
-    Txn *txn = tx_writer(p->session, e);
+    Txn *txn = tx_table_writer(p->session, ins->table, e);
     if (!txn)
         return RUN_FAIL;
     if (!p->writer) {

@@ -127,7 +127,7 @@ RunStatus modify_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
     const BoundModify *m = &p->bound->u.modify;
     if (!p->collected) {
         RunStatus st = RUN_DONE;
-        Txn *txn = tx_writer(p->session, e);
+        Txn *txn = tx_table_writer(p->session, m->table, e);
         if (!txn)
             return RUN_FAIL;
         if (p->phase == 0) {

@@ -114,8 +114,8 @@ static bool call_open(PromCall *c, EvalCtx *ctx, Slice text, PqlRequest *r, Err 
     r->clock = db->clock;
     r->features = db->features;
     r->rights = (PqlRights){session_may_read, c->session};
-    const SchemaDef *schema =
-        session_target_schema(c->session, snapshot_catalog(r->snapshot), SLICE_NONE, e);
+    const SchemaDef *schema = session_target_schema(c->session, snapshot_catalog(r->snapshot),
+                                                    &(QualifiedName){.name = SLICE_NONE}, false, e);
     bool ok = schema != NULL;
     if (ok) {
         r->schema = schema->id;

@@ -63,11 +63,11 @@ void roles_free(RoleSet *r)
 void roles_of(RoleSet *r, const CatalogSnap *cat, ObjectId role)
 {
     const RoleDef *d = cat_role_by_id(cat, role);
-    if (r->ids && r->role == role && r->version == cat_version(cat))
+    if (r->ids && r->role == role && r->version == cat_plan_version(cat))
         return;
     roles_free(r);
     r->role = role;
-    r->version = cat_version(cat);
+    r->version = cat_plan_version(cat);
     r->superuser = d && d->flags & ROLE_SUPERUSER;
     include_all(r, cat, role, true);
 }
@@ -88,6 +88,8 @@ static uint32_t of_public(const CatalogSnap *cat, GrantKind kind, ObjectId objec
     const SchemaDef *s = kind == GRANT_SCHEMA ? cat_schema_by_id(cat, object) : NULL;
     if (kind == GRANT_DATABASE)
         return PRIV_CONNECT | PRIV_TEMPORARY;
+    if (s && temp_schema_name(s->name)) /* nobody else sees it */
+        return PRIV_USAGE | PRIV_CREATE;
     return s && slice_eq_cstr(s->name, "public") ? PRIV_USAGE : 0;
 }
 
@@ -185,9 +187,7 @@ bool session_must_be_superuser(Session *s, const char *what, Err *e)
 static bool may_create_in(const RoleSet *r, const CatalogSnap *cat, ObjectId schema, Err *e)
 {
     const SchemaDef *d = cat_schema_by_id(cat, schema);
-    if (!d || slice_starts(d->name, SLICE_LIT("pg_temp")))
-        return true;
-    return roles_privileges(r, cat, GRANT_SCHEMA, d->id) & PRIV_CREATE ||
+    return !d || roles_privileges(r, cat, GRANT_SCHEMA, d->id) & PRIV_CREATE ||
            not_allowed(e, "schema", d->name);
 }
 
@@ -706,7 +706,7 @@ static bool grant_role(Portal *p, const CatalogSnap *cat, Slice name, Err *e)
 
 static bool grant_in_schema(Portal *p, const CatalogSnap *cat, Slice schema, Err *e)
 {
-    const SchemaDef *s = cat_schema(cat, p->session->database, schema);
+    const SchemaDef *s = session_schema(p->session, cat, schema);
     if (!s)
         return err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(schema));
     for (size_t i = 0; i < cat_table_count(cat); i++) {

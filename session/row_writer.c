@@ -306,6 +306,10 @@ static bool find_series(RowWriter *w, SeriesId *series, bool *too_many, Err *e)
     SeriesIndex *idx = engine_index(w->session->db->engine);
     Hash128 h = idx_raw_hash(idx, w->table->id, buf_slice(&w->key));
     *too_many = false;
+    if (session_is_temp(w->session, w->table)) {
+        *series = TEMP_SERIES;
+        return true;
+    }
     if (w->last_series && h.lo == w->last_hash.lo && h.hi == w->last_hash.hi) {
         *series = w->last_series;
         return true;

@@ -226,7 +226,8 @@ static bool create_sequence(Portal *p, const CatalogSnap *cat, Err *e)
     const SequenceSpec *spec = &b->u.sequence.spec;
     SequenceDef d = {.type = T_INT8, .increment = 1, .cache = 1};
     Slice name = b->u.sequence.name.name;
-    const SchemaDef *schema = session_target_schema(p->session, cat, b->u.sequence.name.schema, e);
+    const SchemaDef *schema =
+        session_target_schema(p->session, cat, &b->u.sequence.name, b->u.sequence.temporary, e);
     TableId id;
     if (!schema)
         return false;
@@ -244,6 +245,8 @@ static bool create_sequence(Portal *p, const CatalogSnap *cat, Err *e)
 
 bool ddl_create_sequence(Portal *p, Err *e)
 {
+    if (!temp_enter(p->session, &p->bound->u.sequence.name, p->bound->u.sequence.temporary, e))
+        return false;
     CatalogSnap *cat = session_catalog(p->session);
     bool ok = create_sequence(p, cat, e);
     cat_unref(cat);
@@ -312,19 +315,37 @@ bool ddl_alter_sequence(Portal *p, Err *e)
 /* ---- values ---- */
 
 /* What stands in memory; NULL: nothing of this epoch.  Needs Db.sequence_mutex. */
-static SequenceState *find_state(Db *db, const TableDef *t)
+static SequenceState *find_state(Session *session, const TableDef *t)
 {
-    for (size_t i = 0; i < db->sequence_count; i++)
-        if (db->sequences[i].id == t->id && db->sequences[i].epoch == t->counter_epoch)
-            return &db->sequences[i];
+    bool temporary = session_is_temp(session, t);
+    SequenceState *list = temporary ? session->temp_sequences : session->db->sequences;
+    size_t n = temporary ? session->temp_sequence_count : session->db->sequence_count;
+    for (size_t i = 0; i < n; i++)
+        if (list[i].id == t->id && list[i].epoch == t->counter_epoch)
+            return &list[i];
     return NULL;
 }
 
-static SequenceState *need_state(Db *db, const TableDef *t)
+/* Of a temporary sequence nothing else says where it stands. */
+static SequenceState *add_temporary(Session *s)
 {
-    SequenceState *s = find_state(db, t);
+    s->temp_sequences =
+        mem_realloc(s->temp_sequences, (s->temp_sequence_count + 1) * sizeof *s->temp_sequences);
+    return &s->temp_sequences[s->temp_sequence_count++];
+}
+
+static SequenceState *need_state(Session *session, const TableDef *t)
+{
+    Db *db = session->db;
+    SequenceState *s = find_state(session, t);
     if (s)
         return s;
+    if (session_is_temp(session, t)) {
+        s = add_temporary(session);
+        *s = (SequenceState){
+            .id = t->id, .epoch = t->counter_epoch, .last = t->counter, .used = t->counter_used};
+        return s;
+    }
     if (db->sequence_count == SEQUENCES_KEPT)
         db->sequence_count = 0; /* they go on behind their runs */
     if (!db->sequences)
@@ -344,6 +365,8 @@ static bool log_counter(Session *s, const TableDef *t, int64_t counter, bool use
                  .counter = counter,
                  .counter_used = used};
     CatEdit nothing = {.op = CAT_ADVANCE}; /* makes COMMIT wait for the log */
+    if (session_is_temp(s, t))
+        return true;
     CatalogSnap *firm = engine_catalog(s->db->engine);
     const TableDef *known = cat_table_by_id(firm, t->id);
     bool there = known && known->counter_epoch == t->counter_epoch;
@@ -382,11 +405,11 @@ static bool next_value(Session *s, const TableDef *t, int64_t *out, Err *e)
 {
     SequenceDef d;
     Db *db = s->db;
-    if (s->tx.read_only)
+    if (s->tx.read_only && !session_is_temp(s, t))
         return err_set(e, ERR_READ_ONLY_TXN, "cannot execute nextval() in a read-only transaction");
     sequence_def(t, &d);
     mutex_lock(&db->sequence_mutex);
-    SequenceState *st = need_state(db, t);
+    SequenceState *st = need_state(s, t);
     bool ok = step(&d, st->last, st->used, out) || at_limit(t, &d, e);
     if (ok && st->left == 0) {
         int64_t end = *out, further;
@@ -410,7 +433,7 @@ static bool next_value(Session *s, const TableDef *t, int64_t *out, Err *e)
 void sequence_current(Session *s, const TableDef *t, int64_t *last, bool *used)
 {
     mutex_lock(&s->db->sequence_mutex);
-    const SequenceState *st = find_state(s->db, t);
+    const SequenceState *st = find_state(s, t);
     *last = st ? st->last : t->counter;
     *used = st ? st->used : t->counter_used;
     mutex_unlock(&s->db->sequence_mutex);
@@ -419,7 +442,7 @@ void sequence_current(Session *s, const TableDef *t, int64_t *last, bool *used)
 static bool set_value(Session *s, const TableDef *t, int64_t v, bool used, Err *e)
 {
     SequenceDef d;
-    if (s->tx.read_only)
+    if (s->tx.read_only && !session_is_temp(s, t))
         return err_set(e, ERR_READ_ONLY_TXN, "cannot execute setval() in a read-only transaction");
     sequence_def(t, &d);
     if (v < d.min || v > d.max)
@@ -429,7 +452,7 @@ static bool set_value(Session *s, const TableDef *t, int64_t v, bool used, Err *
     mutex_lock(&s->db->sequence_mutex);
     bool ok = log_counter(s, t, v, used, e);
     if (ok) {
-        SequenceState *st = need_state(s->db, t);
+        SequenceState *st = need_state(s, t);
         st->last = v;
         st->used = used;
         st->left = 0;
@@ -458,6 +481,12 @@ void sequences_settle(Db *db)
 }
 
 /* ---- functions ---- */
+
+void sequences_forget(Session *s)
+{
+    s->current_count = 0;
+    s->last_sequence = 0;
+}
 
 static void remember(Session *s, TableId id, int64_t value)
 {

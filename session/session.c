@@ -67,6 +67,7 @@ void session_free(Session *s)
     if (!s->tx.committing)
         tx_rollback(s);
     prepared_forget_all(s);
+    temp_forget(s);
     settings_free(s);
     roles_free(&s->roles);
     arena_free(&s->script_arena);
@@ -153,8 +154,12 @@ bool session_next_notification(Session *s, int32_t *pid, Slice *channel, Slice *
 CatalogSnap *session_catalog(Session *s)
 {
     if (s->tx.snapshot && s->tx.repeatable && !s->tx.own_catalog)
-        return cat_ref(snapshot_catalog(s->tx.snapshot)); /* with what others dropped since */
-    return s->tx.txn ? txn_catalog(s->tx.txn) : engine_catalog(s->db->engine);
+        return temp_catalog(s->temp, snapshot_catalog(s->tx.snapshot)); /* others dropped since */
+    if (s->tx.txn)
+        return txn_catalog(s->tx.txn);
+    CatalogSnap *newest = engine_catalog(s->db->engine), *cat = temp_catalog(s->temp, newest);
+    cat_unref(newest);
+    return cat;
 }
 
 void session_eval_ctx(Session *s, EvalCtx *out)
@@ -194,6 +199,7 @@ SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
                     .database = s->database,
                     .search_path = s->search_path,
                     .search_path_count = s->search_path_count,
+                    .temp = session_schema(s, cat, SLICE_LIT("pg_temp")),
                     .fold = fold};
 }
 
@@ -206,21 +212,23 @@ bool session_check_cancel(Session *s, Err *e)
     return !cancel || err_set(e, ERR_CANCELED, "canceling statement due to user request");
 }
 
-const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat, Slice schema, Err *e)
+const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat,
+                                       const QualifiedName *name, bool temporary, Err *e)
 {
+    Slice schema = temporary ? SLICE_LIT("pg_temp") : name->schema;
     if (schema.len) {
         if (slice_eq_cstr(schema, "pg_catalog") || slice_eq_cstr(schema, "information_schema")) {
             err_set(e, ERR_PRIVILEGE, "permission denied: \"%.*s\" is a system schema",
                     SLICE_ARG(schema));
             return NULL;
         }
-        const SchemaDef *d = cat_schema(cat, s->database, schema);
+        const SchemaDef *d = session_schema(s, cat, schema);
         if (!d)
             err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(schema));
         return d;
     }
-    for (size_t i = 0; i < s->search_path_count; i++) {
-        const SchemaDef *d = cat_schema(cat, s->database, s->search_path[i]);
+    for (size_t i = 1; i <= s->search_path_count; i++) {
+        const SchemaDef *d = session_path_at(s, cat, i);
         if (d)
             return d;
     }
@@ -230,9 +238,9 @@ const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat, Slice
 
 const TableDef *session_find_table(Session *s, const CatalogSnap *cat, const QualifiedName *name)
 {
-    for (size_t i = 0; i < (name->schema.len ? 1 : s->search_path_count); i++) {
+    for (size_t i = 0; i <= (name->schema.len ? 0 : s->search_path_count); i++) {
         const SchemaDef *d =
-            cat_schema(cat, s->database, name->schema.len ? name->schema : s->search_path[i]);
+            name->schema.len ? session_schema(s, cat, name->schema) : session_path_at(s, cat, i);
         const TableDef *t = d ? cat_table(cat, d->id, name->name) : NULL;
         if (t)
             return t;

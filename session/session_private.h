@@ -225,6 +225,9 @@ struct Session {
     struct CurrentValue *current; /* what nextval gave this session, by sequence */
     size_t current_count;
     TableId last_sequence;
+    TempSpace *temp; /* temporary tables; NULL: there were none */
+    struct SequenceState *temp_sequences;
+    size_t temp_sequence_count;
     /* below: needs Db.mutex */
     Query *running;
     bool cancel;
@@ -242,8 +245,25 @@ SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold);
 void session_eval_ctx(Session *s, EvalCtx *out); /* template; arenas not set */
 bool session_check_cancel(Session *s, Err *e) MUST_CHECK;
 /* Schema for a new object: the named one, else the first of search_path that exists. */
-const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat, Slice schema, Err *e);
+const SchemaDef *session_target_schema(Session *s, const CatalogSnap *cat,
+                                       const QualifiedName *name, bool temporary, Err *e);
 const TableDef *session_find_table(Session *s, const CatalogSnap *cat, const QualifiedName *name);
+
+/* ---- temp.c ---- */
+#define TEMP_DROP   "drop" /* TableDef.extra of temporary tables: ON COMMIT */
+#define TEMP_DELETE "delete"
+bool temp_schema_name(Slice name);
+bool session_is_temp(const Session *s, const TableDef *t);
+/* By name; pg_temp is the session's own.  NULL if none. */
+const SchemaDef *session_schema(Session *s, const CatalogSnap *cat, Slice name);
+/* Where names are looked up, from 0 to search_path_count; NULL where no schema is. */
+const SchemaDef *session_path_at(Session *s, const CatalogSnap *cat, size_t i);
+/* Before a relation of this name is made: its schema is there if it will be temporary.  42501 */
+bool temp_enter(Session *s, const QualifiedName *name, bool temporary, Err *e) MUST_CHECK;
+bool temp_discard(Session *s, Err *e) MUST_CHECK;
+bool temp_before_commit(Session *s, Err *e) MUST_CHECK;
+void temp_committed(Session *s);
+void temp_forget(Session *s);
 
 /* ---- settings.c ---- */
 bool settings_init(Session *s, const NameValue *values, size_t n, Err *e) MUST_CHECK;
@@ -272,7 +292,10 @@ bool tx_begin_statement(Session *s,
 /* Its rows are written into a file: wait before there are more; the session's waiter is woken. */
 bool tx_full(Session *s);
 Txn *tx_writer(Session *s, Err *e); /* the storage transaction, begun at need; NULL + 25006 */
-Snapshot *tx_snapshot(Session *s);  /* reference */
+/* The same, to write rows of this table: a temporary one can be written when others cannot. */
+Txn *tx_table_writer(Session *s, const TableDef *t, Err *e);
+Txn *tx_storage(Session *s);                  /* the storage transaction, to read and write */
+Snapshot *tx_snapshot(Session *s);            /* reference */
 RunStatus tx_commit_step(Session *s, Err *e); /* DONE, WAIT, FAIL */
 /* The write lock of a table, to the end of the transaction.  DONE, WAIT (call again), FAIL. */
 RunStatus tx_lock_table(Portal *p, TableId table, Err *e);
@@ -403,6 +426,7 @@ bool sequence_change(Portal *p, const TableDef *t, const SequenceSpec *spec, Tab
                      Err *e) MUST_CHECK;
 const TableDef *sequence_of_column(const CatalogSnap *cat, TableId table, ColumnId column);
 void sequences_settle(Db *db);
+void sequences_forget(Session *s); /* currval, lastval */
 bool ddl_create_sequence(Portal *p, Err *e) MUST_CHECK;
 bool ddl_alter_sequence(Portal *p, Err *e) MUST_CHECK;
 extern FuncDef sequence_functions[];

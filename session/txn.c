@@ -164,11 +164,15 @@ bool tx_full(Session *s)
 }
 
 /* The storage transaction, begun at need. */
-static Txn *storage_txn(Session *s)
+Txn *tx_storage(Session *s)
 {
     s->tx.queried = true;
     if (!s->tx.txn) {
         s->tx.txn = txn_begin(s->db->engine);
+        if (s->temp) {
+            temp_begin(s->temp);
+            txn_use_temp(s->tx.txn, s->temp);
+        }
         if (s->tx.repeatable) {
             snapshot_unref(base_snapshot(s));
             txn_keep_snapshot(s->tx.txn, s->tx.snapshot);
@@ -188,14 +192,19 @@ Txn *tx_writer(Session *s, Err *e)
     }
     if (!engine_deletable(s->db->engine, e)) /* rows: the engine says so itself */
         return NULL;
-    return storage_txn(s);
+    return tx_storage(s);
+}
+
+Txn *tx_table_writer(Session *s, const TableDef *t, Err *e)
+{
+    return session_is_temp(s, t) ? tx_storage(s) : tx_writer(s, e);
 }
 
 RunStatus tx_lock_table(Portal *p, TableId table, Err *e)
 {
     Session *s = p->session;
     const Clock *c = s->db->clock;
-    Txn *t = storage_txn(s); /* LOCK TABLE is fine in a transaction that only reads */
+    Txn *t = tx_storage(s); /* LOCK TABLE is fine in a transaction that only reads */
     if (p->lock_deadline_ns == 0) {
         int64_t ms = setting_int(s, "lock_timeout");
         p->lock_deadline_ns = ms > 0 ? c->mono_ns(c) + ms * NS_PER_MS : INT64_MAX;
@@ -224,6 +233,8 @@ void tx_stop_waiting(Session *s)
 Snapshot *tx_snapshot(Session *s)
 {
     s->tx.queried = true;
+    if (s->temp)
+        tx_storage(s);
     if (!s->tx.repeatable || s->tx.txn)
         return engine_snapshot(s->db->engine, s->tx.txn);
     return base_snapshot(s);
@@ -244,6 +255,10 @@ RunStatus tx_commit_step(Session *s, Err *e)
     if (t->state == TX_FAILED || t->state == TX_IDLE) {
         tx_rollback(s);
         return RUN_DONE;
+    }
+    if (!t->committing && !temp_before_commit(s, e)) {
+        tx_rollback(s);
+        return RUN_FAIL;
     }
     if (!t->committing && (!t->txn || !txn_has_writes(t->txn))) {
         if (t->txn)
@@ -268,6 +283,7 @@ RunStatus tx_commit_step(Session *s, Err *e)
     }
     settings_commit(s);
     tx_forget(s);
+    temp_committed(s);
     return RUN_DONE;
 }
 
@@ -278,6 +294,7 @@ void tx_rollback(Session *s)
     if (t->txn)
         txn_rollback(t->txn);
     t->txn = NULL;
+    temp_rollback(s->temp);
     settings_undo(s, 0);
     tx_forget(s);
 }
@@ -343,6 +360,7 @@ static bool savepoint_rollback(Session *s, Slice name, const Portal *running, Er
     } else if (t->txn) {
         txn_rollback(t->txn);
         t->txn = NULL;
+        temp_rollback(s->temp);
     }
     settings_undo(s, m->undo_count);
     drop_marks(s, (size_t)(m - t->marks) + 1);

@@ -136,11 +136,15 @@ static RunStatus run_discard(Portal *p, Batch **out, Err *e)
         setting_reset_all(s);
         prepared_forget_all(s);
         cursors_close(s, true);
-        s->current_count = 0;
+        sequences_forget(s);
+        if (!temp_discard(s, e))
+            return RUN_FAIL;
     } else if (slice_eq_nocase(what, SLICE_LIT("sequences"))) {
-        s->current_count = 0; /* currval() and lastval() */
+        sequences_forget(s);
     } else if (slice_eq_nocase(what, SLICE_LIT("plans"))) {
         s->plan_settings++;
+    } else if (slice_eq_nocase(what, SLICE_LIT("temp")) && !temp_discard(s, e)) {
+        return RUN_FAIL;
     }
     return portal_set_tag(p, p->bound->tag);
 }
@@ -398,10 +402,13 @@ static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
                 return RUN_FAIL;
         }
         p->rows += batch_count(b);
+        if (row_writer_full(p->writer) && !row_writer_flush(p->writer, tx_storage(s), e))
+            return RUN_FAIL;
+        if (tx_full(s))
+            return RUN_WAIT;
     }
     portal_close_query(p);
-    Txn *txn = tx_writer(s, e);
-    if (!txn || !row_writer_flush(p->writer, txn, e))
+    if (!row_writer_flush(p->writer, tx_storage(s), e))
         return RUN_FAIL;
     snprintf(p->tag, sizeof p->tag, "SELECT %llu", (unsigned long long)p->rows);
     return RUN_DONE;

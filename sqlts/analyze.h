@@ -33,6 +33,7 @@ typedef struct Analyzer {
     Slice relation;  /* that CREATE or ALTER TABLE is about: for messages */
     int no_position; /* > 0: inside the text of a view */
     int view_depth;
+    bool reads_temporary; /* some relation is a temporary one */
     const TableDef *view; /* whose text it is; NULL = the statement's */
     uint32_t pos_offset,
         pos_chars; /* the last answer of az_position: the next one counts from it */
@@ -241,6 +242,8 @@ typedef struct Relation {
     const ViewDef *view;
     Slice schema;
 } Relation;
+/* A relation of this name can be made: its schema is there, and takes temporary ones.  3F000, 42P16 */
+bool az_new_relation(Analyzer *z, const NRange *r, bool temporary, Err *e) MUST_CHECK;
 bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relation *out,
                  Err *e) MUST_CHECK;
 /* A table that statements may change; `what` for the message. */

@@ -168,8 +168,25 @@ static bool table_as(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
     return true;
 }
 
+bool az_new_relation(Analyzer *z, const NRange *r, bool temporary, Err *e)
+{
+    const SchemaDef *temp = z->env->temp;
+    Slice schema = r->schema;
+    if (!schema.len || slice_eq_cstr(schema, "pg_temp") || (temp && slice_eq(schema, temp->name)))
+        return true;
+    bool is_system =
+        slice_eq_cstr(schema, "pg_catalog") || slice_eq_cstr(schema, "information_schema");
+    if (!is_system && !cat_schema(z->env->catalog, z->env->database, schema))
+        return az_fail(z, &r->n, ERR_SCHEMA_NAME, e, "schema \"%.*s\" does not exist",
+                       SLICE_ARG(schema));
+    return !temporary || az_fail(z, &r->n, ERR_INVALID_TABLE_DEFINITION, e,
+                                 "cannot create temporary relation in non-temporary schema");
+}
+
 bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
 {
+    if (!az_new_relation(z, n->table, n->temporary, e))
+        return false;
     b->kind = n->query ? BOUND_CREATE_TABLE_AS : BOUND_CREATE_TABLE;
     b->tag = n->query ? "SELECT" : "CREATE TABLE";
     b->u.create_table.name = az_qualified(z, n->table);
@@ -189,13 +206,17 @@ bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
 static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 {
     BoundQuery *q = &b->u.create_view.query;
+    if (!az_new_relation(z, n->range, n->temporary, e))
+        return false;
     b->kind = BOUND_CREATE_VIEW;
     b->tag = "CREATE VIEW";
     b->u.create_view.name = az_qualified(z, n->range);
     b->u.create_view.or_replace = n->or_replace;
+    b->u.create_view.temporary = n->temporary;
     b->u.create_view.text = n->text;
     if (!az_bound_query(z, n->query, q, e))
         return false;
+    b->u.create_view.reads_temporary = z->reads_temporary;
     if (z->param_count)
         return err_set(e, ERR_UNDEFINED_PARAMETER, "there is no parameter $1");
     if (n->columns.count > q->col_count)
@@ -251,8 +272,6 @@ static bool create_index(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 
 bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 {
-    if (n->temporary)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e, "temporary views are not supported");
     if (n->n.kind == N_CREATE_VIEW)
         return create_view(z, n, b, e);
     if (n->n.kind == N_CREATE_INDEX)

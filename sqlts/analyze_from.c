@@ -42,10 +42,13 @@ void az_scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool 
 
 static bool find_in_schema(Analyzer *z, Slice schema, Slice name, Relation *out)
 {
-    const SchemaDef *s = cat_schema(z->env->catalog, z->env->database, schema);
+    const SchemaDef *s = slice_eq_cstr(schema, "pg_temp")
+                             ? z->env->temp
+                             : cat_schema(z->env->catalog, z->env->database, schema);
     *out = (Relation){.schema = schema};
     if (s)
         out->table = cat_table(z->env->catalog, s->id, name);
+    z->reads_temporary |= out->table && s == z->env->temp;
     if (!out->table)
         out->view = view_find(schema, name);
     return out->table || out->view;
@@ -59,9 +62,13 @@ bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relat
         return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "relation \"%.*s.%.*s\" does not exist",
                        SLICE_ARG(schema), SLICE_ARG(name));
     }
-    bool explicit_catalog = false;
-    for (size_t i = 0; i < z->env->search_path_count; i++)
+    bool explicit_catalog = false, explicit_temp = !z->env->temp;
+    for (size_t i = 0; i < z->env->search_path_count; i++) {
         explicit_catalog |= slice_eq_cstr(z->env->search_path[i], "pg_catalog");
+        explicit_temp |= slice_eq_cstr(z->env->search_path[i], "pg_temp");
+    }
+    if (!explicit_temp && find_in_schema(z, SLICE_LIT("pg_temp"), name, out))
+        return true;
     if (!explicit_catalog && find_in_schema(z, SLICE_LIT("pg_catalog"), name, out))
         return true;
     for (size_t i = 0; i < z->env->search_path_count; i++)

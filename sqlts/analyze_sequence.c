@@ -87,12 +87,12 @@ bool az_sequence_spec(Analyzer *z, const NodeList *options, SequenceSpec *out, E
 bool az_sequence(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 {
     bool create = n->n.kind == N_CREATE_SEQUENCE;
-    if (n->temporary)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "temporary sequences are not supported");
+    if (create && !az_new_relation(z, n->range, n->temporary, e))
+        return false;
     b->kind = create ? BOUND_CREATE_SEQUENCE : BOUND_ALTER_SEQUENCE;
     b->tag = create ? "CREATE SEQUENCE" : "ALTER SEQUENCE";
     b->u.sequence.name = az_qualified(z, n->range);
     b->u.sequence.if_exists = n->if_not_exists;
+    b->u.sequence.temporary = n->temporary;
     return az_sequence_spec(z, &n->options, &b->u.sequence.spec, e);
 }

@@ -32,8 +32,9 @@ typedef struct SqlEnv {
     ObjectId database;
     const Slice *search_path; /* schema names in order, "pg_catalog" implied first */
     size_t search_path_count;
-    EvalCtx *fold;    /* for folding constants and reading literals (TimeZone, now, session) */
-    bool params_none; /* $n is an error: a simple Query */
+    const SchemaDef *temp; /* temporary relations, before all others; NULL = none */
+    EvalCtx *fold;         /* for folding constants and reading literals (TimeZone, now, session) */
+    bool params_none;      /* $n is an error: a simple Query */
     /* False + 42501: these privileges (Privilege bits) are not there; may be NULL.  view: inside its
      * text, where its owner's count. */
     bool (*allow)(void *arg, const CatalogSnap *catalog, const TableDef *t, uint32_t privileges,
@@ -349,13 +350,14 @@ typedef struct Bound {
         } create_named; /* schema, database, extension */
         struct {
             QualifiedName name;
-            bool or_replace;
+            bool or_replace, temporary, reads_temporary;
             Slice text;
             BoundQuery query;
         } create_view;
         struct {
             QualifiedName name;
             bool if_exists; /* CREATE: if not */
+            bool temporary;
             SequenceSpec spec;
         } sequence;
         struct {

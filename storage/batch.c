@@ -532,6 +532,11 @@ void wb_expect(WriteBatch *wb, size_t more)
         buf_reserve(&wb->strings, wb->strings.len / rows * more);
 }
 
+TableId wb_last_table(const WriteBatch *wb)
+{
+    return wb->table;
+}
+
 size_t wb_rows(const WriteBatch *wb)
 {
     return wb->row_at.len / sizeof(uint32_t);

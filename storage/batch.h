@@ -51,6 +51,7 @@ void wb_shaped_cancel(WriteBatch *wb);
 /* About so many rows more will come, like those so far: room is made once. */
 void wb_expect(WriteBatch *wb, size_t rows);
 size_t wb_rows(const WriteBatch *wb);
+TableId wb_last_table(const WriteBatch *wb); /* of the row begun last; 0: none */
 size_t wb_bytes(const WriteBatch *wb);
 
 /* WriteBatch <-> log payload (compact rows: 11 bytes for a TSBS row of ten integers). */

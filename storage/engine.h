@@ -117,6 +117,24 @@ typedef enum LockStatus { LOCK_OK, LOCK_WAIT, LOCK_FAIL } LockStatus;
 LockStatus txn_lock_table(Txn *t, TableId table, int64_t deadline_ns, Task *waiter, Err *e);
 void txn_lock_cancel(Txn *t); /* waits no more; keeps what it has */
 
+/* ---- temporary tables: of one session, in memory and beside the log ----
+ * Tables, views and sequences of the schema temp_schema(): made with txn_edit_catalog (the schema
+ * first), written and read through transactions that use the space.  It lives from transaction to
+ * transaction: temp_begin, then temp_commit (false: no table is left) or temp_rollback; txn_rollback
+ * and a commit that fails leave it to the caller. */
+typedef struct TempSpace TempSpace;
+enum { TEMP_SERIES = 1 }; /* all rows of temporary tables: they are in no index */
+TempSpace *temp_new(Engine *eng);
+void temp_free(TempSpace *t);
+ObjectId temp_schema(const TempSpace *t);
+void temp_begin(TempSpace *t); /* again and again within a transaction */
+bool temp_commit(TempSpace *t);
+void temp_rollback(TempSpace *t);
+void temp_truncate(TempSpace *t, TableId table); /* all rows, for good */
+/* `base` with what it has; a reference.  t may be NULL. */
+CatalogSnap *temp_catalog(TempSpace *t, const CatalogSnap *base);
+void txn_use_temp(Txn *t, TempSpace *temp);
+
 /* One log group and one publish; takes the transaction.  SERIALIZATION on a catalog conflict.
  * Locks are given up when the outcome is known. */
 void txn_commit(Txn *take_t, SyncMode sync, Ticket *ticket);

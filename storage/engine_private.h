@@ -14,7 +14,7 @@
  *   engine_recover.c  start: manifest, files, catalog, series, log
  *   engine_backup.c   a copy of the directory while writes go on
  *   engine_cache.c    pages of mapped files
- *   version.c         part lists and snapshots      txn.c  transactions
+ *   version.c         part lists and snapshots      txn.c  transactions      temp.c  temporary tables
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
  *
  * Tasks (all TASK_BLOCKING, steps of a few milliseconds): writer, sealer, flusher, compactor,
@@ -408,11 +408,28 @@ const TxnLayer *txn_layers(const Txn *t, size_t *count);  /* oldest first; t may
 Tombstone *const *txn_tombs(const Txn *t, size_t *count); /* its private deletes */
 Snapshot *txn_base(const Txn *t); /* what it reads under its own writes; NULL = the newest */
 
+/* temp.c */
+bool temp_has(const TempSpace *t, TableId table); /* t may be NULL: false, as below */
+bool temp_owns_edit(const TempSpace *t, const CatEdit *c);
+bool temp_write(TempSpace *t, TableId table, WriteBatch *take_wb, Err *e) MUST_CHECK;
+void temp_delete(TempSpace *t, const DeleteSpec *d);
+void temp_edit(TempSpace *t, const CatEdit *edit); /* one that it owns and that can be applied */
+bool temp_full(TempSpace *t, Task *waiter);        /* as txn_full */
+Lsn temp_savepoint(TempSpace *t);
+void temp_rollback_to(TempSpace *t, Lsn mark);
+void temp_collect(TempSpace *t); /* takes in the files that are ready */
+size_t temp_layer_count(const TempSpace *t);
+/* Those of one table, oldest first; false: there are no more tables. */
+bool temp_layers(const TempSpace *t, size_t table, const TxnLayer **out, size_t *count);
+Tombstone *const *temp_tombs(const TempSpace *t, size_t *count);
+TempSpace *txn_temp(const Txn *t); /* txn.c */
+
 /* txn_spill.c: private rows of a large transaction on their way into a file */
 typedef struct SpillJob SpillJob;
 typedef struct SpillSpec {
-    const TxnLayer *layers; /* segments that nobody appends to any more */
+    const TxnLayer *layers; /* files, and segments that nobody appends to any more */
     size_t count;
+    bool oldest; /* these tables have no older layers */
     Tombstone *const *tombs;
     size_t tomb_count;
     CatalogSnap *catalog; /* referenced */

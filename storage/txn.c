@@ -24,8 +24,9 @@ struct Txn {
     WriteRequest *request;           /* the batches and deletes, encoded for the log already */
     Tombstone **tombs;               /* the same deletes, as its own snapshots see them */
     size_t tomb_count, tomb_cap;
-    Lsn writes;     /* places in the order of its writes, above LSN_PRIVATE */
-    Snapshot *kept; /* REPEATABLE READ */
+    Lsn writes;      /* places in the order of its writes, above LSN_PRIVATE */
+    Snapshot *kept;  /* REPEATABLE READ */
+    TempSpace *temp; /* the session's; may be NULL */
     LockOwner *locks;
     size_t charged;
     TxnEdits *edits;
@@ -97,6 +98,17 @@ Tombstone *const *txn_tombs(const Txn *t, size_t *count)
 {
     *count = t ? t->tomb_count : 0;
     return t ? t->tombs : NULL;
+}
+
+void txn_use_temp(Txn *t, TempSpace *temp)
+{
+    t->temp = temp;
+    drop_mine(t);
+}
+
+TempSpace *txn_temp(const Txn *t)
+{
+    return t ? t->temp : NULL;
 }
 
 void txn_keep_snapshot(Txn *t, Snapshot *base)
@@ -208,6 +220,8 @@ static bool spill_end(Txn *t, Err *e)
 bool txn_full(Txn *t, Task *waiter)
 {
     size_t bytes;
+    if (temp_full(t->temp, waiter))
+        return true;
     spill_from(t, &bytes);
     return t->spill && bytes > TXN_WAIT_FACTOR * spill_bytes(t) && spill_busy(t->spill, waiter);
 }
@@ -215,6 +229,9 @@ bool txn_full(Txn *t, Task *waiter)
 bool txn_write(Txn *t, WriteBatch *take_wb, Err *e)
 {
     Budget *budget = t->eng->o.budget;
+    TableId table = wb_last_table(take_wb);
+    if (temp_has(t->temp, table))
+        return temp_write(t->temp, table, take_wb, e);
     if (!engine_writable(t->eng, e) || !spill_end(t, e) || (budget && !budget_check(budget, e))) {
         wb_free(take_wb);
         return false;
@@ -229,6 +246,10 @@ bool txn_write(Txn *t, WriteBatch *take_wb, Err *e)
 
 bool txn_delete(Txn *t, const DeleteSpec *d, Err *e)
 {
+    if (temp_has(t->temp, d->table)) {
+        temp_delete(t->temp, d);
+        return true;
+    }
     if (!engine_deletable(t->eng, e))
         return false;
     if (t->tomb_count == t->tomb_cap) {
@@ -292,10 +313,18 @@ static bool overlay(const Txn *t, const CatalogSnap *base, size_t count, Catalog
     return ok;
 }
 
+/* What its own edits stand upon. */
+static CatalogSnap *firm_base(const Txn *t)
+{
+    CatalogSnap *newest = engine_catalog(t->eng), *base = temp_catalog(t->temp, newest);
+    cat_unref(newest);
+    return base;
+}
+
 /* Brings `mine` up to date with what others committed. */
 static bool refresh(Txn *t, Err *e)
 {
-    CatalogSnap *newest = engine_catalog(t->eng), *mine;
+    CatalogSnap *newest = firm_base(t), *mine;
     if (t->mine && t->base == newest && t->mine_edits == t->edit_count) {
         cat_unref(newest);
         return true;
@@ -311,11 +340,8 @@ static bool refresh(Txn *t, Err *e)
     return true;
 }
 
-bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e)
+static void add_edits(Txn *t, const CatEdit *edits, size_t n)
 {
-    CatalogSnap *next;
-    if (!engine_deletable(t->eng, e) || !refresh(t, e) || !cat_apply(&next, t->mine, edits, n, e))
-        return false;
     if (t->edit_count == t->edit_cap) {
         t->edit_cap = t->edit_cap ? t->edit_cap * 2 : 8;
         t->edits = mem_realloc(t->edits, t->edit_cap * sizeof *t->edits);
@@ -323,6 +349,21 @@ bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e)
     TxnEdits *te = &t->edits[t->edit_count++];
     buf_init(&te->bytes);
     cat_encode_edits(&te->bytes, edits, n);
+}
+
+bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e)
+{
+    CatalogSnap *next;
+    if (!engine_deletable(t->eng, e) || !refresh(t, e) || !cat_apply(&next, t->mine, edits, n, e))
+        return false;
+    for (size_t i = 0, run; i < n; i += run) {
+        for (run = 0; i + run < n && !temp_owns_edit(t->temp, &edits[i + run]);)
+            run++;
+        if (run)
+            add_edits(t, edits + i, run);
+        else
+            temp_edit(t->temp, &edits[i]), run = 1;
+    }
     cat_unref(t->mine);
     t->mine = next;
     t->mine_edits = t->edit_count;
@@ -332,10 +373,8 @@ bool txn_edit_catalog(Txn *t, const CatEdit *edits, size_t n, Err *e)
 CatalogSnap *txn_catalog(Txn *t)
 {
     Err conflict; /* with what others committed: COMMIT will say so, until then the old view stays */
-    if (t->edit_count == 0)
-        return engine_catalog(t->eng);
-    if (!refresh(t, &conflict) && !t->mine)
-        return engine_catalog(t->eng);
+    if (t->edit_count == 0 || (!refresh(t, &conflict) && !t->mine))
+        return firm_base(t);
     return cat_ref(t->mine);
 }
 
@@ -358,9 +397,10 @@ TxnMark txn_savepoint(Txn *t)
     const Segment *last = t->layer_count ? t->layers[t->layer_count - 1].segment : NULL;
     t->mark_layers = t->layer_count;
     t->mark_items = t->request->count;
-    return (TxnMark){.segment_rows = last ? seg_rows(last) : 0,
-                     .edits = t->edit_count,
-                     .opaque = {t->layer_count, t->request->count, t->tomb_count}};
+    return (TxnMark){
+        .segment_rows = last ? seg_rows(last) : 0,
+        .edits = t->edit_count,
+        .opaque = {t->layer_count, t->request->count, t->tomb_count, temp_savepoint(t->temp)}};
 }
 
 void txn_rollback_to(Txn *t, TxnMark m)
@@ -368,6 +408,7 @@ void txn_rollback_to(Txn *t, TxnMark m)
     spill_stop(t);
     must(m.opaque[0] <= t->layer_count && m.opaque[1] <= t->request->count &&
          m.opaque[2] <= t->tomb_count && m.edits <= t->edit_count);
+    temp_rollback_to(t->temp, m.opaque[3]);
     layers_cut(t, m.opaque[0]);
     if (t->layer_count && t->layers[t->layer_count - 1].segment)
         seg_truncate(t->layers[t->layer_count - 1].segment, m.segment_rows);

@@ -14,6 +14,7 @@ struct SpillJob {
     CatalogSnap *catalog;
     Compact *merge;
     atomic_bool cancelled, done;
+    bool oldest;
     bool ok; /* once done */
     Err err;
     bool taken; /* the file has an owner: the transaction's own */
@@ -50,6 +51,7 @@ static void merge_start_all(SpillJob *j)
                         .inputs = inputs,
                         .input_count = j->count,
                         .level = 0,
+                        .oldest = j->oldest,
                         .next_number = engine_next_file,
                         .arg = j->eng,
                         .clock = j->eng->clock};
@@ -59,6 +61,10 @@ static void merge_start_all(SpillJob *j)
 
 static bool seal_next(SpillJob *j)
 {
+    if (!j->segments[j->sealed]) { /* a file */
+        j->sealed++;
+        return true;
+    }
     WindowRule rule = segment_rule(j->segments[j->sealed], j->catalog);
     SealSpec spec = {
         .window_of = engine_window_of, .arg = &rule, .catalog = j->catalog, .tombs = j->tombs};
@@ -121,8 +127,14 @@ SpillJob *spill_start(Engine *eng, const SpillSpec *spec)
     j->count = spec->count;
     j->segments = mem_zero(spec->count * sizeof(Segment *) + 1);
     j->parts = mem_zero(spec->count * sizeof(Part *) + 1);
-    for (size_t i = 0; i < spec->count; i++)
-        j->segments[i] = seg_ref(spec->layers[i].segment);
+    for (size_t i = 0; i < spec->count; i++) {
+        const TxnLayer *l = &spec->layers[i];
+        if (l->segment)
+            j->segments[i] = seg_ref(l->segment);
+        else
+            part_ref(j->parts[i] = l->file->part);
+    }
+    j->oldest = spec->oldest;
     j->tombs = tombs_build(NULL, NULL, 0, spec->tombs, spec->tomb_count);
     j->catalog = cat_ref(spec->catalog);
     mutex_init(&j->mutex, RANK_TXN);

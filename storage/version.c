@@ -323,26 +323,46 @@ static Snapshot *snapshot_again(const Snapshot *base, size_t more)
     return s;
 }
 
-/* A transaction's writes as the newest layers. */
-static void add_own(Snapshot *s, Txn *own)
+static void add_layers(Snapshot *s, const TxnLayer *layer, size_t n)
 {
-    size_t layers, deletes;
-    const TxnLayer *layer = txn_layers(own, &layers);
-    Tombstone *const *tombs = txn_tombs(own, &deletes);
-    for (size_t i = 0; i < layers; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (layer[i].segment)
             add_tail(s, layer[i].segment, seg_rows(layer[i].segment));
         else
             add_part(s, (VersionPart){.part = layer[i].file->part});
     }
-    if (deletes)
-        s->tombs = tombs_build(s->parts->tombs, NULL, 0, tombs, deletes);
+}
+
+static void add_tombs(Snapshot *s, Tombstone *const *tombs, size_t n)
+{
+    TombList *old = s->tombs;
+    if (n == 0)
+        return;
+    s->tombs = tombs_build(old ? old : s->parts->tombs, NULL, 0, tombs, n);
+    tombs_unref(old);
+}
+
+/* A transaction's writes as the newest layers, and the session's temporary tables. */
+static void add_own(Snapshot *s, Txn *own)
+{
+    size_t n;
+    const TxnLayer *layers = txn_layers(own, &n);
+    add_layers(s, layers, n);
+    const TempSpace *temp = txn_temp(own);
+    for (size_t i = 0; temp_layers(temp, i, &layers, &n); i++)
+        add_layers(s, layers, n);
+    Tombstone *const *tombs = txn_tombs(own, &n);
+    add_tombs(s, tombs, n);
+    tombs = temp_tombs(temp, &n);
+    add_tombs(s, tombs, n);
 }
 
 Snapshot *engine_snapshot(Engine *eng, Txn *own)
 {
     size_t more;
     txn_layers(own, &more);
+    temp_collect(txn_temp(own));
+    more += temp_layer_count(txn_temp(own));
     CatalogSnap *own_catalog = own ? txn_catalog(own) : NULL, *old_catalog = NULL;
     const Snapshot *base = txn_base(own);
     mutex_lock(&eng->mutex);
