@@ -6,6 +6,7 @@
  * is not through after a few seconds is left to the log, which has everything acknowledged. */
 #include "base/log.h"
 #include "http/http.h"
+#include "lifecycle/lifecycle.h"
 #include "net/net.h"
 #include "pgwire/pgwire.h"
 #include "server/config.h"
@@ -40,6 +41,7 @@ typedef struct Server {
     PgServer *pg;
     HttpServer *http;
     Db *db;
+    Lifecycle *lifecycle;
     pthread_t opener;
     bool opening; /* the opener runs or has not been joined */
     bool opened;
@@ -318,6 +320,8 @@ static void *open_db(void *arg)
                    .admin_password = c->admin_password[0] ? c->admin_password : NULL,
                    .features = c->features[0] ? c->features : NULL};
     s->opened = db_open(&s->db, &o, &s->open_err);
+    if (s->opened)
+        s->lifecycle = lifecycle_start(s->db);
     kill(getpid(), SIG_OPENED);
     return NULL;
 }
@@ -348,6 +352,7 @@ static void stop(Server *s)
         log_warn("server", "a statement does not end; the log has what was acknowledged");
         _exit(0);
     }
+    lifecycle_stop(s->lifecycle);
     db_close(s->db);
     sched_stop(s->sched);
     net_free(s->net);

@@ -609,10 +609,9 @@ static bool alter_one(Portal *p, Alter *a, const AlterAction *act, Err *e)
     case ALTER_OWNER:
         return true;
     case ALTER_RESET_OPTIONS:
-        break;
+        return ddl_reset_options(p, a->t, act->options, act->option_count, e);
     }
-    return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "ALTER TABLE RESET is not supported") ||
-           err_hint(e, "SET the option to the value that it shall have.");
+    return true;
 }
 
 /* ---- steps ---- */

@@ -247,7 +247,9 @@ void session_register(void)
 {
     func_register(session_functions);
     func_register(sequence_functions);
+    func_register(job_functions);
     view_register(skulk_views);
+    view_register(job_views);
     catalog_register();
     promql_register();
 }

@@ -50,10 +50,9 @@ static bool option_ns(const NameValue *o, int64_t *ns, Err *e)
     Interval iv;
     if (!interval_parse(o->value, &iv, e))
         return err_wrap(e, "option \"%.*s\"", SLICE_ARG(o->name));
-    if (!interval_to_ns((Interval){.us = iv.us, .days = iv.days + iv.months * 30}, ns) || *ns <= 0)
-        return err_set(e, ERR_INVALID_PARAMETER, "option \"%.*s\" must be a positive interval",
-                       SLICE_ARG(o->name));
-    return true;
+    return retention_ns(iv, ns) ||
+           err_set(e, ERR_INVALID_PARAMETER, "option \"%.*s\" must be a positive interval",
+                   SLICE_ARG(o->name));
 }
 
 static bool option_duplicates(TableDef *t, Slice v, Err *e)
@@ -108,9 +107,8 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
         to->segment_by = o->value;
     else if (slice_eq_cstr(n, "on commit"))
         to->on_commit = o->value;
-    else if (slice_eq_nocase(n, SLICE_LIT("ttl")))
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "TTL is not supported yet") ||
-               err_hint(e, "leave out the option \"ttl\"");
+    else if (retention_is_option(n))
+        return retention_option(t, n, &o->value, e);
     else if (slice_eq_nocase(n, SLICE_LIT("window")))
         return option_ns(o, &t->window_ns, e);
     else if (slice_eq_nocase(n, SLICE_LIT("duplicates")))
@@ -125,12 +123,14 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
              !slice_eq_nocase(n, SLICE_LIT("orderby")))
         return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"",
                        SLICE_ARG(o->name)) ||
-               err_hint(e, "known are time, window, duplicates, schema, segmentby, compression");
+               err_hint(e,
+                        "known are time, window, duplicates, schema, segmentby, compression, ttl, "
+                        "ttl_clock, max_size");
     return true;
 }
 
-/* "name=value" lines; a name given again replaces its line. */
-static Slice merge_options(Arena *a, Slice lines, const NameValue *o, size_t n)
+/* "name=value" lines; a name given again replaces its line, or takes it away. */
+static Slice merge_options(Arena *a, Slice lines, const NameValue *o, size_t n, bool set)
 {
     Buf b;
     buf_init(&b);
@@ -147,7 +147,7 @@ static Slice merge_options(Arena *a, Slice lines, const NameValue *o, size_t n)
             buf_printf(&b, "%.*s\n", SLICE_ARG(line));
         i += len + 1;
     }
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; set && k < n; k++)
         if (!slice_eq_cstr(o[k].name, "on commit"))
             buf_printf(&b, "%.*s=%.*s\n", SLICE_ARG(o[k].name), SLICE_ARG(o[k].value));
     Slice merged = arena_slice(a, buf_slice(&b));
@@ -185,7 +185,23 @@ bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *
         return err_set(e, ERR_OBJECT_STATE, "%s of table \"%.*s\" cannot change while it has rows",
                        t->duplicates != duplicates ? "duplicates" : "window", SLICE_ARG(t->name)) ||
                err_hint(e, "Make a new table, or TRUNCATE this one first.");
-    t->options = merge_options(&p->arena, t->options, o, n);
+    t->options = merge_options(&p->arena, t->options, o, n, true);
+    return retention_fits(t, e);
+}
+
+/* ALTER TABLE ... RESET: what was SET becomes what it is without. */
+bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        Slice name = option_name(o[i].name);
+        if (!retention_is_option(name))
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "ALTER TABLE RESET (%.*s) is not supported", SLICE_ARG(name)) ||
+                   err_hint(e, "SET the option to the value that it shall have.");
+        if (!retention_option(t, name, NULL, e))
+            return false;
+    }
+    t->options = merge_options(&p->arena, t->options, o, n, false);
     return true;
 }
 
@@ -453,7 +469,9 @@ static bool create_in(Portal *p, const CatalogSnap *cat, Creation *c, const Sche
     if (!make_columns(c, time_index, e) || !add_constraints(p, cat, c, e))
         return false;
     t->options = merge_options(c->arena, SLICE_NONE, c->bound->u.create_table.options,
-                               c->bound->u.create_table.option_count);
+                               c->bound->u.create_table.option_count, true);
+    if (!retention_fits(t, e))
+        return false;
     return own_sequences(p, cat, c, schema, e) && put_table(c->session, t, 0, e);
 }
 

@@ -197,6 +197,25 @@ bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice l
                uint64_t limit, Buf *json, Err *e) MUST_CHECK; /* short: runs in one step */
 bool prom_check(Slice query, Err *e) MUST_CHECK;              /* parse only */
 
+/* ---- jobs: lifecycle/ tells what runs; skulk.jobs and run_job() ask (session/jobs.c) ---- */
+typedef struct JobInfo {
+    int64_t id;
+    const char *kind, *state; /* waiting, running, paused */
+    ObjectId database;
+    char schema_name[NAME_MAX_BYTES + 1], table_name[NAME_MAX_BYTES + 1];
+    int64_t interval_ns, last_start_ns, last_duration_ns, next_ns; /* times: wall; 0 = none */
+    int64_t lag_ns;                                                /* past its time by so much */
+    uint64_t runs, failures, rows;
+    char error[256];
+} JobInfo;
+typedef enum JobChange { JOB_RUN_NOW, JOB_PAUSE, JOB_RESUME } JobChange;
+typedef struct JobDoor {
+    void *arg;
+    size_t (*list)(void *arg, JobInfo *out, size_t max);           /* by id; how many there are */
+    bool (*change)(void *arg, int64_t id, JobChange what, Err *e); /* UNDEFINED_OBJECT */
+} JobDoor;
+void db_set_jobs(Db *db, const JobDoor *door); /* copied; NULL: none; while there are no sessions */
+
 /* Session views and functions; called by db_open. */
 void session_register(void);
 

@@ -37,7 +37,8 @@ struct Db {
     Mutex sequence_mutex;     /* RANK_DB; guards the two below */
     struct SequenceState *sequences;
     size_t sequence_count;
-    Mutex mutex; /* RANK_DB; guards the fields below */
+    JobDoor jobs; /* lifecycle's; list NULL: there is none; as long as there are sessions */
+    Mutex mutex;  /* RANK_DB; guards the fields below */
     Session *sessions;
     uint8_t logins[LOGINS_REMEMBERED][SHA256_BYTES]; /* login.c */
     size_t next_login;
@@ -381,6 +382,18 @@ bool ddl_edit(Session *s, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 bool ddl_edit_unchecked(Session *s, const CatEdit *edits, size_t n, Err *e) MUST_CHECK;
 bool ddl_create_table(Portal *p, Err *e) MUST_CHECK;
 bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e) MUST_CHECK;
+bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e) MUST_CHECK;
+
+/* jobs.c */
+extern FuncDef job_functions[];
+extern const ViewDef job_views[];
+
+/* retention.c */
+bool retention_ns(Interval iv, int64_t *ns); /* a month has 30 days, a year 365; false: not > 0 */
+bool retention_is_option(Slice name);        /* ttl, ttl_clock, max_size */
+/* value NULL: as if it had never been set. */
+bool retention_option(TableDef *t, Slice name, const Slice *value, Err *e) MUST_CHECK;
+bool retention_fits(const TableDef *t, Err *e) MUST_CHECK; /* only series have a TTL */
 bool ddl_drop(Portal *p, Err *e) MUST_CHECK;
 RunStatus ddl_alter_run(Portal *p, Err *e); /* alter_table.c: in steps */
 void alter_free(Portal *p);

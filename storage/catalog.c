@@ -264,6 +264,41 @@ static bool name_fits(Slice name, Err *e)
     return true;
 }
 
+/* ---- how long rows are kept ---- */
+
+static int64_t inherited_ttl(const CatalogSnap *c, const TableDef *t)
+{
+    if (t->kind != TABLE_SERIES)
+        return 0;
+    const CatNode *schema = map_find(&c->schemas, t->schema);
+    int64_t ttl = schema ? schema->u.schema.ttl_ns : 0;
+    if (!ttl) {
+        const CatNode *database = map_find(&c->databases, t->database);
+        ttl = database ? database->u.database.ttl_ns : 0;
+    }
+    return ttl > 0 ? ttl : 0;
+}
+
+/* After the TTL of a schema or database: tables that inherit it stay what they were otherwise. */
+static void inherit_ttl(CatalogSnap *c, ObjectId database)
+{
+    map_seal(&c->tables);
+    size_t n = c->tables.count, stale = 0;
+    ObjectId *ids = mem_alloc((n + 1) * sizeof *ids);
+    for (size_t i = 0; i < n; i++) {
+        const TableDef *t = &map_at(&c->tables, i)->u.table;
+        if (t->database == database && !t->ttl_own && t->ttl_ns != inherited_ttl(c, t))
+            ids[stale++] = t->id;
+    }
+    for (size_t i = 0; i < stale; i++) {
+        const TableDef *t = &map_find(&c->tables, ids[i])->u.table;
+        CatNode *fresh = node_table(t, t->version);
+        fresh->u.table.ttl_ns = inherited_ttl(c, t);
+        map_put(&c->tables, fresh);
+    }
+    mem_free(ids);
+}
+
 static bool put_database(CatalogSnap *c, const DatabaseDef *d, Err *e)
 {
     if (!name_fits(d->name, e))
@@ -273,8 +308,10 @@ static bool put_database(CatalogSnap *c, const DatabaseDef *d, Err *e)
         return err_set(e, ERR_DUPLICATE_DATABASE, "database \"%.*s\" already exists",
                        SLICE_ARG(d->name));
     CatNode *n = node_named(d->id, 0, d->name);
-    n->u.database = (DatabaseDef){.id = d->id, .name = n->name};
+    n->u.database = *d;
+    n->u.database.name = n->name;
     map_put(&c->databases, n);
+    inherit_ttl(c, d->id);
     return true;
 }
 
@@ -289,8 +326,10 @@ static bool put_schema(CatalogSnap *c, const SchemaDef *s, Err *e)
         return err_set(e, ERR_DUPLICATE_SCHEMA, "schema \"%.*s\" already exists",
                        SLICE_ARG(s->name));
     CatNode *n = node_named(s->id, s->database, s->name);
-    n->u.schema = (SchemaDef){.id = s->id, .database = s->database, .name = n->name};
+    n->u.schema = *s;
+    n->u.schema.name = n->name;
     map_put(&c->schemas, n);
+    inherit_ttl(c, s->database);
     return true;
 }
 
@@ -317,6 +356,8 @@ static bool put_table(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err
         n->u.table.counter = old->u.table.counter;
         n->u.table.counter_used = old->u.table.counter_used;
     }
+    if (!t->ttl_own)
+        n->u.table.ttl_ns = inherited_ttl(c, t);
     map_put(&c->tables, n);
     return true;
 }
@@ -596,6 +637,14 @@ void snap_seal(CatalogSnap *c)
     map_seal(&c->tokens);
 }
 
+/* What a job has done so far: no plan depends on it. */
+static bool is_job(const CatEdit *edit)
+{
+    Slice prefix = SLICE_LIT(CAT_JOB_PREFIX);
+    return edit->op == CAT_PUT_SETTING && edit->setting.len > prefix.len &&
+           memcmp(edit->setting.ptr, prefix.ptr, prefix.len) == 0;
+}
+
 bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits, size_t n, Err *e)
 {
     CatalogSnap *c = snap_new();
@@ -612,7 +661,7 @@ bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits,
     map_copy(&c->grants, &base->grants);
     map_copy(&c->tokens, &base->tokens);
     for (size_t i = 0; i < n; i++) {
-        counters_only &= edits[i].op == CAT_ADVANCE;
+        counters_only &= edits[i].op == CAT_ADVANCE || is_job(&edits[i]);
         if (!snap_put(c, &edits[i], 0, e)) {
             cat_unref(c);
             return false;

@@ -56,6 +56,30 @@ typedef struct ConstraintDef {
     uint16_t column_count;
 } ConstraintDef;
 
+/* ---- how long rows are kept: storage/expiry.h ---- */
+typedef enum TtlMatchKind {
+    TTL_IN = 1, /* one of the values; an empty one stands for an absent tag */
+    TTL_NOT_IN,
+    TTL_REGEX, /* values[0] is found in the tag; an absent one is empty text */
+    TTL_NOT_REGEX,
+    TTL_MATCH_KINDS,
+} TtlMatchKind;
+
+typedef struct TtlMatch {
+    ColumnId column; /* a tag */
+    TtlMatchKind kind;
+    const Slice *values;
+    uint16_t value_count;
+} TtlMatch;
+
+typedef struct TtlClass { /* CREATE TTL: the series that pass all matches */
+    Slice name;
+    Slice condition; /* as written */
+    int64_t keep_ns; /* > 0 */
+    const TtlMatch *matches;
+    uint16_t match_count;
+} TtlClass;
+
 typedef struct TableDef {
     TableId id;
     ObjectId database, schema;
@@ -69,9 +93,15 @@ typedef struct TableDef {
     int16_t time_index; /* index of the time column, -1 = none (ordinary tables) */
     bool made_by_ingest;
     bool schema_fixed;
-    int64_t window_ns, ttl_ns; /* 0 = default / none */
-    Slice definition;          /* views: their text */
-    Slice options;             /* WITH (...) as given, "k=v\n" lines, for \d+ */
+    int64_t window_ns; /* 0 = default */
+    int64_t ttl_ns;    /* in force: its own, else the schema's, else the database's; 0 = none */
+    bool ttl_own;      /* not inherited */
+    bool ttl_wall;     /* counted from the clock even if its rows are older */
+    int64_t size_max;  /* bytes; 0 = no limit */
+    const TtlClass *ttls;
+    uint16_t ttl_count;
+    Slice definition; /* views: their text */
+    Slice options;    /* WITH (...) as given, "k=v\n" lines, for \d+ */
     Slice comment;
     const int16_t *key; /* indexes of PRIMARY KEY columns (series tables: also those of UNIQUE) */
     uint16_t key_count;
@@ -90,12 +120,18 @@ typedef struct TableDef {
 typedef struct SchemaDef {
     ObjectId id, database;
     Slice name;
+    int64_t ttl_ns;    /* of tables without their own; 0 = the database's, TTL_FOREVER */
+    int64_t window_ns; /* shard duration of a retention policy, as given; 0 = none */
+    bool policy;       /* made as a retention policy */
 } SchemaDef;
 
 typedef struct DatabaseDef {
     ObjectId id;
     Slice name;
+    int64_t ttl_ns;    /* of tables whose schema has none; 0 = none */
+    ObjectId standard; /* schema of the DEFAULT retention policy; 0 = public */
 } DatabaseDef;
+#define TTL_FOREVER INT64_C(-1)
 
 enum { SCHEMA_PUBLIC_NAME_LEN = 6 };
 
@@ -179,7 +215,8 @@ static inline bool column_in_series(const ColumnDef *c)
 const ColumnDef *table_column_by_id(const TableDef *t, ColumnId id);
 const ColumnDef *table_column_by_label(const TableDef *t, Slice label,
                                        ColumnKind kind); /* ingest: label, else name */
-/* Settings of a database, by name; false: not set. */
+/* Settings of a database, by name; false: not set.  Names with this prefix are states of jobs. */
+#define CAT_JOB_PREFIX "job/"
 bool cat_setting(const CatalogSnap *c, ObjectId database, Slice name, Slice *value);
 size_t cat_setting_count(const CatalogSnap *c);
 void cat_setting_at(const CatalogSnap *c, size_t i, ObjectId *database, Slice *name, Slice *value);

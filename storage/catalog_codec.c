@@ -1,10 +1,10 @@
 /* storage/catalog_codec.c - catalog edits and snapshots as bytes.
  *
  * Numbers are varints (signed ones zigzag), texts are varint length + bytes.
- *   edits    := format(4) count edit*
+ *   edits    := format(5) count edit*
  *   edit     := op id expect_version body        body by op; drops have none
- *   database := id name
- *   schema   := id database name
+ *   database := id name ttl_ns standard              (the last two from format 5 on)
+ *   schema   := id database name ttl_ns window_ns policy (the last three from format 5 on)
  *   setting  := name value                       (the database is the edit's id)
  *   role     := id name flags connection_limit valid_until_us password
  *   grant    := kind object role privileges grantable
@@ -13,24 +13,31 @@
  *   table    := id database schema name kind duplicates flags next_column time_index window_ns
  *               ttl_ns definition options comment extra key_count key* column_count column*
  *               counter counter_epoch counter_used constraint_count constraint*        (from format 3 on)
+ *               size_max ttl_count ttl*                                                (from format 5 on)
  *   column   := id name label kind type_oid typmod phys flags default_sql comment(format 3)
  *   constraint := id type name text column_count column*
- *   snapshot := format(4) version next_id databases schemas tables settings roles grants tokens
+ *   ttl      := name condition keep_ns match_count match*
+ *   match    := column kind value_count value*
+ *   snapshot := format(5) version next_id databases schemas tables settings roles grants tokens
  *               (each: count entry*; a table is preceded by its version, a setting by its database)
  * Decoding takes anything: counts are bounded by the bytes that are left, values by
  * table_def_check; what fails is DATA_CORRUPTED. */
 #include "storage/catalog_private.h"
 
 enum {
-    CATALOG_FORMAT = 4,
+    CATALOG_FORMAT = 5,
     CATALOG_FORMAT_FIRST = 2, /* that is read */
     COLUMN_BYTES_MIN = 9,
     CONSTRAINT_BYTES_MIN = 5,
+    TTL_BYTES_MIN = 4,
+    MATCH_BYTES_MIN = 3,
     EDIT_BYTES_MIN = 3
 };
 enum {
     TABLE_BY_INGEST = 1,
     TABLE_SCHEMA_FIXED = 2,
+    TABLE_TTL_OWN = 4,
+    TABLE_TTL_WALL = 8,
     COLUMN_NOT_NULL = 1,
     COLUMN_DROPPED = 2,
     COLUMN_ALWAYS = 4, /* identity */
@@ -87,6 +94,22 @@ static void encode_constraint(Buf *out, const ConstraintDef *c)
         buf_put_zigzag(out, c->columns[i]);
 }
 
+static void encode_ttl(Buf *out, const TtlClass *c)
+{
+    buf_put_str(out, c->name);
+    buf_put_str(out, c->condition);
+    buf_put_zigzag(out, c->keep_ns);
+    buf_put_varint(out, c->match_count);
+    for (size_t i = 0; i < c->match_count; i++) {
+        const TtlMatch *m = &c->matches[i];
+        buf_put_varint(out, m->column);
+        buf_put_varint(out, m->kind);
+        buf_put_varint(out, m->value_count);
+        for (size_t k = 0; k < m->value_count; k++)
+            buf_put_str(out, m->values[k]);
+    }
+}
+
 static void encode_table(Buf *out, const TableDef *t)
 {
     buf_put_varint(out, t->id);
@@ -96,7 +119,8 @@ static void encode_table(Buf *out, const TableDef *t)
     buf_put_varint(out, t->kind);
     buf_put_varint(out, t->duplicates);
     buf_put_varint(out, (t->made_by_ingest ? TABLE_BY_INGEST : 0) |
-                            (t->schema_fixed ? TABLE_SCHEMA_FIXED : 0));
+                            (t->schema_fixed ? TABLE_SCHEMA_FIXED : 0) |
+                            (t->ttl_own ? TABLE_TTL_OWN : 0) | (t->ttl_wall ? TABLE_TTL_WALL : 0));
     buf_put_varint(out, t->next_column);
     buf_put_zigzag(out, t->time_index);
     buf_put_zigzag(out, t->window_ns);
@@ -117,6 +141,10 @@ static void encode_table(Buf *out, const TableDef *t)
     buf_put_varint(out, t->constraint_count);
     for (size_t i = 0; i < t->constraint_count; i++)
         encode_constraint(out, &t->constraints[i]);
+    buf_put_zigzag(out, t->size_max);
+    buf_put_varint(out, t->ttl_count);
+    for (size_t i = 0; i < t->ttl_count; i++)
+        encode_ttl(out, &t->ttls[i]);
 }
 
 /* A count of things that take at least `each` bytes; 0 and bad if there cannot be so many. */
@@ -154,6 +182,36 @@ static void decode_constraints(Arena *a, Reader *r, TableDef *t)
     }
 }
 
+static const TtlMatch *decode_matches(Arena *a, Reader *r, uint16_t *count)
+{
+    *count = (uint16_t)decode_count(r, MATCH_BYTES_MIN, UINT16_MAX);
+    TtlMatch *list = ARENA_ARRAY(a, TtlMatch, *count);
+    for (size_t i = 0; i < *count; i++) {
+        list[i].column = (ColumnId)reader_varint(r);
+        list[i].kind = (TtlMatchKind)(reader_varint(r) & 0xff);
+        list[i].value_count = (uint16_t)decode_count(r, 1, UINT16_MAX);
+        Slice *values = ARENA_ARRAY(a, Slice, list[i].value_count);
+        for (size_t k = 0; k < list[i].value_count; k++)
+            values[k] = reader_str(r);
+        list[i].values = values;
+    }
+    return list;
+}
+
+static void decode_ttls(Arena *a, Reader *r, TableDef *t)
+{
+    t->size_max = reader_zigzag(r);
+    t->ttl_count = (uint16_t)decode_count(r, TTL_BYTES_MIN, UINT16_MAX);
+    TtlClass *list = ARENA_ARRAY(a, TtlClass, t->ttl_count);
+    for (size_t i = 0; i < t->ttl_count; i++) {
+        list[i].name = reader_str(r);
+        list[i].condition = reader_str(r);
+        list[i].keep_ns = reader_zigzag(r);
+        list[i].matches = decode_matches(a, r, &list[i].match_count);
+    }
+    t->ttls = list;
+}
+
 static TableDef *decode_table(Arena *a, Reader *r, uint64_t format)
 {
     TableDef *t = ARENA_NEW(a, TableDef);
@@ -166,6 +224,8 @@ static TableDef *decode_table(Arena *a, Reader *r, uint64_t format)
     uint64_t flags = reader_varint(r);
     t->made_by_ingest = flags & TABLE_BY_INGEST;
     t->schema_fixed = flags & TABLE_SCHEMA_FIXED;
+    t->ttl_own = flags & TABLE_TTL_OWN;
+    t->ttl_wall = flags & TABLE_TTL_WALL;
     t->next_column = (ColumnId)reader_varint(r);
     t->time_index = (int16_t)reader_zigzag(r);
     t->window_ns = reader_zigzag(r);
@@ -185,6 +245,8 @@ static TableDef *decode_table(Arena *a, Reader *r, uint64_t format)
         t->counter_used = reader_varint(r);
         decode_constraints(a, r, t);
     }
+    if (format > 4)
+        decode_ttls(a, r, t);
     return t;
 }
 
@@ -252,6 +314,24 @@ static const TokenDef *decode_token(Arena *a, Reader *r)
     return d;
 }
 
+static void encode_database(Buf *out, const DatabaseDef *d)
+{
+    buf_put_varint(out, d->id);
+    buf_put_str(out, d->name);
+    buf_put_zigzag(out, d->ttl_ns);
+    buf_put_varint(out, d->standard);
+}
+
+static void encode_schema(Buf *out, const SchemaDef *s)
+{
+    buf_put_varint(out, s->id);
+    buf_put_varint(out, s->database);
+    buf_put_str(out, s->name);
+    buf_put_zigzag(out, s->ttl_ns);
+    buf_put_zigzag(out, s->window_ns);
+    buf_put_varint(out, s->policy);
+}
+
 static void encode_edit(Buf *out, const CatEdit *edit)
 {
     buf_put_varint(out, edit->op);
@@ -259,13 +339,10 @@ static void encode_edit(Buf *out, const CatEdit *edit)
     buf_put_varint(out, edit->expect_version);
     switch (edit->op) {
     case CAT_PUT_DATABASE:
-        buf_put_varint(out, edit->database->id);
-        buf_put_str(out, edit->database->name);
+        encode_database(out, edit->database);
         break;
     case CAT_PUT_SCHEMA:
-        buf_put_varint(out, edit->schema->id);
-        buf_put_varint(out, edit->schema->database);
-        buf_put_str(out, edit->schema->name);
+        encode_schema(out, edit->schema);
         break;
     case CAT_PUT_TABLE:
         encode_table(out, edit->table);
@@ -306,20 +383,29 @@ void cat_encode_edits(Buf *out, const CatEdit *edits, size_t n)
         encode_edit(out, &edits[i]);
 }
 
-static const DatabaseDef *decode_database(Arena *a, Reader *r)
+static const DatabaseDef *decode_database(Arena *a, Reader *r, uint64_t format)
 {
     DatabaseDef *d = ARENA_NEW(a, DatabaseDef);
     d->id = (ObjectId)reader_varint(r);
     d->name = reader_str(r);
+    if (format > 4) {
+        d->ttl_ns = reader_zigzag(r);
+        d->standard = (ObjectId)reader_varint(r);
+    }
     return d;
 }
 
-static const SchemaDef *decode_schema(Arena *a, Reader *r)
+static const SchemaDef *decode_schema(Arena *a, Reader *r, uint64_t format)
 {
     SchemaDef *s = ARENA_NEW(a, SchemaDef);
     s->id = (ObjectId)reader_varint(r);
     s->database = (ObjectId)reader_varint(r);
     s->name = reader_str(r);
+    if (format > 4) {
+        s->ttl_ns = reader_zigzag(r);
+        s->window_ns = reader_zigzag(r);
+        s->policy = reader_varint(r);
+    }
     return s;
 }
 
@@ -334,9 +420,9 @@ static void decode_edit(Arena *a, Reader *r, uint64_t format, CatEdit *edit)
     }
     edit->op = (CatOp)op;
     if (op == CAT_PUT_DATABASE) {
-        edit->database = decode_database(a, r);
+        edit->database = decode_database(a, r, format);
     } else if (op == CAT_PUT_SCHEMA) {
-        edit->schema = decode_schema(a, r);
+        edit->schema = decode_schema(a, r, format);
     } else if (op == CAT_PUT_TABLE) {
         edit->table = decode_table(a, r, format);
     } else if (op == CAT_PUT_SETTING) {
@@ -383,18 +469,11 @@ void cat_encode_snapshot(Buf *out, const CatalogSnap *c)
     buf_put_varint(out, c->version);
     buf_put_varint(out, c->next_id);
     buf_put_varint(out, c->databases.count);
-    for (size_t i = 0; i < c->databases.count; i++) {
-        const DatabaseDef *d = cat_database_at(c, i);
-        buf_put_varint(out, d->id);
-        buf_put_str(out, d->name);
-    }
+    for (size_t i = 0; i < c->databases.count; i++)
+        encode_database(out, cat_database_at(c, i));
     buf_put_varint(out, c->schemas.count);
-    for (size_t i = 0; i < c->schemas.count; i++) {
-        const SchemaDef *s = cat_schema_at(c, i);
-        buf_put_varint(out, s->id);
-        buf_put_varint(out, s->database);
-        buf_put_str(out, s->name);
-    }
+    for (size_t i = 0; i < c->schemas.count; i++)
+        encode_schema(out, cat_schema_at(c, i));
     buf_put_varint(out, c->tables.count);
     for (size_t i = 0; i < c->tables.count; i++) {
         buf_put_varint(out, cat_table_at(c, i)->version);
@@ -429,9 +508,9 @@ static bool decode_section(CatalogSnap *c, Reader *r, uint64_t format, CatOp op,
         CatEdit edit = {.op = op};
         uint32_t version = 0;
         if (op == CAT_PUT_DATABASE) {
-            edit.database = decode_database(&a, r);
+            edit.database = decode_database(&a, r, format);
         } else if (op == CAT_PUT_SCHEMA) {
-            edit.schema = decode_schema(&a, r);
+            edit.schema = decode_schema(&a, r, format);
         } else if (op == CAT_PUT_TABLE) {
             version = (uint32_t)reader_varint(r);
             edit.table = decode_table(&a, r, format);

@@ -29,6 +29,36 @@ Slice pack_slice(Pack *p, Slice s)
     return (Slice){ptr ? ptr : "", s.len};
 }
 
+static const TtlMatch *pack_matches(Pack *p, const TtlMatch *from, size_t n)
+{
+    TtlMatch *to = pack_bytes(p, from, n * sizeof *from);
+    for (size_t i = 0; i < n; i++) {
+        Slice *values = pack_bytes(p, from[i].values, from[i].value_count * sizeof(Slice));
+        for (size_t k = 0; k < from[i].value_count; k++) {
+            Slice v = pack_slice(p, from[i].values[k]);
+            if (values)
+                values[k] = v;
+        }
+        if (to)
+            to[i].values = values;
+    }
+    return to;
+}
+
+static const TtlClass *pack_ttls(Pack *p, const TtlClass *from, size_t n)
+{
+    TtlClass *to = pack_bytes(p, from, n * sizeof *from);
+    for (size_t i = 0; i < n; i++) {
+        TtlClass c = from[i];
+        c.name = pack_slice(p, c.name);
+        c.condition = pack_slice(p, c.condition);
+        c.matches = pack_matches(p, c.matches, c.match_count);
+        if (to)
+            to[i] = c;
+    }
+    return to;
+}
+
 void table_pack(Pack *p, TableDef *to, const TableDef *from)
 {
     TableDef t = *from;
@@ -59,6 +89,7 @@ void table_pack(Pack *p, TableDef *to, const TableDef *from)
         if (t.constraints)
             t.constraints[i] = c;
     }
+    t.ttls = pack_ttls(p, from->ttls, from->ttl_count);
     *to = t;
 }
 
@@ -267,6 +298,21 @@ static bool constraint_check(const TableDef *t, const ConstraintDef *c, Err *e)
                          "constraint \"%.*s\" has an unknown type or column", SLICE_ARG(c->name));
 }
 
+static bool ttl_check(const TableDef *t, const TtlClass *c, Err *e)
+{
+    if (!name_check(c->name, "a TTL", e))
+        return false;
+    bool ok = c->keep_ns > 0;
+    for (size_t i = 0; i < c->match_count; i++) {
+        const TtlMatch *m = &c->matches[i];
+        bool regex = m->kind == TTL_REGEX || m->kind == TTL_NOT_REGEX;
+        ok &= m->kind >= TTL_IN && m->kind < TTL_MATCH_KINDS && (!regex || m->value_count == 1);
+    }
+    return ok || err_set(e, ERR_INVALID_TABLE_DEFINITION,
+                         "TTL \"%.*s\" of table \"%.*s\" has an unknown condition or no duration",
+                         SLICE_ARG(c->name), SLICE_ARG(t->name));
+}
+
 bool table_def_check(const TableDef *t, Err *e)
 {
     if (!name_check(t->name, "a table", e))
@@ -293,6 +339,12 @@ bool table_def_check(const TableDef *t, Err *e)
                            SLICE_ARG(t->name), t->key[i]);
     for (size_t i = 0; i < t->constraint_count; i++)
         if (!constraint_check(t, &t->constraints[i], e))
+            return false;
+    if (t->ttl_ns < 0 || t->size_max < 0)
+        return err_set(e, ERR_INVALID_TABLE_DEFINITION,
+                       "TTL and size of table \"%.*s\" must not be negative", SLICE_ARG(t->name));
+    for (size_t i = 0; i < t->ttl_count; i++)
+        if (!ttl_check(t, &t->ttls[i], e))
             return false;
     return columns_distinct(t, e);
 }

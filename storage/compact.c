@@ -219,6 +219,10 @@ static void plan_group(Compact *c, uint32_t input, const PartGroup *g)
     const TableDef *table = cat_table_by_id(c->catalog, g->table);
     if (!table) /* dropped: its rows end here */
         return;
+    TombView tombs = tombs_of_table(c->spec.tombs, g->table);
+    if (tombs_hide_all(&tombs, NULL, (TimeRange){g->t_min, g->t_max},
+                       version_part_newest(&c->inputs[input]))) /* deleted or expired */
+        return;
     Entry en = {.table = g->table,
                 .input = input,
                 .rows = g->rows,

@@ -146,6 +146,7 @@ Snapshot *snapshot_ref(Snapshot *s);
 void snapshot_unref(Snapshot *s);
 const CatalogSnap *snapshot_catalog(const Snapshot *s);
 Engine *snapshot_engine(const Snapshot *s);
+int64_t snapshot_wall(const Snapshot *s); /* wall clock when it was taken */
 
 /* ---- maintenance: asynchronous, ticket as above ---- */
 void engine_checkpoint(Engine *eng, Ticket *t); /* flush and recycle the log */

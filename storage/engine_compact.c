@@ -97,6 +97,7 @@ static void job_start(Engine *eng, Compactor *c)
     c->state = COMPACTOR_MERGE;
     info_compaction_begin(eng, p,
                           c->vacuum_ns   ? "vacuum"
+                          : p->reason    ? p->reason
                           : p->level > 1 ? "closed window"
                                          : "files pile up");
     cat_unref(cat);

@@ -1,6 +1,7 @@
 /* Which files are compacted when.
  *
- *   dead       a file with 30 % of dropped rows is written again by itself
+ *   dead       a file with 30 % of dropped, deleted or expired rows is written again by itself, which
+ *              leaves nothing of it if these are all
  *   L0 -> L1   ENGINE_L0_FILES flushes are split by group; files that are there already stay
  *   L1 -> L1   ENGINE_L1_FILES of one group become one
  *   L1 -> L2   a group whose window is over and quiet: all of it, encoded with full search
@@ -435,16 +436,33 @@ static bool pick_vacuum(Engine *eng, const Compactor *c, const CatalogSnap *cat,
     return p->count > 0;
 }
 
+/* Rows that would not be written again. */
+static uint64_t useless_rows(const Candidate *c, const TombList *tombs)
+{
+    uint64_t rows = c->f->dead_rows;
+    for (size_t i = 0; c->hidden && i < part_table_count(c->f->part); i++) {
+        TombView v = tombs_of_table(tombs, part_table_at(c->f->part, i));
+        rows += tombs_share(&v, c->f->part, i, c->f->info.seq_max);
+    }
+    return rows;
+}
+
 static bool pick_dead(Engine *eng, const CatalogSnap *cat, Pick *p)
 {
     Candidates l = list_files(eng, cat, 0);
+    mutex_lock(&eng->mutex);
+    TombList *tombs = tombs_ref(eng->tombs);
+    mutex_unlock(&eng->mutex);
     for (size_t i = 0; !p->count && i < l.count; i++) {
         EngineFile *f = l.items[i].f;
-        if (l.items[i].damaged || f->dead_rows * 100 < f->info.rows * DEAD_PERCENT || !f->dead_rows)
+        uint64_t rows = l.items[i].damaged ? 0 : useless_rows(&l.items[i], tombs);
+        if (!rows || rows * 100 < f->info.rows * DEAD_PERCENT)
             continue;
         pick_add(p, f);
         p->level = f->info.level; /* its place among the layers stays the same */
+        p->reason = "dead rows";
     }
+    tombs_unref(tombs);
     list_free(&l);
     return p->count > 0;
 }

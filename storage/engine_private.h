@@ -200,7 +200,8 @@ typedef struct Folder { /* the sealer's own */
 typedef struct Pick {   /* what is compacted next */
     EngineFile **files; /* referenced; by sequence */
     size_t count;
-    int level; /* of the output */
+    int level;          /* of the output */
+    const char *reason; /* NULL: what the level says */
     CompactCut *cuts;
     size_t cut_count;
 } Pick;

@@ -20,11 +20,14 @@ int expiry_compare(const ExpiryClass *a, const ExpiryClass *b)
     return (a->own > b->own) - (a->own < b->own);
 }
 
-int64_t expiry_span(const ExpiryClass *c, int64_t window)
+int64_t expiry_span_ns(const ExpiryClass *c)
 {
-    if (!c->ttl_ns)
-        return 0;
     int64_t span = c->ttl_ns / SPANS_PER_TTL;
     span = span > EXPIRY_SPAN_NS ? EXPIRY_SPAN_NS : span;
-    return floor_div(window, span > c->window_ns ? span : c->window_ns);
+    return span > c->window_ns ? span : c->window_ns;
+}
+
+int64_t expiry_span(const ExpiryClass *c, int64_t window)
+{
+    return c->ttl_ns ? floor_div(window, expiry_span_ns(c)) : 0;
 }

@@ -23,5 +23,6 @@ int expiry_compare(const ExpiryClass *a, const ExpiryClass *b); /* as memcmp */
 /* Windows of equal spans may share a file: a file never holds its first rows for long after they
  * have expired only because of its last ones.  Always 0 without a TTL. */
 int64_t expiry_span(const ExpiryClass *c, int64_t window);
+int64_t expiry_span_ns(const ExpiryClass *c); /* how long it is; with a TTL */
 
 #endif

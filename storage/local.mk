@@ -33,7 +33,7 @@ libskstorage_la_SOURCES += storage/part.h storage/part_private.h storage/part_wr
 	storage/part_dir.c storage/part_emit.c storage/part_memory.c storage/part_read.c storage/part_stats.c storage/part_write.c
 libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c storage/engine_edits.c \
 	storage/engine_mem.c storage/engine_fold.c storage/engine_flush.c storage/engine_compact.c storage/engine_pick.c storage/engine_space.c storage/engine_repair.c storage/engine_scrub.c \
-	storage/engine_recover.c storage/expiry.h storage/expiry.c \
+	storage/engine_recover.c storage/expiry.h storage/expiry.c storage/ttl.h storage/ttl.c \
 	storage/engine_cache.c storage/engine_check.c storage/engine_backup.c storage/backup.h storage/backup_private.h storage/backup.c storage/backup_restore.c storage/engine_series.c storage/engine_delete.c storage/txn.c storage/txn_spill.c storage/temp.c storage/lock.h storage/lock.c storage/tombstone.h storage/tombstone.c storage/version.h storage/version.c storage/merge.h storage/merge_private.h storage/merge.c storage/merge_value.c \
 	storage/compact.h storage/compact.c storage/manifest.h storage/manifest.c \
 	storage/manifest_file.h storage/manifest_file.c storage/log.h storage/log_private.h storage/log.c storage/log_read.c storage/log_archive.c storage/store.h \

@@ -85,10 +85,32 @@ static void visit_rows(roaring_bitmap_t *visit, const SegRow *rows, size_t n)
     }
 }
 
+/* Without those of the classes that show nothing up to t_max. */
+static SeriesSet *shown_series(const TtlView *ttl, SeriesSet *take_all, int64_t t_max)
+{
+    size_t n = set_count(take_all), kept = 0;
+    SeriesId *ids = mem_alloc((n + 1) * sizeof *ids);
+    Err ignored; /* a condition that fails hides nothing here */
+    int64_t cut;
+    n = set_ids(take_all, ids, n);
+    for (size_t i = 0; i < n; i++)
+        if (!ttl_cut(ttl, ids[i], &cut, &ignored) || cut <= t_max)
+            ids[kept++] = ids[i];
+    SeriesSet *shown = set_from_ids(ids, kept);
+    mem_free(ids);
+    set_unref(take_all);
+    return shown;
+}
+
 SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_max)
 {
     SnapshotView v;
     snapshot_view(s, &v);
+    const TableDef *def = cat_table_by_id(v.catalog, table);
+    TtlView *ttl = NULL;
+    Err ignored;
+    if (def && ttl_open(&ttl, s, def, &ignored) && ttl && ttl_cut_min(ttl) > t_min)
+        t_min = ttl_cut_min(ttl);
     roaring_bitmap_t *bits = roaring_bitmap_create();
     uint32_t shard = 0;
     Arena a;
@@ -109,7 +131,11 @@ SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_
         arena_reset(&a);
     }
     arena_free(&a);
-    return set_take(shard, bits);
+    SeriesSet *set = set_take(shard, bits);
+    if (ttl && def->ttl_count)
+        set = shown_series(ttl, set, t_max);
+    ttl_close(ttl);
+    return set;
 }
 
 /* ---- opening ---- */
@@ -214,9 +240,16 @@ bool scan_open(Scan **out, const ScanSpec *spec, Budget *budget, Err *e)
     const TableDef *table = cat_table_by_id(v.catalog, spec->table);
     if (!table)
         return err_set(e, ERR_UNDEFINED_TABLE, "table %u does not exist", spec->table);
-    if (!damage_check(&v, spec->t_min, spec->t_max, e))
+    TtlView *ttl;
+    if (!ttl_open(&ttl, spec->snapshot, table, e))
         return false;
+    int64_t t_min = ttl && ttl_cut_min(ttl) > spec->t_min ? ttl_cut_min(ttl) : spec->t_min;
+    if (!damage_check(&v, t_min, spec->t_max, e)) {
+        ttl_close(ttl);
+        return false;
+    }
     Scan *s = MEM_NEW(Scan);
+    s->ttl = ttl;
     arena_init(&s->arena, budget);
     arena_init(&s->scratch, budget);
     s->snapshot = snapshot_ref(spec->snapshot);
@@ -224,13 +257,13 @@ bool scan_open(Scan **out, const ScanSpec *spec, Budget *budget, Err *e)
     s->table = spec->table;
     s->tombs = tombs_of_table(v.tombs, spec->table);
     s->spec = (MergeSpec){.duplicates = table->duplicates ? table->duplicates : DUP_LAST,
-                          .t_min = spec->t_min,
+                          .t_min = t_min,
                           .t_max = spec->t_max,
                           .backward = spec->backward};
     s->visit = roaring_bitmap_create();
     s->merge = merge_new(budget);
     open_columns(s, spec, table);
-    if (spec->t_min <= spec->t_max) {
+    if (t_min <= spec->t_max) {
         open_parts(s, &v);
         open_tails(s, &v);
     }
@@ -251,6 +284,7 @@ void scan_close(Scan *s)
     arena_free(&s->scratch);
     arena_free(&s->arena);
     set_unref(s->set);
+    ttl_close(s->ttl);
     snapshot_unref(s->snapshot);
     mem_free(s);
 }
@@ -260,7 +294,7 @@ void scan_close(Scan *s)
 /* Collects the current series' row groups from all parts into `groups`. */
 static PinStatus find_groups(Scan *s, Task *waiter, Err *e)
 {
-    PartQuery q = {s->table, s->series, s->spec.t_min, s->spec.t_max};
+    PartQuery q = {s->table, s->series, s->series_t_min, s->spec.t_max};
     buf_clear(&s->groups);
     buf_clear(&s->dead);
     for (size_t i = 0; i < s->part_count; i++) {
@@ -270,7 +304,7 @@ static PinStatus find_groups(Scan *s, Task *waiter, Err *e)
             s->tombs.count ? tombs_ranges(&s->tombs, s->series, p->newest, &s->dead) : 0;
         p->group_begin = s->groups.len / sizeof(PartGroup);
         PinStatus found = PIN_OK;
-        if (roaring_bitmap_contains(p->series, series_id_local(s->series)))
+        if (q.t_min <= q.t_max && roaring_bitmap_contains(p->series, series_id_local(s->series)))
             found = part_find(p->part, &q, &s->groups, waiter, e);
         if (found != PIN_OK)
             return found;
@@ -286,6 +320,9 @@ static size_t add_tail_inputs(Scan *s, size_t n)
         ScanTail *t = &s->tails[i];
         while (t->at < t->count && t->rows[t->at].series < s->series)
             t->at++;
+        while (t->at < t->count && t->rows[t->at].series == s->series &&
+               t->rows[t->at].time < s->series_t_min)
+            t->at++;
         size_t begin = t->at;
         while (t->at < t->count && t->rows[t->at].series == s->series)
             t->at++;
@@ -298,11 +335,23 @@ static size_t add_tail_inputs(Scan *s, size_t n)
     return n;
 }
 
+/* From when on its rows are shown. */
+static bool series_begin(Scan *s, Err *e)
+{
+    int64_t cut = INT64_MIN;
+    if (s->ttl && !ttl_cut(s->ttl, s->series, &cut, e))
+        return false;
+    s->series_t_min = cut > s->spec.t_min ? cut : s->spec.t_min;
+    return true;
+}
+
 static PinStatus start_series(Scan *s, Task *waiter, Err *e)
 {
     enum { TRIM_SERIES = 64 };
     if (s->series_seen++ % TRIM_SERIES == TRIM_SERIES - 1)
         engine_trim_mapped(snapshot_engine(s->snapshot));
+    if (!series_begin(s, e))
+        return PIN_FAIL;
     PinStatus found = find_groups(s, waiter, e);
     if (found != PIN_OK)
         return found;
@@ -322,7 +371,9 @@ static PinStatus start_series(Scan *s, Task *waiter, Err *e)
     }
     s->counters.groups += s->groups.len / sizeof(PartGroup);
     n = add_tail_inputs(s, n);
-    merge_start(s->merge, &s->spec, s->inputs, n);
+    MergeSpec spec = s->spec;
+    spec.t_min = s->series_t_min;
+    merge_start(s->merge, &spec, s->inputs, n);
     s->started = true;
     return PIN_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "storage/merge.h"
 #include "storage/scan.h"
+#include "storage/ttl.h"
 #include <roaring/roaring.h>
 
 typedef struct ScanPart {
@@ -26,7 +27,9 @@ struct Scan {
     Snapshot *snapshot;
     SeriesSet *set; /* NULL = all */
     TableId table;
-    MergeSpec spec;
+    MergeSpec spec;       /* t_min: not before any series' TTL lets rows be seen */
+    TtlView *ttl;         /* NULL: the table keeps all rows */
+    int64_t series_t_min; /* spec.t_min, or later by the TTL of the current series */
     uint32_t shard;
     Arena arena;   /* lives as long as the scan */
     Arena scratch; /* of one run */

@@ -1,5 +1,7 @@
 #include "storage/tombstone.h"
 
+#include "storage/part.h"
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 enum { TOMB_FORMAT = 1 };
@@ -275,4 +277,48 @@ bool tombs_hide(const TombView *v, SeriesId series, int64_t time, Lsn seq)
             return true;
     }
     return false;
+}
+
+static bool within(const SeriesSet *series, const Tombstone *t)
+{
+    return !t->series ||
+           (series && roaring_bitmap_is_subset(set_bitmap(series), set_bitmap(t->series)));
+}
+
+bool tombs_hide_all(const TombView *v, const SeriesSet *series, TimeRange range, Lsn seq_max)
+{
+    for (size_t i = first_after(v->items, v->wide, seq_max); i < v->wide; i++) {
+        const Tombstone *t = v->items[i];
+        if (t->t_min <= range.t_min && t->t_max >= range.t_max && within(series, t))
+            return true;
+    }
+    return false;
+}
+
+/* What one of them takes of `rows` between these times. */
+static double share(const Tombstone *t, const roaring_bitmap_t *series, TimeRange r)
+{
+    if (t->t_min > r.t_min || t->t_max < r.t_min)
+        return 0;
+    if (t->series)
+        return t->t_max < r.t_max
+                   ? 0
+                   : (double)roaring_bitmap_and_cardinality(series, set_bitmap(t->series)) /
+                         (double)roaring_bitmap_get_cardinality(series);
+    return t->t_max >= r.t_max
+               ? 1
+               : ((double)t->t_max - (double)r.t_min) / ((double)r.t_max - (double)r.t_min);
+}
+
+uint64_t tombs_share(const TombView *v, struct Part *part, size_t table_index, Lsn seq_max)
+{
+    TimeRange r;
+    TableId table = part_table_at(part, table_index);
+    double sum = 0;
+    if (!v->wide || !part_has_table(part, table, &r.t_min, &r.t_max))
+        return 0;
+    for (size_t i = first_after(v->items, v->wide, seq_max); i < v->wide; i++)
+        sum += share(v->items[i], part_series_bitmap(part, table), r);
+    uint64_t rows = part_table_rows(part, table_index);
+    return sum >= 1 ? rows : (uint64_t)(sum * (double)rows);
 }

@@ -59,6 +59,13 @@ typedef struct TimeRange { /* inclusive */
 /* Appends what is hidden of a series in a layer whose newest row is seq_max: ascending ranges that
  * neither overlap nor touch.  Returns how many. */
 size_t tombs_ranges(const TombView *v, SeriesId series, Lsn seq_max, Buf *out);
+/* Does one of them hide all rows of these series (NULL = all of the table) between these times, in a
+ * layer whose newest row is seq_max? */
+bool tombs_hide_all(const TombView *v, const SeriesSet *series, TimeRange range, Lsn seq_max);
+/* How many of a part's rows of the table may be hidden, about: what a new file would not have.  Holes in
+ * the middle count nothing, nobody could see later that they were left out. */
+struct Part;
+uint64_t tombs_share(const TombView *v, struct Part *part, size_t table_index, Lsn seq_max);
 /* Is a row hidden that was written at seq? */
 bool tombs_hide(const TombView *v, SeriesId series, int64_t time, Lsn seq);
 

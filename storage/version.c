@@ -253,7 +253,8 @@ struct Snapshot {
     PartList *parts;
     CatalogSnap *catalog;
     TombList *tombs;
-    Lsn seen; /* records up to here are in it */
+    Lsn seen;        /* records up to here are in it */
+    int64_t wall_ns; /* when it was taken */
     uint32_t next_age;
     VersionPart *parts_more; /* the list's and more; NULL: just the list's */
     size_t part_count;
@@ -368,6 +369,7 @@ Snapshot *engine_snapshot(Engine *eng, Txn *own)
     mutex_lock(&eng->mutex);
     Snapshot *s = base ? snapshot_again(base, more) : snapshot_newest(eng, more);
     s->eng = eng;
+    s->wall_ns = base ? base->wall_ns : eng->clock->wall_ns(eng->clock);
     s->round = eng->snapshot_round;
     eng->snapshots++;
     eng->snapshots_of[s->round & 1]++;
@@ -422,6 +424,11 @@ const CatalogSnap *snapshot_catalog(const Snapshot *s)
 Engine *snapshot_engine(const Snapshot *s)
 {
     return s->eng;
+}
+
+int64_t snapshot_wall(const Snapshot *s)
+{
+    return s->wall_ns;
 }
 
 void snapshot_view(const Snapshot *s, SnapshotView *out)

@@ -249,7 +249,8 @@ START_TEST(databases)
     ck_assert(cat_setting(c, 16390, SLICE_LIT("a.b"), &value) && slice_eq_cstr(value, "2"));
     ck_assert_uint_eq(cat_setting_count(c), 1);
     ck_assert_int_eq(
-        refused(c, (CatEdit){.op = CAT_PUT_DATABASE, .database = &(DatabaseDef){16399, db.name}}),
+        refused(c, (CatEdit){.op = CAT_PUT_DATABASE,
+                             .database = &(DatabaseDef){.id = 16399, .name = db.name}}),
         ERR_DUPLICATE_DATABASE);
     c = apply(c, &(CatEdit){.op = CAT_DROP_DATABASE, .id = 16390}, 1);
     ck_assert_uint_eq(cat_database_count(c), 1);
@@ -260,6 +261,17 @@ START_TEST(databases)
 }
 END_TEST
 
+static const Slice tag_values[] = {SLICE_LIT("a"), SLICE_LIT("")};
+static const TtlMatch ttl_matches[] = {
+    {.column = 1, .kind = TTL_NOT_IN, .values = tag_values, .value_count = 2},
+    {.column = 1, .kind = TTL_REGEX, .values = tag_values, .value_count = 1}};
+static const TtlClass ttls[] = {{.name = SLICE_LIT("short"),
+                                 .condition = SLICE_LIT("host <> 'a'"),
+                                 .keep_ns = 5,
+                                 .matches = ttl_matches,
+                                 .match_count = 2},
+                                {.name = SLICE_LIT("all"), .keep_ns = INT64_MAX}};
+
 static CatalogSnap *rich(void)
 {
     static const int16_t key[] = {0, 2};
@@ -269,6 +281,10 @@ static CatalogSnap *rich(void)
     t->time_index = 0;
     t->window_ns = -5;
     t->ttl_ns = INT64_MAX;
+    t->ttl_own = t->ttl_wall = true;
+    t->size_max = 1 << 20;
+    t->ttls = ttls;
+    t->ttl_count = 2;
     t->comment = SLICE_LIT("a comment");
     t->options = SLICE_LIT("k=v\n");
     t->extra = SLICE_LIT("\0\1\2");
@@ -280,6 +296,50 @@ static CatalogSnap *rich(void)
         {.op = CAT_PUT_SETTING, .id = 16384, .setting = SLICE_LIT("x"), .value = SLICE_LIT("y")}};
     return apply(cat_initial(), edits, 2);
 }
+
+/* A table's own TTL, else its schema's, else its database's. */
+START_TEST(ttl_is_inherited)
+{
+    DatabaseDef db = {.id = OBJECT_ID_FIRST, .name = SLICE_LIT("skulk"), .ttl_ns = 10};
+    SchemaDef public = {.id = 2200, .database = OBJECT_ID_FIRST, .name = SLICE_LIT("public")};
+    TableDef *own = make_table(16400, SLICE_LIT("own"), 1);
+    own->ttl_ns = 7;
+    own->ttl_own = true;
+    CatEdit edits[] = {{.op = CAT_PUT_TABLE, .table = own},
+                       {.op = CAT_PUT_TABLE, .table = make_table(16401, SLICE_LIT("heir"), 1)},
+                       {.op = CAT_PUT_DATABASE, .database = &db}};
+    CatalogSnap *c = apply(cat_initial(), edits, 3);
+    ck_assert_int_eq(cat_table_by_id(c, 16400)->ttl_ns, 7);
+    ck_assert_int_eq(cat_table_by_id(c, 16401)->ttl_ns, 10);
+    ck_assert_uint_eq(cat_table_by_id(c, 16401)->version, 1);
+    public.ttl_ns = 20;
+    CatEdit put = {.op = CAT_PUT_SCHEMA, .schema = &public};
+    c = apply(c, &put, 1);
+    ck_assert_int_eq(cat_table_by_id(c, 16401)->ttl_ns, 20);
+    public.ttl_ns = TTL_FOREVER;
+    c = apply(c, &put, 1);
+    ck_assert_int_eq(cat_table_by_id(c, 16400)->ttl_ns, 7);
+    ck_assert_int_eq(cat_table_by_id(c, 16401)->ttl_ns, 0);
+    put = (CatEdit){.op = CAT_PUT_TABLE, .table = make_table(16402, SLICE_LIT("late"), 1)};
+    public.ttl_ns = 0;
+    CatEdit again = {.op = CAT_PUT_SCHEMA, .schema = &public};
+    c = apply(c, &again, 1);
+    c = apply(c, &put, 1);
+    ck_assert_int_eq(cat_table_by_id(c, 16402)->ttl_ns, 10);
+    Buf b;
+    buf_init(&b);
+    cat_encode_snapshot(&b, c);
+    CatalogSnap *back;
+    Err e;
+    ck_assert_msg(cat_decode_snapshot(&back, buf_slice(&b), &e), "%s", e.message);
+    ck_assert_int_eq(cat_table_by_id(back, 16400)->ttl_ns, 7);
+    ck_assert_int_eq(cat_table_by_id(back, 16402)->ttl_ns, 10);
+    ck_assert_int_eq(cat_database_by_id(back, OBJECT_ID_FIRST)->ttl_ns, 10);
+    buf_free(&b);
+    cat_unref(back);
+    cat_unref(c);
+}
+END_TEST
 
 static const RoleDef reader = {.id = 16500,
                                .name = SLICE_LIT("reader"),
@@ -466,6 +526,7 @@ int main(void)
     tcase_add_test(tc, columns);
     tcase_add_test(tc, many_tables);
     tcase_add_test(tc, databases);
+    tcase_add_test(tc, ttl_is_inherited);
     tcase_add_test(tc, edits_roundtrip);
     tcase_add_test(tc, snapshot_roundtrip);
     tcase_add_test(tc, roles);

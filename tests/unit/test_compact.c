@@ -45,6 +45,7 @@ static TableId add_table(World *w, const char *name, int64_t ttl_ns, int64_t win
                   .columns = &col,
                   .next_column = 100,
                   .ttl_ns = ttl_ns,
+                  .ttl_own = true,
                   .window_ns = window_ns};
     CatEdit put = {.op = CAT_PUT_TABLE, .table = &t};
     ck_assert_msg(engine_edit_catalog(w->eng, &put, 1, &e), "%s", e.message);

@@ -22,7 +22,6 @@ ALTER TABLE v_m SET (window = '1 day');
 ALTER TABLE v_m SET (compression = 'packed');
 ALTER TABLE v_m SET (compression = 'tiny');
 ALTER TABLE v_m SET (time = 'ts');
-ALTER TABLE v_m SET (ttl = '1 day');
 TRUNCATE v_m;
 ALTER TABLE v_m SET (duplicates = 'keep', window = '1 day');
 SELECT duplicates, "window" FROM skulk.tables WHERE table_name = 'v_m';

@@ -1,0 +1,415 @@
+/* The scheduler: which jobs there are, which is due, and what it said. */
+#include "lifecycle/jobs.h"
+
+#include "base/log.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOOK_NS (NS_PER_S) /* how soon a change of the catalog is seen */
+
+static const JobKind *const job_kinds[] = {&job_ttl};
+
+struct Lifecycle {
+    Db *db;
+    Engine *engine;
+    Sched *sched;
+    const Clock *clock;
+    Task task;
+    atomic_bool closing, gone;
+    uint64_t catalog_seen; /* version of the catalog that the list was made from */
+    Job *current;          /* it runs */
+    int64_t rest_until_ns; /* it has worked enough for now */
+    Mutex mutex;           /* RANK_DB; guards the list, and the fields of Job that say so */
+    Job **jobs;            /* by id */
+    size_t count, cap;
+};
+
+static int64_t mono(const Lifecycle *l)
+{
+    return l->clock->mono_ns(l->clock);
+}
+
+static int64_t job_id(const Job *j)
+{
+    return (int64_t)j->table * JOB_KINDS_MAX + j->kind->number;
+}
+
+Db *job_db(const Job *j)
+{
+    return j->owner->db;
+}
+
+const Clock *job_clock(const Job *j)
+{
+    return j->owner->clock;
+}
+
+Task *job_task(const Job *j)
+{
+    return &j->owner->task;
+}
+
+/* ---- states, kept in the catalog ---- */
+
+static Slice state_name(const Job *j, char name[NAME_MAX_BYTES])
+{
+    int n = snprintf(name, NAME_MAX_BYTES, CAT_JOB_PREFIX "%s/%u", j->kind->name, j->table);
+    return slice_of(name, (size_t)n);
+}
+
+static void state_write(const Job *j, Buf *out)
+{
+    buf_printf(out, "1 %lld %lld %llu %llu %llu %d %s", (long long)j->last_start_ns,
+               (long long)j->last_duration_ns, (unsigned long long)j->runs,
+               (unsigned long long)j->failures, (unsigned long long)j->rows, j->paused, j->error);
+}
+
+/* What cannot be read counts as nothing: a job without a past. */
+static void state_read(Job *j, const CatalogSnap *cat)
+{
+    char name[NAME_MAX_BYTES], text[512];
+    Slice value;
+    long long start, duration;
+    unsigned long long runs, failures, rows;
+    int format, paused, error = 0;
+    if (!cat_setting(cat, j->database, state_name(j, name), &value))
+        return;
+    snprintf(text, sizeof text, "%.*s", SLICE_ARG(value));
+    if (sscanf(text, "%d %lld %lld %llu %llu %llu %d %n", &format, &start, &duration, &runs,
+               &failures, &rows, &paused, &error) != 7 ||
+        format != 1)
+        return;
+    j->last_start_ns = start;
+    j->last_duration_ns = duration;
+    j->runs = runs;
+    j->failures = failures;
+    j->rows = rows;
+    j->paused = paused;
+    snprintf(j->error, sizeof j->error, "%.250s", text + error);
+}
+
+/* An edit that cannot be made now (a full disk) is made with the next run. */
+static void state_keep(const Job *j, bool forget)
+{
+    char name[NAME_MAX_BYTES];
+    Buf text;
+    Err e;
+    buf_init(&text);
+    if (!forget)
+        state_write(j, &text);
+    CatEdit edit = {.op = CAT_PUT_SETTING,
+                    .id = j->database,
+                    .setting = state_name(j, name),
+                    .value = buf_slice(&text)};
+    if (!engine_edit_catalog(j->owner->engine, &edit, 1, &e) && !forget)
+        log_warn("jobs", "the state of job %lld is not kept: %s", (long long)job_id(j), e.message);
+    buf_free(&text);
+}
+
+/* ---- the list follows the catalog ---- */
+
+static size_t find(const Lifecycle *l, int64_t id)
+{
+    size_t low = 0, high = l->count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (job_id(l->jobs[mid]) < id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static int64_t jitter(const Lifecycle *l, const JobKind *k)
+{
+    int64_t span = k->interval_ns / 100 * k->jitter_percent;
+    return span ? (int64_t)(l->clock->random(l->clock) % (uint64_t)span) : 0;
+}
+
+static void name_job(Job *j, const CatalogSnap *cat, const TableDef *t)
+{
+    const SchemaDef *s = cat_schema_by_id(cat, t->schema);
+    snprintf(j->schema_name, sizeof j->schema_name, "%.*s", SLICE_ARG(s ? s->name : SLICE_NONE));
+    snprintf(j->table_name, sizeof j->table_name, "%.*s", SLICE_ARG(t->name));
+}
+
+static void want_job(Lifecycle *l, const CatalogSnap *cat, const JobKind *k, const TableDef *t)
+{
+    size_t at = find(l, (int64_t)t->id * JOB_KINDS_MAX + k->number);
+    if (at < l->count && l->jobs[at]->table == t->id && l->jobs[at]->kind == k) {
+        l->jobs[at]->alive = true;
+        name_job(l->jobs[at], cat, t);
+        return;
+    }
+    Job *j = MEM_NEW(Job);
+    *j = (Job){.kind = k, .owner = l, .table = t->id, .database = t->database, .alive = true};
+    name_job(j, cat, t);
+    state_read(j, cat);
+    j->due_ns = mono(l) + jitter(l, k) / 8;
+    if (l->count == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 16;
+        l->jobs = mem_realloc(l->jobs, l->cap * sizeof *l->jobs);
+    }
+    memmove(l->jobs + at + 1, l->jobs + at, (l->count++ - at) * sizeof *l->jobs);
+    l->jobs[at] = j;
+}
+
+static void job_free(Job *j)
+{
+    j->kind->forget(j);
+    mem_free(j);
+}
+
+/* Those that nobody wants any more; a running one ends first. */
+static void drop_unwanted(Lifecycle *l)
+{
+    Buf gone;
+    size_t kept = 0;
+    buf_init(&gone);
+    mutex_lock(&l->mutex);
+    for (size_t i = 0; i < l->count; i++) {
+        Job *j = l->jobs[i];
+        if (j->alive || j->running)
+            l->jobs[kept++] = j;
+        else
+            buf_put(&gone, &j, sizeof j);
+    }
+    l->count = kept;
+    mutex_unlock(&l->mutex);
+    for (size_t i = 0; i < gone.len; i += sizeof(Job *)) {
+        Job *j;
+        memcpy(&j, gone.ptr + i, sizeof j);
+        if (j->runs || j->paused)
+            state_keep(j, true);
+        job_free(j);
+    }
+    buf_free(&gone);
+}
+
+static void follow_catalog(Lifecycle *l)
+{
+    CatalogSnap *cat = engine_catalog(l->engine);
+    uint64_t version = cat_version(cat);
+    if (version != l->catalog_seen) {
+        mutex_lock(&l->mutex);
+        for (size_t i = 0; i < l->count; i++)
+            l->jobs[i]->alive = false;
+        for (size_t i = 0; i < cat_table_count(cat); i++)
+            for (size_t k = 0; k < ARRAY_LEN(job_kinds); k++)
+                if (job_kinds[k]->wanted(cat_table_at(cat, i)))
+                    want_job(l, cat, job_kinds[k], cat_table_at(cat, i));
+        mutex_unlock(&l->mutex);
+        l->catalog_seen = version;
+        drop_unwanted(l);
+    }
+    cat_unref(cat);
+}
+
+/* What a user has changed. */
+static void save_changes(Lifecycle *l)
+{
+    for (size_t i = 0; i < l->count; i++) { /* only this task changes the list */
+        mutex_lock(&l->mutex);
+        bool unsaved = l->jobs[i]->unsaved;
+        l->jobs[i]->unsaved = false;
+        mutex_unlock(&l->mutex);
+        if (unsaved)
+            state_keep(l->jobs[i], false);
+    }
+}
+
+/* ---- running ---- */
+
+static Job *next_due(Lifecycle *l, int64_t *when)
+{
+    Job *first = NULL;
+    mutex_lock(&l->mutex);
+    for (size_t i = 0; i < l->count; i++)
+        if ((!l->jobs[i]->paused || l->jobs[i]->asked) &&
+            (!first || l->jobs[i]->due_ns < first->due_ns))
+            first = l->jobs[i];
+    *when = first ? first->due_ns : INT64_MAX;
+    mutex_unlock(&l->mutex);
+    return first;
+}
+
+static void begin(Lifecycle *l, Job *j)
+{
+    mutex_lock(&l->mutex);
+    j->running = true;
+    j->asked = false;
+    j->started_ns = mono(l);
+    j->last_start_ns = l->clock->wall_ns(l->clock);
+    j->rows = 0;
+    mutex_unlock(&l->mutex);
+    l->current = j;
+    l->rest_until_ns = 0;
+}
+
+static int64_t back_off(const JobKind *k, uint64_t failures)
+{
+    int64_t wait = k->retry_ns;
+    for (uint64_t i = 1; i < failures && wait < k->retry_max_ns; i++)
+        wait *= 2;
+    return wait < k->retry_max_ns ? wait : k->retry_max_ns;
+}
+
+static void finish(Lifecycle *l, Job *j, const Err *failure)
+{
+    const JobKind *k = j->kind;
+    int64_t now = mono(l);
+    k->end(j);
+    mutex_lock(&l->mutex);
+    j->running = false;
+    j->runs++;
+    j->last_duration_ns = now - j->started_ns;
+    j->failures = failure ? j->failures + 1 : 0;
+    snprintf(j->error, sizeof j->error, "%.250s", failure ? failure->message : "");
+    j->due_ns = now + jitter(l, k) + (failure ? back_off(k, j->failures) : k->interval_ns);
+    mutex_unlock(&l->mutex);
+    if (failure)
+        log_warn("jobs", "%s of \"%s\": %s", k->name, j->table_name, failure->message);
+    l->current = NULL;
+    state_keep(j, false);
+    l->catalog_seen = j->alive ? l->catalog_seen : 0; /* it could not be dropped meanwhile */
+}
+
+/* Whatever it takes, no more than its share of a core. */
+static void rest(Lifecycle *l, const JobKind *k, int64_t worked_ns)
+{
+    int64_t pause = worked_ns / k->busy_percent * (100 - k->busy_percent);
+    if (pause > NS_PER_MS)
+        l->rest_until_ns = mono(l) + pause;
+}
+
+static TaskStatus step_current(Lifecycle *l)
+{
+    Err e;
+    int64_t before = mono(l);
+    if (before < l->rest_until_ns) {
+        task_wake_at(&l->task, l->rest_until_ns);
+        return TASK_WAIT;
+    }
+    err_clear(&e);
+    JobStatus st = l->current->kind->step(l->current, &e);
+    rest(l, l->current->kind, mono(l) - before);
+    if (st == JOB_DONE || st == JOB_FAIL)
+        finish(l, l->current, st == JOB_FAIL ? &e : NULL);
+    return st == JOB_WAIT ? TASK_WAIT : TASK_MORE;
+}
+
+static TaskStatus step(Task *t)
+{
+    Lifecycle *l = (Lifecycle *)((char *)t - offsetof(Lifecycle, task));
+    int64_t when, now = mono(l);
+    if (l->current)
+        return step_current(l);
+    if (atomic_load(&l->closing))
+        return TASK_DONE;
+    follow_catalog(l);
+    save_changes(l);
+    Job *j = next_due(l, &when);
+    if (j && when <= now) {
+        begin(l, j);
+        return TASK_MORE;
+    }
+    task_wake_at(t, when < now + LOOK_NS ? when : now + LOOK_NS);
+    return TASK_WAIT;
+}
+
+static void done(Task *t)
+{
+    Lifecycle *l = (Lifecycle *)((char *)t - offsetof(Lifecycle, task));
+    Sched *sched = l->sched;
+    atomic_store(&l->gone, true);
+    sched_notify(sched);
+}
+
+/* ---- what others ask ---- */
+
+static JobInfo job_info(const Lifecycle *l, const Job *j)
+{
+    int64_t now = mono(l), late = now - j->due_ns;
+    bool waits = !j->running && !j->paused;
+    JobInfo i = {.id = job_id(j),
+                 .kind = j->kind->name,
+                 .state = j->running  ? "running"
+                          : j->paused ? "paused"
+                                      : "waiting",
+                 .database = j->database,
+                 .interval_ns = j->kind->interval_ns,
+                 .last_start_ns = j->last_start_ns,
+                 .last_duration_ns = j->running ? now - j->started_ns : j->last_duration_ns,
+                 .next_ns = waits ? l->clock->wall_ns(l->clock) + j->due_ns - now : 0,
+                 .lag_ns = waits && late > 0 ? late : 0,
+                 .runs = j->runs,
+                 .failures = j->failures,
+                 .rows = j->rows};
+    memcpy(i.schema_name, j->schema_name, sizeof i.schema_name);
+    memcpy(i.table_name, j->table_name, sizeof i.table_name);
+    memcpy(i.error, j->error, sizeof i.error);
+    return i;
+}
+
+static size_t list(void *arg, JobInfo *out, size_t max)
+{
+    Lifecycle *l = arg;
+    mutex_lock(&l->mutex);
+    for (size_t i = 0; i < l->count && i < max; i++)
+        out[i] = job_info(l, l->jobs[i]);
+    size_t n = l->count;
+    mutex_unlock(&l->mutex);
+    return n;
+}
+
+static bool change(void *arg, int64_t id, JobChange what, Err *e)
+{
+    Lifecycle *l = arg;
+    mutex_lock(&l->mutex);
+    size_t at = find(l, id);
+    Job *j = at < l->count && job_id(l->jobs[at]) == id ? l->jobs[at] : NULL;
+    if (j && what == JOB_RUN_NOW) {
+        j->due_ns = mono(l);
+        j->asked = true;
+    } else if (j) {
+        j->paused = what == JOB_PAUSE;
+        j->unsaved = true;
+    }
+    mutex_unlock(&l->mutex);
+    task_wake(&l->task);
+    return j || err_set(e, ERR_UNDEFINED_OBJECT, "job %lld does not exist", (long long)id) ||
+           err_hint(e, "SHOW JOBS lists them.");
+}
+
+/* ---- start and stop ---- */
+
+Lifecycle *lifecycle_start(Db *db)
+{
+    Lifecycle *l = MEM_NEW(Lifecycle);
+    l->db = db;
+    l->engine = db_engine(db);
+    l->sched = db_sched(db);
+    l->clock = sched_clock(l->sched);
+    mutex_init(&l->mutex, RANK_DB);
+    task_init(&l->task, step, TASK_QUERY, 0);
+    l->task.done = done;
+    db_set_jobs(db, &(JobDoor){.arg = l, .list = list, .change = change});
+    task_start(l->sched, &l->task);
+    return l;
+}
+
+void lifecycle_stop(Lifecycle *l)
+{
+    if (!l)
+        return;
+    atomic_store(&l->closing, true);
+    task_wake(&l->task);
+    sched_run_until(l->sched, &l->gone);
+    db_set_jobs(l->db, NULL);
+    for (size_t i = 0; i < l->count; i++)
+        job_free(l->jobs[i]);
+    mem_free(l->jobs);
+    mutex_destroy(&l->mutex);
+    mem_free(l);
+}

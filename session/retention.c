@@ -1,0 +1,114 @@
+/* session/retention.c - how long rows are kept, as statements say it.
+ *
+ * One idea under many words: a table, a schema or a database has a TTL, a class of series (CREATE
+ * TTL) one of its own.  An InfluxDB retention policy is a schema with a TTL.  What is past it a scan
+ * does not show (storage/ttl.h); lifecycle/ frees the space. */
+#include "session/session_private.h"
+
+/* ---- durations and sizes ---- */
+
+bool retention_ns(Interval iv, int64_t *ns)
+{
+    int32_t days = iv.months / 12 * 365 + iv.months % 12 * 30;
+    return !__builtin_add_overflow(days, iv.days, &days) &&
+           interval_to_ns((Interval){.us = iv.us, .days = days}, ns) && *ns > 0;
+}
+
+/* "30d", "1 year", or for ever. */
+static bool read_ttl(Slice text, int64_t *ns, Err *e)
+{
+    static const char *const forever[] = {"forever", "infinite", "inf", "none"};
+    Interval iv;
+    *ns = 0;
+    for (size_t i = 0; i < ARRAY_LEN(forever); i++)
+        if (slice_eq_nocase(text, slice_cstr(forever[i])))
+            return true;
+    if (!interval_parse(text, &iv, e))
+        return err_wrap(e, "ttl");
+    return retention_ns(iv, ns) ||
+           err_set(e, ERR_INVALID_PARAMETER, "ttl must be longer than nothing, not \"%.*s\"",
+                   SLICE_ARG(text)) ||
+           err_hint(e, "To keep rows for ever: ttl = 'forever', or RESET (ttl) to inherit what the "
+                       "schema and the database say.");
+}
+
+/* "10GB", "512 MiB": units of 1024 as PostgreSQL has them. */
+static bool read_size(Slice text, int64_t *bytes, Err *e)
+{
+    static const char units[] = "bkmgt";
+    size_t i = 0;
+    int64_t n = 0;
+    bool ok = true;
+    for (; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
+        ok &=
+            !__builtin_mul_overflow(n, 10, &n) && !__builtin_add_overflow(n, text.ptr[i] - '0', &n);
+    ok &= i > 0;
+    while (i < text.len && text.ptr[i] == ' ')
+        i++;
+    Slice unit = slice_of(text.ptr + i, text.len - i);
+    char first = unit.len ? (char)(unit.ptr[0] | 0x20) : 'b';
+    const char *at = memchr(units, first, sizeof units - 1);
+    Slice rest = unit.len ? slice_of(unit.ptr + 1, unit.len - 1) : unit;
+    ok &= at && (!rest.len || (at > units && (slice_eq_nocase(rest, SLICE_LIT("b")) ||
+                                              slice_eq_nocase(rest, SLICE_LIT("ib")))));
+    for (; ok && at > units; at--)
+        ok = !__builtin_mul_overflow(n, 1024, &n);
+    *bytes = n;
+    return (ok && n > 0) ||
+           err_set(e, ERR_INVALID_PARAMETER, "invalid size: \"%.*s\"", SLICE_ARG(text)) ||
+           err_hint(e, "A whole number above 0 and B, kB, MB, GB or TB, as in max_size = '20GB'.");
+}
+
+/* ---- options of a table ---- */
+
+static bool option_ttl(TableDef *t, const Slice *value, Err *e)
+{
+    t->ttl_own = value != NULL;
+    t->ttl_ns = 0; /* inherited: the catalog knows */
+    return !value || read_ttl(*value, &t->ttl_ns, e);
+}
+
+static bool option_clock(TableDef *t, const Slice *value, Err *e)
+{
+    t->ttl_wall = value && slice_eq_nocase(*value, SLICE_LIT("wall"));
+    return !value || t->ttl_wall || slice_eq_nocase(*value, SLICE_LIT("data")) ||
+           err_set(e, ERR_INVALID_PARAMETER, "ttl_clock must be 'data' or 'wall', not '%.*s'",
+                   SLICE_ARG(*value)) ||
+           err_hint(e, "data: counted from the newest row or the clock, whichever is earlier.");
+}
+
+static bool option_size(TableDef *t, const Slice *value, Err *e)
+{
+    t->size_max = 0;
+    return !value || read_size(*value, &t->size_max, e);
+}
+
+static const struct {
+    const char *name;
+    bool (*set)(TableDef *t, const Slice *value, Err *e);
+} options[] = {{"ttl", option_ttl}, {"ttl_clock", option_clock}, {"max_size", option_size}};
+
+bool retention_is_option(Slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        if (slice_eq_nocase(name, slice_cstr(options[i].name)))
+            return true;
+    return false;
+}
+
+bool retention_option(TableDef *t, Slice name, const Slice *value, Err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        if (slice_eq_nocase(name, slice_cstr(options[i].name)))
+            return options[i].set(t, value, e);
+    return true;
+}
+
+bool retention_fits(const TableDef *t, Err *e)
+{
+    return t->kind == TABLE_SERIES || (!t->ttl_ns && !t->ttl_wall && !t->size_max) ||
+           err_set(e, ERR_INVALID_PARAMETER,
+                   "\"%.*s\" is an ordinary table: its rows have no time to count a TTL from",
+                   SLICE_ARG(t->name)) ||
+           err_hint(e, "Name a timestamp column with TIME INDEX or WITH (time = ...).");
+}
