@@ -2,6 +2,7 @@
 #include "storage/codec_private.h"
 
 #include "base/simd.h"
+#include "storage/histogram.h"
 
 #define ROW(id, name, kind, fn)                                                                    \
     {                                                                                              \
@@ -31,6 +32,7 @@ const CodecDef codec_table[] = {
     ROW(CODEC_DENSE_I64, "dense integers", CODEC_INT, dense_i64),
     ROW(CODEC_DENSE_F64, "dense decimals", CODEC_FLOAT, dense_f64),
     ROW(CODEC_DENSE_TIME, "dense times", CODEC_TIME, dense_time),
+    ROW(CODEC_HIST_STR, "histograms", CODEC_STR, hist_str),
     {0},
 };
 #undef ROW
@@ -126,10 +128,26 @@ static uint8_t encode_bool(Buf *out, const uint8_t *b, size_t n)
     return id;
 }
 
+/* False: these are no histograms, or cheaper as texts. */
+static bool encode_histograms(Buf *out, const Slice *s, size_t n, CodecEffort effort)
+{
+    size_t texts = 0;
+    for (size_t i = 0; i < n; i++)
+        texts += s[i].len;
+    buf_reserve(out, hist_str_bound(s, n));
+    size_t len = hist_str_encode_effort((uint8_t *)out->ptr + out->len, s, n, effort);
+    if (len == 0 || len > texts)
+        return false;
+    out->len += len;
+    return true;
+}
+
 static uint8_t encode_str(Buf *out, const Slice *s, size_t n, CodecEffort effort)
 {
     if (append(out, CODEC_CONST_STR, s, n))
         return CODEC_CONST_STR;
+    if (hist_is(s[0]) && encode_histograms(out, s, n, effort))
+        return CODEC_HIST_STR;
     size_t at = out->len;
     uint8_t id = append(out, CODEC_DICT_STR, s, n) ? CODEC_DICT_STR : CODEC_RAW_STR;
     if (id == CODEC_RAW_STR)

@@ -33,6 +33,7 @@ enum { /* ids on disk; never reused */
        CODEC_DENSE_I64 = 21,
        CODEC_DENSE_F64 = 22,
        CODEC_DENSE_TIME = 23,
+       CODEC_HIST_STR = 24,
        CODEC_VALUES_MAX = ROW_GROUP_ROWS, /* of one chunk */
        CODEC_STR_BYTES_MAX = 64 << 20,    /* of one chunk, decoded */
 };
@@ -216,6 +217,7 @@ CODEC_DECLARE(zstd_str)
 CODEC_DECLARE(dense_i64)
 CODEC_DECLARE(dense_f64)
 CODEC_DECLARE(dense_time)
+CODEC_DECLARE(hist_str)
 #undef CODEC_DECLARE
 
 /* ---- decimal blocks ---- */
@@ -233,6 +235,7 @@ bool decimal_exceptions(uint16_t *at, const DecimalHead *h, size_t n, Err *e) MU
 size_t sk_f64_encode_meta(uint8_t *dst, const double *v, size_t n, const IntSearch *how,
                           ChunkMeta *m, bool *dense);
 size_t gorilla_f64_size(const double *v, size_t n); /* what its encoder writes */
+size_t hist_str_encode_effort(uint8_t *dst, const void *src, size_t n, CodecEffort effort);
 size_t zstd_str_encode_level(uint8_t *dst, const void *src, size_t n, int level);
 bool sk_f64_one(double v, uint8_t *k, int64_t *d); /* v = d / 10^k exactly */
 extern const double codec_pow10[23];

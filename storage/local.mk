@@ -19,7 +19,7 @@ libskstorage_la_LIBADD += libskstorage_kernels_v3.la
 endif
 
 libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec.c storage/codec_dense.c storage/codec_filter.c \
-	storage/codec_float.c storage/codec_gorilla.c storage/codec_int.c storage/codec_int_read.c \
+	storage/codec_float.c storage/codec_hist.c storage/codec_gorilla.c storage/codec_int.c storage/codec_int_read.c \
 	storage/codec_raw.c storage/codec_stats.c storage/codec_str.c
 
 libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_private.h storage/cache.c storage/cache.h storage/catalog.c \

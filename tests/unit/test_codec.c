@@ -1,5 +1,6 @@
 /* Codecs: every row of the table over every shape, truncation, bit flips, statistics. */
 #include "storage/codec_private.h"
+#include "storage/histogram.h"
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -211,7 +212,49 @@ static const struct {
     {"bits", f_bits},       {"late", f_late_digits}, {"late true", f_late_true},
 };
 
-enum { BOOL_SHAPES = 4, STR_SHAPES = 8 };
+enum { BOOL_SHAPES = 4, STR_SHAPES = 12 };
+
+/* Histograms: integer counters, sparse buckets that come and go, doubles, layouts that change. */
+static Slice histogram(size_t i, size_t shape, Arena *a)
+{
+    static const double bounds[] = {0.5, 1, 2.5};
+    HistBucket positive[20], negative[3];
+    Histogram h = {.integer = shape != 10,
+                   .sum = (double)i * 1.25,
+                   .positive = {positive, 0},
+                   .negative = {negative, 0},
+                   .zero_threshold = 0.001,
+                   .zero = (double)(i / 3)};
+    for (int32_t k = 0; k < 20; k++)
+        if (shape != 9 || rnd() % 3)
+            positive[h.positive.count++] = (HistBucket){
+                k * 2 - 7, shape == 10 ? uniform() + 0.1 : (double)(1 + (i * (size_t)(k + 1)) / 2),
+                0};
+    for (int32_t k = 0; k < 3 && shape != 8; k++)
+        negative[h.negative.count++] = (HistBucket){k, (double)(k + 1), 0};
+    if (shape == 11 && i % 300 > 200) {
+        h.schema = HIST_SCHEMA_CUSTOM;
+        h.bounds = bounds;
+        h.bound_count = 3;
+        h.positive.count = 4;
+        h.zero = h.zero_threshold = 0;
+        h.negative.count = 0;
+        for (int32_t k = 0; k < 4; k++)
+            positive[k].index = k;
+    } else {
+        h.schema = (int8_t)(shape == 11 ? (int)(i / 300) : 3);
+    }
+    h.hint = (uint8_t)(shape == 9 ? i % 4 : HIST_GAUGE);
+    h.count = h.zero + (shape == 10 ? 0.5 : 7);
+    for (uint32_t k = 0; k < h.positive.count; k++)
+        h.count += positive[k].n;
+    Buf b;
+    buf_init(&b);
+    hist_write(&b, &h);
+    Slice s = arena_slice(a, buf_slice(&b));
+    buf_free(&b);
+    return s;
+}
 
 static void fill_str(Slice *s, size_t n, size_t shape, Arena *a)
 {
@@ -242,6 +285,12 @@ static void fill_str(Slice *s, size_t n, size_t shape, Arena *a)
         case 5:
             s[i] = i == n / 2 ? slice_of(memset(arena_alloc(a, 200000), 'x', 200000), 200000)
                               : SLICE_LIT("-");
+            break;
+        case 8:
+        case 9:
+        case 10:
+        case 11:
+            s[i] = histogram(i, shape, a);
             break;
         case 6:
             s[i] = i % 5 ? slice_of("", 0) : arena_printf(a, "%u", (unsigned)i);
