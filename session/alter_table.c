@@ -606,6 +606,8 @@ static bool alter_one(Portal *p, Alter *a, const AlterAction *act, Err *e)
         return change_identity(p, a, act, e);
     case ALTER_SET_OPTIONS:
         return ddl_set_options(p, a->t, act->options, act->option_count, e);
+    case ALTER_TIME_COLUMN:
+        return ddl_make_series(p, a->t, act->name, e);
     case ALTER_OWNER:
         return true;
     case ALTER_RESET_OPTIONS:

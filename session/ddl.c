@@ -205,6 +205,49 @@ bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err
     return true;
 }
 
+static bool cannot_be_series(const TableDef *t, const ColumnDef *c, Err *e)
+{
+    if (t->kind == TABLE_SERIES)
+        err_set(e, ERR_FEATURE_NOT_SUPPORTED, "the time column of table \"%.*s\" is \"%.*s\"",
+                SLICE_ARG(t->name), SLICE_ARG(t->columns[t->time_index].name));
+    else if (!is_time_type(c->type_oid))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "column \"%.*s\" is no timestamp",
+                       SLICE_ARG(c->name)) ||
+               err_hint(e, "Make the column a timestamptz.");
+    else
+        err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                "table \"%.*s\" has rows or a key: it cannot become a time-series table",
+                SLICE_ARG(t->name));
+    return err_hint(e, "Make a new table with WITH (time = '%.*s'), and INSERT the rows.",
+                    SLICE_ARG(c->name));
+}
+
+bool ddl_make_series(Portal *p, TableDef *t, Slice time, Err *e)
+{
+    size_t i = 0;
+    while (i < t->column_count && (t->columns[i].dropped || !slice_eq(t->columns[i].name, time)))
+        i++;
+    if (i == t->column_count)
+        return err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" does not exist", SLICE_ARG(time));
+    ColumnDef *c = &t->columns[i];
+    if (t->kind == TABLE_SERIES && t->time_index == (int)i)
+        return true;
+    if (t->kind != TABLE_ORDINARY || !is_time_type(c->type_oid) || t->key_count ||
+        session_is_temp(p->session, t) || ddl_has_rows(p->session, t->id))
+        return cannot_be_series(t, c, e);
+    if (!c->not_null)
+        session_notice(p->session, "NOTICE", ERR_OK,
+                       "adding not-null constraint to column \"%.*s\"", SLICE_ARG(time));
+    t->kind = TABLE_SERIES;
+    t->time_index = (int16_t)i;
+    t->duplicates = DUP_KEEP;
+    c->kind = COL_TIME;
+    c->not_null = true;
+    c->phys = PHYS_I64;
+    c->id = COLUMN_TIME;
+    return true;
+}
+
 /* ---- CREATE TABLE ---- */
 
 typedef struct Creation {

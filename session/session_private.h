@@ -176,7 +176,8 @@ struct Portal {
     Query *analyzed;      /* which wants the counters of its query */
     int64_t started_ns;   /* EXPLAIN */
     struct AlterRun *alter;
-    int phase; /* utility statements that wait: where they are */
+    int hypertable_step; /* of BOUND_HYPERTABLE */
+    int phase;           /* utility statements that wait: where they are */
 };
 
 typedef struct RoleSet { /* a role and those whose rights it has: role.c */
@@ -399,6 +400,11 @@ RunStatus ddl_alter_run(Portal *p, Err *e); /* alter_table.c: in steps */
 void alter_free(Portal *p);
 PhysType ddl_phys(TypeId type); /* how values of the type are stored */
 bool ddl_has_rows(Session *s, TableId table);
+/* Makes an ordinary table without rows and keys a time-series table. */
+bool ddl_make_series(Portal *p, TableDef *t, Slice time, Err *e) MUST_CHECK;
+/* hypertable.c */
+RunStatus hypertable_run(Portal *p, Batch **out, Err *e);
+const OutColumn *hypertable_columns(Session *s, const Bound *b, Arena *a, size_t *count);
 bool ddl_truncate(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_schema(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_database(Portal *p, Err *e) MUST_CHECK;
@@ -441,6 +447,7 @@ const TableDef *sequence_of_column(const CatalogSnap *cat, TableId table, Column
 void sequences_settle(Db *db);
 void sequences_forget(Session *s); /* currval, lastval */
 bool ddl_create_sequence(Portal *p, Err *e) MUST_CHECK;
+RunStatus run_alter(Portal *p, Batch **out, Err *e);
 bool ddl_alter_sequence(Portal *p, Err *e) MUST_CHECK;
 extern FuncDef sequence_functions[];
 

@@ -363,7 +363,7 @@ static RunStatus run_drop(Portal *p, Batch **out, Err *e)
     return ddl_drop(p, e) ? portal_set_tag(p, b->tag) : RUN_FAIL;
 }
 
-static RunStatus run_alter(Portal *p, Batch **out, Err *e)
+RunStatus run_alter(Portal *p, Batch **out, Err *e)
 {
     (void)out;
     RunStatus st = p->phase ? RUN_DONE : lock_present(p, &p->bound->u.alter.name, 1, e);
@@ -482,6 +482,7 @@ static const Utility utility_table[] = {
     {BOUND_CREATE_TABLE_AS, run_create_as, NULL},
     {BOUND_DROP, run_drop, NULL},
     {BOUND_ALTER_TABLE, run_alter, NULL},
+    {BOUND_HYPERTABLE, hypertable_run, hypertable_columns},
     {BOUND_TRUNCATE, run_truncate, NULL},
     {BOUND_CREATE_SCHEMA, run_ddl_create_schema, NULL},
     {BOUND_CREATE_DATABASE, run_ddl_create_database, NULL},

@@ -254,8 +254,13 @@ static bool unsupported(Analyzer *z, const NLiteral *n, Err *e)
 
 bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
 {
+    bool taken;
     switch (n->kind) {
     case N_SELECT:
+        if (!az_hypertable(z, (const NSelect *)n, b, &taken, e))
+            return false;
+        if (taken)
+            return true;
         if (((const NSelect *)n)->into)
             return select_into(z, (const NSelect *)n, b, e);
         b->kind = BOUND_QUERY;

@@ -186,6 +186,11 @@ bool az_hypothetical(Analyzer *z, Scope *s, const NFunc *n, Expr **args, Expr **
                      Err *e) MUST_CHECK;
 void az_add_direct(Analyzer *z, Query *q, const Expr *x);
 
+/* analyze_hypertable.c: taken if the statement is one of TimescaleDB's calls that define a table */
+bool az_hypertable(Analyzer *z, const NSelect *n, Bound *b, bool *taken, Err *e) MUST_CHECK;
+
+bool az_not_here(Analyzer *z, const NFunc *n, Err *e) MUST_CHECK; /* refuses what is not there */
+
 /* analyze_gapfill.c */
 bool az_is_gapfill(const FuncDef *f);
 bool az_gapfill_args(Analyzer *z, Expr **args, size_t *count, Err *e) MUST_CHECK;

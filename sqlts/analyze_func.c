@@ -593,7 +593,7 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
         return true;
     if (slice_eq_cstr(name, "promql_scalar") && !schema.len && s->place != PLACE_FROM_FUNCTION)
         return scalar_of_rows(z, s, n, out, e);
-    if (!analyze_args(z, s, n, args, &count, e))
+    if (!az_not_here(z, n, e) || !analyze_args(z, s, n, args, &count, e))
         return false;
     if (slice_eq_cstr(name, "_pg_expandarray") && slice_eq_cstr(schema, "information_schema") &&
         count == 1)

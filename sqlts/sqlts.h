@@ -61,6 +61,7 @@ typedef enum BoundKind {
     BOUND_CREATE_TABLE_AS,
     BOUND_DROP,
     BOUND_ALTER_TABLE,
+    BOUND_HYPERTABLE, /* an ALTER TABLE that answers as a call of TimescaleDB does */
     BOUND_TRUNCATE,
     BOUND_CREATE_SCHEMA,
     BOUND_CREATE_DATABASE,
@@ -258,6 +259,7 @@ typedef enum AlterKind {
     ALTER_RENAME_TABLE,
     ALTER_TYPE,
     ALTER_SET_OPTIONS,
+    ALTER_TIME_COLUMN, /* the table becomes a time-series table, if it is none */
     ALTER_RESET_OPTIONS,
     ALTER_SET_DEFAULT,
     ALTER_DROP_DEFAULT,
@@ -272,6 +274,12 @@ typedef enum AlterKind {
     ALTER_SET_IDENTITY,
     ALTER_DROP_IDENTITY,
 } AlterKind;
+typedef enum HypertableAnswer { /* columns of BOUND_HYPERTABLE */
+                                HYPERTABLE_VOID,
+                                HYPERTABLE_SHORT, /* id, created */
+                                HYPERTABLE_LONG,  /* id, schema, table, created */
+} HypertableAnswer;
+
 typedef struct AlterAction {
     AlterKind kind;
     ColumnSpec column;           /* ADD, TYPE (name, type), SET DEFAULT (name, default_sql) */
@@ -338,7 +346,12 @@ typedef struct Bound {
             AlterAction *actions;
             size_t count;
             int what; /* 0 table, 'v'iew, 'i'ndex, 'S'equence */
-        } alter;      /* also CREATE INDEX */
+            /* BOUND_HYPERTABLE: */
+            HypertableAnswer answer;
+            bool as_row; /* SELECT f(): one column, the row as text */
+            bool if_not_exists, migrate;
+            Slice call; /* its name */
+        } alter;        /* also CREATE INDEX */
         struct {
             QualifiedName *names;
             size_t count;
