@@ -371,6 +371,10 @@ typedef struct ViewColumn {
     const char *name;
     TypeId type;
 } ViewColumn;
+typedef struct ViewDeclared { /* what pg_attribute says of a column */
+    TypeId type;
+    bool not_null;
+} ViewDeclared;
 typedef struct RowSink RowSink; /* exec/virtual.h */
 typedef struct ViewDef {
     const char *schema, *name;
@@ -378,6 +382,8 @@ typedef struct ViewDef {
     size_t column_count;
     bool (*fill)(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e); /* NULL: no rows */
     const char *text;
+    const char *sql;              /* a query instead: the columns are its, in this order */
+    const ViewDeclared *declared; /* NULL: as columns */
 } ViewDef;
 typedef struct PlanVirtual {
     Plan p;

@@ -105,27 +105,27 @@ HOOKED(regrole, T_REGROLE)
 
 TYPE_IN(regtype_in)
 {
-    (void)env, (void)typmod, (void)a;
+    (void)typmod, (void)a;
     TypeId oid;
     int32_t ignored;
+    Err other;
     if (number_in(text, out))
         return true;
     if (!type_parse_name(type_trim(text), &oid, &ignored, e))
-        return false;
+        return reg_hooks && hook_in(env, T_REGTYPE, text, out, &other);
     *out = value_i64(oid);
     return true;
 }
 
 TYPE_OUT(regtype_out)
 {
-    (void)env;
     const TypeDef *def = type_find((TypeId)v->u.i64);
     if (v->u.i64 == 0)
         buf_put_u8(dst, '-');
     else if (def)
         buf_puts(dst, def->display);
     else
-        buf_printf(dst, "%u", (unsigned)(uint32_t)v->u.i64);
+        hook_out(env, T_REGTYPE, v, dst);
 }
 
 static Slice without_schema(Slice t)

@@ -9,7 +9,8 @@
 #include "exec/type.h"
 
 typedef struct RegHooks {
-    /* `name` as written (may be qualified and quoted); kind: T_REGCLASS, T_REGNAMESPACE, T_REGROLE.
+    /* `name` as written (may be qualified and quoted); kind: T_REGCLASS, T_REGNAMESPACE, T_REGROLE,
+     * and T_REGTYPE for types that only catalogs have.
      * Fails with 42P01, 3F000, 42704 as PostgreSQL does. */
     bool (*find)(void *session, TypeId kind, Slice name, uint32_t *oid, Err *e);
     bool (*name)(void *session, TypeId kind, uint32_t oid,

@@ -71,7 +71,8 @@ void each_relation(Session *s, const CatalogSnap *cat, bool indexes, RelationEac
         const ViewDef *v = view_at(i);
         uint32_t schema = virtual_schema_oid(v->schema);
         uint32_t oid = pg_relation_oid(v);
-        bool base = schema == OID_PG_CATALOG && oid < OID_VIRTUAL_FIRST;
+        bool base =
+            schema == OID_PG_CATALOG ? oid < OID_VIRTUAL_FIRST : strncmp(v->name, "sql_", 4) == 0;
         RelationRow r = {.oid = oid,
                          .schema = schema,
                          .name = slice_cstr(v->name),
@@ -150,7 +151,7 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_i64(&r, rel->oid);
     row_slice(&r, rel->name);
     row_i64(&r, rel->schema);
-    row_i64(&r, 0); /* reltype */
+    row_i64(&r, t && (stored || rel->kind == 'v') ? rel->oid | OID_ROW_TYPE_FLAG : 0);
     row_i64(&r, 0);
     row_i64(&r, t ? object_owner(f->cat, GRANT_TABLE, t->id) : OID_OWNER);
     row_i64(&r, stored ? OID_AM_HEAP : index ? OID_AM_BTREE : 0);
@@ -197,8 +198,9 @@ bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 /* ---- pg_attribute ---- */
 
 static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int32_t typmod,
-                      int64_t num, const ColumnDef *of)
+                      int64_t num, const ColumnDef *of, const ViewDeclared *in)
 {
+    const CatalogType *known = in ? catalog_type(in->type) : NULL;
     const TypeDef *d = type_find(type);
     static const char *const align_text[] = {"c", "s", "i", "d"};
     const char *align = align_text[2];
@@ -210,9 +212,9 @@ static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int3
     RowMaker r = {.n = 0};
     row_i64(&r, rel);
     row_slice(&r, name);
-    row_i64(&r, dropped ? 0 : type);
+    row_i64(&r, dropped ? 0 : in ? in->type : type);
     row_i64(&r, -1);
-    row_i64(&r, d ? d->len : -1);
+    row_i64(&r, known && known->oid == in->type ? known->len : d ? d->len : -1);
     row_i64(&r, num);
     row_i64(&r, d && d->elem_oid && d->category == 'A' ? 1 : 0);
     row_i64(&r, -1);
@@ -221,7 +223,7 @@ static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int3
     row_char(&r, align);
     row_char(&r, d && d->len < 0 ? "x" : "p");
     row_char(&r, "");
-    row_bool(&r, of && of->not_null);
+    row_bool(&r, (of && of->not_null) || (in && in->not_null));
     row_bool(&r, of && of->default_sql.len && !of->identity);
     row_bool(&r, false);
     row_char(&r, identity);
@@ -240,17 +242,18 @@ static bool attribute_rows(void *arg, const RelationRow *rel)
     if (rel->view) {
         for (size_t i = 0; i < rel->view->column_count; i++)
             attribute(f->sink, rel->oid, slice_cstr(rel->view->columns[i].name),
-                      rel->view->columns[i].type, -1, (int64_t)i + 1, NULL);
+                      rel->view->columns[i].type, -1, (int64_t)i + 1, NULL,
+                      rel->view->declared ? &rel->view->declared[i] : NULL);
         return true;
     }
     const TableDef *t = rel->table;
     for (size_t i = 0; rel->kind == 'i' && i < rel->index->column_count; i++) {
         const ColumnDef *c = &t->columns[rel->index->columns[i]];
-        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, NULL);
+        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, NULL, NULL);
     }
     for (size_t i = 0; rel->kind != 'i' && i < t->column_count; i++) {
         const ColumnDef *c = &t->columns[i];
-        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c);
+        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c, NULL);
     }
     return true;
 }

@@ -110,7 +110,10 @@ bool catalog_reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err
         l.schema = temp->name;
     l.cat = cat;
     bool ok;
-    if (kind == T_REGROLE) {
+    if (kind == T_REGTYPE) {
+        ok = catalog_type_find(text, oid) ||
+             err_set(e, ERR_UNDEFINED_OBJECT, "type \"%.*s\" does not exist", SLICE_ARG(text));
+    } else if (kind == T_REGROLE) {
         const RoleDef *r = cat_role(cat, l.name);
         *oid = r ? r->id : 0;
         ok = r ||
@@ -136,8 +139,17 @@ bool catalog_reg_find(void *session, TypeId kind, Slice text, uint32_t *oid, Err
 static bool reg_name(void *session, TypeId kind, uint32_t oid, Buf *dst)
 {
     Session *s = session;
-    if (!s)
-        return false;
+    const CatalogType *type = kind == T_REGTYPE ? catalog_type(oid) : NULL;
+    uint32_t row = kind == T_REGTYPE ? oid & (OID_ROW_TYPE_FLAG | OID_ROW_ARRAY_FLAG) : 0;
+    if (type) {
+        catalog_type_name(type, oid, dst);
+    } else if (row && reg_name(session, T_REGCLASS, oid & ~row, dst)) {
+        if (row & OID_ROW_ARRAY_FLAG)
+            buf_puts(dst, "[]");
+        return true;
+    }
+    if (!s || kind == T_REGTYPE)
+        return type != NULL;
     CatalogSnap *cat = session_catalog(s);
     bool found;
     if (kind == T_REGROLE) {
@@ -182,10 +194,16 @@ static bool fn_format_type(EvalCtx *ctx, const Value *args, size_t n, Value *out
     if (args[0].null)
         return true;
     TypeId t = (TypeId)args[0].u.i64;
-    *out = value_str(t == 0 ? SLICE_LIT("-")
-                     : type_find(t)
-                         ? type_format(ctx->arena, t, args[1].null ? -1 : (int32_t)args[1].u.i64)
-                         : SLICE_LIT("???"));
+    if (t == 0) {
+        *out = value_str(SLICE_LIT("-"));
+    } else if (type_find(t)) {
+        *out = value_str(type_format(ctx->arena, t, args[1].null ? -1 : (int32_t)args[1].u.i64));
+    } else {
+        Buf b = {0};
+        bool known = reg_name(ctx->session, T_REGTYPE, t, &b);
+        *out = value_str(known ? arena_slice(ctx->arena, buf_slice(&b)) : SLICE_LIT("???"));
+        buf_free(&b);
+    }
     return true;
 }
 
@@ -512,6 +530,14 @@ FuncDef catalog_functions[] = {
      .scalar = fn_null,
      STABLE,
      .text = "there are no tablespaces"},
+    {.signature = "acldefault(\"char\", oid) aclitem[]",
+     .scalar = fn_acldefault,
+     STRICT_STABLE,
+     .text = "rights on an object of that kind before any GRANT"},
+    {.signature = "aclexplode(aclitem[]) record",
+     .srf = &srf_aclexplode,
+     .flags = FN_SRF | FN_STABLE,
+     .text = "rights of a list, one a row"},
     {.signature = "pg_get_keywords() record",
      .srf = &srf_keywords,
      .flags = FN_SRF | FN_STABLE,

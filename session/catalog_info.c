@@ -98,9 +98,27 @@ static void row_identity(RowMaker *r, const InfoFill *f, const RelationRow *rel,
     row_text(r, d.cycle ? "YES" : "NO");
 }
 
+/* catalog, schema, name of what a column refers to */
+static void row_named_type(RowMaker *r, const InfoFill *f, const char *name, const char *schema)
+{
+    if (!name) {
+        row_nulls(r, 3);
+        return;
+    }
+    row_text(r, f->session->database_name);
+    row_text(r, schema);
+    row_text(r, name);
+}
+
 static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId type,
                         int32_t typmod, int64_t num, const ColumnDef *of)
 {
+    const ViewDeclared *in =
+        rel->view && rel->view->declared ? &rel->view->declared[num - 1] : NULL;
+    const CatalogType *declared = in ? catalog_type(in->type) : NULL;
+    const CatalogType *domain = declared && declared->typtype == 'd' ? declared : NULL;
+    if (domain)
+        typmod = domain->typmod;
     const TypeDef *d = type_find(type);
     if (!d)
         return;
@@ -115,7 +133,7 @@ static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId 
     if (of && of->default_sql.len && !of->identity)
         catalog_expression(f->session, f->cat, f->arena, of->default_sql, NULL, type, false, &text);
     r.v[r.n++] = text.len ? value_str(text) : value_null();
-    row_text(&r, of && of->not_null ? "NO" : "YES");
+    row_text(&r, (of && of->not_null) || (in && in->not_null) ? "NO" : "YES");
     row_text(&r, d->category == 'A' ? "ARRAY" : d->display);
     if (bounded)
         row_i64(&r, typmod - 4);
@@ -132,10 +150,13 @@ static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId 
         row_i64(&r, 0);
     else
         row_null(&r);
-    row_nulls(&r, 3); /* interval, collation */
-    row_text(&r, f->session->database_name);
-    row_text(&r, "pg_catalog");
-    row_text(&r, d->name);
+    row_nulls(&r, 5); /* interval, character set */
+    row_named_type(&r, f, type == T_NAME ? "C" : NULL, "pg_catalog");
+    row_named_type(&r, f, domain ? domain->name : NULL, domain ? domain->schema : NULL);
+    row_named_type(&r, f, d->name, "pg_catalog");
+    row_nulls(&r, 4); /* scope, cardinality */
+    row_number_text(&r, f->arena, num);
+    row_text(&r, "NO");
     row_identity(&r, f, rel, of);
     row_text(&r, "NEVER");
     row_null(&r);
@@ -177,7 +198,7 @@ static void schemata_row(InfoFill *f, Slice name)
     row_text(&r, f->session->database_name);
     row_slice(&r, name);
     row_text(&r, f->session->user);
-    row_nulls(&r, 2);
+    row_nulls(&r, 4);
     row_sink_add(f->sink, r.v);
 }
 

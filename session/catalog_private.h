@@ -1,7 +1,7 @@
 /* session/catalog_private.h - pg_catalog and information_schema: relations as rows of one table.
  *
- * A relation is a row of pg_relations[]: name, oid, its columns as "name type, ...", and a fill
- * function (NULL: it exists and is empty).  Columns and types are PostgreSQL 15's.
+ * A relation is a row of pg_catalog.def or information_schema.def: name, oid, its columns as
+ * "name type, ...", and a fill function or a query.  Columns and types are PostgreSQL 15's.
  * Threads: tables are read-only after catalog_register(). */
 #ifndef SKULK_SESSION_CATALOG_PRIVATE_H
 #define SKULK_SESSION_CATALOG_PRIVATE_H
@@ -11,7 +11,7 @@
 enum {
     OID_PG_CATALOG = 11,
     OID_PG_CLASS = 1259,
-    OID_INFORMATION_SCHEMA = 13000,
+    OID_INFORMATION_SCHEMA = 13207,
     OID_SKULK_SCHEMA = 13001,
     OID_OWNER = ROLE_BOOTSTRAP, /* of what comes with the server */
     OID_AM_HEAP = 2,
@@ -19,8 +19,9 @@ enum {
     OID_COLLATION_DEFAULT = 100,
     OID_COLLATION_C = 950,
     OID_TABLESPACE = 1663,
+    OID_EXTENSION_FIRST = 11500,
     OID_VIRTUAL_FIRST = 12000, /* relations without an oid of PostgreSQL's */
-    CATALOG_COLUMNS_MAX = 64,
+    CATALOG_COLUMNS_MAX = 96,
 };
 
 typedef bool (*CatalogFill)(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
@@ -29,11 +30,24 @@ typedef struct PgRelation {
     const char *schema, *name;
     uint32_t oid;        /* 0: OID_VIRTUAL_FIRST + index */
     const char *columns; /* "oid oid, relname name" */
-    CatalogFill fill;
+    CatalogFill fill;    /* or */
+    const char *sql;     /* its query; neither: it is empty */
 } PgRelation;
 
-extern const PgRelation pg_relations[];     /* ends with name = NULL */
 uint32_t pg_relation_oid(const ViewDef *v); /* of a virtual relation */
+
+/* A type that only columns of catalogs are declared with: their values are of type `base`. */
+typedef struct CatalogType {
+    const char *name, *schema;
+    TypeId oid, array_oid, base;
+    char typtype, category, align;
+    int16_t len;
+    int32_t typmod;
+} CatalogType;
+extern const CatalogType catalog_types[];    /* ends with name = NULL */
+const CatalogType *catalog_type(TypeId oid); /* or of its array; NULL: none */
+void catalog_type_name(const CatalogType *t, TypeId oid, Buf *dst);
+bool catalog_type_find(Slice text, TypeId *oid);
 
 /* Fills a row by position; a helper for long rows. */
 typedef struct RowMaker {
@@ -74,6 +88,9 @@ static inline bool table_shown(const Session *s, const TableDef *t)
 /* Constraints and indexes: catalog_index.c.  An index has the id of its entry; the constraint that
  * goes with it that id with this bit. */
 #define OID_CONSTRAINT_FLAG UINT32_C(0x80000000)
+/* The type of the rows of a table has the id of the table with one bit, its array with another. */
+#define OID_ROW_TYPE_FLAG  UINT32_C(0x40000000)
+#define OID_ROW_ARRAY_FLAG UINT32_C(0x20000000)
 bool constraint_is_index(const ConstraintDef *c);
 /* DEFAULT or CHECK as PostgreSQL prints it; false: as it was written. */
 bool catalog_expression(Session *s, const CatalogSnap *cat, Arena *a, Slice text,
@@ -86,6 +103,12 @@ uint32_t virtual_schema_oid(const char *name);
 /* Place in the path of names; less is found first; -1: not in it. */
 int schema_rank(Session *s, const CatalogSnap *cat, Slice schema);
 
+bool fill_pg_am(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_collation(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_tablespace(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_language(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_extension(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_available_extensions(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_attribute(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_attrdef(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
@@ -122,6 +145,8 @@ bool fill_pg_roles(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_authid(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_auth_members(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 void row_acl(RowMaker *r, Arena *a, const CatalogSnap *cat, GrantKind kind, ObjectId object);
+bool fn_acldefault(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+extern const SrfDef srf_aclexplode;
 bool fn_userbyid(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 bool fn_current_user(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 bool fn_session_user(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);

@@ -89,11 +89,23 @@ bool fill_pg_auth_members(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 static const struct {
     uint32_t privilege;
     char letter;
+    const char *name;
 } letters[] = {
-    {PRIV_INSERT, 'a'},   {PRIV_SELECT, 'r'},     {PRIV_UPDATE, 'w'},  {PRIV_DELETE, 'd'},
-    {PRIV_TRUNCATE, 'D'}, {PRIV_REFERENCES, 'x'}, {PRIV_TRIGGER, 't'}, {PRIV_USAGE, 'U'},
-    {PRIV_CREATE, 'C'},   {PRIV_TEMPORARY, 'T'},  {PRIV_CONNECT, 'c'},
+    {PRIV_INSERT, 'a', "INSERT"},     {PRIV_SELECT, 'r', "SELECT"},
+    {PRIV_UPDATE, 'w', "UPDATE"},     {PRIV_DELETE, 'd', "DELETE"},
+    {PRIV_TRUNCATE, 'D', "TRUNCATE"}, {PRIV_REFERENCES, 'x', "REFERENCES"},
+    {PRIV_TRIGGER, 't', "TRIGGER"},   {PRIV_USAGE, 'U', "USAGE"},
+    {PRIV_CREATE, 'C', "CREATE"},     {PRIV_TEMPORARY, 'T', "TEMPORARY"},
+    {PRIV_CONNECT, 'c', "CONNECT"},
 };
+
+static const char *privilege_of(char letter)
+{
+    for (size_t i = 0; i < ARRAY_LEN(letters); i++)
+        if (letters[i].letter == letter)
+            return letters[i].name;
+    return NULL;
+}
 
 static Slice acl_item(Arena *a, Slice grantee, Slice owner, uint32_t may, uint32_t grantable)
 {
@@ -300,6 +312,114 @@ bool fn_has_role(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
     cat_unref(cat);
     return in != NULL;
 }
+
+/* acldefault('r' tables | 's' sequences | 'n' schemas | 'd' databases ..., owner) */
+bool fn_acldefault(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    static const struct {
+        char kind;
+        GrantTarget on;
+        uint32_t everyone;
+    } kinds[] = {{'r', GRANT_ON_TABLES, 0},
+                 {'n', GRANT_ON_SCHEMAS, 0},
+                 {'d', GRANT_ON_DATABASES, PRIV_TEMPORARY | PRIV_CONNECT}};
+    CatalogSnap *cat = session_catalog(ctx->session);
+    const RoleDef *owner = cat_role_by_id(cat, (ObjectId)args[1].u.i64);
+    Slice name = owner ? owner->name : SLICE_NONE;
+    Array *list = ARENA_NEW(ctx->arena, Array);
+    Value *items = ARENA_ARRAY(ctx->arena, Value, 2);
+    (void)n, (void)e;
+    *list = (Array){.elem = T_ACLITEM, .lower = {1}, .items = items};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (args[0].u.str.len != 1 || args[0].u.str.ptr[0] != kinds[i].kind)
+            continue;
+        if (kinds[i].everyone)
+            items[list->count++] =
+                value_str(acl_item(ctx->arena, SLICE_NONE, name, kinds[i].everyone, 0));
+        items[list->count++] =
+            value_str(acl_item(ctx->arena, name, name, sql_all_privileges(kinds[i].on), 0));
+    }
+    list->ndim = list->count > 0;
+    list->dims[0] = (int32_t)list->count;
+    *out = (Value){.phys = PH_ARRAY, .u.arr = list};
+    cat_unref(cat);
+    return true;
+}
+
+typedef struct AclRun {
+    CatalogSnap *cat;
+    const Array *list;
+    size_t item, letter;
+} AclRun;
+
+static bool aclexplode_open(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a,
+                            void **state, Err *e)
+{
+    AclRun *r = arena_zero(a, sizeof *r);
+    (void)call, (void)n, (void)e;
+    r->cat = session_catalog(ctx->session);
+    r->list = args[0].null ? NULL : args[0].u.arr;
+    *state = r;
+    return true;
+}
+
+static void aclexplode_close(void *state)
+{
+    cat_unref(((AclRun *)state)->cat);
+}
+
+static uint32_t role_id(const CatalogSnap *cat, Slice name)
+{
+    const RoleDef *r = name.len ? cat_role(cat, name) : NULL;
+    return r ? r->id : 0;
+}
+
+/* One privilege of "grantee=rw*\/owner" in a row. */
+static bool acl_next(AclRun *r, Value *v)
+{
+    for (; r->list && r->item < r->list->count; r->item++, r->letter = 0) {
+        Slice s = r->list->items[r->item].u.str;
+        const char *eq = memchr(s.ptr, '=', s.len), *slash = memchr(s.ptr, '/', s.len);
+        if (!eq || !slash || slash < eq)
+            continue;
+        Slice may = slice_of(eq + 1, (size_t)(slash - eq) - 1);
+        for (; r->letter < may.len; r->letter++) {
+            const char *privilege = privilege_of(may.ptr[r->letter]);
+            if (!privilege)
+                continue;
+            bool grantable = r->letter + 1 < may.len && may.ptr[r->letter + 1] == '*';
+            Slice owner = slice_of(slash + 1, s.len - (size_t)(slash + 1 - s.ptr));
+            v[0] = value_i64(role_id(r->cat, owner));
+            v[1] = value_i64(role_id(r->cat, slice_of(s.ptr, (size_t)(eq - s.ptr))));
+            v[2] = value_str(slice_cstr(privilege));
+            v[3] = value_bool(grantable);
+            r->letter++;
+            return true;
+        }
+    }
+    return false;
+}
+
+static SrfStatus aclexplode_next(EvalCtx *ctx, void *state, Batch *out, struct Task *waiter, Err *e)
+{
+    Value v[4];
+    (void)waiter, (void)e;
+    out->rows = 0;
+    while (out->rows < BATCH_ROWS && acl_next(state, v)) {
+        for (size_t c = 0; c < ARRAY_LEN(v); c++)
+            vec_set(&out->cols[c], out->rows, &v[c], BATCH_ROWS, ctx->arena);
+        out->rows++;
+    }
+    return out->rows ? SRF_ROWS : SRF_END;
+}
+
+static const SrfColumn acl_columns[] = {
+    {"grantor", T_OID}, {"grantee", T_OID}, {"privilege_type", T_TEXT}, {"is_grantable", T_BOOL}};
+const SrfDef srf_aclexplode = {.columns = acl_columns,
+                               .column_count = ARRAY_LEN(acl_columns),
+                               .open = aclexplode_open,
+                               .next = aclexplode_next,
+                               .close = aclexplode_close};
 
 bool fn_current_user(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {

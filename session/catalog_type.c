@@ -3,14 +3,27 @@
 #include "session/catalog_private.h"
 #include <stdio.h>
 
-static void type_row(RowSink *sink, const TypeDef *d)
+typedef struct TypeFill {
+    const CatalogSnap *cat;
+    RowSink *sink;
+} TypeFill;
+
+typedef struct TypeRow {
+    const TypeDef *io;     /* whose functions read and write it */
+    const CatalogType *of; /* or NULL */
+    uint32_t schema, relation, owner;
+} TypeRow;
+
+static void type_row(RowSink *sink, const TypeDef *d, const TypeRow *t)
 {
+    const CatalogType *of = t->of;
+    bool domain = d->typtype == 'd', info = t->schema == OID_INFORMATION_SCHEMA;
     char one[2] = {0, 0};
     RowMaker r = {.n = 0};
     row_i64(&r, d->oid);
     row_text(&r, d->name);
-    row_i64(&r, OID_PG_CATALOG);
-    row_i64(&r, OID_OWNER);
+    row_i64(&r, t->schema);
+    row_i64(&r, t->owner);
     row_i64(&r, d->len);
     row_bool(&r, d->by_value);
     char kind[2] = {d->typtype, 0}, category[2] = {d->category, 0};
@@ -19,30 +32,91 @@ static void type_row(RowSink *sink, const TypeDef *d)
     row_bool(&r, d->preferred);
     row_bool(&r, true);
     row_char(&r, ",");
-    row_i64(&r, 0); /* typrelid */
+    row_i64(&r, t->relation);
     row_i64(&r, 0); /* typsubscript */
     row_i64(&r, d->elem_oid);
     row_i64(&r, d->array_oid);
     for (int i = 0; i < TYPE_IO_COUNT; i++)
-        row_i64(&r, type_io_oid(d, (TypeIo)i));
+        row_i64(&r, type_io_oid(t->io, (TypeIo)i));
     one[0] = d->align;
     row_char(&r, one);
     row_char(&r, d->len < 0 ? "x" : "p");
     row_bool(&r, false);
+    row_i64(&r, domain ? of->base : 0);
+    row_i64(&r, domain ? of->typmod : -1);
     row_i64(&r, 0);
-    row_i64(&r, -1);
-    row_i64(&r, 0);
-    row_i64(&r,
-            d->category == 'S' ? (d->oid == T_NAME ? OID_COLLATION_C : OID_COLLATION_DEFAULT) : 0);
-    row_nulls(&r, 3);
+    row_i64(&r, info && of->category == 'S' ? OID_COLLATION_C
+                : d->category == 'S' ? (d->oid == T_NAME ? OID_COLLATION_C : OID_COLLATION_DEFAULT)
+                                     : 0);
+    row_null(&r);
+    row_text(&r, domain && of->typmod == 2 ? "CURRENT_TIMESTAMP(2)" : NULL);
+    row_null(&r);
     row_sink_add(sink, r.v);
+}
+
+/* Types that only catalogs know have the functions of the type behind them. */
+static void catalog_type_row(RowSink *sink, Arena *a, const CatalogType *t, bool array)
+{
+    const TypeDef *io = type_find(array ? T_TEXT_ARRAY : t->base);
+    TypeDef d = *io;
+    d.oid = array ? t->array_oid : t->oid;
+    d.array_oid = array ? 0 : t->array_oid;
+    d.elem_oid = array ? t->oid : 0;
+    d.name = array ? arena_printf(a, "_%s", t->name).ptr : t->name;
+    d.len = array ? -1 : t->len;
+    d.by_value = !array && (t->len == 4 || t->len == 8);
+    d.typtype = array ? 'b' : t->typtype;
+    d.category = array ? 'A' : t->category;
+    d.align = array && t->align != 'd' ? 'i' : t->align;
+    d.preferred = false;
+    bool info = strcmp(t->schema, "pg_catalog") != 0;
+    TypeRow row = {.io = io,
+                   .of = t,
+                   .schema = info ? OID_INFORMATION_SCHEMA : OID_PG_CATALOG,
+                   .owner = OID_OWNER};
+    type_row(sink, &d, &row);
+}
+
+/* The type of the rows of a table, and its array. */
+static bool relation_types(void *arg, const RelationRow *rel)
+{
+    TypeFill *f = arg;
+    if (!rel->table || (rel->kind != 'r' && rel->kind != 'v'))
+        return true;
+    char name[NAME_MAX_BYTES + 2];
+    snprintf(name, sizeof name, "_%.*s", SLICE_ARG(rel->name));
+    for (int array = 0; array < 2; array++) {
+        TypeDef d = *type_find(array ? T_RECORD_ARRAY : T_RECORD);
+        d.oid = rel->oid | (array ? OID_ROW_ARRAY_FLAG : OID_ROW_TYPE_FLAG);
+        d.array_oid = array ? 0 : rel->oid | OID_ROW_ARRAY_FLAG;
+        d.elem_oid = array ? rel->oid | OID_ROW_TYPE_FLAG : 0;
+        d.name = array ? name : name + 1;
+        d.typtype = array ? 'b' : 'c';
+        d.category = array ? 'A' : 'C';
+        d.align = 'd';
+        TypeRow t = {.io = type_find(array ? T_RECORD_ARRAY : T_RECORD),
+                     .schema = rel->schema,
+                     .relation = array ? 0 : rel->oid,
+                     .owner = object_owner(f->cat, GRANT_TABLE, rel->oid)};
+        type_row(f->sink, &d, &t);
+    }
+    return true;
 }
 
 bool fill_pg_type(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
-    (void)ctx, (void)snap, (void)e;
-    for (size_t i = 0; i < type_count(); i++)
-        type_row(sink, type_at(i));
+    (void)e;
+    TypeFill f = {.cat = snapshot_catalog(snap), .sink = sink};
+    for (size_t i = 0; i < type_count(); i++) {
+        TypeRow t = {.io = type_at(i), .schema = OID_PG_CATALOG, .owner = OID_OWNER};
+        type_row(sink, type_at(i), &t);
+    }
+    for (const CatalogType *t = catalog_types; t->name; t++) {
+        catalog_type_row(sink, ctx->arena, t, false);
+        if (t->array_oid)
+            catalog_type_row(sink, ctx->arena, t, true);
+    }
+    each_relation(ctx->session, f.cat, false, relation_types, &f);
     return true;
 }
 

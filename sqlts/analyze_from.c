@@ -142,7 +142,7 @@ void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, R
     az_scope_add_rte(z, s, *rte, SLICE_NONE, true, 0);
 }
 
-static Rte *virtual_rte(Analyzer *z, const ViewDef *v, Slice alias)
+static Rte *filled_rte(Analyzer *z, const ViewDef *v, Slice alias)
 {
     Rte *r = az_new_rte(z, RTE_VIRTUAL, alias.len ? alias : slice_cstr(v->name), v->column_count);
     r->view = v;
@@ -171,30 +171,37 @@ Rte *az_query_rte(Analyzer *z, Query *q, Slice name)
 }
 
 /* A view is its text, read each time: what it names may have changed. */
-static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice alias, Rte **out,
-                     Err *e)
+static bool view_query(Analyzer *z, Slice sql, Slice name, const SqlNode *at, Query **q, Err *e)
 {
     SqlStatement *st;
     size_t count;
-    Query *q;
     if (++z->view_depth > VIEW_DEPTH_MAX)
         return az_fail(z, at, ERR_TOO_COMPLEX, e, "views are nested deeper than %d",
                        VIEW_DEPTH_MAX);
-    const TableDef *outer = z->view;
-    z->view = t;
     z->no_position++;
-    bool ok = sql_parse(z->arena, t->definition, &st, &count, e);
+    bool ok = sql_parse(z->arena, sql, &st, &count, e);
     if (ok && (count != 1 || st->node->kind != N_SELECT))
-        ok = err_set(e, ERR_DATA_CORRUPTED, "view \"%.*s\" has no query", SLICE_ARG(t->name));
-    ok = ok && az_select(z, NULL, (const NSelect *)st->node, 0, &q, e);
+        ok = err_set(e, ERR_DATA_CORRUPTED, "view \"%.*s\" has no query", SLICE_ARG(name));
+    ok = ok && az_select(z, NULL, (const NSelect *)st->node, 0, q, e);
     z->no_position--;
     z->view_depth--;
+    if (ok)
+        return true;
+    e->position = 0;
+    az_at(z, at, e);
+    return err_wrap(e, "view \"%.*s\"", SLICE_ARG(name));
+}
+
+static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice alias, Rte **out,
+                     Err *e)
+{
+    Query *q;
+    const TableDef *outer = z->view;
+    z->view = t;
+    bool ok = view_query(z, t->definition, t->name, at, &q, e);
     z->view = outer;
-    if (!ok) {
-        e->position = 0;
-        az_at(z, at, e);
-        return err_wrap(e, "view \"%.*s\"", SLICE_ARG(t->name));
-    }
+    if (!ok)
+        return false;
     *out = az_query_rte(z, q, alias.len ? alias : t->name);
     for (size_t i = 0; i < (*out)->col_count && i < t->column_count; i++)
         (*out)->cols[i].name = t->columns[i].name;
@@ -202,6 +209,24 @@ static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice al
         (*out)->cols[i].table = t->id;
         (*out)->cols[i].attnum = (int16_t)(i + 1);
     }
+    return true;
+}
+
+static bool virtual_rte(Analyzer *z, const ViewDef *v, const SqlNode *at, Slice alias, Rte **out,
+                        Err *e)
+{
+    Query *q;
+    Slice name = slice_cstr(v->name);
+    if (!v->sql) {
+        *out = filled_rte(z, v, alias);
+        return true;
+    }
+    if (!view_query(z, slice_cstr(v->sql), name, at, &q, e))
+        return false;
+    *out = az_query_rte(z, q, alias.len ? alias : name);
+    must((*out)->col_count == v->column_count);
+    for (size_t i = 0; i < v->column_count; i++)
+        (*out)->cols[i].name = slice_cstr(v->columns[i].name);
     return true;
 }
 
@@ -283,9 +308,10 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         return false;
     if (cte)
         r = cte_rte(z, cte, n->alias);
-    else if (rel.view)
-        r = virtual_rte(z, rel.view, n->alias);
-    else if (rel.table->kind == TABLE_VIEW || rel.table->kind == TABLE_SEQUENCE) {
+    else if (rel.view) {
+        if (!virtual_rte(z, rel.view, &n->n, n->alias, &r, e))
+            return false;
+    } else if (rel.table->kind == TABLE_VIEW || rel.table->kind == TABLE_SEQUENCE) {
         if (!view_rte(z, rel.table, &n->n, n->alias, &r, e))
             return false;
     } else {

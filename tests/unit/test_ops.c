@@ -39,7 +39,7 @@ static bool big_fill(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 }
 
 static const ViewColumn big_columns[] = {{"k", T_INT8}, {"v", T_INT8}, {"s", T_TEXT}};
-static const ViewDef big_view[] = {{"test", "big", big_columns, 3, big_fill, "rows"}, {0}};
+static const ViewDef big_view[] = {{"test", "big", big_columns, 3, big_fill, .text = "rows"}, {0}};
 
 static Plan *big(const char *types, uint32_t a, uint32_t b, Expr *filter_expr)
 {
