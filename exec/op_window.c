@@ -1,161 +1,25 @@
 /* Window functions over input sorted by partition and order.
- * A partition is kept until its end, then each call fills a column for all its rows.  Several small
- * partitions are handed on together. */
+ *
+ * Rows of the current partition lie in a RowFile, which goes to disk when memory is short; the calls give
+ * values for a chunk of rows after the other, which leave with the rows they belong to.  Several small
+ * partitions are handed on together.  Where no call needs the whole partition, rows leave as they come, and what
+ * no later row looks back at is forgotten. */
 #include "exec/op_window_private.h"
 
-typedef bool (*WindowFill)(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e);
-
-/* ---- the functions ---- */
-
-static bool fill_row_number(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
+bool window_goes_on(OpWindow *w, Err *e)
 {
-    (void)call, (void)args, (void)e;
-    for (size_t i = 0; i < w->count; i++)
-        out[i] = value_i64((int64_t)i + 1);
-    return true;
+    return exec_tick(w->op.x, e) != QUERY_FAIL;
 }
 
-static bool fill_rank(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
+static TypeId *all_types(Op *op, OpWindow *w)
 {
-    (void)args, (void)e;
-    bool dense = slice_eq_cstr(slice_cstr(call->func->name), "dense_rank");
-    window_find_peers(w);
-    for (size_t i = 0; i < w->count; i++)
-        out[i] = value_i64((dense ? w->group_of[i] : w->group_begin[w->group_of[i]]) + INT64_C(1));
-    return true;
-}
-
-static bool fill_percent_rank(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
-{
-    (void)args, (void)e;
-    bool cume = slice_eq_cstr(slice_cstr(call->func->name), "cume_dist");
-    double n = (double)w->count;
-    window_find_peers(w);
-    for (size_t i = 0; i < w->count; i++) {
-        const uint32_t *group = &w->group_begin[w->group_of[i]];
-        out[i] = value_f64(cume ? group[1] / n : n > 1 ? group[0] / (n - 1) : 0);
-    }
-    return true;
-}
-
-static bool fill_ntile(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
-{
-    (void)call;
-    size_t n = w->count;
-    Value v = window_cell(w, args, 0);
-    if (v.null) {
-        for (size_t i = 0; i < n; i++)
-            out[i] = value_null();
-        return true;
-    }
-    if (v.u.i64 <= 0)
-        return err_set(e, ERR_NTILE, "argument of ntile must be greater than zero");
-    size_t tiles = (size_t)v.u.i64, small = n / tiles, larger = n % tiles;
-    for (size_t i = 0, tile = 1, used = 0; i < n; i++) {
-        size_t size = small + (tile <= larger);
-        if (used == size) {
-            tile++;
-            used = 0;
-        }
-        used++;
-        out[i] = value_i64((int64_t)tile);
-    }
-    return true;
-}
-
-static bool fill_lag_lead(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
-{
-    (void)e;
-    bool lead = slice_eq_cstr(slice_cstr(call->func->name), "lead");
-    for (size_t i = 0; i < w->count; i++) {
-        Value by = call->arg_count > 1 ? window_cell(w, args + 1, i) : value_i64(1);
-        out[i] = value_null();
-        if (by.null)
-            continue;
-        __int128 from = (__int128)i + (lead ? (__int128)by.u.i64 : -(__int128)by.u.i64);
-        if (from >= 0 && from < (__int128)w->count)
-            out[i] = window_cell(w, args, (size_t)from);
-        else if (call->arg_count > 2)
-            out[i] = window_cell(w, args + 2, i);
-    }
-    return true;
-}
-
-/* The n-th row of the frame from 0; false: it has fewer. */
-static bool nth_row(const FrameRows *f, size_t n, size_t *row)
-{
-    for (size_t i = 0; i < f->count; n -= f->part[i].end - f->part[i].begin, i++) {
-        *row = f->part[i].begin + n;
-        if (*row < f->part[i].end)
-            return true;
-    }
-    return false;
-}
-
-static bool fill_frame_value(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
-{
-    const char *name = call->func->name;
-    bool last = strcmp(name, "last_value") == 0, nth = strcmp(name, "nth_value") == 0;
-    FrameCursor cursor;
-    FrameRows rows;
-    frame_begin(&cursor, w, call);
-    for (size_t i = 0; i < w->count; i++) {
-        if (!frame_rows(&cursor, i, &rows, e))
-            return false;
-        Value n = nth ? window_cell(w, args + 1, i) : value_i64(1);
-        if (!n.null && n.u.i64 <= 0)
-            return err_set(e, ERR_NTH_VALUE, "argument of nth_value must be greater than zero");
-        if (last)
-            n = value_i64((int64_t)frame_size(&rows));
-        size_t row;
-        bool found = !n.null && n.u.i64 > 0 && nth_row(&rows, (size_t)n.u.i64 - 1, &row);
-        out[i] = found ? window_cell(w, args, row) : value_null();
-    }
-    return true;
-}
-
-static const struct WindowName {
-    const char *name;
-    WindowFill fill;
-} window_names[] = {
-    {"row_number", fill_row_number},
-    {"rank", fill_rank},
-    {"dense_rank", fill_rank},
-    {"percent_rank", fill_percent_rank},
-    {"cume_dist", fill_percent_rank},
-    {"ntile", fill_ntile},
-    {"lag", fill_lag_lead},
-    {"lead", fill_lag_lead},
-    {"first_value", fill_frame_value},
-    {"last_value", fill_frame_value},
-    {"nth_value", fill_frame_value},
-};
-
-static WindowFill fill_of(const WindowCall *call)
-{
-    for (size_t i = 0; (call->func->flags & FN_WINDOW) && i < ARRAY_LEN(window_names); i++)
-        if (strcmp(call->func->name, window_names[i].name) == 0)
-            return window_names[i].fill;
-    return call->func->agg ? window_fill_aggregate : NULL;
-}
-
-/* ---- partitions ---- */
-
-static bool window_open(Op *op, Err *e)
-{
-    OpWindow *w = (OpWindow *)op;
-    const PlanWindow *plan = w->plan = (const PlanWindow *)op->plan;
+    const PlanWindow *plan = w->plan;
     size_t in = plan->p.child->col_count, n = in + plan->partition_count + plan->order_count;
-    for (size_t i = 0; i < plan->call_count; i++) {
-        if (!fill_of(&plan->calls[i]))
-            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "%s is not supported as a window function",
-                           plan->calls[i].func->name);
+    for (size_t i = 0; i < plan->call_count; i++)
         n += plan->calls[i].arg_count + (plan->calls[i].filter != NULL);
-    }
     TypeId *types = ARENA_ARRAY(&op->arena, TypeId, n + 1);
     memcpy(types, plan->p.child->types, in * sizeof *types);
-    n = in;
-    w->key_at = n;
+    n = w->key_at = in;
     for (size_t k = 0; k < plan->partition_count; k++)
         types[n++] = plan->partition[k]->type;
     w->order_at = n;
@@ -163,18 +27,41 @@ static bool window_open(Op *op, Err *e)
         types[n++] = plan->order[k].expr->type;
     w->arg_at = n;
     for (size_t i = 0; i < plan->call_count; i++) {
+        w->calls[i] = (WindowState){.call = &plan->calls[i], .args = n};
         for (size_t k = 0; k < plan->calls[i].arg_count; k++)
             types[n++] = plan->calls[i].args[k]->type;
         if (plan->calls[i].filter)
             types[n++] = T_BOOL;
     }
-    w->offsets = ARENA_ARRAY(&op->arena, FrameOffsets, plan->call_count + 1);
+    w->col_count = n;
+    return types;
+}
+
+static bool window_open(Op *op, Err *e)
+{
+    OpWindow *w = (OpWindow *)op;
+    const PlanWindow *plan = w->plan = (const PlanWindow *)op->plan;
     Budget *budget = &op->x->query->budget;
-    store_init(&w->part, types, n, budget);
+    w->calls = ARENA_ARRAY(&op->arena, WindowState, plan->call_count + 1);
+    w->types = all_types(op, w);
     arena_init(&w->in_arena, budget);
-    store_init(&w->results, plan->p.types + in, plan->call_count, budget);
+    arena_init(&w->keep, budget);
+    w->part = rowfile_new_query(op->x->query, w->types, w->col_count);
+    store_init(&w->results, plan->p.types + w->key_at, plan->call_count, budget);
+    w->key = ARENA_ARRAY(&op->arena, Value, plan->partition_count + 1);
+    for (size_t i = 0; i < plan->call_count; i++) {
+        WindowState *s = &w->calls[i];
+        s->fill = window_fill_of(s->call);
+        if (!s->fill)
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "%s is not supported as a window function",
+                           s->call->func->name);
+        if (s->fill == window_fill_aggregate && !window_agg_open(w, s, e))
+            return false;
+    }
     return op_open_child(op, e);
 }
+
+/* ---- input ---- */
 
 static bool first_value(OpWindow *w, const Expr *x, const Batch *in, Value *out, Err *e)
 {
@@ -192,11 +79,17 @@ static bool first_value(OpWindow *w, const Expr *x, const Batch *in, Value *out,
 static bool find_offsets(OpWindow *w, const Batch *in, Err *e)
 {
     for (size_t i = 0; i < w->plan->call_count; i++) {
-        const WindowFrame *f = &w->plan->calls[i].frame;
-        if (!first_value(w, f->start_offset, in, &w->offsets[i].start, e) ||
-            !first_value(w, f->end_offset, in, &w->offsets[i].end, e) ||
-            !frame_check_offsets(f, &w->offsets[i], e))
+        WindowState *s = &w->calls[i];
+        const WindowFrame *f = &s->call->frame;
+        if (!first_value(w, f->start_offset, in, &s->offsets.start, e) ||
+            !first_value(w, f->end_offset, in, &s->offsets.end, e) ||
+            !frame_check_offsets(f, &s->offsets, e))
             return false;
+        WindowNeed n = window_call_need(s);
+        w->need.whole |= n.whole;
+        w->need.peers |= n.peers;
+        w->need.back = n.back > w->need.back ? n.back : w->need.back;
+        w->need.ahead = n.ahead > w->need.ahead ? n.ahead : w->need.ahead;
     }
     w->has_offsets = true;
     return true;
@@ -209,8 +102,8 @@ static bool widen(OpWindow *w, const Batch *in, Err *e)
     Batch *out = &w->in;
     arena_reset(&w->in_arena);
     *out = *in;
-    out->cols = ARENA_ARRAY(&w->in_arena, Vector, w->part.col_count + 1);
-    out->col_count = w->part.col_count;
+    out->cols = ARENA_ARRAY(&w->in_arena, Vector, w->col_count + 1);
+    out->col_count = w->col_count;
     memcpy(out->cols, in->cols, w->key_at * sizeof(Vector));
     size_t n = w->key_at;
     EvalCtx *ctx = &w->op.x->ctx;
@@ -235,131 +128,237 @@ static bool widen(OpWindow *w, const Batch *in, Err *e)
 
 static bool same_partition(const OpWindow *w, size_t row)
 {
-    for (size_t c = w->key_at; c < w->order_at; c++) {
-        Value x = window_cell(w, c, 0), y = vec_get(&w->in.cols[c], row);
-        const TypeDef *def = type_find(w->part.types[c]);
+    for (size_t k = 0; k < w->plan->partition_count; k++) {
+        Value x = w->key[k], y = vec_get(&w->in.cols[w->key_at + k], row);
+        const TypeDef *def = type_find(w->types[w->key_at + k]);
         if (x.null != y.null || (!x.null && def && def->cmp && def->cmp(&x, &y) != 0))
             return false;
     }
     return true;
 }
 
-/* Moves input rows into the partition as long as they belong to it; true: another one begins. */
-static bool take_rows(OpWindow *w)
+/* The first row of the input that is in no partition begins one. */
+static void partition_begin(OpWindow *w)
+{
+    size_t row = batch_row(&w->in, w->in_at);
+    w->first = (int64_t)rowfile_rows(w->part);
+    w->peer = (PeerCursor){0};
+    for (size_t k = 0; k < w->plan->partition_count; k++) {
+        Value v = vec_get(&w->in.cols[w->key_at + k], row);
+        w->key[k] = value_copy(&w->keep, &v);
+    }
+    for (size_t i = 0; i < w->plan->call_count; i++)
+        window_call_begin(w, &w->calls[i]);
+}
+
+static void partition_end(OpWindow *w)
+{
+    w->count = w->done = 0;
+    w->complete = false;
+    arena_reset(&w->keep);
+}
+
+/* Moves rows of the input batch into the partition as long as they belong to it. */
+static bool take_rows(OpWindow *w, Err *e)
 {
     size_t total = batch_count(&w->in), end = w->in_at;
-    if (w->in_at >= total)
-        return false;
-    if (w->count == 0) { /* the first row decides */
-        uint16_t row = (uint16_t)batch_row(&w->in, end++);
-        store_add(&w->part, w->in.cols, &row, 1);
-    }
-    size_t begin = end;
+    if (w->count == 0)
+        partition_begin(w);
     while (end < total && same_partition(w, batch_row(&w->in, end)))
         end++;
-    const uint16_t *sel = w->in.sel ? w->in.sel : row_ident;
-    store_add(&w->part, w->in.cols, sel + begin, end - begin);
+    Batch rows = w->in;
+    batch_cut(&rows, w->in_at, end - w->in_at, &w->in_arena);
     w->count += end - w->in_at;
     w->in_at = end;
-    return end < total;
+    w->complete = end < total;
+    return rowfile_add(w->part, &rows, e);
 }
 
-static QueryStatus load_partition(OpWindow *w, Err *e)
+static QueryStatus load_more(OpWindow *w, Err *e)
 {
-    while (!take_rows(w) && !w->input_ended) {
-        Batch *in;
-        QueryStatus st = op_next(w->op.child, &in, e);
-        if (st == QUERY_END)
-            w->input_ended = true;
-        else if (st != QUERY_BATCH)
-            return st;
-        else if (!widen(w, in, e))
-            return QUERY_FAIL;
+    Batch *in;
+    if (w->in_at < batch_count(&w->in))
+        return take_rows(w, e) ? QUERY_BATCH : QUERY_FAIL;
+    if (w->input_ended) {
+        w->complete = true;
+        return QUERY_BATCH;
     }
-    return QUERY_END;
+    QueryStatus st = op_next(w->op.child, &in, e);
+    if (st == QUERY_END)
+        w->input_ended = true;
+    else if (st != QUERY_BATCH)
+        return st;
+    else if (!widen(w, in, e))
+        return QUERY_FAIL;
+    return QUERY_BATCH;
 }
 
-static bool run_calls(OpWindow *w, Err *e)
+/* ---- values ---- */
+
+/* Peers of the chunk's rows; cuts it before a group that may go on. */
+static size_t find_peers(OpWindow *w, size_t n)
 {
-    const PlanWindow *plan = w->plan;
-    Op *op = &w->op;
-    if (w->count >= UINT32_MAX)
-        return err_set(e, ERR_PROGRAM_LIMIT, "a window partition has more than 2^32 rows");
-    arena_reset(&op->scratch);
-    w->group_of = NULL;
-    Value **cols = ARENA_ARRAY(&op->scratch, Value *, plan->call_count + 1);
-    size_t args = w->arg_at;
-    for (size_t i = 0; i < plan->call_count; i++) {
-        cols[i] = ARENA_ARRAY(&op->scratch, Value, w->count);
-        if (!fill_of(&plan->calls[i])(w, &plan->calls[i], args, cols[i], e))
+    Arena *a = &w->op.scratch;
+    w->peers.group = ARENA_ARRAY(a, size_t, n);
+    w->peers.begin = ARENA_ARRAY(a, size_t, n);
+    w->peers.end = ARENA_ARRAY(a, size_t, n);
+    for (size_t i = 0; i < n; i++) {
+        if (w->done + i >= w->peer.end)
+            peer_next(w, &w->peer);
+        else if (i == 0)
+            peer_grow(w, &w->peer);
+        if (w->peer.end == w->count && !w->complete)
+            return i;
+        w->peers.group[i] = w->peer.group;
+        w->peers.begin[i] = w->peer.begin;
+        w->peers.end[i] = w->peer.end;
+    }
+    return n;
+}
+
+static size_t rows_ready(const OpWindow *w)
+{
+    size_t ahead = w->complete ? 0 : w->need.ahead, left = w->count - w->done;
+    return (w->need.whole && !w->complete) || left <= ahead ? 0 : left - ahead;
+}
+
+/* Results of the next rows, if there are any that can have them: *n. */
+static bool run_calls(OpWindow *w, size_t *n, Err *e)
+{
+    size_t calls = w->plan->call_count, ready = rows_ready(w);
+    Arena *a = &w->op.scratch;
+    arena_reset(a);
+    *n = ready < BATCH_ROWS ? ready : BATCH_ROWS;
+    if (*n > 0 && w->need.peers)
+        *n = find_peers(w, *n);
+    if (*n == 0)
+        return true;
+    w->chunk = w->done;
+    Value **cols = ARENA_ARRAY(a, Value *, calls + 1);
+    for (size_t i = 0; i < calls; i++) {
+        cols[i] = ARENA_ARRAY(a, Value, *n);
+        if (!w->calls[i].fill(w, &w->calls[i], w->done, w->done + *n, cols[i], e))
             return false;
-        args += plan->calls[i].arg_count + (plan->calls[i].filter != NULL);
     }
-    Value *row = ARENA_ARRAY(&op->scratch, Value, plan->call_count + 1);
-    for (size_t r = 0; r < w->count; r++) {
-        for (size_t i = 0; i < plan->call_count; i++)
+    Value *row = ARENA_ARRAY(a, Value, calls + 1);
+    for (size_t r = 0; r < *n; r++) {
+        for (size_t i = 0; i < calls; i++)
             row[i] = cols[i][r];
         store_add_row(&w->results, row);
     }
+    w->done += *n;
     return true;
 }
 
-/* Works on partitions until a batch of rows is done. */
-static QueryStatus fill_partitions(OpWindow *w, Err *e)
+/* Until a batch of results is there, or all of them. */
+static QueryStatus fill_results(OpWindow *w, Err *e)
 {
-    while (!w->handing_out) {
-        QueryStatus st = load_partition(w, e);
-        if (st != QUERY_END)
-            return st;
-        if (w->count > 0 && !run_calls(w, e))
+    while (w->results.rows < BATCH_ROWS) {
+        size_t n;
+        if (!run_calls(w, &n, e))
             return QUERY_FAIL;
-        w->first += w->count;
-        w->count = 0;
-        bool more = w->in_at < batch_count(&w->in) || !w->input_ended;
-        w->handing_out = w->part.rows >= BATCH_ROWS || !more;
-        w->at = 0;
-        if ((st = exec_tick(w->op.x, e)) != QUERY_BATCH)
+        if (w->broken) {
+            *e = w->error;
+            return QUERY_FAIL;
+        }
+        bool at_end = w->complete && w->done == w->count;
+        if (at_end)
+            partition_end(w);
+        if (at_end && w->input_ended && w->in_at >= batch_count(&w->in))
+            break;
+        QueryStatus st = n || at_end ? QUERY_BATCH : load_more(w, e);
+        if (st == QUERY_BATCH)
+            st = exec_tick(w->op.x, e);
+        if (st != QUERY_BATCH)
             return st;
     }
-    return QUERY_BATCH;
+    return w->results.rows > 0 ? QUERY_BATCH : QUERY_END;
+}
+
+/* ---- output ---- */
+
+/* Rows that have left and that no later one looks back at. */
+static bool forget_rows(OpWindow *w, Err *e)
+{
+    uint64_t rows = rowfile_rows(w->part), gone = w->at;
+    store_clear(&w->results);
+    w->results_at = 0;
+    if (w->op.stats)
+        w->op.stats->spilled += rowfile_spilled(w->part) * (gone == rows);
+    if (gone == rows && w->count == 0) {
+        rowfile_clear(w->part);
+        w->at = 0;
+        return true;
+    }
+    gone = gone > w->need.back ? gone - w->need.back : 0;
+    if (w->need.whole || gone < (rows - gone) * 2 + BATCH_ROWS)
+        return true;
+    RowFile *kept = rowfile_new_query(w->op.x->query, w->types, w->col_count);
+    bool ok = true;
+    for (uint64_t row = gone; ok && row < rows;) {
+        Batch b;
+        arena_reset(&w->op.scratch);
+        ok = rowfile_view(w->part, row, &b, &w->op.scratch, e) && rowfile_add(kept, &b, e);
+        row += ok ? batch_count(&b) : 0;
+    }
+    rowfile_free(w->part);
+    w->part = kept;
+    w->first -= (int64_t)gone;
+    w->at -= gone;
+    return ok;
+}
+
+/* As many rows as lie together in both, side by side. */
+static bool hand_out(OpWindow *w, Err *e)
+{
+    Arena *a = &w->op.scratch;
+    const Batch *rows, *results = w->results.batches[w->results_at / BATCH_ROWS];
+    size_t from, result = w->results_at % BATCH_ROWS;
+    arena_reset(a);
+    if (!rowfile_batch(w->part, w->at, &rows, &from, e))
+        return false;
+    size_t n =
+        rows->rows - from < results->rows - result ? rows->rows - from : results->rows - result;
+    w->batch = *batch_new(a, w->op.plan->col_count);
+    w->batch.rows = n;
+    if (from == 0 && result == 0) {
+        memcpy(w->batch.cols, rows->cols, w->key_at * sizeof(Vector));
+        memcpy(w->batch.cols + w->key_at, results->cols, w->plan->call_count * sizeof(Vector));
+    } else {
+        for (size_t c = 0; c < w->key_at; c++)
+            vec_gather(&w->batch.cols[c], &rows->cols[c], row_ident + from, n, a);
+        for (size_t i = 0; i < w->plan->call_count; i++)
+            vec_gather(&w->batch.cols[w->key_at + i], &results->cols[i], row_ident + result, n, a);
+    }
+    w->at += n;
+    w->results_at += n;
+    return true;
 }
 
 static QueryStatus window_next(Op *op, Batch **out, Err *e)
 {
     OpWindow *w = (OpWindow *)op;
-    for (;;) {
-        Batch rows, results;
-        QueryStatus st = fill_partitions(w, e);
+    if (w->results_at == w->results.rows) {
+        if (w->results.rows && !forget_rows(w, e))
+            return QUERY_FAIL;
+        QueryStatus st = fill_results(w, e);
         if (st != QUERY_BATCH)
             return st;
-        arena_reset(&op->scratch);
-        size_t n = store_view(&w->part, w->at, &rows, &op->scratch);
-        if (n == 0 && w->part.rows == 0)
-            return QUERY_END;
-        if (n == 0) {
-            store_clear(&w->part);
-            store_clear(&w->results);
-            w->first = 0;
-            w->handing_out = false;
-            continue;
-        }
-        store_view(&w->results, w->at, &results, &op->scratch);
-        w->at += n;
-        w->batch = *batch_new(&op->scratch, op->plan->col_count);
-        memcpy(w->batch.cols, rows.cols, w->key_at * sizeof(Vector));
-        memcpy(w->batch.cols + w->key_at, results.cols, w->plan->call_count * sizeof(Vector));
-        w->batch.rows = n;
-        *out = &w->batch;
-        return QUERY_BATCH;
     }
+    if (!hand_out(w, e))
+        return QUERY_FAIL;
+    *out = &w->batch;
+    return QUERY_BATCH;
 }
 
 static void window_close(Op *op)
 {
     OpWindow *w = (OpWindow *)op;
-    if (w->part.types)
-        store_free(&w->part);
+    for (size_t i = 0; w->plan && i < w->plan->call_count; i++)
+        window_agg_close(&w->calls[i]);
+    rowfile_free(w->part);
     arena_free(&w->in_arena);
+    arena_free(&w->keep);
     if (w->results.types)
         store_free(&w->results);
 }

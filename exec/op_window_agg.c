@@ -1,10 +1,11 @@
-/* Aggregates over frames.  A frame that only grows is fed with what is new.  Other frames are put
+/* Aggregates over frames.  A frame that only grows is fed with what is new, so rows that were fed need
+ * not be kept.  Other frames are put
  * together from rows and, when they are long, from the states of blocks: level 0 has a state for every
  * LEAF_ROWS rows, each level above one for FANOUT of the level below, so that a frame of any length
  * takes O(LEAF_ROWS + FANOUT log n) work.  States are merged in the order of the rows. */
 #include "exec/op_window_private.h"
 
-enum { LEAF_ROWS = 64, FANOUT = 8, TREE_LEVELS = 12, ARGS_MAX = 16 };
+enum { LEAF_ROWS = 64, FANOUT = 8, TREE_LEVELS = 12, SHORT_ROWS = 2 * LEAF_ROWS, ARGS_MAX = 16 };
 
 typedef struct FrameAgg {
     OpWindow *w;
@@ -15,8 +16,13 @@ typedef struct FrameAgg {
     AggCtx once; /* the state of one frame */
     Arena once_arena;
     void *state;
-    char *level[TREE_LEVELS]; /* states of blocks, state_stride apart */
-    size_t level_count, stride;
+    size_t stride;
+    /* growing frames: */
+    bool growing, begun;
+    size_t fed;
+    /* states of blocks, stride apart: those that lie before row built[level] * block_rows */
+    char *level[TREE_LEVELS];
+    size_t built[TREE_LEVELS], room[TREE_LEVELS];
 } FrameAgg;
 
 /* Rows [begin, end) of the argument columns into the state. */
@@ -26,11 +32,15 @@ static bool feed(FrameAgg *f, AggCtx *c, void *state, size_t begin, size_t end, 
     Vector v[ARGS_MAX];
     uint16_t sel[BATCH_ROWS];
     size_t n = f->call->arg_count;
-    begin += w->first;
-    end += w->first;
+    bool many = end > begin + BATCH_ROWS;
+    begin = (size_t)((int64_t)begin + w->first);
+    end = (size_t)((int64_t)end + w->first);
     while (begin < end) {
-        const Batch *b = w->part.batches[begin / BATCH_ROWS];
-        size_t first = begin % BATCH_ROWS, left = BATCH_ROWS - first;
+        const Batch *b;
+        size_t first;
+        if (!rowfile_batch(w->part, begin, &b, &first, e) || (many && !window_goes_on(w, e)))
+            return false;
+        size_t left = b->rows - first;
         size_t rows = left < end - begin ? left : end - begin, kept = 0;
         const Vector *filter = f->call->filter ? &b->cols[f->args + n] : NULL;
         for (size_t a = 0; a < n; a++)
@@ -64,41 +74,48 @@ static size_t block_rows(size_t level)
     return rows;
 }
 
-static bool build_block(FrameAgg *f, size_t level, size_t i, size_t below, Err *e)
+static void more_room(FrameAgg *f, size_t level)
 {
+    size_t room = f->room[level] ? f->room[level] * 2 : FANOUT;
+    char *states = arena_zero(f->keep.arena, room * f->stride);
+    if (f->built[level])
+        memcpy(states, f->level[level], f->built[level] * f->stride);
+    f->level[level] = states;
+    f->room[level] = room;
+}
+
+/* The next block of the level; the blocks below it are there. */
+static bool build_block(FrameAgg *f, size_t level, Err *e)
+{
+    size_t i = f->built[level];
+    if (i == f->room[level])
+        more_room(f, level);
+    f->built[level]++;
     void *state = block(f, level, i);
-    size_t n = f->w->count, begin = i * LEAF_ROWS;
     f->def->init(&f->keep, state);
     if (level == 0)
-        return feed(f, &f->keep, state, begin, begin + LEAF_ROWS < n ? begin + LEAF_ROWS : n, e);
-    for (size_t k = i * FANOUT; k < (i + 1) * FANOUT && k < below; k++)
+        return feed(f, &f->keep, state, i * LEAF_ROWS, (i + 1) * LEAF_ROWS, e);
+    for (size_t k = i * FANOUT; k < (i + 1) * FANOUT; k++)
         if (!f->def->merge(&f->keep, state, block(f, level - 1, k), e))
             return false;
     return true;
 }
 
-static bool build_tree(FrameAgg *f, Err *e)
+/* All whole blocks before row `end`. */
+static bool build_blocks(FrameAgg *f, size_t end, Err *e)
 {
-    size_t below = 0;
-    for (size_t rows = LEAF_ROWS; f->level_count < TREE_LEVELS; rows *= FANOUT) {
-        size_t level = f->level_count, count = (f->w->count + rows - 1) / rows;
-        f->level[level] = arena_zero(f->keep.arena, count * f->stride);
-        f->level_count++;
-        for (size_t i = 0; i < count; i++)
-            if (!build_block(f, level, i, below, e))
+    for (size_t level = 0; level < TREE_LEVELS && block_rows(level) <= end; level++)
+        while ((f->built[level] + 1) * block_rows(level) <= end)
+            if (!build_block(f, level, e))
                 return false;
-        if (count <= FANOUT)
-            break;
-        below = count;
-    }
     return true;
 }
 
 /* The largest block that begins here and does not reach beyond; 0 rows: none. */
-static size_t whole_block(const FrameAgg *f, size_t begin, size_t end, size_t *level)
+static size_t whole_block(size_t begin, size_t end, size_t *level)
 {
     size_t best = 0;
-    for (size_t l = 0; l < f->level_count; l++) {
+    for (size_t l = 0; l < TREE_LEVELS; l++) {
         size_t rows = block_rows(l);
         if (begin % rows || begin + rows > end)
             break;
@@ -110,17 +127,18 @@ static size_t whole_block(const FrameAgg *f, size_t begin, size_t end, size_t *l
 
 static bool add_range(FrameAgg *f, size_t begin, size_t end, Err *e)
 {
-    if (!f->level_count && end - begin > 2 * LEAF_ROWS && !build_tree(f, e))
+    bool blocks = end - begin > SHORT_ROWS;
+    if (blocks && !build_blocks(f, end, e))
         return false;
     while (begin < end) {
-        size_t level = 0, rows = whole_block(f, begin, end, &level);
+        size_t level = 0, rows = blocks ? whole_block(begin, end, &level) : 0;
         if (rows) {
             if (!f->def->merge(&f->once, f->state, block(f, level, begin / rows), e))
                 return false;
             begin += rows;
             continue;
         }
-        size_t stop = f->level_count ? (begin / LEAF_ROWS + 1) * LEAF_ROWS : end;
+        size_t stop = blocks ? (begin / LEAF_ROWS + 1) * LEAF_ROWS : end;
         if (stop > end)
             stop = end;
         if (!feed(f, &f->once, f->state, begin, stop, e))
@@ -142,22 +160,21 @@ static bool final_value(FrameAgg *f, AggCtx *c, Value *out, Err *e)
 }
 
 /* The frame starts with the partition and never loses a row. */
-static bool growing_frames(FrameAgg *f, FrameCursor *c, Value *out, Err *e)
+static bool growing_frames(FrameAgg *f, FrameCursor *c, size_t begin, size_t end, Value *out,
+                           Err *e)
 {
-    size_t fed = 0;
-    f->def->init(&f->keep, f->state);
-    for (size_t i = 0; i < f->w->count; i++) {
+    for (size_t i = begin; i < end; i++, out++) {
         FrameRows rows;
         if (!frame_rows(c, i, &rows, e))
             return false;
-        size_t end = rows.count ? rows.part[0].end : 0;
-        if (i > 0 && end == fed) {
-            out[i] = out[i - 1];
+        size_t upto = rows.count ? rows.part[0].end : 0;
+        if (i > begin && upto == f->fed) {
+            *out = out[-1];
             continue;
         }
-        if (!feed(f, &f->keep, f->state, fed, end, e) || !final_value(f, &f->keep, &out[i], e))
+        if (!feed(f, &f->keep, f->state, f->fed, upto, e) || !final_value(f, &f->keep, out, e))
             return false;
-        fed = end;
+        f->fed = upto;
     }
     return true;
 }
@@ -170,14 +187,14 @@ static bool same_rows(const FrameRows *a, const FrameRows *b)
     return same;
 }
 
-static bool moving_frames(FrameAgg *f, FrameCursor *c, Value *out, Err *e)
+static bool moving_frames(FrameAgg *f, FrameCursor *c, size_t begin, size_t end, Value *out, Err *e)
 {
     FrameRows rows, last = {0};
-    for (size_t i = 0; i < f->w->count; i++, last = rows) {
+    for (size_t i = begin; i < end; i++, last = rows, out++) {
         if (!frame_rows(c, i, &rows, e))
             return false;
-        if (i > 0 && same_rows(&rows, &last)) {
-            out[i] = out[i - 1];
+        if (i > begin && same_rows(&rows, &last)) {
+            *out = out[-1];
             continue;
         }
         arena_reset(&f->once_arena);
@@ -186,32 +203,86 @@ static bool moving_frames(FrameAgg *f, FrameCursor *c, Value *out, Err *e)
         for (size_t k = 0; k < rows.count; k++)
             if (!add_range(f, rows.part[k].begin, rows.part[k].end, e))
                 return false;
-        if (!final_value(f, &f->once, &out[i], e))
+        if (!final_value(f, &f->once, out, e))
             return false;
     }
     return true;
 }
 
-bool window_fill_aggregate(OpWindow *w, const WindowCall *call, size_t args, Value *out, Err *e)
+/* ---- the call ---- */
+
+bool window_agg_open(OpWindow *w, WindowState *s, Err *e)
 {
-    const AggDef *def = call->func->agg;
+    const WindowCall *call = s->call;
     Op *op = &w->op;
-    FrameCursor cursor;
     if (call->arg_count > ARGS_MAX)
         return err_set(e, ERR_TOO_MANY_ARGUMENTS, "more than %d arguments of a window aggregate",
                        ARGS_MAX);
-    FrameAgg f = {.w = w, .call = call, .def = def, .args = args};
-    f.keep =
-        (AggCtx){op_ctx(op), &op->scratch, w->part.types + args, call->arg_count, call->result};
-    f.once = f.keep;
-    f.once.arena = &f.once_arena;
-    f.stride = (def->state_size + 15) & ~(size_t)15;
-    f.state = arena_zero(&op->scratch, f.stride + 1);
-    arena_init(&f.once_arena, &op->x->query->budget);
-    frame_begin(&cursor, w, call);
-    bool growing =
+    FrameAgg *f = s->agg = ARENA_NEW(&op->arena, FrameAgg);
+    f->w = w;
+    f->call = call;
+    f->def = call->func->agg;
+    f->args = s->args;
+    f->keep = (AggCtx){op_ctx(op), &w->keep, w->types + s->args, call->arg_count, call->result};
+    f->once = f->keep;
+    f->once.arena = &f->once_arena;
+    f->stride = (f->def->state_size + 15) & ~(size_t)15;
+    f->state = arena_zero(&op->arena, f->stride + 1);
+    f->growing =
         call->frame.start == FRAME_UNBOUNDED_PRECEDING && call->frame.exclude == EXCLUDE_NONE;
-    bool ok = growing ? growing_frames(&f, &cursor, out, e) : moving_frames(&f, &cursor, out, e);
-    arena_free(&f.once_arena);
-    return ok;
+    arena_init(&f->once_arena, &op->x->query->budget);
+    return true;
+}
+
+void window_agg_begin(OpWindow *w, WindowState *s)
+{
+    FrameAgg *f = s->agg;
+    (void)w;
+    f->begun = false;
+    f->fed = 0;
+    for (size_t l = 0; l < TREE_LEVELS; l++)
+        f->built[l] = f->room[l] = 0;
+}
+
+void window_agg_close(WindowState *s)
+{
+    if (s->agg)
+        arena_free(&s->agg->once_arena);
+}
+
+/* Rows before and behind the current one, if a frame of ROWS has so few that blocks are not asked for. */
+static bool near_rows(const FrameOffsets *o, const WindowFrame *f, WindowNeed *need)
+{
+    int64_t start = f->start == FRAME_CURRENT ? 0 : o->start.u.i64;
+    int64_t end = f->end == FRAME_CURRENT ? 0 : o->end.u.i64;
+    if (f->unit != FRAME_ROWS || f->start == FRAME_UNBOUNDED_PRECEDING ||
+        f->end == FRAME_UNBOUNDED_FOLLOWING || start > LEAF_ROWS || end >= LEAF_ROWS)
+        return false;
+    need->back = f->start == FRAME_PRECEDING ? (size_t)start : 0;
+    need->ahead = f->end == FRAME_FOLLOWING ? (size_t)end : 0;
+    return true;
+}
+
+WindowNeed window_agg_need(const WindowState *s)
+{
+    const WindowFrame *f = &s->call->frame;
+    WindowNeed need = {.peers = frame_needs_peers(f)};
+    bool few = f->exclude == EXCLUDE_NONE &&
+               (near_rows(&s->offsets, f, &need) || (s->agg->growing && f->end == FRAME_CURRENT));
+    need.whole = !few;
+    return need;
+}
+
+bool window_fill_aggregate(OpWindow *w, WindowState *s, size_t begin, size_t end, Value *out,
+                           Err *e)
+{
+    FrameAgg *f = s->agg;
+    f->keep.eval = f->once.eval = op_ctx(&w->op);
+    if (f->growing && !f->begun) {
+        memset(f->state, 0, f->stride);
+        f->def->init(&f->keep, f->state);
+        f->begun = true;
+    }
+    return f->growing ? growing_frames(f, &s->cursor, begin, end, out, e)
+                      : moving_frames(f, &s->cursor, begin, end, out, e);
 }

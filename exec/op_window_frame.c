@@ -8,31 +8,38 @@
 
 /* ---- peers ---- */
 
-static bool same_order(const OpWindow *w, size_t a, size_t b)
+static bool same_order(OpWindow *w, size_t a, size_t b)
 {
     for (size_t c = w->order_at; c < w->order_at + w->plan->order_count; c++) {
         Value x = window_cell(w, c, a), y = window_cell(w, c, b);
-        const TypeDef *def = type_find(w->part.types[c]);
+        const TypeDef *def = type_find(w->types[c]);
         if (x.null != y.null || (!x.null && def && def->cmp && def->cmp(&x, &y) != 0))
             return false;
     }
     return true;
 }
 
-void window_find_peers(OpWindow *w)
+void peer_grow(OpWindow *w, PeerCursor *c)
 {
-    if (w->group_of)
-        return;
-    Arena *a = &w->op.scratch;
-    w->group_of = arena_alloc(a, w->count * sizeof *w->group_of);
-    w->group_begin = arena_alloc(a, (w->count + 1) * sizeof *w->group_begin);
-    w->group_count = 0;
-    for (size_t i = 0; i < w->count; i++) {
-        if (i == 0 || !same_order(w, i - 1, i))
-            w->group_begin[w->group_count++] = (uint32_t)i;
-        w->group_of[i] = (uint32_t)w->group_count - 1;
-    }
-    w->group_begin[w->group_count] = (uint32_t)w->count;
+    if (w->plan->order_count == 0)
+        c->end = w->count;
+    while (c->end < w->count && !w->broken && same_order(w, c->end - 1, c->end))
+        c->end++;
+}
+
+void peer_next(OpWindow *w, PeerCursor *c)
+{
+    c->group += c->end > 0;
+    c->begin = c->end++;
+    peer_grow(w, c);
+}
+
+/* To a group that lies ahead; false: there are not so many. */
+static bool peer_move(OpWindow *w, PeerCursor *c, size_t group)
+{
+    while ((c->end == 0 || c->group < group) && c->end < w->count)
+        peer_next(w, c);
+    return c->group == group && c->end > 0;
 }
 
 /* ---- offsets ---- */
@@ -104,7 +111,7 @@ typedef struct RangeEdge {
 static bool range_edge(OpWindow *w, const Value *base, const Value *offset, bool add, bool upper,
                        RangeEdge *edge, Err *e)
 {
-    TypeId type = w->part.types[w->order_at];
+    TypeId type = w->types[w->order_at];
     Interval iv;
     Value *out = &edge->v;
     *edge = (RangeEdge){*base, 0};
@@ -140,10 +147,10 @@ static bool range_edge(OpWindow *w, const Value *base, const Value *offset, bool
 }
 
 /* Does the row lie before the frame's start (or, for its end, still inside)? */
-static bool range_passes(const FrameCursor *c, size_t row, const Value *current,
-                         const RangeEdge *edge, bool is_end)
+static bool range_passes(FrameCursor *c, size_t row, const Value *current, const RangeEdge *edge,
+                         bool is_end)
 {
-    const OpWindow *w = c->w;
+    OpWindow *w = c->w;
     const SortKey *key = &w->plan->order[0];
     Value v = window_cell(w, w->order_at, row);
     if (v.null || current->null) {
@@ -151,8 +158,7 @@ static bool range_passes(const FrameCursor *c, size_t row, const Value *current,
             return key->nulls_first ? v.null || !current->null : !v.null || current->null;
         return key->nulls_first ? v.null && !current->null : !v.null && current->null;
     }
-    int order =
-        edge->beyond ? -edge->beyond : type_find(w->part.types[w->order_at])->cmp(&v, &edge->v);
+    int order = edge->beyond ? -edge->beyond : type_find(w->types[w->order_at])->cmp(&v, &edge->v);
     if (key->desc)
         order = -order;
     return is_end ? order <= 0 : order < 0;
@@ -171,7 +177,8 @@ static bool range_border(FrameCursor *c, size_t row, bool is_end, size_t *border
         !range_edge(w, &current, offset, following != desc, is_end != desc, &edge, e))
         return false;
     while (*border < w->count && range_passes(c, *border, &current, &edge, is_end))
-        ++*border;
+        if (++*border % BATCH_ROWS == 0 && !window_goes_on(w, e))
+            return false;
     return true;
 }
 
@@ -197,17 +204,24 @@ static size_t rows_border(const FrameCursor *c, size_t row, FrameBound bound, bo
     return is_end && to < n ? to + 1 : to;
 }
 
-static size_t groups_border(const FrameCursor *c, size_t row, FrameBound bound, bool is_end)
+static size_t groups_border(FrameCursor *c, size_t row, FrameBound bound, bool is_end)
 {
-    const OpWindow *w = c->w;
-    const Value *offset = is_end ? &c->offsets->end : &c->offsets->start;
-    size_t group = w->group_of[row], n = w->group_count;
+    OpWindow *w = c->w;
+    const Peers *peers = &w->peers;
     if (bound == FRAME_CURRENT)
-        return w->group_begin[group + is_end];
-    if (bound == FRAME_PRECEDING && is_end && offset->u.i64 > (int64_t)group)
+        return (is_end ? peers->end : peers->begin)[row - w->chunk];
+    int64_t group = (int64_t)peers->group[row - w->chunk];
+    int64_t by = is_end ? c->offsets->end.u.i64 : c->offsets->start.u.i64, to;
+    if (bound == FRAME_PRECEDING && by > group)
         return 0;
-    size_t to = moved(group, offset, bound == FRAME_FOLLOWING, n);
-    return w->group_begin[is_end && to < n ? to + 1 : to];
+    if (bound == FRAME_PRECEDING)
+        to = group - by;
+    else if (__builtin_add_overflow(group, by, &to))
+        return w->count;
+    PeerCursor *at = is_end ? &c->tail_group : &c->head_group;
+    if (!peer_move(w, at, (size_t)to))
+        return w->count;
+    return is_end ? at->end : at->begin;
 }
 
 static bool border(FrameCursor *c, size_t row, bool is_end, size_t *out, Err *e)
@@ -230,13 +244,15 @@ static bool border(FrameCursor *c, size_t row, bool is_end, size_t *out, Err *e)
 
 /* ---- the frame ---- */
 
-void frame_begin(FrameCursor *c, OpWindow *w, const WindowCall *call)
+bool frame_needs_peers(const WindowFrame *f)
 {
-    const WindowFrame *f = &call->frame;
-    *c = (FrameCursor){w, f, &w->offsets[call - w->plan->calls], 0, 0, 0, 0};
-    if (f->unit == FRAME_GROUPS || f->exclude >= EXCLUDE_GROUP ||
-        (f->unit == FRAME_RANGE && (f->start == FRAME_CURRENT || f->end == FRAME_CURRENT)))
-        window_find_peers(w);
+    return f->unit == FRAME_GROUPS || f->exclude >= EXCLUDE_GROUP ||
+           (f->unit == FRAME_RANGE && (f->start == FRAME_CURRENT || f->end == FRAME_CURRENT));
+}
+
+void frame_begin(FrameCursor *c, OpWindow *w, const WindowFrame *frame, const FrameOffsets *o)
+{
+    *c = (FrameCursor){.w = w, .frame = frame, .offsets = o};
 }
 
 static void add_range(FrameRows *out, size_t begin, size_t end)
@@ -255,15 +271,13 @@ bool frame_rows(FrameCursor *c, size_t row, FrameRows *out, Err *e)
         return false;
     if (end < begin)
         end = begin;
-    c->begin = begin;
-    c->end = end;
     if (c->frame->exclude == EXCLUDE_NONE) {
         add_range(out, begin, end);
         return true;
     }
     if (c->frame->exclude != EXCLUDE_CURRENT) {
-        hole_begin = c->w->group_begin[c->w->group_of[row]];
-        hole_end = c->w->group_begin[c->w->group_of[row] + 1];
+        hole_begin = c->w->peers.begin[row - c->w->chunk];
+        hole_end = c->w->peers.end[row - c->w->chunk];
     }
     add_range(out, begin, end < hole_begin ? end : hole_begin);
     if (c->frame->exclude == EXCLUDE_TIES && row >= begin && row < end)

@@ -27,5 +27,9 @@ bool rowfile_read(RowFile *f, uint64_t row, size_t max, bool backward, Batch *ou
 /* Rows from number `row` on that lie together, for one of several readers: a view of them, or in its arena
  * `a`.  No rows: there are no more. */
 bool rowfile_view(const RowFile *f, uint64_t row, Batch *out, Arena *a, Err *e) MUST_CHECK;
+/* The rows that lie together with number `row`, which is *at among them.  They live until rows are added, or
+ * ROWFILE_LIVE others that do not lie with them were asked for since. */
+enum { ROWFILE_LIVE = 3 };
+bool rowfile_batch(RowFile *f, uint64_t row, const Batch **out, size_t *at, Err *e) MUST_CHECK;
 
 #endif

@@ -52,6 +52,15 @@ WITH x AS MATERIALIZED (SELECT id, s FROM sp) SELECT count(*), sum(a.id), max(b.
 WITH RECURSIVE r (n, s) AS (SELECT id, s FROM sp UNION ALL SELECT n + 1000000, s FROM r WHERE n < 3000000)
   SELECT count(*), sum(n), max(s) FROM r;
 SELECT count(*), sum(a.v) FROM (VALUES (1), (2), (3)) t (i), LATERAL (SELECT v FROM spd WHERE name > 'a') a;
+-- windows: one partition of all rows, many of few, frames of any kind
+SELECT sum(a), sum(b), max(c), sum(d) FROM (SELECT nth_value(id, 3) OVER w AS a, count(*) OVER (ORDER BY id DESC) AS b,
+  lead(s, 2) OVER w AS c, sum(id) OVER (ORDER BY id ROWS BETWEEN 5000 PRECEDING AND 70 FOLLOWING) AS d FROM sp WINDOW w AS (ORDER BY id)) x;
+SELECT sum(a), sum(b), sum(c), max(d) FROM (SELECT rank() OVER w AS a, ntile(5) OVER w AS b, sum(id) OVER w AS c,
+  last_value(s) OVER (PARTITION BY k ORDER BY id) AS d FROM sp WINDOW w AS (PARTITION BY k ORDER BY g)) x;
+SELECT round(sum(a)::numeric, 6), sum(b), sum(c) FROM (SELECT cume_dist() OVER (ORDER BY k) AS a, dense_rank() OVER (ORDER BY k) AS b,
+  count(*) OVER (ORDER BY k GROUPS BETWEEN 2 PRECEDING AND 1 FOLLOWING EXCLUDE TIES) AS c FROM sp) x;
+SELECT sum(a), sum(b), sum(c), count(d) FROM (SELECT row_number() OVER w AS a, sum(id) OVER w AS b,
+  max(id) OVER (ORDER BY id ROWS BETWEEN 3 PRECEDING AND 2 FOLLOWING) AS c, lag(s, 7) OVER w AS d FROM sp WINDOW w AS (ORDER BY id)) x;
 -- writing from such a query
 CREATE TABLE spc AS SELECT s, count(*) AS n, array_agg(id ORDER BY id) AS ids FROM sp GROUP BY s;
 SELECT count(*), sum(n), max(array_length(ids, 1)) FROM spc;
