@@ -1,4 +1,5 @@
 /* Set-returning functions: in FROM (PLAN_FUNCTION) and in a select list (PLAN_PROJECT_SET). */
+#include "exec/array.h"
 #include "exec/op_private.h"
 
 /* One call that is running. */
@@ -10,7 +11,7 @@ typedef struct SrfCall {
     size_t col_count;
     const TypeId *types;
     const Slice *names; /* NULL in a select list */
-    bool open;
+    bool open, as_record;
 } SrfCall;
 
 static void srf_init(SrfCall *c, const FuncDef *func, const TypeId *types, size_t col_count, Op *op)
@@ -20,6 +21,36 @@ static void srf_init(SrfCall *c, const FuncDef *func, const TypeId *types, size_
     c->col_count = col_count;
     arena_init(&c->arena, &op->x->query->budget);
     arena_init(&c->rows_arena, &op->x->query->budget);
+}
+
+/* In a select list rows of several columns are records. */
+static void srf_init_item(SrfCall *c, const FuncDef *func, const TypeId *type, Op *op)
+{
+    const SrfDef *def = func->srf;
+    c->as_record = def->columns && def->column_count > 1;
+    TypeId *types = ARENA_ARRAY(&op->arena, TypeId, def->column_count + 1);
+    for (size_t i = 0; c->as_record && i < def->column_count; i++)
+        types[i] = def->columns[i].type;
+    srf_init(c, func, c->as_record ? types : type, c->as_record ? def->column_count : 1, op);
+}
+
+static void make_records(SrfCall *c)
+{
+    const Batch *b = &c->out;
+    Vector records;
+    vec_init_flat(&records, T_RECORD, b->rows, &c->rows_arena);
+    for (size_t i = 0; i < batch_count(b); i++) {
+        size_t row = batch_row(b, i), count = c->col_count * RECORD_ITEMS;
+        Value *items = ARENA_ARRAY(&c->rows_arena, Value, count);
+        for (size_t k = 0; k < c->col_count; k++) {
+            Value *field = items + k * RECORD_ITEMS;
+            field[RECORD_TYPE] = value_i64(c->types[k]);
+            field[RECORD_NAME] = value_str(slice_cstr(c->def->columns[k].name));
+            field[RECORD_VALUE] = vec_get(&b->cols[k], row);
+        }
+        records.v.arr[row] = array_new(&c->rows_arena, T_RECORD, items, count);
+    }
+    c->out.cols[0] = records;
 }
 
 static void srf_close(SrfCall *c)
@@ -66,6 +97,8 @@ static QueryStatus srf_next(SrfCall *c, Op *op, Err *e)
     op->x->ctx.scratch = &c->rows_arena;
     switch (c->def->next(&op->x->ctx, c->state, &c->out, op->x->waiter, e)) {
     case SRF_ROWS:
+        if (c->as_record)
+            make_records(c);
         return QUERY_BATCH;
     case SRF_WAIT:
         return QUERY_WAIT;
@@ -187,7 +220,7 @@ static bool project_set_open(Op *op, Err *e)
         if (plan->is_srf[c]) {
             const Expr *x = plan->exprs[c];
             must(x->kind == EXPR_CALL && x->func && x->func->srf);
-            srf_init(&s->calls[c], x->func, &plan->p.types[c], 1, op);
+            srf_init_item(&s->calls[c], x->func, &plan->p.types[c], op);
             s->args[c] = ARENA_ARRAY(&op->arena, Vector, x->arg_count + 1);
         }
     return op_open_child(op, e);
