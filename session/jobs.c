@@ -71,8 +71,8 @@ static const ViewColumn columns[] = {{"job_id", T_INT8},
                                      {"error", T_TEXT}};
 const ViewDef job_views[] = {
     {"skulk", "jobs", columns, ARRAY_LEN(columns), fill_jobs,
-     "what runs by itself, and how it went"},
-    {NULL, NULL, NULL, 0, NULL, NULL},
+     .text = "what runs by itself, and how it went"},
+    {0},
 };
 
 static bool change(EvalCtx *ctx, const Value *args, JobChange what, Value *out, Err *e)
