@@ -55,14 +55,6 @@ static bool encoding_of(HttpCall *c, Slice *out, Err *e)
                    (int)(encoding.len < 40 ? encoding.len : 40), encoding.ptr, f->encodings);
 }
 
-static bool retention_policy_ok(Slice rp, Err *e)
-{
-    if (rp.len == 0 || slice_eq_cstr(rp, "autogen") || slice_eq_cstr(rp, "default"))
-        return true;
-    return err_set(e, ERR_DATABASE_NAME, "retention policy not found: %.*s",
-                   (int)(rp.len < 100 ? rp.len : 100), rp.ptr);
-}
-
 /* on, true, 1, off, false, 0, or missing. */
 static bool flag_param(HttpCall *c, const char *name, bool otherwise, bool *out, Err *e)
 {
@@ -102,10 +94,8 @@ static bool find_database(HttpCall *c, IngContext *x, Err *e)
         name = slice_of(bucket.ptr, slash ? (size_t)(slash - bucket.ptr) : bucket.len);
         rp = slash ? slice_of(slash + 1, bucket.len - name.len - 1) : SLICE_NONE;
     }
-    if (!retention_policy_ok(rp, e))
-        return false;
     if (db_resolve_database(c->db, c->rights, name, &x->database, &x->schema, e))
-        return true;
+        return db_resolve_policy(c->db, x->database, rp, &x->schema, e);
     if (c->format->reply == REPLY_INFLUX2 && e->code == ERR_DATABASE_NAME)
         err_set(e, ERR_DATABASE_NAME, "bucket \"%.*s\" not found", SLICE_ARG(name));
     return false;

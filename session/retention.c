@@ -3,7 +3,7 @@
  * One idea under many words: a table, a schema or a database has a TTL, a class of series (CREATE
  * TTL) one of its own.  An InfluxDB retention policy is a schema with a TTL.  What is past it a scan
  * does not show (storage/ttl.h); lifecycle/ frees the space. */
-#include "session/session_private.h"
+#include "session/retention_private.h"
 
 /* ---- durations and sizes ---- */
 
@@ -15,7 +15,7 @@ bool retention_ns(Interval iv, int64_t *ns)
 }
 
 /* "30d", "1 year", or for ever. */
-static bool read_ttl(Slice text, int64_t *ns, Err *e)
+bool read_ttl(Slice text, int64_t *ns, Err *e)
 {
     static const char *const forever[] = {"forever", "infinite", "inf", "none"};
     Interval iv;
@@ -111,4 +111,131 @@ bool retention_fits(const TableDef *t, Err *e)
                    "\"%.*s\" is an ordinary table: its rows have no time to count a TTL from",
                    SLICE_ARG(t->name)) ||
            err_hint(e, "Name a timestamp column with TIME INDEX or WITH (time = ...).");
+}
+
+/* ---- statements ---- */
+
+static bool put_table(Portal *p, const TableDef *was, TableDef *t, Err *e)
+{
+    CatEdit c = {.op = CAT_PUT_TABLE, .id = was->id, .expect_version = was->version, .table = t};
+    return ddl_edit(p->session, &c, 1, e);
+}
+
+static const TableDef *need_series_table(Portal *p, const CatalogSnap *cat, Err *e)
+{
+    const QualifiedName *name = &p->bound->u.retention.table;
+    const TableDef *t = session_find_table(p->session, cat, name);
+    if (!t)
+        err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(name->name)),
+            err_at(e, name->position);
+    else if (t->kind != TABLE_SERIES)
+        err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a time-series table", SLICE_ARG(t->name));
+    return t && t->kind == TABLE_SERIES ? t : NULL;
+}
+
+static size_t find_ttl(const TableDef *t, Slice name)
+{
+    size_t i = 0;
+    while (i < t->ttl_count && !slice_eq(t->ttls[i].name, name))
+        i++;
+    return i;
+}
+
+static bool create_ttl(Portal *p, const CatalogSnap *cat, Err *e)
+{
+    const BoundRetention *b = &p->bound->u.retention;
+    const TableDef *t = need_series_table(p, cat, e);
+    if (!t)
+        return false;
+    if (find_ttl(t, b->name) < t->ttl_count && b->if_exists) {
+        session_notice(p->session, "NOTICE", ERR_DUPLICATE_OBJECT,
+                       "TTL \"%.*s\" of table \"%.*s\" already exists, skipping",
+                       SLICE_ARG(b->name), SLICE_ARG(t->name));
+        return true;
+    }
+    if (find_ttl(t, b->name) < t->ttl_count)
+        return err_set(e, ERR_DUPLICATE_OBJECT, "TTL \"%.*s\" of table \"%.*s\" already exists",
+                       SLICE_ARG(b->name), SLICE_ARG(t->name));
+    if (t->ttl_count == TTLS_MAX)
+        return err_set(e, ERR_PROGRAM_LIMIT, "a table can have at most %d TTLs", TTLS_MAX);
+    TableDef *copy = table_def_copy(&p->arena, t);
+    TtlClass *list = ARENA_ARRAY(&p->arena, TtlClass, t->ttl_count + 1u);
+    for (size_t i = 0; i < t->ttl_count; i++)
+        list[i] = copy->ttls[i];
+    TtlClass *c = &list[copy->ttl_count++];
+    *c = (TtlClass){.name = b->name, .condition = b->condition};
+    copy->ttls = list;
+    if (!read_ttl(b->duration, &c->keep_ns, e))
+        return false;
+    if (!c->keep_ns)
+        c->keep_ns = INT64_MAX; /* for ever, whatever the table says */
+    return ttl_matches(p, cat, t, c, e) && put_table(p, t, copy, e);
+}
+
+static bool drop_ttl(Portal *p, const CatalogSnap *cat, Err *e)
+{
+    const BoundRetention *b = &p->bound->u.retention;
+    const TableDef *t = need_series_table(p, cat, e);
+    if (!t)
+        return false;
+    size_t at = find_ttl(t, b->name);
+    if (at == t->ttl_count && b->if_exists) {
+        session_notice(p->session, "NOTICE", ERR_OK,
+                       "TTL \"%.*s\" of table \"%.*s\" does not exist, skipping",
+                       SLICE_ARG(b->name), SLICE_ARG(t->name));
+        return true;
+    }
+    if (at == t->ttl_count)
+        return err_set(e, ERR_UNDEFINED_OBJECT, "TTL \"%.*s\" of table \"%.*s\" does not exist",
+                       SLICE_ARG(b->name), SLICE_ARG(t->name));
+    TableDef *copy = table_def_copy(&p->arena, t);
+    TtlClass *list = ARENA_ARRAY(&p->arena, TtlClass, t->ttl_count);
+    for (size_t i = 0, n = 0; i < t->ttl_count; i++)
+        if (i != at)
+            list[n++] = copy->ttls[i];
+    copy->ttls = list;
+    copy->ttl_count--;
+    return put_table(p, t, copy, e);
+}
+
+static bool database_ttl(Portal *p, const CatalogSnap *cat, Err *e)
+{
+    const BoundRetention *b = &p->bound->u.retention;
+    const DatabaseDef *was = cat_database(cat, b->name);
+    if (!was)
+        return err_set(e, ERR_DATABASE_NAME, "database \"%.*s\" does not exist",
+                       SLICE_ARG(b->name));
+    DatabaseDef d = *was;
+    d.ttl_ns = 0;
+    CatEdit c = {.op = CAT_PUT_DATABASE, .id = d.id, .database = &d};
+    return (b->reset || read_ttl(b->duration, &d.ttl_ns, e)) && ddl_edit(p->session, &c, 1, e);
+}
+
+static bool schema_ttl(Portal *p, const CatalogSnap *cat, Err *e)
+{
+    const BoundRetention *b = &p->bound->u.retention;
+    const SchemaDef *was = cat_schema(cat, p->session->database, b->name);
+    if (!was)
+        return err_set(e, ERR_SCHEMA_NAME, "schema \"%.*s\" does not exist", SLICE_ARG(b->name));
+    SchemaDef d = *was;
+    d.ttl_ns = 0;
+    if (!b->reset && !read_ttl(b->duration, &d.ttl_ns, e))
+        return false;
+    if (!b->reset && !d.ttl_ns)
+        d.ttl_ns = TTL_FOREVER;
+    CatEdit c = {.op = CAT_PUT_SCHEMA, .id = d.id, .schema = &d};
+    return ddl_edit(p->session, &c, 1, e);
+}
+
+bool retention_statement(Portal *p, Err *e)
+{
+    static bool (*const run[])(Portal * p, const CatalogSnap *cat, Err *e) = {
+        [TTL_CREATE] = create_ttl,     [TTL_DROP] = drop_ttl,       [POLICY_CREATE] = policy_create,
+        [POLICY_ALTER] = policy_alter, [POLICY_DROP] = policy_drop, [DATABASE_TTL] = database_ttl,
+        [SCHEMA_TTL] = schema_ttl,
+    };
+    CatalogSnap *cat = session_catalog(p->session);
+    bool ok = run[p->bound->u.retention.verb](p, cat, e);
+    cat_unref(cat);
+    return ok;
 }

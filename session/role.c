@@ -206,6 +206,12 @@ static bool owns_table(Session *s, const CatalogSnap *cat, const TableDef *t, Er
     return session_owns(s, cat, GRANT_TABLE, t->id, t->name, e);
 }
 
+static bool may_put_database(Session *s, const CatalogSnap *cat, const DatabaseDef *d, Err *e)
+{
+    return !cat_database_by_id(cat, d->id) ||
+           session_owns(s, cat, GRANT_DATABASE, d->id, d->name, e);
+}
+
 /* *made: what comes into being, to belong to the role. */
 static bool may_edit(Session *s, const CatalogSnap *cat, const CatEdit *c, GrantDef *made, Err *e)
 {
@@ -228,6 +234,8 @@ static bool may_edit(Session *s, const CatalogSnap *cat, const CatEdit *c, Grant
         made->kind = GRANT_SCHEMA;
         made->object = c->schema->id;
         return may_create_schema(s, cat, c->schema->database, e);
+    case CAT_PUT_DATABASE:
+        return may_put_database(s, cat, c->database, e);
     case CAT_DROP_SCHEMA:
         d = cat_schema_by_id(cat, c->id);
         return !d || session_owns(s, cat, GRANT_SCHEMA, d->id, d->name, e);

@@ -61,6 +61,9 @@ bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t, Er
 /* Database by name as ingest protocols need it: "" = the default.  DATABASE_NAME if unknown (or made, if allowed). */
 bool db_resolve_database(Db *db, Rights *rights, Slice name, ObjectId *database,
                          ObjectId *schema_public, Err *e) MUST_CHECK;
+/* The schema of a retention policy; "" = the database's DEFAULT one. */
+bool db_resolve_policy(Db *db, ObjectId database, Slice policy, ObjectId *schema,
+                       Err *e) MUST_CHECK;
 /* CREATE DATABASE from Influx's /query; an existing one is fine. */
 bool db_create_database(Db *db, Rights *rights, Slice name, Err *e) MUST_CHECK;
 bool db_feature(const Db *db, const char *name);

@@ -394,6 +394,8 @@ bool retention_ns(Interval iv, int64_t *ns); /* a month has 30 days, a year 365;
 bool retention_is_option(Slice name);        /* ttl, ttl_clock, max_size */
 /* value NULL: as if it had never been set. */
 bool retention_option(TableDef *t, Slice name, const Slice *value, Err *e) MUST_CHECK;
+bool retention_statement(Portal *p, Err *e) MUST_CHECK;
+extern const ViewDef retention_views[];
 bool retention_fits(const TableDef *t, Err *e) MUST_CHECK; /* only series have a TTL */
 bool ddl_drop(Portal *p, Err *e) MUST_CHECK;
 RunStatus ddl_alter_run(Portal *p, Err *e); /* alter_table.c: in steps */

@@ -350,6 +350,7 @@ DDL(ddl_comment)
 DDL(ddl_create_view)
 DDL(ddl_create_sequence)
 DDL(ddl_alter_sequence)
+DDL(retention_statement)
 
 static RunStatus run_drop(Portal *p, Batch **out, Err *e)
 {
@@ -492,6 +493,7 @@ static const Utility utility_table[] = {
     {BOUND_ALTER_SEQUENCE, run_ddl_alter_sequence, NULL},
     {BOUND_CREATE_EXTENSION, run_extension, NULL},
     {BOUND_COMMENT, run_ddl_comment, NULL},
+    {BOUND_RETENTION, run_retention_statement, NULL},
     {BOUND_LISTEN, run_unlisten, NULL},
     {BOUND_NOTIFY, run_unlisten, NULL},
     {BOUND_UNLISTEN, run_unlisten, NULL},

@@ -300,6 +300,8 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
     case N_CREATE_TOKEN:
     case N_DROP_TOKEN:
         return az_token(z, (const NSimple *)n, b, e);
+    case N_RETENTION:
+        return az_retention((const NRetention *)n, b);
     case N_UNSUPPORTED:
         return unsupported(z, (const NLiteral *)n, e);
     default:

@@ -351,6 +351,7 @@ bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e) MUST_CHECK;
 bool az_role(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK; /* analyze_role.c */
 bool az_token(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_grant(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
+bool az_retention(const NRetention *n, Bound *b);
 bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e) MUST_CHECK;
 bool az_bound_query(Analyzer *z, const NSelect *n, BoundQuery *out, Err *e) MUST_CHECK;

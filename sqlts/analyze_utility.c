@@ -258,6 +258,23 @@ static bool comment(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     return true;
 }
 
+bool az_retention(const NRetention *n, Bound *b)
+{
+    static const char *const tags[] = {
+        [TTL_CREATE] = "CREATE TTL",
+        [TTL_DROP] = "DROP TTL",
+        [POLICY_CREATE] = "CREATE RETENTION POLICY",
+        [POLICY_ALTER] = "ALTER RETENTION POLICY",
+        [POLICY_DROP] = "DROP RETENTION POLICY",
+        [DATABASE_TTL] = "ALTER DATABASE",
+        [SCHEMA_TTL] = "ALTER SCHEMA",
+    };
+    b->kind = BOUND_RETENTION;
+    b->tag = tags[n->is.verb];
+    b->u.retention = n->is;
+    return true;
+}
+
 bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 {
     switch (n->n.kind) {

@@ -118,6 +118,7 @@ typedef enum NodeKind {
                     flag2: the grant option; as the target: form GrantTarget */
     N_CREATE_TOKEN, /* NSimple: name, list: the role, args: NOption, flag: IF NOT EXISTS */
     N_DROP_TOKEN,   /* NSimple: list: names, flag: IF EXISTS */
+    N_RETENTION,    /* NRetention */
     N_UNSUPPORTED,  /* NLiteral: what it is */
 } NodeKind;
 
@@ -524,6 +525,11 @@ typedef struct NSimple { /* the small statements: which fields count depends on 
     SqlNode *query;       /* PREPARE, DECLARE, EXPLAIN */
     uint32_t query_begin; /* of `text`, which is the query's */
 } NSimple;
+
+typedef struct NRetention { /* no names to be looked up, no expressions: as it is carried out */
+    SqlNode n;
+    BoundRetention is;
+} NRetention;
 
 /* ---- building (ast.c) ---- */
 

@@ -7,6 +7,7 @@
 #include "sqlts/ast.h"
 #include "sqlts/grammar.h"
 #include "sqlts/lexer.h"
+#include "sqlts/parse_private.h"
 
 /* The parser that lemon makes; grammar.h holds token numbers only. */
 void *SqlGrammarAlloc(void *(*alloc)(size_t), ParseState *ps);
@@ -79,6 +80,14 @@ static bool parse_statement(Lexer *lx, ParseState *ps, Token first, int code, Sq
 {
     uint32_t begin = first.offset, end = first.end;
     Token t = first;
+    if (parse_retention(lx, ps, first, code, &end)) {
+        must(ps->failed || ps->result);
+        if (ps->failed)
+            return false;
+        *out =
+            (SqlStatement){.node = ps->result, .text = ast_span(ps, begin, end), .offset = begin};
+        return true;
+    }
     const char *what = first_words(lx, first, code);
     if (what) {
         ps->result = ast_literal(ps, N_UNSUPPORTED, begin, slice_cstr(what));
@@ -161,8 +170,6 @@ static const struct {
     {"create access"},
     {"create recursive view"},
     {"create continuous"},
-    {"create retention"},
-    {"create ttl"},
     {"create alert"},
     {"create recording"},
     {"create flow"},
@@ -182,7 +189,6 @@ static const struct {
     {"alter subscription"},
     {"alter server"},
     {"alter foreign"},
-    {"alter retention"},
     {"alter alert"},
     {"drop function"},
     {"drop procedure"},
@@ -205,7 +211,6 @@ static const struct {
     {"drop statistics"},
     {"drop tablespace"},
     {"drop continuous"},
-    {"drop retention"},
     {"drop alert"},
     {"drop series"},
     {"drop measurement"},
@@ -223,7 +228,6 @@ static const struct {
     {"commit prepared"},
     {"rollback prepared"},
     {"show continuous"},
-    {"show retention"},
 };
 
 static const char *unsupported(const Token *words, size_t count)

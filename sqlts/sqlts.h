@@ -92,6 +92,7 @@ typedef enum BoundKind {
     BOUND_LOCK,
     BOUND_ROLE,
     BOUND_GRANT,
+    BOUND_RETENTION,
     BOUND_CREATE_TOKEN,
     BOUND_DROP_TOKEN,
     BOUND_EMPTY,
@@ -293,6 +294,27 @@ typedef struct AlterAction {
     size_t option_count;
 } AlterAction;
 
+typedef enum RetentionVerb {
+    TTL_CREATE,
+    TTL_DROP,
+    POLICY_CREATE, /* InfluxDB's RETENTION POLICY */
+    POLICY_ALTER,
+    POLICY_DROP,
+    DATABASE_TTL, /* ALTER DATABASE, SCHEMA ... SET ttl */
+    SCHEMA_TTL,
+} RetentionVerb;
+typedef struct BoundRetention {
+    RetentionVerb verb;
+    Slice name;                   /* of the TTL, policy, database or schema */
+    QualifiedName table;          /* TTL */
+    Slice database;               /* policy */
+    Slice condition;              /* CREATE TTL */
+    Slice duration, shard, limit; /* as written; "" = not given */
+    bool standard;                /* DEFAULT */
+    bool reset;
+    bool if_exists; /* CREATE: if not */
+} BoundRetention;
+
 typedef enum TxnKind {
     TXN_BEGIN,
     TXN_COMMIT,
@@ -448,6 +470,7 @@ typedef struct Bound {
         struct {
             Slice target;
         } backup;
+        BoundRetention retention;
         struct {
             Slice channel, payload;
         } notify;

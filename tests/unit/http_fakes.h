@@ -40,6 +40,13 @@ bool db_resolve_database(Db *db, Rights *rights, Slice name, ObjectId *database,
         return true;
     return err_set(e, ERR_DATABASE_NAME, "database not found: \"%.*s\"", SLICE_ARG(name));
 }
+bool db_resolve_policy(Db *db, ObjectId database, Slice policy, ObjectId *schema, Err *e)
+{
+    (void)db, (void)database;
+    *schema = policy.len ? 2 : 1;
+    return !policy.len || slice_eq_cstr(policy, "autogen") ||
+           err_set(e, ERR_DATABASE_NAME, "retention policy not found: %.*s", SLICE_ARG(policy));
+}
 bool db_create_database(Db *db, Rights *rights, Slice name, Err *e)
 {
     (void)db, (void)rights, (void)e;
