@@ -120,6 +120,7 @@ struct PqlExpr {
     PqlAt at;
     int64_t at_ms;
     bool anchored, smoothed;
+    bool matchers_only;        /* an argument of info(): may accept anything */
     int64_t range_ms, step_ms; /* MATRIX, SUBQUERY; step 0 = default */
     /* instead of the constants above: known when the query's step is (duration.c) */
     PqlExpr *range_expr, *step_expr, *offset_expr;
@@ -203,10 +204,11 @@ enum {
     PF_COUNTER = 8,   /* tells when the metric's name is not that of a counter */
     PF_QUANTILE = 16, /* first parameter should be within [0, 1] */
     PF_ANCHORED = 32,
-    PF_SMOOTHED = 64,  /* takes these modifiers */
-    PF_DURATION = 256, /* may stand in an expression of durations */
-    PF_FACTORS = 128,  /* two parameters within (0, 1) */
-    PF_STATS = 512,    /* of histograms only count and sum are asked for */
+    PF_SMOOTHED = 64,   /* takes these modifiers */
+    PF_DURATION = 256,  /* may stand in an expression of durations */
+    PF_FACTORS = 128,   /* two parameters within (0, 1) */
+    PF_STATS = 512,     /* of histograms only count and sum are asked for */
+    PF_MATCHERS = 1024, /* the second argument is a selector without a name */
 };
 enum { PF_ARGS_MAX = 5 };
 

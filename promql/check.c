@@ -65,7 +65,7 @@ static void check_selector(PqlParse *ps, PqlExpr *x)
             return;
         some |= !empty;
     }
-    if (!some)
+    if (!some && !x->matchers_only)
         pql_fail(ps, x->begin, "vector selector must contain at least one non-empty matcher");
     x->type = PQL_VECTOR;
 }
@@ -212,12 +212,28 @@ static void check_duration(PqlParse *ps, PqlExpr *x)
         check_duration(ps, x->args[i]);
 }
 
+static void check_matchers(PqlParse *ps, PqlExpr *call)
+{
+    PqlExpr *x = call->args[1];
+    if (x->kind != PX_VECTOR)
+        return; /* the type tells, or: */
+    if (x->metric.len)
+        pql_fail(ps, x->begin, "expected label selectors only, got vector selector instead");
+    x->matchers_only = true;
+}
+
 /* Recursion is bounded: the constructors refuse trees deeper than PQL_DEPTH_MAX. */
 bool pql_check(PqlParse *ps, PqlExpr *x)
 {
-    for (size_t i = 0; i < x->arg_count; i++)
+    bool matchers = x->kind == PX_CALL && x->func->flags & PF_MATCHERS && x->arg_count > 1;
+    if (matchers)
+        check_matchers(ps, x);
+    for (size_t i = 0; i < x->arg_count && !ps->failed; i++)
         if (!pql_check(ps, x->args[i]))
             return false;
+    if (matchers && !ps->failed && x->args[1]->type == PQL_VECTOR && !x->args[1]->matchers_only)
+        pql_fail(ps, x->args[1]->begin,
+                 "expected label selectors only, got vector selector instead");
     PqlExpr *durations[] = {x->range_expr, x->step_expr, x->offset_expr};
     for (size_t i = 0; i < ARRAY_LEN(durations) && !ps->failed; i++)
         if (durations[i])

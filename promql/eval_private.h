@@ -266,6 +266,7 @@ PqlNode *build_label_replace(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_label_join(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_sort(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_sort_by_label(PqlBuild *b, const PqlExpr *call);
+PqlNode *build_info(PqlBuild *b, const PqlExpr *call); /* node_info.c */
 PqlNode *build_histogram_quantile(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_histogram_quantiles(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_histogram_fraction(PqlBuild *b, const PqlExpr *call);

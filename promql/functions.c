@@ -136,6 +136,9 @@ const PqlFunction pql_functions[] = {
     {"sort_by_label_desc", "sort_by_label_desc(v, label...)", "by labels, descending", .result = V,
      .args = {V, T}, .arg_count = 2, .optional = -1, .flags = PF_EXPERIMENTAL,
      .build = build_sort_by_label},
+    {"info", "info(v [, {matchers}])", "labels of info metrics of the same instance and job",
+     .result = V, .args = {V, V}, .arg_count = 2, .optional = 1,
+     .flags = PF_EXPERIMENTAL | PF_MATCHERS, .build = build_info},
     /* histograms */
     {"histogram_quantile", "histogram_quantile(q, v)",
      "quantile of classic buckets and native histograms", .result = V, .args = {S, V},

@@ -259,6 +259,8 @@ static NdStatus map_next(PqlNode *n, Series *out, Err *e)
         map_times(m, out);
     else if (m->negate)
         map_negate(m, out);
+    else
+        out->h = NULL; /* timestamp(selector): the values are the times already */
     drop_name(n, out, &m->labels);
     return ND_SERIES;
 }

@@ -418,7 +418,7 @@ static bool look_back_mixed(NodeVector *nv, const RangeSeries *s, double *out)
         if (nv->timestamps && !(number && pql_missing(v)) && (number || hist))
             v = (double)(hist ? s->h_ms[h_at - 1] : s->t_ms[at - 1]) / 1000;
         memcpy(&out[i], &v, sizeof v);
-        nv->h[i] = hist && !nv->timestamps ? s->h[h_at - 1] : NULL;
+        nv->h[i] = hist ? s->h[h_at - 1] : NULL;
         some |= hist || !pql_missing(v);
     }
     return some;
