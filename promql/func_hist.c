@@ -23,13 +23,14 @@ typedef struct Walk {
     size_t number, hist;
 } Walk;
 
-static bool walk_next(Walk *k, PqlSample *out)
+static bool walk_next(Walk *k, PqlSample *out, int64_t *t_ms)
 {
     const PqlWindow *w = k->w;
     if (k->number == w->count && k->hist == w->h_count)
         return false;
     bool hist =
         k->number == w->count || (k->hist < w->h_count && w->h_ms[k->hist] < w->t_ms[k->number]);
+    *t_ms = hist ? w->h_ms[k->hist] : w->t_ms[k->number];
     if (hist)
         *out = (PqlSample){0, w->h[k->hist++]};
     else
@@ -40,11 +41,11 @@ static bool walk_next(Walk *k, PqlSample *out)
 /* ---- rate, increase, delta ---- */
 
 /* Gauges where counters are due, and the other way round. */
-static void check_kind(const PqlWindow *w, size_t from, bool counter)
+static void check_kind(const PqlWindow *w, size_t from, size_t to, bool counter)
 {
-    for (size_t i = from; i < w->h_count; i++) {
+    for (size_t i = from; i <= to; i++) {
         bool gauge = w->h[i]->hint == HIST_GAUGE;
-        bool edge = i == from || i == w->h_count - 1;
+        bool edge = i == from || i == to;
         if (counter && gauge)
             *w->notes |= WN_NOT_COUNTER;
         if (!counter && !gauge && edge)
@@ -72,7 +73,7 @@ static Histogram *raw_change(const PqlWindow *w, bool counter)
     size_t n = w->h_count;
     const Histogram *first = w->h[0], *last = w->h[n - 1];
     Histogram nothing = {0};
-    check_kind(w, 0, counter);
+    check_kind(w, 0, n - 1, counter);
     if (counter && hist_is_reset(w->h[1], first, w->arena)) {
         /* the first one is not looked at: its layout does not matter */
         nothing.schema = w->h[1]->schema;
@@ -97,15 +98,77 @@ static Histogram *raw_change(const PqlWindow *w, bool counter)
     return sum;
 }
 
+/* ---- anchored and smoothed: values at the edges instead of extrapolation ---- */
+
+typedef struct Edges {
+    size_t first, last;       /* samples */
+    bool left_cut, right_cut; /* the edge lies between two of them */
+} Edges;
+
+/* First: the newest at or before the begin, else the first; last: smoothed, the first at or after the end. */
+static bool find_edges(const PqlWindow *w, Edges *x)
+{
+    *x = (Edges){.last = w->h_count - 1};
+    while (x->first + 1 < w->h_count && w->h_ms[x->first + 1] <= w->begin_ms)
+        x->first++;
+    for (size_t i = 0; w->smoothed && i < w->h_count; i++)
+        if (w->h_ms[i] >= w->end_ms) {
+            x->last = i;
+            break;
+        }
+    x->left_cut = w->smoothed && w->h_ms[x->first] < w->begin_ms && x->first + 1 < w->h_count;
+    x->right_cut = w->smoothed && x->last > 0 && w->h_ms[x->last] > w->end_ms;
+    return w->h_ms[x->last] > w->begin_ms && w->h_ms[x->first] <= w->end_ms;
+}
+
+static Histogram *at_edge(const PqlWindow *w, size_t i, bool cut, int64_t t, bool counter,
+                          unsigned *notes)
+{
+    if (!cut)
+        return hist_copy(w->h[i], w->arena);
+    double part = (double)(t - w->h_ms[i]) / (double)(w->h_ms[i + 1] - w->h_ms[i]);
+    return hist_between(w->h[i], w->h[i + 1], part, counter, w->arena, notes);
+}
+
+/* An edge that was cut has its reset in itself already: it is not counted again. */
+static unsigned add_resets(const PqlWindow *w, const Edges *x, Histogram *sum)
+{
+    unsigned notes = 0;
+    for (size_t i = x->first + 1 + x->left_cut; i <= x->last; i++)
+        if (hist_is_reset(w->h[i], w->h[i - 1], w->arena))
+            notes |= hist_add(sum, w->h[i - 1], 1, HIST_PLAIN, w->arena);
+    return notes;
+}
+
+static bool edged(const PqlWindow *w, bool counter, bool per_second, PqlSample *out)
+{
+    Edges x;
+    unsigned notes = 0;
+    if (!only_histograms(w) || !find_edges(w, &x))
+        return false;
+    check_kind(w, x.first, x.last, counter);
+    Histogram *left = at_edge(w, x.first, x.left_cut, w->begin_ms, counter, &notes);
+    Histogram *right = at_edge(w, x.last - x.right_cut, x.right_cut, w->end_ms, counter, &notes);
+    if (left && right)
+        notes |= hist_add(right, left, -1, HIST_PLAIN, w->arena);
+    if (counter && !(notes & HN_INCOMPATIBLE))
+        notes |= add_resets(w, &x, right);
+    note(w, HO_SUB, notes & ~(unsigned)HN_COLLISION);
+    if (notes & HN_INCOMPATIBLE)
+        return false;
+    right->hint = HIST_GAUGE;
+    hist_settle(right);
+    if (per_second)
+        hist_divide(right, w->range_s);
+    out->h = right;
+    return true;
+}
+
 static bool change(const PqlWindow *w, bool counter, bool per_second, PqlSample *out)
 {
     size_t n = w->h_count;
-    if (w->anchored || w->smoothed) { /* for numbers only */
-        if (w->count == 0)
-            return false;
-        *w->notes |= WN_IGNORED;
-        return (counter ? per_second ? fw_rate : fw_increase : fw_delta)(w, &out->v);
-    }
+    if (w->anchored || w->smoothed)
+        return edged(w, counter, per_second, out);
     if (!only_histograms(w) || n < 2)
         return false;
     Histogram *sum = raw_change(w, counter);
@@ -162,7 +225,7 @@ static bool last_two(const PqlWindow *w, bool rate, PqlSample *out)
     int64_t ms = w->h_ms[n - 1] - w->h_ms[n - 2];
     if (ms == 0)
         return false;
-    check_kind(w, n - 2, rate);
+    check_kind(w, n - 2, n - 1, rate);
     Histogram *last = hist_copy(w->h[n - 1], w->arena);
     if (!rate || !hist_is_reset(w->h[n - 1], w->h[n - 2], w->arena)) {
         unsigned notes = hist_add(last, w->h[n - 2], -1, HIST_PLAIN, w->arena);
@@ -321,7 +384,10 @@ static bool count_steps(const PqlWindow *w, bool resets, PqlSample *out)
     Walk k = {.w = w};
     PqlSample before, now;
     size_t n = 0;
-    for (bool some = walk_next(&k, &before); some && walk_next(&k, &now); before = now) {
+    int64_t t = INT64_MIN;
+    for (bool some = walk_next(&k, &before, &t); some && walk_next(&k, &now, &t); before = now) {
+        if (w->anchored && t <= w->begin_ms)
+            continue; /* only the last one of these counts */
         if (!now.h != !before.h)
             n++;
         else if (now.h)
@@ -331,7 +397,7 @@ static bool count_steps(const PqlWindow *w, bool resets, PqlSample *out)
                 resets ? now.v < before.v : now.v != before.v && !(isnan(now.v) && isnan(before.v));
     }
     out->v = (double)n;
-    return true;
+    return !w->anchored || t > w->begin_ms;
 }
 
 bool fx_changes(const PqlWindow *w, PqlSample *out)

@@ -380,6 +380,26 @@ bool hist_is_large(const Histogram *h)
     return any_above(h, 1e290);
 }
 
+Histogram *hist_between(const Histogram *from, const Histogram *to, double part, bool counter,
+                        Arena *a, unsigned *notes)
+{
+    Histogram *h = hist_copy(to, a);
+    if (hist_is_custom(from) != hist_is_custom(to)) {
+        *notes |= HN_INCOMPATIBLE;
+        return NULL;
+    }
+    if (counter && hist_is_reset(to, from, a)) {
+        hist_scale(h, part);
+        return h;
+    }
+    *notes |= hist_add(h, from, -1, HIST_PLAIN, a) & ~(unsigned)HN_COLLISION;
+    hist_scale(h, part);
+    *notes |= hist_add(h, from, 1, HIST_PLAIN, a) & ~(unsigned)HN_COLLISION;
+    h->hint = to->hint == HIST_GAUGE ? HIST_GAUGE : HIST_UNKNOWN;
+    hist_settle(h);
+    return h;
+}
+
 /* ---- comparisons ---- */
 
 static bool same_bits(double l, double r)

@@ -44,6 +44,9 @@ typedef struct HistMean {
 } HistMean;
 unsigned hist_mean_add(HistMean *m, const Histogram *h, Arena *a);
 Histogram *hist_mean_end(HistMean *m);
+/* `part` of the way from one to the next; a counter that began anew comes from zero.  NULL: HN_INCOMPATIBLE. */
+Histogram *hist_between(const Histogram *from, const Histogram *to, double part, bool counter,
+                        Arena *a, unsigned *notes);
 bool hist_equal(const Histogram *l, const Histogram *r);
 bool hist_is_reset(const Histogram *h, const Histogram *before, Arena *scratch);
 

@@ -448,15 +448,79 @@ static bool look_smooth(const NodeVector *nv, const RangeSeries *s, double *out)
     return some;
 }
 
+/* Samples of one kind near a step, for `smoothed`. */
+typedef struct Near {
+    const int64_t *t_ms;
+    size_t count, at; /* [0, at) are before the step */
+    bool before, after, exact;
+} Near;
+
+static void near_move(Near *k, int64_t t, int64_t lookback_ms)
+{
+    while (k->at < k->count && k->t_ms[k->at] < t)
+        k->at++;
+    k->before = k->at > 0 && k->t_ms[k->at - 1] > t - lookback_ms;
+    k->after = k->at < k->count && k->t_ms[k->at] <= t + lookback_ms;
+    k->exact = k->after && k->t_ms[k->at] == t;
+}
+
+static const Histogram *smooth_histogram(NodeVector *nv, const RangeSeries *s, const Near *k,
+                                         int64_t t, unsigned *notes)
+{
+    if (k->exact)
+        return s->h[k->at];
+    if (!k->before)
+        return NULL;
+    const Histogram *from = s->h[k->at - 1];
+    if (!k->after)
+        return from;
+    double part = (double)(t - k->t_ms[k->at - 1]) / (double)(k->t_ms[k->at] - k->t_ms[k->at - 1]);
+    bool counter = from->hint != HIST_GAUGE && s->h[k->at]->hint != HIST_GAUGE;
+    return hist_between(from, s->h[k->at], part, counter, &nv->loader.hists, notes);
+}
+
+/* The same with histograms: they do not mix with numbers. */
+static bool look_smooth_mixed(NodeVector *nv, const RangeSeries *s, double *out)
+{
+    const Grid *g = &nv->n.grid;
+    PqlQuery *q = nv->n.q;
+    Near number = {.t_ms = s->t_ms, .count = s->count},
+         hist = {.t_ms = s->h_ms, .count = s->h_count};
+    bool some = false, mixed = false;
+    unsigned notes = 0;
+    Slice name = labels_get(&s->labels, SLICE_LIT("__name__"));
+    if (!nv->h)
+        nv->h = pql_hists_new(q, g);
+    look_smooth(nv, s, out);
+    for (size_t i = 0; i < g->count; i++) {
+        int64_t t = when_ref(&nv->when, g, i);
+        double none = pql_absent();
+        near_move(&number, t, nv->lookback_ms);
+        near_move(&hist, t, nv->lookback_ms);
+        bool numbers = number.before || number.after, hists = hist.before || hist.after;
+        mixed |= numbers && hists;
+        if (hists)
+            memcpy(&out[i], &none, sizeof none);
+        nv->h[i] = hists && !numbers ? smooth_histogram(nv, s, &hist, t, &notes) : NULL;
+        some |= nv->h[i] || !pql_missing(out[i]);
+    }
+    if (mixed)
+        pql_annotate(q, true, nv->n.x->begin,
+                     "encountered a mix of histograms and floats for metric name \"%.*s\"",
+                     SLICE_ARG(name));
+    pql_tell_notes(q, notes, HO_ADD, name, nv->n.x->begin);
+    return some;
+}
+
 static NdStatus vector_next(PqlNode *n, Series *out, Err *e)
 {
     NodeVector *nv = (NodeVector *)n;
     RangeSeries s;
     NdStatus st;
     while ((st = loader_next(&nv->loader, &s, e)) == ND_SERIES) {
-        bool some, mixed = s.h_count && !n->x->smoothed;
+        bool some, mixed = s.h_count > 0;
         if (n->x->smoothed)
-            some = look_smooth(nv, &s, nv->out);
+            some = mixed ? look_smooth_mixed(nv, &s, nv->out) : look_smooth(nv, &s, nv->out);
         else
             some = mixed ? look_back_mixed(nv, &s, nv->out) : look_back(nv, &s, nv->out);
         if (!some)
