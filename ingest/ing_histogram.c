@@ -22,7 +22,7 @@ typedef struct Side {
 
 typedef struct Message {
     Histogram h;
-    int64_t schema, ms;
+    int64_t schema, ms, start_ms;
     Side negative, positive;
     Numbers bounds;
 } Message;
@@ -120,6 +120,9 @@ static void read_number(Message *m, const PbField *f)
     case 15:
         m->ms = (int64_t)f->value;
         break;
+    case 17:
+        m->start_ms = (int64_t)f->value;
+        break;
     }
 }
 
@@ -168,14 +171,25 @@ static bool read_message(Arena *a, Message *m, Slice bytes, Err *e)
            take_side(a, &m->h.positive, &m->positive, m->h.integer, e);
 }
 
-static bool put_row(IngJob *j, IngTable *t, SeriesId id, int64_t ns, Slice key, const IngValue *v,
-                    Err *e)
+bool ing_started_row(IngJob *j, IngTable *t, SeriesId id, int64_t ns, const IngSample *s, Err *e)
 {
-    IngField *col;
-    if (!ing_field(j, t, 0, key, v->kind, &col, e))
+    IngField *col, *start = NULL;
+    IngValue us = {.kind = ING_MICROS};
+    if (!ing_field(j, t, 0, s->key, s->value.kind, &col, e))
         return false;
+    if (s->start_ms) {
+        IngField first = *col; /* the next one may move it */
+        if (__builtin_mul_overflow(s->start_ms, INT64_C(1000), &us.u.i64))
+            return err_set(e, ERR_DATETIME_RANGE, "start timestamp %lld is out of range",
+                           (long long)s->start_ms);
+        if (!ing_field(j, t, 1, SLICE_LIT("__start__"), ING_MICROS, &start, e))
+            return false;
+        t->fields[0] = first;
+        col = &t->fields[0];
+    }
     wb_row(j->batch, t->id, id, ns);
-    if (!ing_put(j, t, col, v, e) || !ing_row_check(j, t, e)) {
+    if (!ing_put(j, t, col, &s->value, e) || (start && !ing_put(j, t, start, &us, e)) ||
+        !ing_row_check(j, t, e)) {
         wb_row_cancel(j->batch);
         return false;
     }
@@ -184,15 +198,20 @@ static bool put_row(IngJob *j, IngTable *t, SeriesId id, int64_t ns, Slice key, 
     return true;
 }
 
-bool ing_histogram(IngJob *j, IngTable *t, SeriesId id, int64_t ns, const Histogram *h, Err *e)
+static bool put_histogram(IngJob *j, IngTable *t, SeriesId id, int64_t ns, int64_t start_ms,
+                          const Histogram *h, Err *e)
 {
     uint64_t bits;
     memcpy(&bits, &h->sum, sizeof bits);
-    IngValue v = {.kind = ING_HISTOGRAM, .u.hist = h};
-    if (bits != STALE_BITS)
-        return put_row(j, t, id, ns, SLICE_LIT("histogram"), &v, e);
-    v = (IngValue){.kind = ING_FLOAT, .u.f64 = h->sum}; /* the series ends, whatever it was of */
-    return put_row(j, t, id, ns, SLICE_LIT("value"), &v, e);
+    IngSample s = {SLICE_LIT("histogram"), {.kind = ING_HISTOGRAM, .u.hist = h}, start_ms};
+    if (bits == STALE_BITS) /* the series ends, whatever it was of */
+        s = (IngSample){SLICE_LIT("value"), {.kind = ING_FLOAT, .u.f64 = h->sum}, 0};
+    return ing_started_row(j, t, id, ns, &s, e);
+}
+
+bool ing_histogram(IngJob *j, IngTable *t, SeriesId id, int64_t ns, const Histogram *h, Err *e)
+{
+    return put_histogram(j, t, id, ns, 0, h, e);
 }
 
 bool ing_histogram_message(IngJob *j, IngTable *t, SeriesId id, Slice bytes, Err *e)
@@ -202,7 +221,7 @@ bool ing_histogram_message(IngJob *j, IngTable *t, SeriesId id, Slice bytes, Err
     Message m = {0};
     arena_init(&a, NULL);
     bool ok = read_message(&a, &m, bytes, e) && hist_check(&m.h, (int32_t)m.schema, e) &&
-              ing_time(j, m.ms, &ns, e) && ing_histogram(j, t, id, ns, &m.h, e);
+              ing_time(j, m.ms, &ns, e) && put_histogram(j, t, id, ns, m.start_ms, &m.h, e);
     arena_free(&a);
     return ok;
 }

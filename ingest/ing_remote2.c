@@ -4,7 +4,7 @@
  * 4: Exemplar { 1: references, 2: double, 3: ms }, 5: Metadata { 1: type, 3: help, 4: unit }, 6: created } }.
  * Symbols may come behind the series: the first step reads all of them.  The labels of a series are written
  * as 1.0 sends them, so that both find the same series by the same bytes.
- * Created timestamps are read and not kept. */
+ * Start timestamps of samples are kept in the field "__start__". */
 #include "ingest/protobuf.h"
 #include "ingest/remote_private.h"
 
@@ -146,15 +146,36 @@ static bool put_metadata(IngJob *j, const State *s, Slice bytes, Err *e)
     return (m.type == 0 && m.help.len == 0 && m.unit.len == 0) || remote_metadata(j, &m, e);
 }
 
-static bool put_one(IngJob *j, State *s, IngTable *t, SeriesId id, const PbField *f, Err *e)
+/* The time from which the sample counts; 0 = not told. */
+static int64_t start_of(Slice sample)
+{
+    Reader r = reader_of(sample);
+    PbField f;
+    int64_t ms = 0;
+    while (pb_next(&r, &f))
+        if (f.number == 3 && f.wire == WIRE_VARINT)
+            ms = (int64_t)f.value;
+    return ms;
+}
+
+static bool put_sample(IngJob *j, IngTable *t, SeriesId id, Slice bytes, Err *e)
 {
     uint64_t bits;
-    int64_t ms;
+    int64_t ms, ns;
+    if (!remote_read_sample(bytes, &bits, &ms))
+        return malformed(e);
+    IngSample s = {
+        SLICE_LIT("value"), {.kind = ING_FLOAT, .u.f64 = pb_double(bits)}, start_of(bytes)};
+    if (s.start_ms == 0)
+        return remote_sample(j, t, id, bits, ms, e);
+    return ing_time(j, ms, &ns, e) && ing_started_row(j, t, id, ns, &s, e);
+}
+
+static bool put_one(IngJob *j, State *s, IngTable *t, SeriesId id, const PbField *f, Err *e)
+{
     switch (f->number) {
     case 2:
-        if (!remote_read_sample(f->bytes, &bits, &ms))
-            return malformed(e);
-        return remote_sample(j, t, id, bits, ms, e);
+        return put_sample(j, t, id, f->bytes, e);
     case 3:
         if (!ing_histogram_message(j, t, id, f->bytes, e))
             return false;
@@ -169,21 +190,17 @@ static bool put_one(IngJob *j, State *s, IngTable *t, SeriesId id, const PbField
     }
 }
 
-/* Samples or native histograms, one kind of them. */
+/* Samples, native histograms, or both, as Prometheus takes them. */
 static bool check_kinds(Slice series, Err *e)
 {
     Reader r = reader_of(series);
     PbField f;
-    bool samples = false, histograms = false;
-    while (pb_next(&r, &f)) {
-        samples |= f.number == 2;
-        histograms |= f.number == 3;
-    }
+    bool any = false;
+    while (pb_next(&r, &f))
+        any |= f.number == 2 || f.number == 3;
     if (r.bad)
         return malformed(e);
-    if (samples && histograms)
-        return err_set(e, ERR_INVALID_TEXT, "a series has samples and histograms at once");
-    return samples || histograms ||
+    return any ||
            err_set(e, ERR_INVALID_TEXT, "a series must contain at least one sample or histogram");
 }
 

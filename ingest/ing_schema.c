@@ -31,6 +31,7 @@ static const struct {
     [ING_BOOL] = {"boolean", OID_BOOL, -1, PHYS_BOOL},
     [ING_STRING] = {"string", OID_TEXT, -1, PHYS_STR},
     [ING_HISTOGRAM] = {"histogram", HIST_OID, -1, PHYS_STR},
+    [ING_MICROS] = {"time", OID_TIMESTAMPTZ, -1, PHYS_I64},
 };
 
 static const char *type_name(uint32_t oid)
@@ -487,6 +488,11 @@ bool ing_put(IngJob *j, const IngTable *t, const IngField *f, const IngValue *v,
             return conflict(t, f->key, ING_BOOL, f->type_oid, e);
         wb_bool(j->batch, f->id, v->u.b);
         return true;
+    case ING_MICROS:
+        if (f->type_oid != OID_TIMESTAMPTZ)
+            return conflict(t, f->key, ING_MICROS, f->type_oid, e);
+        wb_i64(j->batch, f->id, v->u.i64);
+        return true;
     case ING_HISTOGRAM:
         return put_histogram(j, t, f, v->u.hist, e);
     case ING_STRING:
@@ -541,6 +547,9 @@ bool ing_fits(const TableDef *def, Slice measurement, Slice key, const IngValue 
         break;
     case ING_HISTOGRAM:
         ok = col->type_oid == HIST_OID;
+        break;
+    case ING_MICROS:
+        ok = col->type_oid == OID_TIMESTAMPTZ;
         break;
     }
     IngTable named = {.name = measurement};

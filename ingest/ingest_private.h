@@ -17,7 +17,15 @@ enum {
     ING_DROP_TRIES = 10,    /* of a row whose table is dropped meanwhile */
 };
 
-typedef enum IngKind { ING_FLOAT, ING_INT, ING_UINT, ING_BOOL, ING_STRING, ING_HISTOGRAM } IngKind;
+typedef enum IngKind {
+    ING_FLOAT,
+    ING_INT,
+    ING_UINT,
+    ING_BOOL,
+    ING_STRING,
+    ING_HISTOGRAM,
+    ING_MICROS
+} IngKind;
 
 typedef struct IngField { /* a field key as the client spells it -> the column */
     Slice key;
@@ -63,6 +71,12 @@ typedef struct IngValue {
         const struct Histogram *hist; /* checked */
     } u;
 } IngValue;
+
+typedef struct IngSample { /* of remote write */
+    Slice key;
+    IngValue value;
+    int64_t start_ms; /* 0 = none */
+} IngSample;
 
 typedef struct IngHead { /* measurement and tags as they stand in the body, without any backslash */
     Hash128 hash;        /* of the tags, with the table */
@@ -146,6 +160,9 @@ int64_t ing_now(const IngJob *j);
 /* ---- ing_histogram.c: a row with the field "histogram" (or the staleness marker, by its sum) ---- */
 bool ing_histogram(IngJob *j, IngTable *t, SeriesId id, int64_t ns, const struct Histogram *h,
                    Err *e) MUST_CHECK; /* h: of hist_check() */
+/* A row of one field, and where it is not 0 the time from which the sample counts: the field "__start__". */
+bool ing_started_row(IngJob *j, IngTable *t, SeriesId id, int64_t ns, const IngSample *s,
+                     Err *e) MUST_CHECK;
 /* The message of remote write 1.0 and 2.0. */
 bool ing_histogram_message(IngJob *j, IngTable *t, SeriesId id, Slice bytes, Err *e) MUST_CHECK;
 

@@ -177,6 +177,8 @@ typedef struct PqlWindow {
     const int64_t *h_ms; /* native histograms */
     const struct Histogram *const *h;
     size_t h_count;
+    const int64_t *st_ms,
+        *h_st_ms;    /* when what a sample counts began, 0 = not told; NULL: not asked for */
     Arena *arena;    /* of results that are histograms */
     unsigned *notes; /* WN_*, and the bits of HistNote << WN_SHIFT by HistOp */
     size_t first;    /* number of t_ms[0] within the series */
@@ -193,8 +195,9 @@ enum {               /* what functions over a range have to tell */
        WN_MIXED = 1, /* numbers and histograms: no result */
        WN_NOT_COUNTER = 2,
        WN_NOT_GAUGE = 4,
-       WN_IGNORED = 8, /* histograms among numbers */
-       WN_SHIFT = 8,   /* notes of HistOp o stand at WN_SHIFT * (1 + o) */
+       WN_IGNORED = 8,  /* histograms among numbers */
+       WN_OVERLAP = 16, /* start times */
+       WN_SHIFT = 8,    /* notes of HistOp o stand at WN_SHIFT * (1 + o) */
 };
 
 enum {
@@ -208,6 +211,7 @@ enum {
     PF_DURATION = 256,  /* may stand in an expression of durations */
     PF_FACTORS = 128,   /* two parameters within (0, 1) */
     PF_STATS = 512,     /* of histograms only count and sum are asked for */
+    PF_STARTS = 2048,   /* looks at the start times of samples */
     PF_MATCHERS = 1024, /* the second argument is a selector without a name */
 };
 enum { PF_ARGS_MAX = 5 };

@@ -49,7 +49,7 @@ PqlNode *pql_build(PqlBuild *b, const PqlExpr *x)
     case PX_NUMBER:
         return build_number(b, x);
     case PX_VECTOR:
-        return build_selector(b, x, false);
+        return build_selector(b, x, SV_SAMPLE);
     case PX_CALL:
         return build_call(b, x);
     case PX_AGGREGATE:
@@ -256,6 +256,7 @@ bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e)
     budget_init(&q->budget, "PromQL query", r->budget, 0);
     arena_init(&q->arena, &q->budget);
     q->delayed_names = pql_feature(r->features, "promql-delayed-name-removal");
+    q->start_times = pql_feature(r->features, "use-start-timestamps");
     bool ok = request_grid(q, r, e) && pql_check_durations(q, x, e);
     if (ok && x->type != PQL_STRING) {
         PqlBuild b = {.q = q, .grid = q->grid, .e = e};

@@ -68,6 +68,7 @@ typedef struct RangeSeries {
     const int64_t *h_ms; /* native histograms, with times of their own */
     const Histogram **h;
     size_t h_count;
+    const int64_t *st_ms, *h_st_ms; /* start times; NULL: not asked for */
 } RangeSeries;
 
 static inline const Histogram *series_hist(const Series *s, size_t i)
@@ -111,7 +112,7 @@ struct PqlQuery {
     Budget budget;
     Grid grid;
     int64_t end_ms;
-    bool delayed_names;
+    bool delayed_names, start_times;
     PqlNode *root, *nodes;
     uint64_t samples;
     int64_t slice_end_ns;
@@ -134,7 +135,8 @@ typedef struct PqlBuild {
     PqlQuery *q;
     Grid grid;
     Err *e;
-    bool stats; /* only count and sum of histograms are asked for */
+    bool stats;  /* only count and sum of histograms are asked for */
+    bool starts; /* start times of samples are */
 } PqlBuild;
 PqlNode *pql_build(PqlBuild *b,
                    const PqlExpr *x); /* NULL: failed; wraps what does not change with the step */
@@ -219,6 +221,7 @@ typedef struct Source {
     size_t field_count;
     SourceTag *tags; /* by label */
     size_t tag_count;
+    ColumnId start; /* start times of samples, 0 = none */
     SeriesSet *set; /* owned */
 } Source;
 typedef struct Sources {
@@ -240,7 +243,8 @@ Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const Sou
                      PqlLabel *items);
 
 /* ---- node_select.c ---- */
-PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, bool timestamps);
+typedef enum SelectorValue { SV_SAMPLE, SV_TIME, SV_START } SelectorValue;
+PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, SelectorValue value);
 PqlNode *build_range(PqlBuild *b,
                      const PqlExpr *x); /* MATRIX or SUBQUERY, perhaps in parentheses */
 
@@ -253,6 +257,7 @@ PqlNode *build_expand(PqlBuild *b, const PqlExpr *x); /* step-invariant: evaluat
 PqlNode *build_merge(PqlBuild *b, PqlNode *from, bool strict);
 PqlNode *build_time(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_timestamp(PqlBuild *b, const PqlExpr *call);
+PqlNode *build_start_timestamp(PqlBuild *b, const PqlExpr *call);
 PqlNode *build_present(PqlBuild *b, const PqlExpr *call);
 
 /* ---- node_func.c, node_label.c, node_hist.c: rows of pql_functions[] that are nodes of their own ---- */

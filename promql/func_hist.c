@@ -57,7 +57,7 @@ static void check_kind(const PqlWindow *w, size_t from, size_t to, bool counter)
 static bool add_lost(const PqlWindow *w, Histogram *sum, const Histogram *before)
 {
     for (size_t i = 1; i < w->h_count; i++) {
-        if (hist_is_reset(w->h[i], before, w->arena)) {
+        if (hist_is_reset(w->h[i], before, w->arena) || fw_began_anew(w->h_st_ms, w->h_ms, i)) {
             unsigned notes = hist_add(sum, before, 1, HIST_PLAIN, w->arena);
             note(w, HO_ADD, notes & ~(unsigned)HN_COLLISION);
             if (notes & HN_INCOMPATIBLE)
@@ -68,20 +68,32 @@ static bool add_lost(const PqlWindow *w, Histogram *sum, const Histogram *before
     return true;
 }
 
-static Histogram *raw_change(const PqlWindow *w, bool counter)
+static void empty_like(Histogram *out, const Histogram *h)
+{
+    *out = (Histogram){.schema = h->schema,
+                       .zero_threshold = h->zero_threshold,
+                       .bounds = h->bounds,
+                       .bound_count = h->bound_count};
+}
+
+/* zero: what is counted began within the window, with nothing. */
+static Histogram *raw_change(const PqlWindow *w, bool counter, bool zero)
 {
     size_t n = w->h_count;
     const Histogram *first = w->h[0], *last = w->h[n - 1];
     Histogram nothing = {0};
     check_kind(w, 0, n - 1, counter);
-    if (counter && hist_is_reset(w->h[1], first, w->arena)) {
+    if (zero) {
+        empty_like(&nothing, first);
+        first = &nothing;
+    } else if (counter &&
+               (hist_is_reset(w->h[1], first, w->arena) || fw_began_anew(w->h_st_ms, w->h_ms, 1))) {
         /* the first one is not looked at: its layout does not matter */
-        nothing.schema = w->h[1]->schema;
-        nothing.zero_threshold = hist_is_custom(w->h[1]) ? 0 : w->h[1]->zero_threshold;
-        nothing.bounds = w->h[1]->bounds;
-        nothing.bound_count = w->h[1]->bound_count;
+        empty_like(&nothing, w->h[1]);
         first = &nothing;
     }
+    if (counter && fw_starts_overlap(w->h_st_ms, w->h_ms, n))
+        *w->notes |= WN_OVERLAP;
     Histogram *sum = hist_copy(last, w->arena);
     for (size_t i = 1; counter && i < n - 1; i++) {
         if (hist_is_custom(w->h[i]) != hist_is_custom(sum))
@@ -91,7 +103,7 @@ static Histogram *raw_change(const PqlWindow *w, bool counter)
     }
     unsigned notes = hist_add(sum, first, -1, HIST_PLAIN, w->arena);
     note(w, HO_SUB, notes & ~(unsigned)HN_COLLISION);
-    if (notes & HN_INCOMPATIBLE || (counter && !add_lost(w, sum, first)))
+    if (notes & HN_INCOMPATIBLE || (counter && !add_lost(w, sum, zero ? w->h[0] : first)))
         return NULL;
     sum->hint = HIST_GAUGE;
     hist_settle(sum);
@@ -169,16 +181,21 @@ static bool change(const PqlWindow *w, bool counter, bool per_second, PqlSample 
     size_t n = w->h_count;
     if (w->anchored || w->smoothed)
         return edged(w, counter, per_second, out);
-    if (!only_histograms(w) || n < 2)
+    bool zero = counter && fw_from_zero(w->h_st_ms, w->h_ms, w);
+    if (!only_histograms(w) || (n < 2 && !zero))
         return false;
-    Histogram *sum = raw_change(w, counter);
+    Histogram *sum = raw_change(w, counter, zero);
     if (!sum)
         return false;
-    double covered = (double)(w->h_ms[n - 1] - w->h_ms[0]) / 1000;
-    double to_start = (double)(w->h_ms[0] - w->begin_ms) / 1000,
+    int64_t from = zero ? w->h_st_ms[0] : w->h_ms[0];
+    double covered = (double)(w->h_ms[n - 1] - from) / 1000;
+    double to_start = (double)(from - w->begin_ms) / 1000,
            to_end = (double)(w->end_ms - w->h_ms[n - 1]) / 1000;
-    double gap = covered / (double)(n - 1), limit = gap * 1.1;
-    if (to_start >= limit)
+    double gap = n > 1 ? (double)(w->h_ms[n - 1] - w->h_ms[0]) / 1000 / (double)(n - 1) : 0;
+    double limit = gap * 1.1;
+    if (zero)
+        to_start = 0;
+    else if (to_start >= limit)
         to_start = gap / 2;
     if (counter && sum->count > 0 && w->h[0]->count >= 0) {
         double to_zero = covered * (w->h[0]->count / sum->count);
@@ -227,7 +244,8 @@ static bool last_two(const PqlWindow *w, bool rate, PqlSample *out)
         return false;
     check_kind(w, n - 2, n - 1, rate);
     Histogram *last = hist_copy(w->h[n - 1], w->arena);
-    if (!rate || !hist_is_reset(w->h[n - 1], w->h[n - 2], w->arena)) {
+    if (!rate || (!hist_is_reset(w->h[n - 1], w->h[n - 2], w->arena) &&
+                  !fw_began_anew(w->h_st_ms, w->h_ms, n - 1))) {
         unsigned notes = hist_add(last, w->h[n - 2], -1, HIST_PLAIN, w->arena);
         note(w, HO_SUB, notes & ~(unsigned)HN_COLLISION);
         if (notes & HN_INCOMPATIBLE)
@@ -391,10 +409,12 @@ static bool count_steps(const PqlWindow *w, bool resets, PqlSample *out)
         if (!now.h != !before.h)
             n++;
         else if (now.h)
-            n += resets ? hist_is_reset(now.h, before.h, w->arena) : !hist_equal(now.h, before.h);
+            n += resets ? hist_is_reset(now.h, before.h, w->arena) ||
+                              fw_began_anew(w->h_st_ms, w->h_ms, k.hist - 1)
+                        : !hist_equal(now.h, before.h);
         else
-            n +=
-                resets ? now.v < before.v : now.v != before.v && !(isnan(now.v) && isnan(before.v));
+            n += resets ? now.v < before.v || fw_began_anew(w->st_ms, w->t_ms, k.number - 1)
+                        : now.v != before.v && !(isnan(now.v) && isnan(before.v));
     }
     out->v = (double)n;
     return !w->anchored || t > w->begin_ms;

@@ -14,14 +14,43 @@ static double lost_in_resets(const double *v, size_t n)
     return lost;
 }
 
+/* The same where start times tell of resets, too. */
+static double lost_in_starts(const PqlWindow *w)
+{
+    double lost = 0;
+    for (size_t i = 1; i < w->count; i++)
+        if (w->v[i] < w->v[i - 1] || fw_began_anew(w->st_ms, w->t_ms, i))
+            lost += w->v[i - 1];
+    if (fw_starts_overlap(w->st_ms, w->t_ms, w->count))
+        *w->notes |= WN_OVERLAP;
+    return lost;
+}
+
+/* The window begins with a zero at the start time of its first sample. */
+static bool from_zero(const PqlWindow *w, bool per_second, double *out)
+{
+    size_t n = w->count;
+    double raw = w->v[n - 1] + lost_in_starts(w);
+    double covered = (double)(w->t_ms[n - 1] - w->st_ms[0]) / 1000;
+    double to_end = (double)(w->end_ms - w->t_ms[n - 1]) / 1000;
+    double gap = n > 1 ? (double)(w->t_ms[n - 1] - w->t_ms[0]) / 1000 / (double)(n - 1) : 0;
+    if (to_end >= gap * 1.1)
+        to_end = gap / 2;
+    double factor = (covered + to_end) / covered;
+    *out = raw * (per_second ? factor / w->range_s : factor);
+    return true;
+}
+
 static bool extrapolated(const PqlWindow *w, bool counter, bool per_second, double *out)
 {
     size_t n = w->count;
+    if (counter && fw_from_zero(w->st_ms, w->t_ms, w))
+        return from_zero(w, per_second, out);
     if (n < 2)
         return false;
     double raw = w->v[n - 1] - w->v[0];
     if (counter)
-        raw += lost_in_resets(w->v, n);
+        raw += w->st_ms ? lost_in_starts(w) : lost_in_resets(w->v, n);
     double covered = (double)(w->t_ms[n - 1] - w->t_ms[0]) / 1000;
     double to_start = (double)(w->t_ms[0] - w->begin_ms) / 1000,
            to_end = (double)(w->end_ms - w->t_ms[n - 1]) / 1000;
@@ -123,7 +152,8 @@ static bool last_two(const PqlWindow *w, bool rate, double *out)
     if (n < 2 || w->t_ms[n - 1] == w->t_ms[n - 2])
         return false;
     double v = w->v[n - 1];
-    if (!rate || !(v < w->v[n - 2])) /* after a reset the value itself is the increase */
+    bool anew = rate && fw_began_anew(w->st_ms, w->t_ms, n - 1);
+    if (!anew && (!rate || !(v < w->v[n - 2]))) /* after a reset the value itself is the increase */
         v -= w->v[n - 2];
     *out = rate ? v / ((double)(w->t_ms[n - 1] - w->t_ms[n - 2]) / 1000) : v;
     return true;
@@ -211,7 +241,7 @@ bool fw_resets(const PqlWindow *w, double *out)
     if (!counted_from(w, &first))
         return false;
     for (size_t i = first + 1; i < w->count; i++)
-        n += w->v[i] < w->v[i - 1];
+        n += w->v[i] < w->v[i - 1] || fw_began_anew(w->st_ms, w->t_ms, i);
     *out = (double)n;
     return true;
 }

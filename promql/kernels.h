@@ -47,6 +47,26 @@ bool fw_irate(const PqlWindow *w, double *out), fw_idelta(const PqlWindow *w, do
 bool fw_deriv(const PqlWindow *w, double *out), fw_predict(const PqlWindow *w, double *out);
 bool fw_changes(const PqlWindow *w, double *out), fw_resets(const PqlWindow *w, double *out);
 
+/* What sample i counts began after the sample before: a reset, whatever the values say. */
+static inline bool fw_began_anew(const int64_t *st_ms, const int64_t *t_ms, size_t i)
+{
+    if (!st_ms || st_ms[i] == 0 || st_ms[i] >= t_ms[i] || st_ms[i] < t_ms[i - 1])
+        return false;
+    return st_ms[i] > t_ms[i - 1] || (st_ms[i - 1] != 0 && st_ms[i - 1] < t_ms[i - 1]);
+}
+/* The first sample began within the window: it was zero then. */
+static inline bool fw_from_zero(const int64_t *st_ms, const int64_t *t_ms, const PqlWindow *w)
+{
+    return st_ms && st_ms[0] != 0 && st_ms[0] > w->begin_ms && st_ms[0] < t_ms[0];
+}
+static inline bool fw_starts_overlap(const int64_t *st_ms, const int64_t *t_ms, size_t n)
+{
+    for (size_t i = 1; st_ms && i < n; i++)
+        if (st_ms[i] != 0 && st_ms[i] < t_ms[i - 1] && st_ms[i] != st_ms[i - 1])
+            return true;
+    return false;
+}
+
 /* ---- func_hist.c: with histograms among the samples ---- */
 bool fx_rate(const PqlWindow *w, PqlSample *out), fx_increase(const PqlWindow *w, PqlSample *out),
     fx_delta(const PqlWindow *w, PqlSample *out);

@@ -14,6 +14,7 @@ enum {
     OID_INT4 = 23,
     OID_FLOAT4 = 700,
     OID_FLOAT8 = 701,
+    OID_TIMESTAMPTZ = 1184,
     OID_NUMERIC = 1700
 };
 
@@ -244,7 +245,10 @@ static Source *source_for(Resolve *r, const TableDef *t)
     }
     SeriesIndex *index = engine_index(snapshot_engine(r->scope->snapshot));
     Source *s = &out->items[out->count];
+    const ColumnDef *start = table_column_by_label(t, SLICE_LIT("__start__"), COL_FIELD);
     *s = (Source){.table = t, .set = idx_select(index, t->id, tags, tag_count)};
+    if (start && !start->dropped && start->type_oid == OID_TIMESTAMPTZ)
+        s->start = start->id;
     if (set_count(s->set) == 0) {
         set_unref(s->set);
         return NULL;

@@ -194,6 +194,7 @@ typedef struct NodeMap {
     size_t param_count;
     bool negate;
     bool to_time; /* timestamp(): the value becomes the time of the step */
+    bool to_nothing;
     Arena labels;
 } NodeMap;
 
@@ -224,6 +225,13 @@ static void map_times(const NodeMap *m, Series *s)
     for (size_t i = 0; i < m->n.grid.count; i++)
         if (!series_missing(s, i))
             s->v[i] = (double)grid_at(&m->n.grid, i) / 1000;
+    s->h = NULL;
+}
+
+static void map_nothing(const NodeMap *m, Series *s)
+{
+    for (size_t i = 0; i < m->n.grid.count; i++)
+        s->v[i] = pql_absent();
     s->h = NULL;
 }
 
@@ -259,6 +267,8 @@ static NdStatus map_next(PqlNode *n, Series *out, Err *e)
         map_times(m, out);
     else if (m->negate)
         map_negate(m, out);
+    else if (m->to_nothing)
+        map_nothing(m, out);
     else
         out->h = NULL; /* timestamp(selector): the values are the times already */
     drop_name(n, out, &m->labels);
@@ -320,10 +330,22 @@ PqlNode *build_timestamp(PqlBuild *b, const PqlExpr *call)
 {
     const PqlExpr *arg = pql_unparen(call->args[0]);
     bool own = arg->kind == PX_VECTOR;
-    NodeMap *m = map_new(b, call, own ? build_selector(b, arg, true) : pql_build(b, arg));
+    NodeMap *m = map_new(b, call, own ? build_selector(b, arg, SV_TIME) : pql_build(b, arg));
     if (!m)
         return NULL;
     m->to_time = !own;
+    return names_dropped(b, &m->n, m->child, false);
+}
+
+/* Of a selector only: elsewhere nobody knows them any more. */
+PqlNode *build_start_timestamp(PqlBuild *b, const PqlExpr *call)
+{
+    const PqlExpr *arg = pql_unparen(call->args[0]);
+    bool own = arg->kind == PX_VECTOR;
+    NodeMap *m = map_new(b, call, own ? build_selector(b, arg, SV_START) : pql_build(b, arg));
+    if (!m)
+        return NULL;
+    m->to_nothing = !own;
     return names_dropped(b, &m->n, m->child, false);
 }
 
@@ -378,9 +400,11 @@ static void window_move(NodeWindow *nw, size_t i)
     if (nw->w.h_count) {
         nw->w.h_ms = s->h_ms + nw->h_lo;
         nw->w.h = s->h + nw->h_lo;
+        nw->w.h_st_ms = s->h_st_ms ? s->h_st_ms + nw->h_lo : NULL;
     }
     nw->w.t_ms = s->t_ms + nw->lo;
     nw->w.v = s->v + nw->lo;
+    nw->w.st_ms = s->st_ms ? s->st_ms + nw->lo : NULL;
     nw->w.count = nw->hi - nw->lo;
     nw->w.first = nw->lo;
     nw->w.begin_ms = end - nw->range_ms;
@@ -485,6 +509,11 @@ static void tell_window(NodeWindow *nw)
                      SLICE_ARG(name));
     if (nw->notes & WN_NOT_GAUGE)
         pql_annotate(q, true, at, "this native histogram metric is not a gauge: \"%.*s\"",
+                     SLICE_ARG(name));
+    if (nw->notes & WN_OVERLAP)
+        pql_annotate(q, true, at,
+                     "sample has start time that overlaps with previous sample timestamp for "
+                     "metric name \"%.*s\"",
                      SLICE_ARG(name));
     if (nw->notes & WN_IGNORED)
         pql_annotate(q, false, at,
@@ -627,7 +656,10 @@ static PqlNode *build_window(PqlBuild *b, const PqlExpr *x)
         window_times(nw, b, range);
         if (!check_modifiers(b, x, range->kind == PX_MATRIX ? range->args[0] : range))
             return NULL;
+        bool starts = b->starts;
+        b->starts = x->func->flags & PF_STARTS && b->q->start_times;
         nw->child = build_range(b, range);
+        b->starts = starts;
         if (!nw->child)
             return NULL;
     }

@@ -383,7 +383,7 @@ PqlNode *build_info(PqlBuild *b, const PqlExpr *call)
     if (!compile(f, selector->matches, selector->match_count, b->e))
         return NULL;
     f->base = pql_build(b, call->args[0]);
-    f->info = f->base ? build_selector(b, selector, true) : NULL;
+    f->info = f->base ? build_selector(b, selector, SV_TIME) : NULL;
     if (!f->info)
         return NULL;
     f->n.one_name = f->base->one_name;

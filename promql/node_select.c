@@ -15,6 +15,7 @@ typedef struct Samples {
     int64_t *h_ms;
     const Histogram **h;
     size_t h_count, h_cap;
+    int64_t *st_ms, *h_st_ms; /* beside t_ms and h_ms; NULL: no start times */
 } Samples;
 
 typedef struct Loader {
@@ -25,6 +26,7 @@ typedef struct Loader {
     int64_t after_ms, until_ms; /* (after, until] */
     bool have_run, loading, keep_stale;
     bool stats;  /* hints of histograms are found out from one to the next */
+    bool starts; /* start times are loaded, where the table has them */
     ScanRun run; /* announced, not taken */
     SeriesId series;
     Samples *fields;
@@ -90,6 +92,8 @@ static void loader_close(Loader *l)
         mem_free(s->v);
         mem_free(s->h_ms);
         mem_free(s->h);
+        mem_free(s->st_ms);
+        mem_free(s->h_st_ms);
     }
     l->field_max = 0;
 }
@@ -197,6 +201,41 @@ static bool take_histograms(Loader *l, Samples *s, const int64_t *times, const C
     return budget_check(&l->q->budget, e);
 }
 
+/* Start times of the samples taken last: by their times, in the rows of this run. */
+static void match_starts(int64_t **out, const int64_t *t_ms, size_t from, size_t to, size_t cap,
+                         const int64_t *times, const ColVec *c, size_t rows)
+{
+    *out = mem_realloc(*out, (cap + 1) * sizeof **out);
+    for (size_t i = from, k = 0; i < to; i++) {
+        while (k < rows && floor_div(times[k], NS_PER_MS) < t_ms[i])
+            k++;
+        (*out)[i] = 0;
+        for (size_t m = k; m < rows && floor_div(times[m], NS_PER_MS) == t_ms[i]; m++)
+            if (c->type == PHYS_I64 && bitmap_get(c->valid, m))
+                (*out)[i] = floor_div(c->v.i64[m], 1000);
+    }
+}
+
+static bool take_starts(Loader *l, size_t column, const size_t *before, const int64_t *times,
+                        Err *e)
+{
+    ColVec c;
+    if (!scan_column(l->scan, column, &c, e))
+        return false;
+    for (size_t f = 0; f < l->field_count; f++) {
+        Samples *s = &l->fields[f];
+        match_starts(&s->st_ms, s->t_ms, before[f * 2], s->count, s->cap, times, &c, l->run.rows);
+        match_starts(&s->h_st_ms, s->h_ms, before[f * 2 + 1], s->h_count, s->h_cap, times, &c,
+                     l->run.rows);
+    }
+    return true;
+}
+
+static bool with_starts(const Loader *l)
+{
+    return l->starts && l->sources.items[l->at].start;
+}
+
 static bool take_field(Loader *l, size_t f, size_t *column, const int64_t *times, Err *e)
 {
     const SourceField *field = &l->sources.items[l->at].fields[f];
@@ -221,16 +260,25 @@ static bool take_run(Loader *l, Err *e)
     size_t column = 0;
     if (!scan_times(l->scan, &times, e))
         return false;
-    for (size_t f = 0; f < l->field_count; f++)
+    bool starts = with_starts(l);
+    size_t *before = starts ? ARENA_ARRAY(&l->hists, size_t, l->field_count * 2 + 1) : NULL;
+    for (size_t f = 0; f < l->field_count; f++) {
+        if (starts) { /* the last sample may be written over */
+            before[f * 2] = l->fields[f].count ? l->fields[f].count - 1 : 0;
+            before[f * 2 + 1] = l->fields[f].h_count ? l->fields[f].h_count - 1 : 0;
+        }
         if (!take_field(l, f, &column, times, e))
             return false;
+    }
+    if (starts && !take_starts(l, column, before, times, e))
+        return false;
     return pql_count_samples(l->q, (size_t)l->run.rows * l->field_count, e);
 }
 
 static bool scan_begin(Loader *l, Err *e)
 {
     const Source *s = &l->sources.items[l->at];
-    ColumnId *ids = ARENA_ARRAY(&l->q->arena, ColumnId, s->field_count * 2);
+    ColumnId *ids = ARENA_ARRAY(&l->q->arena, ColumnId, s->field_count * 2 + 1);
     size_t columns = 0;
     for (size_t i = 0; i < s->field_count; i++) {
         if (s->fields[i].number)
@@ -238,6 +286,8 @@ static bool scan_begin(Loader *l, Err *e)
         if (s->fields[i].hist)
             ids[columns++] = s->fields[i].hist;
     }
+    if (with_starts(l))
+        ids[columns++] = s->start;
     ScanSpec spec = {.snapshot = l->q->r.snapshot,
                      .table = s->table->id,
                      .t_min = clamp_ns(l->after_ms + 1, 0),
@@ -301,6 +351,8 @@ static void drop_stale(Samples *s)
     for (size_t i = 0; i < s->count; i++) {
         s->t_ms[n] = s->t_ms[i];
         s->v[n] = s->v[i];
+        if (s->st_ms)
+            s->st_ms[n] = s->st_ms[i];
         n += !pql_missing(s->v[i]);
     }
     s->count = n;
@@ -338,7 +390,9 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
                                  .count = f->count,
                                  .h_ms = f->h_ms,
                                  .h = f->h,
-                                 .h_count = f->h_count};
+                                 .h_count = f->h_count,
+                                 .st_ms = with_starts(l) ? f->st_ms : NULL,
+                                 .h_st_ms = with_starts(l) ? f->h_st_ms : NULL};
             return ND_SERIES;
         }
         if (l->at == l->sources.count)
@@ -371,10 +425,17 @@ typedef struct NodeVector {
     Loader loader;
     When when;
     int64_t lookback_ms;
-    bool timestamps; /* timestamp(selector): the time of the sample */
+    SelectorValue
+        value; /* of timestamp(selector), start_timestamp(selector): times of the sample */
     double *out;
     const Histogram **h; /* NULL until there is one */
 } NodeVector;
+
+static double time_value(const NodeVector *nv, const int64_t *t_ms, const int64_t *st_ms, size_t i)
+{
+    int64_t ms = nv->value == SV_TIME ? t_ms[i] : st_ms ? st_ms[i] : 0;
+    return (double)ms / 1000;
+}
 
 /* The newest sample in (t - lookback, t] of each step; a marker there means none. */
 static bool look_back(const NodeVector *nv, const RangeSeries *s, double *out)
@@ -389,7 +450,9 @@ static bool look_back(const NodeVector *nv, const RangeSeries *s, double *out)
         out[i] = pql_absent();
         if (at == 0 || s->t_ms[at - 1] <= t - nv->lookback_ms || pql_missing(s->v[at - 1]))
             continue;
-        out[i] = nv->timestamps ? (double)s->t_ms[at - 1] / 1000 : s->v[at - 1];
+        out[i] = s->v[at - 1];
+        if (nv->value != SV_SAMPLE)
+            out[i] = time_value(nv, s->t_ms, s->st_ms, at - 1);
         some = true;
     }
     return some;
@@ -415,8 +478,10 @@ static bool look_back_mixed(NodeVector *nv, const RangeSeries *s, double *out)
             number = !hist;
         }
         double v = number ? s->v[at - 1] : pql_absent();
-        if (nv->timestamps && !(number && pql_missing(v)) && (number || hist))
-            v = (double)(hist ? s->h_ms[h_at - 1] : s->t_ms[at - 1]) / 1000;
+        if (nv->value != SV_SAMPLE && hist)
+            v = time_value(nv, s->h_ms, s->h_st_ms, h_at - 1);
+        else if (nv->value != SV_SAMPLE && number && !pql_missing(v))
+            v = time_value(nv, s->t_ms, s->st_ms, at - 1);
         memcpy(&out[i], &v, sizeof v);
         nv->h[i] = hist ? s->h[h_at - 1] : NULL;
         some |= hist || !pql_missing(v);
@@ -547,13 +612,14 @@ static void loader_times(Loader *l, const When *w, const Grid *g, int64_t before
     l->until_ms = when_ref(w, g, g->count - 1) + beyond_ms;
 }
 
-PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, bool timestamps)
+PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, SelectorValue value)
 {
     PqlQuery *q = b->q;
     NodeVector *nv = (NodeVector *)pql_node_new(b, sizeof *nv, &def_vector, x);
     nv->when = when_of(q, x);
     nv->lookback_ms = q->r.lookback_ms;
-    nv->timestamps = timestamps;
+    nv->value = value;
+    nv->loader.starts = value == SV_START;
     nv->loader.keep_stale = !x->smoothed;
     nv->loader.stats = b->stats;
     if (!loader_open(&nv->loader, q, x, b->e))
@@ -590,6 +656,7 @@ static PqlNode *build_matrix(PqlBuild *b, const PqlExpr *x)
     NodeMatrix *nm = (NodeMatrix *)pql_node_new(b, sizeof *nm, &def_matrix, x);
     When w = when_of(b->q, v);
     nm->loader.stats = b->stats;
+    nm->loader.starts = b->starts;
     int64_t more = v->anchored || v->smoothed ? b->q->r.lookback_ms : 0;
     if (!loader_open(&nm->loader, b->q, v, b->e))
         return NULL;
@@ -644,7 +711,14 @@ static NdStatus subquery_next(PqlNode *n, RangeSeries *out, Err *e)
             continue;
         if (!pql_count_samples(n->q, count + hists, e))
             return ND_FAIL;
-        *out = (RangeSeries){in.labels, in.drop_name, s->t_ms, s->v, count, s->h_ms, s->h, hists};
+        *out = (RangeSeries){.labels = in.labels,
+                             .drop_name = in.drop_name,
+                             .t_ms = s->t_ms,
+                             .v = s->v,
+                             .count = count,
+                             .h_ms = s->h_ms,
+                             .h = s->h,
+                             .h_count = hists};
         return ND_SERIES;
     }
     return st;
