@@ -7,7 +7,8 @@
 typedef struct OpCteRef {
     Op op;
     CteState *cte;       /* or */
-    const RowFile *work; /* the working table of the recursion that is running */
+    const RowFile *work; /* the working table of the recursion that is running, or rows that were
+                            given to the query */
     uint64_t row;
     Batch batch;
 } OpCteRef;
@@ -27,6 +28,10 @@ static bool cte_ref_open(Op *op, Err *e)
     for (WorkTable *w = op->x->work; w && !r->work; w = w->outer)
         if (w->cte == id)
             r->work = w->rows;
+    const Query *q = op->x->query;
+    for (size_t i = 0; i < q->given_count && !r->work; i++)
+        if (q->given[i].cte == id)
+            r->work = q->given[i].rows;
     if (r->work)
         return true;
     r->cte = cte_find(op->x, id);

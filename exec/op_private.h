@@ -318,6 +318,8 @@ struct Query {
     const Clock *clock;
     Op *root;
     Gang *gangs; /* that run or wait */
+    const GivenRows *given;
+    size_t given_count;
 };
 
 void exec_setup(Exec *x, Query *q, const EvalCtx *ctx);

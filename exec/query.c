@@ -247,6 +247,8 @@ bool query_open(Query **out, const PlannedQuery *plan, const QueryOptions *o, Er
     q->group = o->group;
     q->parallel_max = o->parallel_max;
     q->analyze = o->analyze;
+    q->given = o->given;
+    q->given_count = o->given_count;
     q->spill = o->spill;
     q->scan_bytes_max = o->scan_bytes_max;
     q->clock = o->eval && o->eval->clock ? o->eval->clock : &clock_real;

@@ -8,6 +8,7 @@
 #define SKULK_EXEC_QUERY_H
 
 #include "exec/plan.h"
+#include "exec/row_file.h"
 
 typedef enum QueryStatus {
     QUERY_BATCH,
@@ -16,6 +17,11 @@ typedef enum QueryStatus {
     QUERY_YIELD,
     QUERY_FAIL
 } QueryStatus;
+
+typedef struct GivenRows { /* of a WITH query that ran before */
+    uint32_t cte;
+    const RowFile *rows;
+} GivenRows;
 
 typedef struct QueryOptions {
     Snapshot *snapshot;     /* referenced; may be NULL for queries without tables */
@@ -28,7 +34,9 @@ typedef struct QueryOptions {
     uint64_t group; /* scheduling group: the session */
     int parallel_max; /* 0 = workers; below 0: so many pieces' worth, however small the work (tests) */
     struct SpillSpace *spill; /* exec/spill.h; NULL: no temporary files, 53200 instead */
-    bool analyze;             /* collect counters */
+    const GivenRows *given;   /* borrowed */
+    size_t given_count;
+    bool analyze; /* collect counters */
 } QueryOptions;
 
 typedef struct Query Query;

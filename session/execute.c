@@ -217,7 +217,7 @@ RunStatus explain_run(Portal *p, Batch **out, Err *e)
     if (p->phase == 0) {
         if (!(p->inner = open_explained(p, e)))
             return RUN_FAIL;
-        if (!plan_of(p->inner->bound, analyze))
+        if (!plan_of(p->inner->bound, analyze) || p->inner->bound->part_count)
             return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                                   "EXPLAIN of this statement is not supported"));
         p->inner->analyze = analyze;

@@ -11,7 +11,7 @@ bool insert_checks_keys(const TableDef *t)
     return t->duplicates == DUP_ERROR;
 }
 
-static bool takes_lock(const BoundInsert *ins)
+bool insert_takes_lock(const BoundInsert *ins)
 {
     return ins->on_conflict != CONFLICT_NONE || insert_checks_keys(ins->table);
 }
@@ -147,6 +147,10 @@ static bool insert_or_update(Portal *p, const Batch *b, Returned *ret, Err *e)
             continue;
         RowAddress a = {(SeriesId)row[at + ROW_SERIES].u.i64, row[at + ROW_TIME].u.i64,
                         row[at + ROW_NUMBER].u.i64};
+        if (there && !parts_change(p, &a))
+            return err_set(e, ERR_CARDINALITY,
+                           "ON CONFLICT DO UPDATE command cannot affect row a "
+                           "second time");
         if (there ? !row_writer_once(p->writer, row, e) ||
                         !row_writer_update(p->changer, &a, &row[where + 1], e)
                   : !row_writer_add(p->writer, row, e))
@@ -212,7 +216,7 @@ static RunStatus insert_rows(Portal *p, Err *e)
     if (!txn)
         return RUN_FAIL;
     if (!p->writer) {
-        if (takes_lock(ins) && (st = tx_lock_table(p, ins->table->id, e)) != RUN_DONE)
+        if (insert_takes_lock(ins) && (st = tx_lock_table(p, ins->table->id, e)) != RUN_DONE)
             return st;
         start(p);
     }

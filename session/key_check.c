@@ -7,14 +7,6 @@
 #include "session/session_private.h"
 #include <math.h>
 
-/* A set of 128-bit keys: open addressing, {0, 0} is a free slot. */
-typedef struct KeySet {
-    Hash128 *slots;
-    size_t cap, count; /* cap: a power of two, or 0 */
-    bool zero;         /* the key {0, 0} itself */
-    Budget *budget;    /* charged for the slots */
-} KeySet;
-
 struct KeyCheck {
     Session *session;
     const TableDef *table;  /* the writer's */
@@ -37,7 +29,7 @@ static size_t keys_slot(const KeySet *s, Hash128 h)
     return i;
 }
 
-static bool keys_has(const KeySet *s, Hash128 h)
+bool keys_has(const KeySet *s, Hash128 h)
 {
     if (!(h.lo | h.hi))
         return s->zero;
@@ -56,8 +48,7 @@ static void keys_grow(KeySet *s)
     mem_free(old.slots);
 }
 
-/* false: it was there. */
-static bool keys_add(KeySet *s, Hash128 h)
+bool keys_add(KeySet *s, Hash128 h)
 {
     if (keys_has(s, h))
         return false;
@@ -72,7 +63,7 @@ static bool keys_add(KeySet *s, Hash128 h)
     return true;
 }
 
-static void keys_free(KeySet *s)
+void keys_free(KeySet *s)
 {
     if (s->cap)
         budget_charge(s->budget, -(int64_t)(s->cap * sizeof *s->slots));

@@ -32,6 +32,8 @@ static bool modify_row(Portal *p, const Value *row, Err *e)
     const BoundModify *m = &p->bound->u.modify;
     const Value *values = row + ROW_ID_COLUMNS;
     RowAddress at = {(SeriesId)row[ROW_SERIES].u.i64, row[ROW_TIME].u.i64, row[ROW_NUMBER].u.i64};
+    if (!parts_change(p, &at))
+        return true;
     if (is_update(m) && !m->moves) {
         if (!row_writer_update(p->changer, &at, values, e))
             return false;

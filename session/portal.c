@@ -68,6 +68,7 @@ void portal_free(Portal *p)
     rowfile_free(p->kept);
     copy_free(p);
     alter_free(p);
+    parts_free(p);
     prepared_unref(p->prepared);
     arena_free(&p->arena);
     mem_free(p->name);
@@ -200,6 +201,7 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
         .spill = db_spill(s->db),
         .analyze = p->analyze,
     };
+    o.given = parts_given(p, &o.given_count);
     p->source = q;
     return query_open(&p->query, &q->plan, &o, e);
 }
@@ -275,6 +277,9 @@ static RunStatus run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
 
 static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
 {
+    RunStatus st = p->bound->part_count ? parts_run(p, e) : RUN_DONE;
+    if (st != RUN_DONE)
+        return st;
     switch (p->bound->kind) {
     case BOUND_QUERY:
         return run_query(p, max_rows, out, e);

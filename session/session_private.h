@@ -119,6 +119,11 @@ typedef enum PortalState {
     PORTAL_FAILED
 } PortalState;
 
+typedef struct RowAddress { /* of a stored row */
+    SeriesId series;
+    int64_t time_ns, number;
+} RowAddress;
+
 struct CopyIn;
 struct CopyOut;
 struct Portal {
@@ -176,8 +181,9 @@ struct Portal {
     Query *analyzed;      /* which wants the counters of its query */
     int64_t started_ns;   /* EXPLAIN */
     struct AlterRun *alter;
-    int hypertable_step; /* of BOUND_HYPERTABLE */
-    int phase;           /* utility statements that wait: where they are */
+    struct PartsRun *parts; /* parts.c */
+    int hypertable_step;    /* of BOUND_HYPERTABLE */
+    int phase;              /* utility statements that wait: where they are */
 };
 
 typedef struct RoleSet { /* a role and those whose rights it has: role.c */
@@ -361,6 +367,15 @@ RunStatus modify_run(Portal *p, int64_t max_rows, Batch **out, Err *e);
 /* Does a write of new rows need the table's lock, to look at keys? */
 bool insert_checks_keys(const TableDef *t);
 
+/* ---- parts.c: data-modifying WITH ---- */
+/* The parts of the statement, before it: DONE, or WAIT, YIELD, FAIL. */
+RunStatus parts_run(Portal *p, Err *e);
+void parts_free(Portal *p);
+const GivenRows *parts_given(const Portal *p, size_t *count); /* what p's query may read */
+/* False: another part of the statement has changed this row, and this one must not. */
+bool parts_change(Portal *p, const RowAddress *at);
+bool insert_takes_lock(const BoundInsert *ins);
+
 /* ---- rows.c: the rows of a portal, from its query or kept ---- */
 void rows_begin(Portal *p, const OutColumn *cols, size_t n); /* rows that C code adds */
 bool rows_add(Portal *p, const Value *row, Err *e) MUST_CHECK;
@@ -518,6 +533,17 @@ RunStatus token_drop_run(Portal *p, Batch **out, Err *e);
 const OutColumn *token_columns(Session *s, const Bound *b, Arena *a, size_t *count);
 
 /* ---- key_check.c: keys of new rows ---- */
+/* A set of 128-bit keys: open addressing, {0, 0} is a free slot. */
+typedef struct KeySet {
+    Hash128 *slots;
+    size_t cap, count; /* cap: a power of two, or 0 */
+    bool zero;         /* the key {0, 0} itself */
+    Budget *budget;    /* charged for the slots */
+} KeySet;
+bool keys_has(const KeySet *s, Hash128 h);
+bool keys_add(KeySet *s, Hash128 h); /* false: it was there */
+void keys_free(KeySet *s);
+
 typedef enum KeyPolicy {
     KEYS_FREE, /* a key that is taken is an error: INSERT, COPY, UPDATE of a key */
     KEYS_SKIP, /* ON CONFLICT DO NOTHING: the row is left out */
@@ -575,10 +601,6 @@ enum {
     WRITER_ROWS = 65536, /* handed to the transaction at once */
     WRITER_BYTES = 8 << 20,
 };
-typedef struct RowAddress { /* of a stored row */
-    SeriesId series;
-    int64_t time_ns, number;
-} RowAddress;
 typedef struct RowWriter RowWriter;
 RowWriter *row_writer_new(Session *s, const TableDef *t, const int16_t *targets, size_t n);
 void row_writer_free(RowWriter *w);

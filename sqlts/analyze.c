@@ -266,15 +266,18 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
         b->kind = BOUND_QUERY;
         b->tag = "SELECT";
         b->read_only = true;
-        if (!az_bound_query(z, (const NSelect *)n, &b->u.query, e))
+        z->top = &((const NSelect *)n)->ctes;
+        if (!az_bound_query(z, (const NSelect *)n, &b->u.query, e) || !az_plan_parts(z, b, e))
             return false;
         b->u.query.is_values_only = ((const NSelect *)n)->form == SELECT_VALUES;
         return true;
     case N_INSERT:
-        return az_insert(z, (const NInsert *)n, b, e);
+        z->top = &((const NInsert *)n)->ctes;
+        return az_insert(z, (const NInsert *)n, b, e) && az_plan_parts(z, b, e);
     case N_UPDATE:
     case N_DELETE:
-        return az_modify(z, (const NModify *)n, b, e);
+        z->top = &((const NModify *)n)->ctes;
+        return az_modify(z, (const NModify *)n, b, e) && az_plan_parts(z, b, e);
     case N_COPY:
         return az_copy(z, (const NCopy *)n, b, e);
     case N_CREATE_TABLE:

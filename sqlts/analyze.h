@@ -49,6 +49,9 @@ typedef struct Analyzer {
     uint32_t cte_count;
     const char *no_self; /* where a recursive reference must not stand: "a subquery"; or NULL */
     size_t query_count;
+    const NodeList *top; /* the WITH clause of the statement itself: it may change tables */
+    struct Part *parts;  /* analyze_with.c */
+    size_t part_count, part_cap;
     size_t arena_begin; /* what the arena held at first */
 } Analyzer;
 
@@ -311,6 +314,23 @@ bool az_has_window(Analyzer *z, const Expr *x);
 
 /* analyze_dml.c, analyze_ddl.c, analyze_utility.c */
 bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e) MUST_CHECK;
+/* The same in two steps: what it reads, in the scope of a WITH clause or NULL; its plan, once the types
+ * of all parameters are known. */
+bool az_insert_query(Analyzer *z, Scope *with, const NInsert *n, Bound *b, Query **q,
+                     Err *e) MUST_CHECK;
+bool az_insert_plan(Analyzer *z, Bound *b, Query *q, Err *e) MUST_CHECK;
+bool az_modify_query(Analyzer *z, Scope *with, const NModify *n, Bound *b, Query **q,
+                     Err *e) MUST_CHECK;
+bool az_modify_plan(Analyzer *z, const NModify *n, Bound *b, Query *q, Err *e) MUST_CHECK;
+/* analyze_with.c: parts of a statement that run before it */
+typedef struct Part Part;
+bool az_has_parts(const Analyzer *z, const NodeList *ctes);
+bool az_part(Analyzer *z, Scope *s, const NCte *n, Cte *c, Err *e) MUST_CHECK;
+Bound *az_add_part(Analyzer *z, Cte *c); /* a plain WITH query */
+bool az_part_readable(Analyzer *z, const Cte *c, const SqlNode *at, Err *e) MUST_CHECK;
+/* Makes a part of an INSERT; its rows are `rows`, all columns of its table. */
+void az_insert_as_part(Analyzer *z, Rte *rows, Bound *insert, Query *q, Cte *ctes);
+bool az_plan_parts(Analyzer *z, Bound *b, Err *e) MUST_CHECK;
 /* The columns of a table that a list names (all without one); room for all of them. */
 bool az_column_list(Analyzer *z, const TableDef *t, const NodeList *names, int16_t **out,
                     size_t *count, Err *e) MUST_CHECK;
@@ -359,6 +379,7 @@ QualifiedName az_qualified(Analyzer *z, const NRange *r);
 
 /* plan.h is exec's; ours: */
 bool plan_statement(Analyzer *z, Query *q, BoundQuery *out, Err *e) MUST_CHECK;
+bool plan_cte_statement(Analyzer *z, Cte *c, BoundQuery *out, Err *e) MUST_CHECK; /* its rows */
 /* An expression over a table's columns, indexes = column index: defaults, checks, RETURNING. */
 bool plan_table_expr(Analyzer *z, const Rte *rte, Expr **x, Err *e) MUST_CHECK;
 

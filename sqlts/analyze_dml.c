@@ -272,27 +272,15 @@ static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
 
 /* ---- RETURNING ---- */
 
-static bool returning(Analyzer *z, const NInsert *n, BoundInsert *b, Err *e)
+/* A list without subqueries is computed as the rows are written. */
+static bool returning_plain(Analyzer *z, const Rte *rte, const Target *targets, size_t count,
+                            BoundInsert *b, Err *e)
 {
-    Scope s;
-    Rte *rte;
-    Target *targets;
-    size_t count;
-    az_scope_init(&s, NULL, NULL);
-    s.place = PLACE_RETURNING;
-    az_scope_add_table(z, &s, b->table, n->table->alias, &rte);
-    if (!az_targets(z, &s, &n->returning, &targets, &count, e))
-        return false;
     b->returning = ARENA_ARRAY(z->arena, Expr *, count + 1);
     b->returning_cols = ARENA_ARRAY(z->arena, OutColumn, count + 1);
     b->returning_count = count;
     for (size_t i = 0; i < count; i++) {
         Expr *x = targets[i].expr;
-        if (qx_has(x, QX_SUBLINK))
-            return az_fail(z, n->returning.items[0], ERR_FEATURE_NOT_SUPPORTED, e,
-                           "subqueries in RETURNING are not supported");
-        if (!az_resolve_unknown(z, &x, e))
-            return false;
         b->returning_cols[i] =
             (OutColumn){.name = targets[i].name, .type = x->type, .typmod = x->typmod};
         if (x->kind == EXPR_COLUMN) {
@@ -306,6 +294,39 @@ static bool returning(Analyzer *z, const NInsert *n, BoundInsert *b, Err *e)
     return true;
 }
 
+/* *q: the query over the rows that come back, if the list has subqueries. */
+static bool returning(Analyzer *z, Scope *outer, const NInsert *n, BoundInsert *b, Query **q,
+                      Rte **rte, Err *e)
+{
+    Scope s;
+    Query *above = ARENA_NEW(z->arena, Query);
+    bool sublinks = false;
+    above->form = QUERY_PLAIN;
+    above->var_begin = (uint32_t)z->var_count;
+    az_scope_init(&s, outer, NULL);
+    s.place = PLACE_RETURNING;
+    az_scope_add_table(z, &s, b->table, n->table->alias, rte);
+    if (!az_targets(z, &s, &n->returning, &above->targets, &above->target_count, e))
+        return false;
+    for (size_t i = 0; i < above->target_count; i++) {
+        if (!az_resolve_unknown(z, &above->targets[i].expr, e))
+            return false;
+        sublinks |= qx_has(above->targets[i].expr, QX_SUBLINK);
+    }
+    *q = NULL;
+    if (!sublinks)
+        return returning_plain(z, *rte, above->targets, above->target_count, b, e);
+    above->visible_count = above->target_count;
+    above->from = ARENA_ARRAY(z->arena, From *, 1);
+    above->from[0] = ARENA_NEW(z->arena, From);
+    above->from[0]->rte = *rte;
+    above->from_count = 1;
+    above->var_end = (uint32_t)z->var_count;
+    az_set_columns(z, above);
+    *q = above;
+    return true;
+}
+
 /* What is given back, and what ON CONFLICT looks at, is read. */
 static uint32_t insert_privileges(const NInsert *n)
 {
@@ -314,41 +335,73 @@ static uint32_t insert_privileges(const NInsert *n)
            (n->returning.count || updates ? PRIV_SELECT : 0);
 }
 
-bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
+static bool source(Analyzer *z, Scope *outer, Insert *in, Query **q, Err *e)
+{
+    const NSelect *n = in->n->query;
+    bool rows = n && n->form == SELECT_VALUES && !n->order.count && !n->limit && !n->offset &&
+                !n->ctes.count;
+    if (!n     ? !insert_default_values(z, in, q, e)
+        : rows ? !insert_values(z, outer, in, q, e)
+               : !insert_select(z, outer, in, q, e))
+        return false;
+    if (outer->ctes) {
+        Cte *last = outer->ctes;
+        while (last->next)
+            last = last->next;
+        last->next = (*q)->ctes;
+        (*q)->ctes = outer->ctes;
+    }
+    return true;
+}
+
+bool az_insert_query(Analyzer *z, Scope *with, const NInsert *n, Bound *b, Query **q, Err *e)
 {
     BoundInsert *out = &b->u.insert;
     Insert in = {.n = n};
-    Query *q = NULL;
     Scope outer;
+    Query *above = NULL;
+    Rte *rows;
     b->kind = BOUND_INSERT;
     b->tag = "INSERT 0";
-    az_scope_init(&outer, NULL, NULL);
+    az_scope_init(&outer, with, NULL);
     if (!az_ctes(z, &outer, &n->ctes, n->recursive, e) || !az_table(z, n->table, &in.table, e) ||
         !az_allow(z, in.table, insert_privileges(n), e) ||
         !az_column_list(z, in.table, &n->columns, &in.targets, &in.named, e))
         return false;
-    bool rows = n->query && n->query->form == SELECT_VALUES && !n->query->order.count &&
-                !n->query->limit && !n->query->offset && !n->query->ctes.count;
-    if (!n->query ? !insert_default_values(z, &in, &q, e)
-        : rows    ? !insert_values(z, &outer, &in, &q, e)
-                  : !insert_select(z, &outer, &in, &q, e))
+    Cte *ctes = outer.ctes;
+    if (!source(z, &outer, &in, q, e))
         return false;
-    if (outer.ctes) {
-        Cte *last = outer.ctes;
-        while (last->next)
-            last = last->next;
-        last->next = q->ctes;
-        q->ctes = outer.ctes;
-    }
     out->table = in.table;
     out->targets = in.targets;
     out->target_count = in.count;
-    if ((n->returning.count && !returning(z, n, out, e)) ||
-        (n->conflict && !az_on_conflict(z, n, in.count > in.named, &q, out, e)))
+    if ((n->returning.count && !returning(z, &outer, n, out, &above, &rows, e)) ||
+        (n->conflict && !az_on_conflict(z, n, in.count > in.named, q, out, e)))
         return false;
-    if (!az_finish_params(z, e) || !plan_statement(z, q, &out->source, e))
+    if (above) {
+        az_insert_as_part(z, rows, b, *q, ctes);
+        b->kind = BOUND_QUERY;
+        *q = above;
+    }
+    return true;
+}
+
+bool az_insert_plan(Analyzer *z, Bound *b, Query *q, Err *e)
+{
+    BoundInsert *out = &b->u.insert;
+    if (b->kind == BOUND_QUERY) {
+        b->u.query = (BoundQuery){0};
+        return plan_statement(z, q, &b->u.query, e);
+    }
+    if (!plan_statement(z, q, &out->source, e))
         return false;
     out->source.plan.operation = "Insert";
-    out->source.plan.target = in.table->name;
+    out->source.plan.target = out->table->name;
     return true;
+}
+
+bool az_insert(Analyzer *z, const NInsert *n, Bound *b, Err *e)
+{
+    Query *q;
+    return az_insert_query(z, NULL, n, b, &q, e) && az_finish_params(z, e) &&
+           az_insert_plan(z, b, q, e);
 }

@@ -298,7 +298,7 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     Rte *r = NULL;
     Relation rel = {0};
     Cte *cte = n->schema.len ? NULL : az_find_cte(s, n->name);
-    if (cte && !self_allowed(z, cte, &n->n, e))
+    if (cte && (!self_allowed(z, cte, &n->n, e) || !az_part_readable(z, cte, &n->n, e)))
         return false;
     if (n->sample && cte)
         return az_not_sampled(z, n, e);

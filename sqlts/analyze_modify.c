@@ -250,25 +250,25 @@ static Query *wrap_returning(Analyzer *z, Modify *m, size_t kept)
 /* ---- DELETE of ranges ---- */
 
 /* Nothing but tags and times decide: whole stretches of series go, and nobody looks at the rows. */
-static bool try_range(Analyzer *z, const Modify *m, BoundModify *out, Err *e)
+static bool try_range(Analyzer *z, const NModify *n, BoundModify *out, Err *e)
 {
     const Plan *root = out->source.plan.root;
     const PlanScan *scan = (const PlanScan *)root;
-    if (m->n->n.kind != N_DELETE || m->n->from.count || out->returns || root->kind != PLAN_SCAN ||
+    if (n->n.kind != N_DELETE || n->from.count || out->returns || root->kind != PLAN_SCAN ||
         scan->filter || scan->recheck || scan->per_series_limit)
         return true;
     ParseState ps = {.arena = z->arena, .err = e};
-    NSelect *s = AST(&ps, NSelect, N_SELECT, m->n->n.offset);
+    NSelect *s = AST(&ps, NSelect, N_SELECT, n->n.offset);
     NodeList none = {0};
-    NFunc *count = (NFunc *)ast_func(&ps, m->n->n.offset, "count", none);
+    NFunc *count = (NFunc *)ast_func(&ps, n->n.offset, "count", none);
     count->star = true;
     s->form = SELECT_PLAIN;
-    s->ctes = m->n->ctes;
-    s->recursive = m->n->recursive;
+    s->ctes = n->ctes;
+    s->recursive = n->recursive;
     s->targets =
-        ast_list(&ps, ast_target(&ps, N_TARGET, m->n->n.offset, SLICE_NONE, (SqlNode *)count));
-    s->from = ast_list(&ps, m->n->table);
-    s->where = m->n->where;
+        ast_list(&ps, ast_target(&ps, N_TARGET, n->n.offset, SLICE_NONE, (SqlNode *)count));
+    s->from = ast_list(&ps, n->table);
+    s->where = n->where;
     out->is_range = true;
     return az_bound_query(z, s, &out->count, e);
 }
@@ -306,26 +306,42 @@ static bool modify_query(Analyzer *z, Modify *m, BoundModify *out, Err *e)
     return true;
 }
 
-bool az_modify(Analyzer *z, const NModify *n, Bound *b, Err *e)
+bool az_modify_query(Analyzer *z, Scope *with, const NModify *n, Bound *b, Query **q, Err *e)
 {
-    BoundModify *out = &b->u.modify;
     Modify m = {.n = n, .q = ARENA_NEW(z->arena, Query)};
     b->kind = BOUND_MODIFY;
     b->tag = n->n.kind == N_UPDATE ? "UPDATE" : "DELETE";
     m.q->form = QUERY_PLAIN;
     m.q->var_begin = (uint32_t)z->var_count;
-    az_scope_init(&m.scope, NULL, m.q);
-    if (!modify_query(z, &m, out, e) || !az_finish_params(z, e) ||
-        !plan_statement(z, m.q, &out->source, e))
+    az_scope_init(&m.scope, with, m.q);
+    if (!modify_query(z, &m, &b->u.modify, e))
+        return false;
+    *q = m.q;
+    return true;
+}
+
+bool az_modify_plan(Analyzer *z, const NModify *n, Bound *b, Query *q, Err *e)
+{
+    BoundModify *out = &b->u.modify;
+    if (!plan_statement(z, q, &out->source, e))
         return false;
     out->returning = out->source.cols + (out->source.col_count - out->returning_count);
-    if (!try_range(z, &m, out, e))
+    /* A range would take along what other parts of the statement write. */
+    if (z->part_count == 0 && !try_range(z, n, out, e))
         return false;
-    out->source.plan.operation = m.set_count ? "Update" : "Delete";
-    out->source.plan.target = m.table->name;
-    out->source.plan.method = out->is_range      ? "one tombstone over series and time"
-                              : m.set_count == 0 ? "a tombstone for each row"
-                              : out->moves       ? "a tombstone and a new row for each row"
-                                                 : "a newer row over each row";
+    bool update = n->n.kind == N_UPDATE;
+    out->source.plan.operation = update ? "Update" : "Delete";
+    out->source.plan.target = out->table->name;
+    out->source.plan.method = out->is_range ? "one tombstone over series and time"
+                              : !update     ? "a tombstone for each row"
+                              : out->moves  ? "a tombstone and a new row for each row"
+                                            : "a newer row over each row";
     return true;
+}
+
+bool az_modify(Analyzer *z, const NModify *n, Bound *b, Err *e)
+{
+    Query *q;
+    return az_modify_query(z, NULL, n, b, &q, e) && az_finish_params(z, e) &&
+           az_modify_plan(z, n, b, q, e);
 }

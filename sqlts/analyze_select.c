@@ -330,15 +330,18 @@ bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e
     if (ctes->count > RELATIONS_MAX)
         return az_fail(z, ctes->items[0], ERR_TOO_COMPLEX, e, "WITH has more than %d queries",
                        RELATIONS_MAX);
+    bool parts = az_has_parts(z, ctes);
     for (size_t i = 0; i < ctes->count; i++) {
         const NCte *n;
         if (!az_search_cycle(z, (const NCte *)ctes->items[i], recursive, &n, e))
             return false;
         const NSelect *sel = (const NSelect *)n->query;
-        if (sel->n.kind != N_SELECT)
+        bool modifies = sel->n.kind != N_SELECT;
+        if (modifies && !parts)
             return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "data-modifying statements in WITH are not supported");
-        if (sel->into)
+                           "WITH clause containing a data-modifying statement must be at the top "
+                           "level");
+        if (!modifies && sel->into)
             return az_fail(z, &sel->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
         for (Cte *c = s->ctes; c; c = c->next)
             if (slice_eq(c->name, n->name))
@@ -350,7 +353,10 @@ bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e
         c->materialized = n->materialized;
         c->id = ++z->cte_count;
         c->position = az_position(z, n->n.offset);
-        if (recursive && sel->form == SELECT_UNION && sel->ctes.count == 0) {
+        if (modifies) {
+            if (!az_part(z, s, n, c, e))
+                return false;
+        } else if (recursive && sel->form == SELECT_UNION && sel->ctes.count == 0) {
             if (!recursive_cte(z, s, n, sel, c, e))
                 return false;
         } else if (!(recursive ? read_self(z, s, c, CTE_NO_UNION, sel, 0, &c->query, e)
@@ -358,6 +364,8 @@ bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e
                    !cte_columns(z, c, n, c->query, e)) {
             return false;
         }
+        if (parts && !modifies)
+            az_add_part(z, c);
         c->next = s->ctes;
         s->ctes = c;
     }

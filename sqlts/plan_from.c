@@ -441,6 +441,22 @@ static bool cte_plan(Planner *p, Cte *c, Plan **out, Err *e)
     return true;
 }
 
+bool plan_cte_statement(Analyzer *z, Cte *c, BoundQuery *out, Err *e)
+{
+    Planner p = {.z = z, .arena = z->arena, .used = varset_new(z->arena, z->var_count)};
+    if (!cte_plan(&p, c, &out->plan.root, e))
+        return false;
+    out->plan.ctes = p.ctes;
+    out->plan.cte_count = p.cte_count;
+    out->plan.exec_param_count = p.param_count;
+    out->cols = ARENA_ARRAY(z->arena, OutColumn, c->col_count + 1);
+    out->col_count = c->col_count;
+    for (size_t i = 0; i < c->col_count; i++)
+        out->cols[i] = (OutColumn){
+            .name = c->cols[i].name, .type = c->cols[i].type, .typmod = c->cols[i].typmod};
+    return true;
+}
+
 static bool is_correlated(Planner *p, Cte *c)
 {
     Query *parts[] = {c->query, c->start, c->step};
@@ -459,6 +475,12 @@ static bool is_volatile_query(Planner *p, Query *q);
 static bool cte_leaf(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
 {
     Cte *c = rte->cte;
+    if (c->given && !rte->self) {
+        for (size_t i = 0; i < conjs->count; i++)
+            plan_mark(p, conjs->items[i].expr);
+        *out = rel_new(p, cte_ref(p, rte), all_vars(p, rte));
+        return true;
+    }
     if (!rte->self && c->query && c->refs == 1 && c->materialized != 'y' &&
         !is_volatile_query(p, c->query)) {
         rte->query = c->query;

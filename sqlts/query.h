@@ -234,6 +234,7 @@ struct Cte {
     size_t col_count;
     uint32_t refs, id;
     char materialized;
+    bool given;                         /* its rows are those of a part of the statement */
     bool planned, examined, correlated; /* planning changes the query: looked at once, before */
     Plan *shared;                       /* of a correlated one that is read more than once */
     struct Cte *next;                   /* in its WITH */

@@ -139,6 +139,12 @@ typedef struct ConstraintSpec { /* PRIMARY KEY, UNIQUE, CHECK, of a column or th
     Slice text; /* CHECK */
 } ConstraintSpec;
 
+/* A statement that runs before the one it is a part of; what it gives is read as WITH query `cte`. */
+typedef struct BoundPart {
+    uint32_t cte;
+    struct Bound *bound;
+} BoundPart;
+
 typedef enum RowsLock { /* SELECT ... FOR UPDATE: if somebody has the table */
                         ROWS_LOCK_NONE,
                         ROWS_LOCK_WAIT,
@@ -334,6 +340,8 @@ typedef struct Bound {
     TypeId *param_types; /* inferred */
     size_t param_count;
     bool read_only;
+    BoundPart *parts; /* in order */
+    size_t part_count;
     union {
         BoundQuery query;
         BoundInsert insert;
