@@ -27,7 +27,7 @@ static void srf_init(SrfCall *c, const FuncDef *func, const TypeId *types, size_
 static void srf_init_item(SrfCall *c, const FuncDef *func, const TypeId *type, Op *op)
 {
     const SrfDef *def = func->srf;
-    c->as_record = def->columns && def->column_count > 1;
+    c->as_record = *type == T_RECORD && def->column_count > 1;
     TypeId *types = ARENA_ARRAY(&op->arena, TypeId, def->column_count + 1);
     for (size_t i = 0; c->as_record && i < def->column_count; i++)
         types[i] = def->columns[i].type;
