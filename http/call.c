@@ -1,4 +1,5 @@
 /* http/call.c - one request: parameters, the task that runs its handler, the answer. */
+#include "base/log.h"
 #include "http/http_private.h"
 
 static TaskStatus call_step(Task *t);
@@ -73,9 +74,49 @@ Slice http_param(const HttpCall *c, const char *name)
 static void count(HttpCall *c)
 {
     HttpServer *s = c->server;
-    size_t i = (size_t)(c->route - s->routes), class = (size_t)c->status / 100;
-    atomic_fetch_add_explicit(&s->route_stats[i].by_class[class < 6 ? class : 5], 1,
-                              memory_order_relaxed);
+    const Clock *clock = s->options.clock;
+    RouteStats *r = &s->route_stats[c->route - s->routes];
+    size_t class = (size_t)c->status / 100;
+    int64_t took = clock->mono_ns(clock) - c->started_ns;
+    atomic_fetch_add_explicit(&r->by_class[class < 6 ? class : 5], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->time_ns, (uint64_t)took, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->bytes, c->reply.len, memory_order_relaxed);
+    if (!s->options.access_log)
+        return;
+    Slice method = http_span(c->mem.ptr + c->base, c->head.method_text);
+    Slice path = http_span(c->mem.ptr + c->base, c->head.path); /* parameters may be secrets */
+    log_info("access", "%s %.*s %.*s %d %zu %zu %.3f ms", c->peer, SLICE_ARG(method),
+             SLICE_ARG(path), c->status, c->body.len, c->reply.len, (double)took / 1e6);
+}
+
+/* Is the page's origin one of those that may ask? */
+static bool origin_allowed(const char *allowed, Slice origin)
+{
+    for (const char *p = allowed; p && *p && origin.len;) {
+        size_t n = strcspn(p, ",");
+        Slice one = {p, n};
+        while (one.len && *one.ptr == ' ')
+            one = slice_of(one.ptr + 1, one.len - 1);
+        if (slice_eq_cstr(one, "*") || slice_eq_nocase(one, origin))
+            return true;
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+static void put_cors(HttpCall *c)
+{
+    Slice origin = http_field(c, FIELD_ORIGIN);
+    if (!c->server->options.cors_origin || !*c->server->options.cors_origin)
+        return;
+    buf_puts(&c->headers, "Vary: Origin\r\n");
+    if (!origin_allowed(c->server->options.cors_origin, origin))
+        return;
+    buf_printf(&c->headers, "Access-Control-Allow-Origin: %.*s\r\n", SLICE_ARG(origin));
+    buf_puts(&c->headers,
+             "Access-Control-Allow-Headers: Accept, Authorization, Content-Type, Origin\r\n"
+             "Access-Control-Allow-Methods: GET, POST, PUT, OPTIONS\r\n"
+             "Access-Control-Expose-Headers: Date\r\n");
 }
 
 /* The head as one block; the body, if it goes out, stays in c->reply. */
@@ -85,6 +126,7 @@ static Block *make_head(HttpCall *c, bool *send_body)
     bool has_body = c->status != 204 && c->status >= 200;
     buf_init(&head);
     count(c);
+    put_cors(c);
     http_reply_head(&head, c->server, c->status, c->content_type, buf_slice(&c->headers), has_body,
                     c->reply.len, !c->close, c->head.minor);
     *send_body = has_body && c->reply.len > 0 && c->head.method != HTTP_HEAD;

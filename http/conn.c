@@ -68,9 +68,8 @@ static size_t body_limit(const HttpConn *hc)
 
 static void not_allowed(Conn *c, HttpConn *hc, unsigned allowed)
 {
-    char line[64];
-    snprintf(line, sizeof line, "Allow: %s%s%s\r\n", allowed & HTTP_GET ? "GET, HEAD" : "",
-             allowed == (HTTP_GET | HTTP_POST) ? ", " : "", allowed & HTTP_POST ? "POST" : "");
+    char line[96], methods[HTTP_METHODS_TEXT];
+    snprintf(line, sizeof line, "Allow: %s\r\n", http_methods(allowed, methods));
     refuse(c, hc, 405, "method not allowed", line);
 }
 
@@ -155,6 +154,9 @@ static void dispatch(Conn *c, HttpConn *hc, size_t n)
     call->body = (Slice){base + hc->head.len, n - hc->head.len};
     call->wild = http_span(base, hc->wild);
     call->close |= hc->stopping;
+    call->started_ns = conn_now(c);
+    if (hc->server->options.access_log)
+        call->peer[conn_peer(c, call->peer)] = 0;
     hc->head_begun = false;
     conn_set_deadline(c, 0);
     if (!(hc->route->flags & ROUTE_INLINE)) {

@@ -24,6 +24,8 @@ typedef enum HttpMethod { /* bits, so that a route can take several */
                           HTTP_GET = 1,
                           HTTP_HEAD = 2,
                           HTTP_POST = 4,
+                          HTTP_PUT = 8,
+                          HTTP_OPTIONS = 16,
 } HttpMethod;
 
 typedef struct HttpSpan { /* from the start of the head, which may move in memory */
@@ -40,6 +42,8 @@ typedef enum HttpField {
     FIELD_CONTENT_ENCODING,
     FIELD_ACCEPT_ENCODING,
     FIELD_AUTHORIZATION,
+    FIELD_ORIGIN,
+    FIELD_IDEMPOTENCY_KEY,
     FIELD_COUNT
 } HttpField;
 

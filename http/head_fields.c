@@ -11,6 +11,8 @@ static const Slice field_table[FIELD_COUNT] = {
     [FIELD_CONTENT_ENCODING] = SLICE_LIT("content-encoding"),
     [FIELD_ACCEPT_ENCODING] = SLICE_LIT("accept-encoding"),
     [FIELD_AUTHORIZATION] = SLICE_LIT("authorization"),
+    [FIELD_ORIGIN] = SLICE_LIT("origin"),
+    [FIELD_IDEMPOTENCY_KEY] = SLICE_LIT("idempotency-key"),
 };
 
 static bool refuse(HttpRefusal *why, int status, const char *text)
@@ -186,7 +188,11 @@ static HttpMethod method_find(Slice s)
     static const struct {
         const char *name;
         HttpMethod method;
-    } methods[] = {{"GET", HTTP_GET}, {"HEAD", HTTP_HEAD}, {"POST", HTTP_POST}};
+    } methods[] = {{"GET", HTTP_GET},
+                   {"HEAD", HTTP_HEAD},
+                   {"POST", HTTP_POST},
+                   {"PUT", HTTP_PUT},
+                   {"OPTIONS", HTTP_OPTIONS}};
     for (size_t i = 0; i < ARRAY_LEN(methods); i++)
         if (slice_eq_cstr(s, methods[i].name))
             return methods[i].method;

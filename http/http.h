@@ -20,7 +20,11 @@ typedef struct HttpOptions {
     int connections_max;
     int64_t idle_ns;      /* keep-alive */
     int64_t points_max;   /* steps of a range query */
+    const char *features; /* --enable-feature, for status/flags; may be NULL */
     bool passwords;       /* a request needs a login, but for those that only say that we live */
+    const char
+        *cors_origin;     /* "*", or origins separated by commas; NULL or "": pages may not ask */
+    bool access_log;      /* a line for each answer */
     bool url_credentials; /* u= and p= are taken as a login */
     bool tls_required;    /* plain requests get 400 */
     /* Adds the lines of other modules to /metrics; may be NULL. */

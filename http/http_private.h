@@ -51,6 +51,8 @@ struct HttpCall {
     size_t base, charged;
     HttpHead head;
     Slice body, wild;
+    int64_t started_ns;          /* monotonic */
+    char peer[NET_PEER_MAX + 1]; /* with an access log */
     Arena arena;
     HttpParam *params;
     size_t param_count;
@@ -69,6 +71,7 @@ struct HttpCall {
 
 typedef struct RouteStats {
     _Atomic uint64_t by_class[6]; /* 2 = 2xx ... */
+    _Atomic uint64_t time_ns, bytes;
 } RouteStats;
 
 struct HttpServer {
@@ -85,6 +88,8 @@ struct HttpServer {
 
 /* routes.c */
 void http_routes_init(HttpServer *s);
+enum { HTTP_METHODS_TEXT = 48 };
+const char *http_methods(unsigned methods, char text[HTTP_METHODS_TEXT]); /* "GET, HEAD, POST" */
 /* NULL: unknown path (404).  *allowed: the methods of the path, 0 if it is unknown. */
 const HttpRoute *http_route_find(const HttpServer *s, Slice path, HttpMethod method, Slice *wild,
                                  unsigned *allowed);
@@ -119,6 +124,17 @@ CallStatus http_write_error(HttpCall *c, int status, const char *text);
 /* j: NULL for an empty body; stored: the good lines are. */
 CallStatus http_write_answer(HttpCall *c, const IngJob *j, bool stored);
 
+/* prom.c: what the paths of Prometheus' API share.  Those that return bool and take a name leave *e for
+ * http_prom_bad_param. */
+#define PROM_MS_MIN (INT64_MIN / NS_PER_MS + 1)
+#define PROM_MS_MAX (INT64_MAX / NS_PER_MS - 1)
+CallStatus http_prom_error(HttpCall *c, const Err *e);
+CallStatus http_prom_bad_param(HttpCall *c, const char *name, Err *e);
+bool http_prom_optional_time(HttpCall *c, const char *name, int64_t otherwise, int64_t *ms, Err *e);
+bool http_prom_limit(HttpCall *c, const char *name, uint64_t *limit, Err *e); /* 0 = none */
+bool http_prom_database(HttpCall *c, ObjectId *id, Err *e);
+size_t http_prom_matches(HttpCall *c, const Slice **out); /* match[] */
+
 /* handlers */
 CallStatus http_run_write(HttpCall *c);
 CallStatus http_run_ping(HttpCall *c);
@@ -133,8 +149,16 @@ CallStatus http_run_prom_values(HttpCall *c);
 CallStatus http_run_prom_series(HttpCall *c);
 CallStatus http_run_prom_format(HttpCall *c);
 CallStatus http_run_prom_buildinfo(HttpCall *c);
-CallStatus http_run_prom_empty(HttpCall *c);
+CallStatus http_run_prom_constant(HttpCall *c);
+CallStatus http_run_prom_read(HttpCall *c); /* export, federate, query_exemplars, read */
+CallStatus http_run_prom_metadata(HttpCall *c);
+CallStatus http_run_prom_tsdb(HttpCall *c);
+CallStatus http_run_prom_runtimeinfo(HttpCall *c);
+CallStatus http_run_prom_flags(HttpCall *c);
+CallStatus http_run_prom_delete(HttpCall *c);
+CallStatus http_run_prom_snapshot(HttpCall *c);
 CallStatus http_run_root(HttpCall *c);
+CallStatus http_run_options(HttpCall *c);
 void http_influx_headers(HttpCall *c);
 
 #endif

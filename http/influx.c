@@ -65,11 +65,9 @@ CallStatus http_run_root(HttpCall *c)
     buf_puts(&c->reply, "Alopex Skulk " SKULK_VERSION "\n\n");
     for (size_t i = 0; i < c->server->route_count; i++) {
         const HttpRoute *r = &c->server->routes[i];
-        buf_printf(&c->reply, "%-9s %-28s %s\n",
-                   r->methods == (HTTP_GET | HTTP_POST) ? "GET, POST"
-                   : r->methods & HTTP_GET              ? "GET"
-                                                        : "POST",
-                   r->path, r->text);
+        char methods[HTTP_METHODS_TEXT];
+        buf_printf(&c->reply, "%-15s %-34s %s\n", http_methods(r->methods, methods), r->path,
+                   r->text);
     }
     return http_reply(c, 200, "text/plain; charset=utf-8");
 }

@@ -7,7 +7,7 @@ libskhttp_la_SOURCES = \
 	http/influx.c \
 	http/metrics.c \
 	http/params.c http/params.h \
-	http/prom.c \
+	http/prom.c http/prom_admin.c http/prom_read.c \
 	http/reply.c \
 	http/routes.c \
 	http/write.c http/write_reply.c

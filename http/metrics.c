@@ -1,7 +1,10 @@
 /* http/metrics.c - GET /metrics: counters of all parts in Prometheus' text form. */
 #include "http/http_private.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STORAGE_AGE_NS (15 * NS_PER_S) /* the directory is not walked for each scrape */
@@ -13,9 +16,29 @@ static void put(Buf *out, const char *name, const char *type, const char *help, 
     buf_puts(out, "\n");
 }
 
+static double open_files(void)
+{
+    double n = -3; /* . and .. and the directory itself */
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n < 0 ? 0 : n;
+}
+
 static void process_metrics(Buf *out, int64_t started_ns)
 {
     unsigned long pages, resident;
+    struct timespec cpu;
+    struct rlimit files;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0)
+        put(out, "process_cpu_seconds_total", "counter", "user and system time",
+            (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+        put(out, "process_max_fds", "gauge", "file descriptors that may be open",
+            (double)files.rlim_cur);
+    put(out, "process_open_fds", "gauge", "file descriptors that are open", open_files());
     FILE *f = fopen("/proc/self/statm", "r");
     if (f && fscanf(f, "%lu %lu", &pages, &resident) == 2)
         put(out, "process_resident_memory_bytes", "gauge", "memory in use",
@@ -125,6 +148,22 @@ static void http_metrics(Buf *out, const HttpServer *s)
                 buf_printf(out, "skulk_http_requests_total{path=\"%s\",code=\"%dxx\"} %llu\n", path,
                            k, (unsigned long long)n);
         }
+    }
+    buf_puts(out, "# HELP skulk_http_request_seconds_total time to the answer, by path\n"
+                  "# TYPE skulk_http_request_seconds_total counter\n");
+    for (size_t i = 0; i < s->route_count; i++) {
+        uint64_t ns = atomic_load_explicit(&s->route_stats[i].time_ns, memory_order_relaxed);
+        if (ns)
+            buf_printf(out, "skulk_http_request_seconds_total{path=\"%s\"} %.9f\n",
+                       s->routes[i].path, (double)ns / 1e9);
+    }
+    buf_puts(out, "# HELP skulk_http_response_bytes_total bodies of answers, by path\n"
+                  "# TYPE skulk_http_response_bytes_total counter\n");
+    for (size_t i = 0; i < s->route_count; i++) {
+        uint64_t n = atomic_load_explicit(&s->route_stats[i].bytes, memory_order_relaxed);
+        if (n)
+            buf_printf(out, "skulk_http_response_bytes_total{path=\"%s\"} %llu\n",
+                       s->routes[i].path, (unsigned long long)n);
     }
 }
 

@@ -2,8 +2,6 @@
 #include "http/http_private.h"
 
 #define PROM_VERSION "3.4.0" /* the dialect of PromQL; Grafana chooses features by it */
-#define MATCH_MS_MIN (INT64_MIN / NS_PER_MS + 1)
-#define MATCH_MS_MAX (INT64_MAX / NS_PER_MS - 1)
 
 /* ---- errors ---- */
 static const char *error_type(int status)
@@ -30,7 +28,7 @@ static const char *error_type(int status)
     }
 }
 
-static CallStatus prom_error(HttpCall *c, const Err *e)
+CallStatus http_prom_error(HttpCall *c, const Err *e)
 {
     int status = err_http_status(e->code);
     const char *type = NULL;
@@ -48,16 +46,16 @@ static CallStatus prom_error(HttpCall *c, const Err *e)
     return http_reply(c, status, "application/json");
 }
 
-static CallStatus bad_param(HttpCall *c, const char *name, Err *e)
+CallStatus http_prom_bad_param(HttpCall *c, const char *name, Err *e)
 {
     char inner[ERR_MESSAGE_MAX];
     memcpy(inner, e->message, sizeof inner);
     err_set(e, ERR_INVALID_PARAMETER, "invalid parameter \"%s\": %s", name, inner);
-    return prom_error(c, e);
+    return http_prom_error(c, e);
 }
 
 /* ---- parameters ---- */
-static bool optional_time(HttpCall *c, const char *name, int64_t otherwise, int64_t *ms, Err *e)
+bool http_prom_optional_time(HttpCall *c, const char *name, int64_t otherwise, int64_t *ms, Err *e)
 {
     Slice text = http_param(c, name);
     *ms = otherwise;
@@ -75,21 +73,32 @@ static bool optional_duration(HttpCall *c, const char *name, int64_t *ms, Err *e
     return *ms > 0 || err_set(e, ERR_INVALID_PARAMETER, "a positive duration is needed");
 }
 
-static bool optional_limit(HttpCall *c, uint64_t *limit, Err *e)
+bool http_prom_limit(HttpCall *c, const char *name, uint64_t *limit, Err *e)
 {
-    Slice text = http_param(c, "limit");
+    Slice text = http_param(c, name);
     *limit = 0;
     if (text.len == 0 || slice_to_u64(text, limit))
         return true;
-    return err_set(e, ERR_INVALID_PARAMETER, "limit must be a non-negative number");
+    return err_set(e, ERR_INVALID_PARAMETER, "%s must be a non-negative number", name);
 }
 
-static bool database(HttpCall *c, ObjectId *id, Err *e)
+bool http_prom_database(HttpCall *c, ObjectId *id, Err *e)
 {
     ObjectId schema;
     Slice name = http_param(c, "db");
     return db_resolve_database(c->db, c->rights, name.len ? name : SLICE_LIT("skulk"), id, &schema,
                                e);
+}
+
+size_t http_prom_matches(HttpCall *c, const Slice **out)
+{
+    Slice *match = ARENA_ARRAY(&c->arena, Slice, c->param_count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < c->param_count; i++)
+        if (slice_eq_cstr(c->params[i].name, "match[]"))
+            match[count++] = c->params[i].value;
+    *out = match;
+    return count;
 }
 
 /* Those that query and query_range share; on failure the answer is made. */
@@ -98,11 +107,11 @@ static bool common_params(HttpCall *c, PromRequest *r, Err *e)
     r->query = http_param(c, "query");
     r->rights = c->rights;
     if (!optional_duration(c, "timeout", &r->timeout_ms, e))
-        return bad_param(c, "timeout", e), false;
+        return http_prom_bad_param(c, "timeout", e), false;
     if (!optional_duration(c, "lookback_delta", &r->lookback_ms, e))
-        return bad_param(c, "lookback_delta", e), false;
-    if (!optional_limit(c, &r->limit, e))
-        return bad_param(c, "limit", e), false;
+        return http_prom_bad_param(c, "lookback_delta", e), false;
+    if (!http_prom_limit(c, "limit", &r->limit, e))
+        return http_prom_bad_param(c, "limit", e), false;
     return true;
 }
 
@@ -135,7 +144,7 @@ static CallStatus run_job(HttpCall *c)
     err_clear(&e);
     if (outlet_gone(c->outlet)) {
         err_set(&e, ERR_CANCELED, "query was canceled: the client has gone");
-        return prom_error(c, &e);
+        return http_prom_error(c, &e);
     }
     switch (prom_run(j, &e)) {
     case RUN_WAIT:
@@ -149,7 +158,7 @@ static CallStatus run_job(HttpCall *c)
     case RUN_FAIL:
     case RUN_COPY_IN:
     case RUN_SUSPENDED:
-        return prom_error(c, &e);
+        return http_prom_error(c, &e);
     }
     buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
     prom_result(j, &c->reply);
@@ -163,8 +172,8 @@ static CallStatus open_job(HttpCall *c, const PromRequest *r, Err *e)
 {
     ObjectId db;
     PromJob *job;
-    if (!database(c, &db, e) || !prom_open(&job, c->db, db, r, &c->task, e))
-        return prom_error(c, e);
+    if (!http_prom_database(c, &db, e) || !prom_open(&job, c->db, db, r, &c->task, e))
+        return http_prom_error(c, e);
     c->state = job;
     c->cleanup = job_cleanup;
     return CALL_MORE;
@@ -180,8 +189,9 @@ CallStatus http_run_prom_query(HttpCall *c)
     err_clear(&e);
     if (!common_params(c, &r, &e))
         return CALL_DONE;
-    if (!optional_time(c, "time", floor_div(clock->wall_ns(clock), NS_PER_MS), &r.time_ms, &e))
-        return bad_param(c, "time", &e);
+    if (!http_prom_optional_time(c, "time", floor_div(clock->wall_ns(clock), NS_PER_MS), &r.time_ms,
+                                 &e))
+        return http_prom_bad_param(c, "time", &e);
     return open_job(c, &r, &e);
 }
 
@@ -190,20 +200,20 @@ static bool range_params(HttpCall *c, PromRequest *r, Err *e)
 {
     int64_t points_max = c->server->options.points_max, span;
     if (!http_prom_time(http_param(c, "start"), &r->start_ms, e))
-        return bad_param(c, "start", e), false;
+        return http_prom_bad_param(c, "start", e), false;
     if (!http_prom_time(http_param(c, "end"), &r->end_ms, e))
-        return bad_param(c, "end", e), false;
+        return http_prom_bad_param(c, "end", e), false;
     if (r->end_ms < r->start_ms) {
         err_set(e, ERR_INVALID_PARAMETER, "end timestamp must not be before start time");
-        return bad_param(c, "end", e), false;
+        return http_prom_bad_param(c, "end", e), false;
     }
     if (!http_prom_duration(http_param(c, "step"), &r->step_ms, e))
-        return bad_param(c, "step", e), false;
+        return http_prom_bad_param(c, "step", e), false;
     if (r->step_ms <= 0) {
         err_set(e, ERR_INVALID_PARAMETER,
                 "zero or negative query resolution step widths are not "
                 "accepted. Try a positive integer");
-        return bad_param(c, "step", e), false;
+        return http_prom_bad_param(c, "step", e), false;
     }
     if (__builtin_sub_overflow(r->end_ms, r->start_ms, &span) || span / r->step_ms > points_max) {
         err_set(
@@ -211,7 +221,7 @@ static bool range_params(HttpCall *c, PromRequest *r, Err *e)
             "exceeded maximum resolution of %lld points per timeseries. Try decreasing the query "
             "resolution (?step=XX)",
             (long long)points_max);
-        return prom_error(c, e), false;
+        return http_prom_error(c, e), false;
     }
     return true;
 }
@@ -236,27 +246,24 @@ static CallStatus meta(HttpCall *c, PromMeta what, Slice label, bool match_neede
     int64_t start, end;
     uint64_t limit;
     err_clear(&e);
-    Slice *match = ARENA_ARRAY(&c->arena, Slice, c->param_count + 1);
-    size_t count = 0;
-    for (size_t i = 0; i < c->param_count; i++)
-        if (slice_eq_cstr(c->params[i].name, "match[]"))
-            match[count++] = c->params[i].value;
+    const Slice *match;
+    size_t count = http_prom_matches(c, &match);
     if (match_needed && count == 0) {
         err_set(&e, ERR_INVALID_PARAMETER, "no match[] parameter provided");
-        return prom_error(c, &e);
+        return http_prom_error(c, &e);
     }
-    if (!optional_time(c, "start", MATCH_MS_MIN, &start, &e))
-        return bad_param(c, "start", &e);
-    if (!optional_time(c, "end", MATCH_MS_MAX, &end, &e))
-        return bad_param(c, "end", &e);
-    if (!optional_limit(c, &limit, &e))
-        return bad_param(c, "limit", &e);
-    if (!database(c, &db, &e))
-        return prom_error(c, &e);
+    if (!http_prom_optional_time(c, "start", PROM_MS_MIN, &start, &e))
+        return http_prom_bad_param(c, "start", &e);
+    if (!http_prom_optional_time(c, "end", PROM_MS_MAX, &end, &e))
+        return http_prom_bad_param(c, "end", &e);
+    if (!http_prom_limit(c, "limit", &limit, &e))
+        return http_prom_bad_param(c, "limit", &e);
+    if (!http_prom_database(c, &db, &e))
+        return http_prom_error(c, &e);
     buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
     if (!prom_meta(c->db, c->rights, db, what, label, match, count, start, end, limit, &c->reply,
                    &e))
-        return prom_error(c, &e);
+        return http_prom_error(c, &e);
     buf_puts(&c->reply, "}\n");
     return http_reply(c, 200, "application/json");
 }
@@ -327,7 +334,7 @@ CallStatus http_run_prom_values(HttpCall *c)
     err_clear(&e);
     err_set(&e, ERR_INVALID_PARAMETER, "invalid label name: \"%.*s\"",
             (int)(c->wild.len < 100 ? c->wild.len : 100), c->wild.ptr);
-    return prom_error(c, &e);
+    return http_prom_error(c, &e);
 }
 
 CallStatus http_run_prom_series(HttpCall *c)
@@ -342,7 +349,7 @@ CallStatus http_run_prom_format(HttpCall *c)
     err_clear(&e);
     Slice query = http_param(c, "query");
     if (!prom_check(query, &e))
-        return prom_error(c, &e);
+        return http_prom_error(c, &e);
     buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
     buf_put_json(&c->reply, query);
     buf_puts(&c->reply, "}\n");
@@ -355,22 +362,5 @@ CallStatus http_run_prom_buildinfo(HttpCall *c)
              "{\"status\":\"success\",\"data\":{\"version\":\"" PROM_VERSION
              "\",\"revision\":\"alopex-skulk-" SKULK_VERSION
              "\",\"branch\":\"\",\"buildUser\":\"\",\"buildDate\":\"\",\"goVersion\":\"\"}}\n");
-    return http_reply(c, 200, "application/json");
-}
-
-/* What is not stored is empty, not missing: Grafana asks for it. */
-CallStatus http_run_prom_empty(HttpCall *c)
-{
-    static const struct {
-        const char *path, *data;
-    } empty[] = {
-        {"/api/v1/metadata", "{}"},
-        {"/api/v1/query_exemplars", "[]"},
-        {"/api/v1/rules", "{\"groups\":[]}"},
-        {"/api/v1/alerts", "{\"alerts\":[]}"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(empty); i++)
-        if (strcmp(empty[i].path, c->route->path) == 0)
-            buf_printf(&c->reply, "{\"status\":\"success\",\"data\":%s}\n", empty[i].data);
     return http_reply(c, 200, "application/json");
 }

@@ -108,3 +108,11 @@ bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err 
     return err_set(e, ERR_INVALID_PARAMETER, "content encoding \"%.*s\" is not supported",
                    SLICE_ARG(encoding));
 }
+
+void ing_encode_snappy(Buf *out, Slice bytes)
+{
+    size_t n = snappy_max_compressed_length(bytes.len);
+    buf_reserve(out, n);
+    must(snappy_compress(bytes.ptr, bytes.len, out->ptr + out->len, &n) == SNAPPY_OK);
+    out->len += n;
+}

@@ -76,6 +76,8 @@ const IngFormat *ing_find(Slice path, Slice content_type, Err *e);
  * memory is taken for it; INVALID_TEXT (400) for damaged data.  INVALID_PARAMETER (415) for an unknown one. */
 bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err *e) MUST_CHECK;
 
+void ing_encode_snappy(Buf *out, Slice bytes); /* appends a block */
+
 /* The body is borrowed until ing_job_free. */
 IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body);
 /* 42501: nothing of the body is stored. */

@@ -105,6 +105,42 @@ bool pql_series(Snapshot *snap, const PqlRights *rights, ObjectId schema, PqlMat
 bool pql_metrics(Snapshot *snap, const PqlRights *rights, ObjectId schema,
                  bool (*each)(void *arg, Slice name), void *arg, Err *e) MUST_CHECK;
 
+/* ---- samples as they are stored (promql/raw.c) ---- */
+enum { PQL_SELECTORS_MAX = 100 };
+typedef struct PqlRawRequest {
+    Snapshot *snapshot;
+    ObjectId schema;
+    PqlRights rights;
+    int64_t start_ms, end_ms; /* inclusive */
+    const char
+        *text_column; /* a text beside each value, e.g. the labels of exemplars; NULL = none */
+    Budget *budget;
+    Task *waiter;
+} PqlRawRequest;
+typedef struct PqlRawSeries {
+    const PqlLabel *labels; /* by name */
+    size_t label_count;
+    const int64_t *t_ms; /* ascending */
+    const double *v;     /* staleness markers included */
+    const Slice *text;
+    size_t count;
+} PqlRawSeries;
+typedef struct PqlRaw PqlRaw;
+/* Series that any of the selectors matches, each once. */
+bool pql_raw_open(PqlRaw **out, const PqlRawRequest *r, PqlMatcher *const *m, size_t n,
+                  Err *e) MUST_CHECK;
+/* PQL_YIELD: *out is the next series, valid until the next call; PQL_DONE: that were all. */
+PqlStatus pql_raw_next(PqlRaw *w, PqlRawSeries *out, Err *e);
+void pql_raw_close(PqlRaw *w);
+typedef struct PqlTarget { /* a table with what was selected of it; lives as long as the PqlRaw */
+    const TableDef *table;
+    SeriesSet *series;
+    size_t field_count;
+} PqlTarget;
+bool pql_raw_target(const PqlRaw *w, size_t i, PqlTarget *out); /* false: there are no more */
+size_t pql_selectors(Arena *a, const PqlExpr *x, PqlMatcher *out[PQL_SELECTORS_MAX]);
+int pql_labels_compare(const PqlLabel *a, size_t na, const PqlLabel *b, size_t nb);
+
 /* For \df-like views: name, signature text. */
 size_t pql_function_count(void);
 void pql_put_histogram(Buf *b, const struct Histogram *h); /* JSON as in results of queries */

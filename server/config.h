@@ -16,6 +16,8 @@ typedef struct Config {
     char data_dir[CONFIG_TEXT_MAX];
     char log_format[CONFIG_TEXT_MAX], log_level[CONFIG_TEXT_MAX];
     char features[CONFIG_TEXT_MAX];
+    char cors_origin[CONFIG_TEXT_MAX];
+    bool access_log;
     int64_t workers, io_threads;
     bool allow_plaintext;
     char tls_mode[CONFIG_TEXT_MAX], tls_cert_file[CONFIG_TEXT_MAX], tls_key_file[CONFIG_TEXT_MAX];

@@ -345,6 +345,20 @@ bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t, Er
     return !rights || roles_allow_table(rights_set(rights, cat), cat, t, PRIV_SELECT, e);
 }
 
+bool rights_superuser(Rights *r, Db *db, Err *e)
+{
+    CatalogSnap *cat = engine_catalog(db->engine);
+    const RoleDef *d = r ? cat_role_by_id(cat, r->role) : NULL;
+    bool ok = !r || (d && d->flags & ROLE_SUPERUSER);
+    cat_unref(cat);
+    return ok || err_set(e, ERR_PRIVILEGE, "must be superuser");
+}
+
+bool rights_may_delete(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e)
+{
+    return !rights || roles_allow_table(rights_set(rights, cat), cat, t, PRIV_DELETE, e);
+}
+
 bool rights_may_connect(Rights *r, const CatalogSnap *cat, const DatabaseDef *d, Err *e)
 {
     return !r || may_connect(rights_set(r, cat), cat, d, e);

@@ -58,6 +58,8 @@ ObjectId rights_owner(Rights *r, Db *db, ObjectId schema);
 bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
                       Err *e);
 bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e);
+bool rights_superuser(Rights *r, Db *db, Err *e);
+bool rights_may_delete(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e);
 /* Database by name as ingest protocols need it: "" = the default.  DATABASE_NAME if unknown (or made, if allowed). */
 bool db_resolve_database(Db *db, Rights *rights, Slice name, ObjectId *database,
                          ObjectId *schema_public, Err *e) MUST_CHECK;
@@ -218,6 +220,54 @@ typedef struct JobDoor {
     bool (*change)(void *arg, int64_t id, JobChange what, Err *e); /* UNDEFINED_OBJECT */
 } JobDoor;
 void db_set_jobs(Db *db, const JobDoor *door); /* copied; NULL: none; while there are no sessions */
+
+/* ---- samples as they are stored, in the forms that others read (session/promql_read.c) ---- */
+typedef enum PromReadKind {
+    READ_EXPORT,    /* JSON lines: {"metric":{},"values":[],"timestamps":[]} */
+    READ_FEDERATE,  /* the newest sample of each series as text */
+    READ_EXEMPLARS, /* of the selectors in `query`: JSON */
+    READ_SAMPLES,   /* remote read: prometheus.ReadResponse */
+    READ_CHUNKS,    /* frames of prometheus.ChunkedReadResponse */
+} PromReadKind;
+typedef struct PromReadRequest {
+    PromReadKind kind;
+    const Slice *match;
+    size_t match_count;
+    Slice query;
+    Slice body; /* remote read: prometheus.ReadRequest, which chooses between the last two kinds */
+    int64_t start_ms, end_ms;
+    Rights *rights; /* borrowed, as the texts are */
+} PromReadRequest;
+typedef struct PromRead PromRead;
+bool prom_read_open(PromRead **out, Db *db, ObjectId database, const PromReadRequest *r,
+                    Task *waiter, Err *e) MUST_CHECK;
+RunStatus prom_read_run(PromRead *p, Err *e); /* RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL */
+PromReadKind prom_read_kind(const PromRead *p);
+Slice prom_read_bytes(const PromRead *p);
+void prom_read_close(PromRead *p);
+
+/* ---- beside queries (session/promql_admin.c) ---- */
+typedef struct PromMetadata {
+    Slice metric;                     /* "" = all */
+    uint64_t limit, limit_per_metric; /* 0 = none */
+    bool targets;                     /* in the form of targets/metadata */
+} PromMetadata;
+/* {"metric":[{"type","help","unit"}]} of what remote write and OTLP told. */
+bool prom_metadata(Db *db, Rights *rights, ObjectId database, const PromMetadata *r, Buf *json,
+                   Err *e) MUST_CHECK;
+/* The "data" of status/tsdb. */
+bool prom_tsdb_status(Db *db, Rights *rights, ObjectId database, uint64_t limit, Buf *json,
+                      Err *e) MUST_CHECK;
+/* Deletes the samples of the series that the selectors match, a table at a time. */
+typedef struct PromDelete PromDelete;
+bool prom_delete_open(PromDelete **out, Db *db, Rights *rights, ObjectId database,
+                      const Slice *match, size_t n, int64_t start_ms, int64_t end_ms, Task *waiter,
+                      Err *e) MUST_CHECK;
+RunStatus prom_delete_run(PromDelete *d, Err *e); /* RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL */
+void prom_delete_close(PromDelete *d);
+enum { DB_SNAPSHOT_NAME = 64 };
+/* A backup in snapshots/NAME of the data directory; superusers only. */
+bool db_snapshot(Db *db, Rights *rights, char name[DB_SNAPSHOT_NAME], Ticket *t, Err *e) MUST_CHECK;
 
 /* Session views and functions; called by db_open. */
 void session_register(void);

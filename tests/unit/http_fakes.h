@@ -368,4 +368,75 @@ bool prom_check(Slice query, Err *e)
     return query.len > 0 || err_set(e, ERR_SYNTAX, "no expression");
 }
 
+/* ---- beside queries: what they were asked is the answer ---- */
+struct PromRead {
+    PromReadRequest request;
+    char text[100];
+};
+bool prom_read_open(PromRead **out, Db *db, ObjectId database, const PromReadRequest *r,
+                    Task *waiter, Err *e)
+{
+    (void)db, (void)database, (void)waiter, (void)e;
+    *out = MEM_NEW(PromRead);
+    (*out)->request = *r;
+    snprintf((*out)->text, sizeof(*out)->text, "[%d,%zu]", r->kind, r->match_count);
+    return true;
+}
+RunStatus prom_read_run(PromRead *p, Err *e)
+{
+    (void)p, (void)e;
+    return RUN_DONE;
+}
+PromReadKind prom_read_kind(const PromRead *p)
+{
+    return p->request.kind;
+}
+Slice prom_read_bytes(const PromRead *p)
+{
+    return slice_cstr(p->text);
+}
+void prom_read_close(PromRead *p)
+{
+    mem_free(p);
+}
+bool prom_metadata(Db *db, Rights *rights, ObjectId database, const PromMetadata *r, Buf *json,
+                   Err *e)
+{
+    (void)db, (void)rights, (void)database, (void)e;
+    buf_printf(json, "[%d,%d]", (int)r->limit, (int)r->limit_per_metric);
+    return true;
+}
+bool prom_tsdb_status(Db *db, Rights *rights, ObjectId database, uint64_t limit, Buf *json, Err *e)
+{
+    (void)db, (void)rights, (void)database, (void)e;
+    buf_printf(json, "[%d]", (int)limit);
+    return true;
+}
+bool prom_delete_open(PromDelete **out, Db *db, Rights *rights, ObjectId database,
+                      const Slice *match, size_t n, int64_t start_ms, int64_t end_ms, Task *waiter,
+                      Err *e)
+{
+    (void)out, (void)db, (void)rights, (void)database, (void)match, (void)n, (void)start_ms;
+    (void)end_ms, (void)waiter;
+    return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "not in this test");
+}
+RunStatus prom_delete_run(PromDelete *d, Err *e)
+{
+    (void)d, (void)e;
+    return RUN_DONE;
+}
+void prom_delete_close(PromDelete *d)
+{
+    (void)d;
+}
+bool db_snapshot(Db *db, Rights *rights, char name[DB_SNAPSHOT_NAME], Ticket *t, Err *e)
+{
+    (void)db, (void)rights, (void)name, (void)t;
+    return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "not in this test");
+}
+void ing_encode_snappy(Buf *out, Slice bytes)
+{
+    buf_put_slice(out, bytes);
+}
+
 #endif

@@ -510,7 +510,30 @@ static const struct {
     {SLICE_LIT("POST /api/v1/series HTTP/1.1\r\n" H CLOSE FORM_TYPE
                "Content-Length: 26\r\n\r\nmatch[]=a%7B%7D&match[]=b+"),
      "200", "[2,\"\",2,\"a{}\",\"b \"]"},
-    {SLICE_LIT("GET /api/v1/metadata HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"data\":{}"},
+    {SLICE_LIT("GET /api/v1/metadata?limit=2&limit_per_metric=1 HTTP/1.1\r\n" H CLOSE "\r\n"),
+     "200", "\"data\":[2,1]}"},
+    {SLICE_LIT("GET /api/v1/metadata?limit=x HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
+     "invalid parameter \\\"limit\\\""},
+    {SLICE_LIT("GET /api/v1/rules HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "{\"groups\":[]}"},
+    {SLICE_LIT("GET /api/v1/targets HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "{\"activeTargets\":[]"},
+    {SLICE_LIT("GET /api/v1/status/runtimeinfo HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "startTime"},
+    {SLICE_LIT("GET /api/v1/status/tsdb HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"data\":[10]}"},
+    {SLICE_LIT("GET /api/v1/status/tsdb?limit=0 HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "positive"},
+    {SLICE_LIT("GET /api/v1/query_exemplars?query=up HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
+     "\"data\":[2,0]}"},
+    {SLICE_LIT("GET /api/v1/export HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "no match[]"},
+    {SLICE_LIT("GET /federate?match[]=a&match[]=b HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "[1,2]"},
+    {SLICE_LIT("POST /api/v1/read HTTP/1.1\r\n" H CLOSE "Content-Length: 2\r\n\r\nab"), "200",
+     "Content-Encoding: snappy\r\n"},
+    {SLICE_LIT("GET /api/v1/admin/tsdb/delete_series HTTP/1.1\r\n" H CLOSE "\r\n"), "405",
+     "Allow: POST, PUT\r\n"},
+    {SLICE_LIT("PUT /api/v1/admin/tsdb/delete_series HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
+     "no match[]"},
+    {SLICE_LIT("POST /api/v1/admin/tsdb/clean_tombstones HTTP/1.1\r\n" H CLOSE "\r\n"), "204", ""},
+    {SLICE_LIT("OPTIONS /api/v1/query HTTP/1.1\r\n" H CLOSE "Origin: http://a\r\n\r\n"), "204",
+     "Allow: GET, HEAD, POST, OPTIONS\r\n"},
+    {SLICE_LIT("OPTIONS /none HTTP/1.1\r\n" H CLOSE "\r\n"), "404", ""},
+    {SLICE_LIT("OPTIONS * HTTP/1.1\r\n" H CLOSE "\r\n"), "204", ""},
     {SLICE_LIT("GET /api/v1/status/buildinfo HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
      "\"version\":\"3."},
 };
@@ -528,6 +551,35 @@ START_TEST(answers)
                       answer_cases[i].request.ptr, answer_cases[i].has, a.ptr);
     }
     stop(&s);
+}
+END_TEST
+
+START_TEST(cors) /* off unless set, and then for the origins that are named */
+{
+    static const struct {
+        const char *allowed, *origin, *answer;
+    } cases[] = {
+        {NULL, "http://a", NULL},
+        {"", "http://a", NULL},
+        {"http://b", "http://a", NULL},
+        {"http://b, http://a", "http://a", "Access-Control-Allow-Origin: http://a\r\n"},
+        {"*", "http://c", "Access-Control-Allow-Origin: http://c\r\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Peer s;
+        Buf b = {0};
+        serve(&s, true);
+        s.http->options.cors_origin = cases[i].allowed;
+        buf_printf(&b, "GET /ping HTTP/1.1\r\n" H CLOSE "Origin: %s\r\n\r\n", cases[i].origin);
+        Slice got = ask(&s, buf_slice(&b), false);
+        const char *line = strstr(got.ptr, "Access-Control-Allow-Origin");
+        ck_assert_msg(cases[i].answer
+                          ? line && strncmp(line, cases[i].answer, strlen(cases[i].answer)) == 0
+                          : !line,
+                      "%zu: %s", i, got.ptr);
+        buf_free(&b);
+        stop(&s);
+    }
 }
 END_TEST
 
@@ -684,6 +736,7 @@ int main(void)
     tcase_add_test(tc, prom_times);
     tcase_add_test(tc, logins);
     tcase_add_test(tc, answers);
+    tcase_add_test(tc, cors);
     tcase_add_test(tc, before_ready);
     tcase_add_test(tc, pipelined);
     tcase_add_test(tc, one_byte_chunks);
