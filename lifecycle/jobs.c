@@ -31,7 +31,7 @@ static int64_t mono(const Lifecycle *l)
 
 static int64_t job_id(const Job *j)
 {
-    return (int64_t)j->table * JOB_KINDS_MAX + j->kind->number;
+    return job_id_of(j->table, j->kind->number);
 }
 
 Db *job_db(const Job *j)
@@ -136,7 +136,7 @@ static void name_job(Job *j, const CatalogSnap *cat, const TableDef *t)
 
 static void want_job(Lifecycle *l, const CatalogSnap *cat, const JobKind *k, const TableDef *t)
 {
-    size_t at = find(l, (int64_t)t->id * JOB_KINDS_MAX + k->number);
+    size_t at = find(l, job_id_of(t->id, k->number));
     if (at < l->count && l->jobs[at]->table == t->id && l->jobs[at]->kind == k) {
         l->jobs[at]->alive = true;
         name_job(l->jobs[at], cat, t);

@@ -15,7 +15,7 @@ typedef enum JobStatus { JOB_MORE, JOB_WAIT /* the task is woken */, JOB_DONE, J
 
 typedef struct JobKind {
     const char *name;
-    int number; /* of its ids: never given twice; below JOB_KINDS_MAX */
+    int number; /* JOB_... of session/session.h */
     int64_t interval_ns, retry_ns, retry_max_ns;
     int jitter_percent; /* of the interval: runs of many jobs do not come together */
     int busy_percent;
@@ -24,8 +24,6 @@ typedef struct JobKind {
     void (*end)(Job *j);    /* of a run, however it ended: gives back what it held */
     void (*forget)(Job *j); /* of the job: gives back j->memory */
 } JobKind;
-
-enum { JOB_KINDS_MAX = 8 };
 
 struct Job {
     const JobKind *kind;

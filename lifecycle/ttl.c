@@ -149,7 +149,7 @@ static void forget(Job *j)
 }
 
 const JobKind job_ttl = {.name = "ttl",
-                         .number = 1,
+                         .number = JOB_TTL,
                          .interval_ns = LOOK_AGAIN_NS,
                          .retry_ns = 60 * NS_PER_S,
                          .retry_max_ns = LOOK_AGAIN_NS,

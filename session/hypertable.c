@@ -19,6 +19,11 @@ static bool shown(const Bound *b, size_t column)
            (b->u.alter.answer == HYPERTABLE_SHORT && (column == 0 || column == 3));
 }
 
+static bool is_void(const Bound *b)
+{
+    return b->u.alter.answer == HYPERTABLE_VOID || b->u.alter.answer == RETENTION_REMOVED;
+}
+
 const OutColumn *hypertable_columns(Session *s, const Bound *b, Arena *a, size_t *count)
 {
     OutColumn *out = ARENA_ARRAY(a, OutColumn, ARRAY_LEN(columns));
@@ -28,7 +33,10 @@ const OutColumn *hypertable_columns(Session *s, const Bound *b, Arena *a, size_t
         if (shown(b, i) && !b->u.alter.as_row)
             out[(*count)++] = columns[i];
     if (*count == 0) {
-        TypeId type = b->u.alter.answer == HYPERTABLE_VOID ? T_VOID : T_RECORD;
+        TypeId type = b->u.alter.answer == RETENTION_ADDED  ? T_INT4
+                      : b->u.alter.answer == CHUNKS_DROPPED ? T_TEXT
+                      : is_void(b)                          ? T_VOID
+                                                            : T_RECORD;
         out[(*count)++] = (OutColumn){.name = b->u.alter.call, .type = type, .typmod = -1};
     }
     return out;
@@ -55,7 +63,9 @@ static bool answer(Portal *p, bool created, Err *e)
         fields[n * RECORD_ITEMS + RECORD_VALUE] = row[n] = all[i];
         n++;
     }
-    if (b->u.alter.answer == HYPERTABLE_VOID)
+    if (b->u.alter.answer == RETENTION_ADDED)
+        row[0] = value_i64(created ? job_id_of(t->id, JOB_TTL) : -1);
+    else if (is_void(b))
         row[0] = value_str(SLICE_NONE);
     else if (b->u.alter.as_row)
         row[0] = value_array(array_new(&p->arena, T_RECORD, fields, n * RECORD_ITEMS));
@@ -68,8 +78,8 @@ static bool already(Portal *p)
     const Bound *b = p->bound;
     CatalogSnap *cat = session_catalog(p->session);
     const TableDef *t = session_find_table(p->session, cat, &b->u.alter.name);
-    bool done = t && b->u.alter.answer != HYPERTABLE_VOID && t->kind == TABLE_SERIES &&
-                ddl_has_rows(p->session, t->id);
+    bool makes = b->u.alter.answer == HYPERTABLE_SHORT || b->u.alter.answer == HYPERTABLE_LONG;
+    bool done = t && makes && t->kind == TABLE_SERIES && ddl_has_rows(p->session, t->id);
     cat_unref(cat);
     if (done && b->u.alter.if_not_exists)
         session_notice(p->session, "NOTICE", ERR_OK,
@@ -84,9 +94,17 @@ RunStatus hypertable_run(Portal *p, Batch **out, Err *e)
 {
     if (p->hypertable_step == ANSWERED)
         return rows_send(p, p->max_rows, out, e);
+    bool nothing = false;
+    if (p->bound->u.alter.answer == CHUNKS_DROPPED) {
+        RunStatus dropped = chunks_drop(p, e);
+        p->hypertable_step = dropped == RUN_DONE ? ANSWERED : p->hypertable_step;
+        return dropped == RUN_DONE ? rows_send(p, p->max_rows, out, e) : dropped;
+    }
+    if (!retention_policy_there(p, &nothing, e))
+        return RUN_FAIL;
     if (p->hypertable_step == 0)
-        p->hypertable_step = already(p) ? KNOWN : CREATED;
-    RunStatus st = run_alter(p, out, e);
+        p->hypertable_step = nothing || already(p) ? KNOWN : CREATED;
+    RunStatus st = nothing ? RUN_DONE : run_alter(p, out, e);
     if (st != RUN_DONE)
         return st;
     if (!answer(p, p->hypertable_step == CREATED, e))

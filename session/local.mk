@@ -11,7 +11,7 @@ libsksession_la_SOURCES = \
 	session/portal.c \
 	session/row_writer.c session/row_check.c session/key_check.c session/insert.c session/modify.c \
 	session/rejected.c session/rejected.h \
-	session/jobs.c session/retention.c session/retention_private.h session/ttl_condition.c session/policy.c \
+	session/jobs.c session/retention.c session/retention_private.h session/ttl_condition.c session/policy.c session/chunks.c \
 	session/rows.c \
 	session/session.c session/session.h session/session_private.h \
 	session/settings.c \

@@ -227,6 +227,29 @@ static bool schema_ttl(Portal *p, const CatalogSnap *cat, Err *e)
     return ddl_edit(p->session, &c, 1, e);
 }
 
+bool retention_policy_there(Portal *p, bool *nothing, Err *e)
+{
+    const Bound *b = p->bound;
+    bool add = b->u.alter.answer == RETENTION_ADDED;
+    *nothing = false;
+    if ((!add && b->u.alter.answer != RETENTION_REMOVED) || p->hypertable_step)
+        return true;
+    CatalogSnap *cat = session_catalog(p->session);
+    const TableDef *t = session_find_table(p->session, cat, &b->u.alter.name);
+    bool there = t && t->ttl_own && t->ttl_ns > 0, ok = !t || there != add;
+    const char *what = add ? "already exists" : "not found";
+    *nothing = !ok && b->u.alter.if_not_exists;
+    if (*nothing)
+        session_notice(p->session, "NOTICE", ERR_OK,
+                       "retention policy %s for hypertable \"%.*s\", skipping", what,
+                       SLICE_ARG(t->name));
+    else if (!ok)
+        err_set(e, add ? ERR_DUPLICATE_OBJECT : ERR_UNDEFINED_OBJECT,
+                "retention policy %s for hypertable \"%.*s\"", what, SLICE_ARG(t->name));
+    cat_unref(cat);
+    return ok || *nothing;
+}
+
 bool retention_statement(Portal *p, Err *e)
 {
     static bool (*const run[])(Portal * p, const CatalogSnap *cat, Err *e) = {

@@ -213,6 +213,11 @@ typedef struct JobInfo {
     uint64_t runs, failures, rows;
     char error[256];
 } JobInfo;
+enum { JOB_TTL = 1, JOB_KINDS_MAX = 8 }; /* numbers of kinds: never given twice */
+static inline int64_t job_id_of(TableId table, int kind)
+{
+    return (int64_t)table * JOB_KINDS_MAX + kind;
+}
 typedef enum JobChange { JOB_RUN_NOW, JOB_PAUSE, JOB_RESUME } JobChange;
 typedef struct JobDoor {
     void *arg;

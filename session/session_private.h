@@ -409,6 +409,9 @@ bool retention_ns(Interval iv, int64_t *ns); /* a month has 30 days, a year 365;
 bool retention_is_option(Slice name);        /* ttl, ttl_clock, max_size */
 /* value NULL: as if it had never been set. */
 bool retention_option(TableDef *t, Slice name, const Slice *value, Err *e) MUST_CHECK;
+/* add_retention_policy, remove_retention_policy: *nothing: it is as it shall be, and a notice says so. */
+bool retention_policy_there(Portal *p, bool *nothing, Err *e) MUST_CHECK;
+RunStatus chunks_drop(Portal *p, Err *e); /* drop_chunks(); the rows are the names */
 bool retention_statement(Portal *p, Err *e) MUST_CHECK;
 extern const ViewDef retention_views[];
 bool retention_fits(const TableDef *t, Err *e) MUST_CHECK; /* only series have a TTL */

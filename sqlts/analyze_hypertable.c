@@ -3,6 +3,7 @@
  *
  * To add a call: its parameters in calls[], its actions in one function. */
 #include "exec/array.h"
+#include "exec/func_text.h"
 #include "sqlts/analyze.h"
 
 enum { PARAMS_MAX = 17 };
@@ -12,7 +13,7 @@ typedef struct HyperCall {
     const NFunc *n;
     Bound *bound;
     Slice column;
-    NameValue window;
+    NameValue option; /* value "" = RESET */
     bool given[PARAMS_MAX];
     Value values[PARAMS_MAX];
     TypeId types[PARAMS_MAX];
@@ -43,6 +44,10 @@ static const char *const new_params[] = {"relation", "dimension", "create_defaul
 static const char *const range_params[] = {"column_name", "partition_interval", "partition_func"};
 static const char *const interval_params[] = {"hypertable", "chunk_time_interval",
                                               "dimension_name"};
+
+static const char *const policy_params[] = {"relation",           "drop_after",    "if_not_exists",
+                                            "schedule_interval",  "initial_start", "timezone",
+                                            "drop_created_before"};
 
 static bool refused(HyperCall *c, const SqlNode *at, const char *what, Err *e)
 {
@@ -131,7 +136,7 @@ static bool window(HyperCall *c, size_t slot, Err *e)
     int64_t us;
     if (c->types[slot] != T_INTERVAL && slice_to_i64(text, &us))
         text = arena_printf(c->z->arena, "%lld us", (long long)us);
-    c->window = (NameValue){SLICE_LIT("window"), text};
+    c->option = (NameValue){SLICE_LIT("window"), text};
     (void)e;
     return true;
 }
@@ -159,9 +164,10 @@ static void set_actions(HyperCall *c)
     c->bound->u.alter.actions = ARENA_ARRAY(c->z->arena, AlterAction, 2);
     if (c->column.len)
         add_action(c, ALTER_TIME_COLUMN);
-    if (c->window.value.len) {
-        AlterAction *a = add_action(c, ALTER_SET_OPTIONS);
-        a->options = &c->window;
+    if (c->option.name.len) {
+        AlterAction *a =
+            add_action(c, c->option.value.len ? ALTER_SET_OPTIONS : ALTER_RESET_OPTIONS);
+        a->options = &c->option;
         a->option_count = 1;
     }
 }
@@ -179,7 +185,7 @@ static bool generalized(HyperCall *c, const NFunc *dimension, Err *e)
     if (d.given[2])
         return refused(c, &dimension->n, "partition_func", e);
     c->column = text_of(&d, 0);
-    c->window = d.window;
+    c->option = d.option;
     c->bound->u.alter.if_not_exists = is_true(c, 3);
     c->bound->u.alter.migrate = is_true(c, 4);
     c->bound->u.alter.answer = HYPERTABLE_SHORT;
@@ -221,21 +227,96 @@ static bool set_interval(HyperCall *c, Err *e)
     return read_args(c, c->n, interval_params, ARRAY_LEN(interval_params), e) && window(c, 1, e);
 }
 
+/* add_retention_policy('cpu', drop_after => INTERVAL '6 months'): SET (ttl = ...) */
+static bool add_policy(HyperCall *c, Err *e)
+{
+    enum { AFTER = 1, IF_NOT_EXISTS = 2, INTERVAL = 3 };
+    if (!read_args(c, c->n, policy_params, ARRAY_LEN(policy_params), e))
+        return false;
+    for (size_t i = INTERVAL; i < ARRAY_LEN(policy_params); i++)
+        if (c->given[i] && !c->values[i].null)
+            return refused(c, &c->n->n, policy_params[i], e);
+    if (!c->given[AFTER] || c->values[AFTER].null)
+        return az_fail(c->z, &c->n->n, ERR_INVALID_PARAMETER, e, "need to specify drop_after");
+    if (c->types[AFTER] != T_INTERVAL && c->types[AFTER] != T_UNKNOWN && c->types[AFTER] != T_TEXT)
+        return az_fail(c->z, &c->n->n, ERR_INVALID_PARAMETER, e,
+                       "invalid value for parameter drop_after") ||
+               err_hint(e, "It is an interval: the time column is a timestamp.");
+    c->option = (NameValue){SLICE_LIT("ttl"), text_of(c, AFTER)};
+    c->bound->u.alter.if_not_exists = is_true(c, IF_NOT_EXISTS);
+    c->bound->u.alter.answer = RETENTION_ADDED;
+    return true;
+}
+
+static bool remove_policy(HyperCall *c, Err *e)
+{
+    static const char *const params[] = {"relation", "if_exists"};
+    c->option = (NameValue){SLICE_LIT("ttl"), SLICE_NONE};
+    c->bound->u.alter.answer = RETENTION_REMOVED;
+    if (!read_args(c, c->n, params, ARRAY_LEN(params), e))
+        return false;
+    c->bound->u.alter.if_not_exists = is_true(c, 1);
+    return true;
+}
+
+/* A border of drop_chunks: a time, or how long ago. */
+static bool chunk_border(HyperCall *c, size_t slot, Slice *out, Err *e)
+{
+    TypeId type = c->types[slot];
+    Slice text = text_of(c, slot);
+    if (!text.len)
+        return true;
+    bool time = type == T_TIMESTAMPTZ || type == T_TIMESTAMP || type == T_DATE;
+    if (!time && type != T_INTERVAL && type != T_UNKNOWN && type != T_TEXT)
+        return az_fail(c->z, &c->n->n, ERR_INVALID_PARAMETER, e, "invalid time argument") ||
+               err_hint(e, "Try an interval or a timestamp.");
+    Buf sql;
+    buf_init(&sql);
+    buf_puts(&sql, time ? "TIMESTAMPTZ " : "(now() - INTERVAL ");
+    text_put_literal(&sql, text);
+    buf_puts(&sql, time ? "" : ")");
+    *out = arena_slice(c->z->arena, buf_slice(&sql));
+    buf_free(&sql);
+    return true;
+}
+
+/* drop_chunks('cpu', older_than => INTERVAL '6 months') */
+static bool drop_chunks(HyperCall *c, Err *e)
+{
+    static const char *const params[] = {"relation", "older_than",     "newer_than",
+                                         "verbose",  "created_before", "created_after"};
+    Bound *b = c->bound;
+    if (!read_args(c, c->n, params, ARRAY_LEN(params), e))
+        return false;
+    for (size_t i = 4; i < ARRAY_LEN(params); i++)
+        if (c->given[i] && !c->values[i].null)
+            return refused(c, &c->n->n, params[i], e);
+    b->u.alter.answer = CHUNKS_DROPPED;
+    if (!chunk_border(c, 1, &b->u.alter.older_than, e) ||
+        !chunk_border(c, 2, &b->u.alter.newer_than, e))
+        return false;
+    return b->u.alter.older_than.len || b->u.alter.newer_than.len ||
+           az_fail(c->z, &c->n->n, ERR_INVALID_PARAMETER, e,
+                   "invalid time range for dropping chunks") ||
+           err_hint(e, "At least one of older_than and newer_than must be provided.");
+}
+
 static const struct {
     const char *name;
+    size_t args_min;
     bool (*run)(HyperCall *c, Err *e);
 } calls[] = {
-    {"create_hypertable", create_hypertable},
-    {"set_chunk_time_interval", set_interval},
+    {"create_hypertable", 2, create_hypertable},
+    {"set_chunk_time_interval", 2, set_interval},
+    {"add_retention_policy", 2, add_policy},
+    {"remove_retention_policy", 1, remove_policy},
+    {"drop_chunks", 1, drop_chunks},
 };
 
 /* Words of TimescaleDB without a counterpart here. */
 bool az_not_here(Analyzer *z, const NFunc *n, Err *e)
 {
-    static const char *const names[] = {"add_retention_policy",
-                                        "remove_retention_policy",
-                                        "drop_chunks",
-                                        "show_chunks",
+    static const char *const names[] = {"show_chunks",
                                         "add_continuous_aggregate_policy",
                                         "remove_continuous_aggregate_policy",
                                         "add_compression_policy",
@@ -289,9 +370,9 @@ bool az_hypertable(Analyzer *z, const NSelect *n, Bound *b, bool *taken, Err *e)
     b->u.alter.call = ast_last_name(&f->names);
     HyperCall *c = ARENA_NEW(z->arena, HyperCall);
     *c = (HyperCall){.z = z, .n = f, .bound = b};
-    if (f->args.count < 2)
-        return az_fail(z, &f->n, ERR_UNDEFINED_FUNCTION, e, "function %s needs two arguments",
-                       calls[i].name);
+    if (f->args.count < calls[i].args_min)
+        return az_fail(z, &f->n, ERR_UNDEFINED_FUNCTION, e, "function %s needs %s", calls[i].name,
+                       calls[i].args_min > 1 ? "two arguments" : "an argument");
     if (!calls[i].run(c, e) || !table_name(c, e))
         return false;
     z->relation = b->u.alter.name.name;

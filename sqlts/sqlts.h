@@ -283,8 +283,11 @@ typedef enum AlterKind {
 } AlterKind;
 typedef enum HypertableAnswer { /* columns of BOUND_HYPERTABLE */
                                 HYPERTABLE_VOID,
-                                HYPERTABLE_SHORT, /* id, created */
-                                HYPERTABLE_LONG,  /* id, schema, table, created */
+                                HYPERTABLE_SHORT,  /* id, created */
+                                HYPERTABLE_LONG,   /* id, schema, table, created */
+                                RETENTION_ADDED,   /* id of the job */
+                                RETENTION_REMOVED, /* nothing */
+                                CHUNKS_DROPPED,    /* a name each */
 } HypertableAnswer;
 
 typedef struct AlterAction {
@@ -378,7 +381,8 @@ typedef struct Bound {
             int what; /* 0 table, 'v'iew, 'i'ndex, 'S'equence */
             /* BOUND_HYPERTABLE: */
             HypertableAnswer answer;
-            bool as_row; /* SELECT f(): one column, the row as text */
+            Slice older_than, newer_than; /* CHUNKS_DROPPED: SQL, "" = no border */
+            bool as_row;                  /* SELECT f(): one column, the row as text */
             bool if_not_exists, migrate;
             Slice call; /* its name */
         } alter;        /* also CREATE INDEX */
