@@ -316,7 +316,9 @@ static bool cast_literal(Arena *a, EvalCtx *ctx, const Expr *x, TypeId to, int32
         TypeEnv env = ctx ? ctx->env : no_env;
         if (!env.tz)
             env.tz = tz_utc();
-        if (!def->in(&env, x->value.u.str, -1, a, &v, e) ||
+        /* The fields of an interval say how its text is read. */
+        int32_t reading = to == T_INTERVAL ? typmod : -1;
+        if (!def->in(&env, x->value.u.str, reading, a, &v, e) ||
             !type_apply_typmod(to, typmod, level == CAST_EXPLICIT, a, &v, e))
             return err_at(e, x->position);
     }

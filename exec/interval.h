@@ -34,4 +34,25 @@ typedef enum IntervalField {
 } IntervalField;
 bool interval_unit(Slice word, IntervalField *field, int64_t *amount);
 
+/* INTERVAL DAY TO SECOND(2): the fields that a value keeps, as bits.  The text of such a value may be a bare
+ * number, which counts the least of them. */
+typedef enum IntervalFields {
+    INTERVAL_YEAR = 1,
+    INTERVAL_MONTH = 2,
+    INTERVAL_DAY = 4,
+    INTERVAL_HOUR = 8,
+    INTERVAL_MINUTE = 16,
+    INTERVAL_SECOND = 32,
+    INTERVAL_FIELDS_ALL = 63,
+} IntervalFields;
+/* PostgreSQL's typmod; digits < 0: not given. */
+int32_t interval_typmod(IntervalFields fields, int digits);
+IntervalFields interval_typmod_fields(int32_t typmod);
+int interval_typmod_digits(int32_t typmod); /* -1: not given */
+void interval_keep_fields(IntervalFields fields, Interval *v);
+bool interval_parse_fields(Slice text, IntervalFields fields, bool sql_style, Arena *a,
+                           Interval *out, Err *e) MUST_CHECK;
+/* " day to second(2)", "(3)": behind the type's name. */
+void interval_print_typmod(int32_t typmod, Buf *out);
+
 #endif

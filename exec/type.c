@@ -479,7 +479,8 @@ bool type_apply_typmod(TypeId oid, int32_t typmod, bool explicit_cast, Arena *a,
         v->u.i64 = timetz_pack(round_us(timetz_us(v->u.i64), typmod), timetz_offset(v->u.i64));
         return true;
     case T_INTERVAL:
-        v->u.iv.us = round_us(v->u.iv.us, typmod & 0xffff);
+        interval_keep_fields(interval_typmod_fields(typmod), &v->u.iv);
+        v->u.iv.us = round_us(v->u.iv.us, interval_typmod_digits(typmod));
         return true;
     default:
         break;

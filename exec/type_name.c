@@ -1,3 +1,4 @@
+#include "exec/interval.h"
 #include "exec/type.h"
 #include "exec/type_private.h"
 
@@ -234,6 +235,17 @@ static Slice format_numeric(Arena *a, int32_t typmod)
     return arena_printf(a, "numeric(%d,%d)", precision, scale);
 }
 
+static Slice format_interval(Arena *a, int32_t typmod)
+{
+    Buf b;
+    buf_init(&b);
+    buf_puts(&b, "interval");
+    interval_print_typmod(typmod, &b);
+    Slice text = arena_slice(a, buf_slice(&b));
+    buf_free(&b);
+    return text;
+}
+
 Slice type_format(Arena *a, TypeId oid, int32_t typmod)
 {
     const TypeDef *def = type_find(oid);
@@ -260,9 +272,7 @@ Slice type_format(Arena *a, TypeId oid, int32_t typmod)
     case T_TIMESTAMPTZ:
         return arena_printf(a, "timestamp(%d) with time zone", typmod);
     case T_INTERVAL:
-        if ((typmod & 0xffff) <= 6)
-            return arena_printf(a, "interval(%d)", typmod & 0xffff);
-        return SLICE_LIT("interval");
+        return format_interval(a, typmod);
     default:
         return slice_cstr(def->display);
     }

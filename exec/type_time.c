@@ -177,7 +177,7 @@ TYPE_IN(interval_in)
 {
     *out = (Value){.phys = PH_INTERVAL};
     bool sql = env && env->interval_style == INTERVAL_SQL;
-    return (sql ? interval_parse_sql : interval_parse)(text, &out->u.iv, e) &&
+    return interval_parse_fields(text, interval_typmod_fields(typmod), sql, a, &out->u.iv, e) &&
            type_apply_typmod(T_INTERVAL, typmod, false, a, out, e);
 }
 

@@ -1,4 +1,5 @@
 /* session/catalog_info.c - information_schema and the pg_tables kind of views. */
+#include "exec/interval.h"
 #include "session/catalog_private.h"
 
 typedef struct InfoFill {
@@ -77,6 +78,22 @@ static bool is_datetime(TypeId t)
            t == T_INTERVAL;
 }
 
+/* "DAY TO SECOND(2)" */
+static void row_interval(RowMaker *r, Arena *a, TypeId t, int32_t typmod)
+{
+    Buf b;
+    buf_init(&b);
+    if (t == T_INTERVAL && interval_typmod_fields(typmod) != INTERVAL_FIELDS_ALL)
+        interval_print_typmod(typmod, &b);
+    for (size_t i = 0; i < b.len; i++)
+        b.ptr[i] = b.ptr[i] >= 'a' && b.ptr[i] <= 'z' ? (char)(b.ptr[i] - 32) : b.ptr[i];
+    if (b.len)
+        row_slice(r, arena_slice(a, slice_of(b.ptr + 1, b.len - 1)));
+    else
+        row_null(r);
+    buf_free(&b);
+}
+
 static void row_identity(RowMaker *r, const InfoFill *f, const RelationRow *rel,
                          const ColumnDef *of)
 {
@@ -144,13 +161,15 @@ static void info_column(InfoFill *f, const RelationRow *rel, Slice name, TypeId 
     else
         row_null(&r);
     row_numbers(&r, type, typmod);
+    int digits = type == T_INTERVAL ? interval_typmod_digits(typmod) : typmod;
     if (is_datetime(type))
-        row_i64(&r, typmod >= 0 ? typmod : 6);
+        row_i64(&r, digits >= 0 ? digits : 6);
     else if (type == T_DATE)
         row_i64(&r, 0);
     else
         row_null(&r);
-    row_nulls(&r, 5); /* interval, character set */
+    row_interval(&r, f->arena, type, typmod);
+    row_nulls(&r, 4); /* its precision, character set */
     row_named_type(&r, f, type == T_NAME ? "C" : NULL, "pg_catalog");
     row_named_type(&r, f, domain ? domain->name : NULL, domain ? domain->schema : NULL);
     row_named_type(&r, f, d->name, "pg_catalog");

@@ -313,23 +313,6 @@ static bool between(Analyzer *z, Scope *s, const NBetween *n, Expr **out, Err *e
 
 /* ---- casts ---- */
 
-/* INTERVAL '5' MINUTE: a bare number takes the last field as its unit. */
-static SqlNode *interval_literal(Analyzer *z, const NCast *n)
-{
-    static const char *const units[] = {"year", "month", "day", "hour", "minute", "second"};
-    const NLiteral *l = (const NLiteral *)n->arg;
-    double ignored;
-    if (n->arg->kind != N_STRING || !n->type->percent || !slice_to_f64(l->text, &ignored))
-        return n->arg;
-    int field = 5;
-    while (field > 0 && !(n->type->percent & 1 << field))
-        field--;
-    NLiteral *with_unit = ARENA_NEW(z->arena, NLiteral);
-    *with_unit = *l;
-    with_unit->text = arena_printf(z->arena, "%.*s %s", SLICE_ARG(l->text), units[field]);
-    return &with_unit->n;
-}
-
 static bool array_node(Analyzer *z, Scope *s, const NMulti *n, TypeId elem, Expr **out, Err *e);
 
 static bool cast_node(Analyzer *z, Scope *s, const NCast *n, Expr **out, Err *e)
@@ -340,7 +323,7 @@ static bool cast_node(Analyzer *z, Scope *s, const NCast *n, Expr **out, Err *e)
     if (!az_type(z, n->type, &to, &typmod, e))
         return false;
     TypeId elem = type_elem_of(to);
-    const SqlNode *arg = interval_literal(z, n);
+    const SqlNode *arg = n->arg;
     if (arg->kind == N_ARRAY && elem) {
         if (!array_node(z, s, (const NMulti *)arg, elem, &x, e))
             return false;

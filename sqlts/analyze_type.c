@@ -1,5 +1,6 @@
 /* sqlts/analyze_type.c - type names, and coercion of expressions with PostgreSQL's treatment of unknown
  * literals and undetermined parameters. */
+#include "exec/interval.h"
 #include "sqlts/analyze.h"
 
 Slice az_type_name(Analyzer *z, TypeId t, int32_t typmod)
@@ -52,6 +53,10 @@ bool az_type(Analyzer *z, const NType *t, TypeId *out, int32_t *typmod, Err *e)
         text = arena_printf(z->arena, "%.*s)", SLICE_ARG(text));
         if (!type_parse_name(text, out, typmod, e))
             return az_at(z, &t->n, e);
+    }
+    if (d->oid == T_INTERVAL && t->percent) {
+        int digits = t->percent >> INTERVAL_DIGITS_SHIFT;
+        *typmod = interval_typmod((IntervalFields)t->percent & INTERVAL_FIELDS_ALL, digits - 1);
     }
     if (t->dims > 0) {
         *out = type_array_of(d->oid);

@@ -220,13 +220,15 @@ typedef struct NFunc {
     bool sql_syntax; /* EXTRACT(..), TRIM(..): looked up in pg_catalog only */
 } NFunc;
 
+enum { INTERVAL_DIGITS_SHIFT = 8 };
+
 typedef struct NType {
     SqlNode n;
     Slice schema, name;
     NodeList mods; /* N_INTEGER; other kinds are an error */
     int dims;      /* [] */
     bool setof;
-    int percent; /* interval fields: 0 or a mask, see analyze_type.c */
+    int percent; /* interval fields: IntervalFields, digits of the second + 1 above them */
 } NType;
 
 typedef struct NCast {

@@ -203,7 +203,7 @@ opt_timezone(A) ::= WITHOUT TIME ZONE. { A = 0; }
 %type opt_interval {int}
 opt_interval(A) ::= . { A = 0; }
 opt_interval(A) ::= interval_field(B). [NO_QUAL] { A = B; }
-opt_interval(A) ::= interval_field(B) TO interval_field(C). { A = B | C; }
+opt_interval(A) ::= interval_field(B) TO interval_field(C). { A = grammar_interval_range(B, C); }
 %type interval_field {int}
 interval_field(A) ::= YEAR. { A = 1; }
 interval_field(A) ::= MONTH. { A = 2; }
@@ -211,7 +211,7 @@ interval_field(A) ::= DAY. { A = 4; }
 interval_field(A) ::= HOUR. { A = 8; }
 interval_field(A) ::= MINUTE. { A = 16; }
 interval_field(A) ::= SECOND. { A = 32; }
-interval_field(A) ::= SECOND LP ICONST RP. { A = 32; }
+interval_field(A) ::= SECOND LP ICONST(N) RP. { A = 32 | grammar_interval_digits(N); }
 
 /* ---- expressions ---- */
 a_expr(A) ::= c_expr(B). { A = B; }

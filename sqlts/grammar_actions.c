@@ -272,6 +272,20 @@ SqlNode *grammar_call(ParseState *ps, NodeList names, NodeList args, NodeList or
     return n;
 }
 
+int grammar_interval_digits(Token digits)
+{
+    int64_t n = 6;
+    (void)slice_to_i64(digits.value, &n);
+    return (int)((n < 6 ? n : 6) + 1) << INTERVAL_DIGITS_SHIFT;
+}
+
+int grammar_interval_range(int from, int to)
+{
+    for (int field = from; field < (to & ((1 << INTERVAL_DIGITS_SHIFT) - 1)); field <<= 1)
+        to |= field;
+    return to | from;
+}
+
 SqlNode *grammar_value_func(ParseState *ps, Token word, const char *type, Token digits)
 {
     SqlNode *precision = ast_literal(ps, N_INTEGER, digits.offset, digits.value);

@@ -69,6 +69,9 @@ SqlNode *grammar_when(ParseState *ps, uint32_t offset, SqlNode *cond, SqlNode *r
 SqlNode *grammar_call(ParseState *ps, NodeList names, NodeList args, NodeList order, int form);
 /* CURRENT_TIMESTAMP(3): to so many digits of a second. */
 SqlNode *grammar_value_func(ParseState *ps, Token word, const char *type, Token digits);
+/* Digits of SECOND(n) above the mask of fields, one more than n: 0 is none. */
+int grammar_interval_digits(Token digits);
+int grammar_interval_range(int from, int to); /* all fields between two */
 SqlNode *grammar_call_tail(ParseState *ps, SqlNode *call, NodeList within, SqlNode *filter,
                            SqlNode *over);
 SqlNode *grammar_window_ref(ParseState *ps, Token name);
