@@ -109,12 +109,10 @@ static bool make_context(HttpCall *c, IngContext *x, Err *e)
                       .now_ns = clock->wall_ns(clock),
                       .body_max = c->server->options.body_max,
                       .may_write = rights_may_write,
+                      .rights = rights_of_new,
                       .arg = c->rights};
-    if (!ing_precision(http_param(c, "precision"), c->format->reply, &x->precision, e) ||
-        !find_database(c, x, e))
-        return false;
-    x->owner = rights_owner(c->rights, c->db, x->schema);
-    return true;
+    return ing_precision(http_param(c, "precision"), c->format->reply, &x->precision, e) &&
+           find_database(c, x, e);
 }
 
 static CallStatus begin(HttpCall *c, WriteState *w)

@@ -142,10 +142,10 @@ static bool make_table(IngJob *j, ObjectId schema, Slice name, Err *e)
                   .columns = &time,
                   .time_index = 0,
                   .made_by_ingest = true};
-    const GrantDef owner = {GRANT_TABLE, t.id, j->c.owner, PRIV_OWNER, 0};
+    const AclDef *acl = j->c.rights ? j->c.rights(j->c.arg, j->catalog, &j->arena, &t) : NULL;
     const CatEdit edits[] = {{.op = CAT_PUT_TABLE, .id = t.id, .table = &t},
-                             {.op = CAT_PUT_GRANT, .grant = &owner}};
-    return engine_edit_catalog(j->c.engine, edits, j->c.owner ? 2 : 1, e);
+                             {.op = CAT_PUT_ACL, .acl = acl}};
+    return engine_edit_catalog(j->c.engine, edits, acl ? 2 : 1, e);
 }
 
 static IngTable *known_table(IngJob *j, ObjectId schema, Slice name)

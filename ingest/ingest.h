@@ -41,7 +41,8 @@ typedef struct IngContext {
     bool (*may_write)(void *arg, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
                       Err *e);
     void *arg;
-    ObjectId owner; /* the role of tables that are made; 0 = the first superuser */
+    /* The rights on a table that is made; NULL, or gives NULL: the first superuser's. */
+    const AclDef *(*rights)(void *arg, const CatalogSnap *cat, Arena *a, const TableDef *t);
 } IngContext;
 
 enum { ING_ERRORS_KEPT = 100 };

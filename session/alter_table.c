@@ -609,7 +609,7 @@ static bool alter_one(Portal *p, Alter *a, const AlterAction *act, Err *e)
     case ALTER_TIME_COLUMN:
         return ddl_make_series(p, a->t, act->name, e);
     case ALTER_OWNER:
-        return true;
+        return owner_change(p->session, a->before, GRANT_TABLE, a->old->id, act->new_name, e);
     case ALTER_RESET_OPTIONS:
         return ddl_reset_options(p, a->t, act->options, act->option_count, e);
     }

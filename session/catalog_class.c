@@ -177,7 +177,7 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_i64(&r, 0);
     row_i64(&r, 0);
     if (t && !index)
-        row_acl(&r, f->arena, f->cat, GRANT_TABLE, t->id);
+        row_acl(&r, f->arena, f->cat, GRANT_TABLE, t->id, 0);
     else
         row_null(&r);
     row_options(&r, f->arena, index ? NULL : t);
@@ -197,7 +197,7 @@ bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 
 /* ---- pg_attribute ---- */
 
-static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int32_t typmod,
+static void attribute(const ClassFill *f, uint32_t rel, Slice name, TypeId type, int32_t typmod,
                       int64_t num, const ColumnDef *of, const ViewDeclared *in)
 {
     const CatalogType *known = in ? catalog_type(in->type) : NULL;
@@ -232,8 +232,12 @@ static void attribute(RowSink *sink, uint32_t rel, Slice name, TypeId type, int3
     row_bool(&r, true);
     row_i64(&r, 0);
     row_i64(&r, collatable ? (type == T_NAME ? OID_COLLATION_C : OID_COLLATION_DEFAULT) : 0);
-    row_nulls(&r, 4);
-    row_sink_add(sink, r.v);
+    if (of)
+        row_acl(&r, f->arena, f->cat, GRANT_COLUMN, rel, (ObjectId)num);
+    else
+        row_null(&r);
+    row_nulls(&r, 3);
+    row_sink_add(f->sink, r.v);
 }
 
 static bool attribute_rows(void *arg, const RelationRow *rel)
@@ -241,7 +245,7 @@ static bool attribute_rows(void *arg, const RelationRow *rel)
     ClassFill *f = arg;
     if (rel->view) {
         for (size_t i = 0; i < rel->view->column_count; i++)
-            attribute(f->sink, rel->oid, slice_cstr(rel->view->columns[i].name),
+            attribute(f, rel->oid, slice_cstr(rel->view->columns[i].name),
                       rel->view->columns[i].type, -1, (int64_t)i + 1, NULL,
                       rel->view->declared ? &rel->view->declared[i] : NULL);
         return true;
@@ -249,11 +253,11 @@ static bool attribute_rows(void *arg, const RelationRow *rel)
     const TableDef *t = rel->table;
     for (size_t i = 0; rel->kind == 'i' && i < rel->index->column_count; i++) {
         const ColumnDef *c = &t->columns[rel->index->columns[i]];
-        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, NULL, NULL);
+        attribute(f, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, NULL, NULL);
     }
     for (size_t i = 0; rel->kind != 'i' && i < t->column_count; i++) {
         const ColumnDef *c = &t->columns[i];
-        attribute(f->sink, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c, NULL);
+        attribute(f, rel->oid, c->name, c->type_oid, c->typmod, (int64_t)i + 1, c, NULL);
     }
     return true;
 }
@@ -261,8 +265,9 @@ static bool attribute_rows(void *arg, const RelationRow *rel)
 bool fill_pg_attribute(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
-    ClassFill f = {.session = ctx->session, .sink = sink};
-    each_relation(f.session, snapshot_catalog(snap), true, attribute_rows, &f);
+    ClassFill f = {
+        .session = ctx->session, .sink = sink, .arena = ctx->arena, .cat = snapshot_catalog(snap)};
+    each_relation(f.session, f.cat, true, attribute_rows, &f);
     return true;
 }
 
@@ -335,7 +340,7 @@ static void namespace_row(RowSink *sink, Arena *a, const CatalogSnap *cat, uint3
     row_i64(&r, oid);
     row_slice(&r, name);
     row_i64(&r, object_owner(cat, GRANT_SCHEMA, oid));
-    row_acl(&r, a, cat, GRANT_SCHEMA, oid);
+    row_acl(&r, a, cat, GRANT_SCHEMA, oid, 0);
     row_sink_add(sink, r.v);
 }
 
@@ -376,7 +381,7 @@ bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
         row_text(&r, "C");
         row_text(&r, "C.UTF-8");
         row_nulls(&r, 2);
-        row_acl(&r, ctx->arena, cat, GRANT_DATABASE, d->id);
+        row_acl(&r, ctx->arena, cat, GRANT_DATABASE, d->id, 0);
         row_sink_add(sink, r.v);
     }
     return true;

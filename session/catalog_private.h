@@ -144,7 +144,15 @@ bool fill_pg_views(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_roles(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_authid(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_auth_members(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
-void row_acl(RowMaker *r, Arena *a, const CatalogSnap *cat, GrantKind kind, ObjectId object);
+/* Rights: catalog_acl.c, catalog_has.c. */
+void row_acl(RowMaker *r, Arena *a, const CatalogSnap *cat, GrantKind kind, ObjectId object,
+             ObjectId of);
+bool fill_pg_default_acl(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_info_column_privileges(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_db_role_setting(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fn_has_any_column_privilege(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_has_column_privilege(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
+bool fn_has_sequence_privilege(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 bool fn_acldefault(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 extern const SrfDef srf_aclexplode;
 bool fn_userbyid(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);

@@ -198,13 +198,13 @@ bool db_create_database(Db *db, Rights *rights, Slice name, Err *e)
         return false;
     DatabaseDef d = {.id = engine_new_id(db->engine), .name = name};
     SchemaDef s = {.id = engine_new_id(db->engine), .database = d.id, .name = SLICE_LIT("public")};
-    const GrantDef owner = {GRANT_DATABASE, d.id, rights_role(rights), PRIV_OWNER, 0};
+    const AclDef owner = {.kind = GRANT_DATABASE, .object = d.id, .owner = rights_role(rights)};
     CatEdit edits[] = {
         {.op = CAT_PUT_DATABASE, .id = d.id, .database = &d},
         {.op = CAT_PUT_SCHEMA, .id = s.id, .schema = &s},
-        {.op = CAT_PUT_GRANT, .grant = &owner},
+        {.op = CAT_PUT_ACL, .acl = &owner},
     };
-    if (engine_edit_catalog(db->engine, edits, owner.role ? 3 : 2, e))
+    if (engine_edit_catalog(db->engine, edits, owner.owner ? 3 : 2, e))
         return true;
     return e->code == ERR_DUPLICATE_DATABASE; /* another client was quicker */
 }

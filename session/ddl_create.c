@@ -20,7 +20,13 @@ bool ddl_create_schema(Portal *p, Err *e)
                err_detail(e, "The prefix \"pg_\" is reserved for system schemas.");
     SchemaDef d = {.id = engine_new_id(s->db->engine), .database = s->database, .name = name};
     CatEdit c = {.op = CAT_PUT_SCHEMA, .id = d.id, .schema = &d};
-    return ddl_edit(s, &c, 1, e);
+    if (!ddl_edit(s, &c, 1, e))
+        return false;
+    Slice owner = p->bound->u.create_named.owner;
+    cat = session_catalog(s);
+    bool ok = !owner.len || owner_change(s, cat, GRANT_SCHEMA, d.id, owner, e);
+    cat_unref(cat);
+    return ok;
 }
 
 bool ddl_create_database(Portal *p, Err *e)

@@ -7,7 +7,7 @@ libsksession_la_SOURCES = \
 	session/execute.c \
 	session/ddl.c session/ddl_create.c session/alter_table.c session/hypertable.c session/ddl_constraint.c session/ddl_drop.c session/parts.c session/sequence.c session/temp.c \
 	session/functions.c \
-	session/login.c session/scram.c session/scram.h session/role.c session/token.c \
+	session/login.c session/scram.c session/scram.h session/acl.c session/acl.h session/rights.c session/role.c session/grant.c session/owner.c session/role_setting.c session/token.c \
 	session/portal.c \
 	session/row_writer.c session/row_check.c session/key_check.c session/insert.c session/modify.c \
 	session/rejected.c session/rejected.h \
@@ -21,6 +21,6 @@ libsksession_la_SOURCES = \
 	session/utility.c \
 	session/views_skulk.c \
 	session/catalog_class.c session/catalog_index.c session/catalog_functions.c session/catalog_info.c \
-	session/catalog_pg.c session/catalog_relations.c session/pg_catalog.def session/information_schema.def session/catalog_role.c session/catalog_private.h session/catalog_session.c session/catalog_type.c \
+	session/catalog_pg.c session/catalog_relations.c session/pg_catalog.def session/information_schema.def session/catalog_role.c session/catalog_acl.c session/catalog_has.c session/catalog_private.h session/catalog_session.c session/catalog_type.c \
 	session/promql_door.c session/promql_private.h session/promql_sql.c session/promql_read.c session/promql_admin.c \
 	session/xor_chunk.c session/xor_chunk.h

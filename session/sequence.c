@@ -521,6 +521,30 @@ static const TableDef *sequence_of(Session *s, int64_t oid, CatalogSnap **cat, E
     return is_sequence(t, e) ? t : NULL;
 }
 
+/* Any of the rights.  The counter of an identity column belongs to who may insert. */
+static bool may_use(Session *s, const CatalogSnap *cat, const TableDef *t, uint32_t any)
+{
+    SequenceDef d;
+    RoleSet set = {0};
+    roles_of(&set, cat, s->role);
+    bool ok = roles_privileges(&set, cat, GRANT_TABLE, t->id) & any;
+    sequence_def(t, &d);
+    const TableDef *of = d.owner && !ok ? cat_table_by_id(cat, d.owner) : NULL;
+    const ColumnDef *c = of ? table_column_by_id(of, d.owner_column) : NULL;
+    if (c && c->identity)
+        ok = any & PRIV_USAGE &&
+             (roles_privileges(&set, cat, GRANT_TABLE, of->id) & PRIV_INSERT ||
+              cat_acl(cat, GRANT_COLUMN, of->id, (ObjectId)(c - of->columns) + 1));
+    roles_free(&set);
+    return ok;
+}
+
+static bool allow(Session *s, const CatalogSnap *cat, const TableDef *t, uint32_t any, Err *e)
+{
+    return may_use(s, cat, t, any) ||
+           err_set(e, ERR_PRIVILEGE, "permission denied for sequence %.*s", SLICE_ARG(t->name));
+}
+
 static bool fn_nextval(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)n;
@@ -528,7 +552,7 @@ static bool fn_nextval(EvalCtx *ctx, const Value *args, size_t n, Value *out, Er
     CatalogSnap *cat;
     int64_t value = 0;
     const TableDef *t = sequence_of(s, args[0].u.i64, &cat, e);
-    bool ok = t && next_value(s, t, &value, e);
+    bool ok = t && allow(s, cat, t, PRIV_USAGE | PRIV_UPDATE, e) && next_value(s, t, &value, e);
     if (ok)
         remember(s, t->id, value);
     cat_unref(cat);
@@ -542,8 +566,9 @@ static bool fn_currval(EvalCtx *ctx, const Value *args, size_t n, Value *out, Er
     Session *s = ctx->session;
     CatalogSnap *cat;
     const TableDef *t = sequence_of(s, args[0].u.i64, &cat, e);
-    const CurrentValue *v = t ? remembered(s, t->id) : NULL;
-    if (t && !v)
+    bool may = t && allow(s, cat, t, PRIV_SELECT | PRIV_USAGE, e);
+    const CurrentValue *v = may ? remembered(s, t->id) : NULL;
+    if (may && !v)
         err_set(e, ERR_OBJECT_STATE,
                 "currval of sequence \"%.*s\" is not yet defined in this session",
                 SLICE_ARG(t->name));
@@ -559,8 +584,13 @@ static bool fn_lastval(EvalCtx *ctx, const Value *args, size_t n, Value *out, Er
     const CurrentValue *v = remembered(s, s->last_sequence);
     if (!v)
         return err_set(e, ERR_OBJECT_STATE, "lastval is not yet defined in this session");
+    CatalogSnap *cat = session_catalog(s);
+    const TableDef *t = cat_table_by_id(cat, v->id);
+    bool ok = t ? allow(s, cat, t, PRIV_SELECT | PRIV_USAGE, e)
+                : err_set(e, ERR_OBJECT_STATE, "lastval is not yet defined in this session");
+    cat_unref(cat);
     *out = value_i64(v->value);
-    return true;
+    return ok;
 }
 
 static bool fn_setval(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
@@ -569,7 +599,7 @@ static bool fn_setval(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err
     CatalogSnap *cat;
     bool used = n < 3 || args[2].u.b;
     const TableDef *t = sequence_of(s, args[0].u.i64, &cat, e);
-    bool ok = t && set_value(s, t, args[1].u.i64, used, e);
+    bool ok = t && allow(s, cat, t, PRIV_UPDATE, e) && set_value(s, t, args[1].u.i64, used, e);
     if (ok && used)
         remember(s, t->id, args[1].u.i64);
     cat_unref(cat);
@@ -610,7 +640,11 @@ static bool fn_sequence_last_value(EvalCtx *ctx, const Value *args, size_t n, Va
     (void)n;
     int64_t last = 0;
     bool used = false, ok = state_of(ctx, args[0].u.i64, &last, &used, e);
-    *out = used ? value_i64(last) : value_null();
+    CatalogSnap *cat = session_catalog(ctx->session);
+    const TableDef *t = cat_table_by_id(cat, (TableId)args[0].u.i64);
+    bool may = t && may_use(ctx->session, cat, t, PRIV_SELECT | PRIV_USAGE);
+    cat_unref(cat);
+    *out = used && may ? value_i64(last) : value_null();
     return ok;
 }
 

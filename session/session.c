@@ -37,9 +37,9 @@ bool session_new(Session **out, Db *db, const SessionOptions *o, Err *e)
     db->sessions = s;
     mutex_unlock(&db->mutex);
     NameValue app = {SLICE_LIT("application_name"), o->application_name};
-    if (!session_enter_role(s, e) || !settings_init(s, o->settings, o->setting_count, e) ||
-        (o->application_name.len && !setting_set(s, app.name, app.value, false, false, e)) ||
-        !find_database(s, slice_cstr(s->database_name), e)) {
+    if (!session_enter_role(s, e) || !find_database(s, slice_cstr(s->database_name), e) ||
+        !settings_init(s, o->settings, o->setting_count, e) ||
+        (o->application_name.len && !setting_set(s, app.name, app.value, false, false, e))) {
         session_free(s);
         return false;
     }
@@ -178,23 +178,11 @@ void session_eval_ctx(Session *s, EvalCtx *out)
     s->random_state[0] = s->random_state[0] * UINT64_C(6364136223846793005) + s->random_state[1];
 }
 
-/* Inside a view the rights of its owner count. */
-static bool allow(void *arg, const CatalogSnap *cat, const TableDef *t, uint32_t privileges,
-                  const TableDef *view, Err *e)
-{
-    RoleSet owner = {0};
-    if (!view)
-        return session_allow_table(arg, cat, t, privileges, e);
-    roles_of(&owner, cat, object_owner(cat, GRANT_TABLE, view->id));
-    bool ok = roles_allow_table(&owner, cat, t, privileges, e);
-    roles_free(&owner);
-    return ok;
-}
-
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
 {
     return (SqlEnv){.catalog = cat,
-                    .allow = allow,
+                    .allow = session_may_use,
+                    .may_look = session_may_look,
                     .arg = s,
                     .database = s->database,
                     .search_path = s->search_path,

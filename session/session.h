@@ -52,8 +52,8 @@ typedef struct Rights Rights;
 Rights *rights_new(Db *db, ObjectId role);
 void rights_free(Rights *r);
 ObjectId rights_role(const Rights *r); /* NULL: 0 */
-/* Who owns what is made in the schema: the role if it has CREATE; 0: the first superuser. */
-ObjectId rights_owner(Rights *r, Db *db, ObjectId schema);
+/* Of a table that ingest makes: the role's if it has CREATE in the schema; NULL: the first superuser's. */
+const AclDef *rights_of_new(void *rights, const CatalogSnap *cat, Arena *a, const TableDef *t);
 /* For ingest's and PromQL's tables; arg is the Rights.  42501 */
 bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
                       Err *e);

@@ -494,22 +494,22 @@ bool ddl_name_taken(const CatalogSnap *cat, ObjectId schema, Slice name);
 void login_init(Db *db); /* before any login */
 void login_verifier(const Db *db, Buf *out, Slice password);
 
-/* ---- role.c ---- */
+/* ---- acl.c, rights.c, role.c, grant.c, owner.c, role_setting.c ---- */
 bool roles_init(Db *db, Err *e) MUST_CHECK; /* predefined roles, the administrator */
 void roles_of(RoleSet *r, const CatalogSnap *cat, ObjectId role); /* filled again at need */
 void roles_free(RoleSet *r);
-/* All bits for who owns the object, and for superusers. */
+/* Privilege bits; PRIV_OWNER for who owns the object; all for superusers. */
 uint32_t roles_privileges(const RoleSet *r, const CatalogSnap *cat, GrantKind kind,
                           ObjectId object);
 /* 42501 with PostgreSQL's words. */
-bool roles_allow_table(const RoleSet *r, const CatalogSnap *cat, const TableDef *t, uint32_t wanted,
-                       Err *e) MUST_CHECK;
 bool session_allow_table(Session *s, const CatalogSnap *cat, const TableDef *t, uint32_t wanted,
                          Err *e) MUST_CHECK;
-/* The edits, and for what is new its owner; in the arena.  NULL: 42501. */
+bool session_may_use(void *session, const CatalogSnap *cat, const RelationUse *use, Err *e);
+bool session_may_look(void *session, const CatalogSnap *cat, const SchemaDef *s);
+/* The edits, and the rights on what is new; in the arena.  NULL: 42501. */
 const CatEdit *roles_check_edits(Session *s, const CatalogSnap *cat, Arena *a, const CatEdit *edits,
                                  size_t n, size_t *count, Err *e);
-bool roles_move_grants(Session *s, const CatalogSnap *cat, ObjectId from, ObjectId to,
+bool roles_move_rights(Session *s, const CatalogSnap *cat, const TableDef *from, TableId to,
                        Err *e) MUST_CHECK; /* TRUNCATE */
 bool session_owns(Session *s, const CatalogSnap *cat, GrantKind kind, ObjectId object, Slice name,
                   Err *e) MUST_CHECK;
@@ -529,6 +529,19 @@ bool session_set_role(Session *s, Slice name, Err *e) MUST_CHECK;
 const RoleDef *role_named(Session *s, const CatalogSnap *cat, Slice name, Err *e);
 bool role_statement(Portal *p, Err *e) MUST_CHECK;
 bool grant_statement(Portal *p, Err *e) MUST_CHECK;
+bool owner_statement(Portal *p, Err *e) MUST_CHECK; /* ALTER SCHEMA, DATABASE ... OWNER TO */
+bool owned_statement(Portal *p, Err *e) MUST_CHECK; /* REASSIGN, DROP OWNED */
+/* 42501: it is not the session's to give, or the role's to get. */
+bool owner_change(Session *s, const CatalogSnap *cat, GrantKind kind, ObjectId object, Slice role,
+                  Err *e) MUST_CHECK;
+bool role_setting_statement(Portal *p, Err *e) MUST_CHECK;
+typedef struct RoleSetting {
+    ObjectId database, role; /* 0 = all */
+    Slice name, value;
+} RoleSetting;
+bool role_setting_at(const CatalogSnap *cat, size_t i, RoleSetting *out); /* false: another one */
+/* Sets what the session's role and database begin with; as_default: RESET goes back to it. */
+void role_settings_apply(Session *s, void (*as_default)(Session *s, Slice name));
 
 /* ---- token.c ---- */
 RunStatus token_create_run(Portal *p, Batch **out, Err *e);

@@ -775,6 +775,17 @@ void setting_reset_all(Session *s)
     }
 }
 
+/* What was asked for at the start is what RESET goes back to. */
+static void keep_as_default(Session *s, Slice name)
+{
+    int k = setting_index(name);
+    if (k < 0 || k >= (int)ARRAY_LEN(settings_table) || !s->settings[k])
+        return;
+    mem_free(s->session_defaults[k]);
+    s->session_defaults[k] = s->settings[k];
+    s->settings[k] = NULL;
+}
+
 bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
 {
     s->settings = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
@@ -791,16 +802,11 @@ bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
     for (size_t i = 0; i < ARRAY_LEN(settings_table); i++) {
         reapply(s, (int)i);
     }
+    role_settings_apply(s, keep_as_default);
     for (size_t i = 0; i < n; i++) {
         if (!setting_set(s, values[i].name, values[i].value, false, false, e))
             return false;
-        int k = setting_index(values[i].name);
-        if (k >= 0 &&
-            s->settings[k]) { /* what the client asked for at start is what RESET goes back to */
-            mem_free(s->session_defaults[k]);
-            s->session_defaults[k] = s->settings[k];
-            s->settings[k] = NULL;
-        }
+        keep_as_default(s, values[i].name);
     }
     return true;
 }

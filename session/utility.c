@@ -210,15 +210,22 @@ static RunStatus run_backup(Portal *p, Batch **out, Err *e)
     return st == RUN_DONE ? portal_set_tag(p, "BACKUP") : st;
 }
 
-static bool vacuum_table(Portal *p, size_t i, TableId *table, Err *e)
+static bool vacuum_table(Portal *p, size_t i, TableId *table, bool *skip, Err *e)
 {
     *table = 0;
+    *skip = false;
     if (p->bound->u.vacuum.count == 0)
         return true;
     CatalogSnap *cat = session_catalog(p->session);
     const QualifiedName *name = &p->bound->u.vacuum.tables[i];
     const TableDef *t = session_find_table(p->session, cat, name);
+    Err denied;
     *table = t ? t->id : 0;
+    if (t && !session_owns(p->session, cat, GRANT_TABLE, t->id, t->name, &denied)) {
+        session_notice(p->session, "WARNING", ERR_WARNING,
+                       "permission denied to vacuum \"%.*s\", skipping it", SLICE_ARG(t->name));
+        *skip = true;
+    }
     cat_unref(cat);
     return t || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
                         SLICE_ARG(name->name));
@@ -245,8 +252,13 @@ static RunStatus run_vacuum(Portal *p, Batch **out, Err *e)
     while ((size_t)p->phase < 2 * n) {
         if (p->phase % 2 == 0) {
             TableId table;
-            if (!vacuum_table(p, (size_t)p->phase / 2, &table, e))
+            bool skip;
+            if (!vacuum_table(p, (size_t)p->phase / 2, &table, &skip, e))
                 return RUN_FAIL;
+            if (skip) {
+                p->phase += 2;
+                continue;
+            }
             p->ticket = (Ticket){.waiter = p->session->waiter};
             p->ticket_busy = true;
             p->phase++;
@@ -263,16 +275,23 @@ static RunStatus run_vacuum(Portal *p, Batch **out, Err *e)
 
 /* ---- locks ---- */
 
-/* The write locks of all tables; p->phase counts those that are held. */
-static RunStatus lock_tables(Portal *p, const QualifiedName *names, size_t n, Err *e)
+/* The write locks of all tables; p->phase counts those that are held.  any: rights that let one. */
+static RunStatus lock_tables(Portal *p, const QualifiedName *names, size_t n, uint32_t any, Err *e)
 {
     while ((size_t)p->phase < n) {
         const QualifiedName *name = &names[p->phase];
         CatalogSnap *cat = session_catalog(p->session);
         const TableDef *t = session_find_table(p->session, cat, name);
         TableId id = t ? t->id : 0;
-        bool view = t && t->kind == TABLE_VIEW;
+        bool view = t && t->kind == TABLE_VIEW, may = true;
+        for (uint32_t bit = 1; t && !view && bit <= any; bit <<= 1) {
+            may = any & bit && session_allow_table(p->session, cat, t, bit, e);
+            if (may)
+                break;
+        }
         cat_unref(cat);
+        if (!may)
+            return RUN_FAIL;
         if (!t || view)
             return failed(
                 err_set(e, t ? ERR_WRONG_OBJECT : ERR_UNDEFINED_TABLE,
@@ -310,7 +329,8 @@ static RunStatus run_lock(Portal *p, Batch **out, Err *e)
             err_set(e, ERR_NO_ACTIVE_TXN, "LOCK TABLE can only be used in transaction blocks"));
     if (b->u.vacuum.full) /* NOWAIT: the time to wait is over */
         p->lock_deadline_ns = 1;
-    RunStatus st = lock_tables(p, b->u.vacuum.tables, b->u.vacuum.count, e);
+    RunStatus st = lock_tables(p, b->u.vacuum.tables, b->u.vacuum.count,
+                               PRIV_UPDATE | PRIV_DELETE | PRIV_TRUNCATE, e);
     if (st == RUN_FAIL && b->u.vacuum.full && e->code == ERR_LOCK_NOT_AVAILABLE)
         err_set(e, ERR_LOCK_NOT_AVAILABLE, "could not obtain lock on relation \"%.*s\"",
                 SLICE_ARG(b->u.vacuum.tables[p->phase].name));
@@ -322,7 +342,7 @@ static RunStatus run_truncate(Portal *p, Batch **out, Err *e)
     (void)out;
     const Bound *b = p->bound;
     p->session->tx.own_catalog = true;
-    RunStatus st = lock_tables(p, b->u.truncate.names, b->u.truncate.count, e);
+    RunStatus st = lock_tables(p, b->u.truncate.names, b->u.truncate.count, PRIV_TRUNCATE, e);
     if (st != RUN_DONE)
         return st;
     return ddl_truncate(p, e) ? portal_set_tag(p, b->tag) : RUN_FAIL;
@@ -456,6 +476,24 @@ static RunStatus run_grant(Portal *p, Batch **out, Err *e)
     return grant_statement(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
 }
 
+static RunStatus run_owner(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    return owner_statement(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
+}
+
+static RunStatus run_owned(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    return owned_statement(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
+}
+
+static RunStatus run_role_setting(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    return role_setting_statement(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
+}
+
 static const Utility utility_table[] = {
     {BOUND_TXN, run_txn, NULL},
     {BOUND_SET, run_set, NULL},
@@ -469,6 +507,9 @@ static const Utility utility_table[] = {
     {BOUND_LOCK, run_lock, NULL},
     {BOUND_ROLE, run_role, NULL},
     {BOUND_GRANT, run_grant, NULL},
+    {BOUND_OWNER, run_owner, NULL},
+    {BOUND_OWNED, run_owned, NULL},
+    {BOUND_ROLE_SETTING, run_role_setting, NULL},
     {BOUND_CREATE_TOKEN, token_create_run, token_columns},
     {BOUND_DROP_TOKEN, token_drop_run, NULL},
     {BOUND_EMPTY, run_nothing, NULL},

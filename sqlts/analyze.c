@@ -176,7 +176,8 @@ bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const Type
         *out = b;
         return true;
     }
-    if (!az_statement(&z, st->node, b, e) || !az_finish_params(&z, e))
+    if (!az_statement(&z, st->node, b, e) || !az_finish_params(&z, e) ||
+        (b->kind != BOUND_CREATE_VIEW && !az_may(&z, e))) /* a view: when it is read */
         return false;
     b->param_types = z.params;
     b->param_count = z.param_count;
@@ -188,8 +189,11 @@ static void lock_tables(Analyzer *z, const From *f, size_t *cap, BoundQuery *out
 {
     if (!f)
         return;
-    if (f->rte && f->rte->kind == RTE_TABLE)
+    if (f->rte && f->rte->kind == RTE_TABLE) {
         *AZ_PUSH(z, out->locked, out->lock_count, *cap) = f->rte->table;
+        if (f->rte->use)
+            f->rte->use->privileges |= PRIV_UPDATE;
+    }
     lock_tables(z, f->left, cap, out);
     lock_tables(z, f->right, cap, out);
 }
@@ -300,6 +304,11 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
         return az_role(z, (const NSimple *)n, b, e);
     case N_GRANT:
         return az_grant(z, (const NSimple *)n, b, e);
+    case N_OWNER:
+    case N_OWNED:
+        return az_owner(z, (const NSimple *)n, b, e);
+    case N_ROLE_SETTING:
+        return az_role_setting(z, (const NSimple *)n, b, e);
     case N_CREATE_TOKEN:
     case N_DROP_TOKEN:
         return az_token(z, (const NSimple *)n, b, e);

@@ -52,6 +52,8 @@ typedef struct Analyzer {
     const NodeList *top; /* the WITH clause of the statement itself: it may change tables */
     struct Part *parts;  /* analyze_with.c */
     size_t part_count, part_cap;
+    RelationUse **uses;
+    size_t use_count, use_cap;
     size_t arena_begin; /* what the arena held at first */
 } Analyzer;
 
@@ -256,7 +258,12 @@ bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relat
                  Err *e) MUST_CHECK;
 /* A table that statements may change; `what` for the message. */
 bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e) MUST_CHECK;
-bool az_allow(Analyzer *z, const TableDef *t, uint32_t privileges, Err *e) MUST_CHECK;
+/* Notes what the statement does with the relation, and with its columns; az_may asks at the end. */
+RelationUse *az_use(Analyzer *z, const TableDef *t, uint32_t privileges);
+void az_use_columns(RelationUse *use, Privilege p, const int16_t *columns, size_t n);
+/* The variables of x are read. */
+void az_reads(Analyzer *z, const Expr *x);
+bool az_may(Analyzer *z, Err *e) MUST_CHECK;
 void az_scope_add_rel(Analyzer *z, Scope *s, Slice name, ScopeCol *cols, size_t count);
 void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, Rte **rte);
 /* Expr of the time column to use as the second argument of first(v), rate(v), ... */
@@ -369,6 +376,8 @@ bool az_sequence_spec(Analyzer *z, const NodeList *options, SequenceSpec *out, E
 bool az_sequence(Analyzer *z, const NCreate *n, Bound *b, Err *e) MUST_CHECK;
 bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e) MUST_CHECK;
 bool az_role(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK; /* analyze_role.c */
+bool az_owner(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
+bool az_role_setting(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_token(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_grant(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_retention(const NRetention *n, Bound *b);

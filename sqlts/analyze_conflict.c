@@ -52,6 +52,8 @@ static bool named_arbiter(const NInsert *n, const TableDef *t, const int16_t **k
         return err_set(e, ERR_WRONG_OBJECT,
                        "constraint in ON CONFLICT clause has no associated index");
     use_constraint(c, key, count, b);
+    b->use->privileges |= PRIV_SELECT;
+    az_use_columns(b->use, PRIV_SELECT, c->columns, c->column_count);
     return true;
 }
 
@@ -64,9 +66,12 @@ static bool find_arbiter(Analyzer *z, const NInsert *n, const TableDef *t, const
     *count = 0;
     for (size_t i = 0; i < n->conflict_columns.count; i++) {
         const SqlNode *name = n->conflict_columns.items[i];
-        if (!table_column(t, ast_name_text(name)))
+        const ColumnDef *c = table_column(t, ast_name_text(name));
+        if (!c)
             return az_fail(z, name, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" does not exist",
                            SLICE_ARG(ast_name_text(name)));
+        b->use->privileges |= PRIV_SELECT;
+        b->use->columns[c - t->columns] |= PRIV_SELECT;
     }
     if (n->conflict_constraint.len)
         return named_arbiter(n, t, key, count, b, e);
@@ -284,6 +289,7 @@ static bool update_targets(Upsert *u, const NInsert *n, Query *q, Err *e)
     Analyzer *z = u->z;
     Scope s;
     Expr **values, *where = az_const(z, T_BOOL, value_bool(true), 0);
+    u->stored->use = u->b->use;
     update_scope(u, n, &s);
     NodeList set = changing(u, n);
     if (!az_set_list(z, &s, u->t, &set, &u->b->set, &values, e))
@@ -324,6 +330,12 @@ bool az_on_conflict(Analyzer *z, const NInsert *n, bool extra, Query **q, BoundI
     Upsert u = {.z = z, .t = b->table, .b = b};
     if (!find_arbiter(z, n, u.t, &u.key, &u.key_count, b, e))
         return false;
+    for (size_t i = 0; i < n->set.count; i++) {
+        const ColumnDef *c = table_column(u.t, ((const NTarget *)n->set.items[i])->name);
+        b->use->privileges |= PRIV_UPDATE;
+        if (c)
+            b->use->columns[c - u.t->columns] |= PRIV_UPDATE;
+    }
     if (n->conflict == 'n') {
         b->on_conflict = has_key(z, u.t) ? CONFLICT_NOTHING : CONFLICT_NONE;
         return true;

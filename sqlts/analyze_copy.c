@@ -308,7 +308,7 @@ static bool copy_table_out(Analyzer *z, const NCopy *n, BoundCopy *b, Err *e)
     return az_bound_query(z, s, &b->source, e);
 }
 
-static bool copy_where(Analyzer *z, const NCopy *n, BoundCopy *b, Err *e)
+static bool copy_where(Analyzer *z, const NCopy *n, RelationUse *use, BoundCopy *b, Err *e)
 {
     Scope s;
     Rte *rte = NULL;
@@ -319,6 +319,7 @@ static bool copy_where(Analyzer *z, const NCopy *n, BoundCopy *b, Err *e)
     az_scope_init(&s, NULL, NULL);
     s.place = PLACE_COPY_WHERE;
     az_scope_add_table(z, &s, b->table, b->table->name, &rte);
+    rte->use = use;
     if (!az_expr(z, &s, n->where, &b->where, e))
         return false;
     if (b->where->type != T_BOOL && b->where->type != T_UNKNOWN)
@@ -354,9 +355,13 @@ bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e)
         return copy_options(z, n, c, e);
     }
     if (!az_table(z, n->table, &c->table, e) ||
-        !az_allow(z, c->table, n->from ? PRIV_INSERT : PRIV_SELECT, e) ||
         !az_column_list(z, c->table, &n->columns, &c->columns, &c->column_count, e) ||
-        !copy_options(z, n, c, e) || !copy_where(z, n, c, e))
+        !copy_options(z, n, c, e))
+        return false;
+    RelationUse *use = n->from ? az_use(z, c->table, PRIV_INSERT) : NULL;
+    if (use)
+        az_use_columns(use, PRIV_INSERT, c->columns, c->column_count);
+    if (!copy_where(z, n, use, c, e))
         return false;
     return n->from || copy_table_out(z, n, c, e);
 }

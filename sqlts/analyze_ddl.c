@@ -277,6 +277,7 @@ bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     if (n->n.kind == N_CREATE_INDEX)
         return create_index(z, n, b, e);
     b->u.create_named.name = n->name;
+    b->u.create_named.owner = n->text;
     b->u.create_named.if_not_exists = n->if_not_exists;
     b->kind = n->n.kind == N_CREATE_SCHEMA     ? BOUND_CREATE_SCHEMA
               : n->n.kind == N_CREATE_DATABASE ? BOUND_CREATE_DATABASE

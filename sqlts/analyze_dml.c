@@ -306,6 +306,7 @@ static bool returning(Analyzer *z, Scope *outer, const NInsert *n, BoundInsert *
     az_scope_init(&s, outer, NULL);
     s.place = PLACE_RETURNING;
     az_scope_add_table(z, &s, b->table, n->table->alias, rte);
+    (*rte)->use = b->use;
     if (!az_targets(z, &s, &n->returning, &above->targets, &above->target_count, e))
         return false;
     for (size_t i = 0; i < above->target_count; i++) {
@@ -325,14 +326,6 @@ static bool returning(Analyzer *z, Scope *outer, const NInsert *n, BoundInsert *
     az_set_columns(z, above);
     *q = above;
     return true;
-}
-
-/* What is given back, and what ON CONFLICT looks at, is read. */
-static uint32_t insert_privileges(const NInsert *n)
-{
-    bool updates = n->conflict == 'u';
-    return PRIV_INSERT | (updates ? PRIV_UPDATE : 0) |
-           (n->returning.count || updates ? PRIV_SELECT : 0);
 }
 
 static bool source(Analyzer *z, Scope *outer, Insert *in, Query **q, Err *e)
@@ -365,15 +358,16 @@ bool az_insert_query(Analyzer *z, Scope *with, const NInsert *n, Bound *b, Query
     b->tag = "INSERT 0";
     az_scope_init(&outer, with, NULL);
     if (!az_ctes(z, &outer, &n->ctes, n->recursive, e) || !az_table(z, n->table, &in.table, e) ||
-        !az_allow(z, in.table, insert_privileges(n), e) ||
         !az_column_list(z, in.table, &n->columns, &in.targets, &in.named, e))
         return false;
+    out->use = az_use(z, in.table, PRIV_INSERT);
     Cte *ctes = outer.ctes;
     if (!source(z, &outer, &in, q, e))
         return false;
     out->table = in.table;
     out->targets = in.targets;
     out->target_count = in.count;
+    az_use_columns(out->use, PRIV_INSERT, in.targets, in.named);
     if ((n->returning.count && !returning(z, &outer, n, out, &above, &rows, e)) ||
         (n->conflict && !az_on_conflict(z, n, in.count > in.named, q, out, e)))
         return false;

@@ -40,13 +40,19 @@ void az_scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool 
 
 /* ---- relations by name ---- */
 
+/* The text of a view was understood when it was made. */
+static bool may_look(Analyzer *z, const SchemaDef *s)
+{
+    return z->view || !z->env->may_look || z->env->may_look(z->env->arg, z->env->catalog, s);
+}
+
 static bool find_in_schema(Analyzer *z, Slice schema, Slice name, Relation *out)
 {
     const SchemaDef *s = slice_eq_cstr(schema, "pg_temp")
                              ? z->env->temp
                              : cat_schema(z->env->catalog, z->env->database, schema);
     *out = (Relation){.schema = schema};
-    if (s)
+    if (s && may_look(z, s))
         out->table = cat_table(z->env->catalog, s->id, name);
     z->reads_temporary |= out->table && s == z->env->temp;
     if (!out->table)
@@ -57,8 +63,12 @@ static bool find_in_schema(Analyzer *z, Slice schema, Slice name, Relation *out)
 bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relation *out, Err *e)
 {
     if (schema.len) {
+        const SchemaDef *d = cat_schema(z->env->catalog, z->env->database, schema);
         if (find_in_schema(z, schema, name, out))
             return true;
+        if (d && !may_look(z, d))
+            return az_fail(z, at, ERR_PRIVILEGE, e, "permission denied for schema %.*s",
+                           SLICE_ARG(schema));
         return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "relation \"%.*s.%.*s\" does not exist",
                        SLICE_ARG(schema), SLICE_ARG(name));
     }
@@ -95,9 +105,47 @@ bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
     return true;
 }
 
-bool az_allow(Analyzer *z, const TableDef *t, uint32_t privileges, Err *e)
+/* ---- rights ---- */
+
+RelationUse *az_use(Analyzer *z, const TableDef *t, uint32_t privileges)
 {
-    return !z->env->allow || z->env->allow(z->env->arg, z->env->catalog, t, privileges, z->view, e);
+    RelationUse *use = ARENA_NEW(z->arena, RelationUse);
+    *use = (RelationUse){.table = t,
+                         .view = z->view,
+                         .privileges = privileges,
+                         .columns = ARENA_ARRAY(z->arena, uint8_t, t->column_count + 1u)};
+    *AZ_PUSH(z, z->uses, z->use_count, z->use_cap) = use;
+    return use;
+}
+
+void az_use_columns(RelationUse *use, Privilege p, const int16_t *columns, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        use->columns[columns[i]] |= (uint8_t)p;
+}
+
+void az_reads(Analyzer *z, const Expr *x)
+{
+    for (size_t i = 0; i < x->arg_count; i++)
+        if (x->args[i])
+            az_reads(z, x->args[i]);
+    if (x->kind != EXPR_COLUMN)
+        return;
+    const VarInfo *v = &z->vars[x->index];
+    RelationUse *use = v->rte->use;
+    if (!use)
+        return;
+    use->privileges |= PRIV_SELECT;
+    if (v->rte->cols[v->col].attnum > 0)
+        use->columns[v->rte->cols[v->col].attnum - 1] |= PRIV_SELECT;
+}
+
+bool az_may(Analyzer *z, Err *e)
+{
+    for (size_t i = 0; i < z->use_count && z->env->allow; i++)
+        if (!z->env->allow(z->env->arg, z->env->catalog, z->uses[i], e))
+            return false;
+    return true;
 }
 
 /* ---- one relation ---- */
@@ -304,8 +352,8 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         return az_not_sampled(z, n, e);
     if (!cte && !az_relation(z, n->schema, n->name, &n->n, &rel, e))
         return false;
-    if (rel.table && !az_allow(z, rel.table, n->privileges ? n->privileges : PRIV_SELECT, e))
-        return false;
+    RelationUse *use =
+        rel.table ? az_use(z, rel.table, n->privileges ? n->privileges : PRIV_SELECT) : NULL;
     if (cte)
         r = cte_rte(z, cte, n->alias);
     else if (rel.view) {
@@ -317,6 +365,7 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     } else {
         r = table_rte(z, rel.table, n->alias);
     }
+    r->use = use;
     if (n->sample &&
         (r->kind != RTE_TABLE ? !az_not_sampled(z, n, e) : !az_sampled(z, s, n, &r, e)))
         return false;
@@ -386,6 +435,8 @@ static bool join_using(Analyzer *z, const NJoin *n, SqlNode *name_node, ScopeCol
 {
     Expr *eq;
     Slice name = ast_name_text(name_node);
+    az_reads(z, l->expr);
+    az_reads(z, r->expr);
     bool last = n->asof && n->has_using &&
                 name_node == n->using_names.items[n->using_names.count - 1]; /* as DuckDB */
     if (!az_operator(z, &n->n, last ? SLICE_LIT(">=") : SLICE_LIT("="), qx_copy(z->arena, l->expr),
@@ -643,6 +694,7 @@ static Expr *use(Analyzer *z, const SqlNode *n, const Expr *found)
 {
     Expr *x = qx_copy(z->arena, found);
     x->position = az_position(z, n->offset);
+    az_reads(z, x);
     return x;
 }
 
@@ -808,13 +860,16 @@ bool az_star(Analyzer *z, Scope *s, const NColumn *n, ScopeCol **cols, size_t *c
                            "SELECT * with no tables specified is not valid");
         *cols = s->cols;
         *count = s->col_count;
-        return true;
+    } else {
+        const ScopeRel *r = qualifier(z, s, n, n->names.count, e);
+        if (!r)
+            return false;
+        *cols = r->cols;
+        *count = r->col_count;
     }
-    const ScopeRel *r = qualifier(z, s, n, n->names.count, e);
-    if (!r)
-        return false;
-    *cols = r->cols;
-    *count = r->col_count;
+    for (size_t i = 0; i < *count; i++)
+        if (!(*cols)[i].hidden)
+            az_reads(z, (*cols)[i].expr);
     return true;
 }
 
@@ -835,8 +890,11 @@ static const Expr *first_column(const Expr *x)
 static Expr *time_of(Analyzer *z, const Rte *rte)
 {
     for (size_t i = 0; i < rte->col_count; i++)
-        if (rte->cols[i].is_time)
-            return az_var(z, rte, i, 0);
+        if (rte->cols[i].is_time) {
+            Expr *x = az_var(z, rte, i, 0);
+            az_reads(z, x);
+            return x;
+        }
     return NULL;
 }
 

@@ -87,8 +87,6 @@ static bool modify_from(Analyzer *z, Modify *m, Err *e)
         return false;
     target->schema = rel.schema;
     target->privileges = m->n->n.kind == N_UPDATE ? PRIV_UPDATE : PRIV_DELETE;
-    if (m->n->where || m->n->returning.count) /* what is looked at is read */
-        target->privileges |= PRIV_SELECT;
     NodeList items = ast_list(&ps, target);
     for (size_t i = 0; i < m->n->from.count; i++)
         items = ast_append(&ps, items, m->n->from.items[i]);
@@ -267,7 +265,10 @@ static bool try_range(Analyzer *z, const NModify *n, BoundModify *out, Err *e)
     s->recursive = n->recursive;
     s->targets =
         ast_list(&ps, ast_target(&ps, N_TARGET, n->n.offset, SLICE_NONE, (SqlNode *)count));
-    s->from = ast_list(&ps, n->table);
+    NRange *from = ARENA_NEW(z->arena, NRange);
+    *from = *n->table;
+    from->privileges = PRIV_DELETE;
+    s->from = ast_list(&ps, from);
     s->where = n->where;
     out->is_range = true;
     return az_bound_query(z, s, &out->count, e);
@@ -283,6 +284,7 @@ static bool modify_query(Analyzer *z, Modify *m, BoundModify *out, Err *e)
     m->set_count = m->n->set.count;
     if (!az_set_list(z, &m->scope, m->table, &m->n->set, &m->columns, &m->values, e))
         return false;
+    az_use_columns(m->rte->use, PRIV_UPDATE, m->columns, m->set_count);
     m->scope.place = PLACE_WHERE;
     if (m->n->where && !az_expr_bool(z, &m->scope, m->n->where, "WHERE", &q->where, e))
         return false;

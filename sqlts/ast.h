@@ -114,8 +114,12 @@ typedef enum NodeKind {
     N_UNLISTEN,
     N_LOCK,
     N_ROLE_STMT, /* NSimple: form RoleVerb; list: names, args: NOption */
-    N_GRANT, /* NSimple: list: privileges or roles, args: grantees, query: what on, flag: REVOKE,
-                    flag2: the grant option; as the target: form GrantTarget */
+    N_GRANT, /* NSimple: list: privileges (NLiteral, or NOption with columns) or roles, args: grantees,
+                query: what on, flag: REVOKE, flag2: the grant option, flag3: CASCADE, name: who grants;
+                as the target: form GrantTarget, list: objects, name: ALL ..., args: of defaults */
+    N_OWNER, /* NSimple: form GrantTarget, name, text: the new owner, or (flag) name */
+    N_OWNED, /* NSimple: list: roles, flag: DROP (flag3: CASCADE), name: REASSIGN TO */
+    N_ROLE_SETTING, /* NSimple: list: the role (or all), name: the database (or all), query: N_SET, N_RESET */
     N_CREATE_TOKEN, /* NSimple: name, list: the role, args: NOption, flag: IF NOT EXISTS */
     N_DROP_TOKEN,   /* NSimple: list: names, flag: IF EXISTS */
     N_RETENTION,    /* NRetention */

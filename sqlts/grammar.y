@@ -1071,13 +1071,20 @@ view_rest(A) ::= qualified_name(N) opt_name_list(C) AS(B) select_stmt(Q). {
     ((NCreate *)A)->text = ast_span(ps, B.end, ps->prev_end);
     ast_adopt(ps, A, Q);
 }
-utility_stmt(A) ::= CREATE(X) SCHEMA opt_if_not_exists(I) col_id(N) opt_authorization. { A = grammar_create_named(ps, N_CREATE_SCHEMA, X.offset, N, I); }
-opt_authorization ::= .
-opt_authorization ::= AUTHORIZATION role_name.
-role_name ::= non_reserved_word.
-role_name ::= CURRENT_USER.
-role_name ::= SESSION_USER.
-role_name ::= CURRENT_ROLE.
+utility_stmt(A) ::= CREATE(X) SCHEMA opt_if_not_exists(I) col_id(N) opt_authorization(R). { A = grammar_create_named(ps, N_CREATE_SCHEMA, X.offset, N, I); ((NCreate *)A)->text = R.value; }
+utility_stmt(A) ::= CREATE(X) SCHEMA opt_if_not_exists(I) AUTHORIZATION role_spec(R). { A = grammar_create_named(ps, N_CREATE_SCHEMA, X.offset, R, I); ((NCreate *)A)->text = R.value; }
+%type opt_authorization {Token}
+opt_authorization(A) ::= . { A = (Token){0}; }
+opt_authorization(A) ::= AUTHORIZATION role_spec(R). { A = R; }
+utility_stmt(A) ::= ALTER(X) SCHEMA col_id(N) OWNER TO role_spec(R). { A = ast_simple(ps, N_OWNER, X.offset, GRANT_ON_SCHEMAS, N.value); ((NSimple *)A)->text = R.value; }
+utility_stmt(A) ::= ALTER(X) DATABASE col_id(N) OWNER TO role_spec(R). { A = ast_simple(ps, N_OWNER, X.offset, GRANT_ON_DATABASES, N.value); ((NSimple *)A)->text = R.value; }
+utility_stmt(A) ::= ALTER(X) DATABASE col_id(N) setting_change(S). { A = ast_simple(ps, N_ROLE_SETTING, X.offset, GRANT_ON_DATABASES, N.value); ((NSimple *)A)->query = S; }
+utility_stmt(A) ::= ALTER(X) SCHEMA col_id(N) RENAME TO col_id(M). { A = ast_simple(ps, N_OWNER, X.offset, GRANT_ON_SCHEMAS, N.value); ((NSimple *)A)->text = M.value; ((NSimple *)A)->flag = true; }
+utility_stmt(A) ::= ALTER(X) DATABASE col_id(N) RENAME TO col_id(M). { A = ast_simple(ps, N_OWNER, X.offset, GRANT_ON_DATABASES, N.value); ((NSimple *)A)->text = M.value; ((NSimple *)A)->flag = true; }
+utility_stmt(A) ::= REASSIGN(X) OWNED BY role_list(L) TO role_spec(R). { A = ast_simple(ps, N_OWNED, X.offset, 0, R.value); ((NSimple *)A)->list = L; }
+utility_stmt(A) ::= DROP(X) OWNED BY role_list(L) opt_behavior(B). { A = ast_simple(ps, N_OWNED, X.offset, 0, SLICE_NONE); ((NSimple *)A)->list = L; ((NSimple *)A)->flag = true; ((NSimple *)A)->flag3 = B; }
+setting_change(A) ::= SET(X) set_rest(B). { A = B; A->offset = X.offset; }
+setting_change(A) ::= RESET(X) show_name(N). { A = ast_simple(ps, N_RESET, X.offset, 0, N.value); }
 utility_stmt(A) ::= CREATE(X) DATABASE opt_if_not_exists(I) col_id(N) database_options. { A = grammar_create_named(ps, N_CREATE_DATABASE, X.offset, N, I); }
 database_options ::= .
 database_options ::= WITH database_option_list.
@@ -1207,7 +1214,9 @@ alter_action(A) ::= DROP(X) CONSTRAINT opt_if_exists(I) col_id(N) opt_behavior(B
 alter_action(A) ::= SET(X) LP option_list(O) RP. { A = ACTION(X, ALTER_SET_OPTIONS); ((NAlterAction *)A)->options = O; }
 alter_action(A) ::= RESET(X) LP option_list(O) RP. { A = ACTION(X, ALTER_RESET_OPTIONS); ((NAlterAction *)A)->options = O; }
 alter_action(A) ::= SET(X) IDENT(W) ICONST(N) col_id(U). { A = ACTION(X, ALTER_SET_OPTIONS); ((NAlterAction *)A)->options = LIST(grammar_duration_option(ps, W, N, U)); }
-alter_action(A) ::= OWNER(X) TO role_name. { A = ACTION(X, ALTER_OWNER); }
+alter_action(A) ::= OWNER(X) TO role_spec(N). { A = ACTION(X, ALTER_OWNER); ((NAlterAction *)A)->new_name = N.value; }
+alter_alone(A) ::= alter_single(B). { A = B; }
+alter_alone(A) ::= OWNER(X) TO role_spec(N). { A = ACTION(X, ALTER_OWNER); ((NAlterAction *)A)->new_name = N.value; }
 alter_single(A) ::= RENAME(X) TO col_id(N). { A = ACTION(X, ALTER_RENAME_TABLE); ((NAlterAction *)A)->new_name = N.value; }
 alter_single(A) ::= RENAME(X) opt_column col_id(O) TO col_id(N). {
     A = ACTION(X, ALTER_RENAME_COLUMN);
@@ -1221,13 +1230,11 @@ alter_single(A) ::= RENAME(X) CONSTRAINT col_id(O) TO col_id(N). {
 }
 alter_single(A) ::= SET(X) SCHEMA col_id(N). { A = ACTION(X, ALTER_SET_SCHEMA); ((NAlterAction *)A)->new_name = N.value; }
 
-utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_single(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
-utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) OWNER(Y) TO role_name. { A = grammar_alter(ps, X.offset, T, I, LIST(grammar_action(ps, Y.offset, ALTER_OWNER))); ((NAlter *)A)->what = W; }
+utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_alone(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
 %type alter_other {int}
 alter_other(A) ::= VIEW. { A = 'v'; }
 alter_other(A) ::= INDEX. { A = 'i'; }
-utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) alter_single(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = 'S'; }
-utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) OWNER(Y) TO role_name. { A = grammar_alter(ps, X.offset, T, I, LIST(grammar_action(ps, Y.offset, ALTER_OWNER))); ((NAlter *)A)->what = 'S'; }
+utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) alter_alone(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = 'S'; }
 utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) sequence_options(O). {
     A = grammar_create(ps, N_ALTER_SEQUENCE, X.offset, T);
     ((NCreate *)A)->if_not_exists = I;
@@ -1487,8 +1494,13 @@ opt_nowait(A) ::= NOWAIT. { A = 1; }
 role_word(A) ::= ROLE. { A = 0; }
 role_word(A) ::= GROUP. { A = 0; }
 role_word(A) ::= USER. { A = 1; }
-utility_stmt(A) ::= CREATE(X) role_word(W) role_spec(N) opt_with_word role_options(O). { A = grammar_role(ps, X.offset, ROLE_DO_CREATE, LIST(NAME(N)), O); ((NSimple *)A)->flag = W; }
+utility_stmt(A) ::= CREATE(X) role_word(W) role_spec(N) opt_with_word create_role_options(O). { A = grammar_role(ps, X.offset, ROLE_DO_CREATE, LIST(NAME(N)), O); ((NSimple *)A)->flag = W; }
 utility_stmt(A) ::= ALTER(X) role_word role_spec(N) opt_with_word role_options(O). { A = grammar_role(ps, X.offset, ROLE_DO_ALTER, LIST(NAME(N)), O); }
+utility_stmt(A) ::= ALTER(X) role_word role_spec(N) opt_in_database(D) setting_change(S). { A = ast_simple(ps, N_ROLE_SETTING, X.offset, 0, D.value); ((NSimple *)A)->list = LIST(NAME(N)); ((NSimple *)A)->query = S; }
+utility_stmt(A) ::= ALTER(X) role_word ALL opt_in_database(D) setting_change(S). { A = ast_simple(ps, N_ROLE_SETTING, X.offset, 0, D.value); ((NSimple *)A)->query = S; }
+%type opt_in_database {Token}
+opt_in_database(A) ::= . { A = (Token){0}; }
+opt_in_database(A) ::= IN DATABASE col_id(X). { A = X; }
 utility_stmt(A) ::= DROP(X) role_word role_list(L). { A = grammar_role(ps, X.offset, ROLE_DO_DROP, L, NONE); }
 utility_stmt(A) ::= DROP(X) role_word IF EXISTS role_list(L). { A = grammar_role(ps, X.offset, ROLE_DO_DROP, L, NONE); ((NSimple *)A)->flag = true; }
 utility_stmt(A) ::= CREATE(X) TOKEN opt_if_not_exists(I) col_id(N) FOR role_spec(R) role_options(O). { A = grammar_role(ps, X.offset, ROLE_DO_CREATE, LIST(NAME(R)), O); A->kind = N_CREATE_TOKEN; ((NSimple *)A)->name = N.value; ((NSimple *)A)->flag = I; }
@@ -1505,29 +1517,53 @@ role_list(A) ::= role_list(B) COMMA role_spec(X). { A = MORE(B, NAME(X)); }
 %type role_options {NodeList}
 role_options(A) ::= . { A = NONE; }
 role_options(A) ::= role_options(B) role_option(C). { A = MORE(B, C); }
-role_option(A) ::= non_reserved_word(X). { A = ast_option(ps, X.offset, X.value, SLICE_NONE, false); }
-role_option(A) ::= non_reserved_word(X) SCONST(V). { A = ast_option(ps, X.offset, X.value, V.value, true); }
-role_option(A) ::= non_reserved_word(X) NULL. { A = ast_option(ps, X.offset, X.value, SLICE_NONE, true); }
-role_option(A) ::= non_reserved_word(X) LIMIT signed_number(V). { A = ast_option(ps, X.offset, X.value, V.value, true); }
+role_option(A) ::= IDENT(X). { A = ast_option(ps, X.offset, X.value, SLICE_NONE, false); }
+role_option(A) ::= IDENT(X) SCONST(V). { A = ast_option(ps, X.offset, X.value, V.value, true); }
+role_option(A) ::= IDENT(X) NULL. { A = ast_option(ps, X.offset, X.value, SLICE_NONE, true); }
+role_option(A) ::= IDENT(X) ICONST(V). { A = ast_option(ps, X.offset, X.value, V.value, true); }
+role_option(A) ::= IDENT(X) LIMIT signed_number(V). { A = ast_option(ps, X.offset, X.value, V.value, true); }
 role_option(A) ::= RENAME(X) TO role_spec(V). { A = ast_option(ps, X.offset, SLICE_LIT("rename"), V.value, true); }
-role_option(A) ::= IN(X) role_word role_list(L). { A = ast_option(ps, X.offset, SLICE_LIT("in role"), SLICE_NONE, false); ((NOption *)A)->names = L; }
-utility_stmt(A) ::= GRANT(X) grant_items(P) ON grant_target(T) TO grantees(G) grant_tail(W). { A = grammar_grant(ps, X.offset, P, T, G); ((NSimple *)A)->flag2 = W; }
-utility_stmt(A) ::= GRANT(X) grant_items(P) TO grantees(G) grant_tail(W). { A = grammar_grant(ps, X.offset, P, NULL, G); ((NSimple *)A)->flag2 = W; }
-utility_stmt(A) ::= REVOKE(X) grant_items(P) ON grant_target(T) FROM grantees(G) opt_behavior. { A = grammar_grant(ps, X.offset, P, T, G); ((NSimple *)A)->flag = true; }
-utility_stmt(A) ::= REVOKE(X) grant_items(P) FROM grantees(G) opt_behavior. { A = grammar_grant(ps, X.offset, P, NULL, G); ((NSimple *)A)->flag = true; }
-utility_stmt(A) ::= REVOKE(X) col_label non_reserved_word FOR grant_items(P) ON grant_target(T) FROM grantees(G) opt_behavior. { A = grammar_grant(ps, X.offset, P, T, G); ((NSimple *)A)->flag = ((NSimple *)A)->flag2 = true; }
-utility_stmt(A) ::= REVOKE(X) col_label non_reserved_word FOR grant_items(P) FROM grantees(G) opt_behavior. { A = grammar_grant(ps, X.offset, P, NULL, G); ((NSimple *)A)->flag = ((NSimple *)A)->flag2 = true; }
-%type grant_tail {int}
-grant_tail(A) ::= . { A = 0; }
-grant_tail(A) ::= WITH col_label non_reserved_word. { A = 1; }
+%type create_role_options {NodeList}
+create_role_options(A) ::= . { A = NONE; }
+create_role_options(A) ::= create_role_options(B) role_option(C). { A = MORE(B, C); }
+create_role_options(A) ::= create_role_options(B) role_members(C). { A = MORE(B, C); }
+role_members(A) ::= IN(X) role_word role_list(L). { A = ast_option(ps, X.offset, SLICE_LIT("in role"), SLICE_NONE, false); ((NOption *)A)->names = L; }
+role_members(A) ::= role_word role_list(L). { A = ast_option(ps, L.items[0]->offset, SLICE_LIT("role"), SLICE_NONE, false); ((NOption *)A)->names = L; }
+role_members(A) ::= ADMIN(X) role_list(L). { A = ast_option(ps, X.offset, SLICE_LIT("admin"), SLICE_NONE, false); ((NOption *)A)->names = L; }
+utility_stmt(A) ::= GRANT(X) grant_items(P) ON grant_target(T) TO grantees(G) grant_tail(W). { A = grammar_grant(ps, X.offset, P, T, G, W); }
+utility_stmt(A) ::= GRANT(X) grant_items(P) TO grantees(G) grant_tail(W). { A = grammar_grant(ps, X.offset, P, NULL, G, W); }
+utility_stmt(A) ::= REVOKE(X) grant_items(P) ON grant_target(T) FROM grantees(G) revoke_tail(W). { A = grammar_revoke(ps, X.offset, P, T, G, W, false); }
+utility_stmt(A) ::= REVOKE(X) grant_items(P) FROM grantees(G) revoke_tail(W). { A = grammar_revoke(ps, X.offset, P, NULL, G, W, false); }
+utility_stmt(A) ::= REVOKE(X) col_label non_reserved_word FOR grant_items(P) ON grant_target(T) FROM grantees(G) revoke_tail(W). { A = grammar_revoke(ps, X.offset, P, T, G, W, true); }
+utility_stmt(A) ::= REVOKE(X) col_label non_reserved_word FOR grant_items(P) FROM grantees(G) revoke_tail(W). { A = grammar_revoke(ps, X.offset, P, NULL, G, W, true); }
+utility_stmt(A) ::= ALTER(X) DEFAULT non_reserved_word(W) default_places(L) default_grant(B). { A = grammar_default_privileges(ps, X.offset, W, L, B); }
+default_grant(A) ::= GRANT(X) grant_items(P) ON non_reserved_word(T) TO grantees(G) grant_tail(W). { A = grammar_grant(ps, X.offset, P, ast_simple(ps, N_GRANT, T.offset, GRANT_ON_DEFAULTS, T.value), G, W); }
+default_grant(A) ::= REVOKE(X) grant_items(P) ON non_reserved_word(T) FROM grantees(G) revoke_tail(W). { A = grammar_revoke(ps, X.offset, P, ast_simple(ps, N_GRANT, T.offset, GRANT_ON_DEFAULTS, T.value), G, W, false); }
+default_grant(A) ::= REVOKE(X) col_label non_reserved_word FOR grant_items(P) ON non_reserved_word(T) FROM grantees(G) revoke_tail(W). { A = grammar_revoke(ps, X.offset, P, ast_simple(ps, N_GRANT, T.offset, GRANT_ON_DEFAULTS, T.value), G, W, true); }
+%type default_places {NodeList}
+default_places(A) ::= . { A = NONE; }
+default_places(A) ::= default_places(B) FOR(X) role_word role_list(L). { SqlNode *o = ast_option(ps, X.offset, SLICE_LIT("roles"), SLICE_NONE, false); ((NOption *)o)->names = L; A = MORE(B, o); }
+default_places(A) ::= default_places(B) IN(X) SCHEMA name_list(L). { SqlNode *o = ast_option(ps, X.offset, SLICE_LIT("schemas"), SLICE_NONE, false); ((NOption *)o)->names = L; A = MORE(B, o); }
+/* offset: 1 = with the option (GRANT), CASCADE (REVOKE); value: GRANTED BY */
+%type grant_tail {Token}
+grant_tail(A) ::= opt_granted_by(B). { A = B; A.offset = 0; }
+grant_tail(A) ::= WITH grant_option_word non_reserved_word opt_granted_by(B). { A = B; A.offset = 1; }
+grant_option_word ::= col_label.
+%type revoke_tail {Token}
+revoke_tail(A) ::= opt_granted_by(B) opt_behavior(C). { A = B; A.offset = (uint32_t)C; }
+%type opt_granted_by {Token}
+opt_granted_by(A) ::= . { A = (Token){0}; }
+opt_granted_by(A) ::= GRANTED BY role_spec(X). { A = X; }
 %type grant_items {NodeList}
 grant_items(A) ::= grant_item(B). { A = LIST(B); }
 grant_items(A) ::= grant_items(B) COMMA grant_item(C). { A = MORE(B, C); }
 grant_item(A) ::= col_label(X). { A = NAME(X); }
 grant_item(A) ::= col_label(X) non_reserved_word(Y). { A = grammar_all_privileges(ps, X, Y); }
-grant_item(A) ::= col_label(X) LP name_list RP. { A = NAME(X); ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, X.offset, "privileges of single columns are not supported"); }
+grant_item(A) ::= col_label(X) LP name_list(L) RP. { A = ast_option(ps, X.offset, X.value, SLICE_NONE, false); ((NOption *)A)->names = L; }
+grant_item(A) ::= col_label(X) non_reserved_word(Y) LP name_list(L) RP. { grammar_all_privileges(ps, X, Y); A = ast_option(ps, X.offset, X.value, SLICE_NONE, false); ((NOption *)A)->names = L; }
 grant_target(A) ::= qualified_name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_TABLES, SLICE_NONE); ((NSimple *)A)->list = L; }
 grant_target(A) ::= TABLE qualified_name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_TABLES, SLICE_NONE); ((NSimple *)A)->list = L; }
+grant_target(A) ::= SEQUENCE qualified_name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_SEQUENCES, SLICE_NONE); ((NSimple *)A)->list = L; }
 grant_target(A) ::= SCHEMA name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_SCHEMAS, SLICE_NONE); ((NSimple *)A)->list = L; }
 grant_target(A) ::= DATABASE name_list(L). { A = ast_simple(ps, N_GRANT, 0, GRANT_ON_DATABASES, SLICE_NONE); ((NSimple *)A)->list = L; }
 grant_target(A) ::= ALL non_reserved_word(X) IN SCHEMA name_list(L). { A = ast_simple(ps, N_GRANT, X.offset, GRANT_ON_ALL_TABLES, X.value); ((NSimple *)A)->list = L; }
@@ -1544,6 +1580,9 @@ unreserved_kw(A) ::= ABORT(X). { A = X; }
 unreserved_kw(A) ::= ABSOLUTE(X). { A = X; }
 unreserved_kw(A) ::= ACTION(X). { A = X; }
 unreserved_kw(A) ::= ADD(X). { A = X; }
+unreserved_kw(A) ::= ADMIN(X). { A = X; }
+unreserved_kw(A) ::= GRANTED(X). { A = X; }
+unreserved_kw(A) ::= REASSIGN(X). { A = X; }
 unreserved_kw(A) ::= ALTER(X). { A = X; }
 unreserved_kw(A) ::= ALWAYS(X). { A = X; }
 unreserved_kw(A) ::= ASENSITIVE(X). { A = X; }
@@ -1854,6 +1893,9 @@ bare_label_kw(A) ::= ABORT(X). { A = X; }
 bare_label_kw(A) ::= ABSOLUTE(X). { A = X; }
 bare_label_kw(A) ::= ACTION(X). { A = X; }
 bare_label_kw(A) ::= ADD(X). { A = X; }
+bare_label_kw(A) ::= ADMIN(X). { A = X; }
+bare_label_kw(A) ::= GRANTED(X). { A = X; }
+bare_label_kw(A) ::= REASSIGN(X). { A = X; }
 bare_label_kw(A) ::= ALTER(X). { A = X; }
 bare_label_kw(A) ::= ALWAYS(X). { A = X; }
 bare_label_kw(A) ::= ASENSITIVE(X). { A = X; }

@@ -148,11 +148,16 @@ SqlNode *grammar_comment(ParseState *ps, uint32_t offset, int what, NodeList nam
 TxnModes grammar_modes(TxnModes a, TxnModes b);
 SqlNode *grammar_txn(ParseState *ps, uint32_t offset, TxnKind kind, TxnModes modes);
 Slice grammar_quoted_name(ParseState *ps, Slice name); /* "" where it needs them */
+SqlNode *grammar_revoke(ParseState *ps, uint32_t offset, NodeList what, SqlNode *target,
+                        NodeList grantees, Token tail, bool only_option);
+SqlNode *grammar_default_privileges(ParseState *ps, uint32_t offset, Token word, NodeList places,
+                                    SqlNode *grant);
 SqlNode *grammar_role(ParseState *ps, uint32_t offset, RoleVerb verb, NodeList names,
                       NodeList options);
 SqlNode *grammar_all_privileges(ParseState *ps, Token all, Token word);
+/* tail: its offset is the option of GRANT, CASCADE of REVOKE, its value who grants */
 SqlNode *grammar_grant(ParseState *ps, uint32_t offset, NodeList what, SqlNode *target,
-                       NodeList grantees);
+                       NodeList grantees, Token tail);
 SqlNode *grammar_set(ParseState *ps, Token name, Slice value, bool is_default);
 void grammar_inner(ParseState *ps, SqlNode *outer, SqlNode *query, uint32_t begin);
 SqlNode *grammar_fetch(ParseState *ps, Token name, FetchKind kind, int64_t count);

@@ -280,13 +280,37 @@ SqlNode *grammar_all_privileges(ParseState *ps, Token all, Token word)
 }
 
 SqlNode *grammar_grant(ParseState *ps, uint32_t offset, NodeList what, SqlNode *target,
-                       NodeList grantees)
+                       NodeList grantees, Token tail)
 {
-    NSimple *s = (NSimple *)ast_simple(ps, N_GRANT, offset, 0, SLICE_NONE);
+    NSimple *s = (NSimple *)ast_simple(ps, N_GRANT, offset, 0, tail.value);
     s->list = what;
     s->args = grantees;
     s->query = target;
+    s->flag2 = tail.offset;
     return &s->n;
+}
+
+SqlNode *grammar_revoke(ParseState *ps, uint32_t offset, NodeList what, SqlNode *target,
+                        NodeList grantees, Token tail, bool only_option)
+{
+    NSimple *s = (NSimple *)grammar_grant(ps, offset, what, target, grantees, tail);
+    s->flag = true;
+    s->flag2 = only_option;
+    s->flag3 = tail.offset;
+    return &s->n;
+}
+
+SqlNode *grammar_default_privileges(ParseState *ps, uint32_t offset, Token word, NodeList places,
+                                    SqlNode *grant)
+{
+    NSimple *s = (NSimple *)grant;
+    if (!slice_eq_cstr(word.value, "privileges"))
+        ast_fail(ps, ERR_SYNTAX, word.offset, "syntax error at or near \"%.*s\"",
+                 SLICE_ARG(word.text));
+    NSimple *target = (NSimple *)s->query;
+    target->args = places;
+    s->n.offset = offset;
+    return grant;
 }
 
 SqlNode *grammar_set(ParseState *ps, Token name, Slice value, bool is_default)

@@ -136,8 +136,6 @@ static int skip_statement(Lexer *lx, Token *last, uint32_t *end)
 static const struct {
     const char *words;
 } refused[] = {
-    {"drop owned"},
-    {"reassign owned"},
     {"create function"},
     {"create or replace function"},
     {"create procedure"},
@@ -174,8 +172,6 @@ static const struct {
     {"create recording"},
     {"create flow"},
     {"create stream"},
-    {"alter database"},
-    {"alter schema"},
     {"alter materialized"},
     {"alter type"},
     {"alter domain"},
@@ -183,7 +179,6 @@ static const struct {
     {"alter procedure"},
     {"alter extension"},
     {"alter system"},
-    {"alter default"},
     {"alter policy"},
     {"alter publication"},
     {"alter subscription"},

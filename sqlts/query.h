@@ -52,6 +52,7 @@ struct Rte {
     size_t col_count;
     RteCol *cols;
     const TableDef *table;
+    RelationUse *use; /* of tables and views, as names in the statement; else NULL */
     const ViewDef *view;
     Query *query;
     bool lateral; /* reads earlier FROM items */

@@ -11,6 +11,7 @@
 
 #include "exec/plan.h"
 #include "exec/query.h"
+#include "storage/acl.h"
 
 enum { SQL_TEXT_MAX = 64 << 20, SQL_DEPTH_MAX = 1000, SQL_PARAMS_MAX = 65535 };
 
@@ -27,6 +28,15 @@ typedef struct SqlStatement { /* one of a multi-statement text */
 bool sql_parse(Arena *a, Slice text, SqlStatement **out, size_t *count, Err *e) MUST_CHECK;
 
 /* What names mean: filled by session. */
+/* What a statement does with a relation. */
+typedef struct RelationUse {
+    const TableDef *table;
+    const TableDef
+        *view; /* in whose text it stands: its owner's rights count; NULL = the statement's */
+    uint32_t privileges; /* Privilege bits that are needed, for the table or ... */
+    uint8_t *columns;    /* ... those of these columns (by index; any one if none is named) */
+} RelationUse;
+
 typedef struct SqlEnv {
     const CatalogSnap *catalog;
     ObjectId database;
@@ -35,10 +45,10 @@ typedef struct SqlEnv {
     const SchemaDef *temp; /* temporary relations, before all others; NULL = none */
     EvalCtx *fold;         /* for folding constants and reading literals (TimeZone, now, session) */
     bool params_none;      /* $n is an error: a simple Query */
-    /* False + 42501: these privileges (Privilege bits) are not there; may be NULL.  view: inside its
-     * text, where its owner's count. */
-    bool (*allow)(void *arg, const CatalogSnap *catalog, const TableDef *t, uint32_t privileges,
-                  const TableDef *view, Err *e);
+    /* False + 42501: the rights are not there; asked once all else is known to be right.  May be NULL. */
+    bool (*allow)(void *arg, const CatalogSnap *catalog, const RelationUse *use, Err *e);
+    /* May names be looked up in the schema?  NULL: yes. */
+    bool (*may_look)(void *arg, const CatalogSnap *catalog, const SchemaDef *s);
     void *arg;
 } SqlEnv;
 
@@ -93,6 +103,9 @@ typedef enum BoundKind {
     BOUND_ROLE,
     BOUND_GRANT,
     BOUND_RETENTION,
+    BOUND_OWNER,
+    BOUND_OWNED,
+    BOUND_ROLE_SETTING,
     BOUND_CREATE_TOKEN,
     BOUND_DROP_TOKEN,
     BOUND_EMPTY,
@@ -164,6 +177,7 @@ typedef struct BoundQuery {
 
 typedef struct BoundInsert {
     const TableDef *table;
+    RelationUse *use;
     int16_t *
         targets; /* index into table->columns for each column of the source plan, defaults included */
     size_t target_count;
@@ -234,30 +248,24 @@ typedef enum DropKind {
     DROP_SEQUENCE
 } DropKind;
 
-/* What a role may do with an object; several are or-ed. */
-typedef enum Privilege {
-    PRIV_SELECT = 1,
-    PRIV_INSERT = 2,
-    PRIV_UPDATE = 4,
-    PRIV_DELETE = 8,
-    PRIV_TRUNCATE = 16,
-    PRIV_REFERENCES = 32,
-    PRIV_TRIGGER = 64,
-    PRIV_USAGE = 128,
-    PRIV_CREATE = 256,
-    PRIV_CONNECT = 512,
-    PRIV_TEMPORARY = 1024,
-    PRIV_MEMBER = 1 << 17, /* of a role; grantable: with ADMIN OPTION */
-} Privilege;
-
 typedef enum RoleVerb { ROLE_DO_CREATE, ROLE_DO_ALTER, ROLE_DO_DROP } RoleVerb;
 typedef enum GrantTarget {
     GRANT_ON_ROLES,
     GRANT_ON_TABLES,
     GRANT_ON_SCHEMAS,
     GRANT_ON_DATABASES,
+    GRANT_ON_SEQUENCES,
     GRANT_ON_ALL_TABLES, /* of the schemas that are named */
+    GRANT_ON_ALL_SEQUENCES,
+    GRANT_ON_ALL_FUNCTIONS, /* there are none */
+    GRANT_ON_DEFAULTS,      /* ALTER DEFAULT PRIVILEGES */
 } GrantTarget;
+
+typedef struct ColumnGrant { /* SELECT (a, b) */
+    uint32_t privileges;     /* 0: ALL */
+    Slice column;
+    int position;
+} ColumnGrant;
 
 typedef enum AlterKind {
     ALTER_ADD_COLUMN,
@@ -394,7 +402,8 @@ typedef struct Bound {
         struct {
             Slice name;
             bool if_not_exists;
-        } create_named; /* schema, database, extension */
+            Slice owner; /* "" = the current role */
+        } create_named;  /* schema, database, extension */
         struct {
             QualifiedName name;
             bool or_replace, temporary, reads_temporary;
@@ -416,9 +425,25 @@ typedef struct Bound {
             bool has_password, null_password, has_limit;
             Slice password, valid_until, new_name; /* "" = not named */
             int32_t connection_limit;
-            Slice *in_roles;
-            size_t in_role_count;
+            Slice *in_roles, *members, *admins;
+            size_t in_role_count, member_count, admin_count;
         } role;
+        struct {
+            GrantTarget on; /* schemas, databases */
+            Slice name, owner;
+            bool rename; /* `owner` is a new name */
+        } owner;
+        struct {
+            Slice *roles;
+            size_t count;
+            bool drop, cascade;
+            Slice to; /* REASSIGN */
+        } owned;
+        struct {
+            Slice role, database; /* "" = all */
+            Slice name, value;    /* name "all": RESET ALL */
+            bool reset;
+        } role_setting;
         struct {
             Slice *names; /* CREATE: one */
             size_t count;
@@ -427,12 +452,21 @@ typedef struct Bound {
         } token;
         struct {
             bool revoke, option; /* option: WITH GRANT OPTION, GRANT OPTION FOR */
+            bool cascade;
             GrantTarget on;
-            uint32_t privileges;    /* 0: ALL */
+            bool all;             /* ALL [PRIVILEGES] */
+            uint32_t privileges;  /* those without columns */
+            ColumnGrant *columns; /* one for each column and word */
+            size_t column_count;
             QualifiedName *objects; /* GRANT_ON_ROLES: the roles that are given */
             size_t object_count;
             Slice *grantees; /* "public" */
             size_t grantee_count;
+            Slice grantor; /* "" = not named */
+            /* ALTER DEFAULT PRIVILEGES */
+            GrantKind defaults;
+            Slice *for_roles, *in_schemas;
+            size_t for_role_count, in_schema_count;
         } grant;
         struct {
             QualifiedName name;
@@ -519,8 +553,7 @@ bool sql_is_txn_end(
 size_t sql_keyword_count(void);
 const char *sql_keyword_at(size_t i, char *category);
 
-/* Names of privileges: GRANT, has_table_privilege; 0: none of that name on such objects. */
-uint32_t sql_privilege(Slice word, GrantTarget on);
-uint32_t sql_all_privileges(GrantTarget on);
+/* Names of privileges: has_table_privilege(); 0: none of that name on such objects. */
+uint32_t sql_privilege(Slice word, AclClass c);
 
 #endif

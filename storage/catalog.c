@@ -1,4 +1,5 @@
 /* storage/catalog.c - catalog snapshots: lookups, and edits that make the next one. */
+#include "storage/acl.h"
 #include "storage/catalog_private.h"
 
 /* Numbers of catalogs that plans tell apart; private ones of transactions have theirs as well. */
@@ -9,7 +10,7 @@ CatalogSnap *snap_new(void)
     CatalogSnap *c = MEM_NEW(CatalogSnap);
     ref_init(&c->ref);
     c->next_id = OBJECT_ID_FIRST;
-    c->next_setting = c->next_grant = 1;
+    c->next_setting = c->next_acl = 1;
     c->plan_version = atomic_fetch_add(&plan_versions, 1);
     return c;
 }
@@ -30,7 +31,7 @@ void cat_unref(CatalogSnap *c)
     map_free(&c->tables);
     map_free(&c->settings);
     map_free(&c->roles);
-    map_free(&c->grants);
+    map_free(&c->acls);
     map_free(&c->tokens);
     mem_free(c);
 }
@@ -165,31 +166,31 @@ const RoleDef *cat_role_at(const CatalogSnap *c, size_t i)
     return &map_at(&c->roles, i)->u.role;
 }
 
-/* Grants are found by name as all else: the parent is the object, the name these bytes. */
-typedef struct GrantName {
-    uint32_t kind, role;
-} GrantName;
+/* Rights are found by name as all else: the parent is the object, the name these bytes. */
+typedef struct AclName {
+    uint32_t kind, sub;
+} AclName;
 
-static CatNode *find_grant(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId role)
+static CatNode *find_acl(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId of)
 {
-    GrantName name = {kind, role};
-    return map_find_name(&c->grants, object, slice_of((const char *)&name, sizeof name));
+    AclName name = {kind, of};
+    return map_find_name(&c->acls, object, slice_of((const char *)&name, sizeof name));
 }
 
-const GrantDef *cat_grant(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId role)
+const AclDef *cat_acl(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId of)
 {
-    const CatNode *n = find_grant(c, kind, object, role);
-    return n ? &n->u.grant : NULL;
+    const CatNode *n = find_acl(c, kind, object, of);
+    return n ? &n->u.acl : NULL;
 }
 
-size_t cat_grant_count(const CatalogSnap *c)
+size_t cat_acl_count(const CatalogSnap *c)
 {
-    return c->grants.count;
+    return c->acls.count;
 }
 
-const GrantDef *cat_grant_at(const CatalogSnap *c, size_t i)
+const AclDef *cat_acl_at(const CatalogSnap *c, size_t i)
 {
-    return &map_at(&c->grants, i)->u.grant;
+    return &map_at(&c->acls, i)->u.acl;
 }
 
 const TokenDef *cat_token(const CatalogSnap *c, Slice name)
@@ -378,7 +379,7 @@ static bool put_setting(CatalogSnap *c, const CatEdit *edit, Err *e)
 {
     if (!name_fits(edit->setting, e))
         return false;
-    if (!map_find(&c->databases, edit->id))
+    if (edit->id && !map_find(&c->databases, edit->id)) /* 0: of all databases */
         return err_set(e, ERR_DATABASE_NAME, "database %u does not exist", edit->id);
     CatNode *old = map_find_name(&c->settings, edit->id, edit->setting);
     if (!edit->value.len) {
@@ -414,26 +415,98 @@ static bool put_role(CatalogSnap *c, const RoleDef *r, Err *e)
     return true;
 }
 
-static bool put_grant(CatalogSnap *c, const GrantDef *g, Err *e)
+static bool acl_check(const CatalogSnap *c, const AclDef *d, Err *e)
 {
-    if (g->kind < GRANT_TABLE || g->kind >= GRANT_KINDS)
-        return err_set(e, ERR_DATA_CORRUPTED, "grant of an unknown kind %d", g->kind);
-    if (g->role && !map_find(&c->roles, g->role))
-        return err_set(e, ERR_UNDEFINED_OBJECT, "role %u does not exist", g->role);
-    const CatNode *old = find_grant(c, g->kind, g->object, g->role);
-    if (!g->privileges && g->role) {
+    if (d->kind < GRANT_TABLE || d->kind >= GRANT_KINDS)
+        return err_set(e, ERR_DATA_CORRUPTED, "rights of an unknown kind %d", d->kind);
+    if (d->owner && !map_find(&c->roles, d->owner))
+        return err_set(e, ERR_UNDEFINED_OBJECT, "role %u does not exist", d->owner);
+    for (size_t i = 0; i < d->count; i++) {
+        const AclItem *x = &d->items[i];
+        if ((x->role && !map_find(&c->roles, x->role)) || !map_find(&c->roles, x->grantor))
+            return err_set(e, ERR_UNDEFINED_OBJECT, "role %u does not exist",
+                           x->role && !map_find(&c->roles, x->role) ? x->role : x->grantor);
+    }
+    return true;
+}
+
+/* Is it what holds without it? */
+static bool acl_is_nothing(const AclDef *d)
+{
+    bool owned = d->owner && d->owner != ROLE_BOOTSTRAP;
+    bool defaults = d->kind == GRANT_ROLE || d->kind == GRANT_COLUMN; /* nobody has anything */
+    return !owned && (defaults ? !d->count : !d->given);
+}
+
+static bool put_acl(CatalogSnap *c, const AclDef *d, uint32_t expect, uint32_t version, Err *e)
+{
+    const CatNode *old = find_acl(c, d->kind, d->object, d->sub);
+    uint32_t old_version = old ? old->u.acl.version : 0;
+    if (!acl_check(c, d, e))
+        return false;
+    if (!version && old_version != expect)
+        return err_set(e, ERR_SERIALIZATION, "rights of an object were changed at the same time");
+    if (acl_is_nothing(d)) {
         if (old)
-            map_remove(&c->grants, old->id);
+            map_remove(&c->acls, old->id);
         return true;
     }
-    CatNode *n = node_new(old ? old->id : c->next_grant++, g->object, sizeof(GrantName) + 8);
+    size_t bytes = d->count * sizeof *d->items;
+    CatNode *n = node_new(old ? old->id : c->next_acl++, d->object, sizeof(AclName) + bytes + 16);
     Pack p = {.base = (char *)(n + 1)};
-    GrantName name = {g->kind, g->role};
-    n->u.grant = *g;
+    AclName name = {d->kind, d->sub};
+    n->u.acl = *d;
+    n->u.acl.version = version ? version : old_version + 1;
+    n->u.acl.items = pack_bytes(&p, d->items, bytes);
     n->name = pack_slice(&p, slice_of((const char *)&name, sizeof name));
-    n->hash = node_hash(g->object, n->name);
-    map_put(&c->grants, n);
+    n->hash = node_hash(d->object, n->name);
+    map_put(&c->acls, n);
     return true;
+}
+
+static AclClass acl_class(const CatalogSnap *c, GrantKind kind, ObjectId object)
+{
+    const CatNode *n = kind == GRANT_TABLE    ? map_find(&c->tables, object)
+                       : kind == GRANT_SCHEMA ? map_find(&c->schemas, object)
+                                              : NULL;
+    if (kind == GRANT_SCHEMA)
+        return n && slice_eq_cstr(n->name, "public") ? ACL_OF_PUBLIC : ACL_OF_SCHEMA;
+    if (kind == GRANT_TABLE)
+        return n && n->u.table.kind == TABLE_SEQUENCE ? ACL_OF_SEQUENCE : ACL_OF_TABLE;
+    return kind == GRANT_DATABASE ? ACL_OF_DATABASE : ACL_OF_ROLE;
+}
+
+/* One right of the former form: the owner had a bit of its own, and was everybody's grantor. */
+static bool put_grant(CatalogSnap *c, const GrantDef *g, Err *e)
+{
+    Arena a;
+    const CatNode *old = find_acl(c, g->kind, g->object, 0);
+    AclDef none = {.kind = g->kind, .object = g->object, .owner = ROLE_BOOTSTRAP};
+    AclClass class = acl_class(c, g->kind, g->object);
+    arena_init(&a, NULL);
+    AclDef *d = ARENA_NEW(&a, AclDef);
+    *d = old ? old->u.acl : none;
+    if (!d->owner)
+        d->owner = ROLE_BOOTSTRAP;
+    if (g->privileges & PRIV_OWNER) {
+        AclDef *copy = acl_given(&a, d, class, 1);
+        acl_new_owner(copy, d->owner, g->role);
+        if (d->given)
+            d = copy;
+        else
+            d->owner = g->role;
+    } else {
+        d = acl_given(&a, d, class, 1);
+        for (size_t i = 0; i < d->count; i++)
+            if (d->items[i].role == g->role)
+                d->items[i].privileges = 0;
+        acl_compact(d);
+        acl_add(d, g->role, d->owner, g->privileges, g->grantable & g->privileges);
+        acl_compact(d);
+    }
+    bool ok = put_acl(c, d, old ? old->u.acl.version : 0, 0, e);
+    arena_free(&a);
+    return ok;
 }
 
 static bool put_token(CatalogSnap *c, const TokenDef *t, Err *e)
@@ -477,24 +550,44 @@ static void drop_tokens(CatalogSnap *c, ObjectId role)
     }
 }
 
-/* What was granted on an object that goes. */
-static void drop_grants(CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId member)
+/* The rights on an object that goes. */
+static void drop_acl(CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId of)
 {
-    Buf ids;
-    if (!c->grants.count)
-        return;
-    map_seal(&c->grants);
-    buf_init(&ids);
-    for (size_t i = 0; i < c->grants.count; i++) {
-        const CatNode *n = map_at(&c->grants, i);
-        const GrantDef *g = &n->u.grant;
-        if (g->kind == kind && (member ? g->role == member : g->object == object))
-            buf_put_u32(&ids, n->id);
+    const CatNode *n = find_acl(c, kind, object, of);
+    if (n)
+        map_remove(&c->acls, n->id);
+}
+
+/* The roles that it was a member of. */
+static void drop_memberships(CatalogSnap *c, ObjectId role)
+{
+    Arena a;
+    arena_init(&a, NULL);
+    map_seal(&c->roles);
+    for (size_t i = 0; i < c->roles.count; i++) {
+        const CatNode *n = find_acl(c, GRANT_ROLE, map_at(&c->roles, i)->id, 0);
+        AclDef *d = n ? acl_given(&a, &n->u.acl, ACL_OF_ROLE, 0) : NULL;
+        Err never;
+        if (!d)
+            continue;
+        for (size_t k = 0; k < d->count; k++) {
+            if (d->items[k].role == role)
+                d->items[k].privileges = 0;
+            if (d->items[k].grantor == role)
+                d->items[k].grantor = ROLE_BOOTSTRAP;
+        }
+        acl_compact(d);
+        must(put_acl(c, d, n->u.acl.version, 0, &never));
     }
-    Reader r = reader_of(buf_slice(&ids));
-    while (reader_left(&r))
-        map_remove(&c->grants, reader_u32(&r));
-    buf_free(&ids);
+    arena_free(&a);
+}
+
+static bool acl_names(const AclDef *d, ObjectId role)
+{
+    bool found = d->owner == role || (d->kind >= GRANT_DEFAULT_TABLES && d->sub == role);
+    for (size_t i = 0; i < d->count && !found; i++)
+        found = d->items[i].role == role || d->items[i].grantor == role;
+    return found;
 }
 
 static bool drop_role(CatalogSnap *c, ObjectId id, Err *e)
@@ -502,11 +595,11 @@ static bool drop_role(CatalogSnap *c, ObjectId id, Err *e)
     const CatNode *role = map_find(&c->roles, id);
     if (!role)
         return err_set(e, ERR_UNDEFINED_OBJECT, "role %u does not exist", id);
-    drop_grants(c, GRANT_ROLE, id, 0);
-    drop_grants(c, GRANT_ROLE, 0, id);
-    map_seal(&c->grants);
-    for (size_t i = 0; i < c->grants.count; i++)
-        if (map_at(&c->grants, i)->u.grant.role == id)
+    drop_acl(c, GRANT_ROLE, id, 0);
+    drop_memberships(c, id);
+    map_seal(&c->acls);
+    for (size_t i = 0; i < c->acls.count; i++)
+        if (acl_names(&map_at(&c->acls, i)->u.acl, id))
             return err_set(e, ERR_DEPENDENT_OBJECTS,
                            "role \"%.*s\" cannot be dropped because some objects depend on it",
                            SLICE_ARG(role->name));
@@ -539,9 +632,17 @@ static bool drop_database(CatalogSnap *c, ObjectId id, Err *e)
     drop_children(&c->tables, id, true);
     drop_children(&c->schemas, id, false);
     drop_children(&c->settings, id, false);
-    drop_grants(c, GRANT_DATABASE, id, 0);
+    drop_acl(c, GRANT_DATABASE, id, 0);
     map_remove(&c->databases, id);
     return true;
+}
+
+static void drop_schema_defaults(CatalogSnap *c, ObjectId schema)
+{
+    map_seal(&c->roles);
+    for (size_t i = 0; i < c->roles.count; i++)
+        for (GrantKind k = GRANT_DEFAULT_TABLES; k < GRANT_KINDS; k++)
+            drop_acl(c, k, schema, map_at(&c->roles, i)->id);
 }
 
 static bool drop_schema(CatalogSnap *c, ObjectId id, Err *e)
@@ -554,7 +655,8 @@ static bool drop_schema(CatalogSnap *c, ObjectId id, Err *e)
         if (map_at(&c->tables, i)->parent == id)
             return err_set(e, ERR_DEPENDENT_OBJECTS, "schema \"%.*s\" still has table \"%.*s\"",
                            SLICE_ARG(schema->name), SLICE_ARG(map_at(&c->tables, i)->name));
-    drop_grants(c, GRANT_SCHEMA, id, 0);
+    drop_acl(c, GRANT_SCHEMA, id, 0);
+    drop_schema_defaults(c, id);
     map_remove(&c->schemas, id);
     return true;
 }
@@ -567,7 +669,9 @@ static bool drop_table(CatalogSnap *c, const CatEdit *edit, Err *e)
     if (edit->expect_version && edit->expect_version != old->u.table.version)
         return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" was changed at the same time",
                        SLICE_ARG(old->name));
-    drop_grants(c, GRANT_TABLE, edit->id, 0);
+    drop_acl(c, GRANT_TABLE, edit->id, 0);
+    for (ObjectId i = 1; i <= old->u.table.column_count; i++)
+        drop_acl(c, GRANT_COLUMN, edit->id, i);
     map_remove(&c->tables, edit->id);
     return true;
 }
@@ -618,6 +722,8 @@ bool snap_put(CatalogSnap *c, const CatEdit *edit, uint32_t version, Err *e)
     case CAT_PUT_TOKEN:
         took_id(c, edit->token->id);
         return put_token(c, edit->token, e);
+    case CAT_PUT_ACL:
+        return put_acl(c, edit->acl, edit->expect_version, version, e);
     case CAT_DROP_TOKEN:
         return drop_token(c, edit->id, e);
     case CAT_OPS:
@@ -633,7 +739,7 @@ void snap_seal(CatalogSnap *c)
     map_seal(&c->tables);
     map_seal(&c->settings);
     map_seal(&c->roles);
-    map_seal(&c->grants);
+    map_seal(&c->acls);
     map_seal(&c->tokens);
 }
 
@@ -652,13 +758,13 @@ bool cat_apply(CatalogSnap **out, const CatalogSnap *base, const CatEdit *edits,
     bool counters_only = true;
     c->next_id = base->next_id;
     c->next_setting = base->next_setting;
-    c->next_grant = base->next_grant;
+    c->next_acl = base->next_acl;
     map_copy(&c->databases, &base->databases);
     map_copy(&c->schemas, &base->schemas);
     map_copy(&c->tables, &base->tables);
     map_copy(&c->settings, &base->settings);
     map_copy(&c->roles, &base->roles);
-    map_copy(&c->grants, &base->grants);
+    map_copy(&c->acls, &base->acls);
     map_copy(&c->tokens, &base->tokens);
     for (size_t i = 0; i < n; i++) {
         counters_only &= edits[i].op == CAT_ADVANCE || is_job(&edits[i]);

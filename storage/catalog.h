@@ -156,18 +156,54 @@ typedef struct RoleDef {
     Slice password;           /* SCRAM verifier, "" = none: no password fits */
 } RoleDef;
 
+/* What a role may do with an object; several are or-ed. */
+typedef enum Privilege {
+    PRIV_SELECT = 1,
+    PRIV_INSERT = 2,
+    PRIV_UPDATE = 4,
+    PRIV_DELETE = 8,
+    PRIV_TRUNCATE = 16,
+    PRIV_REFERENCES = 32,
+    PRIV_TRIGGER = 64,
+    PRIV_USAGE = 128,
+    PRIV_CREATE = 256,
+    PRIV_CONNECT = 512,
+    PRIV_TEMPORARY = 1024,
+    PRIV_OWNER = 1 << 16,  /* in no list */
+    PRIV_MEMBER = 1 << 17, /* of a role; grantable: with ADMIN OPTION */
+} Privilege;
+
 typedef enum GrantKind {
-    GRANT_TABLE = 1,
+    GRANT_TABLE = 1, /* tables, views, sequences */
     GRANT_SCHEMA,
     GRANT_DATABASE,
-    GRANT_ROLE, /* membership: `object` is the role, `role` its member */
+    GRANT_ROLE,   /* membership: the object is the role, the items are its members */
+    GRANT_COLUMN, /* the object is the table, `sub` the number of the column, from 1 */
+    /* ALTER DEFAULT PRIVILEGES: the object is the schema (0 = all), `sub` the role that makes things */
+    GRANT_DEFAULT_TABLES,
+    GRANT_DEFAULT_SEQUENCES,
+    GRANT_DEFAULT_SCHEMAS,
     GRANT_KINDS,
 } GrantKind;
 
-enum { PRIV_OWNER = 1 << 16 };
+typedef struct AclItem {
+    ObjectId role; /* 0 = PUBLIC */
+    ObjectId grantor;
+    uint32_t privileges, grantable; /* Privilege; the second are of the first */
+} AclItem;
 
-/* The other bits have no meaning here; an entry without any is dropped unless it is PUBLIC's, where it
- * stands against what everybody has by default. */
+/* The rights of one object: storage/acl.h.  Without one: the first superuser's, defaults. */
+typedef struct AclDef {
+    GrantKind kind;
+    ObjectId object, sub;
+    ObjectId owner;   /* of tables, schemas, databases */
+    uint32_t version; /* grows with each edit of it */
+    bool given;       /* false: there are no items, the defaults hold */
+    AclItem *items;
+    size_t count;
+} AclDef;
+
+/* What was written up to format 5, one for each object and role; it is only read. */
 typedef struct GrantDef {
     GrantKind kind;
     ObjectId object;
@@ -225,9 +261,9 @@ const RoleDef *cat_role(const CatalogSnap *c, Slice name);
 const RoleDef *cat_role_by_id(const CatalogSnap *c, ObjectId id);
 size_t cat_role_count(const CatalogSnap *c);
 const RoleDef *cat_role_at(const CatalogSnap *c, size_t i);
-const GrantDef *cat_grant(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId role);
-size_t cat_grant_count(const CatalogSnap *c);
-const GrantDef *cat_grant_at(const CatalogSnap *c, size_t i);
+const AclDef *cat_acl(const CatalogSnap *c, GrantKind kind, ObjectId object, ObjectId sub);
+size_t cat_acl_count(const CatalogSnap *c);
+const AclDef *cat_acl_at(const CatalogSnap *c, size_t i);
 
 const TokenDef *cat_token(const CatalogSnap *c, Slice name);
 const TokenDef *cat_token_by_id(const CatalogSnap *c, ObjectId id);
@@ -244,11 +280,12 @@ typedef enum CatOp {
     CAT_DROP_TABLE,
     CAT_PUT_SETTING, /* name/value pairs of the database: kept for session */
     CAT_PUT_ROLE,
-    CAT_DROP_ROLE, /* with its memberships and tokens; other grants must be gone (DEPENDENT_OBJECTS) */
-    CAT_PUT_GRANT,
-    CAT_ADVANCE, /* counter of a table, if it is there and has this epoch; else nothing */
+    CAT_DROP_ROLE, /* with its memberships and tokens; other rights must be gone (DEPENDENT_OBJECTS) */
+    CAT_PUT_GRANT, /* read, never written */
+    CAT_ADVANCE,   /* counter of a table, if it is there and has this epoch; else nothing */
     CAT_PUT_TOKEN,
     CAT_DROP_TOKEN,
+    CAT_PUT_ACL, /* replaces that of the object; expect_version is checked (0 = none) */
     CAT_OPS,
 } CatOp;
 
@@ -261,6 +298,7 @@ typedef struct CatEdit {
     const DatabaseDef *database;
     const RoleDef *role;
     const GrantDef *grant;
+    const AclDef *acl;
     const TokenDef *token;
     Slice setting, value; /* CAT_PUT_SETTING on database `id`; an empty value removes it */
     uint32_t epoch;       /* CAT_ADVANCE */

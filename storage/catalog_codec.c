@@ -1,13 +1,15 @@
 /* storage/catalog_codec.c - catalog edits and snapshots as bytes.
  *
  * Numbers are varints (signed ones zigzag), texts are varint length + bytes.
- *   edits    := format(5) count edit*
+ *   edits    := format(6) count edit*
  *   edit     := op id expect_version body        body by op; drops have none
  *   database := id name ttl_ns standard              (the last two from format 5 on)
  *   schema   := id database name ttl_ns window_ns policy (the last three from format 5 on)
  *   setting  := name value                       (the database is the edit's id)
  *   role     := id name flags connection_limit valid_until_us password
- *   grant    := kind object role privileges grantable
+ *   acl      := kind object sub owner given count item*                     (from format 6 on)
+ *   item     := role grantor privileges grantable
+ *   grant    := kind object role privileges grantable                       (up to format 5)
  *   token    := id role name created_us valid_until_us hash                   (from format 4 on)
  *   advance  := epoch counter used                   (the table is the edit's id)
  *   table    := id database schema name kind duplicates flags next_column time_index window_ns
@@ -18,20 +20,21 @@
  *   constraint := id type name text column_count column*
  *   ttl      := name condition keep_ns match_count match*
  *   match    := column kind value_count value*
- *   snapshot := format(5) version next_id databases schemas tables settings roles grants tokens
- *               (each: count entry*; a table is preceded by its version, a setting by its database)
+ *   snapshot := format(6) version next_id databases schemas tables settings roles acls tokens
+ *               (each: count entry*; tables and acls are preceded by their version, a setting by its database)
  * Decoding takes anything: counts are bounded by the bytes that are left, values by
  * table_def_check; what fails is DATA_CORRUPTED. */
 #include "storage/catalog_private.h"
 
 enum {
-    CATALOG_FORMAT = 5,
+    CATALOG_FORMAT = 6,
     CATALOG_FORMAT_FIRST = 2, /* that is read */
     COLUMN_BYTES_MIN = 9,
     CONSTRAINT_BYTES_MIN = 5,
     TTL_BYTES_MIN = 4,
     MATCH_BYTES_MIN = 3,
-    EDIT_BYTES_MIN = 3
+    EDIT_BYTES_MIN = 3,
+    ACL_ITEM_BYTES_MIN = 4
 };
 enum {
     TABLE_BY_INGEST = 1,
@@ -272,15 +275,6 @@ static const RoleDef *decode_role(Arena *a, Reader *r)
     return d;
 }
 
-static void encode_grant(Buf *out, const GrantDef *g)
-{
-    buf_put_varint(out, g->kind);
-    buf_put_varint(out, g->object);
-    buf_put_varint(out, g->role);
-    buf_put_varint(out, g->privileges);
-    buf_put_varint(out, g->grantable);
-}
-
 static const GrantDef *decode_grant(Arena *a, Reader *r)
 {
     GrantDef *d = ARENA_NEW(a, GrantDef);
@@ -289,6 +283,41 @@ static const GrantDef *decode_grant(Arena *a, Reader *r)
     d->role = (ObjectId)reader_varint(r);
     d->privileges = (uint32_t)reader_varint(r);
     d->grantable = (uint32_t)reader_varint(r);
+    return d;
+}
+
+static void encode_acl(Buf *out, const AclDef *d)
+{
+    buf_put_varint(out, d->kind);
+    buf_put_varint(out, d->object);
+    buf_put_varint(out, d->sub);
+    buf_put_varint(out, d->owner);
+    buf_put_varint(out, d->given);
+    buf_put_varint(out, d->count);
+    for (size_t i = 0; i < d->count; i++) {
+        buf_put_varint(out, d->items[i].role);
+        buf_put_varint(out, d->items[i].grantor);
+        buf_put_varint(out, d->items[i].privileges);
+        buf_put_varint(out, d->items[i].grantable);
+    }
+}
+
+static const AclDef *decode_acl(Arena *a, Reader *r)
+{
+    AclDef *d = ARENA_NEW(a, AclDef);
+    d->kind = (GrantKind)(reader_varint(r) & 0xff);
+    d->object = (ObjectId)reader_varint(r);
+    d->sub = (ObjectId)reader_varint(r);
+    d->owner = (ObjectId)reader_varint(r);
+    d->given = reader_varint(r);
+    d->count = decode_count(r, ACL_ITEM_BYTES_MIN, SIZE_MAX);
+    d->items = ARENA_ARRAY(a, AclItem, d->count + 1);
+    for (size_t i = 0; i < d->count; i++) {
+        d->items[i].role = (ObjectId)reader_varint(r);
+        d->items[i].grantor = (ObjectId)reader_varint(r);
+        d->items[i].privileges = (uint32_t)reader_varint(r);
+        d->items[i].grantable = (uint32_t)reader_varint(r);
+    }
     return d;
 }
 
@@ -354,8 +383,8 @@ static void encode_edit(Buf *out, const CatEdit *edit)
     case CAT_PUT_ROLE:
         encode_role(out, edit->role);
         break;
-    case CAT_PUT_GRANT:
-        encode_grant(out, edit->grant);
+    case CAT_PUT_ACL:
+        encode_acl(out, edit->acl);
         break;
     case CAT_ADVANCE:
         buf_put_varint(out, edit->epoch);
@@ -370,6 +399,7 @@ static void encode_edit(Buf *out, const CatEdit *edit)
     case CAT_DROP_TABLE:
     case CAT_DROP_ROLE:
     case CAT_DROP_TOKEN:
+    case CAT_PUT_GRANT:
     case CAT_OPS:
         break;
     }
@@ -432,6 +462,8 @@ static void decode_edit(Arena *a, Reader *r, uint64_t format, CatEdit *edit)
         edit->role = decode_role(a, r);
     } else if (op == CAT_PUT_GRANT) {
         edit->grant = decode_grant(a, r);
+    } else if (op == CAT_PUT_ACL) {
+        edit->acl = decode_acl(a, r);
     } else if (op == CAT_PUT_TOKEN) {
         edit->token = decode_token(a, r);
     } else if (op == CAT_ADVANCE) {
@@ -489,9 +521,11 @@ void cat_encode_snapshot(Buf *out, const CatalogSnap *c)
     buf_put_varint(out, c->roles.count);
     for (size_t i = 0; i < c->roles.count; i++)
         encode_role(out, cat_role_at(c, i));
-    buf_put_varint(out, c->grants.count);
-    for (size_t i = 0; i < c->grants.count; i++)
-        encode_grant(out, cat_grant_at(c, i));
+    buf_put_varint(out, c->acls.count);
+    for (size_t i = 0; i < c->acls.count; i++) {
+        buf_put_varint(out, cat_acl_at(c, i)->version);
+        encode_acl(out, cat_acl_at(c, i));
+    }
     buf_put_varint(out, c->tokens.count);
     for (size_t i = 0; i < c->tokens.count; i++)
         encode_token(out, cat_token_at(c, i));
@@ -519,6 +553,10 @@ static bool decode_section(CatalogSnap *c, Reader *r, uint64_t format, CatOp op,
             edit.role = decode_role(&a, r);
         } else if (op == CAT_PUT_GRANT) {
             edit.grant = decode_grant(&a, r);
+        } else if (op == CAT_PUT_ACL) {
+            version = (uint32_t)reader_varint(r);
+            edit.acl = decode_acl(&a, r);
+            r->bad |= !version;
         } else if (op == CAT_PUT_TOKEN) {
             edit.token = decode_token(&a, r);
         } else {
@@ -536,9 +574,8 @@ static bool decode_section(CatalogSnap *c, Reader *r, uint64_t format, CatOp op,
 
 bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e)
 {
-    static const CatOp sections[] = {CAT_PUT_DATABASE, CAT_PUT_SCHEMA, CAT_PUT_TABLE,
-                                     CAT_PUT_SETTING,  CAT_PUT_ROLE,   CAT_PUT_GRANT,
-                                     CAT_PUT_TOKEN};
+    const CatOp sections[] = {CAT_PUT_DATABASE, CAT_PUT_SCHEMA, CAT_PUT_TABLE, CAT_PUT_SETTING,
+                              CAT_PUT_ROLE,     CAT_OPS,        CAT_PUT_TOKEN};
     Reader r = reader_of(src);
     uint64_t format = reader_varint(&r);
     if (format < CATALOG_FORMAT_FIRST || format > CATALOG_FORMAT)
@@ -548,7 +585,8 @@ bool cat_decode_snapshot(CatalogSnap **out, Slice src, Err *e)
     ObjectId next_id = (ObjectId)reader_varint(&r);
     size_t count = format > 3 ? ARRAY_LEN(sections) : ARRAY_LEN(sections) - 1; /* no tokens */
     for (size_t i = 0; i < count; i++) {
-        if (!decode_section(c, &r, format, sections[i], e)) {
+        CatOp rights = format > 5 ? CAT_PUT_ACL : CAT_PUT_GRANT;
+        if (!decode_section(c, &r, format, sections[i] == CAT_OPS ? rights : sections[i], e)) {
             e->code = ERR_DATA_CORRUPTED;
             cat_unref(c);
             return err_wrap(e, "catalog snapshot");

@@ -1,6 +1,6 @@
 /* storage/catalog_private.h - what the catalog's files share: nodes, maps, bytes of a table.
  *
- * A snapshot holds a map each of databases, schemas, tables, settings, roles, grants and tokens.  A map is
+ * A snapshot holds a map each of databases, schemas, tables, settings, roles, rights and tokens.  A map is
  * a persistent structure: nodes in id order in chunks of at most CAT_CHUNK, and buckets by hash of (parent,
  * name); a new snapshot copies the two spines and shares every chunk and bucket that no edit
  * touches, so that one more table among 50,000 costs microseconds.
@@ -26,7 +26,7 @@ typedef struct CatNode { /* immutable; one allocation with all its bytes */
         TableDef table;
         CatSetting setting;
         RoleDef role;
-        GrantDef grant;
+        AclDef acl;
         TokenDef token;
     } u;
 } CatNode;
@@ -69,8 +69,8 @@ struct CatalogSnap {
     uint64_t version;
     uint64_t plan_version; /* not stored */
     ObjectId next_id;
-    uint32_t next_setting, next_grant;
-    CatMap databases, schemas, tables, settings, roles, grants, tokens;
+    uint32_t next_setting, next_acl;
+    CatMap databases, schemas, tables, settings, roles, acls, tokens;
 };
 void snap_seal(CatalogSnap *c);
 

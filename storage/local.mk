@@ -22,7 +22,7 @@ libskstorage_la_SOURCES += storage/codec.h storage/codec_private.h storage/codec
 	storage/codec_float.c storage/codec_hist.c storage/codec_gorilla.c storage/codec_int.c storage/codec_int_read.c \
 	storage/codec_raw.c storage/codec_stats.c storage/codec_str.c
 
-libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_private.h storage/cache.c storage/cache.h storage/catalog.c \
+libskstorage_la_SOURCES += storage/types.h storage/catalog.h storage/catalog_private.h storage/cache.c storage/cache.h storage/acl.c storage/acl.h storage/catalog.c \
 	storage/catalog_map.c storage/catalog_table.c storage/catalog_codec.c
 libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch.c storage/batch_codec.c \
 	storage/index.h storage/index_private.h storage/index.c storage/index_dict.c storage/index_select.c storage/index_stats.c \

@@ -305,9 +305,10 @@ bool temp_owns_edit(const TempSpace *t, const CatEdit *c)
     case CAT_DROP_TABLE:
     case CAT_ADVANCE:
         return temp_has(t, c->id);
-    case CAT_PUT_GRANT:
-        return c->grant->object == t->schema ||
-               (c->grant->kind == GRANT_TABLE && temp_has(t, c->grant->object));
+    case CAT_PUT_ACL:
+        return c->acl->object == t->schema ||
+               ((c->acl->kind == GRANT_TABLE || c->acl->kind == GRANT_COLUMN) &&
+                temp_has(t, c->acl->object));
     default:
         return false;
     }
@@ -383,8 +384,8 @@ static void edits_anew(TempSpace *t, const CatalogSnap *cat)
         if (d->schema == t->schema)
             temp_edit(t, &(CatEdit){.op = CAT_PUT_TABLE, .id = d->id, .table = d});
     }
-    for (size_t i = 0; i < cat_grant_count(cat); i++) {
-        CatEdit edit = {.op = CAT_PUT_GRANT, .grant = cat_grant_at(cat, i)};
+    for (size_t i = 0; i < cat_acl_count(cat); i++) {
+        CatEdit edit = {.op = CAT_PUT_ACL, .acl = cat_acl_at(cat, i)};
         if (temp_owns_edit(t, &edit))
             temp_edit(t, &edit);
     }

@@ -87,10 +87,10 @@ ObjectId rights_role(const Rights *r)
 {
     return r ? r->role : 0;
 }
-ObjectId rights_owner(Rights *r, Db *db, ObjectId schema)
+const AclDef *rights_of_new(void *rights, const CatalogSnap *cat, Arena *a, const TableDef *t)
 {
-    (void)r, (void)db, (void)schema;
-    return 0;
+    (void)rights, (void)cat, (void)a, (void)t;
+    return NULL;
 }
 bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
                       Err *e)

@@ -1,4 +1,5 @@
 /* tests/unit/test_catalog.c - edits and their versions, lookups, many tables, bytes. */
+#include "storage/acl.h"
 #include "storage/catalog.h"
 #include "unit.h"
 
@@ -347,7 +348,13 @@ static const RoleDef reader = {.id = 16500,
                                .connection_limit = -1,
                                .valid_until_us = INT64_MAX,
                                .password = SLICE_LIT("SCRAM-SHA-256$...")};
-static const GrantDef may_read = {GRANT_TABLE, 16400, 16500, 5, 1};
+static AclItem may_read_items[] = {{16500, ROLE_BOOTSTRAP, 5, 1}, {0, ROLE_BOOTSTRAP, 1, 0}};
+static const AclDef may_read = {.kind = GRANT_TABLE,
+                                .object = 16400,
+                                .owner = ROLE_BOOTSTRAP,
+                                .given = true,
+                                .items = may_read_items,
+                                .count = 2};
 static const TokenDef token = {16600, 16500,     SLICE_LIT("feed"),
                                7,     INT64_MAX, SLICE_LIT("hash with \0 in it")};
 
@@ -364,7 +371,7 @@ START_TEST(edits_roundtrip)
         {.op = CAT_PUT_SETTING, .id = 16384, .setting = SLICE_LIT("p"), .value = SLICE_LIT("q")},
         {.op = CAT_DROP_TABLE, .id = 16400, .expect_version = 2},
         {.op = CAT_PUT_ROLE, .role = &reader},
-        {.op = CAT_PUT_GRANT, .grant = &may_read},
+        {.op = CAT_PUT_ACL, .acl = &may_read},
         {.op = CAT_PUT_TOKEN, .token = &token},
         {.op = CAT_DROP_TOKEN, .id = 16600},
         {.op = CAT_DROP_ROLE, .id = 16500}};
@@ -397,7 +404,7 @@ END_TEST
 START_TEST(snapshot_roundtrip)
 {
     const CatEdit edits[] = {{.op = CAT_PUT_ROLE, .role = &reader},
-                             {.op = CAT_PUT_GRANT, .grant = &may_read},
+                             {.op = CAT_PUT_ACL, .acl = &may_read},
                              {.op = CAT_PUT_TOKEN, .token = &token}};
     CatalogSnap *c = apply(rich(), edits, ARRAY_LEN(edits)), *read = NULL;
     Buf bytes, again;
@@ -433,14 +440,28 @@ END_TEST
 START_TEST(roles)
 {
     CatalogSnap *c = rich(), *next;
-    const GrantDef member = {GRANT_ROLE, ROLE_BOOTSTRAP, 16500, 1, 0};
-    const GrantDef nothing = {GRANT_TABLE, 16400, 16500, 0, 0}, all = {GRANT_TABLE, 16400, 0, 3, 0};
+    AclItem member_items[] = {{16500, ROLE_BOOTSTRAP, PRIV_MEMBER, 0}};
+    const AclDef member = {.kind = GRANT_ROLE,
+                           .object = ROLE_BOOTSTRAP,
+                           .given = true,
+                           .items = member_items,
+                           .count = 1};
+    AclItem column_items[] = {{16500, ROLE_BOOTSTRAP, PRIV_SELECT, 0}};
+    const AclDef column = {.kind = GRANT_COLUMN,
+                           .object = 16400,
+                           .sub = 2,
+                           .given = true,
+                           .items = column_items,
+                           .count = 1};
+    AclDef nothing = {.kind = GRANT_TABLE, .object = 16400, .owner = ROLE_BOOTSTRAP};
+    AclDef no_column = {.kind = GRANT_COLUMN, .object = 16400, .sub = 2, .given = true};
     const CatEdit put[] = {{.op = CAT_PUT_ROLE, .role = &reader},
-                           {.op = CAT_PUT_GRANT, .grant = &may_read},
-                           {.op = CAT_PUT_GRANT, .grant = &all},
-                           {.op = CAT_PUT_GRANT, .grant = &member},
+                           {.op = CAT_PUT_ACL, .acl = &may_read},
+                           {.op = CAT_PUT_ACL, .acl = &column},
+                           {.op = CAT_PUT_ACL, .acl = &member},
                            {.op = CAT_PUT_TOKEN, .token = &token}};
-    const CatEdit take = {.op = CAT_PUT_GRANT, .grant = &nothing};
+    const CatEdit take[] = {{.op = CAT_PUT_ACL, .acl = &nothing, .expect_version = 1},
+                            {.op = CAT_PUT_ACL, .acl = &no_column, .expect_version = 1}};
     const CatEdit drop_role = {.op = CAT_DROP_ROLE, .id = 16500};
     const CatEdit drop_table = {.op = CAT_DROP_TABLE, .id = 16400};
     Err e;
@@ -450,19 +471,67 @@ START_TEST(roles)
     ck_assert_uint_eq(cat_role(c, SLICE_LIT("reader"))->id, 16500);
     ck_assert_uint_eq(cat_token(c, SLICE_LIT("feed"))->role, 16500);
     ck_assert(slice_eq(cat_token_by_id(c, 16600)->hash, token.hash));
-    ck_assert_uint_eq(cat_grant(c, GRANT_TABLE, 16400, 16500)->privileges, 5);
-    ck_assert_ptr_null(cat_grant(c, GRANT_SCHEMA, 16400, 16500));
+    ck_assert_uint_eq(cat_acl(c, GRANT_TABLE, 16400, 0)->items[0].privileges, 5);
+    ck_assert_ptr_null(cat_acl(c, GRANT_SCHEMA, 16400, 0));
+    ck_assert(!cat_apply(&next, c, &put[1], 1, &e)); /* somebody was quicker */
+    ck_assert_int_eq(e.code, ERR_SERIALIZATION);
     ck_assert(!cat_apply(&next, c, &drop_role, 1, &e));
     ck_assert_int_eq(e.code, ERR_DEPENDENT_OBJECTS);
-    CatalogSnap *without = apply(cat_ref(c), &take, 1);
-    ck_assert_ptr_null(cat_grant(without, GRANT_TABLE, 16400, 16500));
+    CatalogSnap *without = apply(cat_ref(c), take, ARRAY_LEN(take));
+    ck_assert_ptr_null(cat_acl(without, GRANT_TABLE, 16400, 0));
     without = apply(without, &drop_role, 1); /* and what it was a member of */
-    ck_assert_uint_eq(cat_grant_count(without), 1);
+    ck_assert_uint_eq(cat_acl_count(without), 0);
     ck_assert_uint_eq(cat_token_count(without), 0);
     cat_unref(without);
     c = apply(c, &drop_table, 1);
-    ck_assert_uint_eq(cat_grant_count(c), 1);
+    ck_assert_uint_eq(cat_acl_count(c), 1);
     cat_unref(c);
+}
+END_TEST
+
+static void put_old_grant(Buf *b, const uint64_t *g)
+{
+    buf_put_varint(b, CAT_PUT_GRANT);
+    buf_put_varint(b, 0);
+    buf_put_varint(b, 0);
+    for (size_t i = 0; i < 5; i++)
+        buf_put_varint(b, g[i]);
+}
+
+/* Up to format 5 there was an entry for each object and role, the owner one of them. */
+START_TEST(old_grants)
+{
+    const CatEdit role = {.op = CAT_PUT_ROLE, .role = &reader};
+    const uint64_t grants[][5] = {
+        {GRANT_TABLE, 16400, 16500, PRIV_OWNER, 0},
+        {GRANT_TABLE, 16400, 0, PRIV_SELECT, 0},
+        {GRANT_TABLE, 16400, ROLE_BOOTSTRAP, PRIV_SELECT | PRIV_INSERT, PRIV_INSERT},
+        {GRANT_ROLE, ROLE_BOOTSTRAP, 16500, PRIV_MEMBER, PRIV_MEMBER},
+        {GRANT_TABLE, 16400, 0, 0, 0}};
+    Buf b;
+    Err e;
+    CatEdit *edits;
+    size_t n;
+    buf_init(&b);
+    buf_put_varint(&b, 5);
+    buf_put_varint(&b, ARRAY_LEN(grants));
+    for (size_t i = 0; i < ARRAY_LEN(grants); i++)
+        put_old_grant(&b, grants[i]);
+    ck_assert_msg(cat_decode_edits(&arena, buf_slice(&b), &edits, &n, &e), "%s", e.message);
+    CatalogSnap *c = apply(apply(rich(), &role, 1), edits, n);
+    const AclDef *d = cat_acl(c, GRANT_TABLE, 16400, 0);
+    ck_assert_uint_eq(d->owner, 16500);
+    ck_assert_uint_eq(d->count, 2); /* the owner's defaults, and what the bootstrap role has */
+    for (size_t i = 0; i < d->count; i++) {
+        ck_assert_uint_eq(d->items[i].grantor, 16500);
+        ck_assert_uint_eq(d->items[i].privileges, d->items[i].role == 16500
+                                                      ? acl_all(ACL_OF_TABLE)
+                                                      : (PRIV_SELECT | PRIV_INSERT));
+    }
+    d = cat_acl(c, GRANT_ROLE, ROLE_BOOTSTRAP, 0);
+    ck_assert(d->count == 1 && d->items[0].role == 16500 && d->items[0].grantable == PRIV_MEMBER);
+    cat_unref(c);
+    buf_free(&b);
 }
 END_TEST
 
@@ -530,6 +599,7 @@ int main(void)
     tcase_add_test(tc, edits_roundtrip);
     tcase_add_test(tc, snapshot_roundtrip);
     tcase_add_test(tc, roles);
+    tcase_add_test(tc, old_grants);
     tcase_add_test(tc, random_edits);
     int rc = unit_run(tc);
     arena_free(&arena);

@@ -523,7 +523,7 @@ START_TEST(errors)
          "argument of LIMIT must not contain variables", 37},
         {"UPDATE cpu SET nothing = true", "42703",
          "column \"nothing\" of relation \"cpu\" does not exist", 16},
-        {"GRANT FOO ON cpu TO joe", "42601", "unrecognized privilege type \"foo\"", 7},
+        {"GRANT FOO ON cpu TO joe", "42601", "unrecognized privilege type \"foo\"", 0},
         {"CREATE PROCEDURE p() AS $$ $$", "0A000", "CREATE PROCEDURE is not supported", 1},
         {"SELECT x FROM cpu, LATERAL (SELECT hostname AS x) q, (SELECT hostname AS y) r", "42703",
          "column \"hostname\" does not exist", 62},
