@@ -347,11 +347,10 @@ CallStatus http_run_prom_format(HttpCall *c)
 {
     Err e;
     err_clear(&e);
-    Slice query = http_param(c, "query");
-    if (!prom_check(query, &e))
-        return http_prom_error(c, &e);
+    bool tree = strcmp(c->route->path, "/api/v1/parse_query") == 0;
     buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
-    buf_put_json(&c->reply, query);
+    if (!prom_text(http_param(c, "query"), tree, &c->reply, &e))
+        return http_prom_error(c, &e);
     buf_puts(&c->reply, "}\n");
     return http_reply(c, 200, "application/json");
 }

@@ -1,6 +1,7 @@
-/* promql/print.c - a tree as text; it parses back to the same tree. */
-#include "promql/ast.h"
+/* promql/print.c - a tree as text, as Prometheus writes it; it parses back to the same tree. */
+#include "promql/eval_private.h"
 #include <math.h>
+#include <stdlib.h>
 
 static void print(Buf *out, const PqlExpr *x);
 
@@ -100,6 +101,13 @@ static void put_time(Buf *b, const PqlExpr *x)
     }
 }
 
+static int by_text(const void *a, const void *b)
+{
+    const Buf *l = a, *r = b;
+    return slice_cmp(buf_slice(l), buf_slice(r));
+}
+
+/* Matchers by their texts. */
 static void put_selector(Buf *b, const PqlExpr *x)
 {
     static const char *const ops[] = {"=", "!=", "=~", "!~"};
@@ -108,22 +116,34 @@ static void put_selector(Buf *b, const PqlExpr *x)
     buf_put_slice(b, x->metric);
     if (left == 0 && bare)
         return;
+    Buf *texts = mem_zero((left + 1) * sizeof *texts);
+    for (size_t i = 0; i < left; i++) {
+        put_name(&texts[i], x->matches[i].name);
+        buf_puts(&texts[i], ops[x->matches[i].op]);
+        put_string(&texts[i], x->matches[i].value);
+    }
+    qsort(texts, left, sizeof *texts, by_text);
     buf_puts(b, "{");
     for (size_t i = 0; i < left; i++) {
-        const PqlLabelMatch *m = &x->matches[i];
         if (i)
             buf_puts(b, ",");
-        put_name(b, m->name);
-        buf_puts(b, ops[m->op]);
-        put_string(b, m->value);
+        buf_put_slice(b, buf_slice(&texts[i]));
+        buf_free(&texts[i]);
     }
     buf_puts(b, "}");
+    mem_free(texts);
 }
 
 static void put_fill(Buf *b, const PqlFill *f)
 {
     double v[2] = {f->left_value, f->right_value};
     bool set[2] = {f->left, f->right};
+    if (f->left && f->right && memcmp(&v[0], &v[1], sizeof v[0]) == 0) {
+        buf_puts(b, " fill (");
+        buf_put_f64(b, v[0]);
+        buf_puts(b, ")");
+        return;
+    }
     for (int i = 0; i < 2; i++)
         if (set[i]) {
             buf_puts(b, i == 0 ? " fill_left (" : " fill_right (");
@@ -132,11 +152,11 @@ static void put_fill(Buf *b, const PqlFill *f)
         }
 }
 
-static void put_binary(Buf *b, const PqlExpr *x)
+/* The operator with what stands behind it. */
+static void put_operator(Buf *b, const PqlExpr *x)
 {
-    print(b, x->args[0]);
-    buf_printf(b, " %s%s", pql_op_text(x->op), x->return_bool ? " bool" : "");
-    if (x->has_matching) {
+    buf_printf(b, "%s%s", pql_op_text(x->op), x->return_bool ? " bool" : "");
+    if (x->on || x->matching.count || x->card != PC_ONE_TO_ONE) {
         buf_puts(b, x->on ? " on " : " ignoring ");
         put_names(b, &x->matching);
     }
@@ -145,8 +165,25 @@ static void put_binary(Buf *b, const PqlExpr *x)
         put_names(b, &x->include);
     }
     put_fill(b, &x->fill);
+}
+
+static void put_binary(Buf *b, const PqlExpr *x)
+{
+    print(b, x->args[0]);
+    buf_puts(b, " ");
+    put_operator(b, x);
     buf_puts(b, " ");
     print(b, x->args[1]);
+}
+
+static void put_aggregator(Buf *b, const PqlExpr *x)
+{
+    buf_puts(b, pql_agg_text(x->agg));
+    if (!x->without && x->grouping.count == 0)
+        return;
+    buf_puts(b, x->without ? " without " : " by ");
+    put_names(b, &x->grouping);
+    buf_puts(b, " ");
 }
 
 static void put_args(Buf *b, const PqlExpr *x)
@@ -175,7 +212,7 @@ static void put_range(Buf *b, const PqlExpr *x)
 static void put_number(Buf *b, const PqlExpr *x)
 {
     if (!x->is_duration) {
-        buf_put_f64(b, x->number);
+        pql_put_plain(b, x->number);
         return;
     }
     put_duration(b, (int64_t)round(x->number * 1000));
@@ -209,12 +246,7 @@ static void print(Buf *out, const PqlExpr *x)
         put_args(out, x);
         return;
     case PX_AGGREGATE:
-        buf_puts(out, pql_agg_text(x->agg));
-        if (x->has_grouping) {
-            buf_puts(out, x->without ? " without " : " by ");
-            put_names(out, &x->grouping);
-            buf_puts(out, " ");
-        }
+        put_aggregator(out, x);
         put_args(out, x);
         return;
     case PX_BINARY:
@@ -235,4 +267,99 @@ static void print(Buf *out, const PqlExpr *x)
 void pql_print(Buf *out, const PqlExpr *x)
 {
     print(out, x);
+}
+
+/* ---- over several lines ---- */
+
+enum { LINE_MAX_BYTES = 100 };
+
+static void pretty(Buf *out, const PqlExpr *x, int level);
+
+static void indent(Buf *out, int level)
+{
+    for (int i = 0; i < level; i++)
+        buf_puts(out, "  ");
+}
+
+static bool is_long(const PqlExpr *x)
+{
+    Buf text;
+    buf_init(&text);
+    print(&text, x);
+    bool is = text.len > LINE_MAX_BYTES;
+    buf_free(&text);
+    return is;
+}
+
+static void pretty_args(Buf *out, const PqlExpr *x, int level)
+{
+    buf_puts(out, "(\n");
+    for (size_t i = 0; i < x->arg_count; i++) {
+        if (i)
+            buf_puts(out, ",\n");
+        pretty(out, x->args[x->kind == PX_AGGREGATE ? x->arg_count - 1 - i : i], level + 1);
+    }
+    buf_puts(out, "\n");
+    indent(out, level);
+    buf_puts(out, ")");
+}
+
+static void pretty_binary(Buf *out, const PqlExpr *x, int level)
+{
+    pretty(out, x->args[0], level + 1);
+    buf_puts(out, "\n");
+    indent(out, level);
+    put_operator(out, x);
+    buf_puts(out, "\n");
+    pretty(out, x->args[1], level + 1);
+}
+
+/* The sign stands in front of what is behind the indent. */
+static void pretty_unary(Buf *out, const PqlExpr *x, int level)
+{
+    Buf child;
+    buf_init(&child);
+    pretty(&child, x->args[0], level);
+    size_t blanks = 0;
+    while (blanks < child.len && child.ptr[blanks] == ' ')
+        blanks++;
+    indent(out, level);
+    buf_puts(out, x->op == PO_SUB ? "-" : "+");
+    buf_put(out, child.ptr + blanks, child.len - blanks);
+    buf_free(&child);
+}
+
+static void pretty(Buf *out, const PqlExpr *x, int level)
+{
+    bool splits = x->kind == PX_CALL || x->kind == PX_AGGREGATE || x->kind == PX_BINARY ||
+                  x->kind == PX_PAREN || x->kind == PX_SUBQUERY;
+    if (x->kind == PX_UNARY) {
+        pretty_unary(out, x, level);
+        return;
+    }
+    if (x->kind == PX_BINARY && is_long(x)) {
+        pretty_binary(out, x, level);
+        return;
+    }
+    if (x->kind == PX_SUBQUERY && is_long(x)) {
+        pretty(out, x->args[0], level);
+        put_range(out, x);
+        put_time(out, x);
+        return;
+    }
+    indent(out, level);
+    if (!splits || !is_long(x)) {
+        print(out, x);
+        return;
+    }
+    if (x->kind == PX_CALL)
+        buf_puts(out, x->func->name);
+    else if (x->kind == PX_AGGREGATE)
+        put_aggregator(out, x);
+    pretty_args(out, x, level);
+}
+
+void pql_pretty(Buf *out, const PqlExpr *x)
+{
+    pretty(out, x, 0);
 }

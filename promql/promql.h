@@ -27,7 +27,9 @@ typedef enum PqlType { PQL_NONE, PQL_SCALAR, PQL_STRING, PQL_VECTOR, PQL_MATRIX 
  * features: comma separated names or "all", NULL = none. */
 bool pql_parse(Arena *a, Slice text, const char *features, PqlExpr **out, Err *e) MUST_CHECK;
 PqlType pql_type(const PqlExpr *x);
-void pql_print(Buf *out, const PqlExpr *x); /* format_query; parses back to the same tree */
+void pql_print(Buf *out, const PqlExpr *x);    /* in one line; parses back to the same tree */
+void pql_pretty(Buf *out, const PqlExpr *x);   /* format_query: long ones over several lines */
+void pql_put_tree(Buf *out, const PqlExpr *x); /* parse_query: JSON */
 
 /* Whose rights count.  A table that is named by __name__ and may not be read is an error, others are as
  * if they were not there. */

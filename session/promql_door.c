@@ -109,12 +109,21 @@ void prom_close(PromJob *j)
     mem_free(j);
 }
 
-bool prom_check(Slice query, Err *e)
+bool prom_text(Slice query, bool tree, Buf *json, Err *e)
 {
     Arena a;
     PqlExpr *x;
     arena_init(&a, NULL);
     bool ok = pql_parse(&a, query, "all", &x, e) || bad_query(e);
+    if (ok && tree) {
+        pql_put_tree(json, x);
+    } else if (ok) {
+        Buf text;
+        buf_init(&text);
+        pql_pretty(&text, x);
+        buf_put_json(json, buf_slice(&text));
+        buf_free(&text);
+    }
     arena_free(&a);
     return ok;
 }

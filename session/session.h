@@ -200,7 +200,8 @@ typedef enum PromMeta { PROM_LABELS, PROM_LABEL_VALUES, PROM_SERIES } PromMeta;
 bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice label,
                const Slice *match, size_t match_count, int64_t start_ms, int64_t end_ms,
                uint64_t limit, Buf *json, Err *e) MUST_CHECK; /* short: runs in one step */
-bool prom_check(Slice query, Err *e) MUST_CHECK;              /* parse only */
+/* Parses only; the query written anew as a JSON string, or its tree. */
+bool prom_text(Slice query, bool tree, Buf *json, Err *e) MUST_CHECK;
 
 /* ---- jobs: lifecycle/ tells what runs; skulk.jobs and run_job() ask (session/jobs.c) ---- */
 typedef struct JobInfo {

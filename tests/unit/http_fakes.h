@@ -363,8 +363,10 @@ bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice l
     buf_puts(json, "]");
     return true;
 }
-bool prom_check(Slice query, Err *e)
+bool prom_text(Slice query, bool tree, Buf *json, Err *e)
 {
+    (void)tree;
+    buf_put_json(json, query);
     return query.len > 0 || err_set(e, ERR_SYNTAX, "no expression");
 }
 

@@ -228,7 +228,7 @@ START_TEST(printing)
     } cases[] = {
         {"a", NULL},
         {"a{b=\"c\",d!=\"e\",f=~\"g.*\",h!~\"i|j\"}", NULL},
-        {"{'metric.name', \"label.name\"='v'}", "{__name__=\"metric.name\",\"label.name\"=\"v\"}"},
+        {"{'metric.name', \"label.name\"='v'}", "{\"label.name\"=\"v\",__name__=\"metric.name\"}"},
         {"-1 ^ 2", "-1 ^ 2"},
         {"- a ^ 2", "-a ^ 2"},
         {"1+2*3", "1 + 2 * 3"},
@@ -254,7 +254,7 @@ START_TEST(printing)
         {"a * on (b) group_left (c) d", NULL},
         {"a / ignoring (b) c", NULL},
         {"a and on () b or c unless d", NULL},
-        {"on{by=\"x\", offset=\"y\", bool='z'}", "on{by=\"x\",offset=\"y\",bool=\"z\"}"},
+        {"on{by=\"x\", offset=\"y\", bool='z'}", "on{bool=\"z\",by=\"x\",offset=\"y\"}"},
         {"sum(sum)", "sum(sum)"},
         {"start + end", "start + end"},
         {"'a\\x41\\u00e9\\101\\n'", "\"aA\xc3\xa9"
