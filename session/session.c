@@ -178,11 +178,28 @@ void session_eval_ctx(Session *s, EvalCtx *out)
     s->random_state[0] = s->random_state[0] * UINT64_C(6364136223846793005) + s->random_state[1];
 }
 
+static void table_size(void *arg, const TableDef *t, TableSize *out)
+{
+    Session *s = arg;
+    TableInfo info;
+    Snapshot *snap = engine_snapshot(s->db->engine, s->tx.txn);
+    snapshot_table_about(snap, t->id, &info);
+    snapshot_unref(snap);
+    *out = (TableSize){(double)info.rows, info.t_min, info.t_max};
+}
+
+static double distinct_tags(void *arg, const TableDef *t, ColumnId column)
+{
+    return idx_code_count(engine_index(((Session *)arg)->db->engine), t->id, column);
+}
+
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
 {
     return (SqlEnv){.catalog = cat,
                     .allow = session_may_use,
                     .may_look = session_may_look,
+                    .table_size = table_size,
+                    .distinct_tags = distinct_tags,
                     .arg = s,
                     .database = s->database,
                     .search_path = s->search_path,

@@ -533,12 +533,33 @@ static bool is_volatile_query(Planner *p, Query *q)
 
 /* ---- leaves ---- */
 
+/* generate_series of constants is counted, of others nothing is known. */
+static double function_rows(const Rte *rte)
+{
+    enum { ROWS_UNKNOWN = 100 };
+    const Expr *x = rte->call;
+    double v[3] = {0, 0, 1};
+    if (!rte->func)
+        return 1;
+    if (strcmp(rte->func->name, "generate_series") != 0 || !x || x->arg_count > ARRAY_LEN(v))
+        return ROWS_UNKNOWN;
+    for (size_t i = 0; i < x->arg_count; i++) {
+        const Expr *a = x->args[i];
+        if (a->kind != EXPR_CONST || a->value.null || a->value.phys != PH_I64 ||
+            a->type == T_TIMESTAMP || a->type == T_TIMESTAMPTZ)
+            return ROWS_UNKNOWN;
+        v[i] = (double)a->value.u.i64;
+    }
+    double rows = v[2] != 0 ? (v[1] - v[0]) / v[2] + 1 : 1;
+    return rows < 1 ? 1 : rows;
+}
+
 static bool function_leaf(Planner *p, Rte *rte, Rel *out, Err *e)
 {
     PlanFunction *f = PLAN_NEW(p, PlanFunction, PLAN_FUNCTION, rte->col_count);
     f->func = rte->func;
     f->ordinality = rte->ordinality;
-    f->p.rows_estimate = rte->func ? 100 : 1;
+    f->p.rows_estimate = function_rows(rte);
     for (uint32_t i = 0; i < rte->col_count; i++)
         plan_column(p, &f->p, i, rte->first_var + i);
     *out = rel_new(p, &f->p, all_vars(p, rte));

@@ -1,8 +1,9 @@
 /* sqlts/plan_join.c - the order of joins, hash keys, outer joins, LATERAL.
  *
  * Inner joins are taken greedily: the smallest relation first, then always the connected one that gives
- * the smallest result.  Estimates are rough (there are no statistics); what matters is that catalog
- * queries over many small relations join by keys and never multiply. */
+ * the smallest result.  Estimates are rough: sizes of tables, their times and tags are known, values of
+ * fields are not.  What matters is that catalog queries over many small relations join by keys and never
+ * multiply. */
 #include "sqlts/plan_private.h"
 
 enum {

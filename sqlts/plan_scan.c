@@ -16,8 +16,13 @@ typedef struct ScanBuild {
         Expr *value;
     } * prunes;
     size_t prune_count, conj_count;
-    double selectivity;
+    double selectivity; /* of all conditions but bounds that are constants */
+    TableSize size;
+    int64_t t_min, t_max; /* by constant bounds */
 } ScanBuild;
+
+/* Where nothing is known. */
+static const double sel_equal = 0.01, sel_list = 0.05, sel_range = 0.3, sel_time_equal = 0.001;
 
 static const ColumnDef *column_of(const ScanBuild *b, const Expr *x)
 {
@@ -55,6 +60,24 @@ bool plan_comparison(const Planner *p, const Expr *x, Expr **side, Expr **value,
 
 /* ---- time ---- */
 
+/* Constants narrow the range of times; of others it is not known what they will be. */
+static void narrow(ScanBuild *b, const char *op, bool ns, const Expr *value)
+{
+    int64_t t = value->value.u.i64;
+    int64_t unit = value->type == T_DATE ? NS_PER_DAY : NS_PER_US;
+    bool is_time =
+        value->type == T_TIMESTAMP || value->type == T_TIMESTAMPTZ || value->type == T_DATE;
+    if (value->kind != EXPR_CONST || value->value.null ||
+        (is_time && !ns && __builtin_mul_overflow(t, unit, &t))) {
+        b->selectivity *= op[0] == '=' ? sel_time_equal : sel_range;
+        return;
+    }
+    if (op[0] != '<' && t > b->t_min)
+        b->t_min = t;
+    if (op[0] != '>' && t < b->t_max)
+        b->t_max = t;
+}
+
 static bool add_bound(ScanBuild *b, const char *op, bool ns, Expr *value, Err *e)
 {
     TimeBound *t = &b->scan->bounds[b->scan->bound_count];
@@ -63,7 +86,7 @@ static bool add_bound(ScanBuild *b, const char *op, bool ns, Expr *value, Err *e
     if (!plan_fix(b->p, value, NULL, NULL, &t->value, e))
         return false;
     b->scan->bound_count++;
-    b->selectivity *= strcmp(op, "=") == 0 ? 0.001 : 0.3;
+    narrow(b, op, ns, t->value);
     return true;
 }
 
@@ -171,6 +194,15 @@ static bool only_tag(ScanBuild *b, const Conj *c, uint32_t *var)
     return d && column_in_series(d);
 }
 
+static double equal_selectivity(const ScanBuild *b, const ColumnDef *tag, size_t values)
+{
+    const SqlEnv *env = b->p->z->env;
+    double distinct = env->distinct_tags ? env->distinct_tags(env->arg, b->rte->table, tag->id) : 0;
+    if (distinct <= 0)
+        return values > 1 ? sel_list : sel_equal;
+    return (double)values < distinct ? (double)values / distinct : 1;
+}
+
 static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
 {
     const ColumnDef *tag;
@@ -191,7 +223,7 @@ static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
         for (size_t i = 0; i < count; i++)
             if (!plan_fix(b->p, items[i], NULL, NULL, &t->in[i], e))
                 return false;
-        b->selectivity *= count > 1 ? 0.05 : 0.01;
+        b->selectivity *= equal_selectivity(b, tag, count);
     } else if (only_tag(b, c, &var)) {
         tag = column_of(b, &(Expr){.kind = EXPR_COLUMN, .index = var});
         Plan *one = plan_new(b->p, PLAN_RESULT, sizeof *one, 1);
@@ -200,7 +232,7 @@ static bool take_tag(ScanBuild *b, const Conj *c, bool *taken, Err *e)
             .column = tag->id, .type = tag->type_oid, .keyed = tag->keyed, .name = tag->name};
         if (!plan_fix(b->p, c->expr, &rel, NULL, &t->test, e))
             return false;
-        b->selectivity *= 0.3;
+        b->selectivity *= sel_range;
     } else {
         return true;
     }
@@ -263,7 +295,7 @@ static bool take_conjs(ScanBuild *b, ConjList *conjs, Err *e)
             continue;
         note_prune(b, c->expr);
         b->filter = az_and(b->p->z, b->filter, c->expr);
-        b->selectivity *= 0.3;
+        b->selectivity *= sel_range;
     }
     return true;
 }
@@ -314,6 +346,33 @@ static bool finish(ScanBuild *b, Rel *out, Err *e)
            (!b->recheck || plan_fix(p, b->recheck, out, NULL, &b->scan->recheck, e));
 }
 
+static void find_size(ScanBuild *b)
+{
+    const SqlEnv *env = b->p->z->env;
+    const TableDef *t = b->rte->table;
+    b->t_min = INT64_MIN;
+    b->t_max = INT64_MAX;
+    if (env->table_size)
+        env->table_size(env->arg, t, &b->size);
+    else
+        b->size.rows = t->kind == TABLE_SERIES ? 1e6 : 1e4;
+}
+
+/* A plan may outlive what the table is now: small tables count as if they had some rows. */
+static double rows_estimate(const ScanBuild *b)
+{
+    enum { ROWS_MIN = 100 };
+    const TableSize *s = &b->size;
+    double rows = (s->rows < ROWS_MIN ? ROWS_MIN : s->rows) * b->selectivity;
+    double range = (double)s->t_max - (double)s->t_min;
+    if (b->rte->table->kind == TABLE_SERIES && range > 0) {
+        double from = b->t_min > s->t_min ? (double)b->t_min : (double)s->t_min;
+        double to = b->t_max < s->t_max ? (double)b->t_max : (double)s->t_max;
+        rows *= to > from ? (to - from) / range : 0;
+    }
+    return rows < 1 ? 1 : rows;
+}
+
 bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
 {
     const TableDef *t = rte->table;
@@ -328,13 +387,13 @@ bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
     b.scan->bounds = ARENA_ARRAY(p->arena, TimeBound, conjs->count + 1);
     b.scan->tags = ARENA_ARRAY(p->arena, TagPred, conjs->count + 1);
     b.prunes = arena_zero(p->arena, (conjs->count + 1) * sizeof *b.prunes);
+    find_size(&b);
     if (!take_conjs(&b, conjs, e))
         return false;
     for (size_t i = 0; i < conjs->count; i++)
         if (!conjs->items[i].done)
             plan_mark(p, conjs->items[i].expr);
-    double rows = (t->kind == TABLE_SERIES ? 1e6 : 1e4) * b.selectivity;
-    b.scan->p.rows_estimate = rows < 1 ? 1 : rows;
+    b.scan->p.rows_estimate = rows_estimate(&b);
     return finish(&b, out, e);
 }
 

@@ -27,7 +27,12 @@ typedef struct SqlStatement { /* one of a multi-statement text */
  * 54001 beyond SQL_DEPTH_MAX. */
 bool sql_parse(Arena *a, Slice text, SqlStatement **out, size_t *count, Err *e) MUST_CHECK;
 
-/* What names mean: filled by session. */
+/* What the planner is told of a table: roughly, and as it is now. */
+typedef struct TableSize {
+    double rows;
+    int64_t t_min, t_max; /* ns; rows > 0 */
+} TableSize;
+
 /* What a statement does with a relation. */
 typedef struct RelationUse {
     const TableDef *table;
@@ -37,6 +42,7 @@ typedef struct RelationUse {
     uint8_t *columns;    /* ... those of these columns (by index; any one if none is named) */
 } RelationUse;
 
+/* What names mean: filled by session. */
 typedef struct SqlEnv {
     const CatalogSnap *catalog;
     ObjectId database;
@@ -49,6 +55,9 @@ typedef struct SqlEnv {
     bool (*allow)(void *arg, const CatalogSnap *catalog, const RelationUse *use, Err *e);
     /* May names be looked up in the schema?  NULL: yes. */
     bool (*may_look)(void *arg, const CatalogSnap *catalog, const SchemaDef *s);
+    /* For estimates; may be NULL.  Different values of a column that is in the series: 0 = not known. */
+    void (*table_size)(void *arg, const TableDef *t, TableSize *out);
+    double (*distinct_tags)(void *arg, const TableDef *t, ColumnId column);
     void *arg;
 } SqlEnv;
 

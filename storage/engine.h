@@ -179,6 +179,8 @@ typedef struct TableInfo { /* as metadata tells: newer versions and deleted rows
     int64_t t_min, t_max; /* rows > 0 */
 } TableInfo;
 void snapshot_table_info(const Snapshot *s, TableId table, TableInfo *out);
+/* Rows and times of it quickly and roughly, for estimates: rows of files by their row groups. */
+void snapshot_table_about(const Snapshot *s, TableId table, TableInfo *out);
 
 typedef struct WalInfo {
     uint64_t epoch;

@@ -58,6 +58,27 @@ void snapshot_table_info(const Snapshot *s, TableId table, TableInfo *out)
         add_tail(out, &v.tails[i], table);
 }
 
+void snapshot_table_about(const Snapshot *s, TableId table, TableInfo *out)
+{
+    SnapshotView v;
+    int64_t t_min, t_max;
+    snapshot_view(s, &v);
+    *out = (TableInfo){0};
+    for (size_t i = 0; i < v.part_count; i++) {
+        if (!part_has_table(v.parts[i].part, table, &t_min, &t_max))
+            continue;
+        widen(out, t_min, t_max);
+        out->rows += part_table_rows_about(v.parts[i].part, table);
+    }
+    for (size_t i = 0; i < v.tail_count; i++) {
+        const VersionTail *t = &v.tails[i];
+        if (!seg_has_table(t->segment, t->rows, table, &t_min, &t_max))
+            continue;
+        widen(out, t_min, t_max);
+        out->rows += seg_table_rows(t->segment, table);
+    }
+}
+
 /* ---- log ---- */
 
 void engine_wal_info(Engine *eng, WalInfo *out)

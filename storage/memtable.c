@@ -349,6 +349,12 @@ int64_t seg_row_id(const Segment *s, uint32_t row)
                : 0;
 }
 
+size_t seg_table_rows(const Segment *s, TableId table)
+{
+    const SegTable *t = seg_table(s, table);
+    return t ? atomic_load_explicit(&t->rows, memory_order_relaxed) : 0;
+}
+
 bool seg_has_table(const Segment *s, size_t rows, TableId table, int64_t *t_min, int64_t *t_max)
 {
     const SegTable *t = rows ? seg_table(s, table) : NULL;

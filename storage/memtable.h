@@ -59,6 +59,7 @@ int64_t seg_row_id(const Segment *s, uint32_t row); /* COLUMN_ROW; 0: has none *
  * arrival): the same array if it is right already, else a copy.  ids: of the result. */
 const SegRow *seg_rows_by_id(const Segment *s, const SegRow *rows, size_t n, Arena *arena,
                              int64_t **ids);
+size_t seg_table_rows(const Segment *s, TableId table); /* so far */
 bool seg_has_table(const Segment *s, size_t rows, TableId table, int64_t *t_min, int64_t *t_max);
 
 #endif

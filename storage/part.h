@@ -133,7 +133,8 @@ void part_series(Part *p, TableId table, void (*each)(void *arg, SeriesId id), v
 const void *part_series_bitmap(
     Part *p, TableId table); /* roaring_bitmap_t of local ids; owned by the part */
 size_t part_table_count(const Part *p);
-TableId part_table_at(const Part *p, size_t i); /* ascending */
+TableId part_table_at(const Part *p, size_t i);               /* ascending */
+uint64_t part_table_rows_about(const Part *p, TableId table); /* all row groups counted alike */
 uint64_t part_table_rows(const Part *p, size_t i);
 size_t part_group_count(const Part *p);
 void part_group_at(const Part *p, uint32_t index,

@@ -341,6 +341,17 @@ uint64_t part_table_rows(const Part *p, size_t i)
     return rows;
 }
 
+uint64_t part_table_rows_about(const Part *p, TableId table)
+{
+    const TableEntry *t = part_table_entry(p, table);
+    uint64_t blocks = 0;
+    if (!t || !p->block_count)
+        return 0;
+    for (uint32_t s = 0; s < t->section_count; s++)
+        blocks += p->sections[t->first_section + s].count;
+    return (uint64_t)((double)part_info(p)->rows * (double)blocks / (double)p->block_count);
+}
+
 void part_series(Part *p, TableId table, void (*each)(void *arg, SeriesId id), void *arg)
 {
     const TableEntry *t = part_table_entry(p, table);
