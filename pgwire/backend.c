@@ -3,6 +3,18 @@
 
 #include <stdio.h>
 
+/* The client does not read, so it cannot be told and waited for. */
+static void drop_deaf(PgSession *s)
+{
+    Err e;
+    err_clear(&e);
+    if (!session_overrun(s->session, &e))
+        return;
+    pgb_fatal(s, &e);
+    if (outlet_full(s->outlet))
+        outlet_post(s->outlet, PG_POST_DROP);
+}
+
 static TaskStatus pgb_step(Task *t);
 static void pgb_done(Task *t);
 
@@ -78,10 +90,15 @@ void pgb_send_news(PgSession *s)
 {
     Err notice;
     const char *severity;
-    Slice channel, payload;
-    int32_t pid;
     while (session_next_notice(s->session, &notice, &severity))
         pgw_error(&s->out, 'N', severity, &notice);
+}
+
+/* Between two transactions. */
+static void send_notifications(PgSession *s)
+{
+    Slice channel, payload;
+    int32_t pid;
     while (session_next_notification(s->session, &pid, &channel, &payload))
         pgw_notification(&s->out, pid, channel, payload);
 }
@@ -366,6 +383,7 @@ static PgTurn turn_sync(PgSession *s)
         pgw_error(&s->out, 'E', "ERROR", &e);
         session_failed(s->session);
     }
+    send_notifications(s);
     pgb_send_parameters(s);
     pgw_ready(&s->out, session_txn_status(s->session));
     flush(s);
@@ -461,6 +479,7 @@ static PgTurn wait_idle(PgSession *s)
     Err e;
     if (s->ending)
         return TURN_AGAIN;
+    send_notifications(s);
     int64_t ms = session_idle_ms(s->session, &e);
     if (ms <= 0)
         return TURN_WAIT;
@@ -559,6 +578,8 @@ static TaskStatus pgb_step(Task *t)
     for (;;) {
         if (!s->ending && atomic_load(&s->stopping))
             stop_by_admin(s);
+        if (!s->ending && s->session && s->mode == PG_IDLE)
+            drop_deaf(s);
         if (s->ending || outlet_gone(s->outlet)) {
             flush(s);
             s->ending = true;

@@ -17,6 +17,7 @@ enum {
     PG_ROWS_BYTES = 64 << 10,
     PG_POST_RESUME = 1,
     PG_POST_LOGGED_IN = 2,
+    PG_POST_DROP = 3,
 };
 
 struct PgServer {
@@ -99,7 +100,7 @@ void pgb_run_portal(PgSession *s, Portal *p, int64_t max_rows, bool simple);
 void pgl_start(PgSession *s);
 PgTurn pgl_turn(PgSession *s);
 void pgl_free(PgSession *s);
-void pgb_send_news(PgSession *s);       /* notices and notifications */
+void pgb_send_news(PgSession *s);       /* notices */
 void pgb_send_parameters(PgSession *s); /* those that changed */
 
 /* extended.c: one handler a message of the extended protocol */

@@ -202,6 +202,8 @@ static void pg_posted(Conn *c, void *state, uint32_t what)
     PgConn *pc = state;
     if (what == PG_POST_RESUME) {
         conn_resume(c);
+    } else if (what == PG_POST_DROP) {
+        conn_kill(c);
     } else {
         pc->framer.message_max = pc->server->options.message_max;
         conn_set_deadline(c, 0);

@@ -66,6 +66,7 @@ void session_free(Session *s)
     portals_close_all(s, false, NULL);
     if (!s->tx.committing)
         tx_rollback(s);
+    notify_free(s);
     prepared_forget_all(s);
     temp_forget(s);
     settings_free(s);
@@ -143,12 +144,6 @@ bool session_next_notice(Session *s, Err *out, const char **severity)
     *out = s->notices[s->notice_next].err;
     *severity = s->notices[s->notice_next++].severity;
     return true;
-}
-
-bool session_next_notification(Session *s, int32_t *pid, Slice *channel, Slice *payload)
-{
-    (void)s, (void)pid, (void)channel, (void)payload;
-    return false; /* LISTEN is refused (0A000): nothing can arrive */
 }
 
 CatalogSnap *session_catalog(Session *s)

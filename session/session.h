@@ -83,6 +83,9 @@ typedef struct Rejected {
 } Rejected;
 void db_note_rejected(Db *db, const Rejected *r);
 
+/* NOTIFY from within the server; any thread. */
+void db_notify(Db *db, ObjectId database, Slice channel, Slice payload);
+
 /* ---- logins (session/login.c); need crypto_ops() ---- */
 typedef struct Login Login; /* one SCRAM exchange */
 /* binding: tls-server-end-point of the connection, "" without TLS. */
@@ -120,7 +123,9 @@ const TypeEnv *session_type_env(Session *s); /* for text output */
 bool session_next_notice(Session *s, Err *out, const char **severity);
 bool session_next_parameter(Session *s, Slice *name,
                             Slice *value); /* ParameterStatus; at start: all 13 */
+/* Outside of transactions only.  The session's waiter is woken when one comes. */
 bool session_next_notification(Session *s, int32_t *pid, Slice *channel, Slice *payload);
+bool session_overrun(Session *s, Err *e); /* it has not taken its notifications: to be ended */
 
 /* ---- running ---- */
 typedef enum RunStatus {

@@ -61,6 +61,7 @@ typedef struct NamedMark {
     size_t undo_count;
     bool has_txn;     /* the storage transaction existed when the mark was set */
     uint64_t portals; /* their last number */
+    size_t notify;    /* notify_mark() */
 } NamedMark;
 
 typedef struct CustomSetting { /* "name.space", kept for the client */
@@ -236,6 +237,7 @@ struct Session {
     TempSpace *temp; /* temporary tables; NULL: there were none */
     struct SequenceState *temp_sequences;
     size_t temp_sequence_count;
+    struct Notify *notify; /* notify.c; NULL: never used; set under Db.mutex */
     /* below: needs Db.mutex */
     Query *running;
     bool cancel;
@@ -470,6 +472,15 @@ bool ddl_create_sequence(Portal *p, Err *e) MUST_CHECK;
 RunStatus run_alter(Portal *p, Batch **out, Err *e);
 bool ddl_alter_sequence(Portal *p, Err *e) MUST_CHECK;
 extern FuncDef sequence_functions[];
+
+/* ---- notify.c ---- */
+extern FuncDef notify_functions[];
+bool notify_statement(Portal *p, Err *e) MUST_CHECK;
+bool notify_discard(Session *s, Err *e) MUST_CHECK;
+size_t notify_mark(const Session *s);
+void notify_rollback(Session *s, size_t mark); /* 0: all */
+void notify_commit(Session *s);
+void notify_free(Session *s);
 
 /* ---- ddl_constraint.c ---- */
 bool ddl_add_constraint(Portal *p, const CatalogSnap *cat, TableDef *t, const ConstraintSpec *spec,

@@ -284,6 +284,7 @@ RunStatus tx_commit_step(Session *s, Err *e)
     settings_commit(s);
     tx_forget(s);
     temp_committed(s);
+    notify_commit(s);
     return RUN_DONE;
 }
 
@@ -295,6 +296,7 @@ void tx_rollback(Session *s)
         txn_rollback(t->txn);
     t->txn = NULL;
     temp_rollback(s->temp);
+    notify_rollback(s, 0);
     settings_undo(s, 0);
     tx_forget(s);
 }
@@ -334,7 +336,8 @@ static bool savepoint_set(Session *s, Slice name, Err *e)
     *m = (NamedMark){.name = mem_strdup(name),
                      .undo_count = s->undo_count,
                      .has_txn = t->txn != NULL,
-                     .portals = s->portal_number};
+                     .portals = s->portal_number,
+                     .notify = notify_mark(s)};
     if (t->txn)
         m->mark = txn_savepoint(t->txn);
     return true;
@@ -363,6 +366,7 @@ static bool savepoint_rollback(Session *s, Slice name, const Portal *running, Er
         temp_rollback(s->temp);
     }
     settings_undo(s, m->undo_count);
+    notify_rollback(s, m->notify);
     drop_marks(s, (size_t)(m - t->marks) + 1);
     t->state = TX_BLOCK;
     return true;

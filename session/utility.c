@@ -137,7 +137,7 @@ static RunStatus run_discard(Portal *p, Batch **out, Err *e)
         prepared_forget_all(s);
         cursors_close(s, true);
         sequences_forget(s);
-        if (!temp_discard(s, e))
+        if (!temp_discard(s, e) || !notify_discard(s, e))
             return RUN_FAIL;
     } else if (slice_eq_nocase(what, SLICE_LIT("sequences"))) {
         sequences_forget(s);
@@ -447,14 +447,10 @@ static RunStatus run_extension(Portal *p, Batch **out, Err *e)
     return portal_set_tag(p, "CREATE EXTENSION");
 }
 
-static RunStatus run_unlisten(Portal *p, Batch **out, Err *e)
+static RunStatus run_notify(Portal *p, Batch **out, Err *e)
 {
     (void)out;
-    if (p->bound->kind == BOUND_UNLISTEN)
-        return portal_set_tag(p,
-                              "UNLISTEN"); /* nothing can be listened to: the answer is the same */
-    err_set(e, ERR_FEATURE_NOT_SUPPORTED, "LISTEN and NOTIFY are not supported");
-    return RUN_FAIL;
+    return notify_statement(p, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
 }
 
 typedef struct Utility {
@@ -535,9 +531,9 @@ static const Utility utility_table[] = {
     {BOUND_CREATE_EXTENSION, run_extension, NULL},
     {BOUND_COMMENT, run_ddl_comment, NULL},
     {BOUND_RETENTION, run_retention_statement, NULL},
-    {BOUND_LISTEN, run_unlisten, NULL},
-    {BOUND_NOTIFY, run_unlisten, NULL},
-    {BOUND_UNLISTEN, run_unlisten, NULL},
+    {BOUND_LISTEN, run_notify, NULL},
+    {BOUND_NOTIFY, run_notify, NULL},
+    {BOUND_UNLISTEN, run_notify, NULL},
 };
 
 static const Utility *utility_find(BoundKind kind)

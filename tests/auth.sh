@@ -125,6 +125,9 @@ sql "ALTER ROLE feeder NOLOGIN"
 is "a role that must not come in" 401 "$(code -H "Authorization: Bearer $own" http://$url/write -d 'm v=2')"
 sql "ALTER ROLE feeder LOGIN; DROP TOKEN own, late"
 is "gone at once" 401 "$(code -H "Authorization: Bearer $own" http://$url/write -d 'm v=2')"
+# notifications
+heard=$(PGPASSWORD=s3cret PGSSLMODE=require psql -U skulk -XAtq skulk -c 'LISTEN ch' -c "BEGIN" -c "NOTIFY ch, 'a b'" -c "NOTIFY ch, 'a b'" -c COMMIT -c "SELECT pg_notify('ch', 'c')" 2>&1 | sed 's/ received.*//')
+is "what is notified comes once, after the commit" 'Asynchronous notification "ch" with payload "a b"Asynchronous notification "ch" with payload "c"' "$(tr -d '\n' <<< "$heard")"
 # tables one by one
 sql "CREATE ROLE meter LOGIN PASSWORD 'mpass'; GRANT CREATE ON SCHEMA public TO meter; CREATE ROLE one LOGIN PASSWORD 'opass'"
 is "who makes a table" 204 "$(code -u meter:mpass http://$url/write -d 'power,room=a watts=1 1')"

@@ -192,6 +192,11 @@ bool session_next_notification(Session *s, int32_t *pid, Slice *channel, Slice *
     (void)s, (void)pid, (void)channel, (void)payload;
     return false;
 }
+bool session_overrun(Session *s, Err *e)
+{
+    (void)s, (void)e;
+    return false;
+}
 
 static bool fake_statement(const char *sql, FakeKind *kind, int64_t *rows, Err *e)
 {
