@@ -14,6 +14,8 @@ typedef struct CryptoOps {
     void (*hmac_sha256)(Slice key, Slice data, uint8_t out[SHA256_BYTES]);
     void (*pbkdf2_sha256)(Slice password, Slice salt, uint32_t iterations,
                           uint8_t out[SHA256_BYTES]);
+    /* RFC 4013; false: the text has none. */
+    bool (*saslprep)(Slice text, Buf *out);
 } CryptoOps;
 
 const CryptoOps *crypto_ops(void); /* NULL: none */

@@ -1,6 +1,7 @@
 /* http/auth.c - who asks: Basic, Bearer and "Token" with a token, Influx's "Token user:password" and u= and
  * p=, against the roles and tokens of the database.  What the role may do is looked up with each table. */
 #include "base/crypto.h"
+#include "base/log.h"
 #include "http/http_private.h"
 
 enum { CREDENTIALS_MAX = 1024 };
@@ -79,7 +80,7 @@ bool http_authorize(HttpCall *c)
     if (!given)
         refuse(c, "a login is needed: Basic, Bearer, or Token user:password");
     else if (!ok)
-        refuse(c, e.message);
+        log_warn("auth", "HTTP login refused: %s", e.message), refuse(c, e.message);
     else
         c->rights = rights_new(c->db, role);
     explicit_bzero(k.text, sizeof k.text);

@@ -1,5 +1,6 @@
 /* pgwire/login.c - the start of a session: start-up packet, SCRAM where passwords are asked for, the
  * session, ReadyForQuery. */
+#include "base/log.h"
 #include "pgwire/backend_private.h"
 
 void pgl_free(PgSession *s)
@@ -46,6 +47,7 @@ static bool check_places(PgSession *s, const PgStartup *m, Err *e)
 static void refuse(PgSession *s, const Err *e)
 {
     atomic_fetch_add(&s->server->stats.refused, 1);
+    log_warn("auth", "login from %s refused: %s", s->peer, e->message);
     pgb_fatal(s, e);
     pgl_free(s);
 }

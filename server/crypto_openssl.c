@@ -25,7 +25,7 @@ static void pbkdf2_sha256(Slice password, Slice salt, uint32_t iterations,
                            (int)salt.len, (int)iterations, EVP_sha256(), SHA256_BYTES, out) == 1);
 }
 
-static const CryptoOps ops = {sha256, hmac_sha256, pbkdf2_sha256};
+static const CryptoOps ops = {sha256, hmac_sha256, pbkdf2_sha256, saslprep};
 
 void crypto_use_openssl(void)
 {

@@ -44,12 +44,26 @@ static Slice bytes(const uint8_t *p, size_t n)
     return slice_of((const char *)p, n);
 }
 
+/* As clients do it: what is beyond ASCII in the form of SASLprep, if it has one. */
+static Slice prepared(Slice password, Buf *space)
+{
+    bool ascii = true;
+    for (size_t i = 0; i < password.len; i++)
+        ascii &= !((unsigned char)password.ptr[i] & 0x80);
+    return !ascii && crypto_ops()->saslprep(password, space) ? buf_slice(space) : password;
+}
+
 /* The two keys of a password: RFC 5802 section 3. */
 static void derive(Slice password, Slice salt, uint32_t iterations, ScramVerifier *out)
 {
     const CryptoOps *c = crypto_ops();
     uint8_t salted[SHA256_BYTES], client[SHA256_BYTES];
-    c->pbkdf2_sha256(password, salt, iterations, salted);
+    Buf space;
+    buf_init(&space);
+    c->pbkdf2_sha256(prepared(password, &space), salt, iterations, salted);
+    if (space.len)
+        explicit_bzero(space.ptr, space.len);
+    buf_free(&space);
     c->hmac_sha256(bytes(salted, sizeof salted), SLICE_LIT("Client Key"), client);
     c->sha256(bytes(client, sizeof client), out->stored_key);
     c->hmac_sha256(bytes(salted, sizeof salted), SLICE_LIT("Server Key"), out->server_key);

@@ -1,8 +1,8 @@
 /* session/scram.h - SCRAM-SHA-256 and -PLUS (RFC 5802, 7677, 5929), as PostgreSQL has them.
  *
  * A password is kept as its verifier, "SCRAM-SHA-256$4096:salt$StoredKey:ServerKey" (base64), from
- * which nobody can log in.  Passwords are taken as they come: those beyond ASCII must be in the
- * form (NFKC) that the client's SASLprep gives them.
+ * which nobody can log in.  Passwords beyond ASCII are taken in the form that SASLprep (RFC 4013)
+ * gives them, as clients do; those that it refuses as they are.
  * Threads: pure; a Scram belongs to one login. */
 #ifndef SKULK_SESSION_SCRAM_H
 #define SKULK_SESSION_SCRAM_H

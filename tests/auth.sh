@@ -95,6 +95,11 @@ is "a reader does not write" 403 "$(code -u looker:lpass http://$url/write -d 'm
 is "a writer does not read" 403 "$(code -u feeder:fpass "http://$url/api/v1/query?query=m")"
 is "Token user:password" 204 "$(code -H 'Authorization: Token feeder:fpass' http://$url/write -d 'm v=1')"
 is "u and p" 204 "$(code "http://$url/write?u=feeder&p=fpass" -d 'm v=1')"
+sql "CREATE ROLE nine LOGIN PASSWORD U&'\\2168'"
+is "a password beyond ASCII" nine "$(as nine $'\xe2\x85\xa8' require 'SELECT current_user')"
+is "... in another form" nine "$(as nine IX disable 'SELECT current_user')"
+is "... over HTTP" 200 "$(code -u nine:IX "http://$url/api/v1/labels")"
+says "refusals are logged" 'refused: password authentication failed for user "nobody"' "$(cat "$dir/log")"
 # tokens
 secret=$(sql "CREATE TOKEN ingest FOR feeder")
 says "the secret, once" skulk_ "$secret"

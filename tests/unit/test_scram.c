@@ -33,6 +33,42 @@ START_TEST(base64)
 }
 END_TEST
 
+/* ---- SASLprep: the examples of RFC 4013, and what has no such form ---- */
+START_TEST(prepared)
+{
+    static const struct {
+        const char *given, *same;
+    } pairs[] = {{"I\xc2\xadX", "IX"},       /* the soft hyphen is mapped to nothing */
+                 {"\xc2\xaa", "a"},          /* NFKC */
+                 {"\xe2\x85\xa8", "IX"},     /* NFKC */
+                 {"a\xc2\xa0 b", "a  b"},    /* blanks */
+                 {"u\xcc\x88", "\xc3\xbc"}}; /* composed */
+    static const char *const none[] = {"\xd8\xa7"
+                                       "1",
+                                       "\xff\xfe", "a\xc2\x80", "\xf0\x9f\xa5\xb7"};
+    const uint8_t salt[SCRAM_SALT_BYTES] = "0123456789abcde";
+    ScramVerifier v;
+    crypto_use_openssl();
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        Buf b = {0};
+        scram_make_verifier(&b, slice_cstr(pairs[i].given), salt);
+        ck_assert(scram_read_verifier(buf_slice(&b), &v));
+        ck_assert_msg(scram_password_fits(&v, slice_cstr(pairs[i].same)), "%zu", i);
+        ck_assert(scram_password_fits(&v, slice_cstr(pairs[i].given)));
+        ck_assert(!scram_password_fits(&v, SLICE_LIT("other")));
+        buf_free(&b);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+        Buf b = {0};
+        ck_assert_msg(!saslprep(slice_cstr(none[i]), &b), "%zu", i);
+        scram_make_verifier(&b, slice_cstr(none[i]), salt);
+        ck_assert(scram_read_verifier(buf_slice(&b), &v) &&
+                  scram_password_fits(&v, slice_cstr(none[i])));
+        buf_free(&b);
+    }
+}
+END_TEST
+
 /* ---- verifiers ---- */
 
 /* PostgreSQL 15 made it of the password "pencil". */
@@ -251,6 +287,7 @@ int main(void)
 {
     TCase *tc = tcase_create("scram");
     tcase_add_test(tc, base64);
+    tcase_add_test(tc, prepared);
     tcase_add_test(tc, verifiers);
     tcase_add_test(tc, login);
     tcase_add_test(tc, binding);
