@@ -67,6 +67,8 @@ typedef struct SrfDef {
     /* Column list of the call site decides (promql with labels as columns); may be NULL. */
     bool (*resolve)(EvalCtx *ctx, const Value *const_args, size_t n, const Slice *names,
                     size_t name_count, Arena *a, SrfColumn **columns, size_t *count, Err *e);
+    /* Lines for EXPLAIN: what the call will do (state NULL), or did; may be NULL. */
+    void (*explain)(const Value *args, size_t n, void *state, Buf *out);
 } SrfDef;
 
 #endif

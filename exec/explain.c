@@ -2,6 +2,7 @@
  *
  * Projections and filters are no nodes of their own there: they are shown with the node below.
  * Costs are what the planner goes by: rows that are looked at, a hundredth each. */
+#include "exec/agg.h"
 #include "exec/explain_writer.h"
 #include "exec/op_private.h"
 #include <math.h>
@@ -237,6 +238,45 @@ static void join_details(Explain *x, const PlanJoin *j)
         join_filter(x, j);
 }
 
+/* Lines of a set-returning function. */
+static void told(Explain *x, const PlanFunction *f, Slice text)
+{
+    if (text.len == 0)
+        return;
+    if (x->o->format != EXPLAIN_TEXT) {
+        ew_text(&x->w, "Function Plan", text);
+        return;
+    }
+    ew_pad(&x->w);
+    buf_printf(x->w.out, "Plan of %s:\n", f->func->name);
+    while (text.len) {
+        const char *end = memchr(text.ptr, '\n', text.len);
+        size_t n = end ? (size_t)(end - text.ptr) : text.len;
+        ew_pad(&x->w);
+        buf_printf(x->w.out, "  %.*s\n", (int)n, text.ptr);
+        text = slice_of(text.ptr + n + (end != NULL), text.len - n - (end != NULL));
+    }
+}
+
+/* Before it runs: what its constant arguments tell. */
+static void function_details(Explain *x, const PlanFunction *f)
+{
+    Value args[10];
+    size_t n = 0;
+    if (x->query || !f->func || !f->func->srf || !f->func->srf->explain)
+        return;
+    for (; n < f->call->arg_count && n < ARRAY_LEN(args); n++) {
+        if (f->call->args[n]->kind != EXPR_CONST)
+            break;
+        args[n] = f->call->args[n]->value;
+    }
+    Buf text;
+    buf_init(&text);
+    f->func->srf->explain(args, n, NULL, &text);
+    told(x, f, buf_slice(&text));
+    buf_free(&text);
+}
+
 static void details(Explain *x, const Plan *p)
 {
     switch (p->kind) {
@@ -267,6 +307,9 @@ static void details(Explain *x, const Plan *p)
         break;
     case PLAN_JOIN:
         join_details(x, (const PlanJoin *)p);
+        break;
+    case PLAN_FUNCTION:
+        function_details(x, (const PlanFunction *)p);
         break;
     default:
         break;
@@ -572,6 +615,8 @@ static void counters(Explain *x, const Node *n, const OpStats *st)
     counter(x, "Runs", st->runs);
     counter(x, "Runs from Statistics", st->stat_runs);
     counter(x, "Series Read", st->series);
+    if (n->plan->kind == PLAN_FUNCTION)
+        told(x, (const PlanFunction *)n->plan, st->told);
     if (n->plan->kind == PLAN_SCAN)
         scan_counters_of(x, &st->scan);
     memory(x, n->plan, st);

@@ -28,6 +28,7 @@ typedef struct OpStats {
     uint64_t spilled, parts;                /* bytes in temporary files, parts they were cut into */
     uint32_t pieces;                        /* parallel parts */
     uint64_t series, stat_runs, runs;       /* series aggregation: answered from statistics */
+    Slice told;                             /* set-returning function: its own lines */
     ScanCounters scan;
 } OpStats;
 

@@ -154,12 +154,28 @@ static QueryStatus function_single(OpFunction *f, Err *e)
     return QUERY_BATCH;
 }
 
+/* EXPLAIN ANALYZE: what the call has to tell, once its rows come. */
+static void function_tell(OpFunction *f)
+{
+    Op *op = &f->op;
+    const SrfCall *c = &f->call;
+    if (!op->stats || op->stats->told.len || !c->open || !c->def->explain)
+        return;
+    Buf text;
+    buf_init(&text);
+    c->def->explain(NULL, 0, c->state, &text);
+    op->stats->told = arena_slice(&op->x->arena, buf_slice(&text));
+    buf_free(&text);
+}
+
 static QueryStatus function_next(Op *op, Batch **out, Err *e)
 {
     OpFunction *f = (OpFunction *)op;
     const PlanFunction *plan = (const PlanFunction *)op->plan;
     bool single = !f->call.def;
     QueryStatus st = single ? function_single(f, e) : srf_next(&f->call, op, e);
+    if (st == QUERY_BATCH || st == QUERY_END)
+        function_tell(f);
     if (st != QUERY_BATCH)
         return st;
     if (!single) {

@@ -381,7 +381,7 @@ static NdStatus result_matrix(PqlQuery *q, Err *e)
 {
     RangeSeries s;
     NdStatus st;
-    while ((st = q->root->def->next_range(q->root, &s, e)) == ND_SERIES) {
+    while ((st = nd_next_range(q->root, &s, e)) == ND_SERIES) {
         result_range(q, &s);
         if (!budget_check(&q->budget, e))
             return ND_FAIL;

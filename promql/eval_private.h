@@ -95,6 +95,7 @@ struct PqlNode {
     const PqlExpr *x;
     Grid grid;
     PqlNode *older;
+    uint64_t series, samples, runs; /* given; read and in how many runs: for EXPLAIN ANALYZE */
     bool
         one_name; /* all its series have the same metric name, or none: dropping it cannot collide */
 };
@@ -127,7 +128,15 @@ struct PqlQuery {
 
 static inline NdStatus nd_next(PqlNode *n, Series *out, Err *e)
 {
-    return n->def->next(n, out, e);
+    NdStatus st = n->def->next(n, out, e);
+    n->series += st == ND_SERIES;
+    return st;
+}
+static inline NdStatus nd_next_range(PqlNode *n, RangeSeries *out, Err *e)
+{
+    NdStatus st = n->def->next_range(n, out, e);
+    n->series += st == ND_SERIES;
+    return st;
 }
 
 /* ---- eval.c ---- */

@@ -560,7 +560,7 @@ static NdStatus window_begin(NodeWindow *nw, Err *e)
             return st;
     if (nw->f->flags & PF_FACTORS && !check_factors(nw, e))
         return ND_FAIL;
-    st = nw->child->def->next_range(nw->child, &nw->in, e);
+    st = nd_next_range(nw->child, &nw->in, e);
     if (st != ND_SERIES)
         return st;
     nw->busy = true;

@@ -20,6 +20,7 @@ typedef struct Samples {
 
 typedef struct Loader {
     PqlQuery *q;
+    PqlNode *node; /* counts what is read */
     Sources sources;
     size_t at; /* source */
     Scan *scan;
@@ -270,6 +271,8 @@ static bool take_run(Loader *l, Err *e)
         if (!take_field(l, f, &column, times, e))
             return false;
     }
+    l->node->runs++;
+    l->node->samples += (uint64_t)l->run.rows * l->field_count;
     if (starts && !take_starts(l, column, before, times, e))
         return false;
     return pql_count_samples(l->q, (size_t)l->run.rows * l->field_count, e);
@@ -616,6 +619,7 @@ PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, SelectorValue value)
 {
     PqlQuery *q = b->q;
     NodeVector *nv = (NodeVector *)pql_node_new(b, sizeof *nv, &def_vector, x);
+    nv->loader.node = &nv->n;
     nv->when = when_of(q, x);
     nv->lookback_ms = q->r.lookback_ms;
     nv->value = value;
@@ -655,6 +659,7 @@ static PqlNode *build_matrix(PqlBuild *b, const PqlExpr *x)
     const PqlExpr *v = x->args[0];
     NodeMatrix *nm = (NodeMatrix *)pql_node_new(b, sizeof *nm, &def_matrix, x);
     When w = when_of(b->q, v);
+    nm->loader.node = &nm->n;
     nm->loader.stats = b->stats;
     nm->loader.starts = b->starts;
     int64_t more = v->anchored || v->smoothed ? b->q->r.lookback_ms : 0;

@@ -363,3 +363,59 @@ void pql_pretty(Buf *out, const PqlExpr *x)
 {
     pretty(out, x, 0);
 }
+
+/* ---- EXPLAIN ---- */
+
+/* Merges and what is evaluated once share the expression of what they stand above: the oldest. */
+static const PqlNode *node_of(const PqlQuery *q, const PqlExpr *x)
+{
+    const PqlNode *found = NULL;
+    for (const PqlNode *n = q->nodes; n; n = n->older)
+        if (n->x == x)
+            found = n;
+    return found;
+}
+
+static void put_counts(Buf *out, const PqlNode *n)
+{
+    if (!n)
+        return;
+    buf_printf(out, "  (series=%llu", (unsigned long long)n->series);
+    if (n->runs)
+        buf_printf(out, " samples=%llu runs=%llu", (unsigned long long)n->samples,
+                   (unsigned long long)n->runs);
+    buf_puts(out, ")");
+}
+
+static void explain(Buf *out, const PqlExpr *x, const PqlQuery *q, int level)
+{
+    x = pql_unparen(x);
+    bool leaf = x->kind == PX_VECTOR || x->kind == PX_MATRIX || x->kind == PX_NUMBER ||
+                x->kind == PX_STRING;
+    if (out->len)
+        buf_puts(out, "\n");
+    indent(out, level);
+    if (leaf)
+        print(out, x);
+    else if (x->kind == PX_CALL)
+        buf_puts(out, x->func->name);
+    else if (x->kind == PX_AGGREGATE)
+        put_aggregator(out, x);
+    else if (x->kind == PX_BINARY)
+        put_operator(out, x);
+    else if (x->kind == PX_UNARY)
+        buf_puts(out, x->op == PO_SUB ? "-" : "+");
+    else
+        put_range(out, x);
+    while (out->len && out->ptr[out->len - 1] == ' ')
+        out->len--;
+    if (q && x->kind != PX_STRING)
+        put_counts(out, node_of(q, x));
+    for (size_t i = 0; !leaf && i < x->arg_count; i++)
+        explain(out, x->args[i], q, level + 1);
+}
+
+void pql_explain(Buf *out, const PqlExpr *x, const PqlQuery *q)
+{
+    explain(out, x, q, 0);
+}

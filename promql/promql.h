@@ -12,6 +12,7 @@
 #include "exec/query.h"
 
 typedef struct PqlExpr PqlExpr;
+typedef struct PqlQuery PqlQuery;
 
 enum {
     PQL_TEXT_MAX = 1 << 20,
@@ -27,8 +28,10 @@ typedef enum PqlType { PQL_NONE, PQL_SCALAR, PQL_STRING, PQL_VECTOR, PQL_MATRIX 
  * features: comma separated names or "all", NULL = none. */
 bool pql_parse(Arena *a, Slice text, const char *features, PqlExpr **out, Err *e) MUST_CHECK;
 PqlType pql_type(const PqlExpr *x);
-void pql_print(Buf *out, const PqlExpr *x);    /* in one line; parses back to the same tree */
-void pql_pretty(Buf *out, const PqlExpr *x);   /* format_query: long ones over several lines */
+void pql_print(Buf *out, const PqlExpr *x);  /* in one line; parses back to the same tree */
+void pql_pretty(Buf *out, const PqlExpr *x); /* format_query: long ones over several lines */
+/* A line a node; with what it gave and read, if the query was run (q not NULL). */
+void pql_explain(Buf *out, const PqlExpr *x, const PqlQuery *q);
 void pql_put_tree(Buf *out, const PqlExpr *x); /* parse_query: JSON */
 
 /* Whose rights count.  A table that is named by __name__ and may not be read is an error, others are as
@@ -83,7 +86,6 @@ typedef struct PqlResult {
     size_t warning_count, info_count;
 } PqlResult;
 
-typedef struct PqlQuery PqlQuery;
 bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r,
               Err *e) MUST_CHECK;          /* the tree must live as long */
 PqlStatus pql_step(PqlQuery *q, Err *e);   /* about 10 ms of work */

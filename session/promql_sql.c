@@ -319,12 +319,28 @@ static void promql_close(void *state)
     c->query = NULL;
 }
 
+/* The tree of the query, and what its nodes gave and read once it was run. */
+static void promql_explain(const Value *args, size_t n, void *state, Buf *out)
+{
+    PromCall *c = state;
+    Arena a;
+    PqlExpr *x;
+    Err ignored;
+    arena_init(&a, NULL);
+    if (c)
+        pql_explain(out, c->expr, c->query);
+    else if (n > 0 && !args[0].null && pql_parse(&a, args[0].u.str, "all", &x, &ignored))
+        pql_explain(out, x, NULL);
+    arena_free(&a);
+}
+
 static const SrfDef srf_promql = {.columns = promql_columns,
                                   .column_count = ARRAY_LEN(promql_columns),
                                   .open = promql_open,
                                   .next = promql_next,
                                   .close = promql_close,
-                                  .resolve = promql_resolve};
+                                  .resolve = promql_resolve,
+                                  .explain = promql_explain};
 
 /* ---- one number: promql_scalar(), which the analyzer makes a subquery ---- */
 
@@ -364,7 +380,7 @@ static SrfStatus value_next(EvalCtx *ctx, void *state, Batch *out, struct Task *
 }
 
 static const SrfDef srf_promql_value = {
-    .open = promql_open, .next = value_next, .close = promql_close};
+    .open = promql_open, .next = value_next, .close = promql_close, .explain = promql_explain};
 
 #define SRF_FLAGS FN_SRF | FN_STRICT | FN_STABLE
 static FuncDef promql_functions[] = {
