@@ -174,8 +174,13 @@ void cluster_set_key(Session *s, TableDef *t, const int16_t *columns, size_t n)
     if (now && cluster_possible(now) && now->column_count == t->column_count)
         (void)put_key(s, now, columns, n, &e);
     cat_unref(cat);
-    cat = session_catalog(s);
-    now = cat_table_by_id(cat, t->id);
+    cluster_refresh(s, t);
+}
+
+void cluster_refresh(Session *s, TableDef *t)
+{
+    CatalogSnap *cat = session_catalog(s);
+    const TableDef *now = cat_table_by_id(cat, t->id);
     for (size_t i = 0; now && i < now->column_count && i < t->column_count; i++) {
         t->columns[i].clusters = now->columns[i].clusters;
         t->columns[i].keyed = now->columns[i].keyed;

@@ -574,11 +574,19 @@ static bool write_row(RowWriter *w, const Value *row, int64_t time_ns, Err *e)
 
 /* ---- the first rows of a table say what its clustering key is ---- */
 
+static void refresh_key(RowWriter *w)
+{
+    cluster_refresh(w->session, w->table);
+    find_tags(w);
+}
+
 static void sample_begin(RowWriter *w)
 {
     SeriesIndex *idx = engine_index(w->session->db->engine);
-    if (!cluster_possible(w->table) || w->moving || w->keys || w->time_target < 0 ||
-        idx_series_count(idx, w->table->id) > 1)
+    if (!cluster_possible(w->table) || w->moving || w->keys || w->time_target < 0)
+        return;
+    refresh_key(w); /* another session may have chosen it since this statement began */
+    if (!cluster_possible(w->table) || idx_series_count(idx, w->table->id) > 1)
         return;
     arena_init(&w->sample_arena, &w->session->db->query_pool);
     w->sample_cap = 16;
@@ -611,10 +619,9 @@ static bool sample_end(RowWriter *w, Err *e)
     size_t n = cluster_choose(w->table, w->columns, w->target_count, rows, count, key);
     for (size_t i = 0; i < n; i++)
         columns[i] = w->columns[key[i]];
-    if (n > 0) {
+    if (n > 0)
         cluster_set_key(w->session, w->table, columns, n);
-        find_tags(w);
-    }
+    refresh_key(w);
     for (size_t i = 0; ok && i < count; i++) {
         int64_t time_ns;
         ok = row_time(w, rows[i], &time_ns, e) && write_row(w, rows[i], time_ns, e);

@@ -622,6 +622,7 @@ size_t cluster_choose(const TableDef *t, const int16_t *columns, size_t column_c
                       Value *const *rows, size_t count, size_t *key);
 /* Unless the table has got one meanwhile; brings t's columns up to date. */
 void cluster_set_key(Session *s, TableDef *t, const int16_t *columns, size_t n);
+void cluster_refresh(Session *s, TableDef *t); /* the key that it has by now */
 
 /* ---- row_writer.c: SQL values to storage rows ---- */
 enum {
