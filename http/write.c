@@ -107,6 +107,7 @@ static bool make_context(HttpCall *c, IngContext *x, Err *e)
     *x = (IngContext){.engine = db_engine(c->db),
                       .seen = c->server->seen,
                       .now_ns = clock->wall_ns(clock),
+                      .precision_given = http_param(c, "precision").len > 0,
                       .body_max = c->server->options.body_max,
                       .may_write = rights_may_write,
                       .rights = rights_of_new,

@@ -1,4 +1,8 @@
-/* ingest/ing_json.c - the typed JSON form: {"metric","tags":{},"fields":{},"timestamp"}.
+/* ingest/ing_json.c - JSON in three forms, told apart by their keys.
+ *
+ *     {"metric":"cpu","tags":{...},"fields":{...},"timestamp":...}          typed rows
+ *     {"metric":"cpu","tags":{...},"value":1.5,"timestamp":...}             OpenTSDB: the field "value"
+ *     {"metric":{"__name__":"m",...},"values":[...],"timestamps":[ms,...]}  VictoriaMetrics, /api/v1/export
  *
  * One object, an array of them, or one a line (NDJSON).  "timestamp" in the request's precision
  * (default ns), missing: now.  Numbers: an integer stays an integer, all else is a float.  Parsing is
@@ -108,18 +112,137 @@ static bool json_time(IngJob *j, const json_t *v, int64_t *ns, Err *e)
     return bad(e, "timestamp must be an integer or an RFC 3339 text");
 }
 
+/* ---- lines of /api/v1/export: a series, its values and times ---- */
+static bool export_value(const json_t *v, double *out)
+{
+    static const struct {
+        const char *text;
+        uint64_t bits;
+    } words[] = {
+        {"NaN", UINT64_C(0x7ff8000000000001)},       {"StaleNaN", UINT64_C(0x7ff0000000000002)},
+        {"Infinity", UINT64_C(0x7ff0000000000000)},  {"+Inf", UINT64_C(0x7ff0000000000000)},
+        {"-Infinity", UINT64_C(0xfff0000000000000)}, {"-Inf", UINT64_C(0xfff0000000000000)}};
+    if (json_is_number(v))
+        *out = json_number_value(v);
+    else if (json_is_null(v))
+        memcpy(out, &words[0].bits, sizeof *out);
+    else if (json_is_string(v)) {
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+            if (slice_eq_cstr(json_text(v), words[i].text)) {
+                memcpy(out, &words[i].bits, sizeof *out);
+                return true;
+            }
+        return slice_to_f64(json_text(v), out);
+    }
+    return json_is_number(v) || json_is_null(v);
+}
+
+static bool export_tags(IngJob *j, IngTable *t, json_t *metric, size_t *n, Err *e)
+{
+    const char *key;
+    json_t *v;
+    *n = 0;
+    json_object_foreach(metric, key, v)
+    {
+        const ColumnDef *as_field;
+        if (!json_is_string(v))
+            return err_set(e, ERR_INVALID_TEXT, "label \"%s\" must be a string", key);
+        if (strcmp(key, "__name__") == 0 || json_string_length(v) == 0)
+            continue;
+        if (*n == ING_TAGS_MAX)
+            return bad(e, "too many labels");
+        if (!ing_tag(j, t, slice_cstr(key), &j->tags[*n].column, &as_field, e))
+            return false;
+        if (as_field)
+            return err_set(e, ERR_INVALID_TEXT, "\"%s\" is a plain column of this table", key);
+        j->tags[(*n)++].value = json_text(v);
+    }
+    return true;
+}
+
+static bool export_sample(IngJob *j, IngTable *t, SeriesId id, const json_t *value,
+                          const json_t *time, Err *e)
+{
+    IngValue v = {.kind = ING_FLOAT};
+    IngField *f;
+    int64_t ns;
+    if (!export_value(value, &v.u.f64) || !json_is_integer(time))
+        return bad(e, "values must be numbers and timestamps integers");
+    if (__builtin_mul_overflow(json_integer_value(time), NS_PER_MS, &ns) || ns < ROW_TIME_MIN ||
+        ns > ROW_TIME_MAX)
+        return err_set(e, ERR_DATETIME_RANGE, "time %lld ms is out of range",
+                       (long long)json_integer_value(time));
+    if (!ing_field(j, t, 0, SLICE_LIT("value"), ING_FLOAT, &f, e))
+        return false;
+    wb_row(j->batch, t->id, id, ns);
+    if (!ing_put(j, t, f, &v, e) || !ing_row_check(j, t, e)) {
+        wb_row_cancel(j->batch);
+        return false;
+    }
+    ing_row_end(j, t);
+    j->rows++;
+    return true;
+}
+
+static bool export_line(IngJob *j, json_t *metric, json_t *o, Err *e)
+{
+    const json_t *values = json_object_get(o, "values"), *times = json_object_get(o, "timestamps"),
+                 *name = json_object_get(metric, "__name__");
+    SeriesId id;
+    size_t n;
+    if (!json_is_string(name) || json_string_length(name) == 0)
+        return bad(e, "missing __name__ in metric");
+    if (!json_is_array(values) || json_array_size(values) != json_array_size(times))
+        return bad(e, "values and timestamps must be arrays of one length");
+    IngTable *t = ing_table(j, json_text(name), e);
+    if (!t || !export_tags(j, t, metric, &n, e) || !ing_series(j, t, n, NULL, &id, e))
+        return false;
+    for (size_t i = 0; i < json_array_size(values); i++)
+        if (!export_sample(j, t, id, json_array_get(values, i), json_array_get(times, i), e))
+            return false;
+    return true;
+}
+
+/* OpenTSDB: {"value"} in place of {"fields"}; a number may be a text.  False: it cannot be read. */
+static json_t *fields_of(json_t *o)
+{
+    json_t *fields = json_object_get(o, "fields"), *value = json_object_get(o, "value");
+    double d;
+    if (fields || !value)
+        return json_incref(fields);
+    if (json_is_string(value) && slice_to_f64(json_text(value), &d))
+        return json_pack("{s:f}", "value", d);
+    return json_is_number(value) ? json_pack("{s:f}", "value", json_number_value(value)) : NULL;
+}
+
+static bool typed_row(IngJob *j, json_t *o, json_t *metric, json_t *fields, Err *e);
+
 static bool one_object(IngJob *j, json_t *o, Err *e)
 {
     if (!json_is_object(o))
         return bad(e, "expected an object {\"metric\", \"tags\", \"fields\", \"timestamp\"}");
-    json_t *metric = json_object_get(o, "metric"), *tags = json_object_get(o, "tags"),
-           *fields = json_object_get(o, "fields");
+    json_t *metric = json_object_get(o, "metric");
+    if (json_is_object(metric))
+        return export_line(j, metric, o, e);
     if (!json_is_string(metric) || json_string_length(metric) == 0)
         return bad(e, "missing metric");
+    IngPrecision asked = j->c.precision;
+    if (!json_object_get(o, "fields") && !j->c.precision_given)
+        j->c.precision = ING_AUTO; /* OpenTSDB: seconds or milliseconds */
+    json_t *fields = fields_of(o);
+    bool ok = typed_row(j, o, metric, fields, e);
+    json_decref(fields);
+    j->c.precision = asked;
+    return ok;
+}
+
+static bool typed_row(IngJob *j, json_t *o, json_t *metric, json_t *fields, Err *e)
+{
+    json_t *tags = json_object_get(o, "tags");
     if (tags && !json_is_object(tags))
         return bad(e, "tags must be an object");
     if (!json_is_object(fields))
-        return bad(e, "missing fields");
+        return bad(e, json_object_get(o, "value") ? "value must be a number" : "missing fields");
     int64_t ns;
     if (!json_time(j, json_object_get(o, "timestamp"), &ns, e))
         return false;

@@ -167,6 +167,25 @@ static bool put_samples(IngJob *j, IngTable *t, SeriesId id, Slice series, Err *
     return true;
 }
 
+static size_t str_size(Slice s)
+{
+    return 2 + s.len + (s.len >= 128) + (s.len >= 16384) + (s.len >= 2097152);
+}
+
+void remote_raw(Labels *l, Buf *raw)
+{
+    buf_clear(raw);
+    for (size_t i = 0; i < l->count; i++) {
+        buf_put_u8(raw, 1 << 3 | WIRE_BYTES);
+        buf_put_varint(raw, str_size(l->keys[i]) + str_size(l->values[i]));
+        buf_put_u8(raw, 1 << 3 | WIRE_BYTES);
+        buf_put_str(raw, l->keys[i]);
+        buf_put_u8(raw, 2 << 3 | WIRE_BYTES);
+        buf_put_str(raw, l->values[i]);
+    }
+    l->raw = buf_slice(raw);
+}
+
 bool remote_series(IngJob *j, const Labels *l, IngTable **t, SeriesId *id, Err *e)
 {
     Hash128 h;

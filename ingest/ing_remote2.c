@@ -78,29 +78,16 @@ static bool read_refs(const State *s, Slice message, Slice *keys, Slice *values,
     return n % 2 == 0 || err_set(e, ERR_INVALID_TEXT, "label references are not in pairs");
 }
 
-static size_t str_size(Slice s)
-{
-    return 2 + s.len + (s.len >= 128) + (s.len >= 16384) + (s.len >= 2097152);
-}
-
 static bool read_labels(State *s, Slice series, Err *e)
 {
     Labels *l = &s->labels;
     if (!read_refs(s, series, l->keys, l->values, &l->count, ING_TAGS_MAX, e))
         return false;
     l->name = SLICE_NONE;
-    buf_clear(&s->raw);
-    for (size_t i = 0; i < l->count; i++) {
+    for (size_t i = 0; i < l->count; i++)
         if (slice_eq_cstr(l->keys[i], "__name__"))
             l->name = l->values[i];
-        buf_put_u8(&s->raw, 1 << 3 | WIRE_BYTES);
-        buf_put_varint(&s->raw, str_size(l->keys[i]) + str_size(l->values[i]));
-        buf_put_u8(&s->raw, 1 << 3 | WIRE_BYTES);
-        buf_put_str(&s->raw, l->keys[i]);
-        buf_put_u8(&s->raw, 2 << 3 | WIRE_BYTES);
-        buf_put_str(&s->raw, l->values[i]);
-    }
-    l->raw = buf_slice(&s->raw);
+    remote_raw(l, &s->raw);
     return true;
 }
 

@@ -120,7 +120,7 @@ static bool check_name(const char *what, Slice name, Err *e)
     return true;
 }
 
-static bool make_table(IngJob *j, ObjectId schema, Slice name, Err *e)
+static bool make_table(IngJob *j, ObjectId schema, Slice name, Duplicates duplicates, Err *e)
 {
     if (!check_name("measurement", name, e))
         return false;
@@ -136,7 +136,7 @@ static bool make_table(IngJob *j, ObjectId schema, Slice name, Err *e)
                   .schema = schema,
                   .name = name,
                   .kind = TABLE_SERIES,
-                  .duplicates = DUP_LAST,
+                  .duplicates = duplicates,
                   .column_count = 1,
                   .next_column = 1,
                   .columns = &time,
@@ -201,7 +201,7 @@ static bool may_write(IngJob *j, ObjectId schema, const TableDef *t, Err *e)
     return false;
 }
 
-static IngTable *find_table(IngJob *j, ObjectId schema, Slice name, Err *e)
+static IngTable *find_table(IngJob *j, ObjectId schema, Slice name, Duplicates duplicates, Err *e)
 {
     IngTable *t = known_table(j, schema, name);
     if (t)
@@ -210,7 +210,7 @@ static IngTable *find_table(IngJob *j, ObjectId schema, Slice name, Err *e)
     if (!may_write(j, schema, def, e))
         return NULL;
     for (int i = 0; !def && i < ING_EDIT_TRIES; i++) {
-        if (!make_table(j, schema, name, e) && e->code != ERR_DUPLICATE_TABLE &&
+        if (!make_table(j, schema, name, duplicates, e) && e->code != ERR_DUPLICATE_TABLE &&
             e->code != ERR_SERIALIZATION)
             return NULL;
         refresh(j);
@@ -230,7 +230,12 @@ static IngTable *find_table(IngJob *j, ObjectId schema, Slice name, Err *e)
 
 IngTable *ing_table(IngJob *j, Slice name, Err *e)
 {
-    return find_table(j, j->c.schema, name, e);
+    return find_table(j, j->c.schema, name, DUP_LAST, e);
+}
+
+IngTable *ing_table_keep(IngJob *j, Slice name, Err *e)
+{
+    return find_table(j, j->c.schema, name, DUP_KEEP, e);
 }
 
 static bool make_schema(IngJob *j, Slice name, Err *e)
@@ -251,7 +256,7 @@ IngTable *ing_table_in(IngJob *j, Slice schema, Slice name, Err *e)
         s = cat_schema(j->catalog, j->c.database, schema);
     }
     if (s)
-        return find_table(j, s->id, name, e);
+        return find_table(j, s->id, name, DUP_LAST, e);
     err_set(e, ERR_SERIALIZATION, "schema \"%.*s\" is being changed; try again", SLICE_ARG(schema));
     return NULL;
 }

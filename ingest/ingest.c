@@ -1,6 +1,7 @@
 #include "ingest/ingest_private.h"
 
 #define PROTOBUF "application/x-protobuf"
+#define JSON     "application/json"
 
 #define LINES "gzip,zstd"
 
@@ -15,6 +16,33 @@ const IngFormat ing_formats[] = {
     {"/api/v1/write", "remote write 2.0", PROTOBUF, "io.prometheus.write.v2.Request", "snappy",
      true, ing_remote2_step, REPLY_PROMETHEUS2, NULL},
     {"/api/v1/ingest", "JSON", NULL, NULL, LINES, false, ing_json_step, REPLY_INFLUX1, NULL},
+    {"/api/v1/import", "JSON lines of export", NULL, NULL, LINES, false, ing_json_step,
+     REPLY_INFLUX1, NULL},
+    {"/api/put", "JSON of OpenTSDB", NULL, NULL, LINES, false, ing_json_step, REPLY_INFLUX1, NULL},
+    {"/api/v1/otlp/v1/metrics", "OTLP metrics", PROTOBUF, NULL, LINES, false, ing_otlp_metrics_step,
+     REPLY_OTLP_PROTO, "rejectedDataPoints"},
+    {"/api/v1/otlp/v1/metrics", "OTLP metrics", JSON, NULL, LINES, false, ing_otlp_metrics_step,
+     REPLY_OTLP_JSON, "rejectedDataPoints"},
+    {"/v1/metrics", "OTLP metrics", PROTOBUF, NULL, LINES, false, ing_otlp_metrics_step,
+     REPLY_OTLP_PROTO, "rejectedDataPoints"},
+    {"/v1/metrics", "OTLP metrics", JSON, NULL, LINES, false, ing_otlp_metrics_step,
+     REPLY_OTLP_JSON, "rejectedDataPoints"},
+    {"/api/v1/otlp/v1/logs", "OTLP logs", PROTOBUF, NULL, LINES, false, ing_otlp_logs_step,
+     REPLY_OTLP_PROTO, "rejectedLogRecords"},
+    {"/api/v1/otlp/v1/logs", "OTLP logs", JSON, NULL, LINES, false, ing_otlp_logs_step,
+     REPLY_OTLP_JSON, "rejectedLogRecords"},
+    {"/v1/logs", "OTLP logs", PROTOBUF, NULL, LINES, false, ing_otlp_logs_step, REPLY_OTLP_PROTO,
+     "rejectedLogRecords"},
+    {"/v1/logs", "OTLP logs", JSON, NULL, LINES, false, ing_otlp_logs_step, REPLY_OTLP_JSON,
+     "rejectedLogRecords"},
+    {"/api/v1/otlp/v1/traces", "OTLP traces", PROTOBUF, NULL, LINES, false, ing_otlp_traces_step,
+     REPLY_OTLP_PROTO, "rejectedSpans"},
+    {"/api/v1/otlp/v1/traces", "OTLP traces", JSON, NULL, LINES, false, ing_otlp_traces_step,
+     REPLY_OTLP_JSON, "rejectedSpans"},
+    {"/v1/traces", "OTLP traces", PROTOBUF, NULL, LINES, false, ing_otlp_traces_step,
+     REPLY_OTLP_PROTO, "rejectedSpans"},
+    {"/v1/traces", "OTLP traces", JSON, NULL, LINES, false, ing_otlp_traces_step, REPLY_OTLP_JSON,
+     "rejectedSpans"},
     {NULL, NULL, NULL, NULL, NULL, false, NULL, REPLY_INFLUX1, NULL},
 };
 

@@ -35,8 +35,9 @@ typedef struct IngContext {
     IngSeen *seen; /* may be NULL */
     ObjectId database, schema;
     IngPrecision precision;
-    int64_t now_ns;  /* for rows without a time, cut to the precision */
-    size_t body_max; /* decompressed bytes */
+    bool precision_given; /* by the client */
+    int64_t now_ns;       /* for rows without a time, cut to the precision */
+    size_t body_max;      /* decompressed bytes */
     /* May rows go into the table (NULL: may one be made in the schema)?  NULL: yes. */
     bool (*may_write)(void *arg, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
                       Err *e);

@@ -123,6 +123,8 @@ struct IngJob {
 
 /* ---- ing_schema.c ---- */
 IngTable *ing_table(IngJob *j, Slice name, Err *e); /* made if missing; NULL on failure */
+IngTable *ing_table_keep(IngJob *j, Slice name,
+                         Err *e); /* one that keeps every row, if it is made */
 /* Of another schema than the job's, which is made as well. */
 IngTable *ing_table_in(IngJob *j, Slice schema, Slice name, Err *e);
 IngTable *ing_known_table(IngJob *j, Slice name); /* used by this job before; NULL = no */
@@ -181,6 +183,9 @@ bool ing_bool(Slice s, bool *out); /* of a line: t, True, FALSE, ... */
 bool ing_line_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
 bool ing_json_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
 bool ing_remote_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
+bool ing_otlp_metrics_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
+bool ing_otlp_logs_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
+bool ing_otlp_traces_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
 bool ing_remote2_step(IngJob *j, bool *done, Err *e) MUST_CHECK;
 
 #endif

@@ -19,8 +19,11 @@ typedef struct Labels {
 /* ---- ing_remote.c ---- */
 /* The table of the metric and the series of the labels; made if missing. */
 bool remote_series(IngJob *j, const Labels *l, IngTable **t, SeriesId *id, Err *e) MUST_CHECK;
-bool remote_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64_t ms,
+/* time: in the precision of the job. */
+bool remote_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64_t time,
                    Err *e) MUST_CHECK;
+/* Writes the labels as remote write 1.0 sends them: l->raw, which lives in `raw`. */
+void remote_raw(Labels *l, Buf *raw);
 /* The message Sample: a double and a time. */
 bool remote_read_sample(Slice bytes, uint64_t *bits, int64_t *ms) MUST_CHECK;
 bool remote_intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, SeriesId *id,
@@ -29,7 +32,7 @@ bool remote_intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, Se
 /* ---- ing_extra.c: exemplars in tables of the schema `exemplars`, metadata in prometheus.metadata ---- */
 typedef struct Exemplar {
     double value;
-    int64_t ms;
+    int64_t ms; /* in the precision of the job */
     const Slice *keys, *values;
     size_t count;
 } Exemplar;

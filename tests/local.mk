@@ -19,6 +19,12 @@ damage: alopex-skulk
 	python3 $(top_srcdir)/tests/damage.py $(builddir) $(ROUNDS) $(SEED)
 .PHONY: damage
 EXTRA_DIST += tests/damage.py
+# A real Prometheus, from Debian, writes to the server for ten minutes: make prometheus, make prometheus SECONDS=60.
+SECONDS = 600
+prometheus: alopex-skulk
+	python3 $(top_srcdir)/tests/prometheus.py $(builddir) $(SECONDS)
+.PHONY: prometheus
+EXTRA_DIST += tests/prometheus.py
 # Rows spread over 130 years: make spread, make spread ROWS=1000000.
 spread: alopex-skulk
 	python3 $(top_srcdir)/tests/spread.py $(builddir) $(ROWS)

@@ -334,9 +334,80 @@ def read(s):
     lines = s.get("/api/v1/export", **{"match[]": ['{__name__="rw"}', 'rw{job="a"}']})[1].decode().splitlines()
     check("export", [json.loads(x) for x in lines],
           [{"metric": {"__name__": "rw", "job": "a"}, "values": [1, 2], "timestamps": [t - 60000, t]}])
+    check("import", s.ask("POST", "/api/v1/import?db=telegraf", "\n".join(lines))[0], 204)
+    check("imported", s.get("/api/v1/export", db="telegraf", **{"match[]": "rw"})[1].decode().splitlines(), lines[:1])
+    put = [{"metric": "tsdb", "timestamp": NOW - i * 1000, "value": i, "tags": {"a": "b"}} for i in (0, 1)]
+    put[1]["timestamp"] = (NOW - 1) * 1000
+    check("OpenTSDB", s.ask("POST", "/api/put", json.dumps(put))[0], 204)
+    check("its times", s.data("/api/v1/query", query="tsdb[1m]", time=NOW)["result"][0]["values"],
+          [[NOW - 1, "1"], [NOW, "0"]])
+    seed = {"metric": "seed", "tags": {"host": "a"}, "fields": {"load": 1.5, "cores": 8}, "timestamp": NOW * 10**9}
+    check("JSON", s.ask("POST", "/api/v1/ingest", gzip.compress(json.dumps(seed).encode()), Content_Encoding="gzip")[0], 204)
     status, body, h = s.get("/federate", **{"match[]": ["rw", '{__name__="rw2"}']})
     check("federate", body.decode(), '# TYPE rw untyped\nrw{job="a",instance=""} 2 %d\n'
           '# TYPE rw2 untyped\nrw2{job="a",instance=""} 5 %d\n' % (t, t))
+
+
+def otlp(s):
+    t = NOW * 10**9
+    attr = lambda **kv: [{"key": k.replace("__", "."), "value": {"stringValue": v}} for k, v in kv.items()]
+    resource = {"attributes": attr(service__name="shop", service__namespace="eu", service__instance__id="i1", host__name="h")}
+    point = lambda **kv: dict({"timeUnixNano": str(t), "attributes": attr(http__route="/a")}, **kv)
+    metrics = [
+        {"name": "http.server.duration", "unit": "ms", "description": "how long", "histogram": {
+            "aggregationTemporality": 2, "dataPoints": [point(count="3", sum=12.5, bucketCounts=["1", "2", "0"], explicitBounds=[5, 10],
+            exemplars=[{"timeUnixNano": str(t), "asDouble": 7, "traceId": "ab", "spanId": "cd"}])]}},
+        {"name": "requests", "unit": "1", "sum": {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": [point(asInt="7")]}},
+        {"name": "queue.size", "unit": "{items}", "sum": {"aggregationTemporality": 2, "dataPoints": [point(asInt=4)]}},
+        {"name": "cpu.utilization", "unit": "1", "gauge": {"dataPoints": [point(asDouble=0.5)]}},
+        {"name": "delta", "sum": {"aggregationTemporality": 1, "isMonotonic": True, "dataPoints": [point(asInt="7")]}},
+        {"name": "lat", "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints": [point(
+            count="6", sum=10, scale=0, zeroCount="1", positive={"offset": 0, "bucketCounts": ["2", "3"]})]}},
+        {"name": "rpc", "summary": {"dataPoints": [point(count="2", sum=3, quantileValues=[{"quantile": 0.5, "value": 1}])]}},
+    ]
+    body = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"scope": {"name": "x"}, "metrics": metrics}]}]}
+    status, answer, h = s.ask("POST", "/api/v1/otlp/v1/metrics", json.dumps(body), Content_Type="application/json")
+    partial = json.loads(answer)["partialSuccess"]
+    check("OTLP metrics", (status, partial["rejectedDataPoints"]), (200, "1"))
+    has("delta is refused", partial["errorMessage"], "delta temporality")
+    common = {"job": "eu/shop", "instance": "i1", "http_route": "/a"}
+    value = lambda q: [(x["metric"], x["value"][1]) for x in s.data("/api/v1/query", query=q, time=NOW)["result"]]
+    check("OTLP counter", value("requests_total"), [(dict(common, __name__="requests_total"), "7")])
+    check("OTLP up and down", value("queue_size"), [(dict(common, __name__="queue_size"), "4")])
+    check("OTLP gauge", value("cpu_utilization_ratio"), [(dict(common, __name__="cpu_utilization_ratio"), "0.5")])
+    check("OTLP histogram", sorted((m["le"], v) for m, v in value("http_server_duration_milliseconds_bucket")),
+          [("+Inf", "3"), ("10", "3"), ("5", "1")])
+    check("OTLP sum and count", value("http_server_duration_milliseconds_sum / http_server_duration_milliseconds_count")[0][1][:5], "4.166")
+    check("OTLP native histogram", value("histogram_count(lat)")[0][1], "6")
+    check("OTLP summary", value("rpc")[0], (dict(common, __name__="rpc", quantile="0.5"), "1"))
+    check("target_info", value("target_info"), [({"__name__": "target_info", "job": "eu/shop", "instance": "i1", "host_name": "h"}, "1")])
+    check("OTLP metadata", s.data("/api/v1/metadata", metric="http_server_duration_milliseconds"),
+          {"http_server_duration_milliseconds": [{"type": "histogram", "help": "how long", "unit": "ms"}]})
+    check("OTLP exemplar", [(x["seriesLabels"]["le"], x["exemplars"][0]["labels"]) for x in s.data(
+        "/api/v1/query_exemplars", query="http_server_duration_milliseconds_bucket", start=NOW - 9, end=NOW + 9)],
+          [("10", {"trace_id": "ab", "span_id": "cd"})])
+    # the same in protobuf: another value of the counter
+    kv = lambda k, v: msg(1, k) + msg(2, msg(1, v))
+    number = fix(3, t + 10**9) + fix(6, 8) + msg(7, kv(b"http.route", b"/a"))
+    metric = msg(1, b"requests") + msg(3, b"1") + msg(7, msg(1, number) + num(2, 2) + num(3, 1))
+    attributes = msg(1, kv(b"service.name", b"shop")) + msg(1, kv(b"service.namespace", b"eu")) + msg(1, kv(b"service.instance.id", b"i1"))
+    body = msg(1, msg(1, attributes) + msg(2, msg(2, metric)))
+    status, answer, h = s.ask("POST", "/v1/metrics", gzip.compress(body), Content_Type="application/x-protobuf", Content_Encoding="gzip")
+    check("OTLP protobuf", (status, answer, h["Content-Type"]), (200, b"", "application/x-protobuf"))
+    check("its value", [x["value"][1] for x in s.data("/api/v1/query", query="requests_total", time=NOW + 1)["result"]], ["8"])
+    check("OTLP damaged", s.ask("POST", "/v1/metrics", b"\x0a\xff", Content_Type="application/x-protobuf")[0], 400)
+    check("OTLP bad JSON", s.ask("POST", "/v1/metrics", "{", Content_Type="application/json")[0], 400)
+    check("OTLP other type", s.ask("POST", "/v1/metrics", "{}", Content_Type="text/plain")[0], 415)
+    logs = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {"name": "x"}, "logRecords": [
+        {"timeUnixNano": str(t), "severityNumber": 9, "severityText": "INFO", "body": {"stringValue": "hello"},
+         "attributes": attr(a="b"), "traceId": "ab"}] * 2}]}]}
+    check("OTLP logs", s.ask("POST", "/v1/logs", json.dumps(logs), Content_Type="application/json")[0], 200)
+    check("both are kept", value("count_over_time(otel_logs_severity_number[1m])")[0][1] in ("1", "2"), True)
+    spans = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [
+        {"traceId": "ab", "spanId": "cd", "name": "GET /", "kind": 2, "startTimeUnixNano": str(t), "endTimeUnixNano": str(t + 5000),
+         "status": {"code": 2, "message": "no"}}]}]}]}
+    check("OTLP traces", s.ask("POST", "/v1/traces", json.dumps(spans), Content_Type="application/json")[0], 200)
+    check("duration", value("otel_spans_duration_ns")[0][1], "5000")
 
 
 def admin(s):
@@ -344,7 +415,7 @@ def admin(s):
                  "status/flags", "status/runtimeinfo", "status/buildinfo", "status/tsdb", "status/walreplay",
                  "status/tsdb/blocks"):
         check(path, s.get("/api/v1/" + path)[0], 200)
-    check("tsdb", [x for x in s.data("/api/v1/status/tsdb")["seriesCountByMetricName"] if x["name"] == "rw"],
+    check("tsdb", [x for x in s.data("/api/v1/status/tsdb", limit=1000)["seriesCountByMetricName"] if x["name"] == "rw"],
           [{"name": "rw", "value": 1}])
     check("delete needs match[]", s.ask("POST", "/api/v1/admin/tsdb/delete_series")[0], 400)
     check("delete", s.ask("POST", "/api/v1/admin/tsdb/delete_series?match[]=rw2&match[]=chunky&start=1")[0], 204)
@@ -395,6 +466,6 @@ def main():
     return failed > 0
 
 
-PARTS = (influx, remote_write, read, grafana, admin, http_itself)
+PARTS = (influx, remote_write, read, grafana, otlp, admin, http_itself)
 if __name__ == "__main__":
     sys.exit(main())

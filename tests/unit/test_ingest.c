@@ -266,6 +266,15 @@ START_TEST(json)
         {"{\"metric\":\"j\",\"fields\":{\"x\":[1]}}", 0, "must be a number"},
         {"{\"metric\":\"j\",\"fields\":{\"x\":1},\"timestamp\":1.5}", 0, "timestamp"},
         {"[1]", 0, "expected an object"},
+        {"{\"metric\":\"o\",\"tags\":{\"a\":\"b\"},\"value\":1,\"timestamp\":1767225600}", 1, NULL},
+        {"[{\"metric\":\"o\",\"value\":\"1.5\",\"timestamp\":1767225600123}]", 1, NULL},
+        {"{\"metric\":\"o\",\"value\":true}", 0, "must be a number"},
+        {"{\"metric\":{\"__name__\":\"x\",\"a\":\"b\"},\"values\":[1,null,\"StaleNaN\",\"-Inf\"],"
+         "\"timestamps\":[1,2,3,4]}",
+         4, NULL},
+        {"{\"metric\":{\"__name__\":\"x\"},\"values\":[1],\"timestamps\":[1,2]}", 0, "one length"},
+        {"{\"metric\":{\"a\":\"x\"},\"values\":[1],\"timestamps\":[1]}", 0, "missing __name__"},
+        {"{\"metric\":{\"__name__\":\"x\"},\"values\":[true],\"timestamps\":[1]}", 0, "numbers"},
     };
     check_cases("/api/v1/ingest", cases, ARRAY_LEN(cases));
     bool ok;
