@@ -4,7 +4,13 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { PIECE = 256 << 10, GZIP_WINDOW_BITS = 15 + 32 /* zlib or gzip by its head */ };
+enum {
+    PIECE = 256 << 10,
+    GZIP_WINDOW_BITS = 15 + 32, /* zlib or gzip by its head */
+    ZSTD_WINDOW_LOG = 23,       /* 8 MiB: what zstd itself makes up to level 19 */
+    BOMB_BYTES = 8 << 20,       /* so much, and so many times larger than the body was */
+    BOMB_RATIO = 50,
+};
 
 static bool too_large(size_t body_max, Err *e)
 {
@@ -16,61 +22,91 @@ static bool damaged(Err *e, const char *what)
     return err_set(e, ERR_INVALID_TEXT, "body is no valid %s data", what);
 }
 
-/* Grows step by step: a bomb costs at most body_max. */
-static bool room(Buf *out, size_t body_max, Err *e)
+/* Where pieces go: they are kept, or only counted. */
+typedef struct Sink {
+    Buf *out;
+    Slice body;
+    size_t total, max;
+    bool keep, measured;
+} Sink;
+
+typedef bool Decoder(Sink *s, Err *e);
+
+/* What grows like a bomb is decoded once without being kept, before more memory is taken for it. */
+static bool measure(const Sink *s, Decoder *decode, Err *e)
 {
-    if (out->len > body_max)
-        return too_large(body_max, e);
-    buf_reserve(out, PIECE);
+    Buf piece;
+    buf_init(&piece);
+    Sink dry = {.out = &piece, .body = s->body, .max = s->max};
+    bool ok = decode(&dry, e);
+    buf_free(&piece);
+    return ok;
+}
+
+/* Room for a piece; `used` bytes of the body made what is there so far. */
+static bool room(Sink *s, size_t used, Decoder *decode, Err *e)
+{
+    if (s->total > s->max)
+        return too_large(s->max, e);
+    if (s->keep && !s->measured && s->total > BOMB_BYTES && s->total / BOMB_RATIO > used) {
+        s->measured = true;
+        if (!measure(s, decode, e))
+            return false;
+    }
+    if (!s->keep)
+        s->out->len = 0;
+    buf_reserve(s->out, PIECE);
     return true;
 }
 
-static bool gunzip(Buf *out, Slice body, size_t body_max, Err *e)
+static bool gunzip(Sink *s, Err *e)
 {
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)body.ptr, .avail_in = (uInt)body.len};
-    if (body.len > UINT32_MAX || inflateInit2(&z, GZIP_WINDOW_BITS) != Z_OK)
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)s->body.ptr, .avail_in = (uInt)s->body.len};
+    if (s->body.len > UINT32_MAX || inflateInit2(&z, GZIP_WINDOW_BITS) != Z_OK)
         return damaged(e, "gzip");
     bool ok = true;
     int rc = Z_OK;
     while (ok && (rc != Z_STREAM_END || z.avail_in > 0)) {
         if (rc == Z_STREAM_END && inflateReset(&z) != Z_OK) /* the next member */
             break;
-        if (!(ok = room(out, body_max, e)))
+        if (!(ok = room(s, s->body.len - z.avail_in, gunzip, e)))
             break;
-        z.next_out = (Bytef *)out->ptr + out->len;
+        z.next_out = (Bytef *)s->out->ptr + s->out->len;
         z.avail_out = PIECE;
         rc = inflate(&z, Z_NO_FLUSH);
-        out->len += PIECE - z.avail_out;
+        s->out->len += PIECE - z.avail_out;
+        s->total += PIECE - z.avail_out;
         if (rc != Z_OK && rc != Z_STREAM_END)
             ok = damaged(e, "gzip");
         else if (rc == Z_OK && z.avail_in == 0 && z.avail_out > 0)
             ok = damaged(e, "gzip"); /* cut off */
     }
     inflateEnd(&z);
-    return ok && (out->len <= body_max || too_large(body_max, e));
+    return ok && (s->total <= s->max || too_large(s->max, e));
 }
 
-static bool unzstd(Buf *out, Slice body, size_t body_max, Err *e)
+static bool unzstd(Sink *s, Err *e)
 {
     ZSTD_DStream *z = ZSTD_createDStream();
     if (!z)
         return err_set(e, ERR_OUT_OF_MEMORY, "no memory for zstd");
-    ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, 27);
-    ZSTD_inBuffer in = {body.ptr, body.len, 0};
+    ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG);
+    ZSTD_inBuffer in = {s->body.ptr, s->body.len, 0};
     bool ok = true;
     size_t rc = 1;
     while (ok && (in.pos < in.size || rc != 0)) {
-        if (!(ok = room(out, body_max, e)))
+        if (!(ok = room(s, in.pos, unzstd, e)))
             break;
-        ZSTD_outBuffer o = {out->ptr + out->len, PIECE, 0};
+        ZSTD_outBuffer o = {s->out->ptr + s->out->len, PIECE, 0};
         size_t before = in.pos;
         rc = ZSTD_decompressStream(z, &o, &in);
-        out->len += o.pos;
+        s->out->len += o.pos;
+        s->total += o.pos;
         if (ZSTD_isError(rc) || (o.pos == 0 && in.pos == before))
             ok = damaged(e, "zstd");
     }
     ZSTD_freeDStream(z);
-    return ok && (out->len <= body_max || too_large(body_max, e));
+    return ok && (s->total <= s->max || too_large(s->max, e));
 }
 
 static bool unsnappy(Buf *out, Slice body, size_t body_max, Err *e)
@@ -91,6 +127,7 @@ static bool unsnappy(Buf *out, Slice body, size_t body_max, Err *e)
 
 bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err *e)
 {
+    Sink sink = {.out = out, .body = body, .max = body_max, .keep = true};
     out->len = 0;
     if (encoding.len == 0 || slice_eq_nocase(encoding, SLICE_LIT("identity"))) {
         if (body.len > body_max)
@@ -100,9 +137,9 @@ bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err 
     }
     if (slice_eq_nocase(encoding, SLICE_LIT("gzip")) ||
         slice_eq_nocase(encoding, SLICE_LIT("x-gzip")))
-        return gunzip(out, body, body_max, e);
+        return gunzip(&sink, e);
     if (slice_eq_nocase(encoding, SLICE_LIT("zstd")))
-        return unzstd(out, body, body_max, e);
+        return unzstd(&sink, e);
     if (slice_eq_nocase(encoding, SLICE_LIT("snappy")))
         return unsnappy(out, body, body_max, e);
     return err_set(e, ERR_INVALID_PARAMETER, "content encoding \"%.*s\" is not supported",
