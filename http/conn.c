@@ -334,6 +334,7 @@ HttpServer *http_new(const HttpOptions *o)
     s->options = *o;
     s->started_ns = o->clock->wall_ns(o->clock);
     s->seen = ing_seen_new();
+    s->keys = http_keys_new();
     http_routes_init(s);
     return s;
 }
@@ -360,5 +361,6 @@ void http_free(HttpServer *s)
     if (!s)
         return;
     ing_seen_free(s->seen);
+    http_keys_free(s->keys);
     mem_free(s);
 }

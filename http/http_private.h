@@ -6,6 +6,7 @@
 #ifndef SKULK_HTTP_PRIVATE_H
 #define SKULK_HTTP_PRIVATE_H
 
+#include "base/hash.h"
 #include "http/head.h"
 #include "http/http.h"
 #include "http/params.h"
@@ -46,6 +47,8 @@ struct HttpCall {
     Db *db;
     Rights *rights; /* of who has come in; NULL: no login is asked for */
     const HttpRoute *route;
+    Hash128 key; /* of a write with an Idempotency-Key */
+    bool keyed;
     const IngFormat *format; /* of a write; NULL before its content type is known */
     Buf mem;                 /* head and body, from `base` on */
     size_t base, charged;
@@ -79,6 +82,7 @@ struct HttpServer {
     _Atomic(Db *) db;
     int64_t started_ns; /* wall */
     IngSeen *seen;
+    struct HttpKeys *keys;
     HttpRoute routes[HTTP_ROUTES_MAX];
     RouteStats route_stats[HTTP_ROUTES_MAX + 1]; /* the last: no route */
     size_t route_count;
@@ -118,6 +122,14 @@ void http_gzip_free(HttpCall *c);
 
 /* auth.c: where passwords are asked for; false: the answer (401) is made. */
 bool http_authorize(HttpCall *c);
+
+/* idempotency.c */
+typedef struct HttpKeys HttpKeys;
+HttpKeys *http_keys_new(void);
+void http_keys_free(HttpKeys *k);
+/* False: the write was done before under this key, or is being done; *answer is made. */
+bool http_key_begin(HttpCall *c, CallStatus *answer);
+void http_key_end(HttpCall *c, bool stored); /* the answer is made */
 
 /* write_reply.c */
 CallStatus http_write_error(HttpCall *c, int status, const char *text);

@@ -4,6 +4,7 @@ libskhttp_la_SOURCES = \
 	http/auth.c http/call.c \
 	http/conn.c \
 	http/head_fields.c http/head.h \
+	http/idempotency.c \
 	http/influx.c \
 	http/metrics.c \
 	http/params.c http/params.h \

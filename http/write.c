@@ -18,6 +18,7 @@ typedef struct WriteState {
 static void write_cleanup(HttpCall *c)
 {
     WriteState *w = c->state;
+    http_key_end(c, false);
     ing_job_free(w->job);
     buf_free(&w->decoded);
     mem_free(w);
@@ -131,6 +132,9 @@ static CallStatus begin(HttpCall *c, WriteState *w)
         return write_failed(c, &e);
     if (c->body.len == 0)
         return http_write_answer(c, NULL, true);
+    CallStatus answer;
+    if (!http_key_begin(c, &answer))
+        return answer;
     Slice body = c->body;
     if (encoding.len) {
         if (!ing_decode_body(&w->decoded, body, encoding, x.body_max, &e))
@@ -186,7 +190,9 @@ static CallStatus commit(HttpCall *c, WriteState *w)
     if (!w->ticket.ok)
         return write_failed(c, &w->ticket.err);
     ing_job_stored(w->job);
-    return http_write_answer(c, w->job, true);
+    CallStatus st = http_write_answer(c, w->job, true);
+    http_key_end(c, true);
+    return st;
 }
 
 CallStatus http_run_write(HttpCall *c)

@@ -230,6 +230,13 @@ def influx(s):
     check("unknown retention policy", s.ask("POST", "/write?db=telegraf&rp=x", "cpu usage=1")[0], 404)
     check("bad precision", s.ask("POST", "/write?precision=x", "cpu usage=1")[0], 400)
     check("empty body", s.ask("POST", "/write", "")[0], 200)
+    key = dict(Idempotency_Key="k1")
+    check("key", s.ask("POST", "/write?db=telegraf", "once v=1", **key)[0], 204)
+    status, _, h = s.ask("POST", "/write?db=telegraf", "once v=1", **key)
+    check("key again", (status, h["Idempotency-Replayed"]), (204, "true"))
+    time.sleep(0.01)
+    check("another key", s.ask("POST", "/write?db=telegraf", "once v=1", Idempotency_Key="k2")[2]["Idempotency-Replayed"], None)
+    check("written once each", len(s.data("/api/v1/query", query="once_v[1m]", time=time.time() + 1, db="telegraf")["result"][0]["values"]), 2)
     # 2
     v2 = "/api/v2/write?org=o&bucket=telegraf/autogen&precision="
     check("v2", s.ask("POST", v2 + "s", "m2 v=1 7\n", Authorization="Token t")[0], 204)
