@@ -74,6 +74,8 @@ static void pgb_done(Task *t)
 {
     PgSession *s = (PgSession *)t;
     PgServer *server = s->server;
+    if (s->placed)
+        atomic_fetch_sub(&server->stats.places, 1);
     pgb_unref(s);
     atomic_fetch_sub(&server->stats.sessions, 1); /* the last touch: pgw_wait_idle sees it */
 }

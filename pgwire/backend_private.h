@@ -13,6 +13,7 @@
 #include "pgwire/rows.h"
 
 enum {
+    PG_LOGINS_MAX = 10000, /* that may be going on, besides the sessions */
     PG_FLUSH_BYTES = 32 << 10,
     PG_ROWS_BYTES = 64 << 10,
     PG_POST_RESUME = 1,
@@ -69,6 +70,7 @@ typedef struct PgSession {
     Arena start_arena;
     Login *login;
     bool proving; /* the client's first message was answered */
+    bool placed;  /* it has one of the places */
     PgFramer framer;
     PgChunk *current;
     Buf out;

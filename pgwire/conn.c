@@ -53,7 +53,7 @@ static bool login_allowed(Conn *c, const PgServer *s, Err *e)
  * connections from making tasks. */
 static bool places_left(PgServer *s, Err *e)
 {
-    if (atomic_load(&s->stats.sessions) < s->options.connections_max + 1)
+    if (atomic_load(&s->stats.sessions) < s->options.connections_max + PG_LOGINS_MAX)
         return true;
     atomic_fetch_add(&s->stats.refused, 1);
     return err_set(e, ERR_TOO_MANY_CONNECTIONS, "sorry, too many clients already");

@@ -31,17 +31,26 @@ static bool open_session(PgSession *s, Err *e)
 }
 
 /* The last places are the administrator's. */
-static bool check_places(PgSession *s, const PgStartup *m, Err *e)
+static bool place_left(const PgSession *s, int taken, Err *e)
 {
     const PgOptions *o = &s->server->options;
-    int sessions = atomic_load(&s->server->stats.sessions);
-    bool admin = slice_eq(m->user, o->admin_user);
-    if (sessions > o->connections_max)
+    bool admin = slice_eq(s->start.user, o->admin_user);
+    if (taken >= o->connections_max)
         return err_set(e, ERR_TOO_MANY_CONNECTIONS, "sorry, too many clients already");
-    if (!admin && sessions > o->connections_max - o->connections_reserved)
+    if (!admin && taken >= o->connections_max - o->connections_reserved)
         return err_set(e, ERR_TOO_MANY_CONNECTIONS,
                        "remaining connection slots are reserved for the administrator");
     return true;
+}
+
+/* Only who has come in takes a place: a login that is never finished keeps nobody out. */
+static bool take_place(PgSession *s, Err *e)
+{
+    PgStats *stats = &s->server->stats;
+    s->placed = place_left(s, atomic_fetch_add(&stats->places, 1), e);
+    if (!s->placed)
+        atomic_fetch_sub(&stats->places, 1);
+    return s->placed;
 }
 
 static void refuse(PgSession *s, const Err *e)
@@ -57,7 +66,7 @@ static void enter(PgSession *s)
 {
     Err e;
     err_clear(&e);
-    if (!open_session(s, &e)) {
+    if (!take_place(s, &e) || !open_session(s, &e)) {
         refuse(s, &e);
         return;
     }
@@ -79,7 +88,7 @@ void pgl_start(PgSession *s)
     const PgStartup *m = &s->start;
     err_clear(&e);
     bool ok = pgw_read_startup(buf_slice(&s->startup), &s->start_arena, &s->start, &e) &&
-              check_places(s, m, &e);
+              place_left(s, atomic_load(&s->server->stats.places), &e);
     if (ok && !db)
         ok = err_set(&e, ERR_NOT_READY, "the database system is starting up");
     if (!ok) {

@@ -24,8 +24,9 @@ typedef struct PgOptions {
     bool tls_required; /* who does not ask for encryption is refused (28000) */
 } PgOptions;
 
-typedef struct PgStats { /* since start, but sessions */
-    _Atomic int sessions;
+typedef struct PgStats {  /* since start, but sessions */
+    _Atomic int sessions; /* those that are still logging in, too */
+    _Atomic int places;   /* ... that have come in */
     _Atomic uint64_t logins, refused, statements, errors, rows_batches;
 } PgStats;
 
