@@ -379,6 +379,17 @@ static bool change_type(Portal *p, Alter *a, const AlterAction *act, Err *e)
 
 /* ---- names ---- */
 
+/* Conditions of TTLs as they are shown; what they mean is kept by id. */
+static void rename_in_ttls(Portal *p, TableDef *t, Slice from, Slice to)
+{
+    TtlClass *list = ARENA_ARRAY(&p->arena, TtlClass, t->ttl_count + 1u);
+    for (size_t i = 0; i < t->ttl_count; i++) {
+        list[i] = t->ttls[i];
+        list[i].condition = sql_rename(&p->arena, list[i].condition, from, to);
+    }
+    t->ttls = list;
+}
+
 static bool rename_column(Portal *p, Alter *a, const AlterAction *act, Err *e)
 {
     ColumnDef *c = need_column(a->t, act->name, e);
@@ -393,6 +404,7 @@ static bool rename_column(Portal *p, Alter *a, const AlterAction *act, Err *e)
         if (a->t->constraints[i].type == CONSTRAINT_CHECK)
             a->t->constraints[i].text =
                 sql_rename(&p->arena, a->t->constraints[i].text, act->name, act->new_name);
+    rename_in_ttls(p, a->t, act->name, act->new_name);
     if (c->label.len == 0 && a->t->made_by_ingest)
         c->label = c->name; /* what clients of /write go on calling it */
     c->name = act->new_name;

@@ -133,6 +133,10 @@ static bool table_columns(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
         const SqlNode *el = n->elements.items[i];
         if (el->kind == N_CONSTRAINT)
             continue;
+        if (el->kind == N_RANGE_TABLE)
+            return az_fail(z, el, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "LIKE in CREATE TABLE is not supported") ||
+                   err_hint(e, "CREATE TABLE ... AS SELECT ... WITH NO DATA takes over columns.");
         ColumnSpec *c = &cols[b->u.create_table.col_count];
         if (!column_spec(z, (const NColumnDef *)el, c, e))
             return false;

@@ -109,6 +109,7 @@ static inline void life_done(Task *t)
 static inline void life_run(LifeWorld *w, int64_t until_ns, const atomic_bool *done)
 {
     while (!done || !atomic_load(done)) {
+        w->c.now_ns += NS_PER_US; /* no two files are made at one time */
         if (sched_step(w->sched))
             continue;
         int64_t next = sched_next_timer_ns(w->sched);

@@ -44,7 +44,7 @@ START_TEST(two_looks)
     life_init(&w, 1);
     make(&w, "ttl = '2 days', ttl_clock = 'wall'");
     for (int day = 0; day < 10; day++)
-        put(&w, day * NS_PER_DAY, "a", day);
+        put(&w, day * NS_PER_DAY - 60 * NS_PER_S, "a", day);
     ck_assert_str_eq(values(&w), "0,1,2\n");
     life_pass(&w, 10 * 60 * NS_PER_S); /* the first look */
     ck_assert_str_eq(job(&w), "ttl|m|waiting|1|0|0|\n");
@@ -121,6 +121,36 @@ START_TEST(size)
     ck_assert_int_le(bytes, 200 << 10);
     ck_assert_int_gt(bytes, 50 << 10);
     ck_assert_str_eq(life_ask(&w, "SELECT max(ts) FROM m"), "2023-11-08 02:46:39+00\n");
+    life_end(&w);
+}
+END_TEST
+
+/* Each class of series leaves by its own duration. */
+START_TEST(classes)
+{
+    LifeWorld w;
+    life_init(&w, 6);
+    make(&w, "ttl = '20 days', ttl_clock = 'wall'");
+    life_ask(&w, "CREATE TTL test ON m WHERE host LIKE 'test%' KEEP '3 days'");
+    life_ask(&w, "CREATE TTL keep ON m WHERE host = 'vip' KEEP '400 days'");
+    for (int day = 0; day < 40; day++) {
+        put(&w, day * NS_PER_DAY - 60 * NS_PER_S, "a", day);
+        put(&w, day * NS_PER_DAY - 60 * NS_PER_S, "test1", 100 + day);
+        put(&w, day * NS_PER_DAY - 60 * NS_PER_S, "test2", 200 + day);
+        put(&w, day * NS_PER_DAY - 60 * NS_PER_S, "vip", 300 + day);
+    }
+    const char *counts = "SELECT string_agg(host || ' ' || n, ',' ORDER BY host) FROM "
+                         "(SELECT host, count(*) AS n FROM m GROUP BY host) x";
+    ck_assert_str_eq(life_ask(&w, counts), "a 21,test1 4,test2 4,vip 40\n");
+    life_pass(&w, 90 * 60 * NS_PER_S);
+    int rows = stored(&w);
+    ck_assert_int_ge(rows, 20 + 2 * 3 + 40);
+    ck_assert_int_le(rows, 24 + 2 * 4 + 40);
+    ck_assert_str_eq(life_ask(&w, counts), "a 20,test1 3,test2 3,vip 40\n");
+    life_ask(&w, "DROP TTL test ON m"); /* what is gone is gone: all but one window */
+    ck_assert_int_le(atoi(life_ask(&w, "SELECT count(*) FROM m WHERE host = 'test1'")), 4);
+    life_pass(&w, 30 * NS_PER_DAY);
+    ck_assert_int_eq(stored(&w), 40);
     life_end(&w);
 }
 END_TEST
@@ -240,6 +270,7 @@ int main(void)
     tcase_add_test(tc, feed_that_stopped);
     tcase_add_loop_test(tc, clock_jumps, 0, 4);
     tcase_add_test(tc, size);
+    tcase_add_test(tc, classes);
     tcase_add_test(tc, states_survive);
     tcase_add_loop_test(tc, random_life, 0, 8);
     return unit_run(tc);
