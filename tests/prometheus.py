@@ -155,7 +155,7 @@ def main():
     run = Run(build, int(sys.argv[3]) if len(sys.argv) > 3 else 18086)
     try:
         run.up()
-        begin = time.time() + 90  # 2.42 extrapolates counters near zero in an older way
+        begin = time.time() + 240  # 2.42 extrapolates counters near zero in an older way; the longest look back
         time.sleep(seconds)
         end = int(time.time()) - 15  # what is still on its way
         failed = compare(run, end, max(int(begin), end - 600))
