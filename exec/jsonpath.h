@@ -52,6 +52,7 @@ struct PathNode {
     PathKind kind;
     char op;
     PathMethod method;
+    int height;       /* of the chain on the left */
     int64_t from, to; /* PATH_ANYWHERE */
     Slice text;       /* key, variable, JSON of a constant, pattern */
     Slice flags;      /* of like_regex */

@@ -2,7 +2,7 @@
 #include "exec/type_json.h"
 #include "exec/type_private.h"
 
-enum { PATH_DEPTH_MAX = 200 };
+enum { PATH_DEPTH_MAX = 200, PATH_CHAIN_MAX = 1000 };
 
 typedef struct Parse {
     Slice text;
@@ -118,6 +118,12 @@ static PathNode *node(Parse *p, PathKind kind, PathNode *left)
     PathNode *n = ARENA_NEW(p->a, PathNode);
     n->kind = kind;
     n->left = left;
+    n->height = left ? left->height + 1 : 0;
+    if (n->height > PATH_CHAIN_MAX && !p->failed) { /* the walk over it is recursive */
+        p->failed = true;
+        p->text.len = p->at; /* nothing more to read */
+        err_set(p->e, ERR_TOO_COMPLEX, "jsonpath chains more than %d steps", PATH_CHAIN_MAX);
+    }
     return n;
 }
 

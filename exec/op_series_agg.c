@@ -611,6 +611,15 @@ static QueryStatus part_runs(SeriesPart *p, Err *e)
     }
 }
 
+/* The start in the key's unit of the bucket that holds the first ns, which is not a number of ns. */
+static int64_t first_bucket(const SeriesKey *key)
+{
+    __int128 unit = key->type == T_DATE ? NS_PER_DAY : NS_PER_US, width = key->width_ns;
+    __int128 diff = (__int128)INT64_MIN - key->origin_ns, into = diff % width;
+    __int128 start = (__int128)INT64_MIN - (into < 0 ? into + width : into);
+    return (int64_t)((start - (start % unit + unit) % unit) / unit);
+}
+
 /* ---- groups as rows ---- */
 
 static void key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a)
@@ -634,9 +643,13 @@ static void key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *
     }
     for (size_t i = 0; i < n; i++) {
         int64_t bucket = p->map.keys[begin + i].bucket;
-        out->v.i64[i] = key->type == T_DATE   ? floor_div(bucket, NS_PER_DAY)
-                        : key->type == T_INT8 ? bucket
-                                              : floor_div(bucket, NS_PER_US);
+        if (bucket == INT64_MIN &&
+            key->type != T_INT8) /* it began before the first time there is */
+            out->v.i64[i] = first_bucket(key);
+        else
+            out->v.i64[i] = key->type == T_DATE   ? floor_div(bucket, NS_PER_DAY)
+                            : key->type == T_INT8 ? bucket
+                                                  : floor_div(bucket, NS_PER_US);
     }
 }
 

@@ -27,3 +27,4 @@ SELECT count(DISTINCT a) FROM generate_series(1, 100000000) a;
 SELECT a FROM generate_series(1, 100000000) a ORDER BY -a LIMIT 1;
 RESET statement_timeout;
 DROP TABLE li;
+SELECT jsonb_path_query('1', ('$' || repeat('.a', 5000))::jsonpath);
