@@ -57,6 +57,8 @@ typedef struct SrfDef {
      * after the function with the function's result type. */
     const SrfColumn *columns;
     size_t column_count;
+    bool
+        by_definition; /* FROM f(...) AS (a int, b text): args get an int8[] of types and typmods */
     /* Row source: state is kept by the operator. */
     bool (*open)(EvalCtx *ctx, const Expr *call, const Value *args, size_t n, Arena *a,
                  void **state, Err *e);

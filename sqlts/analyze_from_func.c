@@ -1,4 +1,5 @@
 /* sqlts/analyze_from_func.c - functions in FROM, ROWS FROM, TABLESAMPLE. */
+#include "exec/array.h"
 #include "sqlts/analyze.h"
 
 /* ---- functions in FROM ---- */
@@ -13,11 +14,45 @@ static Slice func_alias(const NRange *n)
                                          : SLICE_LIT("function");
 }
 
+/* json_to_recordset(...) AS (a int, b numeric(5,2)): the list says what the columns are. */
+static bool defined_columns(Analyzer *z, const NRange *n, Expr *call, const SrfColumn **cols,
+                            size_t *count, Err *e)
+{
+    SrfColumn *made = ARENA_ARRAY(z->arena, SrfColumn, n->columns.count + 1);
+    Value *types = ARENA_ARRAY(z->arena, Value, 2 * n->columns.count + 1);
+    *count = n->columns.count;
+    for (size_t i = 0; i < *count; i++) {
+        const NColumnDef *d = (const NColumnDef *)n->columns.items[i];
+        int32_t typmod;
+        if (d->n.kind != N_COLUMN_DEF) {
+            *count = 0;
+            break;
+        }
+        if (!az_type(z, d->type, &made[i].type, &typmod, e))
+            return false;
+        made[i].name = arena_cstr(z->arena, d->name);
+        types[2 * i] = value_i64(made[i].type);
+        types[2 * i + 1] = value_i64(typmod);
+    }
+    if (*count == 0)
+        return az_fail(z, n->func, ERR_SYNTAX, e,
+                       "a column definition list is required for functions returning \"record\"");
+    Expr **args = ARENA_ARRAY(z->arena, Expr *, call->arg_count + 1);
+    memcpy(args, call->args, call->arg_count * sizeof *args);
+    Value list = value_array(array_new(z->arena, T_INT8, types, 2 * *count));
+    args[call->arg_count++] = az_const(z, T_INT8_ARRAY, list, 0);
+    call->args = args;
+    *cols = made;
+    return true;
+}
+
 /* The columns of a set-returning function; one whose list depends on the call is asked. */
-static bool srf_columns(Analyzer *z, const NRange *n, const Expr *call, const SrfColumn **cols,
+static bool srf_columns(Analyzer *z, const NRange *n, Expr *call, const SrfColumn **cols,
                         size_t *count, Err *e)
 {
     const SrfDef *srf = call->func->srf;
+    if (srf->by_definition)
+        return defined_columns(z, n, call, cols, count, e);
     *cols = srf->columns;
     *count = srf->columns ? srf->column_count : 1;
     if (!srf->resolve)
