@@ -80,6 +80,9 @@ static QueryStatus cte_ref_next(Op *op, Batch **out, Err *e)
     if (batch_count(&r->batch) == 0)
         return QUERY_END;
     r->row += batch_count(&r->batch);
+    if (r->cte &&
+        !r->cte->done) /* another reference may pull more, and rows in memory go to the file */
+        batch_own(&r->batch, &op->scratch);
     if (op->stats)
         op->stats->spilled = rowfile_spilled(r->work ? r->work : r->cte->rows);
     *out = &r->batch;

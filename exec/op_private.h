@@ -148,6 +148,8 @@ void vec_row_const(Vector *out, const Vector *src, size_t row,
                    Arena *a); /* one row as a constant, borrows */
 void vec_null_const(Vector *out, TypeId type);
 Batch *batch_new(Arena *a, size_t col_count);
+/* A copy of the selected rows takes its place: deep, so it does not depend on where they came from. */
+void batch_own(Batch *b, Arena *a);
 /* Keeps selected rows [skip, skip + n). */
 void batch_cut(Batch *b, size_t skip, size_t n, Arena *a);
 extern const uint16_t row_ident[BATCH_ROWS]; /* 0, 1, 2, ... */

@@ -153,6 +153,18 @@ Batch *batch_new(Arena *a, size_t col_count)
     return b;
 }
 
+void batch_own(Batch *b, Arena *a)
+{
+    size_t n = batch_count(b);
+    Batch own = *batch_new(a, b->col_count);
+    own.rows = n;
+    for (size_t c = 0; c < b->col_count; c++) {
+        vec_init_flat(&own.cols[c], b->cols[c].type, n, a);
+        append_all(&own.cols[c], 0, n, &b->cols[c], b->sel, n, a, a);
+    }
+    *b = own;
+}
+
 void batch_cut(Batch *b, size_t skip, size_t n, Arena *a)
 {
     size_t count = batch_count(b);

@@ -49,6 +49,9 @@ SELECT count(*), sum(k) FROM (SELECT k FROM sp EXCEPT ALL SELECT k FROM spd) x;
 SELECT count(*), sum(id), max(s) FROM (SELECT id, s FROM sp EXCEPT SELECT id, s FROM sp WHERE id % 2 = 0) x;
 -- WITH queries and subqueries that are kept
 WITH x AS MATERIALIZED (SELECT id, s FROM sp) SELECT count(*), sum(a.id), max(b.s) FROM x a JOIN x b ON a.id = b.id + 1;
+WITH x AS MATERIALIZED (SELECT g, repeat('x', 200) || g AS s FROM generate_series(1, 60000) g)
+  SELECT count(*), sum(length(a.s)), right(max(a.s), 9), right(max(q.s), 9) FROM (SELECT * FROM x LIMIT 1500) a,
+    LATERAL (SELECT b.s FROM x b OFFSET (a.g * 37) % 60000 LIMIT 1) q;
 WITH RECURSIVE r (n, s) AS (SELECT id, s FROM sp UNION ALL SELECT n + 1000000, s FROM r WHERE n < 3000000)
   SELECT count(*), sum(n), max(s) FROM r;
 SELECT count(*), sum(a.v) FROM (VALUES (1), (2), (3)) t (i), LATERAL (SELECT v FROM spd WHERE name > 'a') a;
