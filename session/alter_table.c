@@ -682,15 +682,16 @@ static bool views_still_work(Portal *p, Alter *a, Err *e)
     const Bound *b = p->bound;
     for (size_t i = 0; i < b->u.alter.count; i++) {
         const AlterAction *act = &b->u.alter.actions[i];
-        char what[2 * NAME_MAX_BYTES + 32];
+        char label[DDL_LABEL_MAX], what[DDL_LABEL_MAX + NAME_MAX_BYTES + 16];
         if (act->kind != ALTER_DROP_COLUMN)
             continue;
-        snprintf(what, sizeof what, "column %.*s of table %.*s", SLICE_ARG(act->name),
-                 SLICE_ARG(a->t->name));
-        if (!ddl_drop_broken_views(p->session, a->before, what, act->cascade, e))
+        ddl_label(p->session, a->before, a->old, label);
+        snprintf(what, sizeof what, "column %.*s of %s", SLICE_ARG(act->name), label);
+        if (!ddl_drop_broken_views(p->session, a->before, a->old->id, what, act->cascade, e))
             return false;
     }
-    return ddl_views_unchanged(p->session, a->before, e);
+    return ddl_views_follow(p->session, a->before, e) &&
+           ddl_views_unchanged(p->session, a->before, e);
 }
 
 static bool open_inner(Portal *p, Slice sql, Err *e)

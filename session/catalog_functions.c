@@ -340,8 +340,7 @@ static bool fn_viewdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Er
     Session *s = ctx->session;
     CatalogSnap *cat = session_catalog(s);
     const TableDef *t = table_of_oid(cat, args[0].u.i64);
-    *out =
-        t && t->definition.len ? value_str(arena_slice(ctx->arena, t->definition)) : value_null();
+    *out = t && t->definition.len ? value_str(view_shown(s, ctx->arena, cat, t)) : value_null();
     cat_unref(cat);
     return true;
 }

@@ -267,7 +267,8 @@ static bool view_row(void *arg, const RelationRow *rel)
     row_slice(&r, schema_name(f->session, f->cat, rel->schema));
     row_slice(&r, rel->name);
     row_text(&r, f->session->user);
-    r.v[r.n++] = rel->table ? value_str(rel->table->definition) : value_null();
+    r.v[r.n++] =
+        rel->table ? value_str(view_shown(f->session, f->arena, f->cat, rel->table)) : value_null();
     row_sink_add(f->sink, r.v);
     return true;
 }

@@ -397,6 +397,7 @@ static bool make_columns(Creation *c, int time_index, Err *e)
                          .phys = ddl_phys(s->type),
                          .not_null = s->not_null,
                          .default_sql = s->default_sql,
+                         .comment = s->comment,
                          .identity = s->identity,
                          .kind = COL_FIELD};
         bool key_tag = time_index >= 0 && in_key(c, s->name);

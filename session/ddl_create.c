@@ -78,6 +78,37 @@ bool ddl_comment(Portal *p, Err *e)
     return ok;
 }
 
+bool view_text(Session *s, Arena *a, const CatalogSnap *cat, Slice text, const ViewNames *how,
+               Slice *out, Err *e)
+{
+    EvalCtx fold;
+    session_eval_ctx(s, &fold);
+    fold.arena = fold.scratch = a;
+    SqlEnv env = session_sql_env(s, cat, &fold);
+    env.allow = NULL;
+    return sql_view_text(&env, a, text, how, out, e);
+}
+
+bool view_reads(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *view, TableId table)
+{
+    EvalCtx fold;
+    session_eval_ctx(s, &fold);
+    fold.arena = fold.scratch = a;
+    SqlEnv env = session_sql_env(s, cat, &fold);
+    env.allow = NULL;
+    return sql_view_reads(&env, a, view->definition, table);
+}
+
+Slice view_shown(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *view)
+{
+    Slice out;
+    Err ignored;
+    ViewNames how = {.after = cat, .shown = true};
+    if (view->kind != TABLE_VIEW || !view_text(s, a, cat, view->definition, &how, &out, &ignored))
+        return arena_slice(a, view->definition);
+    return out;
+}
+
 bool ddl_create_view(Portal *p, Err *e)
 {
     Session *s = p->session;
@@ -95,6 +126,10 @@ bool ddl_create_view(Portal *p, Err *e)
     if (old && (!b->u.create_view.or_replace || old->kind != TABLE_VIEW))
         ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
                      SLICE_ARG(b->u.create_view.name.name));
+    Slice text;
+    if (ok)
+        ok = view_text(s, &p->arena, cat, b->u.create_view.text,
+                       &(ViewNames){.after = cat, .expand = true}, &text, e);
     if (ok) {
         const BoundQuery *q = &b->u.create_view.query;
         TableDef *t = ARENA_NEW(&p->arena, TableDef);
@@ -106,7 +141,7 @@ bool ddl_create_view(Portal *p, Err *e)
                         .duplicates = DUP_KEEP,
                         .time_index = -1,
                         .next_column = 1,
-                        .definition = b->u.create_view.text};
+                        .definition = text};
         t->columns = ARENA_ARRAY(&p->arena, ColumnDef, q->col_count + 1);
         for (size_t i = 0; i < q->col_count; i++)
             t->columns[t->column_count++] = (ColumnDef){.id = t->next_column++,

@@ -1,4 +1,5 @@
 /* session/ddl_drop.c - DROP and TRUNCATE, and who depends on what goes. */
+#include "exec/func_text.h"
 #include "session/catalog_private.h"
 #include <stdio.h>
 
@@ -57,6 +58,32 @@ static bool view_works(Session *s, const CatalogSnap *cat, const TableDef *view,
     return ok;
 }
 
+bool ddl_views_follow(Session *s, const CatalogSnap *before, Err *e)
+{
+    CatalogSnap *now = session_catalog(s);
+    ViewNames how = {.after = now};
+    bool ok = true;
+    Arena a;
+    arena_init(&a, &s->db->query_pool);
+    for (size_t i = 0; ok && i < cat_table_count(now); i++) {
+        const TableDef *v = cat_table_at(now, i);
+        Slice text;
+        Err broken; /* it was before */
+        if (v->kind != TABLE_VIEW || v->database != s->database ||
+            !view_text(s, &a, before, v->definition, &how, &text, &broken) ||
+            slice_eq(text, v->definition))
+            continue;
+        TableDef *copy = table_def_copy(&a, v);
+        copy->definition = text;
+        CatEdit edit = {
+            .op = CAT_PUT_TABLE, .id = v->id, .expect_version = v->version, .table = copy};
+        ok = ddl_edit_unchecked(s, &edit, 1, e);
+    }
+    arena_free(&a);
+    cat_unref(now);
+    return ok;
+}
+
 bool ddl_views_unchanged(Session *s, const CatalogSnap *before, Err *e)
 {
     CatalogSnap *now = session_catalog(s);
@@ -66,7 +93,8 @@ bool ddl_views_unchanged(Session *s, const CatalogSnap *before, Err *e)
         bool was_retyped, retyped;
         if (v->kind != TABLE_VIEW || v->database != s->database)
             continue;
-        if (!view_works(s, before, v, &was_retyped))
+        const TableDef *old = cat_table_by_id(before, v->id);
+        if (!old || !view_works(s, before, old, &was_retyped))
             continue;
         bool works = view_works(s, now, v, &retyped);
         if (works && (was_retyped || !retyped))
@@ -95,32 +123,121 @@ static bool refuse(Dependents *d, const char *what, Err *e)
     return err_hint(e, "Use DROP ... CASCADE to drop the dependent objects too.");
 }
 
-/* Views that worked before and do not now: they go too (CASCADE), or it is refused. */
-bool ddl_drop_broken_views(Session *s, const CatalogSnap *before, const char *what, bool cascade,
-                           Err *e)
+/* what NULL: it goes too. */
+static void add_dependent(Dependents *d, const char *label, const char *what)
 {
-    CatalogSnap *now = session_catalog(s);
-    Dependents d = {0};
+    const char *line = d->count++ ? "\n" : "";
+    if (what)
+        buf_printf(&d->lines, "%s%s depends on %s", line, label, what);
+    else
+        buf_printf(&d->lines, "%sdrop cascades to %s", line, label);
+}
+
+/* Says what went too, or why nothing goes; frees the list. */
+static bool settle(Session *s, Dependents *d, const char *what, bool cascade, Err *e)
+{
+    Slice lines = buf_slice(&d->lines);
     bool ok = true;
-    for (size_t i = 0; ok && i < cat_table_count(now); i++) {
-        const TableDef *v = cat_table_at(now, i);
-        bool retyped;
-        if (v->kind != TABLE_VIEW || v->database != s->database ||
-            view_works(s, now, v, &retyped) || !view_works(s, before, v, &retyped))
-            continue;
-        if (cascade) {
-            session_notice(s, "NOTICE", ERR_OK, "drop cascades to view %.*s", SLICE_ARG(v->name));
-            ok = drop_entry(s, v, e);
-            continue;
-        }
-        buf_printf(&d.lines, "%sview %.*s depends on %s", d.count++ ? "\n" : "", SLICE_ARG(v->name),
-                   what);
-    }
-    if (d.count)
-        ok = refuse(&d, what, e);
-    buf_free(&d.lines);
-    cat_unref(now);
+    if (d->count && !cascade)
+        ok = refuse(d, what, e);
+    else if (d->count == 1)
+        session_notice(s, "NOTICE", ERR_OK, "%.*s", SLICE_ARG(lines));
+    else if (d->count)
+        session_notice_detail(s, lines, "drop cascades to %zu other objects", d->count);
+    buf_free(&d->lines);
     return ok;
+}
+
+/* "table t", with its schema where the bare name is another one. */
+void ddl_label(Session *s, const CatalogSnap *cat, const TableDef *t, char *out)
+{
+    QualifiedName bare = {.name = t->name};
+    const SchemaDef *schema = cat_schema_by_id(cat, t->schema);
+    Buf b;
+    buf_init(&b);
+    buf_printf(&b, "%s ", kind_name(t));
+    if (session_find_table(s, cat, &bare) != t && schema) {
+        text_put_ident(&b, schema->name);
+        buf_put_u8(&b, '.');
+    }
+    text_put_ident(&b, t->name);
+    snprintf(out, DDL_LABEL_MAX, "%.*s", SLICE_ARG(buf_slice(&b)));
+    buf_free(&b);
+}
+
+typedef struct Broken { /* views that worked before and do not now, by id */
+    Session *session;
+    const CatalogSnap *before;
+    const TableDef **views;
+    bool *listed;
+    size_t count;
+    bool cascade;
+    Dependents *out;
+    Arena arena;
+} Broken;
+
+/* Those that read it, and behind each those that read that one. */
+static void list_readers(Broken *b, TableId of, const char *what)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->listed[i] || !view_reads(b->session, &b->arena, b->before, b->views[i], of))
+            continue;
+        char label[DDL_LABEL_MAX];
+        ddl_label(b->session, b->before, b->views[i], label);
+        b->listed[i] = true;
+        add_dependent(b->out, label, b->cascade ? NULL : what);
+        list_readers(b, b->views[i]->id, label);
+    }
+}
+
+static void find_broken(Broken *b)
+{
+    Session *s = b->session;
+    CatalogSnap *now = session_catalog(s);
+    size_t n = cat_table_count(now);
+    b->views = ARENA_ARRAY(&b->arena, const TableDef *, n + 1);
+    b->listed = ARENA_ARRAY(&b->arena, bool, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const TableDef *v = cat_table_at(now, i), *was = cat_table_by_id(b->before, v->id);
+        bool retyped;
+        if (was && v->kind == TABLE_VIEW && v->database == s->database &&
+            !view_works(s, now, v, &retyped) && view_works(s, b->before, was, &retyped))
+            b->views[b->count++] = was;
+    }
+    cat_unref(now);
+}
+
+/* Adds the views that `of` takes along (0: any) to the list; CASCADE: drops them. */
+static bool take_views(Session *s, const CatalogSnap *before, TableId of, const char *what,
+                       bool cascade, Dependents *out, Err *e)
+{
+    Broken b = {.session = s, .before = before, .cascade = cascade, .out = out};
+    bool ok = true;
+    arena_init(&b.arena, &s->db->query_pool);
+    find_broken(&b);
+    list_readers(&b, of, what);
+    for (size_t i = 0; i < b.count; i++) {
+        char label[DDL_LABEL_MAX];
+        ddl_label(s, before, b.views[i], label);
+        if (!b.listed[i])
+            add_dependent(out, label, cascade ? NULL : what);
+        if (ok && cascade)
+            ok = drop_entry(s, b.views[i], e);
+    }
+    arena_free(&b.arena);
+    return ok;
+}
+
+/* Views that worked before and do not now: they go too (CASCADE), or it is refused. */
+bool ddl_drop_broken_views(Session *s, const CatalogSnap *before, TableId of, const char *what,
+                           bool cascade, Err *e)
+{
+    Dependents d = {0};
+    bool ok = take_views(s, before, of, what, cascade, &d, e);
+    if (ok)
+        return settle(s, &d, what, cascade, e);
+    buf_free(&d.lines);
+    return false;
 }
 
 /* ---- sequences ---- */
@@ -218,13 +335,13 @@ static bool drop_relation(Portal *p, const CatalogSnap *cat, const Bound *b,
         return drop_missing(s, b, word, name->name, ERR_UNDEFINED_TABLE, e);
     if (strcmp(kind_name(t), word) != 0)
         return wrong_kind(b, t, word, e);
-    char of[NAME_MAX_BYTES + 32];
-    snprintf(of, sizeof of, "%s %.*s", word, SLICE_ARG(t->name));
+    char of[DDL_LABEL_MAX];
+    ddl_label(s, cat, t, of);
     if (what == DROP_SEQUENCE && !drop_defaults(p, cat, t, b->u.drop.cascade, e))
         return false;
     return drop_entry(s, t, e) &&
            (what != DROP_TABLE || drop_owned_sequences(s, cat, t->id, 0, true, e)) &&
-           ddl_drop_broken_views(s, cat, of, b->u.drop.cascade, e);
+           ddl_drop_broken_views(s, cat, t->id, of, b->u.drop.cascade, e);
 }
 
 static const ConstraintDef *find_index(Session *s, const CatalogSnap *cat,
@@ -297,26 +414,59 @@ static bool drop_index(Portal *p, const CatalogSnap *cat, const Bound *b, const 
     return put_entry(p->session, t, copy, e);
 }
 
+/* Sequences of columns are their tables' business. */
+static bool stands_alone(const CatalogSnap *cat, const TableDef *t)
+{
+    SequenceDef d;
+    if (t->kind != TABLE_SEQUENCE)
+        return true;
+    sequence_def(t, &d);
+    return !d.owner || !cat_table_by_id(cat, d.owner);
+}
+
+static void views_outside(Broken *b, ObjectId schema)
+{
+    size_t n = cat_table_count(b->before);
+    b->views = ARENA_ARRAY(&b->arena, const TableDef *, n + 1);
+    b->listed = ARENA_ARRAY(&b->arena, bool, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const TableDef *v = cat_table_at(b->before, i);
+        if (v->kind == TABLE_VIEW && v->database == b->session->database && v->schema != schema)
+            b->views[b->count++] = v;
+    }
+}
+
 static bool drop_schema(Session *s, const CatalogSnap *cat, const Bound *b, Slice name, Err *e)
 {
-    const SchemaDef *d = cat_schema(cat, s->database, name);
+    const SchemaDef *d = session_schema(s, cat, name);
+    bool cascade = b->u.drop.cascade, ok = true;
+    Dependents list = {0};
+    char what[DDL_LABEL_MAX], label[DDL_LABEL_MAX];
     if (!d)
         return drop_missing(s, b, "schema", name, ERR_SCHEMA_NAME, e);
-    for (size_t i = 0; i < cat_table_count(cat); i++) {
+    Broken outside = {.session = s, .before = cat, .cascade = cascade, .out = &list};
+    arena_init(&outside.arena, &s->db->query_pool);
+    views_outside(&outside, d->id);
+    snprintf(what, sizeof what, "schema %.*s", SLICE_ARG(name));
+    for (size_t i = 0; ok && i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
         if (t->schema != d->id)
             continue;
-        if (!b->u.drop.cascade)
-            return err_set(e, ERR_DEPENDENT_OBJECTS,
-                           "cannot drop schema %.*s because other objects depend on it",
-                           SLICE_ARG(name)) ||
-                   err_hint(e, "Use DROP ... CASCADE to drop the dependent objects too.");
-        CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
-        if (!ddl_edit(s, &c, 1, e))
-            return false;
+        ddl_label(s, cat, t, label);
+        if (stands_alone(cat, t))
+            add_dependent(&list, label, cascade ? NULL : what);
+        list_readers(&outside, t->id, label);
+        ok = !cascade || drop_entry(s, t, e);
+    }
+    for (size_t i = 0; ok && cascade && i < outside.count; i++)
+        ok = !outside.listed[i] || drop_entry(s, outside.views[i], e);
+    arena_free(&outside.arena);
+    if (!ok) {
+        buf_free(&list.lines);
+        return false;
     }
     CatEdit c = {.op = CAT_DROP_SCHEMA, .id = d->id};
-    return ddl_edit(s, &c, 1, e);
+    return settle(s, &list, what, cascade, e) && ddl_edit(s, &c, 1, e);
 }
 
 static bool drop_one(Portal *p, const CatalogSnap *cat, const Bound *b, const QualifiedName *name,

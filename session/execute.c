@@ -99,8 +99,7 @@ static bool execute_params(Portal *p, const Bound *b, Portal *inner, Err *e)
     return true;
 }
 
-/* The portal of the statement that EXECUTE `b` names, bound to its arguments. */
-static Portal *open_execute(Portal *p, const Bound *b, Err *e)
+Portal *execute_open(Portal *p, const Bound *b, Err *e)
 {
     Session *s = p->session;
     Slice name = b->u.execute.name;
@@ -122,7 +121,7 @@ static Portal *open_execute(Portal *p, const Bound *b, Err *e)
 
 RunStatus execute_run(Portal *p, Batch **out, Err *e)
 {
-    if (!p->inner && !(p->inner = open_execute(p, p->bound, e)))
+    if (!p->inner && !(p->inner = execute_open(p, p->bound, e)))
         return RUN_FAIL;
     RunStatus st = portal_run(p->inner, p->max_rows, out, e);
     return st == RUN_DONE ? portal_set_tag(p, p->inner->tag) : st;
@@ -198,7 +197,7 @@ static Portal *open_explained(Portal *p, Err *e)
 {
     Bound *b = p->bound->u.explain.inner;
     if (b->kind == BOUND_EXECUTE)
-        return open_execute(p, b, e);
+        return execute_open(p, b, e);
     p->prepared->refs++;
     Portal *in = portal_new(p->session, SLICE_NONE, p->prepared);
     in->bound = b;

@@ -284,7 +284,7 @@ static bool drop_objects(Session *s, const CatalogSnap *cat, ObjectId role, bool
             !drop_entry(s, &edit, e))
             return false;
     }
-    return ddl_drop_broken_views(s, cat, "desired object(s)", cascade, e);
+    return ddl_drop_broken_views(s, cat, 0, "desired object(s)", cascade, e);
 }
 
 static bool owned_by(Portal *p, const RoleDef *r, const RoleDef *to, Err *e)

@@ -151,7 +151,7 @@ bool policy_drop(Portal *p, const CatalogSnap *cat, Err *e)
         edits[n++] = (CatEdit){.op = CAT_PUT_DATABASE, .id = d->id, .database = &without};
     return ddl_edit(p->session, edits, n, e) &&
            (d->id != p->session->database ||
-            ddl_drop_broken_views(p->session, cat, "retention policy", true, e));
+            ddl_drop_broken_views(p->session, cat, 0, "retention policy", true, e));
 }
 
 /* ---- lists ---- */

@@ -135,6 +135,19 @@ void session_notice(Session *s, const char *severity, ErrCode code, const char *
     n->severity = severity;
 }
 
+void session_notice_detail(Session *s, Slice detail, const char *fmt, ...)
+{
+    char text[ERR_MESSAGE_MAX];
+    va_list ap;
+    size_t n = s->notice_count;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    session_notice(s, "NOTICE", ERR_OK, "%s", text);
+    if (s->notice_count > n)
+        err_detail(&s->notices[n].err, "%.*s", SLICE_ARG(detail));
+}
+
 bool session_next_notice(Session *s, Err *out, const char **severity)
 {
     if (s->notice_next == s->notice_count) {

@@ -250,6 +250,7 @@ struct Session {
 /* ---- session.c ---- */
 void session_notice(Session *s, const char *severity, ErrCode code, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+void session_notice_detail(Session *s, Slice detail, const char *fmt, ...) PRINTF_LIKE(3, 4);
 CatalogSnap *session_catalog(Session *s); /* reference: newest, or the transaction's own */
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold);
 void session_eval_ctx(Session *s, EvalCtx *out); /* template; arenas not set */
@@ -349,6 +350,8 @@ void portal_tag_rows(Portal *p, uint64_t rows);       /* "SELECT 7" */
 /* ---- execute.c ---- */
 RunStatus prepare_run(Portal *p, Batch **out, Err *e);
 RunStatus execute_run(Portal *p, Batch **out, Err *e);
+/* The portal of the statement that EXECUTE `b` names, bound to its arguments; NULL: why not. */
+Portal *execute_open(Portal *p, const Bound *b, Err *e);
 RunStatus deallocate_run(Portal *p, Batch **out, Err *e);
 RunStatus explain_run(Portal *p, Batch **out, Err *e);
 const OutColumn *execute_columns(Session *s, const Bound *b, Arena *a, size_t *count);
@@ -432,6 +435,11 @@ bool ddl_create_schema(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_database(Portal *p, Err *e) MUST_CHECK;
 bool ddl_comment(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_view(Portal *p, Err *e) MUST_CHECK;
+/* sql_view_text for a text that means something under `cat`. */
+bool view_text(Session *s, Arena *a, const CatalogSnap *cat, Slice text, const ViewNames *how,
+               Slice *out, Err *e) MUST_CHECK;
+bool view_reads(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *view, TableId table);
+Slice view_shown(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *view);
 
 /* ---- sequence.c ---- */
 typedef struct SequenceState { /* what was given last */
@@ -491,8 +499,13 @@ bool ddl_own_sequence(Portal *p, const CatalogSnap *cat, const SchemaDef *schema
 bool ddl_stored_default(Portal *p, const CatalogSnap *cat, ColumnDef *c, Err *e) MUST_CHECK;
 void ddl_remove_constraint(TableDef *t, size_t index);
 /* Views that `before` knew and that mean nothing any more go, or are the reason to refuse. */
-bool ddl_drop_broken_views(Session *s, const CatalogSnap *before, const char *what, bool cascade,
-                           Err *e) MUST_CHECK;
+enum { DDL_LABEL_MAX = 4 * NAME_MAX_BYTES };
+/* "table t", with its schema where the bare name is another one. */
+void ddl_label(Session *s, const CatalogSnap *cat, const TableDef *t, char *out);
+bool ddl_drop_broken_views(Session *s, const CatalogSnap *before, TableId of, const char *what,
+                           bool cascade, Err *e) MUST_CHECK;
+/* Those that named what has another name now name it so. */
+bool ddl_views_follow(Session *s, const CatalogSnap *before, Err *e) MUST_CHECK;
 /* The others give what they gave; 0A000. */
 bool ddl_views_unchanged(Session *s, const CatalogSnap *before, Err *e) MUST_CHECK;
 bool ddl_rename_index(Portal *p, Err *e) MUST_CHECK;

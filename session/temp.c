@@ -112,7 +112,7 @@ static bool drop_relations(Session *s, bool all, Err *e)
         dropped++;
         ok = drop(s, t, e);
     }
-    ok = ok && (all || !dropped || ddl_drop_broken_views(s, cat, "", true, e));
+    ok = ok && (all || !dropped || ddl_drop_broken_views(s, cat, 0, "", true, e));
     s->notice_count = notices;
     cat_unref(cat);
     return ok;

@@ -393,6 +393,33 @@ RunStatus run_alter(Portal *p, Batch **out, Err *e)
     return st == RUN_DONE ? portal_set_tag(p, p->bound->tag) : st;
 }
 
+/* CREATE TABLE AS EXECUTE: only now it is known what columns come. */
+static bool as_execute(Portal *p, Err *e)
+{
+    Bound *b = p->bound;
+    BoundQuery *q = &b->u.create_table.as;
+    p->inner = execute_open(p, b->u.create_table.execute, e);
+    if (!p->inner)
+        return false;
+    if (p->inner->bound->kind != BOUND_QUERY)
+        return err_set(e, ERR_WRONG_OBJECT, "prepared statement is not a SELECT");
+    q->cols = p->inner->bound->u.query.cols;
+    q->col_count = p->inner->bound->u.query.col_count;
+    size_t names = b->u.create_table.name_count;
+    if (names > q->col_count)
+        return err_set(e, ERR_SYNTAX, "too many column names were specified");
+    b->u.create_table.cols = ARENA_ARRAY(&p->arena, ColumnSpec, names + 1);
+    b->u.create_table.col_count = names;
+    for (size_t i = 0; i < names; i++)
+        b->u.create_table.cols[i].name = b->u.create_table.names[i];
+    return true;
+}
+
+static RunStatus next_to_store(Portal *p, Batch **out, Err *e)
+{
+    return p->inner ? portal_run(p->inner, 0, out, e) : portal_next_batch(p, out, e);
+}
+
 /* CREATE TABLE AS: the table, then the rows of the query. */
 static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
 {
@@ -400,21 +427,17 @@ static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
     Session *s = p->session;
     if (p->phase == 0) {
         s->tx.own_catalog = true;
-        if (!ddl_create_table(p, e))
+        if ((p->bound->u.create_table.execute && !as_execute(p, e)) || !ddl_create_table(p, e))
             return RUN_FAIL;
         p->phase = 1;
         if (p->bound->u.create_table.with_no_data || !p->writer) /* IF NOT EXISTS: it does */
-            return portal_set_tag(p, "CREATE TABLE AS");
-        if (!portal_open_query(p, &p->bound->u.create_table.as, e))
+            return portal_set_tag(p, p->inner && p->writer ? "SELECT 0" : "CREATE TABLE AS");
+        if (!p->inner && !portal_open_query(p, &p->bound->u.create_table.as, e))
             return RUN_FAIL;
     }
-    for (;;) {
-        Batch *b;
-        QueryStatus st = query_next(p->query, &b, e);
-        if (st == QUERY_END)
-            break;
-        if (st != QUERY_BATCH)
-            return st == QUERY_WAIT ? RUN_WAIT : st == QUERY_YIELD ? RUN_YIELD : RUN_FAIL;
+    Batch *b;
+    RunStatus st;
+    while ((st = next_to_store(p, &b, e)) == RUN_BATCH) {
         for (size_t i = 0; i < batch_count(b); i++) {
             Value row[COLUMNS_MAX];
             for (size_t c = 0; c < b->col_count; c++)
@@ -428,6 +451,8 @@ static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
         if (tx_full(s))
             return RUN_WAIT;
     }
+    if (st != RUN_DONE)
+        return st;
     portal_close_query(p);
     if (!row_writer_flush(p->writer, tx_storage(s), e))
         return RUN_FAIL;

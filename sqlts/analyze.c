@@ -185,6 +185,17 @@ bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const Type
     return true;
 }
 
+bool sql_note_names(const SqlEnv *env, Arena *a, const SqlStatement *st, struct NameRefs *names,
+                    Err *e)
+{
+    Analyzer z;
+    Query *q;
+    err_clear(e);
+    analyzer_init(&z, env, a, st->text, st->offset);
+    z.names = names;
+    return az_select(&z, NULL, (const NSelect *)st->node, 0, &q, e);
+}
+
 static void lock_tables(Analyzer *z, const From *f, size_t *cap, BoundQuery *out)
 {
     if (!f)

@@ -49,8 +49,9 @@ typedef struct Analyzer {
     uint32_t cte_count;
     const char *no_self; /* where a recursive reference must not stand: "a subquery"; or NULL */
     size_t query_count;
-    const NodeList *top; /* the WITH clause of the statement itself: it may change tables */
-    struct Part *parts;  /* analyze_with.c */
+    struct NameRefs *names; /* view_text.c: the words of the text that are names; or NULL */
+    const NodeList *top;    /* the WITH clause of the statement itself: it may change tables */
+    struct Part *parts;     /* analyze_with.c */
     size_t part_count, part_cap;
     RelationUse **uses;
     size_t use_count, use_cap;
@@ -329,6 +330,13 @@ bool az_insert_plan(Analyzer *z, Bound *b, Query *q, Err *e) MUST_CHECK;
 bool az_modify_query(Analyzer *z, Scope *with, const NModify *n, Bound *b, Query **q,
                      Err *e) MUST_CHECK;
 bool az_modify_plan(Analyzer *z, const NModify *n, Bound *b, Query *q, Err *e) MUST_CHECK;
+/* view_text.c: words of the statement's own text that name a relation or a column */
+void az_note_relation(Analyzer *z, const NRange *n, const TableDef *t);
+void az_note_column(Analyzer *z, const NColumn *n, const Expr *x);
+void az_note_star(Analyzer *z, const NColumn *n, const ScopeCol *cols, size_t count);
+void az_note_target(Analyzer *z, const NTarget *t);
+bool sql_note_names(const SqlEnv *env, Arena *a, const SqlStatement *st, struct NameRefs *names,
+                    Err *e) MUST_CHECK; /* analyze.c */
 /* analyze_with.c: parts of a statement that run before it */
 typedef struct Part Part;
 bool az_has_parts(const Analyzer *z, const NodeList *ctes);

@@ -84,6 +84,124 @@ static bool options(Analyzer *z, const NodeList *list, NameValue **out, size_t *
     return true;
 }
 
+/* Room for one more; 42701. */
+static bool add_column(Analyzer *z, Bound *b, const SqlNode *at, const ColumnSpec *c, Err *e)
+{
+    ColumnSpec *cols = b->u.create_table.cols;
+    size_t *n = &b->u.create_table.col_count;
+    if (*n >= COLUMNS_MAX)
+        return az_fail(z, at, ERR_TOO_MANY_COLUMNS, e, "tables can have at most %d columns",
+                       COLUMNS_MAX);
+    for (size_t k = 0; k < *n; k++)
+        if (slice_eq(cols[k].name, c->name))
+            return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" specified more than once",
+                           SLICE_ARG(c->name));
+    cols[(*n)++] = *c;
+    return true;
+}
+
+/* ---- LIKE: columns of another relation ---- */
+
+typedef enum LikeWhat {
+    LIKE_COMMENTS = 1,
+    LIKE_CONSTRAINTS = 2,
+    LIKE_DEFAULTS = 4,
+    LIKE_IDENTITY = 8,
+    LIKE_INDEXES = 16,
+    LIKE_NOTHING = 32, /* what there is none of */
+} LikeWhat;
+
+static bool like_options(Analyzer *z, const NRange *like, unsigned *what, Err *e)
+{
+    static const struct {
+        const char *word;
+        unsigned what;
+    } words[] = {{"all", LIKE_NOTHING * 2 - 1},     {"comments", LIKE_COMMENTS},
+                 {"constraints", LIKE_CONSTRAINTS}, {"defaults", LIKE_DEFAULTS},
+                 {"identity", LIKE_IDENTITY},       {"indexes", LIKE_INDEXES},
+                 {"compression", LIKE_NOTHING},     {"generated", LIKE_NOTHING},
+                 {"statistics", LIKE_NOTHING},      {"storage", LIKE_NOTHING}};
+    *what = 0;
+    for (size_t i = 0; i < like->columns.count; i++) {
+        const NOption *o = (const NOption *)like->columns.items[i];
+        size_t k = 0;
+        while (k < ARRAY_LEN(words) && !slice_eq_cstr(o->name, words[k].word))
+            k++;
+        if (k == ARRAY_LEN(words))
+            return az_fail(z, &o->n, ERR_SYNTAX, e, "syntax error at or near \"%.*s\"",
+                           SLICE_ARG(o->name));
+        *what = o->has_value ? *what | words[k].what : *what & ~words[k].what;
+    }
+    return true;
+}
+
+static bool like_source(Analyzer *z, const NRange *like, const TableDef **out, Err *e)
+{
+    Relation rel;
+    if (!az_relation(z, like->schema, like->name, &like->n, &rel, e))
+        return false;
+    *out = rel.table;
+    if (!rel.table || rel.table->kind == TABLE_SEQUENCE) {
+        az_fail(z, &like->n, ERR_WRONG_OBJECT, e, "relation \"%.*s\" is invalid in LIKE clause",
+                SLICE_ARG(like->name));
+        return err_detail(e, "This operation is not supported for %s.",
+                          rel.table ? "sequences" : "views of the system");
+    }
+    az_use(z, rel.table, PRIV_SELECT);
+    return true;
+}
+
+/* The new table is of the kind of the other one: its tags and its time column are taken over. */
+static bool like_columns(Analyzer *z, const NCreateTable *n, const NRange *like, Bound *b, Err *e)
+{
+    const TableDef *t;
+    unsigned what;
+    if (!like_options(z, like, &what, e) || !like_source(z, like, &t, e))
+        return false;
+    for (uint16_t i = 0; i < t->column_count; i++) {
+        const ColumnDef *from = &t->columns[i];
+        if (from->dropped)
+            continue;
+        bool identity = from->identity && what & LIKE_IDENTITY;
+        ColumnSpec c = {.name = from->name,
+                        .type = from->type_oid,
+                        .typmod = from->typmod,
+                        .not_null = from->not_null,
+                        .tag = from->kind == COL_TAG && !n->temporary,
+                        .time_index = from->kind == COL_TIME && !n->temporary,
+                        .identity = identity ? from->identity : 0};
+        if (what & LIKE_DEFAULTS && !from->identity)
+            c.default_sql = from->default_sql;
+        if (what & LIKE_COMMENTS)
+            c.comment = from->comment;
+        if (!add_column(z, b, &like->n, &c, e))
+            return false;
+    }
+    return true;
+}
+
+static bool like_constraints(Analyzer *z, const NRange *like, ConstraintList *list, Err *e)
+{
+    const TableDef *t;
+    unsigned what;
+    if (!like_options(z, like, &what, e) || !like_source(z, like, &t, e))
+        return false;
+    for (uint16_t i = 0; i < t->constraint_count; i++) {
+        const ConstraintDef *from = &t->constraints[i];
+        bool check = from->type == CONSTRAINT_CHECK;
+        if (!(what & (check ? LIKE_CONSTRAINTS : LIKE_INDEXES)))
+            continue;
+        ConstraintSpec *c = AZ_PUSH(z, list->items, list->count, list->cap);
+        *c = (ConstraintSpec){.type = from->type,
+                              .name = check ? from->name : SLICE_NONE,
+                              .columns = ARENA_ARRAY(z->arena, Slice, from->column_count + 1u),
+                              .text = from->text};
+        for (uint16_t k = 0; k < from->column_count; k++)
+            c->columns[c->column_count++] = t->columns[from->columns[k]].name;
+    }
+    return true;
+}
+
 /* ---- CREATE TABLE ---- */
 
 /* The table that will be, for what its constraints say. */
@@ -108,8 +226,10 @@ static bool table_constraints(Analyzer *z, const NCreateTable *n, Bound *b, Err 
     ConstraintList list = {0};
     for (size_t i = 0; i < n->elements.count; i++) {
         const SqlNode *el = n->elements.items[i];
-        if (el->kind == N_CONSTRAINT) {
-            if (!az_constraint(z, (const NConstraint *)el, SLICE_NONE, t, &list, e))
+        if (el->kind == N_CONSTRAINT || el->kind == N_RANGE_TABLE) {
+            if (el->kind == N_CONSTRAINT
+                    ? !az_constraint(z, (const NConstraint *)el, SLICE_NONE, t, &list, e)
+                    : !like_constraints(z, (const NRange *)el, &list, e))
                 return false;
             continue;
         }
@@ -126,28 +246,18 @@ static bool table_constraints(Analyzer *z, const NCreateTable *n, Bound *b, Err 
 
 static bool table_columns(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
 {
-    size_t count = n->elements.count;
-    ColumnSpec *cols = ARENA_ARRAY(z->arena, ColumnSpec, count + 1);
-    b->u.create_table.cols = cols;
-    for (size_t i = 0; i < count; i++) {
+    b->u.create_table.cols = ARENA_ARRAY(z->arena, ColumnSpec, COLUMNS_MAX + 1);
+    for (size_t i = 0; i < n->elements.count; i++) {
         const SqlNode *el = n->elements.items[i];
+        ColumnSpec c;
         if (el->kind == N_CONSTRAINT)
             continue;
-        if (el->kind == N_RANGE_TABLE)
-            return az_fail(z, el, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "LIKE in CREATE TABLE is not supported") ||
-                   err_hint(e, "CREATE TABLE ... AS SELECT ... WITH NO DATA takes over columns.");
-        ColumnSpec *c = &cols[b->u.create_table.col_count];
-        if (!column_spec(z, (const NColumnDef *)el, c, e))
+        if (el->kind == N_RANGE_TABLE) {
+            if (!like_columns(z, n, (const NRange *)el, b, e))
+                return false;
+        } else if (!column_spec(z, (const NColumnDef *)el, &c, e) || !add_column(z, b, el, &c, e)) {
             return false;
-        if (b->u.create_table.col_count >= COLUMNS_MAX)
-            return az_fail(z, el, ERR_TOO_MANY_COLUMNS, e, "tables can have at most %d columns",
-                           COLUMNS_MAX);
-        for (size_t k = 0; k < b->u.create_table.col_count; k++)
-            if (slice_eq(cols[k].name, c->name))
-                return err_set(e, ERR_DUPLICATE_COLUMN, "column \"%.*s\" specified more than once",
-                               SLICE_ARG(c->name));
-        b->u.create_table.col_count++;
+        }
     }
     return table_constraints(z, n, b, e);
 }
@@ -155,6 +265,14 @@ static bool table_columns(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
 static bool table_as(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
 {
     BoundQuery *q = &b->u.create_table.as;
+    if (n->query->kind == N_EXECUTE) {
+        b->u.create_table.execute = ARENA_NEW(z->arena, Bound);
+        b->u.create_table.names = ARENA_ARRAY(z->arena, Slice, n->names.count + 1);
+        for (size_t i = 0; i < n->names.count; i++)
+            b->u.create_table.names[b->u.create_table.name_count++] =
+                ast_name_text(n->names.items[i]);
+        return az_utility(z, (const NSimple *)n->query, b->u.create_table.execute, e);
+    }
     if (!az_bound_query(z, (const NSelect *)n->query, q, e))
         return false;
     if (z->param_count)

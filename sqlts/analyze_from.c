@@ -366,6 +366,10 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         r = table_rte(z, rel.table, n->alias);
     }
     r->use = use;
+    if (rel.table) {
+        r->relation = true;
+        az_note_relation(z, n, rel.table);
+    }
     if (n->sample &&
         (r->kind != RTE_TABLE ? !az_not_sampled(z, n, e) : !az_sampled(z, s, n, &r, e)))
         return false;
@@ -732,6 +736,7 @@ static bool bare_column(Analyzer *z, Scope *s, const NColumn *n, Slice name, Exp
                            "column reference \"%.*s\" is ambiguous", SLICE_ARG(name));
         if (count == 1) {
             *out = use(z, &n->n, found);
+            az_note_column(z, n, *out);
             return true;
         }
     }
@@ -834,6 +839,7 @@ bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e)
         return false;
     }
     *out = use(z, &n->n, found->expr);
+    az_note_column(z, n, *out);
     return true;
 }
 

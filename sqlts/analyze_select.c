@@ -146,6 +146,7 @@ static bool target(Analyzer *z, Scope *s, const NTarget *t, TargetList *l, Err *
         size_t count;
         if (!az_star(z, s, c, &cols, &count, e))
             return false;
+        az_note_star(z, c, cols, count);
         for (size_t i = 0; i < count; i++) {
             if (cols[i].hidden)
                 continue;
@@ -176,6 +177,7 @@ bool az_targets(Analyzer *z, Scope *s, const NodeList *list, Target **targets, s
     for (size_t i = 0; i < list->count; i++) {
         if (!target(z, s, (const NTarget *)list->items[i], &l, e))
             return false;
+        az_note_target(z, (const NTarget *)list->items[i]);
         if (l.count > TARGETS_MAX)
             return az_fail(z, list->items[i], ERR_TOO_MANY_COLUMNS, e,
                            "target lists can have at most %d entries", TARGETS_MAX);

@@ -855,7 +855,7 @@ set_clause_list(A) ::= set_clause(B). { A = B; }
 set_clause_list(A) ::= set_clause_list(B) COMMA set_clause(C). { A = grammar_append(ps, B, C); }
 %type set_clause {NodeList}
 set_clause(A) ::= col_id(X) opt_indirection(I) EQ a_expr(B). { A = grammar_assign(ps, X, &I, B); }
-set_clause(A) ::= LP(X) name_list(L) RP EQ a_expr(B). { A = grammar_assign_row(ps, X, L, B); }
+set_clause(A) ::= LP name_list(L) RP EQ a_expr(B). { A = grammar_assign_row(ps, L, B); }
 
 /* ---- utility statements ---- */
 utility_stmt(A) ::= COPY(X) opt_binary(O) qualified_name(T) opt_name_list(C) copy_direction(D) copy_file(F) opt_with_word copy_options(P) where_clause(W). {
@@ -941,6 +941,7 @@ create_as_stmt(A) ::= CREATE(X) opt_temp(T) TABLE opt_if_not_exists(I) qualified
     ((NCreateTable *)A)->with_no_data = D;
 }
 create_as_query(A) ::= select_stmt(B). { A = B; }
+create_as_query(A) ::= execute_stmt(B). { A = B; }
 %type opt_temp {int}
 opt_temp(A) ::= . { A = 0; }
 opt_temp(A) ::= TEMP. { A = 1; }
@@ -968,8 +969,8 @@ table_element(A) ::= table_constraint(B). { A = B; }
 table_element(A) ::= LIKE qualified_name(N) like_options(O). { A = N; ((NRange *)A)->columns = O; }
 %type like_options {NodeList}
 like_options(A) ::= . { A = NONE; }
-like_options(A) ::= like_options(B) INCLUDING(X) like_what(W). { A = MORE(B, ast_option(ps, X.offset, W.value, SLICE_NONE, true)); }
-like_options(A) ::= like_options(B) EXCLUDING(X) like_what(W). { A = MORE(B, ast_option(ps, X.offset, W.value, SLICE_NONE, false)); }
+like_options(A) ::= like_options(B) INCLUDING like_what(W). { A = MORE(B, ast_option(ps, W.offset, W.value, SLICE_NONE, true)); }
+like_options(A) ::= like_options(B) EXCLUDING like_what(W). { A = MORE(B, ast_option(ps, W.offset, W.value, SLICE_NONE, false)); }
 %type like_what {Token}
 like_what(A) ::= col_id(X). { A = X; }
 like_what(A) ::= ALL(X). { A = X; }

@@ -92,7 +92,7 @@ static bool has_star(const NodeList *targets)
 }
 
 /* The list of values of a row or of a sub-select's columns; what is wrong with it is said. */
-static bool assigned_values(ParseState *ps, Token at, size_t count, SqlNode *row, NodeList *out)
+static bool assigned_values(ParseState *ps, size_t count, SqlNode *row, NodeList *out)
 {
     if (row->kind == N_SUBLINK && ((NSublink *)row)->form == SUB_SCALAR) {
         NSelect *q = ((NSublink *)row)->query;
@@ -119,14 +119,14 @@ static bool assigned_values(ParseState *ps, Token at, size_t count, SqlNode *row
     *out = row->kind == N_ROW ? ((NMulti *)row)->args : ast_list(ps, row);
     if (out->count == count)
         return true;
-    ast_fail(ps, ERR_SYNTAX, at.offset, "number of columns does not match number of values");
+    ast_fail(ps, ERR_SYNTAX, row->offset, "number of columns does not match number of values");
     return false;
 }
 
-NodeList grammar_assign_row(ParseState *ps, Token at, NodeList names, SqlNode *row)
+NodeList grammar_assign_row(ParseState *ps, NodeList names, SqlNode *row)
 {
     NodeList out = {0}, values = {0};
-    if (!assigned_values(ps, at, names.count, row, &values))
+    if (!assigned_values(ps, names.count, row, &values))
         return out;
     for (size_t i = 0; i < names.count; i++)
         out = ast_append(ps, out,

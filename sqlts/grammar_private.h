@@ -112,7 +112,7 @@ SqlNode *grammar_join_alias(ParseState *ps, SqlNode *join, SqlNode *alias);
 SqlNode *grammar_plain_column(ParseState *ps, Token name, const NodeList *rest);
 /* SET a = x; SET (a, b) = (x, y) is one assignment for each column. */
 NodeList grammar_assign(ParseState *ps, Token name, const NodeList *rest, SqlNode *value);
-NodeList grammar_assign_row(ParseState *ps, Token at, NodeList names, SqlNode *row);
+NodeList grammar_assign_row(ParseState *ps, NodeList names, SqlNode *row);
 NodeList grammar_append(ParseState *ps, NodeList list, NodeList more);
 SqlNode *grammar_conflict_target(ParseState *ps, uint32_t offset, NodeList names, SqlNode *where);
 SqlNode *grammar_insert_rest(ParseState *ps, NodeList columns, SqlNode *query);

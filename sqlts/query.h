@@ -57,7 +57,8 @@ struct Rte {
     Query *query;
     bool lateral; /* reads earlier FROM items */
     Cte *cte;
-    bool self; /* the reference of a recursive query to itself */
+    bool relation; /* a table or view of the catalog, by its name */
+    bool self;     /* the reference of a recursive query to itself */
     const FuncDef *func;
     Expr *call;
     bool ordinality;

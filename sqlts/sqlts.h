@@ -33,6 +33,13 @@ typedef struct TableSize {
     int64_t t_min, t_max; /* ns; rows > 0 */
 } TableSize;
 
+/* Names in the text of a view. */
+typedef struct ViewNames {
+    const CatalogSnap *after; /* what they are now */
+    bool expand;              /* a star becomes the list of its columns */
+    bool shown;               /* without the schema where that means the same, as it was written */
+} ViewNames;
+
 /* What a statement does with a relation. */
 typedef struct RelationUse {
     const TableDef *table;
@@ -149,7 +156,7 @@ typedef struct ColumnSpec { /* CREATE TABLE, ADD COLUMN */
     bool not_null, tag, time_index, serial;
     char identity;         /* GENERATED: 'a'lways, by 'd'efault */
     SequenceSpec sequence; /* serial, identity */
-    Slice default_sql;
+    Slice default_sql, comment;
     int position;
 } ColumnSpec;
 
@@ -382,6 +389,9 @@ typedef struct Bound {
             NameValue *options;
             size_t option_count;
             BoundQuery as;
+            struct Bound *execute; /* its rows instead of those of `as`, under these names */
+            Slice *names;
+            size_t name_count;
             bool with_no_data;
         } create_table;
         struct {
@@ -533,6 +543,12 @@ typedef struct Bound {
 } Bound;
 
 /* types/type_count: given by the Parse message, 0 = infer.  Errors carry the position in the statement's text. */
+/* Does the text of a view name this table or view? */
+bool sql_view_reads(const SqlEnv *env, Arena *a, Slice text, TableId table);
+/* The text of a view, which means something under env->catalog, with the names that its relations and
+ * columns have in how->after; every relation with its schema. */
+bool sql_view_text(const SqlEnv *env, Arena *a, Slice text, const ViewNames *how, Slice *out,
+                   Err *e) MUST_CHECK;
 bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const TypeId *types,
                  size_t type_count, Bound **out, Err *e) MUST_CHECK;
 /* What a column gets when nobody gives it a value; NULL without DEFAULT. */
