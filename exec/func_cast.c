@@ -189,6 +189,22 @@ FUNC_SCALAR(text_to_regclass)
     return regclass_in(&ctx->env, args[0].u.str, -1, ctx->scratch, out, e);
 }
 
+/* to_regclass() and its like: NULL for what there is not. */
+static bool to_reg(FnCall *c, Err *e)
+{
+    const TypeDef *def = type_find(c->expr->func->result);
+    (void)e;
+    FUNC_ROWS(c, row)
+    {
+        Value in = vec_get(&c->args[0], row), v;
+        Err unknown;
+        if (!def->in(&c->ctx->env, in.u.str, -1, c->ctx->scratch, &v, &unknown))
+            v = (Value){.null = true, .phys = PH_I64};
+        vec_set(c->out, row, &v, c->rows, c->ctx->scratch);
+    }
+    return true;
+}
+
 /* ---- dates and times ---- */
 
 static bool time_range(Err *e)
@@ -393,6 +409,12 @@ FuncDef func_cast[] = {
     FS("\"char\"(bpchar) \"char\"", text_to_char, CA, "the first byte"),
     FS("int4(\"char\") int4", char_to_int4, CE, "the code of the byte"),
     FS("\"char\"(int4) \"char\"", int4_to_char, CE, "the byte of a code"),
+    FK("to_regclass(text) regclass", to_reg, STRICT | FN_STABLE, "a table by its name, or NULL"),
+    FK("to_regtype(text) regtype", to_reg, STRICT | FN_STABLE, "a type by its name, or NULL"),
+    FK("to_regproc(text) regproc", to_reg, STRICT | FN_STABLE, "a function by its name, or NULL"),
+    FK("to_regnamespace(text) regnamespace", to_reg, STRICT | FN_STABLE,
+       "a schema by its name, or NULL"),
+    FK("to_regrole(text) regrole", to_reg, STRICT | FN_STABLE, "a role by its name, or NULL"),
     FS("regclass(text) regclass", text_to_regclass, CI | FN_STABLE, "a table by its name"),
     FS("regclass(varchar) regclass", text_to_regclass, CI | FN_STABLE, "a table by its name"),
     FS("timestamp(date) timestamp", date_to_timestamp, CI, "midnight"),
