@@ -130,32 +130,43 @@ bool fill_pg_default_acl(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     return true;
 }
 
+/* {"name=value", ...} of the role (0 = all) in the database (0 = all); NULL if there is nothing. */
+void row_role_config(RowMaker *r, Arena *a, const CatalogSnap *cat, ObjectId database,
+                     ObjectId role)
+{
+    size_t n = cat_setting_count(cat);
+    Array *list = ARENA_NEW(a, Array);
+    Value *items = ARENA_ARRAY(a, Value, n + 1);
+    RoleSetting x;
+    *list = (Array){.elem = T_TEXT, .ndim = 1, .lower = {1}, .items = items};
+    for (size_t i = 0; i < n; i++)
+        if (role_setting_at(cat, i, &x) && x.database == database && x.role == role)
+            items[list->count++] =
+                value_str(arena_printf(a, "%.*s=%.*s", SLICE_ARG(x.name), SLICE_ARG(x.value)));
+    list->dims[0] = (int32_t)list->count;
+    if (list->count)
+        r->v[r->n++] = (Value){.phys = PH_ARRAY, .u.arr = list};
+    else
+        row_null(r);
+}
+
 bool fill_pg_db_role_setting(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     const CatalogSnap *cat = snapshot_catalog(snap);
-    size_t n = cat_setting_count(cat);
-    bool *done = ARENA_ARRAY(ctx->arena, bool, n + 1);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < cat_setting_count(cat); i++) {
         RoleSetting of, x;
-        if (done[i] || !role_setting_at(cat, i, &of))
+        bool seen = false;
+        if (!role_setting_at(cat, i, &of))
             continue;
-        Array *list = ARENA_NEW(ctx->arena, Array);
-        Value *items = ARENA_ARRAY(ctx->arena, Value, n);
-        *list = (Array){.elem = T_TEXT, .ndim = 1, .lower = {1}, .items = items};
-        for (size_t k = i; k < n; k++) {
-            if (!role_setting_at(cat, k, &x) || x.database != of.database || x.role != of.role)
-                continue;
-            done[k] = true;
-            items[list->count++] = value_str(
-                arena_printf(ctx->arena, "%.*s=%.*s", SLICE_ARG(x.name), SLICE_ARG(x.value)));
-        }
-        list->dims[0] = (int32_t)list->count;
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = role_setting_at(cat, k, &x) && x.database == of.database && x.role == of.role;
         RowMaker r = {.n = 0};
         row_i64(&r, of.database);
         row_i64(&r, of.role);
-        r.v[r.n++] = (Value){.phys = PH_ARRAY, .u.arr = list};
-        row_sink_add(sink, r.v);
+        row_role_config(&r, ctx->arena, cat, of.database, of.role);
+        if (!seen)
+            row_sink_add(sink, r.v);
     }
     return true;
 }

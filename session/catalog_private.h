@@ -147,6 +147,8 @@ bool fill_pg_auth_members(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 /* Rights: catalog_acl.c, catalog_has.c. */
 void row_acl(RowMaker *r, Arena *a, const CatalogSnap *cat, GrantKind kind, ObjectId object,
              ObjectId of);
+void row_role_config(RowMaker *r, Arena *a, const CatalogSnap *cat, ObjectId database,
+                     ObjectId role);
 bool fill_pg_default_acl(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_column_privileges(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_db_role_setting(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

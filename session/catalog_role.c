@@ -23,7 +23,7 @@ static void role_until(RowMaker *r, const RoleDef *d)
 
 bool fill_pg_roles(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
-    (void)ctx, (void)e;
+    (void)e;
     const CatalogSnap *cat = snapshot_catalog(snap);
     for (size_t i = 0; i < cat_role_count(cat); i++) {
         const RoleDef *d = cat_role_at(cat, i);
@@ -34,7 +34,7 @@ bool fill_pg_roles(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
         row_text(&r, "********");
         role_until(&r, d);
         row_bool(&r, d->flags & ROLE_BYPASSRLS);
-        row_null(&r);
+        row_role_config(&r, ctx->arena, cat, 0, d->id);
         row_i64(&r, d->id);
         row_sink_add(sink, r.v);
     }

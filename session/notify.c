@@ -54,7 +54,8 @@ static Notification *make(int32_t pid, Slice channel, Slice payload)
     char *text = (char *)(n + 1);
     ref_init(&n->ref);
     n->pid = pid;
-    memcpy(text, channel.ptr, channel.len);
+    if (channel.len)
+        memcpy(text, channel.ptr, channel.len);
     if (payload.len)
         memcpy(text + channel.len, payload.ptr, payload.len);
     n->channel = slice_of(text, channel.len);
