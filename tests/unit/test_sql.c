@@ -552,11 +552,12 @@ END_TEST
 START_TEST(utility)
 {
     const Bound *b =
-        good("CREATE TABLE IF NOT EXISTS s.t (ts timestamptz NOT NULL, host text TAG, v "
+        good("CREATE TABLE IF NOT EXISTS public.t (ts timestamptz NOT NULL, host text TAG, v "
              "numeric(10, 2) DEFAULT 1 + 1 CHECK (v > 0),"
              " PRIMARY KEY (host, ts)) WITH (ttl = '30d', tsdb.hypertable, 'window' = '1 day')");
     ck_assert_int_eq(b->kind, BOUND_CREATE_TABLE);
-    ck_assert(b->u.create_table.if_not_exists && slice_eq_cstr(b->u.create_table.name.schema, "s"));
+    ck_assert(b->u.create_table.if_not_exists &&
+              slice_eq_cstr(b->u.create_table.name.schema, "public"));
     ck_assert_uint_eq(b->u.create_table.col_count, 3);
     ck_assert(b->u.create_table.cols[0].not_null && b->u.create_table.cols[1].tag);
     ck_assert_int_eq(b->u.create_table.cols[2].typmod, ((10 << 16) | 2) + 4);
