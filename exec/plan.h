@@ -384,6 +384,7 @@ typedef struct ViewDef {
     const char *text;
     const char *sql;              /* a query instead: the columns are its, in this order */
     const ViewDeclared *declared; /* NULL: as columns */
+    uint32_t oid;                 /* not 0: a table of the catalog, with system columns */
 } ViewDef;
 typedef struct PlanVirtual {
     Plan p;
@@ -392,6 +393,8 @@ typedef struct PlanVirtual {
     Expr *filter;
 } PlanVirtual;
 
+/* Behind the columns of a catalog table. */
+typedef enum ViewSystem { VIEW_TABLEOID, VIEW_XMIN, VIEW_SYSTEM_COUNT } ViewSystem;
 void view_register(const ViewDef *table); /* ends with name = NULL */
 const ViewDef *view_find(Slice schema, Slice name);
 size_t view_count(void);

@@ -60,8 +60,11 @@ bool row_sink_wants(const RowSink *sink, uint32_t column)
 static void collect_wants(const Plan *p, ViewCache *cache)
 {
     if (p->kind == PLAN_VIRTUAL && ((const PlanVirtual *)p)->view == cache->view)
-        for (size_t c = 0; c < p->col_count; c++)
-            cache->wants[((const PlanVirtual *)p)->cols[c]] = true;
+        for (size_t c = 0; c < p->col_count; c++) {
+            uint32_t i = ((const PlanVirtual *)p)->cols[c];
+            if (i < cache->view->column_count)
+                cache->wants[i] = true;
+        }
     for (size_t i = 0; plan_child(p, i); i++)
         collect_wants(plan_child(p, i), cache);
 }
@@ -115,6 +118,16 @@ static bool virtual_open(Op *op, Err *e)
     return view_rows(op, ((const PlanVirtual *)op->plan)->view, &v->rows, e);
 }
 
+/* The same in every row: the catalog's rows are there since the beginning. */
+static Vector system_column(Op *op, const ViewDef *view, uint32_t which)
+{
+    enum { XID_BOOTSTRAP = 1 };
+    Vector v;
+    Value value = value_i64(which == VIEW_TABLEOID ? view->oid : XID_BOOTSTRAP);
+    vec_init_const(&v, which == VIEW_TABLEOID ? T_OID : T_XID, &value, &op->scratch);
+    return v;
+}
+
 static QueryStatus virtual_next(Op *op, Batch **out, Err *e)
 {
     OpVirtual *v = (OpVirtual *)op;
@@ -125,8 +138,10 @@ static QueryStatus virtual_next(Op *op, Batch **out, Err *e)
     if (n == 0)
         return QUERY_END;
     v->row += n;
-    for (size_t c = 0; c < plan->p.col_count; c++)
-        v->batch.cols[c] = all.cols[plan->cols[c]];
+    for (size_t c = 0; c < plan->p.col_count; c++) {
+        uint32_t i = plan->cols[c], own = (uint32_t)plan->view->column_count;
+        v->batch.cols[c] = i < own ? all.cols[i] : system_column(op, plan->view, i - own);
+    }
     v->batch.rows = all.rows;
     v->batch.sel = all.sel;
     v->batch.sel_count = all.sel_count;

@@ -578,7 +578,8 @@ static TaskStatus pgb_step(Task *t)
     const Clock *clock = s->server->options.clock;
     int64_t end = clock->mono_ns(clock) + TASK_SLICE_NS;
     for (;;) {
-        if (!s->ending && atomic_load(&s->stopping))
+        if (!s->ending &&
+            (atomic_load(&s->stopping) || (s->session && session_terminated(s->session))))
             stop_by_admin(s);
         if (!s->ending && s->session && s->mode == PG_IDLE)
             drop_deaf(s);

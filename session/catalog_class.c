@@ -103,22 +103,37 @@ static Slice clustering_key(Arena *a, const TableDef *t)
     return key;
 }
 
-/* "duplicates=last" ... as text[] for \d+. */
+/* Names of the tags, as WITH (segmentby = ...) takes them; empty: there are none. */
+static Slice tag_list(Arena *a, const TableDef *t)
+{
+    Slice tags = SLICE_NONE;
+    for (size_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].kind == COL_TAG && !t->columns[i].dropped)
+            tags = arena_printf(a, "%.*s%s%.*s", SLICE_ARG(tags), tags.len ? "," : "",
+                                SLICE_ARG(t->columns[i].name));
+    return tags;
+}
+
+/* "duplicates=last" ... as text[] for \d+ and pg_dump. */
 static void row_options(RowMaker *r, Arena *a, const TableDef *t)
 {
-    Slice key = t ? clustering_key(a, t) : SLICE_NONE;
-    if (!t || (t->options.len == 0 && key.len == 0)) {
+    Slice key = t ? clustering_key(a, t) : SLICE_NONE, tags = t ? tag_list(a, t) : SLICE_NONE;
+    if (!t || (t->options.len == 0 && key.len == 0 && tags.len == 0)) {
         row_null(r);
         return;
     }
     Array *arr = ARENA_NEW(a, Array);
-    Value *items = ARENA_ARRAY(a, Value, t->options.len + 1);
+    Value *items = ARENA_ARRAY(a, Value, t->options.len + 2);
+    if (tags.len)
+        items[arr->count++] = value_str(arena_printf(a, "segmentby=%.*s", SLICE_ARG(tags)));
     if (key.len)
         items[arr->count++] = value_str(arena_printf(a, "clustering_key=%.*s", SLICE_ARG(key)));
     for (size_t i = 0; i < t->options.len;) {
         const char *nl = memchr(t->options.ptr + i, '\n', t->options.len - i);
         size_t n = nl ? (size_t)(nl - t->options.ptr) - i : t->options.len - i;
-        items[arr->count++] = value_str(slice_of(t->options.ptr + i, n));
+        Slice option = slice_of(t->options.ptr + i, n);
+        if (!slice_starts(option, SLICE_LIT("segmentby="))) /* tags may have been added since */
+            items[arr->count++] = value_str(option);
         i += n + 1;
     }
     *arr = (Array){.elem = T_TEXT,
@@ -282,7 +297,7 @@ static bool attrdef_rows(void *arg, const RelationRow *rel)
         catalog_expression(f->session, f->cat, f->arena, c->default_sql, NULL, c->type_oid, false,
                            &text);
         RowMaker r = {.n = 0};
-        row_i64(&r, (int64_t)rel->oid * COLUMNS_MAX + (int64_t)i);
+        row_i64(&r, attrdef_oid(rel->oid, i));
         row_i64(&r, rel->oid);
         row_i64(&r, (int64_t)i + 1);
         row_slice(&r, text);

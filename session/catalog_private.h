@@ -11,6 +11,10 @@
 enum {
     OID_PG_CATALOG = 11,
     OID_PG_CLASS = 1259,
+    OID_PG_NAMESPACE = 2615,
+    OID_PG_ATTRDEF = 2604,
+    OID_PG_REWRITE = 2618,
+    OID_PG_EXTENSION = 3079,
     OID_INFORMATION_SCHEMA = 13207,
     OID_SKULK_SCHEMA = 13001,
     OID_OWNER = ROLE_BOOTSTRAP, /* of what comes with the server */
@@ -20,6 +24,7 @@ enum {
     OID_COLLATION_C = 950,
     OID_TABLESPACE = 1663,
     OID_EXTENSION_FIRST = 11500,
+    OID_CAST_FIRST = 14000,    /* below 16384: pg_dump leaves them alone */
     OID_VIRTUAL_FIRST = 12000, /* relations without an oid of PostgreSQL's */
     CATALOG_COLUMNS_MAX = 96,
 };
@@ -91,6 +96,10 @@ static inline bool table_shown(const Session *s, const TableDef *t)
 /* The type of the rows of a table has the id of the table with one bit, its array with another. */
 #define OID_ROW_TYPE_FLAG  UINT32_C(0x40000000)
 #define OID_ROW_ARRAY_FLAG UINT32_C(0x20000000)
+static inline int64_t attrdef_oid(uint32_t table, size_t column)
+{
+    return (int64_t)table * COLUMNS_MAX + (int64_t)column;
+}
 bool constraint_is_index(const ConstraintDef *c);
 /* DEFAULT or CHECK as PostgreSQL prints it; false: as it was written. */
 bool catalog_expression(Session *s, const CatalogSnap *cat, Arena *a, Slice text,
@@ -107,6 +116,8 @@ bool fill_pg_am(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_collation(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_tablespace(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_language(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_depend(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_rewrite(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_extension(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_available_extensions(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

@@ -121,6 +121,7 @@ void catalog_register(void)
                        .name = r->name,
                        .fill = r->fill,
                        .sql = r->sql,
+                       .oid = r->oid,
                        .text = "catalog relation"};
         parse_columns(v, r->columns);
     }

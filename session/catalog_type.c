@@ -252,12 +252,13 @@ bool fill_pg_cast(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     static const char *const contexts[] = {
         [CAST_IMPLICIT] = "i", [CAST_ASSIGN] = "a", [CAST_EXPLICIT] = "e"};
     CastInfo c;
+    int64_t oid = OID_CAST_FIRST;
     (void)ctx, (void)snap, (void)e;
     for (size_t i = 0; i < cast_slots(); i++) {
         if (!cast_at(i, &c))
             continue;
         RowMaker r = {.n = 0};
-        row_i64(&r, 100000 + (int64_t)i);
+        row_i64(&r, oid++);
         row_i64(&r, c.from);
         row_i64(&r, c.to);
         row_i64(&r, c.func && !(c.func->flags & FN_HIDDEN) ? c.func->oid : 0);

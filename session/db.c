@@ -67,6 +67,7 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
     db->features = o->features ? mem_strdup(slice_cstr(o->features)) : NULL;
     db->data_dir = mem_strdup(slice_cstr(o->data_dir));
     atomic_init(&db->next_pid, 1000);
+    atomic_init(&db->next_transaction, db->clock->wall_ns(db->clock) / NS_PER_MS);
     mutex_init(&db->mutex, RANK_DB);
     mutex_init(&db->sequence_mutex, RANK_DB);
     budgets_init(db);
@@ -228,6 +229,38 @@ int32_t db_new_pid(Db *db)
     return atomic_fetch_add(&db->next_pid, 1);
 }
 
+bool db_session_find(Db *db, int32_t pid, ObjectId *role, int32_t *secret)
+{
+    const Session *s;
+    mutex_lock(&db->mutex);
+    for (s = db->sessions; s && s->pid != pid;)
+        s = s->next;
+    *role = s ? s->login_role : 0;
+    *secret = s ? s->secret : 0;
+    mutex_unlock(&db->mutex);
+    return s != NULL;
+}
+
+void db_terminate(Db *db, int32_t pid)
+{
+    mutex_lock(&db->mutex);
+    for (Session *s = db->sessions; s; s = s->next) {
+        if (s->pid != pid)
+            continue;
+        atomic_store(&s->terminated, true);
+        if (s->running)
+            query_cancel(s->running);
+        if (s->waiter)
+            task_wake(s->waiter);
+    }
+    mutex_unlock(&db->mutex);
+}
+
+bool session_terminated(const Session *s)
+{
+    return atomic_load_explicit(&s->terminated, memory_order_relaxed);
+}
+
 void db_cancel(Db *db, int32_t pid, int32_t secret)
 {
     mutex_lock(&db->mutex);
@@ -246,6 +279,7 @@ void db_cancel(Db *db, int32_t pid, int32_t secret)
 void session_register(void)
 {
     func_register(session_functions);
+    func_register(admin_functions);
     func_register(sequence_functions);
     func_register(notify_functions);
     func_register(job_functions);

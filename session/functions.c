@@ -125,7 +125,7 @@ static bool fn_null(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *
 }
 
 /* Its own role's sessions, with pg_signal_backend those of all but superusers. */
-static bool may_signal(Session *s, ObjectId role, Err *e)
+static bool may_signal(Session *s, ObjectId role, const char *what, Err *e)
 {
     CatalogSnap *cat = session_catalog(s);
     const RoleDef *of_all = cat_role(cat, SLICE_LIT("pg_signal_backend"));
@@ -134,29 +134,46 @@ static bool may_signal(Session *s, ObjectId role, Err *e)
     bool ok = session_is_superuser(s, cat) || session_in_role(s, cat, role) ||
               (!super && of_all && session_in_role(s, cat, of_all->id));
     cat_unref(cat);
-    return ok || err_set(e, ERR_PRIVILEGE,
-                         "must be a member of the role whose query is being canceled or member of "
-                         "pg_signal_backend");
+    return ok ||
+           err_set(e, ERR_PRIVILEGE,
+                   "must be a member of the role whose %s or member of pg_signal_backend", what);
+}
+
+static void not_a_session(Session *s, int32_t pid)
+{
+    session_notice(s, "WARNING", ERR_OK, "PID %d is not a PostgreSQL server process", pid);
+}
+
+static bool fn_terminate_backend(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n;
+    Db *db = of(ctx)->db;
+    int32_t pid = (int32_t)args[0].u.i64, secret;
+    ObjectId role;
+    bool found = db_session_find(db, pid, &role, &secret);
+    if (found && !may_signal(of(ctx), role, "process is being terminated", e))
+        return false;
+    if (found)
+        db_terminate(db, pid);
+    else
+        not_a_session(of(ctx), pid);
+    *out = value_bool(found);
+    return true;
 }
 
 static bool fn_cancel_backend(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)n;
     Db *db = of(ctx)->db;
-    int32_t pid = (int32_t)args[0].u.i64, secret = 0;
-    ObjectId role = 0;
-    bool found = false;
-    mutex_lock(&db->mutex);
-    for (Session *s = db->sessions; s && !found; s = s->next) {
-        found = s->pid == pid;
-        secret = s->secret;
-        role = s->login_role;
-    }
-    mutex_unlock(&db->mutex);
-    if (found && !may_signal(of(ctx), role, e))
+    int32_t pid = (int32_t)args[0].u.i64, secret;
+    ObjectId role;
+    bool found = db_session_find(db, pid, &role, &secret);
+    if (found && !may_signal(of(ctx), role, "query is being canceled", e))
         return false;
     if (found)
         db_cancel(db, pid, secret);
+    else
+        not_a_session(of(ctx), pid);
     *out = value_bool(found);
     return true;
 }
@@ -267,6 +284,14 @@ FuncDef session_functions[] = {
      .scalar = fn_backend_pid,
      .flags = FN_STABLE,
      .text = "number of this session"},
+    {.signature = "pg_terminate_backend(int4) bool",
+     .scalar = fn_terminate_backend,
+     .flags = FN_VOLATILE | FN_STRICT,
+     .text = "ends a session"},
+    {.signature = "pg_terminate_backend(int4, int8) bool",
+     .scalar = fn_terminate_backend,
+     .flags = FN_VOLATILE | FN_STRICT,
+     .text = "ends a session"},
     {.signature = "pg_cancel_backend(int4) bool",
      .scalar = fn_cancel_backend,
      .flags = FN_VOLATILE | FN_STRICT,

@@ -7,6 +7,8 @@ libsksession_la_SOURCES = \
 	session/execute.c \
 	session/ddl.c session/ddl_create.c session/alter_table.c session/hypertable.c session/ddl_constraint.c session/ddl_drop.c session/parts.c session/sequence.c session/temp.c \
 	session/functions.c \
+	session/functions_admin.c \
+	session/catalog_depend.c \
 	session/login.c session/scram.c session/scram.h session/acl.c session/acl.h session/rights.c session/role.c session/grant.c session/owner.c session/role_setting.c session/token.c \
 	session/notify.c session/portal.c \
 	session/row_writer.c session/row_check.c session/key_check.c session/insert.c session/modify.c \

@@ -71,6 +71,7 @@ bool db_create_database(Db *db, Rights *rights, Slice name, Err *e) MUST_CHECK;
 bool db_feature(const Db *db, const char *name);
 /* Cancels what runs in the session with this key (CancelRequest); silently nothing if there is none. */
 void db_cancel(Db *db, int32_t pid, int32_t secret);
+bool session_terminated(const Session *s); /* by pg_terminate_backend: it is to end */
 
 /* A line of a body that was refused: skulk.rejected shows the last ones.  Texts are copied. */
 typedef struct Rejected {

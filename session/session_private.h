@@ -33,8 +33,9 @@ struct Db {
     char *spill_dir;
     SpillSpace spill;
     atomic_int next_pid;
-    uint64_t login_secret[4]; /* of this process */
-    Mutex sequence_mutex;     /* RANK_DB; guards the two below */
+    _Atomic int64_t next_transaction; /* grows over restarts: the clock at start */
+    uint64_t login_secret[4];         /* of this process */
+    Mutex sequence_mutex;             /* RANK_DB; guards the two below */
     struct SequenceState *sequences;
     size_t sequence_count;
     JobDoor jobs; /* lifecycle's; list NULL: there is none; as long as there are sessions */
@@ -85,6 +86,7 @@ typedef struct Transaction {
     bool queried;     /* a statement has read or written data */
     bool own_catalog; /* it changes the catalog: names mean what they mean now, not in `snapshot` */
     int64_t now_us;   /* now() */
+    int64_t number;   /* txid_current(); 0 = nobody asked */
     NamedMark *marks;
     size_t mark_count;
     Ticket commit; /* while committing */
@@ -241,6 +243,7 @@ struct Session {
     /* below: needs Db.mutex */
     Query *running;
     bool cancel;
+    atomic_bool terminated; /* pg_terminate_backend() */
     Session *next;
     char state_text[16]; /* pg_stat_activity: "idle", "active" ... */
     char *query_text;
@@ -678,7 +681,10 @@ void copy_out_free(Portal *p);
 
 /* ---- views and functions ---- */
 extern const ViewDef skulk_views[];
-extern FuncDef session_functions[];
+extern FuncDef session_functions[], admin_functions[];
+/* false: there is no such session. */
+bool db_session_find(Db *db, int32_t pid, ObjectId *role, int32_t *secret);
+void db_terminate(Db *db, int32_t pid);
 void catalog_register(void); /* pg_catalog, information_schema: catalog_*.c */
 void promql_register(void);  /* promql() in SQL: promql_door.c */
 

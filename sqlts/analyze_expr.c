@@ -529,6 +529,14 @@ static bool slice_bounds(Analyzer *z, Scope *s, const NSubscript *n, Expr *x, si
     return true;
 }
 
+/* A name is a fixed array of bytes, counted from 0: pg_dump looks at typname[0]. */
+static bool name_byte(Analyzer *z, Scope *s, const NSubscript *n, Expr *name, Expr **out, Err *e)
+{
+    Expr *args[] = {name, NULL};
+    return subscript_index(z, s, n->upper ? n->upper : n->lower, &args[1], e) &&
+           az_call_named(z, &n->n, "name_byte", args, 2, out, e);
+}
+
 /* a[1][2] is one step into a two-dimensional array: *at moves behind the subscripts in a row. */
 static bool subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, Expr *array,
                       Expr **out, Err *e)
@@ -536,6 +544,8 @@ static bool subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, 
     TypeId elem = type_elem_of(array->type);
     size_t count = 0;
     bool slice = false;
+    if (array->type == T_NAME && !((const NSubscript *)steps->items[*at])->slice)
+        return name_byte(z, s, (const NSubscript *)steps->items[(*at)++], array, out, e);
     if (!elem) {
         Slice t = az_type_name(z, array->type, -1);
         return az_fail(z, steps->items[*at], ERR_DATATYPE_MISMATCH, e,

@@ -192,11 +192,20 @@ void az_scope_add_table(Analyzer *z, Scope *s, const TableDef *t, Slice alias, R
 
 static Rte *filled_rte(Analyzer *z, const ViewDef *v, Slice alias)
 {
-    Rte *r = az_new_rte(z, RTE_VIRTUAL, alias.len ? alias : slice_cstr(v->name), v->column_count);
+    static const RteCol system[VIEW_SYSTEM_COUNT] = {
+        [VIEW_TABLEOID] = {.name = SLICE_LIT("tableoid"),
+                           .type = T_OID,
+                           .typmod = -1,
+                           .hidden = true},
+        [VIEW_XMIN] = {.name = SLICE_LIT("xmin"), .type = T_XID, .typmod = -1, .hidden = true}};
+    size_t more = v->oid ? VIEW_SYSTEM_COUNT : 0;
+    Rte *r =
+        az_new_rte(z, RTE_VIRTUAL, alias.len ? alias : slice_cstr(v->name), v->column_count + more);
     r->view = v;
     for (size_t i = 0; i < v->column_count; i++)
         r->cols[i] = (RteCol){
             .name = slice_cstr(v->columns[i].name), .type = v->columns[i].type, .typmod = -1};
+    memcpy(r->cols + v->column_count, system, more * sizeof *system);
     return r;
 }
 
