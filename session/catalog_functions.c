@@ -336,10 +336,13 @@ static bool fn_col_description(EvalCtx *ctx, const Value *args, size_t n, Value 
 
 static bool fn_viewdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
-    (void)n, (void)e;
+    (void)n;
     Session *s = ctx->session;
+    uint32_t oid = args[0].phys == PH_STR ? 0 : (uint32_t)args[0].u.i64;
+    if (args[0].phys == PH_STR && !catalog_reg_find(s, T_REGCLASS, args[0].u.str, &oid, e))
+        return false;
     CatalogSnap *cat = session_catalog(s);
-    const TableDef *t = table_of_oid(cat, args[0].u.i64);
+    const TableDef *t = table_of_oid(cat, oid);
     *out = t && t->definition.len ? value_str(view_shown(s, ctx->arena, cat, t)) : value_null();
     cat_unref(cat);
     return true;
@@ -462,6 +465,18 @@ FuncDef catalog_functions[] = {
      STRICT_STABLE,
      .text = "text of a view"},
     {.signature = "pg_get_viewdef(oid, bool) text",
+     .scalar = fn_viewdef,
+     STRICT_STABLE,
+     .text = "text of a view"},
+    {.signature = "pg_get_viewdef(oid, int4) text",
+     .scalar = fn_viewdef,
+     STRICT_STABLE,
+     .text = "text of a view"},
+    {.signature = "pg_get_viewdef(text) text",
+     .scalar = fn_viewdef,
+     STRICT_STABLE,
+     .text = "text of a view"},
+    {.signature = "pg_get_viewdef(text, bool) text",
      .scalar = fn_viewdef,
      STRICT_STABLE,
      .text = "text of a view"},

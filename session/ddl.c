@@ -446,7 +446,8 @@ bool ddl_own_sequence(Portal *p, const CatalogSnap *cat, const SchemaDef *schema
     for (int n = 1; ddl_name_taken(cat, schema->id, name); n++)
         name = ddl_make_name(&p->arena, t->name, c->name,
                              arena_cstr(&p->arena, arena_printf(&p->arena, "seq%d", n)));
-    if (!sequence_create_owned(p, schema, name, &spec->sequence, c->type_oid, t->id, c->id, &id, e))
+    if (!sequence_create_owned(p, cat, schema, name, &spec->sequence, c->type_oid, t->id, c->id,
+                               &id, e))
         return false;
     c->default_sql = arena_printf(&p->arena, "nextval('%u'::regclass)", id);
     return true;

@@ -209,12 +209,21 @@ static bool new_sequence(Portal *p, const SchemaDef *schema, Slice name, const S
     return put_sequence(p, t, d, 0, e);
 }
 
-bool sequence_create_owned(Portal *p, const SchemaDef *schema, Slice name, const SequenceSpec *spec,
-                           TypeId type, TableId table, ColumnId column, TableId *id, Err *e)
+bool sequence_create_owned(Portal *p, const CatalogSnap *cat, const SchemaDef *schema, Slice name,
+                           const SequenceSpec *spec, TypeId type, TableId table, ColumnId column,
+                           TableId *id, Err *e)
 {
     SequenceDef d = {.type = type, .increment = 1, .cache = 1};
-    if (!apply(&d, spec, true, e))
+    const TableDef *like =
+        spec->like ? sequence_of_column(cat, spec->like, spec->like_column) : NULL;
+    if (like) {
+        sequence_def(like, &d);
+        d.type = T_INT8; /* as PostgreSQL's: its limits are those of the other all the same */
+        d.last = d.start;
+        d.used = false;
+    } else if (!apply(&d, spec, true, e)) {
         return false;
+    }
     d.owner = table;
     d.owner_column = column;
     return new_sequence(p, schema, name, &d, id, e);

@@ -468,9 +468,9 @@ typedef struct SequenceDef {
 void sequence_def(const TableDef *t, SequenceDef *out);
 bool sequence_owned_by(const TableDef *t, TableId table, SequenceDef *d); /* *d: of any sequence */
 void sequence_current(Session *s, const TableDef *t, int64_t *last, bool *used);
-bool sequence_create_owned(Portal *p, const SchemaDef *schema, Slice name, const SequenceSpec *spec,
-                           TypeId type, TableId table, ColumnId column, TableId *id,
-                           Err *e) MUST_CHECK;
+bool sequence_create_owned(Portal *p, const CatalogSnap *cat, const SchemaDef *schema, Slice name,
+                           const SequenceSpec *spec, TypeId type, TableId table, ColumnId column,
+                           TableId *id, Err *e) MUST_CHECK;
 bool sequence_alter(Portal *p, const CatalogSnap *cat, const TableDef *t, const SequenceSpec *spec,
                     Err *e) MUST_CHECK;
 /* Another owner (same column); spec: or NULL. */

@@ -170,6 +170,10 @@ static bool like_columns(Analyzer *z, const NCreateTable *n, const NRange *like,
                         .tag = from->kind == COL_TAG && !n->temporary,
                         .time_index = from->kind == COL_TIME && !n->temporary,
                         .identity = identity ? from->identity : 0};
+        if (identity) {
+            c.sequence.like = t->id;
+            c.sequence.like_column = from->id;
+        }
         if (what & LIKE_DEFAULTS && !from->identity)
             c.default_sql = from->default_sql;
         if (what & LIKE_COMMENTS)

@@ -847,7 +847,7 @@ relation_opt_alias(A) ::= relation_expr(B) col_id(X). { A = B; ((NRange *)A)->al
 relation_opt_alias(A) ::= relation_expr(B) AS col_id(X). { A = B; ((NRange *)A)->alias = X.value; }
 where_or_current(A) ::= where_clause(B). { A = B; }
 where_or_current(A) ::= WHERE CURRENT(X) OF col_id. {
-    ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, X.offset, "WHERE CURRENT OF is not supported");
+    grammar_current_of(ps, X.offset);
     A = NULL;
 }
 %type set_clause_list {NodeList}

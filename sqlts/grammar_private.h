@@ -120,6 +120,7 @@ SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *
                           NodeList set, SqlNode *where);
 SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode *table,
                         SqlNode *rest, SqlNode *conflict);
+void grammar_current_of(ParseState *ps, uint32_t offset); /* refused */
 SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *with,
                         SqlNode *table);
 SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns,

@@ -65,6 +65,14 @@ SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode 
     return &n->n;
 }
 
+void grammar_current_of(ParseState *ps, uint32_t offset)
+{
+    if (ps->failed)
+        return;
+    ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, offset, "WHERE CURRENT OF is not supported");
+    err_hint(ps->err, "Say in WHERE which row it is: its key, or its tags and time.");
+}
+
 SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns,
                       SqlNode *query, bool from)
 {

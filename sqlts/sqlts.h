@@ -147,6 +147,8 @@ typedef struct SequenceSpec { /* CREATE, ALTER SEQUENCE, identity columns */
     bool has_cycle, cycle, has_owner;
     QualifiedName owner;
     Slice owner_column; /* "" = NONE */
+    TableId like;       /* the options of this column's sequence, and no others; 0 = none */
+    ColumnId like_column;
 } SequenceSpec;
 
 typedef struct ColumnSpec { /* CREATE TABLE, ADD COLUMN */

@@ -50,5 +50,9 @@ SELECT rulename, ev_class::regclass, ev_type, is_instead FROM pg_rewrite WHERE e
 SELECT reloptions FROM pg_class WHERE relname = 'sized';
 CREATE TABLE tagged (time timestamptz, a text TAG, b text TAG, v float8);
 SELECT reloptions FROM pg_class WHERE relname = 'tagged';
+-- the text of a view by its name
+SELECT pg_get_viewdef('reads') = pg_get_viewdef('reads'::regclass) AS same, pg_get_viewdef('public.reads', true) IS NOT NULL AS has,
+pg_get_viewdef('reads'::regclass, 0) IS NOT NULL AS wrapped, pg_get_viewdef('sized') IS NULL AS of_table, pg_get_viewdef(NULL::text) IS NULL AS of_null, pg_get_viewdef(0::oid) IS NULL AS none;
+SELECT pg_get_viewdef('nope');
 DROP VIEW reads;
 DROP TABLE owner_of, tagged, sized, other_pid;
