@@ -1,6 +1,7 @@
 #include "storage/compact.h"
 
 #include "storage/merge.h"
+#include "storage/window.h"
 #include <roaring/roaring.h>
 #include <stdlib.h>
 

@@ -29,6 +29,7 @@
 #include "storage/manifest.h"
 #include "storage/store.h"
 #include "storage/version.h"
+#include "storage/window.h"
 
 enum {
     ENGINE_QUEUE_BYTES_MAX = 64 << 20, /* waiting for the log; beyond: overload */

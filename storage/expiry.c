@@ -1,6 +1,6 @@
 #include "storage/expiry.h"
 
-#include "storage/version.h"
+#include "storage/window.h"
 
 enum { SPANS_PER_TTL = 8 }; /* how late a joined file goes: an eighth of the TTL */
 

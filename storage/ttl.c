@@ -3,6 +3,7 @@
 #include "base/regex.h"
 #include "storage/expiry.h"
 #include "storage/version.h"
+#include "storage/window.h"
 #include <stdlib.h>
 
 struct TtlView {

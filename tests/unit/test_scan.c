@@ -43,6 +43,18 @@ Engine *snapshot_engine(const Snapshot *s)
     return NULL;
 }
 
+int64_t snapshot_wall(const Snapshot *s)
+{
+    (void)s;
+    return 0;
+}
+
+SeriesIndex *engine_index(Engine *eng)
+{
+    (void)eng;
+    return NULL;
+}
+
 void engine_trim_mapped(Engine *eng)
 {
     (void)eng;
