@@ -13,6 +13,8 @@ typedef struct Explain {
     const ExplainOptions *o;
     const PlannedQuery *plan;
     const Query *query; /* NULL: not run */
+    size_t part_count;  /* of o->parts: still to be shown */
+    uint64_t returned;  /* by the statement that writes */
     Buf value;          /* of the property that is being made */
 } Explain;
 
@@ -642,20 +644,25 @@ static OpStats shown_stats(const Explain *x, const Node *n, const OpStats *paren
 static void print_node(Explain *x, const Plan *p, const char *relationship, const char *subplan,
                        const OpStats *parent);
 
+static void text_begin(ExplainWriter *w, const char *subplan)
+{
+    if (subplan) {
+        ew_pad(w);
+        buf_printf(w->out, "%s\n", subplan);
+        w->indent++;
+    }
+    if (w->indent) {
+        ew_pad(w);
+        buf_puts(w->out, "->  ");
+        w->indent += 2;
+    }
+}
+
 static void print_head(Explain *x, const Node *n, const char *relationship, const char *subplan)
 {
     ExplainWriter *w = &x->w;
     if (x->o->format == EXPLAIN_TEXT) {
-        if (subplan) {
-            ew_pad(w);
-            buf_printf(w->out, "%s\n", subplan);
-            w->indent++;
-        }
-        if (w->indent) {
-            ew_pad(w);
-            buf_puts(w->out, "->  ");
-            w->indent += 2;
-        }
+        text_begin(w, subplan);
         text_name(w->out, n->plan);
         text_target(w->out, n->plan);
         w->indent++;
@@ -675,9 +682,34 @@ static void print_head(Explain *x, const Node *n, const char *relationship, cons
     target_properties(x, n->plan);
 }
 
+static void print_modify(Explain *x, const char *relationship, const char *subplan);
+
+static void print_plan(Explain *x, const char *relationship, const char *subplan)
+{
+    if (x->plan->operation)
+        print_modify(x, relationship, subplan);
+    else
+        print_node(x, x->plan->root, relationship, subplan, NULL);
+}
+
 /* WITH queries hang on the first node, as PostgreSQL's. */
 static void print_ctes(Explain *x)
 {
+    size_t parts = x->part_count;
+    Explain outer = *x;
+    x->part_count = 0;
+    for (size_t i = 0; i < parts; i++) {
+        const ExplainPart *part = &x->o->parts[i];
+        char name[300];
+        snprintf(name, sizeof name, "CTE %.*s", SLICE_ARG(part->name));
+        x->plan = &part->plan;
+        x->query = part->run;
+        x->returned = part->returned;
+        print_plan(x, "InitPlan", name);
+    }
+    x->plan = outer.plan;
+    x->query = outer.query;
+    x->returned = outer.returned;
     for (size_t i = 0; i < x->plan->cte_count; i++) {
         char name[300];
         snprintf(name, sizeof name, "CTE %.*s", SLICE_ARG(x->plan->ctes[i].name));
@@ -711,7 +743,7 @@ static void print_node(Explain *x, const Plan *p, const char *relationship, cons
     const OpStats *own = stats_of(x, n.plan);
     if (own)
         counters(x, &n, own);
-    bool ctes = first && !x->plan->operation && x->plan->cte_count > 0;
+    bool ctes = first && !x->plan->operation && x->plan->cte_count + x->part_count > 0;
     if (plan_child(n.plan, 0) || ctes)
         ew_open(w, "Plans", "Plans", false);
     if (ctes)
@@ -726,20 +758,26 @@ static void print_node(Explain *x, const Plan *p, const char *relationship, cons
 }
 
 /* The statement that writes what its plan gives. */
-static void print_modify(Explain *x)
+static void print_modify(Explain *x, const char *relationship, const char *subplan)
 {
     const PlannedQuery *p = x->plan;
     ExplainWriter *w = &x->w;
     const OpStats *st = x->query ? stats_of(x, p->root) : NULL;
     OpStats none = st ? *st : (OpStats){0};
-    none.rows = 0;
-    ew_open(w, "Plan", "Plan", true);
+    int indent = w->indent;
+    none.rows = x->returned;
+    ew_open(w, "Plan", relationship ? NULL : "Plan", true);
     if (x->o->format == EXPLAIN_TEXT) {
+        text_begin(w, subplan);
         buf_printf(w->out, "%s on %.*s", p->operation, SLICE_ARG(p->target));
         w->indent++;
     } else {
         ew_text(w, "Node Type", SLICE_LIT("ModifyTable"));
         ew_text(w, "Operation", slice_cstr(p->operation));
+        if (relationship)
+            ew_text(w, "Parent Relationship", slice_cstr(relationship));
+        if (subplan)
+            ew_text(w, "Subplan Name", slice_cstr(subplan));
         ew_bool(w, "Parallel Aware", false);
         ew_bool(w, "Async Capable", false);
         ew_text(w, "Relation Name", p->target);
@@ -756,7 +794,7 @@ static void print_modify(Explain *x)
     print_ctes(x);
     print_node(x, p->root, "Outer", NULL, NULL);
     ew_close(w, "Plans", false);
-    w->indent = x->o->format == EXPLAIN_TEXT ? 0 : w->indent;
+    w->indent = x->o->format == EXPLAIN_TEXT ? indent : w->indent;
     ew_close(w, "Plan", true);
 }
 
@@ -781,14 +819,12 @@ static void print_summary(Explain *x)
 
 void plan_explain(Buf *out, const PlannedQuery *plan, const Query *run, const ExplainOptions *o)
 {
-    Explain x = {.o = o, .plan = plan, .query = run};
+    Explain x = {
+        .o = o, .plan = plan, .query = run, .part_count = o->part_count, .returned = o->returned};
     buf_init(&x.value);
     ew_begin(&x.w, out, o->format);
     ew_open(&x.w, "Query", NULL, true);
-    if (plan->operation)
-        print_modify(&x);
-    else
-        print_node(&x, plan->root, NULL, NULL, NULL);
+    print_plan(&x, NULL, NULL);
     print_summary(&x);
     ew_close(&x.w, "Query", true);
     ew_end(&x.w);

@@ -57,12 +57,22 @@ void query_drain(Sched *sched);
 
 /* ---- EXPLAIN: PostgreSQL's layouts and keys ---- */
 typedef enum ExplainFormat { EXPLAIN_TEXT, EXPLAIN_JSON, EXPLAIN_YAML, EXPLAIN_XML } ExplainFormat;
+typedef struct ExplainPart { /* a statement that runs before: WITH w AS (DELETE ...) */
+    Slice name;
+    PlannedQuery plan;
+    const Query *run; /* as plan_explain()'s */
+    uint64_t returned;
+} ExplainPart;
+
 typedef struct ExplainOptions {
     ExplainFormat format;
     bool analyze, verbose, costs, timing, summary;
     bool buffers;                      /* bytes: read, of memory, on disk */
     Slice settings;                    /* "search_path = 'x', ..." */
     int64_t planning_ns, execution_ns; /* for the summary; the latter when it was run */
+    uint64_t returned;                 /* rows that a statement that writes handed out */
+    const ExplainPart *parts;
+    size_t part_count;
 } ExplainOptions;
 /* run: the query when the plan was run with counters, or NULL. */
 void plan_explain(Buf *out, const PlannedQuery *plan, const Query *run, const ExplainOptions *o);

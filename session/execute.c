@@ -168,17 +168,48 @@ static bool add_lines(Portal *p, Slice text, Err *e)
     return true;
 }
 
-static bool print_plan(Portal *p, const BoundQuery *q, Err *e)
+static PlannedQuery shown_plan(const Bound *b, bool run)
+{
+    PlannedQuery plan = plan_of(b, run)->plan;
+    if (b->kind == BOUND_MODIFY) {
+        plan.operation = b->u.modify.source.plan.operation;
+        plan.target = b->u.modify.source.plan.target;
+        plan.method = b->u.modify.source.plan.method;
+    }
+    return plan;
+}
+
+static uint64_t returned(const Portal *in)
+{
+    const Bound *b = in->bound;
+    bool returns = b->kind == BOUND_INSERT ? b->u.insert.returning_count > 0
+                                           : b->kind == BOUND_MODIFY && b->u.modify.returns;
+    return returns ? in->changed : 0;
+}
+
+static const ExplainPart *shown_parts(Portal *p, const Portal *in)
+{
+    const Bound *b = in->bound;
+    ExplainPart *parts = ARENA_ARRAY(&p->arena, ExplainPart, b->part_count + 1);
+    for (size_t i = 0; i < b->part_count; i++) {
+        const Portal *run = parts_portal(in, i);
+        parts[i] = (ExplainPart){.name = b->parts[i].name,
+                                 .plan = shown_plan(b->parts[i].bound, in->analyze),
+                                 .run = run ? run->analyzed : NULL,
+                                 .returned = run ? returned(run) : 0};
+    }
+    return parts;
+}
+
+static bool print_plan(Portal *p, Err *e)
 {
     Portal *in = p->inner;
     const Clock *c = p->session->db->clock;
     ExplainOptions o = p->bound->u.explain.options;
-    PlannedQuery plan = q->plan;
-    if (in->bound->kind == BOUND_MODIFY) {
-        plan.operation = in->bound->u.modify.source.plan.operation;
-        plan.target = in->bound->u.modify.source.plan.target;
-        plan.method = in->bound->u.modify.source.plan.method;
-    }
+    PlannedQuery plan = shown_plan(in->bound, o.analyze);
+    o.returned = returned(in);
+    o.parts = shown_parts(p, in);
+    o.part_count = in->bound->part_count;
     o.planning_ns = in->prepared->plan_ns;
     o.execution_ns = c->mono_ns(c) - p->started_ns;
     if (p->bound->u.explain.settings)
@@ -216,7 +247,7 @@ RunStatus explain_run(Portal *p, Batch **out, Err *e)
     if (p->phase == 0) {
         if (!(p->inner = open_explained(p, e)))
             return RUN_FAIL;
-        if (!plan_of(p->inner->bound, analyze) || p->inner->bound->part_count)
+        if (!plan_of(p->inner->bound, analyze))
             return failed(err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                                   "EXPLAIN of this statement is not supported"));
         p->inner->analyze = analyze;
@@ -229,7 +260,7 @@ RunStatus explain_run(Portal *p, Batch **out, Err *e)
             ;
         if (st != RUN_DONE)
             return st;
-        if (!print_plan(p, plan_of(p->inner->bound, analyze), e))
+        if (!print_plan(p, e))
             return RUN_FAIL;
         p->phase = 2;
     }

@@ -27,6 +27,12 @@ const GivenRows *parts_given(const Portal *p, size_t *count)
     return r ? r->given : NULL;
 }
 
+const Portal *parts_portal(const Portal *p, size_t part)
+{
+    const PartsRun *r = p->parts;
+    return r && part < r->done ? r->portals[part] : NULL;
+}
+
 bool parts_change(Portal *p, const RowAddress *at)
 {
     PartsRun *r = run_of(p);
@@ -83,6 +89,7 @@ static Portal *open_part(Portal *p, PartsRun *r, Bound *b)
     in->params = p->params;
     in->param_count = p->param_count;
     in->deadline_ns = p->deadline_ns;
+    in->analyze = p->analyze;
     in->snapshot = snapshot_ref(p->snapshot);
     in->parts = MEM_NEW(PartsRun);
     in->parts->owner = r;

@@ -379,6 +379,7 @@ bool insert_checks_keys(const TableDef *t);
 /* The parts of the statement, before it: DONE, or WAIT, YIELD, FAIL. */
 RunStatus parts_run(Portal *p, Err *e);
 void parts_free(Portal *p);
+const Portal *parts_portal(const Portal *p, size_t part);     /* NULL: it was not run */
 const GivenRows *parts_given(const Portal *p, size_t *count); /* what p's query may read */
 /* False: another part of the statement has changed this row, and this one must not. */
 bool parts_change(Portal *p, const RowAddress *at);

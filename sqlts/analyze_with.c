@@ -147,7 +147,7 @@ bool az_plan_parts(Analyzer *z, Bound *b, Err *e)
             continue; /* nobody reads it */
         if (!plan_part(z, p, e))
             return false;
-        b->parts[b->part_count++] = (BoundPart){p->cte->id, p->bound};
+        b->parts[b->part_count++] = (BoundPart){p->cte->id, p->cte->name, p->bound};
     }
     if (b->part_count)
         b->read_only = false;

@@ -173,6 +173,7 @@ typedef struct ConstraintSpec { /* PRIMARY KEY, UNIQUE, CHECK, of a column or th
 /* A statement that runs before the one it is a part of; what it gives is read as WITH query `cte`. */
 typedef struct BoundPart {
     uint32_t cte;
+    Slice name;
     struct Bound *bound;
 } BoundPart;
 
