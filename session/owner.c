@@ -40,11 +40,32 @@ static bool put_owner(Session *s, const CatalogSnap *cat, GrantKind kind, Object
     return ok;
 }
 
-/* The sequences of a table's columns go with it. */
+/* What the former owner granted on columns is the new one's to take back. */
+static bool put_columns_owner(Session *s, const CatalogSnap *cat, ObjectId table, ObjectId to,
+                              Err *e)
+{
+    const TableDef *t = cat_table_by_id(cat, table);
+    Arena a;
+    bool ok = true;
+    arena_init(&a, NULL);
+    for (ObjectId i = 1; ok && t && i <= t->column_count; i++) {
+        if (!cat_acl(cat, GRANT_COLUMN, table, i))
+            continue;
+        AclDef old = acl_of(cat, GRANT_COLUMN, table, i);
+        AclDef *d = acl_given(&a, &old, ACL_OF_COLUMN, 0);
+        acl_new_owner(d, old.owner, to);
+        ok = acl_put(s, d, e);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+/* The columns of a table and their sequences go with it. */
 static bool put_owners(Session *s, const CatalogSnap *cat, GrantKind kind, ObjectId object,
                        ObjectId to, Err *e)
 {
-    if (!put_owner(s, cat, kind, object, to, e))
+    if (!put_owner(s, cat, kind, object, to, e) ||
+        (kind == GRANT_TABLE && !put_columns_owner(s, cat, object, to, e)))
         return false;
     for (size_t i = 0; kind == GRANT_TABLE && i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
@@ -186,8 +207,10 @@ bool role_is_free(Session *s, const CatalogSnap *cat, const RoleDef *r, Err *e)
     for (size_t i = 0; i < cat_acl_count(cat); i++) {
         const AclDef *d = cat_acl_at(cat, i);
         bool defaults = d->kind >= GRANT_DEFAULT_TABLES;
-        bool owns = d->owner == r->id || (defaults && d->sub == r->id);
-        if (d->kind == GRANT_ROLE || (!owns && !names(d, r->id)))
+        bool column = d->kind == GRANT_COLUMN;
+        bool owns = (!column && d->owner == r->id) || (defaults && d->sub == r->id);
+        if (d->kind == GRANT_ROLE || (!owns && !names(d, r->id)) ||
+            (column && object_owner(cat, GRANT_TABLE, d->object) == r->id))
             continue;
         count++;
         if (!defaults && !is_here(s, cat, d)) {
@@ -228,7 +251,10 @@ static bool reassign(Session *s, const CatalogSnap *cat, ObjectId from, ObjectId
 {
     for (size_t i = 0; i < cat_acl_count(cat); i++) {
         const AclDef *d = cat_acl_at(cat, i);
-        if (d->owner == from && is_here(s, cat, d) && !put_owner(s, cat, d->kind, d->object, to, e))
+        if (d->kind == GRANT_COLUMN || d->owner != from || !is_here(s, cat, d))
+            continue;
+        if (!put_owner(s, cat, d->kind, d->object, to, e) ||
+            (d->kind == GRANT_TABLE && !put_columns_owner(s, cat, d->object, to, e)))
             return false;
     }
     return true;

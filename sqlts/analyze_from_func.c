@@ -305,5 +305,6 @@ bool az_sampled(Analyzer *z, Scope *s, const NRange *n, Rte **rte, Err *e)
     q->var_end = (uint32_t)z->var_count;
     az_set_columns(z, q);
     *rte = az_query_rte(z, q, t->name);
+    (*rte)->use = t->use; /* what is read of the sample is read of the table */
     return true;
 }

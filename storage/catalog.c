@@ -433,7 +433,7 @@ static bool acl_check(const CatalogSnap *c, const AclDef *d, Err *e)
 /* Is it what holds without it? */
 static bool acl_is_nothing(const AclDef *d)
 {
-    bool owned = d->owner && d->owner != ROLE_BOOTSTRAP;
+    bool owned = d->kind != GRANT_COLUMN && d->owner && d->owner != ROLE_BOOTSTRAP;
     bool defaults = d->kind == GRANT_ROLE || d->kind == GRANT_COLUMN; /* nobody has anything */
     return !owned && (defaults ? !d->count : !d->given);
 }
