@@ -36,6 +36,8 @@ SELECT pg_notify(repeat('a', 64), 'text');
 SELECT pg_notify('ch_a', repeat('x', 7999));
 SELECT pg_notify('ch_a', repeat('x', 8000));
 SELECT pg_notification_queue_usage();
+LISTEN ch_a;
+UNLISTEN *;
 NOTIFY;
 LISTEN 'a';
 LISTEN *;
