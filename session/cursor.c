@@ -121,7 +121,7 @@ typedef struct Walk {
 static Walk plan_walk(const Portal *c, const Bound *b)
 {
     int64_t n = b->u.fetch.count;
-    uint64_t size = n < 0 ? (uint64_t)-n : (uint64_t)n;
+    uint64_t size = n < 0 ? 0 - (uint64_t)n : (uint64_t)n; /* the least has no opposite */
     switch (b->u.fetch.kind) {
     case FETCH_ABSOLUTE:
         if (n < 0)

@@ -192,3 +192,9 @@ commit;
 select name, statement, parameter_types, from_sql from pg_prepared_statements;
 prepare q(int, text) as select $1 + 1, $2;
 select name, statement, parameter_types, from_sql from pg_prepared_statements;
+-- the least number
+BEGIN;
+DECLARE cl SCROLL CURSOR FOR SELECT 1 AS x;
+FETCH ABSOLUTE -9223372036854775808 FROM cl;
+FETCH RELATIVE -9223372036854775808 FROM cl;
+COMMIT;
