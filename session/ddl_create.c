@@ -105,8 +105,9 @@ Slice view_shown(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *v
     Err ignored;
     ViewNames how = {.after = cat, .shown = true};
     if (view->kind != TABLE_VIEW || !view_text(s, a, cat, view->definition, &how, &out, &ignored))
-        return arena_slice(a, view->definition);
-    return out;
+        out = view->definition;
+    return view->kind == TABLE_VIEW ? arena_printf(a, "%.*s;", SLICE_ARG(out))
+                                    : arena_slice(a, out);
 }
 
 bool ddl_create_view(Portal *p, Err *e)

@@ -19,3 +19,10 @@ regress-postgres: tests/regress/regress
 	python3 $(top_srcdir)/tests/regress/postgres.py $(builddir) $(ONLY) || [ $$? -eq 77 ]
 .PHONY: regress-postgres
 EXTRA_DIST += tests/regress/postgres.py tests/regress/postgres-differences
+# libpq in all its modes.
+check_PROGRAMS += tests/regress/tour
+tests_regress_tour_SOURCES = tests/regress/tour.c
+tests_regress_tour_CFLAGS = $(AM_CFLAGS) $(LIBPQ_CFLAGS)
+tests_regress_tour_LDADD = $(LIBPQ_LIBS)
+TESTS += tests/regress/tour.sh
+EXTRA_DIST += tests/regress/tour.sh
