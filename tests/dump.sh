@@ -1,0 +1,44 @@
+#!/bin/bash
+# What pg_dump writes, psql reads into a fresh server, whose dump is the same.  Needs psql and pg_dump.
+set -u
+server=${top_builddir:-.}/alopex-skulk
+dir=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$dir"' EXIT
+export PGHOST=127.0.0.1 PGUSER=skulk PGDATABASE=skulk
+
+start() { # name; sets PGPORT
+	"$server" --data-dir "$dir/$1" --pg-port 0 --http-port 0 2> "$dir/log.$1" &
+	for _ in $(seq 600); do
+		grep -q ready: "$dir/log.$1" && break
+		sleep 0.05
+	done
+	PGPORT=$(sed -n 's/.*PostgreSQL on port \([0-9]*\).*/\1/p' "$dir/log.$1")
+	export PGPORT
+}
+
+run() { psql -Xqv ON_ERROR_STOP=1 -o /dev/null "$@"; }
+dump() { pg_dump > "$dir/raw" && grep -v '^\\\(un\)\?restrict' "$dir/raw" > "$1"; }
+fail() { echo "FAIL $1"; exit 1; }
+
+start first
+run <<'END' || fail "the database is made"
+CREATE ROLE reader;
+CREATE SCHEMA plant;
+CREATE TABLE plant.kind (id serial PRIMARY KEY, name text UNIQUE DEFAULT 'x''y', price numeric(8,2) CHECK (price > 0));
+CREATE TABLE cpu (time timestamptz, host text TAG, region text TAG, usage float8, n int8);
+CREATE VIEW priced AS SELECT k.name, k.price * 2 AS twice FROM plant.kind k WHERE k.price > 1;
+CREATE VIEW twofold AS SELECT count(*) AS n FROM priced;
+CREATE VIEW hot AS SELECT host, max(usage) FROM cpu GROUP BY host;
+COMMENT ON TABLE cpu IS 'it''s one';
+COMMENT ON VIEW priced IS 'a view';
+COMMENT ON COLUMN priced.twice IS 'two of it';
+GRANT SELECT ON priced TO reader;
+INSERT INTO plant.kind (name, price) VALUES ('a', 1.5), (E'tab\there', 2), ('back\\slash', NULL);
+INSERT INTO cpu VALUES ('2024-01-01', 'a', 'eu', 1.5, 2), ('2024-01-02', 'b', NULL, 'NaN', NULL);
+END
+dump "$dir/a.sql" || fail "it is dumped"
+start second
+run -c 'CREATE ROLE reader' && run -f "$dir/a.sql" || fail "the dump is restored"
+dump "$dir/b.sql" && diff "$dir/a.sql" "$dir/b.sql" || fail "the second dump is the first"
+[ "$(psql -XAtc 'SELECT n FROM twofold')" = 2 ] || fail "views of the second server answer"
+echo "PASS a dump restores"
