@@ -187,6 +187,8 @@ static bool read_element(ArrayParser *p, Slice *out, bool *quoted, Err *e)
             break;
         if (c == '{')
             return malformed(p, e, "Unexpected \"{\" character.");
+        if (*quoted ? !is_space(c) : c == '"' && len > 0)
+            return malformed(p, e, "Unexpected array element.");
         p->at++;
         if (c == '"') {
             *quoted = true;

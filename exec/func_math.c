@@ -358,6 +358,8 @@ FUNC_SCALAR(width_bucket_array)
     const Array *arr = args[1].u.arr;
     const TypeDef *def = type_find(arr->elem);
     int64_t count = 0;
+    if (arr->ndim > 1)
+        return err_set(e, ERR_ARRAY_SUBSCRIPT, "thresholds must be one-dimensional array");
     for (size_t i = 0; i < arr->count; i++) {
         if (arr->items[i].null)
             return err_set(e, ERR_NULL_NOT_ALLOWED, "thresholds array must not contain NULLs");

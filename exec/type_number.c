@@ -183,8 +183,15 @@ static bool float_word(Slice t, double *v)
         const char *word;
         double value;
     } words[] = {
-        {"nan", NAN},       {"infinity", INFINITY},   {"+infinity", INFINITY}, {"inf", INFINITY},
-        {"+inf", INFINITY}, {"-infinity", -INFINITY}, {"-inf", -INFINITY},
+        {"nan", NAN},
+        {"+nan", NAN},
+        {"-nan", NAN},
+        {"infinity", INFINITY},
+        {"+infinity", INFINITY},
+        {"inf", INFINITY},
+        {"+inf", INFINITY},
+        {"-infinity", -INFINITY},
+        {"-inf", -INFINITY},
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (slice_eq_nocase(t, slice_cstr(words[i].word))) {

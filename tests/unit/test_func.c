@@ -274,6 +274,7 @@ static const struct {
     {T_DATE,
      {"1970-01-01", "2024-02-29", "infinity", "-infinity", "4714-11-24 BC", "5874897-12-31"}},
     {T_TIME, {"00:00", "24:00", "23:59:59.999999"}},
+    {T_TIMETZ, {"00:00+00", "24:00-15:59:59", "23:59:59.999999+15:59:59"}},
     {T_TIMESTAMP,
      {"1970-01-01", "2024-02-29 12:34:56.789", "infinity", "-infinity", "4714-11-24 BC",
       "294247-01-10 04:00:54"}},
@@ -649,7 +650,10 @@ static const char *constant_arg(const FuncDef *f, size_t arg)
 
 static TypeId concrete(TypeId t)
 {
-    return t == T_ANYELEMENT || t == T_ANYNONARRAY ? T_NUMERIC : t == T_ANY ? T_TEXT : t;
+    return t == T_ANYELEMENT || t == T_ANYNONARRAY ? T_NUMERIC
+           : t == T_ANYARRAY                       ? T_INT4_ARRAY
+           : t == T_ANY                            ? T_TEXT
+                                                   : t;
 }
 
 /* As text; times go up, as the rows of a series do; "" is NULL. */
@@ -668,7 +672,7 @@ static void random_text(TypeId t, size_t row, uint64_t *state, char *out, size_t
         snprintf(out, size, "%d days %d:00:00", n, n % 24);
     else if (t == T_DATE)
         snprintf(out, size, "2024-03-%02d", n % 28 + 1);
-    else if (t == T_TIME)
+    else if (t == T_TIME || t == T_TIMETZ)
         snprintf(out, size, "%02d:%02d:00", n % 24, n % 60);
     else if (t == T_UUID)
         snprintf(out, size, "00000000-0000-0000-0000-0000000000%02d", n);
@@ -694,6 +698,8 @@ static void parts_fill(AggRun *r, const FuncDef *f, uint64_t *state, Vector *arg
                 random_text(r->types[k], i, state, text, sizeof text);
             if (!text[0] && k == 0 && strstr(f->name, "object_agg"))
                 snprintf(text, sizeof text, "a name is never NULL");
+            if (!text[0] && k == 0 && f->args[0] == T_ANYARRAY)
+                snprintf(text, sizeof text, "{0,0}"); /* nor is an array of arrays' */
             if (text[0])
                 ck_assert_msg(
                     type_find(r->types[k])

@@ -103,3 +103,10 @@ update at set a = a || 5 where k = 2;
 select * from at where 5 = any(a);
 select k, a from at order by k;
 drop table at;
+-- quotes stand around the whole element
+select '{a,"b"c}'::text[];
+select '{1"2"}'::int[];
+select '{"1""2"}'::text[];
+select '{ "a b" , c d }'::text[];
+select width_bucket(5, array[[1,3]]);
+select '-nan'::float8, '+nan'::float4;
