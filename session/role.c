@@ -71,6 +71,7 @@ bool session_set_role(Session *s, Slice name, Err *e)
         if (ok)
             s->role = r->id;
     }
+    settings_note_superuser(s, cat);
     cat_unref(cat);
     return ok;
 }

@@ -280,6 +280,8 @@ void temp_committed(Session *s);
 void temp_forget(Session *s);
 
 /* ---- settings.c ---- */
+/* is_superuser, by the role that counts now. */
+void settings_note_superuser(Session *s, const CatalogSnap *cat);
 bool settings_init(Session *s, const NameValue *values, size_t n, Err *e) MUST_CHECK;
 void settings_free(Session *s);
 bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool local,

@@ -786,16 +786,22 @@ static void keep_as_default(Session *s, Slice name)
     s->settings[k] = NULL;
 }
 
+void settings_note_superuser(Session *s, const CatalogSnap *cat)
+{
+    int super = setting_index(SLICE_LIT("is_superuser"));
+    mem_free(s->session_defaults[super]);
+    s->session_defaults[super] =
+        mem_strdup(session_is_superuser(s, cat) ? SLICE_LIT("on") : SLICE_LIT("off"));
+    s->report_due = true;
+}
+
 bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
 {
     s->settings = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
     s->session_defaults = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
     s->reported = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
-    s->report_due = true;
-    int super = setting_index(SLICE_LIT("is_superuser"));
     CatalogSnap *cat = session_catalog(s);
-    s->session_defaults[super] =
-        mem_strdup(session_is_superuser(s, cat) ? SLICE_LIT("on") : SLICE_LIT("off"));
+    settings_note_superuser(s, cat);
     cat_unref(cat);
     int who = setting_index(SLICE_LIT("session_authorization"));
     s->session_defaults[who] = mem_strdup(slice_cstr(s->user));

@@ -21,6 +21,7 @@ SELECT rolpassword FROM pg_authid WHERE rolname = 'r_ann';
 ALTER ROLE r_ann PASSWORD 'md5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
 -- a reader
 SET ROLE r_ann;
+SHOW is_superuser;
 SELECT current_user, current_setting('role');
 SELECT v FROM rt;
 SELECT * FROM rv;
@@ -47,6 +48,11 @@ SELECT count(*) FROM promql('rt_v');
 BACKUP TO '/tmp/nowhere';
 CHECKPOINT;
 RESET ROLE;
+SHOW is_superuser;
+BEGIN;
+SET ROLE r_ann;
+ROLLBACK;
+SHOW is_superuser;
 -- without INHERIT the rights of the role come with SET ROLE only
 SET ROLE r_bob;
 SELECT v FROM rt;
