@@ -66,8 +66,10 @@ static void simple(void)
            "INSERT 0 2500"));
     is("select", value(PQexec(conn, "SELECT count(*) FROM tour"), "2500"));
     is("several statements give the last", value(PQexec(conn, "SELECT 1; SELECT 2"), "2"));
-    is("empty", PQresultStatus(PQexec(conn, "")) == PGRES_EMPTY_QUERY);
-    PGresult *r = PQexec(conn, "SELECT at, host, n, v FROM tour LIMIT 0");
+    PGresult *r = PQexec(conn, "");
+    is("empty", PQresultStatus(r) == PGRES_EMPTY_QUERY);
+    PQclear(r);
+    r = PQexec(conn, "SELECT at, host, n, v FROM tour LIMIT 0");
     is("described", PQnfields(r) == 4 && PQftype(r, 0) == 1184 && PQftype(r, 1) == 25 &&
                         PQftype(r, 2) == 20 && PQftype(r, 3) == 701 && PQftable(r, 1) != 0 &&
                         PQftablecol(r, 1) == 2);
