@@ -229,14 +229,7 @@ static Portal *open_explained(Portal *p, Err *e)
     Bound *b = p->bound->u.explain.inner;
     if (b->kind == BOUND_EXECUTE)
         return execute_open(p, b, e);
-    p->prepared->refs++;
-    Portal *in = portal_new(p->session, SLICE_NONE, p->prepared);
-    in->bound = b;
-    if (!bound_columns(b, &in->cols, &in->col_count))
-        in->cols = NULL;
-    in->params = p->params;
-    in->param_count = p->param_count;
-    return in;
+    return portal_within(p, b);
 }
 
 RunStatus explain_run(Portal *p, Batch **out, Err *e)

@@ -81,13 +81,7 @@ static RunStatus begin(Portal *p, PartsRun *r, Err *e)
 
 static Portal *open_part(Portal *p, PartsRun *r, Bound *b)
 {
-    p->prepared->refs++;
-    Portal *in = portal_new(p->session, SLICE_NONE, p->prepared);
-    in->bound = b;
-    if (!bound_columns(b, &in->cols, &in->col_count))
-        in->cols = NULL;
-    in->params = p->params;
-    in->param_count = p->param_count;
+    Portal *in = portal_within(p, b);
     in->deadline_ns = p->deadline_ns;
     in->analyze = p->analyze;
     in->snapshot = snapshot_ref(p->snapshot);

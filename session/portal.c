@@ -21,6 +21,18 @@ Portal *portal_new(Session *s, Slice name, Prepared *take_prepared)
     return p;
 }
 
+Portal *portal_within(Portal *p, Bound *b)
+{
+    p->prepared->refs++;
+    Portal *in = portal_new(p->session, SLICE_NONE, p->prepared);
+    in->bound = b;
+    if (!bound_columns(b, &in->cols, &in->col_count))
+        in->cols = NULL;
+    in->params = p->params;
+    in->param_count = p->param_count;
+    return in;
+}
+
 static void set_running(Session *s, Query *q)
 {
     if (s->running == q)

@@ -43,6 +43,18 @@ static size_t read_metadata(Arena *a, SeriesIndex *idx, const TableDef *t, Slice
     return n;
 }
 
+/* The members of its object that all forms have, and the end of it. */
+static void put_about(const MetaRow *r, Buf *json)
+{
+    buf_puts(json, "\"type\":");
+    buf_put_json(json, r->type);
+    buf_puts(json, ",\"help\":");
+    buf_put_json(json, r->help);
+    buf_puts(json, ",\"unit\":");
+    buf_put_json(json, r->unit);
+    buf_puts(json, "}");
+}
+
 /* As /targets/metadata has it; which target told is not kept. */
 static void put_target_metadata(const MetaRow *rows, size_t n, bool named, uint64_t limit,
                                 Buf *json)
@@ -54,13 +66,8 @@ static void put_target_metadata(const MetaRow *rows, size_t n, bool named, uint6
             buf_puts(json, ",\"metric\":");
             buf_put_json(json, rows[i].metric);
         }
-        buf_puts(json, ",\"type\":");
-        buf_put_json(json, rows[i].type);
-        buf_puts(json, ",\"help\":");
-        buf_put_json(json, rows[i].help);
-        buf_puts(json, ",\"unit\":");
-        buf_put_json(json, rows[i].unit);
-        buf_puts(json, "}");
+        buf_puts(json, ",");
+        put_about(&rows[i], json);
     }
     buf_puts(json, "]");
 }
@@ -82,13 +89,8 @@ static void put_metadata(const MetaRow *rows, size_t n, uint64_t limit, uint64_t
         }
         if (per_metric && of_metric == per_metric)
             continue;
-        buf_puts(json, of_metric++ ? ",{\"type\":" : "{\"type\":");
-        buf_put_json(json, rows[i].type);
-        buf_puts(json, ",\"help\":");
-        buf_put_json(json, rows[i].help);
-        buf_puts(json, ",\"unit\":");
-        buf_put_json(json, rows[i].unit);
-        buf_puts(json, "}");
+        buf_puts(json, of_metric++ ? ",{" : "{");
+        put_about(&rows[i], json);
     }
     buf_puts(json, metrics ? "]}" : "}");
 }

@@ -339,6 +339,8 @@ bool bound_columns(const Bound *b, const OutColumn **cols, size_t *count);
 
 /* ---- portal.c ---- */
 Portal *portal_new(Session *s, Slice name, Prepared *take_prepared);
+/* One that runs a part of the statement of `p`, with its parameters. */
+Portal *portal_within(Portal *p, Bound *b);
 void portal_free(Portal *p);
 void portals_close_all(Session *s, bool keep_held, const Portal *but /* or NULL */);
 /* What began after a savepoint. */
