@@ -83,11 +83,8 @@ static void view_rows(DependFill *f, const TableDef *view)
     arena_init(&arena, &f->session->db->query_pool);
     session_eval_ctx(f->session, &fold);
     fold.arena = fold.scratch = &arena;
-    SqlEnv env = session_sql_env(f->session, f->cat, &fold);
+    SqlEnv env = session_text_env(f->session, f->cat, &fold);
     env.allow = note_read;
-    env.may_look = NULL; /* the other hooks would take f for their session */
-    env.table_size = NULL;
-    env.distinct_tags = NULL;
     env.arg = f;
     if (sql_parse(&arena, view->definition, &st, &count, &ignored) && count == 1)
         (void)!sql_analyze(&env, &arena, st, NULL, 0, &bound, &ignored);

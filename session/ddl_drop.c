@@ -45,9 +45,7 @@ static bool view_works(Session *s, const CatalogSnap *cat, const TableDef *view,
     arena_init(&arena, &s->db->query_pool);
     session_eval_ctx(s, &fold);
     fold.arena = fold.scratch = &arena;
-    SqlEnv env = session_sql_env(s, cat, &fold);
-    env.allow = NULL; /* the text is looked at, not the rows */
-    env.may_look = NULL;
+    SqlEnv env = session_text_env(s, cat, &fold);
     bool ok = sql_parse(&arena, view->definition, &st, &count, &ignored) && count == 1 &&
               sql_analyze(&env, &arena, st, NULL, 0, &bound, &ignored) &&
               bound->kind == BOUND_QUERY && bound->u.query.col_count >= view->column_count;

@@ -201,19 +201,25 @@ static double distinct_tags(void *arg, const TableDef *t, ColumnId column)
     return idx_code_count(engine_index(((Session *)arg)->db->engine), t->id, column);
 }
 
-SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
+SqlEnv session_text_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
 {
     return (SqlEnv){.catalog = cat,
-                    .allow = session_may_use,
-                    .may_look = session_may_look,
-                    .table_size = table_size,
-                    .distinct_tags = distinct_tags,
-                    .arg = s,
                     .database = s->database,
                     .search_path = s->search_path,
                     .search_path_count = s->search_path_count,
                     .temp = session_schema(s, cat, SLICE_LIT("pg_temp")),
                     .fold = fold};
+}
+
+SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
+{
+    SqlEnv env = session_text_env(s, cat, fold);
+    env.allow = session_may_use;
+    env.may_look = session_may_look;
+    env.table_size = table_size;
+    env.distinct_tags = distinct_tags;
+    env.arg = s;
+    return env;
 }
 
 bool session_check_cancel(Session *s, Err *e)

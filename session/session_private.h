@@ -255,6 +255,8 @@ void session_notice(Session *s, const char *severity, ErrCode code, const char *
     PRINTF_LIKE(4, 5);
 void session_notice_detail(Session *s, Slice detail, const char *fmt, ...) PRINTF_LIKE(3, 4);
 CatalogSnap *session_catalog(Session *s); /* reference: newest, or the transaction's own */
+/* To look at what a text means: without the hooks that ask for rights and sizes. */
+SqlEnv session_text_env(Session *s, const CatalogSnap *cat, EvalCtx *fold);
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold);
 void session_eval_ctx(Session *s, EvalCtx *out); /* template; arenas not set */
 bool session_check_cancel(Session *s, Err *e) MUST_CHECK;
