@@ -1,6 +1,7 @@
 /* WITH queries: run once and lazily, read by many; recursive ones through a working table.
- * Their rows go to files when memory is short; what UNION without ALL has seen stays in memory. */
+ * Their rows go to files when memory is short. */
 #include "exec/op_private.h"
+#include "exec/seen_private.h"
 
 /* ---- a reference ---- */
 
@@ -94,44 +95,52 @@ const OpDef op_cte_ref = {"CTE Scan", sizeof(OpCteRef), cte_ref_open, cte_ref_ne
 /* ---- WITH RECURSIVE ---- */
 
 typedef struct OpRecursive {
-    Op op; /* child: the start; right: the step, opened anew for each round */
-    HashTable seen;
+    Op op;            /* child: the start; right: the step, opened anew for each round */
+    SeenRows *seen;   /* UNION without ALL; else NULL */
     RowFile *work[2]; /* read by the step; filled for the next round */
     int now;
-    bool started;
+    bool started, ended; /* the first round; the input of this one */
+    uint64_t spilled;    /* by working tables of old */
     Batch batch;
 } OpRecursive;
 
 static bool recursive_open(Op *op, Err *e)
 {
     OpRecursive *r = (OpRecursive *)op;
-    Budget *budget = &op->x->query->budget;
-    ht_init(&r->seen, op->plan->types, op->plan->col_count, budget);
+    if (((const PlanRecursive *)op->plan)->distinct)
+        r->seen = seen_new(op->x, op->plan->types, op->plan->col_count);
     for (int i = 0; i < 2; i++)
         r->work[i] = rowfile_new_query(op->x->query, op->plan->types, op->plan->col_count);
     return op_open_child(op, e);
 }
 
+/* The rows of `in` are those of this round, less those that were there before. */
 static bool recursive_keep(OpRecursive *r, Batch *in, Err *e)
 {
-    uint32_t ids[BATCH_ROWS];
     Op *op = &r->op;
     arena_reset(&op->scratch);
     r->batch = *in;
-    if (((const PlanRecursive *)op->plan)->distinct) {
-        size_t n = batch_count(in), kept = 0;
-        uint32_t next = (uint32_t)r->seen.count;
-        uint16_t *sel = arena_alloc(&op->scratch, (n + 1) * sizeof *sel);
-        ht_put(&r->seen, in->cols, in->sel, n, ids);
-        for (size_t i = 0; i < n; i++)
-            if (ids[i] == next) {
-                sel[kept++] = (uint16_t)batch_row(in, i);
-                next++;
-            }
-        r->batch.sel = sel;
-        r->batch.sel_count = kept;
-    }
-    return rowfile_add(r->work[!r->now], &r->batch, e);
+    return (!r->seen || seen_add(r->seen, in, &r->batch, &op->scratch, e)) &&
+           rowfile_add(r->work[!r->now], &r->batch, e);
+}
+
+/* New rows of the round for which it was not clear before its end. */
+static QueryStatus recursive_rest(OpRecursive *r, Err *e)
+{
+    QueryStatus st = r->seen ? seen_rest(r->seen, &r->batch, &r->op.scratch, e) : QUERY_END;
+    if (st == QUERY_BATCH && !rowfile_add(r->work[!r->now], &r->batch, e))
+        return QUERY_FAIL;
+    return st;
+}
+
+static void recursive_count(OpRecursive *r)
+{
+    OpStats *st = r->op.stats;
+    if (!st)
+        return;
+    st->spilled = r->spilled + (r->seen ? seen_spilled(r->seen) : 0);
+    int64_t bytes = r->seen ? (int64_t)seen_bytes(r->seen) : 0;
+    st->bytes_max = bytes > st->bytes_max ? bytes : st->bytes_max;
 }
 
 static QueryStatus recursive_step(OpRecursive *r, Batch **in, Err *e)
@@ -151,22 +160,25 @@ static QueryStatus recursive_next(Op *op, Batch **out, Err *e)
     OpRecursive *r = (OpRecursive *)op;
     for (;;) {
         Batch *in;
-        QueryStatus st = r->started ? recursive_step(r, &in, e) : op_next(op->child, &in, e);
-        if (st == QUERY_BATCH) {
-            if (!recursive_keep(r, in, e))
-                return QUERY_FAIL;
-            *out = &r->batch;
-            return QUERY_BATCH;
-        }
+        QueryStatus st = r->ended     ? QUERY_END
+                         : r->started ? recursive_step(r, &in, e)
+                                      : op_next(op->child, &in, e);
+        if (st == QUERY_BATCH && !recursive_keep(r, in, e))
+            return QUERY_FAIL;
+        r->ended = st == QUERY_END;
+        if (r->ended)
+            st = recursive_rest(r, e);
+        *out = &r->batch;
         if (st != QUERY_END)
             return st;
         /* A round is over: what it made is the working table of the next. */
+        r->ended = false;
+        recursive_count(r);
         op_close(op->right);
         op->right = NULL;
         r->started = true;
         r->now = !r->now;
-        if (op->stats)
-            op->stats->spilled += rowfile_spilled(r->work[!r->now]);
+        r->spilled += rowfile_spilled(r->work[!r->now]);
         rowfile_clear(r->work[!r->now]);
         if (rowfile_rows(r->work[r->now]) == 0)
             return QUERY_END;
@@ -176,7 +188,7 @@ static QueryStatus recursive_next(Op *op, Batch **out, Err *e)
 static void recursive_close(Op *op)
 {
     OpRecursive *r = (OpRecursive *)op;
-    ht_free(&r->seen);
+    seen_free(r->seen);
     rowfile_free(r->work[0]);
     rowfile_free(r->work[1]);
 }

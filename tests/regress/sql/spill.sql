@@ -54,6 +54,12 @@ WITH x AS MATERIALIZED (SELECT g, repeat('x', 200) || g AS s FROM generate_serie
     LATERAL (SELECT b.s FROM x b OFFSET (a.g * 37) % 60000 LIMIT 1) q;
 WITH RECURSIVE r (n, s) AS (SELECT id, s FROM sp UNION ALL SELECT n + 1000000, s FROM r WHERE n < 3000000)
   SELECT count(*), sum(n), max(s) FROM r;
+-- what UNION has seen: rows that come again later, again in the same round, and one new row a round
+WITH RECURSIVE r (n, s) AS (SELECT i, 'text ' || i FROM generate_series(1, 50000) i UNION SELECT (n * 7 + 1) % 60007, 'text ' || (n * 7 + 1) % 60007 FROM r)
+  SELECT count(*), sum(n), min(s), max(s) FROM r;
+WITH RECURSIVE r (n) AS (SELECT 1::int8 UNION SELECT n + 1 FROM r WHERE n < 120000) SELECT count(*), sum(n) FROM r;
+WITH RECURSIVE r (n, d) AS (SELECT 1::int8, NULL::numeric UNION SELECT (n * 2 + k) % 100003, (n % 7)::numeric FROM r, generate_series(0, 1) k)
+  SELECT count(*), sum(n), sum(d), count(d) FROM r;
 SELECT count(*), sum(a.v) FROM (VALUES (1), (2), (3)) t (i), LATERAL (SELECT v FROM spd WHERE name > 'a') a;
 -- windows: one partition of all rows, many of few, frames of any kind
 SELECT sum(a), sum(b), max(c), sum(d) FROM (SELECT nth_value(id, 3) OVER w AS a, count(*) OVER (ORDER BY id DESC) AS b,
