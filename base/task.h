@@ -40,6 +40,8 @@ struct Task {
 };
 
 #define TASK_SLICE_NS (10 * NS_PER_MS)
+/* What strangers can ask for (handshakes, passwords): all of them share the turn of one session. */
+#define TASK_GROUP_STRANGERS (UINT64_C(3) << 32)
 
 /* workers = 0: stepped by the owner, blocking must be 0 as well.  blocking: threads for
  * TASK_BLOCKING; 0: those run among the others. */

@@ -204,30 +204,50 @@ static void input_ended(Conn *c)
         conn_kill(c);
 }
 
-static void write_out(Conn *c);
+static void mark_dirty(Conn *c);
 
-/* Until it is done nothing is read or written; true: it is. */
+/* Bytes that OpenSSL has already make no event. */
+static void look_again(Conn *c)
+{
+    if (!c->dead && !c->paused && !c->ended && !c->handshaking && c->io->pending &&
+        c->io->pending(c))
+        event_active(&c->ev_read, EV_READ, 0);
+}
+
+/* Until it is done nothing is read or written; true: it is.  Its steps take milliseconds of the CPU, so
+ * that others run them. */
 static bool shake_hands(Conn *c)
 {
     if (!c->handshaking)
         return true;
-    int st = c->io->handshake(c);
-    if (st == -2) {
+    if (c->shaking)
+        return false;
+    c->shaking = true;
+    event_del(&c->ev_read);
+    if (c->writing)
+        event_del(&c->ev_write);
+    c->writing = false;
+    c->io->handshake(c);
+    return false;
+}
+
+void conn_shaken(Conn *c, NetShake how)
+{
+    c->shaking = false;
+    if (how == SHAKE_BROKEN) {
         conn_kill(c);
-        return false;
+        return;
     }
-    if ((st == -3) != c->writing) {
-        c->writing = st == -3;
-        if (c->writing)
-            event_add(&c->ev_write, NULL);
-        else
-            event_del(&c->ev_write);
+    c->handshaking = how != SHAKE_DONE;
+    c->writing = how == SHAKE_WRITE;
+    if (c->writing)
+        event_add(&c->ev_write, NULL);
+    if (!c->paused)
+        event_add(&c->ev_read, NULL);
+    if (how == SHAKE_DONE) {
+        mark_dirty(c);
+        look_again(c);
     }
-    if (st != 1)
-        return false;
-    c->handshaking = false;
-    write_out(c);
-    return !c->dead;
 }
 
 static bool read_once(Conn *c)
@@ -253,16 +273,8 @@ static bool read_once(Conn *c)
         c->in_pos = c->in.len; /* thrown away */
     else
         c->face->input(c, c->state);
-    bool more = (size_t)n == room || c->handshaking;
+    bool more = c->handshaking ? c->io->pending(c) : (size_t)n == room;
     return more && !c->dead && !c->paused && !c->ended;
-}
-
-/* Bytes that OpenSSL has already make no event. */
-static void look_again(Conn *c)
-{
-    if (!c->dead && !c->paused && !c->ended && !c->handshaking && c->io->pending &&
-        c->io->pending(c))
-        event_active(&c->ev_read, EV_READ, 0);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -311,7 +323,7 @@ void conn_resume(Conn *c)
         return;
     c->paused = false;
     event_del(&c->ev_closed);
-    if (!c->ended)
+    if (!c->ended && !c->shaking)
         event_add(&c->ev_read, NULL);
     look_again(c);
 }

@@ -52,6 +52,7 @@ bool net_new(Net **out, const NetOptions *o, Err *e)
     must(o->threads >= 1 && o->threads <= NET_THREADS_MAX);
     Net *n = MEM_NEW(Net);
     n->clock = o->clock;
+    n->sched = o->sched;
     mutex_init(&n->tls_mutex, RANK_LEAF);
     for (n->thread_count = 0; n->thread_count < o->threads; n->thread_count++)
         if (!thread_init(n, n->thread_count, e)) {
@@ -111,6 +112,8 @@ void net_stop(Net *n, int64_t grace_ns)
     for (int i = 0; i < n->thread_count; i++)
         if (n->threads[i].started)
             pthread_join(n->threads[i].pthread, NULL);
+    while (atomic_load(&n->shakes) > 0)
+        sleep_ms(1);
 }
 
 static void thread_free(IoThread *t)

@@ -61,6 +61,8 @@ typedef struct NetFace {
 typedef struct NetOptions {
     int threads;
     const Clock *clock;
+    Sched *
+        sched; /* runs TLS handshakes; without it there is no TLS.  It runs until net_stop is over */
 } NetOptions;
 
 typedef struct NetStats { /* all since start */

@@ -30,7 +30,9 @@ typedef struct IoThread IoThread;
 /* read and write return bytes, 0 at the end (read), -1 try later, -2 broken. */
 typedef struct NetIo {
     const char *name;
-    int (*handshake)(Conn *c); /* 1 done, -1 or -3 when it can be read or written, -2 broken */
+    /* Begins a step of it; conn_shaken() comes with its end.  Until then the I/O thread touches
+     * nothing but close(). */
+    void (*handshake)(Conn *c);
     ssize_t (*read)(Conn *c, void *dst, size_t len);
     ssize_t (*write)(Conn *c, const struct iovec *iov, int count);
     void (*close)(Conn *c);
@@ -41,7 +43,17 @@ extern const NetIo net_io_plain, net_io_tls;
 
 typedef struct TlsConn TlsConn;
 
-typedef enum MailKind { MAIL_SEND, MAIL_POST, MAIL_FINISH, MAIL_STOP, MAIL_KILL_ALL } MailKind;
+/* How a step of a handshake ended. */
+typedef enum NetShake { SHAKE_DONE, SHAKE_READ, SHAKE_WRITE, SHAKE_BROKEN } NetShake;
+
+typedef enum MailKind {
+    MAIL_SEND,
+    MAIL_POST,
+    MAIL_FINISH,
+    MAIL_SHAKEN,
+    MAIL_STOP,
+    MAIL_KILL_ALL
+} MailKind;
 
 typedef struct Mail {
     struct Mail *next;
@@ -86,7 +98,8 @@ struct Conn {
     Conn *next_dirty;
     bool dirty;
     TlsConn *tls; /* NULL: plain */
-    bool ended, paused, finishing, lingering, dead, writing, handshaking;
+    bool ended, paused, finishing, lingering, dead, writing;
+    bool handshaking, shaking; /* ... and a step of it runs */
 };
 
 typedef struct Slot {
@@ -131,6 +144,8 @@ struct Net {
     int thread_count;
     IoThread threads[NET_THREADS_MAX];
     NetStats stats;
+    Sched *sched;
+    _Atomic int shakes; /* steps of handshakes that are queued or run */
     bool started, stopped;
     Mutex tls_mutex;
     NetTls *tls; /* needs it; for new connections */
@@ -142,7 +157,7 @@ void conn_reap(Conn *c); /* frees it if it is dead; at the end of every callback
 void conn_flush_dirty(IoThread *t);
 void conn_queue(Conn *c, Block *take, bool counted);
 void conn_tick(Conn *c, int64_t now_ns);
-void conn_closed_by_peer(Conn *c);
+void conn_shaken(Conn *c, NetShake how);
 
 /* outlet.c */
 Outlet *outlet_new(IoThread *t, ConnId id);

@@ -185,6 +185,9 @@ static void mail_to_conn(IoThread *t, Mail *m)
     case MAIL_FINISH:
         conn_finish(c);
         break;
+    case MAIL_SHAKEN:
+        conn_shaken(c, (NetShake)m->what);
+        break;
     case MAIL_STOP:
     case MAIL_KILL_ALL:
         must(!"mail for a thread");

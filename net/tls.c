@@ -1,7 +1,8 @@
 /* net/tls.c - the OpenSSL row of NetIo: TLS 1.2 and 1.3 on a connection's own descriptor.
  *
  * A certificate set (NetTls) is counted: a reload replaces it for new connections, those that
- * are there keep theirs.  OpenSSL reads and writes through a BIO of ours, so that bytes which a
+ * are there keep theirs.  The steps of a handshake are tasks of the scheduler, all in one group: a flood
+ * of them has the share of one session.  Records are the I/O thread's.  OpenSSL reads and writes through a BIO of ours, so that bytes which a
  * face has read already (to see that a client speaks TLS) come first, and no write raises SIGPIPE. */
 #include "net/net_private.h"
 
@@ -23,9 +24,15 @@ struct NetTls {
 };
 
 struct TlsConn {
+    Task shake; /* first: the scheduler's pointer is ours */
+    Ref ref;    /* the connection and the task */
+    IoThread *thread;
+    ConnId id;
+    int fd; /* closed with the last reference */
     SSL *ssl;
     NetTls *tls;
-    Buf early; /* what was read before the handshake began */
+    NetShake how; /* the step ended */
+    Buf early;    /* what was read before the handshake began */
     size_t early_pos;
 };
 
@@ -43,8 +50,7 @@ static bool tls_error(Err *e, const char *what, const char *file)
 /* ---- the descriptor as OpenSSL sees it ---- */
 static int bio_read(BIO *b, char *dst, int len)
 {
-    Conn *c = BIO_get_data(b);
-    TlsConn *t = c->tls;
+    TlsConn *t = BIO_get_data(b);
     BIO_clear_retry_flags(b);
     if (len <= 0)
         return 0;
@@ -59,7 +65,7 @@ static int bio_read(BIO *b, char *dst, int len)
         }
         return (int)n;
     }
-    ssize_t n = read(c->fd, dst, (size_t)len);
+    ssize_t n = read(t->fd, dst, (size_t)len);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         BIO_set_retry_read(b);
     return (int)n;
@@ -67,9 +73,9 @@ static int bio_read(BIO *b, char *dst, int len)
 
 static int bio_write(BIO *b, const char *src, int len)
 {
-    const Conn *c = BIO_get_data(b);
+    const TlsConn *t = BIO_get_data(b);
     BIO_clear_retry_flags(b);
-    ssize_t n = send(c->fd, src, (size_t)len, MSG_NOSIGNAL);
+    ssize_t n = send(t->fd, src, (size_t)len, MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         BIO_set_retry_write(b);
     return (int)n;
@@ -98,22 +104,59 @@ static BIO_METHOD *conn_bio(void)
 /* ---- the row ---- */
 
 /* What a failed call means: -1 try later, -2 broken, 0 the peer closed. */
-static int tls_result(const Conn *c, int n)
+static int tls_result(const TlsConn *t, int n)
 {
-    int why = SSL_get_error(c->tls->ssl, n);
+    int why = SSL_get_error(t->ssl, n);
     ERR_clear_error(); /* the queue is the thread's, not the connection's */
     if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
         return -1;
     return why == SSL_ERROR_ZERO_RETURN ? 0 : -2;
 }
 
-static int tls_handshake(Conn *c)
+static void tls_conn_unref(TlsConn *t)
 {
-    int n = SSL_do_handshake(c->tls->ssl);
+    if (!ref_drop(&t->ref))
+        return;
+    SSL_free(t->ssl);
+    net_tls_unref(t->tls);
+    buf_free(&t->early);
+    close(t->fd);
+    mem_free(t);
+}
+
+static TaskStatus shake_step(Task *task)
+{
+    TlsConn *t = (TlsConn *)task;
+    int n = SSL_do_handshake(t->ssl);
+    bool write = SSL_want_write(t->ssl);
     if (n == 1)
-        return 1;
-    bool write = SSL_want_write(c->tls->ssl);
-    return tls_result(c, n) != -1 ? -2 : write ? -3 : -1;
+        t->how = SHAKE_DONE;
+    else if (tls_result(t, n) != -1)
+        t->how = SHAKE_BROKEN;
+    else
+        t->how = write ? SHAKE_WRITE : SHAKE_READ;
+    return TASK_DONE;
+}
+
+/* Now the task may be used again: the connection may hear of it. */
+static void shake_done(Task *task)
+{
+    TlsConn *t = (TlsConn *)task;
+    Net *net = t->thread->net;
+    mail_post(t->thread, MAIL_SHAKEN, t->id, t->how, NULL);
+    tls_conn_unref(t);
+    atomic_fetch_sub(&net->shakes, 1); /* the last touch: net_stop sees it */
+}
+
+static void tls_handshake(Conn *c)
+{
+    TlsConn *t = c->tls;
+    Net *net = c->thread->net;
+    ref_take(&t->ref);
+    atomic_fetch_add(&net->shakes, 1);
+    task_init(&t->shake, shake_step, TASK_QUERY, TASK_GROUP_STRANGERS);
+    t->shake.done = shake_done;
+    task_start(net->sched, &t->shake);
 }
 
 static ssize_t tls_read(Conn *c, void *dst, size_t len)
@@ -126,7 +169,7 @@ static ssize_t tls_read(Conn *c, void *dst, size_t len)
             got += (size_t)n;
             continue;
         }
-        n = tls_result(c, n);
+        n = tls_result(c->tls, n);
         return got ? (ssize_t)got : n; /* the end or the error is seen again by the next call */
     }
     return (ssize_t)got;
@@ -165,7 +208,7 @@ static ssize_t tls_write(Conn *c, const struct iovec *iov, int count)
             done += (size_t)n;
             continue;
         }
-        n = tls_result(c, n);
+        n = tls_result(c->tls, n);
         if (done)
             break;
         return n == 0 ? -2 : n;
@@ -186,13 +229,10 @@ static void tls_end(Conn *c)
 
 static void tls_close(Conn *c)
 {
-    TlsConn *t = c->tls;
+    if (c->shaking) /* it holds the descriptor; the client need not wait for that */
+        shutdown(c->fd, SHUT_RDWR);
+    tls_conn_unref(c->tls);
     c->tls = NULL;
-    SSL_free(t->ssl);
-    net_tls_unref(t->tls);
-    buf_free(&t->early);
-    mem_free(t);
-    close(c->fd);
 }
 
 const NetIo net_io_tls = {"tls",     tls_handshake, tls_read, tls_write,
@@ -319,6 +359,7 @@ static bool say_plainly(const Conn *c, Slice text)
 bool conn_start_tls(Conn *c, Slice answer)
 {
     NetTls *tls = c->dead || c->tls ? NULL : current_tls(c->thread->net);
+    must(!tls || c->thread->net->sched);
     BIO_METHOD *method = conn_bio();
     BIO *bio = tls && method ? BIO_new(method) : NULL;
     SSL *ssl = bio && say_plainly(c, answer) ? SSL_new(tls->ctx) : NULL;
@@ -329,6 +370,10 @@ bool conn_start_tls(Conn *c, Slice answer)
         return false;
     }
     TlsConn *t = MEM_NEW(TlsConn);
+    ref_init(&t->ref);
+    t->thread = c->thread;
+    t->id = c->id;
+    t->fd = c->fd;
     t->ssl = ssl;
     t->tls = tls;
     Slice early = conn_input(c);
@@ -337,7 +382,7 @@ bool conn_start_tls(Conn *c, Slice answer)
     c->tls = t;
     c->io = &net_io_tls;
     c->handshaking = true;
-    BIO_set_data(bio, c);
+    BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_accept_state(ssl);

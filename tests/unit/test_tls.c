@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static char dir[64], cert_file[96], key_file[96];
+static Sched *sched;
 static atomic_int opened_count, closed_count, plain_count;
 
 /* ---- a certificate of our own ---- */
@@ -126,25 +127,33 @@ static const NetFace face = {.name = "tls",
                              .stopping = on_stopping,
                              .closed = on_closed};
 
-static Net *start(uint16_t *port, NetTls *tls)
+static Net *start_with(uint16_t *port, NetTls *tls, int workers)
 {
     Net *n;
     Err e;
+    sched = sched_new(&clock_real, workers, 0);
     atomic_store(&opened_count, 0);
     atomic_store(&closed_count, 0);
     atomic_store(&plain_count, 0);
-    ck_assert(net_new(&n, &(NetOptions){.threads = 1, .clock = &clock_real}, &e));
+    ck_assert(net_new(&n, &(NetOptions){.threads = 1, .clock = &clock_real, .sched = sched}, &e));
     ck_assert_msg(net_listen(n, &face, NULL, "127.0.0.1", 0, port, &e), "%s", e.message);
     net_set_tls(n, tls);
     ck_assert(net_start(n, &e));
     return n;
 }
 
+static Net *start(uint16_t *port, NetTls *tls)
+{
+    return start_with(port, tls, 2);
+}
+
 static void stop(Net *n)
 {
     net_stop(n, NS_PER_S);
+    sched_stop(sched);
     ck_assert_int_eq(atomic_load(&opened_count), atomic_load(&closed_count));
     net_free(n);
+    sched_free(sched);
 }
 
 static int dial(uint16_t port)
@@ -335,6 +344,63 @@ START_TEST(strangers)
 }
 END_TEST
 
+static void plain_echo(int fd)
+{
+    char back[8] = "";
+    ck_assert_int_eq(send(fd, "plain", 5, 0), 5);
+    ck_assert_int_eq(recv(fd, back, 5, MSG_WAITALL), 5);
+    ck_assert_str_eq(back, "plain");
+}
+
+/* No worker runs: handshakes wait, all else goes on, and who leaves meanwhile is no loss. */
+START_TEST(handshakes_keep_nobody_waiting)
+{
+    enum { COUNT = 20 };
+    uint16_t port;
+    make_certificate();
+    Net *n = start_with(&port, load(NULL), 0);
+    SSL_CTX *ctx = client_ctx(false);
+    int fds[COUNT], plain = dial(port);
+    SSL *ssl[COUNT];
+    plain_echo(plain);
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = dial(port);
+        ssl[i] = SSL_new(ctx);
+        SSL_set_fd(ssl[i], fds[i]);
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+        ck_assert_int_eq(SSL_connect(ssl[i]), -1);
+        plain_echo(plain);
+    }
+    for (int i = 1; i < COUNT; i++) {
+        SSL_free(ssl[i]);
+        close(fds[i]);
+        plain_echo(plain);
+    }
+    int64_t end = clock_real.mono_ns(&clock_real) + 10 * NS_PER_S;
+    while (SSL_connect(ssl[0]) != 1) {
+        ck_assert_int_lt(clock_real.mono_ns(&clock_real), end);
+        if (!sched_step(sched))
+            poll(&(struct pollfd){.fd = fds[0], .events = POLLIN}, 1, 1);
+    }
+    while (sched_step(sched) || atomic_load(&closed_count) < COUNT - 1) {
+        ck_assert_int_lt(clock_real.mono_ns(&clock_real), end);
+        poll(NULL, 0, 1);
+    }
+    fcntl(fds[0], F_SETFL, 0);
+    SSL_write(ssl[0], "hello", 5);
+    while (sched_step(sched))
+        ;
+    char back[8] = "";
+    ck_assert_int_eq(SSL_read(ssl[0], back, 5), 5);
+    SSL_free(ssl[0]);
+    close(fds[0]);
+    close(plain);
+    SSL_CTX_free(ctx);
+    stop(n);
+    drop_certificate();
+}
+END_TEST
+
 START_TEST(bad_files)
 {
     NetTls *t;
@@ -358,6 +424,7 @@ int main(void)
     tcase_add_test(tc, client_certificates);
     tcase_add_test(tc, large);
     tcase_add_test(tc, strangers);
+    tcase_add_test(tc, handshakes_keep_nobody_waiting);
     tcase_add_test(tc, bad_files);
     return unit_run(tc);
 }
