@@ -62,27 +62,63 @@ static void refuse(HttpCall *c, const char *text)
     (void)http_error(c, 401, "%s", text);
 }
 
-bool http_authorize(HttpCall *c)
+/* Passwords are looked at in the turn of strangers, and not before those who guess have waited. */
+static HttpAuth ask_later(HttpCall *c, int64_t at_ns)
 {
-    Credentials k = {.token = SLICE_NONE};
+    const Clock *clock = c->server->options.clock;
+    c->login_at_ns = at_ns;
+    c->task.group = TASK_GROUP_STRANGERS;
+    if (at_ns <= clock->mono_ns(clock))
+        return AUTH_MORE;
+    task_wake_at(&c->task, at_ns);
+    return AUTH_WAIT;
+}
+
+static HttpAuth check(HttpCall *c, const Credentials *k)
+{
+    const Clock *clock = c->server->options.clock;
+    PasswordLogin l = {k->user, k->password, slice_cstr(c->peer), c->login_at_ns};
     ObjectId role;
+    LoginStatus st;
     Err e;
     err_clear(&e);
+    if (c->login_at_ns > clock->mono_ns(clock)) /* woken for another reason */
+        return ask_later(c, c->login_at_ns);
+    if (k->token.len)
+        st = login_token(c->db, k->token, &role, &e) ? LOGIN_OK : LOGIN_REFUSED;
+    else
+        st = login_password(c->db, &l, &role, &e);
+    if (st == LOGIN_LATER)
+        return ask_later(c, l.at_ns);
+    c->task.group = c->group;
+    if (st == LOGIN_OK) {
+        c->rights = rights_new(c->db, role);
+        return AUTH_OK;
+    }
+    log_warn("auth", "HTTP login from %s refused: %s", c->peer, e.message);
+    if (e.code == ERR_INVALID_AUTHORIZATION) {
+        http_header(c, "Retry-After", "10");
+        (void)http_error(c, 429, "%s: %s", e.message, e.hint);
+    } else {
+        refuse(c, e.message);
+    }
+    return AUTH_ANSWERED;
+}
+
+HttpAuth http_authorize(HttpCall *c)
+{
+    Credentials k = {.token = SLICE_NONE};
     if (!c->server->options.passwords || c->route->flags & ROUTE_INLINE)
-        return true;
+        return AUTH_OK;
     if (!c->db) {
         (void)http_error(c, 503, "the server does not serve yet: the database is being opened");
-        return false;
+        return AUTH_ANSWERED;
     }
-    bool given = find_credentials(c, &k);
-    bool ok = given && (k.token.len ? login_token(c->db, k.token, &role, &e)
-                                    : login_password(c->db, k.user, k.password, &role, &e));
-    if (!given)
+    if (!find_credentials(c, &k)) {
         refuse(c, "a login is needed: Basic, Bearer, or Token user:password");
-    else if (!ok)
-        log_warn("auth", "HTTP login refused: %s", e.message), refuse(c, e.message);
-    else
-        c->rights = rights_new(c->db, role);
+        return AUTH_ANSWERED;
+    }
+    HttpAuth st = check(c, &k);
     explicit_bzero(k.text, sizeof k.text);
-    return ok;
+    return st;
 }

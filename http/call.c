@@ -145,8 +145,12 @@ static CallStatus run_handler(HttpCall *c)
         err_clear(&e);
         if (!http_read_params(c, &e))
             return http_error_err(c, &e);
-        if (!http_authorize(c))
-            return CALL_DONE;
+    }
+    if (!c->authorized) {
+        HttpAuth auth = http_authorize(c);
+        if (auth != AUTH_OK)
+            return auth == AUTH_MORE ? CALL_MORE : auth == AUTH_WAIT ? CALL_WAIT : CALL_DONE;
+        c->authorized = true;
         if (c->route->flags & ROUTE_DB && !c->db)
             return http_error(c, 503,
                               "the server does not serve yet: the database is being opened");
@@ -167,14 +171,14 @@ void http_call_run_inline(HttpCall *c, Conn *conn)
 void http_call_start(HttpCall *c, Conn *conn)
 {
     HttpServer *s = c->server;
-    uint64_t group = (UINT64_C(2) << 32) | (atomic_fetch_add(&s->groups, 1) & UINT32_MAX);
+    c->group = (UINT64_C(2) << 32) | (atomic_fetch_add(&s->groups, 1) & UINT32_MAX);
     if (c->route->flags & ROUTE_INGEST && c->db) {
         c->charged = c->mem.cap;
         budget_charge(db_ingest_pool(c->db), (int64_t)c->charged);
     }
     c->outlet = conn_outlet(conn);
     task_init(&c->task, call_step, c->route->flags & ROUTE_INGEST ? TASK_INGEST : TASK_QUERY,
-              group);
+              c->group);
     c->task.done = call_done;
     outlet_attach(c->outlet, &c->task);
     task_start(s->options.sched, &c->task);

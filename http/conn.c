@@ -155,8 +155,8 @@ static void dispatch(Conn *c, HttpConn *hc, size_t n)
     call->wild = http_span(base, hc->wild);
     call->close |= hc->stopping;
     call->started_ns = conn_now(c);
-    if (hc->server->options.access_log)
-        call->peer[conn_peer(c, call->peer)] = 0;
+    if (hc->server->options.access_log || hc->server->options.passwords)
+        (void)conn_peer(c, call->peer);
     hc->head_begun = false;
     conn_set_deadline(c, 0);
     if (!(hc->route->flags & ROUTE_INLINE)) {

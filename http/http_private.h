@@ -54,8 +54,8 @@ struct HttpCall {
     size_t base, charged;
     HttpHead head;
     Slice body, wild;
-    int64_t started_ns;          /* monotonic */
-    char peer[NET_PEER_MAX + 1]; /* with an access log */
+    int64_t started_ns; /* monotonic */
+    char peer[NET_PEER_MAX];
     Arena arena;
     HttpParam *params;
     size_t param_count;
@@ -68,7 +68,9 @@ struct HttpCall {
     /* the handler's own; cleanup may be NULL */
     void *state;
     void (*cleanup)(HttpCall *c);
-    bool started, handled;
+    bool started, authorized, handled;
+    int64_t login_at_ns; /* the password is looked at then */
+    uint64_t group;      /* of the task, but while the password is looked at */
     struct HttpGzip *gzip;
 };
 
@@ -120,8 +122,9 @@ void http_header(HttpCall *c, const char *name, const char *fmt, ...) PRINTF_LIK
 bool http_gzip_step(HttpCall *c);
 void http_gzip_free(HttpCall *c);
 
-/* auth.c: where passwords are asked for; false: the answer (401) is made. */
-bool http_authorize(HttpCall *c);
+/* auth.c: where passwords are asked for.  AUTH_ANSWERED: 401 or the like; MORE and WAIT: ask again. */
+typedef enum HttpAuth { AUTH_OK, AUTH_ANSWERED, AUTH_MORE, AUTH_WAIT } HttpAuth;
+HttpAuth http_authorize(HttpCall *c);
 
 /* idempotency.c */
 typedef struct HttpKeys HttpKeys;

@@ -69,8 +69,10 @@ typedef struct PgSession {
     PgStartup start; /* of the login; lives in startup and start_arena */
     Arena start_arena;
     Login *login;
-    bool proving; /* the client's first message was answered */
-    bool placed;  /* it has one of the places */
+    bool proving;          /* the client's first message was answered */
+    int64_t held_until_ns; /* its last one, `held`, has to wait */
+    PgMessage held;
+    bool placed; /* it has one of the places */
     PgFramer framer;
     PgChunk *current;
     Buf out;

@@ -101,7 +101,8 @@ void pgl_start(PgSession *s)
         enter(s);
         return;
     }
-    s->login = login_new(db, m->user, slice_of((const char *)s->end_point, s->end_point_len));
+    s->login = login_new(db, m->user, slice_of((const char *)s->end_point, s->end_point_len),
+                         slice_cstr(s->peer));
     s->mode = PG_LOGIN;
     pgw_auth_sasl(&s->out, s->end_point_len > 0);
 }
@@ -122,10 +123,35 @@ static bool prove(PgSession *s, Slice body, Err *e)
     return ok;
 }
 
+/* Who has guessed passwords before waits before the proof is looked at. */
+static bool must_wait(PgSession *s)
+{
+    const Clock *clock = s->server->options.clock;
+    if (s->held_until_ns <= clock->mono_ns(clock))
+        return false;
+    task_wake_at(&s->task, s->held_until_ns);
+    return true;
+}
+
+static PgTurn end_login(PgSession *s)
+{
+    Err e;
+    err_clear(&e);
+    if (must_wait(s))
+        return TURN_WAIT;
+    if (prove(s, s->held.body, &e))
+        enter(s);
+    else
+        refuse(s, &e);
+    return TURN_AGAIN;
+}
+
 PgTurn pgl_turn(PgSession *s)
 {
     PgMessage m;
     Err e;
+    if (s->held_until_ns)
+        return end_login(s);
     if (!pgb_next_message(s, &m))
         return s->ending ? TURN_AGAIN : TURN_WAIT;
     err_clear(&e);
@@ -133,12 +159,12 @@ PgTurn pgl_turn(PgSession *s)
         err_set(&e, ERR_PROTOCOL_VIOLATION, "expected SASL response, got message type %d", m.type);
     if (m.type == 'X') {
         s->ending = true;
-    } else if (m.type != 'p' || !prove(s, m.body, &e)) {
+    } else if (m.type != 'p' || !(s->proving ? login_may_end(s->login, &s->held_until_ns, &e)
+                                             : prove(s, m.body, &e))) {
         refuse(s, &e);
-    } else if (s->proving) {
-        enter(s);
     } else {
         s->proving = true;
+        s->held = m;
     }
     return TURN_AGAIN;
 }

@@ -24,6 +24,7 @@ typedef struct Config {
     char tls_ca_file[CONFIG_TEXT_MAX];
     char auth_method[CONFIG_TEXT_MAX], admin_user[CONFIG_TEXT_MAX];
     char admin_password[CONFIG_TEXT_MAX], admin_password_file[CONFIG_TEXT_MAX];
+    int64_t failure_delay_ms;
     bool url_credentials;
     bool create_databases, require_db;
     int64_t memtable_max, log_max;

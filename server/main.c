@@ -293,7 +293,8 @@ static bool start(Server *s, Err *e)
     crypto_use_openssl();
     s->clock = &clock_real;
     s->sched = sched_new(s->clock, workers, BLOCKING_THREADS);
-    if (!net_new(&s->net, &(NetOptions){.threads = io, .clock = s->clock}, e))
+    NetOptions net = {.threads = io, .clock = s->clock, .sched = s->sched};
+    if (!net_new(&s->net, &net, e))
         return false;
     make_faces(s);
     return use_tls(s, &s->config, e) && listen_all(s, e) && net_start(s->net, e);
@@ -319,6 +320,7 @@ static void *open_db(void *arg)
                    .create_databases = c->create_databases,
                    .require_db = c->require_db,
                    .passwords = config_needs_passwords(c),
+                   .failure_delay_ns = c->failure_delay_ms * NS_PER_MS,
                    .admin_user = c->admin_user,
                    .admin_password = c->admin_password[0] ? c->admin_password : NULL,
                    .features = c->features[0] ? c->features : NULL};

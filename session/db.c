@@ -110,6 +110,7 @@ void db_close(Db *db)
     mutex_destroy(&db->mutex);
     mutex_destroy(&db->sequence_mutex);
     mem_free(db->rejected);
+    login_stop(db);
     mem_free(db->features);
     mem_free(db->data_dir);
     mem_free(db->spill_dir);

@@ -9,7 +9,7 @@ libsksession_la_SOURCES = \
 	session/functions.c \
 	session/functions_admin.c \
 	session/catalog_depend.c \
-	session/login.c session/scram.c session/scram.h session/acl.c session/acl.h session/rights.c session/role.c session/grant.c session/owner.c session/role_setting.c session/token.c \
+	session/login.c session/scram.c session/scram.h session/throttle.c session/throttle.h session/acl.c session/acl.h session/rights.c session/role.c session/grant.c session/owner.c session/role_setting.c session/token.c \
 	session/notify.c session/portal.c \
 	session/row_writer.c session/row_check.c session/key_check.c session/insert.c session/modify.c \
 	session/rejected.c session/rejected.h \

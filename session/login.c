@@ -2,13 +2,16 @@
  *
  * Who does not exist, has no password, or one that is no longer valid, is led through the same
  * exchange with made-up salt and keys, and fails at the end: nothing tells them apart. */
+#include "base/hash.h"
 #include "session/scram.h"
 #include "session/session_private.h"
+#include "session/throttle.h"
 
 struct Login {
     Db *db;
     Scram scram;
     char *user;
+    ThrottleKey key;
 };
 
 static void fill_random(const Db *db, uint64_t *words, size_t n)
@@ -20,6 +23,12 @@ static void fill_random(const Db *db, uint64_t *words, size_t n)
 void login_init(Db *db)
 {
     fill_random(db, db->login_secret, ARRAY_LEN(db->login_secret));
+    db->throttle = throttle_new(db->options.failure_delay_ns, db->login_secret[3]);
+}
+
+void login_stop(Db *db)
+{
+    throttle_free(db->throttle);
 }
 
 void login_verifier(const Db *db, Buf *out, Slice password)
@@ -57,12 +66,13 @@ static bool find_verifier(Db *db, Slice user, ScramVerifier *v, ObjectId *role)
     return ok;
 }
 
-Login *login_new(Db *db, Slice user, Slice binding)
+Login *login_new(Db *db, Slice user, Slice binding, Slice peer)
 {
     Login *l = MEM_NEW(Login);
     must(binding.len <= SCRAM_BINDING_MAX && crypto_ops());
     l->db = db;
     l->user = mem_strdup(user);
+    l->key = throttle_key(db->throttle, user, peer);
     ObjectId role;
     l->scram.doomed = !find_verifier(db, user, &l->scram.verifier, &role);
     memcpy(l->scram.binding, binding.ptr, binding.len);
@@ -92,11 +102,23 @@ bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e)
     return scram_first(&l->scram, mechanism, message, (const uint8_t *)random, reply, e);
 }
 
+static int64_t now(const Db *db)
+{
+    return db->clock->mono_ns(db->clock);
+}
+
+bool login_may_end(Login *l, int64_t *at_ns, Err *e)
+{
+    return throttle_enter(l->db->throttle, l->key, now(l->db), at_ns, e);
+}
+
 bool login_final(Login *l, Slice message, Buf *reply, Err *e)
 {
     bool wrong;
-    if (scram_final(&l->scram, message, reply, &wrong, e))
+    if (scram_final(&l->scram, message, reply, &wrong, e)) {
+        throttle_passed(l->db->throttle, l->key, now(l->db));
         return true;
+    }
     return wrong ? wrong_password(slice_cstr(l->user), e) : false;
 }
 
@@ -135,16 +157,34 @@ static void remember(Db *db, const uint8_t key[SHA256_BYTES])
     mutex_unlock(&db->mutex);
 }
 
-bool login_password(Db *db, Slice user, Slice password, ObjectId *role, Err *e)
+/* What costs no time: a password that fitted lately, or the one that did not. */
+static LoginStatus look_up(Db *db, PasswordLogin *l, ThrottleKey k, const uint8_t key[SHA256_BYTES],
+                           bool may_fit, Err *e)
+{
+    if (throttle_repeats(db->throttle, k, hash64(key, SHA256_BYTES, 0))) {
+        (void)wrong_password(l->user, e);
+        return LOGIN_REFUSED;
+    }
+    if (may_fit && !throttle_waits(db->throttle, k, now(db)) && is_remembered(db, key))
+        return LOGIN_OK;
+    return throttle_enter(db->throttle, k, now(db), &l->at_ns, e) ? LOGIN_LATER : LOGIN_REFUSED;
+}
+
+LoginStatus login_password(Db *db, PasswordLogin *l, ObjectId *role, Err *e)
 {
     ScramVerifier v;
     uint8_t key[SHA256_BYTES];
-    bool may_fit = find_verifier(db, user, &v, role);
-    remembered_key(db, user, password, &v, key);
-    if (may_fit && is_remembered(db, key))
-        return true;
-    if (!scram_password_fits(&v, password) || !may_fit)
-        return wrong_password(user, e);
+    bool may_fit = find_verifier(db, l->user, &v, role);
+    ThrottleKey k = throttle_key(db->throttle, l->user, l->peer);
+    remembered_key(db, l->user, l->password, &v, key);
+    if (!l->at_ns)
+        return look_up(db, l, k, key, may_fit, e);
+    if (!scram_password_fits(&v, l->password) || !may_fit) {
+        throttle_failed_with(db->throttle, k, hash64(key, SHA256_BYTES, 0));
+        (void)wrong_password(l->user, e);
+        return LOGIN_REFUSED;
+    }
+    throttle_passed(db->throttle, k, now(db));
     remember(db, key);
-    return true;
+    return LOGIN_OK;
 }

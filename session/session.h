@@ -36,6 +36,7 @@ typedef struct DbOptions {
     bool create_databases, require_db; /* [ingest] */
     const char *admin_user;            /* a superuser, made if missing; NULL = skulk */
     bool passwords;             /* a login needs one: says so if the administrator has none */
+    int64_t failure_delay_ns;   /* after some wrong passwords; doubles with each; 0 = none */
     const char *admin_password; /* becomes its password if it is another one; NULL = leave it */
     const char *features;       /* --enable-feature, comma separated, or NULL */
 } DbOptions;
@@ -89,14 +90,21 @@ void db_notify(Db *db, ObjectId database, Slice channel, Slice payload);
 
 /* ---- logins (session/login.c); need crypto_ops() ---- */
 typedef struct Login Login; /* one SCRAM exchange */
-/* binding: tls-server-end-point of the connection, "" without TLS. */
-Login *login_new(Db *db, Slice user, Slice binding);
+/* binding: tls-server-end-point of the connection, "" without TLS; peer: "127.0.0.1:54321". */
+Login *login_new(Db *db, Slice user, Slice binding, Slice peer);
 bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e) MUST_CHECK;
+/* When login_final may be called, monotonic: who has guessed before has to wait.  28000: not soon. */
+bool login_may_end(Login *l, int64_t *at_ns, Err *e) MUST_CHECK;
 /* 28P01 with PostgreSQL's words if the password is wrong, or there is no such user. */
 bool login_final(Login *l, Slice message, Buf *reply, Err *e) MUST_CHECK;
 void login_free(Login *l);
-/* 28P01; *role: who has come in.  A password is slow the first time. */
-bool login_password(Db *db, Slice user, Slice password, ObjectId *role, Err *e) MUST_CHECK;
+typedef struct PasswordLogin {
+    Slice user, password, peer;
+    int64_t at_ns; /* 0 at first; LOGIN_LATER: when to ask again, monotonic */
+} PasswordLogin;
+typedef enum LoginStatus { LOGIN_OK, LOGIN_LATER, LOGIN_REFUSED } LoginStatus;
+/* 28P01, 28000: not soon; *role: who has come in.  The call after LOGIN_LATER takes a millisecond. */
+LoginStatus login_password(Db *db, PasswordLogin *l, ObjectId *role, Err *e);
 bool login_token(Db *db, Slice secret, ObjectId *role, Err *e) MUST_CHECK;
 
 typedef struct SessionOptions {

@@ -35,6 +35,7 @@ struct Db {
     atomic_int next_pid;
     _Atomic int64_t next_transaction; /* grows over restarts: the clock at start */
     uint64_t login_secret[4];         /* of this process */
+    struct Throttle *throttle;        /* login.c; NULL: nobody logs in */
     Mutex sequence_mutex;             /* RANK_DB; guards the two below */
     struct SequenceState *sequences;
     size_t sequence_count;
@@ -526,6 +527,7 @@ bool ddl_name_taken(const CatalogSnap *cat, ObjectId schema, Slice name);
 
 /* ---- login.c ---- */
 void login_init(Db *db); /* before any login */
+void login_stop(Db *db);
 void login_verifier(const Db *db, Buf *out, Slice password);
 
 /* ---- acl.c, rights.c, role.c, grant.c, owner.c, role_setting.c ---- */

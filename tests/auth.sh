@@ -153,6 +153,21 @@ is "labels" '{"status":"success","data":["__name__","room"]}' "$(curl -s -u one:
 is "nobody's" '{"status":"success","data":[]}' "$(sql "REVOKE SELECT ON power FROM one"; curl -s -u one:opass "http://$url/api/v1/labels")"
 is "all series are those one may read" '[]' "$(curl -s -u one:opass "http://$url/api/v1/query?query=%7B__name__%3D~%22.%2B%22%7D" | sed 's/.*"result":\(.*\)}}/\1/')"
 is "no database without CREATEDB" 403 "$(code -u one:opass http://$url/query --data-urlencode 'q=CREATE DATABASE mine')"
+# guesses
+guesses() { # a password each, all at once
+	for i in $(seq 16); do
+		code --max-time 2 -u "looker:guess$i" "http://$url/api/v1/labels" &
+	done
+	wait
+}
+answers=$(guesses)
+says "who guesses is refused" 429 "$answers"
+is "the right password waits, too" 429 "$(code --max-time 9 -u looker:lpass "http://$url/api/v1/labels")"
+says "by SCRAM as well" "too many failed logins from this address" "$(as looker lpass require 'SELECT 1')"
+begun=$(date +%s%N)
+is "another role is not held up" one "$(as one opass require 'SELECT current_user')"
+is "nor is it over HTTP" 200 "$(code -u meter:mpass "http://$url/api/v1/labels")"
+is "at once" yes "$([ $((($(date +%s%N) - begun) / 1000000)) -lt 3000 ] && echo yes)"
 is "we live" 204 "$(code http://$url/ping)"
 is "no password in the log" none "$(grep -q -e skulk_0 -e s3cret -e rpass -e fpass -e wrong "$dir/log" && echo some || echo none)"
 stop

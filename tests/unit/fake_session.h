@@ -94,9 +94,9 @@ int32_t db_new_pid(Db *db)
 struct Login {
     bool known;
 };
-Login *login_new(Db *db, Slice user, Slice binding)
+Login *login_new(Db *db, Slice user, Slice binding, Slice peer)
 {
-    (void)db, (void)binding;
+    (void)db, (void)binding, (void)peer;
     Login *l = MEM_NEW(Login);
     l->known = slice_eq_cstr(user, "ann");
     return l;
@@ -113,6 +113,13 @@ bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e)
     buf_puts(reply, "server first");
     return (slice_eq_cstr(mechanism, "SCRAM-SHA-256") && message.len) ||
            err_set(e, ERR_PROTOCOL_VIOLATION, "malformed SCRAM message");
+}
+
+bool login_may_end(Login *l, int64_t *at_ns, Err *e)
+{
+    (void)l, (void)e;
+    *at_ns = 1;
+    return true;
 }
 
 bool login_final(Login *l, Slice message, Buf *reply, Err *e)

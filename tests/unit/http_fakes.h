@@ -54,13 +54,19 @@ bool db_create_database(Db *db, Rights *rights, Slice name, Err *e)
     return true;
 }
 /* "ann" with "pass" is role 1 and may all, "bob" with "word" is 2 and may nothing; "abc" is ann's token. */
-bool login_password(Db *db, Slice user, Slice password, ObjectId *role, Err *e)
+LoginStatus login_password(Db *db, PasswordLogin *l, ObjectId *role, Err *e)
 {
     (void)db;
-    *role = slice_eq_cstr(user, "ann") ? 1 : 2;
-    return (*role == 1 && slice_eq_cstr(password, "pass")) ||
-           (slice_eq_cstr(user, "bob") && slice_eq_cstr(password, "word")) ||
-           err_set(e, ERR_INVALID_PASSWORD, "password authentication failed");
+    *role = slice_eq_cstr(l->user, "ann") ? 1 : 2;
+    if (!l->at_ns) {
+        l->at_ns = 1;
+        return LOGIN_LATER;
+    }
+    if ((*role == 1 && slice_eq_cstr(l->password, "pass")) ||
+        (slice_eq_cstr(l->user, "bob") && slice_eq_cstr(l->password, "word")))
+        return LOGIN_OK;
+    err_set(e, ERR_INVALID_PASSWORD, "password authentication failed");
+    return LOGIN_REFUSED;
 }
 bool login_token(Db *db, Slice secret, ObjectId *role, Err *e)
 {
