@@ -64,8 +64,12 @@ RunStatus cursor_declare(Portal *p, Batch **out, Err *e)
     (void)out;
     Session *s = p->session;
     const Bound *b = p->bound;
+    bool skip;
     if (!may_declare(p, e))
         return RUN_FAIL;
+    RunStatus st = portal_lock_rows(p, &b->u.declare.query, &skip, e);
+    if (st != RUN_DONE)
+        return st;
     p->prepared->refs++;
     Portal *c = portal_new(s, b->u.declare.name, p->prepared);
     c->cursor = true;
@@ -75,6 +79,9 @@ RunStatus cursor_declare(Portal *p, Batch **out, Err *e)
                 (!b->u.declare.no_scroll && reads_backward(b->u.declare.query.plan.root));
     c->cols = b->u.declare.query.cols;
     c->col_count = b->u.declare.query.col_count;
+    c->ended = skip;
+    c->addressed = b->u.declare.query.addressed_count;
+    c->address = ARENA_ARRAY(&c->arena, Value, c->addressed * ROW_ID_COLUMNS + 1);
     Bound *as_query = ARENA_NEW(&c->arena, Bound);
     as_query->kind = BOUND_QUERY;
     as_query->tag = "SELECT";
@@ -108,6 +115,46 @@ const OutColumn *cursor_fetch_columns(Session *s, const Bound *b, Arena *a, size
 static bool on_row(const Portal *c)
 {
     return c->pos > 0 && c->pos <= c->taken;
+}
+
+/* PostgreSQL's execCurrentOf(). */
+static bool find_table(const Portal *c, const TableDef *t, size_t *at, Err *e)
+{
+    const BoundQuery *q = &c->bound->u.query;
+    size_t found = 0;
+    for (size_t i = 0; i < q->addressed_count; i++)
+        if (q->addressed[i]->id == t->id) {
+            *at = i;
+            found++;
+        }
+    if (found == 1)
+        return true;
+    if (!q->lock)
+        return err_set(e, ERR_CURSOR_STATE,
+                       "cursor \"%s\" is not a simply updatable scan of table \"%.*s\"", c->name,
+                       SLICE_ARG(t->name));
+    return err_set(
+        e, ERR_CURSOR_STATE, "cursor \"%s\" %s FOR UPDATE/SHARE reference%s to table \"%.*s\"",
+        c->name, found ? "has multiple" : "does not have a", found ? "s" : "", SLICE_ARG(t->name));
+}
+
+bool cursor_address(Session *s, Slice name, const TableDef *t, Value out[ROW_ID_COLUMNS], Err *e)
+{
+    const Portal *c = portal_find(s, name);
+    size_t at = 0;
+    if (!c)
+        return err_set(e, ERR_CURSOR_NAME, "cursor \"%.*s\" does not exist", SLICE_ARG(name));
+    if (c->bound->kind != BOUND_QUERY)
+        return err_set(e, ERR_CURSOR_STATE, "cursor \"%s\" is not a SELECT query", c->name);
+    if (c->held)
+        return err_set(e, ERR_CURSOR_STATE, "cursor \"%s\" is held from a previous transaction",
+                       c->name);
+    if (!find_table(c, t, &at, e))
+        return false;
+    if (!on_row(c))
+        return err_set(e, ERR_CURSOR_STATE, "cursor \"%s\" is not positioned on a row", c->name);
+    memcpy(out, c->address + at * ROW_ID_COLUMNS, ROW_ID_COLUMNS * sizeof *out);
+    return true;
 }
 
 /* What a FETCH does: the cursor goes to `target` (UINT64_MAX: behind the last row) and `back` from

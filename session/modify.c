@@ -69,13 +69,29 @@ static bool settle_keys(Portal *p, Txn *txn, Err *e)
             row_writer_flush(p->writer, txn, e));
 }
 
+/* WHERE CURRENT OF: the address joins the parameters. */
+static bool bind_cursor(Portal *p, Err *e)
+{
+    const BoundModify *m = &p->bound->u.modify;
+    if (!m->cursor.ptr)
+        return true;
+    Value *params = ARENA_ARRAY(&p->arena, Value, p->param_count + ROW_ID_COLUMNS);
+    for (size_t i = 0; i < p->param_count; i++)
+        params[i] = p->params[i];
+    if (!cursor_address(p->session, m->cursor, m->table, params + p->param_count, e))
+        return false;
+    p->params = params;
+    p->param_count += ROW_ID_COLUMNS;
+    return true;
+}
+
 static RunStatus modify_rows(Portal *p, Txn *txn, Err *e)
 {
     RunStatus st;
     Batch *b;
     if (!p->changer)
         start(p);
-    if (!p->query && !portal_open_query(p, &p->bound->u.modify.source, e))
+    if (!p->query && (!bind_cursor(p, e) || !portal_open_query(p, &p->bound->u.modify.source, e)))
         return RUN_FAIL;
     if (tx_full(p->session))
         return RUN_WAIT;

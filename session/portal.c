@@ -254,10 +254,9 @@ RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
 
 /* ---- all kinds ---- */
 
-/* FOR UPDATE, FOR SHARE: the write locks of the tables, before the snapshot.  p->phase counts them. */
-static RunStatus lock_rows(Portal *p, bool *skip, Err *e)
+/* p->phase counts the tables. */
+RunStatus portal_lock_rows(Portal *p, const BoundQuery *q, bool *skip, Err *e)
 {
-    const BoundQuery *q = &p->bound->u.query;
     *skip = false;
     while ((size_t)p->phase < q->lock_count) {
         const TableDef *t = q->locked[p->phase];
@@ -281,7 +280,7 @@ static RunStatus lock_rows(Portal *p, bool *skip, Err *e)
 static RunStatus run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
 {
     bool skip = false;
-    RunStatus st = p->bound->u.query.lock_count ? lock_rows(p, &skip, e) : RUN_DONE;
+    RunStatus st = portal_lock_rows(p, &p->bound->u.query, &skip, e);
     if (st != RUN_DONE)
         return st;
     return skip ? portal_set_tag(p, "SELECT 0") : rows_send(p, max_rows, out, e);

@@ -9,11 +9,12 @@ enum { KEPT_MEMORY = 4 << 20 };
 
 static void keep(Portal *p)
 {
-    TypeId *types = ARENA_ARRAY(&p->arena, TypeId, p->col_count + 1);
-    for (size_t i = 0; i < p->col_count; i++)
-        types[i] = p->cols[i].type;
-    p->kept = rowfile_new(types, p->col_count, &p->session->db->query_pool,
-                          db_spill(p->session->db), KEPT_MEMORY);
+    size_t n = p->col_count + p->addressed * ROW_ID_COLUMNS;
+    TypeId *types = ARENA_ARRAY(&p->arena, TypeId, n + 1);
+    for (size_t i = 0; i < n; i++)
+        types[i] = i < p->col_count ? p->cols[i].type : T_INT8;
+    p->kept =
+        rowfile_new(types, n, &p->session->db->query_pool, db_spill(p->session->db), KEPT_MEMORY);
 }
 
 void rows_begin(Portal *p, const OutColumn *cols, size_t n)
@@ -43,6 +44,16 @@ bool rows_add_text(Portal *p, Slice line, Err *e)
 }
 
 /* ---- walking ---- */
+
+/* The rows of the view go out; a cursor remembers the address of the last one (WHERE CURRENT OF). */
+static void hand_out(Portal *p)
+{
+    Batch *b = &p->view;
+    size_t n = p->addressed * ROW_ID_COLUMNS, r = batch_row(b, batch_count(b) - 1);
+    for (size_t i = 0; i < n; i++)
+        p->address[i] = vec_get(&b->cols[p->col_count + i], r);
+    b->col_count -= n;
+}
 
 /* At most `max` rows of what is left of the query's batch. */
 static void cut_batch(Portal *p, size_t max)
@@ -113,8 +124,10 @@ RunStatus rows_forward(Portal *p, uint64_t max, Batch **out, Err *e)
     }
     if (st == RUN_DONE)
         p->pos = p->taken + 1;
-    if (st == RUN_BATCH)
+    if (st == RUN_BATCH) {
         p->pos += batch_count(&p->view);
+        hand_out(p);
+    }
     *out = &p->view;
     return st;
 }
@@ -129,6 +142,7 @@ RunStatus rows_backward(Portal *p, uint64_t max, Batch **out, Err *e)
     if (!rowfile_read(p->kept, p->pos - 2, n, true, &p->view, e))
         return RUN_FAIL;
     p->pos -= batch_count(&p->view);
+    hand_out(p);
     *out = &p->view;
     return RUN_BATCH;
 }

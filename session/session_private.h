@@ -167,6 +167,8 @@ struct Portal {
     bool binary;               /* its columns are sent in binary */
     bool holding, held;        /* WITH HOLD: rows are being kept; its transaction is over */
     uint64_t hold_at;          /* pos, meanwhile */
+    size_t addressed;          /* tables: behind the columns come the addresses of their rows; */
+    Value *address;            /* ... those of the row that it stands on */
     int64_t created_us;
     uint64_t walk_to, walk_back, walk_left; /* FETCH: cursor.c */
     bool walk_backward;
@@ -350,6 +352,8 @@ void portals_close_all(Session *s, bool keep_held, const Portal *but /* or NULL 
 void portals_close_after(Session *s, uint64_t number, const Portal *but);
 Portal *portal_find(Session *s, Slice name);
 bool portal_open_query(Portal *p, const BoundQuery *q, Err *e) MUST_CHECK;
+/* FOR UPDATE: the write locks, before the snapshot.  DONE (*skip: SKIP LOCKED found one taken) ... */
+RunStatus portal_lock_rows(Portal *p, const BoundQuery *q, bool *skip, Err *e);
 void portal_close_query(Portal *p);
 void portal_end_query(Portal *p); /* the same, but a cursor keeps its snapshot */
 void portal_drop_named(Session *s, Slice name);
@@ -373,6 +377,9 @@ RunStatus cursor_fetch(Portal *p, Batch **out, Err *e);
 RunStatus cursor_close(Portal *p, Batch **out, Err *e);
 const OutColumn *cursor_fetch_columns(Session *s, const Bound *b, Arena *a, size_t *count);
 void cursors_close(Session *s, bool held_too);
+/* WHERE CURRENT OF: the address of the row that the cursor stands on, NULLs if it is of no row of `t`. */
+bool cursor_address(Session *s, Slice name, const TableDef *t, Value out[ROW_ID_COLUMNS],
+                    Err *e) MUST_CHECK;
 /* Before a commit: WITH HOLD cursors read what is left.  DONE, WAIT, YIELD, FAIL. */
 RunStatus cursors_hold(Session *s, Err *e);
 

@@ -196,50 +196,13 @@ bool sql_note_names(const SqlEnv *env, Arena *a, const SqlStatement *st, struct 
     return az_select(&z, NULL, (const NSelect *)st->node, 0, &q, e);
 }
 
-static void lock_tables(Analyzer *z, const From *f, size_t *cap, BoundQuery *out)
-{
-    if (!f)
-        return;
-    if (f->rte && f->rte->kind == RTE_TABLE) {
-        *AZ_PUSH(z, out->locked, out->lock_count, *cap) = f->rte->table;
-        if (f->rte->use)
-            f->rte->use->privileges |= PRIV_UPDATE;
-    }
-    lock_tables(z, f->left, cap, out);
-    lock_tables(z, f->right, cap, out);
-}
-
-/* FOR UPDATE locks what FROM names: there are no locks of rows. */
-static bool row_locks(Analyzer *z, const NSelect *n, const Query *q, BoundQuery *out, Err *e)
-{
-    const char *with = n->form != SELECT_PLAIN && n->form != SELECT_VALUES
-                           ? "UNION/INTERSECT/EXCEPT"
-                       : n->form == SELECT_VALUES            ? "VALUES"
-                       : n->distinct || n->distinct_on.count ? "DISTINCT clause"
-                       : n->has_group                        ? "GROUP BY clause"
-                       : n->having                           ? "HAVING clause"
-                       : q->agg_count                        ? "aggregate functions"
-                                                             : NULL;
-    size_t cap = 0;
-    out->lock = (RowsLock)n->locking;
-    if (!n->locking)
-        return true;
-    if (with && n->form == SELECT_VALUES)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "FOR UPDATE cannot be applied to VALUES");
-    if (with)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "FOR UPDATE is not allowed with %s", with);
-    for (size_t i = 0; i < q->from_count; i++)
-        lock_tables(z, q->from[i], &cap, out);
-    return true;
-}
-
 bool az_bound_query(Analyzer *z, const NSelect *n, BoundQuery *out, Err *e)
 {
     Query *q;
     if (n->into)
         return az_fail(z, &n->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
     return az_select(z, NULL, n, 0, &q, e) && az_finish_params(z, e) &&
-           row_locks(z, n, q, out, e) && plan_statement(z, q, out, e);
+           az_row_locks(z, n, q, out, e) && plan_statement(z, q, out, e);
 }
 
 static bool select_into(Analyzer *z, const NSelect *n, Bound *b, Err *e)

@@ -5,7 +5,7 @@
  * are expressions; analyze_from.c scopes and FROM; analyze_select.c and analyze_group.c SELECT,
  * analyze_window.c windows;
  * analyze_dml.c INSERT and COPY; analyze_conflict.c ON CONFLICT; analyze_modify.c
- * UPDATE and DELETE; analyze_ddl.c and analyze_utility.c the rest.
+ * UPDATE and DELETE; analyze_cursor.c cursors and FOR UPDATE; analyze_ddl.c and analyze_utility.c the rest.
  * Threads: one. */
 #ifndef SKULK_SQLTS_ANALYZE_H
 #define SKULK_SQLTS_ANALYZE_H
@@ -392,6 +392,15 @@ bool az_retention(const NRetention *n, Bound *b);
 bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e) MUST_CHECK;
 bool az_bound_query(Analyzer *z, const NSelect *n, BoundQuery *out, Err *e) MUST_CHECK;
+
+/* analyze_cursor.c */
+bool az_declare(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
+/* FOR UPDATE: which tables are locked, and whether that may be said. */
+bool az_row_locks(Analyzer *z, const NSelect *n, const Query *q, BoundQuery *out,
+                  Err *e) MUST_CHECK;
+bool az_current_of(Analyzer *z, const NLiteral *n, const Rte *target, BoundModify *out,
+                   Err *e) MUST_CHECK;
+Expr *az_address(Analyzer *z, const Rte *rte, size_t part); /* of ROW_ID_COLUMNS */
 QualifiedName az_qualified(Analyzer *z, const NRange *r);
 
 /* plan.h is exec's; ours: */

@@ -191,11 +191,8 @@ static void stored_query(Upsert *u)
     q->from_count = 1;
     q->targets = ARENA_ARRAY(z->arena, Target, u->table->col_count + 1);
     u->column_of = ARENA_ARRAY(z->arena, size_t, u->t->column_count + 1u);
-    static const int system[ROW_ID_COLUMNS] = {
-        [ROW_SERIES] = SYS_SERIES, [ROW_TIME] = SYS_TIME_NS, [ROW_NUMBER] = SYS_ROW};
     for (size_t i = 0; i < ROW_ID_COLUMNS; i++)
-        q->targets[q->target_count++].expr =
-            az_var(z, u->table, rte_system(u->table, system[i]), 0);
+        q->targets[q->target_count++].expr = az_address(z, u->table, i);
     for (size_t i = 0; i < rte_system(u->table, 0); i++) {
         u->column_of[u->table->cols[i].attnum - 1] = q->target_count;
         q->targets[q->target_count++] =

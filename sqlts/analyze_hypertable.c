@@ -341,8 +341,8 @@ static const NFunc *only_call(const NSelect *n, bool *star)
 {
     const SqlNode *x = NULL;
     if (n->form != SELECT_PLAIN || n->targets.count != 1 || n->where || n->has_group || n->having ||
-        n->order.count || n->distinct || n->limit || n->offset || n->ctes.count || n->locking ||
-        n->into)
+        n->order.count || n->distinct || n->limit || n->offset || n->ctes.count ||
+        n->locking.count || n->into)
         return NULL;
     const SqlNode *target = ((const NTarget *)n->targets.items[0])->expr;
     *star = target && target->kind == N_COLUMN && ((const NColumn *)target)->star;

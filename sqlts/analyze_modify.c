@@ -97,12 +97,23 @@ static bool modify_from(Analyzer *z, Modify *m, Err *e)
     return true;
 }
 
-static void push_address(Analyzer *z, Modify *m)
+Expr *az_address(Analyzer *z, const Rte *rte, size_t part)
 {
     static const int system[ROW_ID_COLUMNS] = {
         [ROW_SERIES] = SYS_SERIES, [ROW_TIME] = SYS_TIME_NS, [ROW_NUMBER] = SYS_ROW};
-    for (size_t i = 0; i < ROW_ID_COLUMNS; i++)
-        push(z, m->q, az_var(z, m->rte, rte_system(m->rte, system[i]), 0), SLICE_NONE);
+    return az_var(z, rte, rte_system(rte, system[part]), 0);
+}
+
+static bool analyze_where(Analyzer *z, Modify *m, BoundModify *out, Err *e)
+{
+    const SqlNode *where = m->n->where;
+    m->scope.place = PLACE_WHERE;
+    if (!where || where->kind != N_CURRENT_OF)
+        return !where || az_expr_bool(z, &m->scope, where, "WHERE", &m->q->where, e);
+    if (!az_current_of(z, (const NLiteral *)where, m->rte, out, e))
+        return false;
+    m->q->where = out->where_address;
+    return true;
 }
 
 bool az_is_key_column(const TableDef *t, int16_t column)
@@ -252,8 +263,8 @@ static bool try_range(Analyzer *z, const NModify *n, BoundModify *out, Err *e)
 {
     const Plan *root = out->source.plan.root;
     const PlanScan *scan = (const PlanScan *)root;
-    if (n->n.kind != N_DELETE || n->from.count || out->returns || root->kind != PLAN_SCAN ||
-        scan->filter || scan->recheck || scan->per_series_limit)
+    if (n->n.kind != N_DELETE || n->from.count || out->returns || out->cursor.ptr ||
+        root->kind != PLAN_SCAN || scan->filter || scan->recheck || scan->per_series_limit)
         return true;
     ParseState ps = {.arena = z->arena, .err = e};
     NSelect *s = AST(&ps, NSelect, N_SELECT, n->n.offset);
@@ -285,10 +296,10 @@ static bool modify_query(Analyzer *z, Modify *m, BoundModify *out, Err *e)
     if (!az_set_list(z, &m->scope, m->table, &m->n->set, &m->columns, &m->values, e))
         return false;
     az_use_columns(m->rte->use, PRIV_UPDATE, m->columns, m->set_count);
-    m->scope.place = PLACE_WHERE;
-    if (m->n->where && !az_expr_bool(z, &m->scope, m->n->where, "WHERE", &q->where, e))
+    if (!analyze_where(z, m, out, e))
         return false;
-    push_address(z, m);
+    for (size_t i = 0; i < ROW_ID_COLUMNS; i++)
+        push(z, q, az_address(z, m->rte, i), SLICE_NONE);
     push_values(z, m, out);
     if (m->n->from.count)
         each_once(z, q);
@@ -325,6 +336,8 @@ bool az_modify_query(Analyzer *z, Scope *with, const NModify *n, Bound *b, Query
 bool az_modify_plan(Analyzer *z, const NModify *n, Bound *b, Query *q, Err *e)
 {
     BoundModify *out = &b->u.modify;
+    for (size_t i = 0; out->cursor.ptr && i < ROW_ID_COLUMNS; i++)
+        out->address[i]->index = (uint32_t)(z->param_count + i);
     if (!plan_statement(z, q, &out->source, e))
         return false;
     out->returning = out->source.cols + (out->source.col_count - out->returning_count);

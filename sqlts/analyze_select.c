@@ -290,7 +290,7 @@ static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u
         c->query = q;
         return cte_columns(z, c, n, q, e);
     }
-    if (u->order.count || u->limit || u->offset || u->locking)
+    if (u->order.count || u->limit || u->offset || u->locking.count)
         return az_fail(z,
                        u->order.count ? ((const NSort *)u->order.items[0])->expr
                        : u->offset    ? u->offset

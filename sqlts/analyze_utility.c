@@ -97,29 +97,6 @@ static bool execute(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     return true;
 }
 
-static bool declare(Analyzer *z, const NSimple *n, Bound *b, Err *e)
-{
-    static const struct {
-        int both;
-        const char *text;
-    } conflicts[] = {
-        {CURSOR_SCROLL | CURSOR_NO_SCROLL, "cannot specify both SCROLL and NO SCROLL"},
-        {CURSOR_INSENSITIVE | CURSOR_ASENSITIVE, "cannot specify both ASENSITIVE and INSENSITIVE"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(conflicts); i++)
-        if ((n->form & conflicts[i].both) == conflicts[i].both)
-            return err_set(e, ERR_CURSOR_DEFINITION, "%s", conflicts[i].text);
-    b->kind = BOUND_DECLARE;
-    b->tag = "DECLARE CURSOR";
-    b->read_only = true;
-    b->u.declare.name = n->name;
-    b->u.declare.hold = n->flag;
-    b->u.declare.scroll = n->form & CURSOR_SCROLL;
-    b->u.declare.no_scroll = n->form & CURSOR_NO_SCROLL;
-    b->u.declare.binary = n->form & CURSOR_BINARY;
-    return az_bound_query(z, (const NSelect *)n->query, &b->u.declare.query, e);
-}
-
 static bool fetch(const NSimple *n, Bound *b)
 {
     b->kind = BOUND_FETCH;
@@ -291,7 +268,7 @@ bool az_utility(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     case N_DEALLOCATE:
         return execute(z, n, b, e);
     case N_DECLARE:
-        return declare(z, n, b, e);
+        return az_declare(z, n, b, e);
     case N_FETCH:
         return fetch(n, b);
     case N_CLOSE:

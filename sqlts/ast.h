@@ -45,16 +45,18 @@ typedef enum NodeKind {
     N_NULLIF,
     N_ARRAY,
     N_ROW,
-    N_SUBLINK,   /* NSublink */
-    N_INDIRECT,  /* NIndirect */
-    N_COLLATE,   /* NCollate */
-    N_DEFAULT,   /* SqlNode */
-    N_NAMED_ARG, /* NTarget */
-    N_GROUPING,  /* NMulti */
-    N_SEARCH,    /* NSearch */
-    N_GROUP_SET, /* NMulti: ROLLUP, CUBE, GROUPING SETS in GROUP BY */
-    N_SAMPLE,    /* NSample */
-    N_LATEST,    /* NLatest */
+    N_SUBLINK,    /* NSublink */
+    N_INDIRECT,   /* NIndirect */
+    N_COLLATE,    /* NCollate */
+    N_DEFAULT,    /* SqlNode */
+    N_NAMED_ARG,  /* NTarget */
+    N_GROUPING,   /* NMulti */
+    N_SEARCH,     /* NSearch */
+    N_GROUP_SET,  /* NMulti: ROLLUP, CUBE, GROUPING SETS in GROUP BY */
+    N_SAMPLE,     /* NSample */
+    N_LOCKING,    /* NLocking */
+    N_CURRENT_OF, /* NLiteral: the cursor; only as the whole of WHERE */
+    N_LATEST,     /* NLatest */
     /* parts */
     N_NAME,        /* NLiteral: one word of a qualified name, or a field step of an indirection */
     N_STAR,        /* SqlNode */
@@ -379,9 +381,16 @@ struct NSelect {
     NodeList order; /* NSort */
     SqlNode *limit, *offset;
     bool limit_ties;
-    int locking;  /* FOR UPDATE: RowsLock */
-    NRange *into; /* SELECT INTO */
+    NodeList locking; /* FOR UPDATE: NLocking */
+    NRange *into;     /* SELECT INTO */
 };
+
+typedef struct NLocking { /* FOR UPDATE [OF a, b] [NOWAIT] */
+    SqlNode n;
+    const char *words; /* "FOR UPDATE" */
+    RowsLock wait;
+    NodeList of; /* NRange */
+} NLocking;
 
 typedef struct NOption { /* WITH (name = value), COPY and EXPLAIN options */
     SqlNode n;

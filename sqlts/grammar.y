@@ -508,17 +508,17 @@ select_with_parens(A) ::= LP(X) select_no_parens(B) RP. { A = B; A->offset = X.o
 select_with_parens(A) ::= LP(X) select_with_parens(B) RP. { A = B; A->offset = X.offset; }
 select_no_parens(A) ::= simple_select(B). { A = B; }
 select_no_parens(A) ::= select_clause(B) sort_clause(C). { A = grammar_select_tail(ps, B, C, NULL); }
-select_no_parens(A) ::= select_clause(B) opt_sort_clause(C) for_locking(E) opt_select_limit(D). { A = grammar_select_tail(ps, B, C, D); ((NSelect *)A)->locking = E; }
-select_no_parens(A) ::= select_clause(B) opt_sort_clause(C) select_limit(D) opt_for_locking(E). { A = grammar_select_tail(ps, B, C, D); ((NSelect *)A)->locking = E ? E : ((NSelect *)A)->locking; }
+select_no_parens(A) ::= select_clause(B) opt_sort_clause(C) for_locking(E) opt_select_limit(D). { A = grammar_select_tail(ps, B, C, D); grammar_select_lock(A, E); }
+select_no_parens(A) ::= select_clause(B) opt_sort_clause(C) select_limit(D) opt_for_locking(E). { A = grammar_select_tail(ps, B, C, D); grammar_select_lock(A, E); }
 select_no_parens(A) ::= with_clause(W) select_clause(B). { A = grammar_with(ps, W, B); }
 select_no_parens(A) ::= with_clause(W) select_clause(B) sort_clause(C). { A = grammar_with(ps, W, grammar_select_tail(ps, B, C, NULL)); }
 select_no_parens(A) ::= with_clause(W) select_clause(B) opt_sort_clause(C) for_locking(E) opt_select_limit(D). {
     A = grammar_with(ps, W, grammar_select_tail(ps, B, C, D));
-    ((NSelect *)A)->locking = E;
+    grammar_select_lock(A, E);
 }
 select_no_parens(A) ::= with_clause(W) select_clause(B) opt_sort_clause(C) select_limit(D) opt_for_locking(E). {
     A = grammar_with(ps, W, grammar_select_tail(ps, B, C, D));
-    ((NSelect *)A)->locking = E ? E : ((NSelect *)A)->locking;
+    grammar_select_lock(A, E);
 }
 select_clause(A) ::= simple_select(B). { A = B; }
 select_clause(A) ::= select_with_parens(B). { A = B; }
@@ -775,23 +775,24 @@ row_or_rows ::= ROWS.
 first_or_next ::= FIRST.
 first_or_next ::= NEXT.
 
-%type opt_for_locking {int}
-opt_for_locking(A) ::= . { A = 0; }
+%type opt_for_locking {NodeList}
+opt_for_locking(A) ::= . { A = NONE; }
 opt_for_locking(A) ::= for_locking(B). { A = B; }
-%type for_locking {int}
+%type for_locking {NodeList}
 for_locking(A) ::= locking_items(B). { A = B; }
-for_locking(A) ::= FOR READ ONLY. { A = 0; }
-%type locking_items {int}
-locking_items(A) ::= locking_item(B). { A = B; }
-locking_items(A) ::= locking_items(B) locking_item(C). { A = B > C ? B : C; }
-%type locking_item {int}
-locking_item(A) ::= FOR lock_strength lock_of lock_wait(W). { A = W; }
-lock_strength ::= UPDATE.
-lock_strength ::= NO KEY UPDATE.
-lock_strength ::= SHARE.
-lock_strength ::= KEY SHARE.
-lock_of ::= .
-lock_of ::= OF qualified_name_list.
+for_locking(A) ::= FOR READ ONLY. { A = NONE; }
+%type locking_items {NodeList}
+locking_items(A) ::= locking_item(B). { A = LIST(B); }
+locking_items(A) ::= locking_items(B) locking_item(C). { A = MORE(B, C); }
+locking_item(A) ::= FOR(X) lock_strength(S) lock_of(L) lock_wait(W). { A = grammar_locking(ps, X.offset, S, L, W); }
+%type lock_strength {const char *}
+lock_strength(A) ::= UPDATE. { A = "FOR UPDATE"; }
+lock_strength(A) ::= NO KEY UPDATE. { A = "FOR NO KEY UPDATE"; }
+lock_strength(A) ::= SHARE. { A = "FOR SHARE"; }
+lock_strength(A) ::= KEY SHARE. { A = "FOR KEY SHARE"; }
+%type lock_of {NodeList}
+lock_of(A) ::= . { A = NONE; }
+lock_of(A) ::= OF qualified_name_list(B). { A = B; }
 %type lock_wait {int}
 lock_wait(A) ::= . { A = ROWS_LOCK_WAIT; }
 lock_wait(A) ::= NOWAIT. { A = ROWS_LOCK_NOWAIT; }
@@ -846,10 +847,7 @@ relation_opt_alias(A) ::= relation_expr(B). [UMINUS] { A = B; }
 relation_opt_alias(A) ::= relation_expr(B) col_id(X). { A = B; ((NRange *)A)->alias = X.value; }
 relation_opt_alias(A) ::= relation_expr(B) AS col_id(X). { A = B; ((NRange *)A)->alias = X.value; }
 where_or_current(A) ::= where_clause(B). { A = B; }
-where_or_current(A) ::= WHERE CURRENT(X) OF col_id. {
-    grammar_current_of(ps, X.offset);
-    A = NULL;
-}
+where_or_current(A) ::= WHERE CURRENT(X) OF col_id(N). { A = ast_literal(ps, N_CURRENT_OF, X.offset, N.value); }
 %type set_clause_list {NodeList}
 set_clause_list(A) ::= set_clause(B). { A = B; }
 set_clause_list(A) ::= set_clause_list(B) COMMA set_clause(C). { A = grammar_append(ps, B, C); }

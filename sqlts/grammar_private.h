@@ -120,7 +120,8 @@ SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *
                           NodeList set, SqlNode *where);
 SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode *table,
                         SqlNode *rest, SqlNode *conflict);
-void grammar_current_of(ParseState *ps, uint32_t offset); /* refused */
+SqlNode *grammar_locking(ParseState *ps, uint32_t offset, const char *words, NodeList of, int wait);
+void grammar_select_lock(SqlNode *select, NodeList locking);
 SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode *with,
                         SqlNode *table);
 SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns,

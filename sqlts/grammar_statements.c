@@ -65,12 +65,19 @@ SqlNode *grammar_modify(ParseState *ps, NodeKind kind, uint32_t offset, SqlNode 
     return &n->n;
 }
 
-void grammar_current_of(ParseState *ps, uint32_t offset)
+SqlNode *grammar_locking(ParseState *ps, uint32_t offset, const char *words, NodeList of, int wait)
 {
-    if (ps->failed)
-        return;
-    ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, offset, "WHERE CURRENT OF is not supported");
-    err_hint(ps->err, "Say in WHERE which row it is: its key, or its tags and time.");
+    NLocking *l = AST(ps, NLocking, N_LOCKING, offset);
+    l->words = words;
+    l->of = of;
+    l->wait = (RowsLock)wait;
+    return &l->n;
+}
+
+void grammar_select_lock(SqlNode *select, NodeList locking)
+{
+    if (select && locking.count)
+        ((NSelect *)select)->locking = locking;
 }
 
 SqlNode *grammar_copy(ParseState *ps, uint32_t offset, SqlNode *table, NodeList columns,

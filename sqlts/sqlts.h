@@ -192,6 +192,9 @@ typedef struct BoundQuery {
     RowsLock lock; /* the write locks of these tables are taken first */
     const TableDef **locked;
     size_t lock_count;
+    /* Cursors: behind col_count come ROW_ID_COLUMNS of each of these tables, for WHERE CURRENT OF. */
+    const TableDef **addressed;
+    size_t addressed_count;
 } BoundQuery;
 
 typedef struct BoundInsert {
@@ -236,6 +239,9 @@ typedef struct BoundModify { /* UPDATE, DELETE */
     bool returns; /* RETURNING: the last `returning_count` columns of the source */
     const OutColumn *returning;
     size_t returning_count;
+    /* WHERE CURRENT OF: the address of the cursor's row comes as parameters, behind the statement's. */
+    Slice cursor;
+    Expr *where_address, *address[ROW_ID_COLUMNS];
     /* DELETE whose rows are whole series in a range of time: the source is a PlanScan without a
      * filter, and `count` is SELECT count(*) with the same conditions. */
     bool is_range;

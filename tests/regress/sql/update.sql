@@ -89,6 +89,5 @@ UPDATE u_many SET (b) = ('single'), (c) = ROW(9) WHERE a = 2 RETURNING *;
 UPDATE u_many SET (b, c) = (1) WHERE a = 1;
 UPDATE u_many SET (b, c) = (VALUES ('v', 8)), a = 30 WHERE a = 3 RETURNING *;
 INSERT INTO u_many VALUES (1, 'q', 4) ON CONFLICT (a) DO UPDATE SET (b, c) = (SELECT x || excluded.b, excluded.c FROM u_from f WHERE f.a = excluded.a) RETURNING *;
-DELETE FROM u_many WHERE CURRENT OF c;
 CREATE TABLE IF NOT EXISTS u_many AS SELECT 1;
 DROP TABLE u_many, u_from;
