@@ -40,6 +40,7 @@ typedef enum HttpField {
     FIELD_EXPECT,
     FIELD_CONTENT_TYPE,
     FIELD_CONTENT_ENCODING,
+    FIELD_ACCEPT,
     FIELD_ACCEPT_ENCODING,
     FIELD_AUTHORIZATION,
     FIELD_ORIGIN,
@@ -66,6 +67,9 @@ typedef struct HttpRefusal {
 typedef enum HeadStatus { HEAD_MORE, HEAD_OK, HEAD_BAD } HeadStatus;
 /* *scanned: how far the end of the head has been looked for; 0 at first. */
 HeadStatus http_head_read(Slice in, size_t *scanned, HttpHead *out, HttpRefusal *why);
+
+/* The next element of a list in a field, trimmed; false at its end. */
+bool http_list_next(Slice *list, char separator, Slice *item);
 
 static inline Slice http_span(const char *base, HttpSpan s)
 {

@@ -9,6 +9,7 @@ static const Slice field_table[FIELD_COUNT] = {
     [FIELD_EXPECT] = SLICE_LIT("expect"),
     [FIELD_CONTENT_TYPE] = SLICE_LIT("content-type"),
     [FIELD_CONTENT_ENCODING] = SLICE_LIT("content-encoding"),
+    [FIELD_ACCEPT] = SLICE_LIT("accept"),
     [FIELD_ACCEPT_ENCODING] = SLICE_LIT("accept-encoding"),
     [FIELD_AUTHORIZATION] = SLICE_LIT("authorization"),
     [FIELD_ORIGIN] = SLICE_LIT("origin"),
@@ -30,15 +31,14 @@ static Slice trim(const char *begin, const char *end)
     return (Slice){begin, (size_t)(end - begin)};
 }
 
-/* The next element of a comma-separated list; false at its end. */
-static bool list_next(Slice *list, Slice *item)
+bool http_list_next(Slice *list, char separator, Slice *item)
 {
     if (!list->ptr)
         return false;
-    const char *comma = list->len ? memchr(list->ptr, ',', list->len) : NULL;
+    const char *at = list->len ? memchr(list->ptr, separator, list->len) : NULL;
     const char *end = list->ptr + list->len;
-    *item = trim(list->ptr, comma ? comma : end);
-    *list = comma ? (Slice){comma + 1, (size_t)(end - comma - 1)} : SLICE_NONE;
+    *item = trim(list->ptr, at ? at : end);
+    *list = at ? (Slice){at + 1, (size_t)(end - at - 1)} : SLICE_NONE;
     return true;
 }
 
@@ -46,7 +46,7 @@ static bool list_next(Slice *list, Slice *item)
 static bool list_accepts(Slice list, const char *name)
 {
     Slice item;
-    while (list_next(&list, &item)) {
+    while (http_list_next(&list, ',', &item)) {
         const char *semi = item.len ? memchr(item.ptr, ';', item.len) : NULL;
         Slice word = trim(item.ptr, semi ? semi : item.ptr + item.len);
         if (!slice_eq_nocase(word, slice_cstr(name)))
@@ -88,7 +88,7 @@ static bool read_coding(Slice text, const HttpHead *h, HttpRefusal *why)
 {
     Slice item = SLICE_NONE, last = SLICE_NONE;
     size_t count = 0, chunked = 0;
-    for (Slice list = text; list_next(&list, &item); count++) {
+    for (Slice list = text; http_list_next(&list, ',', &item); count++) {
         chunked += slice_eq_nocase(item, SLICE_LIT("chunked"));
         last = item;
     }
@@ -124,7 +124,7 @@ static bool read_connection(const char *base, HttpHead *h, HttpRefusal *why)
 {
     Slice list = http_span(base, h->fields[FIELD_CONNECTION]), item;
     h->keep_alive = h->minor > 0;
-    while (h->seen[FIELD_CONNECTION] && list_next(&list, &item)) {
+    while (h->seen[FIELD_CONNECTION] && http_list_next(&list, ',', &item)) {
         if (slice_eq_nocase(item, SLICE_LIT("close")))
             h->keep_alive = false;
         else if (slice_eq_nocase(item, SLICE_LIT("keep-alive")) && h->minor == 0)

@@ -141,14 +141,13 @@ CallStatus http_write_answer(HttpCall *c, const IngJob *j, bool stored);
 
 /* prom.c: what the paths of Prometheus' API share.  Those that return bool and take a name leave *e for
  * http_prom_bad_param. */
-#define PROM_MS_MIN (INT64_MIN / NS_PER_MS + 1)
-#define PROM_MS_MAX (INT64_MAX / NS_PER_MS - 1)
 CallStatus http_prom_error(HttpCall *c, const Err *e);
 CallStatus http_prom_bad_param(HttpCall *c, const char *name, Err *e);
 bool http_prom_optional_time(HttpCall *c, const char *name, int64_t otherwise, int64_t *ms, Err *e);
 bool http_prom_limit(HttpCall *c, const char *name, uint64_t *limit, Err *e); /* 0 = none */
 bool http_prom_database(HttpCall *c, ObjectId *id, Err *e);
-size_t http_prom_matches(HttpCall *c, const Slice **out); /* match[] */
+/* match[], start, end, limit, db; false: the answer is made. */
+bool http_prom_selection(HttpCall *c, PromSelection *s, bool match_needed);
 
 /* handlers */
 CallStatus http_run_write(HttpCall *c);
@@ -172,6 +171,7 @@ CallStatus http_run_prom_runtimeinfo(HttpCall *c);
 CallStatus http_run_prom_flags(HttpCall *c);
 CallStatus http_run_prom_delete(HttpCall *c);
 CallStatus http_run_prom_snapshot(HttpCall *c);
+CallStatus http_run_prom_clean(HttpCall *c);
 CallStatus http_run_root(HttpCall *c);
 CallStatus http_run_options(HttpCall *c);
 void http_influx_headers(HttpCall *c);

@@ -90,15 +90,34 @@ bool http_prom_database(HttpCall *c, ObjectId *id, Err *e)
                                e);
 }
 
-size_t http_prom_matches(HttpCall *c, const Slice **out)
+static void matches(HttpCall *c, PromSelection *s)
 {
     Slice *match = ARENA_ARRAY(&c->arena, Slice, c->param_count + 1);
-    size_t count = 0;
     for (size_t i = 0; i < c->param_count; i++)
         if (slice_eq_cstr(c->params[i].name, "match[]"))
-            match[count++] = c->params[i].value;
-    *out = match;
-    return count;
+            match[s->match_count++] = c->params[i].value;
+    s->match = match;
+}
+
+bool http_prom_selection(HttpCall *c, PromSelection *s, bool match_needed)
+{
+    Err e;
+    err_clear(&e);
+    *s = (PromSelection){.rights = c->rights};
+    matches(c, s);
+    if (match_needed && s->match_count == 0) {
+        err_set(&e, ERR_INVALID_PARAMETER, "no match[] parameter provided");
+        return http_prom_error(c, &e), false;
+    }
+    if (!http_prom_optional_time(c, "start", PROM_MS_MIN, &s->start_ms, &e))
+        return http_prom_bad_param(c, "start", &e), false;
+    if (!http_prom_optional_time(c, "end", PROM_MS_MAX, &s->end_ms, &e))
+        return http_prom_bad_param(c, "end", &e), false;
+    if (!http_prom_limit(c, "limit", &s->limit, &e))
+        return http_prom_bad_param(c, "limit", &e), false;
+    if (!http_prom_database(c, &s->database, &e))
+        return http_prom_error(c, &e), false;
+    return true;
 }
 
 /* Those that query and query_range share; on failure the answer is made. */
@@ -242,27 +261,12 @@ CallStatus http_run_prom_range(HttpCall *c)
 static CallStatus meta(HttpCall *c, PromMeta what, Slice label, bool match_needed)
 {
     Err e;
-    ObjectId db;
-    int64_t start, end;
-    uint64_t limit;
+    PromSelection s;
     err_clear(&e);
-    const Slice *match;
-    size_t count = http_prom_matches(c, &match);
-    if (match_needed && count == 0) {
-        err_set(&e, ERR_INVALID_PARAMETER, "no match[] parameter provided");
-        return http_prom_error(c, &e);
-    }
-    if (!http_prom_optional_time(c, "start", PROM_MS_MIN, &start, &e))
-        return http_prom_bad_param(c, "start", &e);
-    if (!http_prom_optional_time(c, "end", PROM_MS_MAX, &end, &e))
-        return http_prom_bad_param(c, "end", &e);
-    if (!http_prom_limit(c, "limit", &limit, &e))
-        return http_prom_bad_param(c, "limit", &e);
-    if (!http_prom_database(c, &db, &e))
-        return http_prom_error(c, &e);
+    if (!http_prom_selection(c, &s, match_needed))
+        return CALL_DONE;
     buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
-    if (!prom_meta(c->db, c->rights, db, what, label, match, count, start, end, limit, &c->reply,
-                   &e))
+    if (!prom_meta(c->db, &s, what, label, &c->reply, &e))
         return http_prom_error(c, &e);
     buf_puts(&c->reply, "}\n");
     return http_reply(c, 200, "application/json");

@@ -107,22 +107,12 @@ static void delete_cleanup(HttpCall *c)
 static CallStatus delete_open(HttpCall *c)
 {
     Err e;
-    ObjectId db;
-    int64_t start, end;
-    const Slice *match;
+    PromSelection s;
     PromDelete *d;
     err_clear(&e);
-    size_t n = http_prom_matches(c, &match);
-    if (n == 0) {
-        err_set(&e, ERR_INVALID_PARAMETER, "no match[] parameter provided");
-        return http_prom_error(c, &e);
-    }
-    if (!http_prom_optional_time(c, "start", PROM_MS_MIN, &start, &e))
-        return http_prom_bad_param(c, "start", &e);
-    if (!http_prom_optional_time(c, "end", PROM_MS_MAX, &end, &e))
-        return http_prom_bad_param(c, "end", &e);
-    if (!http_prom_database(c, &db, &e) ||
-        !prom_delete_open(&d, c->db, c->rights, db, match, n, start, end, &c->task, &e))
+    if (!http_prom_selection(c, &s, true))
+        return CALL_DONE;
+    if (!prom_delete_open(&d, c->db, &s, &c->task, &e))
         return http_prom_error(c, &e);
     c->state = d;
     c->cleanup = delete_cleanup;
@@ -132,8 +122,6 @@ static CallStatus delete_open(HttpCall *c)
 CallStatus http_run_prom_delete(HttpCall *c)
 {
     Err e;
-    if (strcmp(c->route->path, "/api/v1/admin/tsdb/clean_tombstones") == 0)
-        return http_reply(c, 204, NULL); /* compaction does it */
     if (!c->state)
         return delete_open(c);
     err_clear(&e);
@@ -149,24 +137,31 @@ CallStatus http_run_prom_delete(HttpCall *c)
     }
 }
 
-typedef struct SnapshotState {
+/* ---- what the engine does meanwhile: snapshot, clean_tombstones ---- */
+typedef struct JobState {
     Ticket ticket;
     char name[DB_SNAPSHOT_NAME];
-} SnapshotState;
+} JobState;
 
-static void snapshot_cleanup(HttpCall *c)
+static void job_cleanup(HttpCall *c)
 {
     mem_free(c->state);
+}
+
+static JobState *job_new(HttpCall *c)
+{
+    JobState *s = c->state = MEM_NEW(JobState);
+    c->cleanup = job_cleanup;
+    s->ticket.waiter = &c->task;
+    return s;
 }
 
 CallStatus http_run_prom_snapshot(HttpCall *c)
 {
     Err e;
-    SnapshotState *s = c->state;
+    JobState *s = c->state;
     if (!s) {
-        s = c->state = MEM_NEW(SnapshotState);
-        c->cleanup = snapshot_cleanup;
-        s->ticket.waiter = &c->task;
+        s = job_new(c);
         err_clear(&e);
         if (!db_snapshot(c->db, c->rights, s->name, &s->ticket, &e))
             return http_prom_error(c, &e);
@@ -177,4 +172,19 @@ CallStatus http_run_prom_snapshot(HttpCall *c)
         return http_prom_error(c, &s->ticket.err);
     buf_printf(&c->reply, "{\"status\":\"success\",\"data\":{\"name\":\"%s\"}}\n", s->name);
     return http_reply(c, 200, "application/json");
+}
+
+CallStatus http_run_prom_clean(HttpCall *c)
+{
+    Err e;
+    JobState *s = c->state;
+    if (!s) {
+        s = job_new(c);
+        err_clear(&e);
+        if (!db_clean_tombstones(c->db, c->rights, &s->ticket, &e))
+            return http_prom_error(c, &e);
+    }
+    if (!atomic_load(&s->ticket.done))
+        return CALL_WAIT;
+    return s->ticket.ok ? http_reply(c, 204, NULL) : http_prom_error(c, &s->ticket.err);
 }

@@ -32,6 +32,42 @@ static PromReadKind kind_of(const HttpCall *c)
     return READ_EXPORT;
 }
 
+/* One element of Accept: its weight if it asks for what /federate can give, else a negative number. */
+static double accept_weight(Slice item, bool *families)
+{
+    Slice type = SLICE_LIT(""), param, proto = SLICE_LIT(""), encoding = SLICE_LIT("");
+    double weight = 1;
+    http_list_next(&item, ';', &type);
+    while (http_list_next(&item, ';', &param)) {
+        if (slice_starts(param, SLICE_LIT("q=")))
+            slice_to_f64(slice_of(param.ptr + 2, param.len - 2), &weight);
+        else if (slice_starts(param, SLICE_LIT("proto=")))
+            proto = slice_of(param.ptr + 6, param.len - 6);
+        else if (slice_starts(param, SLICE_LIT("encoding=")))
+            encoding = slice_of(param.ptr + 9, param.len - 9);
+    }
+    *families = slice_eq_nocase(type, SLICE_LIT("application/vnd.google.protobuf")) &&
+                slice_eq_cstr(proto, "io.prometheus.client.MetricFamily") &&
+                slice_eq_cstr(encoding, "delimited");
+    return *families || slice_eq_nocase(type, SLICE_LIT("text/plain")) ? weight : -1;
+}
+
+/* Protobuf only for who prefers it. */
+static bool wants_families(HttpCall *c)
+{
+    Slice list = http_field(c, FIELD_ACCEPT), item;
+    double best = 0;
+    bool wanted = false, families;
+    while (http_list_next(&list, ',', &item)) {
+        double weight = accept_weight(item, &families);
+        if (weight > best) {
+            best = weight;
+            wanted = families;
+        }
+    }
+    return wanted;
+}
+
 /* Remote read and federation are told in text, as Prometheus does. */
 static CallStatus read_error(HttpCall *c, const Err *e)
 {
@@ -43,40 +79,30 @@ static CallStatus read_error(HttpCall *c, const Err *e)
     return http_reply(c, err_http_status(e->code), "text/plain; charset=utf-8");
 }
 
-static bool read_times(HttpCall *c, PromReadRequest *r, Err *e)
+/* Federation looks back as an instant query does. */
+static void recent(HttpCall *c, PromSelection *s)
 {
     const Clock *clock = c->server->options.clock;
-    int64_t now = floor_div(clock->wall_ns(clock), NS_PER_MS);
-    if (r->kind == READ_FEDERATE) {
-        r->end_ms = now;
-        r->start_ms = now - PROM_LOOKBACK_MS + 1;
-        return true;
-    }
-    if (!http_prom_optional_time(c, "start", PROM_MS_MIN, &r->start_ms, e))
-        return http_prom_bad_param(c, "start", e), false;
-    if (!http_prom_optional_time(c, "end", PROM_MS_MAX, &r->end_ms, e))
-        return http_prom_bad_param(c, "end", e), false;
-    return true;
+    s->end_ms = floor_div(clock->wall_ns(clock), NS_PER_MS);
+    s->start_ms = s->end_ms - PROM_LOOKBACK_MS + 1;
 }
 
 static CallStatus open_read(HttpCall *c, ReadState *s)
 {
     Err e;
-    ObjectId db;
-    PromReadRequest r = {.kind = kind_of(c), .rights = c->rights, .query = http_param(c, "query")};
+    PromReadRequest r = {.kind = kind_of(c), .query = http_param(c, "query")};
     err_clear(&e);
-    r.match_count = http_prom_matches(c, &r.match);
-    if (r.kind == READ_EXPORT && r.match_count == 0) {
-        err_set(&e, ERR_INVALID_PARAMETER, "no match[] parameter provided");
-        return read_error(c, &e);
-    }
-    if (!read_times(c, &r, &e))
+    if (!http_prom_selection(c, &r.from, r.kind == READ_EXPORT))
         return CALL_DONE;
+    if (r.kind == READ_FEDERATE) {
+        recent(c, &r.from);
+        r.kind = wants_families(c) ? READ_FAMILIES : READ_FEDERATE;
+    }
     size_t max = c->server->options.body_max;
     if (r.kind == READ_SAMPLES && !ing_decode_body(&s->body, c->body, SLICE_LIT("snappy"), max, &e))
         return read_error(c, &e);
     r.body = buf_slice(&s->body);
-    if (!http_prom_database(c, &db, &e) || !prom_read_open(&s->read, c->db, db, &r, &c->task, &e))
+    if (!prom_read_open(&s->read, c->db, &r, &c->task, &e))
         return read_error(c, &e);
     return CALL_MORE;
 }
@@ -91,6 +117,12 @@ static CallStatus read_done(HttpCall *c, ReadState *s)
     case READ_FEDERATE:
         buf_put_slice(&c->reply, bytes);
         return http_reply(c, 200, "text/plain; version=0.0.4; charset=utf-8; escaping=values");
+    case READ_FAMILIES:
+        buf_put_slice(&c->reply, bytes);
+        return http_reply(c, 200,
+                          "application/vnd.google.protobuf; "
+                          "proto=io.prometheus.client.MetricFamily; encoding=delimited; "
+                          "escaping=values");
     case READ_EXEMPLARS:
         buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
         buf_put_slice(&c->reply, bytes);

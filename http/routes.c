@@ -57,7 +57,7 @@ static const HttpRoute route_table[] = {
     {"/api/v1/admin/tsdb/delete_series", HTTP_POST | HTTP_PUT, ROUTE_DB | ROUTE_FORM,
      http_run_prom_delete, "deletes samples of match[]"},
     {"/api/v1/admin/tsdb/clean_tombstones", HTTP_POST | HTTP_PUT, ROUTE_DB | ROUTE_FORM,
-     http_run_prom_delete, "nothing to do: compaction does it"},
+     http_run_prom_clean, "nothing to do: compaction does it"},
     {"/api/v1/admin/tsdb/snapshot", HTTP_POST | HTTP_PUT, ROUTE_DB | ROUTE_FORM,
      http_run_prom_snapshot, "a backup in snapshots/ of the data directory"},
     {"/api/v1/status/buildinfo", HTTP_GET, ROUTE_INLINE, http_run_prom_buildinfo, "versions"},

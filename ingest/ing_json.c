@@ -2,13 +2,14 @@
  *
  *     {"metric":"cpu","tags":{...},"fields":{...},"timestamp":...}          typed rows
  *     {"metric":"cpu","tags":{...},"value":1.5,"timestamp":...}             OpenTSDB: the field "value"
- *     {"metric":{"__name__":"m",...},"values":[...],"timestamps":[ms,...]}  VictoriaMetrics, /api/v1/export
+ *     {"metric":{"__name__":"m",...},"values":[...],"timestamps":[ms,...]}  VictoriaMetrics, /api/v1/export;
+ *         with native histograms: "histograms":[[ms,{...}],...]
  *
  * One object, an array of them, or one a line (NDJSON).  "timestamp" in the request's precision
  * (default ns), missing: now.  Numbers: an integer stays an integer, all else is a float.  Parsing is
  * jansson's; integers beyond int64 are refused, never rounded. */
+#include "ingest/ing_json_hist.h"
 #include "ingest/ingest_private.h"
-#include <jansson.h>
 
 typedef struct JsonState {
     json_t *array; /* being worked off; NULL: the next text at job->pos */
@@ -160,6 +161,15 @@ static bool export_tags(IngJob *j, IngTable *t, json_t *metric, size_t *n, Err *
     return true;
 }
 
+static bool export_time(const json_t *ms, int64_t *ns, Err *e)
+{
+    if (!__builtin_mul_overflow(json_integer_value(ms), NS_PER_MS, ns) && *ns >= ROW_TIME_MIN &&
+        *ns <= ROW_TIME_MAX)
+        return true;
+    return err_set(e, ERR_DATETIME_RANGE, "time %lld ms is out of range",
+                   (long long)json_integer_value(ms));
+}
+
 static bool export_sample(IngJob *j, IngTable *t, SeriesId id, const json_t *value,
                           const json_t *time, Err *e)
 {
@@ -168,10 +178,8 @@ static bool export_sample(IngJob *j, IngTable *t, SeriesId id, const json_t *val
     int64_t ns;
     if (!export_value(value, &v.u.f64) || !json_is_integer(time))
         return bad(e, "values must be numbers and timestamps integers");
-    if (__builtin_mul_overflow(json_integer_value(time), NS_PER_MS, &ns) || ns < ROW_TIME_MIN ||
-        ns > ROW_TIME_MAX)
-        return err_set(e, ERR_DATETIME_RANGE, "time %lld ms is out of range",
-                       (long long)json_integer_value(time));
+    if (!export_time(time, &ns, e))
+        return false;
     if (!ing_field(j, t, 0, SLICE_LIT("value"), ING_FLOAT, &f, e))
         return false;
     wb_row(j->batch, t->id, id, ns);
@@ -184,8 +192,27 @@ static bool export_sample(IngJob *j, IngTable *t, SeriesId id, const json_t *val
     return true;
 }
 
+/* [ms, {...}]: the histogram as the SQL type writes it. */
+static bool export_histogram(IngJob *j, IngTable *t, SeriesId id, const json_t *pair, Err *e)
+{
+    const json_t *time = json_array_get(pair, 0);
+    int64_t ns;
+    Arena a;
+    Histogram h;
+    arena_init(&a, NULL);
+    bool ok = json_is_integer(time) && json_array_size(pair) == 2;
+    if (!ok)
+        bad(e, "histograms must be pairs of a timestamp and an object");
+    else
+        ok = export_time(time, &ns, e) && ing_json_histogram(&a, json_array_get(pair, 1), &h, e) &&
+             ing_histogram(j, t, id, ns, &h, e);
+    arena_free(&a);
+    return ok;
+}
+
 static bool export_line(IngJob *j, json_t *metric, json_t *o, Err *e)
 {
+    const json_t *hists = json_object_get(o, "histograms");
     const json_t *values = json_object_get(o, "values"), *times = json_object_get(o, "timestamps"),
                  *name = json_object_get(metric, "__name__");
     SeriesId id;
@@ -199,6 +226,9 @@ static bool export_line(IngJob *j, json_t *metric, json_t *o, Err *e)
         return false;
     for (size_t i = 0; i < json_array_size(values); i++)
         if (!export_sample(j, t, id, json_array_get(values, i), json_array_get(times, i), e))
+            return false;
+    for (size_t i = 0; i < json_array_size(hists); i++)
+        if (!export_histogram(j, t, id, json_array_get(hists, i), e))
             return false;
     return true;
 }

@@ -2,7 +2,7 @@ noinst_LTLIBRARIES += libskingest.la
 EXTRA_DIST += ingest/README.md
 libskingest_la_SOURCES = \
 	ingest/ing_body.c \
-	ingest/ing_json.c \
+	ingest/ing_json.c ingest/ing_json_hist.c ingest/ing_json_hist.h \
 	ingest/ing_line.c \
 	ingest/ing_line_fast.c \
 	ingest/ing_extra.c \

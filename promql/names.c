@@ -419,24 +419,36 @@ static int64_t ms_to_ns(int64_t ms, int64_t add)
     return ns;
 }
 
-bool pql_series(Snapshot *snap, const PqlRights *rights, ObjectId schema, PqlMatcher *const *m,
-                size_t n, int64_t start_ms, int64_t end_ms,
-                bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg, Err *e)
+SeriesSet *pql_alive(const PqlListing *l, const TableDef *t)
+{
+    return snapshot_series(l->snapshot, t->id, ms_to_ns(l->start_ms, 0),
+                           ms_to_ns(l->end_ms, NS_PER_MS - 1));
+}
+
+/* Those of a source in the time; a reference. */
+static SeriesSet *source_alive(const PqlListing *l, const Source *s)
+{
+    SeriesSet *alive = pql_alive(l, s->table);
+    SeriesSet *set = set_and(s->set, alive);
+    set_unref(alive);
+    return set;
+}
+
+bool pql_series(const PqlListing *l, bool (*each)(void *arg, const PqlLabel *labels, size_t count),
+                void *arg, Err *e)
 {
     Arena a;
     bool ok = true, go_on = true;
     arena_init(&a, NULL);
-    SourceScope scope = {&a, snap, schema, rights};
-    for (size_t i = 0; ok && go_on && (i < n || (n == 0 && i == 0)); i++) {
+    SourceScope scope = {&a, l->snapshot, l->schema, &l->rights};
+    for (size_t i = 0; ok && go_on && (i < l->n || (l->n == 0 && i == 0)); i++) {
         Sources s;
-        ok = sources_resolve(&scope, n ? m[i]->matches : NULL, n ? m[i]->match_count : 0, &s, e);
+        ok = sources_resolve(&scope, l->n ? l->m[i]->matches : NULL,
+                             l->n ? l->m[i]->match_count : 0, &s, e);
         for (size_t k = 0; ok && go_on && k < s.count; k++) {
-            SeriesSet *alive = snapshot_series(snap, s.items[k].table->id, ms_to_ns(start_ms, 0),
-                                               ms_to_ns(end_ms, NS_PER_MS - 1));
-            SeriesSet *set = set_and(s.items[k].set, alive);
-            go_on = source_each(&s.items[k], snap, set, each, arg);
+            SeriesSet *set = source_alive(l, &s.items[k]);
+            go_on = source_each(&s.items[k], l->snapshot, set, each, arg);
             set_unref(set);
-            set_unref(alive);
         }
         if (ok)
             sources_free(&s);
@@ -445,17 +457,19 @@ bool pql_series(Snapshot *snap, const PqlRights *rights, ObjectId schema, PqlMat
     return ok;
 }
 
-bool pql_metrics(Snapshot *snap, const PqlRights *rights, ObjectId schema,
-                 bool (*each)(void *arg, Slice name), void *arg, Err *e)
+bool pql_metrics(const PqlListing *l, bool (*each)(void *arg, Slice name), void *arg, Err *e)
 {
     Arena a;
     Sources s;
     arena_init(&a, NULL);
-    SourceScope scope = {&a, snap, schema, rights};
+    SourceScope scope = {&a, l->snapshot, l->schema, &l->rights};
     bool ok = sources_resolve(&scope, NULL, 0, &s, e), go_on = true;
-    for (size_t i = 0; ok && i < s.count; i++)
-        for (size_t k = 0; k < s.items[i].field_count && go_on; k++)
+    for (size_t i = 0; ok && i < s.count; i++) {
+        SeriesSet *set = source_alive(l, &s.items[i]);
+        for (size_t k = 0; set_count(set) && k < s.items[i].field_count && go_on; k++)
             go_on = each(arg, s.items[i].fields[k].metric);
+        set_unref(set);
+    }
     if (ok)
         sources_free(&s);
     arena_free(&a);

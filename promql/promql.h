@@ -98,16 +98,24 @@ void pql_close(PqlQuery *q);
 typedef struct PqlMatcher PqlMatcher; /* parsed selector */
 /* A bare selector such as {job="a"} or up; BAD: SYNTAX. */
 bool pql_parse_selector(Arena *a, Slice text, PqlMatcher **out, Err *e) MUST_CHECK;
-/* Calls each() with the labels of every series (canonical names only) that matches any of the selectors (none: all)
- * and has rows that may lie in [start, end]; stops when each() returns false. */
-bool pql_series(Snapshot *snap, const PqlRights *rights, ObjectId schema, PqlMatcher *const *m,
-                size_t n, int64_t start_ms, int64_t end_ms,
-                bool (*each)(void *arg, const PqlLabel *labels, size_t count), void *arg,
-                Err *e) MUST_CHECK;
-
+/* Whose series are listed: those that any of the selectors matches (none: all) and that have rows which may
+ * lie in [start, end]. */
+typedef struct PqlListing {
+    Snapshot *snapshot;
+    PqlRights rights;
+    ObjectId schema;
+    PqlMatcher *const *m;
+    size_t n;
+    int64_t start_ms, end_ms;
+} PqlListing;
+/* Calls each() with the labels of every series (canonical names only); stops when it returns false. */
+bool pql_series(const PqlListing *l, bool (*each)(void *arg, const PqlLabel *labels, size_t count),
+                void *arg, Err *e) MUST_CHECK;
 /* Canonical metric names with series: each table's, in no order; one that two tables claim comes once. */
-bool pql_metrics(Snapshot *snap, const PqlRights *rights, ObjectId schema,
-                 bool (*each)(void *arg, Slice name), void *arg, Err *e) MUST_CHECK;
+bool pql_metrics(const PqlListing *l, bool (*each)(void *arg, Slice name), void *arg,
+                 Err *e) MUST_CHECK;
+/* Of one table, by time alone; a reference. */
+SeriesSet *pql_alive(const PqlListing *l, const TableDef *t);
 
 /* ---- samples as they are stored (promql/raw.c) ---- */
 enum { PQL_SELECTORS_MAX = 100 };
@@ -124,8 +132,9 @@ typedef struct PqlRawRequest {
 typedef struct PqlRawSeries {
     const PqlLabel *labels; /* by name */
     size_t label_count;
-    const int64_t *t_ms; /* ascending */
-    const double *v;     /* staleness markers included */
+    const int64_t *t_ms;              /* ascending */
+    const double *v;                  /* staleness markers included */
+    const struct Histogram *const *h; /* where one stands, it is the value; NULL: none */
     const Slice *text;
     size_t count;
 } PqlRawSeries;
@@ -136,10 +145,10 @@ bool pql_raw_open(PqlRaw **out, const PqlRawRequest *r, PqlMatcher *const *m, si
 /* PQL_YIELD: *out is the next series, valid until the next call; PQL_DONE: that were all. */
 PqlStatus pql_raw_next(PqlRaw *w, PqlRawSeries *out, Err *e);
 void pql_raw_close(PqlRaw *w);
-typedef struct PqlTarget { /* a table with what was selected of it; lives as long as the PqlRaw */
+typedef struct PqlTarget { /* a metric with what was selected of it; lives as long as the PqlRaw */
     const TableDef *table;
     SeriesSet *series;
-    size_t field_count;
+    ColumnId number, hist; /* its columns; 0: it has none such */
 } PqlTarget;
 bool pql_raw_target(const PqlRaw *w, size_t i, PqlTarget *out); /* false: there are no more */
 size_t pql_selectors(Arena *a, const PqlExpr *x, PqlMatcher *out[PQL_SELECTORS_MAX]);

@@ -254,107 +254,6 @@ bool prom_tsdb_status(Db *db, Rights *rights, ObjectId database, uint64_t limit,
     return ok;
 }
 
-/* ---- delete_series ---- */
-struct PromDelete {
-    Db *db;
-    Arena arena;
-    PqlRaw *targets;
-    DeleteSpec spec;
-    Ticket ticket;
-    Task *waiter;
-    size_t at;
-    bool sent;
-};
-
-/* A metric that is one field of several cannot go alone: a delete hides whole rows. */
-static bool may_delete(Rights *rights, const CatalogSnap *cat, const PqlTarget *t, Err *e)
-{
-    size_t fields = 0;
-    for (size_t i = 0; i < t->table->column_count; i++) {
-        const ColumnDef *c = &t->table->columns[i];
-        fields += c->kind == COL_FIELD && !c->dropped;
-    }
-    if (fields > t->field_count)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "table \"%.*s\" has %zu fields and the selector matches %zu of them: "
-                       "only all can be deleted",
-                       SLICE_ARG(t->table->name), fields, t->field_count) ||
-               err_hint(e, "select {__name__=\"table\"}, or use SQL: UPDATE ... SET field = NULL");
-    return rights_may_delete(rights, cat, t->table, e);
-}
-
-static bool delete_open(PromDelete *d, Rights *rights, ObjectId database, const Slice *match,
-                        size_t n, Err *e)
-{
-    PqlMatcher **m = ARENA_ARRAY(&d->arena, PqlMatcher *, n + 1);
-    for (size_t i = 0; i < n; i++)
-        if (!pql_parse_selector(&d->arena, match[i], &m[i], e))
-            return err_wrap(e, "invalid parameter \"match[]\"");
-    PqlRawRequest r = {.rights = {rights_may_read, rights}, .budget = &d->db->query_pool};
-    Snapshot *snap = r.snapshot = engine_snapshot(d->db->engine, NULL);
-    const CatalogSnap *cat = snapshot_catalog(snap);
-    const SchemaDef *s = cat_schema(cat, database, SLICE_LIT("public"));
-    r.schema = s ? s->id : 0;
-    bool ok = pql_raw_open(&d->targets, &r, m, n, e);
-    PqlTarget t;
-    for (size_t i = 0; ok && pql_raw_target(d->targets, i, &t); i++)
-        ok = may_delete(rights, cat, &t, e);
-    snapshot_unref(snap);
-    return ok;
-}
-
-bool prom_delete_open(PromDelete **out, Db *db, Rights *rights, ObjectId database,
-                      const Slice *match, size_t n, int64_t start_ms, int64_t end_ms, Task *waiter,
-                      Err *e)
-{
-    PromDelete *d = MEM_NEW(PromDelete);
-    d->db = db;
-    d->waiter = waiter;
-    d->spec.t_min = start_ms < ROW_TIME_MIN / NS_PER_MS ? ROW_TIME_MIN : start_ms * NS_PER_MS;
-    d->spec.t_max =
-        end_ms >= ROW_TIME_MAX / NS_PER_MS ? ROW_TIME_MAX : end_ms * NS_PER_MS + NS_PER_MS - 1;
-    arena_init(&d->arena, &db->query_pool);
-    if (!delete_open(d, rights, database, match, n, e)) {
-        prom_delete_close(d);
-        return false;
-    }
-    *out = d;
-    return true;
-}
-
-RunStatus prom_delete_run(PromDelete *d, Err *e)
-{
-    PqlTarget t;
-    if (d->sent) {
-        if (!atomic_load(&d->ticket.done))
-            return RUN_WAIT;
-        d->sent = false;
-        if (!d->ticket.ok) {
-            *e = d->ticket.err;
-            return RUN_FAIL;
-        }
-        d->at++;
-    }
-    if (!pql_raw_target(d->targets, d->at, &t))
-        return RUN_DONE;
-    d->spec.table = t.table->id;
-    d->spec.series = t.series;
-    d->ticket = (Ticket){.waiter = d->waiter};
-    d->sent = true;
-    engine_delete(d->db->engine, &d->spec, SYNC_ON, &d->ticket);
-    return RUN_YIELD;
-}
-
-void prom_delete_close(PromDelete *d)
-{
-    if (!d)
-        return;
-    must(!d->sent);
-    pql_raw_close(d->targets);
-    arena_free(&d->arena);
-    mem_free(d);
-}
-
 /* ---- snapshot ---- */
 bool db_snapshot(Db *db, Rights *rights, char name[DB_SNAPSHOT_NAME], Ticket *t, Err *e)
 {
@@ -378,5 +277,13 @@ bool db_snapshot(Db *db, Rights *rights, char name[DB_SNAPSHOT_NAME], Ticket *t,
         return false;
     *slash = '/';
     engine_backup(db->engine, path, t);
+    return true;
+}
+
+bool db_clean_tombstones(Db *db, Rights *rights, Ticket *t, Err *e)
+{
+    if (!rights_superuser(rights, db, e))
+        return false;
+    engine_vacuum(db->engine, 0, t);
     return true;
 }

@@ -311,34 +311,76 @@ static bool take_name(void *arg, Slice name)
     return true;
 }
 
+/* One metric is enough for there to be names. */
+static bool take_any_name(void *arg, Slice name)
+{
+    (void)name;
+    set_put(arg, SLICE_LIT("__name__"));
+    return false;
+}
+
 static Slice label_of(const ColumnDef *c)
 {
     return c->label.len ? c->label : c->name;
 }
 
-/* Without a selector the dictionaries know: no series is looked at.  Time is left out of account, as
- * Prometheus' own answers do within a block. */
-static void take_dictionaries(TextSet *s, Snapshot *snap, Rights *rights, ObjectId schema)
+/* All series of the table live: its dictionary knows, and none is looked at. */
+static void take_dictionary(TextSet *s, SeriesIndex *index, const TableDef *t, const ColumnDef *c)
 {
-    const CatalogSnap *cat = snapshot_catalog(snap);
-    SeriesIndex *index = engine_index(snapshot_engine(snap));
+    uint32_t codes = idx_code_count(index, t->id, c->id);
+    if (s->what == PROM_LABELS && codes > 1)
+        set_put(s, label_of(c));
+    for (uint32_t code = 1; s->what == PROM_LABEL_VALUES && code < codes; code++)
+        set_put(s, idx_code_value(index, t->id, c->id, code));
+}
+
+/* Neighbours often have the same value. */
+static void take_tags(TextSet *s, SeriesIndex *index, const SeriesId *ids, size_t n,
+                      const ColumnDef *c)
+{
+    Slice last = SLICE_NONE;
+    for (size_t i = 0; i < n; i++) {
+        Slice v = idx_tag(index, ids[i], c->id);
+        if (v.len == 0 || (last.ptr && slice_eq(v, last)))
+            continue;
+        set_put(s, s->what == PROM_LABELS ? label_of(c) : v);
+        if (s->what == PROM_LABELS)
+            return;
+        last = v;
+    }
+}
+
+static void take_table(TextSet *s, const PqlListing *l, const TableDef *t)
+{
+    SeriesIndex *index = engine_index(snapshot_engine(l->snapshot));
+    SeriesSet *alive = pql_alive(l, t);
+    size_t n = set_count(alive);
+    bool all = n == idx_series_count(index, t->id);
+    SeriesId *ids = all ? NULL : ARENA_ARRAY(s->arena, SeriesId, n + 1);
+    n = all ? n : set_ids(alive, ids, n);
+    for (size_t k = 0; n > 0 && k < t->column_count; k++) {
+        const ColumnDef *c = &t->columns[k];
+        if (!column_in_series(c) || c->dropped ||
+            (s->what == PROM_LABEL_VALUES && !slice_eq(label_of(c), s->label)))
+            continue;
+        if (all)
+            take_dictionary(s, index, t, c);
+        else
+            take_tags(s, index, ids, n, c);
+    }
+    set_unref(alive);
+}
+
+/* Without a selector. */
+static void take_tables(TextSet *s, const PqlListing *l)
+{
+    const CatalogSnap *cat = snapshot_catalog(l->snapshot);
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
         Err hidden;
-        if (t->schema != schema || t->kind != TABLE_SERIES ||
-            !rights_may_read(rights, cat, t, &hidden))
-            continue;
-        for (size_t k = 0; k < t->column_count; k++) {
-            const ColumnDef *c = &t->columns[k];
-            if (!column_in_series(c) || c->dropped ||
-                (s->what == PROM_LABEL_VALUES && !slice_eq(label_of(c), s->label)))
-                continue;
-            uint32_t codes = idx_code_count(index, t->id, c->id);
-            if (s->what == PROM_LABELS && codes > 1)
-                set_put(s, label_of(c));
-            for (uint32_t code = 1; s->what == PROM_LABEL_VALUES && code < codes; code++)
-                set_put(s, idx_code_value(index, t->id, c->id, code));
-        }
+        if (t->schema == l->schema && t->kind == TABLE_SERIES &&
+            rights_may_read(l->rights.arg, cat, t, &hidden))
+            take_table(s, l, t);
     }
 }
 
@@ -371,34 +413,36 @@ static bool parse_matches(Arena *a, const Slice *match, size_t n, PqlMatcher **o
     return true;
 }
 
-bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice label,
-               const Slice *match, size_t match_count, int64_t start_ms, int64_t end_ms,
-               uint64_t limit, Buf *json, Err *e)
+static bool meta_read(TextSet *set, const PqlListing *l, Err *e)
+{
+    if (l->n > 0 || set->what == PROM_SERIES)
+        return pql_series(l, take_series, set, e);
+    if (set->what == PROM_LABEL_VALUES && slice_eq_cstr(set->label, "__name__"))
+        return pql_metrics(l, take_name, set, e);
+    take_tables(set, l);
+    if (set->what == PROM_LABELS)
+        return pql_metrics(l, take_any_name, set, e);
+    return true;
+}
+
+bool prom_meta(Db *db, const PromSelection *from, PromMeta what, Slice label, Buf *json, Err *e)
 {
     Arena a;
     arena_init(&a, &db->query_pool);
     TextSet set = {.arena = &a, .what = what, .label = label};
     buf_init(&set.text);
-    Snapshot *snap = engine_snapshot(db->engine, NULL);
-    PqlMatcher **m = ARENA_ARRAY(&a, PqlMatcher *, match_count + 1);
-    ObjectId schema = 0;
-    const PqlRights may = {rights_may_read, rights};
-    bool ok = public_schema(snapshot_catalog(snap), database, &schema, e) &&
-              parse_matches(&a, match, match_count, m, e);
-    if (ok && match_count == 0 && what != PROM_SERIES) {
-        bool names = what == PROM_LABEL_VALUES && slice_eq_cstr(label, "__name__");
-        if (names)
-            ok = pql_metrics(snap, &may, schema, take_name, &set, e);
-        else
-            take_dictionaries(&set, snap, rights, schema);
-        if (what == PROM_LABELS && set.count)
-            set_put(&set, SLICE_LIT("__name__"));
-    } else if (ok) {
-        ok = pql_series(snap, &may, schema, m, match_count, start_ms, end_ms, take_series, &set, e);
-    }
+    PqlMatcher **m = ARENA_ARRAY(&a, PqlMatcher *, from->match_count + 1);
+    PqlListing l = {.snapshot = engine_snapshot(db->engine, NULL),
+                    .rights = {rights_may_read, from->rights},
+                    .m = m,
+                    .n = from->match_count,
+                    .start_ms = from->start_ms,
+                    .end_ms = from->end_ms};
+    bool ok = public_schema(snapshot_catalog(l.snapshot), from->database, &l.schema, e) &&
+              parse_matches(&a, from->match, from->match_count, m, e) && meta_read(&set, &l, e);
     if (ok)
-        put_set(&set, limit, json);
-    snapshot_unref(snap);
+        put_set(&set, from->limit, json);
+    snapshot_unref(l.snapshot);
     buf_free(&set.text);
     arena_free(&a);
     return ok;

@@ -1,20 +1,16 @@
-/* session/promql_read.c - samples as they are stored, in the forms that other systems read: JSON lines, the
- * text of /federate, exemplars, remote read by samples and by XOR chunks.
+/* session/promql_read.c - samples as they are stored, in the forms that other systems read (promql_forms.h).
  *
  * Each series is written as it comes; the forms that are sorted put the pieces in order at the end. */
-#include "base/hash.h"
 #include "ingest/protobuf.h"
-#include "session/promql_private.h"
-#include "session/xor_chunk.h"
-#include <math.h>
+#include "session/promql_forms.h"
 #include <stdlib.h>
 
-#define STALE_BITS UINT64_C(0x7ff0000000000002)
-enum { FRAME_BYTES = 1 << 20, READ_QUERIES_MAX = 100, READ_TYPE_CHUNKS = 1 };
+enum { READ_QUERIES_MAX = 100, READ_TYPE_CHUNKS = 1 };
 
 typedef struct Piece { /* one series, written */
     const PqlLabel *labels;
     size_t label_count;
+    FamilyKind family;
     Slice bytes;
 } Piece;
 
@@ -39,235 +35,17 @@ struct PromRead {
     size_t charged;
 };
 
-/* ---- what each form writes of a series ---- */
-static bool is_stale(double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits == STALE_BITS;
-}
-
-static void put_json_number(Buf *b, double v)
-{
-    if (is_stale(v))
-        buf_puts(b, "\"StaleNaN\"");
-    else if (isnan(v))
-        buf_puts(b, "null");
-    else if (isinf(v))
-        buf_puts(b, v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-    else
-        buf_put_f64(b, v);
-}
-
-static void put_export(Buf *b, const PqlRawSeries *s)
-{
-    buf_puts(b, "{\"metric\":");
-    prom_put_labels(b, s->labels, s->label_count);
-    buf_puts(b, ",\"values\":[");
-    for (size_t i = 0; i < s->count; i++) {
-        if (i)
-            buf_puts(b, ",");
-        put_json_number(b, s->v[i]);
-    }
-    buf_puts(b, "],\"timestamps\":[");
-    for (size_t i = 0; i < s->count; i++)
-        buf_printf(b, "%s%lld", i ? "," : "", (long long)s->t_ms[i]);
-    buf_puts(b, "]}\n");
-}
-
-static bool plain_name(Slice s, bool colons)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-        if (!letter && !(colons && c == ':') && !(i > 0 && c >= '0' && c <= '9'))
-            return false;
-    }
-    return s.len > 0;
-}
-
-static void put_quoted(Buf *b, Slice s)
-{
-    buf_puts(b, "\"");
-    for (size_t i = 0; i < s.len; i++)
-        switch (s.ptr[i]) {
-        case '\n':
-            buf_puts(b, "\\n");
-            break;
-        case '"':
-        case '\\':
-            buf_put_u8(b, '\\');
-            /* fallthrough */
-        default:
-            buf_put_u8(b, (uint8_t)s.ptr[i]);
-        }
-    buf_puts(b, "\"");
-}
-
-static Slice name_of(const PqlLabel *labels, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (slice_eq_cstr(labels[i].name, "__name__"))
-            return labels[i].value;
-    return SLICE_LIT("");
-}
-
-/* The newest sample, without its TYPE line; a label instance is always there, as Prometheus writes it. */
-static void put_federate(Buf *b, const PqlRawSeries *s)
-{
-    double v = s->v[s->count - 1];
-    Slice name = name_of(s->labels, s->label_count);
-    bool plain = plain_name(name, true), instance = false;
-    size_t n = 0;
-    if (is_stale(v))
-        return;
-    if (plain)
-        buf_put_slice(b, name);
-    buf_puts(b, "{");
-    if (!plain) {
-        put_quoted(b, name);
-        n++;
-    }
-    for (size_t i = 0; i < s->label_count; i++) {
-        if (slice_eq_cstr(s->labels[i].name, "__name__"))
-            continue;
-        instance |= slice_eq_cstr(s->labels[i].name, "instance");
-        buf_puts(b, n++ ? "," : "");
-        if (plain_name(s->labels[i].name, false))
-            buf_put_slice(b, s->labels[i].name);
-        else
-            put_quoted(b, s->labels[i].name);
-        buf_puts(b, "=");
-        put_quoted(b, s->labels[i].value);
-    }
-    if (!instance)
-        buf_puts(b, n ? ",instance=\"\"" : "instance=\"\"");
-    buf_puts(b, "} ");
-    buf_put_f64(b, v);
-    buf_printf(b, " %lld\n", (long long)s->t_ms[s->count - 1]);
-}
-
-static void put_exemplars(Buf *b, const PqlRawSeries *s)
-{
-    buf_puts(b, "{\"seriesLabels\":");
-    prom_put_labels(b, s->labels, s->label_count);
-    buf_puts(b, ",\"exemplars\":[");
-    for (size_t i = 0; i < s->count; i++) {
-        buf_puts(b, i ? ",{\"labels\":" : "{\"labels\":");
-        buf_put_slice(b, s->text[i].len ? s->text[i] : SLICE_LIT("{}"));
-        buf_puts(b, ",\"value\":\"");
-        buf_put_f64(b, s->v[i]);
-        buf_puts(b, "\",\"timestamp\":");
-        size_t from = b->len;
-        prom_put_time(b, s->t_ms[i]); /* "[1.5," */
-        memmove(b->ptr + from, b->ptr + from + 1, b->len - from - 1);
-        b->len -= 2;
-        buf_puts(b, "}");
-    }
-    buf_puts(b, "]}");
-}
-
-static void put_field(Buf *b, uint32_t number, Slice bytes)
-{
-    buf_put_varint(b, number << 3 | WIRE_BYTES);
-    buf_put_str(b, bytes);
-}
-
-static void put_pb_labels(Buf *b, const PqlRawSeries *s)
-{
-    Buf l;
-    buf_init(&l);
-    for (size_t i = 0; i < s->label_count; i++) {
-        buf_clear(&l);
-        put_field(&l, 1, s->labels[i].name);
-        put_field(&l, 2, s->labels[i].value);
-        put_field(b, 1, buf_slice(&l));
-    }
-    buf_free(&l);
-}
-
-/* TimeSeries { 1: Label, 2: Sample { 1: value, 2: ms } } */
-static void put_samples(Buf *b, const PqlRawSeries *s)
-{
-    Buf sample, series;
-    buf_init(&sample);
-    buf_init(&series);
-    put_pb_labels(&series, s);
-    for (size_t i = 0; i < s->count; i++) {
-        uint64_t bits;
-        memcpy(&bits, &s->v[i], sizeof bits);
-        buf_clear(&sample);
-        buf_put_varint(&sample, 1 << 3 | WIRE_FIXED64);
-        buf_put_u64(&sample, bits);
-        buf_put_varint(&sample, 2 << 3);
-        buf_put_varint(&sample, (uint64_t)s->t_ms[i]);
-        put_field(&series, 2, buf_slice(&sample));
-    }
-    put_field(b, 1, buf_slice(&series));
-    buf_free(&sample);
-    buf_free(&series);
-}
-
-/* Length, checksum, ChunkedReadResponse { 1: ChunkedSeries, 2: query_index } */
-static void put_frame(Buf *b, const Buf *series, size_t query)
-{
-    Buf m;
-    buf_init(&m);
-    put_field(&m, 1, buf_slice(series));
-    if (query) {
-        buf_put_varint(&m, 2 << 3);
-        buf_put_varint(&m, query);
-    }
-    buf_put_varint(b, m.len);
-    uint32_t crc = crc32c(0, m.ptr, m.len);
-    for (int shift = 24; shift >= 0; shift -= 8)
-        buf_put_u8(b, (uint8_t)(crc >> shift));
-    buf_put_slice(b, buf_slice(&m));
-    buf_free(&m);
-}
-
-/* ChunkedSeries { 1: Label, 2: Chunk { 1: first ms, 2: last ms, 3: type XOR, 4: data } } */
-static void put_chunks(Buf *b, const PqlRawSeries *s, size_t query)
-{
-    Buf series, chunk, data;
-    buf_init(&series);
-    buf_init(&chunk);
-    buf_init(&data);
-    put_pb_labels(&series, s);
-    size_t labels = series.len;
-    for (size_t i = 0; i < s->count; i += XOR_CHUNK_SAMPLES) {
-        size_t n = s->count - i < XOR_CHUNK_SAMPLES ? s->count - i : XOR_CHUNK_SAMPLES;
-        buf_clear(&data);
-        buf_clear(&chunk);
-        xor_chunk_write(&data, s->t_ms + i, s->v + i, n);
-        buf_put_varint(&chunk, 1 << 3);
-        buf_put_varint(&chunk, (uint64_t)s->t_ms[i]);
-        buf_put_varint(&chunk, 2 << 3);
-        buf_put_varint(&chunk, (uint64_t)s->t_ms[i + n - 1]);
-        buf_put_varint(&chunk, 3 << 3);
-        buf_put_varint(&chunk, 1);
-        put_field(&chunk, 4, buf_slice(&data));
-        put_field(&series, 2, buf_slice(&chunk));
-        if (series.len >= FRAME_BYTES - 4096 || i + n == s->count) {
-            put_frame(b, &series, query);
-            series.len = labels;
-        }
-    }
-    buf_free(&series);
-    buf_free(&chunk);
-    buf_free(&data);
-}
-
 /* ---- opening ---- */
 static bool parse_matches(PromRead *p, Err *e)
 {
-    if (p->r.match_count > PQL_SELECTORS_MAX)
+    const PromSelection *from = &p->r.from;
+    if (from->match_count > PQL_SELECTORS_MAX)
         return err_set(e, ERR_INVALID_PARAMETER, "more than %d match[] parameters",
                        PQL_SELECTORS_MAX);
-    for (size_t i = 0; i < p->r.match_count; i++)
-        if (!pql_parse_selector(&p->arena, p->r.match[i], &p->match[i], e))
+    for (size_t i = 0; i < from->match_count; i++)
+        if (!pql_parse_selector(&p->arena, from->match[i], &p->match[i], e))
             return err_wrap(e, "invalid parameter \"match[]\"");
-    p->match_count = p->r.match_count;
+    p->match_count = from->match_count;
     return true;
 }
 
@@ -298,9 +76,9 @@ static bool put_matcher(Buf *text, Slice bytes)
     }
     if (r.bad || type >= ARRAY_LEN(ops))
         return false;
-    put_quoted(text, name);
+    form_put_quoted(text, name);
     buf_puts(text, ops[type]);
-    put_quoted(text, value);
+    form_put_quoted(text, value);
     buf_puts(text, ",");
     return true;
 }
@@ -380,22 +158,21 @@ static bool open_scan(PromRead *p, Err *e)
     return pql_raw_open(&p->scan, &p->raw, m, n, e);
 }
 
-static bool read_open(PromRead *p, ObjectId database, Err *e)
+static bool read_open(PromRead *p, Err *e)
 {
     bool exemplars = p->r.kind == READ_EXEMPLARS;
     bool remote = p->r.kind == READ_SAMPLES || p->r.kind == READ_CHUNKS;
     if (!(exemplars ? parse_query(p, e) : remote ? parse_read(p, e) : parse_matches(p, e)))
         return false;
     Snapshot *snap = p->raw.snapshot = engine_snapshot(p->db->engine, NULL);
-    const SchemaDef *s = cat_schema(snapshot_catalog(snap), database,
+    const SchemaDef *s = cat_schema(snapshot_catalog(snap), p->r.from.database,
                                     exemplars ? SLICE_LIT("exemplars") : SLICE_LIT("public"));
     p->raw.schema = s ? s->id : 0; /* no such schema: no tables, no series */
     p->raw.text_column = exemplars ? "labels" : NULL;
     return true;
 }
 
-bool prom_read_open(PromRead **out, Db *db, ObjectId database, const PromReadRequest *r,
-                    Task *waiter, Err *e)
+bool prom_read_open(PromRead **out, Db *db, const PromReadRequest *r, Task *waiter, Err *e)
 {
     PromRead *p = MEM_NEW(PromRead);
     p->db = db;
@@ -403,12 +180,12 @@ bool prom_read_open(PromRead **out, Db *db, ObjectId database, const PromReadReq
     arena_init(&p->arena, &db->query_pool);
     buf_init(&p->one);
     buf_init(&p->done);
-    p->raw = (PqlRawRequest){.rights = {rights_may_read, r->rights},
-                             .start_ms = r->start_ms,
-                             .end_ms = r->end_ms,
+    p->raw = (PqlRawRequest){.rights = {rights_may_read, r->from.rights},
+                             .start_ms = r->from.start_ms,
+                             .end_ms = r->from.end_ms,
                              .budget = &db->query_pool,
                              .waiter = waiter};
-    if (!read_open(p, database, e)) {
+    if (!read_open(p, e)) {
         prom_read_close(p);
         return false;
     }
@@ -445,8 +222,8 @@ static void keep_piece(PromRead *p, const PqlRawSeries *s)
     for (size_t i = 0; i < s->label_count; i++)
         labels[i] = (PqlLabel){arena_slice(&p->arena, s->labels[i].name),
                                arena_slice(&p->arena, s->labels[i].value)};
-    p->pieces[p->piece_count++] =
-        (Piece){labels, s->label_count, arena_slice(&p->arena, buf_slice(&p->one))};
+    p->pieces[p->piece_count++] = (Piece){labels, s->label_count, form_family_of(s),
+                                          arena_slice(&p->arena, buf_slice(&p->one))};
 }
 
 static bool take_series(PromRead *p, const PqlRawSeries *s, Err *e)
@@ -454,19 +231,22 @@ static bool take_series(PromRead *p, const PqlRawSeries *s, Err *e)
     buf_clear(&p->one);
     switch (p->r.kind) {
     case READ_EXPORT:
-        put_export(&p->done, s);
+        form_export(&p->done, s);
         break;
     case READ_FEDERATE:
-        put_federate(&p->one, s);
+        form_federate(&p->one, s);
+        break;
+    case READ_FAMILIES:
+        form_metric(&p->one, s);
         break;
     case READ_EXEMPLARS:
-        put_exemplars(&p->one, s);
+        form_exemplars(&p->one, s);
         break;
     case READ_SAMPLES:
-        put_samples(&p->one, s);
+        form_samples(&p->one, s);
         break;
     case READ_CHUNKS:
-        put_chunks(&p->one, s, p->at);
+        form_chunks(&p->one, s, p->at);
         break;
     }
     if (p->one.len)
@@ -485,49 +265,67 @@ static int by_labels(const void *a, const void *b)
 static int by_name(const void *a, const void *b)
 {
     const Piece *x = a, *y = b;
-    int c = slice_cmp(name_of(x->labels, x->label_count), name_of(y->labels, y->label_count));
+    int c =
+        slice_cmp(form_name_of(x->labels, x->label_count), form_name_of(y->labels, y->label_count));
     return c ? c : by_labels(a, b);
 }
 
-static void put_type_line(Buf *out, Slice name)
+/* Neighbours of one name and kind belong together, as Prometheus has it. */
+static void put_families(PromRead *p)
 {
-    buf_puts(out, "# TYPE ");
-    if (plain_name(name, true))
-        buf_put_slice(out, name);
-    else
-        put_quoted(out, name);
-    buf_puts(out, " untyped\n");
+    Buf family;
+    buf_init(&family);
+    for (size_t i = 0, end; i < p->piece_count; i = end) {
+        const Piece *first = &p->pieces[i];
+        Slice name = form_name_of(first->labels, first->label_count);
+        bool text = p->r.kind == READ_FEDERATE;
+        buf_clear(&family);
+        for (end = i; end < p->piece_count; end++) {
+            const Piece *x = &p->pieces[end];
+            if (x->family != first->family ||
+                !slice_eq(name, form_name_of(x->labels, x->label_count)))
+                break;
+            buf_put_slice(&family, x->bytes);
+        }
+        if (text)
+            form_type_line(&p->done, name);
+        else
+            form_family(&p->done, name, first->family, buf_slice(&family));
+        if (text)
+            buf_put_slice(&p->done, buf_slice(&family));
+    }
+    buf_free(&family);
+}
+
+static void put_exemplar_list(PromRead *p)
+{
+    buf_puts(&p->done, "[");
+    for (size_t i = 0; i < p->piece_count; i++) {
+        buf_puts(&p->done, i ? "," : "");
+        buf_put_slice(&p->done, p->pieces[i].bytes);
+    }
+    buf_puts(&p->done, "]");
 }
 
 /* The pieces of one query, in order. */
 static void put_pieces(PromRead *p)
 {
-    Buf *out = &p->done;
-    size_t from = out->len;
-    Slice name = SLICE_NONE;
+    bool families = p->r.kind == READ_FEDERATE || p->r.kind == READ_FAMILIES;
     if (p->piece_count)
-        qsort(p->pieces, p->piece_count, sizeof *p->pieces,
-              p->r.kind == READ_FEDERATE ? by_name : by_labels);
-    buf_puts(out, p->r.kind == READ_EXEMPLARS ? "[" : "");
-    for (size_t i = 0; i < p->piece_count; i++) {
-        const Piece *x = &p->pieces[i];
-        Slice own = name_of(x->labels, x->label_count);
-        if (p->r.kind == READ_EXEMPLARS && i > 0)
-            buf_puts(out, ",");
-        if (p->r.kind == READ_FEDERATE && (i == 0 || !slice_eq(name, own)))
-            put_type_line(out, own);
-        name = own;
-        buf_put_slice(out, x->bytes);
-    }
-    buf_puts(out, p->r.kind == READ_EXEMPLARS ? "]" : "");
+        qsort(p->pieces, p->piece_count, sizeof *p->pieces, families ? by_name : by_labels);
+    Buf all;
+    buf_init(&all);
+    if (families)
+        put_families(p);
+    else if (p->r.kind == READ_EXEMPLARS)
+        put_exemplar_list(p);
+    else
+        for (size_t i = 0; i < p->piece_count; i++)
+            buf_put_slice(p->r.kind == READ_SAMPLES ? &all : &p->done, p->pieces[i].bytes);
+    if (p->r.kind == READ_SAMPLES)
+        form_field(&p->done, 1, buf_slice(&all)); /* ReadResponse { 1: QueryResult } */
+    buf_free(&all);
     p->piece_count = 0;
-    if (p->r.kind != READ_SAMPLES)
-        return;
-    Buf result = {0}; /* ReadResponse { 1: QueryResult } */
-    put_field(&result, 1, slice_of(out->ptr + from, out->len - from));
-    out->len = from;
-    buf_put_slice(out, buf_slice(&result));
-    buf_free(&result);
 }
 
 RunStatus prom_read_run(PromRead *p, Err *e)

@@ -210,10 +210,21 @@ RunStatus prom_run(PromJob *j, Err *e);  /* RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_F
 void prom_result(PromJob *j, Buf *json); /* {"resultType":...,"result":[...]} */
 size_t prom_annotation(PromJob *j, bool info, size_t i, Slice *out); /* returns the count */
 void prom_close(PromJob *j);
+/* Series of the metrics in the schema public: any of the selectors, and rows in the time. */
+#define PROM_MS_MIN (INT64_MIN / NS_PER_MS + 1)
+#define PROM_MS_MAX (INT64_MAX / NS_PER_MS - 1)
+typedef struct PromSelection {
+    Rights *rights; /* borrowed, as the texts are */
+    ObjectId database;
+    const Slice *match;
+    size_t match_count;
+    int64_t start_ms, end_ms; /* inclusive; PROM_MS_MIN, PROM_MS_MAX: all */
+    uint64_t limit;           /* of what is listed; 0 = none */
+} PromSelection;
 typedef enum PromMeta { PROM_LABELS, PROM_LABEL_VALUES, PROM_SERIES } PromMeta;
-bool prom_meta(Db *db, Rights *rights, ObjectId database, PromMeta what, Slice label,
-               const Slice *match, size_t match_count, int64_t start_ms, int64_t end_ms,
-               uint64_t limit, Buf *json, Err *e) MUST_CHECK; /* short: runs in one step */
+/* JSON; without a selector all series.  Short: runs in one step. */
+bool prom_meta(Db *db, const PromSelection *s, PromMeta what, Slice label, Buf *json,
+               Err *e) MUST_CHECK;
 /* Parses only; the query written anew as a JSON string, or its tree. */
 bool prom_text(Slice query, bool tree, Buf *json, Err *e) MUST_CHECK;
 
@@ -243,24 +254,22 @@ void db_set_jobs(Db *db, const JobDoor *door); /* copied; NULL: none; while ther
 
 /* ---- samples as they are stored, in the forms that others read (session/promql_read.c) ---- */
 typedef enum PromReadKind {
-    READ_EXPORT,    /* JSON lines: {"metric":{},"values":[],"timestamps":[]} */
-    READ_FEDERATE,  /* the newest sample of each series as text */
+    READ_EXPORT,    /* JSON lines: {"metric":{},"values":[],"timestamps":[],"histograms":[]} */
+    READ_FEDERATE,  /* the newest sample of each series as text, numbers only */
+    READ_FAMILIES,  /* the same in protobuf: io.prometheus.client.MetricFamily, with histograms */
     READ_EXEMPLARS, /* of the selectors in `query`: JSON */
     READ_SAMPLES,   /* remote read: prometheus.ReadResponse */
     READ_CHUNKS,    /* frames of prometheus.ChunkedReadResponse */
 } PromReadKind;
 typedef struct PromReadRequest {
     PromReadKind kind;
-    const Slice *match;
-    size_t match_count;
+    PromSelection from;
     Slice query;
     Slice body; /* remote read: prometheus.ReadRequest, which chooses between the last two kinds */
-    int64_t start_ms, end_ms;
-    Rights *rights; /* borrowed, as the texts are */
 } PromReadRequest;
 typedef struct PromRead PromRead;
-bool prom_read_open(PromRead **out, Db *db, ObjectId database, const PromReadRequest *r,
-                    Task *waiter, Err *e) MUST_CHECK;
+bool prom_read_open(PromRead **out, Db *db, const PromReadRequest *r, Task *waiter,
+                    Err *e) MUST_CHECK;
 RunStatus prom_read_run(PromRead *p, Err *e); /* RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL */
 PromReadKind prom_read_kind(const PromRead *p);
 Slice prom_read_bytes(const PromRead *p);
@@ -278,14 +287,16 @@ bool prom_metadata(Db *db, Rights *rights, ObjectId database, const PromMetadata
 /* The "data" of status/tsdb. */
 bool prom_tsdb_status(Db *db, Rights *rights, ObjectId database, uint64_t limit, Buf *json,
                       Err *e) MUST_CHECK;
-/* Deletes the samples of the series that the selectors match, a table at a time. */
+/* Deletes the samples of the series that are selected, a table at a time; of a metric that is one of several
+ * fields of its table only the values of that field (session/promql_delete.c). */
 typedef struct PromDelete PromDelete;
-bool prom_delete_open(PromDelete **out, Db *db, Rights *rights, ObjectId database,
-                      const Slice *match, size_t n, int64_t start_ms, int64_t end_ms, Task *waiter,
+bool prom_delete_open(PromDelete **out, Db *db, const PromSelection *s, Task *waiter,
                       Err *e) MUST_CHECK;
 RunStatus prom_delete_run(PromDelete *d, Err *e); /* RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL */
 void prom_delete_close(PromDelete *d);
 enum { DB_SNAPSHOT_NAME = 64 };
+/* What is deleted leaves the files; superusers only. */
+bool db_clean_tombstones(Db *db, Rights *rights, Ticket *t, Err *e) MUST_CHECK;
 /* A backup in snapshots/NAME of the data directory; superusers only. */
 bool db_snapshot(Db *db, Rights *rights, char name[DB_SNAPSHOT_NAME], Ticket *t, Err *e) MUST_CHECK;
 
