@@ -520,7 +520,7 @@ static const struct {
     {SLICE_LIT("GET /api/v1/status/tsdb HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"data\":[10]}"},
     {SLICE_LIT("GET /api/v1/status/tsdb?limit=0 HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "positive"},
     {SLICE_LIT("GET /api/v1/query_exemplars?query=up HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
-     "\"data\":[2,0]}"},
+     "\"data\":[3,0]}"},
     {SLICE_LIT("GET /api/v1/export HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "no match[]"},
     {SLICE_LIT("GET /federate?match[]=a&match[]=b HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "[1,2]"},
     {SLICE_LIT("POST /api/v1/read HTTP/1.1\r\n" H CLOSE "Content-Length: 2\r\n\r\nab"), "200",

@@ -391,7 +391,9 @@ START_TEST(series)
     buf_init(&b);
     ck_assert(pql_parse_selector(&a, SLICE_LIT("cpu_user"), &m[0], &e));
     ck_assert(pql_parse_selector(&a, SLICE_LIT("{k=~\".+\"}"), &m[1], &e));
-    ck_assert(pql_series(snap, &(PqlRights){0}, env.schema, m, 2, 0, 200000, print_labels, &b, &e));
+    PqlListing l = {
+        .snapshot = snap, .schema = env.schema, .m = m, .n = 2, .start_ms = 0, .end_ms = 200000};
+    ck_assert(pql_series(&l, print_labels, &b, &e));
     buf_put_u8(&b, 0);
     ck_assert_str_eq(b.ptr,
                      "{__name__=cpu_user,host=a}\n{__name__=cpu_user,host=b}\n{__name__=m,k=1}\n");
