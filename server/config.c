@@ -118,6 +118,12 @@ static const Setting *find(const char *key)
     return NULL;
 }
 
+static uint64_t bit_of(const Setting *s)
+{
+    _Static_assert(ARRAY_LEN(settings) <= 64, "one bit each");
+    return UINT64_C(1) << (s - settings);
+}
+
 static void *field(Config *c, const Setting *s)
 {
     return (char *)c + s->offset;
@@ -217,7 +223,14 @@ bool config_set(Config *c, const char *key, const char *value, Err *e)
 {
     const Setting *s = find(key);
     must(s);
+    c->by_flag |= bit_of(s);
     return set_string(c, s, value, e);
+}
+
+const char *config_source(const Config *c, const char *key)
+{
+    uint64_t bit = bit_of(find(key));
+    return c->by_flag & bit ? "command line" : c->by_file & bit ? "configuration file" : "default";
 }
 
 /* ---- the file ---- */
@@ -240,6 +253,7 @@ static bool set_value(Config *c, const TomlValue *v, Err *e)
     const Setting *s = find(v->key);
     if (!s)
         return err_set(e, ERR_CONFIG, "unknown setting");
+    c->by_file |= bit_of(s);
     if (v->type == TOML_STRING && (s->type == SET_TEXT || s->type == SET_SIZE))
         return set_string(c, s, v->string, e);
     if (v->type == TOML_INTEGER && (s->type == SET_INT || s->type == SET_SIZE))

@@ -34,6 +34,7 @@ typedef struct Config {
         max_http_connections;
     int64_t max_message, max_body, max_points, http_idle_s;
     int64_t max_series_per_table, max_series_per_database;
+    uint64_t by_flag, by_file; /* bits of rows of settings[] */
 } Config;
 
 void config_defaults(Config *c);
@@ -41,6 +42,7 @@ void config_defaults(Config *c);
 bool config_read_file(Config *c, const char *path, Err *e) MUST_CHECK;
 /* One setting as text, as a flag gives it. */
 bool config_set(Config *c, const char *key, const char *value, Err *e) MUST_CHECK;
+const char *config_source(const Config *c, const char *key); /* as pg_settings.source */
 /* auth.admin_password, or what auth.admin_password_file has in its first line; "" = none. */
 bool config_admin_password(Config *c, Err *e) MUST_CHECK;
 bool config_needs_passwords(const Config *c);

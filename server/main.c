@@ -31,6 +31,8 @@ enum {
     SIG_OPENED = SIGUSR1
 };
 
+enum { SHOWN_SETTINGS = 6 };
+
 typedef struct Server {
     Config config;
     const char *config_path; /* NULL: none */
@@ -43,6 +45,8 @@ typedef struct Server {
     Db *db;
     Lifecycle *lifecycle;
     pthread_t opener;
+    ServerSetting shown[SHOWN_SETTINGS];
+    char numbers[SHOWN_SETTINGS][16];
     bool opening; /* the opener runs or has not been joined */
     bool opened;
     Err open_err;
@@ -269,6 +273,30 @@ static void make_faces(Server *s)
     s->http = http_new(&http);
 }
 
+/* What SQL may know of the settings, under PostgreSQL's names. */
+static void show_settings(Server *s, uint16_t port)
+{
+    const Config *c = &s->config;
+    const struct {
+        const char *name, *key, *text;
+        int64_t number;
+    } rows[SHOWN_SETTINGS] = {
+        {"data_directory", "server.data_dir", c->data_dir, 0},
+        {"listen_addresses", "server.listen", c->listen, 0},
+        {"max_connections", "limits.max_connections", NULL, c->max_connections},
+        {"port", "server.pg_port", NULL, port},
+        {"ssl", "tls.mode", strcmp(c->tls_mode, "off") == 0 ? "off" : "on", 0},
+        {"superuser_reserved_connections", "limits.reserved_connections", NULL,
+         c->reserved_connections},
+    };
+    for (size_t i = 0; i < SHOWN_SETTINGS; i++) {
+        snprintf(s->numbers[i], sizeof s->numbers[i], "%lld", (long long)rows[i].number);
+        s->shown[i] = (ServerSetting){.name = rows[i].name,
+                                      .value = rows[i].text ? rows[i].text : s->numbers[i],
+                                      .source = config_source(c, rows[i].key)};
+    }
+}
+
 static bool listen_all(Server *s, Err *e)
 {
     char address[CONFIG_TEXT_MAX];
@@ -278,6 +306,7 @@ static bool listen_all(Server *s, Err *e)
             !net_listen(s->net, &http_face, s->http, address, (uint16_t)s->config.http_port, &http,
                         e))
             return false;
+        show_settings(s, pg);
         log_info("server", "listening on %s: PostgreSQL on port %u, HTTP on port %u", address, pg,
                  http);
     }
@@ -323,7 +352,9 @@ static void *open_db(void *arg)
                    .failure_delay_ns = c->failure_delay_ms * NS_PER_MS,
                    .admin_user = c->admin_user,
                    .admin_password = c->admin_password[0] ? c->admin_password : NULL,
-                   .features = c->features[0] ? c->features : NULL};
+                   .features = c->features[0] ? c->features : NULL,
+                   .server = s->shown,
+                   .server_count = SHOWN_SETTINGS};
     s->opened = db_open(&s->db, &o, &s->open_err);
     if (s->opened)
         s->lifecycle = lifecycle_start(s->db);

@@ -1,4 +1,4 @@
-/* session/catalog_session.c - what this session has: pg_cursors, pg_prepared_statements. */
+/* session/catalog_session.c - what this session has: pg_cursors, pg_prepared_statements, pg_settings. */
 #include "exec/array.h"
 #include "session/catalog_private.h"
 
@@ -46,6 +46,68 @@ bool fill_pg_prepared(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
         row_i64(&r, (int64_t)p->runs);
         row_i64(&r, 0);
         row_sink_add(sink, r.v);
+    }
+    return true;
+}
+
+static void row_words(RowMaker *r, Arena *a, const char *words)
+{
+    enum { WORDS_MAX = 16 };
+    Value items[WORDS_MAX];
+    size_t n = 0;
+    for (const char *p = words; p && *p; n++) {
+        size_t len = strcspn(p, ",");
+        must(n < WORDS_MAX);
+        items[n] = value_str(slice_of(p, len));
+        p += len + (p[len] == ',');
+    }
+    if (words)
+        r->v[r->n++] = value_array(array_new(a, T_TEXT, items, n));
+    else
+        row_null(r);
+}
+
+static void setting_row(RowSink *sink, Arena *a, const SettingInfo *info, Slice value)
+{
+    RowMaker r = {.n = 0};
+    row_text(&r, info->name);
+    row_slice(&r, value);
+    row_text(&r, info->unit);
+    row_text(&r, info->category);
+    row_text(&r, info->text);
+    row_text(&r, info->extra);
+    row_text(&r, info->context);
+    row_text(&r, info->vartype);
+    row_text(&r, info->source);
+    if (info->ranged) {
+        bool open = info->max == INT64_MAX && strcmp(info->vartype, "real") == 0;
+        row_number_text(&r, a, info->min);
+        if (open)
+            row_text(&r, "1.79769e+308"); /* DBL_MAX as PostgreSQL prints it */
+        else
+            row_number_text(&r, a, info->max);
+    } else {
+        row_nulls(&r, 2);
+    }
+    row_words(&r, a, info->words);
+    row_text(&r, info->boot);
+    row_slice(&r, info->reset);
+    row_nulls(&r, 2);
+    row_bool(&r, false);
+    row_sink_add(sink, r.v);
+}
+
+bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)snap;
+    for (size_t i = 0; i < setting_count(); i++) {
+        SettingInfo info;
+        Slice v;
+        if (!setting_info(ctx->session, i, &info))
+            continue;
+        if (!setting_get(ctx->session, slice_cstr(info.name), &v, e))
+            return false;
+        setting_row(sink, ctx->arena, &info, v);
     }
     return true;
 }

@@ -271,37 +271,6 @@ bool fill_pg_cast(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 
 /* ---- pg_settings ---- */
 
-bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
-{
-    (void)snap;
-    for (size_t i = 0; i < setting_count(); i++) {
-        SettingInfo info;
-        Slice v;
-        setting_info(i, &info);
-        if (!setting_get(ctx->session, slice_cstr(info.name), &v, e))
-            return false;
-        RowMaker r = {.n = 0};
-        row_text(&r, info.name);
-        row_slice(&r, v);
-        row_text(&r, info.unit);
-        row_text(&r, info.category);
-        row_text(&r, info.text);
-        row_null(&r);
-        row_text(&r, strcmp(info.category, "Preset Options") == 0 ? "internal" : "user");
-        row_text(&r, info.vartype);
-        row_text(&r, slice_eq_cstr(v, info.boot) ? "default" : "session");
-        row_text(&r, info.min);
-        row_text(&r, info.max);
-        row_null(&r);
-        row_text(&r, info.boot);
-        row_text(&r, info.boot);
-        row_nulls(&r, 2);
-        row_bool(&r, false);
-        row_sink_add(sink, r.v);
-    }
-    return true;
-}
-
 /* ---- pg_stat_activity ---- */
 
 /* What others run is for superusers and their own role. */

@@ -119,11 +119,16 @@ bool role_settings_drop(Session *s, const CatalogSnap *cat, ObjectId role, Err *
 /* ---- a session begins ---- */
 
 /* What is not taken any more is said, and left out. */
-void role_settings_apply(Session *s, void (*as_default)(Session *s, Slice name))
+void role_settings_apply(Session *s,
+                         void (*as_default)(Session *s, Slice name, SettingSource source))
 {
     const struct {
         ObjectId database, role;
-    } order[] = {{0, 0}, {s->database, 0}, {0, s->login_role}, {s->database, s->login_role}};
+        SettingSource source;
+    } order[] = {{0, 0, SOURCE_GLOBAL},
+                 {s->database, 0, SOURCE_DATABASE},
+                 {0, s->login_role, SOURCE_USER},
+                 {s->database, s->login_role, SOURCE_DATABASE_USER}};
     CatalogSnap *cat = engine_catalog(s->db->engine);
     for (size_t k = 0; k < ARRAY_LEN(order); k++)
         for (size_t i = 0; i < cat_setting_count(cat); i++) {
@@ -134,7 +139,7 @@ void role_settings_apply(Session *s, void (*as_default)(Session *s, Slice name))
                 x.role != order[k].role)
                 continue;
             if (setting_set(s, x.name, x.value, false, false, &e))
-                as_default(s, x.name);
+                as_default(s, x.name, order[k].source);
             else
                 session_notice(s, "WARNING", e.code, "%s", e.message);
         }

@@ -36,10 +36,10 @@ bool session_new(Session **out, Db *db, const SessionOptions *o, Err *e)
     s->next = db->sessions;
     db->sessions = s;
     mutex_unlock(&db->mutex);
-    NameValue app = {SLICE_LIT("application_name"), o->application_name};
     if (!session_enter_role(s, e) || !find_database(s, slice_cstr(s->database_name), e) ||
         !settings_init(s, o->settings, o->setting_count, e) ||
-        (o->application_name.len && !setting_set(s, app.name, app.value, false, false, e))) {
+        (o->application_name.len &&
+         !setting_start_with(s, SLICE_LIT("application_name"), o->application_name, e))) {
         session_free(s);
         return false;
     }

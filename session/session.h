@@ -18,6 +18,11 @@ typedef struct Db Db;
 typedef struct Session Session;
 typedef struct Portal Portal;
 
+typedef struct ServerSetting { /* what SHOW tells of the server: "max_connections" */
+    const char *name, *value;
+    const char *source; /* "default", "configuration file", "command line" */
+} ServerSetting;
+
 typedef struct DbOptions {
     const char *data_dir;
     int engine_flags;   /* ENGINE_... */
@@ -35,10 +40,12 @@ typedef struct DbOptions {
     uint64_t series_max, series_max_per_table;
     bool create_databases, require_db; /* [ingest] */
     const char *admin_user;            /* a superuser, made if missing; NULL = skulk */
-    bool passwords;             /* a login needs one: says so if the administrator has none */
-    int64_t failure_delay_ns;   /* after some wrong passwords; doubles with each; 0 = none */
-    const char *admin_password; /* becomes its password if it is another one; NULL = leave it */
-    const char *features;       /* --enable-feature, comma separated, or NULL */
+    bool passwords;              /* a login needs one: says so if the administrator has none */
+    int64_t failure_delay_ns;    /* after some wrong passwords; doubles with each; 0 = none */
+    const char *admin_password;  /* becomes its password if it is another one; NULL = leave it */
+    const char *features;        /* --enable-feature, comma separated, or NULL */
+    const ServerSetting *server; /* outlive the Db */
+    size_t server_count;
 } DbOptions;
 
 bool db_open(Db **out, const DbOptions *o, Err *e) MUST_CHECK; /* blocking */

@@ -212,16 +212,17 @@ struct Session {
     Transaction tx;
     Prepared *statements;
     Portal *portals;
-    uint64_t portal_number;  /* of the newest */
-    char **settings;         /* by index of settings_table; NULL = default */
-    uint64_t plan_settings;  /* grows when a setting that plans depend on changes */
-    char **session_defaults; /* from the start-up packet: RESET goes there */
-    CustomSetting *customs;  /* their indexes follow those of the table */
+    uint64_t portal_number;   /* of the newest */
+    char **settings;          /* by index of settings_table; NULL = default */
+    uint64_t plan_settings;   /* grows when a setting that plans depend on changes */
+    char **session_defaults;  /* from the start-up packet: RESET goes there */
+    uint8_t *default_sources; /* SettingSource */
+    CustomSetting *customs;   /* their indexes follow those of the table */
     size_t custom_count;
     char shown[32]; /* setting_show */
     SettingUndo *undo;
     size_t undo_count;
-    char **reported; /* what the client was told, by setting; NULL = nothing yet */
+    char **reported; /* what the client was told, by reported setting; NULL = nothing yet */
     bool report_due; /* one of them may have changed */
     TypeEnv env;
     char zone_name[48]; /* a TimeZone that was given as an offset */
@@ -288,6 +289,8 @@ void temp_forget(Session *s);
 /* is_superuser, by the role that counts now. */
 void settings_note_superuser(Session *s, const CatalogSnap *cat);
 bool settings_init(Session *s, const NameValue *values, size_t n, Err *e) MUST_CHECK;
+/* From the start-up packet: RESET goes back to it. */
+bool setting_start_with(Session *s, Slice name, Slice value, Err *e) MUST_CHECK;
 void settings_free(Session *s);
 bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool local,
                  Err *e) MUST_CHECK;
@@ -302,10 +305,23 @@ void tx_undo_settings(Session *s); /* down to the last savepoint: the block has 
 int64_t setting_int(Session *s, const char *name); /* milliseconds, kB ... in the base unit */
 bool setting_bool(Session *s, const char *name);
 size_t setting_count(void);
-typedef struct SettingInfo {
-    const char *name, *unit, *category, *text, *vartype, *min, *max, *boot;
+typedef struct SettingInfo { /* as pg_settings has it; NULL: none */
+    const char *name, *unit, *category, *text, *extra, *context, *vartype, *source, *words, *boot;
+    Slice reset;
+    bool ranged;
+    int64_t min, max; /* of a real, INT64_MAX: as large as it gets */
 } SettingInfo;
-void setting_info(size_t i, SettingInfo *out);
+bool setting_info(Session *s, size_t i, SettingInfo *out); /* false: not to be listed */
+/* Where the value comes from that RESET goes back to. */
+typedef enum SettingSource {
+    SOURCE_DEFAULT,
+    SOURCE_GLOBAL,
+    SOURCE_DATABASE,
+    SOURCE_USER,
+    SOURCE_DATABASE_USER,
+    SOURCE_CLIENT,
+    SOURCE_OVERRIDE,
+} SettingSource;
 
 /* ---- txn.c ---- */
 bool tx_begin_statement(Session *s,
@@ -584,7 +600,8 @@ typedef struct RoleSetting {
 } RoleSetting;
 bool role_setting_at(const CatalogSnap *cat, size_t i, RoleSetting *out); /* false: another one */
 /* Sets what the session's role and database begin with; as_default: RESET goes back to it. */
-void role_settings_apply(Session *s, void (*as_default)(Session *s, Slice name));
+void role_settings_apply(Session *s,
+                         void (*as_default)(Session *s, Slice name, SettingSource source));
 
 /* ---- token.c ---- */
 RunStatus token_create_run(Portal *p, Batch **out, Err *e);

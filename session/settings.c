@@ -1,8 +1,9 @@
-/* session/settings.c - the settings of a session: one row each in settings_table[].
+/* session/settings.c - the settings of a session: one row each in settings.def.
  *
  * Values are kept as the text that SHOW prints.  SET inside a transaction leaves an undo entry:
  * ROLLBACK takes all back, COMMIT those of SET LOCAL. */
 #include "session/session_private.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -14,18 +15,25 @@ enum {
     SET_KB = 8,
     SET_PLAN = 16, /* names in plans depend on it */
     SET_BYTES = 32,
-    SET_EXPLAIN = 64, /* EXPLAIN (SETTINGS) says when it is changed */
+    SET_EXPLAIN = 64,   /* EXPLAIN (SETTINGS) says when it is changed */
+    SET_PAGES = 128,    /* of 8 kB */
+    SET_IDLE = 256,     /* taken from clients, without effect: never on what a query answers */
+    SET_START = 512,    /* the server's own: DbOptions.server */
+    SET_HIDDEN = 1024,  /* pg_settings and SHOW ALL leave it out */
+    SET_PRIVATE = 2048, /* for superusers and pg_read_all_settings */
 };
+
+enum { REPORTED_MAX = 16 }; /* settings with SET_REPORT */
 
 typedef struct Setting {
     const char *name;
     SettingType type;
     const char *boot;
-    const char *words; /* SET_ENUM: space separated */
-    int64_t min, max;  /* SET_INT */
+    const char *words; /* SET_ENUM: "a,b"; SET_BOOL: the only one that is taken */
+    int64_t min, max;  /* SET_INT, SET_REAL; INT64_MAX: no limit */
     int flags;
     bool (*check)(Session *s, Slice value, Slice *canonical, Err *e); /* and takes effect */
-    const char *text;
+    const char *category, *text;
 } Setting;
 
 /* Reads one name of a list, "quoted" or folded to lower case; returns where the next one begins. */
@@ -190,8 +198,6 @@ static bool check_datestyle(Session *s, Slice value, Slice *canonical, Err *e)
     return true;
 }
 
-#define INTERVAL_STYLES "postgres,postgres_verbose,sql_standard,iso_8601"
-
 static bool check_intervalstyle(Session *s, Slice value, Slice *canonical, Err *e)
 {
     (void)canonical;
@@ -276,88 +282,11 @@ static bool check_search_path(Session *s, Slice value, Slice *canonical, Err *e)
     return true;
 }
 
-#define ISOLATION_WORDS "read uncommitted,read committed,repeatable read,serializable"
-
+#define SETTING(...) {__VA_ARGS__},
 static const Setting settings_table[] = {
-    {"application_name", SET_TEXT, "", NULL, 0, 0, SET_REPORT, NULL,
-     "name of the application, shown in pg_stat_activity"},
-    {"backslash_quote", SET_TEXT, "safe_encoding", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"bytea_output", SET_ENUM, "hex", "escape,hex", 0, 0, 0, check_bytea_output,
-     "output form of bytea"},
-    {"check_function_bodies", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"client_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT, check_encoding,
-     "encoding of the client: UTF8"},
-    {"client_min_messages", SET_ENUM, "notice",
-     "debug5,debug4,debug3,debug2,debug1,log,notice,warning,error", 0, 0, 0, NULL,
-     "least severity of messages sent to the client"},
-    {"DateStyle", SET_TEXT, "ISO, MDY", NULL, 0, 0, SET_REPORT, check_datestyle,
-     "output form of dates, and the order of day, month and year in input"},
-    {"default_table_access_method", SET_TEXT, "heap", NULL, 0, 0, 0, NULL,
-     "accepted, without effect"},
-    {"default_tablespace", SET_TEXT, "", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"default_transaction_deferrable", SET_BOOL, "off", NULL, 0, 0, 0, NULL,
-     "accepted, without effect"},
-    {"default_transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL,
-     "isolation of new transactions"},
-    {"default_transaction_read_only", SET_BOOL, "off", NULL, 0, 0, SET_REPORT, NULL,
-     "new transactions are read only"},
-    {"extra_float_digits", SET_INT, "1", NULL, -15, 3, 0, check_float_digits,
-     "digits of floating-point output; from 1: shortest exact"},
-    {"idle_in_transaction_session_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
-     "longest idle time in a transaction; 0 = none"},
-    {"idle_session_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
-     "longest idle time; 0 = none"},
-    {"in_hot_standby", SET_BOOL, "off", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
-     "this is no standby"},
-    {"integer_datetimes", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
-     "times are 64-bit integers"},
-    {"IntervalStyle", SET_ENUM, "postgres", INTERVAL_STYLES, 0, 0, SET_REPORT, check_intervalstyle,
-     "output form of intervals"},
-    {"is_superuser", SET_BOOL, "on", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
-     "the user has all rights"},
-    {"jit", SET_BOOL, "off", NULL, 0, 0, SET_EXPLAIN, NULL, "accepted, without effect"},
-    {"lc_collate", SET_TEXT, "C", NULL, 0, 0, SET_FIXED, NULL, "collation: by bytes"},
-    {"lc_ctype", SET_TEXT, "C.UTF-8", NULL, 0, 0, SET_FIXED, NULL, "character classes"},
-    {"lc_monetary", SET_TEXT, "C", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"lock_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
-     "longest wait for a lock; 0 = none"},
-    {"max_identifier_length", SET_INT, "255", NULL, 0, 255, SET_FIXED, NULL, "bytes of a name"},
-    {"max_index_keys", SET_INT, "32", NULL, 0, 32, SET_FIXED, NULL, "columns of an index"},
-    {"role", SET_TEXT, "none", NULL, 0, 0, SET_PLAN, check_role,
-     "the role whose rights count; none = the user's own"},
-    {"row_security", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"search_path", SET_TEXT, "\"$user\", public", NULL, 0, 0, SET_PLAN | SET_EXPLAIN,
-     check_search_path, "schemas in which names are looked up"},
-    {"server_encoding", SET_TEXT, "UTF8", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
-     "encoding of the data"},
-    {"server_version", SET_TEXT, SKULK_SERVER_VERSION, NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
-     "version, as PostgreSQL clients read it"},
-    {"server_version_num", SET_INT, "150000", NULL, 0, 999999, SET_FIXED, NULL,
-     "version as a number"},
-    {"session_authorization", SET_TEXT, "skulk", NULL, 0, 0, SET_REPORT | SET_FIXED, NULL,
-     "the user of this session"},
-    {"skulk.max_bytes", SET_INT, "0", NULL, 0, INT64_MAX, SET_BYTES, NULL,
-     "most bytes of columns that a query may read; 0 = no limit"},
-    {"skulk.query_memory", SET_INT, "0", NULL, 0, INT64_MAX, SET_BYTES, check_query_memory,
-     "memory of a query, beyond which it writes temporary files; 0 = limits.query_memory"},
-    {"standard_conforming_strings", SET_ENUM, "on", "on", 0, 0, SET_REPORT, NULL,
-     "backslashes are plain in '...'"},
-    {"statement_timeout", SET_INT, "0", NULL, 0, INT32_MAX, SET_MS, NULL,
-     "longest time of a statement; 0 = none"},
-    {"synchronize_seqscans", SET_BOOL, "on", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"synchronous_commit", SET_ENUM, "on", "on,off,local,remote_write,remote_apply", 0, 0, 0, NULL,
-     "off: acknowledged before the sync (at most 100 ms)"},
-    {"TimeZone", SET_TEXT, "UTC", NULL, 0, 0, SET_REPORT, check_timezone,
-     "zone in which times are shown and read"},
-    {"transaction_deferrable", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "accepted, without effect"},
-    {"transaction_isolation", SET_ENUM, "read committed", ISOLATION_WORDS, 0, 0, 0, NULL,
-     "isolation of this transaction"},
-    {"transaction_read_only", SET_BOOL, "off", NULL, 0, 0, 0, NULL, "this transaction only reads"},
-    {"work_mem", SET_INT, "4096", NULL, 64, INT32_MAX, SET_KB | SET_EXPLAIN, NULL,
-     "accepted, without effect: see skulk.query_memory"},
-    {"xmloption", SET_ENUM, "content", "content,document", 0, 0, 0, NULL,
-     "accepted, without effect"},
+#include "session/settings.def"
 };
+#undef SETTING
 
 size_t setting_count(void)
 {
@@ -407,6 +336,11 @@ static const Unit units[] = {
     {"MB", SET_KB, 1024},
     {"kB", SET_KB, 1},
     {"B", SET_KB, 1.0 / 1024},
+    {"TB", SET_PAGES, 134217728},
+    {"GB", SET_PAGES, 131072},
+    {"MB", SET_PAGES, 128},
+    {"kB", SET_PAGES, 1.0 / 8},
+    {"B", SET_PAGES, 1.0 / 8192},
     {"TB", SET_BYTES, 1099511627776},
     {"GB", SET_BYTES, 1073741824},
     {"MB", SET_BYTES, 1048576},
@@ -419,6 +353,7 @@ static const char *base_unit(const Setting *st)
     return st->flags & SET_MS      ? "ms"
            : st->flags & SET_KB    ? "kB"
            : st->flags & SET_BYTES ? "B"
+           : st->flags & SET_PAGES ? "8kB"
                                    : NULL;
 }
 
@@ -478,7 +413,7 @@ static bool bad_value(const Setting *st, Slice v, int how, Err *e)
         return err_hint(e, "Valid units for this parameter are %s.",
                         st->flags & SET_MS ? "\"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\""
                                            : "\"B\", \"kB\", \"MB\", \"GB\", and \"TB\"");
-    if (st->type != SET_ENUM)
+    if (!st->words)
         return false;
     Buf words; /* "a,b" as "a, b" */
     buf_init(&words);
@@ -500,6 +435,20 @@ static bool check_range(const Setting *st, int64_t n, Err *e)
                    (long long)st->max);
 }
 
+static bool canonical_real(const Setting *st, Slice v, char *buf, size_t buf_size, Slice *out,
+                           Err *e)
+{
+    double d, max = st->max == INT64_MAX ? DBL_MAX : (double)st->max;
+    if (!slice_to_f64(v, &d) || isnan(d))
+        return bad_value(st, v, 0, e);
+    if (!(d >= (double)st->min && d <= max))
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "%g is outside the valid range for parameter \"%s\" (%lld .. %g)", d,
+                       st->name, (long long)st->min, max);
+    *out = slice_of(buf, (size_t)snprintf(buf, buf_size, "%g", d));
+    return true;
+}
+
 static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, size_t buf_size,
                             Slice *out, Err *e)
 {
@@ -511,6 +460,8 @@ static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, s
         if (!parse_bool(v, out))
             return err_set(e, ERR_INVALID_PARAMETER, "parameter \"%s\" requires a Boolean value",
                            st->name);
+        if (st->words && !word_in(st->words, *out, out))
+            return bad_value(st, v, 0, e);
         break;
     case SET_ENUM: {
         Slice b;
@@ -525,7 +476,11 @@ static bool canonical_value(Session *s, const Setting *st, Slice v, char *buf, s
             return false;
         *out = slice_of(buf, (size_t)snprintf(buf, buf_size, "%lld", (long long)n));
         break;
-    default:
+    case SET_REAL:
+        if (!canonical_real(st, v, buf, buf_size, out, e))
+            return false;
+        break;
+    case SET_TEXT:
         break;
     }
     return !st->check || st->check(s, *out, out, e);
@@ -569,16 +524,31 @@ static void store_value(Session *s, int i, char *take_value)
         s->report_due = true;
 }
 
+/* What the server began with; NULL: not told, it is the default. */
+static const ServerSetting *of_server(const Session *s, const Setting *st)
+{
+    const DbOptions *o = &s->db->options;
+    for (size_t i = 0; (st->flags & SET_START) && i < o->server_count; i++)
+        if (strcmp(o->server[i].name, st->name) == 0)
+            return &o->server[i];
+    return NULL;
+}
+
+/* What RESET goes back to. */
+static Slice reset_value(const Session *s, int i)
+{
+    const ServerSetting *given = of_server(s, &settings_table[i]);
+    if (s->session_defaults[i])
+        return slice_cstr(s->session_defaults[i]);
+    return slice_cstr(given ? given->value : settings_table[i].boot);
+}
+
 static Slice current(const Session *s, int i)
 {
     const CustomSetting *c = custom(s, i);
     if (c)
         return c->value ? slice_cstr(c->value) : SLICE_LIT("");
-    if (s->settings[i])
-        return slice_cstr(s->settings[i]);
-    if (s->session_defaults[i])
-        return slice_cstr(s->session_defaults[i]);
-    return slice_cstr(settings_table[i].boot);
+    return s->settings[i] ? slice_cstr(s->settings[i]) : reset_value(s, i);
 }
 
 /* The value takes effect again after an undo or RESET. */
@@ -670,6 +640,10 @@ bool setting_set(Session *s, Slice name, Slice value, bool is_default, bool loca
         return true;
     }
     const Setting *st = &settings_table[i];
+    if (st->flags & SET_START)
+        return err_set(e, ERR_CANT_CHANGE_PARAMETER,
+                       "parameter \"%s\" cannot be changed without restarting the server",
+                       st->name);
     if (st->flags & SET_FIXED) {
         bool who = slice_eq_cstr(slice_cstr(st->name), "session_authorization");
         if (who && (is_default || slice_eq(value, current(s, i))))
@@ -709,6 +683,17 @@ bool setting_get(Session *s, Slice name, Slice *value, Err *e)
     return true;
 }
 
+static bool may_examine(Session *s, const Setting *st)
+{
+    if (!(st->flags & SET_PRIVATE))
+        return true;
+    CatalogSnap *cat = session_catalog(s);
+    const RoleDef *r = cat_role(cat, SLICE_LIT("pg_read_all_settings"));
+    bool may = session_is_superuser(s, cat) || (r && session_in_role(s, cat, r->id));
+    cat_unref(cat);
+    return may;
+}
+
 bool setting_show(Session *s, Slice name, Slice *value, Err *e)
 {
     int i = setting_index(name);
@@ -716,14 +701,18 @@ bool setting_show(Session *s, Slice name, Slice *value, Err *e)
     if (!setting_get(s, name, value, e))
         return false;
     const Setting *st = i < 0 ? NULL : &settings_table[i];
+    if (st && !may_examine(s, st))
+        return err_set(e, ERR_PRIVILEGE,
+                       "must be superuser or have privileges of pg_read_all_settings to examine "
+                       "\"%s\"",
+                       st->name);
     if (!st || !base_unit(st) || !slice_to_i64(*value, &n) || n <= 0)
         return true;
     for (size_t u = 0; u < ARRAY_LEN(units); u++) {
-        int64_t size = (int64_t)units[u].in_base;
-        if (!(st->flags & units[u].flag) || size < 1 || n % size != 0)
+        double shown = (double)n / units[u].in_base; /* exact: units are powers, or n is small */
+        if (!(st->flags & units[u].flag) || shown != rint(shown))
             continue;
-        int len =
-            snprintf(s->shown, sizeof s->shown, "%lld%s", (long long)(n / size), units[u].name);
+        int len = snprintf(s->shown, sizeof s->shown, "%.0f%s", shown, units[u].name);
         *value = slice_of(s->shown, (size_t)len);
         break;
     }
@@ -776,13 +765,14 @@ void setting_reset_all(Session *s)
 }
 
 /* What was asked for at the start is what RESET goes back to. */
-static void keep_as_default(Session *s, Slice name)
+static void keep_as_default(Session *s, Slice name, SettingSource source)
 {
     int k = setting_index(name);
     if (k < 0 || k >= (int)ARRAY_LEN(settings_table) || !s->settings[k])
         return;
     mem_free(s->session_defaults[k]);
     s->session_defaults[k] = s->settings[k];
+    s->default_sources[k] = (uint8_t)source;
     s->settings[k] = NULL;
 }
 
@@ -795,11 +785,20 @@ void settings_note_superuser(Session *s, const CatalogSnap *cat)
     s->report_due = true;
 }
 
+bool setting_start_with(Session *s, Slice name, Slice value, Err *e)
+{
+    if (!setting_set(s, name, value, false, false, e))
+        return false;
+    keep_as_default(s, name, SOURCE_CLIENT);
+    return true;
+}
+
 bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
 {
     s->settings = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
     s->session_defaults = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
-    s->reported = mem_zero(ARRAY_LEN(settings_table) * sizeof(char *));
+    s->default_sources = mem_zero(ARRAY_LEN(settings_table));
+    s->reported = mem_zero(REPORTED_MAX * sizeof(char *));
     CatalogSnap *cat = session_catalog(s);
     settings_note_superuser(s, cat);
     cat_unref(cat);
@@ -810,9 +809,8 @@ bool settings_init(Session *s, const NameValue *values, size_t n, Err *e)
     }
     role_settings_apply(s, keep_as_default);
     for (size_t i = 0; i < n; i++) {
-        if (!setting_set(s, values[i].name, values[i].value, false, false, e))
+        if (!setting_start_with(s, values[i].name, values[i].value, e))
             return false;
-        keep_as_default(s, values[i].name);
     }
     return true;
 }
@@ -822,8 +820,9 @@ void settings_free(Session *s)
     for (size_t i = 0; s->settings && i < ARRAY_LEN(settings_table); i++) {
         mem_free(s->settings[i]);
         mem_free(s->session_defaults[i]);
-        mem_free(s->reported[i]);
     }
+    for (size_t i = 0; s->reported && i < REPORTED_MAX; i++)
+        mem_free(s->reported[i]);
     for (size_t i = 0; i < s->undo_count; i++)
         mem_free(s->undo[i].old);
     for (size_t i = 0; i < s->custom_count; i++) {
@@ -835,37 +834,60 @@ void settings_free(Session *s)
     mem_free(s->undo);
     mem_free(s->settings);
     mem_free(s->session_defaults);
+    mem_free(s->default_sources);
     mem_free(s->reported);
 }
 
 bool session_next_parameter(Session *s, Slice *name, Slice *value)
 {
+    size_t k = 0;
     for (size_t i = 0; s->report_due && i < ARRAY_LEN(settings_table); i++) {
         if (!(settings_table[i].flags & SET_REPORT))
             continue;
+        must(k < REPORTED_MAX);
+        char **told = &s->reported[k++];
         *name = slice_cstr(settings_table[i].name);
         *value = current(s, (int)i);
-        if (s->reported[i] && slice_eq_cstr(*value, s->reported[i]))
+        if (*told && slice_eq_cstr(*value, *told))
             continue;
-        mem_free(s->reported[i]);
-        s->reported[i] = mem_strdup(*value);
+        mem_free(*told);
+        *told = mem_strdup(*value);
         return true;
     }
     s->report_due = false;
     return false;
 }
 
-void setting_info(size_t i, SettingInfo *out)
+static const char *source_of(const Session *s, int i)
+{
+    static const char *const names[] = {"default",       "global", "database", "user",
+                                        "database user", "client", "override"};
+    const ServerSetting *given = of_server(s, &settings_table[i]);
+    if (s->settings[i])
+        return "session";
+    return given ? given->source : names[s->default_sources[i]];
+}
+
+bool setting_info(Session *s, size_t i, SettingInfo *out)
 {
     static const char *const types[] = {"bool", "integer", "real", "string", "enum"};
     const Setting *st = &settings_table[i];
     *out = (SettingInfo){.name = st->name,
-                         .unit = st->flags & SET_MS   ? "ms"
-                                 : st->flags & SET_KB ? "kB"
-                                                      : NULL,
-                         .category = st->flags & SET_FIXED ? "Preset Options"
-                                                           : "Client Connection Defaults",
+                         .unit = base_unit(st),
+                         .category = st->category,
                          .text = st->text,
+                         .extra = st->flags & SET_IDLE ? "Accepted, without effect." : NULL,
+                         .context = st->flags & SET_FIXED   ? "internal"
+                                    : st->flags & SET_START ? "postmaster"
+                                                            : "user",
                          .vartype = types[st->type],
-                         .boot = st->boot};
+                         .source = source_of(s, (int)i),
+                         .words = st->type == SET_ENUM ? st->words : NULL,
+                         .boot = st->boot,
+                         .reset =
+                             is_of_transaction(st) ? slice_cstr(st->boot) : reset_value(s, (int)i),
+                         .ranged = st->type == SET_INT || st->type == SET_REAL,
+                         .min = st->min,
+                         .max = st->max};
+    return !(st->flags & SET_HIDDEN) && may_examine(s, st);
 }

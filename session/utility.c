@@ -78,7 +78,6 @@ static RunStatus run_reset(Portal *p, Batch **out, Err *e)
 
 static const OutColumn *show_columns(Session *s, const Bound *b, Arena *a, size_t *count)
 {
-    (void)s;
     bool all = slice_eq_nocase(b->u.set.name, SLICE_LIT("all"));
     *count = all ? 3 : 1;
     OutColumn *c = ARENA_ARRAY(a, OutColumn, 3);
@@ -90,7 +89,7 @@ static const OutColumn *show_columns(Session *s, const Bound *b, Arena *a, size_
     for (size_t i = 0; !all && i < setting_count();
          i++) { /* SHOW timezone: the column is "TimeZone" */
         SettingInfo info;
-        setting_info(i, &info);
+        (void)setting_info(s, i, &info);
         if (slice_eq_nocase(b->u.set.name, slice_cstr(info.name)))
             c[0].name = slice_cstr(info.name);
     }
@@ -101,8 +100,9 @@ static bool show_all(Portal *p, Err *e)
 {
     for (size_t i = 0; i < setting_count(); i++) {
         SettingInfo info;
-        setting_info(i, &info);
         Slice v;
+        if (!setting_info(p->session, i, &info))
+            continue;
         if (!setting_show(p->session, slice_cstr(info.name), &v, e))
             return false;
         Value row[3] = {value_str(slice_cstr(info.name)), value_str(v),
