@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define STORAGE_AGE_NS (15 * NS_PER_S) /* the directory is not walked for each scrape */
+enum { JOBS_SHOWN_MAX = 500 };
 
 static void put(Buf *out, const char *name, const char *type, const char *help, double value)
 {
@@ -131,6 +132,98 @@ static void engine_metrics(Buf *out, Db *db)
                    (long long)pools[i]->limit);
 }
 
+static double job_last_run(const JobInfo *j)
+{
+    return (double)j->last_start_ns / 1e9;
+}
+
+static double job_duration(const JobInfo *j)
+{
+    return (double)j->last_duration_ns / 1e9;
+}
+
+static double job_lag(const JobInfo *j)
+{
+    return (double)j->lag_ns / 1e9;
+}
+
+static double job_runs(const JobInfo *j)
+{
+    return (double)j->runs;
+}
+
+static double job_failures(const JobInfo *j)
+{
+    return (double)j->failures;
+}
+
+static double job_rows(const JobInfo *j)
+{
+    return (double)j->rows;
+}
+
+static double job_paused(const JobInfo *j)
+{
+    return strcmp(j->state, "paused") == 0;
+}
+
+static void put_label(Buf *out, const char *name, Slice value)
+{
+    buf_printf(out, "%s=\"", name);
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] == '\n')
+            buf_puts(out, "\\n");
+        else
+            buf_printf(out, "%s%c", value.ptr[i] == '"' || value.ptr[i] == '\\' ? "\\" : "",
+                       value.ptr[i]);
+    buf_puts(out, "\"");
+}
+
+static void job_metric(Buf *out, const CatalogSnap *cat, const JobInfo *j, const char *name,
+                       double value)
+{
+    const DatabaseDef *d = cat_database_by_id(cat, j->database);
+    buf_printf(out, "%s{job_id=\"%lld\",kind=\"%s\",", name, (long long)j->id, j->kind);
+    put_label(out, "database", d ? d->name : SLICE_NONE);
+    put_label(out, ",schema", slice_cstr(j->schema_name));
+    put_label(out, ",table", slice_cstr(j->table_name));
+    buf_puts(out, "} ");
+    buf_put_f64(out, value);
+    buf_puts(out, "\n");
+}
+
+/* What skulk.jobs shows. */
+static void jobs_metrics(Buf *out, Db *db)
+{
+    static const struct {
+        const char *name, *type, *help;
+        double (*of)(const JobInfo *j);
+    } rows[] = {
+        {"skulk_job_runs_total", "counter", "runs of a job since it was made", job_runs},
+        {"skulk_job_failures", "gauge", "failed runs since the last success", job_failures},
+        {"skulk_job_last_run_time_seconds", "gauge", "begin of the last run, Unix time",
+         job_last_run},
+        {"skulk_job_last_duration_seconds", "gauge", "of the last run", job_duration},
+        {"skulk_job_lag_seconds", "gauge", "how long a job is past its time", job_lag},
+        {"skulk_job_rows", "gauge", "rows that the last run worked on, about", job_rows},
+        {"skulk_job_paused", "gauge", "1: it does not run", job_paused},
+    };
+    JobInfo *jobs;
+    size_t n = db_jobs(db, &jobs);
+    CatalogSnap *cat = engine_catalog(db_engine(db));
+    put(out, "skulk_jobs", "gauge", "jobs; those beyond the first 500 are not shown one by one",
+        (double)n);
+    n = n < JOBS_SHOWN_MAX ? n : JOBS_SHOWN_MAX;
+    for (size_t i = 0; n && i < ARRAY_LEN(rows); i++) {
+        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", rows[i].name, rows[i].help, rows[i].name,
+                   rows[i].type);
+        for (size_t k = 0; k < n; k++)
+            job_metric(out, cat, &jobs[k], rows[i].name, rows[i].of(&jobs[k]));
+    }
+    cat_unref(cat);
+    mem_free(jobs);
+}
+
 static void http_metrics(Buf *out, const HttpServer *s)
 {
     put(out, "skulk_http_connections", "gauge", "open HTTP connections",
@@ -187,8 +280,10 @@ CallStatus http_run_metrics(HttpCall *c)
     Buf *out = &c->reply;
     process_metrics(out, s->started_ns);
     put(out, "skulk_ready", "gauge", "1 once the database is open", c->db != NULL);
-    if (c->db)
+    if (c->db) {
         engine_metrics(out, c->db);
+        jobs_metrics(out, c->db);
+    }
     http_metrics(out, s);
     if (s->options.net)
         net_metrics(out, s->options.net);

@@ -59,9 +59,10 @@ static Slice state_name(const Job *j, char name[NAME_MAX_BYTES])
 
 static void state_write(const Job *j, Buf *out)
 {
-    buf_printf(out, "1 %lld %lld %llu %llu %llu %d %s", (long long)j->last_start_ns,
+    buf_printf(out, "2 %lld %lld %llu %llu %llu %d %lld %s", (long long)j->last_start_ns,
                (long long)j->last_duration_ns, (unsigned long long)j->runs,
-               (unsigned long long)j->failures, (unsigned long long)j->rows, j->paused, j->error);
+               (unsigned long long)j->failures, (unsigned long long)j->rows, j->paused,
+               (long long)j->own_interval_ns, j->error);
 }
 
 /* What cannot be read counts as nothing: a job without a past. */
@@ -69,23 +70,26 @@ static void state_read(Job *j, const CatalogSnap *cat)
 {
     char name[NAME_MAX_BYTES], text[512];
     Slice value;
-    long long start, duration;
+    long long start, duration, own = 0;
     unsigned long long runs, failures, rows;
-    int format, paused, error = 0;
+    int format, paused, error = 0, more = 0;
     if (!cat_setting(cat, j->database, state_name(j, name), &value))
         return;
     snprintf(text, sizeof text, "%.*s", SLICE_ARG(value));
     if (sscanf(text, "%d %lld %lld %llu %llu %llu %d %n", &format, &start, &duration, &runs,
                &failures, &rows, &paused, &error) != 7 ||
-        format != 1)
+        (format != 1 && format != 2))
         return;
+    if (format == 2 && sscanf(text + error, "%lld %n", &own, &more) != 1)
+        return;
+    j->own_interval_ns = own;
     j->last_start_ns = start;
     j->last_duration_ns = duration;
     j->runs = runs;
     j->failures = failures;
     j->rows = rows;
     j->paused = paused;
-    snprintf(j->error, sizeof j->error, "%.250s", text + error);
+    snprintf(j->error, sizeof j->error, "%.250s", text + error + more);
 }
 
 /* An edit that cannot be made now (a full disk) is made with the next run. */
@@ -121,14 +125,26 @@ static size_t find(const Lifecycle *l, int64_t id)
     return low;
 }
 
-static int64_t jitter(const Lifecycle *l, const JobKind *k)
+static int64_t interval(const Job *j)
 {
-    int64_t span = k->interval_ns / 100 * k->jitter_percent;
+    return j->own_interval_ns ? j->own_interval_ns : j->interval_ns;
+}
+
+static int64_t jitter_max(const Job *j)
+{
+    return interval(j) / 100 * j->kind->jitter_percent;
+}
+
+static int64_t jitter(const Lifecycle *l, const Job *j)
+{
+    int64_t span = jitter_max(j);
     return span ? (int64_t)(l->clock->random(l->clock) % (uint64_t)span) : 0;
 }
 
-static void name_job(Job *j, const CatalogSnap *cat, const TableDef *t)
+/* What the catalog says of it. */
+static void describe_job(Job *j, const CatalogSnap *cat, const TableDef *t)
 {
+    j->interval_ns = j->kind->interval ? j->kind->interval(t) : j->kind->interval_ns;
     const SchemaDef *s = cat_schema_by_id(cat, t->schema);
     snprintf(j->schema_name, sizeof j->schema_name, "%.*s", SLICE_ARG(s ? s->name : SLICE_NONE));
     snprintf(j->table_name, sizeof j->table_name, "%.*s", SLICE_ARG(t->name));
@@ -139,14 +155,14 @@ static void want_job(Lifecycle *l, const CatalogSnap *cat, const JobKind *k, con
     size_t at = find(l, job_id_of(t->id, k->number));
     if (at < l->count && l->jobs[at]->table == t->id && l->jobs[at]->kind == k) {
         l->jobs[at]->alive = true;
-        name_job(l->jobs[at], cat, t);
+        describe_job(l->jobs[at], cat, t);
         return;
     }
     Job *j = MEM_NEW(Job);
     *j = (Job){.kind = k, .owner = l, .table = t->id, .database = t->database, .alive = true};
-    name_job(j, cat, t);
+    describe_job(j, cat, t);
     state_read(j, cat);
-    j->due_ns = mono(l) + jitter(l, k) / 8;
+    j->due_ns = mono(l) + jitter(l, j) / 8;
     if (l->count == l->cap) {
         l->cap = l->cap ? l->cap * 2 : 16;
         l->jobs = mem_realloc(l->jobs, l->cap * sizeof *l->jobs);
@@ -180,7 +196,7 @@ static void drop_unwanted(Lifecycle *l)
     for (size_t i = 0; i < gone.len; i += sizeof(Job *)) {
         Job *j;
         memcpy(&j, gone.ptr + i, sizeof j);
-        if (j->runs || j->paused)
+        if (j->runs || j->paused || j->own_interval_ns)
             state_keep(j, true);
         job_free(j);
     }
@@ -266,7 +282,7 @@ static void finish(Lifecycle *l, Job *j, const Err *failure)
     j->last_duration_ns = now - j->started_ns;
     j->failures = failure ? j->failures + 1 : 0;
     snprintf(j->error, sizeof j->error, "%.250s", failure ? failure->message : "");
-    j->due_ns = now + jitter(l, k) + (failure ? back_off(k, j->failures) : k->interval_ns);
+    j->due_ns = now + jitter(l, j) + (failure ? back_off(k, j->failures) : interval(j));
     mutex_unlock(&l->mutex);
     if (failure)
         log_warn("jobs", "%s of \"%s\": %s", k->name, j->table_name, failure->message);
@@ -334,11 +350,14 @@ static JobInfo job_info(const Lifecycle *l, const Job *j)
     bool waits = !j->running && !j->paused;
     JobInfo i = {.id = job_id(j),
                  .kind = j->kind->name,
-                 .state = j->running  ? "running"
-                          : j->paused ? "paused"
-                                      : "waiting",
+                 .state = j->running    ? "running"
+                          : j->paused   ? "paused"
+                          : j->failures ? "retrying"
+                                        : "waiting",
                  .database = j->database,
-                 .interval_ns = j->kind->interval_ns,
+                 .interval_ns = interval(j),
+                 .jitter_ns = jitter_max(j),
+                 .busy_percent = j->kind->busy_percent,
                  .last_start_ns = j->last_start_ns,
                  .last_duration_ns = j->running ? now - j->started_ns : j->last_duration_ns,
                  .next_ns = waits ? l->clock->wall_ns(l->clock) + j->due_ns - now : 0,
@@ -363,19 +382,38 @@ static size_t list(void *arg, JobInfo *out, size_t max)
     return n;
 }
 
-static bool change(void *arg, int64_t id, JobChange what, Err *e)
+static void change_job(const Lifecycle *l, Job *j, const JobChange *c)
+{
+    int64_t now = mono(l), wait = 0;
+    if (c->run_now) {
+        j->due_ns = now;
+        j->asked = true;
+    }
+    if (c->interval_ns) { /* counted from the end of the last run, as it was */
+        if (!j->failures)
+            j->due_ns += c->interval_ns - interval(j);
+        j->own_interval_ns = c->interval_ns;
+    }
+    if (c->next_ns && (__builtin_sub_overflow(c->next_ns, l->clock->wall_ns(l->clock), &wait) ||
+                       wait > JOB_INTERVAL_MAX_NS))
+        wait = c->next_ns > 0 ? JOB_INTERVAL_MAX_NS : 0;
+    if (c->next_ns)
+        j->due_ns = now + wait;
+    if (j->due_ns < now)
+        j->due_ns = now;
+    if (c->pause || c->resume)
+        j->paused = c->pause;
+    j->unsaved |= c->pause || c->resume || c->interval_ns;
+}
+
+static bool change(void *arg, int64_t id, const JobChange *what, Err *e)
 {
     Lifecycle *l = arg;
     mutex_lock(&l->mutex);
     size_t at = find(l, id);
     Job *j = at < l->count && job_id(l->jobs[at]) == id ? l->jobs[at] : NULL;
-    if (j && what == JOB_RUN_NOW) {
-        j->due_ns = mono(l);
-        j->asked = true;
-    } else if (j) {
-        j->paused = what == JOB_PAUSE;
-        j->unsaved = true;
-    }
+    if (j)
+        change_job(l, j, what);
     mutex_unlock(&l->mutex);
     task_wake(&l->task);
     return j || err_set(e, ERR_UNDEFINED_OBJECT, "job %lld does not exist", (long long)id) ||

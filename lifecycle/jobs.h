@@ -2,7 +2,8 @@
  *
  * Jobs come and go with the catalog: a table that a kind wants has one.  A run is stepped until it
  * says DONE or FAIL; a failed one is tried again after retry_ns, then twice as long, up to
- * retry_max_ns.  A kind takes at most busy_percent of a core.
+ * retry_max_ns.  A kind takes at most busy_percent of a core.  How often: what alter_job() said, else
+ * what the table says, else interval_ns.
  * To add a kind: its file, a row in job_kinds[] (jobs.c), a regress case.
  * Threads: the scheduler's task; what others see is copied under the mutex. */
 #ifndef SKULK_LIFECYCLE_JOBS_H
@@ -20,6 +21,7 @@ typedef struct JobKind {
     int jitter_percent; /* of the interval: runs of many jobs do not come together */
     int busy_percent;
     bool (*wanted)(const TableDef *t);
+    int64_t (*interval)(const TableDef *t); /* NULL: interval_ns of all */
     JobStatus (*step)(Job *j, Err *e);
     void (*end)(Job *j);    /* of a run, however it ended: gives back what it held */
     void (*forget)(Job *j); /* of the job: gives back j->memory */
@@ -35,12 +37,14 @@ struct Job {
     /* what others see needs the owner's mutex */
     char schema_name[NAME_MAX_BYTES + 1], table_name[NAME_MAX_BYTES + 1];
     bool running, paused;
-    bool asked;            /* to run, paused or not */
-    bool unsaved;          /* the catalog does not have its state yet */
-    bool alive;            /* the catalog has the table */
-    int64_t due_ns;        /* monotonic */
-    int64_t started_ns;    /* monotonic, of this run */
-    int64_t last_start_ns; /* wall; 0 = never */
+    bool asked;              /* to run, paused or not */
+    bool unsaved;            /* the catalog does not have its state yet */
+    bool alive;              /* the catalog has the table */
+    int64_t interval_ns;     /* what the kind or the table says */
+    int64_t own_interval_ns; /* what alter_job() said; 0 = nothing */
+    int64_t due_ns;          /* monotonic */
+    int64_t started_ns;      /* monotonic, of this run */
+    int64_t last_start_ns;   /* wall; 0 = never */
     int64_t last_duration_ns;
     uint64_t runs, failures; /* failures: since the last success */
     uint64_t rows;           /* of the last run */

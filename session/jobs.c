@@ -1,4 +1,4 @@
-/* session/jobs.c - skulk.jobs, and what users do to jobs: run now, pause, resume.
+/* session/jobs.c - skulk.jobs, and what users do to jobs: run now, pause, resume, another interval.
  *
  * The jobs are lifecycle's, which has told the database how to ask for them. */
 #include "session/session_private.h"
@@ -6,6 +6,15 @@
 void db_set_jobs(Db *db, const JobDoor *door)
 {
     db->jobs = door ? *door : (JobDoor){0};
+}
+
+size_t db_jobs(const Db *db, JobInfo **out)
+{
+    const JobDoor *door = &db->jobs;
+    size_t max = door->list ? door->list(door->arg, NULL, 0) : 0;
+    *out = mem_alloc((max + 1) * sizeof **out);
+    size_t n = max ? door->list(door->arg, *out, max) : 0;
+    return n < max ? n : max;
 }
 
 static Value time_of(int64_t ns)
@@ -28,6 +37,8 @@ static void job_row(EvalCtx *ctx, const JobInfo *j, RowSink *sink)
                    value_str(arena_slice(ctx->arena, slice_cstr(j->table_name))),
                    value_str(slice_cstr(j->state)),
                    span_of(j->interval_ns),
+                   span_of(j->jitter_ns),
+                   value_i64(j->busy_percent),
                    time_of(j->last_start_ns),
                    ran ? span_of(j->last_duration_ns) : value_null(),
                    time_of(j->next_ns),
@@ -44,11 +55,9 @@ static bool fill_jobs(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)snap, (void)e;
     const Session *s = ctx->session;
-    const JobDoor *door = &s->db->jobs;
-    size_t max = door->list ? door->list(door->arg, NULL, 0) : 0;
-    JobInfo *jobs = mem_alloc((max + 1) * sizeof *jobs);
-    size_t n = max ? door->list(door->arg, jobs, max) : 0;
-    for (size_t i = 0; i < n && i < max; i++)
+    JobInfo *jobs;
+    size_t n = db_jobs(s->db, &jobs);
+    for (size_t i = 0; i < n; i++)
         if (jobs[i].database == s->database)
             job_row(ctx, &jobs[i], sink);
     mem_free(jobs);
@@ -61,6 +70,8 @@ static const ViewColumn columns[] = {{"job_id", T_INT8},
                                      {"table_name", T_TEXT},
                                      {"state", T_TEXT},
                                      {"schedule_interval", T_INTERVAL},
+                                     {"jitter", T_INTERVAL},
+                                     {"budget_percent", T_INT4},
                                      {"last_run", T_TIMESTAMPTZ},
                                      {"last_duration", T_INTERVAL},
                                      {"next_run", T_TIMESTAMPTZ},
@@ -75,7 +86,7 @@ const ViewDef job_views[] = {
     {0},
 };
 
-static bool change(EvalCtx *ctx, const Value *args, JobChange what, Value *out, Err *e)
+static bool change(EvalCtx *ctx, int64_t id, const JobChange *what, Value *out, Err *e)
 {
     Session *s = ctx->session;
     const JobDoor *door = &s->db->jobs;
@@ -84,25 +95,85 @@ static bool change(EvalCtx *ctx, const Value *args, JobChange what, Value *out, 
         return false;
     if (!door->change)
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "no jobs run in this process");
-    return door->change(door->arg, args[0].u.i64, what, e);
+    return door->change(door->arg, id, what, e);
 }
 
 static bool fn_run(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)n;
-    return change(ctx, args, JOB_RUN_NOW, out, e);
+    return change(ctx, args[0].u.i64, &(JobChange){.run_now = true}, out, e);
 }
 
 static bool fn_pause(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)n;
-    return change(ctx, args, JOB_PAUSE, out, e);
+    return change(ctx, args[0].u.i64, &(JobChange){.pause = true}, out, e);
 }
 
 static bool fn_resume(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)n;
-    return change(ctx, args, JOB_RESUME, out, e);
+    return change(ctx, args[0].u.i64, &(JobChange){.resume = true}, out, e);
+}
+
+/* TimescaleDB's arguments, in its order.  NULL changes nothing. */
+enum {
+    ALTER_ID,
+    ALTER_INTERVAL,
+    ALTER_RUNTIME,
+    ALTER_RETRIES,
+    ALTER_RETRY_PERIOD,
+    ALTER_SCHEDULED,
+    ALTER_CONFIG,
+    ALTER_NEXT,
+    ALTER_IF_EXISTS
+};
+
+static bool read_change(const Value *args, JobChange *c, Err *e)
+{
+    static const struct {
+        int arg;
+        const char *name;
+    } refused[] = {{ALTER_RUNTIME, "max_runtime"},
+                   {ALTER_RETRIES, "max_retries"},
+                   {ALTER_RETRY_PERIOD, "retry_period"},
+                   {ALTER_CONFIG, "config"}};
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        if (!args[refused[i].arg].null)
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "%s of a job cannot be changed",
+                           refused[i].name);
+    const Value *every = &args[ALTER_INTERVAL], *next = &args[ALTER_NEXT];
+    if (!every->null &&
+        (!retention_ns(every->u.iv, &c->interval_ns) || c->interval_ns < JOB_INTERVAL_MIN_NS ||
+         c->interval_ns > JOB_INTERVAL_MAX_NS))
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "schedule_interval of a job is between a second and ten years");
+    if (!next->null && __builtin_mul_overflow(next->u.i64, NS_PER_US, &c->next_ns))
+        return err_set(e, ERR_DATETIME_RANGE, "timestamp out of range");
+    c->pause = !args[ALTER_SCHEDULED].null && !args[ALTER_SCHEDULED].u.b;
+    c->resume = !args[ALTER_SCHEDULED].null && args[ALTER_SCHEDULED].u.b;
+    return true;
+}
+
+static bool fn_alter(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)n;
+    JobChange c = {0};
+    bool if_exists = !args[ALTER_IF_EXISTS].null && args[ALTER_IF_EXISTS].u.b;
+    if (args[ALTER_ID].null) {
+        *out = value_null();
+        return true;
+    }
+    if (!read_change(args, &c, e))
+        return false;
+    if (change(ctx, args[ALTER_ID].u.i64, &c, out, e))
+        return true;
+    if (!if_exists || e->code != ERR_UNDEFINED_OBJECT)
+        return false;
+    session_notice(ctx->session, "NOTICE", ERR_OK, "job %lld does not exist, skipping",
+                   (long long)args[ALTER_ID].u.i64);
+    *out = value_bool(false);
+    return true;
 }
 
 FuncDef job_functions[] = {
@@ -118,5 +189,10 @@ FuncDef job_functions[] = {
      .scalar = fn_resume,
      .flags = FN_VOLATILE | FN_STRICT,
      .text = "the job runs at its intervals again"},
+    {.signature =
+         "alter_job(int8, interval, interval, int4, interval, bool, jsonb, timestamptz, bool) bool",
+     .scalar = fn_alter,
+     .flags = FN_VOLATILE,
+     .text = "schedule_interval, scheduled, next_start of a job; named arguments"},
     {.signature = NULL},
 };

@@ -238,10 +238,12 @@ bool prom_text(Slice query, bool tree, Buf *json, Err *e) MUST_CHECK;
 /* ---- jobs: lifecycle/ tells what runs; skulk.jobs and run_job() ask (session/jobs.c) ---- */
 typedef struct JobInfo {
     int64_t id;
-    const char *kind, *state; /* waiting, running, paused */
+    const char *kind, *state; /* waiting, retrying, running, paused */
     ObjectId database;
     char schema_name[NAME_MAX_BYTES + 1], table_name[NAME_MAX_BYTES + 1];
     int64_t interval_ns, last_start_ns, last_duration_ns, next_ns; /* times: wall; 0 = none */
+    int64_t jitter_ns;                                             /* at most so much is added */
+    int busy_percent;                                              /* of a core, at most */
     int64_t lag_ns;                                                /* past its time by so much */
     uint64_t runs, failures, rows;
     char error[256];
@@ -251,13 +253,20 @@ static inline int64_t job_id_of(TableId table, int kind)
 {
     return (int64_t)table * JOB_KINDS_MAX + kind;
 }
-typedef enum JobChange { JOB_RUN_NOW, JOB_PAUSE, JOB_RESUME } JobChange;
+typedef struct JobChange { /* fields that are 0 change nothing */
+    bool run_now, pause, resume;
+    int64_t interval_ns; /* JOB_INTERVAL_MIN_NS.. */
+    int64_t next_ns;     /* wall clock of its next run */
+} JobChange;
+#define JOB_INTERVAL_MIN_NS NS_PER_S
+#define JOB_INTERVAL_MAX_NS (3653 * NS_PER_DAY)
 typedef struct JobDoor {
     void *arg;
-    size_t (*list)(void *arg, JobInfo *out, size_t max);           /* by id; how many there are */
-    bool (*change)(void *arg, int64_t id, JobChange what, Err *e); /* UNDEFINED_OBJECT */
+    size_t (*list)(void *arg, JobInfo *out, size_t max); /* by id; how many there are */
+    bool (*change)(void *arg, int64_t id, const JobChange *what, Err *e); /* UNDEFINED_OBJECT */
 } JobDoor;
 void db_set_jobs(Db *db, const JobDoor *door); /* copied; NULL: none; while there are no sessions */
+size_t db_jobs(const Db *db, JobInfo **out);   /* of all databases; the caller frees it */
 
 /* ---- samples as they are stored, in the forms that others read (session/promql_read.c) ---- */
 typedef enum PromReadKind {

@@ -69,6 +69,10 @@ static const char *const gapfill_names[] = {"bucket_width", "ts", "start", "fini
 static const char *const gapfill_zone_names[] = {"bucket_width", "ts",     "timezone",
                                                  "start",        "finish", NULL};
 
+static const char *const job_names[] = {
+    "job_id", "schedule_interval", "max_runtime", "max_retries", "retry_period", "scheduled",
+    "config", "next_start",        "if_exists",   NULL};
+
 static bool has_name(const NFunc *n, const char *name)
 {
     for (size_t i = 0; i < n->args.count; i++)
@@ -97,6 +101,10 @@ static const char *const *parameter_names(Analyzer *z, const NFunc *n, Slice nam
         *count = zone ? 5 : 4;
         for (size_t i = 0; i < *count; i++)
             args[i] = az_const(z, i == 2 && zone ? T_TEXT : T_UNKNOWN, value_null(), 0);
+    } else if (slice_eq_cstr(name, "alter_job")) {
+        names = job_names;
+        for (*count = 0; names[*count]; ++*count)
+            args[*count] = az_const(z, T_UNKNOWN, value_null(), 0);
     } else if (slice_eq_cstr(name, "time_bucket")) {
         names = bucket_names;
     }
@@ -143,9 +151,11 @@ static bool analyze_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, siz
     if (n->args.count + n->order.count > FUNC_ARGS_MAX)
         return az_fail(z, &n->n, ERR_TOO_MANY_ARGUMENTS, e,
                        "cannot pass more than %d arguments to a function", FUNC_ARGS_MAX);
-    for (size_t i = 0; i < n->args.count; i++)
-        if (n->args.items[i]->kind == N_NAMED_ARG)
-            return named_args(z, s, n, args, count, e);
+    bool named = slice_eq_cstr(ast_last_name(&n->names), "alter_job"); /* all have defaults */
+    for (size_t i = 0; i < n->args.count && !named; i++)
+        named = n->args.items[i]->kind == N_NAMED_ARG;
+    if (named)
+        return named_args(z, s, n, args, count, e);
     for (; *count < n->args.count; ++*count)
         if (!az_expr(z, s, n->args.items[*count], &args[*count], e))
             return false;

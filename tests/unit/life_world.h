@@ -6,6 +6,7 @@
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define HOUR_NS (3600 * NS_PER_S)
 
@@ -201,7 +202,8 @@ static inline void life_init(LifeWorld *w, uint64_t seed)
     w->c.now_ns = HOUR_NS;
     w->c.wall_offset_ns = INT64_C(1700000000) * NS_PER_S;
     w->c.random = seed;
-    snprintf(w->dir, sizeof w->dir, "/tmp/skulk-life-XXXXXX");
+    snprintf(w->dir, sizeof w->dir, "%s/skulk-life-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     ck_assert(mkdtemp(w->dir));
     w->sched = sched_new(&w->c.clock, 0, 0);
     buf_init(&w->out);

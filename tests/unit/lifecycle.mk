@@ -3,3 +3,14 @@
 unit_tests += tests/unit/test_lifecycle
 tests_unit_test_lifecycle_SOURCES = tests/unit/test_lifecycle.c tests/unit/life_world.h
 tests_unit_test_lifecycle_LDADD = $(SK_LIFECYCLE) $(UNIT_LIBS)
+
+unit_tests += tests/unit/test_life
+tests_unit_test_life_SOURCES = tests/unit/test_life.c tests/unit/life_world.h
+tests_unit_test_life_LDADD = $(SK_LIFECYCLE) $(UNIT_LIBS)
+
+# Long lives: make life, make life LIFE_STEPS=100000 LIFE_SEED=7 (a seed that fails is printed).
+LIFE_STEPS = 10000
+LIFE_SEED = 1
+life: tests/unit/test_life
+	CK_TIMEOUT_MULTIPLIER=20 SKULK_LIFE_STEPS=$(LIFE_STEPS) SKULK_LIFE_SEED=$(LIFE_SEED) $(builddir)/tests/unit/test_life
+.PHONY: life

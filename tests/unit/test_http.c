@@ -398,6 +398,9 @@ static const struct {
     {SLICE_LIT("GET /health HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"status\":\"pass\""},
     {SLICE_LIT("GET /ready HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\"ready\""},
     {SLICE_LIT("GET /metrics HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "\nskulk_ready 1\n"},
+    {SLICE_LIT("GET /metrics HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
+     "\nskulk_job_paused{job_id=\"9\",kind=\"ttl\",database=\"\",schema=\"\",table=\"a\\\"b\"} "
+     "1\n"},
     {SLICE_LIT("GET /none HTTP/1.1\r\n" H CLOSE "\r\n"), "404", "{\"error\":"},
     {SLICE_LIT("PUT /write HTTP/1.1\r\n" H CLOSE "\r\n"), "405", "Allow: POST\r\n"},
     {SLICE_LIT("POST /ping HTTP/1.1\r\n" H CLOSE "\r\n"), "405", "Allow: GET, HEAD\r\n"},

@@ -194,6 +194,48 @@ START_TEST(states_survive)
 }
 END_TEST
 
+/* Another interval, and another next run; both known after a restart but the latter. */
+START_TEST(altered)
+{
+    LifeWorld w;
+    const char *state = "SELECT schedule_interval, state, runs FROM skulk.jobs";
+    life_init(&w, 9);
+    make(&w, "ttl = '2 days'");
+    life_pass(&w, 10 * 60 * NS_PER_S);
+    ck_assert_str_eq(life_ask(&w, state), "01:00:00|waiting|1\n");
+    life_ask(&w, "SELECT alter_job(job_id, schedule_interval => '10 min') FROM skulk.jobs");
+    life_pass(&w, HOUR_NS);
+    ck_assert_str_eq(life_ask(&w, state), "00:10:00|waiting|7\n");
+    life_close(&w);
+    life_open(&w);
+    life_ask(&w, "SELECT alter_job(job_id, INTERVAL '1 day', scheduled => false) FROM skulk.jobs");
+    life_pass(&w, 2 * NS_PER_DAY);
+    ck_assert_str_eq(life_ask(&w, state), "1 day|paused|7\n");
+    life_close(&w);
+    life_open(&w);
+    life_pass(&w, 2 * NS_PER_DAY);
+    ck_assert_str_eq(life_ask(&w, state), "1 day|paused|7\n");
+    life_ask(&w, "SELECT alter_job(job_id, scheduled => true, next_start => now() + '3 hours') "
+                 "FROM skulk.jobs");
+    life_pass(&w, HOUR_NS);
+    ck_assert_str_eq(life_ask(&w, state), "1 day|waiting|7\n");
+    life_pass(&w, 2 * HOUR_NS + NS_PER_S);
+    ck_assert_str_eq(life_ask(&w, state), "1 day|waiting|8\n");
+    w.c.wall_offset_ns -= 10 * 365 * NS_PER_DAY; /* intervals are not the wall clock's */
+    life_pass(&w, 26 * HOUR_NS);
+    ck_assert_str_eq(life_ask(&w, state), "1 day|waiting|9\n");
+    w.c.wall_offset_ns += 20 * 365 * NS_PER_DAY;
+    life_pass(&w, 26 * HOUR_NS);
+    ck_assert_str_eq(life_ask(&w, state), "1 day|waiting|10\n");
+    ck_assert(!life_try(&w, "SELECT alter_job(job_id, INTERVAL '0') FROM skulk.jobs"));
+    ck_assert_int_eq(w.err.code, ERR_INVALID_PARAMETER);
+    ck_assert(!life_try(&w, "SELECT alter_job(job_id, max_retries => 3) FROM skulk.jobs"));
+    ck_assert_int_eq(w.err.code, ERR_FEATURE_NOT_SUPPORTED);
+    ck_assert_str_eq(life_ask(&w, "SELECT alter_job(1, if_exists => true)"), "f\n");
+    life_end(&w);
+}
+END_TEST
+
 /* Random writes, time steps, jumps that last less than an hour, restarts: shown is what the TTL says;
  * what may be gone is only what the clock without its jumps has ever called old. */
 START_TEST(random_life)
@@ -272,6 +314,7 @@ int main(void)
     tcase_add_test(tc, size);
     tcase_add_test(tc, classes);
     tcase_add_test(tc, states_survive);
+    tcase_add_test(tc, altered);
     tcase_add_loop_test(tc, random_life, 0, 8);
     return unit_run(tc);
 }
