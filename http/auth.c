@@ -62,52 +62,47 @@ static void refuse(HttpCall *c, const char *text)
     (void)http_error(c, 401, "%s", text);
 }
 
-/* Passwords are looked at in the turn of strangers, and not before those who guess have waited. */
-static HttpAuth ask_later(HttpCall *c, int64_t at_ns)
+/* Passwords are looked at in the turn of strangers, and later when there are many guesses. */
+static HttpAuth ask_later(HttpCall *c)
 {
     const Clock *clock = c->server->options.clock;
-    c->login_at_ns = at_ns;
     c->task.group = TASK_GROUP_STRANGERS;
-    if (at_ns <= clock->mono_ns(clock))
+    if (c->login.at_ns <= clock->mono_ns(clock))
         return AUTH_MORE;
-    task_wake_at(&c->task, at_ns);
+    task_wake_at(&c->task, c->login.at_ns);
     return AUTH_WAIT;
 }
 
-static HttpAuth check(HttpCall *c, const Credentials *k)
+static LoginStatus check(HttpCall *c, const Credentials *k, ObjectId *role, Err *e)
 {
     const Clock *clock = c->server->options.clock;
-    PasswordLogin l = {k->user, k->password, slice_cstr(c->peer), c->login_at_ns};
-    ObjectId role;
-    LoginStatus st;
-    Err e;
-    err_clear(&e);
-    if (c->login_at_ns > clock->mono_ns(clock)) /* woken for another reason */
-        return ask_later(c, c->login_at_ns);
+    if (c->login.at_ns > clock->mono_ns(clock)) /* woken for another reason */
+        return LOGIN_LATER;
     if (k->token.len)
-        st = login_token(c->db, k->token, &role, &e) ? LOGIN_OK : LOGIN_REFUSED;
-    else
-        st = login_password(c->db, &l, &role, &e);
-    if (st == LOGIN_LATER)
-        return ask_later(c, l.at_ns);
-    c->task.group = c->group;
-    if (st == LOGIN_OK) {
-        c->rights = rights_new(c->db, role);
-        return AUTH_OK;
+        return login_token(c->db, k->token, role, e) ? LOGIN_OK : LOGIN_REFUSED;
+    c->login.user = k->user;
+    c->login.password = k->password;
+    c->login.peer = slice_cstr(c->peer);
+    return login_password(c->db, &c->login, role, e);
+}
+
+static void answer(HttpCall *c, const Err *e)
+{
+    log_warn("auth", "HTTP login from %s refused: %s", c->peer, e->message);
+    if (e->code != ERR_INVALID_AUTHORIZATION) {
+        refuse(c, e->message);
+        return;
     }
-    log_warn("auth", "HTTP login from %s refused: %s", c->peer, e.message);
-    if (e.code == ERR_INVALID_AUTHORIZATION) {
-        http_header(c, "Retry-After", "10");
-        (void)http_error(c, 429, "%s: %s", e.message, e.hint);
-    } else {
-        refuse(c, e.message);
-    }
-    return AUTH_ANSWERED;
+    http_header(c, "Retry-After", "10");
+    (void)http_error(c, 429, "%s: %s", e->message, e->hint);
 }
 
 HttpAuth http_authorize(HttpCall *c)
 {
     Credentials k = {.token = SLICE_NONE};
+    ObjectId role;
+    Err e;
+    err_clear(&e);
     if (!c->server->options.passwords || c->route->flags & ROUTE_INLINE)
         return AUTH_OK;
     if (!c->db) {
@@ -118,7 +113,14 @@ HttpAuth http_authorize(HttpCall *c)
         refuse(c, "a login is needed: Basic, Bearer, or Token user:password");
         return AUTH_ANSWERED;
     }
-    HttpAuth st = check(c, &k);
+    LoginStatus st = check(c, &k, &role, &e);
     explicit_bzero(k.text, sizeof k.text);
-    return st;
+    if (st == LOGIN_LATER)
+        return ask_later(c);
+    c->task.group = c->group;
+    if (st == LOGIN_OK)
+        c->rights = rights_new(c->db, role);
+    else
+        answer(c, &e);
+    return st == LOGIN_OK ? AUTH_OK : AUTH_ANSWERED;
 }

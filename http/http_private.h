@@ -69,7 +69,7 @@ struct HttpCall {
     void *state;
     void (*cleanup)(HttpCall *c);
     bool started, authorized, handled;
-    int64_t login_at_ns; /* the password is looked at then */
+    PasswordLogin login; /* its times */
     uint64_t group;      /* of the task, but while the password is looked at */
     struct HttpGzip *gzip;
 };

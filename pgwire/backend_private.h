@@ -69,9 +69,11 @@ typedef struct PgSession {
     PgStartup start; /* of the login; lives in startup and start_arena */
     Arena start_arena;
     Login *login;
-    bool proving;          /* the client's first message was answered */
-    int64_t held_until_ns; /* its last one, `held`, has to wait */
+    bool proving;      /* the client's first message was answered */
+    int64_t look_ns;   /* its last one, `held`, is looked at then; 0: it has not come */
+    int64_t answer_ns; /* and a refusal is told then */
     PgMessage held;
+    Err *refusal;
     bool placed; /* it has one of the places */
     PgFramer framer;
     PgChunk *current;

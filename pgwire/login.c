@@ -9,7 +9,10 @@ void pgl_free(PgSession *s)
     arena_free(&s->start_arena);
     login_free(s->login);
     s->login = NULL;
+    mem_free(s->refusal);
+    s->refusal = NULL;
 }
+
 static bool open_session(PgSession *s, Err *e)
 {
     Db *db = atomic_load(&s->server->db);
@@ -123,13 +126,13 @@ static bool prove(PgSession *s, Slice body, Err *e)
     return ok;
 }
 
-/* Who has guessed passwords before waits before the proof is looked at. */
-static bool must_wait(PgSession *s)
+/* Who guesses passwords is slow to be heard, and slower to be answered. */
+static bool must_wait(PgSession *s, int64_t until_ns)
 {
     const Clock *clock = s->server->options.clock;
-    if (s->held_until_ns <= clock->mono_ns(clock))
+    if (until_ns <= clock->mono_ns(clock))
         return false;
-    task_wake_at(&s->task, s->held_until_ns);
+    task_wake_at(&s->task, until_ns);
     return true;
 }
 
@@ -137,12 +140,14 @@ static PgTurn end_login(PgSession *s)
 {
     Err e;
     err_clear(&e);
-    if (must_wait(s))
+    if (must_wait(s, s->refusal ? s->answer_ns : s->look_ns))
         return TURN_WAIT;
-    if (prove(s, s->held.body, &e))
+    if (s->refusal)
+        refuse(s, s->refusal);
+    else if (prove(s, s->held.body, &e))
         enter(s);
     else
-        refuse(s, &e);
+        s->refusal = mem_dup(&e, sizeof e);
     return TURN_AGAIN;
 }
 
@@ -150,7 +155,7 @@ PgTurn pgl_turn(PgSession *s)
 {
     PgMessage m;
     Err e;
-    if (s->held_until_ns)
+    if (s->look_ns)
         return end_login(s);
     if (!pgb_next_message(s, &m))
         return s->ending ? TURN_AGAIN : TURN_WAIT;
@@ -159,8 +164,9 @@ PgTurn pgl_turn(PgSession *s)
         err_set(&e, ERR_PROTOCOL_VIOLATION, "expected SASL response, got message type %d", m.type);
     if (m.type == 'X') {
         s->ending = true;
-    } else if (m.type != 'p' || !(s->proving ? login_may_end(s->login, &s->held_until_ns, &e)
-                                             : prove(s, m.body, &e))) {
+    } else if (m.type != 'p' ||
+               !(s->proving ? login_may_end(s->login, &s->look_ns, &s->answer_ns, &e)
+                            : prove(s, m.body, &e))) {
         refuse(s, &e);
     } else {
         s->proving = true;

@@ -66,7 +66,8 @@ static const Setting settings[] = {
     {"auth.admin_password_file", SET_TEXT, AT(admin_password_file), "", 0, 0, NULL,
      "the same, in the first line of a file"},
     {"auth.failure_delay_ms", SET_INT, AT(failure_delay_ms), "250", 0, 10000, NULL,
-     "who has given some wrong passwords waits so long, doubled with each, up to 10 s; 0 = never"},
+     "some wrong passwords in a row are answered so late, doubled with each, up to 10 s; 0 = "
+     "never"},
     {"auth.url_credentials", SET_BOOL, AT(url_credentials), "true", 0, 0, NULL,
      "the parameters u and p of InfluxDB 1 are taken as a login; they end up in logs of proxies"},
     {"ingest.create_databases", SET_BOOL, AT(create_databases), "false", 0, 0, NULL,

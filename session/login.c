@@ -12,6 +12,7 @@ struct Login {
     Scram scram;
     char *user;
     ThrottleKey key;
+    ThrottleTurn turn;
 };
 
 static void fill_random(const Db *db, uint64_t *words, size_t n)
@@ -107,16 +108,19 @@ static int64_t now(const Db *db)
     return db->clock->mono_ns(db->clock);
 }
 
-bool login_may_end(Login *l, int64_t *at_ns, Err *e)
+bool login_may_end(Login *l, int64_t *at_ns, int64_t *answer_ns, Err *e)
 {
-    return throttle_enter(l->db->throttle, l->key, now(l->db), at_ns, e);
+    bool ok = throttle_enter(l->db->throttle, l->key, now(l->db), &l->turn, e);
+    *at_ns = l->turn.at_ns;
+    *answer_ns = l->turn.answer_ns;
+    return ok;
 }
 
 bool login_final(Login *l, Slice message, Buf *reply, Err *e)
 {
     bool wrong;
     if (scram_final(&l->scram, message, reply, &wrong, e)) {
-        throttle_passed(l->db->throttle, l->key, now(l->db));
+        throttle_passed(l->db->throttle, l->key, &l->turn);
         return true;
     }
     return wrong ? wrong_password(slice_cstr(l->user), e) : false;
@@ -157,34 +161,48 @@ static void remember(Db *db, const uint8_t key[SHA256_BYTES])
     mutex_unlock(&db->mutex);
 }
 
+static LoginStatus refused(const PasswordLogin *l, Err *e)
+{
+    (void)wrong_password(l->user, e);
+    return LOGIN_REFUSED;
+}
+
 /* What costs no time: a password that fitted lately, or the one that did not. */
 static LoginStatus look_up(Db *db, PasswordLogin *l, ThrottleKey k, const uint8_t key[SHA256_BYTES],
                            bool may_fit, Err *e)
 {
-    if (throttle_repeats(db->throttle, k, hash64(key, SHA256_BYTES, 0))) {
-        (void)wrong_password(l->user, e);
-        return LOGIN_REFUSED;
-    }
-    if (may_fit && !throttle_waits(db->throttle, k, now(db)) && is_remembered(db, key))
+    ThrottleTurn turn;
+    if (throttle_repeats(db->throttle, k, hash64(key, SHA256_BYTES, 0)))
+        return refused(l, e);
+    if (may_fit && !throttle_slow(db->throttle, k, now(db)) && is_remembered(db, key))
         return LOGIN_OK;
-    return throttle_enter(db->throttle, k, now(db), &l->at_ns, e) ? LOGIN_LATER : LOGIN_REFUSED;
+    if (!throttle_enter(db->throttle, k, now(db), &turn, e))
+        return LOGIN_REFUSED;
+    l->at_ns = turn.at_ns;
+    l->answer_ns = turn.answer_ns;
+    return LOGIN_LATER;
 }
 
 LoginStatus login_password(Db *db, PasswordLogin *l, ObjectId *role, Err *e)
 {
     ScramVerifier v;
     uint8_t key[SHA256_BYTES];
+    if (l->wrong)
+        return refused(l, e);
     bool may_fit = find_verifier(db, l->user, &v, role);
     ThrottleKey k = throttle_key(db->throttle, l->user, l->peer);
     remembered_key(db, l->user, l->password, &v, key);
     if (!l->at_ns)
         return look_up(db, l, k, key, may_fit, e);
-    if (!scram_password_fits(&v, l->password) || !may_fit) {
-        throttle_failed_with(db->throttle, k, hash64(key, SHA256_BYTES, 0));
-        (void)wrong_password(l->user, e);
-        return LOGIN_REFUSED;
+    if (scram_password_fits(&v, l->password) && may_fit) {
+        throttle_passed(db->throttle, k, &(ThrottleTurn){l->at_ns, l->answer_ns});
+        remember(db, key);
+        return LOGIN_OK;
     }
-    throttle_passed(db->throttle, k, now(db));
-    remember(db, key);
-    return LOGIN_OK;
+    throttle_failed_with(db->throttle, k, hash64(key, SHA256_BYTES, 0));
+    if (l->answer_ns <= l->at_ns)
+        return refused(l, e);
+    l->wrong = true;
+    l->at_ns = l->answer_ns;
+    return LOGIN_LATER;
 }

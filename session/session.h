@@ -100,14 +100,17 @@ typedef struct Login Login; /* one SCRAM exchange */
 /* binding: tls-server-end-point of the connection, "" without TLS; peer: "127.0.0.1:54321". */
 Login *login_new(Db *db, Slice user, Slice binding, Slice peer);
 bool login_first(Login *l, Slice mechanism, Slice message, Buf *reply, Err *e) MUST_CHECK;
-/* When login_final may be called, monotonic: who has guessed before has to wait.  28000: not soon. */
-bool login_may_end(Login *l, int64_t *at_ns, Err *e) MUST_CHECK;
+/* When login_final may be called, monotonic, and when the client may hear of its failure: who guesses
+ * has to wait.  28000: not soon. */
+bool login_may_end(Login *l, int64_t *at_ns, int64_t *answer_ns, Err *e) MUST_CHECK;
 /* 28P01 with PostgreSQL's words if the password is wrong, or there is no such user. */
 bool login_final(Login *l, Slice message, Buf *reply, Err *e) MUST_CHECK;
 void login_free(Login *l);
 typedef struct PasswordLogin {
     Slice user, password, peer;
     int64_t at_ns; /* 0 at first; LOGIN_LATER: when to ask again, monotonic */
+    int64_t answer_ns;
+    bool wrong;
 } PasswordLogin;
 typedef enum LoginStatus { LOGIN_OK, LOGIN_LATER, LOGIN_REFUSED } LoginStatus;
 /* 28P01, 28000: not soon; *role: who has come in.  The call after LOGIN_LATER takes a millisecond. */

@@ -15,7 +15,7 @@ typedef struct Entry {
     uint64_t key;   /* 0: free */
     uint64_t wrong; /* hash of the last password that did not fit; 0: none */
     int64_t last_ns;
-    int64_t free_ns; /* the next attempt is looked at from then on */
+    int64_t slots[THROTTLE_SLOTS]; /* when the answer held back there is given */
     uint32_t failures;
     bool known; /* it has logged in */
 } Entry;
@@ -90,63 +90,88 @@ static Entry *find(Throttle *t, uint64_t key, int64_t now_ns)
     return oldest;
 }
 
-/* When one more attempt would be looked at, and the delay it brings for the next one. */
-static int64_t turn_of(const Throttle *t, const Entry *e, uint32_t free, int64_t now_ns,
-                       int64_t *delay)
+static int64_t *first_slot(Entry *e)
 {
-    *delay = 0;
+    int64_t *first = e->slots;
+    for (int64_t *s = e->slots; s < e->slots + THROTTLE_SLOTS; s++)
+        if (*s < *first)
+            first = s;
+    return first;
+}
+
+static int64_t delay_of(const Throttle *t, const Entry *e, uint32_t free)
+{
     if (e->failures < free || !t->delay_ns)
-        return now_ns;
+        return 0;
     uint32_t doubled = e->failures - free;
-    *delay = doubled < 20 ? t->delay_ns << doubled : DELAY_MAX_NS;
-    if (*delay > DELAY_MAX_NS)
-        *delay = DELAY_MAX_NS;
-    return e->free_ns > now_ns ? e->free_ns : now_ns;
+    int64_t delay = doubled < 20 ? t->delay_ns << doubled : DELAY_MAX_NS;
+    return delay < DELAY_MAX_NS ? delay : DELAY_MAX_NS;
 }
 
-static void take_turn(Entry *e, int64_t at_ns, int64_t delay)
+static bool waits_too_long(int64_t wait_ns, Err *e)
 {
-    e->failures += e->failures < UINT32_MAX;
-    e->free_ns = at_ns + delay;
+    if (wait_ns <= DELAY_MAX_NS)
+        return false;
+    err_set(e, ERR_INVALID_AUTHORIZATION, "too many failed logins from this address");
+    err_hint(e, "try again in %d seconds", (int)(wait_ns / NS_PER_S) + 1);
+    return true;
 }
 
-bool throttle_enter(Throttle *t, ThrottleKey k, int64_t now_ns, int64_t *at_ns, Err *e)
+static int64_t later(int64_t a, int64_t b)
 {
-    int64_t role_delay, address_delay;
+    return a > b ? a : b;
+}
+
+bool throttle_enter(Throttle *t, ThrottleKey k, int64_t now_ns, ThrottleTurn *turn, Err *e)
+{
     mutex_lock(&t->mutex);
     Entry *role = find(t, k.role, now_ns), *address = find(t, k.address, now_ns);
-    int64_t at = turn_of(t, role, THROTTLE_FREE_ROLE, now_ns, &role_delay);
-    int64_t there = turn_of(t, address, THROTTLE_FREE_ADDRESS, now_ns, &address_delay);
-    if (there > at && !role->known)
-        at = there;
-    bool ok = at - now_ns <= DELAY_MAX_NS;
+    int64_t *slot = first_slot(role), *there = first_slot(address);
+    int64_t delay = delay_of(t, role, THROTTLE_FREE_ROLE);
+    turn->at_ns = later(now_ns, *slot);
+    if (!role->known) {
+        turn->at_ns = later(turn->at_ns, *there);
+        delay = later(delay, delay_of(t, address, THROTTLE_FREE_ADDRESS));
+    }
+    turn->answer_ns = turn->at_ns + delay;
+    bool ok = !waits_too_long(turn->at_ns - now_ns, e);
     if (ok) {
-        take_turn(role, at, role_delay);
-        take_turn(address, at, address_delay);
+        *slot = turn->answer_ns;
+        if (!role->known && address->failures >= THROTTLE_FREE_ADDRESS)
+            *there = turn->answer_ns;
+        address->failures += role->failures == 0;
+        role->failures += role->failures < UINT32_MAX;
     }
     mutex_unlock(&t->mutex);
-    *at_ns = at;
-    if (ok)
-        return true;
-    err_set(e, ERR_INVALID_AUTHORIZATION, "too many failed logins from this address");
-    return err_hint(e, "try again in %d seconds", (int)((at - now_ns) / NS_PER_S) + 1);
+    return ok;
 }
 
-void throttle_passed(Throttle *t, ThrottleKey k, int64_t now_ns)
+/* The slots of an attempt that was no failure are free. */
+static void give_back(Entry *e, const ThrottleTurn *turn)
+{
+    for (int64_t *s = e->slots; s < e->slots + THROTTLE_SLOTS; s++)
+        if (*s == turn->answer_ns) {
+            *s = turn->at_ns;
+            return;
+        }
+}
+
+void throttle_passed(Throttle *t, ThrottleKey k, const ThrottleTurn *turn)
 {
     mutex_lock(&t->mutex);
-    Entry *role = find(t, k.role, now_ns), *address = find(t, k.address, now_ns);
-    *role = (Entry){.key = k.role, .last_ns = now_ns, .known = true};
-    address->failures -= address->failures > 0; /* this one was none */
+    Entry *role = find(t, k.role, turn->at_ns), *address = find(t, k.address, turn->at_ns);
+    give_back(address, turn);
+    address->failures -= role->failures == 1 && address->failures; /* this one was none */
+    *role = (Entry){.key = k.role, .last_ns = turn->at_ns, .known = true};
     mutex_unlock(&t->mutex);
 }
 
-bool throttle_waits(Throttle *t, ThrottleKey k, int64_t now_ns)
+bool throttle_slow(Throttle *t, ThrottleKey k, int64_t now_ns)
 {
     mutex_lock(&t->mutex);
-    bool waits = t->delay_ns && find(t, k.role, now_ns)->failures >= THROTTLE_FREE_ROLE;
+    bool slow = t->delay_ns && find(t, k.role, now_ns)->failures >= THROTTLE_FREE_ROLE;
     mutex_unlock(&t->mutex);
-    return waits;
+    return slow;
 }
 
 bool throttle_repeats(Throttle *t, ThrottleKey k, uint64_t password_hash)

@@ -21,57 +21,85 @@ static ThrottleKey key(const char *role, const char *peer)
     return throttle_key(t, slice_cstr(role), slice_cstr(peer));
 }
 
-/* One wrong password; ms until it is looked at, or -1: refused. */
+enum { REFUSED = -1 };
+
+/* An attempt; ms until it is looked at, or REFUSED. */
+static int64_t attempt(const char *role, const char *peer, ThrottleTurn *turn)
+{
+    Err e;
+    if (!throttle_enter(t, key(role, peer), now_ns, turn, &e)) {
+        ck_assert_int_eq(e.code, ERR_INVALID_AUTHORIZATION);
+        return REFUSED;
+    }
+    return (turn->at_ns - now_ns) / NS_PER_MS;
+}
+
+/* One wrong password, whose answer the client awaits: ms, or REFUSED. */
 static int64_t guess(const char *role, const char *peer)
 {
-    int64_t at;
-    Err e;
-    if (!throttle_enter(t, key(role, peer), now_ns, &at, &e)) {
-        ck_assert_int_eq(e.code, ERR_INVALID_AUTHORIZATION);
-        return -1;
-    }
-    return (at - now_ns) / NS_PER_MS;
+    ThrottleTurn turn;
+    return attempt(role, peer, &turn) == REFUSED ? REFUSED : (turn.answer_ns - now_ns) / NS_PER_MS;
 }
 
 static int64_t login(const char *role, const char *peer)
 {
-    int64_t wait = guess(role, peer);
-    throttle_passed(t, key(role, peer), now_ns);
+    ThrottleTurn turn;
+    int64_t wait = attempt(role, peer, &turn);
+    if (wait != REFUSED)
+        throttle_passed(t, key(role, peer), &turn);
     return wait;
 }
 
-/* The client waits for each answer: the delay doubles up to its greatest. */
+/* The client waits for each answer: the delay doubles up to its greatest, the right password is heard at
+ * once. */
 START_TEST(one_after_the_other)
 {
     begin();
     int64_t want = 0;
     for (int i = 0; i < 20; i++) {
-        int64_t wait = guess("ann", "10.0.0.1:5000");
-        ck_assert_int_eq(wait, want);
-        now_ns += wait * NS_PER_MS;
         if (i >= THROTTLE_FREE_ROLE)
             want = want ? want * 2 : DELAY_MS;
         want = want < THROTTLE_DELAY_MAX_MS ? want : THROTTLE_DELAY_MAX_MS;
+        int64_t wait = guess("ann", "10.0.0.1:5000");
+        ck_assert_int_eq(wait, want);
+        now_ns += wait * NS_PER_MS;
     }
+    guess("ann", "10.0.0.1:5000");
+    ck_assert_int_eq(login("ann", "10.0.0.1:5001"), 0);
+    ck_assert_int_eq(guess("ann", "10.0.0.1:5000"), 0);
+    throttle_free(t);
+}
+END_TEST
+
+START_TEST(forgotten)
+{
+    begin();
+    for (int i = 0; i < 20; i++)
+        guess("ann", "10.0.0.1:5000");
+    ck_assert_int_ne(guess("ann", "10.0.0.1:5000"), 0);
     now_ns += (THROTTLE_FORGET_MS + INT64_C(1)) * NS_PER_MS;
     ck_assert_int_eq(guess("ann", "10.0.0.1:5000"), 0);
     throttle_free(t);
 }
 END_TEST
 
-/* Many at once from other ports: they stand in one line, whose end is refused. */
+/* Many at once from other ports: few are looked at, the others refused. */
 START_TEST(all_at_once)
 {
+    enum { SECONDS = 100, MOST = THROTTLE_FREE_ROLE + 8 * THROTTLE_SLOTS };
     char peer[64];
     int looked_at = 0;
     begin();
     for (int i = 0; i < 1000; i++) {
         snprintf(peer, sizeof peer, "10.0.0.1:%d", 1024 + i);
-        looked_at += guess("ann", peer) >= 0;
+        looked_at += guess("ann", peer) != REFUSED;
     }
-    ck_assert_int_le(looked_at, THROTTLE_FREE_ROLE + 8);
+    ck_assert_int_le(looked_at, MOST);
     ck_assert_int_eq(guess("ann", "10.0.0.2:1"), 0); /* the same role from elsewhere */
-    ck_assert_int_eq(guess("bob", "10.0.0.1:1"), 0); /* another role from there */
+    ck_assert_int_eq(login("bob", "10.0.0.1:1"), 0); /* another role from there */
+    for (int i = 0; i < SECONDS * 100; i++, now_ns += 10 * NS_PER_MS)
+        looked_at += guess("ann", "10.0.0.1:1") != REFUSED;
+    ck_assert_int_le(looked_at, MOST + (SECONDS / 10 + 2) * THROTTLE_SLOTS);
     throttle_free(t);
 }
 END_TEST
@@ -84,10 +112,10 @@ START_TEST(many_roles_from_one_address)
     ck_assert_int_eq(login("ann", "[2001:db8::1]:1"), 0);
     for (int i = 0; i < 1000; i++) {
         snprintf(role, sizeof role, "role%d", i);
-        looked_at += guess(role, i % 2 ? "[2001:db8::1]:1" : "[2001:db8::ffff:2]:1") >= 0;
+        looked_at += guess(role, i % 2 ? "[2001:db8::1]:1" : "[2001:db8::ffff:2]:1") != REFUSED;
     }
-    ck_assert_int_le(looked_at, THROTTLE_FREE_ADDRESS + 8);
-    ck_assert_int_eq(guess("eve", "[2001:db8::1]:1"), -1);
+    ck_assert_int_le(looked_at, THROTTLE_FREE_ADDRESS + 8 * THROTTLE_SLOTS);
+    ck_assert_int_eq(guess("eve", "[2001:db8::1]:1"), REFUSED);
     ck_assert_int_eq(login("ann", "[2001:db8::1]:2"), 0); /* was there before: is not held up */
     ck_assert_int_eq(guess("eve", "[2001:db8:0:1::1]:1"), 0);
     throttle_free(t);
@@ -130,7 +158,7 @@ START_TEST(bounded)
         snprintf(peer, sizeof peer, "10.%d.%d.%d:1", i >> 16, i >> 8 & 255, i & 255);
         ck_assert_int_eq(guess("ann", peer), 0);
     }
-    for (int i = 0; i <= THROTTLE_FREE_ROLE; i++)
+    for (int i = 0; i < THROTTLE_FREE_ROLE; i++)
         ck_assert_int_eq(guess("ann", "11.0.0.1:1"), 0);
     ck_assert_int_gt(guess("ann", "11.0.0.1:1"), 0);
     throttle_free(t);
@@ -145,6 +173,7 @@ int main(void)
 {
     TCase *tc = tcase_create("throttle");
     tcase_add_test(tc, one_after_the_other);
+    tcase_add_test(tc, forgotten);
     tcase_add_test(tc, all_at_once);
     tcase_add_test(tc, many_roles_from_one_address);
     tcase_add_test(tc, a_login_forgives);
