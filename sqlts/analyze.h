@@ -107,7 +107,8 @@ struct Scope {
     size_t rel_count, rel_cap;
     ScopeCol *cols; /* what a bare name may mean, in the order of * */
     size_t col_count, col_cap;
-    Cte *ctes; /* of this level, newest first */
+    Cte *ctes;         /* of this level, newest first */
+    struct With *with; /* ... while the clause is being read: analyze_with.c */
     Place place;
     bool in_agg;      /* inside the arguments of an aggregate */
     NodeList windows; /* WINDOW clause */
@@ -283,7 +284,14 @@ bool az_coerce_query(Analyzer *z, Query **q, const TypeId *types, const int32_t 
 Query *az_wrap_query(Analyzer *z, Query *q);
 Slice az_column_name(const SqlNode *n);
 bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e) MUST_CHECK;
-Cte *az_find_cte(Scope *s, Slice name);
+/* A query of WITH by its name, read now if it stands further on under RECURSIVE; NULL if none. */
+bool az_find_cte(Analyzer *z, Scope *s, Slice name, Cte **out, Err *e) MUST_CHECK;
+/* For a relation that is not there: a later query of WITH has the name. */
+void az_with_hint(const Scope *s, Slice name, Err *e);
+/* "views must not contain data-modifying statements in WITH" */
+bool az_refuse_parts(const NSelect *n, const char *what, Err *e) MUST_CHECK;
+bool az_set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right,
+                      Err *e) MUST_CHECK;
 bool az_targets(Analyzer *z, Scope *s, const NodeList *list, Target **targets, size_t *count,
                 Err *e) MUST_CHECK;
 void az_set_columns(Analyzer *z, Query *q);

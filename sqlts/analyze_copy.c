@@ -334,6 +334,41 @@ static bool copy_where(Analyzer *z, const NCopy *n, RelationUse *use, BoundCopy 
     return plan_table_expr(z, rte, &b->where, e);
 }
 
+/* INSERT ... RETURNING and its like: the rows of a WITH query, beside those of its own WITH. */
+static const NSelect *copied_query(Analyzer *z, const SqlNode *n, Err *e)
+{
+    ParseState ps = {.arena = z->arena, .err = e};
+    if (n->kind == N_SELECT)
+        return (const NSelect *)n;
+    NInsert *insert = AST(&ps, NInsert, N_INSERT, n->offset);
+    NModify *modify = AST(&ps, NModify, n->kind, n->offset);
+    bool inserts = n->kind == N_INSERT;
+    if (inserts)
+        *insert = *(const NInsert *)n;
+    else
+        *modify = *(const NModify *)n;
+    if (!(inserts ? insert->returning : modify->returning).count) {
+        err_set(e, ERR_FEATURE_NOT_SUPPORTED, "COPY query must have a RETURNING clause");
+        return NULL;
+    }
+    NodeList *own = inserts ? &insert->ctes : &modify->ctes, none = {0};
+    NCte *c = AST(&ps, NCte, N_CTE, n->offset);
+    c->name = SLICE_LIT(" copied"); /* nobody writes so */
+    c->query = inserts ? &insert->n : &modify->n;
+    NSelect *s = AST(&ps, NSelect, N_SELECT, n->offset);
+    NColumn *star = (NColumn *)ast_column(&ps, n->offset, SLICE_NONE, NULL);
+    NRange *from = AST(&ps, NRange, N_RANGE_TABLE, n->offset);
+    star->star = true;
+    star->names = none;
+    from->name = c->name;
+    s->targets = ast_list(&ps, ast_target(&ps, N_TARGET, n->offset, SLICE_NONE, &star->n));
+    s->from = ast_list(&ps, from);
+    s->recursive = inserts ? insert->recursive : modify->recursive;
+    s->ctes = ast_append(&ps, *own, c);
+    *own = none;
+    return s;
+}
+
 bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e)
 {
     BoundCopy *c = &b->u.copy;
@@ -346,10 +381,11 @@ bool az_copy(Analyzer *z, const NCopy *n, Bound *b, Err *e)
         return err_hint(e, "Use COPY ... FROM STDIN or TO STDOUT; psql's \\copy does so.");
     }
     if (n->query) {
-        if (n->query->kind != N_SELECT)
-            return az_fail(z, n->query, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "COPY takes SELECT and VALUES only");
-        if (!az_bound_query(z, (const NSelect *)n->query, &c->source, e))
+        const NSelect *q = copied_query(z, n->query, e);
+        if (!q)
+            return false;
+        z->top = &q->ctes;
+        if (!az_bound_query(z, q, &c->source, e) || !az_plan_parts(z, b, e))
             return false;
         c->column_count = c->source.col_count;
         return copy_options(z, n, c, e);

@@ -229,6 +229,8 @@ bool az_declare(Analyzer *z, const NSimple *n, Bound *b, Err *e)
             return err_set(e, ERR_CURSOR_DEFINITION, "%s", conflicts[i].text);
     if (q->into)
         return az_fail(z, &q->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
+    if (!az_refuse_parts(q, "DECLARE CURSOR", e))
+        return false;
     b->kind = BOUND_DECLARE;
     b->tag = "DECLARE CURSOR";
     b->read_only = true;

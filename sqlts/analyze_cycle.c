@@ -90,20 +90,44 @@ static bool has_name(const NodeList *names, Slice name)
     return false;
 }
 
+static bool is_new(Rewrite *r, const NSearch *s, const char *what, Slice name, Err *e)
+{
+    return !has_name(&r->names, name) ||
+           az_fail(r->z, &s->n, ERR_SYNTAX, e,
+                   "%s column name \"%.*s\" already used in WITH query column list", what,
+                   SLICE_ARG(name));
+}
+
+static bool differ(Rewrite *r, const NSearch *s, const char *what, Slice a, const char *other,
+                   Slice b, Err *e)
+{
+    return !slice_eq(a, b) ||
+           az_fail(r->z, &s->n, ERR_SYNTAX, e, "%s column name and %s column name are the same",
+                   what, other);
+}
+
 static bool check(Rewrite *r, const NSearch *s, const char *what, Err *e)
 {
+    NodeList seen = {0};
     for (size_t i = 0; s && i < s->columns.count; i++) {
         Slice name = ast_name_text(s->columns.items[i]);
         if (!has_name(&r->names, name))
             return az_fail(r->z, &s->n, ERR_SYNTAX, e,
                            "%s column \"%.*s\" not in WITH query column list", what,
                            SLICE_ARG(name));
+        if (has_name(&seen, name))
+            return az_fail(r->z, &s->n, ERR_DUPLICATE_COLUMN, e,
+                           "%s column \"%.*s\" specified more than once", what, SLICE_ARG(name));
+        seen = ast_append(&r->ps, seen, s->columns.items[i]);
     }
-    if (s && has_name(&r->names, s->name))
-        return az_fail(r->z, &s->n, ERR_SYNTAX, e,
-                       "%s column name \"%.*s\" already used in WITH query column list",
-                       s->value ? "cycle mark" : "search sequence", SLICE_ARG(s->name));
-    return true;
+    if (!s || !s->value)
+        return !s || is_new(r, s, "search sequence", s->name, e);
+    const NSearch *search = r->cte->search;
+    const char *mark = "cycle mark", *path = "cycle path", *sequence = "search sequence";
+    return is_new(r, s, mark, s->name, e) && is_new(r, s, path, s->path, e) &&
+           differ(r, s, mark, s->name, path, s->path, e) &&
+           (!search || (differ(r, search, sequence, search->name, mark, s->name, e) &&
+                        differ(r, search, sequence, search->name, path, s->path, e)));
 }
 
 /* The names of the columns: given, or those of the first term. */

@@ -277,7 +277,8 @@ static bool table_as(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
                 ast_name_text(n->names.items[i]);
         return az_utility(z, (const NSimple *)n->query, b->u.create_table.execute, e);
     }
-    if (!az_bound_query(z, (const NSelect *)n->query, q, e))
+    z->top = &((const NSelect *)n->query)->ctes;
+    if (!az_bound_query(z, (const NSelect *)n->query, q, e) || !az_plan_parts(z, b, e))
         return false;
     if (z->param_count)
         return err_set(e, ERR_UNDEFINED_PARAMETER, "there is no parameter $1");
@@ -332,7 +333,7 @@ bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
 static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 {
     BoundQuery *q = &b->u.create_view.query;
-    if (!az_new_relation(z, n->range, n->temporary, e))
+    if (!az_refuse_parts(n->query, "views", e) || !az_new_relation(z, n->range, n->temporary, e))
         return false;
     b->kind = BOUND_CREATE_VIEW;
     b->tag = "CREATE VIEW";

@@ -295,6 +295,17 @@ static bool self_allowed(Analyzer *z, const Cte *c, const SqlNode *at, Err *e)
                         : c->phase == CTE_STEP && z->no_self  ? z->no_self
                         : c->phase == CTE_STEP && c->refs > 0 ? "more than once"
                                                               : NULL;
+    if (c->waits) {
+        err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                "mutual recursion between WITH items is not implemented");
+        return err_at(e, c->position);
+    }
+    if (c->phase == CTE_MODIFIES) {
+        err_set(e, ERR_INVALID_RECURSION,
+                "recursive query \"%.*s\" must not contain data-modifying statements",
+                SLICE_ARG(c->name));
+        return err_at(e, c->position);
+    }
     if (c->phase == CTE_NO_UNION) {
         err_set(e, ERR_INVALID_RECURSION,
                 "recursive query \"%.*s\" does not have the form non-recursive-term UNION [ALL] "
@@ -354,13 +365,18 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
 {
     Rte *r = NULL;
     Relation rel = {0};
-    Cte *cte = n->schema.len ? NULL : az_find_cte(s, n->name);
+    Cte *cte = NULL;
+    if (!n->schema.len && !az_find_cte(z, s, n->name, &cte, e))
+        return false;
     if (cte && (!self_allowed(z, cte, &n->n, e) || !az_part_readable(z, cte, &n->n, e)))
         return false;
     if (n->sample && cte)
         return az_not_sampled(z, n, e);
-    if (!cte && !az_relation(z, n->schema, n->name, &n->n, &rel, e))
+    if (!cte && !az_relation(z, n->schema, n->name, &n->n, &rel, e)) {
+        if (!n->schema.len && e->code == ERR_UNDEFINED_TABLE)
+            az_with_hint(s, n->name, e);
         return false;
+    }
     RelationUse *use =
         rel.table ? az_use(z, rel.table, n->privileges ? n->privileges : PRIV_SELECT) : NULL;
     if (cte)

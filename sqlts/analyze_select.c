@@ -218,162 +218,6 @@ void az_set_columns(Analyzer *z, Query *q)
     }
 }
 
-/* ---- WITH ---- */
-
-Cte *az_find_cte(Scope *s, Slice name)
-{
-    for (; s; s = s->outer)
-        for (Cte *c = s->ctes; c; c = c->next)
-            if (slice_eq(c->name, name))
-                return c;
-    return NULL;
-}
-
-static bool cte_columns(Analyzer *z, Cte *c, const NCte *n, const Query *q, Err *e)
-{
-    c->col_count = q->visible_count;
-    c->cols = ARENA_ARRAY(z->arena, RteCol, c->col_count + 1);
-    if (n->columns.count > c->col_count)
-        return az_fail(z, &n->n, ERR_INVALID_COLUMN_REFERENCE, e,
-                       "WITH query \"%.*s\" has %zu columns available but %zu columns specified",
-                       SLICE_ARG(c->name), c->col_count, n->columns.count);
-    for (size_t i = 0; i < c->col_count; i++) {
-        const OutColumn *o = &q->cols[i];
-        c->cols[i] =
-            (RteCol){.name = i < n->columns.count ? ast_name_text(n->columns.items[i]) : o->name,
-                     .type = o->type,
-                     .typmod = o->typmod,
-                     .table = o->table,
-                     .attnum = o->attnum,
-                     .is_time = q->col_time[i]};
-        c->cols[i].hidden = az_is_search_depth(c->cols[i].name);
-    }
-    return true;
-}
-
-static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right,
-                          Err *e);
-
-/* A part of a WITH RECURSIVE query, with its own name in scope. */
-static bool read_self(Analyzer *z, Scope *s, Cte *c, CtePhase phase, const NSelect *n, int flags,
-                      Query **out, Err *e)
-{
-    c->next = s->ctes;
-    c->phase = phase;
-    s->ctes = c;
-    bool ok = az_select(z, s, n, flags, out, e);
-    s->ctes = c->next;
-    c->phase = CTE_WHOLE;
-    return ok;
-}
-
-/* WITH RECURSIVE t AS (start UNION [ALL] step); one that does not name itself is an ordinary union. */
-static bool recursive_cte(Analyzer *z, Scope *s, const NCte *n, const NSelect *u, Cte *c, Err *e)
-{
-    Query *start, *step;
-    uint32_t begin = (uint32_t)z->var_count;
-    const char *no_self = z->no_self;
-    if (!read_self(z, s, c, CTE_START, u->left, 0, &start, e) || !cte_columns(z, c, n, start, e))
-        return false;
-    c->start = start;
-    z->no_self = NULL;
-    if (!read_self(z, s, c, CTE_STEP, u->right, AZ_KEEP_UNKNOWN, &step, e))
-        return false;
-    z->no_self = no_self;
-    if (c->refs == 0) {
-        Query *q = ARENA_NEW(z->arena, Query);
-        c->start = NULL;
-        q->var_begin = begin;
-        if (!set_operation(z, u, q, start, step, e))
-            return false;
-        q->var_end = (uint32_t)z->var_count;
-        c->query = q;
-        return cte_columns(z, c, n, q, e);
-    }
-    if (u->order.count || u->limit || u->offset || u->locking.count)
-        return az_fail(z,
-                       u->order.count ? ((const NSort *)u->order.items[0])->expr
-                       : u->offset    ? u->offset
-                                      : u->limit,
-                       ERR_FEATURE_NOT_SUPPORTED, e, "%s in a recursive query is not implemented",
-                       u->order.count ? "ORDER BY"
-                       : u->offset    ? "OFFSET"
-                       : u->limit     ? "LIMIT"
-                                      : "FOR UPDATE/SHARE");
-    if (step->visible_count != start->visible_count)
-        return az_fail(z, &u->n, ERR_SYNTAX, e,
-                       "each UNION query must have the same number of columns");
-    TypeId *types = ARENA_ARRAY(z->arena, TypeId, start->visible_count + 1);
-    for (size_t i = 0; i < start->visible_count; i++) {
-        types[i] = start->cols[i].type;
-        if (step->cols[i].type == T_UNKNOWN ||
-            cast_exists(step->cols[i].type, types[i], CAST_IMPLICIT) ||
-            step->cols[i].type == types[i])
-            continue;
-        Slice have = az_type_name(z, types[i], -1),
-              overall = az_type_name(z, step->cols[i].type, -1);
-        az_fail(z, u->left->targets.count > i ? u->left->targets.items[i] : &n->n,
-                ERR_DATATYPE_MISMATCH, e,
-                "recursive query \"%.*s\" column %zu has type %.*s in non-recursive term but type "
-                "%.*s overall",
-                SLICE_ARG(c->name), i + 1, SLICE_ARG(have), SLICE_ARG(overall));
-        return err_hint(e, "Cast the output of the non-recursive term to the correct type.");
-    }
-    if (!az_coerce_query(z, &step, types, NULL, CAST_IMPLICIT, e))
-        return false;
-    c->step = step;
-    c->distinct = !u->all;
-    c->refs = 0;
-    return true;
-}
-
-bool az_ctes(Analyzer *z, Scope *s, const NodeList *ctes, bool recursive, Err *e)
-{
-    if (ctes->count > RELATIONS_MAX)
-        return az_fail(z, ctes->items[0], ERR_TOO_COMPLEX, e, "WITH has more than %d queries",
-                       RELATIONS_MAX);
-    bool parts = az_has_parts(z, ctes);
-    for (size_t i = 0; i < ctes->count; i++) {
-        const NCte *n;
-        if (!az_search_cycle(z, (const NCte *)ctes->items[i], recursive, &n, e))
-            return false;
-        const NSelect *sel = (const NSelect *)n->query;
-        bool modifies = sel->n.kind != N_SELECT;
-        if (modifies && !parts)
-            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "WITH clause containing a data-modifying statement must be at the top "
-                           "level");
-        if (!modifies && sel->into)
-            return az_fail(z, &sel->into->n, ERR_SYNTAX, e, "SELECT ... INTO is not allowed here");
-        for (Cte *c = s->ctes; c; c = c->next)
-            if (slice_eq(c->name, n->name))
-                return az_fail(z, &n->n, ERR_DUPLICATE_ALIAS, e,
-                               "WITH query name \"%.*s\" specified more than once",
-                               SLICE_ARG(n->name));
-        Cte *c = ARENA_NEW(z->arena, Cte);
-        c->name = n->name;
-        c->materialized = n->materialized;
-        c->id = ++z->cte_count;
-        c->position = az_position(z, n->n.offset);
-        if (modifies) {
-            if (!az_part(z, s, n, c, e))
-                return false;
-        } else if (recursive && sel->form == SELECT_UNION && sel->ctes.count == 0) {
-            if (!recursive_cte(z, s, n, sel, c, e))
-                return false;
-        } else if (!(recursive ? read_self(z, s, c, CTE_NO_UNION, sel, 0, &c->query, e)
-                               : az_select(z, s, sel, 0, &c->query, e)) ||
-                   !cte_columns(z, c, n, c->query, e)) {
-            return false;
-        }
-        if (parts && !modifies)
-            az_add_part(z, c);
-        c->next = s->ctes;
-        s->ctes = c;
-    }
-    return true;
-}
-
 /* ---- types of whole queries ---- */
 
 Query *az_wrap_query(Analyzer *z, Query *inner)
@@ -469,8 +313,7 @@ static void set_output(Analyzer *z, Query *q, const OutColumn *cols, const bool 
 static const char *const setop_names[] = {
     [SELECT_UNION] = "UNION", [SELECT_INTERSECT] = "INTERSECT", [SELECT_EXCEPT] = "EXCEPT"};
 
-static bool set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right,
-                          Err *e)
+bool az_set_operation(Analyzer *z, const NSelect *n, Query *q, Query *left, Query *right, Err *e)
 {
     const char *what = setop_names[n->form];
     size_t count = left->visible_count;
@@ -530,7 +373,7 @@ static bool set_operation_chain(Analyzer *z, Scope *s, const NSelect *n, Query *
             NSelect one = *n;
             one.right = (NSelect *)(uintptr_t)parts[0];
             both->var_begin = items[i]->var_begin;
-            if (!set_operation(z, &one, both, items[i], items[i + 1], e))
+            if (!az_set_operation(z, &one, both, items[i], items[i + 1], e))
                 return false;
             both->var_end = (uint32_t)z->var_count;
             items[pairs] = both;
@@ -670,7 +513,7 @@ static bool select_body(Analyzer *z, Scope *s, const NSelect *n, int flags, Quer
         if (!az_select(z, s, n->right, AZ_KEEP_UNKNOWN, &right, e))
             return false;
         z->no_self = no_self;
-        if (!set_operation(z, n, q, left, right, e))
+        if (!az_set_operation(z, n, q, left, right, e))
             return false;
     }
     return az_order_by(z, s, n, q, e);

@@ -223,11 +223,12 @@ typedef struct Sublink {
 } Sublink;
 
 /* What a name may not mean yet: the part of a WITH RECURSIVE query that is being read. */
-typedef enum CtePhase { CTE_WHOLE, CTE_NO_UNION, CTE_START, CTE_STEP } CtePhase;
+typedef enum CtePhase { CTE_WHOLE, CTE_NO_UNION, CTE_START, CTE_STEP, CTE_MODIFIES } CtePhase;
 
 struct Cte {
     Slice name;
     CtePhase phase;
+    int waits; /* while another one that it names is being read */
     int position;
     Query *query; /* not recursive */
     Query *start, *step;
