@@ -41,6 +41,10 @@ typedef struct AggDef {
      * ORDER BY, the planner takes it away where the rows come so.  0: none. */
     uint8_t time_arg;
     bool skips_nulls; /* rows with a NULL argument are left out by the caller */
+    /* Rows that will come once more, in order, when the group is complete: what must be known of all of them before.
+     * NULL: nothing. */
+    bool (*announce)(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
+                     Err *e);
     bool grows; /* the state keeps its rows: when memory is short they wait in a sorter instead */
 } AggDef;
 

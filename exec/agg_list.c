@@ -6,33 +6,85 @@
 
 /* ---- a growing text ---- */
 
-typedef struct Text {
-    char *ptr;
+typedef struct TextChunk {
+    struct TextChunk *next;
     size_t len, room;
+    char bytes[];
+} TextChunk;
+
+typedef struct Text {
+    TextChunk *first, *last;
+    size_t len;
     bool set;
 } Text;
 
-enum { AGG_TEXT_MAX = 1 << 30 };
+enum { AGG_TEXT_MAX = 1 << 30, CHUNK_MIN = 112, CHUNK_MAX = 64 << 10 };
+
+/* Room for `len` bytes that lie together. */
+static char *text_room(Text *t, size_t len, Arena *a, Err *e)
+{
+    TextChunk *c = t->last;
+    if (!c || c->room - c->len < len) {
+        size_t room = c && c->room * 2 < CHUNK_MAX ? c->room * 2 : c ? CHUNK_MAX : CHUNK_MIN;
+        room = room < len ? len : room;
+        if (!(c = arena_try(a, sizeof *c + room, e)))
+            return NULL;
+        *c = (TextChunk){.room = room};
+        *(t->last ? &t->last->next : &t->first) = c;
+        t->last = c;
+    }
+    return c->bytes + c->len;
+}
 
 static bool text_add(Text *t, const char *bytes, size_t len, Arena *a, Err *e)
 {
-    if (t->len + len > t->room) {
-        size_t room = (t->len + len) * 2 + 64;
-        if (room > AGG_TEXT_MAX)
-            return err_set(e, ERR_PROGRAM_LIMIT,
-                           "the result of an aggregate is longer than %d bytes", AGG_TEXT_MAX);
-        char *p = arena_try(a, room, e);
-        if (!p)
-            return false;
-        if (t->len)
-            memcpy(p, t->ptr, t->len);
-        t->ptr = p;
-        t->room = room;
-    }
-    if (len)
-        memcpy(t->ptr + t->len, bytes, len);
+    if (t->len + len > AGG_TEXT_MAX)
+        return err_set(e, ERR_PROGRAM_LIMIT, "the result of an aggregate is longer than %d bytes",
+                       AGG_TEXT_MAX);
     t->len += len;
+    while (len > 0) {
+        TextChunk *c = t->last;
+        size_t n = c ? c->room - c->len : 0;
+        n = n && n < len ? n : len;
+        char *to = text_room(t, n, a, e);
+        if (!to)
+            return false;
+        memcpy(to, bytes, n);
+        t->last->len += n;
+        bytes += n;
+        len -= n;
+    }
     return true;
+}
+
+static bool text_add_text(Text *t, const Text *from, Arena *a, Err *e)
+{
+    for (const TextChunk *c = from->first; c; c = c->next)
+        if (!text_add(t, c->bytes, c->len, a, e))
+            return false;
+    return true;
+}
+
+static void text_put(const Text *t, Buf *out)
+{
+    for (const TextChunk *c = t->first; c; c = c->next)
+        buf_put(out, c->bytes, c->len);
+}
+
+/* Without its first `skip` bytes. */
+static bool text_flat(const Text *t, size_t skip, Arena *a, Slice *out, Err *e)
+{
+    if (t->first == t->last) {
+        *out = t->first ? slice_of(t->first->bytes + skip, t->len - skip) : SLICE_NONE;
+        return true;
+    }
+    char *all = arena_try(a, t->len, e), *end = all;
+    for (const TextChunk *c = t->first; all && c; c = c->next) {
+        memcpy(end, c->bytes, c->len);
+        end += c->len;
+    }
+    *out = slice_of(all + skip, t->len - skip);
+    return all != NULL;
 }
 
 static bool text_add_slice(Text *t, Slice s, Arena *a, Err *e)
@@ -51,7 +103,7 @@ static void text_save(AggCtx *c, const void *state, Buf *out)
     const Text *t = state;
     (void)c;
     buf_put_u8(out, t->set);
-    buf_put(out, t->ptr, t->len);
+    text_put(t, out);
 }
 
 static bool text_load(AggCtx *c, void *state, Slice bytes, Err *e)
@@ -106,17 +158,15 @@ static bool joined_merge(AggCtx *c, void *into, const void *from, Err *e)
     if (!s->text.set)
         s->skip = f->skip;
     s->text.set = true;
-    return text_add(&s->text, f->text.ptr, f->text.len, c->arena, e);
+    return text_add_text(&s->text, &f->text, c->arena, e);
 }
 
 static bool joined_final(AggCtx *c, const void *state, Value *out, Err *e)
 {
     const Joined *s = state;
-    (void)c, (void)e;
-    *out = value_str(s->text.set ? slice_of(s->text.ptr + s->skip, s->text.len - s->skip)
-                                 : SLICE_NONE);
+    *out = value_str(SLICE_NONE);
     out->null = !s->text.set;
-    return true;
+    return text_flat(&s->text, s->skip, c->arena, &out->u.str, e);
 }
 
 static void joined_save(AggCtx *c, const void *state, Buf *out)
@@ -196,9 +246,9 @@ static bool json_merge(AggCtx *c, void *into, const void *from, Err *e)
         return true;
     bool first = !t->set;
     t->set = true;
-    const char *separator = json_separator(c, f->ptr[0] == 'n');
+    const char *separator = json_separator(c, f->first->bytes[0] == 'n');
     return (first || text_add(t, separator, strlen(separator), c->arena, e)) &&
-           text_add(t, f->ptr, f->len, c->arena, e);
+           text_add_text(t, f, c->arena, e);
 }
 
 static bool json_final(AggCtx *c, const void *state, Value *out, Err *e)
@@ -211,7 +261,7 @@ static bool json_final(AggCtx *c, const void *state, Value *out, Err *e)
         return true;
     buf_init(&b);
     buf_puts(&b, object ? (c->result == T_JSON ? "{ " : "{") : "[");
-    buf_put(&b, t->ptr, t->len);
+    text_put(t, &b);
     buf_puts(&b, object ? (c->result == T_JSON ? " }" : "}") : "]");
     if (c->result == T_JSONB)
         ok = jsonb_normalize(buf_slice(&b), c->arena, &out->u.str, e);
@@ -235,28 +285,47 @@ static const AggDef agg_json = {
 
 /* ---- a growing list of values ---- */
 
-typedef struct List {
-    Value *items;
+typedef struct ListChunk {
+    struct ListChunk *next;
     size_t count, room;
+    Value items[];
+} ListChunk;
+
+typedef struct List {
+    ListChunk *first, *last;
+    size_t count;
 } List;
+
+enum { LIST_CHUNK_MIN = 4, LIST_CHUNK_MAX = 1024 };
 
 static bool list_add(List *l, const Value *v, Arena *a, Err *e)
 {
-    if (l->count == l->room) {
+    ListChunk *c = l->last;
+    if (!c || c->count == c->room) {
         if (l->count >= ARRAY_ITEMS_MAX)
             return err_set(e, ERR_PROGRAM_LIMIT, "array size exceeds the maximum allowed (%d)",
                            ARRAY_ITEMS_MAX);
-        size_t room = l->room ? l->room * 2 : 16;
-        Value *items = arena_try(a, room * sizeof *items, e);
-        if (!items)
+        size_t room = !c ? LIST_CHUNK_MIN : c->room < LIST_CHUNK_MAX ? c->room * 2 : c->room;
+        if (!(c = arena_try(a, sizeof *c + room * sizeof *c->items, e)))
             return false;
-        if (l->count)
-            memcpy(items, l->items, l->count * sizeof *items);
-        l->items = items;
-        l->room = room;
+        *c = (ListChunk){.room = room};
+        *(l->last ? &l->last->next : &l->first) = c;
+        l->last = c;
     }
-    l->items[l->count++] = value_copy(a, v);
+    c->items[c->count++] = value_copy(a, v);
+    l->count++;
     return true;
+}
+
+static bool list_flat(const List *l, Arena *a, Value **out, Err *e)
+{
+    *out = l->first ? l->first->items : NULL;
+    if (l->first == l->last)
+        return true;
+    Value *all = *out = arena_try(a, l->count * sizeof *all, e);
+    for (const ListChunk *c = l->first; all && c; all += c->count, c = c->next)
+        memcpy(all, c->items, c->count * sizeof *all);
+    return *out != NULL;
 }
 
 static void list_init(AggCtx *c, void *state)
@@ -280,17 +349,19 @@ static bool list_update(AggCtx *c, void *state, const Vector *args, const uint16
 static bool list_merge(AggCtx *c, void *into, const void *from, Err *e)
 {
     const List *f = from;
-    for (size_t i = 0; i < f->count; i++)
-        if (!list_add(into, &f->items[i], c->arena, e))
-            return false;
+    for (const ListChunk *from_chunk = f->first; from_chunk; from_chunk = from_chunk->next)
+        for (size_t i = 0; i < from_chunk->count; i++)
+            if (!list_add(into, &from_chunk->items[i], c->arena, e))
+                return false;
     return true;
 }
 
 static void list_put(const List *l, Buf *out)
 {
     buf_put_varint(out, l->count);
-    for (size_t i = 0; i < l->count; i++)
-        value_save(&l->items[i], out);
+    for (const ListChunk *c = l->first; c; c = c->next)
+        for (size_t i = 0; i < c->count; i++)
+            value_save(&c->items[i], out);
 }
 
 static bool list_get(List *l, Reader *r, Arena *a, Err *e)
@@ -322,11 +393,14 @@ static bool list_load(AggCtx *c, void *state, Slice bytes, Err *e)
 static bool array_final(AggCtx *c, const void *state, Value *out, Err *e)
 {
     const List *l = state;
+    Value *items;
+    if (!list_flat(l, c->arena, &items, e))
+        return false;
     if (l->count && c->arg_types[0] == c->result)
-        return array_nest(c->arena, type_elem_of(c->result), l->items, l->count, true, out, e);
+        return array_nest(c->arena, type_elem_of(c->result), items, l->count, true, out, e);
     *out = (Value){.null = l->count == 0, .phys = PH_ARRAY};
     if (l->count)
-        out->u.arr = array_new(c->arena, type_elem_of(c->result), l->items, l->count);
+        out->u.arr = array_new(c->arena, type_elem_of(c->result), items, l->count);
     return true;
 }
 
@@ -342,12 +416,29 @@ static const AggDef agg_array = {
     .grows = true,
 };
 
-/* ---- percentile_cont, percentile_disc, mode: sorted here unless the rows came sorted ---- */
+/* ---- percentile_cont, percentile_disc, mode ----
+ * Rows that are announced come in order: then only the values at the places that the fractions ask for are kept,
+ * or of mode the most frequent so far.  Else all are kept and sorted here, unless they came sorted. */
+
+typedef struct Wanted {
+    uint64_t place;
+    Value value;
+} Wanted;
+
+typedef struct Ordered {
+    uint64_t at;    /* values so far */
+    Wanted *wanted; /* ascending places */
+    size_t wanted_count, next;
+    Kept now, best; /* mode */
+    uint64_t now_count, best_count;
+} Ordered;
 
 typedef struct Ranked {
     Value fraction; /* of the first row: a constant */
     bool set;
     List list;
+    uint64_t announced; /* values */
+    Ordered *ordered;   /* they are coming */
 } Ranked;
 
 static void ranked_init(AggCtx *c, void *state)
@@ -356,18 +447,117 @@ static void ranked_init(AggCtx *c, void *state)
     *(Ranked *)state = (Ranked){0};
 }
 
+static void ranked_begin(AggCtx *c, Ranked *s, const Vector *args, size_t row)
+{
+    if (!s->set && c->arg_count == 2) {
+        Value f = vec_get(&args[0], row);
+        s->fraction = value_copy(c->arena, &f);
+    }
+    s->set = true;
+}
+
+/* Where the value of a fraction stands among n: the discrete one, the two beside a continuous one. */
+enum { PLACES = 3 };
+static void places_of(double f, uint64_t n, uint64_t out[PLACES])
+{
+    uint64_t row = (uint64_t)ceil(f * (double)n);
+    double at = f * (double)(n - 1);
+    out[0] = row ? row - 1 : 0;
+    out[1] = (uint64_t)floor(at);
+    out[2] = (uint64_t)ceil(at);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    uint64_t x = ((const Wanted *)a)->place, y = ((const Wanted *)b)->place;
+    return (x > y) - (x < y);
+}
+
+static bool fraction_in_range(double f)
+{
+    return f >= 0 && f <= 1;
+}
+
+static void want(Ordered *o, const Value *fraction, uint64_t n)
+{
+    uint64_t place[PLACES];
+    if (fraction->null || !fraction_in_range(fraction->u.f64))
+        return; /* NULL, or refused in the end */
+    places_of(fraction->u.f64, n, place);
+    for (size_t i = 0; i < PLACES; i++)
+        o->wanted[o->wanted_count++].place = place[i];
+}
+
+static Ordered *ordered_new(AggCtx *c, const Ranked *s)
+{
+    Ordered *o = ARENA_NEW(c->arena, Ordered);
+    if (c->arg_count < 2 || s->fraction.null)
+        return o;
+    const Array *all = s->fraction.phys == PH_ARRAY ? s->fraction.u.arr : NULL;
+    size_t count = all ? all->count : 1;
+    o->wanted = arena_zero(c->arena, (count * PLACES + 1) * sizeof *o->wanted);
+    for (size_t i = 0; i < count; i++)
+        want(o, all ? &all->items[i] : &s->fraction, s->announced);
+    qsort(o->wanted, o->wanted_count, sizeof *o->wanted, by_place);
+    return o;
+}
+
+static void ordered_mode(AggCtx *c, Ordered *o, const Value *v)
+{
+    bool same = o->now_count > 0 && type_find(c->arg_types[0])->cmp(v, &o->now.v) == 0;
+    if (!same)
+        kept_set(&o->now, v, c->arena);
+    o->now_count = same ? o->now_count + 1 : 1;
+    if (o->now_count == o->best_count + 1) /* now it leads: its count moves alone from here on */
+        kept_set(&o->best, v, c->arena);
+    o->best_count = o->now_count > o->best_count ? o->now_count : o->best_count;
+}
+
+static bool ordered_update(AggCtx *c, Ranked *s, const Vector *args, const uint16_t *sel, size_t n)
+{
+    Ordered *o = s->ordered ? s->ordered : (s->ordered = ordered_new(c, s));
+    AGG_ROWS(sel, n, row)
+    {
+        if (vec_is_null(args, row))
+            continue;
+        Value v;
+        if (c->arg_count == 1) {
+            v = vec_get(args, row);
+            ordered_mode(c, o, &v);
+        }
+        for (; o->next < o->wanted_count && o->wanted[o->next].place == o->at; o->next++) {
+            v = vec_get(args, row);
+            o->wanted[o->next].value = value_copy(c->arena, &v);
+        }
+        o->at++;
+    }
+    return true;
+}
+
+static bool ranked_announce(AggCtx *c, void *state, const Vector *args, const uint16_t *sel,
+                            size_t n, Err *e)
+{
+    Ranked *s = state;
+    const Vector *v = &args[c->arg_count - 1];
+    (void)e;
+    AGG_ROWS(sel, n, row)
+    {
+        ranked_begin(c, s, args, row);
+        s->announced += !vec_is_null(v, row);
+    }
+    return true;
+}
+
 static bool ranked_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
                           Err *e)
 {
     Ranked *s = state;
     size_t value_arg = c->arg_count - 1;
+    if (s->announced)
+        return ordered_update(c, s, &args[value_arg], sel, n);
     AGG_ROWS(sel, n, row)
     {
-        if (!s->set && c->arg_count == 2) {
-            Value f = vec_get(&args[0], row);
-            s->fraction = value_copy(c->arena, &f);
-        }
-        s->set = true;
+        ranked_begin(c, s, args, row);
         Value v = vec_get(&args[value_arg], row);
         if (!v.null && !list_add(&s->list, &v, c->arena, e))
             return false;
@@ -412,74 +602,103 @@ static int compare_with(const void *x, const void *y, void *cmp)
 }
 
 /* ORDER BY may have sorted them, in either direction: then they stay as they came. */
-static Value *sorted(const AggCtx *c, const List *l)
+static bool sorted(const AggCtx *c, const List *l, Value **out, Err *e)
 {
     CompareFn cmp = type_find(c->arg_types[c->arg_count - 1])->cmp;
     bool up = true, down = true;
+    Value *v;
+    if (!list_flat(l, c->arena, &v, e))
+        return false;
     for (size_t i = 1; i < l->count && (up || down); i++) {
-        int order = cmp(&l->items[i - 1], &l->items[i]);
+        int order = cmp(&v[i - 1], &v[i]);
         up = up && order <= 0;
         down = down && order >= 0;
     }
+    *out = v;
     if (up || down)
-        return l->items;
-    Value *copy = arena_alloc(c->arena, l->count * sizeof *copy);
-    memcpy(copy, l->items, l->count * sizeof *copy);
+        return true;
+    Value *copy = *out = arena_alloc(c->arena, l->count * sizeof *copy);
+    memcpy(copy, v, l->count * sizeof *copy);
     qsort_r(copy, l->count, sizeof *copy, compare_with, &cmp);
-    return copy;
+    return true;
+}
+
+/* All values, or those at the wanted places. */
+typedef struct Ranks {
+    const Value *all;
+    const Ordered *ordered;
+    uint64_t count;
+} Ranks;
+
+static const Value *rank_at(const Ranks *r, uint64_t place)
+{
+    if (r->all)
+        return &r->all[place];
+    Wanted key = {.place = place};
+    const Wanted *found =
+        bsearch(&key, r->ordered->wanted, r->ordered->wanted_count, sizeof key, by_place);
+    must(found); /* of equal places each has the value */
+    return &found->value;
 }
 
 static bool fraction_ok(double f, Err *e)
 {
-    if (f >= 0 && f <= 1)
-        return true;
-    return err_set(e, ERR_NUMERIC_RANGE, "percentile value %g is not between 0 and 1", f);
+    return fraction_in_range(f) ||
+           err_set(e, ERR_NUMERIC_RANGE, "percentile value %g is not between 0 and 1", f);
 }
 
-static bool interpolate(const Value *v, size_t n, double f, Value *out, Err *e)
+static bool interpolate(const Ranks *r, double f, Value *out, Err *e)
 {
-    double at = f * (double)(n - 1);
-    size_t lo = (size_t)floor(at), hi = (size_t)ceil(at);
+    uint64_t place[PLACES];
     if (!fraction_ok(f, e))
         return false;
-    *out = v[lo];
-    if (lo == hi)
+    places_of(f, r->count, place);
+    const Value *lo = rank_at(r, place[1]), *hi = rank_at(r, place[2]);
+    *out = *lo;
+    if (place[1] == place[2])
         return true;
-    double part = at - (double)lo;
-    if (v[lo].phys == PH_F64) {
-        out->u.f64 = v[lo].u.f64 + part * (v[hi].u.f64 - v[lo].u.f64);
+    double part = f * (double)(r->count - 1) - (double)place[1];
+    if (lo->phys == PH_F64) {
+        out->u.f64 = lo->u.f64 + part * (hi->u.f64 - lo->u.f64);
         return true;
     }
     Interval step;
-    return interval_sub(v[hi].u.iv, v[lo].u.iv, &step, e) && interval_mul(step, part, &step, e) &&
-           interval_add(v[lo].u.iv, step, &out->u.iv, e);
+    return interval_sub(hi->u.iv, lo->u.iv, &step, e) && interval_mul(step, part, &step, e) &&
+           interval_add(lo->u.iv, step, &out->u.iv, e);
 }
 
-static bool pick(const Value *v, size_t n, double f, Value *out, Err *e)
+static bool pick(const Ranks *r, double f, Value *out, Err *e)
 {
+    uint64_t place[PLACES];
     if (!fraction_ok(f, e))
         return false;
-    size_t row = (size_t)ceil(f * (double)n);
-    *out = v[row ? row - 1 : 0];
+    places_of(f, r->count, place);
+    *out = *rank_at(r, place[0]);
     return true;
 }
 
-typedef bool (*PercentileFn)(const Value *v, size_t n, double f, Value *out, Err *e);
+typedef bool (*PercentileFn)(const Ranks *r, double f, Value *out, Err *e);
 
 static bool percentile(AggCtx *c, const Ranked *s, PercentileFn one, Value *out, Err *e)
 {
+    Ranks ranks = {.ordered = s->ordered, .count = s->announced};
     *out = (Value){.null = true, .phys = type_phys(c->result)};
-    if (s->list.count == 0 || s->fraction.null)
+    if (!s->ordered) {
+        Value *all;
+        if (!sorted(c, &s->list, &all, e))
+            return false;
+        ranks.all = all;
+        ranks.count = s->list.count;
+    }
+    if (ranks.count == 0 || s->fraction.null)
         return true;
-    const Value *v = sorted(c, &s->list);
     if (s->fraction.phys != PH_ARRAY)
-        return one(v, s->list.count, s->fraction.u.f64, out, e);
+        return one(&ranks, s->fraction.u.f64, out, e);
     const Array *fractions = s->fraction.u.arr;
     Value *items = arena_zero(c->arena, (fractions->count + 1) * sizeof *items);
     for (size_t i = 0; i < fractions->count; i++) {
         items[i].null = true;
-        if (!fractions->items[i].null &&
-            !one(v, s->list.count, fractions->items[i].u.f64, &items[i], e))
+        if (!fractions->items[i].null && !one(&ranks, fractions->items[i].u.f64, &items[i], e))
             return false;
     }
     Array *arr = arena_alloc(c->arena, sizeof *arr);
@@ -506,11 +725,14 @@ static bool mode_final(AggCtx *c, const void *state, Value *out, Err *e)
     const Ranked *s = state;
     CompareFn cmp = type_find(c->arg_types[0])->cmp;
     size_t best = 0;
-    (void)e;
+    Value *v;
     *out = (Value){.null = true, .phys = type_phys(c->result)};
+    if (s->ordered && s->ordered->best_count > 0)
+        *out = s->ordered->best.v;
     if (s->list.count == 0)
         return true;
-    const Value *v = sorted(c, &s->list);
+    if (!sorted(c, &s->list, &v, e))
+        return false;
     for (size_t i = 0; i < s->list.count;) {
         size_t from = i;
         while (i < s->list.count && cmp(&v[from], &v[i]) == 0)
@@ -527,6 +749,7 @@ static bool mode_final(AggCtx *c, const void *state, Value *out, Err *e)
     static const AggDef name = {                                                                   \
         .state_size = sizeof(Ranked),                                                              \
         .init = ranked_init,                                                                       \
+        .announce = ranked_announce,                                                               \
         .update = ranked_update,                                                                   \
         .merge = ranked_merge,                                                                     \
         .final = fin,                                                                              \

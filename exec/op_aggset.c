@@ -57,6 +57,7 @@ static void slot_init_sorter(AggSet *s, AggSlot *slot)
                        .key_count = n - first,
                        .limit = -1,
                        .query = s->x->query,
+                       .share = s->call_count,
                        .key_cols = cols + first};
     slot->sorter = sorter_new(&spec);
 }
@@ -65,7 +66,7 @@ bool aggset_init(AggSet *s, Exec *x, const GroupShape *shape, Arena *scratch, Er
 {
     const AggCall *calls = shape->calls;
     size_t n = shape->call_count;
-    *s = (AggSet){.x = x, .scratch = scratch, .single = shape->key_count == 0};
+    *s = (AggSet){.x = x, .scratch = scratch, .call_count = n, .single = shape->key_count == 0};
     arena_init(&s->arena, &x->query->budget);
     arena_init(&s->states, &x->query->budget);
     arena_init(&s->late, &x->query->budget);
@@ -147,6 +148,14 @@ size_t aggset_bytes(const AggSet *s)
     return bytes;
 }
 
+size_t aggset_growth(const AggSet *s, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < s->slot_count; i++)
+        bytes += s->slots[i].seen ? ht_growth(s->slots[i].seen, n) : 0;
+    return bytes;
+}
+
 uint64_t aggset_spilled(const AggSet *s)
 {
     uint64_t bytes = 0;
@@ -216,6 +225,37 @@ static const uint16_t *only_new(HashTable *seen, const Vector *keys, const uint1
     return kept;
 }
 
+typedef bool (*RowsFn)(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
+                       Err *e);
+
+/* Runs of rows that go to the same group. */
+static bool for_runs(AggSet *s, AggSlot *slot, RowsFn take, const Vector *args, const uint16_t *sel,
+                     size_t n, const uint32_t *ids, Err *e)
+{
+    for (size_t begin = 0; begin < n;) {
+        uint32_t id = ids[sel ? sel[begin] : begin];
+        size_t end = begin + 1;
+        while (end < n && ids[sel ? sel[end] : end] == id)
+            end++;
+        const uint16_t *rows = sel ? sel + begin : row_ident + begin;
+        if (!take(&slot->ctx, s->groups[id] + slot->offset, args, rows, end - begin, e))
+            return false;
+        begin = end;
+    }
+    return true;
+}
+
+static bool announce(AggSet *s, AggSlot *slot, const Vector *args, const uint16_t *sel, size_t n,
+                     const uint32_t *ids, uint32_t one, Err *e)
+{
+    RowsFn fn = slot->def->announce;
+    if (!fn)
+        return true;
+    return ids ? for_runs(s, slot, fn, args, sel, n, ids, e)
+               : fn(&slot->ctx, s->groups[one] + slot->offset, args, sel, n, e);
+}
+
+/* Rows into the sorter. */
 static bool keep_back(AggSet *s, AggSlot *slot, const Batch *b, const Vector *keyed,
                       const uint16_t *sel, size_t n, Err *e)
 {
@@ -238,23 +278,6 @@ static bool keep_back(AggSet *s, AggSlot *slot, const Batch *b, const Vector *ke
     return true;
 }
 
-static bool update_runs(AggSet *s, AggSlot *slot, const Vector *args, const uint16_t *sel, size_t n,
-                        const uint32_t *ids, Err *e)
-{
-    for (size_t begin = 0; begin < n;) {
-        uint32_t id = ids[sel ? sel[begin] : begin];
-        size_t end = begin + 1;
-        while (end < n && ids[sel ? sel[end] : end] == id)
-            end++;
-        const uint16_t *rows = sel ? sel + begin : row_ident + begin;
-        if (!slot->def->update(&slot->ctx, s->groups[id] + slot->offset, args, rows, end - begin,
-                               e))
-            return false;
-        begin = end;
-    }
-    return true;
-}
-
 static bool update_states(AggSet *s, AggSlot *slot, const Vector *args, const uint16_t *sel,
                           size_t n, const uint32_t *ids, uint32_t one, Err *e)
 {
@@ -263,7 +286,7 @@ static bool update_states(AggSet *s, AggSlot *slot, const Vector *args, const ui
     if (!ids)
         return slot->def->update(&slot->ctx, s->groups[one] + slot->offset, args, sel, n, e);
     if (!slot->def->update_each)
-        return update_runs(s, slot, args, sel, n, ids, e);
+        return for_runs(s, slot, slot->def->update, args, sel, n, ids, e);
     void *states[BATCH_ROWS];
     for (size_t i = 0; i < n; i++)
         states[i] = s->groups[ids[sel ? sel[i] : i]] + slot->offset;
@@ -293,7 +316,8 @@ bool aggset_update_slot(AggSet *s, AggSlot *slot, const Batch *b, const uint32_t
         if (slot->seen)
             sel = only_new(slot->seen, keyed, sel, &n, s->scratch);
         if (slot->sorter)
-            return n == 0 || keep_back(s, slot, &rows, keyed, sel, n, e);
+            return n == 0 || (announce(s, slot, args, sel, n, ids, one, e) &&
+                              keep_back(s, slot, &rows, keyed, sel, n, e));
     }
     return update_states(s, slot, args, sel, n, ids, one, e);
 }
@@ -369,49 +393,68 @@ bool aggset_load(AggSet *s, uint32_t group, Slice bytes, Err *e)
 
 /* ---- memory is short ---- */
 
-/* DISTINCT: what was seen goes to the sorter, if it is not there already, and the states begin anew. */
-static void shrink_distinct(AggSet *s, AggSlot *slot)
-{
-    HashTable *seen = slot->seen;
-    slot->dedupe = true;
-    slot->seen = NULL;
-    if (!slot->sorter) {
-        slot_init_sorter(s, slot);
-        Vector *cols = ARENA_ARRAY(&s->arena, Vector, seen->col_count);
-        for (size_t at = 0; at < seen->count; at += BATCH_ROWS) {
-            size_t left = seen->count - at;
-            Batch b = {left < BATCH_ROWS ? left : BATCH_ROWS, seen->col_count, cols, NULL, 0};
-            for (size_t c = 0; c < seen->col_count; c++)
-                ht_keys(seen, c, at, &cols[c]);
-            sorter_add(slot->sorter, &b, cols + s->single);
-        }
-        for (size_t g = 0; g < s->group_count; g++) {
-            memset(s->groups[g] + slot->offset, 0, slot->def->state_size);
-            state_init(slot, s->groups[g]);
-        }
-    }
-    ht_free(seen);
-}
-
 void aggset_shrink(AggSet *s)
 {
     for (size_t i = 0; i < s->slot_count; i++) {
         AggSlot *slot = &s->slots[i];
-        if (slot->seen)
-            shrink_distinct(s, slot);
-        else if (slot->def->grows && !slot->sorter)
+        bool moving = slot->seen && !slot->sorter;
+        if (!slot->sorter && (slot->seen || slot->def->grows))
             slot_init_sorter(s, slot);
+        slot->dedupe = slot->dedupe || slot->seen;
+        slot->moving = slot->moving || moving;
+        if (slot->seen && !slot->moving) { /* the sorter has these rows */
+            ht_free(slot->seen);
+            slot->seen = NULL;
+        }
     }
+}
+
+static QueryStatus settle_sorter(AggSet *s, AggSlot *slot, bool last, Err *e)
+{
+    QueryStatus st;
+    while ((st = sorter_settle(slot->sorter, last, e)) == QUERY_YIELD)
+        if ((st = exec_tick(s->x, e)) != QUERY_BATCH)
+            return st;
+    return st;
+}
+
+/* DISTINCT: what was seen goes to the sorter, and the states begin anew. */
+static QueryStatus move_seen(AggSet *s, AggSlot *slot, Err *e)
+{
+    HashTable *seen = slot->seen;
+    QueryStatus st = settle_sorter(s, slot, false, e);
+    while (st == QUERY_BATCH && slot->moved < seen->count) {
+        size_t left = seen->count - slot->moved;
+        arena_reset(s->scratch);
+        Vector *cols = ARENA_ARRAY(s->scratch, Vector, seen->col_count);
+        Batch b = {left < BATCH_ROWS ? left : BATCH_ROWS, seen->col_count, cols, NULL, 0};
+        for (size_t c = 0; c < seen->col_count; c++)
+            ht_keys(seen, c, slot->moved, &cols[c]);
+        sorter_add(slot->sorter, &b, cols + s->single);
+        slot->moved += b.rows;
+        st = settle_sorter(s, slot, false, e);
+    }
+    if (st != QUERY_BATCH)
+        return st;
+    for (size_t g = 0; g < s->group_count; g++) {
+        memset(s->groups[g] + slot->offset, 0, slot->def->state_size);
+        state_init(slot, s->groups[g]);
+    }
+    ht_free(seen);
+    slot->seen = NULL;
+    slot->moving = false;
+    return QUERY_BATCH;
 }
 
 QueryStatus aggset_settle(AggSet *s, bool last, Err *e)
 {
     for (size_t i = 0; i < s->slot_count; i++) {
+        AggSlot *slot = &s->slots[i];
         QueryStatus st = QUERY_BATCH;
-        while (s->slots[i].sorter &&
-               (st = sorter_settle(s->slots[i].sorter, last, e)) == QUERY_YIELD)
-            if ((st = exec_tick(s->x, e)) != QUERY_BATCH)
-                return st;
+        if (slot->moving)
+            st = move_seen(s, slot, e);
+        if (st == QUERY_BATCH && slot->sorter)
+            st = settle_sorter(s, slot, last, e);
         if (st != QUERY_BATCH)
             return st;
     }
@@ -486,6 +529,13 @@ static QueryStatus feed_group(AggSet *s, AggSlot *slot, size_t group, Err *e)
     return QUERY_BATCH;
 }
 
+/* Results of a batch take about as much once more. */
+static size_t late_max(const AggSet *s)
+{
+    int64_t limit = s->x->query->budget.limit;
+    return limit > 0 && limit / 16 < BATCH_BYTES ? (size_t)limit / 16 : BATCH_BYTES;
+}
+
 /* Feeds groups from `begin` on, until a batch of them is complete or they take much memory; *n: so many. */
 static QueryStatus feed_groups(AggSet *s, size_t begin, size_t *n, Err *e)
 {
@@ -510,7 +560,7 @@ static QueryStatus feed_groups(AggSet *s, size_t begin, size_t *n, Err *e)
             if (st != QUERY_BATCH)
                 return st;
         }
-    } while (++s->fed < begin + max && s->late.used < BATCH_BYTES);
+    } while (++s->fed < begin + max && s->late.used < late_max(s));
     *n = s->fed - begin;
     s->feeding = false;
     return QUERY_BATCH;

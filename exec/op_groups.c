@@ -39,7 +39,8 @@ size_t groups_bytes(const Groups *g)
 
 bool groups_full(const Groups *g)
 {
-    return spill_due(g->x->query, groups_bytes(g), ht_growth(&g->keys, BATCH_ROWS));
+    return spill_due(g->x->query, groups_bytes(g),
+                     ht_growth(&g->keys, BATCH_ROWS) + aggset_growth(&g->set, BATCH_ROWS));
 }
 
 void group_shape(GroupShape *s, size_t keys, const AggCall *calls, size_t n, Arena *a)

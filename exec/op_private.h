@@ -166,6 +166,7 @@ typedef struct SorterSpec {
     const uint32_t
         *key_cols; /* key k is this column of the rows (ROW_NONE: it is not); may be NULL */
     Query *query;  /* its memory, and where to write beyond it */
+    size_t share;  /* so many sorters merge at the same time; 0: this one */
 } SorterSpec;
 Sorter *sorter_new(const SorterSpec *spec);
 void sorter_free(Sorter *s);
@@ -190,9 +191,11 @@ typedef struct AggSlot {
     const AggCall *call;
     const AggDef *def;
     AggCtx ctx;
-    size_t offset;    /* of its state in a group */
-    HashTable *seen;  /* DISTINCT: (group, arguments) */
-    Sorter *sorter;   /* rows that wait for their order: (group, arguments) */
+    size_t offset;   /* of its state in a group */
+    HashTable *seen; /* DISTINCT: (group, arguments) */
+    Sorter *sorter;  /* rows that wait for their order: (group, arguments) */
+    bool moving;     /* what was seen goes to the sorter: so many have */
+    size_t moved;
     bool dedupe;      /* DISTINCT by order: neighbours in the sorter that are equal count once */
     Batch sorted;     /* what comes out of the sorter, */
     size_t sorted_at; /* its first row that no state has, */
@@ -207,7 +210,7 @@ typedef struct AggSet {
     Arena late; /* what states take while groups are handed out */
     Arena *scratch;
     AggSlot *slots;
-    size_t slot_count, state_size;
+    size_t slot_count, call_count, state_size; /* slots that are set up; that there will be */
     char **groups;
     size_t group_count, group_cap;
     bool single; /* there is one group only: rows are not sorted by it */
@@ -219,7 +222,8 @@ void aggset_free(AggSet *s);
 void aggset_clear(AggSet *s); /* no groups */
 void aggset_grow(AggSet *s, size_t group_count);
 size_t aggset_bytes(const AggSet *s);
-uint64_t aggset_spilled(const AggSet *s); /* bytes, by sorters */
+size_t aggset_growth(const AggSet *s, size_t n); /* bytes more, while its arrays grow, for n rows */
+uint64_t aggset_spilled(const AggSet *s);        /* bytes, by sorters */
 /* Row r of b goes to group ids[r]; ids = NULL: all to `one`. */
 bool aggset_update(AggSet *s, const Batch *b, const uint32_t *ids, uint32_t one, Err *e) MUST_CHECK;
 bool aggset_update_slot(AggSet *s, AggSlot *slot, const Batch *b, const uint32_t *ids, uint32_t one,
@@ -229,7 +233,8 @@ bool aggset_merge(AggSet *into, uint32_t group, AggSet *from, uint32_t from_grou
 /* States as bytes; loaded into a group that is new or has values of earlier rows. */
 void aggset_save(AggSet *s, uint32_t group, Buf *out);
 bool aggset_load(AggSet *s, uint32_t group, Slice bytes, Err *e) MUST_CHECK;
-/* Memory is short: from now on rows of DISTINCT, and of states that keep their rows, go through sorters. */
+/* Memory is short: from now on rows of DISTINCT, and of states that keep their rows, go through sorters.
+ * aggset_settle() comes before the next rows. */
 void aggset_shrink(AggSet *s);
 /* Lets the sorters write out what is too much; before the groups are handed out with `last`. */
 QueryStatus aggset_settle(AggSet *s, bool last, Err *e);

@@ -67,6 +67,7 @@ struct Sorter {
     SortKeyDef *keys;
     size_t key_count;
     int64_t limit, given;
+    size_t share;
     SortRef *refs;
     size_t ref_count, ref_cap;
     size_t *run_ends, run_count, sorted; /* sorted runs of refs; sorted: the last end */
@@ -109,6 +110,7 @@ Sorter *sorter_new(const SorterSpec *spec)
     s->writing = -1;
     s->payload = spec->col_count;
     s->limit = spec->limit;
+    s->share = spec->share ? spec->share : 1;
     s->key_count = spec->key_count;
     s->block_rows = BATCH_ROWS;
     s->keys = mem_zero((spec->key_count + 1) * sizeof *s->keys);
@@ -570,7 +572,7 @@ static size_t fan_in(const Sorter *s)
     if (blocks == 0 || s->budget->limit <= 0)
         return FAN_MAX;
     uint64_t block = bytes / blocks + s->block_rows * s->row_bytes; /* as read, and as rows */
-    uint64_t fan = (uint64_t)s->budget->limit / 4 / (2 * block);
+    uint64_t fan = (uint64_t)s->budget->limit / 4 / s->share / (2 * block);
     return fan < FAN_MIN ? FAN_MIN : fan > FAN_MAX ? FAN_MAX : (size_t)fan;
 }
 

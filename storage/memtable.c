@@ -29,6 +29,7 @@ void seg_unref(Segment *s)
 {
     if (!s || !ref_drop(&s->ref))
         return;
+    seg_sorted_free(s);
     for (size_t i = 0; i < s->page_count; i++)
         mem_free(s->pages[i]);
     if (s->budget)
@@ -290,6 +291,7 @@ size_t seg_append(Segment *s, const WriteBatch *wb, size_t from, Lsn seq)
 
 void seg_truncate(Segment *s, size_t rows)
 {
+    seg_sorted_retire(s);
     size_t at = atomic_load_explicit(&s->rows, memory_order_relaxed);
     must(rows <= at);
     while (at > rows) {

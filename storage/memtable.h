@@ -59,6 +59,17 @@ int64_t seg_row_id(const Segment *s, uint32_t row); /* COLUMN_ROW; 0: has none *
  * arrival): the same array if it is right already, else a copy.  ids: of the result. */
 const SegRow *seg_rows_by_id(const Segment *s, const SegRow *rows, size_t n, Arena *arena,
                              int64_t **ids);
+/* All rows of the table in a full segment, by (series, time, COLUMN_ROW, arrival), with their ids: sorted once for
+ * all readers and kept with the segment.  NULL: it is not full, or holds rows of others. */
+typedef struct SegSorted {
+    size_t rows; /* of the segment, for which it holds */
+    TableId table;
+    SegRow *row;
+    int64_t *id;
+    size_t count;
+    struct SegSorted *before; /* of rows that were truncated: a reader may still be there */
+} SegSorted;
+const SegSorted *seg_sorted(Segment *s, size_t rows, TableId table);
 size_t seg_table_rows(const Segment *s, TableId table); /* so far */
 bool seg_has_table(const Segment *s, size_t rows, TableId table, int64_t *t_min, int64_t *t_max);
 

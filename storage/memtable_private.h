@@ -53,7 +53,8 @@ struct Segment {
     _Atomic size_t bytes; /* of row data */
     _Atomic int64_t t_min, t_max;
     _Atomic Lsn seq_min, seq_max;
-    atomic_bool marks; /* a shape with COLUMN_MARK was seen */
+    atomic_bool marks;           /* a shape with COLUMN_MARK was seen */
+    _Atomic(SegSorted *) sorted; /* made by the first reader who wants it; charged to the budget */
     RowMeta *meta[SEGMENT_ROWS / META_CHUNK];
     _Atomic uint32_t series_heads[SERIES_BUCKETS]; /* row + 1 */
     _Atomic(SegTable *) tables[TABLE_BUCKETS];
@@ -65,6 +66,7 @@ struct Segment {
     size_t left;
     SegShape **shape_slots;
     size_t shape_count, shape_mask;
+    SegSorted *retired;
     SegTable *last_table;
 };
 
@@ -110,5 +112,7 @@ static inline bool shape_marks(const SegShape *shape) /* COLUMN_MARK is the grea
 bool slot_convert(PhysType from, uint64_t slot, PhysType to, uint64_t *out);
 /* By (series, time, order).  tmp: room for n rows. */
 void seg_rows_sort(SegRow *rows, SegRow *tmp, size_t n);
+void seg_sorted_free(Segment *s);
+void seg_sorted_retire(Segment *s);
 
 #endif

@@ -377,3 +377,79 @@ const SegRow *seg_rows_by_id(const Segment *s, const SegRow *rows, size_t n, Are
     }
     return out;
 }
+
+/* ---- full segments ---- */
+
+static int64_t sorted_bytes(size_t count)
+{
+    return (int64_t)(sizeof(SegSorted) + count * (sizeof(SegRow) + sizeof(int64_t)));
+}
+
+/* Copies the selection, each series in the order of its ids. */
+static SegSorted *sorted_new(const Segment *s, const SegRow *rows, size_t n, Arena *a)
+{
+    SegSorted *o = MEM_NEW(SegSorted);
+    o->row = mem_alloc(n * sizeof *o->row);
+    o->id = mem_alloc(n * sizeof *o->id);
+    o->count = n;
+    for (size_t begin = 0, end; begin < n; begin = end) {
+        for (end = begin + 1; end < n && rows[end].series == rows[begin].series; end++)
+            ;
+        int64_t *ids;
+        const SegRow *by_id = seg_rows_by_id(s, rows + begin, end - begin, a, &ids);
+        memcpy(o->row + begin, by_id, (end - begin) * sizeof *by_id);
+        memcpy(o->id + begin, ids, (end - begin) * sizeof *ids);
+    }
+    return o;
+}
+
+static void sorted_free(SegSorted *o)
+{
+    mem_free(o->row);
+    mem_free(o->id);
+    mem_free(o);
+}
+
+const SegSorted *seg_sorted(Segment *s, size_t rows, TableId table)
+{
+    SegSorted *o = atomic_load_explicit(&s->sorted, memory_order_acquire), *none = NULL;
+    if (!o) {
+        if (!seg_full(s) || seg_table_rows(s, table) != rows || seg_rows(s) != rows)
+            return NULL;
+        Arena a;
+        SegRow *all;
+        arena_init(&a, NULL);
+        size_t n = seg_select(s, rows, table, NULL, INT64_MIN, INT64_MAX, &a, &all);
+        o = sorted_new(s, all, n, &a);
+        o->rows = rows;
+        o->table = table;
+        arena_free(&a);
+        if (!atomic_compare_exchange_strong(&s->sorted, &none, o)) {
+            sorted_free(o); /* another reader was faster */
+            o = none;
+        } else if (s->budget) {
+            budget_charge(s->budget, sorted_bytes(n));
+        }
+    }
+    return o->rows == rows && o->table == table ? o : NULL;
+}
+
+void seg_sorted_retire(Segment *s)
+{
+    SegSorted *o = atomic_exchange(&s->sorted, NULL);
+    if (o) {
+        o->before = s->retired;
+        s->retired = o;
+    }
+}
+
+void seg_sorted_free(Segment *s)
+{
+    seg_sorted_retire(s);
+    for (SegSorted *o = s->retired, *before; o; o = before) {
+        before = o->before;
+        if (s->budget)
+            budget_charge(s->budget, -sorted_bytes(o->count));
+        sorted_free(o);
+    }
+}

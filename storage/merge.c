@@ -195,9 +195,13 @@ static int64_t times_lower(const int64_t *times, size_t n, int64_t t)
 
 static void cursor_add_ids(Merge *m, Cursor *c)
 {
-    int64_t *ids;
+    int64_t *found;
+    const int64_t *ids = c->in.ids;
     bool any = false;
-    c->in.rows = seg_rows_by_id(c->in.segment, c->in.rows, c->in.row_count, &m->start, &ids);
+    if (!ids) {
+        c->in.rows = seg_rows_by_id(c->in.segment, c->in.rows, c->in.row_count, &m->start, &found);
+        ids = found;
+    }
     for (size_t i = 0; i < c->in.row_count; i++)
         any |= ids[i] != 0;
     c->ids = any ? ids : NULL;

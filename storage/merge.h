@@ -26,6 +26,7 @@ typedef struct MergeInput {
     const Segment *segment;
     const SegRow *rows;
     size_t row_count;
+    const int64_t *ids; /* of the rows, which stand in their order (`keep`); NULL: not known */
     /* parts: times that a delete hides in this layer (tombs_ranges); borrowed */
     const TimeRange *dead;
     size_t dead_count;

@@ -163,16 +163,45 @@ static void open_parts(Scan *s, const SnapshotView *v)
 }
 
 /* The rows of a tail know when they were written. */
-static void drop_hidden(const Scan *s, ScanTail *t)
+static bool row_hidden(const Scan *s, const Segment *segment, const SegRow *r)
 {
-    size_t n = 0;
-    for (size_t i = 0; s->tombs.count && i < t->count; i++) {
-        const SegRow *r = &t->rows[i];
-        if (!tombs_hide(&s->tombs, r->series, r->time, seg_row_seq(t->segment, r->row)))
-            t->rows[n++] = *r;
+    return tombs_hide(&s->tombs, r->series, r->time, seg_row_seq(segment, r->row));
+}
+
+static void drop_hidden(Scan *s, ScanTail *t)
+{
+    size_t hidden = 0, n = 0;
+    for (size_t i = 0; s->tombs.count && i < t->count; i++)
+        hidden += row_hidden(s, t->segment, &t->rows[i]);
+    if (hidden == 0)
+        return;
+    SegRow *rows = arena_alloc(&s->arena, (t->count - hidden + 1) * sizeof *rows);
+    for (size_t i = 0; i < t->count; i++)
+        if (!row_hidden(s, t->segment, &t->rows[i]))
+            rows[n++] = t->rows[i];
+    t->rows = rows;
+    t->ids = NULL;
+    t->count = n;
+}
+
+/* Its rows for this scan. */
+static void select_tail(Scan *s, const VersionTail *t, ScanTail *st)
+{
+    int64_t t_min, t_max;
+    SegRow *rows;
+    bool all = !s->set && seg_has_table(t->segment, t->rows, s->table, &t_min, &t_max) &&
+               s->spec.t_min <= t_min && s->spec.t_max >= t_max;
+    const SegSorted *sorted = all ? seg_sorted(t->segment, t->rows, s->table) : NULL;
+    *st = (ScanTail){.segment = t->segment, .age = t->age};
+    if (sorted) {
+        st->rows = sorted->row;
+        st->ids = sorted->id;
+        st->count = sorted->count;
+    } else {
+        st->count = seg_select(t->segment, t->rows, s->table, s->set, s->spec.t_min, s->spec.t_max,
+                               &s->arena, &rows);
+        st->rows = rows;
     }
-    if (s->tombs.count)
-        t->count = n;
 }
 
 static void open_tails(Scan *s, const SnapshotView *v)
@@ -183,9 +212,7 @@ static void open_tails(Scan *s, const SnapshotView *v)
         if (!tail_meets(t, s->table, s->spec.t_min, s->spec.t_max))
             continue;
         ScanTail *st = &s->tails[s->tail_count];
-        *st = (ScanTail){.segment = t->segment, .age = t->age};
-        st->count = seg_select(t->segment, t->rows, s->table, s->set, s->spec.t_min, s->spec.t_max,
-                               &s->arena, &st->rows);
+        select_tail(s, t, st);
         drop_hidden(s, st);
         if (!st->count)
             continue;
@@ -330,7 +357,8 @@ static size_t add_tail_inputs(Scan *s, size_t n)
             s->inputs[n++] = (MergeInput){.age = t->age,
                                           .segment = t->segment,
                                           .rows = t->rows + begin,
-                                          .row_count = t->at - begin};
+                                          .row_count = t->at - begin,
+                                          .ids = t->ids ? t->ids + begin : NULL};
     }
     return n;
 }

@@ -19,7 +19,8 @@ typedef struct ScanPart {
 typedef struct ScanTail {
     const Segment *segment;
     uint32_t age;
-    SegRow *rows; /* chosen; by series, time, arrival */
+    const SegRow *rows; /* chosen; by series, time, arrival */
+    const int64_t *ids; /* of a SegSorted; or NULL */
     size_t count, at;
 } ScanTail;
 

@@ -20,6 +20,15 @@ SELECT count(*), sum(p), min(m), max(m) FROM (SELECT k, percentile_cont(0.5) WIT
   mode() WITHIN GROUP (ORDER BY s) m FROM sp GROUP BY k) x;
 SELECT count(*), sum(c), sum(length(a)) FROM (SELECT s, d, count(*) c, string_agg(g::text, '' ORDER BY id) a FROM sp GROUP BY s, d) x;
 SELECT g, k, count(*) FROM sp GROUP BY ROLLUP (g, k) ORDER BY g NULLS FIRST, k NULLS FIRST, 3 LIMIT 3;
+-- ordered sets of one group and of many keep only the values that are asked for; lists and texts grow in pieces
+SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY f), percentile_disc(0.9) WITHIN GROUP (ORDER BY id), mode() WITHIN GROUP (ORDER BY k),
+  percentile_cont(ARRAY[0, 0.1, NULL, 1]) WITHIN GROUP (ORDER BY f DESC), percentile_disc(ARRAY[[0, 0.5], [0.7, 1]]) WITHIN GROUP (ORDER BY s) FROM sp;
+SELECT g, percentile_cont(0.5) WITHIN GROUP (ORDER BY f), percentile_disc(0.5) WITHIN GROUP (ORDER BY s), mode() WITHIN GROUP (ORDER BY s DESC),
+  percentile_cont(ARRAY[0.3]) WITHIN GROUP (ORDER BY id) FROM sp GROUP BY g ORDER BY g LIMIT 3;
+SELECT percentile_cont(1.5) WITHIN GROUP (ORDER BY id) FROM sp;
+SELECT percentile_disc(NULL) WITHIN GROUP (ORDER BY id), percentile_cont(0.5) WITHIN GROUP (ORDER BY f) FILTER (WHERE id > 200000) FROM sp;
+SELECT g, count(DISTINCT id), count(DISTINCT s), count(DISTINCT f), count(DISTINCT k) FROM sp GROUP BY g ORDER BY g LIMIT 2;
+SELECT md5(string_agg(s, ', ')), md5(json_agg(g)::text), md5(array_agg(k)::text) FROM (SELECT * FROM sp ORDER BY id LIMIT 20000) x;
 -- sort
 SELECT id, s FROM sp ORDER BY s DESC NULLS LAST, id OFFSET 61000 LIMIT 2;
 SELECT id, d FROM (SELECT id, d, s FROM sp ORDER BY d DESC NULLS LAST, s, id LIMIT 40000) x ORDER BY d, id LIMIT 2;
@@ -61,6 +70,20 @@ WITH RECURSIVE r (n) AS (SELECT 1::int8 UNION SELECT n + 1 FROM r WHERE n < 1200
 WITH RECURSIVE r (n, d) AS (SELECT 1::int8, NULL::numeric UNION SELECT (n * 2 + k) % 100003, (n % 7)::numeric FROM r, generate_series(0, 1) k)
   SELECT count(*), sum(n), sum(d), count(d) FROM r;
 SELECT count(*), sum(a.v) FROM (VALUES (1), (2), (3)) t (i), LATERAL (SELECT v FROM spd WHERE name > 'a') a;
+-- rows of a transaction and of a temporary table
+BEGIN;
+CREATE TEMP TABLE spt (id int8, k int4, s text) ON COMMIT DROP;
+INSERT INTO spt SELECT i, i % 40009, 'text ' || i % 5003 FROM generate_series(1, 250000) i;
+SELECT count(*), sum(id), max(s) FROM spt;
+SELECT id, s FROM spt ORDER BY s DESC, id LIMIT 2;
+DELETE FROM spt WHERE id % 7 = 0;
+UPDATE spt SET k = k + 1 WHERE id < 1000;
+SELECT count(*), sum(k), count(DISTINCT k) FROM spt;
+COMMIT;
+BEGIN;
+INSERT INTO sp SELECT i, i % 40009, 3, 1, 'text ' || i % 5003, 2 FROM generate_series(1, 150000) i;
+SELECT count(*), sum(id), max(s) FROM sp;
+ROLLBACK;
 -- windows: one partition of all rows, many of few, frames of any kind
 SELECT sum(a), sum(b), max(c), sum(d) FROM (SELECT nth_value(id, 3) OVER w AS a, count(*) OVER (ORDER BY id DESC) AS b,
   lead(s, 2) OVER w AS c, sum(id) OVER (ORDER BY id ROWS BETWEEN 5000 PRECEDING AND 70 FOLLOWING) AS d FROM sp WINDOW w AS (ORDER BY id)) x;
