@@ -129,6 +129,8 @@ bool fill_pg_cast(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_namespace(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_proc(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_database(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_locks(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fn_blocking_pids(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 bool fill_pg_cursors(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_prepared(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

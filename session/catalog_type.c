@@ -292,8 +292,11 @@ static void activity_row(RowSink *sink, const Session *s, bool full)
         row_i64(&r, s->query_started_us);
     else
         row_null(&r);
-    row_nulls(&r, 3);
-    row_text(&r, s->running ? "active" : "idle");
+    const char *event = atomic_load(&s->wait_event);
+    row_null(&r);
+    row_text(&r, event ? "Lock" : NULL);
+    row_text(&r, event);
+    row_text(&r, s->running || event ? "active" : "idle");
     row_nulls(&r, 3);
     row_text(&r, !full ? "<insufficient privilege>" : s->query_text ? s->query_text : "");
     row_text(&r, "client backend");

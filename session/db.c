@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "session/advisory.h"
 #include "session/session_private.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -70,6 +71,7 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
     atomic_init(&db->next_transaction, db->clock->wall_ns(db->clock) / NS_PER_MS);
     mutex_init(&db->mutex, RANK_DB);
     mutex_init(&db->sequence_mutex, RANK_DB);
+    db->advisory = advisory_new();
     budgets_init(db);
     EngineOptions eo = {
         .dir = db->data_dir,
@@ -109,6 +111,7 @@ void db_close(Db *db)
         sequences_settle(db), engine_close(db->engine, true);
     mutex_destroy(&db->mutex);
     mutex_destroy(&db->sequence_mutex);
+    advisory_free(db->advisory);
     mem_free(db->rejected);
     login_stop(db);
     mem_free(db->features);
@@ -283,6 +286,7 @@ void session_register(void)
     func_register(admin_functions);
     func_register(sequence_functions);
     func_register(notify_functions);
+    func_register(advisory_functions);
     func_register(job_functions);
     view_register(skulk_views);
     view_register(job_views);

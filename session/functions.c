@@ -117,13 +117,6 @@ static bool fn_true(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *
     return true;
 }
 
-static bool fn_null(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
-{
-    (void)ctx, (void)args, (void)n, (void)e;
-    *out = value_null();
-    return true;
-}
-
 /* Its own role's sessions, with pg_signal_backend those of all but superusers. */
 static bool may_signal(Session *s, ObjectId role, const char *what, Err *e)
 {
@@ -300,10 +293,6 @@ FuncDef session_functions[] = {
      .scalar = fn_false,
      .flags = FN_STABLE,
      .text = "this is no standby"},
-    {.signature = "pg_advisory_unlock_all() void",
-     .scalar = fn_null,
-     .flags = FN_VOLATILE,
-     .text = "there are no advisory locks"},
     {.signature = "inet_client_addr() text",
      .scalar = fn_inet_client,
      .flags = FN_STABLE,

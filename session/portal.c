@@ -1,4 +1,5 @@
 /* session/portal.c - a statement that runs: queries, and the simple protocol's walk. */
+#include "session/advisory.h"
 #include "session/session_private.h"
 #include <stdio.h>
 
@@ -323,7 +324,9 @@ static RunStatus finish(Portal *p, Err *e)
 static RunStatus fail(Portal *p)
 {
     p->state = PORTAL_FAILED;
+    p->locking = false;
     tx_stop_waiting(p->session);
+    advisory_stop_waiting(p->session);
     portal_close_query(p);
     return RUN_FAIL;
 }
@@ -334,6 +337,23 @@ static bool no_more_rows(Portal *p)
     if (p->bound->kind == BOUND_QUERY || p->collected)
         portal_tag_rows(p, 0);
     return portal_returns_rows(p);
+}
+
+/* What functions of the statement asked to wait for comes true before anything is handed on. */
+static RunStatus run_and_lock(Portal *p, int64_t max_rows, Batch **out, Err *e)
+{
+    if (!p->locking) {
+        p->after = run_kind(p, max_rows, out, e);
+        if (p->after == RUN_FAIL || p->after == RUN_WAIT || p->after == RUN_YIELD)
+            return p->after;
+        p->after_batch = *out;
+    }
+    RunStatus st = advisory_wait(p->session, e);
+    p->locking = st == RUN_WAIT;
+    if (p->locking && p->deadline_ns)
+        task_wake_at(p->session->waiter, p->deadline_ns);
+    *out = p->after_batch;
+    return st == RUN_DONE ? p->after : st;
 }
 
 RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
@@ -353,7 +373,7 @@ RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
         p->session->command = p->bound->tag;
         if (!portal_check(p, e))
             return fail(p);
-        RunStatus st = run_kind(p, max_rows, out, e);
+        RunStatus st = run_and_lock(p, max_rows, out, e);
         if (st == RUN_FAIL)
             return fail(p);
         if (st != RUN_WAIT && st != RUN_YIELD && st != RUN_BATCH)

@@ -1,4 +1,5 @@
 /* session/session.c - a login: made, told apart, ended; what every statement needs to know of it. */
+#include "session/advisory.h"
 #include "session/session_private.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ void session_free(Session *s)
     portals_close_all(s, false, NULL);
     if (!s->tx.committing)
         tx_rollback(s);
+    advisory_forget(s);
     notify_free(s);
     prepared_forget_all(s);
     temp_forget(s);

@@ -44,7 +44,8 @@ struct Db {
     Session *sessions;
     uint8_t logins[LOGINS_REMEMBERED][SHA256_BYTES]; /* login.c */
     size_t next_login;
-    struct RejectedRing *rejected; /* rejected.c; NULL = none yet */
+    struct RejectedRing *rejected;  /* rejected.c; NULL = none yet */
+    struct AdvisoryLocks *advisory; /* has a mutex of its own */
 };
 
 static inline SpillSpace *db_spill(Db *db) /* NULL: read only */
@@ -128,6 +129,8 @@ typedef struct RowAddress { /* of a stored row */
     int64_t time_ns, number;
 } RowAddress;
 
+struct AdvisoryLocks;
+struct AdvisorySession;
 struct CopyIn;
 struct CopyOut;
 struct Portal {
@@ -190,6 +193,9 @@ struct Portal {
     struct PartsRun *parts; /* parts.c */
     int hypertable_step;    /* of BOUND_HYPERTABLE */
     int phase;              /* utility statements that wait: where they are */
+    bool locking;           /* waits for advisory locks, then says and gives what is below */
+    RunStatus after;
+    Batch *after_batch;
 };
 
 typedef struct RoleSet { /* a role and those whose rights it has: role.c */
@@ -243,7 +249,9 @@ struct Session {
     TempSpace *temp; /* temporary tables; NULL: there were none */
     struct SequenceState *temp_sequences;
     size_t temp_sequence_count;
-    struct Notify *notify; /* notify.c; NULL: never used; set under Db.mutex */
+    struct AdvisorySession *advisory; /* advisory.c; NULL: it never had a lock */
+    _Atomic(const char *) wait_event; /* the kind of lock it waits for: a literal; NULL: none */
+    struct Notify *notify;            /* notify.c; NULL: never used; set under Db.mutex */
     /* below: needs Db.mutex */
     Query *running;
     bool cancel;

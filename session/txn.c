@@ -1,4 +1,5 @@
 /* session/txn.c - transactions of a session: states, savepoints, commit, rollback. */
+#include "session/advisory.h"
 #include "session/session_private.h"
 
 static void tx_forget(Session *s)
@@ -9,6 +10,7 @@ static void tx_forget(Session *s)
         mem_free(t->marks[i].name);
     mem_free(t->marks);
     *t = (Transaction){.state = TX_IDLE};
+    advisory_end_transaction(s);
 }
 
 static const char *isolation_name(Slice name)
@@ -169,6 +171,7 @@ Txn *tx_storage(Session *s)
     s->tx.queried = true;
     if (!s->tx.txn) {
         s->tx.txn = txn_begin(s->db->engine);
+        txn_set_who(s->tx.txn, s->pid);
         if (s->temp) {
             temp_begin(s->temp);
             txn_use_temp(s->tx.txn, s->temp);
@@ -213,8 +216,10 @@ RunStatus tx_lock_table(Portal *p, TableId table, Err *e)
     switch (txn_lock_table(t, table, deadline, s->waiter, e)) {
     case LOCK_OK:
         p->lock_deadline_ns = 0;
+        atomic_store(&s->wait_event, NULL);
         return RUN_DONE;
     case LOCK_WAIT:
+        atomic_store(&s->wait_event, "relation");
         if (p->deadline_ns)
             task_wake_at(s->waiter, p->deadline_ns);
         return RUN_WAIT;
@@ -228,6 +233,7 @@ void tx_stop_waiting(Session *s)
 {
     if (s->tx.txn)
         txn_lock_cancel(s->tx.txn);
+    atomic_store(&s->wait_event, NULL);
 }
 
 Snapshot *tx_snapshot(Session *s)
@@ -368,6 +374,7 @@ static bool savepoint_rollback(Session *s, Slice name, const Portal *running, Er
     settings_undo(s, m->undo_count);
     notify_rollback(s, m->notify);
     drop_marks(s, (size_t)(m - t->marks) + 1);
+    advisory_rollback_to(s, t->mark_count);
     t->state = TX_BLOCK;
     return true;
 }
@@ -380,6 +387,7 @@ static bool savepoint_release(Session *s, Slice name, Err *e)
     if (!m)
         return err_set(e, ERR_SAVEPOINT, "savepoint \"%.*s\" does not exist", SLICE_ARG(name));
     drop_marks(s, (size_t)(m - s->tx.marks));
+    advisory_leave_savepoint(s, s->tx.mark_count);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* session/utility.c - statements that are no queries: one row each in utility_table[].
  *
  * run is called until it no longer answers WAIT or YIELD; Portal.phase says where it is. */
+#include "session/advisory.h"
 #include "session/session_private.h"
 #include <stdio.h>
 
@@ -137,6 +138,7 @@ static RunStatus run_discard(Portal *p, Batch **out, Err *e)
         prepared_forget_all(s);
         cursors_close(s, true);
         sequences_forget(s);
+        advisory_unlock_all(s);
         if (!temp_discard(s, e) || !notify_discard(s, e))
             return RUN_FAIL;
     } else if (slice_eq_nocase(what, SLICE_LIT("sequences"))) {

@@ -87,6 +87,7 @@ ObjectId engine_new_id(
 
 /* ---- transactions: a private segment, private catalog edits ---- */
 Txn *txn_begin(Engine *eng);
+void txn_set_who(Txn *t, int32_t who); /* for engine_locks; before its first lock */
 bool txn_write(Txn *t, WriteBatch *take_wb,
                Err *e) MUST_CHECK; /* visible to this transaction's snapshots only */
 /* So many rows wait to be written into a file beside the memtable that the caller should: true: the
@@ -116,6 +117,9 @@ void txn_keep_snapshot(Txn *t, Snapshot *base);
 typedef enum LockStatus { LOCK_OK, LOCK_WAIT, LOCK_FAIL } LockStatus;
 LockStatus txn_lock_table(Txn *t, TableId table, int64_t deadline_ns, Task *waiter, Err *e);
 void txn_lock_cancel(Txn *t); /* waits no more; keeps what it has */
+/* Who has or wants a table's write lock; the callback runs under a mutex (RANK_TXN). */
+typedef void (*LockEach)(void *arg, TableId table, int32_t who, bool granted);
+void engine_locks(Engine *eng, LockEach each, void *arg);
 
 /* ---- temporary tables: of one session, in memory and beside the log ----
  * Tables, views and sequences of the schema temp_schema(): made with txn_edit_catalog (the schema

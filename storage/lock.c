@@ -11,6 +11,7 @@ typedef struct TableLock {
 
 struct LockOwner {
     LockTable *all;
+    int32_t who;
     /* what follows needs the table's mutex */
     TableLock **held;
     size_t count, cap;
@@ -48,11 +49,25 @@ void locks_free(LockTable *t)
     mem_free(t);
 }
 
-LockOwner *lock_owner_new(LockTable *t)
+LockOwner *lock_owner_new(LockTable *t, int32_t who)
 {
     LockOwner *o = MEM_NEW(LockOwner);
     o->all = t;
+    o->who = who;
     return o;
+}
+
+void locks_each(LockTable *t, LockEach each, void *arg)
+{
+    mutex_lock(&t->mutex);
+    for (size_t i = 0; i < t->count; i++) {
+        const TableLock *l = t->locks[i];
+        if (l->owner)
+            each(arg, l->table, l->owner->who, true);
+        for (const LockOwner *o = l->first; o; o = o->next)
+            each(arg, l->table, o->who, false);
+    }
+    mutex_unlock(&t->mutex);
 }
 
 /* Tables that nobody has or wants lose their entry: most of them are dropped by now. */

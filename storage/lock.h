@@ -24,9 +24,11 @@ typedef struct LockWish {
     Task *waiter;                /* woken when it is worth asking again; may be NULL */
 } LockWish;
 
-LockOwner *lock_owner_new(LockTable *t);
+LockOwner *lock_owner_new(LockTable *t, int32_t who /* for locks_each */);
 LockStatus lock_take(LockOwner *o, const LockWish *wish, Err *e);
 void lock_cancel(LockOwner *o);
+/* Who has or wants what, one after the other, under the mutex (RANK_TXN). */
+void locks_each(LockTable *t, LockEach each, void *arg);
 /* Gives all back and frees the owner (NULL is fine); changed: LSN of what it did, 0 = nothing. */
 void lock_owner_end(LockOwner *o, Lsn changed);
 

@@ -14,6 +14,7 @@ typedef struct TxnEdits { /* one call of txn_edit_catalog */
 
 struct Txn {
     Engine *eng;
+    int32_t who;
     TxnLayer *layers;
     size_t layer_count, layer_cap;
     size_t mark_layers, mark_items; /* of the last savepoint: what is older stays as it is */
@@ -43,6 +44,11 @@ Txn *txn_begin(Engine *eng)
     t->request = request_new();
     t->request->txn = true;
     return t;
+}
+
+void txn_set_who(Txn *t, int32_t who)
+{
+    t->who = who;
 }
 
 static void drop_mine(Txn *t)
@@ -268,7 +274,7 @@ bool txn_delete(Txn *t, const DeleteSpec *d, Err *e)
 LockStatus txn_lock_table(Txn *t, TableId table, int64_t deadline_ns, Task *waiter, Err *e)
 {
     if (!t->locks)
-        t->locks = lock_owner_new(t->eng->locks);
+        t->locks = lock_owner_new(t->eng->locks, t->who);
     LockWish wish = {.table = table,
                      .kept = t->kept != NULL,
                      .seen = t->kept ? snapshot_seen(t->kept) : 0,
@@ -276,6 +282,11 @@ LockStatus txn_lock_table(Txn *t, TableId table, int64_t deadline_ns, Task *wait
                      .deadline_ns = deadline_ns,
                      .waiter = waiter};
     return lock_take(t->locks, &wish, e);
+}
+
+void engine_locks(Engine *eng, LockEach each, void *arg)
+{
+    locks_each(eng->locks, each, arg);
 }
 
 void txn_lock_cancel(Txn *t)
