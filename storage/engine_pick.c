@@ -484,6 +484,50 @@ static void keep_tier(Pick *p)
     pick_shorten(p, p->count - keep);
 }
 
+static bool is_input(const Pick *p, const EngineFile *f)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->files[i] == f)
+            return true;
+    return false;
+}
+
+/* Files below the last level that have windows in common with another one; only these become fewer.  Others
+ * are in the group for an old file of many windows, made when the table had no TTL or another one. */
+static size_t piled(const Groups *gs, const Group *g, const Pick *p)
+{
+    const Candidate *l = gs->files.items + g->begin;
+    size_t count = g->end - g->begin, n = 0;
+    bool *in = mem_zero(count + 1);
+    for (size_t i = 0; i < count; i++)
+        in[i] = is_input(p, l[i].f);
+    for (size_t i = 0; i < count; i++) {
+        bool shares = false;
+        for (size_t k = 0; in[i] && k < count && !shares; k++)
+            shares = k != i && in[k] && belong_together(&l[i], &l[k]);
+        n += shares;
+    }
+    mem_free(in);
+    return n;
+}
+
+/* An open group, at level 1; false: its files stay what they are. */
+static bool take_piled(Pick *p, const Groups *gs, size_t at)
+{
+    const Group *g = &gs->items[at];
+    p->level = 1;
+    take_groups(p, gs, at, at + 1, 2);
+    keep_tier(p);
+    if (piled(gs, g, p) >= ENGINE_L1_FILES)
+        return true;
+    pick_free(p);
+    p->level = 1;
+    take_groups(p, gs, at, at + 1, 2);
+    if (piled(gs, g, p) < ENGINE_L1_FILES)
+        pick_free(p);
+    return p->count > 0;
+}
+
 static bool pick_ranges(Engine *eng, const CatalogSnap *cat, Pick *p)
 {
     Groups gs = find_groups(eng, cat);
@@ -494,10 +538,12 @@ static bool pick_ranges(Engine *eng, const CatalogSnap *cat, Pick *p)
         bool over = g->last < closed && g->newest_ns < quiet;
         if (!g->below || (!over && g->below < ENGINE_L1_FILES))
             continue;
-        p->level = over ? 2 : 1;
-        take_groups(p, &gs, i, i + 1, over ? INT32_MAX : 2);
+        if (!over && take_piled(p, &gs, i))
+            break;
         if (!over)
-            keep_tier(p);
+            continue;
+        p->level = 2;
+        take_groups(p, &gs, i, i + 1, INT32_MAX);
     }
     Group sum;
     for (size_t i = 0, end; !p->count && i < gs.count; i = end) {
@@ -512,14 +558,6 @@ static bool pick_ranges(Engine *eng, const CatalogSnap *cat, Pick *p)
 }
 
 /* ---- cuts ---- */
-
-static bool is_input(const Pick *p, const EngineFile *f)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if (p->files[i] == f)
-            return true;
-    return false;
-}
 
 static void find_cuts(Engine *eng, const CatalogSnap *cat, Pick *p)
 {
