@@ -114,9 +114,12 @@ bool err_hint(Err *e, const char *fmt, ...)
 
 bool err_context(Err *e, const char *fmt, ...)
 {
+    size_t len = strlen(e->context);
     va_list args;
+    if (len && len + 1 < sizeof e->context)
+        e->context[len++] = '\n';
     va_start(args, fmt);
-    format(e->context, sizeof e->context, fmt, args);
+    format(e->context + len, sizeof e->context - len, fmt, args);
     va_end(args);
     return false;
 }

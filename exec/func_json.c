@@ -233,12 +233,11 @@ static bool build_object(FnCall *c, Err *e)
 
 /* ---- access ---- */
 
-static void put_found(Value *out, bool found, Slice json, bool as_text, Arena *a)
+static bool put_found(Value *out, bool found, Slice json, bool as_text, Arena *a, Err *e)
 {
     *out = value_str(json);
     out->null = !found || (as_text && json_kind(json) == JSON_NULL);
-    if (!out->null && as_text)
-        out->u.str = json_text(json, a);
+    return out->null || !as_text || json_to_text(json, a, &out->u.str, e);
 }
 
 #define JSON_ACCESS(name, find, as_text)                                                           \
@@ -247,8 +246,7 @@ static void put_found(Value *out, bool found, Slice json, bool as_text, Arena *a
         FUNC_UNUSED;                                                                               \
         Slice v = SLICE_NONE;                                                                      \
         bool found = find;                                                                         \
-        put_found(out, found, v, as_text, ctx->scratch);                                           \
-        return true;                                                                               \
+        return put_found(out, found, v, as_text, ctx->scratch, e);                                 \
     }
 JSON_ACCESS(get_field, json_field(args[0].u.str, args[1].u.str, ctx->scratch, &v), false)
 JSON_ACCESS(get_field_text, json_field(args[0].u.str, args[1].u.str, ctx->scratch, &v), true)

@@ -61,7 +61,7 @@ libskexec_la_SOURCES += \
 	exec/interval.c exec/interval.h \
 	exec/numeric.c exec/numeric.h exec/numeric_io.c exec/numeric_math.c exec/numeric_private.h \
 	exec/resolve.c exec/resolve_private.h \
-	exec/type.c exec/type.h exec/type_histogram.c exec/type_histogram.h exec/type_json.c exec/type_json.h exec/type_name.c \
+	exec/type.c exec/type.h exec/type_histogram.c exec/type_histogram.h exec/json_scan.h exec/json_scan.c exec/type_json.c exec/type_json.h exec/type_name.c \
 	exec/type_number.c exec/type_order.c exec/type_private.h exec/type_record.c exec/type_reg.c exec/type_reg.h \
 	exec/type_io.def \
 	exec/type_string.c exec/type_time.c \

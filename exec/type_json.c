@@ -1,182 +1,12 @@
 #include "exec/type_json.h"
+#include "exec/json_scan.h"
 #include "exec/numeric.h"
 #include "exec/type_private.h"
 #include <stdlib.h>
 
-typedef struct Scan {
-    const char *p, *end;
-    Slice text;
-    const char *type;
-} Scan;
-
-static bool bad_json(const Scan *s, Err *e)
-{
-    size_t at = (size_t)(s->p - s->text.ptr);
-    err_set(e, ERR_INVALID_TEXT, "invalid input syntax for type %s", s->type);
-    if (s->p >= s->end)
-        return err_detail(e, "The input string ended unexpectedly.");
-    size_t len = 1;
-    if ((*s->p | 32) >= 'a' && (*s->p | 32) <= 'z')
-        while (s->p + len < s->end && (s->p[len] | 32) >= 'a' && (s->p[len] | 32) <= 'z')
-            len++;
-    (void)at;
-    return err_detail(e, "Token \"%.*s\" is invalid.", (int)len, s->p);
-}
-
-static void skip_space(Scan *s)
-{
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\t' || *s->p == '\r'))
-        s->p++;
-}
-
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
-static bool scan_string(Scan *s, Err *e)
-{
-    s->p++;
-    while (s->p < s->end && *s->p != '"') {
-        if ((unsigned char)*s->p < 0x20)
-            return bad_json(s, e);
-        if (*s->p++ != '\\')
-            continue;
-        if (s->p >= s->end)
-            return bad_json(s, e);
-        char c = *s->p++;
-        if (c == 'u') {
-            for (int i = 0; i < 4; i++, s->p++)
-                if (s->p >= s->end || hex_value(*s->p) < 0)
-                    return bad_json(s, e);
-        } else if (!strchr("\"\\/bfnrt", c) || c == '\0') {
-            s->p--;
-            return bad_json(s, e);
-        }
-    }
-    if (s->p >= s->end)
-        return bad_json(s, e);
-    s->p++;
-    return true;
-}
-
-static bool scan_digits(Scan *s, Err *e)
-{
-    if (s->p >= s->end || *s->p < '0' || *s->p > '9')
-        return bad_json(s, e);
-    while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
-        s->p++;
-    return true;
-}
-
-static bool scan_number(Scan *s, Err *e)
-{
-    if (*s->p == '-')
-        s->p++;
-    bool zero = s->p < s->end && *s->p == '0';
-    const char *from = s->p;
-    if (!scan_digits(s, e))
-        return false;
-    if (zero && s->p > from + 1) {
-        s->p = from;
-        return bad_json(s, e);
-    }
-    if (s->p < s->end && *s->p == '.') {
-        s->p++;
-        if (!scan_digits(s, e))
-            return false;
-    }
-    if (s->p < s->end && (*s->p | 32) == 'e') {
-        s->p++;
-        if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
-            s->p++;
-        if (!scan_digits(s, e))
-            return false;
-    }
-    if (s->p < s->end && (*s->p | 32) >= 'a' && (*s->p | 32) <= 'z')
-        return bad_json(s, e);
-    return true;
-}
-
-static bool scan_word(Scan *s, Err *e)
-{
-    static const char *const words[] = {"true", "false", "null"};
-    const char *from = s->p;
-    while (s->p < s->end && (((*s->p | 32) >= 'a' && (*s->p | 32) <= 'z') ||
-                             (*s->p >= '0' && *s->p <= '9') || *s->p == '_'))
-        s->p++;
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (slice_eq_cstr(slice_of(from, (size_t)(s->p - from)), words[i]))
-            return true;
-    s->p = from;
-    return bad_json(s, e);
-}
-
-static bool scan_value(Scan *s, int depth, Err *e);
-
-static bool scan_members(Scan *s, char close, int depth, Err *e)
-{
-    s->p++;
-    skip_space(s);
-    if (s->p < s->end && *s->p == close) {
-        s->p++;
-        return true;
-    }
-    for (;;) {
-        skip_space(s);
-        if (close == '}') {
-            if (s->p >= s->end || *s->p != '"')
-                return bad_json(s, e);
-            if (!scan_string(s, e))
-                return false;
-            skip_space(s);
-            if (s->p >= s->end || *s->p != ':')
-                return bad_json(s, e);
-            s->p++;
-        }
-        if (!scan_value(s, depth + 1, e))
-            return false;
-        skip_space(s);
-        if (s->p >= s->end || (*s->p != ',' && *s->p != close))
-            return bad_json(s, e);
-        if (*s->p++ == close)
-            return true;
-    }
-}
-
-static bool scan_value(Scan *s, int depth, Err *e)
-{
-    if (depth > JSON_DEPTH_MAX)
-        return err_set(e, ERR_TOO_COMPLEX, "JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
-    skip_space(s);
-    if (s->p >= s->end)
-        return bad_json(s, e);
-    switch (*s->p) {
-    case '{':
-        return scan_members(s, '}', depth, e);
-    case '[':
-        return scan_members(s, ']', depth, e);
-    case '"':
-        return scan_string(s, e);
-    default:
-        return *s->p == '-' || (*s->p >= '0' && *s->p <= '9') ? scan_number(s, e) : scan_word(s, e);
-    }
-}
-
-static bool check(Slice text, const char *type, Err *e)
-{
-    Scan s = {text.ptr, text.ptr + text.len, text, type};
-    if (!scan_value(&s, 0, e))
-        return false;
-    skip_space(&s);
-    return s.p == s.end || bad_json(&s, e);
-}
-
 bool json_check(Slice text, Err *e)
 {
-    return check(text, "json", e);
+    return json_scan_all(text, false, e);
 }
 
 /* ---- walking ---- */
@@ -184,10 +14,10 @@ bool json_check(Slice text, Err *e)
 static Slice value_at(const char *p, const char *end)
 {
     Err e;
-    Scan s = {p, end, slice_of(p, (size_t)(end - p)), "json"};
-    skip_space(&s);
+    JsonScan s = {p, end, slice_of(p, (size_t)(end - p)), false};
+    json_skip_space(&s);
     const char *from = s.p;
-    if (!scan_value(&s, 0, &e))
+    if (!json_scan_value(&s, 0, &e))
         return SLICE_NONE;
     return slice_of(from, (size_t)(s.p - from));
 }
@@ -220,23 +50,23 @@ JsonIter json_iter(Slice json)
 
 bool json_next(JsonIter *it, Arena *a, Slice *key, Slice *value)
 {
-    Scan s = {it->json.ptr + it->at, it->json.ptr + it->json.len, it->json, "json"};
+    JsonScan s = {it->json.ptr + it->at, it->json.ptr + it->json.len, it->json, false};
     Err e;
     if (it->json.len < 2 || (it->json.ptr[0] != '{' && it->json.ptr[0] != '['))
         return false;
-    skip_space(&s);
+    json_skip_space(&s);
     if (s.p < s.end && *s.p == ',') {
         s.p++;
-        skip_space(&s);
+        json_skip_space(&s);
     }
     if (s.p >= s.end || *s.p == '}' || *s.p == ']')
         return false;
     if (it->object) {
         const char *from = s.p;
-        if (!scan_string(&s, &e))
+        if (!json_scan_string(&s, &e))
             return false;
         *key = json_text(slice_of(from, (size_t)(s.p - from)), a);
-        skip_space(&s);
+        json_skip_space(&s);
         s.p++; /* ':' */
     }
     *value = value_at(s.p, s.end);
@@ -310,6 +140,11 @@ static size_t put_utf8(char *dst, uint32_t c)
     return 4;
 }
 
+static int hex_value(char c)
+{
+    return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
+}
+
 static uint32_t hex4(const char *p)
 {
     uint32_t v = 0;
@@ -334,6 +169,13 @@ static const char *decode_unicode(const char *p, const char *end, char *dst, siz
         c = 0xFFFD;
     *n += put_utf8(dst + *n, c);
     return p;
+}
+
+bool json_to_text(Slice json, Arena *a, Slice *out, Err *e)
+{
+    *out = json_text(json, a);
+    return out->ptr == NULL || !memchr(json.ptr, '\\', json.len) ||
+           json_kind(json) != JSON_STRING || json_scan_all(json, true, e);
 }
 
 Slice json_text(Slice json, Arena *a)
@@ -444,12 +286,7 @@ static bool put_jsonb(Slice json, Arena *a, Buf *dst, Err *e)
         buf_put_u8(dst, ']');
         return true;
     case JSON_STRING:
-        key = json_text(json, a);
-        if (key.len && memchr(key.ptr, '\0', key.len)) {
-            err_set(e, ERR_INVALID_TEXT, "unsupported Unicode escape sequence");
-            return err_detail(e, "\\u0000 cannot be converted to text.");
-        }
-        json_put_string(dst, key);
+        json_put_string(dst, json_text(json, a));
         return true;
     case JSON_NUMBER:
         if (num_parse(type_trim(json), a, &n) != NUM_PARSE_OK)
@@ -464,7 +301,7 @@ static bool put_jsonb(Slice json, Arena *a, Buf *dst, Err *e)
 
 bool jsonb_normalize(Slice text, Arena *a, Slice *out, Err *e)
 {
-    if (!check(text, "json", e))
+    if (!json_scan_all(text, true, e))
         return false;
     Buf buf;
     buf_init(&buf);

@@ -36,6 +36,8 @@ bool json_element(Slice json, int64_t index, Arena *a, Slice *value); /* negativ
 int64_t json_length(Slice json, Arena *a);
 /* "text" without quotes and escapes; anything else as it is. */
 Slice json_text(Slice json, Arena *a);
+/* The same of json, which may hold escapes that are no characters: 22P05, 22P02. */
+bool json_to_text(Slice json, Arena *a, Slice *out, Err *e) MUST_CHECK;
 /* Order of two jsonb values inside a container. */
 int jsonb_compare_inner(Slice x, Slice y, Arena *a);
 void json_put_string(Buf *dst, Slice s); /* quoted, escaped as PostgreSQL does */

@@ -578,9 +578,12 @@ static bool change_identity(Portal *p, Alter *a, const AlterAction *act, Err *e)
     }
     if (!c->identity)
         return identity_error(a, c->name, "is not an identity column", ERR_OBJECT_STATE, e);
-    c->identity = act->kind == ALTER_SET_IDENTITY ? act->identity : 0;
-    if (c->identity)
-        return true;
+    if (act->kind == ALTER_SET_IDENTITY) {
+        c->identity = act->identity ? act->identity : c->identity;
+        return !act->changes_sequence ||
+               sequence_change_owned(p, a->t->id, c->id, &act->column.sequence, e);
+    }
+    c->identity = 0;
     c->default_sql = SLICE_NONE;
     return ddl_drop_column_sequence(p->session, a->before, a->t->id, c->id, e);
 }

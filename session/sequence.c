@@ -303,6 +303,16 @@ bool sequence_change(Portal *p, const TableDef *t, const SequenceSpec *spec, Tab
     return replace(p, t, &d, spec && spec->restart.given, e);
 }
 
+bool sequence_change_owned(Portal *p, TableId table, ColumnId column, const SequenceSpec *spec,
+                           Err *e)
+{
+    CatalogSnap *cat = session_catalog(p->session);
+    const TableDef *t = sequence_of_column(cat, table, column);
+    bool ok = !t || sequence_alter(p, cat, t, spec, e);
+    cat_unref(cat);
+    return ok;
+}
+
 bool ddl_alter_sequence(Portal *p, Err *e)
 {
     const Bound *b = p->bound;

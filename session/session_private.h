@@ -512,6 +512,9 @@ bool sequence_create_owned(Portal *p, const CatalogSnap *cat, const SchemaDef *s
                            TableId *id, Err *e) MUST_CHECK;
 bool sequence_alter(Portal *p, const CatalogSnap *cat, const TableDef *t, const SequenceSpec *spec,
                     Err *e) MUST_CHECK;
+/* The one of a column. */
+bool sequence_change_owned(Portal *p, TableId table, ColumnId column, const SequenceSpec *spec,
+                           Err *e) MUST_CHECK;
 /* Another owner (same column); spec: or NULL. */
 bool sequence_change(Portal *p, const TableDef *t, const SequenceSpec *spec, TableId owner,
                      Err *e) MUST_CHECK;

@@ -468,6 +468,31 @@ static bool added_constraints(Analyzer *z, const NAlterAction *n, const TableDef
     return ok;
 }
 
+/* SET GENERATED, beside what the sequence of the column is told. */
+static bool identity_changes(Analyzer *z, const NodeList *options, AlterAction *a, Err *e)
+{
+    ParseState ps = {.arena = z->arena, .err = e};
+    NodeList rest = {0};
+    for (size_t i = 0; i < options->count; i++) {
+        const NOption *o = (const NOption *)options->items[i];
+        bool generated = slice_eq_cstr(o->name, "generated");
+        if (slice_eq_cstr(o->name, "as") || slice_eq_cstr(o->name, "owned") ||
+            slice_eq_cstr(o->name, "name"))
+            return az_fail(z, &o->n, ERR_SYNTAX, e, "sequence option \"%s\" not supported here",
+                           slice_eq_cstr(o->name, "as")      ? "as"
+                           : slice_eq_cstr(o->name, "owned") ? "owned_by"
+                                                             : "sequence_name");
+        if (generated && a->identity)
+            return az_fail(z, &o->n, ERR_SYNTAX, e, "conflicting or redundant options");
+        if (generated)
+            a->identity = o->value.ptr[0];
+        else
+            rest = ast_append(&ps, rest, options->items[i]);
+    }
+    a->changes_sequence = rest.count > 0;
+    return az_sequence_spec(z, &rest, &a->column.sequence, e);
+}
+
 static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, AlterAction *a,
                          Err *e)
 {
@@ -498,9 +523,10 @@ static bool alter_action(Analyzer *z, const NAlterAction *n, const TableDef *t, 
                 az_default_mismatch(z, &a->column, ignored->type, e));
     }
     case ALTER_ADD_IDENTITY:
-    case ALTER_SET_IDENTITY:
         a->identity = n->identity;
         return az_sequence_spec(z, &n->options, &a->column.sequence, e);
+    case ALTER_SET_IDENTITY:
+        return identity_changes(z, &n->options, a, e);
     case ALTER_SET_OPTIONS:
     case ALTER_RESET_OPTIONS:
         return options(z, &n->options, &a->options, &a->option_count, e);

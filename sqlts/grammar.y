@@ -1202,7 +1202,14 @@ alter_action(A) ::= ALTER(X) opt_column col_id(N) ADD GENERATED generated_when(W
     ((NAlterAction *)A)->identity = (char)W;
     ((NAlterAction *)A)->options = O;
 }
-alter_action(A) ::= ALTER(X) opt_column col_id(N) SET GENERATED generated_when(W). { A = ACTION(X, ALTER_SET_IDENTITY); ((NAlterAction *)A)->name = N.value; ((NAlterAction *)A)->identity = (char)W; }
+alter_action(A) ::= ALTER(X) opt_column col_id(N) identity_changes(O). { A = ACTION(X, ALTER_SET_IDENTITY); ((NAlterAction *)A)->name = N.value; ((NAlterAction *)A)->options = O; }
+%type identity_changes {NodeList}
+identity_changes(A) ::= identity_change(B). { A = LIST(B); }
+identity_changes(A) ::= identity_changes(B) identity_change(C). { A = MORE(B, C); }
+identity_change(A) ::= RESTART(X). { A = ast_option(ps, X.offset, X.value, SLICE_NONE, false); }
+identity_change(A) ::= RESTART(X) opt_with_word signed_number(N). { A = ast_option(ps, X.offset, X.value, N.value, true); }
+identity_change(A) ::= SET sequence_option(B). { A = B; }
+identity_change(A) ::= SET GENERATED(X) generated_when(W). { A = ast_option(ps, X.offset, X.value, W == 'a' ? SLICE_LIT("a") : SLICE_LIT("d"), true); }
 alter_action(A) ::= ALTER(X) opt_column col_id(N) DROP IDENTITY opt_if_exists(I). { A = ACTION(X, ALTER_DROP_IDENTITY); ((NAlterAction *)A)->name = N.value; ((NAlterAction *)A)->if_exists = I; }
 alter_action(A) ::= DROP(X) CONSTRAINT opt_if_exists(I) col_id(N) opt_behavior(B). {
     A = ACTION(X, ALTER_DROP_CONSTRAINT);

@@ -328,8 +328,9 @@ typedef struct AlterAction {
     ColumnSpec column;           /* ADD, TYPE (name, type), SET DEFAULT (name, default_sql) */
     ConstraintSpec *constraints; /* ADD COLUMN, ADD CONSTRAINT */
     size_t constraint_count;
-    Slice using_sql; /* TYPE */
-    char identity;   /* ADD, SET GENERATED */
+    Slice using_sql;       /* TYPE */
+    char identity;         /* ADD, SET GENERATED; 0: as it is */
+    bool changes_sequence; /* SET INCREMENT ... of an identity column: column.sequence */
     Slice name, new_name;
     bool if_exists, cascade;
     NameValue *options;
