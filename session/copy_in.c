@@ -403,6 +403,8 @@ void portal_copy_fail(Portal *p, Slice reason)
     c->failed = true;
     c->phase = COPY_FLUSH;
     err_set(&c->error, ERR_CANCELED, "COPY from stdin failed: %.*s", SLICE_ARG(reason));
+    if (!c->binary && c->lines.number == 0)
+        c->lines.number = 1; /* the one that was waited for */
     set_context(c, &c->error, SIZE_MAX);
 }
 

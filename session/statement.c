@@ -197,9 +197,6 @@ static bool allowed_now(Session *s, const SqlStatement *st, Err *e)
 bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_t type_count,
                    Err *e)
 {
-    if (name.len && prepared_find(s, name))
-        return err_set(e, ERR_DUPLICATE_STATEMENT, "prepared statement \"%.*s\" already exists",
-                       SLICE_ARG(name));
     Arena a;
     arena_init(&a, &s->db->query_pool);
     SqlStatement *list, empty = {.text = SLICE_LIT("")};
@@ -214,6 +211,12 @@ bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_
         ok ? prepared_new(s, slice_of(name.ptr ? name.ptr : "", name.len), st, types, type_count, e)
            : NULL;
     arena_free(&a);
+    if (p && name.len && prepared_find(s, name)) {
+        prepared_unref(p);
+        p = NULL;
+        err_set(e, ERR_DUPLICATE_STATEMENT, "prepared statement \"%.*s\" already exists",
+                SLICE_ARG(name));
+    }
     if (!p)
         return false;
     prepared_forget(s, name);
@@ -302,7 +305,7 @@ bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *pa
             portal_free(po);
             return false;
         }
-    if (format_count > 1 && format_count != po->col_count) {
+    if (format_count > 1 && portal_returns_rows(po) && format_count != po->col_count) {
         err_set(e, ERR_PROTOCOL_VIOLATION,
                 "bind message has %zu result formats but query has %zu columns", format_count,
                 po->col_count);
