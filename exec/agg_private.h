@@ -52,6 +52,9 @@ double float_sum_value(const FloatSum *s);
 void value_save(const Value *v, Buf *out);
 bool value_load(Value *v, Reader *r, Arena *a);
 bool agg_bad_state(Err *e); /* XX001 */
+/* The state as a bytea, in c->arena. */
+bool agg_state_value(const AggDef *def, AggCtx *c, const void *state, Value *out,
+                     Err *e) MUST_CHECK;
 /* States without pointers. */
 #define AGG_PLAIN_SAVE(name, T)                                                                    \
     static void name##_save(AggCtx *c, const void *state, Buf *out)                                \

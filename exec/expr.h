@@ -22,7 +22,8 @@ typedef struct EvalCtx {
     int64_t
         sleep_until_ns; /* set by pg_sleep: the operator waits before it hands the batch on; 0 = no */
     uint64_t random_state[2];
-    void *session;          /* for functions that session/ registers */
+    const struct Snapshot *snapshot; /* of the query that runs; NULL: none */
+    void *session;                   /* for functions that session/ registers */
     const Slice *srf_names; /* in SrfDef.open: the columns in FROM; NULL in a select list */
     size_t srf_name_count;
 } EvalCtx;
@@ -130,6 +131,8 @@ void func_register(FuncDef *table);
 void exec_init(void); /* registers all of exec/'s own tables; idempotent */
 size_t func_count(void);
 const FuncDef *func_at(size_t i);
+uint32_t func_oid_of(const char *signature); /* 0 if none */
+const FuncDef *func_by_oid(uint32_t oid);    /* NULL if none */
 
 /* PostgreSQL's resolution rules: exact match, then implicit casts, unknown literals, preferred types.
  * FN_VARIADIC among kind_flags: the last argument is the array of a VARIADIC call.  want[i] gets the type that argument i must be cast to.  42883 with the hint PostgreSQL gives, 42725. */

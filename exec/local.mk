@@ -35,7 +35,7 @@ libskexec_la_SOURCES += \
 	exec/op_sort.c exec/op_sorter.c \
 	exec/op_spill.c \
 	exec/op_srf.c \
-	exec/op_window.c exec/op_window_call.c exec/op_window_agg.c exec/op_window_frame.c exec/op_window_private.h \
+	exec/func_state.c exec/state.h exec/op_window.c exec/op_window_call.c exec/op_window_agg.c exec/op_window_frame.c exec/op_window_private.h \
 	exec/parallel.c \
 	exec/query.c exec/query.h exec/plan.h \
 	exec/row_file.c exec/row_file.h \

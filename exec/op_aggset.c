@@ -578,10 +578,13 @@ QueryStatus aggset_output(AggSet *s, size_t begin, size_t *n, Vector *out, Arena
         AggSlot *slot = &s->slots[i];
         AggCtx ctx = slot->ctx;
         ctx.arena = a; /* states do not change any more */
-        vec_init_flat(&out[i], slot->call->result, *n, a);
+        bool as_state = slot->call->as_state;
+        vec_init_flat(&out[i], as_state ? T_BYTEA : slot->call->result, *n, a);
         for (size_t g = 0; g < *n; g++) {
             Value v = value_null();
-            if (!slot->def->final(&ctx, s->groups[begin + g] + slot->offset, &v, e))
+            const char *state = s->groups[begin + g] + slot->offset;
+            if (as_state ? !agg_state_value(slot->def, &ctx, state, &v, e)
+                         : !slot->def->final(&ctx, state, &v, e))
                 return QUERY_FAIL;
             vec_set(&out[i], g, &v, *n, a);
         }

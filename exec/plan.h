@@ -125,8 +125,9 @@ typedef struct AggCall {
     Expr **args; /* over the input; for PLAN_SERIES_AGG over scan columns */
     size_t arg_count;
     bool distinct, star;
-    Expr *filter; /* FILTER (WHERE) */
-    Expr **order; /* array_agg(x ORDER BY y) */
+    bool as_state; /* gives its state as bytea instead of the result (exec/func_state.c) */
+    Expr *filter;  /* FILTER (WHERE) */
+    Expr **order;  /* array_agg(x ORDER BY y) */
     bool *order_desc, *order_nulls_first;
     size_t order_count;
     bool order_implied; /* AggDef.time_arg */

@@ -179,6 +179,7 @@ void exec_setup(Exec *x, Query *q, const EvalCtx *ctx)
     if (!x->ctx.env.tz)
         x->ctx.env.tz = tz_utc();
     x->ctx.env.timezone = arena_slice(&x->arena, x->ctx.env.timezone);
+    x->ctx.snapshot = q->snapshot;
     x->ctx.arena = &x->arena;
     x->ctx.scratch = &x->arena;
     x->ctx.sleep_until_ns = 0;

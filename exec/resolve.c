@@ -104,6 +104,24 @@ static bool oid_taken(uint32_t oid)
     return false;
 }
 
+uint32_t func_oid_of(const char *signature)
+{
+    for (size_t i = 0; i < registry.count; i++)
+        if (strcmp(registry.all[i]->signature, signature) == 0)
+            return registry.all[i]->oid;
+    return 0;
+}
+
+const FuncDef *func_by_oid(uint32_t oid)
+{
+    static _Thread_local const FuncDef *known[64];
+    const FuncDef **slot = &known[oid % ARRAY_LEN(known)];
+    for (size_t i = 0; i < registry.count && (!*slot || (*slot)->oid != oid); i++)
+        if (registry.all[i]->oid == oid)
+            *slot = registry.all[i];
+    return *slot && (*slot)->oid == oid ? *slot : NULL;
+}
+
 void func_register(FuncDef *table)
 {
     for (FuncDef *f = table; f->signature; f++) {

@@ -211,7 +211,10 @@ bool acl_denied(Err *e, const char *kind, Slice name)
 
 const char *table_word(const TableDef *t)
 {
-    return t->kind == TABLE_VIEW ? "view" : t->kind == TABLE_SEQUENCE ? "sequence" : "table";
+    return view_is_continuous(t)       ? "materialized view"
+           : t->kind == TABLE_VIEW     ? "view"
+           : t->kind == TABLE_SEQUENCE ? "sequence"
+                                       : "table";
 }
 
 /* Bits of `missing` that columns make up for: all that are named, or any one. */

@@ -781,10 +781,14 @@ void alter_free(Portal *p)
 
 static bool right_kind(const Bound *b, const TableDef *t, Err *e)
 {
-    static const char *const names[] = {['v'] = "view", ['S'] = "sequence"};
+    static const char *const names[] = {
+        ['v'] = "view", ['m'] = "materialized view", ['S'] = "sequence"};
     int what = b->u.alter.what;
     bool view = t->kind == TABLE_VIEW, sequence = t->kind == TABLE_SEQUENCE;
-    if (what ? (what == 'v' ? view : sequence) : !view && !sequence)
+    if (what ? (what == 'v'   ? view && !view_is_continuous(t)
+                : what == 'm' ? view_is_continuous(t)
+                              : sequence)
+             : !view && !sequence)
         return true;
     for (size_t i = 0; !what && i < b->u.alter.count; i++) /* ALTER TABLE may rename all of them */
         if (b->u.alter.actions[i].kind != ALTER_RENAME_TABLE &&

@@ -52,7 +52,8 @@ void each_relation(Session *s, const CatalogSnap *cat, bool indexes, RelationEac
         RelationRow r = {.oid = t->id,
                          .schema = t->schema,
                          .name = t->name,
-                         .kind = t->kind == TABLE_VIEW       ? 'v'
+                         .kind = view_is_continuous(t)       ? 'm'
+                                 : t->kind == TABLE_VIEW     ? 'v'
                                  : t->kind == TABLE_SEQUENCE ? 'S'
                                                              : 'r',
                          .table = t};

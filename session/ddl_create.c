@@ -124,10 +124,25 @@ bool ddl_create_view(Portal *p, Err *e)
     const SchemaDef *schema = session_target_schema(s, cat, &b->u.create_view.name, temporary, e);
     const TableDef *old = schema ? cat_table(cat, schema->id, b->u.create_view.name.name) : NULL;
     bool ok = schema != NULL;
-    if (old && (!b->u.create_view.or_replace || old->kind != TABLE_VIEW))
+    bool exists = old && b->u.create_view.if_not_exists;
+    if (exists)
+        session_notice(s, "NOTICE", ERR_DUPLICATE_TABLE,
+                       "relation \"%.*s\" already exists, skipping", SLICE_ARG(old->name));
+    else if (old && (!b->u.create_view.or_replace || old->kind != TABLE_VIEW ||
+                     view_is_continuous(old) != (b->u.create_view.continuous != NULL)))
         ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
                      SLICE_ARG(b->u.create_view.name.name));
     Slice text;
+    if (exists) {
+        cat_unref(cat);
+        return true;
+    }
+    if (ok && b->u.create_view.materialized && !b->u.create_view.continuous)
+        ok = err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                     "CREATE MATERIALIZED VIEW without \"continuous\" is not supported") ||
+             err_hint(e,
+                      "CREATE MATERIALIZED VIEW ... WITH (continuous) AS SELECT time_bucket(...), "
+                      "... GROUP BY ...; or CREATE TABLE AS.");
     if (ok)
         ok = view_text(s, &p->arena, cat, b->u.create_view.text,
                        &(ViewNames){.after = cat, .expand = true}, &text, e);
@@ -151,9 +166,11 @@ bool ddl_create_view(Portal *p, Err *e)
                                                         .type_oid = q->cols[i].type,
                                                         .typmod = q->cols[i].typmod,
                                                         .phys = PHYS_STR};
+        if (b->u.create_view.continuous)
+            ok = continuous_define(p, t, old, e);
         CatEdit c = {
             .op = CAT_PUT_TABLE, .id = t->id, .expect_version = old ? old->version : 0, .table = t};
-        ok = ddl_edit(s, &c, 1, e);
+        ok = ok && ddl_edit(s, &c, 1, e);
     }
     cat_unref(cat);
     return ok;

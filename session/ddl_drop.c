@@ -16,13 +16,16 @@ static bool drop_missing(Session *s, const Bound *b, const char *what, Slice nam
 
 static const char *kind_name(const TableDef *t)
 {
-    return t->kind == TABLE_VIEW ? "view" : t->kind == TABLE_SEQUENCE ? "sequence" : "table";
+    return view_is_continuous(t)       ? "materialized view"
+           : t->kind == TABLE_VIEW     ? "view"
+           : t->kind == TABLE_SEQUENCE ? "sequence"
+                                       : "table";
 }
 
 static bool drop_entry(Session *s, const TableDef *t, Err *e)
 {
     CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
-    return ddl_edit(s, &c, 1, e);
+    return continuous_forget(s, t, e) && ddl_edit(s, &c, 1, e);
 }
 
 static bool put_entry(Session *s, const TableDef *was, TableDef *t, Err *e)
@@ -319,7 +322,8 @@ static bool wrong_kind(const Bound *b, const TableDef *t, const char *what, Err 
                                         [TABLE_SEQUENCE] = "SEQUENCE"};
     (void)b;
     err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a %s", SLICE_ARG(t->name), what);
-    return err_hint(e, "Use DROP %s to remove a %s.", words[t->kind], kind_name(t));
+    return err_hint(e, "Use DROP %s to remove a %s.",
+                    view_is_continuous(t) ? "MATERIALIZED VIEW" : words[t->kind], kind_name(t));
 }
 
 static bool drop_relation(Portal *p, const CatalogSnap *cat, const Bound *b,
@@ -327,7 +331,10 @@ static bool drop_relation(Portal *p, const CatalogSnap *cat, const Bound *b,
 {
     Session *s = p->session;
     DropKind what = b->u.drop.what;
-    const char *word = what == DROP_VIEW ? "view" : what == DROP_SEQUENCE ? "sequence" : "table";
+    const char *word = what == DROP_VIEW       ? "view"
+                       : what == DROP_MATVIEW  ? "materialized view"
+                       : what == DROP_SEQUENCE ? "sequence"
+                                               : "table";
     const TableDef *t = session_find_table(s, cat, name);
     if (!t)
         return drop_missing(s, b, word, name->name, ERR_UNDEFINED_TABLE, e);
@@ -474,6 +481,7 @@ static bool drop_one(Portal *p, const CatalogSnap *cat, const Bound *b, const Qu
     switch (b->u.drop.what) {
     case DROP_TABLE:
     case DROP_VIEW:
+    case DROP_MATVIEW:
     case DROP_SEQUENCE:
         return drop_relation(p, cat, b, name, e);
     case DROP_SCHEMA:

@@ -81,6 +81,7 @@ void portal_free(Portal *p)
     rowfile_free(p->kept);
     copy_free(p);
     alter_free(p);
+    refresh_free(p);
     parts_free(p);
     prepared_unref(p->prepared);
     arena_free(&p->arena);

@@ -190,10 +190,11 @@ struct Portal {
     Query *analyzed;      /* which wants the counters of its query */
     int64_t started_ns;   /* EXPLAIN */
     struct AlterRun *alter;
-    struct PartsRun *parts; /* parts.c */
-    int hypertable_step;    /* of BOUND_HYPERTABLE */
-    int phase;              /* utility statements that wait: where they are */
-    bool locking;           /* waits for advisory locks, then says and gives what is below */
+    struct RefreshRun *refresh; /* continuous.c */
+    struct PartsRun *parts;     /* parts.c */
+    int hypertable_step;        /* of BOUND_HYPERTABLE */
+    int phase;                  /* utility statements that wait: where they are */
+    bool locking;               /* waits for advisory locks, then says and gives what is below */
     RunStatus after;
     Batch *after_batch;
 };
@@ -483,6 +484,16 @@ bool view_text(Session *s, Arena *a, const CatalogSnap *cat, Slice text, const V
 bool view_reads(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *view, TableId table);
 Slice view_shown(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *view);
 
+/* ---- continuous.c ---- */
+typedef struct RefreshRun RefreshRun;
+/* What makes a view a continuous one; old: the one that it replaces, or NULL. */
+bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e) MUST_CHECK;
+/* Before the view is dropped: its states go. */
+bool continuous_forget(Session *s, const TableDef *view, Err *e) MUST_CHECK;
+bool continuous_hidden(const CatalogSnap *cat, const TableDef *t); /* a table of states */
+RunStatus refresh_run(Portal *p, Batch **out, Err *e);
+void refresh_free(Portal *p);
+
 /* ---- sequence.c ---- */
 typedef struct SequenceState { /* what was given last */
     TableId id;
@@ -523,6 +534,7 @@ void sequences_settle(Db *db);
 void sequences_forget(Session *s); /* currval, lastval */
 bool ddl_create_sequence(Portal *p, Err *e) MUST_CHECK;
 RunStatus run_alter(Portal *p, Batch **out, Err *e);
+RunStatus ticket_run(Portal *p, Err *e); /* until p->ticket is done */
 bool ddl_alter_sequence(Portal *p, Err *e) MUST_CHECK;
 extern FuncDef sequence_functions[];
 

@@ -153,7 +153,7 @@ static RunStatus run_discard(Portal *p, Batch **out, Err *e)
 
 /* ---- maintenance ---- */
 
-static RunStatus ticket_run(Portal *p, Err *e)
+RunStatus ticket_run(Portal *p, Err *e)
 {
     if (!atomic_load_explicit(&p->ticket.done, memory_order_acquire))
         return RUN_WAIT;
@@ -552,6 +552,7 @@ static const Utility utility_table[] = {
     {BOUND_CREATE_SCHEMA, run_ddl_create_schema, NULL},
     {BOUND_CREATE_DATABASE, run_ddl_create_database, NULL},
     {BOUND_CREATE_VIEW, run_ddl_create_view, NULL},
+    {BOUND_REFRESH, refresh_run, NULL},
     {BOUND_CREATE_INDEX, run_alter, NULL},
     {BOUND_CREATE_SEQUENCE, run_ddl_create_sequence, NULL},
     {BOUND_ALTER_SEQUENCE, run_ddl_alter_sequence, NULL},

@@ -270,6 +270,8 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
     case N_CREATE_SEQUENCE:
     case N_ALTER_SEQUENCE:
         return az_sequence(z, (const NCreate *)n, b, e);
+    case N_REFRESH:
+        return az_refresh(z, (const NSimple *)n, b, e);
     case N_DROP:
         return az_drop(z, (const NDrop *)n, b, e);
     case N_ALTER_TABLE:

@@ -386,6 +386,7 @@ bool az_constraint(Analyzer *z, const NConstraint *con, Slice column, const Tabl
                    ConstraintList *list, Err *e) MUST_CHECK;
 bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e) MUST_CHECK;
 bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e) MUST_CHECK;
+bool az_refresh(Analyzer *z, const NSimple *n, Bound *b, Err *e) MUST_CHECK;
 bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e) MUST_CHECK;
 /* analyze_sequence.c */
 bool az_sequence_spec(Analyzer *z, const NodeList *options, SequenceSpec *out, Err *e) MUST_CHECK;

@@ -1,5 +1,6 @@
 /* sqlts/analyze_ddl.c - CREATE, ALTER, DROP: syntax to the typed nodes that session/ carries out. */
 #include "sqlts/analyze.h"
+#include "sqlts/analyze_view.h"
 
 /* ---- columns ---- */
 
@@ -330,6 +331,30 @@ bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
 
 /* ---- views, schemas, databases, extensions, indexes ---- */
 
+/* CREATE MATERIALIZED VIEW: its options, and whether it is a continuous one. */
+static bool materialized(Analyzer *z, const NCreate *n, Bound *b, Err *e)
+{
+    Query *q;
+    bool continuous = false;
+    b->tag = "CREATE MATERIALIZED VIEW";
+    b->u.create_view.materialized = true;
+    b->u.create_view.if_not_exists = n->if_not_exists;
+    b->u.create_view.with_no_data = n->with_no_data;
+    if (!options(z, &n->options, &b->u.create_view.options, &b->u.create_view.option_count, e))
+        return false;
+    for (size_t i = 0; i < b->u.create_view.option_count; i++) {
+        const NameValue *o = &b->u.create_view.options[i];
+        if (slice_eq_cstr(o->name, "continuous"))
+            continuous = !slice_eq_nocase(o->value, SLICE_LIT("false")) &&
+                         !slice_eq_nocase(o->value, SLICE_LIT("off"));
+    }
+    if (!continuous)
+        return true;
+    b->u.create_view.continuous = ARENA_NEW(z->arena, ContinuousDef);
+    return az_select(z, NULL, n->query, 0, &q, e) &&
+           az_continuous(z, q, b->u.create_view.continuous, e);
+}
+
 static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 {
     BoundQuery *q = &b->u.create_view.query;
@@ -341,6 +366,8 @@ static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     b->u.create_view.or_replace = n->or_replace;
     b->u.create_view.temporary = n->temporary;
     b->u.create_view.text = n->text;
+    if (n->materialized && !materialized(z, n, b, e))
+        return false;
     if (!az_bound_query(z, n->query, q, e))
         return false;
     b->u.create_view.reads_temporary = z->reads_temporary;
@@ -419,10 +446,13 @@ bool az_create(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 
 bool az_drop(Analyzer *z, const NDrop *n, Bound *b, Err *e)
 {
-    static const char *const tags[] = {
-        [DROP_TABLE] = "DROP TABLE",   [DROP_VIEW] = "DROP VIEW",
-        [DROP_SCHEMA] = "DROP SCHEMA", [DROP_DATABASE] = "DROP DATABASE",
-        [DROP_INDEX] = "DROP INDEX",   [DROP_SEQUENCE] = "DROP SEQUENCE"};
+    static const char *const tags[] = {[DROP_TABLE] = "DROP TABLE",
+                                       [DROP_VIEW] = "DROP VIEW",
+                                       [DROP_MATVIEW] = "DROP MATERIALIZED VIEW",
+                                       [DROP_SCHEMA] = "DROP SCHEMA",
+                                       [DROP_DATABASE] = "DROP DATABASE",
+                                       [DROP_INDEX] = "DROP INDEX",
+                                       [DROP_SEQUENCE] = "DROP SEQUENCE"};
     b->kind = BOUND_DROP;
     b->tag = tags[n->what];
     b->u.drop.what = n->what;
@@ -541,6 +571,7 @@ bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e)
     Err missing;
     b->kind = BOUND_ALTER_TABLE;
     b->tag = n->what == 'v'   ? "ALTER VIEW"
+             : n->what == 'm' ? "ALTER MATERIALIZED VIEW"
              : n->what == 'i' ? "ALTER INDEX"
              : n->what == 'S' ? "ALTER SEQUENCE"
                               : "ALTER TABLE";
@@ -560,4 +591,26 @@ bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e)
                           &b->u.alter.actions[b->u.alter.count++], e))
             return false;
     return true;
+}
+
+/* ---- REFRESH MATERIALIZED VIEW ---- */
+
+static bool refresh_time(Analyzer *z, const SqlNode *n, Expr **out, Err *e)
+{
+    Scope s;
+    az_scope_init(&s, NULL, NULL);
+    s.place = PLACE_EXECUTE;
+    return az_expr(z, &s, n, out, e) && az_coerce(z, *out, T_TIMESTAMPTZ, -1, CAST_ASSIGN, out, e);
+}
+
+bool az_refresh(Analyzer *z, const NSimple *n, Bound *b, Err *e)
+{
+    b->kind = BOUND_REFRESH;
+    b->tag = "REFRESH MATERIALIZED VIEW";
+    b->u.refresh.name = az_qualified(z, n->range);
+    b->u.refresh.force = n->flag;
+    b->u.refresh.no_data = n->flag2;
+    b->u.refresh.concurrently = n->flag3;
+    return n->args.count == 0 || (refresh_time(z, n->args.items[0], &b->u.refresh.from, e) &&
+                                  refresh_time(z, n->args.items[1], &b->u.refresh.to, e));
 }

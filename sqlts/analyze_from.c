@@ -1,5 +1,6 @@
 /* sqlts/analyze_from.c - relations, FROM, joins, and what a column name means. */
 #include "sqlts/analyze.h"
+#include "sqlts/analyze_view.h"
 
 static bool from_item(Analyzer *z, Scope *s, const SqlNode *n, From **out, Err *e);
 
@@ -249,20 +250,36 @@ static bool view_query(Analyzer *z, Slice sql, Slice name, const SqlNode *at, Qu
     return err_wrap(e, "view \"%.*s\"", SLICE_ARG(name));
 }
 
-static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, Slice alias, Rte **out,
+/* What the name of a continuous view stands for. */
+static bool continuous_query(Analyzer *z, const TableDef *t, const SqlNode *at, const NRange *n,
+                             Query **q, Err *e)
+{
+    ViewPart part = n && n->part_of ? (ViewPart)n->part : VIEW_WHOLE;
+    if (z->env->refresh && z->env->refresh->view == t->id)
+        part = VIEW_PARTIAL;
+    if (part == VIEW_WHOLE)
+        return az_view_union(z, t, q, e);
+    return view_query(z, t->definition, t->name, at, q, e) &&
+           az_view_part(z, t, at, part, n->part_number, *q, e);
+}
+
+static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, const NRange *n, Rte **out,
                      Err *e)
 {
     Query *q;
+    Slice alias = n->alias;
     const TableDef *outer = z->view;
     z->view = t;
-    bool ok = view_query(z, t->definition, t->name, at, &q, e);
+    bool ok = view_is_continuous(t) ? continuous_query(z, t, at, n, &q, e)
+                                    : view_query(z, t->definition, t->name, at, &q, e);
     z->view = outer;
     if (!ok)
         return false;
     *out = az_query_rte(z, q, alias.len ? alias : t->name);
-    for (size_t i = 0; i < (*out)->col_count && i < t->column_count; i++)
+    bool states = z->env->refresh && z->env->refresh->view == t->id;
+    for (size_t i = 0; i < (*out)->col_count && i < t->column_count && !states; i++)
         (*out)->cols[i].name = t->columns[i].name;
-    for (size_t i = 0; i < (*out)->col_count; i++) {
+    for (size_t i = 0; i < (*out)->col_count && !states; i++) {
         (*out)->cols[i].table = t->id;
         (*out)->cols[i].attnum = (int16_t)(i + 1);
     }
@@ -366,26 +383,29 @@ static bool range_table(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
     Rte *r = NULL;
     Relation rel = {0};
     Cte *cte = NULL;
-    if (!n->schema.len && !az_find_cte(z, s, n->name, &cte, e))
+    if (!n->schema.len && !n->part_of && !az_find_cte(z, s, n->name, &cte, e))
         return false;
     if (cte && (!self_allowed(z, cte, &n->n, e) || !az_part_readable(z, cte, &n->n, e)))
         return false;
     if (n->sample && cte)
         return az_not_sampled(z, n, e);
-    if (!cte && !az_relation(z, n->schema, n->name, &n->n, &rel, e)) {
+    if (n->part_of) {
+        rel = (Relation){.table = n->part_of};
+    } else if (!cte && !az_relation(z, n->schema, n->name, &n->n, &rel, e)) {
         if (!n->schema.len && e->code == ERR_UNDEFINED_TABLE)
             az_with_hint(s, n->name, e);
         return false;
     }
-    RelationUse *use =
-        rel.table ? az_use(z, rel.table, n->privileges ? n->privileges : PRIV_SELECT) : NULL;
+    RelationUse *use = rel.table && !n->part_of
+                           ? az_use(z, rel.table, n->privileges ? n->privileges : PRIV_SELECT)
+                           : NULL;
     if (cte)
         r = cte_rte(z, cte, n->alias);
     else if (rel.view) {
         if (!virtual_rte(z, rel.view, &n->n, n->alias, &r, e))
             return false;
     } else if (rel.table->kind == TABLE_VIEW || rel.table->kind == TABLE_SEQUENCE) {
-        if (!view_rte(z, rel.table, &n->n, n->alias, &r, e))
+        if (!view_rte(z, rel.table, &n->n, n, &r, e))
             return false;
     } else {
         r = table_rte(z, rel.table, n->alias);

@@ -124,8 +124,9 @@ typedef enum NodeKind {
     N_ROLE_SETTING, /* NSimple: list: the role (or all), name: the database (or all), query: N_SET, N_RESET */
     N_CREATE_TOKEN, /* NSimple: name, list: the role, args: NOption, flag: IF NOT EXISTS */
     N_DROP_TOKEN,   /* NSimple: list: names, flag: IF EXISTS */
-    N_RETENTION,    /* NRetention */
-    N_UNSUPPORTED,  /* NLiteral: what it is */
+    N_REFRESH, /* NSimple: range, args: from, to; flag: FORCE, flag2: NO DATA, flag3: CONCURRENTLY */
+    N_RETENTION,   /* NRetention */
+    N_UNSUPPORTED, /* NLiteral: what it is */
 } NodeKind;
 
 struct SqlNode {
@@ -322,6 +323,9 @@ typedef struct NRange { /* one item of FROM, or the target of a statement */
     NodeList rows_from;           /* ROWS FROM (f(), g()): the calls */
     SqlNode *sample, *repeatable; /* TABLESAMPLE: method(arguments) as NFunc */
     uint32_t privileges;          /* that are needed; 0 = SELECT */
+    const TableDef *part_of;      /* not NULL: a part of this continuous view (continuous.h) */
+    int part;                     /* ViewPart */
+    size_t part_number;
 } NRange;
 
 typedef struct NJoin {
@@ -485,7 +489,7 @@ typedef struct NCreate { /* view, schema, database, extension, index */
     SqlNode n;
     NRange *range;
     Slice name, text;
-    bool if_not_exists, or_replace, unique, temporary;
+    bool if_not_exists, or_replace, unique, temporary, materialized, with_no_data;
     NodeList columns; /* names, or expressions of an index */
     NSelect *query;
     NodeList options;

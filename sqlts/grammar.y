@@ -1070,6 +1070,42 @@ view_rest(A) ::= qualified_name(N) opt_name_list(C) AS(B) select_stmt(Q). {
     ((NCreate *)A)->text = ast_span(ps, B.end, ps->prev_end);
     ast_adopt(ps, A, Q);
 }
+utility_stmt(A) ::= CREATE(X) MATERIALIZED VIEW opt_if_not_exists(I) matview_rest(B). { A = B; A->offset = X.offset; ((NCreate *)A)->if_not_exists = I; }
+utility_stmt(A) ::= CREATE(X) OR REPLACE MATERIALIZED VIEW matview_rest(B). { A = B; A->offset = X.offset; ((NCreate *)A)->or_replace = true; }
+matview_rest(A) ::= qualified_name(N) opt_name_list(C) table_options(O) matview_query(Q) opt_with_data(D). {
+    A = Q;
+    ((NCreate *)A)->range = (NRange *)N;
+    ((NCreate *)A)->columns = C;
+    ((NCreate *)A)->options = O;
+    ((NCreate *)A)->with_no_data = D;
+}
+matview_query(A) ::= AS(B) select_stmt(Q). {
+    A = grammar_create(ps, N_CREATE_VIEW, B.offset, NULL);
+    ((NCreate *)A)->materialized = true;
+    ((NCreate *)A)->query = (NSelect *)Q;
+    ((NCreate *)A)->text = ast_span(ps, B.end, ps->prev_end);
+    ast_adopt(ps, A, Q);
+}
+utility_stmt(A) ::= REFRESH(X) MATERIALIZED VIEW opt_concurrent(C) qualified_name(N) refresh_range(R) opt_force(F) opt_with_data(D). {
+    NSimple *n = (NSimple *)R;
+    A = R;
+    A->offset = X.offset;
+    n->range = (NRange *)N;
+    n->flag = F;
+    n->flag2 = D;
+    n->flag3 = C;
+}
+%type opt_concurrent {int}
+opt_concurrent(A) ::= . { A = 0; }
+opt_concurrent(A) ::= CONCURRENTLY. { A = 1; }
+%type opt_force {int}
+opt_force(A) ::= . { A = 0; }
+opt_force(A) ::= FORCE. { A = 1; }
+refresh_range(A) ::= . { A = ast_simple(ps, N_REFRESH, 0, 0, SLICE_NONE); }
+refresh_range(A) ::= FROM b_expr(B) TO b_expr(C). {
+    A = ast_simple(ps, N_REFRESH, 0, 0, SLICE_NONE);
+    ((NSimple *)A)->args = MORE(LIST(B), C);
+}
 utility_stmt(A) ::= CREATE(X) SCHEMA opt_if_not_exists(I) col_id(N) opt_authorization(R). { A = grammar_create_named(ps, N_CREATE_SCHEMA, X.offset, N, I); ((NCreate *)A)->text = R.value; }
 utility_stmt(A) ::= CREATE(X) SCHEMA opt_if_not_exists(I) AUTHORIZATION role_spec(R). { A = grammar_create_named(ps, N_CREATE_SCHEMA, X.offset, R, I); ((NCreate *)A)->text = R.value; }
 %type opt_authorization {Token}
@@ -1140,6 +1176,7 @@ utility_stmt(A) ::= DROP(X) drop_what(W) qualified_name_list(L) opt_behavior(B).
 %type drop_what {int}
 drop_what(A) ::= TABLE. { A = DROP_TABLE; }
 drop_what(A) ::= VIEW. { A = DROP_VIEW; }
+drop_what(A) ::= MATERIALIZED VIEW. { A = DROP_MATVIEW; }
 drop_what(A) ::= SCHEMA. { A = DROP_SCHEMA; }
 drop_what(A) ::= DATABASE. { A = DROP_DATABASE; }
 drop_what(A) ::= SEQUENCE. { A = DROP_SEQUENCE; }
@@ -1239,6 +1276,7 @@ alter_single(A) ::= SET(X) SCHEMA col_id(N). { A = ACTION(X, ALTER_SET_SCHEMA); 
 utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_alone(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
 %type alter_other {int}
 alter_other(A) ::= VIEW. { A = 'v'; }
+alter_other(A) ::= MATERIALIZED VIEW. { A = 'm'; }
 alter_other(A) ::= INDEX. { A = 'i'; }
 utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) alter_alone(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = 'S'; }
 utility_stmt(A) ::= ALTER(X) SEQUENCE opt_if_exists(I) qualified_name(T) sequence_options(O). {
@@ -1668,6 +1706,7 @@ unreserved_kw(A) ::= LOCAL(X). { A = X; }
 unreserved_kw(A) ::= LOCK(X). { A = X; }
 unreserved_kw(A) ::= LOCKED(X). { A = X; }
 unreserved_kw(A) ::= MATERIALIZED(X). { A = X; }
+unreserved_kw(A) ::= REFRESH(X). { A = X; }
 unreserved_kw(A) ::= MINUTE(X). { A = X; }
 unreserved_kw(A) ::= MODE(X). { A = X; }
 unreserved_kw(A) ::= MONTH(X). { A = X; }
@@ -1978,6 +2017,7 @@ bare_label_kw(A) ::= LOCAL(X). { A = X; }
 bare_label_kw(A) ::= LOCK(X). { A = X; }
 bare_label_kw(A) ::= LOCKED(X). { A = X; }
 bare_label_kw(A) ::= MATERIALIZED(X). { A = X; }
+bare_label_kw(A) ::= REFRESH(X). { A = X; }
 bare_label_kw(A) ::= MODE(X). { A = X; }
 bare_label_kw(A) ::= MOVE(X). { A = X; }
 bare_label_kw(A) ::= NAMES(X). { A = X; }

@@ -330,7 +330,7 @@ static const Keyword keywords[] = {
     {"ref", 'U', 0},
     {"references", 'R', TK_REFERENCES},
     {"referencing", 'U', 0},
-    {"refresh", 'U', 0},
+    {"refresh", 'U', TK_REFRESH},
     {"reindex", 'U', 0},
     {"relative", 'U', TK_RELATIVE},
     {"release", 'U', TK_RELEASE},

@@ -11,6 +11,7 @@
 
 #include "exec/plan.h"
 #include "exec/query.h"
+#include "sqlts/continuous.h"
 #include "storage/acl.h"
 
 enum { SQL_TEXT_MAX = 64 << 20, SQL_DEPTH_MAX = 1000, SQL_PARAMS_MAX = 65535 };
@@ -58,6 +59,7 @@ typedef struct SqlEnv {
     const SchemaDef *temp; /* temporary relations, before all others; NULL = none */
     EvalCtx *fold;         /* for folding constants and reading literals (TimeZone, now, session) */
     bool params_none;      /* $n is an error: a simple Query */
+    const ViewRefresh *refresh; /* this view's name stands for states (continuous.h); or NULL */
     /* False + 42501: the rights are not there; asked once all else is known to be right.  May be NULL. */
     bool (*allow)(void *arg, const CatalogSnap *catalog, const RelationUse *use, Err *e);
     /* May names be looked up in the schema?  NULL: yes. */
@@ -92,6 +94,7 @@ typedef enum BoundKind {
     BOUND_CREATE_SCHEMA,
     BOUND_CREATE_DATABASE,
     BOUND_CREATE_VIEW,
+    BOUND_REFRESH,
     BOUND_CREATE_INDEX,
     BOUND_CREATE_SEQUENCE,
     BOUND_ALTER_SEQUENCE,
@@ -267,6 +270,7 @@ typedef struct BoundCopy {
 typedef enum DropKind {
     DROP_TABLE,
     DROP_VIEW,
+    DROP_MATVIEW,
     DROP_SCHEMA,
     DROP_DATABASE,
     DROP_INDEX,
@@ -436,9 +440,19 @@ typedef struct Bound {
         struct {
             QualifiedName name;
             bool or_replace, temporary, reads_temporary;
+            bool if_not_exists, materialized,
+                with_no_data;          /* materialized: the first and last too */
+            ContinuousDef *continuous; /* what the query says; NULL: it is none */
+            NameValue *options;
+            size_t option_count;
             Slice text;
             BoundQuery query;
         } create_view;
+        struct {
+            QualifiedName name;
+            Expr *from, *to; /* constant, timestamptz; NULL = all */
+            bool force, no_data, concurrently;
+        } refresh;
         struct {
             QualifiedName name;
             bool if_exists; /* CREATE: if not */

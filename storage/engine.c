@@ -102,6 +102,7 @@ static void engine_free(Engine *eng)
         budget_charge(eng->o.mapped, -atomic_load(&eng->mapped_bytes));
     part_cache_free(eng->part_cache);
     tombs_unref(eng->tombs);
+    watches_unref(eng->watches);
     locks_free(eng->locks);
     cat_unref(eng->catalog);
     idx_free(eng->index);

@@ -290,6 +290,7 @@ static void build_edit(Engine *eng, Flusher *f)
     buf_clear(&f->edit);
     manifest_put_covered(&f->edit, f->covered);
     tombs_put_flushed(eng, &f->edit, f->covered, f->job);
+    watches_put(eng, &f->edit);
     if (f->job)
         for (size_t i = 0; i < compact_output_count(f->job); i++)
             manifest_put_part(&f->edit, compact_output(f->job, i));

@@ -16,6 +16,7 @@
  *   engine_cache.c    pages of mapped files
  *   version.c         part lists and snapshots      txn.c  transactions      temp.c  temporary tables
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
+ *   engine_watch.c    what was changed below a line (watch.h)
  *
  * Tasks (all TASK_BLOCKING, steps of a few milliseconds): writer, sealer, flusher, compactor,
  * keeper (of the series index), and one for each backup and each large transaction.
@@ -29,6 +30,7 @@
 #include "storage/manifest.h"
 #include "storage/store.h"
 #include "storage/version.h"
+#include "storage/watch.h"
 #include "storage/window.h"
 
 enum {
@@ -52,7 +54,8 @@ typedef enum RecordType {
     REC_DELETE = 4,  /* tomb_encode */
     REC_TXN_BEGIN = 5,
     REC_TXN_COMMIT = 6,
-    REC_FILE = 7, /* rows of a large transaction are in this file: its item of the manifest */
+    REC_FILE = 7,  /* rows of a large transaction are in this file: its item of the manifest */
+    REC_WATCH = 8, /* watch_edit_encode */
 } RecordType;
 enum { REC_IN_TXN = 1 }; /* flag: counts only if the group's commit record is there */
 
@@ -100,9 +103,10 @@ typedef struct MemSegment { /* needs the mutex, but rows are appended by the wri
     int64_t born_ns;
 } MemSegment;
 
-typedef struct WriteItem { /* one log record: rows, a range delete, or rows in a file */
+typedef struct WriteItem { /* one log record: rows, a range delete, a watch, or rows in a file */
     WriteBatch *wb;
     Tombstone *tomb;
+    WatchEdit *watch;
     EngineFile *file; /* in no manifest; deleted with the item unless it is taken */
     Buf payload;
 } WriteItem;
@@ -143,6 +147,7 @@ typedef struct Writer { /* the writer task's own */
     uint64_t series_last;   /* serial */
     _Atomic Lsn series_lsn; /* the record of series that was encoded last has at most this one */
     Buf tombs;              /* Tombstone *: of this group, not visible yet */
+    WatchBuild *watching;   /* what this group does to watches; NULL: there are none */
     Lsn base;               /* LSN of the first frame */
     Lsn next_lsn;
     uint64_t catalog_written; /* version of the newest catalog edit that was handed to the log */
@@ -287,7 +292,8 @@ struct Engine {
     CatalogSnap *catalog;
     uint64_t catalog_durable; /* edits up to this version are on disk */
     PartList *parts;
-    TombList *tombs; /* range deletes that may still hide rows */
+    TombList *tombs;    /* range deletes that may still hide rows */
+    WatchList *watches; /* NULL: none */
     Manifest manifest;
     uint64_t manifest_version;
     size_t manifest_edits;
@@ -375,8 +381,9 @@ void writer_free(Engine *eng);
 WriteRequest *request_new(void);
 void request_add(WriteRequest *r, WriteBatch *take_wb);
 void request_delete(WriteRequest *r, Tombstone *take_t);
+void request_watch(WriteRequest *r, const WatchEdit *edit);
 /* Items from `from` to `to`: their rows are in the file now (NULL: there are none left), the deletes
- * among them stay before it. */
+ * and watches among them stay before it. */
 void request_spilled(WriteRequest *r, size_t from, size_t to, EngineFile *take_f);
 void request_shorten(WriteRequest *r, size_t count); /* forgets the items added last */
 void request_free(WriteRequest *r);
@@ -406,7 +413,8 @@ typedef struct TxnLayer { /* private rows: one of the two */
     size_t first_item; /* of the request: the first with rows in it */
     bool begins;       /* that item has no row in an older layer */
 } TxnLayer;
-const TxnLayer *txn_layers(const Txn *t, size_t *count);  /* oldest first; t may be NULL */
+const TxnLayer *txn_layers(const Txn *t, size_t *count); /* oldest first; t may be NULL */
+const WriteRequest *txn_request(const Txn *t);
 Tombstone *const *txn_tombs(const Txn *t, size_t *count); /* its private deletes */
 Snapshot *txn_base(const Txn *t); /* what it reads under its own writes; NULL = the newest */
 
@@ -461,6 +469,12 @@ void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Compact *job);
 /* A compaction: deletes of the manifest whose last rows its inputs held. */
 void tombs_drop_dissolved(Engine *eng, Buf *edit, const Compact *job, EngineFile *const *inputs,
                           size_t n);
+
+/* engine_watch.c */
+void watch_note(WatchBuild *b, const WriteItem *item, Lsn lsn);
+void watches_put(Engine *eng, Buf *edit); /* into an edit of the manifest */
+/* The list as the items of the request leave it; a reference. */
+WatchList *watches_with(WatchList *base, const WriteRequest *r, Lsn lsn);
 
 /* engine_mem.c */
 /* first_lsn: of the record or, in a transaction, of its group. */

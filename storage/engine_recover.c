@@ -8,6 +8,7 @@
 typedef struct PendingItem { /* one of the three */
     WriteBatch *wb;
     Tombstone *tomb;
+    WatchEdit *watch;
     ManifestPart file; /* number 0: none */
     EngineFile *opened;
     Lsn lsn;
@@ -23,6 +24,7 @@ typedef struct Replay {
     Buf items;    /* PendingItem */
     Buf catalogs; /* u32 length + bytes each */
     Buf tombs;    /* Tombstone *: in force before the next segment is sealed */
+    WatchBuild *watching;
     uint64_t records;
     uint64_t serial; /* of the newest segment when looked at last */
 } Replay;
@@ -170,13 +172,18 @@ static void replay_publish(Replay *r)
     TombChange change = {.fresh = (Tombstone **)(void *)r->tombs.ptr,
                          .fresh_count = r->tombs.len / sizeof(Tombstone *)};
     PartList *old = NULL;
+    WatchList *watched = watch_build_end(r->watching), *before;
+    r->watching = watch_build_new(watched);
     if (change.fresh_count)
         tombs_prepare(eng, &change);
     mutex_lock(&eng->mutex);
     if (change.fresh_count)
         tombs_publish(eng, &change, &old);
     mem_publish(eng, eng->applied);
+    before = eng->watches;
+    eng->watches = watched;
     mutex_unlock(&eng->mutex);
+    watches_unref(before);
     part_list_unref(old);
     tombs_done(&change);
     forget_tombs(r);
@@ -213,12 +220,23 @@ static bool replay_rows(Replay *r, Lsn lsn, Slice payload, Err *e)
     if (!wb_decode(r->batch, payload, e))
         return false;
     mem_append(r->eng, r->batch, lsn, lsn, false);
+    watch_note(r->watching, &(WriteItem){.wb = r->batch}, lsn);
     return true;
 }
 
 static void replay_delete(Replay *r, Tombstone *take_t)
 {
+    watch_note(r->watching, &(WriteItem){.tomb = take_t}, take_t->lsn);
     buf_put(&r->tombs, &take_t, sizeof take_t);
+}
+
+static bool replay_watch(Replay *r, Slice payload, Err *e)
+{
+    WatchEdit edit;
+    if (!watch_edit_decode(&edit, payload, e))
+        return false;
+    watch_build_edit(r->watching, &edit);
+    return true;
 }
 
 static bool unknown_type(Lsn lsn, const LogFrame *f, Err *e)
@@ -235,6 +253,7 @@ static void drop_pending(Replay *r)
     for (size_t i = 0; i < r->items.len / sizeof *p; i++) {
         wb_free(p[i].wb);
         tomb_unref(p[i].tomb);
+        mem_free(p[i].watch);
         file_unref(p[i].opened);
     }
     buf_clear(&r->items);
@@ -303,6 +322,10 @@ static bool replay_commit(Replay *r, Err *e)
             p[i].tomb = NULL;
             continue;
         }
+        watch_note(r->watching,
+                   &(WriteItem){.wb = p[i].wb, .watch = p[i].watch, .file = p[i].opened}, p[i].lsn);
+        if (p[i].watch)
+            continue;
         if (p[i].opened)
             mem_adopt(r->eng, p[i].opened, p[i].lsn, r->txn_first, goes_on);
         else
@@ -331,6 +354,10 @@ static bool keep_record(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
     case REC_DELETE:
         ok = tomb_decode(&p.tomb, f->payload, lsn, e);
         break;
+    case REC_WATCH:
+        p.watch = MEM_NEW(WatchEdit);
+        ok = watch_edit_decode(p.watch, f->payload, e);
+        break;
     case REC_FILE:
         ok = manifest_one_part(&p.file, f->payload, e);
         break;
@@ -341,6 +368,8 @@ static bool keep_record(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
         buf_put(&r->items, &p, sizeof p);
     else
         wb_free(p.wb);
+    if (!ok)
+        mem_free(p.watch);
     return ok;
 }
 
@@ -380,6 +409,8 @@ static bool replay_alone(Replay *r, Lsn lsn, const LogFrame *f, Err *e)
             return false;
         replay_delete(r, tomb);
         return true;
+    case REC_WATCH:
+        return replay_watch(r, f->payload, e);
     default:
         return unknown_type(lsn, f, e);
     }
@@ -449,7 +480,7 @@ static BlobFate blob_fate(void *arg, BlobId id)
 
 static bool replay_log(Engine *eng, Err *e)
 {
-    Replay r = {.eng = eng, .batch = wb_new()};
+    Replay r = {.eng = eng, .batch = wb_new(), .watching = watch_build_new(eng->watches)};
     int64_t began = engine_now(eng);
     eng->applied = eng->manifest.covered;
     eng->flusher.force = true;
@@ -461,6 +492,7 @@ static bool replay_log(Engine *eng, Err *e)
     if (ok)
         replay_publish(&r);
     forget_tombs(&r);
+    watch_build_free(r.watching);
     buf_free(&r.tombs);
     buf_free(&r.items);
     buf_free(&r.catalogs);
@@ -511,6 +543,9 @@ bool engine_recover(Engine *eng, Err *e)
     atomic_store(&eng->stats.scrubbed_ns, eng->manifest.scrubbed_ns);
     eng->tombs =
         eng->manifest.tombs ? tombs_ref(eng->manifest.tombs) : tombs_build(NULL, NULL, 0, NULL, 0);
+    Slice watches = buf_slice(&eng->manifest.watches);
+    if (watches.len && !watches_decode(&eng->watches, watches, e))
+        return false;
     engine_first_row(eng);
     eng->parts = part_list_build(eng);
     if (!replay_log(eng, e))

@@ -33,6 +33,7 @@ static void item_reset(WriteItem *item)
 {
     wb_free(item->wb);
     tomb_unref(item->tomb);
+    mem_free(item->watch);
     if (item->file)
         file_drop(item->file);
     file_unref(item->file);
@@ -55,12 +56,21 @@ void request_delete(WriteRequest *r, Tombstone *take_t)
     r->bytes += item_bytes(item);
 }
 
+void request_watch(WriteRequest *r, const WatchEdit *edit)
+{
+    WriteItem *item = item_new(r);
+    item->watch = MEM_NEW(WatchEdit);
+    *item->watch = *edit;
+    watch_edit_encode(&item->payload, edit);
+    r->bytes += item_bytes(item);
+}
+
 void request_spilled(WriteRequest *r, size_t from, size_t to, EngineFile *take_f)
 {
     size_t kept = from;
     for (size_t i = from; i < to; i++) {
         WriteItem *item = &r->items[i];
-        if (item->tomb) {
+        if (item->tomb || item->watch) {
             r->items[kept++] = *item;
             continue;
         }
@@ -293,6 +303,8 @@ static void keep_files(WriteRequest *r)
 static void fail_group(Engine *eng, Writer *w, const Err *e)
 {
     tombs_forget(w);
+    watch_build_free(w->watching);
+    w->watching = NULL;
     engine_undo_edits(eng, w->group);
     while (w->group) {
         WriteRequest *r = w->group;
@@ -315,7 +327,7 @@ static void add_catalog(Writer *w, uint8_t flags, Slice payload)
 
 static RecordType item_type(const WriteItem *item)
 {
-    return item->wb ? REC_ROWS : item->tomb ? REC_DELETE : REC_FILE;
+    return item->wb ? REC_ROWS : item->tomb ? REC_DELETE : item->watch ? REC_WATCH : REC_FILE;
 }
 
 static void build_frames(Engine *eng, Writer *w)
@@ -358,6 +370,10 @@ static Lsn apply_items(Engine *eng, Writer *w, const WriteRequest *r, Lsn lsn, L
     for (size_t i = 0; i < r->count; i++, lsn++) {
         WriteItem *item = &r->items[i];
         const Tombstone *t = item->tomb;
+        if (w->watching)
+            watch_note(w->watching, item, lsn);
+        if (item->watch)
+            continue;
         if (t) { /* a transaction's snapshots may still hold the private one */
             Tombstone *placed = tomb_new(t->table, t->series, t->t_min, t->t_max, lsn);
             buf_put(&w->tombs, &placed, sizeof placed);
@@ -373,9 +389,22 @@ static Lsn apply_items(Engine *eng, Writer *w, const WriteRequest *r, Lsn lsn, L
     return lsn;
 }
 
+/* Only the writer changes the list, so it may be looked at. */
+static void start_watching(Engine *eng, Writer *w)
+{
+    bool any = eng->watches && eng->watches->count;
+    for (const WriteRequest *r = w->group; r && !any; r = r->next)
+        for (size_t i = 0; i < r->count; i++)
+            any |= r->items[i].watch != NULL;
+    must(!w->watching);
+    if (any)
+        w->watching = watch_build_new(eng->watches);
+}
+
 /* The rows go to the memtable while the disk has the log; nobody sees them before the sync. */
 static void apply_rows(Engine *eng, Writer *w)
 {
+    start_watching(eng, w);
     Lsn lsn = w->base + (w->series.len > 0);
     for (size_t at = 0; at < w->carry.len; lsn++) {
         uint32_t len;
@@ -408,12 +437,16 @@ static void end_group(Engine *eng, Writer *w)
     size_t deletes = w->tombs.len / sizeof(Tombstone *);
     TombChange change = {.fresh = fresh, .fresh_count = deletes};
     PartList *old = NULL;
+    WatchList *watched = w->watching ? watch_build_end(w->watching) : watches_ref(eng->watches);
+    w->watching = NULL;
     if (deletes)
         tombs_prepare(eng, &change);
     mutex_lock(&eng->mutex);
     if (deletes)
         tombs_publish(eng, &change, &old);
     mem_publish(eng, last);
+    WatchList *before = eng->watches;
+    eng->watches = watched;
     catalog_firm_up(eng, w->group);
     eng->log_bytes += w->bytes;
     bool flush = flush_wanted(eng, &(bool){false});
@@ -422,6 +455,7 @@ static void end_group(Engine *eng, Writer *w)
         closed |= eng->mem[i]->closed && !eng->mem[i]->sealed;
     mutex_unlock(&eng->mutex);
     part_list_unref(old);
+    watches_unref(before);
     tombs_done(&change);
     tombs_forget(w);
     w->logged = w->series_last;
@@ -579,7 +613,7 @@ void writer_fail_queue(Engine *eng, const Err *e)
 void writer_free(Engine *eng)
 {
     Writer *w = &eng->writer;
-    must(!w->group);
+    must(!w->group && !w->watching);
     mem_free(w->frames);
     tombs_forget(w);
     buf_free(&w->tombs);

@@ -13,6 +13,7 @@ enum {
     ITEM_CATALOG = 7,
     ITEM_CLEAR = 8, /* start of a snapshot */
     ITEM_SCRUBBED = 9,
+    ITEM_WATCHES = 10,
     ITEM_TOMBSTONE = 20,
     ITEM_DROP_TOMBSTONE = 21,
 };
@@ -27,6 +28,7 @@ void manifest_reset(Manifest *m)
     mem_free(m->parts);
     mem_free(m->series);
     tombs_unref(m->tombs);
+    buf_free(&m->watches);
     manifest_init(m);
 }
 
@@ -109,6 +111,20 @@ void manifest_drop_tomb(Buf *edit, Lsn lsn)
     buf_put_varint(edit, lsn);
 }
 
+static void put_watches(Buf *edit, Slice bytes)
+{
+    buf_put_u8(edit, ITEM_WATCHES);
+    buf_put_str(edit, bytes);
+}
+
+void manifest_put_watches(Buf *edit, const WatchList *l)
+{
+    Buf bytes = {0};
+    watches_encode(&bytes, l);
+    put_watches(edit, buf_slice(&bytes));
+    buf_free(&bytes);
+}
+
 void manifest_put_scrubbed(Buf *edit, int64_t wall_ns)
 {
     buf_put_u8(edit, ITEM_SCRUBBED);
@@ -130,6 +146,8 @@ void manifest_put_all(Buf *edit, const Manifest *m)
         manifest_put_scrubbed(edit, m->scrubbed_ns);
     for (size_t i = 0; m->tombs && i < m->tombs->count; i++)
         manifest_put_tomb(edit, m->tombs->items[i]);
+    if (m->watches.len)
+        put_watches(edit, buf_slice(&m->watches));
 }
 
 /* ---- applying ---- */
@@ -283,7 +301,12 @@ static bool apply_item(Manifest *m, TombEdit *te, Reader *r, Err *e)
     case ITEM_SCRUBBED:
         m->scrubbed_ns = reader_zigzag(r);
         return true;
+    case ITEM_WATCHES:
+        buf_clear(&m->watches);
+        buf_put_slice(&m->watches, reader_str(r));
+        return true;
     case ITEM_CLEAR:
+        buf_clear(&m->watches);
         tombs_replace(m, NULL);
         m->part_count = m->series_count = 0;
         m->catalog = (ManifestCatalog){0};

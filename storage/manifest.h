@@ -6,7 +6,7 @@
 #ifndef SKULK_STORAGE_MANIFEST_H
 #define SKULK_STORAGE_MANIFEST_H
 
-#include "storage/tombstone.h"
+#include "storage/watch.h"
 
 typedef struct ManifestPart { /* a .skulk file */
     uint64_t number;
@@ -37,6 +37,7 @@ typedef struct Manifest {
     ManifestCatalog catalog;
     int64_t scrubbed_ns; /* wall time: every file was read, up to then; 0 = never */
     TombList *tombs;     /* range deletes that hide rows of the parts; NULL = none */
+    Buf watches;         /* watches_encode; empty = none */
 } Manifest;
 
 void manifest_init(Manifest *m);
@@ -54,6 +55,7 @@ uint64_t manifest_series_last(const Manifest *m);  /* serial of the newest serie
 void manifest_put_catalog(Buf *edit, const ManifestCatalog *c);
 void manifest_put_tomb(Buf *edit, const Tombstone *t);
 void manifest_drop_tomb(Buf *edit, Lsn lsn);
+void manifest_put_watches(Buf *edit, const WatchList *l); /* in place of those before */
 void manifest_put_scrubbed(Buf *edit, int64_t wall_ns);
 void manifest_put_all(Buf *edit, const Manifest *m); /* a snapshot */
 

@@ -100,6 +100,11 @@ const TxnLayer *txn_layers(const Txn *t, size_t *count)
     return t ? t->layers : NULL;
 }
 
+const WriteRequest *txn_request(const Txn *t)
+{
+    return t->request;
+}
+
 Tombstone *const *txn_tombs(const Txn *t, size_t *count)
 {
     *count = t ? t->tomb_count : 0;
@@ -265,6 +270,15 @@ bool txn_delete(Txn *t, const DeleteSpec *d, Err *e)
     Tombstone *tomb = tomb_new(d->table, d->series, d->t_min, d->t_max, LSN_PRIVATE + t->writes++);
     t->tombs[t->tomb_count++] = tomb;
     request_delete(t->request, tomb_ref(tomb));
+    charge(t);
+    return true;
+}
+
+bool txn_watch(Txn *t, const WatchEdit *edit, Err *e)
+{
+    if (!engine_deletable(t->eng, e))
+        return false;
+    request_watch(t->request, edit);
     charge(t);
     return true;
 }

@@ -196,6 +196,7 @@ struct Snapshot {
     PartList *parts;
     CatalogSnap *catalog;
     TombList *tombs;
+    WatchList *watches;
     Lsn seen;        /* records up to here are in it */
     int64_t wall_ns; /* when it was taken */
     uint32_t next_age;
@@ -290,6 +291,9 @@ static void add_tombs(Snapshot *s, Tombstone *const *tombs, size_t n)
 static void add_own(Snapshot *s, Txn *own)
 {
     size_t n;
+    WatchList *committed = s->watches;
+    s->watches = watches_with(committed, txn_request(own), LSN_PRIVATE);
+    watches_unref(committed);
     const TxnLayer *layers = txn_layers(own, &n);
     add_layers(s, layers, n);
     const TempSpace *temp = txn_temp(own);
@@ -311,6 +315,7 @@ Snapshot *engine_snapshot(Engine *eng, Txn *own)
     const Snapshot *base = txn_base(own);
     mutex_lock(&eng->mutex);
     Snapshot *s = base ? snapshot_again(base, more) : snapshot_newest(eng, more);
+    s->watches = watches_ref(base ? base->watches : eng->watches);
     s->eng = eng;
     s->wall_ns = base ? base->wall_ns : eng->clock->wall_ns(eng->clock);
     s->round = eng->snapshot_round;
@@ -352,6 +357,7 @@ void snapshot_unref(Snapshot *s)
     part_list_unref(s->parts);
     cat_unref(s->catalog);
     tombs_unref(s->tombs);
+    watches_unref(s->watches);
     mutex_lock(&s->eng->mutex);
     s->eng->snapshots--;
     s->eng->snapshots_of[s->round & 1]--;
@@ -372,6 +378,16 @@ Engine *snapshot_engine(const Snapshot *s)
 int64_t snapshot_wall(const Snapshot *s)
 {
     return s->wall_ns;
+}
+
+const WatchList *snapshot_watches(const Snapshot *s)
+{
+    return s->watches;
+}
+
+Lsn snapshot_place(const Snapshot *s)
+{
+    return s->seen;
 }
 
 void snapshot_view(const Snapshot *s, SnapshotView *out)

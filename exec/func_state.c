@@ -1,0 +1,103 @@
+/* exec/func_state.c - states of aggregates as values, and what continuous views say of themselves.
+ *
+ * A state is a byte for its version, then what the aggregate's save gives.  The functions are called
+ * by plans that the analyzer makes; users may call them, and get an error for what is no state. */
+#include "exec/agg_private.h"
+#include "exec/state.h"
+#include "storage/watch.h"
+
+enum { STATE_VERSION = 1, STATE_ARGS = 3 /* before the types of the arguments */ };
+
+bool agg_state_value(const AggDef *def, AggCtx *c, const void *state, Value *out, Err *e)
+{
+    Buf bytes;
+    (void)e;
+    buf_init(&bytes);
+    buf_put_u8(&bytes, STATE_VERSION);
+    def->save(c, state, &bytes);
+    *out = value_str(arena_slice(c->arena, buf_slice(&bytes)));
+    buf_free(&bytes);
+    return true;
+}
+
+/* state_value(state, aggregate, result, arguments...): oids.  What the aggregate would give. */
+static bool state_value(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    TypeId types[10] = {0};
+    if (args[0].null)
+        return func_null(out), true;
+    const FuncDef *f = n >= STATE_ARGS ? func_by_oid((uint32_t)args[1].u.i64) : NULL;
+    Slice bytes = args[0].u.str;
+    if (!f || !f->agg || !f->agg->load || n - STATE_ARGS > ARRAY_LEN(types) || !bytes.len ||
+        bytes.ptr[0] != STATE_VERSION)
+        return agg_bad_state(e);
+    for (size_t i = STATE_ARGS; i < n; i++)
+        types[i - STATE_ARGS] = (TypeId)args[i].u.i64;
+    AggCtx c = {ctx, ctx->scratch, types, n - STATE_ARGS, (TypeId)args[2].u.i64};
+    void *state = arena_zero(ctx->scratch, f->agg->state_size);
+    f->agg->init(&c, state);
+    return f->agg->load(&c, state, slice_of(bytes.ptr + 1, bytes.len - 1), e) &&
+           f->agg->final(&c, state, out, e);
+}
+
+/* ---- what a continuous view covers ---- */
+
+static int64_t us_floor(int64_t ns)
+{
+    return ns / 1000 - (ns % 1000 < 0);
+}
+
+/* Up to VIEW_RANGES ranges of results that are out of date, in order: there are gaps where marks lie far
+ * apart.  A range that is not there is empty and lies at the end. */
+typedef struct StaleRange {
+    int64_t from_ns, to_ns;
+} StaleRange;
+
+static size_t stale_ranges(const Watch *w, StaleRange out[VIEW_RANGES])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->mark_count; i++) {
+        int64_t from = w->marks[i].from_ns, to = w->marks[i].to_ns;
+        from = from > w->state.from_ns ? from : w->state.from_ns;
+        to = to < w->state.upto_ns ? to : w->state.upto_ns;
+        if (from >= to)
+            continue;
+        if (n && (from <= out[n - 1].to_ns || n == VIEW_RANGES))
+            out[n - 1].to_ns = to > out[n - 1].to_ns ? to : out[n - 1].to_ns;
+        else
+            out[n++] = (StaleRange){from, to};
+    }
+    return n;
+}
+
+static int64_t view_bound(const Watch *w, ViewBound which, size_t i)
+{
+    StaleRange r[VIEW_RANGES];
+    if (!w)
+        return 0;
+    if (which == VIEW_FROM || which == VIEW_UPTO)
+        return us_floor(which == VIEW_FROM ? w->state.from_ns : w->state.upto_ns);
+    size_t n = stale_ranges(w, r);
+    return us_floor(i >= n ? w->state.upto_ns : which == VIEW_STALE_TO ? r[i].to_ns : r[i].from_ns);
+}
+
+/* view_bound(view, which, number of the range): the same for all rows. */
+static bool kernel_view_bound(FnCall *c, Err *e)
+{
+    size_t row = c->sel ? c->sel[0] : 0;
+    const WatchList *l = c->ctx->snapshot ? snapshot_watches(c->ctx->snapshot) : NULL;
+    const Watch *w = watches_find(l, (ObjectId)vec_get(&c->args[0], row).u.i64);
+    ViewBound which = (ViewBound)vec_get(&c->args[1], row).u.i64;
+    Value v = value_i64(view_bound(w, which, (size_t)vec_get(&c->args[2], row).u.i64));
+    (void)e;
+    vec_init_const(c->out, c->expr->type, &v, c->ctx->scratch);
+    return true;
+}
+
+FuncDef func_state[] = {
+    FS("state_value(bytea, int8, int8) any", state_value, FN_HIDDEN,
+       "what the aggregate of a state gives"),
+    FK("view_bound(int8, int8, int8) timestamptz", kernel_view_bound,
+       FN_STABLE | FN_STRICT | FN_HIDDEN, "where the results of a continuous view lie"),
+    FUNC_END,
+};

@@ -1,0 +1,482 @@
+/* session/continuous.c - continuous views: made, dropped, refreshed (sqlts/continuous.h says what they are).
+ *
+ * REFRESH is one transaction: rows of the buckets that are out of date leave the hidden table, the same
+ * buckets made anew come, and the watch of the view says so (storage/watch.h).  Whatever happens on
+ * the way, each row counts once: what is not committed was not done, and what was written meanwhile is
+ * marked. */
+#include "exec/func_text.h"
+#include "session/session_private.h"
+
+#include "storage/ttl.h"
+#include "storage/watch.h"
+#include <stdio.h>
+
+#define STATES_SCHEMA SLICE_LIT("pg_skulk") /* dumps and lists leave schemas named pg_ out */
+
+bool continuous_hidden(const CatalogSnap *cat, const TableDef *t)
+{
+    const SchemaDef *s = cat_schema_by_id(cat, t->schema);
+    return s && slice_eq(s->name, STATES_SCHEMA);
+}
+
+/* ---- options ---- */
+
+static bool option_ns(const NameValue *o, int64_t *ns, Err *e)
+{
+    Interval iv;
+    return (interval_parse(o->value, &iv, e) ||
+            err_wrap(e, "option \"%.*s\"", SLICE_ARG(o->name))) &&
+           ((interval_to_ns(iv, ns) && *ns >= 0) ||
+            err_set(e, ERR_INVALID_PARAMETER, "option \"%.*s\" must be an interval without months",
+                    SLICE_ARG(o->name)));
+}
+
+static bool option_bool(const NameValue *o, bool *out, Err *e)
+{
+    static const char *const yes[] = {"", "true", "on", "1", "yes"}, *const no[] = {"false", "off",
+                                                                                    "0", "no"};
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++)
+        if (slice_eq_nocase(o->value, slice_cstr(yes[i])))
+            return *out = true;
+    for (size_t i = 0; i < ARRAY_LEN(no); i++)
+        if (slice_eq_nocase(o->value, slice_cstr(no[i]))) {
+            *out = false;
+            return true;
+        }
+    return err_set(e, ERR_INVALID_PARAMETER, "option \"%.*s\" must be true or false, not \"%.*s\"",
+                   SLICE_ARG(o->name), SLICE_ARG(o->value));
+}
+
+typedef struct ViewOption {
+    const char *name;
+    size_t at; /* in ContinuousDef: an int64_t of ns, or */
+    bool flag; /* a bool */
+} ViewOption;
+static const ViewOption view_options[] = {
+    {"refresh", offsetof(ContinuousDef, refresh_ns), false},
+    {"lag", offsetof(ContinuousDef, lag_ns), false},
+    {"for", offsetof(ContinuousDef, for_ns), false},
+    {"realtime", offsetof(ContinuousDef, realtime), true},
+};
+
+static bool read_option(ContinuousDef *d, const NameValue *o, Err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(view_options); i++) {
+        char *at = (char *)d + view_options[i].at;
+        if (slice_eq_cstr(o->name, view_options[i].name))
+            return view_options[i].flag ? option_bool(o, (bool *)(void *)at, e)
+                                        : option_ns(o, (int64_t *)(void *)at, e);
+    }
+    err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"", SLICE_ARG(o->name));
+    return err_hint(e, "continuous, refresh, lag, for and realtime are there.");
+}
+
+static bool read_options(ContinuousDef *d, const Bound *b, TableDef *view, Arena *a, Err *e)
+{
+    Buf text;
+    bool ok = true;
+    d->realtime = true;
+    d->refresh_ns = 600 * NS_PER_S;
+    buf_init(&text);
+    for (size_t i = 0; ok && i < b->u.create_view.option_count; i++) {
+        const NameValue *o = &b->u.create_view.options[i];
+        ok = slice_eq_cstr(o->name, "continuous") || read_option(d, o, e);
+        buf_printf(&text, "%.*s=%.*s\n", SLICE_ARG(o->name), SLICE_ARG(o->value));
+    }
+    view->options = arena_slice(a, buf_slice(&text));
+    buf_free(&text);
+    return ok;
+}
+
+/* ---- the hidden table ---- */
+
+static bool states_schema(Session *s, ObjectId *id, Err *e)
+{
+    CatalogSnap *cat = session_catalog(s);
+    const SchemaDef *known = cat_schema(cat, s->database, STATES_SCHEMA);
+    *id = known ? known->id : 0;
+    cat_unref(cat);
+    if (*id)
+        return true;
+    SchemaDef d = {
+        .id = engine_new_id(s->db->engine), .database = s->database, .name = STATES_SCHEMA};
+    CatEdit c = {.op = CAT_PUT_SCHEMA, .id = d.id, .schema = &d};
+    *id = d.id;
+    return ddl_edit_unchecked(s, &c, 1, e);
+}
+
+static ColumnDef state_column(Arena *a, const ContinuousDef *d, size_t i)
+{
+    bool key = i < d->key_count, time = i == d->bucket;
+    const StateColumn *c = key ? NULL : &d->aggs[i - d->key_count];
+    TypeId type = key ? d->keys[i] : c->state ? T_BYTEA : c->result;
+    return (ColumnDef){.id = time ? COLUMN_TIME : (ColumnId)(i + 1),
+                       .name = arena_printf(a, "c%zu", i),
+                       .kind = time ? COL_TIME : COL_FIELD,
+                       .type_oid = type,
+                       .typmod = -1,
+                       .not_null = time,
+                       .phys = ddl_phys(type)};
+}
+
+static bool states_create(Portal *p, ContinuousDef *d, Err *e)
+{
+    Session *s = p->session;
+    ObjectId schema;
+    if (!states_schema(s, &schema, e))
+        return false;
+    size_t n = (size_t)d->key_count + d->agg_count;
+    d->states = engine_new_id(s->db->engine);
+    TableDef *t = ARENA_NEW(&p->arena, TableDef);
+    *t = (TableDef){.id = d->states,
+                    .database = s->database,
+                    .schema = schema,
+                    .name = arena_printf(&p->arena, "states_%u", d->states),
+                    .kind = TABLE_SERIES,
+                    .duplicates = DUP_KEEP,
+                    .time_index = (int16_t)d->bucket,
+                    .next_column = (ColumnId)(n + 1),
+                    .ttl_own = true,
+                    .columns = ARENA_ARRAY(&p->arena, ColumnDef, n + 1)};
+    for (size_t i = 0; i < n; i++)
+        t->columns[t->column_count++] = state_column(&p->arena, d, i);
+    CatEdit c = {.op = CAT_PUT_TABLE, .id = t->id, .table = t};
+    return ddl_edit_unchecked(s, &c, 1, e);
+}
+
+/* ---- time ---- */
+
+static int64_t grain_down(const ContinuousDef *d, int64_t t)
+{
+    int64_t rest = (t - d->origin_ns) % d->width_ns;
+    return t - (rest < 0 ? rest + d->width_ns : rest);
+}
+
+static int64_t grain_up(const ContinuousDef *d, int64_t t)
+{
+    int64_t down = grain_down(d, t);
+    return down == t ? t : down + d->width_ns;
+}
+
+/* Buckets before it are over, and as old as the view wants. */
+static int64_t finished_line(Session *s, const ContinuousDef *d)
+{
+    return grain_down(d, s->db->clock->wall_ns(s->db->clock) - d->lag_ns);
+}
+
+/* ---- making and dropping ---- */
+
+bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
+{
+    Session *s = p->session;
+    ContinuousDef *d = p->bound->u.create_view.continuous;
+    if (!read_options(d, p->bound, view, &p->arena, e) || (old && !continuous_forget(s, old, e)) ||
+        !states_create(p, d, e))
+        return false;
+    Buf bytes;
+    buf_init(&bytes);
+    continuous_encode(&bytes, d);
+    view->extra = arena_slice(&p->arena, buf_slice(&bytes));
+    buf_free(&bytes);
+    int64_t line = finished_line(s, d);
+    WatchEdit edit = {.what = WATCH_NEW,
+                      .state = {.id = view->id,
+                                .table = d->base,
+                                .grain_ns = d->width_ns,
+                                .origin_ns = d->origin_ns,
+                                .watched_to_ns = INT64_MIN,
+                                .from_ns = line,
+                                .upto_ns = line,
+                                .horizon_ns = INT64_MIN}};
+    return txn_watch(tx_storage(s), &edit, e);
+}
+
+bool continuous_forget(Session *s, const TableDef *view, Err *e)
+{
+    ContinuousDef d;
+    Arena a;
+    if (!view_is_continuous(view))
+        return true;
+    arena_init(&a, NULL);
+    CatalogSnap *cat = session_catalog(s);
+    bool ok = continuous_decode(&d, &a, view, e);
+    const TableDef *states = ok ? cat_table_by_id(cat, d.states) : NULL;
+    if (states) {
+        CatEdit c = {.op = CAT_DROP_TABLE, .id = states->id, .expect_version = states->version};
+        ok = ddl_edit_unchecked(s, &c, 1, e);
+    }
+    WatchEdit edit = {.what = WATCH_DROP, .state = {.id = view->id}};
+    ok = ok && txn_watch(tx_storage(s), &edit, e);
+    cat_unref(cat);
+    arena_free(&a);
+    return ok;
+}
+
+/* ---- REFRESH ---- */
+
+typedef struct Piece { /* a range whose buckets are made anew */
+    int64_t from_ns, to_ns;
+    bool replaces; /* there are states of it */
+} Piece;
+
+struct RefreshRun {   /* one REFRESH */
+    CatalogSnap *cat; /* what the statements inside were analyzed under */
+    const TableDef *view;
+    ContinuousDef def;
+    int64_t from_ns, to_ns;             /* wanted: whole buckets */
+    int64_t cover_from_ns, cover_to_ns; /* afterwards */
+    Lsn place;                          /* marks up to it are settled */
+    Piece *pieces;
+    size_t count, cap, next;
+    bool whole;         /* no range was given */
+    ViewRefresh inside; /* the piece at hand */
+};
+
+void refresh_free(Portal *p)
+{
+    if (p->refresh)
+        cat_unref(p->refresh->cat);
+    p->refresh = NULL;
+}
+
+static bool time_arg(Portal *p, const Expr *x, int64_t *ns, Err *e)
+{
+    Value v;
+    EvalCtx ctx;
+    session_eval_ctx(p->session, &ctx);
+    ctx.arena = ctx.scratch = &p->arena;
+    if (!expr_value(&ctx, x, &v, e))
+        return false;
+    if (v.null)
+        return err_set(e, ERR_NULL_NOT_ALLOWED, "the range of REFRESH must not be null");
+    if (__builtin_mul_overflow(v.u.i64, (int64_t)1000, ns))
+        *ns = v.u.i64 < 0 ? INT64_MIN : INT64_MAX;
+    return true;
+}
+
+static bool wanted_range(Portal *p, RefreshRun *r, Err *e)
+{
+    const Bound *b = p->bound;
+    int64_t now = p->session->db->clock->wall_ns(p->session->db->clock), from, to;
+    r->whole = !b->u.refresh.from;
+    r->from_ns = INT64_MIN;
+    r->to_ns = finished_line(p->session, &r->def);
+    if (r->whole)
+        return true;
+    if (!time_arg(p, b->u.refresh.from, &from, e) || !time_arg(p, b->u.refresh.to, &to, e))
+        return false;
+    if (from >= to)
+        return err_set(e, ERR_INVALID_PARAMETER, "the range of REFRESH is empty") ||
+               err_hint(e, "FROM is the first moment, TO the first one behind the range.");
+    to = to < now ? to : now; /* the future has no rows yet */
+    from = from < to ? from : to;
+    r->from_ns = from < INT64_MIN + r->def.width_ns ? INT64_MIN : grain_down(&r->def, from);
+    r->to_ns = grain_up(&r->def, to);
+    return true;
+}
+
+static RefreshRun *refresh_open(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    const Bound *b = p->bound;
+    RefreshRun *r = p->refresh = ARENA_NEW(&p->arena, RefreshRun);
+    r->cat = session_catalog(s);
+    r->view = session_find_table(s, r->cat, &b->u.refresh.name);
+    Slice name = b->u.refresh.name.name;
+    bool ok = r->view != NULL;
+    if (!ok)
+        err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(name));
+    else if (!view_is_continuous(r->view))
+        ok = err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a materialized view", SLICE_ARG(name));
+    ok = ok && session_owns(s, r->cat, GRANT_TABLE, r->view->id, name, e) &&
+         tx_refuse_block(s, "REFRESH MATERIALIZED VIEW of a continuous view", e) &&
+         continuous_decode(&r->def, &p->arena, r->view, e) && wanted_range(p, r, e);
+    return ok ? r : NULL;
+}
+
+/* Rows below the range are marked from now on: those that come while it is computed, too. */
+static void announce(Portal *p, const RefreshRun *r)
+{
+    WatchEdit edit = {.what = WATCH_TO, .state = {.id = r->view->id, .watched_to_ns = r->to_ns}};
+    p->ticket = (Ticket){.waiter = p->session->waiter};
+    p->ticket_busy = true;
+    engine_watch(p->session->db->engine, &edit, 1, SYNC_OFF, &p->ticket);
+}
+
+/* ---- which pieces ---- */
+
+static void add_piece(Portal *p, RefreshRun *r, int64_t from, int64_t to, bool replaces)
+{
+    if (from >= to)
+        return;
+    Piece *last = r->count ? &r->pieces[r->count - 1] : NULL;
+    if (last && last->replaces == replaces && from <= last->to_ns && from >= last->from_ns) {
+        last->to_ns = to > last->to_ns ? to : last->to_ns;
+        return;
+    }
+    if (r->count == r->cap) {
+        size_t cap = r->cap ? r->cap * 2 : 8;
+        Piece *more = ARENA_ARRAY(&p->arena, Piece, cap);
+        if (r->count)
+            memcpy(more, r->pieces, r->count * sizeof *more);
+        r->pieces = more;
+        r->cap = cap;
+    }
+    r->pieces[r->count++] = (Piece){from, to, replaces};
+}
+
+/* States whose bucket begins before it are all that is left of their rows. */
+static bool raw_horizon(const Snapshot *snap, const RefreshRun *r, const Watch *w, int64_t *out,
+                        Err *e)
+{
+    TtlView *v;
+    const TableDef *base = cat_table_by_id(snapshot_catalog(snap), r->def.base);
+    *out = w->state.horizon_ns;
+    if (!base || !ttl_any(base))
+        return true;
+    if (!ttl_open(&v, snap, base, e))
+        return false;
+    int64_t cut = v ? ttl_cut_min(v) : INT64_MIN;
+    ttl_close(v);
+    if (cut > INT64_MIN + r->def.width_ns)
+        cut = grain_up(&r->def, cut);
+    *out = cut > *out ? cut : *out;
+    return true;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void choose_pieces(Portal *p, RefreshRun *r, const Watch *w, int64_t horizon)
+{
+    int64_t from = w->state.from_ns, upto = w->state.upto_ns;
+    bool none = from >= upto;
+    if (none) {
+        from = upto = r->to_ns;
+        add_piece(p, r, INT64_MIN, INT64_MAX, true); /* what a WITH NO DATA may have left */
+        r->count = 0;
+    }
+    add_piece(p, r, r->from_ns, from, false);
+    add_piece(p, r, upto, r->to_ns, false);
+    r->cover_from_ns = smaller(from, r->from_ns);
+    r->cover_to_ns = larger(upto, r->to_ns);
+    int64_t low = larger(larger(from, r->from_ns), horizon), high = smaller(upto, r->to_ns);
+    if (p->bound->u.refresh.force)
+        add_piece(p, r, low, high, true);
+    for (size_t i = 0; !p->bound->u.refresh.force && i < w->mark_count; i++)
+        add_piece(p, r, larger(w->marks[i].from_ns, low), smaller(w->marks[i].to_ns, high), true);
+}
+
+static bool plan_pieces(Portal *p, RefreshRun *r, Err *e)
+{
+    int64_t horizon = INT64_MIN;
+    Snapshot *snap = tx_snapshot(p->session);
+    const Watch *w = watches_find(snapshot_watches(snap), r->view->id);
+    bool ok = w ? raw_horizon(snap, r, w, &horizon, e)
+                : err_set(e, ERR_SERIALIZATION, "the view was dropped or replaced");
+    if (ok) {
+        r->place = snapshot_place(snap);
+        choose_pieces(p, r, w, horizon);
+    }
+    snapshot_unref(snap);
+    return ok;
+}
+
+/* ---- doing them ---- */
+
+static bool open_piece(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
+{
+    Session *s = p->session;
+    EvalCtx fold;
+    SqlStatement *st;
+    size_t count;
+    Bound *bound;
+    DeleteSpec old = {.table = r->def.states, .t_min = piece->from_ns, .t_max = piece->to_ns - 1};
+    if (piece->replaces && !txn_delete(tx_storage(s), &old, e))
+        return false;
+    r->inside = (ViewRefresh){
+        .view = r->view->id, .from_us = piece->from_ns / 1000, .to_us = piece->to_ns / 1000};
+    session_eval_ctx(s, &fold);
+    fold.arena = fold.scratch = &p->arena;
+    SqlEnv env = session_sql_env(s, r->cat, &fold);
+    env.allow = NULL;
+    env.may_look = NULL;
+    env.refresh = &r->inside;
+    Buf text;
+    buf_init(&text);
+    buf_printf(&text, "INSERT INTO pg_skulk.states_%u SELECT * FROM ", r->def.states);
+    const SchemaDef *schema = cat_schema_by_id(r->cat, r->view->schema);
+    text_put_ident(&text, schema->name);
+    buf_put_u8(&text, '.');
+    text_put_ident(&text, r->view->name);
+    Slice sql = arena_slice(&p->arena, buf_slice(&text));
+    buf_free(&text);
+    if (!sql_parse(&p->arena, sql, &st, &count, e) ||
+        !sql_analyze(&env, &p->arena, st, NULL, 0, &bound, e))
+        return false;
+    p->inner = portal_within(p, bound);
+    return true;
+}
+
+static RunStatus run_pieces(Portal *p, RefreshRun *r, Err *e)
+{
+    Batch *b;
+    while (r->next < r->count || p->inner) {
+        if (!p->inner && !open_piece(p, r, &r->pieces[r->next++], e))
+            return RUN_FAIL;
+        RunStatus st = portal_run(p->inner, 0, &b, e);
+        if (st != RUN_DONE)
+            return st;
+        portal_free(p->inner);
+        p->inner = NULL;
+    }
+    return RUN_DONE;
+}
+
+static bool settle(Portal *p, const RefreshRun *r, Err *e)
+{
+    WatchEdit edit = {
+        .what = WATCH_COVER | WATCH_CLEAR,
+        .state = {.id = r->view->id, .from_ns = r->cover_from_ns, .upto_ns = r->cover_to_ns},
+        .clear_lsn = r->place,
+        .clear_from_ns = r->from_ns,
+        .clear_to_ns = r->whole ? INT64_MAX : r->to_ns};
+    return txn_watch(tx_storage(p->session), &edit, e);
+}
+
+enum { REFRESH_BEGIN, REFRESH_ANNOUNCED, REFRESH_LOCK, REFRESH_WORK };
+
+RunStatus refresh_run(Portal *p, Batch **out, Err *e)
+{
+    RunStatus st;
+    (void)out;
+    if (p->phase == REFRESH_BEGIN) {
+        if (!refresh_open(p, e))
+            return RUN_FAIL;
+        announce(p, p->refresh);
+        p->phase = REFRESH_ANNOUNCED;
+    }
+    RefreshRun *r = p->refresh;
+    if (p->phase == REFRESH_ANNOUNCED) {
+        if ((st = ticket_run(p, e)) != RUN_DONE)
+            return st;
+        p->phase = REFRESH_LOCK;
+    }
+    if (p->phase == REFRESH_LOCK) {
+        if ((st = tx_lock_table(p, r->def.states, e)) != RUN_DONE)
+            return st;
+        if (!plan_pieces(p, r, e))
+            return RUN_FAIL;
+        p->phase = REFRESH_WORK;
+    }
+    if ((st = run_pieces(p, r, e)) != RUN_DONE)
+        return st;
+    return settle(p, r, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
+}

@@ -1,0 +1,438 @@
+/* sqlts/analyze_view.c - continuous views: which queries can be one, and the parts that are read.
+ *
+ * What is read and when is in continuous.h.  A part is the view's own query, analyzed again and then
+ * changed in its logical form: a bound more on the time, other targets, or the hidden table as FROM. */
+#include "sqlts/analyze_view.h"
+
+#include "exec/state.h"
+#include "sqlts/analyze.h"
+
+/* ---- which queries can be maintained ---- */
+
+static bool cannot(Analyzer *z, const char *part, const char *hint, Err *e)
+{
+    (void)z;
+    err_set(e, ERR_FEATURE_NOT_SUPPORTED, "a continuous view cannot be kept up to date with %s",
+            part);
+    return err_hint(e, "%s", hint);
+}
+
+#define HINT_PLAIN "CREATE VIEW takes it; so does CREATE MATERIALIZED VIEW without \"continuous\"."
+
+typedef struct Shape {
+    const Rte *base;
+    Expr *time; /* in q's own variables */
+    size_t bucket;
+} Shape;
+
+static bool is_bucket(const Expr *k)
+{
+    return k->kind == EXPR_CALL && k->arg_count >= 2 &&
+           (strcmp(k->func->name, "time_bucket") == 0 || strcmp(k->func->name, "date_bin") == 0);
+}
+
+/* Of the keys, the bucket of a time column; false: there is none. */
+static bool find_bucket(const Analyzer *z, const Query *q, Shape *s)
+{
+    for (size_t i = 0; i < q->key_count; i++) {
+        Expr *t = is_bucket(q->keys[i]) ? q->keys[i]->args[1] : NULL;
+        if (!t || t->kind != EXPR_COLUMN)
+            continue;
+        const VarInfo *v = &z->vars[t->index];
+        if (v->rte->kind != RTE_TABLE || !v->rte->cols[v->col].is_time)
+            continue;
+        *s = (Shape){v->rte, t, i};
+        return true;
+    }
+    return false;
+}
+
+static bool moves(void *arg, Expr **slot)
+{
+    static const char *const clocks[] = {"now", "statement_timestamp", "transaction_timestamp"};
+    const Expr *x = *slot;
+    if (x->kind != EXPR_CALL)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(clocks); i++)
+        *(bool *)arg |= strcmp(x->func->name, clocks[i]) == 0;
+    *(bool *)arg |= (x->func->flags & FN_VOLATILE) != 0;
+    return false;
+}
+
+static bool sublinks(void *arg, Expr **slot)
+{
+    *(bool *)arg |= qx_kind(*slot) == QX_SUBLINK;
+    return false;
+}
+
+static bool check_from(Analyzer *z, const From *f, const Shape *s, Err *e)
+{
+    if (!f->rte) {
+        bool inner = f->type == JOIN_INNER || (f->type == JOIN_LEFT && !f->asof);
+        if (!inner || f->asof)
+            return cannot(z, "this kind of join",
+                          "The time-series table may be joined by JOIN and LEFT JOIN.", e);
+        return check_from(z, f->left, s, e) && check_from(z, f->right, s, e);
+    }
+    if (f->rte == s->base)
+        return true;
+    if (f->rte->kind != RTE_TABLE || f->rte->table->kind != TABLE_ORDINARY)
+        return cannot(z, "a second source of rows",
+                      "One time-series table, joined with ordinary tables, can be.", e);
+    return true;
+}
+
+static bool base_left(const From *f, const Shape *s)
+{
+    while (!f->rte)
+        f = f->left;
+    return f->rte == s->base;
+}
+
+static bool check_clauses(Analyzer *z, Query *q, Err *e)
+{
+    bool clock = false, sub = false;
+    if (q->form != QUERY_PLAIN)
+        return cannot(z, "UNION, INTERSECT, EXCEPT or VALUES", HINT_PLAIN, e);
+    if (q->distinct || q->distinct_on_count)
+        return cannot(z, "DISTINCT", HINT_PLAIN, e);
+    if (q->order_count || q->limit || q->offset)
+        return cannot(z, "ORDER BY, LIMIT or OFFSET", "Write them where the view is read.", e);
+    if (q->ctes)
+        return cannot(z, "WITH", HINT_PLAIN, e);
+    if (q->set_count || q->grouping_count)
+        return cannot(z, "GROUPING SETS", HINT_PLAIN, e);
+    if (q->call_count)
+        return cannot(z, "window functions", "Write them where the view is read.", e);
+    if (q->gapfill || q->fill_count)
+        return cannot(z, "gap filling", "Fill gaps where the view is read.", e);
+    if (q->has_srf)
+        return cannot(z, "set-returning functions", HINT_PLAIN, e);
+    qx_walk_query(z, q, moves, &clock);
+    if (clock)
+        return cannot(z, "functions whose result changes, like now()",
+                      "Put conditions on the time where the view is read.", e);
+    qx_walk_query(z, q, sublinks, &sub);
+    return !sub || cannot(z, "subqueries", HINT_PLAIN, e);
+}
+
+/* ---- what the catalog will keep ---- */
+
+/* The start of the bucket of a time. */
+static bool bucket_of(Analyzer *z, const Expr *key, int64_t us, int64_t *out, Err *e)
+{
+    Expr *x = qx_copy(z->arena, key);
+    Value v = value_i64(us), start;
+    x->args[1] = az_const(z, x->args[1]->type, v, 0);
+    if (!expr_value(z->env->fold, x, &start, e))
+        return false;
+    *out = start.u.i64;
+    return true;
+}
+
+static bool describe_bucket(Analyzer *z, const Query *q, const Shape *s, ContinuousDef *d, Err *e)
+{
+    const Expr *key = q->keys[s->bucket], *width = key->args[0];
+    for (size_t i = 0; i < key->arg_count; i++)
+        if (i != 1 && !qx_is_const(key->args[i]))
+            return cannot(z, "buckets whose width differs from row to row", HINT_PLAIN, e);
+    Value v;
+    int64_t origin;
+    if (!expr_value(z->env->fold, width, &v, e))
+        return false;
+    bool zone = false;
+    for (size_t i = 2; i < key->arg_count; i++)
+        zone |= key->args[i]->type == T_TEXT;
+    if (v.null || width->type != T_INTERVAL || v.u.iv.months || zone)
+        return cannot(z, "buckets that are not all equally long",
+                      "Months, years and time zones are not there yet; days, hours, minutes are.",
+                      e);
+    d->width_ns = (v.u.iv.days * INT64_C(86400000000) + v.u.iv.us) * 1000;
+    if (!bucket_of(z, key, 0, &origin, e))
+        return false;
+    d->origin_ns = origin * 1000;
+    d->bucket = (uint16_t)s->bucket;
+    return true;
+}
+
+static bool describe_agg(Analyzer *z, const AggCall *c, StateColumn *out, Err *e)
+{
+    *out = (StateColumn){.func = c->func->oid, .result = c->result};
+    if (c->arg_count > CONTINUOUS_ARGS_MAX)
+        return cannot(z, "aggregates of so many arguments", HINT_PLAIN, e);
+    out->arg_count = (uint16_t)c->arg_count;
+    for (size_t i = 0; i < c->arg_count; i++)
+        out->args[i] = c->args[i]->type;
+    out->state =
+        agg_keeps_state(c->func->agg) && !c->distinct && (c->order_count == 0 || c->order_implied);
+    return true;
+}
+
+bool az_continuous(Analyzer *z, Query *q, ContinuousDef *d, Err *e)
+{
+    Shape s;
+    if (!check_clauses(z, q, e))
+        return false;
+    if (!q->grouped || !find_bucket(z, q, &s))
+        return cannot(z, "no time_bucket() of the time column of a time-series table in GROUP BY",
+                      "SELECT time_bucket('1 hour', ts), ... FROM t GROUP BY 1, ...", e);
+    for (size_t i = 0; i < q->from_count; i++)
+        if (!check_from(z, q->from[i], &s, e))
+            return false;
+    if (q->from_count == 1 && !base_left(q->from[0], &s) && q->from[0]->type == JOIN_LEFT)
+        return cannot(z, "the time-series table on the right of a LEFT JOIN", "Put it to the left.",
+                      e);
+    d->base = s.base->table->id;
+    if (!describe_bucket(z, q, &s, d, e))
+        return false;
+    d->key_count = (uint16_t)q->key_count;
+    d->keys = ARENA_ARRAY(z->arena, TypeId, q->key_count + 1);
+    for (size_t i = 0; i < q->key_count; i++)
+        d->keys[i] = q->keys[i]->type;
+    d->agg_count = (uint16_t)q->agg_count;
+    d->aggs = ARENA_ARRAY(z->arena, StateColumn, q->agg_count + 1);
+    for (size_t i = 0; i < q->agg_count; i++)
+        if (!describe_agg(z, &q->aggs[i], &d->aggs[i], e))
+            return false;
+    return true;
+}
+
+/* ---- parts ---- */
+
+typedef struct PartBuild {
+    Analyzer *z;
+    Query *q;
+    const TableDef *view;
+    ContinuousDef def;
+    Shape shape;
+    const SqlNode *at;
+} PartBuild;
+
+static Expr *int_const(Analyzer *z, int64_t v)
+{
+    return az_const(z, T_INT8, value_i64(v), 0);
+}
+
+/* view_bound(view, which, number), as a time of the type of `like`. */
+static bool bound_call(const PartBuild *b, ViewBound which, size_t number, const Expr *like,
+                       Expr **out, Err *e)
+{
+    Expr *args[] = {int_const(b->z, b->view->id), int_const(b->z, (int64_t)which),
+                    int_const(b->z, (int64_t)number)};
+    if (!az_call_named(b->z, b->at, "view_bound", args, ARRAY_LEN(args), out, e))
+        return false;
+    (*out)->type = like->type; /* both count microseconds of UTC */
+    return true;
+}
+
+/* Adds: x op bound. */
+static bool compare(const PartBuild *b, Expr **where, const Expr *x, const char *op, Expr *bound,
+                    Err *e)
+{
+    Expr *test;
+    if (!az_operator(b->z, b->at, slice_cstr(op), qx_copy(b->z->arena, x), bound, &test, e))
+        return false;
+    *where = az_and(b->z, *where, test);
+    return true;
+}
+
+static bool compare_bound(const PartBuild *b, Expr **where, const Expr *x, const char *op,
+                          ViewBound which, size_t number, Err *e)
+{
+    Expr *bound;
+    return bound_call(b, which, number, x, &bound, e) && compare(b, where, x, op, bound, e);
+}
+
+typedef struct Replace { /* variables of a group by what stands for them */
+    Arena *arena;
+    uint32_t first;
+    size_t count;
+    Expr **by;
+} Replace;
+
+static bool replace(void *arg, Expr **slot)
+{
+    const Replace *r = arg;
+    const Expr *x = *slot;
+    if (x->kind != EXPR_COLUMN || x->index < r->first || x->index >= r->first + r->count)
+        return false;
+    *slot = qx_copy(r->arena, r->by[x->index - r->first]);
+    return true;
+}
+
+/* What the column of an aggregate gives. */
+static Expr *state_result(Analyzer *z, const StateColumn *c, Expr *column)
+{
+    if (!c->state)
+        return column;
+    size_t n = 3 + c->arg_count;
+    Expr **args = ARENA_ARRAY(z->arena, Expr *, n);
+    args[0] = column;
+    args[1] = int_const(z, c->func);
+    args[2] = int_const(z, c->result);
+    for (size_t i = 0; i < c->arg_count; i++)
+        args[3 + i] = int_const(z, c->args[i]);
+    const FuncDef *f = func_by_oid(func_oid_of("state_value(bytea, int8, int8) any"));
+    return expr_call(z->arena, f, c->result, args, n, 0);
+}
+
+static bool states_where(const PartBuild *b, Expr *bucket, Expr **where, Err *e)
+{
+    Analyzer *z = b->z;
+    if (!compare_bound(b, where, bucket, ">=", VIEW_FROM, 0, e) ||
+        !compare_bound(b, where, bucket, "<", VIEW_UPTO, 0, e))
+        return false;
+    for (size_t i = 0; b->def.realtime && i < VIEW_RANGES; i++) {
+        Expr *within = NULL;
+        if (!compare_bound(b, &within, bucket, ">=", VIEW_STALE_FROM, i, e) ||
+            !compare_bound(b, &within, bucket, "<", VIEW_STALE_TO, i, e))
+            return false;
+        Expr *not = expr_new(z->arena, EXPR_NOT, T_BOOL, 1);
+        not ->typmod = -1;
+        not ->args[0] = within;
+        *where = az_and(z, *where, not );
+    }
+    return true;
+}
+
+/* The hidden table in place of FROM and GROUP BY. */
+static bool states_part(PartBuild *b, Err *e)
+{
+    Analyzer *z = b->z;
+    Query *q = b->q;
+    Rte *r;
+    Scope scope;
+    const TableDef *t = cat_table_by_id(z->env->catalog, b->def.states);
+    if (!t)
+        return err_set(e, ERR_DATA_CORRUPTED, "the states of continuous view \"%.*s\" are gone",
+                       SLICE_ARG(b->view->name));
+    az_scope_init(&scope, NULL, NULL);
+    az_scope_add_table(z, &scope, t, SLICE_NONE, &r);
+    Replace by = {z->arena, q->group->first_var, q->key_count + q->agg_count, NULL};
+    by.by = ARENA_ARRAY(z->arena, Expr *, by.count + 1);
+    for (size_t i = 0; i < by.count; i++) {
+        by.by[i] = az_var(z, r, i, 0);
+        if (i >= q->key_count)
+            by.by[i] = state_result(z, &b->def.aggs[i - q->key_count], by.by[i]);
+    }
+    Expr *where = NULL;
+    if (!states_where(b, by.by[b->def.bucket], &where, e))
+        return false;
+    for (size_t i = 0; i < q->target_count; i++)
+        qx_walk(&q->targets[i].expr, replace, &by);
+    qx_walk(&q->having, replace, &by);
+    q->where = az_and(z, where, q->having);
+    q->having = NULL;
+    q->from[0] = ARENA_NEW(z->arena, From);
+    q->from[0]->rte = r;
+    q->from_count = 1;
+    q->grouped = false;
+    q->group = NULL;
+    q->key_count = q->agg_count = 0;
+    return true;
+}
+
+/* Keys and states as the hidden table has them. */
+static bool partial_part(PartBuild *b, Err *e)
+{
+    Analyzer *z = b->z;
+    Query *q = b->q;
+    const ViewRefresh *r = z->env->refresh;
+    size_t n = q->key_count + q->agg_count;
+    q->targets = ARENA_ARRAY(z->arena, Target, n + 1);
+    q->target_count = q->visible_count = n;
+    q->having = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (i >= q->key_count && b->def.aggs[i - q->key_count].state) {
+            q->aggs[i - q->key_count].as_state = true;
+            q->group->cols[i].type = T_BYTEA;
+            q->group->cols[i].typmod = -1;
+        }
+        q->targets[i] =
+            (Target){.expr = az_var(z, q->group, i, 0), .name = arena_printf(z->arena, "c%zu", i)};
+    }
+    const Expr *t = b->shape.time;
+    Expr *from = az_const(z, t->type, value_i64(r->from_us), 0);
+    Expr *to = az_const(z, t->type, value_i64(r->to_us), 0);
+    return compare(b, &q->where, t, ">=", from, e) && compare(b, &q->where, t, "<", to, e);
+}
+
+static bool change_part(PartBuild *b, ViewPart part, size_t number, Err *e)
+{
+    Expr **where = &b->q->where;
+    const Expr *t = b->shape.time;
+    switch (part) {
+    case VIEW_WHOLE:
+        return true;
+    case VIEW_STATES:
+        return states_part(b, e);
+    case VIEW_PARTIAL:
+        return partial_part(b, e);
+    case VIEW_LATER:
+        return compare_bound(b, where, t, ">=", VIEW_UPTO, 0, e);
+    case VIEW_EARLIER:
+        return compare_bound(b, where, t, "<", VIEW_FROM, 0, e);
+    case VIEW_STALE:
+        return compare_bound(b, where, t, ">=", VIEW_STALE_FROM, number, e) &&
+               compare_bound(b, where, t, "<", VIEW_STALE_TO, number, e);
+    }
+    return true;
+}
+
+bool az_view_part(Analyzer *z, const TableDef *view, const SqlNode *at, ViewPart part,
+                  size_t number, Query *q, Err *e)
+{
+    PartBuild b = {.z = z, .q = q, .view = view, .at = at};
+    if (!continuous_decode(&b.def, z->arena, view, e))
+        return false;
+    if (q->key_count != b.def.key_count || q->agg_count != b.def.agg_count ||
+        !find_bucket(z, q, &b.shape))
+        return err_set(e, ERR_DATA_CORRUPTED, "continuous view \"%.*s\" is not what its text says",
+                       SLICE_ARG(view->name));
+    if (!change_part(&b, part, number, e))
+        return false;
+    az_set_columns(z, q);
+    q->var_end = (uint32_t)z->var_count;
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static void add_part(Buf *text)
+{
+    buf_printf(text, "%sSELECT * FROM v", text->len ? " UNION ALL " : "");
+}
+
+/* The parts in the order in which they stand in the text: a chain leans to the left. */
+static void name_parts(NSelect *n, const TableDef *view, size_t *number)
+{
+    if (n->left) {
+        name_parts(n->left, view, number);
+        name_parts(n->right, view, number);
+        return;
+    }
+    NRange *r = (NRange *)n->from.items[0];
+    size_t i = (*number)++;
+    r->part_of = view;
+    r->part = (int)(i < 3 ? VIEW_STATES + i : VIEW_STALE);
+    r->part_number = i < 3 ? 0 : i - 3;
+}
+
+bool az_view_union(Analyzer *z, const TableDef *view, Query **q, Err *e)
+{
+    SqlStatement *st;
+    size_t count, number = 0;
+    ContinuousDef d;
+    Buf text;
+    if (!continuous_decode(&d, z->arena, view, e))
+        return false;
+    buf_init(&text);
+    for (size_t i = 0; i < (d.realtime ? 3 + VIEW_RANGES : 1); i++)
+        add_part(&text);
+    Slice kept = arena_slice(z->arena, buf_slice(&text));
+    buf_free(&text);
+    if (!sql_parse(z->arena, kept, &st, &count, e))
+        return false;
+    name_parts((NSelect *)st->node, view, &number);
+    return az_select(z, NULL, (const NSelect *)st->node, 0, q, e);
+}

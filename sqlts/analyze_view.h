@@ -1,0 +1,19 @@
+/* sqlts/analyze_view.h - continuous views: private to sqlts/, used by analyze_from.c and analyze_ddl.c.
+ * Threads: one. */
+#ifndef SKULK_SQLTS_ANALYZE_VIEW_H
+#define SKULK_SQLTS_ANALYZE_VIEW_H
+
+#include "sqlts/continuous.h"
+#include "sqlts/query.h"
+
+struct Analyzer;
+struct SqlNode;
+/* Can this query be one?  0A000 names the part that cannot.  Fills in what the query says. */
+bool az_continuous(struct Analyzer *z, Query *q, ContinuousDef *d, Err *e) MUST_CHECK;
+/* Makes the view's query, just analyzed, one part of the view. */
+bool az_view_part(struct Analyzer *z, const TableDef *view, const struct SqlNode *at, ViewPart part,
+                  size_t number, Query *q, Err *e) MUST_CHECK;
+/* All parts that together are the view. */
+bool az_view_union(struct Analyzer *z, const TableDef *view, Query **q, Err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,79 @@
+#include "sqlts/continuous.h"
+
+enum { CONTINUOUS_FORMAT = 1 };
+
+/* The bytes of sequences and temporary tables are of other kinds of tables, and texts. */
+bool view_is_continuous(const TableDef *t)
+{
+    return t->kind == TABLE_VIEW && t->extra.len && t->extra.ptr[0] == CONTINUOUS_FORMAT;
+}
+
+void continuous_encode(Buf *out, const ContinuousDef *d)
+{
+    buf_put_u8(out, CONTINUOUS_FORMAT);
+    buf_put_varint(out, d->states);
+    buf_put_varint(out, d->base);
+    buf_put_varint(out, d->bucket);
+    buf_put_zigzag(out, d->width_ns);
+    buf_put_zigzag(out, d->origin_ns);
+    buf_put_u8(out, d->realtime);
+    buf_put_zigzag(out, d->refresh_ns);
+    buf_put_zigzag(out, d->lag_ns);
+    buf_put_zigzag(out, d->for_ns);
+    buf_put_varint(out, d->key_count);
+    for (size_t i = 0; i < d->key_count; i++)
+        buf_put_varint(out, d->keys[i]);
+    buf_put_varint(out, d->agg_count);
+    for (size_t i = 0; i < d->agg_count; i++) {
+        const StateColumn *c = &d->aggs[i];
+        buf_put_varint(out, c->func);
+        buf_put_varint(out, c->result);
+        buf_put_u8(out, c->state);
+        buf_put_varint(out, c->arg_count);
+        for (size_t k = 0; k < c->arg_count; k++)
+            buf_put_varint(out, c->args[k]);
+    }
+}
+
+static void read_column(StateColumn *c, Reader *r)
+{
+    c->func = (uint32_t)reader_varint(r);
+    c->result = (TypeId)reader_varint(r);
+    c->state = reader_u8(r);
+    uint64_t n = reader_varint(r);
+    r->bad |= n > CONTINUOUS_ARGS_MAX;
+    c->arg_count = (uint16_t)(r->bad ? 0 : n);
+    for (size_t k = 0; k < c->arg_count; k++)
+        c->args[k] = (TypeId)reader_varint(r);
+}
+
+bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *e)
+{
+    Reader r = reader_of(view->extra);
+    *out = (ContinuousDef){0};
+    r.bad |= reader_u8(&r) != CONTINUOUS_FORMAT;
+    out->states = (TableId)reader_varint(&r);
+    out->base = (TableId)reader_varint(&r);
+    out->bucket = (uint16_t)reader_varint(&r);
+    out->width_ns = reader_zigzag(&r);
+    out->origin_ns = reader_zigzag(&r);
+    out->realtime = reader_u8(&r);
+    out->refresh_ns = reader_zigzag(&r);
+    out->lag_ns = reader_zigzag(&r);
+    out->for_ns = reader_zigzag(&r);
+    uint64_t keys = reader_varint(&r);
+    r.bad |= keys > COLUMNS_MAX || out->bucket >= keys;
+    out->key_count = (uint16_t)(r.bad ? 0 : keys);
+    out->keys = ARENA_ARRAY(a, TypeId, out->key_count + 1u);
+    for (size_t i = 0; i < out->key_count; i++)
+        out->keys[i] = (TypeId)reader_varint(&r);
+    uint64_t aggs = reader_varint(&r);
+    r.bad |= aggs > COLUMNS_MAX;
+    out->agg_count = (uint16_t)(r.bad ? 0 : aggs);
+    out->aggs = ARENA_ARRAY(a, StateColumn, out->agg_count + 1u);
+    for (size_t i = 0; i < out->agg_count; i++)
+        read_column(&out->aggs[i], &r);
+    return (!r.bad && !reader_left(&r)) ||
+           err_set(e, ERR_DATA_CORRUPTED, "the definition of continuous view \"%.*s\" is damaged",
+                   SLICE_ARG(view->name));
+}

@@ -1,0 +1,88 @@
+-- Continuous views: their answer is that of their query over the rows, whatever was refreshed when.
+CREATE TABLE cvt (ts timestamptz NOT NULL, host text TAG, load float8, n int);
+INSERT INTO cvt SELECT '2026-01-01'::timestamptz + i * interval '1 minute', 'h' || (i % 3), i, i % 7 FROM generate_series(0, 299) i;
+CREATE MATERIALIZED VIEW cvv WITH (continuous) AS
+  SELECT time_bucket('1 hour', ts) AS b, host, avg(load) AS a, count(*) AS c, max(n), stddev(load) - min(load) AS x FROM cvt GROUP BY 1, 2;
+CREATE VIEW cvq AS
+  SELECT time_bucket('1 hour', ts) AS b, host, avg(load) AS a, count(*) AS c, max(n), stddev(load) - min(load) AS x FROM cvt GROUP BY 1, 2;
+-- nothing is kept yet
+SELECT * FROM cvv ORDER BY b, host LIMIT 4;
+(TABLE cvv EXCEPT ALL TABLE cvq) UNION ALL (TABLE cvq EXCEPT ALL TABLE cvv);
+REFRESH MATERIALIZED VIEW cvv;
+SELECT * FROM cvv ORDER BY b, host LIMIT 4;
+(TABLE cvv EXCEPT ALL TABLE cvq) UNION ALL (TABLE cvq EXCEPT ALL TABLE cvv);
+-- late, changed, deleted
+INSERT INTO cvt VALUES ('2026-01-01 00:30:30', 'h1', 1e6, 99), ('2025-12-31 23:59', 'h0', -1, 0), ('2026-01-01 02:00:00.5', 'new', 1, 1);
+(TABLE cvv EXCEPT ALL TABLE cvq) UNION ALL (TABLE cvq EXCEPT ALL TABLE cvv);
+SELECT b, host, c, max FROM cvv WHERE max = 99 OR host = 'new' OR b < '2026-01-01' ORDER BY b, host;
+UPDATE cvt SET load = -5 WHERE ts = '2026-01-01 03:00';
+DELETE FROM cvt WHERE host = 'h2' AND ts < '2026-01-01 02:00';
+DELETE FROM cvt WHERE n = 3;
+(TABLE cvv EXCEPT ALL TABLE cvq) UNION ALL (TABLE cvq EXCEPT ALL TABLE cvv);
+REFRESH MATERIALIZED VIEW cvv FROM '2026-01-01' TO '2026-01-01 02:00';
+(TABLE cvv EXCEPT ALL TABLE cvq) UNION ALL (TABLE cvq EXCEPT ALL TABLE cvv);
+REFRESH MATERIALIZED VIEW cvv;
+(TABLE cvv EXCEPT ALL TABLE cvq) UNION ALL (TABLE cvq EXCEPT ALL TABLE cvv);
+REFRESH MATERIALIZED VIEW cvv FORCE;
+(TABLE cvv EXCEPT ALL TABLE cvq) UNION ALL (TABLE cvq EXCEPT ALL TABLE cvv);
+-- a transaction sees its own rows
+BEGIN;
+INSERT INTO cvt VALUES ('2026-01-01 00:31', 'h1', 5, 1000);
+SELECT max(max) FROM cvv;
+REFRESH MATERIALIZED VIEW cvv;
+ROLLBACK;
+SELECT max(max) FROM cvv;
+-- HAVING, WHERE, results that are kept as they are
+CREATE MATERIALIZED VIEW cvh WITH (continuous, refresh = '1 min', lag = '5 min', for = '3 days') AS
+  SELECT time_bucket('30 minutes', ts, '15 minutes'::interval) AS b, percentile_cont(0.5) WITHIN GROUP (ORDER BY load) AS p,
+         count(DISTINCT host) AS d, string_agg(host, ',' ORDER BY load) FILTER (WHERE load < 5) AS s
+  FROM cvt WHERE n <> 2 GROUP BY b HAVING count(*) > 3;
+SELECT count(*), sum(p), sum(d), string_agg(s, '|') FROM cvh;
+REFRESH MATERIALIZED VIEW cvh;
+SELECT count(*), sum(p), sum(d), string_agg(s, '|') FROM cvh;
+-- only what is kept
+CREATE MATERIALIZED VIEW cvs WITH (continuous, realtime = false) AS SELECT time_bucket('1 day', ts) AS b, count(*) FROM cvt GROUP BY 1;
+SELECT * FROM cvs ORDER BY b;
+REFRESH MATERIALIZED VIEW cvs;
+SELECT * FROM cvs ORDER BY b;
+INSERT INTO cvt VALUES ('2026-01-01 00:31:30', 'h1', 5, 1000);
+SELECT * FROM cvs ORDER BY b;
+-- with an ordinary table
+CREATE TABLE cvd (host text PRIMARY KEY, rack int);
+INSERT INTO cvd VALUES ('h0', 1), ('h1', 1), ('h2', 2);
+CREATE MATERIALIZED VIEW cvj WITH (continuous) AS
+  SELECT time_bucket('1 hour', t.ts) AS b, d.rack, sum(t.load) AS s FROM cvt t JOIN cvd d ON d.host = t.host GROUP BY 1, 2;
+SELECT count(*), sum(s) FROM cvj;
+REFRESH MATERIALIZED VIEW cvj;
+SELECT count(*), sum(s) FROM cvj;
+-- what cannot be kept
+CREATE MATERIALIZED VIEW cvx WITH (continuous) AS SELECT host, count(*) FROM cvt GROUP BY 1;
+CREATE MATERIALIZED VIEW cvx WITH (continuous) AS SELECT time_bucket('1 hour', ts) b, count(*) FROM cvt WHERE ts > now() - interval '1 day' GROUP BY 1;
+CREATE MATERIALIZED VIEW cvx WITH (continuous) AS SELECT time_bucket('1 hour', ts) b, count(*) FROM cvt GROUP BY 1 ORDER BY 1;
+CREATE MATERIALIZED VIEW cvx WITH (continuous) AS SELECT time_bucket('1 hour', ts) b, count(*), rank() OVER (ORDER BY count(*)) FROM cvt GROUP BY 1;
+CREATE MATERIALIZED VIEW cvx WITH (continuous) AS SELECT DISTINCT time_bucket('1 hour', ts) b, count(*) FROM cvt GROUP BY 1;
+CREATE MATERIALIZED VIEW cvx WITH (continuous, every = '1 h') AS SELECT time_bucket('1 hour', ts) b, count(*) FROM cvt GROUP BY 1;
+CREATE MATERIALIZED VIEW cvx WITH (continuous, refresh = 'soon') AS SELECT time_bucket('1 hour', ts) b, count(*) FROM cvt GROUP BY 1;
+CREATE MATERIALIZED VIEW cvv WITH (continuous) AS SELECT time_bucket('1 hour', ts) b, count(*) FROM cvt GROUP BY 1;
+CREATE MATERIALIZED VIEW IF NOT EXISTS cvv WITH (continuous) AS SELECT time_bucket('1 hour', ts) b, count(*) FROM cvt GROUP BY 1;
+REFRESH MATERIALIZED VIEW cvt;
+REFRESH MATERIALIZED VIEW nothing;
+REFRESH MATERIALIZED VIEW cvv FROM '2026-01-02' TO '2026-01-01';
+INSERT INTO cvv VALUES (now());
+DELETE FROM cvv;
+-- who depends on whom
+DROP TABLE cvt;
+DROP VIEW cvv;
+DROP MATERIALIZED VIEW cvq;
+DROP MATERIALIZED VIEW cvv;
+DROP MATERIALIZED VIEW IF EXISTS cvv;
+SELECT relname, relkind FROM pg_class WHERE relname LIKE 'cv_' ORDER BY 1;
+ALTER MATERIALIZED VIEW cvs RENAME TO cvr;
+SELECT * FROM cvr ORDER BY b;
+REFRESH MATERIALIZED VIEW cvr;
+SELECT * FROM cvr ORDER BY b;
+CREATE OR REPLACE MATERIALIZED VIEW cvr WITH (continuous) AS SELECT time_bucket('1 day', ts) AS b, min(load) FROM cvt GROUP BY 1;
+SELECT * FROM cvr ORDER BY b;
+DROP TABLE cvt CASCADE;
+SELECT count(*) FROM pg_tables WHERE schemaname = 'pg_skulk';
+DROP TABLE cvd;
