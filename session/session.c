@@ -71,6 +71,7 @@ void session_free(Session *s)
     notify_free(s);
     prepared_forget_all(s);
     temp_forget(s);
+    session_planned(s);
     settings_free(s);
     roles_free(&s->roles);
     arena_free(&s->script_arena);
@@ -188,14 +189,34 @@ void session_eval_ctx(Session *s, EvalCtx *out)
     s->random_state[0] = s->random_state[0] * UINT64_C(6364136223846793005) + s->random_state[1];
 }
 
+/* All tables of one planning are looked at in one snapshot. */
+static Snapshot *planning_snapshot(Session *s)
+{
+    if (!s->planning)
+        s->planning = engine_snapshot(s->db->engine, s->tx.txn);
+    return s->planning;
+}
+
+void session_planned(Session *s)
+{
+    snapshot_unref(s->planning);
+    s->planning = NULL;
+}
+
 static void table_size(void *arg, const TableDef *t, TableSize *out)
 {
     Session *s = arg;
     TableInfo info;
-    Snapshot *snap = engine_snapshot(s->db->engine, s->tx.txn);
-    snapshot_table_about(snap, t->id, &info);
-    snapshot_unref(snap);
+    if (!temp_table_about(s->temp, t->id, &info))
+        snapshot_table_about(planning_snapshot(s), t->id, &info);
     *out = (TableSize){(double)info.rows, info.t_min, info.t_max};
+}
+
+static void column_about(void *arg, const TableDef *t, ColumnId column, ColumnAbout *out)
+{
+    Session *s = arg;
+    if (!temp_column_about(s->temp, t->id, column, out))
+        snapshot_column_about(planning_snapshot(s), t->id, column, out);
 }
 
 static double distinct_tags(void *arg, const TableDef *t, ColumnId column)
@@ -220,6 +241,7 @@ SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
     env.may_look = session_may_look;
     env.table_size = table_size;
     env.distinct_tags = distinct_tags;
+    env.column_about = column_about;
     env.arg = s;
     return env;
 }

@@ -217,6 +217,7 @@ struct Session {
     int32_t pid, secret;
     Task *waiter;
     Transaction tx;
+    Snapshot *planning; /* for the estimates of the statement that is being planned */
     Prepared *statements;
     Portal *portals;
     uint64_t portal_number;   /* of the newest */
@@ -271,6 +272,7 @@ CatalogSnap *session_catalog(Session *s); /* reference: newest, or the transacti
 /* To look at what a text means: without the hooks that ask for rights and sizes. */
 SqlEnv session_text_env(Session *s, const CatalogSnap *cat, EvalCtx *fold);
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold);
+void session_planned(Session *s); /* after sql_analyze: what its estimates looked at goes */
 void session_eval_ctx(Session *s, EvalCtx *out); /* template; arenas not set */
 bool session_check_cancel(Session *s, Err *e) MUST_CHECK;
 /* Schema for a new object: the named one, else the first of search_path that exists. */

@@ -46,6 +46,7 @@ static bool analyze(Session *s, Prepared *p, Err *e)
     bool ok =
         sql_analyze(&env, &p->plan_arena, &p->statement, p->types, p->type_count, &p->bound, e);
     p->plan_ns = clock->mono_ns(clock) - begin_ns;
+    session_planned(s);
     p->catalog_version = cat_plan_version(cat);
     p->plan_settings = s->plan_settings;
     arena_free(&scratch);

@@ -216,6 +216,7 @@ bool ttl_matches(Portal *p, const CatalogSnap *cat, const TableDef *t, TtlClass 
     bool ok = sql_parse(&p->arena, arena_slice(&p->arena, buf_slice(&sql)), &st, &count, e) &&
               (count == 1 || err_set(e, ERR_SYNTAX, "a TTL has one condition")) &&
               sql_analyze(&env, &p->arena, st, NULL, 0, &bound, e);
+    session_planned(p->session);
     buf_free(&sql);
     if (!ok) {
         err_at(e, 0); /* of a text that nobody wrote */

@@ -11,7 +11,7 @@ libsksqlts_la_SOURCES = sqlts/sqlts.h \
 	sqlts/analyze_hypertable.c sqlts/analyze_window.c sqlts/analyze_with.c sqlts/view_text.c sqlts/continuous.h sqlts/continuous.c sqlts/analyze_view.h sqlts/analyze_view.c sqlts/analyze_ordered.c sqlts/analyze_cycle.c sqlts/analyze_role.c \
 	sqlts/plan_private.h sqlts/plan_node.c sqlts/plan_query.c sqlts/plan_from.c \
 	sqlts/plan_join.c sqlts/plan_scan.c sqlts/plan_agg.c sqlts/plan_gapfill.c \
-	sqlts/plan_asof.c sqlts/plan_sublink.c
+	sqlts/plan_asof.c sqlts/plan_estimate.c sqlts/plan_sublink.c
 
 # Generated into the build directory by the rules in Makefile.am.
 sqlts_generated = sqlts/lexer.c sqlts/grammar.c

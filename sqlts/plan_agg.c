@@ -62,7 +62,7 @@ static Rel group_rel(Planner *p, const Query *q, Plan *plan, double input_rows)
         vars[i] = q->group->first_var + (uint32_t)i;
         plan_column(p, plan, i, vars[i]);
     }
-    plan->rows_estimate = q->key_count ? input_rows / 10 + 1 : 1;
+    plan->rows_estimate = plan_groups(p, q->keys, q->key_count, input_rows);
     return rel_new(p, plan, vars);
 }
 

@@ -51,7 +51,7 @@ bool plan_plain_filter(Planner *p, Rel *rel, Expr *cond, Err *e)
     memcpy(f->p.types, rel->plan->types, rel->plan->col_count * sizeof(TypeId));
     memcpy(f->p.names, rel->plan->names, rel->plan->col_count * sizeof(Slice));
     f->p.child = rel->plan;
-    f->p.rows_estimate = rel->plan->rows_estimate / 3 + 1;
+    f->p.rows_estimate = rel->plan->rows_estimate * plan_selectivity(p, &cond, 1) + 1;
     if (!plan_fix(p, cond, rel, NULL, &f->filter, e))
         return false;
     rel->plan = &f->p;

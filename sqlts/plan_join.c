@@ -1,8 +1,7 @@
 /* sqlts/plan_join.c - the order of joins, hash keys, outer joins, LATERAL.
  *
  * Inner joins are taken greedily: the smallest relation first, then always the connected one that gives
- * the smallest result.  Estimates are rough: sizes of tables, their times and tags are known, values of
- * fields are not.  What matters is that catalog queries over many small relations join by keys and never
+ * the smallest result, by the estimates of plan_estimate.c.  What matters is that catalog queries over many small relations join by keys and never
  * multiply. */
 #include "sqlts/plan_private.h"
 
@@ -73,11 +72,15 @@ bool plan_equi(Planner *p, const Expr *x, const VarSet *left, const VarSet *righ
 
 /* ---- one join ---- */
 
+static bool only_left(JoinType type)
+{
+    return type == JOIN_SEMI || type == JOIN_ANTI || type == JOIN_MARK;
+}
+
 static void joined_columns(Planner *p, const Rel *l, const Rel *r, JoinType type, PlanJoin **join,
                            uint32_t **vars)
 {
-    bool only_left = type == JOIN_SEMI || type == JOIN_ANTI || type == JOIN_MARK;
-    size_t lc = l->plan->col_count, rc = only_left ? 0 : r->plan->col_count;
+    size_t lc = l->plan->col_count, rc = only_left(type) ? 0 : r->plan->col_count;
     size_t mark = type == JOIN_MARK;
     PlanJoin *j = PLAN_NEW(p, PlanJoin, PLAN_JOIN, lc + rc + mark);
     *vars = ARENA_ARRAY(p->arena, uint32_t, lc + rc + 1);
@@ -94,20 +97,13 @@ static void joined_columns(Planner *p, const Rel *l, const Rel *r, JoinType type
     *join = j;
 }
 
-static double estimate(double l, double r, size_t keys)
-{
-    double rows = keys ? (l > r ? l : r) : l * r;
-    for (size_t i = 1; i < keys; i++)
-        rows /= 2;
-    return rows < 1 ? 1 : rows;
-}
-
 bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, ConjList *conjs,
                Rel *out, Err *e)
 {
     PlanJoin *j;
     uint32_t *vars;
     Expr *filter = NULL;
+    double lr = left->plan->rows_estimate, rr = right->plan->rows_estimate, rows = lr * rr;
     joined_columns(p, left, right, type, &j, &vars);
     j->type = type;
     j->p.child = left->plan;
@@ -121,6 +117,7 @@ bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, Con
             continue;
         c->done = true;
         if (!c->is_volatile && plan_equi(p, c->expr, &left->set, &right->set, &l, &r)) {
+            rows *= plan_join_rows(p, l, r, j->key_count, lr, rr);
             if (!plan_fix(p, l, left, NULL, &j->left_keys[j->key_count], e) ||
                 !plan_fix(p, r, right, NULL, &j->right_keys[j->key_count], e))
                 return false;
@@ -132,10 +129,13 @@ bool plan_join(Planner *p, JoinType type, const Rel *left, const Rel *right, Con
     if (filter && !plan_fix(p, filter, left, right, &j->filter, e))
         return false;
     bool semi = type == JOIN_SEMI || type == JOIN_ANTI;
-    j->p.rows_estimate =
-        type == JOIN_MARK ? left->plan->rows_estimate
-        : semi            ? left->plan->rows_estimate / 2 + 1
-               : estimate(left->plan->rows_estimate, right->plan->rows_estimate, j->key_count);
+    if (filter && !only_left(type))
+        rows *= plan_selectivity(p, &filter, 1);
+    if (type == JOIN_LEFT || type == JOIN_FULL)
+        rows = rows > lr ? rows : lr;
+    if (type == JOIN_FULL || type == JOIN_RIGHT)
+        rows = rows > rr ? rows : rr;
+    j->p.rows_estimate = type == JOIN_MARK ? lr : semi ? lr / 2 + 1 : rows < 1 ? 1 : rows;
     *out = rel_new(p, &j->p, vars);
     return true;
 }
@@ -267,18 +267,20 @@ static bool plan_item(Planner *p, Leaf *l, Err *e)
                   : outer_join(p, l->from, &l->conjs, &l->rel, e);
 }
 
-/* Conditions that become checkable once both sets are joined. */
-static size_t connecting(Planner *p, const VarSet *a, const VarSet *b, const ConjList *conjs)
+/* Conditions that become checkable once both sets are joined; *share of the pairs that they leave. */
+static size_t connecting(Planner *p, const Rel *a, const VarSet *a_set, const Rel *b,
+                         const VarSet *b_set, const ConjList *conjs, double *share)
 {
     size_t n = 0, looked = 0;
     Expr *l, *r;
+    *share = 1;
     for (size_t i = 0; i < conjs->count && looked < CONJ_SEARCH_MAX; i++) {
         const Conj *c = &conjs->items[i];
         looked += !c->done;
-        if (c->done || c->has_sublink || !varset_overlap(&c->vars, a) ||
-            !varset_overlap(&c->vars, b))
+        if (c->done || c->has_sublink || !varset_overlap(&c->vars, a_set) ||
+            !varset_overlap(&c->vars, b_set) || !plan_equi(p, c->expr, a_set, b_set, &l, &r))
             continue;
-        n += plan_equi(p, c->expr, a, b, &l, &r);
+        *share *= plan_join_rows(p, l, r, n++, a->plan->rows_estimate, b->plan->rows_estimate);
     }
     return n;
 }
@@ -335,10 +337,12 @@ static Leaf *choose(Planner *p, Leaf *leaves, size_t count, const Rel *cur, cons
             continue;
         seen++;
         bool lateral = !varset_empty(&l->deps);
-        size_t keys = lateral ? 1 : connecting(p, set, &l->set, conjs);
-        double rows = lateral
-                          ? cur->plan->rows_estimate * 10
-                          : estimate(cur->plan->rows_estimate, l->rel.plan->rows_estimate, keys);
+        double share, rows = cur->plan->rows_estimate * 10;
+        size_t keys = 1;
+        if (!lateral) {
+            keys = connecting(p, cur, set, &l->rel, &l->set, conjs, &share);
+            rows = cur->plan->rows_estimate * l->rel.plan->rows_estimate * share;
+        }
         bool better = !best || (keys > 0 && !best_connected) ||
                       ((keys > 0) == best_connected && rows < best_rows);
         if (better) {
@@ -357,10 +361,12 @@ static Leaf *first_leaf(Planner *p, Leaf *leaves, size_t count, const ConjList *
     for (size_t i = 0; i < count; i++) {
         Leaf *l = &leaves[i];
         bool connected = false;
+        double share;
         if (!varset_empty(&l->deps))
             continue;
         for (size_t k = 0; k < count && k < JOIN_SEARCH_MAX && !connected; k++)
-            connected = k != i && connecting(p, &l->set, &leaves[k].set, conjs) > 0;
+            connected = k != i && connecting(p, &l->rel, &l->set, &leaves[k].rel, &leaves[k].set,
+                                             conjs, &share) > 0;
         if (!best || (connected && !best_connected) ||
             (connected == best_connected &&
              l->rel.plan->rows_estimate < best->rel.plan->rows_estimate)) {

@@ -111,6 +111,17 @@ bool plan_bucket(Planner *p, const Expr *x, uint32_t *time_var, int64_t *width_n
 /* side op constant, or the other way round. */
 bool plan_comparison(const Planner *p, const Expr *x, Expr **side, Expr **value, const char **op);
 
+/* ---- plan_estimate.c ---- */
+/* The share of rows for which all the conditions hold. */
+double plan_selectivity(const Planner *p, Expr *const *conds, size_t count);
+/* Different values of an expression over variables; 0: not known. */
+double plan_distinct(Planner *p, const Expr *x);
+double plan_groups(Planner *p, Expr *const *keys, size_t count, double rows);
+/* The share of all pairs of rows that l = r leaves, after `before` other keys. */
+double plan_join_rows(Planner *p, const Expr *l, const Expr *r, size_t before, double left,
+                      double right);
+const Expr *plan_under_casts(const Expr *x);
+
 /* ---- plan_gapfill.c ---- */
 bool plan_gapfill(Planner *p, Query *q, Rel *rel, Err *e) MUST_CHECK;
 

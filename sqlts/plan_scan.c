@@ -250,23 +250,13 @@ static bool is_number(TypeId t)
     return t == T_INT2 || t == T_INT4 || t == T_INT8 || t == T_FLOAT8 || t == T_NUMERIC;
 }
 
-/* The field under the casts that comparing it with another number needs. */
-static const Expr *under_casts(const Expr *x)
-{
-    while (
-        x->arg_count == 1 && is_number(x->type) && is_number(x->args[0]->type) &&
-        (x->kind == EXPR_RELABEL || (x->kind == EXPR_CALL && (x->func->flags & FN_CAST_IMPLICIT))))
-        x = x->args[0];
-    return x;
-}
-
 static void note_prune(ScanBuild *b, const Expr *x)
 {
     Expr *side, *value;
     const char *op;
     if (!plan_comparison(b->p, x, &side, &value, &op) || !is_number(value->type))
         return;
-    const Expr *field = under_casts(side);
+    const Expr *field = plan_under_casts(side);
     const ColumnDef *c = column_of(b, field);
     if (!c || c->kind != COL_FIELD || !is_number(c->type_oid) ||
         (c->phys != PHYS_I64 && c->phys != PHYS_F64))
@@ -281,6 +271,8 @@ static void note_prune(ScanBuild *b, const Expr *x)
 static bool take_conjs(ScanBuild *b, ConjList *conjs, Err *e)
 {
     bool series = b->rte->table->kind == TABLE_SERIES;
+    Expr **rest = ARENA_ARRAY(b->p->arena, Expr *, conjs->count + 1);
+    size_t rest_count = 0;
     for (size_t i = 0; i < conjs->count; i++) {
         Conj *c = &conjs->items[i];
         bool taken = false;
@@ -295,8 +287,9 @@ static bool take_conjs(ScanBuild *b, ConjList *conjs, Err *e)
             continue;
         note_prune(b, c->expr);
         b->filter = az_and(b->p->z, b->filter, c->expr);
-        b->selectivity *= sel_range;
+        rest[rest_count++] = c->expr;
     }
+    b->selectivity *= plan_selectivity(b->p, rest, rest_count);
     return true;
 }
 
@@ -359,7 +352,7 @@ static void find_size(ScanBuild *b)
 }
 
 /* A plan may outlive what the table is now: small tables count as if they had some rows. */
-static double rows_estimate(const ScanBuild *b)
+static double rows_estimate(ScanBuild *b)
 {
     enum { ROWS_MIN = 100 };
     const TableSize *s = &b->size;
@@ -369,6 +362,7 @@ static double rows_estimate(const ScanBuild *b)
         double from = b->t_min > s->t_min ? (double)b->t_min : (double)s->t_min;
         double to = b->t_max < s->t_max ? (double)b->t_max : (double)s->t_max;
         rows *= to > from ? (to - from) / range : 0;
+        b->rte->times_ns = to > from ? to - from : 1;
     }
     return rows < 1 ? 1 : rows;
 }

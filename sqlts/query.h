@@ -52,6 +52,7 @@ struct Rte {
     size_t col_count;
     RteCol *cols;
     const TableDef *table;
+    double times_ns;  /* of its table, between the constant bounds; 0: not known */
     RelationUse *use; /* of tables and views, as names in the statement; else NULL */
     const ViewDef *view;
     Query *query;

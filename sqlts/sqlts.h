@@ -13,6 +13,7 @@
 #include "exec/query.h"
 #include "sqlts/continuous.h"
 #include "storage/acl.h"
+#include "storage/engine.h"
 
 enum { SQL_TEXT_MAX = 64 << 20, SQL_DEPTH_MAX = 1000, SQL_PARAMS_MAX = 65535 };
 
@@ -67,6 +68,8 @@ typedef struct SqlEnv {
     /* For estimates; may be NULL.  Different values of a column that is in the series: 0 = not known. */
     void (*table_size)(void *arg, const TableDef *t, TableSize *out);
     double (*distinct_tags)(void *arg, const TableDef *t, ColumnId column);
+    void (*column_about)(void *arg, const TableDef *t, ColumnId column,
+                         ColumnAbout *out); /* numbers */
     void *arg;
 } SqlEnv;
 

@@ -185,6 +185,16 @@ typedef struct TableInfo { /* as metadata tells: newer versions and deleted rows
 void snapshot_table_info(const Snapshot *s, TableId table, TableInfo *out);
 /* Rows and times of it quickly and roughly, for estimates: rows of files by their row groups. */
 void snapshot_table_about(const Snapshot *s, TableId table, TableInfo *out);
+/* Values of a field of numbers by the statistics of a few row groups and a few rows in memory. */
+typedef struct ColumnAbout {
+    double rows, values; /* looked at; of them not NULL.  0: nothing is known */
+    double min, max;     /* values > 0 */
+    bool whole;          /* they are integers */
+} ColumnAbout;
+void snapshot_column_about(const Snapshot *s, TableId table, ColumnId column, ColumnAbout *out);
+/* The same of a temporary table; false: it is none of these. */
+bool temp_table_about(const TempSpace *t, TableId table, TableInfo *out);
+bool temp_column_about(const TempSpace *t, TableId table, ColumnId column, ColumnAbout *out);
 
 typedef struct WalInfo {
     uint64_t epoch;

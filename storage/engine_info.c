@@ -58,25 +58,128 @@ void snapshot_table_info(const Snapshot *s, TableId table, TableInfo *out)
         add_tail(out, &v.tails[i], table);
 }
 
+/* ---- for estimates ---- */
+
+static void about_part(TableInfo *out, const Part *p, TableId table)
+{
+    int64_t t_min, t_max;
+    if (!part_has_table(p, table, &t_min, &t_max))
+        return;
+    widen(out, t_min, t_max);
+    out->rows += part_table_rows_about(p, table);
+}
+
+static void about_segment(TableInfo *out, const Segment *s, size_t rows, TableId table)
+{
+    int64_t t_min, t_max;
+    if (!seg_has_table(s, rows, table, &t_min, &t_max))
+        return;
+    widen(out, t_min, t_max);
+    out->rows += seg_table_rows(s, table);
+}
+
 void snapshot_table_about(const Snapshot *s, TableId table, TableInfo *out)
 {
     SnapshotView v;
-    int64_t t_min, t_max;
     snapshot_view(s, &v);
     *out = (TableInfo){0};
-    for (size_t i = 0; i < v.part_count; i++) {
-        if (!part_has_table(v.parts[i].part, table, &t_min, &t_max))
-            continue;
-        widen(out, t_min, t_max);
-        out->rows += part_table_rows_about(v.parts[i].part, table);
+    for (size_t i = 0; i < v.part_count; i++)
+        about_part(out, v.parts[i].part, table);
+    for (size_t i = 0; i < v.tail_count; i++)
+        about_segment(out, v.tails[i].segment, v.tails[i].rows, table);
+}
+
+bool temp_table_about(const TempSpace *t, TableId table, TableInfo *out)
+{
+    const TxnLayer *l;
+    size_t count;
+    *out = (TableInfo){0};
+    if (!temp_table_layers(t, table, &l, &count))
+        return false;
+    for (; count > 0; l++, count--) {
+        if (l->segment)
+            about_segment(out, l->segment, seg_rows(l->segment), table);
+        else if (l->file->part)
+            about_part(out, l->file->part, table);
     }
-    for (size_t i = 0; i < v.tail_count; i++) {
-        const VersionTail *t = &v.tails[i];
-        if (!seg_has_table(t->segment, t->rows, table, &t_min, &t_max))
+    return true;
+}
+
+enum { SAMPLE_GROUPS = 8, SAMPLE_ROWS = 64 }; /* of a file, of a segment */
+
+static void add_values(ColumnAbout *out, double rows, double values, double min, double max)
+{
+    out->rows += rows;
+    if (values <= 0)
+        return;
+    out->min = out->values > 0 && out->min < min ? out->min : min;
+    out->max = out->values > 0 && out->max > max ? out->max : max;
+    out->values += values;
+}
+
+static void column_of_part(ColumnAbout *out, Part *p, TableId table, ColumnId column)
+{
+    PartGroup g;
+    ChunkStats st;
+    for (size_t i = 0; part_sample_group(p, table, i, SAMPLE_GROUPS, &g); i++) {
+        if (g.table != table || !part_stats(p, &g, column, &st))
             continue;
-        widen(out, t_min, t_max);
-        out->rows += seg_table_rows(t->segment, table);
+        bool whole = st.type == PHYS_I64;
+        out->whole &= whole || st.count == 0;
+        add_values(out, g.rows, (double)st.count - (whole ? 0 : st.nan_count),
+                   whole ? (double)st.u.i.min : st.u.f.min,
+                   whole ? (double)st.u.i.max : st.u.f.max);
     }
+}
+
+static void column_of_segment(ColumnAbout *out, const Segment *s, size_t rows, TableId table,
+                              ColumnId column)
+{
+    SegRow chosen[SAMPLE_ROWS];
+    size_t n = seg_sample(s, rows, table, chosen, SAMPLE_ROWS);
+    Arena arena;
+    ColVec v;
+    arena_init(&arena, NULL);
+    seg_column(s, chosen, n, column, PHYS_F64, &arena, &v, NULL);
+    double values = 0, min = 0, max = 0;
+    for (size_t i = 0; v.type == PHYS_F64 && i < n; i++) {
+        double x = v.v.f64[i];
+        if (!bitmap_get(v.valid, i) || x != x)
+            continue;
+        min = values == 0 || x < min ? x : min;
+        max = values == 0 || x > max ? x : max;
+        values++;
+        out->whole &= x == (double)(int64_t)x;
+    }
+    add_values(out, (double)n, values, min, max);
+    arena_free(&arena);
+}
+
+void snapshot_column_about(const Snapshot *s, TableId table, ColumnId column, ColumnAbout *out)
+{
+    SnapshotView v;
+    snapshot_view(s, &v);
+    *out = (ColumnAbout){.whole = true};
+    for (size_t i = 0; i < v.part_count; i++)
+        column_of_part(out, v.parts[i].part, table, column);
+    for (size_t i = 0; i < v.tail_count; i++)
+        column_of_segment(out, v.tails[i].segment, v.tails[i].rows, table, column);
+}
+
+bool temp_column_about(const TempSpace *t, TableId table, ColumnId column, ColumnAbout *out)
+{
+    const TxnLayer *l;
+    size_t count;
+    *out = (ColumnAbout){.whole = true};
+    if (!temp_table_layers(t, table, &l, &count))
+        return false;
+    for (; count > 0; l++, count--) {
+        if (l->segment)
+            column_of_segment(out, l->segment, seg_rows(l->segment), table, column);
+        else if (l->file->part)
+            column_of_part(out, l->file->part, table, column);
+    }
+    return true;
 }
 
 /* ---- log ---- */

@@ -428,6 +428,7 @@ bool temp_full(TempSpace *t, Task *waiter);        /* as txn_full */
 Lsn temp_savepoint(TempSpace *t);
 void temp_rollback_to(TempSpace *t, Lsn mark);
 void temp_collect(TempSpace *t); /* takes in the files that are ready */
+bool temp_table_layers(const TempSpace *t, TableId id, const TxnLayer **out, size_t *count);
 size_t temp_layer_count(const TempSpace *t);
 /* Those of one table, oldest first; false: there are no more tables. */
 bool temp_layers(const TempSpace *t, size_t table, const TxnLayer **out, size_t *count);

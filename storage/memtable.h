@@ -48,6 +48,8 @@ typedef struct SegRow {
 } SegRow;
 size_t seg_select(const Segment *s, size_t rows, TableId table, const SeriesSet *set, int64_t t_min,
                   int64_t t_max, Arena *arena, SegRow **out);
+/* At most `max` of its rows, spread over the segment. */
+size_t seg_sample(const Segment *s, size_t rows, TableId table, SegRow *out, size_t max);
 /* One column of chosen rows into a vector. Absent and explicit NULL are told apart as in part_column. */
 void seg_column(const Segment *s, const SegRow *rows, size_t n, ColumnId col, PhysType type,
                 Arena *arena, ColVec *vec, const uint64_t **null_bits);

@@ -260,6 +260,18 @@ size_t seg_select(const Segment *s, size_t rows, TableId table, const SeriesSet 
     return sel.count;
 }
 
+size_t seg_sample(const Segment *s, size_t rows, TableId table, SegRow *out, size_t max)
+{
+    size_t n = 0, step = rows / max + 1;
+    for (size_t row = 0; row < rows; row += step) {
+        const RowMeta *m = seg_meta(s, (uint32_t)row);
+        if (m->table == table)
+            out[n++] = (SegRow){
+                .row = (uint32_t)row, .order = (uint32_t)row, .series = m->series, .time = m->time};
+    }
+    return n;
+}
+
 /* ---- columns ---- */
 
 typedef struct Gather {

@@ -134,7 +134,7 @@ const void *part_series_bitmap(
     Part *p, TableId table); /* roaring_bitmap_t of local ids; owned by the part */
 size_t part_table_count(const Part *p);
 TableId part_table_at(const Part *p, size_t i);               /* ascending */
-uint64_t part_table_rows_about(const Part *p, TableId table); /* all row groups counted alike */
+uint64_t part_table_rows_about(const Part *p, TableId table); /* of many row groups a rough count */
 uint64_t part_table_rows(const Part *p, size_t i);
 size_t part_group_count(const Part *p);
 void part_group_at(const Part *p, uint32_t index,
@@ -142,6 +142,8 @@ void part_group_at(const Part *p, uint32_t index,
 
 /* Statistics of a column of a group that is alone; false: none stored (or partly). */
 bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out);
+/* One after the other, at most n row groups of the table, spread over its blocks; false: there are no more. */
+bool part_sample_group(const Part *p, TableId table, size_t i, size_t n, PartGroup *out);
 /* ---- answers of a pinned group that is alone, still encoded ---- */
 typedef struct RowCuts { /* ascending, at most the group's rows */
     const uint32_t *row;

@@ -343,12 +343,15 @@ uint64_t part_table_rows(const Part *p, size_t i)
 
 uint64_t part_table_rows_about(const Part *p, TableId table)
 {
+    enum { BLOCKS_COUNTED = 256 };
     const TableEntry *t = part_table_entry(p, table);
     uint64_t blocks = 0;
     if (!t || !p->block_count)
         return 0;
     for (uint32_t s = 0; s < t->section_count; s++)
         blocks += p->sections[t->first_section + s].count;
+    if (blocks <= BLOCKS_COUNTED)
+        return part_table_rows(p, (size_t)(t - p->tables));
     return (uint64_t)((double)part_info(p)->rows * (double)blocks / (double)p->block_count);
 }
 

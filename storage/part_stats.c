@@ -33,6 +33,24 @@ bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out)
     return true;
 }
 
+bool part_sample_group(const Part *p, TableId table, size_t i, size_t n, PartGroup *out)
+{
+    const TableEntry *t = part_table_entry(p, table);
+    size_t blocks = 0;
+    for (uint32_t s = 0; t && s < t->section_count; s++)
+        blocks += p->sections[t->first_section + s].count;
+    n = n < blocks ? n : blocks;
+    if (i >= n)
+        return false;
+    size_t at = blocks * i / n;
+    const Section *s = &p->sections[t->first_section];
+    for (; at >= s->count; s++)
+        at -= s->count;
+    const Block *b = &p->blocks[s->first + at];
+    part_group_at(p, b->first_group, out);
+    return true;
+}
+
 /* ---- numbers of a chunk, still encoded ---- */
 
 typedef struct Encoded {

@@ -140,6 +140,16 @@ void temp_truncate(TempSpace *t, TableId id)
         layers_cut(table, 0);
 }
 
+bool temp_table_layers(const TempSpace *t, TableId id, const TxnLayer **out, size_t *count)
+{
+    const TempTable *table = t ? find_table(t, id) : NULL;
+    if (!table)
+        return false;
+    *out = table->layers;
+    *count = table->count;
+    return true;
+}
+
 size_t temp_layer_count(const TempSpace *t)
 {
     size_t n = 0;

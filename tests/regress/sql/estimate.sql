@@ -14,4 +14,12 @@ EXPLAIN (COSTS OFF) SELECT count(*) FROM es_mid JOIN es_big USING (host)
 EXPLAIN (COSTS OFF) SELECT count(*) FROM es_small JOIN generate_series(1, 100000) g ON g = length(region);
 EXPLAIN (COSTS OFF) SELECT count(*) FROM es_mid JOIN generate_series(1, 10) g ON g = x;
 SELECT region, count(*), sum(v) FROM es_big JOIN es_small USING (host) GROUP BY region ORDER BY region;
-DROP TABLE es_big, es_mid, es_small;
+-- temporary tables count what they have; fields are estimated by their statistics: a narrow range, NULLs, few values
+CREATE TEMP TABLE es_temp AS SELECT i AS id, i % 40 AS g, CASE WHEN i % 1000 = 0 THEN i END AS rare FROM generate_series(1, 30000) i;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM es_temp JOIN es_mid ON id = x;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM es_temp JOIN es_mid ON id = x WHERE id BETWEEN 20000 AND 20500;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM es_temp JOIN es_mid ON id = x WHERE rare IS NOT NULL;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM es_temp JOIN es_mid ON id = x WHERE rare IS NULL;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM (SELECT g, count(*) AS n FROM es_temp GROUP BY g) a JOIN es_mid ON n = x;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM (SELECT id, count(*) AS n FROM es_temp GROUP BY id) a JOIN es_mid ON n = x;
+DROP TABLE es_big, es_mid, es_small, es_temp;
