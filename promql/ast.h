@@ -191,6 +191,18 @@ typedef struct PqlWindow {
     bool anchored, smoothed; /* samples may lie outside (begin, end] */
 } PqlWindow;
 
+/* A series of numbers and the windows (end - range, end] over it, one a step. */
+typedef struct PqlSteps {
+    const int64_t *t_ms;
+    const double *v;
+    size_t count;
+    int64_t end_ms, step_ms; /* of the first window; from one to the next */
+    size_t steps;
+    int64_t range_ms;
+    void *room; /* for count values */
+    double *out;
+} PqlSteps;
+
 enum {               /* what functions over a range have to tell */
        WN_MIXED = 1, /* numbers and histograms: no result */
        WN_NOT_COUNTER = 2,
@@ -234,6 +246,8 @@ typedef struct PqlFunction {
     bool (*window)(const PqlWindow *w,
                    double *out); /* over a range that is not empty; false: no result */
     struct PqlNode *(*build)(struct PqlBuild *b, const PqlExpr *call);
+    /* beside `window`: all steps of a series at once, for plain numbers; false: no result at any */
+    bool (*steps)(const PqlSteps *s);
 } PqlFunction;
 
 extern const PqlFunction pql_functions[]; /* ends with name = NULL */

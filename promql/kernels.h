@@ -47,6 +47,9 @@ bool fw_irate(const PqlWindow *w, double *out), fw_idelta(const PqlWindow *w, do
 bool fw_deriv(const PqlWindow *w, double *out), fw_predict(const PqlWindow *w, double *out);
 bool fw_changes(const PqlWindow *w, double *out), fw_resets(const PqlWindow *w, double *out);
 
+/* ---- func_steps.c ---- */
+bool fg_rate(const PqlSteps *s), fg_increase(const PqlSteps *s), fg_delta(const PqlSteps *s);
+
 /* What sample i counts began after the sample before: a reset, whatever the values say. */
 static inline bool fw_began_anew(const int64_t *st_ms, const int64_t *t_ms, size_t i)
 {

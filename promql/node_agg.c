@@ -1,5 +1,6 @@
 /* promql/node_agg.c - aggregations that fold each series into its group as it comes: sum, avg, min ... */
 #include "promql/eval_private.h"
+#include "promql/grid_kernels.h"
 
 typedef struct HistStep { /* histograms of a group at one step */
     HistMean sum;         /* of sum() as well */
@@ -35,14 +36,7 @@ struct NodeAgg {
 
 static void fold_sum(NodeAgg *a, Group *g, const double *v)
 {
-    for (size_t i = 0; i < a->n.grid.count; i++) {
-        if (pql_missing(v[i]))
-            continue;
-        if (pql_missing(g->value[i]))
-            g->value[i] = v[i];
-        else
-            kahan_add(v[i], &g->value[i], &g->extra[i]);
-    }
+    pql_kernels()->sum(g->value, g->extra, v, a->n.grid.count);
 }
 
 static void fold_mean(Group *g, size_t i, double v)

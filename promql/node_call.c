@@ -434,9 +434,28 @@ static bool window_mixed(NodeWindow *nw, size_t i)
     return true;
 }
 
+/* Nothing but numbers, and windows that move. */
+static bool all_at_once(const NodeWindow *nw)
+{
+    return nw->f->steps && nw->step == 0 && nw->in.count && nw->in.count <= UINT32_MAX &&
+           nw->in.h_count == 0 && !nw->in.st_ms && !nw->before_ms && !nw->fixed;
+}
+
 static NdStatus window_steps(NodeWindow *nw)
 {
     size_t work = 0;
+    if (all_at_once(nw)) {
+        nw->some = nw->f->steps(&(PqlSteps){.t_ms = nw->in.t_ms,
+                                            .v = nw->in.v,
+                                            .count = nw->in.count,
+                                            .end_ms = nw->n.grid.start - nw->offset_ms,
+                                            .step_ms = nw->n.grid.step,
+                                            .steps = nw->n.grid.count,
+                                            .range_ms = nw->range_ms,
+                                            .room = nw->sorted,
+                                            .out = nw->out});
+        return ND_SERIES;
+    }
     for (; nw->step < nw->n.grid.count; nw->step++) {
         size_t i = nw->step;
         if (work > WINDOW_WORK_MAX && pql_pause(nw->n.q))

@@ -4,6 +4,7 @@
  * series once into flat arrays of milliseconds and doubles; rows of one millisecond: the last wins.
  * Native histograms are a column beside the numbers, and arrays of their own. */
 #include "promql/eval_private.h"
+#include "promql/grid_kernels.h"
 
 #define MS_MIN (INT64_MIN / NS_PER_MS + 1)
 #define MS_MAX (INT64_MAX / NS_PER_MS - 1)
@@ -162,9 +163,14 @@ static void take_doubles(PqlQuery *q, Samples *s, const int64_t *times, const do
 {
     samples_reserve(q, s, rows);
     size_t n = s->count;
-    int64_t last = n ? s->t_ms[n - 1] : INT64_MIN;
+    int64_t *to = s->t_ms + n, last = n ? to[-1] : INT64_MIN;
+    if (!pql_kernels()->to_ms(to, times, rows) && (rows == 0 || to[0] != last)) {
+        memcpy(s->v + n, v, rows * sizeof *v);
+        s->count += rows;
+        return;
+    }
     for (size_t i = 0; i < rows; i++) {
-        int64_t ms = floor_div(times[i], NS_PER_MS);
+        int64_t ms = to[i]; /* read before it is written over: n does not run ahead */
         n -= ms == last;
         s->t_ms[n] = last = ms;
         s->v[n++] = v[i];
@@ -351,6 +357,8 @@ static NdStatus load_series(Loader *l, Err *e)
 static void drop_stale(Samples *s)
 {
     size_t n = 0;
+    if (!pql_kernels()->any_missing(s->v, s->count))
+        return;
     for (size_t i = 0; i < s->count; i++) {
         s->t_ms[n] = s->t_ms[i];
         s->v[n] = s->v[i];

@@ -1,0 +1,175 @@
+/* promql/grid_kernels.c - compiled twice; see grid_kernels.h. */
+#include "promql/grid_kernels.h"
+
+#define STALE UINT64_C(0x7ff0000000000002)
+#define MS    1000000
+
+typedef double D4 __attribute__((vector_size(32)));
+typedef int64_t L4 __attribute__((vector_size(32)));
+enum { LANES = 4 };
+
+/* A macro: vectors are not handed to functions, whose ABI differs between the two. */
+#define CHOOSE(mask, yes, no) ((D4)(((mask) & (L4)(yes)) | (~(mask) & (L4)(no))))
+
+#define ALL(x)                                                                                     \
+    {                                                                                              \
+        x, x, x, x                                                                                 \
+    }
+
+/* ns[i] - ns[i-1] is the same for all. */
+static bool regular(const int64_t *ns, size_t n, uint64_t step)
+{
+    uint64_t other = 0;
+    L4 others = ALL(0), steps = ALL((int64_t)step), x, before;
+    size_t i = 1;
+    for (; i + LANES <= n; i += LANES) {
+        __builtin_memcpy(&x, ns + i, sizeof x);
+        __builtin_memcpy(&before, ns + i - 1, sizeof before);
+        others |= (x - before) ^ steps;
+    }
+    for (; i < n; i++)
+        other |= ((uint64_t)ns[i] - (uint64_t)ns[i - 1]) ^ step;
+    return !(other | (uint64_t)(others[0] | others[1] | others[2] | others[3]));
+}
+
+/* out[i] = first + i * by */
+static void line(int64_t *out, size_t n, int64_t first, int64_t by)
+{
+    L4 x = {first, first + by, first + 2 * by, first + 3 * by}, more = ALL(4 * by);
+    for (size_t i = 0; i < n; i += LANES, x += more)
+        __builtin_memcpy(out + i, &x, n - i < LANES ? (n - i) * sizeof *out : sizeof x);
+}
+
+static bool to_ms(int64_t *restrict ms, const int64_t *restrict ns, size_t n)
+{
+    int64_t equal = 0;
+    if (n == 0)
+        return false;
+    uint64_t step = n > 1 ? (uint64_t)ns[1] - (uint64_t)ns[0] : 0;
+    if (step % MS == 0 && regular(ns, n, step)) {
+        line(ms, n, ns[0] / MS - (ns[0] % MS < 0), (int64_t)(step / MS));
+        return n > 1 && step == 0;
+    }
+    if (ns[0] >= 0) { /* and so are the others: they ascend */
+        for (size_t i = 0; i < n; i++)
+            ms[i] = (int64_t)((uint64_t)ns[i] / MS);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            ms[i] = ns[i] / MS - (ns[i] % MS < 0);
+    }
+    for (size_t i = 1; i < n; i++)
+        equal |= ms[i] == ms[i - 1];
+    return equal;
+}
+
+static bool any_missing(const double *restrict v, size_t n)
+{
+    const L4 stale = ALL(STALE);
+    L4 any = ALL(0), x;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        __builtin_memcpy(&x, v + i, sizeof x);
+        any |= x == stale;
+    }
+    for (; i < n; i++) {
+        __builtin_memcpy(&x[0], v + i, sizeof *v);
+        any[0] |= -(int64_t)(x[0] == (int64_t)STALE);
+    }
+    return any[0] | any[1] | any[2] | any[3];
+}
+
+/* Drops are rare: whole blocks are looked at first. */
+static size_t drops(uint32_t *restrict at, const double *restrict v, size_t n)
+{
+    enum { BLOCK = 256 };
+    size_t count = 0;
+    for (size_t i = 1, end; i < n; i = end) {
+        L4 any = ALL(0);
+        size_t k = i;
+        end = n - i < BLOCK ? n : i + BLOCK;
+        for (; k + LANES <= end; k += LANES) {
+            D4 x, before;
+            __builtin_memcpy(&x, v + k, sizeof x);
+            __builtin_memcpy(&before, v + k - 1, sizeof before);
+            any |= x < before;
+        }
+        if (any[0] | any[1] | any[2] | any[3])
+            k = i;
+        for (; k < end; k++) {
+            at[count] = (uint32_t)k;
+            count += v[k] < v[k - 1];
+        }
+    }
+    return count;
+}
+
+static void change(double *restrict out, const ChangeSteps *restrict c, size_t n, double range_s,
+                   bool counter)
+{
+    const D4 inf = ALL(__builtin_inf()), zero = ALL(0), divisor = ALL(range_s);
+    const D4 below = counter ? zero : inf; /* first values that may not be passed */
+    const L4 stale = ALL(STALE);
+    for (size_t i = 0; i < n; i += LANES) {
+        D4 gaps, covered, to_start, to_end, first, raw;
+        __builtin_memcpy(&gaps, c->gaps + i, sizeof gaps);
+        __builtin_memcpy(&covered, c->covered + i, sizeof covered);
+        __builtin_memcpy(&to_start, c->to_start + i, sizeof to_start);
+        __builtin_memcpy(&to_end, c->to_end + i, sizeof to_end);
+        __builtin_memcpy(&first, c->first + i, sizeof first);
+        __builtin_memcpy(&raw, c->raw + i, sizeof raw);
+        covered /= 1000;
+        to_start /= 1000;
+        to_end /= 1000;
+        D4 gap = covered / gaps, limit = gap * 1.1, half = gap * 0.5;
+        D4 to_zero = covered * (first / raw); /* a counter cannot have been below zero */
+        to_start = CHOOSE(to_start >= limit, half, to_start);
+        to_end = CHOOSE(to_end >= limit, half, to_end);
+        to_start =
+            CHOOSE((raw > zero) & (first >= below) & (to_zero < to_start), to_zero, to_start);
+        raw *= (covered + to_start + to_end) / covered / divisor;
+        raw = CHOOSE(gaps == zero, stale, raw);
+        __builtin_memcpy(out + i, &raw, n - i < LANES ? (n - i) * sizeof *out : sizeof raw);
+    }
+}
+
+static inline void sum4(double *value, double *extra, const double *v)
+{
+    const L4 stale = ALL(STALE), sign = ALL(INT64_MIN);
+    const D4 inf = ALL(__builtin_inf());
+    D4 s, c, x;
+    __builtin_memcpy(&s, value, sizeof s);
+    __builtin_memcpy(&c, extra, sizeof c);
+    __builtin_memcpy(&x, v, sizeof x);
+    L4 no_x = (L4)x == stale, no_s = (L4)s == stale;
+    D4 t = s + x, abs_s = (D4)((L4)s & ~sign), abs_x = (D4)((L4)x & ~sign),
+       abs_t = (D4)((L4)t & ~sign);
+    D4 more = CHOOSE(abs_s >= abs_x, (s - t) + x, (x - t) + s);
+    more = (D4)(~(abs_t == inf) & (L4)(c + more));
+    c = CHOOSE(no_x | no_s, c, more);
+    s = CHOOSE(no_x, s, CHOOSE(no_s, x, t));
+    __builtin_memcpy(value, &s, sizeof s);
+    __builtin_memcpy(extra, &c, sizeof c);
+}
+
+static void sum(double *restrict value, double *restrict extra, const double *restrict v, size_t n)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        sum4(value + i, extra + i, v + i);
+    if (i == n)
+        return;
+    double s[LANES] = {0}, c[LANES] = {0}, x[LANES] = {0};
+    size_t bytes = (n - i) * sizeof *s;
+    __builtin_memcpy(s, value + i, bytes);
+    __builtin_memcpy(c, extra + i, bytes);
+    __builtin_memcpy(x, v + i, bytes);
+    sum4(s, c, x);
+    __builtin_memcpy(value + i, s, bytes);
+    __builtin_memcpy(extra + i, c, bytes);
+}
+
+#ifdef KERNEL_V3
+const GridKernels grid_v3 = {to_ms, any_missing, drops, change, sum};
+#else
+const GridKernels grid_base = {to_ms, any_missing, drops, change, sum};
+#endif
