@@ -252,15 +252,23 @@ static Pool *pool_of(Sched *s, TaskClass cls)
     return &s->pools[apart];
 }
 
-/* Something is queued for the pool: lets an idle thread see it. */
-static void announce(Sched *s, Pool *pool)
+/* Something is queued for the pool: who is to see it, NULL: nobody is idle.  Who signals gives up the mutex first
+ * where he can: else the thread that wakes up would wait for it at once. */
+static Cond *idle_one(Sched *s, Pool *pool)
 {
     if (pool->idle > 0)
-        cond_signal(&pool->work);
-    else if (!pool->blocking && s->timer_awaited)
-        cond_signal(&s->timer);
-    else if (pool->thread_count == 0)
-        cond_broadcast(&s->outside);
+        return &pool->work;
+    if (!pool->blocking && s->timer_awaited)
+        return &s->timer;
+    return pool->thread_count == 0 ? &s->outside : NULL;
+}
+
+static void announce(Sched *s, Cond *to)
+{
+    if (to == &s->outside)
+        cond_broadcast(to);
+    else if (to)
+        cond_signal(to);
 }
 
 /* Moves the state for a wake; true: the caller has to queue the task.  Even where the state
@@ -280,12 +288,12 @@ static bool wake_claims(Task *t)
     }
 }
 
-static void make_runnable(Sched *s, Task *t)
+static Cond *make_runnable(Sched *s, Task *t)
 {
     t->used_ns = 0;
     t->run_group = group_join(s, t);
     enqueue(s, t);
-    announce(s, pool_of(s, t->cls));
+    return idle_one(s, pool_of(s, t->cls));
 }
 
 /* An exchange, not a store: it takes over what wakers published with the old state. */
@@ -302,7 +310,7 @@ static void fire_timers(Sched *s, int64_t now_ns)
         Task *t = s->timers[1];
         timer_remove(s, t);
         if (wake_claims(t))
-            make_runnable(s, t);
+            announce(s, make_runnable(s, t));
     }
 }
 
@@ -398,7 +406,7 @@ static void hand_over(Sched *s, Pool *pool)
                 (queue_has(&s->queues[TASK_QUERY]) || queue_has(&s->queues[TASK_INGEST]));
     left = left || (queue_has(&s->queues[TASK_BLOCKING]) && pool_of(s, TASK_BLOCKING) == pool);
     if (left)
-        announce(s, pool);
+        announce(s, idle_one(s, pool));
     else if (!pool->blocking && s->timer_count > 0 && !s->timer_awaited && pool->idle > 0)
         cond_signal(&pool->work);
 }
@@ -598,8 +606,9 @@ void task_start(Sched *s, Task *t)
     t->sched = s;
     mutex_lock(&s->mutex);
     set_state(t, STATE_QUEUED);
-    make_runnable(s, t);
+    Cond *to = make_runnable(s, t);
     mutex_unlock(&s->mutex);
+    announce(s, to);
 }
 
 void task_wake(Task *t)
@@ -608,8 +617,9 @@ void task_wake(Task *t)
     if (!wake_claims(t))
         return;
     mutex_lock(&s->mutex);
-    make_runnable(s, t);
+    Cond *to = make_runnable(s, t);
     mutex_unlock(&s->mutex);
+    announce(s, to);
 }
 
 void task_wake_at(Task *t, int64_t mono_ns)

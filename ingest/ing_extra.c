@@ -4,31 +4,7 @@
  * and `labels` (JSON).  Metadata are series of the table prometheus.metadata: metric, type, help and unit are
  * tags, so that every differing text is kept once.  Senders tell them again each minute: an IngSeen knows
  * what was stored since the start. */
-#include "base/sync.h"
 #include "ingest/remote_private.h"
-
-enum { SEEN_SLOTS = 1 << 16, SEEN_MAX = SEEN_SLOTS / 2 };
-
-struct IngSeen {
-    Mutex mutex;
-    size_t count;
-    uint64_t slots[SEEN_SLOTS]; /* 0 = free */
-};
-
-IngSeen *ing_seen_new(void)
-{
-    IngSeen *s = MEM_NEW(IngSeen);
-    mutex_init(&s->mutex, RANK_LEAF);
-    return s;
-}
-
-void ing_seen_free(IngSeen *s)
-{
-    if (!s)
-        return;
-    mutex_destroy(&s->mutex);
-    mem_free(s);
-}
 
 static uint64_t *seen_slot(IngSeen *s, uint64_t hash)
 {
@@ -48,8 +24,9 @@ static bool seen(IngSeen *s, uint64_t hash)
     return found;
 }
 
-void ing_job_stored(const IngJob *j)
+void ing_job_stored(IngJob *j)
 {
+    j->stored = true;
     IngSeen *s = j->c.seen;
     size_t n = j->told.len / sizeof(uint64_t);
     if (!s || n == 0)

@@ -420,8 +420,8 @@ bool ing_remote_step(IngJob *j, bool *done, Err *e)
     if (!j->state) {
         j->state = mem_zero(sizeof(Labels));
         j->state_free = mem_free;
-        j->c.precision = ING_MS;
     }
+    j->c.precision = ING_MS;
     Reader r = reader_of(slice_of(j->body.ptr + j->pos, j->body.len - j->pos));
     PbField f;
     int n = 0;

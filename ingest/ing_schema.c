@@ -101,6 +101,8 @@ static void refresh(IngJob *j)
     bool dropped = false;
     CatalogSnap *newest = engine_catalog(j->c.engine);
     for (IngTable *t = j->tables; t; t = t->next) {
+        if (t->use != j->use) /* its definition may be gone: see look_again() */
+            continue;
         set_def(t, cat_table_by_id(newest, t->id));
         dropped |= !t->def;
     }
@@ -148,6 +150,37 @@ static bool make_table(IngJob *j, ObjectId schema, Slice name, Duplicates duplic
     return engine_edit_catalog(j->c.engine, edits, acl ? 2 : 1, e);
 }
 
+/* Exemplars and metadata come with samples that may be written. */
+static bool may_write(IngJob *j, ObjectId schema, const TableDef *t, Err *e)
+{
+    if (schema != j->c.schema || !j->c.may_write ||
+        j->c.may_write(j->c.arg, j->catalog, t, j->c.schema, e))
+        return true;
+    j->denied = *e;
+    return false;
+}
+
+/* A table that an earlier body of this job found, and its rows of one column. */
+static bool look_again(IngJob *j, IngTable *t)
+{
+    Err ignored;
+    const TableDef *def = cat_table_by_id(j->catalog, t->id);
+    if (!def || def->version != t->version || def->schema != t->schema ||
+        !slice_eq(def->name, t->name)) {
+        t->schema = 0; /* found no more */
+        return false;
+    }
+    if (!may_write(j, t->schema, def, &ignored))
+        return false;
+    bool plain = t->layout_count == 1 && t->field_count == 1 && !t->required && !t->checked;
+    t->layout_count = plain;
+    if (plain)
+        t->layouts[0].shape = wb_shape_of(j->batch, t->id, t->fields[0].id, t->fields[0].phys);
+    t->def = def;
+    t->use = j->use;
+    return true;
+}
+
 static IngTable *known_table(IngJob *j, ObjectId schema, Slice name)
 {
     if (j->last_table && j->last_table->schema == schema && slice_eq(j->last_table->name, name))
@@ -158,7 +191,7 @@ static IngTable *known_table(IngJob *j, ObjectId schema, Slice name)
     for (size_t i = hash & j->table_mask; j->table_slots[i]; i = (i + 1) & j->table_mask) {
         IngTable *t = j->table_slots[i];
         if (t->hash == hash && t->schema == schema && slice_eq(t->name, name))
-            return j->last_table = t;
+            return t->use == j->use || look_again(j, t) ? j->last_table = t : NULL;
     }
     return NULL;
 }
@@ -176,6 +209,8 @@ static IngTable *remember_table(IngJob *j, const TableDef *def)
     t->schema = def->schema;
     t->hash = hash64(t->name.ptr, t->name.len, t->schema);
     t->id = def->id;
+    t->version = def->version;
+    t->use = j->use;
     set_def(t, def);
     t->next = j->tables;
     j->tables = t;
@@ -189,16 +224,6 @@ static IngTable *remember_table(IngJob *j, const TableDef *def)
         place_table(j, t);
     }
     return j->last_table = t;
-}
-
-/* Exemplars and metadata come with samples that may be written. */
-static bool may_write(IngJob *j, ObjectId schema, const TableDef *t, Err *e)
-{
-    if (schema != j->c.schema || !j->c.may_write ||
-        j->c.may_write(j->c.arg, j->catalog, t, j->c.schema, e))
-        return true;
-    j->denied = *e;
-    return false;
 }
 
 static IngTable *find_table(IngJob *j, ObjectId schema, Slice name, Duplicates duplicates, Err *e)

@@ -190,7 +190,10 @@ int64_t ing_now(const IngJob *j)
 
 IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body)
 {
-    IngJob *j = MEM_NEW(IngJob);
+    IngJob *j = ing_keep_take(c->seen, f, c);
+    bool kept = j != NULL;
+    if (!kept)
+        j = MEM_NEW(IngJob);
     j->format = f;
     j->c = *c;
     j->body = body;
@@ -198,6 +201,8 @@ IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body)
     j->catalog = engine_catalog(c->engine);
     j->index = engine_index(c->engine);
     j->batch = wb_new();
+    if (kept)
+        return j;
     arena_init(&j->arena, NULL);
     buf_init(&j->scratch);
     buf_init(&j->told);
@@ -253,11 +258,15 @@ void ing_job_free(IngJob *j)
 {
     if (!j)
         return;
-    if (j->state_free)
-        j->state_free(j->state);
     if (j->batch)
         wb_free(j->batch);
     cat_unref(j->catalog);
+    j->batch = NULL;
+    j->catalog = NULL;
+    if (ing_keep(j))
+        return;
+    if (j->state_free)
+        j->state_free(j->state);
     arena_free(&j->arena);
     buf_free(&j->scratch);
     buf_free(&j->told);

@@ -92,7 +92,7 @@ typedef struct IngWritten { /* of remote write, as its answer counts them */
 IngWritten ing_job_written(const IngJob *job);
 size_t ing_job_error_count(const IngJob *job);                  /* all refused lines */
 const IngLineError *ing_job_error(const IngJob *job, size_t i); /* the first ING_ERRORS_KEPT */
-void ing_job_stored(const IngJob *job);                         /* the batch was committed */
+void ing_job_stored(IngJob *job);                               /* the batch was committed */
 void ing_job_free(IngJob *job);
 
 #endif

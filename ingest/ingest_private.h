@@ -54,6 +54,8 @@ typedef struct IngTable {
     bool required; /* has NOT NULL columns beside the time */
     bool checked;  /* has CHECK constraints */
     TableId id;
+    uint64_t version; /* of the definition that the fields were found in */
+    uint64_t use;     /* of the job; an older one: to be looked at again */
     IngField *fields; /* in the order of the last row */
     size_t field_count, field_max;
     IngLayout layouts[ING_LAYOUTS_MAX]; /* of lines, in the order in which they were met */
@@ -119,6 +121,9 @@ struct IngJob {
     Slice *tag_keys;
     void *state; /* of the format */
     void (*state_free)(void *state);
+    bool stored;  /* the batch was committed */
+    uint64_t use; /* grows with each body that a kept job is used for */
+    IngJob *next; /* kept */
 };
 
 /* ---- ing_schema.c ---- */
@@ -148,6 +153,10 @@ bool ing_row_check(const IngJob *j, const IngTable *t, Err *e) MUST_CHECK;
 bool ing_series_check(const IngJob *j, const IngTable *t, size_t tag_count, Err *e) MUST_CHECK;
 bool ing_put_text(IngJob *j, const IngTable *t, const ColumnDef *col, Slice text,
                   Err *e) MUST_CHECK;
+
+/* ---- ing_keep.c: jobs that wait for the next body ---- */
+IngJob *ing_keep_take(IngSeen *s, const IngFormat *f, const IngContext *c); /* NULL: none fits */
+bool ing_keep(IngJob *j); /* false: it is to be freed */
 
 /* ---- ingest.c ---- */
 /* tags: n of job->tags with keys in job->tag_keys; finds or makes the series. */

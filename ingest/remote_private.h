@@ -4,7 +4,17 @@
 #ifndef SKULK_INGEST_REMOTE_PRIVATE_H
 #define SKULK_INGEST_REMOTE_PRIVATE_H
 
+#include "base/sync.h"
 #include "ingest/ingest_private.h"
+
+enum { SEEN_SLOTS = 1 << 16, SEEN_MAX = SEEN_SLOTS / 2 };
+
+struct IngSeen { /* all of it needs the mutex */
+    Mutex mutex;
+    IngJob *kept;
+    size_t kept_count, count;
+    uint64_t slots[SEEN_SLOTS]; /* 0 = free */
+};
 
 enum { REMOTE_EXEMPLAR_LABELS_MAX = 32 };
 

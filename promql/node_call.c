@@ -445,6 +445,8 @@ static NdStatus window_steps(NodeWindow *nw)
 {
     size_t work = 0;
     if (all_at_once(nw)) {
+        if (nw->h) /* of the series before */
+            memset(nw->h, 0, nw->n.grid.count * sizeof *nw->h);
         nw->some = nw->f->steps(&(PqlSteps){.t_ms = nw->in.t_ms,
                                             .v = nw->in.v,
                                             .count = nw->in.count,

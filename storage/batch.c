@@ -486,6 +486,11 @@ const RowShape *wb_last_shape(const WriteBatch *wb)
     return row->has_nulls ? NULL : wb_shape(wb, row->shape);
 }
 
+const RowShape *wb_shape_of(WriteBatch *wb, TableId table, ColumnId col, PhysType type)
+{
+    return wb_shape_intern(wb, table, &(uint32_t){SHAPE_KEY(col, type)}, 1);
+}
+
 uint32_t wb_shape_columns(const RowShape *shape)
 {
     return shape->count;

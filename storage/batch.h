@@ -39,6 +39,8 @@ void wb_row_end(WriteBatch *wb); /* columns may come in any order; a column twic
 typedef struct RowShape RowShape; /* lives as long as the batch */
 const RowShape *wb_last_shape(
     const WriteBatch *wb); /* of the row ended last; NULL: none, or it has nulls */
+const RowShape *wb_shape_of(WriteBatch *wb, TableId table, ColumnId col,
+                            PhysType type); /* of one column */
 uint32_t wb_shape_columns(const RowShape *shape);
 bool wb_shape_has(const RowShape *shape, uint32_t place, ColumnId col, PhysType type);
 /* Room for one row: a slot a column, which the caller fills (int64, bits of a double, 0 or 1,

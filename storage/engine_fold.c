@@ -1,5 +1,5 @@
 /* Folding: small sealed segments side by side become one.
- * A segment has 65,536 rows at most, so of many series it has a few rows each, and until the flush a
+ * A segment has 262,144 rows at most, so of many series it has a few rows each, and until the flush a
  * reader would merge hundreds of such runs a series.  Eight segments of one size become one of the
  * next, as a flush would make it, but in memory; a row is folded two or three times at most.
  * It is the sealer that folds, when it has nothing to seal: after a pause of the writes, or beside
@@ -9,7 +9,7 @@
 #include "base/log.h"
 
 enum {
-    WAITING_MAX = 64,     /* segments that were never folded */
+    WAITING_MAX = 16,     /* segments that were never folded */
     BYTES_MAX = 16 << 20, /* what is larger together is not folded any more */
     LONG_ROWS = 256,      /* runs as long are good as they are */
 };

@@ -1,6 +1,6 @@
 /* storage/memtable.h - rows that are not in files yet: one append log per node.
  *
- * Rows of all tables in arrival order, in segments (64 K rows or 4 MiB).  A full segment is
+ * Rows of all tables in arrival order, in segments (256 K rows or 4 MiB).  A full segment is
  * sealed: sorted by (table, series, time), transposed and encoded into the file format in memory
  * (a Part), so that memory and disk have one reader.  The unsealed tail is read with a series filter.
  * A transaction's private rows are a Memtable of their own.
@@ -14,7 +14,7 @@
 #include "storage/part.h"
 #include "storage/tombstone.h"
 
-enum { SEGMENT_ROWS = 65536, SEGMENT_BYTES = 4 << 20 };
+enum { SEGMENT_ROWS = 1 << 18, SEGMENT_BYTES = 4 << 20 };
 
 typedef struct Segment Segment; /* counted */
 

@@ -12,6 +12,7 @@ typedef struct IngestEnv {
     Sched *sched;
     Engine *engine;
     ObjectId database, schema;
+    IngSeen *seen; /* mostly NULL */
     char dir[64];
 } IngestEnv;
 
@@ -47,6 +48,7 @@ static inline IngJob *env_run_type(IngestEnv *v, const char *path, Slice type, S
                                    IngPrecision p, bool *ok, Err *e)
 {
     IngContext c = {.engine = v->engine,
+                    .seen = v->seen,
                     .database = v->database,
                     .schema = v->schema,
                     .precision = p,

@@ -613,6 +613,91 @@ START_TEST(remote_write_two_ways)
 }
 END_TEST
 
+/* ---- remote write: a job that was kept looks at its tables again ---- */
+static void kept_body(const char *metric, TableId *table, uint32_t *key)
+{
+    Buf series = {0}, request = {0};
+    bool ok;
+    Err e;
+    put_label(&series, "__name__", metric);
+    put_label(&series, "job", "a");
+    put_sample(&series, 1, 1000, false);
+    put_sample(&series, 2, 2000, false);
+    put_message(&request, 1, &series);
+    IngJob *j = env_run(&env, "/api/v1/write", buf_slice(&request), ING_MS, &ok, &e);
+    ck_assert(ok);
+    ck_assert_uint_eq(ing_job_error_count(j), 0);
+    ck_assert_uint_eq(ing_job_rows(j), 2);
+    WriteBatch *wb = ing_job_take_batch(j);
+    ck_assert_uint_eq(wb_rows(wb), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const BatchRow *row = wb_row_at(wb, i);
+        const RowShape *shape = wb_shape(wb, row->shape);
+        ck_assert_uint_eq(shape->count, 1);
+        ck_assert_uint_eq(batch_row_slots(row)[0], i + 1);
+        ck_assert_int_eq(row->time, (int64_t)(i + 1) * 1000000000);
+        *table = shape->table;
+        *key = shape->keys[0];
+    }
+    wb_free(wb);
+    ing_job_stored(j);
+    ing_job_free(j);
+}
+
+static void edit_table(CatOp op, const TableDef *def)
+{
+    Err e;
+    CatEdit edit = {.op = op, .id = def->id, .expect_version = def->version, .table = def};
+    ck_assert_msg(engine_edit_catalog(env.engine, &edit, 1, &e), "%s", e.message);
+}
+
+/* The column of the values becomes another one of the same name. */
+static void renew_column(TableId table, uint32_t key)
+{
+    Arena a;
+    arena_init(&a, NULL);
+    CatalogSnap *cat = engine_catalog(env.engine);
+    TableDef *def = table_def_copy(&a, cat_table_by_id(cat, table));
+    ColumnDef *columns = ARENA_ARRAY(&a, ColumnDef, def->column_count);
+    memcpy(columns, def->columns, def->column_count * sizeof *columns);
+    for (size_t i = 0; i < def->column_count; i++)
+        if (columns[i].id == shape_key_id(key))
+            columns[i].id = def->next_column++;
+    def->columns = columns;
+    edit_table(CAT_PUT_TABLE, def);
+    cat_unref(cat);
+    arena_free(&a);
+}
+
+START_TEST(remote_write_kept)
+{
+    TableId table, again, other;
+    uint32_t key, same, renewed;
+    env.seen = ing_seen_new();
+    kept_body("kept", &table, &key);
+    kept_body("kept", &again, &same);
+    ck_assert_uint_eq(table, again);
+    ck_assert_uint_eq(key, same);
+    kept_body("another", &other, &same);
+    ck_assert_uint_ne(table, other);
+    kept_body("kept", &again, &same);
+    ck_assert_uint_eq(table, again);
+    renew_column(table, key);
+    kept_body("kept", &again, &renewed);
+    ck_assert_uint_eq(table, again);
+    ck_assert_uint_ne(key, renewed);
+    kept_body("kept", &again, &same);
+    ck_assert_uint_eq(renewed, same);
+    CatalogSnap *cat = engine_catalog(env.engine);
+    edit_table(CAT_DROP_TABLE, cat_table_by_id(cat, table));
+    cat_unref(cat);
+    kept_body("kept", &again, &same);
+    ck_assert_uint_ne(table, again);
+    ing_seen_free(env.seen);
+    env.seen = NULL;
+}
+END_TEST
+
 START_TEST(bodies)
 {
     Buf out;
@@ -659,6 +744,7 @@ int main(void)
     tcase_add_test(tc, json);
     tcase_add_test(tc, remote_write);
     tcase_add_test(tc, remote_write_two_ways);
+    tcase_add_test(tc, remote_write_kept);
     tcase_add_test(tc, remote_extras);
     tcase_add_test(tc, remote_write2);
     tcase_add_test(tc, remote_write2_refused);

@@ -404,7 +404,7 @@ END_TEST
 
 START_TEST(full_segments)
 {
-    enum { COUNT = 100000 };
+    enum { COUNT = SEGMENT_ROWS + 34464 };
     Budget budget;
     budget_init(&budget, "memtable", NULL, 0);
     WriteBatch *wb = wb_new();
