@@ -45,6 +45,8 @@ static bool read_symbols(IngJob *j, State *s, Err *e)
         s->symbols[s->count++] = f.bytes;
     }
     s->read = true;
+    if (!r.bad && s->count > 0 && s->symbols[0].len > 0)
+        return err_set(e, ERR_INVALID_TEXT, "symbols must start with the empty text");
     return !r.bad || malformed(e);
 }
 

@@ -31,6 +31,18 @@ static void expect(PqlParse *ps, const PqlExpr *x, PqlType want, const char *whe
                  pql_type_text(x->type));
 }
 
+/* As Go tells it, which sees the expression with its anchors around it. */
+static void bad_regex(PqlParse *ps, const PqlLabelMatch *m, const char *why)
+{
+    static const char prefix[] = "invalid regular expression: ";
+    size_t skip = strncmp(why, prefix, sizeof prefix - 1) == 0 ? sizeof prefix - 1 : 0;
+    int len = (int)strlen(why + skip);
+    if (strncmp(why + skip, "missing closing ]", 17) == 0 && len > 0)
+        pql_fail(ps, m->begin, "error parsing regexp: %.*s)$`", len - 1, why + skip);
+    else
+        pql_fail(ps, m->begin, "error parsing regexp: %s", why + skip);
+}
+
 /* *empty: the matcher accepts a series without the label. */
 static bool check_match(PqlParse *ps, const PqlLabelMatch *m, bool *empty)
 {
@@ -49,7 +61,7 @@ static bool check_match(PqlParse *ps, const PqlLabelMatch *m, bool *empty)
     }
     err_clear(&why);
     if (!regex_compile(&re, m->value, REGEX_RE2, 0, &why)) {
-        pql_fail(ps, m->begin, "error parsing regexp: %s", why.message);
+        bad_regex(ps, m, why.message);
         return false;
     }
     *empty = regex_matches_empty(re) == (m->op == PM_RE);
@@ -173,7 +185,7 @@ static void check_node(PqlParse *ps, PqlExpr *x)
         x->type = PQL_MATRIX;
         if (x->args[0]->type != PQL_VECTOR)
             pql_fail(ps, x->begin, "subquery is only allowed on instant vector, got %s instead",
-                     pql_type_text(x->args[0]->type));
+                     x->args[0]->type == PQL_MATRIX ? "matrix" : pql_type_text(x->args[0]->type));
         return;
     case PX_CALL:
         check_call(ps, x);

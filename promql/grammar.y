@@ -169,9 +169,9 @@ duration_call(A) ::= ADD duration_atom(B). { A = B; }
 duration_call(A) ::= SUB(O) duration_atom(B). { A = px_unary(ps, &O, B); }
 duration_atom(A) ::= IDENT(B) arguments(C). { A = px_call(ps, &B, C); }
 duration_atom(A) ::= LP(B) expr(C) RP(D). { A = px_paren(ps, C, B.begin, D.end); }
-signed_duration(A) ::= DURATION(B). { A = px_time(ps, &B, 1); }
-signed_duration(A) ::= NUMBER(B). { A = px_time(ps, &B, 1); }
-signed_duration(A) ::= ADD DURATION(B). { A = px_time(ps, &B, 1); }
-signed_duration(A) ::= ADD NUMBER(B). { A = px_time(ps, &B, 1); }
-signed_duration(A) ::= SUB DURATION(B). { A = px_time(ps, &B, -1); }
-signed_duration(A) ::= SUB NUMBER(B). { A = px_time(ps, &B, -1); }
+signed_duration(A) ::= DURATION(B). { A = px_time(&B, 1); }
+signed_duration(A) ::= NUMBER(B). { A = px_time(&B, 1); }
+signed_duration(A) ::= ADD DURATION(B). { A = px_time(&B, 1); }
+signed_duration(A) ::= ADD NUMBER(B). { A = px_time(&B, 1); }
+signed_duration(A) ::= SUB DURATION(B). { A = px_time(&B, -1); }
+signed_duration(A) ::= SUB NUMBER(B). { A = px_time(&B, -1); }

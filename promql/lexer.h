@@ -20,6 +20,7 @@ typedef struct PqlLexer {
     Arena *arena;
     const char *start, *cursor, *limit;
     int parens, brackets, braces; /* open ones */
+    bool fresh, colon;            /* in brackets: there was no number, there was a colon */
     Err *err;
 } PqlLexer;
 

@@ -40,13 +40,40 @@ static PqlToken token(const PqlLexer *lx, const char *begin, int code)
                       .text = slice_of(begin, (size_t)(lx->cursor - begin))};
 }
 
-static PqlToken word(PqlLexer *lx, const char *begin, bool colon)
+static PqlToken unknown(PqlLexer *lx, const char *begin, const char *what);
+
+/* Between brackets only functions of durations and the colon are known. */
+static PqlToken bracket_word(PqlLexer *lx, const char *begin, PqlToken t)
 {
-    if (lx->brackets > 0 && *begin == ':') { /* [5m:1m]: no metric name */
+    static const char *const words[] = {"step", "range", "min", "max", "min_of", "max_of"};
+    char what[64];
+    if (*begin == ':') { /* [5m:1m]: no metric name */
+        if (lx->colon)
+            return fail(lx, begin, "unexpected colon ':'");
+        lx->colon = true;
         lx->cursor = begin + 1;
         return token(lx, begin, PQ_COLON);
     }
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (slice_eq_nocase(t.text, slice_cstr(words[i])))
+            return t;
+    if (lx->fresh)
+        return unknown(lx, begin, "unexpected character in duration expression");
+    snprintf(what, sizeof what, "unexpected character: '%c', expected ':'", *begin);
+    return fail(lx, begin, what);
+}
+
+static PqlToken word(PqlLexer *lx, const char *begin, bool colon)
+{
+    if (lx->braces > 0 && *begin == ':')
+        return unknown(lx, begin, "unexpected character");
+    if (lx->braces > 0 && colon) { /* names of labels have none */
+        lx->cursor = memchr(begin, ':', (size_t)(lx->cursor - begin));
+        colon = false;
+    }
     PqlToken t = token(lx, begin, colon ? PQ_METRIC : PQ_IDENT);
+    if (lx->brackets > 0)
+        return bracket_word(lx, begin, t);
     if (lx->braces > 0 || colon)
         return t;
     if (slice_eq_nocase(t.text, SLICE_LIT("inf")) || slice_eq_nocase(t.text, SLICE_LIT("nan"))) {
@@ -93,11 +120,86 @@ bool pql_parse_duration(Slice s, int64_t *ms)
     return s.len > 0;
 }
 
+static bool is_digit(char c, bool hex)
+{
+    return (c >= '0' && c <= '9') || (hex && ((c | 32) >= 'a' && (c | 32) <= 'f'));
+}
+
+static bool one_of(const PqlLexer *lx, const char **p, const char *set)
+{
+    bool hit = *p < lx->limit && **p && strchr(set, **p);
+    *p += hit;
+    return hit;
+}
+
+/* How far Prometheus reads into what is no number. */
+static const char *number_end(const PqlLexer *lx, const char *p)
+{
+    bool dot = false, exponent = false, hex = false;
+    if (one_of(lx, &p, "0") && (hex = one_of(lx, &p, "xX")))
+        one_of(lx, &p, "_");
+    while (p < lx->limit) {
+        if (one_of(lx, &p, ".")) {
+            if (dot || one_of(lx, &p, "_.") || hex)
+                return p;
+            dot = true;
+        } else if (!hex && one_of(lx, &p, "eE")) {
+            if (exponent)
+                return p;
+            exponent = true;
+            one_of(lx, &p, "+-");
+            if (one_of(lx, &p, "._eE"))
+                return p;
+        } else if (one_of(lx, &p, "_")) {
+            if (one_of(lx, &p, "._eE"))
+                return p;
+        } else if (is_digit(*p, hex)) {
+            p++;
+        } else {
+            break;
+        }
+    }
+    return p;
+}
+
+static PqlToken bad_number(PqlLexer *lx, const char *begin)
+{
+    const char *p = number_end(lx, begin);
+    if (one_of(lx, &p, "smhdwy")) {
+        bool unit = true;
+        one_of(lx, &p, "s");
+        while (unit && one_of(lx, &p, "0123456789")) {
+            while (one_of(lx, &p, "0123456789"))
+                ;
+            unit = one_of(lx, &p, "smhdw");
+            if (unit)
+                one_of(lx, &p, "s");
+        }
+        if (unit && p < lx->limit)
+            p += slice_utf8_step(slice_of(p, (size_t)(lx->limit - p)));
+    }
+    Slice text = slice_of(begin, (size_t)(p - begin));
+    pql_error(slice_of(lx->start, (size_t)(lx->limit - lx->start)), (uint32_t)(begin - lx->start), lx->err,
+              "bad number or duration syntax: \"%.*s\"", SLICE_ARG(text));
+    return (PqlToken){.code = -1};
+}
+
+/* One that cannot be read is none: its units are wrong, or it is too long. */
 static PqlToken duration(PqlLexer *lx, const char *begin)
 {
     PqlToken t = token(lx, begin, PQ_DURATION);
-    if (!pql_parse_duration(t.text, &t.ms))
-        return fail(lx, begin, "bad number or duration syntax");
+    if (!pql_parse_duration(t.text, &t.ms)) {
+        size_t longest = 0;
+        for (size_t i = 0, n = 0; i < t.text.len; i++) {
+            n = t.text.ptr[i] >= '0' && t.text.ptr[i] <= '9' ? n + 1 : 0;
+            longest = n > longest ? n : longest;
+        }
+        if (longest > 9)
+            return fail(lx, begin, "duration out of range");
+        pql_error(slice_of(lx->start, (size_t)(lx->limit - lx->start)), t.begin, lx->err,
+                  "not a valid duration string: \"%.*s\"", SLICE_ARG(t.text));
+        return (PqlToken){.code = -1};
+    }
     t.number = (double)t.ms / 1000;
     return t;
 }
@@ -128,7 +230,7 @@ static PqlToken number(PqlLexer *lx, const char *begin)
     if (text[n - 1] == '.')
         n--;
     if (!slice_to_f64(slice_of(text, n), &t.number))
-        return fail(lx, begin, "bad number or duration syntax");
+        return bad_number(lx, begin);
     return t;
 }
 
@@ -147,48 +249,66 @@ static void put_utf8(Buf *b, uint32_t c)
         buf_put_u8(b, (uint8_t)(0x80 | (c >> 6 * more & 0x3f)));
 }
 
-/* Digits of \x, \u, \U, \nnn; -1: not enough of them. */
-static int64_t digits(const char **p, const char *end, int base, int count)
+/* One escape of a string, behind its backslash; what is wrong with it is told as Prometheus does. */
+typedef struct Escape {
+    const char *p, *end;
+    char quote;
+    char why[80];
+} Escape;
+
+/* As Go's %U and the character: U+0071 'q'. */
+static bool bad_escape(Escape *x, const char *fmt)
 {
-    int64_t v = 0;
-    for (int i = 0; i < count; i++, ++*p) {
-        if (*p == end)
-            return -1;
-        int c = **p | 32, d = **p >= '0' && **p <= '9' ? **p - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
-        if (d >= base)
-            return -1;
-        v = v * base + d;
-    }
-    return v;
+    uint32_t c = 0;
+    char what[32];
+    size_t len = x->p < x->end ? slice_utf8_step(slice_of(x->p, (size_t)(x->end - x->p))) : 0;
+    for (size_t i = 0; i < len; i++)
+        c = i == 0 ? (uint8_t)x->p[0] & (len == 1 ? 0x7f : 0x3f >> (len - 1)) : c << 6 | ((uint8_t)x->p[i] & 0x3f);
+    snprintf(what, sizeof what, c < 32 ? "U+%04X" : "U+%04X '%.*s'", c, (int)len, x->p);
+    snprintf(x->why, sizeof x->why, len ? fmt : "escape sequence not terminated", what);
+    return false;
 }
 
-/* After the backslash. */
-static bool escape(Buf *b, const char **p, const char *end, char quote)
+static bool escape_digits(Escape *x, uint32_t base, int count, uint32_t max, uint32_t *v)
+{
+    for (*v = 0; count > 0; count--, x->p++) {
+        int c = x->p < x->end ? *x->p | 32 : 0;
+        uint32_t d = x->p >= x->end ? 99
+                     : *x->p >= '0' && *x->p <= '9' ? (uint32_t)(*x->p - '0')
+                     : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
+                                            : 99;
+        if (d >= base)
+            return bad_escape(x, "illegal character %s in escape sequence");
+        *v = *v * base + d;
+    }
+    if (*v <= max && (*v < 0xd800 || *v >= 0xe000))
+        return true;
+    snprintf(x->why, sizeof x->why, "escape sequence is an invalid Unicode code point");
+    return false;
+}
+
+static bool escape(Buf *b, Escape *x)
 {
     static const char from[] = "abfnrtv\\", to[] = "\a\b\f\n\r\t\v\\";
-    char c = *(*p)++;
-    const char *k = memchr(from, c, 8);
-    if (k || c == quote) {
-        buf_put_u8(b, (uint8_t)(k ? to[k - from] : quote));
+    char c = x->p < x->end ? *x->p : 0;
+    const char *k = c ? memchr(from, c, 8) : NULL;
+    uint32_t v = 0;
+    if (k || (c && c == x->quote)) {
+        x->p++;
+        buf_put_u8(b, (uint8_t)(k ? to[k - from] : c));
         return true;
     }
-    int64_t v;
-    switch (c) {
-    case 'x':
-        v = digits(p, end, 16, 2);
-        break;
-    case 'u':
-    case 'U':
-        v = digits(p, end, 16, c == 'u' ? 4 : 8);
-        if (v < 0 || v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
+    if (c == 'u' || c == 'U') {
+        x->p++;
+        if (!escape_digits(x, 16, c == 'u' ? 4 : 8, 0x10ffff, &v))
             return false;
-        put_utf8(b, (uint32_t)v);
+        put_utf8(b, v);
         return true;
-    default:
-        --*p;
-        v = digits(p, end, 8, 3);
     }
-    if (v < 0 || v > 255)
+    if (c != 'x' && !(c >= '0' && c <= '7'))
+        return bad_escape(x, "unknown escape sequence %s");
+    x->p += c == 'x';
+    if (!escape_digits(x, c == 'x' ? 16 : 8, c == 'x' ? 2 : 3, 255, &v))
         return false;
     buf_put_u8(b, (uint8_t)v);
     return true;
@@ -198,13 +318,17 @@ static PqlToken string(PqlLexer *lx, const char *begin)
 {
     char quote = *begin;
     Buf b;
+    if (lx->brackets > 0 && lx->fresh)
+        return unknown(lx, begin, "unexpected character in duration expression");
     buf_init(&b);
     const char *p = begin + 1;
+    Escape x = {.end = lx->limit, .quote = quote};
     bool ok = true;
     while (ok && p < lx->limit && *p != quote && (quote == '`' || *p != '\n')) {
         if (*p == '\\' && quote != '`') {
-            p++;
-            ok = p < lx->limit && escape(&b, &p, lx->limit, quote);
+            x.p = p + 1;
+            ok = escape(&b, &x);
+            p = x.p;
         } else {
             buf_put_u8(&b, (uint8_t)*p++);
         }
@@ -213,7 +337,7 @@ static PqlToken string(PqlLexer *lx, const char *begin)
     Slice value = arena_slice(lx->arena, buf_slice(&b));
     buf_free(&b);
     if (!ok)
-        return fail(lx, begin, "unknown escape sequence in string");
+        return fail(lx, begin, x.why);
     if (!closed)
         return fail(lx, begin, quote == '`' ? "unterminated raw string" : "unterminated quoted string");
     lx->cursor = p + 1;
@@ -226,7 +350,11 @@ static PqlToken string(PqlLexer *lx, const char *begin)
 
 static PqlToken open_one(PqlLexer *lx, const char *begin, int code, int *count)
 {
+    if (lx->braces > 0 && code != PQ_LBRACE)
+        return unknown(lx, begin, "unexpected character");
     ++*count;
+    if (code == PQ_LBRACKET)
+        lx->fresh = true, lx->colon = false;
     if (lx->parens > PQL_DEPTH_MAX)
         return fail(lx, begin, "expression is nested too deeply");
     if (lx->braces > 1)
@@ -238,32 +366,72 @@ static PqlToken open_one(PqlLexer *lx, const char *begin, int code, int *count)
 
 static PqlToken close_one(PqlLexer *lx, const char *begin, int code, int *count)
 {
+    if (lx->braces > 0 && code != PQ_RBRACE)
+        return unknown(lx, begin, "unexpected character");
     if (--*count >= 0)
         return token(lx, begin, code);
-    return fail(lx, begin, code == PQ_RP   ? "unexpected right parenthesis ')'"
-                           : code == PQ_RBRACE ? "unexpected right brace '}'"
-                                               : "unexpected right bracket ']'");
+    if (code == PQ_RBRACE)
+        return unknown(lx, begin, "unexpected character");
+    return code == PQ_RP ? fail(lx, begin + 1, "unexpected right parenthesis ')'")
+                         : fail(lx, begin, "unexpected right bracket ']'");
+}
+
+static PqlToken numeral(PqlLexer *lx, const char *begin, PqlToken (*read)(PqlLexer *lx, const char *begin))
+{
+    if (lx->braces > 0)
+        return unknown(lx, begin, "unexpected character");
+    lx->fresh = false;
+    return read(lx, begin);
 }
 
 static PqlToken end_of_text(PqlLexer *lx, const char *begin)
 {
     if (lx->braces > 0)
         return fail(lx, begin, "unexpected end of input inside braces");
+    if (lx->brackets > 0 && lx->fresh)
+        return fail(lx, begin, "unexpected end of input in duration expression");
+    if (lx->parens > 0)
+        return fail(lx, begin, "unclosed left parenthesis");
     if (lx->brackets > 0)
         return fail(lx, begin, "unclosed left bracket");
-    return token(lx, begin, 0); /* an open parenthesis: the grammar says what it waits for */
+    return token(lx, begin, 0);
 }
 
-static PqlToken unknown(PqlLexer *lx, const char *begin)
+/* The character at the cursor, quoted as Go does. */
+static PqlToken unknown(PqlLexer *lx, const char *begin, const char *what)
 {
-    char what[96];
-    size_t len = slice_utf8_step(slice_of(begin, (size_t)(lx->limit - begin)));
+    char text[96];
+    const char *at = begin + (strstr(what, "after") != NULL);
+    size_t len = at < lx->limit ? slice_utf8_step(slice_of(at, (size_t)(lx->limit - at))) : 0;
     const char *where = lx->braces > 0 ? " inside braces" : "";
-    if (len > 1 || (len == 1 && *begin > 31))
-        snprintf(what, sizeof what, "unexpected character%s: '%.*s'", where, (int)len, begin);
+    if (len == 0)
+        snprintf(text, sizeof text, "%s%s: '\xef\xbf\xbd'", what, where);
+    else if (len > 1 || (uint8_t)*at > 31)
+        snprintf(text, sizeof text, *at == '\'' || *at == '\\' ? "%s%s: '\\%.*s'" : "%s%s: '%.*s'", what, where,
+                 (int)len, at);
+    else if (*at == '\n' || *at == '\t' || *at == '\r')
+        snprintf(text, sizeof text, "%s%s: '\\%c'", what, where, *at == '\n' ? 'n' : *at == '\t' ? 't' : 'r');
     else
-        snprintf(what, sizeof what, "unexpected character%s: '\\x%02x'", where, (unsigned char)*begin);
-    return fail(lx, begin, what);
+        snprintf(text, sizeof text, "%s%s: '\\x%02x'", what, where, (unsigned char)*at);
+    return fail(lx, begin, text);
+}
+
+/* Inside braces only matchers stand, and "==" is twice "="; outside there are none. */
+static PqlToken matcher_op(PqlLexer *lx, const char *begin, int code)
+{
+    if (lx->braces > 0)
+        return token(lx, begin, code);
+    return unknown(lx, begin, *begin == '=' ? "unexpected character after '='" : "unexpected character after '!'");
+}
+
+static PqlToken operator_of(PqlLexer *lx, const char *begin, int code)
+{
+    if (lx->braces == 0)
+        return token(lx, begin, code);
+    if (code != PQ_EQL)
+        return unknown(lx, begin, "unexpected character");
+    lx->cursor = begin + 1;
+    return token(lx, begin, PQ_ASSIGN);
 }
 
 PqlToken pql_lex(PqlLexer *lx)
@@ -292,11 +460,13 @@ again:
     [ \t\n\r]+         { goto again; }
     "#" [^\n\r\x00]*   { goto again; }
     $                  { return end_of_text(lx, begin); }
-    hex | number       { return number(lx, begin); }
-    dur                { return duration(lx, begin); }
-    (number | dur) [a-zA-Z_] { return fail(lx, begin, "bad number or duration syntax"); }
+    hex | number       { return numeral(lx, begin, number); }
+    dur                { return numeral(lx, begin, duration); }
+    (number | dur | hex) [a-zA-Z_] { return numeral(lx, begin, bad_number); }
+    dur digit+         { return numeral(lx, begin, bad_number); }
+    "0" [xX]           { return numeral(lx, begin, bad_number); }
     name               { return word(lx, begin, false); }
-    metric             { if (lx->cursor == begin + 1 && *begin == ':') return token(lx, begin, PQ_COLON); return word(lx, begin, true); }
+    metric             { return word(lx, begin, true); }
     "'" | "\"" | "`"   { return string(lx, begin); }
     "{"  { return open_one(lx, begin, PQ_LBRACE, &lx->braces); }
     "}"  { return close_one(lx, begin, PQ_RBRACE, &lx->braces); }
@@ -305,24 +475,25 @@ again:
     "["  { return open_one(lx, begin, PQ_LBRACKET, &lx->brackets); }
     "]"  { return close_one(lx, begin, PQ_RBRACKET, &lx->brackets); }
     ","  { return token(lx, begin, PQ_COMMA); }
-    "@"  { return token(lx, begin, PQ_AT); }
-    "+"  { return token(lx, begin, PQ_ADD); }
-    "-"  { return token(lx, begin, PQ_SUB); }
-    "*"  { return token(lx, begin, PQ_MUL); }
-    "/"  { return token(lx, begin, PQ_DIV); }
-    "%"  { return token(lx, begin, PQ_MOD); }
-    "^"  { return token(lx, begin, PQ_POW); }
-    "==" { return token(lx, begin, PQ_EQL); }
+    "@"  { return operator_of(lx, begin, PQ_AT); }
+    "+"  { return operator_of(lx, begin, PQ_ADD); }
+    "-"  { return operator_of(lx, begin, PQ_SUB); }
+    "*"  { return operator_of(lx, begin, PQ_MUL); }
+    "/"  { return operator_of(lx, begin, PQ_DIV); }
+    "%"  { return operator_of(lx, begin, PQ_MOD); }
+    "^"  { return operator_of(lx, begin, PQ_POW); }
+    "==" { return operator_of(lx, begin, PQ_EQL); }
     "!=" { return token(lx, begin, PQ_NEQ); }
-    "=~" { return token(lx, begin, PQ_MATCH); }
-    "!~" { return token(lx, begin, PQ_NMATCH); }
+    "=~" { return matcher_op(lx, begin, PQ_MATCH); }
+    "!~" { return matcher_op(lx, begin, PQ_NMATCH); }
     "="  { return token(lx, begin, PQ_ASSIGN); }
-    "<"  { return token(lx, begin, PQ_LSS); }
-    "</" { return token(lx, begin, PQ_TRIM_UPPER); }
-    ">/" { return token(lx, begin, PQ_TRIM_LOWER); }
-    "<=" { return token(lx, begin, PQ_LTE); }
-    ">"  { return token(lx, begin, PQ_GTR); }
-    ">=" { return token(lx, begin, PQ_GTE); }
-    *    { return unknown(lx, begin); }
+    "<"  { return operator_of(lx, begin, PQ_LSS); }
+    "</" { return operator_of(lx, begin, PQ_TRIM_UPPER); }
+    ">/" { return operator_of(lx, begin, PQ_TRIM_LOWER); }
+    "<=" { return operator_of(lx, begin, PQ_LTE); }
+    ">"  { return operator_of(lx, begin, PQ_GTR); }
+    ">=" { return operator_of(lx, begin, PQ_GTE); }
+    "!"  { return unknown(lx, begin, "unexpected character after '!'"); }
+    *    { return unknown(lx, begin, "unexpected character"); }
     */
 }

@@ -1,7 +1,7 @@
 noinst_LTLIBRARIES += libskpromql.la
 libskpromql_la_SOURCES = promql/promql.h promql/ast.h promql/lexer.h promql/parse_private.h \
 	promql/eval_private.h promql/kernels.h \
-	promql/parse.c promql/check.c promql/duration.c promql/print.c promql/ast_json.c promql/functions.c \
+	promql/parse.c promql/unexpected.c promql/check.c promql/duration.c promql/print.c promql/ast_json.c promql/functions.c \
 	promql/hist.h promql/hist.c promql/hist_value.c promql/func_hist.c \
 	promql/func_sample.c promql/func_steps.c promql/func_window.c promql/func_rate.c \
 	promql/labels.c promql/names.c promql/eval.c \

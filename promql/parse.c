@@ -60,72 +60,6 @@ void pql_too_deep(PqlParse *ps)
     pql_fail(ps, ps->last.begin, "expression is nested too deeply");
 }
 
-void pql_unexpected(PqlParse *ps, const PqlToken *t)
-{
-    Slice s = t->text;
-    int len = (int)(s.len < 60 ? s.len : 60);
-    const char *kind;
-    switch (t->code) {
-    case 0:
-        pql_fail(ps, t->begin, "unexpected end of input");
-        return;
-    case PQ_AGG:
-        pql_fail(ps, t->begin, "unexpected <aggr:%.*s>", len, s.ptr);
-        return;
-    case PQ_IDENT:
-        kind = "identifier ";
-        break;
-    case PQ_METRIC:
-        kind = "metric identifier ";
-        break;
-    case PQ_NUMBER:
-        kind = "number ";
-        break;
-    case PQ_DURATION:
-        kind = "duration ";
-        break;
-    case PQ_STRING:
-        pql_fail(ps, t->begin, "unexpected string %.*s", len, s.ptr);
-        return;
-    case PQ_LP:
-    case PQ_RP:
-    case PQ_LBRACE:
-    case PQ_RBRACE:
-    case PQ_LBRACKET:
-    case PQ_RBRACKET:
-    case PQ_COMMA:
-    case PQ_COLON:
-        kind = "";
-        break;
-    case PQ_ADD:
-    case PQ_SUB:
-    case PQ_MUL:
-    case PQ_DIV:
-    case PQ_MOD:
-    case PQ_POW:
-    case PQ_EQL:
-    case PQ_NEQ:
-    case PQ_LSS:
-    case PQ_LTE:
-    case PQ_GTR:
-    case PQ_GTE:
-    case PQ_MATCH:
-    case PQ_NMATCH:
-    case PQ_ASSIGN:
-    case PQ_AT:
-    case PQ_AND:
-    case PQ_OR:
-    case PQ_UNLESS:
-    case PQ_ATAN2:
-        pql_fail(ps, t->begin, "unexpected <op:%.*s>", len, s.ptr);
-        return;
-    default:
-        pql_fail(ps, t->begin, "unexpected <%.*s>", len, s.ptr);
-        return;
-    }
-    pql_fail(ps, t->begin, "unexpected %s\"%.*s\"", kind, len, s.ptr);
-}
-
 /* ---- the loop ---- */
 
 static bool parse_text(PqlParse *ps)
@@ -142,6 +76,7 @@ static bool parse_text(PqlParse *ps)
             ps->failed = true;
         else
             PqlGrammar(parser, ps->last.code, ps->last);
+        pql_remember(ps, &ps->last);
     } while (!ps->failed && ps->last.code > 0);
     PqlGrammarFree(parser, mem_free);
     return !ps->failed;
@@ -272,6 +207,8 @@ PqlExpr *px_call(PqlParse *ps, const PqlToken *name, PqlArgs args)
     for (size_t i = 0; i < args.count; i++)
         x->args[i] = args.items[i];
     x->func = find_function(name->text);
+    if (!pql_plain_call(ps, name))
+        return x;
     int len = (int)(name->text.len < 100 ? name->text.len : 100);
     if (!x->func)
         pql_fail(ps, name->begin, "unknown function with name \"%.*s\"", len, name->text.ptr);
@@ -313,6 +250,8 @@ PqlExpr *px_selector(PqlParse *ps, const PqlToken *name, const PqlMatchers *m)
 {
     PqlExpr *x = node(ps, PX_VECTOR, name ? name->begin : m->begin, m ? m->end : name->end, 0);
     size_t given = m ? m->count : 0;
+    if (name && !pql_plain_metric(ps, name))
+        return x;
     x->matches = ARENA_ARRAY(ps->a, PqlLabelMatch, given + 1);
     for (size_t i = 0; i < given; i++) {
         x->matches[i] = m->items[i];
@@ -352,14 +291,16 @@ static int64_t period(PqlParse *ps, PqlExpr *owner, PqlExpr *x, PqlExpr **later)
 
 PqlExpr *px_matrix(PqlParse *ps, PqlExpr *v, PqlExpr *range, uint32_t end)
 {
+    const char *open = memchr(ps->text.ptr + v->end, '[', ps->text.len - v->end);
+    uint32_t at = open ? (uint32_t)(open - ps->text.ptr) : v->begin;
     if (v->kind != PX_VECTOR) {
-        pql_fail(ps, v->begin, "ranges only allowed for vector selectors");
+        pql_fail(ps, at, "ranges only allowed for vector selectors");
         return v;
     }
     if (v->offset_set)
-        pql_fail(ps, v->begin, "no offset modifiers allowed before range");
+        pql_fail(ps, at, "no offset modifiers allowed before range");
     if (v->at != PT_NONE)
-        pql_fail(ps, v->begin, "no @ modifiers allowed before range");
+        pql_fail(ps, at, "no @ modifiers allowed before range");
     PqlExpr *x = node(ps, PX_MATRIX, v->begin, end, 1);
     x->args[0] = v;
     x->range_ms = period(ps, x, range, &x->range_expr);
@@ -401,6 +342,8 @@ PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset, PqlExpr *expr)
     }
     if (v->offset_set)
         pql_fail(ps, x->begin, "offset may not be set multiple times");
+    if (!(fabs(offset.seconds) < SECONDS_MAX))
+        pql_fail(ps, offset.begin, "duration out of range");
     v->offset_set = true;
     v->offset_ms = offset.ms;
     v->offset_expr = expr;
@@ -410,6 +353,13 @@ PqlExpr *px_offset(PqlParse *ps, PqlExpr *x, PqlTime offset, PqlExpr *expr)
         v->depth = expr->depth + 1;
     extend(x, offset.end);
     return deepen(ps, x);
+}
+
+static void bad_timestamp(PqlParse *ps, uint32_t at, double v)
+{
+    char text[400];
+    snprintf(text, sizeof text, isnan(v) ? "NaN" : isinf(v) ? (v > 0 ? "+Inf" : "-Inf") : "%f", v);
+    pql_fail(ps, at, "timestamp out of bounds for @ modifier: %s", text);
 }
 
 PqlExpr *px_at(PqlParse *ps, PqlExpr *x, PqlTime t, PqlAt at)
@@ -424,7 +374,7 @@ PqlExpr *px_at(PqlParse *ps, PqlExpr *x, PqlTime t, PqlAt at)
     if (v->at != PT_NONE)
         pql_fail(ps, x->begin, "@ <timestamp> may not be set multiple times");
     if (at == PT_TIME && !(fabs(t.seconds) < SECONDS_MAX))
-        pql_fail(ps, x->begin, "timestamp out of bounds for @ modifier: %f", t.seconds);
+        bad_timestamp(ps, x->begin, t.seconds);
     v->at = at;
     v->at_ms = t.ms;
     extend(x, t.end);
@@ -551,13 +501,11 @@ Slice px_label(PqlParse *ps, const PqlToken *t)
     return t->text;
 }
 
-PqlTime px_time(PqlParse *ps, const PqlToken *t, int sign)
+PqlTime px_time(const PqlToken *t, int sign)
 {
     PqlTime out = {.seconds = t->number * sign, .begin = t->begin, .end = t->end};
-    if (!(fabs(t->number) < SECONDS_MAX)) {
-        pql_fail(ps, t->begin, "duration out of range");
-        return out;
-    }
+    if (!(fabs(t->number) < SECONDS_MAX))
+        return out; /* px_offset and px_at say so */
     out.ms = t->code == PQ_DURATION ? t->ms * sign : (int64_t)round(out.seconds * 1000);
     return out;
 }

@@ -14,6 +14,9 @@ typedef struct PqlParse {
     PqlExpr *root;
     uint32_t labels_end; /* after the last closing parenthesis of a list of labels */
     PqlToken last;       /* newest token, for "unexpected ..." */
+    PqlToken before;     /* and the one before it */
+    uint8_t *codes;      /* of all before it */
+    size_t code_count, code_cap;
 } PqlParse;
 
 typedef struct PqlMatching { /* what stands between an operator and its right side */
@@ -49,7 +52,12 @@ typedef struct PqlTime {
 } PqlTime;
 
 void pql_fail(PqlParse *ps, uint32_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* unexpected.c: the token, where in the grammar it stands, and what could stand there. */
 void pql_unexpected(PqlParse *ps, const PqlToken *t);
+void pql_remember(PqlParse *ps, const PqlToken *t);
+/* A word that is no plain name is used as one, as Prometheus' grammar does not. */
+bool pql_plain_call(PqlParse *ps, const PqlToken *name);
+bool pql_plain_metric(PqlParse *ps, const PqlToken *name);
 void pql_too_deep(PqlParse *ps);
 
 PqlExpr *px_number(PqlParse *ps, const PqlToken *t, bool duration);
@@ -72,7 +80,7 @@ PqlMatchers px_matchers(PqlParse *ps, PqlMatchers list, PqlLabelMatch m);
 PqlArgs px_args(PqlParse *ps, PqlArgs list, PqlExpr *x);
 PqlNames px_names(PqlParse *ps, PqlNames list, Slice name);
 Slice px_label(PqlParse *ps, const PqlToken *t);
-PqlTime px_time(PqlParse *ps, const PqlToken *t, int sign); /* any */
+PqlTime px_time(const PqlToken *t, int sign); /* any */
 PqlFill px_fill(PqlParse *ps, PqlFill f, bool left, bool right, double v, const PqlToken *at);
 
 /* check.c: types, arguments, matchers; texts as Prometheus'. */

@@ -40,6 +40,33 @@ max_over_time(rate(prometheus_tsdb_head_samples_appended_total[1m])[2m:15s])
 sort_desc(sum by (quantile) (go_gc_duration_seconds))
 time() - node_boot_time_seconds
 stddev by (job) (scrape_samples_scraped)
+sum without (cpu, mode) (rate(node_cpu_seconds_total[1m]))
+rate(node_cpu_seconds_total[1m]) * on (instance) group_left (nodename) node_uname_info
+sum by (nodename, mode) (rate(node_cpu_seconds_total[1m]) * on (instance) group_left (nodename) node_uname_info)
+bottomk by (job) (2, scrape_samples_scraped)
+count_values("value", node_load1 > bool 0)
+node_load1 - node_load1 offset 30s
+node_load1 offset -30s
+sum(rate(prometheus_http_requests_total[1m] offset 1m)) by (handler)
+process_resident_memory_bytes @ end()
+rate(node_cpu_seconds_total{mode="user"}[1m] @ start())
+absent(up{job="node"})
+absent_over_time(nonexistent{job="x"}[5m])
+avg_over_time((sum by (job) (up))[1m:10s])
+deriv(sum(node_memory_MemFree_bytes)[1m:5s])
+label_join(up, "both", "/", "job", "instance")
+up and on (job) node_load1 or up unless on (job) node_load1
+clamp_max(node_load1, 0.5) == bool node_load1
+quantile by (mode) (0.9, rate(node_cpu_seconds_total[1m]))
+sum by (le) (increase(prometheus_tsdb_compaction_chunk_size_bytes_bucket[2m]))
+group by (job) ({__name__=~"(go|process)_.+"})
+resets(process_cpu_seconds_total[2m]) + changes(node_load1[2m])
+last_over_time(up[1m]) + present_over_time(up[1m])
+stdvar_over_time(node_load1[2m]) + stddev_over_time(node_load1[2m])
+hour() + minute(process_start_time_seconds) + day_of_week() + days_in_month()
+round(idelta(node_cpu_seconds_total{mode="idle"}[1m]), 0.01)
+scalar(sum(up)) * vector(2) ^ 3 % 5
+sgn(delta(node_memory_MemFree_bytes[1m]))
 """.strip().splitlines()
 
 

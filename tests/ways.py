@@ -292,6 +292,8 @@ def remote_write(s):
     bad = body2 + msg(5, msg(1, bytes([3, 4])) + sample(1, t))
     status, body, h = s.ask("POST", "/api/v1/write", snappy(bad), Content_Type=v2)
     check("2.0 partial", (status, h["X-Prometheus-Remote-Write-Samples-Written"]), (400, "1"))
+    status, body, _ = s.ask("POST", "/api/v1/write", snappy(msg(4, b"x") + body2), Content_Type=v2)
+    check("2.0 symbols start with the empty text", (status, body), (400, b"symbols must start with the empty text\n"))
     check("2.0 samples", s.data("/api/v1/query", query="rw2", time=NOW)["result"],
           [{"metric": {"__name__": "rw2", "job": "a"}, "value": [NOW, "5"]}])
     check("metadata", s.data("/api/v1/metadata"), {"rw": [{"type": "counter", "help": "the help", "unit": "s"}],

@@ -141,20 +141,39 @@ START_TEST(errors)
     } cases[] = {
         {"", "1:1: parse error: no expression found in input"},
         {"# nothing\n", "2:1: parse error: unexpected end of input"},
-        {"sum(", "1:5: parse error: unexpected end of input"},
+        {"sum(", "1:5: parse error: unclosed left parenthesis"},
+        {"sum by", "1:7: parse error: unexpected end of input in grouping opts, expected \"(\""},
+        {"sum by (a b) (c)", "1:11: parse error: unexpected identifier \"b\" in grouping opts, "
+                             "expected \",\" or \")\""},
+        {"sum by (a) by (b) (c)", "1:12: parse error: unexpected <by> in aggregation"},
+        {"a{b", "1:4: parse error: unexpected end of input inside braces"},
+        {"a{b}", "1:4: parse error: unexpected \"}\" in label matching, expected label matching "
+                 "operator"},
+        {"a{,}",
+         "1:3: parse error: unexpected \",\" in label matching, expected identifier or \"}\""},
+        {"a{b==\"c\"}", "1:5: parse error: unexpected \"=\" in label matching, expected string"},
+        {"a =~ b", "1:3: parse error: unexpected character after '=': '~'"},
+        {"a @ b", "1:5: parse error: unexpected identifier \"b\" in @, expected timestamp"},
+        {"a offset b", "1:10: parse error: unexpected identifier \"b\" in offset, expected number, "
+                       "duration, step(), or range()"},
+        {"a[5m:1m 1]", "1:9: parse error: unexpected number \"1\" in subquery selector, expected "
+                       "\"]\""},
+        {"a[b]", "1:3: parse error: unexpected character in duration expression: 'b'"},
+        {"a \"12345678901\"", "1:3: parse error: unexpected string \"\\\"123456789\"..."},
+        {"on", "1:1: parse error: unexpected <on>"},
         {"1 +\n +", "2:3: parse error: unexpected end of input"},
         {"a b", "1:3: parse error: unexpected identifier \"b\""},
         {"sum sum", "1:5: parse error: unexpected <aggr:sum>"},
         {"* 1", "1:1: parse error: unexpected <op:*>"},
-        {"(1))", "1:4: parse error: unexpected right parenthesis ')'"},
+        {"(1))", "1:5: parse error: unexpected right parenthesis ')'"},
         {"a{", "1:3: parse error: unexpected end of input inside braces"},
         {"a{b=\"c}", "1:5: parse error: unterminated quoted string"},
-        {"a{b=1}", "1:5: parse error: unexpected number \"1\""},
-        {"a[", "1:3: parse error: unclosed left bracket"},
+        {"a{b=1}", "1:5: parse error: unexpected character inside braces: '1'"},
+        {"a[", "1:3: parse error: unexpected end of input in duration expression"},
         {"a[0]", "1:3: parse error: duration must be greater than 0"},
-        {"a[5x]", "1:3: parse error: bad number or duration syntax"},
-        {"a[5m30m]", "1:3: parse error: bad number or duration syntax"},
-        {"\"\\q\"", "1:1: parse error: unknown escape sequence in string"},
+        {"a[5x]", "1:3: parse error: bad number or duration syntax: \"5\""},
+        {"a[5m30m]", "1:3: parse error: not a valid duration string: \"5m30m\""},
+        {"\"\\q\"", "1:1: parse error: unknown escape sequence U+0071 'q'"},
         {"$", "1:1: parse error: unexpected character: '$'"},
         {"rate(a)", "1:6: parse error: expected type range vector in call to function \"rate\", "
                     "got instant vector"},
@@ -175,8 +194,8 @@ START_TEST(errors)
          "1:1: parse error: vector selector must contain at least one non-empty matcher"},
         {"a{__name__=\"b\"}",
          "1:1: parse error: metric name must not be set twice: \"a\" or \"b\""},
-        {"(a)[5m]", "1:1: parse error: ranges only allowed for vector selectors"},
-        {"a offset 5m [5m]", "1:1: parse error: no offset modifiers allowed before range"},
+        {"(a)[5m]", "1:4: parse error: ranges only allowed for vector selectors"},
+        {"a offset 5m [5m]", "1:13: parse error: no offset modifiers allowed before range"},
         {"a offset 5m offset 5m", "1:1: parse error: offset may not be set multiple times"},
         {"1 offset 5m", "1:1: parse error: offset modifier must be preceded by an instant vector "
                         "selector or range vector "
@@ -198,7 +217,7 @@ START_TEST(errors)
         {"topk(a)", "1:1: parse error: wrong number of arguments for aggregate expression "
                     "provided, expected 2, got 1"},
         {"abs(a,)", "1:6: parse error: trailing commas not allowed in function call args"},
-        {"a[5m:30x]", "1:6: parse error: bad number or duration syntax"},
+        {"a[5m:30x]", "1:6: parse error: bad number or duration syntax: \"30\""},
         {"1[5m:1m]",
          "1:1: parse error: subquery is only allowed on instant vector, got scalar instead"},
     };
@@ -254,7 +273,7 @@ START_TEST(printing)
         {"a * on (b) group_left (c) d", NULL},
         {"a / ignoring (b) c", NULL},
         {"a and on () b or c unless d", NULL},
-        {"on{by=\"x\", offset=\"y\", bool='z'}", "on{bool=\"z\",by=\"x\",offset=\"y\"}"},
+        {"by{by=\"x\", offset=\"y\", bool='z'}", "by{bool=\"z\",by=\"x\",offset=\"y\"}"},
         {"sum(sum)", "sum(sum)"},
         {"start + end", "start + end"},
         {"'a\\x41\\u00e9\\101\\n'", "\"aA\xc3\xa9"
