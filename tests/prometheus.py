@@ -53,7 +53,7 @@ rate(node_cpu_seconds_total{mode="user"}[1m] @ start())
 absent(up{job="node"})
 absent_over_time(nonexistent{job="x"}[5m])
 avg_over_time((sum by (job) (up))[1m:10s])
-deriv(sum(node_memory_MemFree_bytes)[1m:5s])
+deriv(sum(node_memory_MemFree_bytes)[61s500ms:5s])
 label_join(up, "both", "/", "job", "instance")
 up and on (job) node_load1 or up unless on (job) node_load1
 clamp_max(node_load1, 0.5) == bool node_load1
