@@ -316,43 +316,6 @@ bool fill_pg_attrdef(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     return true;
 }
 
-static void description(RowSink *sink, int64_t class, uint32_t oid, int64_t column, Slice text)
-{
-    if (!text.len)
-        return;
-    RowMaker r = {.n = 0};
-    row_i64(&r, oid);
-    row_i64(&r, class);
-    row_i64(&r, column);
-    row_slice(&r, text);
-    row_sink_add(sink, r.v);
-}
-
-static bool description_row(void *arg, const RelationRow *rel)
-{
-    ClassFill *f = arg;
-    if (!rel->table)
-        return true;
-    description(f->sink, OID_PG_CLASS, rel->oid, 0, rel->table->comment);
-    for (size_t i = 0; i < rel->table->column_count; i++)
-        if (!rel->table->columns[i].dropped)
-            description(f->sink, OID_PG_CLASS, rel->oid, (int64_t)i + 1,
-                        rel->table->columns[i].comment);
-    return true;
-}
-
-bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
-{
-    (void)e;
-    ClassFill f = {.session = ctx->session, .sink = sink};
-    const CatalogSnap *cat = snapshot_catalog(snap);
-    const SchemaDef *public = cat_schema(cat, f.session->database, SLICE_LIT("public"));
-    if (public) /* pg_dump takes another text for a comment of the user's */
-        description(sink, OID_PG_NAMESPACE, public->id, 0, SLICE_LIT("standard public schema"));
-    each_relation(f.session, cat, false, description_row, &f);
-    return true;
-}
-
 /* ---- pg_namespace, pg_database ---- */
 
 static void namespace_row(RowSink *sink, Arena *a, const CatalogSnap *cat, uint32_t oid, Slice name)

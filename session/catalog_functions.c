@@ -311,29 +311,6 @@ static bool fn_database_encoding(EvalCtx *ctx, const Value *args, size_t n, Valu
     return true;
 }
 
-static bool fn_obj_description(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
-{
-    (void)n, (void)e;
-    Session *s = ctx->session;
-    CatalogSnap *cat = session_catalog(s);
-    const TableDef *t = table_of_oid(cat, args[0].u.i64);
-    *out = t && t->comment.len ? value_str(arena_slice(ctx->arena, t->comment)) : value_null();
-    cat_unref(cat);
-    return true;
-}
-
-static bool fn_col_description(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
-{
-    (void)n, (void)e;
-    CatalogSnap *cat = session_catalog(ctx->session);
-    const TableDef *t = table_of_oid(cat, args[0].u.i64);
-    int64_t i = args[1].u.i64 - 1;
-    bool there = t && i >= 0 && i < t->column_count && t->columns[i].comment.len;
-    *out = there ? value_str(arena_slice(ctx->arena, t->columns[i].comment)) : value_null();
-    cat_unref(cat);
-    return true;
-}
-
 static bool fn_viewdef(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)n;
@@ -512,22 +489,6 @@ FuncDef catalog_functions[] = {
      .scalar = fn_database_encoding,
      STABLE,
      .text = "encoding of the database"},
-    {.signature = "obj_description(oid, text) text",
-     .scalar = fn_obj_description,
-     STRICT_STABLE,
-     .text = "comment on an object"},
-    {.signature = "obj_description(oid) text",
-     .scalar = fn_obj_description,
-     STRICT_STABLE,
-     .text = "comment on an object"},
-    {.signature = "col_description(oid, int4) text",
-     .scalar = fn_col_description,
-     STRICT_STABLE,
-     .text = "comment on a column"},
-    {.signature = "shobj_description(oid, text) text",
-     .scalar = fn_null,
-     STABLE,
-     .text = "comment on a shared object"},
     {.signature = "pg_tablespace_location(oid) text",
      .scalar = fn_null,
      STABLE,

@@ -10,6 +10,11 @@ bool constraint_is_index(const ConstraintDef *c)
     return c->type != CONSTRAINT_CHECK;
 }
 
+uint32_t constraint_oid(const ConstraintDef *c)
+{
+    return constraint_is_index(c) ? c->id | OID_CONSTRAINT_FLAG : c->id;
+}
+
 static bool in_constraints(const ConstraintDef *c)
 {
     return c->type != CONSTRAINT_INDEX && c->type != CONSTRAINT_UNIQUE_INDEX;
@@ -125,7 +130,7 @@ static void constraint_row(KeyFill *f, const TableDef *t, const ConstraintDef *c
         [CONSTRAINT_PRIMARY_KEY] = "p", [CONSTRAINT_UNIQUE] = "u", [CONSTRAINT_CHECK] = "c"};
     bool check = c->type == CONSTRAINT_CHECK;
     RowMaker r = {.n = 0};
-    row_i64(&r, check ? c->id : c->id | OID_CONSTRAINT_FLAG);
+    row_i64(&r, constraint_oid(c));
     row_slice(&r, c->name);
     row_i64(&r, t->schema);
     row_char(&r, types[c->type]);

@@ -128,6 +128,20 @@ static const struct {
      "time_bucket(), gap filling, first() and last() under TimescaleDB's names"},
 };
 
+uint32_t extension_oid(Slice name)
+{
+    for (uint32_t i = 0; i < ARRAY_LEN(extensions); i++)
+        if (slice_eq_cstr(name, extensions[i].name))
+            return OID_EXTENSION_FIRST + i;
+    return 0;
+}
+
+Slice extension_text(uint32_t oid)
+{
+    size_t i = oid - OID_EXTENSION_FIRST;
+    return i < ARRAY_LEN(extensions) ? slice_cstr(extensions[i].text) : SLICE_NONE;
+}
+
 static void extension_row(RowSink *sink, size_t i)
 {
     RowMaker r = {.n = 0};

@@ -15,6 +15,9 @@ enum {
     OID_PG_ATTRDEF = 2604,
     OID_PG_REWRITE = 2618,
     OID_PG_EXTENSION = 3079,
+    OID_PG_CONSTRAINT = 2606,
+    OID_PG_DATABASE = 1262,
+    OID_PG_AUTHID = 1260,
     OID_INFORMATION_SCHEMA = 13207,
     OID_SKULK_SCHEMA = 13001,
     OID_OWNER = ROLE_BOOTSTRAP, /* of what comes with the server */
@@ -101,6 +104,9 @@ static inline int64_t attrdef_oid(uint32_t table, size_t column)
     return (int64_t)table * COLUMNS_MAX + (int64_t)column;
 }
 bool constraint_is_index(const ConstraintDef *c);
+uint32_t constraint_oid(const ConstraintDef *c); /* in pg_constraint */
+uint32_t extension_oid(Slice name);              /* 0: none */
+Slice extension_text(uint32_t oid);              /* "": none */
 /* DEFAULT or CHECK as PostgreSQL prints it; false: as it was written. */
 bool catalog_expression(Session *s, const CatalogSnap *cat, Arena *a, Slice text,
                         const TableDef *columns, TypeId type, bool pretty, Slice *out);
@@ -134,6 +140,7 @@ bool fn_blocking_pids(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err
 bool fill_pg_cursors(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_prepared(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_shdescription(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_stat_activity(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_index(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

@@ -287,6 +287,7 @@ void session_register(void)
     func_register(sequence_functions);
     func_register(notify_functions);
     func_register(advisory_functions);
+    func_register(comment_functions);
     func_register(job_functions);
     view_register(skulk_views);
     view_register(job_views);

@@ -48,36 +48,6 @@ bool ddl_create_database(Portal *p, Err *e)
     return ok;
 }
 
-bool ddl_comment(Portal *p, Err *e)
-{
-    Session *s = p->session;
-    const Bound *b = p->bound;
-    CatalogSnap *cat = session_catalog(s);
-    const TableDef *t = session_find_table(s, cat, &b->u.comment.name);
-    bool ok = t || err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
-                           SLICE_ARG(b->u.comment.name.name));
-    if (ok) {
-        TableDef *copy = table_def_copy(&p->arena, t);
-        Slice text = b->u.comment.null_text ? SLICE_NONE : b->u.comment.text;
-        ColumnDef *c = NULL;
-        for (size_t i = 0; i < copy->column_count; i++)
-            if (!copy->columns[i].dropped && slice_eq(copy->columns[i].name, b->u.comment.column))
-                c = &copy->columns[i];
-        if (c)
-            c->comment = text;
-        else
-            copy->comment = text;
-        ok = c || !b->u.comment.column.len ||
-             err_set(e, ERR_UNDEFINED_COLUMN, "column \"%.*s\" of relation \"%.*s\" does not exist",
-                     SLICE_ARG(b->u.comment.column), SLICE_ARG(t->name));
-        CatEdit put = {
-            .op = CAT_PUT_TABLE, .id = t->id, .expect_version = t->version, .table = copy};
-        ok = ok && ddl_edit(s, &put, 1, e);
-    }
-    cat_unref(cat);
-    return ok;
-}
-
 bool view_text(Session *s, Arena *a, const CatalogSnap *cat, Slice text, const ViewNames *how,
                Slice *out, Err *e)
 {

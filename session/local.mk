@@ -16,7 +16,7 @@ libsksession_la_SOURCES = \
 	session/jobs.c session/retention.c session/retention_private.h session/ttl_condition.c session/policy.c session/chunks.c \
 	session/rows.c \
 	session/session.c session/session.h session/session_private.h \
-	session/advisory.c session/advisory.h session/settings.c session/settings.def \
+	session/advisory.c session/advisory.h session/comment.c session/settings.c session/settings.def \
 	session/skulk_api.c \
 	session/statement.c \
 	session/txn.c \

@@ -739,6 +739,7 @@ void copy_out_free(Portal *p);
 
 /* ---- views and functions ---- */
 extern const ViewDef skulk_views[];
+extern FuncDef comment_functions[];
 extern FuncDef session_functions[], admin_functions[];
 /* false: there is no such session. */
 bool db_session_find(Db *db, int32_t pid, ObjectId *role, int32_t *secret);

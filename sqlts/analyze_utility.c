@@ -225,11 +225,10 @@ static bool comment(Analyzer *z, const NSimple *n, Bound *b, Err *e)
 {
     b->kind = BOUND_COMMENT;
     b->tag = "COMMENT";
-    if (n->form == 'o')
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "comments are supported on tables, views and columns only");
+    (void)e;
+    b->u.comment.what = (CommentKind)n->form;
     b->u.comment.name = az_qualified(z, n->range);
-    b->u.comment.column = n->form == 'c' ? n->name : SLICE_NONE;
+    b->u.comment.column = n->name;
     b->u.comment.text = n->text;
     b->u.comment.null_text = n->null_text;
     return true;

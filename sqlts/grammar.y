@@ -1302,13 +1302,16 @@ opt_restart(A) ::= . { A = 0; }
 opt_restart(A) ::= RESTART IDENTITY. { A = 1; }
 opt_restart(A) ::= CONTINUE IDENTITY. { A = 0; }
 
-utility_stmt(A) ::= COMMENT(X) ON TABLE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 't', N, T); }
-utility_stmt(A) ::= COMMENT(X) ON SEQUENCE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 't', N, T); }
-utility_stmt(A) ::= COMMENT(X) ON VIEW any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 't', N, T); }
-utility_stmt(A) ::= COMMENT(X) ON COLUMN any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 'c', N, T); }
-utility_stmt(A) ::= COMMENT(X) ON DATABASE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 'o', N, T); }
-utility_stmt(A) ::= COMMENT(X) ON SCHEMA any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 'o', N, T); }
-utility_stmt(A) ::= COMMENT(X) ON EXTENSION any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, 'o', N, T); }
+utility_stmt(A) ::= COMMENT(X) ON TABLE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_TABLE, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON SEQUENCE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_SEQUENCE, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON VIEW any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_VIEW, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON COLUMN any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_COLUMN, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON INDEX any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_INDEX, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON ROLE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_ROLE, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON CONSTRAINT col_id(C) ON any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_CONSTRAINT, N, T); ((NSimple *)A)->name = C.value; }
+utility_stmt(A) ::= COMMENT(X) ON DATABASE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_DATABASE, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON SCHEMA any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_SCHEMA, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON EXTENSION any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_EXTENSION, N, T); }
 comment_text(A) ::= SCONST(X). { A = ast_literal(ps, N_STRING, X.offset, X.value); }
 comment_text(A) ::= NULL. { A = NULL; }
 

@@ -221,7 +221,7 @@ SqlNode *grammar_add_constraint(ParseState *ps, uint32_t offset, SqlNode *constr
 SqlNode *grammar_comment(ParseState *ps, uint32_t offset, int what, NodeList names, SqlNode *text)
 {
     NSimple *s = (NSimple *)ast_simple(ps, N_COMMENT, offset, what, SLICE_NONE);
-    if (what == 'c') {
+    if (what == COMMENT_COLUMN) {
         if (names.count < 2)
             ast_fail(ps, ERR_SYNTAX, offset, "column name must be qualified");
         s->name = ast_last_name(&names);

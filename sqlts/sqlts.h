@@ -133,6 +133,19 @@ typedef enum BoundKind {
     BOUND_EMPTY,
 } BoundKind;
 
+typedef enum CommentKind {
+    COMMENT_TABLE,
+    COMMENT_VIEW,
+    COMMENT_SEQUENCE,
+    COMMENT_COLUMN,
+    COMMENT_CONSTRAINT, /* up to here the name is a relation's */
+    COMMENT_INDEX,
+    COMMENT_SCHEMA,
+    COMMENT_DATABASE,
+    COMMENT_ROLE,
+    COMMENT_EXTENSION,
+} CommentKind;
+
 typedef struct NameValue {
     Slice name, value;
 } NameValue; /* WITH (...) options, value "" if bare */
@@ -515,8 +528,9 @@ typedef struct Bound {
             size_t for_role_count, in_schema_count;
         } grant;
         struct {
+            CommentKind what;
             QualifiedName name;
-            Slice column, text;
+            Slice column, text; /* column: of COMMENT_COLUMN; the name of a constraint */
             bool null_text;
         } comment;
         struct {
