@@ -82,10 +82,17 @@ void row_acl(RowMaker *r, Arena *a, const CatalogSnap *cat, GrantKind kind, Obje
              ObjectId of)
 {
     const AclDef *d = cat_acl(cat, kind, object, of);
-    if (d && d->given)
+    AclItem items[ACL_DEFAULT_MAX];
+    AclClass c = acl_class_of(cat, kind, object);
+    AclDef made = {.items = items};
+    if (d && d->given) {
         row_items(r, a, cat, d);
-    else
+    } else if (c == ACL_OF_PUBLIC) { /* PostgreSQL's initdb writes them out, and tools look */
+        made.count = acl_default(c, object_owner(cat, kind, object), items);
+        row_items(r, a, cat, &made);
+    } else {
         row_null(r); /* the defaults hold */
+    }
 }
 
 /* ---- pg_auth_members, pg_default_acl, pg_db_role_setting ---- */
@@ -114,11 +121,13 @@ bool fill_pg_default_acl(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
                                         [GRANT_DEFAULT_SEQUENCES] = "S",
                                         [GRANT_DEFAULT_SCHEMAS] = "n"};
     (void)e;
+    const Session *s = ctx->session;
     const CatalogSnap *cat = snapshot_catalog(snap);
     for (size_t i = 0; i < cat_acl_count(cat); i++) {
         const AclDef *d = cat_acl_at(cat, i);
         RowMaker r = {.n = 0};
-        if (d->kind < GRANT_DEFAULT_TABLES)
+        const SchemaDef *schema = d->object ? cat_schema_by_id(cat, d->object) : NULL;
+        if (d->kind < GRANT_DEFAULT_TABLES || (schema && schema->database != s->database))
             continue;
         row_i64(&r, (int64_t)d->sub * 16 + d->kind + (int64_t)d->object * 4096);
         row_i64(&r, d->sub);

@@ -237,7 +237,7 @@ static void attribute(const ClassFill *f, uint32_t rel, Slice name, TypeId type,
     row_i64(&r, typmod);
     row_bool(&r, d && d->by_value);
     row_char(&r, align);
-    row_char(&r, d && d->len < 0 ? "x" : "p");
+    row_char(&r, !d || d->len >= 0 ? "p" : type == T_NUMERIC ? "m" : "x");
     row_char(&r, "");
     row_bool(&r, (of && of->not_null) || (in && in->not_null));
     row_bool(&r, of && of->default_sql.len && !of->identity);

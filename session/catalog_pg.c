@@ -53,12 +53,18 @@ void row_f64(RowMaker *r, double v)
 bool fill_pg_am(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)ctx, (void)snap, (void)e;
-    RowMaker r = {.n = 0};
-    row_i64(&r, OID_AM_HEAP);
-    row_text(&r, "heap");
-    row_i64(&r, 3);
-    row_char(&r, "t");
-    row_sink_add(sink, r.v);
+    static const struct {
+        uint32_t oid;
+        const char *name, *type;
+    } rows[] = {{OID_AM_HEAP, "heap", "t"}, {OID_AM_BTREE, "btree", "i"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        RowMaker r = {.n = 0};
+        row_i64(&r, rows[i].oid);
+        row_text(&r, rows[i].name);
+        row_i64(&r, 0); /* the handler is no function */
+        row_char(&r, rows[i].type);
+        row_sink_add(sink, r.v);
+    }
     return true;
 }
 

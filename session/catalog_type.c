@@ -40,7 +40,7 @@ static void type_row(RowSink *sink, const TypeDef *d, const TypeRow *t)
         row_i64(&r, type_io_oid(t->io, (TypeIo)i));
     one[0] = d->align;
     row_char(&r, one);
-    row_char(&r, d->len < 0 ? "x" : "p");
+    row_char(&r, d->len >= 0 ? "p" : d == type_find(T_NUMERIC) ? "m" : "x");
     row_bool(&r, false);
     row_i64(&r, domain ? of->base : 0);
     row_i64(&r, domain ? of->typmod : -1);

@@ -437,16 +437,33 @@ static bool add_constraints(Portal *p, const CatalogSnap *cat, Creation *c, Err 
     return true;
 }
 
+/* The one that SEQUENCE NAME gives, or one made of the table's and the column's. */
+static bool name_sequence(Portal *p, const CatalogSnap *cat, const SchemaDef *schema,
+                          const TableDef *t, Slice column, const QualifiedName *given, Slice *name,
+                          Err *e)
+{
+    *name = given->name;
+    if (given->schema.len && !slice_eq(given->schema, schema->name))
+        return err_set(e, ERR_OBJECT_STATE,
+                       "sequence must be in same schema as table it is linked to");
+    if (given->name.len)
+        return !ddl_name_taken(cat, schema->id, *name) ||
+               err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
+                       SLICE_ARG(*name));
+    *name = ddl_make_name(&p->arena, t->name, column, "seq");
+    for (int n = 1; ddl_name_taken(cat, schema->id, *name); n++)
+        *name = ddl_make_name(&p->arena, t->name, column,
+                              arena_cstr(&p->arena, arena_printf(&p->arena, "seq%d", n)));
+    return true;
+}
+
 bool ddl_own_sequence(Portal *p, const CatalogSnap *cat, const SchemaDef *schema, const TableDef *t,
                       const ColumnSpec *spec, ColumnDef *c, Err *e)
 {
     TableId id;
-    const char *label = "seq";
-    Slice name = ddl_make_name(&p->arena, t->name, c->name, label);
-    for (int n = 1; ddl_name_taken(cat, schema->id, name); n++)
-        name = ddl_make_name(&p->arena, t->name, c->name,
-                             arena_cstr(&p->arena, arena_printf(&p->arena, "seq%d", n)));
-    if (!sequence_create_owned(p, cat, schema, name, &spec->sequence, c->type_oid, t->id, c->id,
+    Slice name;
+    if (!name_sequence(p, cat, schema, t, c->name, &spec->sequence.name, &name, e) ||
+        !sequence_create_owned(p, cat, schema, name, &spec->sequence, c->type_oid, t->id, c->id,
                                &id, e))
         return false;
     c->default_sql = arena_printf(&p->arena, "nextval('%u'::regclass)", id);

@@ -44,6 +44,17 @@ static bool sequence_type(Analyzer *z, const NOption *o, SequenceSpec *s, Err *e
            err_set(e, ERR_INVALID_PARAMETER, "sequence type must be smallint, integer, or bigint");
 }
 
+static bool sequence_name(Analyzer *z, const NOption *o, SequenceSpec *s, Err *e)
+{
+    const NodeList *names = &o->names;
+    if (names->count > 2)
+        return az_fail(z, &o->n, ERR_SYNTAX, e, "improper qualified name (too many dotted names)");
+    s->name.name = ast_name_text(names->items[names->count - 1]);
+    if (names->count == 2)
+        s->name.schema = ast_name_text(names->items[0]);
+    return true;
+}
+
 static bool one_option(Analyzer *z, const NOption *o, SequenceSpec *s, Err *e)
 {
     if (slice_eq_cstr(o->name, "as"))
@@ -67,7 +78,7 @@ static bool one_option(Analyzer *z, const NOption *o, SequenceSpec *s, Err *e)
         s->cycle = o->has_value;
         return true;
     }
-    return az_fail(z, &o->n, ERR_FEATURE_NOT_SUPPORTED, e, "SEQUENCE NAME is not supported");
+    return sequence_name(z, o, s, e);
 }
 
 bool az_sequence_spec(Analyzer *z, const NodeList *options, SequenceSpec *out, Err *e)
@@ -94,5 +105,10 @@ bool az_sequence(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     b->u.sequence.name = az_qualified(z, n->range);
     b->u.sequence.if_exists = n->if_not_exists;
     b->u.sequence.temporary = n->temporary;
+    for (size_t i = 0; i < n->options.count; i++) {
+        const NOption *o = (const NOption *)n->options.items[i];
+        if (slice_eq_cstr(o->name, "name"))
+            return az_fail(z, &o->n, ERR_SYNTAX, e, "invalid sequence option SEQUENCE NAME");
+    }
     return az_sequence_spec(z, &n->options, &b->u.sequence.spec, e);
 }

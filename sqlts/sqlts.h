@@ -164,6 +164,7 @@ typedef struct SequenceSpec { /* CREATE, ALTER SEQUENCE, identity columns */
     TypeId type;              /* 0 = not given */
     SequenceLimit increment, min, max, start, restart, cache;
     bool has_cycle, cycle, has_owner;
+    QualifiedName name; /* SEQUENCE NAME of an identity column; "" = made of the column's */
     QualifiedName owner;
     Slice owner_column; /* "" = NONE */
     TableId like;       /* the options of this column's sequence, and no others; 0 = none */

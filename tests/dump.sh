@@ -29,11 +29,18 @@ CREATE TABLE cpu (time timestamptz, host text TAG, region text TAG, usage float8
 CREATE VIEW priced AS SELECT k.name, k.price * 2 AS twice FROM plant.kind k WHERE k.price > 1;
 CREATE VIEW twofold AS SELECT count(*) AS n FROM priced;
 CREATE VIEW hot AS SELECT host, max(usage) FROM cpu GROUP BY host;
+CREATE TABLE plant.part (id int GENERATED ALWAYS AS IDENTITY (START 10 INCREMENT 5), n int CONSTRAINT positive CHECK (n > 0));
+CREATE INDEX part_n ON plant.part (n);
+ALTER DEFAULT PRIVILEGES IN SCHEMA plant GRANT SELECT ON TABLES TO reader;
+COMMENT ON SCHEMA plant IS 'the plant';
+COMMENT ON CONSTRAINT positive ON plant.part IS 'not none';
+COMMENT ON INDEX plant.part_n IS 'recorded';
 COMMENT ON TABLE cpu IS 'it''s one';
 COMMENT ON VIEW priced IS 'a view';
 COMMENT ON COLUMN priced.twice IS 'two of it';
 GRANT SELECT ON priced TO reader;
 INSERT INTO plant.kind (name, price) VALUES ('a', 1.5), (E'tab\there', 2), ('back\\slash', NULL);
+INSERT INTO plant.part (n) VALUES (1), (2);
 INSERT INTO cpu VALUES ('2024-01-01', 'a', 'eu', 1.5, 2), ('2024-01-02', 'b', NULL, 'NaN', NULL);
 END
 dump "$dir/a.sql" || fail "it is dumped"
@@ -41,4 +48,10 @@ start second
 run -c 'CREATE ROLE reader' && run -f "$dir/a.sql" || fail "the dump is restored"
 dump "$dir/b.sql" && diff "$dir/a.sql" "$dir/b.sql" || fail "the second dump is the first"
 [ "$(psql -XAtc 'SELECT n FROM twofold')" = 2 ] || fail "views of the second server answer"
+run -c 'INSERT INTO plant.part (n) VALUES (3)'
+[ "$(psql -XAtc 'SELECT max(id) FROM plant.part')" = 20 ] || fail "an identity column goes on"
+grep -q 'public' "$dir/a.sql" && grep -q 'REVOKE' "$dir/a.sql" && fail "schema public has its rights"
+run -c 'CREATE DATABASE other'
+pg_dump -Fc > "$dir/a.custom" && pg_restore -d other "$dir/a.custom" || fail "a custom dump is restored"
+dump "$dir/c.sql" || fail "a database is dumped beside another"
 echo "PASS a dump restores"
