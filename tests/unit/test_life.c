@@ -117,11 +117,13 @@ static void delete_rows(Life *l)
     char who[40] = "";
     if (host >= 0)
         snprintf(who, sizeof who, " AND host = '%s'", hosts[host]);
-    for (size_t i = 0; i < l->count; i++)
-        if (l->rows[i].ts_ns >= begin && l->rows[i].ts_ns < end &&
-            (host < 0 || l->rows[i].host == host) &&
-            l->rows[i].ts_ns >= cut(l, l->rows[i].host, false)) /* what is not shown stays */
-            l->rows[i].there = false;
+    for (size_t i = 0; i < l->count; i++) {
+        LifeRow *r = &l->rows[i];
+        bool meant = r->ts_ns >= begin && r->ts_ns < end && (host < 0 || r->host == host);
+        bool shown = r->ts_ns >= cut(l, r->host, false);
+        r->there &= !meant || !shown;
+        r->once_old |= meant && !shown; /* it may go with the range or not */
+    }
     sql(l,
         "DELETE FROM m WHERE ts >= 'epoch'::timestamptz + %lld * interval '1 us' AND "
         "ts < 'epoch'::timestamptz + %lld * interval '1 us'%s",
@@ -218,8 +220,13 @@ static void check(Life *l)
         bool may = r->there && r->ts_ns >= cut(l, r->host, false);
         ck_assert_msg(may || !l->seen[i], "seed %d step %d: row %zu should not be seen", l->seed,
                       l->step, i);
-        ck_assert_msg(!may || r->once_old || l->seen[i], "seed %d step %d: row %zu is lost",
-                      l->seed, l->step, i);
+        ck_assert_msg(
+            !may || r->once_old || l->seen[i],
+            "seed %d step %d: row %zu is lost: of %s, %lld s before the newest, %lld s before "
+            "the clock (%s), kept for %lld s",
+            l->seed, l->step, i, hosts[r->host], (long long)((l->newest_ns - r->ts_ns) / NS_PER_S),
+            (long long)((wall(l, true) - r->ts_ns) / NS_PER_S),
+            l->by_clock ? "counts" : "does not count", (long long)(keep_of(l, r->host) / NS_PER_S));
     }
     sql(l, "SELECT count(*) FROM m");
     ck_assert_uint_eq(strtoul((const char *)l->w.out.ptr, NULL, 10), shown);
