@@ -59,8 +59,34 @@ static const ViewOption view_options[] = {
     {"realtime", offsetof(ContinuousDef, realtime), true},
 };
 
+/* Words of other systems, and what says nothing of the states. */
+static bool foreign_option(ContinuousDef *d, const NameValue *o, bool *taken, Err *e)
+{
+    static const char *const no_matter[] = {"continuous",
+                                            "query_name",
+                                            "timescaledb.continuous",
+                                            "tsdb.continuous",
+                                            "timescaledb.create_group_indexes",
+                                            "timescaledb.finalized"};
+    for (size_t i = 0; i < ARRAY_LEN(no_matter); i++)
+        if (slice_eq_cstr(o->name, no_matter[i]))
+            return *taken = true;
+    if (!slice_eq_cstr(o->name, "timescaledb.materialized_only") &&
+        !slice_eq_cstr(o->name, "tsdb.materialized_only"))
+        return true;
+    *taken = true;
+    bool only;
+    if (!option_bool(o, &only, e))
+        return false;
+    d->realtime = !only;
+    return true;
+}
+
 static bool read_option(ContinuousDef *d, const NameValue *o, Err *e)
 {
+    bool taken = false;
+    if (!foreign_option(d, o, &taken, e) || taken)
+        return taken;
     for (size_t i = 0; i < ARRAY_LEN(view_options); i++) {
         char *at = (char *)d + view_options[i].at;
         if (slice_eq_cstr(o->name, view_options[i].name))
@@ -80,7 +106,7 @@ static bool read_options(ContinuousDef *d, const Bound *b, TableDef *view, Arena
     buf_init(&text);
     for (size_t i = 0; ok && i < b->u.create_view.option_count; i++) {
         const NameValue *o = &b->u.create_view.options[i];
-        ok = slice_eq_cstr(o->name, "continuous") || read_option(d, o, e);
+        ok = read_option(d, o, e);
         buf_printf(&text, "%.*s=%.*s\n", SLICE_ARG(o->name), SLICE_ARG(o->value));
     }
     view->options = arena_slice(a, buf_slice(&text));
@@ -211,6 +237,53 @@ bool continuous_forget(Session *s, const TableDef *view, Err *e)
     arena_free(&a);
     return ok;
 }
+
+/* ---- lists ---- */
+
+/* The value of an option as it is kept: lines of name=value; empty if there is none. */
+static Slice kept_option(const TableDef *view, Slice name)
+{
+    const char *p = view->options.ptr, *end = p + view->options.len;
+    while (p && p < end) {
+        const char *line = memchr(p, '\n', (size_t)(end - p));
+        Slice all = slice_of(p, (size_t)((line ? line : end) - p));
+        if (all.len > name.len && all.ptr[name.len] == '=' && memcmp(p, name.ptr, name.len) == 0)
+            return slice_of(p + name.len + 1, all.len - name.len - 1);
+        p = line ? line + 1 : end;
+    }
+    return SLICE_NONE;
+}
+
+static bool fill_queries(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    const Session *s = ctx->session;
+    for (size_t i = 0; i < cat_table_count(cat); i++) {
+        const TableDef *t = cat_table_at(cat, i);
+        if (t->database != s->database || !view_is_continuous(t))
+            continue;
+        const SchemaDef *in = cat_schema_by_id(cat, t->schema);
+        const DatabaseDef *d = cat_database_by_id(cat, t->database);
+        Slice name = kept_option(t, SLICE_LIT("query_name"));
+        Value row[] = {value_str(d ? d->name : SLICE_NONE), value_str(name.len ? name : t->name),
+                       value_str(t->definition), value_str(in ? in->name : SLICE_NONE),
+                       value_str(t->name)};
+        row_sink_add(sink, row);
+    }
+    return true;
+}
+
+static const ViewColumn query_columns[] = {{"database", T_TEXT},
+                                           {"name", T_TEXT},
+                                           {"query", T_TEXT},
+                                           {"view_schema", T_TEXT},
+                                           {"view_name", T_TEXT}};
+const ViewDef continuous_views[] = {
+    {"skulk", "continuous_queries", query_columns, ARRAY_LEN(query_columns), fill_queries,
+     .text = "continuous views; the name is that of CREATE CONTINUOUS QUERY"},
+    {0},
+};
 
 /* ---- REFRESH ---- */
 

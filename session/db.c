@@ -291,6 +291,7 @@ void session_register(void)
     func_register(job_functions);
     view_register(skulk_views);
     view_register(job_views);
+    view_register(continuous_views);
     view_register(retention_views);
     catalog_register();
     promql_register();

@@ -290,6 +290,8 @@ bool az_statement(Analyzer *z, const SqlNode *n, Bound *b, Err *e)
         return az_token(z, (const NSimple *)n, b, e);
     case N_RETENTION:
         return az_retention((const NRetention *)n, b);
+    case N_CONTINUOUS:
+        return az_influx(z, (const NContinuous *)n, b, e);
     case N_UNSUPPORTED:
         return unsupported(z, (const NLiteral *)n, e);
     default:

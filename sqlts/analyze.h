@@ -193,6 +193,8 @@ bool az_hypothetical(Analyzer *z, Scope *s, const NFunc *n, Expr **args, Expr **
                      Err *e) MUST_CHECK;
 void az_add_direct(Analyzer *z, Query *q, const Expr *x);
 
+/* analyze_influx.c: a continuous query of InfluxDB as the statement of Skulk that it means. */
+bool az_influx(Analyzer *z, const NContinuous *n, Bound *b, Err *e) MUST_CHECK;
 /* analyze_hypertable.c: taken if the statement is one of TimescaleDB's calls that define a table */
 bool az_hypertable(Analyzer *z, const NSelect *n, Bound *b, bool *taken, Err *e) MUST_CHECK;
 

@@ -344,7 +344,9 @@ static bool materialized(Analyzer *z, const NCreate *n, Bound *b, Err *e)
         return false;
     for (size_t i = 0; i < b->u.create_view.option_count; i++) {
         const NameValue *o = &b->u.create_view.options[i];
-        if (slice_eq_cstr(o->name, "continuous"))
+        if (slice_eq_cstr(o->name, "continuous") ||
+            slice_eq_cstr(o->name, "timescaledb.continuous") ||
+            slice_eq_cstr(o->name, "tsdb.continuous"))
             continuous = !slice_eq_nocase(o->value, SLICE_LIT("false")) &&
                          !slice_eq_nocase(o->value, SLICE_LIT("off"));
     }

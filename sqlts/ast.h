@@ -126,6 +126,7 @@ typedef enum NodeKind {
     N_DROP_TOKEN,   /* NSimple: list: names, flag: IF EXISTS */
     N_REFRESH, /* NSimple: range, args: from, to; flag: FORCE, flag2: NO DATA, flag3: CONCURRENTLY */
     N_RETENTION,   /* NRetention */
+    N_CONTINUOUS,  /* NContinuous */
     N_UNSUPPORTED, /* NLiteral: what it is */
 } NodeKind;
 
@@ -549,6 +550,14 @@ typedef struct NRetention { /* no names to be looked up, no expressions: as it i
     SqlNode n;
     BoundRetention is;
 } NRetention;
+
+typedef struct NContinuous { /* InfluxDB's CREATE, DROP CONTINUOUS QUERY */
+    SqlNode n;
+    Slice name, database; /* database: "" = not named */
+    Slice every, for_;    /* RESAMPLE; "" = not said */
+    Slice body;           /* InfluxQL, between BEGIN and END */
+    bool drop;
+} NContinuous;
 
 /* ---- building (ast.c) ---- */
 

@@ -165,7 +165,6 @@ static const struct {
     {"create transform"},
     {"create access"},
     {"create recursive view"},
-    {"create continuous"},
     {"create alert"},
     {"create recording"},
     {"create flow"},
@@ -201,7 +200,6 @@ static const struct {
     {"drop extension"},
     {"drop statistics"},
     {"drop tablespace"},
-    {"drop continuous"},
     {"drop alert"},
     {"drop series"},
     {"drop measurement"},
@@ -217,7 +215,6 @@ static const struct {
     {"prepare transaction"},
     {"commit prepared"},
     {"rollback prepared"},
-    {"show continuous"},
 };
 
 static const char *unsupported(const Token *words, size_t count)

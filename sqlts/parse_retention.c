@@ -4,127 +4,9 @@
  * durations (1h30m, 52w, INF), which PostgreSQL's scanner does not know, so they are read here word
  * by word: a row of statements[] each.  What only lists something becomes the SELECT that it means. */
 #include "exec/func_text.h"
-#include "sqlts/ast.h"
 #include "sqlts/grammar.h"
-#include "sqlts/lexer.h"
 #include "sqlts/parse_private.h"
-
-typedef struct Words { /* a statement being read */
-    Lexer *lx;
-    ParseState *ps;
-    Token t; /* not taken yet */
-    int code;
-    NRetention *node;
-} Words;
-
-static void next(Words *w)
-{
-    w->ps->prev_end = w->t.end;
-    w->code = lex_token(w->lx, &w->t);
-    if (w->code == LEX_ERROR)
-        w->ps->failed = true;
-    if (w->code == LEX_END)
-        w->t.text.len = 0;
-}
-
-static bool is_word(const Token *t, int code, const char *word)
-{
-    return code > 0 && t->text.len && t->text.ptr[0] != '"' && t->text.ptr[0] != '\'' &&
-           slice_eq_cstr(t->value, word);
-}
-
-static bool at_end(const Words *w)
-{
-    return w->code == LEX_END || w->code == TK_SEMI;
-}
-
-static void fail(Words *w)
-{
-    if (!w->ps->failed)
-        ast_syntax_error(w->ps, w->t.offset, w->t.text);
-}
-
-/* One word, or some. */
-static bool take(Words *w, const char *word)
-{
-    if (w->ps->failed || !is_word(&w->t, w->code, word))
-        return false;
-    next(w);
-    return true;
-}
-
-static void need(Words *w, const char *word)
-{
-    if (!take(w, word))
-        fail(w);
-}
-
-static Slice need_name(Words *w)
-{
-    Slice name = w->t.value;
-    bool ok = w->code == TK_IDENT || (w->code > 0 && w->t.text.len && w->code != TK_SEMI &&
-                                      keyword_token(name) == w->code);
-    if (!ok)
-        fail(w);
-    else
-        next(w);
-    return name;
-}
-
-static QualifiedName need_table(Words *w)
-{
-    QualifiedName q = {.position = err_position(w->ps->whole, w->t.offset)};
-    q.name = need_name(w);
-    if (!w->ps->failed && w->code == TK_DOT) {
-        next(w);
-        q.schema = q.name;
-        q.name = need_name(w);
-    }
-    return q;
-}
-
-/* The scanner stands behind the token before: '7 days', INTERVAL '7 days', 1h30m, INF.  `last`: the word
- * that was just seen and not taken. */
-static Slice need_duration(Words *w, const char *last)
-{
-    if (w->ps->failed || !is_word(&w->t, w->code, last)) {
-        fail(w);
-        return SLICE_NONE;
-    }
-    Lexer *lx = w->lx;
-    const char *p = lx->cursor;
-    while (p < lx->limit && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
-        p++;
-    const char *begin = p;
-    if (p < lx->limit && *p >= '0' && *p <= '9') {
-        while (p < lx->limit && ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-                                 (*p >= 'A' && *p <= 'Z') || *p == '\xc2' || *p == '\xb5'))
-            p++;
-        lx->cursor = p;
-        w->t.end = (uint32_t)(p - lx->start);
-        next(w);
-        return slice_of(begin, (size_t)(p - begin));
-    }
-    next(w);
-    if (w->code == TK_INTERVAL)
-        next(w);
-    Slice text = w->t.value;
-    if (w->code != TK_SCONST && w->code != TK_IDENT)
-        fail(w);
-    else
-        next(w);
-    return text;
-}
-
-static bool if_words(Words *w, bool not )
-{
-    if (!take(w, "if"))
-        return false;
-    if (not )
-        need(w, "not");
-    need(w, "exists");
-    return true;
-}
+#include "sqlts/parse_words.h"
 
 /* ---- the statements ---- */
 
@@ -133,61 +15,61 @@ static void create_ttl(Words *w)
 {
     int depth = 0;
     w->node->is.verb = TTL_CREATE;
-    w->node->is.if_exists = if_words(w, true);
-    w->node->is.name = need_name(w);
-    need(w, "on");
-    w->node->is.table = need_table(w);
-    if (w->ps->failed || !is_word(&w->t, w->code, "where")) {
-        fail(w);
+    w->node->is.if_exists = words_if(w, true);
+    w->node->is.name = words_name(w);
+    words_need(w, "on");
+    w->node->is.table = words_table(w);
+    if (w->ps->failed || !words_is(&w->t, w->code, "where")) {
+        words_fail(w);
         return;
     }
-    next(w);
+    words_next(w);
     uint32_t begin = w->t.offset, end = begin;
-    while (!w->ps->failed && !at_end(w) && (depth || !is_word(&w->t, w->code, "keep"))) {
+    while (!w->ps->failed && !words_at_end(w) && (depth || !words_is(&w->t, w->code, "keep"))) {
         depth += (w->code == TK_LP) - (w->code == TK_RP);
         end = w->t.end;
-        next(w);
+        words_next(w);
     }
     if (end == begin)
-        fail(w);
+        words_fail(w);
     w->node->is.condition = ast_span(w->ps, begin, end);
-    w->node->is.duration = need_duration(w, "keep");
+    w->node->is.duration = words_duration(w, "keep");
 }
 
 static void drop_ttl(Words *w)
 {
     w->node->is.verb = TTL_DROP;
-    w->node->is.if_exists = if_words(w, false);
-    w->node->is.name = need_name(w);
-    need(w, "on");
-    w->node->is.table = need_table(w);
+    w->node->is.if_exists = words_if(w, false);
+    w->node->is.name = words_name(w);
+    words_need(w, "on");
+    w->node->is.table = words_table(w);
 }
 
 static void policy_name(Words *w)
 {
-    w->node->is.name = need_name(w);
-    need(w, "on");
-    w->node->is.database = need_name(w);
+    w->node->is.name = words_name(w);
+    words_need(w, "on");
+    w->node->is.database = words_name(w);
 }
 
 static void policy_options(Words *w)
 {
     BoundRetention *r = &w->node->is;
-    while (!w->ps->failed && !at_end(w)) {
-        if (is_word(&w->t, w->code, "duration")) {
-            r->duration = need_duration(w, "duration");
-        } else if (take(w, "replication")) {
+    while (!w->ps->failed && !words_at_end(w)) {
+        if (words_is(&w->t, w->code, "duration")) {
+            r->duration = words_duration(w, "duration");
+        } else if (words_take(w, "replication")) {
             if (w->code != TK_ICONST)
-                fail(w);
-            next(w);
-        } else if (take(w, "shard")) {
-            r->shard = need_duration(w, "duration");
-        } else if (take(w, "future") || take(w, "past")) {
-            r->limit = need_duration(w, "limit");
-        } else if (take(w, "default")) {
+                words_fail(w);
+            words_next(w);
+        } else if (words_take(w, "shard")) {
+            r->shard = words_duration(w, "duration");
+        } else if (words_take(w, "future") || words_take(w, "past")) {
+            r->limit = words_duration(w, "limit");
+        } else if (words_take(w, "default")) {
             r->standard = true;
         } else {
-            fail(w);
+            words_fail(w);
         }
     }
 }
@@ -196,8 +78,8 @@ static void create_policy(Words *w)
 {
     w->node->is.verb = POLICY_CREATE;
     policy_name(w);
-    if (!w->ps->failed && !is_word(&w->t, w->code, "duration"))
-        fail(w);
+    if (!w->ps->failed && !words_is(&w->t, w->code, "duration"))
+        words_fail(w);
     policy_options(w);
 }
 
@@ -205,8 +87,8 @@ static void alter_policy(Words *w)
 {
     w->node->is.verb = POLICY_ALTER;
     policy_name(w);
-    if (at_end(w))
-        fail(w);
+    if (words_at_end(w))
+        words_fail(w);
     policy_options(w);
 }
 
@@ -221,28 +103,28 @@ static void container(Words *w, RetentionVerb verb)
 {
     BoundRetention *r = &w->node->is;
     r->verb = verb;
-    r->name = need_name(w);
-    r->reset = take(w, "reset");
+    r->name = words_name(w);
+    r->reset = words_take(w, "reset");
     if (!r->reset)
-        need(w, "set");
+        words_need(w, "set");
     bool parens = w->code == TK_LP;
     if (parens)
-        next(w);
-    need(w, "ttl");
+        words_next(w);
+    words_need(w, "ttl");
     if (!r->reset) {
-        if (w->code != TK_EQ && !is_word(&w->t, w->code, "to"))
-            fail(w);
+        if (w->code != TK_EQ && !words_is(&w->t, w->code, "to"))
+            words_fail(w);
         else
-            next(w);
+            words_next(w);
         r->duration = w->t.value;
         if (w->code != TK_SCONST)
-            fail(w);
-        next(w);
+            words_fail(w);
+        words_next(w);
     }
     if (parens && w->code != TK_RP)
-        fail(w);
+        words_fail(w);
     if (parens)
-        next(w);
+        words_next(w);
 }
 
 static void alter_database(Words *w)
@@ -255,27 +137,14 @@ static void alter_schema(Words *w)
     container(w, SCHEMA_TTL);
 }
 
-/* The statement is this query. */
-static void becomes(Words *w, Slice sql)
-{
-    SqlStatement *st;
-    size_t count;
-    if (w->ps->failed)
-        return;
-    if (!sql_parse(w->ps->arena, sql, &st, &count, w->ps->err))
-        w->ps->failed = true;
-    else
-        w->ps->result = st[0].node;
-}
-
 static void show_jobs(Words *w)
 {
-    becomes(w, SLICE_LIT("SELECT * FROM skulk.jobs ORDER BY job_id"));
+    words_become(w, SLICE_LIT("SELECT * FROM skulk.jobs ORDER BY job_id"));
 }
 
 static void show_ttls(Words *w)
 {
-    becomes(w, SLICE_LIT("SELECT * FROM skulk.ttls ORDER BY schema_name, table_name, ttl"));
+    words_become(w, SLICE_LIT("SELECT * FROM skulk.ttls ORDER BY schema_name, table_name, ttl"));
 }
 
 /* SHOW RETENTION POLICIES [ON db]: InfluxDB's columns. */
@@ -285,12 +154,12 @@ static void show_policies(Words *w)
     buf_init(&sql);
     buf_puts(&sql, "SELECT name, duration, \"shardGroupDuration\", \"replicaN\", \"default\" FROM "
                    "skulk.retention_policies WHERE database = ");
-    if (take(w, "on"))
-        text_put_literal(&sql, need_name(w));
+    if (words_take(w, "on"))
+        text_put_literal(&sql, words_name(w));
     else
         buf_puts(&sql, "current_database()");
     buf_puts(&sql, " ORDER BY name");
-    becomes(w, arena_slice(w->ps->arena, buf_slice(&sql)));
+    words_become(w, arena_slice(w->ps->arena, buf_slice(&sql)));
     buf_free(&sql);
 }
 
@@ -299,17 +168,24 @@ static const struct {
     const char *words[FIRST_WORDS_MAX];
     const char *needs; /* and this word somewhere later; NULL: none */
     void (*read)(Words *w);
+    bool (*when)(Lexer behind); /* these words; NULL: always */
 } statements[] = {
-    {{"create", "ttl"}, NULL, create_ttl},
-    {{"drop", "ttl"}, NULL, drop_ttl},
-    {{"create", "retention", "policy"}, NULL, create_policy},
-    {{"alter", "retention", "policy"}, NULL, alter_policy},
-    {{"drop", "retention", "policy"}, NULL, drop_policy},
-    {{"alter", "database"}, "ttl", alter_database},
-    {{"alter", "schema"}, "ttl", alter_schema},
-    {{"show", "jobs"}, NULL, show_jobs},
-    {{"show", "ttls"}, NULL, show_ttls},
-    {{"show", "retention", "policies"}, NULL, show_policies},
+    {{"create", "ttl"}, NULL, create_ttl, NULL},
+    {{"drop", "ttl"}, NULL, drop_ttl, NULL},
+    {{"create", "retention", "policy"}, NULL, create_policy, NULL},
+    {{"alter", "retention", "policy"}, NULL, alter_policy, NULL},
+    {{"drop", "retention", "policy"}, NULL, drop_policy, NULL},
+    {{"alter", "database"}, "ttl", alter_database, NULL},
+    {{"alter", "schema"}, "ttl", alter_schema, NULL},
+    {{"show", "jobs"}, NULL, show_jobs, NULL},
+    {{"show", "ttls"}, NULL, show_ttls, NULL},
+    {{"show", "retention", "policies"}, NULL, show_policies, NULL},
+    {{"create", "continuous", "query"}, NULL, parse_create_continuous, NULL},
+    {{"drop", "continuous", "query"}, NULL, parse_drop_continuous, NULL},
+    {{"show", "continuous", "queries"}, NULL, parse_show_continuous, NULL},
+    {{"create", "materialized", "view"}, NULL, parse_questdb_view, parse_is_questdb_view},
+    {{"refresh", "materialized", "view"}, NULL, parse_refresh, parse_is_questdb_refresh},
+    {{"call", "refresh_continuous_aggregate"}, NULL, parse_call_refresh, NULL},
 };
 
 static bool has_word(Lexer lx, const char *word)
@@ -319,7 +195,7 @@ static bool has_word(Lexer lx, const char *word)
     Err ignored;
     lx.err = &ignored;
     while ((code = lex_token(&lx, &t)) > 0 && code != TK_SEMI)
-        if (is_word(&t, code, word))
+        if (words_is(&t, code, word))
             return true;
     return false;
 }
@@ -335,9 +211,11 @@ static size_t fits(const Lexer *at, const Token *first, int code, size_t i)
     for (; n < FIRST_WORDS_MAX && statements[i].words[n]; n++) {
         if (n)
             code = lex_token(&lx, &t);
-        if (!is_word(&t, code, statements[i].words[n]))
+        if (!words_is(&t, code, statements[i].words[n]))
             return 0;
     }
+    if (statements[i].when && !statements[i].when(lx))
+        return 0;
     return statements[i].needs && !has_word(lx, statements[i].needs) ? 0 : n;
 }
 
@@ -352,10 +230,10 @@ bool parse_retention(Lexer *lx, ParseState *ps, Token first, int code, uint32_t 
     w.node = AST(ps, NRetention, N_RETENTION, first.offset);
     ps->result = &w.node->n;
     while (n--)
-        next(&w);
+        words_next(&w);
     statements[i].read(&w);
-    if (!at_end(&w))
-        fail(&w);
+    if (!words_at_end(&w))
+        words_fail(&w);
     *end = ps->prev_end;
     return true;
 }
