@@ -20,6 +20,7 @@ static void start(Portal *p)
     if (m->moves) {
         p->writer = row_writer_new(p->session, m->table, m->targets, m->target_count);
         row_writer_keep(p->writer, m->kept, m->kept_count);
+        row_writer_leave(p->writer, m->old, m->old_count);
         if (insert_checks_keys(m->table))
             row_writer_check_keys(p->writer, KEYS_FREE, 0);
     }
@@ -43,7 +44,7 @@ static bool modify_row(Portal *p, const Value *row, Err *e)
     if (m->moves && !row_writer_move(p->writer, &at, values, e))
         return false;
     p->changed++;
-    return !m->returns || rows_add(p, values + m->target_count + m->kept_count, e);
+    return !m->returns || rows_add(p, values + m->target_count + m->kept_count + m->old_count, e);
 }
 
 static bool modify_batch(Portal *p, const Batch *b, Err *e)
@@ -61,7 +62,8 @@ static bool modify_batch(Portal *p, const Batch *b, Err *e)
 
 /* ---- rows ---- */
 
-/* With a key to keep, the old rows of a batch are gone before the new ones are looked at. */
+/* With a key to keep, the old rows of a batch are gone before the new ones are looked at, which know the
+ * keys of those that follow them. */
 static bool settle_keys(Portal *p, Txn *txn, Err *e)
 {
     return !p->writer || !insert_checks_keys(p->bound->u.modify.table) ||

@@ -20,6 +20,7 @@ typedef struct UniqueKey {
     KeyCheck *check;
     KeyPolicy policy;
     WriterKey *pending; /* of the rows that wait */
+    WriterKey *leaving; /* moving: what they were */
     bool *stored;       /* ... and whether the table has them */
 } UniqueKey;
 
@@ -36,7 +37,7 @@ struct RowWriter {
     bool clustered;  /* that of a field, too */
     int time_target; /* -1: none */
     bool moving;     /* an UPDATE of keys: without a new time the old one stays */
-    int64_t moved_from;
+    RowAddress moved_from;
     int64_t next_id;
     size_t ids_left, ids_taken;
     WriteBatch *batch;
@@ -52,6 +53,8 @@ struct RowWriter {
     Value *full; /* the row by column of the table, for checks and messages */
     const int16_t *kept;
     size_t kept_count;
+    const int16_t *old; /* behind those: columns of keys as they were */
+    size_t old_count;
     /* the first rows of a table that may get a clustering key; NULL: not held back (any more) */
     Value **sample;
     size_t sample_count, sample_cap;
@@ -118,6 +121,12 @@ void row_writer_keep(RowWriter *w, const int16_t *columns, size_t n)
     w->kept_count = n;
 }
 
+void row_writer_leave(RowWriter *w, const int16_t *columns, size_t n)
+{
+    w->old = columns;
+    w->old_count = n;
+}
+
 static void add_key(RowWriter *w, const ConstraintDef *def, KeyPolicy policy)
 {
     UniqueKey *k = &w->keys[w->key_count++];
@@ -127,6 +136,7 @@ static void add_key(RowWriter *w, const ConstraintDef *def, KeyPolicy policy)
                      .count = series ? 0 : def->column_count,
                      .policy = policy,
                      .pending = ARENA_ARRAY(&w->arena, WriterKey, BATCH_ROWS),
+                     .leaving = ARENA_ARRAY(&w->arena, WriterKey, BATCH_ROWS),
                      .stored = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS)};
     k->check = key_check_new(w->session, w->table, k->columns, k->count, policy);
 }
@@ -237,7 +247,7 @@ static bool row_time(RowWriter *w, const Value *row, int64_t *ns, Err *e)
         return true;
     }
     if (w->moving && w->time_target < 0) {
-        *ns = w->moved_from;
+        *ns = w->moved_from.time_ns;
         return true;
     }
     must(w->time_target >= 0);
@@ -430,13 +440,15 @@ static void put_row(RowWriter *w, const Value *row, const WriterKey *key)
 /* ---- keys ---- */
 
 /* What tells the rows of the table apart: series and time, in ordinary tables a hash of the columns. */
-static void row_key(RowWriter *w, const UniqueKey *k, const Value *row, WriterKey *key)
+static void row_key(RowWriter *w, const UniqueKey *k, const Value *row, bool old, WriterKey *key)
 {
     if (w->table->kind == TABLE_SERIES) {
         key->hash = (Hash128){key->series, (uint64_t)key->time_ns};
         return;
     }
     fill_row(w, row);
+    for (size_t i = 0; old && i < w->old_count; i++)
+        w->full[w->old[i]] = row[w->target_count + w->kept_count + i];
     w->key.len = 0;
     for (size_t i = 0; i < k->count; i++) {
         const ColumnDef *c = &w->table->columns[k->columns[i]];
@@ -495,8 +507,19 @@ static bool twice(Err *e)
                        "duplicate constrained values.");
 }
 
-/* One row: left out, refused, or its keys are taken. */
-static bool settle(RowWriter *w, size_t i, Err *e)
+/* A row behind row i, which moves as well but later, still has this key. */
+static bool still_there(const RowWriter *w, const UniqueKey *u, size_t i, size_t n)
+{
+    const Hash128 *key = &u->pending[i].hash;
+    for (size_t j = i + 1; w->moving && j < n; j++)
+        if (u->leaving[j].hash.lo == key->lo && u->leaving[j].hash.hi == key->hi &&
+            !u->leaving[j].null)
+            return true;
+    return false;
+}
+
+/* One row of n: left out, refused, or its keys are taken. */
+static bool settle(RowWriter *w, size_t i, size_t n, Err *e)
 {
     w->took[i] = true;
     for (int skips = 1; skips >= 0; skips--) /* what ON CONFLICT names is asked first */
@@ -505,7 +528,7 @@ static bool settle(RowWriter *w, size_t i, Err *e)
             if ((u->policy != KEYS_FREE) != skips || u->pending[i].null)
                 continue;
             bool repeated = key_check_seen(u->check, u->pending[i].hash);
-            if (!repeated && !u->stored[i])
+            if (!repeated && !u->stored[i] && !still_there(w, u, i, n))
                 continue;
             if (u->policy == KEYS_ONCE)
                 return twice(e);
@@ -529,7 +552,7 @@ bool row_writer_drain(RowWriter *w, bool last, Err *e)
         if (!key_check_batch(w->keys[k].check, w->keys[k].pending, n, last, w->keys[k].stored, e))
             return false;
     for (size_t i = 0; i < n; i++) {
-        if (!settle(w, i, e))
+        if (!settle(w, i, n, e))
             return false;
         if (w->took[i])
             put_row(w, w->pending[i], &w->keys[0].pending[i]);
@@ -553,7 +576,11 @@ static bool add_pending(RowWriter *w, const Value *row, const WriterKey *at, Err
     for (size_t k = 0; k < w->key_count; k++) {
         WriterKey *key = &w->keys[k].pending[w->pending_count];
         *key = *at;
-        row_key(w, &w->keys[k], row, key);
+        row_key(w, &w->keys[k], row, false, key);
+        key = &w->keys[k].leaving[w->pending_count];
+        *key = (WriterKey){.series = w->moved_from.series, .time_ns = w->moved_from.time_ns};
+        if (w->moving)
+            row_key(w, &w->keys[k], row, true, key);
     }
     w->pending[w->pending_count++] = copy;
     return true;
@@ -665,7 +692,7 @@ bool row_writer_once(RowWriter *w, const Value *row, Err *e)
             continue;
         if (!row_time(w, row, &key.time_ns, e) || !row_series(w, row, &key.series, e))
             return false;
-        row_key(w, u, row, &key);
+        row_key(w, u, row, false, &key);
         if (!key_check_take(u->check, key.hash))
             return twice(e);
     }
@@ -675,7 +702,7 @@ bool row_writer_once(RowWriter *w, const Value *row, Err *e)
 bool row_writer_move(RowWriter *w, const RowAddress *from, const Value *row, Err *e)
 {
     w->moving = true;
-    w->moved_from = from->time_ns;
+    w->moved_from = *from;
     return row_writer_add(w, row, e);
 }
 

@@ -715,6 +715,8 @@ size_t row_writer_rows(const RowWriter *w);
 void row_writer_check_keys(RowWriter *w, KeyPolicy policy, ObjectId arbiter);
 /* Rows of UPDATE go on, behind the targets, with these columns as they are: for checks.  Borrowed. */
 void row_writer_keep(RowWriter *w, const int16_t *columns, size_t n);
+/* Moved rows: behind the kept columns come these of keys, as they were. */
+void row_writer_leave(RowWriter *w, const int16_t *columns, size_t n);
 /* last: the end of the statement.  23505, 21000. */
 bool row_writer_drain(RowWriter *w, bool last, Err *e) MUST_CHECK;
 /* With KEYS_ONCE: the key of a row that is there already is not given twice: 21000. */

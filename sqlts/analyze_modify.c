@@ -139,6 +139,14 @@ static bool is_checked(const Modify *m)
     return false;
 }
 
+static bool is_set(const Modify *m, int16_t column)
+{
+    for (size_t i = 0; i < m->set_count; i++)
+        if (m->columns[i] == column)
+            return true;
+    return false;
+}
+
 /* New values; a row that moves takes all of its columns with it. */
 static void push_values(Analyzer *z, Modify *m, BoundModify *out)
 {
@@ -166,6 +174,14 @@ static void push_values(Analyzer *z, Modify *m, BoundModify *out)
         if (c < 0 || set[c])
             continue;
         out->kept[out->kept_count++] = c;
+        push(z, m->q, az_var(z, m->rte, i, 0), m->table->columns[c].name);
+    }
+    out->old = ARENA_ARRAY(z->arena, int16_t, m->table->column_count + 1u);
+    for (size_t i = 0; m->table->kind != TABLE_SERIES && i < m->rte->col_count; i++) {
+        int16_t c = (int16_t)(m->rte->cols[i].attnum - 1);
+        if (c < 0 || !is_set(m, c) || !az_is_key_column(m->table, c))
+            continue;
+        out->old[out->old_count++] = c;
         push(z, m->q, az_var(z, m->rte, i, 0), m->table->columns[c].name);
     }
 }

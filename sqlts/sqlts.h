@@ -255,6 +255,8 @@ typedef struct BoundModify { /* UPDATE, DELETE */
     size_t target_count;
     int16_t *kept;
     size_t kept_count;
+    int16_t *old; /* ... then what these, in keys of an ordinary table, were before */
+    size_t old_count;
     bool moves;   /* key columns change: the old row goes, a new one (all columns) comes */
     bool returns; /* RETURNING: the last `returning_count` columns of the source */
     const OutColumn *returning;

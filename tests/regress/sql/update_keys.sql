@@ -1,0 +1,28 @@
+-- UPDATE of keys: a row may not take a key that another row has at that moment.
+CREATE TABLE k (a int PRIMARY KEY, b int UNIQUE, c text);
+INSERT INTO k SELECT i, i, 'x' FROM generate_series(1, 3) i;
+UPDATE k SET a = a + 1;
+UPDATE k SET a = a, c = 'y';
+UPDATE k SET b = b + 1 WHERE a > 1;
+UPDATE k SET b = b + 1 WHERE a > 1 RETURNING b;
+UPDATE k SET a = 4 - a;
+UPDATE k SET a = a - 1 WHERE a <> 2;
+UPDATE k SET a = a + 10 RETURNING a, b, c;
+UPDATE k SET a = 11 WHERE a > 10;
+UPDATE k SET b = NULL;
+UPDATE k SET b = NULL RETURNING a, b;
+SELECT * FROM k ORDER BY a;
+CREATE TABLE big (a int PRIMARY KEY, b int);
+INSERT INTO big SELECT i, i FROM generate_series(1, 3000) i;
+UPDATE big SET a = a + 1;
+UPDATE big SET a = a - 1;
+UPDATE big SET a = a + 3000;
+SELECT count(*), min(a), max(a) FROM big;
+UPDATE big SET a = a + 1 WHERE a >= 5999;
+CREATE TABLE ts (ts timestamptz, host text, v float8, PRIMARY KEY (host, ts));
+INSERT INTO ts SELECT '2026-01-01 UTC'::timestamptz + i * interval '1 s', 'a', i FROM generate_series(1, 3) i;
+UPDATE ts SET ts = ts + interval '1 s';
+UPDATE ts SET ts = ts - interval '1 s';
+UPDATE ts SET ts = ts + interval '10 s', v = v + 1 RETURNING v;
+UPDATE ts SET host = 'b';
+SELECT host, v FROM ts ORDER BY v;
