@@ -12,6 +12,7 @@
 
 typedef struct HttpServer HttpServer;
 
+typedef void HttpSettingFn(void *arg, const char *key, const char *value);
 typedef struct HttpOptions {
     Sched *sched;
     const Clock *clock;
@@ -27,6 +28,10 @@ typedef struct HttpOptions {
     bool access_log;      /* a line for each answer */
     bool url_credentials; /* u= and p= are taken as a login */
     bool tls_required;    /* plain requests get 400 */
+    /* Settings in force, for status/config and status/flags; may be NULL.  Gets more_arg. */
+    void (*each_setting)(void *arg, HttpSettingFn *each, void *each_arg);
+    const char *data_dir; /* for status/runtimeinfo; may be NULL */
+    int64_t memory;       /* bytes that it may use; 0 = no limit */
     /* Adds the lines of other modules to /metrics; may be NULL. */
     void (*more_metrics)(void *arg, Buf *out);
     void *more_arg;

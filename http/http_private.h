@@ -169,6 +169,8 @@ CallStatus http_run_prom_metadata(HttpCall *c);
 CallStatus http_run_prom_tsdb(HttpCall *c);
 CallStatus http_run_prom_runtimeinfo(HttpCall *c);
 CallStatus http_run_prom_flags(HttpCall *c);
+CallStatus http_run_prom_config(HttpCall *c);
+CallStatus http_run_prom_walreplay(HttpCall *c);
 CallStatus http_run_prom_delete(HttpCall *c);
 CallStatus http_run_prom_snapshot(HttpCall *c);
 CallStatus http_run_prom_clean(HttpCall *c);

@@ -1,6 +1,7 @@
 /* http/prom_admin.c - Prometheus' API beside queries: metadata, status, and what changes the database. */
 #include "http/http_private.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -42,36 +43,122 @@ CallStatus http_run_prom_tsdb(HttpCall *c)
     return http_reply(c, 200, "application/json");
 }
 
+static size_t thread_count(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    size_t n = 0;
+    for (struct dirent *x; d && (x = readdir(d));)
+        n += x->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    return n;
+}
+
 CallStatus http_run_prom_runtimeinfo(HttpCall *c)
 {
-    const Clock *clock = c->server->options.clock;
-    char started[40], now[40], host[256] = "";
+    const HttpOptions *o = &c->server->options;
+    char started[40], now[40], host[256] = "", dir[4096] = "";
     size_t n = clock_rfc3339(started, c->server->started_ns);
-    size_t k = clock_rfc3339(now, clock->wall_ns(clock));
+    size_t k = clock_rfc3339(now, o->clock->wall_ns(o->clock));
+    unsigned long long damaged = atomic_load(&engine_stats(db_engine(c->db))->blocks_damaged);
     gethostname(host, sizeof host - 1);
-    buf_printf(&c->reply, "{\"status\":\"success\",\"data\":{\"startTime\":\"%.*s\",\"CWD\":\"\"",
-               (int)n, started);
+    if (!getcwd(dir, sizeof dir))
+        dir[0] = 0;
+    buf_printf(&c->reply,
+               "{\"status\":\"success\",\"data\":{\"startTime\":\"%.*s\",\"CWD\":", (int)n,
+               started);
+    buf_put_json(&c->reply, slice_cstr(dir));
     buf_puts(&c->reply, ",\"hostname\":");
     buf_put_json(&c->reply, slice_cstr(host));
     buf_printf(&c->reply,
                ",\"serverTime\":\"%.*s\",\"reloadConfigSuccess\":true,\"lastConfigTime\":\"%.*s\","
-               "\"corruptionCount\":0,\"goroutineCount\":0,\"GOMAXPROCS\":%ld,\"GOMEMLIMIT\":0,"
-               "\"GOGC\":\"\",\"GODEBUG\":\"\",\"storageRetention\":\"\"}}\n",
-               (int)k, now, (int)n, started, sysconf(_SC_NPROCESSORS_ONLN));
+               "\"corruptionCount\":%llu,\"goroutineCount\":%zu,\"GOMAXPROCS\":%ld,"
+               "\"GOMEMLIMIT\":%lld,\"GOGC\":\"\",\"GODEBUG\":\"\",\"storageRetention\":\"\"}}\n",
+               (int)k, now, (int)n, started, damaged, thread_count(), sysconf(_SC_NPROCESSORS_ONLN),
+               (long long)o->memory);
     return http_reply(c, 200, "application/json");
 }
 
+static void put_flag(void *arg, const char *key, const char *value)
+{
+    Buf *b = arg;
+    if (b->ptr[b->len - 1] != '{')
+        buf_puts(b, ",");
+    buf_put_json(b, slice_cstr(key));
+    buf_puts(b, ":");
+    buf_put_json(b, slice_cstr(value));
+}
+
+/* All settings, and what they are called as flags of Prometheus. */
 CallStatus http_run_prom_flags(HttpCall *c)
 {
     const HttpOptions *o = &c->server->options;
-    buf_puts(&c->reply, "{\"status\":\"success\",\"data\":{\"enable-feature\":");
-    buf_put_json(&c->reply, slice_cstr(o->features ? o->features : ""));
-    buf_printf(
-        &c->reply,
-        ",\"query.lookback-delta\":\"5m\",\"query.max-samples\":\"50000000\","
-        "\"query.timeout\":\"2m\",\"web.cors.origin\":\"\",\"web.enable-admin-api\":\"true\","
-        "\"web.enable-remote-write-receiver\":\"true\",\"web.max-connections\":\"%d\"}}\n",
-        o->connections_max);
+    char connections[32];
+    snprintf(connections, sizeof connections, "%d", o->connections_max);
+    const struct {
+        const char *key, *value;
+    } flags[] = {{"enable-feature", o->features ? o->features : ""},
+                 {"query.lookback-delta", "5m"},
+                 {"query.max-samples", "50000000"},
+                 {"query.timeout", "2m"},
+                 {"storage.tsdb.path", o->data_dir ? o->data_dir : ""},
+                 {"web.cors.origin", o->cors_origin ? o->cors_origin : ""},
+                 {"web.enable-admin-api", "true"},
+                 {"web.enable-lifecycle", "false"},
+                 {"web.enable-remote-write-receiver", "true"},
+                 {"web.max-connections", connections}};
+    buf_puts(&c->reply, "{\"status\":\"success\",\"data\":{");
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        put_flag(&c->reply, flags[i].key, flags[i].value);
+    if (o->each_setting)
+        o->each_setting(o->more_arg, put_flag, &c->reply);
+    buf_puts(&c->reply, "}}\n");
+    return http_reply(c, 200, "application/json");
+}
+
+typedef struct Yaml {
+    Buf text;
+    char section[64];
+} Yaml;
+
+/* "section.key" */
+static void put_yaml(void *arg, const char *key, const char *value)
+{
+    Yaml *y = arg;
+    const char *dot = strchr(key, '.');
+    size_t len = dot ? (size_t)(dot - key) : 0;
+    if (dot && len < sizeof y->section && (strncmp(y->section, key, len) != 0 || y->section[len])) {
+        memcpy(y->section, key, len);
+        y->section[len] = 0;
+        buf_printf(&y->text, "%s:\n", y->section);
+    }
+    buf_printf(&y->text, "%s%s: ", dot ? "  " : "", dot ? dot + 1 : key);
+    buf_put_json(&y->text, slice_cstr(value));
+    buf_puts(&y->text, "\n");
+}
+
+CallStatus http_run_prom_config(HttpCall *c)
+{
+    const HttpOptions *o = &c->server->options;
+    Yaml y = {.section = ""};
+    if (o->each_setting)
+        o->each_setting(o->more_arg, put_yaml, &y);
+    buf_puts(&c->reply, "{\"status\":\"success\",\"data\":{\"yaml\":");
+    buf_put_json(&c->reply, buf_slice(&y.text));
+    buf_puts(&c->reply, "}}\n");
+    buf_free(&y.text);
+    return http_reply(c, 200, "application/json");
+}
+
+/* Segments of the log; all have been read once the database is there. */
+CallStatus http_run_prom_walreplay(HttpCall *c)
+{
+    WalInfo info;
+    engine_wal_info(db_engine(c->db), &info);
+    long long last = info.segments > 0 ? (long long)info.segments - 1 : 0;
+    buf_printf(&c->reply,
+               "{\"status\":\"success\",\"data\":{\"min\":0,\"max\":%lld,\"current\":%lld}}\n",
+               last, last);
     return http_reply(c, 200, "application/json");
 }
 
@@ -88,8 +175,6 @@ CallStatus http_run_prom_constant(HttpCall *c)
         {"/api/v1/scrape_pools", "{\"scrapePools\":[]}"},
         {"/api/v1/alertmanagers", "{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}"},
         {"/api/v1/notifications", "[]"},
-        {"/api/v1/status/config", "{\"yaml\":\"global: {}\\n\"}"},
-        {"/api/v1/status/walreplay", "{\"min\":0,\"max\":0,\"current\":0}"},
         {"/api/v1/status/tsdb/blocks", "{\"blocks\":[]}"},
     };
     for (size_t i = 0; i < ARRAY_LEN(constants); i++)

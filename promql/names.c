@@ -457,7 +457,7 @@ bool pql_series(const PqlListing *l, bool (*each)(void *arg, const PqlLabel *lab
     return ok;
 }
 
-bool pql_metrics(const PqlListing *l, bool (*each)(void *arg, Slice name), void *arg, Err *e)
+bool pql_metrics(const PqlListing *l, PqlMetricFn *each, void *arg, Err *e)
 {
     Arena a;
     Sources s;
@@ -467,7 +467,7 @@ bool pql_metrics(const PqlListing *l, bool (*each)(void *arg, Slice name), void 
     for (size_t i = 0; ok && i < s.count; i++) {
         SeriesSet *set = source_alive(l, &s.items[i]);
         for (size_t k = 0; set_count(set) && k < s.items[i].field_count && go_on; k++)
-            go_on = each(arg, s.items[i].fields[k].metric);
+            go_on = each(arg, s.items[i].table, s.items[i].fields[k].metric, set_count(set));
         set_unref(set);
     }
     if (ok)

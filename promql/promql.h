@@ -111,9 +111,10 @@ typedef struct PqlListing {
 /* Calls each() with the labels of every series (canonical names only); stops when it returns false. */
 bool pql_series(const PqlListing *l, bool (*each)(void *arg, const PqlLabel *labels, size_t count),
                 void *arg, Err *e) MUST_CHECK;
-/* Canonical metric names with series: each table's, in no order; one that two tables claim comes once. */
-bool pql_metrics(const PqlListing *l, bool (*each)(void *arg, Slice name), void *arg,
-                 Err *e) MUST_CHECK;
+/* Canonical metric names with how many series they have: each table's, in no order; one that two tables claim
+ * comes once. */
+typedef bool PqlMetricFn(void *arg, const TableDef *t, Slice name, size_t series);
+bool pql_metrics(const PqlListing *l, PqlMetricFn *each, void *arg, Err *e) MUST_CHECK;
 /* Of one table, by time alone; a reference. */
 SeriesSet *pql_alive(const PqlListing *l, const TableDef *t);
 

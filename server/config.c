@@ -382,6 +382,26 @@ bool config_check(const Config *c, Err *e)
     return true;
 }
 
+void config_each(const Config *c, void (*each)(void *arg, const char *key, const char *value),
+                 void *arg)
+{
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        const Setting *s = &settings[i];
+        const char *at = (const char *)c + s->offset;
+        char number[32];
+        if (s->type == SET_TEXT) {
+            bool secret = at == c->admin_password && *at;
+            each(arg, s->key, secret ? "<secret>" : at);
+            continue;
+        }
+        if (s->type == SET_BOOL)
+            snprintf(number, sizeof number, "%s", *(const bool *)at ? "true" : "false");
+        else
+            snprintf(number, sizeof number, "%lld", *(const long long *)at);
+        each(arg, s->key, number);
+    }
+}
+
 void config_print(Buf *out)
 {
     static const char *const types[] = {"text", "integer", "size", "boolean"};

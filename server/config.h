@@ -49,6 +49,9 @@ bool config_needs_passwords(const Config *c);
 /* What no single setting can tell: may we listen there? */
 bool config_check(const Config *c, Err *e) MUST_CHECK;
 void config_print(Buf *out); /* the table as Markdown */
+/* Each setting as it is in force; secrets as "<secret>". */
+void config_each(const Config *c, void (*each)(void *arg, const char *key, const char *value),
+                 void *arg);
 /* The i-th address of "a, b"; false: there is none. */
 bool config_address(const Config *c, size_t i, char out[CONFIG_TEXT_MAX]);
 

@@ -242,6 +242,12 @@ static bool use_tls(Server *s, const Config *c, Err *e)
     return true;
 }
 
+static void each_setting(void *arg, HttpSettingFn *each, void *each_arg)
+{
+    Server *s = arg;
+    config_each(&s->config, each, each_arg);
+}
+
 static void make_faces(Server *s)
 {
     const Config *c = &s->config;
@@ -267,6 +273,9 @@ static void make_faces(Server *s)
                         .passwords = config_needs_passwords(c),
                         .url_credentials = c->url_credentials,
                         .tls_required = tls_required,
+                        .each_setting = each_setting,
+                        .data_dir = c->data_dir,
+                        .memory = c->memory,
                         .more_metrics = put_pg_metrics,
                         .more_arg = s};
     s->pg = pgw_new(&pg);

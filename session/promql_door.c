@@ -305,16 +305,17 @@ static bool take_series(void *arg, const PqlLabel *labels, size_t count)
     return true;
 }
 
-static bool take_name(void *arg, Slice name)
+static bool take_name(void *arg, const TableDef *t, Slice name, size_t series)
 {
+    (void)t, (void)series;
     set_put(arg, name);
     return true;
 }
 
 /* One metric is enough for there to be names. */
-static bool take_any_name(void *arg, Slice name)
+static bool take_any_name(void *arg, const TableDef *t, Slice name, size_t series)
 {
-    (void)name;
+    (void)t, (void)name, (void)series;
     set_put(arg, SLICE_LIT("__name__"));
     return false;
 }

@@ -287,10 +287,33 @@ def times_of_labels(s):
     check("all labels of then", s.data("/api/v1/labels", end=1000000001), ["__name__", "zone"])
 
 
+def status(s):
+    db = dict(db="counted")
+    s.ask("POST", "/query", "q=CREATE+DATABASE+counted", Content_Type="application/x-www-form-urlencoded")
+    lines = "".join("cpu,host=%s,dc=%s user=1,sys=2 %d\n" % (h, dc, NOW * 10**9) for h, dc in (("a", "x"), ("b", "x"), ("c", "y")))
+    s.ask("POST", "/write?db=counted", lines + "mem,host=a value=1 %d\n" % (NOW * 10**9))
+    got = s.data("/api/v1/status/tsdb", **db)
+    flat = lambda key: {x["name"]: x["value"] for x in got[key]}
+    check("head", [got["headStats"][k] for k in ("numSeries", "numLabelPairs", "minTime", "maxTime")], [7, 8, T, T])
+    check("metrics", flat("seriesCountByMetricName"), {"cpu_user": 3, "cpu_sys": 3, "mem": 1})
+    check("values", flat("labelValueCountByLabelName"), {"__name__": 3, "host": 3, "dc": 2})
+    check("pairs", flat("seriesCountByLabelValuePair"), {"dc=x": 4, "host=a": 3, "__name__=cpu_user": 3, "__name__=cpu_sys": 3,
+                                                         "dc=y": 2, "host=b": 2, "host=c": 2, "__name__=mem": 1})
+    check("bytes", flat("memoryInBytesByLabelName"), {"__name__": 18, "host": 3, "dc": 2})
+    check("limit", len(s.data("/api/v1/status/tsdb", limit=2, **db)["seriesCountByLabelValuePair"]), 2)
+    has("config", s.data("/api/v1/status/config")["yaml"], 'access_log: "true"')
+    flags = s.data("/api/v1/status/flags")
+    check("flags", (flags["web.cors.origin"], flags["storage.tsdb.path"]), ("http://page", s.dir.name + "/data"))
+    info = s.data("/api/v1/status/runtimeinfo")
+    check("runtimeinfo", (info["CWD"], info["corruptionCount"], info["goroutineCount"] > 3), (os.getcwd(), 0, True))
+    replay = s.data("/api/v1/status/walreplay")
+    check("walreplay", (replay["min"], replay["current"]), (0, replay["max"]))
+
+
 def main():
     s = Server(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_builddir", "."))
     try:
-        for part in (histograms, federation, export, fields_of_tables, times_of_labels):
+        for part in (histograms, federation, export, fields_of_tables, times_of_labels, status):
             part(s)
     finally:
         code, _ = s.stop()
