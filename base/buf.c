@@ -290,39 +290,6 @@ Reader reader_of(Slice s)
     return (Reader){begin, begin + s.len, false};
 }
 
-static uint64_t get_le(Reader *r, size_t size)
-{
-    uint64_t v = 0;
-    if (r->bad || reader_left(r) < size) {
-        r->bad = true;
-        return 0;
-    }
-    for (size_t i = 0; i < size; i++)
-        v |= (uint64_t)r->cur[i] << (8 * i);
-    r->cur += size;
-    return v;
-}
-
-uint8_t reader_u8(Reader *r)
-{
-    return (uint8_t)get_le(r, 1);
-}
-
-uint16_t reader_u16(Reader *r)
-{
-    return (uint16_t)get_le(r, 2);
-}
-
-uint32_t reader_u32(Reader *r)
-{
-    return (uint32_t)get_le(r, 4);
-}
-
-uint64_t reader_u64(Reader *r)
-{
-    return get_le(r, 8);
-}
-
 uint64_t reader_varint(Reader *r)
 {
     uint64_t v = 0;

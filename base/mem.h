@@ -103,10 +103,35 @@ typedef struct Reader {
 } Reader;
 
 Reader reader_of(Slice s);
-uint8_t reader_u8(Reader *r);
-uint16_t reader_u16(Reader *r);
-uint32_t reader_u32(Reader *r);
-uint64_t reader_u64(Reader *r);
+/* Little endian; one load where the size is a constant. */
+static inline uint64_t reader_le(Reader *r, size_t size)
+{
+    uint64_t v = 0;
+    if (r->bad || (size_t)(r->end - r->cur) < size) {
+        r->bad = true;
+        return 0;
+    }
+    for (size_t i = 0; i < size; i++)
+        v |= (uint64_t)r->cur[i] << (8 * i);
+    r->cur += size;
+    return v;
+}
+static inline uint8_t reader_u8(Reader *r)
+{
+    return (uint8_t)reader_le(r, 1);
+}
+static inline uint16_t reader_u16(Reader *r)
+{
+    return (uint16_t)reader_le(r, 2);
+}
+static inline uint32_t reader_u32(Reader *r)
+{
+    return (uint32_t)reader_le(r, 4);
+}
+static inline uint64_t reader_u64(Reader *r)
+{
+    return reader_le(r, 8);
+}
 uint64_t reader_varint(Reader *r);
 int64_t reader_zigzag(Reader *r);
 Slice reader_bytes(Reader *r, size_t len);

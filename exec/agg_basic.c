@@ -1,4 +1,5 @@
 #include "exec/agg_private.h"
+#include "exec/kernels.h"
 #include <math.h>
 
 static void init_nothing(AggCtx *c, void *state)
@@ -91,16 +92,11 @@ static void int_init(AggCtx *c, void *state)
     *(IntSum *)state = (IntSum){0};
 }
 
-/* 64-bit partial sums of halves: no 128-bit addition a row. */
-static __int128 sum_dense(const int64_t *restrict v, size_t n)
+static __int128 sum_dense(const int64_t *v, size_t n)
 {
-    int64_t high = 0;
-    uint64_t low = 0;
-    for (size_t i = 0; i < n; i++) {
-        high += v[i] >> 32;
-        low += (uint32_t)v[i];
-    }
-    return ((__int128)high << 32) + low;
+    ExecIntSum sum;
+    exec_kernels()->sum_i64(&sum, v, n);
+    return ((__int128)sum.high << 32) + sum.low;
 }
 
 static bool int_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
@@ -212,17 +208,21 @@ static void float_init(AggCtx *c, void *state)
     *(FloatState *)state = (FloatState){0};
 }
 
+enum { LANES_MIN = 4 * EXEC_LANES }; /* fewer are added one by one */
+
 static bool float_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
                          Err *e)
 {
     FloatState *s = state;
     const Vector *v = &args[0];
     (void)c, (void)e;
-    if (v->kind == VEC_FLAT && !sel) {
-        FloatSum sum = s->sum;
-        for (size_t i = 0; i < n; i++)
-            float_sum_add(&sum, v->v.f64[i]);
-        s->sum = sum;
+    if (v->kind == VEC_FLAT && !sel && n >= LANES_MIN) {
+        ExecFloatSum lanes = {{0}, {0}};
+        exec_kernels()->sum_f64(&lanes, v->v.f64, n);
+        for (size_t k = 0; k < EXEC_LANES; k++) {
+            float_sum_add(&s->sum, lanes.hi[k]);
+            s->sum.lo += lanes.lo[k];
+        }
     } else {
         AGG_ROWS(sel, n, row)
         float_sum_add(&s->sum, v->v.f64[vec_slot(v, row)]);

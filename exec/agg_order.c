@@ -1,6 +1,7 @@
 /* min, max, first, last. */
 #include "base/clock.h"
 #include "exec/agg_private.h"
+#include "exec/kernels.h"
 #include <math.h>
 
 /* ---- min, max ---- */
@@ -23,29 +24,19 @@ static void offer(AggCtx *c, Kept *k, const Value *v, bool max)
         kept_set(k, v, c->arena);
 }
 
-static int64_t extreme_i64(const int64_t *restrict v, size_t n, bool max)
+static int64_t extreme_i64(const int64_t *v, size_t n, bool max)
 {
-    int64_t best = v[0];
-    if (max) {
-        for (size_t i = 1; i < n; i++)
-            best = v[i] > best ? v[i] : best;
-    } else {
-        for (size_t i = 1; i < n; i++)
-            best = v[i] < best ? v[i] : best;
-    }
-    return best;
+    int64_t low, high;
+    exec_kernels()->minmax_i64(v, n, &low, &high);
+    return max ? high : low;
 }
 
 /* NaN is above everything: max of a NaN is NaN, min passes over it unless all are. */
-static double extreme_f64(const double *restrict v, size_t n, bool max)
+static double extreme_f64(const double *v, size_t n, bool max)
 {
-    double best = max ? -INFINITY : INFINITY;
-    size_t nans = 0;
-    for (size_t i = 0; i < n; i++) {
-        nans += v[i] != v[i];
-        best = max ? (v[i] > best ? v[i] : best) : (v[i] < best ? v[i] : best);
-    }
-    return nans == n || (max && nans) ? NAN : best;
+    double low, high;
+    size_t nans = exec_kernels()->minmax_f64(v, n, &low, &high);
+    return nans == n || (max && nans) ? NAN : max ? high : low;
 }
 
 static bool extreme_rows(AggCtx *c, Kept *k, const Vector *v, const uint16_t *sel, size_t n,
@@ -87,28 +78,65 @@ static bool max_update(AggCtx *c, void *state, const Vector *args, const uint16_
     return extreme_rows(c, state, &args[0], sel, n, true);
 }
 
+/* Numbers without a Value between: rows of different groups. */
+static void each_i64(void **states, const Vector *v, const uint16_t *sel, size_t n, bool max)
+{
+    AGG_ROWS(sel, n, row)
+    {
+        Kept *k = states[k_];
+        int64_t x = v->v.i64[vec_slot(v, row)];
+        if (!k->set || (max ? x > k->v.u.i64 : x < k->v.u.i64)) {
+            k->v = value_i64(x);
+            k->set = true;
+        }
+    }
+}
+
+static void each_f64(void **states, const Vector *v, const uint16_t *sel, size_t n, bool max)
+{
+    AGG_ROWS(sel, n, row)
+    {
+        Kept *k = states[k_];
+        double x = v->v.f64[vec_slot(v, row)], old = k->v.u.f64;
+        bool above = x > old || (x != x && old == old), below = x < old || (x == x && old != old);
+        if (!k->set || (max ? above : below)) {
+            k->v = value_f64(x);
+            k->set = true;
+        }
+    }
+}
+
+static bool extreme_each(AggCtx *c, void **states, const Vector *v, const uint16_t *sel, size_t n,
+                         bool max)
+{
+    if (v->phys == PH_I64) {
+        each_i64(states, v, sel, n, max);
+        return true;
+    }
+    if (v->phys == PH_F64) {
+        each_f64(states, v, sel, n, max);
+        return true;
+    }
+    AGG_ROWS(sel, n, row)
+    {
+        Value x = vec_get(v, row);
+        offer(c, states[k_], &x, max);
+    }
+    return true;
+}
+
 static bool min_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n,
                      Err *e)
 {
     (void)e;
-    AGG_ROWS(sel, n, row)
-    {
-        Value v = vec_get(&args[0], row);
-        offer(c, states[k_], &v, false);
-    }
-    return true;
+    return extreme_each(c, states, &args[0], sel, n, false);
 }
 
 static bool max_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n,
                      Err *e)
 {
     (void)e;
-    AGG_ROWS(sel, n, row)
-    {
-        Value v = vec_get(&args[0], row);
-        offer(c, states[k_], &v, true);
-    }
-    return true;
+    return extreme_each(c, states, &args[0], sel, n, true);
 }
 
 static bool min_merge(AggCtx *c, void *into, const void *from, Err *e)

@@ -1,5 +1,6 @@
 /* Evaluation: one function per node kind; each computes the selected rows of a batch only. */
 #include "exec/expr_private.h"
+#include "exec/kernels.h"
 
 /* ---- selections ---- */
 
@@ -675,10 +676,7 @@ bool expr_filter(EvalCtx *ctx, const Expr *x, Batch *b, Err *e)
     }
     uint16_t *sel = arena_alloc(ctx->scratch, (n + 1) * sizeof *sel);
     if (v.kind == VEC_FLAT && !v.valid && !b->sel) {
-        for (size_t i = 0; i < n; i++) {
-            sel[kept] = (uint16_t)i;
-            kept += v.v.b[i];
-        }
+        kept = exec_kernels()->select(sel, v.v.b, n);
     } else {
         for (size_t i = 0; i < n; i++) {
             size_t row = batch_row(b, i);

@@ -1,4 +1,5 @@
 #include "exec/func_private.h"
+#include "exec/kernels.h"
 #include <float.h>
 #include <math.h>
 
@@ -64,8 +65,14 @@ static bool check_range(FnCall *c, Err *e)
 static bool kernel_add_int(FnCall *c, Err *e)
 {
     int64_t over = 0, r;
-    FUNC_BINARY(c, int64_t, int64_t,
-                (r = (int64_t)((uint64_t)x + (uint64_t)y), over |= (x ^ r) & (y ^ r), r));
+    const Vector *x_all = &c->args[0], *y_all = &c->args[1];
+    if (!c->sel && x_all->kind == VEC_FLAT && y_all->kind != VEC_DICT)
+        exec_kernels()->add_i64(c->out->v.i64, x_all->v.i64,
+                                y_all->kind == VEC_FLAT ? y_all->v.i64 : NULL, y_all->v.i64[0],
+                                c->n, &over);
+    else
+        FUNC_BINARY(c, int64_t, int64_t,
+                    (r = (int64_t)((uint64_t)x + (uint64_t)y), over |= (x ^ r) & (y ^ r), r));
     return over < 0 ? func_int_range(c->expr->type, e) : check_range(c, e);
 }
 

@@ -1,21 +1,32 @@
 #include "exec/func_private.h"
+#include "exec/kernels.h"
 #include <math.h>
 
 /* ---- integers, dates, times: one machine comparison ---- */
 
-#define I64_KERNEL(name, op)                                                                       \
+/* All rows against a constant: there is a kernel. */
+static bool against_constant(const FnCall *c)
+{
+    return !c->sel && c->args[0].kind == VEC_FLAT && c->args[1].kind == VEC_CONST;
+}
+
+#define I64_KERNEL(name, op, id)                                                                   \
     static bool name(FnCall *c, Err *e)                                                            \
     {                                                                                              \
         (void)e;                                                                                   \
-        FUNC_BINARY(c, int64_t, uint8_t, x op y);                                                  \
+        if (against_constant(c))                                                                   \
+            exec_kernels()->compare_i64(c->out->v.b, c->args[0].v.i64, c->args[1].v.i64[0], c->n,  \
+                                        id);                                                       \
+        else                                                                                       \
+            FUNC_BINARY(c, int64_t, uint8_t, x op y);                                              \
         return true;                                                                               \
     }
-I64_KERNEL(eq_i64, ==)
-I64_KERNEL(ne_i64, !=)
-I64_KERNEL(lt_i64, <)
-I64_KERNEL(le_i64, <=)
-I64_KERNEL(gt_i64, >)
-I64_KERNEL(ge_i64, >=)
+I64_KERNEL(eq_i64, ==, EXEC_EQ)
+I64_KERNEL(ne_i64, !=, EXEC_NE)
+I64_KERNEL(lt_i64, <, EXEC_LT)
+I64_KERNEL(le_i64, <=, EXEC_LE)
+I64_KERNEL(gt_i64, >, EXEC_GT)
+I64_KERNEL(ge_i64, >=, EXEC_GE)
 
 #define BOOL_KERNEL(name, op)                                                                      \
     static bool name(FnCall *c, Err *e)                                                            \
@@ -39,22 +50,25 @@ static bool right_is_number(const FnCall *c)
     return c->args[1].kind == VEC_CONST && c->args[1].v.f64[0] == c->args[1].v.f64[0];
 }
 
-#define F64_KERNEL(name, plain, full)                                                              \
+#define F64_KERNEL(name, id, plain, full)                                                          \
     static bool name(FnCall *c, Err *e)                                                            \
     {                                                                                              \
         (void)e;                                                                                   \
-        if (right_is_number(c))                                                                    \
+        if (right_is_number(c) && against_constant(c))                                             \
+            exec_kernels()->compare_f64(c->out->v.b, c->args[0].v.f64, c->args[1].v.f64[0], c->n,  \
+                                        id);                                                       \
+        else if (right_is_number(c))                                                               \
             FUNC_BINARY(c, double, uint8_t, (plain));                                              \
         else                                                                                       \
             FUNC_BINARY(c, double, uint8_t, (full));                                               \
         return true;                                                                               \
     }
-F64_KERNEL(eq_f64, x == y, (x == y) | ((x != x) & (y != y)))
-F64_KERNEL(ne_f64, x != y, !((x == y) | ((x != x) & (y != y))))
-F64_KERNEL(lt_f64, x < y, (x < y) | ((y != y) & (x == x)))
-F64_KERNEL(le_f64, x <= y, (x <= y) | (y != y))
-F64_KERNEL(gt_f64, !(x <= y), (x > y) | ((x != x) & (y == y)))
-F64_KERNEL(ge_f64, !(x < y), (x >= y) | (x != x))
+F64_KERNEL(eq_f64, EXEC_EQ, x == y, (x == y) | ((x != x) & (y != y)))
+F64_KERNEL(ne_f64, EXEC_NE, x != y, !((x == y) | ((x != x) & (y != y))))
+F64_KERNEL(lt_f64, EXEC_LT, x < y, (x < y) | ((y != y) & (x == x)))
+F64_KERNEL(le_f64, EXEC_LE, x <= y, (x <= y) | (y != y))
+F64_KERNEL(gt_f64, EXEC_GT, !(x <= y), (x > y) | ((x != x) & (y == y)))
+F64_KERNEL(ge_f64, EXEC_GE, !(x < y), (x >= y) | (x != x))
 
 /* ---- text: bytes ---- */
 

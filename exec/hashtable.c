@@ -1,5 +1,6 @@
 #include "exec/hashtable.h"
 #include "base/hash.h"
+#include "exec/kernels.h"
 #include "storage/types.h"
 
 #include <math.h>
@@ -87,7 +88,7 @@ size_t ht_growth(const HashTable *t, size_t n)
 
 /* ---- hashing: one loop a column ---- */
 
-static inline uint64_t hash_i64(uint64_t v)
+static inline uint64_t hash_i64(uint64_t v) /* as the kernel */
 {
     v *= UINT64_C(0x9e3779b97f4a7c15);
     v ^= v >> 32;
@@ -137,6 +138,10 @@ static void hash_flat(uint64_t *hashes, const Vector *v, const uint16_t *sel, si
 {
     KeyEq eq = key_eq_of(v->type, v->phys);
     const TypeDef *def = eq == KEY_EQ_TYPE ? type_find(v->type) : NULL;
+    if (eq == KEY_EQ_I64 && !v->valid && !sel && first) {
+        exec_kernels()->hash_i64(hashes, v->v.i64, n);
+        return;
+    }
     if (eq == KEY_EQ_I64 && !v->valid) {
         for (size_t i = 0; i < n; i++) {
             size_t row = sel ? sel[i] : i;

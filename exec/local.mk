@@ -4,7 +4,7 @@ libskexec_la_CFLAGS = $(FAST_CFLAGS) $(GMP_CFLAGS)
 libskexec_la_LIBADD = libskexec_kernels.la $(GMP_LIBS) -lm
 
 # Compiled twice, as in storage/local.mk.
-exec_kernels =
+exec_kernels = exec/kernels.c exec/kernels.h
 noinst_LTLIBRARIES += libskexec_kernels.la
 libskexec_kernels_la_SOURCES = $(exec_kernels)
 libskexec_kernels_la_CFLAGS = $(FAST_CFLAGS)

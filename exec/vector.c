@@ -1,4 +1,6 @@
 #include "exec/vector.h"
+#include "base/simd.h"
+#include "exec/kernels.h"
 
 Phys type_phys(TypeId t)
 {
@@ -222,4 +224,13 @@ void batch_copy(Batch *dst, const Batch *src, Arena *a)
     dst->cols = ARENA_ARRAY(a, Vector, src->col_count + 1);
     for (size_t c = 0; c < src->col_count; c++)
         copy_column(&dst->cols[c], &src->cols[c], src, a);
+}
+
+const ExecKernels *exec_kernels(void)
+{
+#ifdef SKULK_KERNELS_V3
+    if (simd_has_v3())
+        return &exec_kernels_v3;
+#endif
+    return &exec_kernels_base;
 }

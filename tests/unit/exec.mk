@@ -27,3 +27,7 @@ tests_unit_test_expr_LDADD = $(SK_EXEC) $(UNIT_LIBS)
 unit_tests += tests/unit/test_func
 tests_unit_test_func_SOURCES = tests/unit/test_func.c tests/unit/expr_text.h
 tests_unit_test_func_LDADD = $(SK_EXEC) $(UNIT_LIBS)
+
+unit_tests += tests/unit/test_exec_kernels
+tests_unit_test_exec_kernels_SOURCES = tests/unit/test_exec_kernels.c
+tests_unit_test_exec_kernels_LDADD = $(SK_EXEC) $(UNIT_LIBS)
