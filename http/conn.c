@@ -332,6 +332,8 @@ HttpServer *http_new(const HttpOptions *o)
 {
     HttpServer *s = MEM_NEW(HttpServer);
     s->options = *o;
+    if (s->options.key_ttl_ns == 0)
+        s->options.key_ttl_ns = 86400 * NS_PER_S;
     s->started_ns = o->clock->wall_ns(o->clock);
     s->seen = ing_seen_new();
     s->keys = http_keys_new();

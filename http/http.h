@@ -25,6 +25,7 @@ typedef struct HttpOptions {
     bool passwords;       /* a request needs a login, but for those that only say that we live */
     const char
         *cors_origin;     /* "*", or origins separated by commas; NULL or "": pages may not ask */
+    int64_t key_ttl_ns;   /* how long an Idempotency-Key is remembered */
     bool access_log;      /* a line for each answer */
     bool url_credentials; /* u= and p= are taken as a login */
     bool tls_required;    /* plain requests get 400 */

@@ -48,6 +48,7 @@ struct HttpCall {
     Rights *rights; /* of who has come in; NULL: no login is asked for */
     const HttpRoute *route;
     Hash128 key; /* of a write with an Idempotency-Key */
+    int64_t key_ns;
     bool keyed;
     const IngFormat *format; /* of a write; NULL before its content type is known */
     Buf mem;                 /* head and body, from `base` on */
@@ -130,6 +131,11 @@ HttpAuth http_authorize(HttpCall *c);
 typedef struct HttpKeys HttpKeys;
 HttpKeys *http_keys_new(void);
 void http_keys_free(HttpKeys *k);
+/* False: *answer is made, or the keys are still being read (CALL_WAIT, CALL_MORE). */
+bool http_keys_ready(HttpCall *c, CallStatus *answer);
+IngKey http_key_row(HttpCall *c); /* to be written with the rows; the answer is made */
+/* Once in many keys: rows before the time are to be deleted. */
+bool http_keys_to_drop(HttpCall *c, int64_t *before_ns);
 /* False: the write was done before under this key, or is being done; *answer is made. */
 bool http_key_begin(HttpCall *c, CallStatus *answer);
 void http_key_end(HttpCall *c, bool stored); /* the answer is made */

@@ -4,15 +4,17 @@
  * bad lines are stored and durable before the 400 is sent. */
 #include "http/http_private.h"
 
-typedef enum WriteStage { STAGE_BEGIN, STAGE_PARSE, STAGE_COMMIT } WriteStage;
+typedef enum WriteStage { STAGE_BEGIN, STAGE_PARSE, STAGE_COMMIT, STAGE_DROP } WriteStage;
 
 typedef struct WriteState {
     WriteStage stage;
     Buf decoded;
     IngJob *job;
     Ticket ticket;
+    ObjectId database;
     SyncMode sync;
     bool all_or_nothing;
+    bool answered; /* with a key: the answer is a part of what is written */
 } WriteState;
 
 static void write_cleanup(HttpCall *c)
@@ -133,6 +135,7 @@ static CallStatus begin(HttpCall *c, WriteState *w)
     if (c->body.len == 0)
         return http_write_answer(c, NULL, true);
     CallStatus answer;
+    w->database = x.database;
     if (!http_key_begin(c, &answer))
         return answer;
     Slice body = c->body;
@@ -162,6 +165,18 @@ static void note_rejected(HttpCall *c, const WriteState *w)
                                             .err = &l->err});
 }
 
+/* An answer that was made before takes back what it said. */
+static CallStatus commit_failed(HttpCall *c, const WriteState *w, const Err *e)
+{
+    if (w->answered) {
+        buf_clear(&c->reply);
+        buf_clear(&c->headers);
+        if (influx(c))
+            http_influx_headers(c);
+    }
+    return write_failed(c, e);
+}
+
 static CallStatus parse(HttpCall *c, WriteState *w)
 {
     Err e;
@@ -174,6 +189,13 @@ static CallStatus parse(HttpCall *c, WriteState *w)
     note_rejected(c, w);
     if (w->all_or_nothing && ing_job_error_count(w->job) > 0)
         return http_write_answer(c, w->job, false);
+    if (c->keyed && ing_job_rows(w->job) > 0) {
+        http_write_answer(c, w->job, true);
+        w->answered = true;
+        const IngKey key = http_key_row(c);
+        if (!ing_job_put_key(w->job, &key, &e))
+            return commit_failed(c, w, &e);
+    }
     WriteBatch *batch = ing_job_take_batch(w->job);
     if (!batch)
         return http_write_answer(c, w->job, true);
@@ -183,16 +205,31 @@ static CallStatus parse(HttpCall *c, WriteState *w)
     return CALL_MORE;
 }
 
+/* The write is done; what comes of forgetting old keys does not matter to it. */
+static CallStatus drop_keys(const WriteState *w)
+{
+    return atomic_load(&w->ticket.done) ? CALL_DONE : CALL_WAIT;
+}
+
 static CallStatus commit(HttpCall *c, WriteState *w)
 {
+    int64_t before_ns;
     if (!atomic_load(&w->ticket.done))
         return CALL_WAIT;
     if (!w->ticket.ok)
-        return write_failed(c, &w->ticket.err);
+        return commit_failed(c, w, &w->ticket.err);
     ing_job_stored(w->job);
-    CallStatus st = http_write_answer(c, w->job, true);
+    if (!w->answered)
+        http_write_answer(c, w->job, true);
+    bool keyed = c->keyed;
     http_key_end(c, true);
-    return st;
+    if (!keyed || !http_keys_to_drop(c, &before_ns))
+        return CALL_DONE;
+    w->ticket = (Ticket){.waiter = &c->task};
+    if (!db_write_keys_drop(c->db, w->database, before_ns, &w->ticket))
+        return CALL_DONE;
+    w->stage = STAGE_DROP;
+    return drop_keys(w);
 }
 
 CallStatus http_run_write(HttpCall *c)
@@ -203,13 +240,16 @@ CallStatus http_run_write(HttpCall *c)
         c->cleanup = write_cleanup;
         buf_init(&w->decoded);
     }
+    CallStatus st;
     switch (w->stage) {
     case STAGE_BEGIN:
-        return begin(c, w);
+        return http_keys_ready(c, &st) ? begin(c, w) : st;
     case STAGE_PARSE:
         return parse(c, w);
     case STAGE_COMMIT:
+        return commit(c, w);
+    case STAGE_DROP:
         break;
     }
-    return commit(c, w);
+    return drop_keys(w);
 }

@@ -1,4 +1,4 @@
-/* ingest/ing_extra.c - what comes beside samples: exemplars and metadata.
+/* ingest/ing_extra.c - what comes beside samples: exemplars, metadata, keys of writes.
  *
  * The exemplars of metric m are rows of the table exemplars.m: the same tags as its series, the fields `value`
  * and `labels` (JSON).  Metadata are series of the table prometheus.metadata: metric, type, help and unit are
@@ -65,6 +65,25 @@ static bool put_row(IngJob *j, IngTable *t, SeriesId id, int64_t ns, const char 
     }
     ing_row_end(j, t);
     return true;
+}
+
+/* The server's own row: the rights of who writes do not matter.  All keys are one series; times differ. */
+bool ing_job_put_key(IngJob *j, const IngKey *k, Err *e)
+{
+    static const char *const keys[] = {"key", "status", "content_type", "answer"};
+    const IngValue values[] = {{.kind = ING_STRING, .u.str = k->key},
+                               {.kind = ING_INT, .u.i64 = k->status},
+                               {.kind = ING_STRING, .u.str = k->content_type},
+                               {.kind = ING_STRING, .u.str = k->answer}};
+    const IngContext asked = j->c;
+    SeriesId id;
+    j->c.may_write = NULL;
+    j->c.rights = NULL;
+    IngTable *t = ing_table_in(j, SLICE_LIT("idempotency"), SLICE_LIT("keys"), e);
+    bool ok = t && ing_series(j, t, 0, NULL, &id, e) &&
+              put_row(j, t, id, k->time_ns, keys, values, ARRAY_LEN(keys), e);
+    j->c = asked;
+    return ok;
 }
 
 static void put_labels(Buf *out, const Exemplar *x)

@@ -84,6 +84,14 @@ void ing_encode_snappy(Buf *out, Slice bytes); /* appends a block */
 IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body);
 /* 42501: nothing of the body is stored. */
 bool ing_job_step(IngJob *job, bool *done, Err *e) MUST_CHECK;
+/* The key under which the body is written, with its answer: a row of idempotency.keys in the same batch. */
+typedef struct IngKey {
+    int64_t time_ns; /* no two keys have the same */
+    Slice key;
+    int status;
+    Slice content_type, answer;
+} IngKey;
+bool ing_job_put_key(IngJob *job, const IngKey *k, Err *e) MUST_CHECK;
 WriteBatch *ing_job_take_batch(IngJob *job); /* the good rows; caller owns; NULL if none */
 size_t ing_job_rows(const IngJob *job);
 typedef struct IngWritten { /* of remote write, as its answer counts them */

@@ -74,6 +74,8 @@ static const Setting settings[] = {
      "a write to an unknown database makes it"},
     {"ingest.require_db", SET_BOOL, AT(require_db), "false", 0, 0, NULL,
      "a write without db is refused (else it goes to skulk)"},
+    {"ingest.key_ttl_h", SET_INT, AT(key_ttl_h), "24", 1, 8760, NULL,
+     "hours for which an Idempotency-Key is remembered"},
     {"storage.memtable_max", SET_SIZE, AT(memtable_max), "0", 0, SIZE_HUGE, NULL,
      "bytes in memory before a flush; 0 = 64 MiB or 1/16 of the memory"},
     {"storage.log_max", SET_SIZE, AT(log_max), "256MiB", 1 << 20, SIZE_HUGE, NULL,

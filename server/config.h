@@ -27,6 +27,7 @@ typedef struct Config {
     int64_t failure_delay_ms;
     bool url_credentials;
     bool create_databases, require_db;
+    int64_t key_ttl_h;
     int64_t memtable_max, log_max;
     char archive_dir[CONFIG_TEXT_MAX];
     int64_t archive_hold_max;

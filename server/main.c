@@ -269,6 +269,7 @@ static void make_faces(Server *s)
                         .points_max = c->max_points,
                         .features = c->features,
                         .cors_origin = c->cors_origin,
+                        .key_ttl_ns = c->key_ttl_h * 3600 * NS_PER_S,
                         .access_log = c->access_log,
                         .passwords = config_needs_passwords(c),
                         .url_credentials = c->url_credentials,

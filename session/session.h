@@ -238,6 +238,20 @@ bool prom_meta(Db *db, const PromSelection *s, PromMeta what, Slice label, Buf *
 /* Parses only; the query written anew as a JSON string, or its tree. */
 bool prom_text(Slice query, bool tree, Buf *json, Err *e) MUST_CHECK;
 
+/* ---- keys of writes that were done: the rows of idempotency.keys in all databases (session/write_keys.c) ---- */
+typedef struct WriteKeyRow { /* texts live until the next call */
+    int64_t time_ns;
+    Slice key, content_type, answer;
+    int64_t status;
+} WriteKeyRow;
+typedef struct WriteKeys WriteKeys;
+WriteKeys *db_write_keys_open(Db *db, int64_t since_ns, Task *waiter);
+/* RUN_BATCH: *out; RUN_DONE, RUN_WAIT, RUN_FAIL. */
+RunStatus db_write_keys_next(WriteKeys *w, WriteKeyRow *out, Err *e);
+void db_write_keys_close(WriteKeys *w);
+/* Those before the time are forgotten; the ticket must live until it is done. */
+bool db_write_keys_drop(Db *db, ObjectId database, int64_t before_ns, Ticket *t);
+
 /* ---- jobs: lifecycle/ tells what runs; skulk.jobs and run_job() ask (session/jobs.c) ---- */
 typedef struct JobInfo {
     int64_t id;

@@ -156,9 +156,13 @@ class Server:
         self.dir = tempfile.TemporaryDirectory(prefix="skulk-ways.")
         config = self.dir.name + "/c.toml"
         open(config, "w").write('[server]\ncors_origin = "http://page"\naccess_log = true\n')
+        self.build, self.config = build, config
+        self.start()
+
+    def start(self):
         self.log = open(self.dir.name + "/log", "w+")
         self.process = subprocess.Popen(
-            [build + "/alopex-skulk", "--config", config, "--data-dir", self.dir.name + "/data",
+            [self.build + "/alopex-skulk", "--config", self.config, "--data-dir", self.dir.name + "/data",
              "--pg-port", "0", "--http-port", "0"], stderr=self.log)
         for _ in range(1200):
             text = open(self.log.name).read()
@@ -166,6 +170,11 @@ class Server:
                 break
             time.sleep(0.05)
         self.port = int(re.search(r"HTTP on port (\d+)", text).group(1))
+
+    def crash(self):
+        self.process.kill()
+        self.process.wait(60)
+        self.start()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -237,6 +246,14 @@ def influx(s):
     time.sleep(0.01)
     check("another key", s.ask("POST", "/write?db=telegraf", "once v=1", Idempotency_Key="k2")[2]["Idempotency-Replayed"], None)
     check("written once each", len(s.data("/api/v1/query", query="once_v[1m]", time=time.time() + 1, db="telegraf")["result"][0]["values"]), 2)
+    bad = "once v=3 3\nonce v="
+    told = s.ask("POST", "/write?db=telegraf", bad, Idempotency_Key="k3")[:2]
+    s.crash()
+    for i, (key, body, wanted) in enumerate((("k1", "once v=1", (204, b"")), ("k3", bad, told), ("k1", "once v=1", (204, b"")))):
+        status, body, h = s.ask("POST", "/write?db=telegraf", body, Idempotency_Key=key)
+        check("key after a crash %d" % i, (status, body, h["Idempotency-Replayed"]), wanted + ("true",))
+    check("of another path", s.ask("POST", "/write?db=telegraf&precision=s", "other v=1", Idempotency_Key="k1")[2]["Idempotency-Replayed"], None)
+    check("still once each", len(s.data("/api/v1/query", query="once_v[1m]", time=time.time() + 1, db="telegraf")["result"][0]["values"]), 2)
     # 2
     v2 = "/api/v2/write?org=o&bucket=telegraf/autogen&precision="
     check("v2", s.ask("POST", v2 + "s", "m2 v=1 7\n", Authorization="Token t")[0], 204)
