@@ -1,5 +1,6 @@
 /* session/catalog_class.c - pg_class, pg_attribute and their kin: relations and their columns. */
 #include "session/catalog_private.h"
+#include "storage/engine.h"
 
 /* ---- names of schemas ---- */
 
@@ -91,7 +92,19 @@ typedef struct ClassFill {
     RowSink *sink;
     Arena *arena;
     const CatalogSnap *cat;
+    const Snapshot *snap; /* pg_class only */
 } ClassFill;
+
+/* An estimate, as in PostgreSQL: newer versions and deleted rows count until they are merged. */
+static double rows_about(const ClassFill *f, const TableDef *t)
+{
+    TableInfo info = {0};
+    if (!session_is_temp(f->session, t))
+        snapshot_table_about(f->snap, t->id, &info);
+    else if (!temp_table_about(f->session->temp, t->id, &info))
+        return -1;
+    return (double)info.rows;
+}
 
 /* Names of the clustering key, comma-separated; empty: there is none. */
 static Slice clustering_key(Arena *a, const TableDef *t)
@@ -174,7 +187,7 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_i64(&r, stored || index ? rel->oid : 0);
     row_i64(&r, 0); /* reltablespace */
     row_i64(&r, 0); /* relpages */
-    row_f64(&r, -1);
+    row_f64(&r, stored && t ? rows_about(f, t) : -1);
     row_i64(&r, 0);
     row_i64(&r, 0);                                     /* reltoastrelid */
     row_bool(&r, stored && count_constraints(t, true)); /* relhasindex */
@@ -206,7 +219,11 @@ bool fill_pg_class(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     Session *s = ctx->session;
-    ClassFill f = {.session = s, .sink = sink, .arena = ctx->arena, .cat = snapshot_catalog(snap)};
+    ClassFill f = {.session = s,
+                   .sink = sink,
+                   .arena = ctx->arena,
+                   .cat = snapshot_catalog(snap),
+                   .snap = snap};
     each_relation(s, f.cat, true, class_row, &f);
     return true;
 }

@@ -18,6 +18,10 @@ static const PgRelation pg_relations[] = {
 const CatalogType catalog_types[] = {
     {"inet", PG, 869, 1041, T_TEXT, 'b', 'I', 'i', -1, -1},
     {"pg_lsn", PG, 3220, 3221, T_TEXT, 'b', 'U', 'd', 8, -1},
+    {"trigger", PG, 2279, 0, T_TEXT, 'p', 'P', 'i', 4, -1},
+    {"language_handler", PG, 2280, 0, T_TEXT, 'p', 'P', 'i', 4, -1},
+    {"internal", PG, 2281, 0, T_TEXT, 'p', 'P', 'd', 8, -1},
+    {"event_trigger", PG, 3838, 0, T_TEXT, 'p', 'P', 'i', 4, -1},
     {"pg_ndistinct", PG, 3361, 0, T_TEXT, 'b', 'Z', 'i', -1, -1},
     {"pg_dependencies", PG, 3402, 0, T_TEXT, 'b', 'Z', 'i', -1, -1},
     {"pg_mcv_list", PG, 5017, 0, T_TEXT, 'b', 'Z', 'i', -1, -1},
@@ -48,8 +52,11 @@ void catalog_type_name(const CatalogType *t, TypeId oid, Buf *dst)
 
 bool catalog_type_find(Slice text, TypeId *oid)
 {
+    const Slice system = SLICE_LIT(PG ".");
     Buf name = {0};
     bool found = false;
+    if (text.len > system.len && slice_eq(slice_of(text.ptr, system.len), system))
+        text = slice_of(text.ptr + system.len, text.len - system.len);
     for (const CatalogType *t = catalog_types; t->name && !found; t++)
         for (int array = 0; array < 2 && !found; array++) {
             *oid = array ? t->array_oid : t->oid;
