@@ -9,7 +9,8 @@ static const struct {
     uint32_t oid;
 } virtual_schemas[] = {{"pg_catalog", OID_PG_CATALOG},
                        {"information_schema", OID_INFORMATION_SCHEMA},
-                       {"skulk", OID_SKULK_SCHEMA}};
+                       {"skulk", OID_SKULK_SCHEMA},
+                       {"timescaledb_information", OID_TIMESCALE_SCHEMA}};
 
 uint32_t virtual_schema_oid(const char *name)
 {

@@ -41,8 +41,10 @@ static void extension_rows(DependFill *f)
 {
     ObjectAddress extension = {OID_PG_EXTENSION, OID_EXTENSION_FIRST, 0};
     depend_row(f->sink, (ObjectAddress){OID_PG_NAMESPACE, OID_SKULK_SCHEMA, 0}, extension, "e");
+    depend_row(f->sink, (ObjectAddress){OID_PG_NAMESPACE, OID_TIMESCALE_SCHEMA, 0}, extension, "e");
     for (size_t i = 0; i < view_count(); i++)
-        if (strcmp(view_at(i)->schema, "skulk") == 0)
+        if (strcmp(view_at(i)->schema, "skulk") == 0 ||
+            strcmp(view_at(i)->schema, "timescaledb_information") == 0)
             depend_row(f->sink, (ObjectAddress){OID_PG_CLASS, pg_relation_oid(view_at(i)), 0},
                        extension, "e");
 }

@@ -225,7 +225,8 @@ bool fill_info_schemata(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
     InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
-    static const char *const fixed[] = {"pg_catalog", "information_schema", "skulk"};
+    static const char *const fixed[] = {"pg_catalog", "information_schema", "skulk",
+                                        "timescaledb_information"};
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         schemata_row(&f, slice_cstr(fixed[i]));
     for (size_t i = 0; i < cat_schema_count(f.cat); i++)

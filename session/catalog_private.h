@@ -20,6 +20,7 @@ enum {
     OID_PG_AUTHID = 1260,
     OID_INFORMATION_SCHEMA = 13207,
     OID_SKULK_SCHEMA = 13001,
+    OID_TIMESCALE_SCHEMA = 13002,
     OID_OWNER = ROLE_BOOTSTRAP, /* of what comes with the server */
     OID_AM_HEAP = 2,
     OID_AM_BTREE = 403,

@@ -21,7 +21,7 @@ libsksession_la_SOURCES = \
 	session/statement.c \
 	session/txn.c \
 	session/utility.c \
-	session/views_skulk.c \
+	session/views_skulk.c session/views_timescale.c \
 	session/catalog_class.c session/catalog_index.c session/catalog_functions.c session/catalog_info.c \
 	session/catalog_pg.c session/catalog_relations.c session/pg_catalog.def session/information_schema.def session/catalog_role.c session/catalog_acl.c session/catalog_has.c session/catalog_private.h session/catalog_session.c session/catalog_locks.c session/catalog_type.c \
 	session/promql_door.c session/promql_private.h session/promql_sql.c session/promql_read.c session/promql_admin.c session/promql_tsdb.c session/write_keys.c session/promql_delete.c \

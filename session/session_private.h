@@ -453,6 +453,7 @@ bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err
 /* jobs.c */
 extern FuncDef job_functions[];
 extern const ViewDef continuous_views[];
+extern const ViewDef timescale_views[];
 extern const ViewDef job_views[];
 
 /* retention.c */
