@@ -584,13 +584,15 @@ static void memory(Explain *x, const Plan *p, const OpStats *st)
 /* Also when it is nothing: that is worth knowing. */
 static void scan_counters_of(Explain *x, const ScanCounters *c)
 {
+    uint64_t spared = c->groups_pruned + c->groups_from_stats;
+    uint64_t groups = c->groups > spared ? c->groups - spared : 0;
     const struct {
         const char *name;
         uint64_t value;
     } rows[] = {
         {"Files", c->files},
         {"Files Pruned", c->files_pruned},
-        {"Row Groups", c->groups},
+        {"Row Groups", groups},
         {"Row Groups Pruned", c->groups_pruned},
         {"Row Groups from Statistics", c->groups_from_stats},
     };
@@ -600,7 +602,7 @@ static void scan_counters_of(Explain *x, const ScanCounters *c)
                    (unsigned long long)c->files_pruned);
         ew_pad(&x->w);
         buf_printf(x->w.out, "Row Groups: read=%llu pruned=%llu from statistics=%llu\n",
-                   (unsigned long long)c->groups, (unsigned long long)c->groups_pruned,
+                   (unsigned long long)groups, (unsigned long long)c->groups_pruned,
                    (unsigned long long)c->groups_from_stats);
     }
     for (size_t i = 0; i < ARRAY_LEN(rows) && x->o->format != EXPLAIN_TEXT; i++)

@@ -41,7 +41,7 @@ typedef struct SeriesPart {
     bool *in_aggs;
     uint16_t *ident;
     bool ready;
-    uint64_t runs, stat_runs;
+    uint64_t runs, stat_runs, run_rows;
     BucketWalk walk;
     SpillParts *spilled;
     bool mergeable, flushing, ended;
@@ -232,7 +232,10 @@ static void part_count(SeriesPart *p)
     st->stat_runs += p->stat_runs;
     int64_t bytes = (int64_t)part_bytes(p);
     st->bytes_max = bytes > st->bytes_max ? bytes : st->bytes_max;
-    p->runs = p->stat_runs = 0;
+    OpStats *scan = exec_stats(p->x, &p->plan->scan->p); /* it hands out runs, not batches */
+    if (scan)
+        scan->rows += p->run_rows;
+    p->runs = p->stat_runs = p->run_rows = 0;
 }
 
 static void part_close(SeriesPart *p)
@@ -501,7 +504,10 @@ static bool run_plain(SeriesPart *p, Err *e)
     for (size_t i = 0; i < r.piece_count; i++)
         if (r.pieces[i].end > r.pieces[i].begin && !piece_add(p, &r, &r.pieces[i], &all_stored, e))
             return false;
-    p->stat_runs += all_stored && r.piece_count == 1;
+    if (all_stored && r.piece_count == 1) {
+        p->stat_runs++;
+        scan_answered(p->src.scan);
+    }
     return true;
 }
 
@@ -600,6 +606,7 @@ static QueryStatus part_runs(SeriesPart *p, Err *e)
                 return got == SCAN_WAIT ? QUERY_WAIT : QUERY_FAIL;
             arena_reset(&p->scratch);
             p->runs++;
+            p->run_rows += p->src.run.rows;
             if (!enter_series(p, e) ||
                 !(p->src.filter->all || p->loose ? run_filtered(p, e) : run_plain(p, e)))
                 return QUERY_FAIL;

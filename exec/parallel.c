@@ -147,6 +147,21 @@ Gang *gang_start(Exec *parent, const GangDef *def, void *arg, size_t count)
     return g;
 }
 
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* All pieces look at the same files. */
+static void add_scan(ScanCounters *to, const ScanCounters *from)
+{
+    uint64_t files = greater(to->files, from->files);
+    uint64_t all = greater(to->files + to->files_pruned, from->files + from->files_pruned);
+    scan_counters_add(to, from);
+    to->files = files;
+    to->files_pruned = all - files;
+}
+
 static void gang_stats(Gang *g)
 {
     for (size_t i = 0; i < g->count; i++) {
@@ -164,7 +179,7 @@ static void gang_stats(Gang *g)
             to->series += from->series;
             to->runs += from->runs;
             to->stat_runs += from->stat_runs;
-            scan_counters_add(&to->scan, &from->scan);
+            add_scan(&to->scan, &from->scan);
             *from = (OpStats){.plan = from->plan};
         }
     }

@@ -75,11 +75,11 @@ static void visit_part(roaring_bitmap_t *visit, const roaring_bitmap_t *series,
     roaring_bitmap_free(both);
 }
 
-static void visit_rows(roaring_bitmap_t *visit, const SegRow *rows, size_t n)
+static void visit_rows(roaring_bitmap_t *visit, const SegRow *rows, size_t n, const SeriesSet *set)
 {
     SeriesId last = 0;
     for (size_t i = 0; i < n; i++) {
-        if (rows[i].series != last)
+        if (rows[i].series != last && (!set || set_has(set, rows[i].series)))
             roaring_bitmap_add(visit, series_id_local(rows[i].series));
         last = rows[i].series;
     }
@@ -127,7 +127,7 @@ SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_
             seg_select(v.tails[i].segment, v.tails[i].rows, table, NULL, t_min, t_max, &a, &rows);
         if (n)
             shard = (uint32_t)(rows[0].series >> 32);
-        visit_rows(bits, rows, n);
+        visit_rows(bits, rows, n, NULL);
         arena_reset(&a);
     }
     arena_free(&a);
@@ -184,12 +184,14 @@ static void drop_hidden(Scan *s, ScanTail *t)
     t->count = n;
 }
 
-/* Its rows for this scan. */
+/* Its rows for this scan; where they are shared, of other series too. */
+enum { SORTED_SERIES_MIN = 16 };
 static void select_tail(Scan *s, const VersionTail *t, ScanTail *st)
 {
     int64_t t_min, t_max;
     SegRow *rows;
-    bool all = !s->set && seg_has_table(t->segment, t->rows, s->table, &t_min, &t_max) &&
+    bool all = (!s->set || set_count(s->set) >= SORTED_SERIES_MIN) &&
+               seg_has_table(t->segment, t->rows, s->table, &t_min, &t_max) &&
                s->spec.t_min <= t_min && s->spec.t_max >= t_max;
     const SegSorted *sorted = all ? seg_sorted(t->segment, t->rows, s->table) : NULL;
     *st = (ScanTail){.segment = t->segment, .age = t->age};
@@ -216,7 +218,7 @@ static void open_tails(Scan *s, const SnapshotView *v)
         drop_hidden(s, st);
         if (!st->count)
             continue;
-        visit_rows(s->visit, st->rows, st->count);
+        visit_rows(s->visit, st->rows, st->count, s->set);
         s->shard = (uint32_t)(st->rows[0].series >> 32);
         s->tail_count++;
     }

@@ -64,7 +64,8 @@ bool scan_stats_cuts(Scan *s, size_t column, const uint32_t *cuts, size_t count,
  * run's values must be looked at one by one (merged rows, NaN). */
 bool scan_filter(Scan *s, size_t column, const CodecFilter *f, const uint64_t **bits,
                  Err *e) MUST_CHECK;
-void scan_prune(Scan *s); /* the run is left out because of its statistics: counted */
+void scan_prune(Scan *s);    /* the run is left out because of its statistics: counted */
+void scan_answered(Scan *s); /* nothing of it had to be decoded: counted */
 
 /* For EXPLAIN ANALYZE. */
 typedef struct ScanCounters {

@@ -14,7 +14,6 @@ bool scan_stats(Scan *s, size_t column, ChunkStats *out)
     if (!part_stats(s->run.part, s->run.group, s->columns[column], out) ||
         out->type != s->types[column])
         return false;
-    s->counters.groups_from_stats++;
     return true;
 }
 
@@ -321,4 +320,9 @@ bool scan_filter(Scan *s, size_t column, const CodecFilter *f, const uint64_t **
 void scan_prune(Scan *s)
 {
     s->counters.groups_pruned++;
+}
+
+void scan_answered(Scan *s)
+{
+    s->counters.groups_from_stats++;
 }
