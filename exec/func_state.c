@@ -53,12 +53,13 @@ typedef struct StaleRange {
     int64_t from_ns, to_ns;
 } StaleRange;
 
-static size_t stale_ranges(const Watch *w, StaleRange out[VIEW_RANGES])
+static size_t stale_ranges(const Watch *w, int64_t low, StaleRange out[VIEW_RANGES])
 {
     size_t n = 0;
+    low = low > w->state.from_ns ? low : w->state.from_ns;
     for (size_t i = 0; i < w->mark_count; i++) {
         int64_t from = w->marks[i].from_ns, to = w->marks[i].to_ns;
-        from = from > w->state.from_ns ? from : w->state.from_ns;
+        from = from > low ? from : low;
         to = to < w->state.upto_ns ? to : w->state.upto_ns;
         if (from >= to)
             continue;
@@ -70,26 +71,35 @@ static size_t stale_ranges(const Watch *w, StaleRange out[VIEW_RANGES])
     return n;
 }
 
-static int64_t view_bound(const Watch *w, ViewBound which, size_t i)
+static bool view_bound(const Snapshot *snap, const Watch *w, ViewBound which, size_t i,
+                       int64_t *out, Err *e)
 {
     StaleRange r[VIEW_RANGES];
-    if (!w)
-        return 0;
-    if (which == VIEW_FROM || which == VIEW_UPTO)
-        return us_floor(which == VIEW_FROM ? w->state.from_ns : w->state.upto_ns);
-    size_t n = stale_ranges(w, r);
-    return us_floor(i >= n ? w->state.upto_ns : which == VIEW_STALE_TO ? r[i].to_ns : r[i].from_ns);
+    int64_t low;
+    if (which == VIEW_FROM || which == VIEW_UPTO) {
+        *out = which == VIEW_FROM ? w->state.from_ns : w->state.upto_ns;
+        return true;
+    }
+    if (!watch_horizon(snap, w, &low, e))
+        return false;
+    size_t n = w->mark_count ? stale_ranges(w, low, r) : 0;
+    *out = i >= n ? w->state.upto_ns : which == VIEW_STALE_TO ? r[i].to_ns : r[i].from_ns;
+    return true;
 }
 
-/* view_bound(view, which, number of the range): the same for all rows. */
+/* view_bound(view, which, number of the range): the same for all rows.  Without a watch: 1970. */
 static bool kernel_view_bound(FnCall *c, Err *e)
 {
     size_t row = c->sel ? c->sel[0] : 0;
-    const WatchList *l = c->ctx->snapshot ? snapshot_watches(c->ctx->snapshot) : NULL;
-    const Watch *w = watches_find(l, (ObjectId)vec_get(&c->args[0], row).u.i64);
+    const Snapshot *snap = c->ctx->snapshot;
+    const Watch *w =
+        snap ? watches_find(snapshot_watches(snap), (ObjectId)vec_get(&c->args[0], row).u.i64)
+             : NULL;
     ViewBound which = (ViewBound)vec_get(&c->args[1], row).u.i64;
-    Value v = value_i64(view_bound(w, which, (size_t)vec_get(&c->args[2], row).u.i64));
-    (void)e;
+    int64_t ns = 0;
+    if (w && !view_bound(snap, w, which, (size_t)vec_get(&c->args[2], row).u.i64, &ns, e))
+        return false;
+    Value v = value_i64(us_floor(ns));
     vec_init_const(c->out, c->expr->type, &v, c->ctx->scratch);
     return true;
 }

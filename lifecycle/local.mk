@@ -1,2 +1,2 @@
 noinst_LTLIBRARIES += libsklifecycle.la
-libsklifecycle_la_SOURCES = lifecycle/lifecycle.h lifecycle/jobs.h lifecycle/jobs.c lifecycle/ttl.c
+libsklifecycle_la_SOURCES = lifecycle/lifecycle.h lifecycle/jobs.h lifecycle/jobs.c lifecycle/ttl.c lifecycle/view.c

@@ -5,6 +5,7 @@
  * clock, so that a wall clock that jumps deletes nothing. */
 #include "storage/ttl.h"
 #include "lifecycle/jobs.h"
+#include "storage/watch.h"
 
 #define LOOK_AGAIN_NS (3600 * NS_PER_S)
 
@@ -67,6 +68,7 @@ static bool delete_before(Job *j, const Snapshot *s, const TableDef *t, SeriesSe
     if (!old.any)
         return true;
     DeleteSpec d = {.table = t->id, .series = series, .t_min = INT64_MIN, .t_max = cut - 1};
+    engine_watch_expired(db_engine(job_db(j)), t->id, cut);
     j->rows += old.rows;
     r->ticket = (Ticket){.waiter = job_task(j)};
     r->deleting = *began = true;

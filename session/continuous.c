@@ -7,7 +7,6 @@
 #include "exec/func_text.h"
 #include "session/session_private.h"
 
-#include "storage/ttl.h"
 #include "storage/watch.h"
 #include <stdio.h>
 
@@ -192,13 +191,10 @@ static int64_t finished_line(Session *s, const ContinuousDef *d)
 
 /* ---- making and dropping ---- */
 
-bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
+/* Nothing is kept yet: the watch begins where the newest bucket that is over ends. */
+static bool watch_anew(Portal *p, TableDef *view, const ContinuousDef *d, Err *e)
 {
     Session *s = p->session;
-    ContinuousDef *d = p->bound->u.create_view.continuous;
-    if (!read_options(d, p->bound, view, &p->arena, e) || (old && !continuous_forget(s, old, e)) ||
-        !states_create(p, d, e))
-        return false;
     Buf bytes;
     buf_init(&bytes);
     continuous_encode(&bytes, d);
@@ -214,7 +210,19 @@ bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
                                 .from_ns = line,
                                 .upto_ns = line,
                                 .horizon_ns = INT64_MIN}};
+    edit.state.other_count = d->other_count;
+    memcpy(edit.state.others, d->others, sizeof d->others);
     return txn_watch(tx_storage(s), &edit, e);
+}
+
+bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
+{
+    Session *s = p->session;
+    ContinuousDef *d = p->bound->u.create_view.continuous;
+    if (!read_options(d, p->bound, view, &p->arena, e) || (old && !continuous_forget(s, old, e)) ||
+        !states_create(p, d, e))
+        return false;
+    return watch_anew(p, view, d, e);
 }
 
 bool continuous_forget(Session *s, const TableDef *view, Err *e)
@@ -285,6 +293,41 @@ const ViewDef continuous_views[] = {
     {0},
 };
 
+/* ---- the table changes ---- */
+
+/* All that was known of the rows is void: the view begins anew. */
+static bool begin_anew(Portal *p, const TableDef *view, TableId from, TableId to, Err *e)
+{
+    Session *s = p->session;
+    ContinuousDef d;
+    if (!continuous_decode(&d, &p->arena, view, e) || !continuous_forget(s, view, e))
+        return false;
+    d.base = d.base == from ? to : d.base;
+    for (size_t i = 0; i < d.other_count; i++)
+        d.others[i] = d.others[i] == from ? to : d.others[i];
+    TableDef *copy = table_def_copy(&p->arena, view);
+    if (!states_create(p, &d, e) || !watch_anew(p, copy, &d, e))
+        return false;
+    CatEdit c = {
+        .op = CAT_PUT_TABLE, .id = view->id, .expect_version = view->version, .table = copy};
+    return ddl_edit_unchecked(s, &c, 1, e);
+}
+
+bool continuous_truncated(Portal *p, const CatalogSnap *cat, TableId from, TableId to, Err *e)
+{
+    for (size_t i = 0; i < cat_table_count(cat); i++) {
+        const TableDef *v = cat_table_at(cat, i);
+        ContinuousDef d;
+        if (!view_is_continuous(v))
+            continue;
+        if (!continuous_decode(&d, &p->arena, v, e))
+            return false;
+        if (continuous_reads(&d, from) && !begin_anew(p, v, from, to, e))
+            return false;
+    }
+    return true;
+}
+
 /* ---- REFRESH ---- */
 
 typedef struct Piece { /* a range whose buckets are made anew */
@@ -297,7 +340,9 @@ struct RefreshRun {   /* one REFRESH */
     const TableDef *view;
     ContinuousDef def;
     int64_t from_ns, to_ns;             /* wanted: whole buckets */
+    int64_t repair_from_ns;             /* marks before it stay */
     int64_t cover_from_ns, cover_to_ns; /* afterwards */
+    int64_t horizon_ns;                 /* as the snapshot has it */
     Lsn place;                          /* marks up to it are settled */
     Piece *pieces;
     size_t count, cap, next;
@@ -327,13 +372,38 @@ static bool time_arg(Portal *p, const Expr *x, int64_t *ns, Err *e)
     return true;
 }
 
+enum { SLICE_ROWS = 2000000 }; /* about so many rows are back-filled in one transaction */
+
+/* A job brings the view up to date and back-fills one slice, the newest that is not there. */
+static void job_range(Portal *p, RefreshRun *r)
+{
+    const ContinuousDef *d = &r->def;
+    TableInfo info;
+    Snapshot *snap = tx_snapshot(p->session);
+    const Watch *w = watches_find(snapshot_watches(snap), r->view->id);
+    snapshot_table_about(snap, d->base, &info);
+    if (d->for_ns && d->for_ns < r->to_ns)
+        r->repair_from_ns = grain_down(d, r->to_ns - d->for_ns);
+    int64_t from = w ? w->state.from_ns : INT64_MIN, first = info.rows ? info.t_min : INT64_MAX;
+    if (info.rows && from > info.t_max)
+        from = grain_up(d, info.t_max + 1);
+    double span = (double)info.t_max - (double)first + 1;
+    double slice = info.rows ? span * SLICE_ROWS / (double)info.rows : 0;
+    if (first < from && (double)from - (double)first > slice) /* else what is left is one slice */
+        r->from_ns = grain_down(
+            d, from - (int64_t)(slice > (double)d->width_ns ? slice : (double)d->width_ns));
+    snapshot_unref(snap);
+}
+
 static bool wanted_range(Portal *p, RefreshRun *r, Err *e)
 {
     const Bound *b = p->bound;
     int64_t now = p->session->db->clock->wall_ns(p->session->db->clock), from, to;
     r->whole = !b->u.refresh.from;
-    r->from_ns = INT64_MIN;
+    r->from_ns = r->repair_from_ns = INT64_MIN;
     r->to_ns = finished_line(p->session, &r->def);
+    if (p->session->view_job)
+        job_range(p, r);
     if (r->whole)
         return true;
     if (!time_arg(p, b->u.refresh.from, &from, e) || !time_arg(p, b->u.refresh.to, &to, e))
@@ -398,25 +468,6 @@ static void add_piece(Portal *p, RefreshRun *r, int64_t from, int64_t to, bool r
     r->pieces[r->count++] = (Piece){from, to, replaces};
 }
 
-/* States whose bucket begins before it are all that is left of their rows. */
-static bool raw_horizon(const Snapshot *snap, const RefreshRun *r, const Watch *w, int64_t *out,
-                        Err *e)
-{
-    TtlView *v;
-    const TableDef *base = cat_table_by_id(snapshot_catalog(snap), r->def.base);
-    *out = w->state.horizon_ns;
-    if (!base || !ttl_any(base))
-        return true;
-    if (!ttl_open(&v, snap, base, e))
-        return false;
-    int64_t cut = v ? ttl_cut_min(v) : INT64_MIN;
-    ttl_close(v);
-    if (cut > INT64_MIN + r->def.width_ns)
-        cut = grain_up(&r->def, cut);
-    *out = cut > *out ? cut : *out;
-    return true;
-}
-
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -430,17 +481,14 @@ static int64_t smaller(int64_t a, int64_t b)
 static void choose_pieces(Portal *p, RefreshRun *r, const Watch *w, int64_t horizon)
 {
     int64_t from = w->state.from_ns, upto = w->state.upto_ns;
-    bool none = from >= upto;
-    if (none) {
+    if (from >= upto)
         from = upto = r->to_ns;
-        add_piece(p, r, INT64_MIN, INT64_MAX, true); /* what a WITH NO DATA may have left */
-        r->count = 0;
-    }
     add_piece(p, r, r->from_ns, from, false);
     add_piece(p, r, upto, r->to_ns, false);
     r->cover_from_ns = smaller(from, r->from_ns);
     r->cover_to_ns = larger(upto, r->to_ns);
-    int64_t low = larger(larger(from, r->from_ns), horizon), high = smaller(upto, r->to_ns);
+    int64_t low = larger(larger(from, r->from_ns), larger(horizon, r->repair_from_ns)),
+            high = r->whole ? upto : smaller(upto, r->to_ns);
     if (p->bound->u.refresh.force)
         add_piece(p, r, low, high, true);
     for (size_t i = 0; !p->bound->u.refresh.force && i < w->mark_count; i++)
@@ -452,10 +500,11 @@ static bool plan_pieces(Portal *p, RefreshRun *r, Err *e)
     int64_t horizon = INT64_MIN;
     Snapshot *snap = tx_snapshot(p->session);
     const Watch *w = watches_find(snapshot_watches(snap), r->view->id);
-    bool ok = w ? raw_horizon(snap, r, w, &horizon, e)
+    bool ok = w ? watch_horizon(snap, w, &horizon, e)
                 : err_set(e, ERR_SERIALIZATION, "the view was dropped or replaced");
     if (ok) {
         r->place = snapshot_place(snap);
+        r->horizon_ns = horizon;
         choose_pieces(p, r, w, horizon);
     }
     snapshot_unref(snap);
@@ -507,6 +556,7 @@ static RunStatus run_pieces(Portal *p, RefreshRun *r, Err *e)
         RunStatus st = portal_run(p->inner, 0, &b, e);
         if (st != RUN_DONE)
             return st;
+        p->rows += p->inner->rows + p->inner->changed;
         portal_free(p->inner);
         p->inner = NULL;
     }
@@ -515,12 +565,14 @@ static RunStatus run_pieces(Portal *p, RefreshRun *r, Err *e)
 
 static bool settle(Portal *p, const RefreshRun *r, Err *e)
 {
-    WatchEdit edit = {
-        .what = WATCH_COVER | WATCH_CLEAR,
-        .state = {.id = r->view->id, .from_ns = r->cover_from_ns, .upto_ns = r->cover_to_ns},
-        .clear_lsn = r->place,
-        .clear_from_ns = r->from_ns,
-        .clear_to_ns = r->whole ? INT64_MAX : r->to_ns};
+    WatchEdit edit = {.what = WATCH_COVER | WATCH_CLEAR | WATCH_HORIZON,
+                      .state = {.id = r->view->id,
+                                .horizon_ns = r->horizon_ns,
+                                .from_ns = r->cover_from_ns,
+                                .upto_ns = r->cover_to_ns},
+                      .clear_lsn = r->place,
+                      .clear_from_ns = larger(r->from_ns, r->repair_from_ns),
+                      .clear_to_ns = r->whole ? INT64_MAX : r->to_ns};
     return txn_watch(tx_storage(p->session), &edit, e);
 }
 

@@ -548,7 +548,8 @@ bool ddl_truncate(Portal *p, Err *e)
                                {.op = CAT_PUT_TABLE, .id = fresh->id, .table = fresh}};
             ok = session_allow_table(s, cat, t, PRIV_TRUNCATE, e) &&
                  ddl_edit_unchecked(s, edits, 2, e) && roles_move_rights(s, cat, t, fresh->id, e) &&
-                 move_sequences(p, cat, t->id, fresh->id, e);
+                 move_sequences(p, cat, t->id, fresh->id, e) &&
+                 continuous_truncated(p, cat, t->id, fresh->id, e);
         }
         cat_unref(cat);
         if (!ok)

@@ -265,7 +265,7 @@ typedef struct JobInfo {
     uint64_t runs, failures, rows;
     char error[256];
 } JobInfo;
-enum { JOB_TTL = 1, JOB_KINDS_MAX = 8 }; /* numbers of kinds: never given twice */
+enum { JOB_TTL = 1, JOB_VIEW, JOB_KINDS_MAX = 8 }; /* numbers of kinds: never given twice */
 static inline int64_t job_id_of(TableId table, int kind)
 {
     return (int64_t)table * JOB_KINDS_MAX + kind;
@@ -334,6 +334,16 @@ bool db_clean_tombstones(Db *db, Rights *rights, Ticket *t, Err *e) MUST_CHECK;
 bool db_snapshot(Db *db, Rights *rights, char name[DB_SNAPSHOT_NAME], Ticket *t, Err *e) MUST_CHECK;
 
 /* Session views and functions; called by db_open. */
+/* ---- continuous views: what a job of lifecycle/ does for one ---- */
+int64_t view_refresh_ns(const TableDef *t); /* how often; 0: never, or it is no continuous view */
+typedef struct ViewJob ViewJob;
+bool view_job_new(ViewJob **out, Db *db, ObjectId database, TableId view, Task *waiter,
+                  Err *e) MUST_CHECK;
+/* Up to date, and back-filled in slices; *rows: results written.  RUN_DONE, RUN_WAIT, RUN_YIELD,
+ * RUN_FAIL. */
+RunStatus view_job_run(ViewJob *j, uint64_t *rows, Err *e);
+void view_job_free(ViewJob *j);
+
 void session_register(void);
 
 #endif

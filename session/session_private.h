@@ -257,6 +257,7 @@ struct Session {
     /* below: needs Db.mutex */
     Query *running;
     bool cancel;
+    bool view_job;          /* of lifecycle: REFRESH works in slices; set once */
     atomic_bool terminated; /* pg_terminate_backend() */
     Session *next;
     char state_text[16]; /* pg_stat_activity: "idle", "active" ... */
@@ -494,6 +495,9 @@ typedef struct RefreshRun RefreshRun;
 bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e) MUST_CHECK;
 /* Before the view is dropped: its states go. */
 bool continuous_forget(Session *s, const TableDef *view, Err *e) MUST_CHECK;
+/* TRUNCATE gave a table a new id. */
+bool continuous_truncated(Portal *p, const CatalogSnap *cat, TableId from, TableId to,
+                          Err *e) MUST_CHECK;
 bool continuous_hidden(const CatalogSnap *cat, const TableDef *t); /* a table of states */
 RunStatus refresh_run(Portal *p, Batch **out, Err *e);
 void refresh_free(Portal *p);

@@ -65,20 +65,25 @@ static bool sublinks(void *arg, Expr **slot)
     return false;
 }
 
-static bool check_from(Analyzer *z, const From *f, const Shape *s, Err *e)
+static bool check_from(Analyzer *z, const From *f, const Shape *s, ContinuousDef *d, Err *e)
 {
     if (!f->rte) {
         bool inner = f->type == JOIN_INNER || (f->type == JOIN_LEFT && !f->asof);
         if (!inner || f->asof)
             return cannot(z, "this kind of join",
                           "The time-series table may be joined by JOIN and LEFT JOIN.", e);
-        return check_from(z, f->left, s, e) && check_from(z, f->right, s, e);
+        return check_from(z, f->left, s, d, e) && check_from(z, f->right, s, d, e);
     }
     if (f->rte == s->base)
         return true;
     if (f->rte->kind != RTE_TABLE || f->rte->table->kind != TABLE_ORDINARY)
         return cannot(z, "a second source of rows",
                       "One time-series table, joined with ordinary tables, can be.", e);
+    if (!continuous_reads(d, f->rte->table->id)) {
+        if (d->other_count == WATCH_OTHERS)
+            return cannot(z, "so many tables", "Four ordinary tables can be joined.", e);
+        d->others[d->other_count++] = f->rte->table->id;
+    }
     return true;
 }
 
@@ -176,13 +181,13 @@ bool az_continuous(Analyzer *z, Query *q, ContinuousDef *d, Err *e)
     if (!q->grouped || !find_bucket(z, q, &s))
         return cannot(z, "no time_bucket() of the time column of a time-series table in GROUP BY",
                       "SELECT time_bucket('1 hour', ts), ... FROM t GROUP BY 1, ...", e);
+    d->base = s.base->table->id;
     for (size_t i = 0; i < q->from_count; i++)
-        if (!check_from(z, q->from[i], &s, e))
+        if (!check_from(z, q->from[i], &s, d, e))
             return false;
     if (q->from_count == 1 && !base_left(q->from[0], &s) && q->from[0]->type == JOIN_LEFT)
         return cannot(z, "the time-series table on the right of a LEFT JOIN", "Put it to the left.",
                       e);
-    d->base = s.base->table->id;
     if (!describe_bucket(z, q, &s, d, e))
         return false;
     d->key_count = (uint16_t)q->key_count;

@@ -8,11 +8,22 @@ bool view_is_continuous(const TableDef *t)
     return t->kind == TABLE_VIEW && t->extra.len && t->extra.ptr[0] == CONTINUOUS_FORMAT;
 }
 
+bool continuous_reads(const ContinuousDef *d, TableId table)
+{
+    for (size_t i = 0; i < d->other_count; i++)
+        if (d->others[i] == table)
+            return true;
+    return d->base == table;
+}
+
 void continuous_encode(Buf *out, const ContinuousDef *d)
 {
     buf_put_u8(out, CONTINUOUS_FORMAT);
     buf_put_varint(out, d->states);
     buf_put_varint(out, d->base);
+    buf_put_varint(out, d->other_count);
+    for (size_t i = 0; i < d->other_count; i++)
+        buf_put_varint(out, d->others[i]);
     buf_put_varint(out, d->bucket);
     buf_put_zigzag(out, d->width_ns);
     buf_put_zigzag(out, d->origin_ns);
@@ -54,6 +65,11 @@ bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *
     r.bad |= reader_u8(&r) != CONTINUOUS_FORMAT;
     out->states = (TableId)reader_varint(&r);
     out->base = (TableId)reader_varint(&r);
+    uint64_t others = reader_varint(&r);
+    r.bad |= others > WATCH_OTHERS;
+    out->other_count = (uint16_t)(r.bad ? 0 : others);
+    for (size_t i = 0; i < out->other_count; i++)
+        out->others[i] = (TableId)reader_varint(&r);
     out->bucket = (uint16_t)reader_varint(&r);
     out->width_ns = reader_zigzag(&r);
     out->origin_ns = reader_zigzag(&r);

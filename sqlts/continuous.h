@@ -17,7 +17,7 @@
 #define SKULK_SQLTS_CONTINUOUS_H
 
 #include "exec/agg.h"
-#include "storage/catalog.h"
+#include "storage/watch.h"
 
 enum { CONTINUOUS_ARGS_MAX = 10 };
 
@@ -39,7 +39,9 @@ typedef struct StateColumn { /* one aggregate of the query */
 } StateColumn;
 
 typedef struct ContinuousDef {
-    TableId states, base; /* the hidden table; whose rows are aggregated */
+    TableId states, base;         /* the hidden table; whose rows are aggregated */
+    TableId others[WATCH_OTHERS]; /* ordinary tables that it joins */
+    uint16_t other_count;
     uint16_t key_count, bucket /* which of the keys */, agg_count;
     TypeId *keys; /* their types */
     StateColumn *aggs;
@@ -51,6 +53,7 @@ typedef struct ContinuousDef {
 } ContinuousDef;
 
 bool view_is_continuous(const TableDef *t);
+bool continuous_reads(const ContinuousDef *d, TableId table);
 void continuous_encode(Buf *out, const ContinuousDef *d);
 bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *e) MUST_CHECK;
 

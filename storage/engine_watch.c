@@ -4,10 +4,12 @@
  * A flush puts the list into the manifest: the log behind it does the rest again at the next start,
  * which at most marks what was settled already. */
 #include "storage/engine_private.h"
+#include "storage/ttl.h"
 
 void engine_watch(Engine *eng, const WatchEdit *edits, size_t n, SyncMode sync, Ticket *t)
 {
-    atomic_store_explicit(&t->done, false, memory_order_relaxed);
+    if (t)
+        atomic_store_explicit(&t->done, false, memory_order_relaxed);
     WriteRequest *r = request_new();
     r->ticket = t;
     r->sync = sync;
@@ -20,10 +22,13 @@ static void note_file(WatchBuild *b, const EngineFile *f, Lsn lsn)
 {
     const WatchList *all = watch_build_base(b);
     for (size_t i = 0; all && i < all->count; i++) {
-        TableId table = all->items[i]->state.table;
+        const WatchState *s = &all->items[i]->state;
         int64_t t_min, t_max;
-        if (f->part && part_has_table(f->part, table, &t_min, &t_max))
-            watch_build_range(b, table, t_min, t_max, lsn);
+        if (f->part && part_has_table(f->part, s->table, &t_min, &t_max))
+            watch_build_range(b, s->table, t_min, t_max, lsn);
+        for (size_t k = 0; f->part && k < s->other_count; k++)
+            if (part_has_table(f->part, s->others[k], &t_min, &t_max))
+                watch_build_range(b, s->others[k], t_min, t_max, lsn);
     }
 }
 
@@ -58,4 +63,37 @@ void watches_put(Engine *eng, Buf *edit)
     if (news)
         manifest_put_watches(edit, l);
     watches_unref(l);
+}
+
+void engine_watch_expired(Engine *eng, TableId table, int64_t cut_ns)
+{
+    size_t i = 0;
+    const Watch *w;
+    mutex_lock(&eng->mutex);
+    WatchList *l = watches_ref(eng->watches);
+    mutex_unlock(&eng->mutex);
+    while ((w = watches_of(l, table, &i))) {
+        WatchEdit edit = {.what = WATCH_HORIZON,
+                          .state = {.id = w->state.id, .horizon_ns = cut_ns}};
+        engine_watch(eng, &edit, 1, SYNC_OFF, NULL);
+    }
+    watches_unref(l);
+}
+
+bool watch_horizon(const Snapshot *s, const Watch *w, int64_t *out, Err *e)
+{
+    TtlView *v;
+    const TableDef *t = cat_table_by_id(snapshot_catalog(s), w->state.table);
+    int64_t cut = INT64_MIN;
+    *out = w->state.horizon_ns;
+    if (!t || !ttl_any(t))
+        return true;
+    if (!ttl_open(&v, s, t, e))
+        return false;
+    for (size_t i = 0; v && i < ttl_class_count(v); i++)
+        cut = ttl_class_cut(v, i) > cut ? ttl_class_cut(v, i) : cut;
+    ttl_close(v);
+    cut = watch_grain_up(&w->state, cut);
+    *out = cut > *out ? cut : *out;
+    return true;
 }

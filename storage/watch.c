@@ -133,6 +133,11 @@ static int64_t grain_end(const WatchState *s, int64_t t)
     return __builtin_add_overflow(begin, s->grain_ns, &end) ? INT64_MAX : end;
 }
 
+int64_t watch_grain_up(const WatchState *s, int64_t t)
+{
+    return t == INT64_MIN ? t : grain_end(s, t - 1);
+}
+
 /* Rows of [t_min, t_max] were changed. */
 static void mark(WatchBuild *b, Fresh *f, int64_t t_min, int64_t t_max, SeriesId series, Lsn lsn)
 {
@@ -158,6 +163,19 @@ static void mark(WatchBuild *b, Fresh *f, int64_t t_min, int64_t t_max, SeriesId
     *slot = (uint32_t)(f->marks.len / sizeof m);
 }
 
+static bool is_other(const WatchState *s, TableId table)
+{
+    for (size_t i = 0; i < s->other_count; i++)
+        if (s->others[i] == table)
+            return true;
+    return false;
+}
+
+static void mark_all(WatchBuild *b, Fresh *f, Lsn lsn)
+{
+    mark(b, f, INT64_MIN, INT64_MAX, 0, lsn);
+}
+
 /* The rows of a batch are of few shapes, most of tables that nobody watches. */
 void watch_build_rows(WatchBuild *b, const WriteBatch *wb, Lsn lsn)
 {
@@ -165,9 +183,13 @@ void watch_build_rows(WatchBuild *b, const WriteBatch *wb, Lsn lsn)
     for (size_t k = 0; k < b->count; k++) {
         Fresh *f = b->items[k];
         size_t shapes = wb->shapes.len / sizeof(const RowShape *);
-        bool here = false;
-        for (size_t i = 0; i < shapes; i++)
+        bool here = false, other = false;
+        for (size_t i = 0; i < shapes; i++) {
             here |= wb_shape(wb, (uint32_t)i)->table == f->state.table;
+            other |= is_other(&f->state, wb_shape(wb, (uint32_t)i)->table);
+        }
+        if (other)
+            mark_all(b, f, lsn);
         for (size_t i = 0; here && i < n; i++) {
             const BatchRow *row = wb_row_at(wb, i);
             if (row->time < f->state.watched_to_ns &&
@@ -182,6 +204,8 @@ void watch_build_range(WatchBuild *b, TableId table, int64_t t_min, int64_t t_ma
     for (size_t k = 0; k < b->count; k++)
         if (b->items[k]->state.table == table)
             mark(b, b->items[k], t_min, t_max, 0, lsn);
+        else if (is_other(&b->items[k]->state, table))
+            mark_all(b, b->items[k], lsn);
 }
 
 void watch_build_delete(WatchBuild *b, const Tombstone *t, Lsn lsn)
@@ -193,9 +217,12 @@ void watch_build_delete(WatchBuild *b, const Tombstone *t, Lsn lsn)
         return;
     }
     set_ids(t->series, ids, n);
-    for (size_t k = 0; k < b->count; k++)
+    for (size_t k = 0; k < b->count; k++) {
         for (size_t i = 0; b->items[k]->state.table == t->table && i < n; i++)
             mark(b, b->items[k], t->t_min, t->t_max, ids[i], lsn);
+        if (is_other(&b->items[k]->state, t->table))
+            mark_all(b, b->items[k], lsn);
+    }
 }
 
 /* All marks in one place, to be thinned out. */
@@ -251,8 +278,9 @@ void watch_build_edit(WatchBuild *b, const WatchEdit *edit)
         f->state.from_ns = edit->state.from_ns;
         f->state.upto_ns = edit->state.upto_ns;
     }
-    if (edit->what & WATCH_HORIZON && edit->state.horizon_ns > f->state.horizon_ns)
-        f->state.horizon_ns = edit->state.horizon_ns;
+    int64_t horizon = watch_grain_up(&f->state, edit->state.horizon_ns);
+    if (edit->what & WATCH_HORIZON && horizon > f->state.horizon_ns)
+        f->state.horizon_ns = horizon;
     if (edit->what & WATCH_CLEAR)
         clear_marks(f, edit);
 }
@@ -349,6 +377,9 @@ static void put_state(Buf *out, const WatchState *s)
     buf_put_zigzag(out, s->from_ns);
     buf_put_zigzag(out, s->upto_ns);
     buf_put_zigzag(out, s->horizon_ns);
+    buf_put_varint(out, s->other_count);
+    for (size_t i = 0; i < s->other_count; i++)
+        buf_put_varint(out, s->others[i]);
 }
 
 static void read_state(WatchState *s, Reader *r)
@@ -362,6 +393,11 @@ static void read_state(WatchState *s, Reader *r)
     s->from_ns = reader_zigzag(r);
     s->upto_ns = reader_zigzag(r);
     s->horizon_ns = reader_zigzag(r);
+    uint64_t others = reader_varint(r);
+    r->bad |= others > WATCH_OTHERS;
+    s->other_count = r->bad ? 0 : (uint32_t)others;
+    for (size_t i = 0; i < s->other_count; i++)
+        s->others[i] = (TableId)reader_varint(r);
     r->bad |= id > UINT32_MAX || table > UINT32_MAX;
 }
 

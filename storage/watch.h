@@ -15,6 +15,7 @@
 #include "storage/engine.h"
 
 enum {
+    WATCH_OTHERS = 4,
     WATCH_MARKS_MAX = 4096
 }; /* of one watch: beyond, series and then times are lumped together */
 
@@ -28,9 +29,11 @@ typedef struct WatchState {
     ObjectId id;   /* of who keeps the results */
     TableId table; /* whose rows */
     int64_t grain_ns, origin_ns;
-    int64_t watched_to_ns;    /* rows below are marked */
-    int64_t from_ns, upto_ns; /* what the results cover: half-open */
-    int64_t horizon_ns;       /* rows below went for their age: no marks there, results stay */
+    int64_t watched_to_ns;        /* rows below are marked */
+    int64_t from_ns, upto_ns;     /* what the results cover: half-open */
+    TableId others[WATCH_OTHERS]; /* any change of these tables puts all results in doubt */
+    uint32_t other_count;
+    int64_t horizon_ns; /* rows below went for their age: no marks there, results stay */
 } WatchState;
 
 /* Which fields of an edit count. */
@@ -68,6 +71,7 @@ WatchList *watches_ref(WatchList *l);
 void watches_unref(WatchList *l); /* NULL is fine, here and below: an empty list */
 const Watch *watches_find(const WatchList *l, ObjectId id);
 /* Whether any watches the table, from the i-th on; NULL: none more. */
+int64_t watch_grain_up(const WatchState *s, int64_t t); /* the end of a bucket at or behind t */
 const Watch *watches_of(const WatchList *l, TableId table, size_t *i);
 
 /* ---- a change of the list ---- */
@@ -92,6 +96,11 @@ bool watches_decode(WatchList **out, Slice bytes, Err *e) MUST_CHECK;
 void engine_watch(Engine *eng, const WatchEdit *edits, size_t n, SyncMode sync, Ticket *t);
 /* With the transaction's rows, after those written so far. */
 bool txn_watch(Txn *t, const WatchEdit *edit, Err *e) MUST_CHECK;
+/* Rows of the table below `cut` go for their age or their number, not because they are wrong: before
+ * the delete.  Nobody waits for it. */
+void engine_watch_expired(Engine *eng, TableId table, int64_t cut_ns);
+/* Results whose bucket begins before it are all that is left of their rows, as the snapshot sees the TTL. */
+bool watch_horizon(const Snapshot *s, const Watch *w, int64_t *out, Err *e) MUST_CHECK;
 const WatchList *snapshot_watches(const Snapshot *s); /* its own changes included; may be NULL */
 Lsn snapshot_place(const Snapshot *s);                /* all committed records up to it are shown */
 

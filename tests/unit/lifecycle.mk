@@ -14,3 +14,14 @@ LIFE_SEED = 1
 life: tests/unit/test_life
 	CK_TIMEOUT_MULTIPLIER=20 SKULK_LIFE_STEPS=$(LIFE_STEPS) SKULK_LIFE_SEED=$(LIFE_SEED) $(builddir)/tests/unit/test_life
 .PHONY: life
+
+unit_tests += tests/unit/test_views
+tests_unit_test_views_SOURCES = tests/unit/test_views.c tests/unit/life_world.h
+tests_unit_test_views_LDADD = $(SK_LIFECYCLE) $(UNIT_LIBS)
+
+# Long lives of continuous views: make views, make views VIEWS_STEPS=100000 VIEWS_SEED=7
+VIEWS_STEPS = 10000
+VIEWS_SEED = 1
+views: tests/unit/test_views
+	CK_TIMEOUT_MULTIPLIER=20 SKULK_VIEWS_STEPS=$(VIEWS_STEPS) SKULK_VIEWS_SEED=$(VIEWS_SEED) $(builddir)/tests/unit/test_views
+.PHONY: views

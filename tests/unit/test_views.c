@@ -1,0 +1,212 @@
+/* Continuous views against their own queries: rows come in time, late and twice, are changed and deleted,
+ * by row, by range and in transactions that are rolled back; the joined table changes; jobs run when they
+ * run; the database is restarted.  At every look a view gives what its query over the rows gives.
+ *
+ * SKULK_VIEWS_SEED=n runs one seed, SKULK_VIEWS_STEPS=n as many steps a life: `make views`. */
+#include "life_world.h"
+
+enum { SEEDS = 6, STEPS = 300, HOSTS = 7, VIEWS = 3, SPAN_MINUTES = 3000 };
+
+typedef struct Life {
+    LifeWorld w;
+    int seed, step;
+} Life;
+
+static void sql(Life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void sql(Life *l, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (getenv("SKULK_VIEWS_TRACE"))
+        fprintf(stderr, "%d: %s\n", l->step, text);
+    ck_assert_msg(life_try(&l->w, text), "seed %d, step %d: %s: %s", l->seed, l->step, text,
+                  l->w.err.message);
+}
+
+static int any(int n)
+{
+    return rand() % n;
+}
+
+/* Queries of views; %s: the table. */
+static const char *const queries[] = {
+    "SELECT time_bucket('1 hour', ts) AS b, host, count(*) AS c, sum(v) AS s, avg(v) AS a FROM m "
+    "GROUP BY 1, 2",
+    "SELECT time_bucket('10 minutes', ts, '3 minutes'::interval) AS b, min(v), max(v), first(v, "
+    "ts), last(v, "
+    "ts), count(DISTINCT host) AS d FROM m GROUP BY 1",
+    "SELECT host, time_bucket('1 day', ts) AS b, sum(v) FILTER (WHERE v % 2 = 0) AS e, count(v) "
+    "FROM m "
+    "WHERE v > 10 GROUP BY host, b HAVING count(*) > 1",
+    "SELECT date_bin('2 hours', ts, '2023-11-01 00:30+00') AS b, percentile_cont(0.5) WITHIN GROUP "
+    "(ORDER BY v) AS p, array_agg(v ORDER BY v, ts) AS l FROM m GROUP BY 1",
+    "SELECT time_bucket('6 hours', m.ts) AS b, d.rack, sum(m.v) AS s, count(*) FROM m JOIN d ON "
+    "d.host = "
+    "m.host GROUP BY 1, 2",
+    "SELECT time_bucket('30 minutes', m.ts) AS b, coalesce(d.rack, -1) AS r, max(m.v) FROM m LEFT "
+    "JOIN d ON "
+    "d.host = m.host GROUP BY 1, 2",
+};
+
+static void make_view(Life *l, int i)
+{
+    const char *q = queries[any(ARRAY_LEN(queries))];
+    sql(l, "DROP MATERIALIZED VIEW IF EXISTS v%d", i);
+    sql(l, "DROP VIEW IF EXISTS q%d", i);
+    sql(l,
+        "CREATE MATERIALIZED VIEW v%d WITH (continuous, refresh = '%d min', lag = '%d min'%s) AS "
+        "%s",
+        i, 1 + any(60), any(3) * 30, any(3) ? "" : ", for = '6 hours'", q);
+    sql(l, "CREATE VIEW q%d AS %s", i, q);
+}
+
+/* Minutes before the clock: near, late, and from the future. */
+static int a_minute(void)
+{
+    int m = any(10) < 6 ? any(120) : any(SPAN_MINUTES);
+    return any(15) ? m : -any(60);
+}
+
+static void write_rows(Life *l)
+{
+    sql(l,
+        "INSERT INTO m SELECT now() - interval '%d min' + i * interval '%d s', 'h%d', (i * %d) %% "
+        "50 "
+        "FROM generate_series(1, %d) i",
+        a_minute(), any(100), any(HOSTS), 1 + any(40), 1 + any(30));
+}
+
+static void change_rows(Life *l)
+{
+    int from = a_minute(), to = from - 1 - any(200);
+    switch (any(5)) {
+    case 0:
+        sql(l,
+            "DELETE FROM m WHERE ts >= now() - interval '%d min' AND ts < now() - interval '%d "
+            "min'",
+            from, to);
+        break;
+    case 1:
+        sql(l, "DELETE FROM m WHERE host = 'h%d' AND ts < now() - interval '%d min'", any(HOSTS),
+            any(SPAN_MINUTES));
+        break;
+    case 2:
+        sql(l, "DELETE FROM m WHERE v = %d", any(50));
+        break;
+    case 3:
+        sql(l, "UPDATE m SET v = v + 1 WHERE v %% 7 = %d AND host = 'h%d'", any(7), any(HOSTS));
+        break;
+    default:
+        if (any(8) == 0)
+            sql(l, "TRUNCATE m");
+    }
+}
+
+static void change_other(Life *l)
+{
+    if (any(2))
+        sql(l,
+            "INSERT INTO d VALUES ('h%d', %d) ON CONFLICT (host) DO UPDATE SET rack = "
+            "EXCLUDED.rack",
+            any(HOSTS), any(3));
+    else
+        sql(l, "DELETE FROM d WHERE host = 'h%d'", any(HOSTS));
+}
+
+/* Nothing may be in one of them alone. */
+static void look_at(Life *l, int i)
+{
+    sql(l,
+        "SELECT 'only in v', (SELECT coalesce(max(pg_get_viewdef('q%d')), '') FROM d), x::text "
+        "FROM (TABLE v%d EXCEPT ALL TABLE q%d) x UNION ALL SELECT 'only in q', '', x::text FROM "
+        "(TABLE "
+        "q%d EXCEPT ALL TABLE v%d) x",
+        i, i, i, i, i);
+    ck_assert_msg(l->w.out.len == 1, "seed %d, step %d: view %d: %s", l->seed, l->step, i,
+                  (const char *)l->w.out.ptr);
+}
+
+static void in_transaction(Life *l)
+{
+    sql(l, "BEGIN");
+    write_rows(l);
+    if (any(2))
+        change_rows(l);
+    look_at(l, any(VIEWS));
+    sql(l, any(2) ? "ROLLBACK" : "COMMIT");
+}
+
+static void refresh(Life *l)
+{
+    int i = any(VIEWS), from = any(SPAN_MINUTES), to = from - 1 - any(1000);
+    if (any(3))
+        sql(l, "REFRESH MATERIALIZED VIEW v%d%s", i, any(5) ? "" : " FORCE");
+    else
+        sql(l,
+            "REFRESH MATERIALIZED VIEW v%d FROM (now() - interval '%d min') TO (now() - interval "
+            "'%d "
+            "min')",
+            i, from, to);
+}
+
+static void restart(Life *l)
+{
+    life_close(&l->w);
+    life_open(&l->w);
+}
+
+static void live(Life *l, int steps)
+{
+    for (l->step = 0; l->step < steps; l->step++) {
+        int what = any(32);
+        if (what < 12)
+            write_rows(l);
+        else if (what < 17)
+            change_rows(l);
+        else if (what < 19)
+            change_other(l);
+        else if (what < 23)
+            refresh(l);
+        else if (what < 25)
+            in_transaction(l);
+        else if (what == 25)
+            sql(l, any(2) ? "CHECKPOINT" : "VACUUM m");
+        else if (what == 26 && any(2))
+            restart(l);
+        else if (what == 27 && any(3) == 0)
+            make_view(l, any(VIEWS));
+        else
+            life_pass(&l->w, (int64_t)(1 + any(90)) * 60 * NS_PER_S);
+        look_at(l, any(VIEWS));
+    }
+}
+
+START_TEST(views)
+{
+    const char *seed = getenv("SKULK_VIEWS_SEED"), *steps = getenv("SKULK_VIEWS_STEPS");
+    Life *l = mem_zero(sizeof *l);
+    l->seed = seed ? atoi(seed) : _i;
+    srand((unsigned)l->seed);
+    life_init(&l->w, (uint64_t)l->seed);
+    sql(l, "CREATE TABLE m (ts timestamptz NOT NULL, host text TAG, v int8)");
+    sql(l, "CREATE TABLE d (host text PRIMARY KEY, rack int)");
+    write_rows(l);
+    for (int i = 0; i < VIEWS; i++)
+        make_view(l, i);
+    live(l, steps ? atoi(steps) : STEPS);
+    for (int i = 0; i < VIEWS; i++)
+        look_at(l, i);
+    life_end(&l->w);
+    mem_free(l);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tc = tcase_create("views");
+    tcase_add_loop_test(tc, views, 0, getenv("SKULK_VIEWS_SEED") ? 1 : SEEDS);
+    return unit_run(tc);
+}
