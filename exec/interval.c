@@ -179,10 +179,13 @@ static bool mark_seen(Sum *s, unsigned bits)
 
 static bool finish(const Sum *s, bool negate, Slice text, Interval *out, Err *e)
 {
+    const unsigned years = SEEN_YEAR | SEEN_DECADE | SEEN_CENTURY | SEEN_MILLENNIUM;
     __int128 us = negate ? -s->us : s->us;
     __int128 days = negate ? -s->days : s->days, months = negate ? -s->months : s->months;
-    if (s->overflow || us > INT64_MAX || us < INT64_MIN || days != (int32_t)days ||
-        months != (int32_t)months)
+    if (!s->overflow && us == (int64_t)us && days == (int32_t)days && months != (int32_t)months &&
+        s->seen & years && months / 12 == (int32_t)(months / 12))
+        return err_set(e, ERR_DATETIME_RANGE, "interval out of range");
+    if (s->overflow || us != (int64_t)us || days != (int32_t)days || months != (int32_t)months)
         return err_set(e, ERR_INTERVAL_RANGE, "interval field value out of range: \"%.*s\"",
                        SLICE_ARG(text));
     *out = (Interval){.us = (int64_t)us, .days = (int32_t)days, .months = (int32_t)months};

@@ -537,6 +537,50 @@ static bool name_byte(Analyzer *z, Scope *s, const NSubscript *n, Expr *name, Ex
            az_call_named(z, &n->n, "name_byte", args, 2, out, e);
 }
 
+/* A key or the number of an item, as text; integers and what becomes one stay numbers before. */
+static bool jsonb_key(Analyzer *z, Scope *s, const NSubscript *n, Expr **out, Err *e)
+{
+    const SqlNode *at = n->upper ? n->upper : n->lower;
+    if (n->slice) {
+        SqlNode begin = at ? az_begin(at) : n->n;
+        return az_fail(z, &begin, ERR_DATATYPE_MISMATCH, e,
+                       "jsonb subscript does not support slices");
+    }
+    if (!az_expr(z, s, at, out, e))
+        return false;
+    TypeId type = (*out)->type;
+    bool number = type != T_UNKNOWN && cast_exists(type, T_INT4, CAST_IMPLICIT);
+    if (type != T_UNKNOWN && type != T_INT4 && type != T_TEXT && !number &&
+        !cast_exists(type, T_TEXT, CAST_IMPLICIT)) {
+        Slice name = az_type_name(z, type, -1);
+        SqlNode begin = az_begin(at);
+        az_fail(z, &begin, ERR_DATATYPE_MISMATCH, e, "subscript type %.*s is not supported",
+                SLICE_ARG(name));
+        return err_hint(e, "jsonb subscript must be coercible to either integer or text.");
+    }
+    return az_coerce(z, *out, T_TEXT, -1, CAST_EXPLICIT, out, e);
+}
+
+/* j['a'][1] is what the path a, 1 finds. */
+static bool jsonb_subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, Expr *json,
+                            Expr **out, Err *e)
+{
+    const SqlNode *first = steps->items[*at];
+    Expr *args[FUNC_ARGS_MAX] = {json};
+    size_t n = 1;
+    for (; *at < steps->count && steps->items[*at]->kind == N_SUBSCRIPT; ++*at) {
+        if (n == FUNC_ARGS_MAX)
+            return az_fail(z, first, ERR_PROGRAM_LIMIT, e, "more than %d subscripts",
+                           FUNC_ARGS_MAX - 1);
+        if (!jsonb_key(z, s, (const NSubscript *)steps->items[*at], &args[n++], e))
+            return false;
+    }
+    if (!az_call_named(z, first, "jsonb_extract_path", args, n, out, e))
+        return false;
+    (*out)->position = json->position;
+    return true;
+}
+
 /* a[1][2] is one step into a two-dimensional array: *at moves behind the subscripts in a row. */
 static bool subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, Expr *array,
                       Expr **out, Err *e)
@@ -546,11 +590,15 @@ static bool subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, 
     bool slice = false;
     if (array->type == T_NAME && !((const NSubscript *)steps->items[*at])->slice)
         return name_byte(z, s, (const NSubscript *)steps->items[(*at)++], array, out, e);
+    if (array->type == T_JSONB)
+        return jsonb_subscript(z, s, steps, at, array, out, e);
     if (!elem) {
         Slice t = az_type_name(z, array->type, -1);
-        return az_fail(z, steps->items[*at], ERR_DATATYPE_MISMATCH, e,
-                       "cannot subscript type %.*s because it does not support subscripting",
-                       SLICE_ARG(t));
+        err_set(e, ERR_DATATYPE_MISMATCH,
+                "cannot subscript type %.*s because it does not support subscripting",
+                SLICE_ARG(t));
+        err_at(e, array->position);
+        return az_at(z, steps->items[*at], e);
     }
     for (; *at + count < steps->count && steps->items[*at + count]->kind == N_SUBSCRIPT; count++)
         slice |= ((const NSubscript *)steps->items[*at + count])->slice;
@@ -605,9 +653,11 @@ static bool field(Analyzer *z, const NLiteral *name, Expr *x, Expr **out, Err *e
         return err_at(e, x->position);
     }
     Slice t = az_type_name(z, x->type, -1);
-    return az_fail(z, &name->n, ERR_WRONG_OBJECT, e,
-                   "column notation .%.*s applied to type %.*s, which is not a composite type",
-                   SLICE_ARG(name->text), SLICE_ARG(t));
+    err_set(e, ERR_WRONG_OBJECT,
+            "column notation .%.*s applied to type %.*s, which is not a composite type",
+            SLICE_ARG(name->text), SLICE_ARG(t));
+    err_at(e, x->position);
+    return az_at(z, &name->n, e);
 }
 
 static bool indirect(Analyzer *z, Scope *s, const NIndirect *n, Expr **out, Err *e)

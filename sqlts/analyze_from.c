@@ -807,12 +807,10 @@ static bool missing_rel(Analyzer *z, const Scope *s, const SqlNode *at, Slice na
         if (level->blocked && find_rel(level->blocked, SLICE_NONE, name)) {
             az_fail(z, at, ERR_UNDEFINED_TABLE, e,
                     "invalid reference to FROM-clause entry for table \"%.*s\"", SLICE_ARG(name));
-            err_detail(e,
-                       "There is an entry for table \"%.*s\", but it cannot be referenced from "
-                       "this part of the query.",
-                       SLICE_ARG(name));
             return err_hint(e,
-                            "To reference that table, you must mark this subquery with LATERAL.");
+                            "There is an entry for table \"%.*s\", but it cannot be referenced "
+                            "from this part of the query.",
+                            SLICE_ARG(name));
         }
         for (size_t i = 0; i < level->rel_count; i++) {
             const ScopeRel *r = &level->rels[i];
