@@ -546,6 +546,54 @@ const TimeZone *tz_fixed(int32_t offset_s)
     return tz ? tz : tz_utc();
 }
 
+/* ---- all of them ---- */
+
+typedef struct ZoneWalk {
+    void (*each)(void *arg, const TimeZone *tz);
+    void *arg;
+    char name[128]; /* of a folder, with its slash */
+    size_t len;
+} ZoneWalk;
+
+static void walk_folder(ZoneWalk *w);
+
+/* Names of zones and their folders begin with a capital, those of tables and other forms do not. */
+static bool walk_entry(void *arg, const char *entry)
+{
+    ZoneWalk *w = arg;
+    Err ignored;
+    size_t before = w->len, n = strlen(entry);
+    if (entry[0] < 'A' || entry[0] > 'Z' || before + n + 2 > sizeof w->name)
+        return true;
+    memcpy(w->name + before, entry, n + 1);
+    const TimeZone *tz = tz_find(slice_of(w->name, before + n), &ignored);
+    if (tz) {
+        w->each(w->arg, tz);
+    } else {
+        memcpy(w->name + before + n, "/", 2);
+        w->len = before + n + 1;
+        walk_folder(w);
+    }
+    w->len = before;
+    w->name[before] = '\0';
+    return true;
+}
+
+static void walk_folder(ZoneWalk *w)
+{
+    char path[512];
+    Err ignored;
+    const char *root = getenv("TZDIR");
+    snprintf(path, sizeof path, "%s/%s", root ? root : "/usr/share/zoneinfo", w->name);
+    (void)!io_real.list(&io_real, path, walk_entry, w, &ignored);
+}
+
+void tz_each(void (*each)(void *arg, const TimeZone *tz), void *arg)
+{
+    ZoneWalk w = {.each = each, .arg = arg};
+    walk_folder(&w);
+}
+
 /* ---- abbreviations ---- */
 
 static const struct Abbreviation {
@@ -557,6 +605,15 @@ static const struct Abbreviation {
 #include "exec/tz_abbrev.def"
 #undef TZ_ABBREV
 };
+
+const char *tz_abbreviation_at(size_t i, int32_t *offset_s, bool *dst)
+{
+    if (i >= ARRAY_LEN(abbreviations))
+        return NULL;
+    *offset_s = abbreviations[i].offset;
+    *dst = abbreviations[i].dst;
+    return abbreviations[i].name;
+}
 
 bool tz_abbreviation(Slice text, int32_t *offset_s, bool *dst)
 {

@@ -12,6 +12,10 @@ typedef struct TimeZone TimeZone;
 Slice tz_name(const TimeZone *tz);
 /* "est", "cet", any case; false: unknown. */
 bool tz_abbreviation(Slice text, int32_t *offset_s, bool *dst);
+/* The i-th of all abbreviations, in lower case; NULL: there are no more. */
+const char *tz_abbreviation_at(size_t i, int32_t *offset_s, bool *dst);
+/* Every zone of the system's directory.  Reads them all the first time. */
+void tz_each(void (*each)(void *arg, const TimeZone *tz), void *arg);
 const TimeZone *tz_fixed(int32_t offset_s); /* named "<+05:30>-05:30"; within 24 h */
 bool tz_is_dst_at(const TimeZone *tz, int64_t utc_s);
 bool tz_is_constant(const TimeZone *tz); /* one offset, always */

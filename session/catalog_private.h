@@ -140,6 +140,8 @@ bool fill_pg_locks(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fn_blocking_pids(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e);
 bool fill_pg_cursors(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_prepared(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_timezone_names(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_timezone_abbrevs(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_shdescription(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

@@ -1,5 +1,6 @@
-/* session/catalog_session.c - what this session has: pg_cursors, pg_prepared_statements, pg_settings. */
+/* session/catalog_session.c - what this session has: pg_cursors, pg_prepared_statements, pg_settings, time zones. */
 #include "exec/array.h"
+#include "exec/tz.h"
 #include "session/catalog_private.h"
 
 bool fill_pg_cursors(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
@@ -108,6 +109,58 @@ bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
         if (!setting_get(ctx->session, slice_cstr(info.name), &v, e))
             return false;
         setting_row(sink, ctx->arena, &info, v);
+    }
+    return true;
+}
+
+static void row_offset(RowMaker *r, int32_t offset_s)
+{
+    r->v[r->n++] =
+        (Value){.phys = PH_INTERVAL, .u.iv = {.us = (int64_t)offset_s * (NS_PER_S / NS_PER_US)}};
+}
+
+typedef struct ZoneFill {
+    RowSink *sink;
+    int64_t now_s;
+} ZoneFill;
+
+static void zone_row(void *arg, const TimeZone *tz)
+{
+    const ZoneFill *f = arg;
+    Slice abbreviation;
+    int32_t offset_s = tz_offset_at(tz, f->now_s, &abbreviation);
+    RowMaker r = {.n = 0};
+    row_slice(&r, tz_name(tz));
+    row_slice(&r, abbreviation);
+    row_offset(&r, offset_s);
+    row_bool(&r, tz_is_dst_at(tz, f->now_s));
+    row_sink_add(f->sink, r.v);
+}
+
+bool fill_timezone_names(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)snap, (void)e;
+    const Session *s = ctx->session;
+    ZoneFill f = {.sink = sink, .now_s = s->db->clock->wall_ns(s->db->clock) / NS_PER_S};
+    tz_each(zone_row, &f);
+    return true;
+}
+
+bool fill_timezone_abbrevs(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)snap, (void)e;
+    int32_t offset_s;
+    bool dst;
+    const char *name;
+    for (size_t i = 0; (name = tz_abbreviation_at(i, &offset_s, &dst)); i++) {
+        RowMaker r = {.n = 0};
+        char *upper = arena_cstr(ctx->arena, slice_cstr(name));
+        for (char *p = upper; *p; p++)
+            *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+        row_text(&r, upper);
+        row_offset(&r, offset_s);
+        row_bool(&r, dst);
+        row_sink_add(sink, r.v);
     }
     return true;
 }
