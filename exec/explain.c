@@ -241,7 +241,7 @@ static void join_details(Explain *x, const PlanJoin *j)
 }
 
 /* Lines of a set-returning function. */
-static void told(Explain *x, const PlanFunction *f, Slice text)
+static void told(Explain *x, const FuncDef *f, Slice text)
 {
     if (text.len == 0)
         return;
@@ -250,7 +250,7 @@ static void told(Explain *x, const PlanFunction *f, Slice text)
         return;
     }
     ew_pad(&x->w);
-    buf_printf(x->w.out, "Plan of %s:\n", f->func->name);
+    buf_printf(x->w.out, "Plan of %s:\n", f->name);
     while (text.len) {
         const char *end = memchr(text.ptr, '\n', text.len);
         size_t n = end ? (size_t)(end - text.ptr) : text.len;
@@ -261,22 +261,41 @@ static void told(Explain *x, const PlanFunction *f, Slice text)
 }
 
 /* Before it runs: what its constant arguments tell. */
-static void function_details(Explain *x, const PlanFunction *f)
+static void call_details(Explain *x, const FuncDef *f, const Expr *call)
 {
     Value args[10];
     size_t n = 0;
-    if (x->query || !f->func || !f->func->srf || !f->func->srf->explain)
+    if (x->query || !f || !f->srf || !f->srf->explain)
         return;
-    for (; n < f->call->arg_count && n < ARRAY_LEN(args); n++) {
-        if (f->call->args[n]->kind != EXPR_CONST)
+    for (; n < call->arg_count && n < ARRAY_LEN(args); n++) {
+        if (call->args[n]->kind != EXPR_CONST)
             break;
-        args[n] = f->call->args[n]->value;
+        args[n] = call->args[n]->value;
     }
     Buf text;
     buf_init(&text);
-    f->func->srf->explain(args, n, NULL, &text);
+    f->srf->explain(args, n, NULL, &text);
     told(x, f, buf_slice(&text));
     buf_free(&text);
+}
+
+static void select_list_details(Explain *x, const PlanProjectSet *p)
+{
+    for (size_t i = 0; i < p->p.col_count; i++)
+        if (p->is_srf[i])
+            call_details(x, p->exprs[i]->func, p->exprs[i]);
+}
+
+/* The first call of a select list that has something to tell. */
+static const FuncDef *teller(const Plan *p)
+{
+    const PlanProjectSet *set = (const PlanProjectSet *)p;
+    if (p->kind == PLAN_FUNCTION)
+        return ((const PlanFunction *)p)->func;
+    for (size_t i = 0; p->kind == PLAN_PROJECT_SET && i < p->col_count; i++)
+        if (set->is_srf[i] && set->exprs[i]->func->srf->explain)
+            return set->exprs[i]->func;
+    return NULL;
 }
 
 static void details(Explain *x, const Plan *p)
@@ -311,7 +330,10 @@ static void details(Explain *x, const Plan *p)
         join_details(x, (const PlanJoin *)p);
         break;
     case PLAN_FUNCTION:
-        function_details(x, (const PlanFunction *)p);
+        call_details(x, ((const PlanFunction *)p)->func, ((const PlanFunction *)p)->call);
+        break;
+    case PLAN_PROJECT_SET:
+        select_list_details(x, (const PlanProjectSet *)p);
         break;
     default:
         break;
@@ -619,8 +641,8 @@ static void counters(Explain *x, const Node *n, const OpStats *st)
     counter(x, "Runs", st->runs);
     counter(x, "Runs from Statistics", st->stat_runs);
     counter(x, "Series Read", st->series);
-    if (n->plan->kind == PLAN_FUNCTION)
-        told(x, (const PlanFunction *)n->plan, st->told);
+    if (teller(n->plan))
+        told(x, teller(n->plan), st->told);
     if (n->plan->kind == PLAN_SCAN)
         scan_counters_of(x, &st->scan);
     memory(x, n->plan, st);

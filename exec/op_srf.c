@@ -155,10 +155,8 @@ static QueryStatus function_single(OpFunction *f, Err *e)
 }
 
 /* EXPLAIN ANALYZE: what the call has to tell, once its rows come. */
-static void function_tell(OpFunction *f)
+static void call_tell(Op *op, const SrfCall *c)
 {
-    Op *op = &f->op;
-    const SrfCall *c = &f->call;
     if (!op->stats || op->stats->told.len || !c->open || !c->def->explain)
         return;
     Buf text;
@@ -175,7 +173,7 @@ static QueryStatus function_next(Op *op, Batch **out, Err *e)
     bool single = !f->call.def;
     QueryStatus st = single ? function_single(f, e) : srf_next(&f->call, op, e);
     if (st == QUERY_BATCH || st == QUERY_END)
-        function_tell(f);
+        call_tell(op, &f->call);
     if (st != QUERY_BATCH)
         return st;
     if (!single) {
@@ -301,6 +299,8 @@ static QueryStatus rows_ready(OpProjectSet *s, size_t *rows, Err *e)
             continue;
         while (s->left[c] == 0 && !s->ended[c]) {
             QueryStatus st = srf_next(&s->calls[c], &s->op, e);
+            if (st == QUERY_BATCH || st == QUERY_END)
+                call_tell(&s->op, &s->calls[c]);
             if (st == QUERY_END)
                 s->ended[c] = true;
             else if (st != QUERY_BATCH)

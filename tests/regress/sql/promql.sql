@@ -57,3 +57,6 @@ TQL EVAL (60, 120, '60s');
 TQL EVAL (60, 120, '60s', '5m') up;
 TQL SING (60, 120, '60s') up;
 SELECT tql FROM (VALUES (1)) AS x(tql);
+-- the tree of the query in a select list, too
+EXPLAIN (COSTS OFF) SELECT promql('sum by (k) (rate(m[5m]))');
+EXPLAIN (COSTS OFF) SELECT promql_scalar('sum(m)');
