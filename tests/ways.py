@@ -465,6 +465,27 @@ def http_itself(s):
     has("metrics", s.get("/metrics")[1], 'skulk_http_requests_total{path="/write",code="2xx"}')
 
 
+def memory(s, what):
+    text = open("/proc/%d/status" % s.process.pid).read()
+    return int(re.search(what + r":\s+(\d+) kB", text).group(1)) >> 10
+
+
+def bombs(s):
+    """1 GB of nothing, packed: refused, and it costs less than 64 MB."""
+    member = gzip.compress(b" " * (16 << 20))
+    blocks = [struct.pack("<I", 1 << 1 | (128 << 10) << 3)[:3] + b" "] * 8191 + [struct.pack("<I", 1 | 1 << 1 | (128 << 10) << 3)[:3] + b" "]
+    zstd = b"\x28\xb5\x2f\xfd\x00\x38" + b"".join(blocks)  # runs of 128 KiB, in a window of that size
+    copies = varint(1 << 30) + b"\x00 " + b"\xfe\x01\x00" * ((1 << 30) // 64)
+    for name, path, body in (("gzip", "/write", member * 64), ("zstd", "/write", zstd), ("snappy", "/api/v1/write", copies),
+                             ("gzip", "/api/v1/import", member * 64), ("gzip", "/v1/metrics", member * 64)):
+        open("/proc/%d/clear_refs" % s.process.pid, "w").write("5")
+        before = memory(s, "VmRSS")
+        status, _, _ = s.ask("POST", path, body[:30 << 20], Content_Encoding=name,
+                             Content_Type="application/json" if "metrics" in path else "application/x-protobuf")
+        grown = memory(s, "VmHWM") - before - (min(len(body), 30 << 20) >> 20)
+        check("bomb of %s at %s: %d, %d MB" % (name, path, status, grown), (status, grown < 64), (413, True))
+
+
 def grafana(s):
     """What its Prometheus data source asks: test, variables, a panel."""
     form = {"Content_Type": "application/x-www-form-urlencoded"}
@@ -492,6 +513,6 @@ def main():
     return failed > 0
 
 
-PARTS = (influx, remote_write, read, grafana, otlp, admin, http_itself)
+PARTS = (influx, remote_write, read, grafana, otlp, admin, http_itself, bombs)
 if __name__ == "__main__":
     sys.exit(main())
