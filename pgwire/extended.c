@@ -62,7 +62,7 @@ void pgb_describe(PgSession *s, Slice body)
         return;
     }
     Portal *p = session_portal(s->session, m.name, &e);
-    if (!p) {
+    if (!p || (portal_returns_rows(p) && !session_takes_queries(s->session, &e))) {
         pgb_fail(s, &e);
         return;
     }
@@ -84,7 +84,7 @@ void pgb_execute(PgSession *s, Slice body)
         return;
     }
     Portal *p = session_portal(s->session, m.name, &e);
-    if (!p) {
+    if (!p || !portal_may_run(p, &e)) {
         pgb_fail(s, &e);
         return;
     }

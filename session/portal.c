@@ -89,10 +89,17 @@ void portal_free(Portal *p)
     mem_free(p);
 }
 
+/* It went with its transaction; only who ran it still holds it. */
+static bool ends_transaction(const Portal *p)
+{
+    return p->state == PORTAL_DONE && p->bound->kind == BOUND_TXN &&
+           (p->bound->u.txn.kind == TXN_COMMIT || p->bound->u.txn.kind == TXN_ROLLBACK);
+}
+
 Portal *portal_find(Session *s, Slice name)
 {
     for (Portal *p = s->portals; p; p = p->next)
-        if (slice_eq_cstr(name, p->name))
+        if (slice_eq_cstr(name, p->name) && !ends_transaction(p))
             return p;
     return NULL;
 }
@@ -134,6 +141,15 @@ void portals_close_after(Session *s, uint64_t number, const Portal *but)
         *pp = p->next;
         portal_free(p);
     }
+}
+
+/* Those that the failed part of the transaction made: even a COMMIT bound there does not run. */
+void portals_fail(Session *s, uint64_t number)
+{
+    for (Portal *p = s->portals; p; p = p->next)
+        if (p->number >= number && !p->held && p->state != PORTAL_FINISHING &&
+            p->bound->kind != BOUND_EMPTY && !ends_transaction(p))
+            p->state = PORTAL_FAILED;
 }
 
 Portal *session_portal(Session *s, Slice name, Err *e)
@@ -337,7 +353,7 @@ static bool no_more_rows(Portal *p)
 {
     if (p->bound->kind == BOUND_QUERY || p->collected)
         portal_tag_rows(p, 0);
-    return portal_returns_rows(p);
+    return portal_returns_rows(p) || p->bound->kind == BOUND_EMPTY;
 }
 
 /* What functions of the statement asked to wait for comes true before anything is handed on. */

@@ -298,12 +298,15 @@ void session_failed(Session *s)
         tx_rollback(s);
     } else {
         s->tx.state = TX_FAILED;
+        portals_fail(s, tx_first_portal(s));
         tx_undo_settings(s);
     }
 }
 
 RunStatus session_sync(Session *s, Err *e)
 {
+    if (s->tx.state == TX_IDLE) /* a COMMIT that was bound and not run began none */
+        portals_close_all(s, true, NULL);
     if (s->tx.state != TX_IMPLICIT)
         return RUN_DONE;
     RunStatus st = cursors_hold(s, e);

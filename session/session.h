@@ -173,6 +173,8 @@ typedef struct StatementInfo {
     size_t col_count;
     bool returns_rows;
 } StatementInfo;
+/* 25P02 in a transaction that has failed: rows are not described there either. */
+bool session_takes_queries(const Session *s, Err *e) MUST_CHECK;
 bool session_describe(Session *s, Slice statement, StatementInfo *out, Err *e) MUST_CHECK;
 typedef struct BindParam {
     Slice value;
@@ -191,7 +193,8 @@ void session_failed(Session *s);
 
 const OutColumn *portal_columns(const Portal *p, size_t *count); /* count 0 and NULL: no rows */
 bool portal_returns_rows(const Portal *p);
-int16_t portal_format(const Portal *p, size_t column); /* 0 text, 1 binary */
+int16_t portal_format(const Portal *p, size_t column);   /* 0 text, 1 binary */
+bool portal_may_run(const Portal *p, Err *e) MUST_CHECK; /* 25P02 */
 RunStatus portal_run(Portal *p, int64_t max_rows /* 0 = all */, Batch **out, Err *e);
 const char *portal_tag(const Portal *p);
 bool portal_copy_row(const Portal *p, size_t i, Slice *row); /* false: there is no row i */

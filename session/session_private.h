@@ -313,7 +313,8 @@ void setting_reset_all(Session *s);
 Slice settings_changed(Session *s, Arena *a); /* for EXPLAIN (SETTINGS) */
 void settings_undo(Session *s, size_t down_to);
 void settings_commit(Session *s);
-void tx_undo_settings(Session *s); /* down to the last savepoint: the block has failed */
+uint64_t tx_first_portal(const Session *s); /* of the innermost savepoint, or of all */
+void tx_undo_settings(Session *s);          /* down to the last savepoint: the block has failed */
 int64_t setting_int(Session *s, const char *name); /* milliseconds, kB ... in the base unit */
 bool setting_bool(Session *s, const char *name);
 size_t setting_count(void);
@@ -377,6 +378,7 @@ Portal *portal_within(Portal *p, Bound *b);
 void portal_free(Portal *p);
 void portals_close_all(Session *s, bool keep_held, const Portal *but /* or NULL */);
 /* What began after a savepoint. */
+void portals_fail(Session *s, uint64_t number);
 void portals_close_after(Session *s, uint64_t number, const Portal *but);
 Portal *portal_find(Session *s, Slice name);
 bool portal_open_query(Portal *p, const BoundQuery *q, Err *e) MUST_CHECK;

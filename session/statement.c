@@ -188,7 +188,12 @@ void prepared_forget_all(Session *s)
 /* An aborted transaction takes nothing but its end. */
 static bool allowed_now(Session *s, const SqlStatement *st, Err *e)
 {
-    if (s->tx.state != TX_FAILED || sql_is_txn_end(st))
+    return sql_is_txn_end(st) || session_takes_queries(s, e);
+}
+
+bool session_takes_queries(const Session *s, Err *e)
+{
+    if (s->tx.state != TX_FAILED)
         return true;
     return err_set(
         e, ERR_IN_FAILED_TXN,
@@ -226,6 +231,13 @@ bool session_parse(Session *s, Slice name, Slice sql, const TypeId *types, size_
     return true;
 }
 
+bool portal_may_run(const Portal *p, Err *e)
+{
+    if (p->state == PORTAL_FAILED)
+        return session_takes_queries(p->session, e);
+    return p->bound->kind == BOUND_EMPTY || allowed_now(p->session, &p->prepared->statement, e);
+}
+
 static Prepared *prepared_need(Session *s, Slice name, Err *e)
 {
     Prepared *p = prepared_find(s, name);
@@ -251,7 +263,7 @@ bool session_describe(Session *s, Slice statement, StatementInfo *out, Err *e)
         out->cols = utility_columns(s, p->bound, &p->plan_arena, &out->col_count);
         out->returns_rows = out->cols != NULL;
     }
-    return true;
+    return !out->returns_rows || session_takes_queries(s, e);
 }
 
 static bool read_param(Session *s, Portal *p, size_t i, const BindParam *in, Err *e)

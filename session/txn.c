@@ -349,6 +349,12 @@ static bool savepoint_set(Session *s, Slice name, Err *e)
     return true;
 }
 
+uint64_t tx_first_portal(const Session *s)
+{
+    const Transaction *t = &s->tx;
+    return t->mark_count ? t->marks[t->mark_count - 1].portals + 1 : 0;
+}
+
 void tx_undo_settings(Session *s)
 {
     const Transaction *t = &s->tx;
