@@ -642,6 +642,7 @@ static void kept_body(const char *metric, TableId *table, uint32_t *key)
     wb_free(wb);
     ing_job_stored(j);
     ing_job_free(j);
+    buf_free(&request);
 }
 
 static void edit_table(CatOp op, const TableDef *def)
