@@ -1,10 +1,12 @@
-/* ingest/ing_otlp.c - OTLP over HTTP, protobuf and JSON: the request as a tree, one resource after the other. */
+/* ingest/ing_otlp.c - OTLP over HTTP: JSON as one tree, protobuf piece by piece; one resource after the other. */
 #include "ingest/otlp_private.h"
 #include <math.h>
 
 typedef struct State {
-    json_t *tree, *resources;
+    json_t *tree, *resources; /* JSON */
     size_t next;
+    OtlpStream stream; /* protobuf */
+    OtlpPiece piece;
 } State;
 
 static void state_free(void *p)
@@ -146,42 +148,56 @@ Slice otlp_attributes_json(Arena *a, const json_t *attributes)
 }
 
 /* ---- steps ---- */
-static json_t *read_json(Slice body, Err *e)
+static const struct {
+    const char *resources;
+    void (*take)(IngJob *j, json_t *resource, OtlpPiece *p);
+} signals[] = {[OTLP_METRICS] = {"resourceMetrics", otlp_metrics},
+               [OTLP_LOGS] = {"resourceLogs", otlp_logs},
+               [OTLP_TRACES] = {"resourceSpans", otlp_traces}};
+
+static bool read_json(State *s, OtlpSignal signal, Slice body, Err *e)
 {
     json_error_t je;
-    json_t *tree = json_loadb(body.ptr ? body.ptr : "", body.len, 0, &je);
-    if (!tree)
-        err_set(e, ERR_INVALID_TEXT, "invalid JSON: %s", je.text);
-    return tree;
+    if (body.len > OTLP_JSON_MAX)
+        return err_set(e, ERR_PROGRAM_LIMIT,
+                       "OTLP body in JSON is larger than %d bytes; protobuf may be", OTLP_JSON_MAX);
+    s->tree = json_loadb(body.ptr ? body.ptr : "", body.len, 0, &je);
+    if (!s->tree)
+        return err_set(e, ERR_INVALID_TEXT, "invalid JSON: %s", je.text);
+    s->resources = json_object_get(s->tree, signals[signal].resources);
+    return true;
+}
+
+static void json_step(IngJob *j, State *s, OtlpSignal signal, bool *done)
+{
+    s->piece = (OtlpPiece){.last = true};
+    if (s->next < json_array_size(s->resources))
+        signals[signal].take(j, json_array_get(s->resources, s->next++), &s->piece);
+    *done = s->next >= json_array_size(s->resources);
 }
 
 static bool otlp_step(IngJob *j, OtlpSignal signal, bool *done, Err *e)
 {
-    static const struct {
-        const char *resources;
-        void (*take)(IngJob *j, json_t *resource);
-    } signals[] = {[OTLP_METRICS] = {"resourceMetrics", otlp_metrics},
-                   [OTLP_LOGS] = {"resourceLogs", otlp_logs},
-                   [OTLP_TRACES] = {"resourceSpans", otlp_traces}};
     State *s = j->state;
+    bool json = j->format->reply == REPLY_OTLP_JSON;
     if (!s) {
         s = j->state = MEM_NEW(State);
         j->state_free = state_free;
         j->c.precision = ING_NS;
-        if (j->body.len > OTLP_BODY_MAX)
-            return err_set(e, ERR_PROGRAM_LIMIT, "OTLP body is larger than %d bytes",
-                           OTLP_BODY_MAX);
-        s->tree = j->format->reply == REPLY_OTLP_JSON ? read_json(j->body, e)
-                                                      : otlp_read_protobuf(signal, j->body, e);
-        if (!s->tree)
-            return false;
-        s->resources = json_object_get(s->tree, signals[signal].resources);
+        if (json)
+            return read_json(s, signal, j->body, e);
+        otlp_stream_init(&s->stream, signal, j->body);
+    }
+    if (json) {
+        json_step(j, s, signal, done);
         return true;
     }
-    if (s->next < json_array_size(s->resources))
-        signals[signal].take(j, json_array_get(s->resources, s->next++));
-    *done = s->next >= json_array_size(s->resources);
-    return true;
+    json_t *piece = otlp_stream_next(&s->stream, &s->piece, done, e);
+    if (piece)
+        signals[signal].take(j, piece, &s->piece);
+    bool ok = piece || *done;
+    json_decref(piece);
+    return ok;
 }
 
 bool ing_otlp_metrics_step(IngJob *j, bool *done, Err *e)

@@ -158,10 +158,10 @@ static const Shape scope_spans[] = {SUB(1, "scope", scope), SUBS(2, "spans", spa
 static const Shape resource_spans[] = {SUB(1, "resource", resource),
                                        SUBS(2, "scopeSpans", scope_spans), END};
 
-static const Shape requests[][2] = {
-    [OTLP_METRICS] = {SUBS(1, "resourceMetrics", resource_metrics), END},
-    [OTLP_LOGS] = {SUBS(1, "resourceLogs", resource_logs), END},
-    [OTLP_TRACES] = {SUBS(1, "resourceSpans", resource_spans), END},
+static const Shape *const resources[] = {
+    [OTLP_METRICS] = resource_metrics,
+    [OTLP_LOGS] = resource_logs,
+    [OTLP_TRACES] = resource_spans,
 };
 
 static json_t *read_message(const Shape *shape, Slice bytes, int depth);
@@ -260,9 +260,9 @@ static json_t *read_message(const Shape *shape, Slice bytes, int depth)
     return NULL;
 }
 
-json_t *otlp_read_protobuf(OtlpSignal signal, Slice body, Err *e)
+json_t *otlp_read_resource(OtlpSignal signal, Slice bytes, Err *e)
 {
-    json_t *tree = read_message(requests[signal], body, OTLP_DEPTH_MAX);
+    json_t *tree = read_message(resources[signal], bytes, OTLP_DEPTH_MAX);
     if (!tree)
         err_set(e, ERR_INVALID_TEXT, "body is no valid OTLP message");
     return tree;

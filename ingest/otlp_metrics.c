@@ -399,13 +399,14 @@ static void target_info(Walk *w, const json_t *attributes)
     (void)!put_series(w, "", SLICE_LIT(""), SLICE_LIT(""), 1, &e);
 }
 
-void otlp_metrics(IngJob *j, json_t *resource_metrics)
+void otlp_metrics(IngJob *j, json_t *resource_metrics, OtlpPiece *p)
 {
     Walk *w = MEM_NEW(Walk);
     size_t i;
     json_t *scope,
         *attributes = json_object_get(json_object_get(resource_metrics, "resource"), "attributes");
     w->j = j;
+    w->newest_ns = p->newest_ns;
     arena_init(&w->arena, NULL);
     Slice space = otlp_any_text(&w->arena, otlp_attribute(attributes, "service.namespace"));
     Slice name = otlp_any_text(&w->arena, otlp_attribute(attributes, "service.name"));
@@ -415,7 +416,9 @@ void otlp_metrics(IngJob *j, json_t *resource_metrics)
     w->instance = otlp_any_text(&w->arena, otlp_attribute(attributes, "service.instance.id"));
     json_array_foreach(json_object_get(resource_metrics, "scopeMetrics"), i, scope)
         one_scope(w, scope);
-    target_info(w, attributes);
+    p->newest_ns = w->newest_ns;
+    if (p->last)
+        target_info(w, attributes);
     buf_free(&w->raw);
     arena_free(&w->arena);
     mem_free(w);

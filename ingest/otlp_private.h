@@ -9,12 +9,27 @@
 #include "ingest/remote_private.h"
 #include <jansson.h>
 
-enum { OTLP_DEPTH_MAX = 32, OTLP_BODY_MAX = 32 << 20 /* a tree is some thirty times larger */ };
+enum { OTLP_DEPTH_MAX = 32, OTLP_JSON_MAX = 32 << 20 /* a tree is some thirty times larger */ };
 
 typedef enum OtlpSignal { OTLP_METRICS, OTLP_LOGS, OTLP_TRACES } OtlpSignal;
 
-/* The request as a tree; the caller decrefs.  NULL: INVALID_TEXT. */
-json_t *otlp_read_protobuf(OtlpSignal signal, Slice body, Err *e);
+/* One resource with its scopes as a tree; the caller decrefs.  NULL: INVALID_TEXT. */
+json_t *otlp_read_resource(OtlpSignal signal, Slice bytes, Err *e);
+
+/* ---- otlp_stream.c: a request in protobuf, piece by piece ---- */
+typedef struct OtlpPiece { /* of a resource: of large ones there are several */
+    int64_t newest_ns;     /* of its points so far */
+    bool last;
+} OtlpPiece;
+typedef struct OtlpStream {
+    OtlpSignal signal;
+    Reader body, resource, scope;
+    Slice resource_of, scope_of;
+    bool fresh; /* nothing of the resource was handed out */
+} OtlpStream;
+void otlp_stream_init(OtlpStream *s, OtlpSignal signal, Slice body);
+/* The caller decrefs; NULL: *done, or INVALID_TEXT.  *p is kept from piece to piece. */
+json_t *otlp_stream_next(OtlpStream *s, OtlpPiece *p, bool *done, Err *e);
 
 typedef struct OtlpResource {
     json_t *attributes; /* array of {key, value}; may be NULL */
@@ -30,10 +45,10 @@ Slice otlp_any_text(Arena *a, const json_t *any);
 /* Attributes as a JSON object of plain values. */
 Slice otlp_attributes_json(Arena *a, const json_t *attributes);
 
-/* ---- the signals: one resource each ---- */
-void otlp_metrics(IngJob *j, json_t *resource_metrics);
-void otlp_logs(IngJob *j, json_t *resource_logs);
-void otlp_traces(IngJob *j, json_t *resource_spans);
+/* ---- the signals: a resource, or a piece of one ---- */
+void otlp_metrics(IngJob *j, json_t *resource_metrics, OtlpPiece *p);
+void otlp_logs(IngJob *j, json_t *resource_logs, OtlpPiece *p);
+void otlp_traces(IngJob *j, json_t *resource_spans, OtlpPiece *p);
 
 /* ---- otlp_names.c: names as Prometheus makes them (underscores, suffixes for unit and kind) ---- */
 Slice otlp_metric_name(Arena *a, Slice name, Slice unit, bool counter, bool gauge);

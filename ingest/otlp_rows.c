@@ -162,8 +162,9 @@ static void take(IngJob *j, const SignalDef *s, json_t *resource)
     arena_free(&r.arena);
 }
 
-void otlp_logs(IngJob *j, json_t *resource_logs)
+void otlp_logs(IngJob *j, json_t *resource_logs, OtlpPiece *p)
 {
+    (void)p;
     static const SignalDef logs = {"otel_logs",
                                    "scopeLogs",
                                    "logRecords",
@@ -172,8 +173,9 @@ void otlp_logs(IngJob *j, json_t *resource_logs)
     take(j, &logs, resource_logs);
 }
 
-void otlp_traces(IngJob *j, json_t *resource_spans)
+void otlp_traces(IngJob *j, json_t *resource_spans, OtlpPiece *p)
 {
+    (void)p;
     static const SignalDef spans = {
         "otel_spans", "scopeSpans", "spans", {"startTimeUnixNano", NULL}, span_fields};
     take(j, &spans, resource_spans);

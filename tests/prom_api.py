@@ -310,10 +310,93 @@ def status(s):
     check("walreplay", (replay["min"], replay["current"]), (0, replay["max"]))
 
 
+# ---- OTLP: JSON and protobuf are one ----
+def any_value(v):
+    if isinstance(v, bool):
+        return num(2, v)
+    return num(3, v) if isinstance(v, int) else dbl(4, v) if isinstance(v, float) else msg(1, v.encode())
+
+
+def any_json(v):
+    kind = "boolValue" if isinstance(v, bool) else "intValue" if isinstance(v, int) else "doubleValue" if isinstance(v, float) else "stringValue"
+    return {kind: str(v) if kind == "intValue" else v}
+
+
+def attributes(number, d):
+    return b"".join(msg(number, msg(1, k.encode()) + msg(2, any_value(v))) for k, v in d.items())
+
+
+def attributes_json(d):
+    return [{"key": k, "value": any_json(v)} for k, v in d.items()]
+
+
+def otlp_resources(metrics):
+    """Two resources; the URL of a schema stands behind the scopes, the resource behind them, too."""
+    pb, js = b"", []
+    for r in range(2):
+        own = {"service.name": "shop%d" % r, "service.instance.id": "i", "host.name": "h%d" % r}
+        resource = msg(1, attributes(1, own))
+        scopes, scopes_js = b"", []
+        for k in range(2):
+            items = metrics(r, k)
+            scopes += msg(2, msg(1, msg(1, b"lib%d" % k)) + b"".join(msg(2, x) for x, _ in items) + msg(3, b"http://schema"))
+            scopes_js.append(({"name": "lib%d" % k}, [x for _, x in items]))
+        pb += msg(1, (scopes + resource if r else resource + scopes) + msg(3, b"http://schema"))
+        js.append(({"attributes": attributes_json(own)}, scopes_js))
+    return pb, js
+
+
+def otlp_metrics(r, k):
+    ns, out = (NOW - 100) * 10**9, []
+    for i in range(900):  # more than a piece
+        labels = {"n": i, "path": "/some/long/path/%d" % i, "ok": True, "f": 0.5}
+        at = ns + (i if r else -i) * 10**6
+        point = attributes(7, labels) + ways.fix(3, at) + dbl(4, i + 0.25)
+        point_js = {"attributes": attributes_json(labels), "timeUnixNano": str(at), "asDouble": i + 0.25}
+        out.append((msg(1, b"gauge.%d" % k) + msg(3, b"By") + msg(5, msg(1, point)), {"name": "gauge.%d" % k, "unit": "By", "gauge": {"dataPoints": [point_js]}}))
+    hist = ways.fix(3, ns) + ways.fix(4, 6) + dbl(5, 9.5) + num(6, zigzag(1)) + ways.fix(7, 1) + msg(8, num(1, zigzag(-2)) + msg(2, varint(2) + varint(3)))
+    hist_js = {"timeUnixNano": str(ns), "count": "6", "sum": 9.5, "scale": 1, "zeroCount": "1", "positive": {"offset": -2, "bucketCounts": ["2", "3"]}}
+    out.append((msg(1, b"exp.%d" % k) + msg(10, msg(1, hist) + num(2, 2)),
+                {"name": "exp.%d" % k, "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints": [hist_js]}}))
+    delta = ways.fix(3, ns) + dbl(4, 1)
+    out.append((msg(1, b"delta.%d" % k) + msg(7, msg(1, delta) + num(2, 1) + num(3, 1)),
+                {"name": "delta.%d" % k, "sum": {"aggregationTemporality": 1, "isMonotonic": True, "dataPoints": [{"timeUnixNano": str(ns), "asDouble": 1}]}}))
+    return out
+
+
+def otlp_logs(r, k):
+    out = []
+    for i in range(900):
+        ns, body = (NOW - 100) * 10**9 + i * 10**6, "message %d of a text that takes its place" % i
+        out.append((ways.fix(1, ns) + num(2, 9) + msg(3, b"INFO") + msg(5, msg(1, body.encode())) + attributes(6, {"a": i}),
+                    {"timeUnixNano": str(ns), "severityNumber": 9, "severityText": "INFO", "body": {"stringValue": body}, "attributes": attributes_json({"a": i})}))
+    return out
+
+
+def otlp(s):
+    for path, items, names in (("metrics", otlp_metrics, ("resourceMetrics", "scopeMetrics", "metrics")), ("logs", otlp_logs, ("resourceLogs", "scopeLogs", "logRecords"))):
+        pb, js = otlp_resources(items)
+        js = {names[0]: [{"resource": r, names[1]: [{"scope": sc, names[2]: x} for sc, x in scopes]} for r, scopes in js]}
+        answers, rows = [], []
+        for name, body, kind in (("pb", pb, "application/x-protobuf"), ("js", json.dumps(js), "application/json")):
+            s.ask("POST", "/query", "q=CREATE+DATABASE+%s%s" % (path, name), Content_Type="application/x-www-form-urlencoded")
+            status, answer, _ = s.ask("POST", "/v1/%s?db=%s%s" % (path, path, name), body, Content_Type=kind)
+            answers.append(status)
+            lines = s.get("/api/v1/export", **{"match[]": '{__name__=~".+"}', "db": path + name})[1].splitlines()
+            rows.append(sorted(lines))
+        check("OTLP %s, both" % path, answers, [200, 200])
+        check("OTLP %s: a body of several pieces" % path, len(pb) > 4 * 65536, True)
+        samples = sum(len(json.loads(x)["values"]) for x in rows[0])
+        check("OTLP %s: many rows" % path, samples, 3602 if path == "metrics" else 3600)
+        check("OTLP %s: the same rows" % path, [x for x in rows[0] if x not in set(rows[1])][:3], [])
+        check("OTLP %s: as many" % path, len(rows[0]), len(rows[1]))
+    check("OTLP cut short", s.ask("POST", "/v1/logs", pb[:-7], Content_Type="application/x-protobuf")[0], 400)
+
+
 def main():
     s = Server(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_builddir", "."))
     try:
-        for part in (histograms, federation, export, fields_of_tables, times_of_labels, status):
+        for part in (histograms, federation, export, fields_of_tables, times_of_labels, status, otlp):
             part(s)
     finally:
         code, _ = s.stop()
