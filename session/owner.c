@@ -186,12 +186,13 @@ static void describe(Buf *out, Session *s, const CatalogSnap *cat, const AclDef 
     bool seen = false;
     for (size_t i = 0; sc && i < s->search_path_count; i++)
         seen |= slice_eq(s->search_path[i], sc->name);
-    if (d->kind == GRANT_SCHEMA) {
+    if (d->kind == GRANT_SCHEMA && sc) {
         buf_printf(out, "schema %.*s", SLICE_ARG(sc->name));
     } else if (d->kind == GRANT_DATABASE) {
-        buf_printf(out, "database %.*s", SLICE_ARG(cat_database_by_id(cat, d->object)->name));
+        const DatabaseDef *db = cat_database_by_id(cat, d->object);
+        buf_printf(out, "database %.*s", SLICE_ARG(db ? db->name : SLICE_LIT("?")));
     } else if (t) {
-        if (d->kind == GRANT_COLUMN)
+        if (d->kind == GRANT_COLUMN && d->sub >= 1 && d->sub <= t->column_count)
             buf_printf(out, "column %.*s of ", SLICE_ARG(t->columns[d->sub - 1].name));
         buf_printf(out, "%s ", table_word(t));
         if (!seen && sc)
