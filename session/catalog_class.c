@@ -201,7 +201,7 @@ static bool class_row(void *arg, const RelationRow *rel)
     for (int i = 0; i < 4; i++) /* triggers, subclass, row security twice */
         row_bool(&r, false);
     row_bool(&r, true); /* relispopulated */
-    row_char(&r, stored ? "d" : "n");
+    row_char(&r, stored || rel->kind == 'm' ? "d" : "n");
     row_bool(&r, false); /* relispartition */
     row_i64(&r, 0);
     row_i64(&r, 0);

@@ -277,7 +277,33 @@ static bool view_row(void *arg, const RelationRow *rel)
 bool fill_pg_views(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
     (void)e;
-    InfoFill f = {.session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink};
+    InfoFill f = {
+        .session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
     each_relation(f.session, f.cat, false, view_row, &f);
+    return true;
+}
+
+static bool matview_row(void *arg, const RelationRow *rel)
+{
+    InfoFill *f = arg;
+    if (rel->kind != 'm')
+        return true;
+    Value row[] = {value_str(schema_name(f->session, f->cat, rel->schema)),
+                   value_str(rel->name),
+                   value_str(slice_cstr(f->session->user)),
+                   value_null(),
+                   value_bool(false),
+                   value_bool(true),
+                   value_str(view_shown(f->session, f->arena, f->cat, rel->table))};
+    row_sink_add(f->sink, row);
+    return true;
+}
+
+bool fill_pg_matviews(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    InfoFill f = {
+        .session = ctx->session, .cat = snapshot_catalog(snap), .sink = sink, .arena = ctx->arena};
+    each_relation(f.session, f.cat, false, matview_row, &f);
     return true;
 }

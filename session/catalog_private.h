@@ -161,6 +161,7 @@ bool fill_info_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_columns(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_info_schemata(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_tables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_matviews(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_views(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 
 /* Roles: catalog_role.c. */

@@ -1304,6 +1304,7 @@ opt_restart(A) ::= CONTINUE IDENTITY. { A = 0; }
 
 utility_stmt(A) ::= COMMENT(X) ON TABLE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_TABLE, N, T); }
 utility_stmt(A) ::= COMMENT(X) ON SEQUENCE any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_SEQUENCE, N, T); }
+utility_stmt(A) ::= COMMENT(X) ON MATERIALIZED VIEW any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_VIEW, N, T); }
 utility_stmt(A) ::= COMMENT(X) ON VIEW any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_VIEW, N, T); }
 utility_stmt(A) ::= COMMENT(X) ON COLUMN any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_COLUMN, N, T); }
 utility_stmt(A) ::= COMMENT(X) ON INDEX any_name(N) IS comment_text(T). { A = grammar_comment(ps, X.offset, COMMENT_INDEX, N, T); }

@@ -83,6 +83,8 @@ DROP VIEW cvv;
 DROP MATERIALIZED VIEW cvq;
 DROP MATERIALIZED VIEW cvv;
 DROP MATERIALIZED VIEW IF EXISTS cvv;
+COMMENT ON MATERIALIZED VIEW cvs IS 'by day';
+SELECT matviewname, ispopulated, definition FROM pg_matviews WHERE matviewname = 'cvs';
 SELECT relname, relkind FROM pg_class WHERE relname LIKE 'cv_' ORDER BY 1;
 ALTER MATERIALIZED VIEW cvs RENAME TO cvr;
 SELECT * FROM cvr ORDER BY b;
