@@ -257,7 +257,7 @@ IngKey http_key_row(HttpCall *c)
                                         (unsigned long long)c->key.hi),
                     .status = c->status,
                     .content_type = slice_cstr(c->content_type ? c->content_type : ""),
-                    .answer = reply.len <= ANSWER_MAX ? reply : SLICE_LIT("")};
+                    .answer = reply.len && reply.len <= ANSWER_MAX ? reply : SLICE_LIT("")};
 }
 
 bool http_keys_to_drop(HttpCall *c, int64_t *before_ns)
