@@ -119,6 +119,10 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
                        SLICE_ARG(o->value));
     else if (slice_eq_nocase(n, SLICE_LIT("schema")))
         return option_schema(t, o->value, e);
+    else if (slice_eq_nocase(n, SLICE_LIT("tiers")))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "tiers are not supported") ||
+               err_hint(e, "A continuous view keeps hours or days for longer than the rows: CREATE "
+                           "MATERIALIZED VIEW ... WITH (continuous).");
     else if (!slice_eq_nocase(n, SLICE_LIT("hypertable")) &&
              !slice_eq_nocase(n, SLICE_LIT("orderby")))
         return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"",

@@ -154,6 +154,20 @@ static void analyzer_init(Analyzer *z, const SqlEnv *env, Arena *a, Slice text, 
         z->ascii = !((unsigned char)text.ptr[i] & 0x80);
 }
 
+/* db.schema.name: the connection's database. */
+static bool own_databases(Analyzer *z, const SqlStatement *st, Err *e)
+{
+    const DatabaseDef *d = cat_database_by_id(z->env->catalog, z->env->database);
+    for (size_t i = 0; i < ARRAY_LEN(st->databases); i++) {
+        const NRange *r = (const NRange *)st->databases[i];
+        if (r && (!d || !slice_eq(r->database, d->name)))
+            return az_fail(z, &r->n, ERR_FEATURE_NOT_SUPPORTED, e,
+                           "cross-database references are not implemented: \"%.*s.%.*s.%.*s\"",
+                           SLICE_ARG(r->database), SLICE_ARG(r->schema), SLICE_ARG(r->name));
+    }
+    return true;
+}
+
 bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const TypeId *types,
                  size_t type_count, Bound **out, Err *e)
 {
@@ -176,7 +190,8 @@ bool sql_analyze(const SqlEnv *env, Arena *a, const SqlStatement *st, const Type
         *out = b;
         return true;
     }
-    if (!az_statement(&z, st->node, b, e) || !az_finish_params(&z, e) ||
+    if (!own_databases(&z, st, e) || !az_statement(&z, st->node, b, e) ||
+        !az_finish_params(&z, e) ||
         (b->kind != BOUND_CREATE_VIEW && !az_may(&z, e))) /* a view: when it is read */
         return false;
     b->param_types = z.params;

@@ -350,6 +350,15 @@ SqlNode *ast_target(ParseState *ps, NodeKind kind, uint32_t offset, Slice name, 
     return &t->n;
 }
 
+static void note_database(ParseState *ps, const NRange *r)
+{
+    const NRange *first = (const NRange *)ps->databases[0];
+    if (!first)
+        ps->databases[0] = &r->n;
+    else if (!ps->databases[1] && !slice_eq(first->database, r->database))
+        ps->databases[1] = &r->n;
+}
+
 SqlNode *ast_range(ParseState *ps, uint32_t offset, NodeList names)
 {
     NRange *r = AST(ps, NRange, N_RANGE_TABLE, offset);
@@ -360,6 +369,10 @@ SqlNode *ast_range(ParseState *ps, uint32_t offset, NodeList names)
     r->name = ast_last_name(&names);
     if (names.count > 1)
         r->schema = ast_name_text(names.items[names.count - 2]);
+    if (names.count > 2) {
+        r->database = ast_name_text(names.items[0]);
+        note_database(ps, r);
+    }
     return &r->n;
 }
 

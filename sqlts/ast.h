@@ -316,6 +316,7 @@ typedef struct NCte {
 typedef struct NRange { /* one item of FROM, or the target of a statement */
     SqlNode n;
     Slice schema, name; /* N_RANGE_TABLE */
+    Slice database;     /* "" = not named */
     NSelect *query;     /* N_RANGE_QUERY */
     SqlNode *func;      /* N_RANGE_FUNC */
     Slice alias;
@@ -569,6 +570,7 @@ typedef struct ParseState {
     SqlNode *result;
     bool failed;
     Err *err; /* set when failed */
+    const SqlNode *databases[2];
 } ParseState;
 
 void *ast_alloc(ParseState *ps, size_t size, NodeKind kind, uint32_t offset);

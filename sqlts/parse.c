@@ -117,7 +117,10 @@ static bool parse_statement(Lexer *lx, ParseState *ps, Token first, int code, Sq
             return false;
     }
     must(ps->result);
-    *out = (SqlStatement){.node = ps->result, .text = ast_span(ps, begin, end), .offset = begin};
+    *out = (SqlStatement){.node = ps->result,
+                          .text = ast_span(ps, begin, end),
+                          .offset = begin,
+                          .databases = {ps->databases[0], ps->databases[1]}};
     return true;
 }
 

@@ -23,6 +23,8 @@ typedef struct SqlStatement { /* one of a multi-statement text */
     SqlNode *node;
     Slice text;    /* its own text, without the semicolon and surrounding blanks */
     size_t offset; /* of text in the whole, bytes */
+    /* Relations that are named with their database; of two different ones at least one is not ours. */
+    const SqlNode *databases[2];
 } SqlStatement;
 
 /* Parses a whole Query message.  0 statements for an empty text.  42601 `syntax error at or near "x"` with position;

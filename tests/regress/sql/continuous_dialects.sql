@@ -73,5 +73,12 @@ SELECT count(*) FROM cd_m;
 CREATE MATERIALIZED VIEW cd_x REFRESH EVERY 10m AS (SELECT ts, avg(load) FROM cd_cpu SAMPLE BY 1h) TTL 2 YEARS;
 CREATE MATERIALIZED VIEW cd_x REFRESH EVERY 1h START '2026-01-01' AS (SELECT ts, avg(load) FROM cd_cpu SAMPLE BY 1h);
 DROP MATERIALIZED VIEW cd_q, cd_m;
+-- a database before the schema has to be the connection's
+SELECT count(*) FROM skulk.public.cd_cpu;
+SELECT count(*) FROM nosuch.public.cd_cpu;
+SELECT count(*) FROM skulk.public.cd_cpu a, nosuch.public.cd_cpu b;
+INSERT INTO nosuch.public.cd_cpu (ts) VALUES (now());
+DROP TABLE nosuch.public.cd_cpu;
+ALTER TABLE cd_cpu SET (tiers = '1s:72h, 1h:30d');
 DROP TABLE cd_cpu;
 DROP RETENTION POLICY cd_year ON skulk;
