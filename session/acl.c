@@ -374,7 +374,8 @@ bool acl_is_notable(const AclDef *d)
     return d->given || (d->owner && d->owner != ROLE_BOOTSTRAP);
 }
 
-static bool owns_table(Session *s, const CatalogSnap *cat, const TableDef *t, Err *e)
+/* The owner of a schema drops what is in it, but changes nothing: a view reads with its owner's rights. */
+static bool may_drop_table(Session *s, const CatalogSnap *cat, const TableDef *t, Err *e)
 {
     if (session_in_role(s, cat, object_owner(cat, GRANT_SCHEMA, t->schema)))
         return true;
@@ -398,13 +399,13 @@ static bool may_edit(Session *s, const CatalogSnap *cat, Arena *a, const CatEdit
     switch (c->op) {
     case CAT_PUT_TABLE:
         if ((t = cat_table_by_id(cat, c->table->id)))
-            return owns_table(s, cat, t, e);
+            return session_owns(s, cat, GRANT_TABLE, t->id, t->name, e);
         class = c->table->kind == TABLE_SEQUENCE ? ACL_OF_SEQUENCE : ACL_OF_TABLE;
         *made = acl_of_new(cat, a, GRANT_TABLE, class, c->table->id, c->table->schema, s->role);
         return roles_may_create_in(session_roles(s, cat), cat, c->table->schema, e);
     case CAT_DROP_TABLE:
         t = cat_table_by_id(cat, c->id);
-        return !t || owns_table(s, cat, t, e);
+        return !t || may_drop_table(s, cat, t, e);
     case CAT_PUT_SCHEMA:
         if ((d = cat_schema_by_id(cat, c->schema->id)))
             return session_owns(s, cat, GRANT_SCHEMA, d->id, d->name, e);

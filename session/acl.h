@@ -40,6 +40,7 @@ bool roles_may_connect(const RoleSet *r, const CatalogSnap *cat, const DatabaseD
 bool role_is_free(Session *s, const CatalogSnap *cat, const RoleDef *r, Err *e) MUST_CHECK;
 bool role_settings_drop(Session *s, const CatalogSnap *cat, ObjectId role, Err *e) MUST_CHECK;
 /* 0LP01 for a circle; a notice if it is one already. */
+bool role_may_grant(Session *s, const CatalogSnap *cat, const RoleDef *r, Err *e) MUST_CHECK;
 bool role_add_member(Session *s, const RoleDef *in, ObjectId member, bool admin, Err *e) MUST_CHECK;
 
 #endif

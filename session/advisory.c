@@ -36,6 +36,7 @@ struct AdvisoryLock {
 typedef struct Wish {
     AdvisoryKey key;
     bool shared;
+    bool given_back; /* by its own statement, before it came true: waited for, and not kept */
     size_t level;
 } Wish;
 
@@ -164,6 +165,14 @@ static void grant(AdvisoryLocks *all, AdvisoryLock *l, AdvisorySession *a, bool 
     all->count++;
 }
 
+static void come_true(AdvisoryLocks *all, AdvisoryLock *l, AdvisorySession *a)
+{
+    const Wish *w = wish_of(a);
+    if (!w->given_back)
+        grant(all, l, a, w->shared, w->level);
+    a->next_wish++;
+}
+
 /* ---- the queue of a lock ---- */
 
 static void enqueue(AdvisoryLock *l, AdvisorySession *a)
@@ -205,8 +214,7 @@ static void serve(AdvisoryLocks *all, AdvisoryLock *l)
             continue;
         }
         dequeue(w);
-        grant(all, l, w, shared, wish_of(w)->level);
-        w->next_wish++;
+        come_true(all, l, w);
         task_wake(w->session->waiter);
     }
     drop_if_free(all, l);
@@ -361,7 +369,10 @@ void advisory_rollback_to(Session *s, size_t marks)
 
 void advisory_unlock_all(Session *s)
 {
+    const AdvisorySession *a = s->advisory;
     release_levels(s, 0, 0);
+    for (size_t i = 0; a && i < a->wish_count; i++)
+        a->wishes[i].given_back |= a->wishes[i].level == 0; /* not in a queue yet: its own */
 }
 
 void advisory_leave_savepoint(Session *s, size_t marks)
@@ -392,8 +403,8 @@ static bool ask(AdvisoryLocks *all, AdvisorySession *a, int64_t timeout_ms, Err 
     const Clock *c = a->session->db->clock;
     AdvisoryLock *l = lock_of(all, &w->key, true);
     if (!must_wait(l, a, w->shared)) {
-        grant(all, l, a, w->shared, w->level);
-        a->next_wish++;
+        come_true(all, l, a);
+        drop_if_free(all, l);
         return true;
     }
     enqueue(l, a);
@@ -503,6 +514,17 @@ static bool take(Session *s, const Value *args, size_t n, int how, Value *out, E
     return true;
 }
 
+/* A wish of this statement that no unlock has taken back; level 0: of the session. */
+static Wish *wished(AdvisorySession *a, const AdvisoryKey *k, bool shared, size_t level)
+{
+    for (size_t i = a ? a->wish_count : 0; i-- > 0;) {
+        Wish *w = &a->wishes[i];
+        if (same_key(&w->key, k) && w->shared == shared && w->level == level && !w->given_back)
+            return w;
+    }
+    return NULL;
+}
+
 static bool give(Session *s, const Value *args, size_t n, bool shared, Value *out)
 {
     AdvisoryLocks *all = s->db->advisory;
@@ -512,13 +534,16 @@ static bool give(Session *s, const Value *args, size_t n, bool shared, Value *ou
     Hold *h = l ? l->holds : NULL;
     while (h && !(h->of == s->advisory && h->shared == shared && h->level == 0))
         h = h->next_of_lock;
+    Wish *w = h ? NULL : wished(s->advisory, &key, shared, 0);
     if (h && --h->count == 0)
         release(all, h);
+    else if (w)
+        w->given_back = true;
     mutex_unlock(&all->mutex);
-    if (!h)
+    if (!h && !w)
         session_notice(s, "WARNING", ERR_WARNING, "you don't own a lock of type %s",
                        shared ? "ShareLock" : "ExclusiveLock");
-    *out = value_bool(h != NULL);
+    *out = value_bool(h || w);
     return true;
 }
 

@@ -28,6 +28,13 @@ static bool drop_entry(Session *s, const TableDef *t, Err *e)
     return continuous_forget(s, t, e) && ddl_edit(s, &c, 1, e);
 }
 
+/* What a CASCADE reaches goes, whoever owns it. */
+static bool drop_reached(Session *s, const TableDef *t, Err *e)
+{
+    CatEdit c = {.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version};
+    return continuous_forget(s, t, e) && ddl_edit_unchecked(s, &c, 1, e);
+}
+
 static bool put_entry(Session *s, const TableDef *was, TableDef *t, Err *e)
 {
     CatEdit c = {.op = CAT_PUT_TABLE, .id = was->id, .expect_version = was->version, .table = t};
@@ -223,7 +230,7 @@ static bool take_views(Session *s, const CatalogSnap *before, TableId of, const 
         if (!b.listed[i])
             add_dependent(out, label, cascade ? NULL : what);
         if (ok && cascade)
-            ok = drop_entry(s, b.views[i], e);
+            ok = drop_reached(s, b.views[i], e);
     }
     arena_free(&b.arena);
     return ok;
@@ -302,7 +309,11 @@ static bool drop_defaults(Portal *p, const CatalogSnap *cat, const TableDef *seq
                            SLICE_ARG(seq->name));
             }
         }
-        ok = ok && (!copy || put_entry(p->session, t, copy, e));
+        if (!ok || !copy)
+            continue;
+        CatEdit edit = {
+            .op = CAT_PUT_TABLE, .id = t->id, .expect_version = t->version, .table = copy};
+        ok = ddl_edit_unchecked(p->session, &edit, 1, e);
     }
     char what[NAME_MAX_BYTES + 16];
     snprintf(what, sizeof what, "sequence %.*s", SLICE_ARG(seq->name));
@@ -449,6 +460,8 @@ static bool drop_schema(Session *s, const CatalogSnap *cat, const Bound *b, Slic
     char what[DDL_LABEL_MAX], label[DDL_LABEL_MAX];
     if (!d)
         return drop_missing(s, b, "schema", name, ERR_SCHEMA_NAME, e);
+    if (!session_owns(s, cat, GRANT_SCHEMA, d->id, d->name, e))
+        return false;
     Broken outside = {.session = s, .before = cat, .cascade = cascade, .out = &list};
     arena_init(&outside.arena, &s->db->query_pool);
     views_outside(&outside, d->id);
@@ -461,10 +474,10 @@ static bool drop_schema(Session *s, const CatalogSnap *cat, const Bound *b, Slic
         if (stands_alone(cat, t))
             add_dependent(&list, label, cascade ? NULL : what);
         list_readers(&outside, t->id, label);
-        ok = !cascade || drop_entry(s, t, e);
+        ok = !cascade || drop_reached(s, t, e);
     }
     for (size_t i = 0; ok && cascade && i < outside.count; i++)
-        ok = !outside.listed[i] || drop_entry(s, outside.views[i], e);
+        ok = !outside.listed[i] || drop_reached(s, outside.views[i], e);
     arena_free(&outside.arena);
     if (!ok) {
         buf_free(&list.lines);

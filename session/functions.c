@@ -134,7 +134,7 @@ static bool may_signal(Session *s, ObjectId role, const char *what, Err *e)
 
 static void not_a_session(Session *s, int32_t pid)
 {
-    session_notice(s, "WARNING", ERR_OK, "PID %d is not a PostgreSQL server process", pid);
+    session_notice(s, "WARNING", ERR_WARNING, "PID %d is not a PostgreSQL backend process", pid);
 }
 
 static bool fn_terminate_backend(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)

@@ -344,7 +344,7 @@ static bool change_one(const Grant *g, const CatalogSnap *cat, const QualifiedNa
 
 /* ---- memberships ---- */
 
-static bool may_grant_role(Session *s, const CatalogSnap *cat, const RoleDef *r, Err *e)
+bool role_may_grant(Session *s, const CatalogSnap *cat, const RoleDef *r, Err *e)
 {
     const RoleDef *me = cat_role_by_id(cat, s->role);
     uint32_t mine = me ? me->flags : 0;
@@ -426,7 +426,7 @@ static bool change_role(const Grant *g, const CatalogSnap *cat, Slice name, Err 
 {
     Session *s = g->p->session;
     const RoleDef *r = role_named(s, cat, name, e);
-    if (!r || !may_grant_role(s, cat, r, e))
+    if (!r || !role_may_grant(s, cat, r, e))
         return false;
     for (size_t i = 0; i < g->b->u.grant.grantee_count; i++)
         if (!(g->b->u.grant.revoke

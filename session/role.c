@@ -146,6 +146,34 @@ static bool apply_options(Portal *p, RoleDef *r, Err *e)
     return true;
 }
 
+/* Roles that go beyond rights, and what makes them: for superusers. */
+static bool may_touch_powers(const RoleDef *r, const Bound *b, Err *e)
+{
+    static const struct {
+        uint32_t flag;
+        const char *verbs[3]; /* by RoleVerb */
+    } powers[] = {
+        {ROLE_SUPERUSER,
+         {"create superusers", "alter superuser roles or change superuser attribute",
+          "drop superusers"}},
+        {ROLE_REPLICATION,
+         {"create replication users", "alter replication roles or change replication attribute",
+          NULL}},
+        {ROLE_BYPASSRLS, {"create bypassrls users", "change bypassrls attribute", NULL}},
+    };
+    uint32_t asked = b->u.role.set | (b->u.role.verb == ROLE_DO_ALTER ? b->u.role.clear : 0);
+    if (b->u.role.new_name.ptr)
+        return !(r->flags & ROLE_SUPERUSER) ||
+               err_set(e, ERR_PRIVILEGE, "must be superuser to rename superusers");
+    for (size_t i = 0; i < ARRAY_LEN(powers); i++) {
+        const char *what = powers[i].verbs[b->u.role.verb];
+        bool is = r->flags & powers[i].flag && powers[i].flag != ROLE_BYPASSRLS;
+        if (what && (is || asked & powers[i].flag))
+            return err_set(e, ERR_PRIVILEGE, "must be superuser to %s", what);
+    }
+    return true;
+}
+
 /* Who changes roles: superusers; with CREATEROLE all but superusers; everybody its own password. */
 static bool may_change_role(Session *s, const CatalogSnap *cat, const RoleDef *r, const Bound *b,
                             Err *e)
@@ -155,13 +183,11 @@ static bool may_change_role(Session *s, const CatalogSnap *cat, const RoleDef *r
     bool only_password = b->u.role.verb == ROLE_DO_ALTER && b->u.role.has_password &&
                          !b->u.role.set && !b->u.role.clear && !b->u.role.has_limit &&
                          !b->u.role.valid_until.ptr && !b->u.role.new_name.ptr;
-    bool about_superuser = (r->flags | b->u.role.set) & ROLE_SUPERUSER;
     static const char *const verbs[] = {"create", "alter", "drop"};
     if (mine & ROLE_SUPERUSER || (only_password && r->id == s->role))
         return true;
-    if (about_superuser)
-        return err_set(e, ERR_PRIVILEGE, "must be superuser to %s superusers",
-                       verbs[b->u.role.verb]);
+    if (!may_touch_powers(r, b, e))
+        return false;
     if (mine & ROLE_CREATEROLE)
         return true;
     return err_set(e, ERR_PRIVILEGE, "permission denied to %s role", verbs[b->u.role.verb]);
@@ -205,7 +231,7 @@ static bool create_role(Portal *p, const CatalogSnap *cat, Err *e)
         return false;
     for (size_t i = 0; i < b->u.role.in_role_count; i++) {
         const RoleDef *in = role_named(s, cat, b->u.role.in_roles[i], e);
-        if (!in || !role_add_member(s, in, r.id, false, e))
+        if (!in || !role_may_grant(s, cat, in, e) || !role_add_member(s, in, r.id, false, e))
             return false;
     }
     return add_members(s, cat, &r, b->u.role.members, b->u.role.member_count, false, e) &&
@@ -220,13 +246,17 @@ static bool alter_role(Portal *p, const CatalogSnap *cat, Err *e)
         return false;
     RoleDef r = *old;
     CatEdit edit = {.op = CAT_PUT_ROLE, .role = &r};
+    if (is_predefined(old->id)) {
+        err_set(e, ERR_RESERVED_NAME, "role name \"%.*s\" is reserved", SLICE_ARG(old->name));
+        return err_detail(e, "Cannot alter reserved roles.");
+    }
     if (old->id == ROLE_BOOTSTRAP && b->u.role.clear & (ROLE_SUPERUSER | ROLE_LOGIN))
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                        "the first superuser must stay one that can log in");
     if (b->u.role.new_name.ptr) {
         if (!name_is_free(b->u.role.new_name, e))
             return false;
-        if (is_predefined(r.id) || r.id == p->session->login_role)
+        if (r.id == p->session->login_role)
             return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "session user cannot be renamed");
         r.name = b->u.role.new_name;
     }

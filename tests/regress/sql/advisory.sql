@@ -59,6 +59,21 @@ SELECT objid, mode FROM pg_locks WHERE locktype = 'advisory' ORDER BY 1;
 ROLLBACK;
 SELECT objid, mode FROM pg_locks WHERE locktype = 'advisory' ORDER BY 1;
 SELECT pg_advisory_unlock_all();
+-- given back by the statement that waits for it
+SELECT pg_advisory_lock(20), pg_advisory_lock(21);
+\session b
+\later
+SELECT pg_advisory_lock(20), pg_advisory_unlock(20), pg_advisory_unlock(20), pg_advisory_lock(22);
+\session main
+SELECT pg_advisory_unlock(20);
+\wait b
+\session b
+\later
+SELECT pg_advisory_lock(21), pg_advisory_lock(23), pg_advisory_unlock_all();
+\session main
+SELECT pg_advisory_unlock(21);
+\wait b
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory';
 -- a deadlock
 BEGIN;
 SELECT pg_advisory_xact_lock(1);
