@@ -427,7 +427,138 @@ FUNC_SCALAR(array_to_string)
 
 /* ---- the table ---- */
 
+/* ---- assignment to a part: UPDATE ... SET a[i] = v ---- */
+
+static bool too_large(Err *e)
+{
+    return err_set(e, ERR_PROGRAM_LIMIT, "array size exceeds the maximum allowed (%d)",
+                   ARRAY_ITEMS_MAX);
+}
+
+/* The shape of the array when the stretches [lower, upper] are in it: a single dimension grows. */
+static bool grown_shape(const Array *arr, const int64_t *lower, const int64_t *upper, size_t dims,
+                        Array *out, Err *e)
+{
+    size_t count = 1;
+    for (size_t d = 0; d < dims; d++) {
+        int64_t first = arr->ndim ? arr->lower[d] : lower[d];
+        int64_t last = arr->ndim ? first + arr->dims[d] - 1 : upper[d];
+        if (arr->ndim && lower[d] > upper[d])
+            return err_set(e, ERR_ARRAY_SUBSCRIPT, "upper bound cannot be less than lower bound");
+        if (dims > 1 && (lower[d] < first || upper[d] > last))
+            return err_set(e, ERR_ARRAY_SUBSCRIPT, "array subscript out of range");
+        first = lower[d] < first ? lower[d] : first;
+        last = upper[d] > last ? upper[d] : last;
+        if (last - first + 1 < 0 || last - first + 1 > ARRAY_ITEMS_MAX)
+            return too_large(e);
+        count *= (size_t)(last - first + 1);
+        if (count > ARRAY_ITEMS_MAX)
+            return too_large(e);
+        if (last >= INT32_MAX)
+            return err_set(e, ERR_PROGRAM_LIMIT, "array lower bound is too large: %d", (int)first);
+        out->lower[d] = (int32_t)first;
+        out->dims[d] = (int32_t)(last - first + 1);
+    }
+    out->ndim = count ? (int)dims : 0;
+    out->count = count;
+    return true;
+}
+
+static bool fill_part(EvalCtx *ctx, const Array *arr, const int64_t *lower, const int64_t *upper,
+                      const Value *src, Array *out, Err *e)
+{
+    int64_t at[ARRAY_DIMS_MAX];
+    size_t dims = (size_t)out->ndim;
+    Value *items = arena_try(ctx->scratch, out->count * sizeof *items, e);
+    if (!items)
+        return false;
+    for (size_t d = 0; d < dims; d++)
+        at[d] = out->lower[d];
+    for (size_t i = 0; i < out->count; i++) {
+        bool inside = true;
+        for (size_t d = 0; d < dims; d++)
+            inside &= at[d] >= lower[d] && at[d] <= upper[d];
+        int64_t old = inside ? -1 : array_offset(arr, at, dims);
+        items[i] = inside ? *src++ : old < 0 ? (Value){.null = true} : arr->items[old];
+        for (size_t d = dims; d-- > 0 && ++at[d] == (int64_t)out->lower[d] + out->dims[d];)
+            at[d] = out->lower[d];
+    }
+    out->items = items;
+    return true;
+}
+
+/* The items at src, in their order, become those of the stretches. */
+static bool assign_part(EvalCtx *ctx, const Array *arr, const int64_t *lower, const int64_t *upper,
+                        size_t dims, const Value *src, size_t count, Value *out, Err *e)
+{
+    size_t span = 1;
+    Array *grown = array_new(ctx->scratch, arr->elem, NULL, 0);
+    if (!grown_shape(arr, lower, upper, dims, grown, e))
+        return false;
+    for (size_t d = 0; d < dims; d++)
+        span *= (size_t)(upper[d] - lower[d] + 1);
+    if (span > count)
+        return err_set(e, ERR_ARRAY_SUBSCRIPT, "source array too small");
+    *out = value_array(grown);
+    return grown->count == 0 || fill_part(ctx, arr, lower, upper, src, grown, e);
+}
+
+static bool part_subscript(const Value *v, int64_t *out, Err *e)
+{
+    *out = v->u.i64;
+    return !v->null ||
+           err_set(e, ERR_NULL_NOT_ALLOWED, "array subscript in assignment must not be null");
+}
+
+/* array_assign(array, item, subscripts) */
+FUNC_SCALAR(array_assign)
+{
+    (void)n;
+    const Array *arr = args[0].u.arr, *subs = args[2].u.arr;
+    int64_t at[ARRAY_DIMS_MAX];
+    for (size_t i = 0; i < subs->count; i++)
+        if (!part_subscript(&subs->items[i], &at[i], e))
+            return false;
+    if (arr->ndim && (size_t)arr->ndim != subs->count)
+        return err_set(e, ERR_ARRAY_SUBSCRIPT, "wrong number of array subscripts");
+    return assign_part(ctx, arr, at, at, subs->count, &args[1], 1, out, e);
+}
+
+/* array_assign_slice(array, array, lower and upper of each dimension, a bit for each left out) */
+FUNC_SCALAR(array_assign_slice)
+{
+    (void)n;
+    const Array *arr = args[0].u.arr, *subs = args[2].u.arr, *src = args[1].u.arr;
+    int64_t at[2][ARRAY_DIMS_MAX], left_out = args[3].u.i64;
+    size_t dims = subs->count / 2;
+    for (size_t i = 0; i < subs->count; i++)
+        if (!part_subscript(&subs->items[i], &at[i % 2][i / 2], e))
+            return false;
+    *out = args[0];
+    if (args[1].null)
+        return true;
+    if (arr->ndim == 0 && left_out) {
+        err_set(e, ERR_ARRAY_SUBSCRIPT, "array slice subscript must provide both boundaries");
+        return err_detail(e, "When assigning to a slice of an empty array value, slice boundaries "
+                             "must be fully specified.");
+    }
+    if (arr->ndim && (size_t)arr->ndim < dims)
+        return err_set(e, ERR_ARRAY_SUBSCRIPT, "wrong number of array subscripts");
+    for (size_t d = 0; d < (size_t)arr->ndim; d++) {
+        if (d >= dims || left_out >> (d * 2) & 1)
+            at[0][d] = arr->lower[d];
+        if (d >= dims || left_out >> (d * 2 + 1) & 1)
+            at[1][d] = (int64_t)arr->lower[d] + arr->dims[d] - 1;
+    }
+    return assign_part(ctx, arr, at[0], at[1], arr->ndim ? (size_t)arr->ndim : dims, src->items,
+                       src->count, out, e);
+}
+
 FuncDef func_array[] = {
+    FS("array_assign(anyarray, anyelement, _int4) anyarray", array_assign, FN_HIDDEN,
+       "with an item in its place"),
+    FS("array_assign_slice(anyarray, anyarray, _int4, int4) anyarray", array_assign_slice,
+       FN_HIDDEN, "with the items of a slice in their places"),
     FS("array_length(anyarray, int4) int4", array_length, STRICT, "items of a dimension"),
     FS("array_lower(anyarray, int4) int4", array_lower, STRICT, "lower bound of a dimension"),
     FS("array_upper(anyarray, int4) int4", array_upper, STRICT, "upper bound of a dimension"),

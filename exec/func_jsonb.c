@@ -7,7 +7,8 @@ typedef enum SetMode {
     SET_CREATE = 2,
     SET_BEFORE = 4,
     SET_AFTER = 8,
-    SET_DELETE = 16
+    SET_DELETE = 16,
+    SET_FILL = 32 /* what the path wants and is not there comes to be */
 } SetMode;
 
 typedef struct Path {
@@ -32,6 +33,49 @@ static void put_key(const Path *p, bool *first, Slice key)
     begin_item(p, first);
     json_put_string(p->out, key);
     buf_puts(p->out, ": ");
+}
+
+/* j[5] of an empty array: nulls before it. */
+static bool put_nulls(const Path *p, bool *first, int64_t count, Err *e)
+{
+    enum { NULLS_MAX = 1 << 22 };
+    if (count > NULLS_MAX)
+        return err_set(e, ERR_PROGRAM_LIMIT,
+                       "number of jsonb array elements exceeds the maximum allowed (%d)",
+                       NULLS_MAX);
+    for (; count > 0; count--) {
+        begin_item(p, first);
+        buf_puts(p->out, "null");
+    }
+    return true;
+}
+
+static bool is_index(Slice s, int64_t *index)
+{
+    return slice_to_i64(s, index) && *index == (int32_t)*index;
+}
+
+/* What is below a key that is new: numbers make arrays, words objects. */
+static bool put_new(const Path *p, size_t level, Err *e)
+{
+    int64_t index;
+    bool first = true;
+    if (level == p->count) {
+        buf_put_slice(p->out, p->value);
+        return true;
+    }
+    bool array = is_index(p->steps[level].u.str, &index);
+    buf_puts(p->out, array ? "[" : "{");
+    if (array && !put_nulls(p, &first, index, e))
+        return false;
+    if (array)
+        begin_item(p, &first);
+    else
+        put_key(p, &first, p->steps[level].u.str);
+    if (!put_new(p, level + 1, e))
+        return false;
+    buf_puts(p->out, array ? "]" : "}");
+    return true;
 }
 
 static bool set_in_object(const Path *p, size_t level, Slice json, Err *e)
@@ -61,6 +105,10 @@ static bool set_in_object(const Path *p, size_t level, Slice json, Err *e)
     if (!done && last && (p->mode & (SET_CREATE | SET_BEFORE | SET_AFTER))) {
         put_key(p, &first, want);
         buf_put_slice(p->out, p->value);
+    } else if (!done && p->mode & SET_FILL) {
+        put_key(p, &first, want);
+        if (!put_new(p, level + 1, e))
+            return false;
     }
     buf_puts(p->out, "}");
     return true;
@@ -69,7 +117,7 @@ static bool set_in_object(const Path *p, size_t level, Slice json, Err *e)
 static bool step_index(const Path *p, size_t level, int64_t *index, Err *e)
 {
     Slice s = p->steps[level].u.str;
-    if (slice_to_i64(s, index) && *index == (int32_t)*index)
+    if (is_index(s, index))
         return true;
     return err_set(e, ERR_INVALID_TEXT, "path element at position %zu is not an integer: \"%.*s\"",
                    level + 1, SLICE_ARG(s));
@@ -90,10 +138,14 @@ static bool set_in_array(const Path *p, size_t level, Slice json, Err *e)
     if (!step_index(p, level, &want, e))
         return false;
     bool below = want < 0 && -want > count;
+    int64_t gap = p->mode & SET_FILL && want > count ? want - count : 0;
+    if (below && p->mode & SET_FILL)
+        return err_set(e, ERR_INVALID_PARAMETER, "path element at position %zu is out of range: %d",
+                       level + 1, (int)want);
     want = below ? INT32_MIN : want < 0 ? want + count : want > count ? count : want;
     bool create = last && (p->mode & (SET_CREATE | SET_BEFORE | SET_AFTER));
     buf_puts(p->out, "[");
-    if (create && (below || count == 0))
+    if (create && (below || (count == 0 && !gap)))
         put_item(p, &first, p->value);
     for (int64_t i = 0; json_next(&it, p->a, &key, &v); i++) {
         if (i != want) {
@@ -111,8 +163,15 @@ static bool set_in_array(const Path *p, size_t level, Slice json, Err *e)
                 put_item(p, &first, p->value);
         }
     }
-    if (create && want == count && count > 0)
+    if (!put_nulls(p, &first, gap, e))
+        return false;
+    if (create && want == count && (count > 0 || gap)) {
         put_item(p, &first, p->value);
+    } else if (!last && want == count && p->mode & SET_FILL) {
+        begin_item(p, &first);
+        if (!put_new(p, level + 1, e))
+            return false;
+    }
     buf_puts(p->out, "]");
     return true;
 }
@@ -127,6 +186,11 @@ static bool set_path(const Path *p, size_t level, Slice json, Err *e)
     case JSON_ARRAY:
         return set_in_array(p, level, json, e);
     default:
+        if (p->mode & SET_FILL) {
+            err_set(e, ERR_INVALID_PARAMETER, "cannot replace existing key");
+            return err_detail(
+                e, "The path assumes key is a composite object, but it is a scalar value.");
+        }
         buf_put_slice(p->out, json);
         return true;
     }
@@ -142,7 +206,7 @@ static bool change(EvalCtx *ctx, const Value *json, const Value *path, int mode,
     bool remove = mode & SET_DELETE;
     if (steps->ndim > 1)
         return err_set(e, ERR_ARRAY_SUBSCRIPT, "wrong number of array subscripts");
-    if (kind < JSON_ARRAY)
+    if (kind < JSON_ARRAY && !(mode & SET_FILL))
         return err_set(e, ERR_INVALID_PARAMETER, "cannot %s path in scalar", verbs[remove]);
     *out = value_str(json->u.str);
     bool empty = json_length(json->u.str, ctx->scratch) == 0;
@@ -162,6 +226,19 @@ FUNC_SCALAR(jsonb_set)
     bool create = n < 4 || args[3].u.b;
     return change(ctx, &args[0], &args[1], create ? SET_CREATE : SET_REPLACE, args[2].u.str, out,
                   e);
+}
+
+/* jsonb_assign(json, value or NULL, path): UPDATE ... SET j['a'][1] = value */
+FUNC_SCALAR(jsonb_assign)
+{
+    (void)n;
+    const Array *path = args[2].u.arr;
+    for (size_t i = 0; i < path->count; i++)
+        if (path->items[i].null)
+            return err_set(e, ERR_NULL_NOT_ALLOWED,
+                           "jsonb subscript in assignment must not be null");
+    return change(ctx, &args[0], &args[2], SET_CREATE | SET_FILL,
+                  args[1].null ? SLICE_LIT("null") : args[1].u.str, out, e);
 }
 
 FUNC_SCALAR(jsonb_insert)
@@ -369,6 +446,8 @@ static bool object_of_arrays(FnCall *c, Err *e)
 /* ---- the table ---- */
 
 FuncDef func_jsonb[] = {
+    FS("jsonb_assign(jsonb, jsonb, _text) jsonb", jsonb_assign, FN_HIDDEN,
+       "with a value in its place"),
     FS("jsonb_set(jsonb, _text, jsonb) jsonb", jsonb_set, STRICT, "with a value at a path"),
     FS("jsonb_set(jsonb, _text, jsonb, bool) jsonb", jsonb_set, STRICT,
        "with a value at a path; made if the last is true"),

@@ -149,6 +149,11 @@ bool az_row_value(Analyzer *z, Expr *row, Err *e) MUST_CHECK;
 bool az_resolve_unknown(Analyzer *z, Expr **x, Err *e) MUST_CHECK;
 
 /* analyze_expr.c */
+enum { SUBSCRIPTS_MAX = 6 };
+bool az_subscript_index(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e) MUST_CHECK;
+/* *number: it is a number before it becomes the text that a path takes. */
+bool az_jsonb_key(Analyzer *z, Scope *s, const NSubscript *n, Expr **out, bool *number,
+                  Err *e) MUST_CHECK;
 bool az_expr(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e) MUST_CHECK;
 bool az_expr_bool(Analyzer *z, Scope *s, const SqlNode *n, const char *what, Expr **out,
                   Err *e) MUST_CHECK;
@@ -364,8 +369,18 @@ bool az_assign(Analyzer *z, const ColumnDef *c, const SqlNode *at, Expr **x, Err
 bool az_column_default(Analyzer *z, const TableDef *t, int16_t index, Expr **out,
                        Err *e) MUST_CHECK;
 /* SET a = x, ...: columns and values; each column at most once. */
-bool az_set_list(Analyzer *z, Scope *s, const TableDef *t, const NodeList *set, int16_t **columns,
-                 Expr ***values, Err *e) MUST_CHECK;
+/* analyze_assign.c */
+/* stored: each column's value as it is; a column that is set in parts comes out once. */
+bool az_set_list(Analyzer *z, Scope *s, const TableDef *t, const NodeList *set, Expr **stored,
+                 int16_t **columns, Expr ***values, size_t *count, Err *e) MUST_CHECK;
+/* What a part of the column takes: an item's type, an array, jsonb. */
+bool az_part_type(Analyzer *z, const ColumnDef *c, const SqlNode *at, const NodeList *steps,
+                  TypeId *want, Err *e) MUST_CHECK;
+/* *x, the value for the part, becomes `whole` with the part in it. */
+bool az_assign_part(Analyzer *z, Scope *s, const ColumnDef *c, const SqlNode *target,
+                    const NodeList *steps, Expr *whole, Expr **x, Err *e) MUST_CHECK;
+bool az_no_part_default(Analyzer *z, const ColumnDef *c, const SqlNode *target,
+                        const NodeList *steps, Err *e) MUST_CHECK;
 /* What ON CONFLICT adds to an INSERT: q is its source, which becomes the query of its kind.
  * extra: the source also gives defaults of columns that the statement does not name. */
 bool az_on_conflict(Analyzer *z, const NInsert *n, bool extra, Query **q, BoundInsert *b,

@@ -121,12 +121,13 @@ static bool has_checks(const TableDef *t)
 
 /* ---- DO UPDATE ---- */
 
-static bool is_excluded(const SqlNode *x, Slice column)
+static bool is_excluded(const NTarget *set)
 {
+    const SqlNode *x = set->expr;
     const NColumn *c = (const NColumn *)x;
-    return x->kind == N_COLUMN && !c->star && c->names.count == 2 &&
+    return set->steps.count == 0 && x->kind == N_COLUMN && !c->star && c->names.count == 2 &&
            slice_eq_cstr(ast_name_text(c->names.items[0]), "excluded") &&
-           slice_eq(ast_name_text(c->names.items[1]), column);
+           slice_eq(ast_name_text(c->names.items[1]), set->name);
 }
 
 /* SET v = excluded.v for every inserted column outside the key: what a newer row does by itself. */
@@ -137,8 +138,7 @@ static bool takes_over(const NInsert *n, const TableDef *t, const BoundInsert *b
     if (n->set_where || t->kind != TABLE_SERIES || has_checks(t))
         return false;
     for (size_t i = 0; i < n->set.count; i++) {
-        const NTarget *s = (const NTarget *)n->set.items[i];
-        if (!is_excluded(s->expr, s->name))
+        if (!is_excluded((const NTarget *)n->set.items[i]))
             return false;
     }
     for (size_t i = 0; i < b->target_count; i++) {
@@ -273,8 +273,7 @@ static NodeList changing(const Upsert *u, const NInsert *n)
         const NTarget *s = (const NTarget *)n->set.items[i];
         bool same = false;
         for (size_t k = 0; k < u->key_count; k++)
-            same |=
-                slice_eq(u->t->columns[u->key[k]].name, s->name) && is_excluded(s->expr, s->name);
+            same |= slice_eq(u->t->columns[u->key[k]].name, s->name) && is_excluded(s);
         if (!same)
             out = ast_append(&ps, out, n->set.items[i]);
     }
@@ -286,12 +285,16 @@ static bool update_targets(Upsert *u, const NInsert *n, Query *q, Err *e)
     Analyzer *z = u->z;
     Scope s;
     Expr **values, *where = az_const(z, T_BOOL, value_bool(true), 0);
+    Expr **stored = ARENA_ARRAY(z->arena, Expr *, u->t->column_count + 1u);
+    for (uint16_t c = 0; c < u->t->column_count; c++)
+        if (!u->t->columns[c].dropped)
+            stored[c] = az_var(z, u->stored, u->column_of[c], 0);
     u->stored->use = u->b->use;
     update_scope(u, n, &s);
     NodeList set = changing(u, n);
-    if (!az_set_list(z, &s, u->t, &set, &u->b->set, &values, e))
+    if (!az_set_list(z, &s, u->t, &set, stored, &u->b->set, &values, &u->b->set_count, e))
         return false;
-    for (size_t i = 0; i < set.count; i++)
+    for (size_t i = 0; i < u->b->set_count; i++)
         if (az_is_key_column(u->t, u->b->set[i])) {
             az_fail(z, set.items[i], ERR_FEATURE_NOT_SUPPORTED, e,
                     "ON CONFLICT DO UPDATE cannot change tags, time or columns of a key");
@@ -300,7 +303,6 @@ static bool update_targets(Upsert *u, const NInsert *n, Query *q, Err *e)
     s.place = PLACE_WHERE;
     if (n->set_where && !az_expr_bool(z, &s, n->set_where, "WHERE", &where, e))
         return false;
-    u->b->set_count = set.count;
     Target *targets =
         ARENA_ARRAY(z->arena, Target, q->target_count + u->b->set_count + u->stored->col_count + 2);
     memcpy(targets, q->targets, q->target_count * sizeof *targets);

@@ -8,8 +8,15 @@ QualifiedName az_qualified(Analyzer *z, const NRange *r)
 
 /* ---- which columns ---- */
 
-static bool column_index(Analyzer *z, const TableDef *t, const SqlNode *name, int16_t *out, Err *e)
+/* INSERT INTO t (c[1]): the subscripts, or NULL. */
+static const NodeList *part_steps(const SqlNode *column)
 {
+    return column->kind == N_INDIRECT ? &((const NIndirect *)column)->steps : NULL;
+}
+
+static bool column_index(Analyzer *z, const TableDef *t, const SqlNode *at, int16_t *out, Err *e)
+{
+    const SqlNode *name = part_steps(at) ? ((const NIndirect *)at)->arg : at;
     const ColumnDef *c = table_column(t, ast_name_text(name));
     if (!c)
         return az_fail(z, name, ERR_UNDEFINED_COLUMN, e,
@@ -19,23 +26,26 @@ static bool column_index(Analyzer *z, const TableDef *t, const SqlNode *name, in
     return true;
 }
 
-/* The named columns, or all; room for the defaults behind them. */
+/* The named columns, each once, or all; room for the defaults behind them. */
 bool az_column_list(Analyzer *z, const TableDef *t, const NodeList *names, int16_t **out,
                     size_t *count, Err *e)
 {
+    enum { WHOLE = 1, PART = 2 };
     int16_t *list = ARENA_ARRAY(z->arena, int16_t, t->column_count + 1u);
-    bool *seen = ARENA_ARRAY(z->arena, bool, t->column_count + 1u);
+    uint8_t *seen = ARENA_ARRAY(z->arena, uint8_t, t->column_count + 1u);
     *count = 0;
     for (size_t i = 0; i < names->count; i++) {
         int16_t c = 0;
         if (!column_index(z, t, names->items[i], &c, e))
             return false;
-        if (seen[c])
+        bool part = part_steps(names->items[i]) != NULL;
+        if (seen[c] == WHOLE || (seen[c] && !part))
             return az_fail(z, names->items[i], ERR_DUPLICATE_COLUMN, e,
                            "column \"%.*s\" specified more than once",
                            SLICE_ARG(t->columns[c].name));
-        seen[c] = true;
-        list[(*count)++] = c;
+        if (!seen[c])
+            list[(*count)++] = c;
+        seen[c] = part ? PART : WHOLE;
     }
     for (uint16_t c = 0; names->count == 0 && c < t->column_count; c++)
         if (!t->columns[c].dropped)
@@ -74,6 +84,8 @@ typedef struct Insert {
     const NInsert *n;
     const TableDef *table;
     int16_t *targets;
+    size_t given;    /* values that the statement gives for each row */
+    size_t *place;   /* ... the target of each; parts of a column share one */
     size_t named;    /* columns that the statement gives */
     size_t count;    /* with those that have a default */
     Expr **defaults; /* of targets[named..count) */
@@ -93,11 +105,52 @@ static bool too_few(Analyzer *z, const Insert *in, size_t given, Err *e)
 /* Without a column list a short row fills the first columns. */
 static bool fit_width(Analyzer *z, Insert *in, size_t width, const SqlNode *extra, Err *e)
 {
-    if (width > in->named)
+    if (width > in->given)
         return too_many(z, extra, e);
-    if (width < in->named && in->n->columns.count)
+    if (width < in->given && in->n->columns.count)
         return too_few(z, in, width, e);
-    in->named = width;
+    if (in->n->columns.count == 0)
+        in->named = width;
+    in->given = width;
+    return true;
+}
+
+/* Which target does each of the values go to? */
+static bool place_values(Analyzer *z, Insert *in, Err *e)
+{
+    const NodeList *columns = &in->n->columns;
+    in->given = columns->count ? columns->count : in->named;
+    in->place = ARENA_ARRAY(z->arena, size_t, in->given + 1);
+    for (size_t i = 0; i < in->given; i++) {
+        int16_t c = 0;
+        in->place[i] = i;
+        if (columns->count && !column_index(z, in->table, columns->items[i], &c, e))
+            return false;
+        for (in->place[i] = columns->count ? 0 : i;
+             columns->count && in->targets[in->place[i]] != c; in->place[i]++) {
+        }
+    }
+    return true;
+}
+
+static const NodeList *steps_of(const Insert *in, size_t i)
+{
+    return in->n->columns.count ? part_steps(in->n->columns.items[i]) : NULL;
+}
+
+/* Value i of a row on its way into *slot, which holds what parts before it made. */
+static bool put_value(Analyzer *z, Scope *s, const Insert *in, size_t i, const SqlNode *at, Expr *x,
+                      Expr **slot, Err *e)
+{
+    const ColumnDef *c = &in->table->columns[in->targets[in->place[i]]];
+    const NodeList *steps = steps_of(in, i);
+    if (!steps)
+        return az_assign(z, c, at, &x, e) && (*slot = x, true);
+    Expr *whole = *slot ? *slot : az_const(z, c->type_oid, value_null(), 0);
+    const SqlNode *target = in->n->columns.items[i];
+    if (!az_assign_part(z, s, c, target, steps, whole, &x, e))
+        return false;
+    *slot = x;
     return true;
 }
 
@@ -135,15 +188,20 @@ static bool may_give(const Insert *in, const ColumnDef *c, Err *e)
 static bool value_row(Analyzer *z, Scope *s, const Insert *in, const NMulti *row, Expr **out,
                       Err *e)
 {
-    for (size_t i = 0; i < in->named; i++) {
+    for (size_t i = 0; i < in->given; i++) {
         const SqlNode *item = row->args.items[i];
-        const ColumnDef *c = &in->table->columns[in->targets[i]];
+        const NodeList *steps = steps_of(in, i);
+        int16_t target = in->targets[in->place[i]];
+        Expr **slot = &out[in->place[i]], *x;
+        const ColumnDef *c = &in->table->columns[target];
         bool user = c->identity && in->n->overriding == 'u';
+        if (steps && item->kind == N_DEFAULT)
+            return az_no_part_default(z, c, in->n->columns.items[i], steps, e);
         if (item->kind == N_DEFAULT || user) {
-            if (!az_column_default(z, in->table, in->targets[i], &out[i], e))
+            if (!az_column_default(z, in->table, target, slot, e))
                 return false;
-        } else if (!may_give(in, c, e) || !az_expr(z, s, item, &out[i], e) ||
-                   !az_assign(z, c, item, &out[i], e)) {
+        } else if (!may_give(in, c, e) || !az_expr(z, s, item, &x, e) ||
+                   !put_value(z, s, in, i, item, x, slot, e)) {
             return false;
         }
     }
@@ -171,7 +229,7 @@ static bool insert_values(Analyzer *z, Scope *outer, Insert *in, Query **out, Er
     const NSelect *n = in->n->query;
     size_t width = ((const NMulti *)n->rows.items[0])->args.count;
     const SqlNode *extra =
-        width > in->named ? ((const NMulti *)n->rows.items[0])->args.items[in->named] : NULL;
+        width > in->given ? ((const NMulti *)n->rows.items[0])->args.items[in->given] : NULL;
     if (!fit_width(z, in, width, extra, e) || !add_defaults(z, in, e))
         return false;
     Query *q = ARENA_NEW(z->arena, Query);
@@ -222,50 +280,56 @@ static bool insert_default_values(Analyzer *z, Insert *in, Query **out, Err *e)
 
 /* ---- SELECT ---- */
 
+/* The rows of a SELECT as the columns take them, with the defaults. */
+static bool wrap_values(Analyzer *z, Scope *outer, const Insert *in, Query **query, Err *e)
+{
+    Query *q = *query = az_wrap_query(z, *query);
+    Target *targets = ARENA_ARRAY(z->arena, Target, in->count + 1);
+    const NodeList *list = &in->n->query->targets;
+    for (size_t i = 0; i < in->given; i++) {
+        int16_t target = in->targets[in->place[i]];
+        const ColumnDef *c = &in->table->columns[target];
+        Target *t = &targets[in->place[i]];
+        const SqlNode *at = list->count > i ? list->items[i] : &in->n->query->n;
+        t->name = c->name;
+        if (c->identity && in->n->overriding == 'u'
+                ? !az_column_default(z, in->table, target, &t->expr, e)
+                : !put_value(z, outer, in, i, at, q->targets[i].expr, &t->expr, e))
+            return false;
+    }
+    for (size_t i = in->named; i < in->count; i++)
+        targets[i] = (Target){.expr = in->defaults[i - in->named],
+                              .name = in->table->columns[in->targets[i]].name};
+    q->targets = targets;
+    q->target_count = q->visible_count = in->count;
+    az_set_columns(z, q);
+    return true;
+}
+
 static bool insert_select(Analyzer *z, Scope *outer, Insert *in, Query **out, Err *e)
 {
     Query *q;
     if (!az_select(z, outer, in->n->query, AZ_KEEP_UNKNOWN, &q, e) ||
         !fit_width(z, in, q->visible_count, &in->n->query->n, e) || !add_defaults(z, in, e))
         return false;
-    bool same = in->count == in->named;
-    for (size_t i = 0; i < in->named; i++) {
-        const ColumnDef *c = &in->table->columns[in->targets[i]];
-        if (!may_give(in, c, e))
-            return false;
-        same &= !(c->identity && in->n->overriding == 'u');
-        const Expr *x = q->targets[i].expr;
-        same &= x->type == c->type_oid && (c->typmod < 0 || c->typmod == x->typmod);
-    }
+    bool same = in->count == in->given;
     /* an untyped literal under DISTINCT or a set operation is decided by the column, as far as it can be */
-    TypeId *types = ARENA_ARRAY(z->arena, TypeId, in->count + 1);
-    for (size_t i = 0; i < in->named; i++) {
-        TypeId t = q->targets[i].expr->type;
-        types[i] = t == T_UNKNOWN ? in->table->columns[in->targets[i]].type_oid : t;
+    TypeId *types = ARENA_ARRAY(z->arena, TypeId, in->given + 1);
+    for (size_t i = 0; i < in->given; i++) {
+        const ColumnDef *c = &in->table->columns[in->targets[in->place[i]]];
+        const Expr *x = q->targets[i].expr;
+        TypeId want = c->type_oid;
+        if (!may_give(in, c, e) || (steps_of(in, i) && !az_part_type(z, c, in->n->columns.items[i],
+                                                                     steps_of(in, i), &want, e)))
+            return false;
+        same &= !steps_of(in, i) && in->place[i] == i && !(c->identity && in->n->overriding == 'u');
+        same &= x->type == c->type_oid && (c->typmod < 0 || c->typmod == x->typmod);
+        types[i] = x->type == T_UNKNOWN ? want : x->type;
     }
     if (!az_coerce_query(z, &q, types, NULL, CAST_ASSIGN, e))
         return false;
-    if (!same) {
-        q = az_wrap_query(z, q);
-        Target *targets = ARENA_ARRAY(z->arena, Target, in->count + 1);
-        for (size_t i = 0; i < in->count; i++) {
-            const ColumnDef *c = &in->table->columns[in->targets[i]];
-            targets[i] =
-                (Target){.expr = i < in->named ? q->targets[i].expr : in->defaults[i - in->named],
-                         .name = c->name};
-            if (i < in->named && c->identity && in->n->overriding == 'u' &&
-                !az_column_default(z, in->table, in->targets[i], &targets[i].expr, e))
-                return false;
-            const NodeList *list = &in->n->query->targets;
-            if (i < in->named &&
-                !az_assign(z, c, list->count > i ? list->items[i] : &in->n->query->n,
-                           &targets[i].expr, e))
-                return false;
-        }
-        q->targets = targets;
-        q->target_count = q->visible_count = in->count;
-        az_set_columns(z, q);
-    }
+    if (!same && !wrap_values(z, outer, in, &q, e))
+        return false;
     *out = q;
     return true;
 }
@@ -358,7 +422,8 @@ bool az_insert_query(Analyzer *z, Scope *with, const NInsert *n, Bound *b, Query
     b->tag = "INSERT 0";
     az_scope_init(&outer, with, NULL);
     if (!az_ctes(z, &outer, &n->ctes, n->recursive, e) || !az_table(z, n->table, &in.table, e) ||
-        !az_column_list(z, in.table, &n->columns, &in.targets, &in.named, e))
+        !az_column_list(z, in.table, &n->columns, &in.targets, &in.named, e) ||
+        !place_values(z, &in, e))
         return false;
     out->use = az_use(z, in.table, PRIV_INSERT);
     Cte *ctes = outer.ctes;

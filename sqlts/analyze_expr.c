@@ -1,7 +1,7 @@
 /* sqlts/analyze_expr.c - scalar expressions: literals, operators, CASE, casts, arrays, subscripts. */
 #include "sqlts/analyze.h"
 
-enum { SUBSCRIPTS_MAX = 6, CHAIN_NESTED_MAX = 500 };
+enum { CHAIN_NESTED_MAX = 500 };
 
 Expr *az_const(Analyzer *z, TypeId type, Value v, int position)
 {
@@ -499,7 +499,7 @@ static bool row_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
     return true;
 }
 
-static bool subscript_index(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e)
+bool az_subscript_index(Analyzer *z, Scope *s, const SqlNode *n, Expr **out, Err *e)
 {
     if (!az_expr(z, s, n, out, e))
         return false;
@@ -517,13 +517,13 @@ static bool slice_bounds(Analyzer *z, Scope *s, const NSubscript *n, Expr *x, si
     Expr **args = x->args + 1 + dim * 2;
     if (!n->slice) {
         args[0] = az_const(z, T_INT4, value_i64(1), 0);
-        return subscript_index(z, s, n->upper ? n->upper : n->lower, &args[1], e);
+        return az_subscript_index(z, s, n->upper ? n->upper : n->lower, &args[1], e);
     }
     for (size_t k = 0; k < 2; k++) {
         args[k] = az_const(z, T_INT4, value_null(), 0);
         if (!bounds[k])
             x->index |= UINT32_C(1) << (dim * 2 + k);
-        else if (!subscript_index(z, s, bounds[k], &args[k], e))
+        else if (!az_subscript_index(z, s, bounds[k], &args[k], e))
             return false;
     }
     return true;
@@ -533,12 +533,12 @@ static bool slice_bounds(Analyzer *z, Scope *s, const NSubscript *n, Expr *x, si
 static bool name_byte(Analyzer *z, Scope *s, const NSubscript *n, Expr *name, Expr **out, Err *e)
 {
     Expr *args[] = {name, NULL};
-    return subscript_index(z, s, n->upper ? n->upper : n->lower, &args[1], e) &&
+    return az_subscript_index(z, s, n->upper ? n->upper : n->lower, &args[1], e) &&
            az_call_named(z, &n->n, "name_byte", args, 2, out, e);
 }
 
 /* A key or the number of an item, as text; integers and what becomes one stay numbers before. */
-static bool jsonb_key(Analyzer *z, Scope *s, const NSubscript *n, Expr **out, Err *e)
+bool az_jsonb_key(Analyzer *z, Scope *s, const NSubscript *n, Expr **out, bool *number, Err *e)
 {
     const SqlNode *at = n->upper ? n->upper : n->lower;
     if (n->slice) {
@@ -549,8 +549,8 @@ static bool jsonb_key(Analyzer *z, Scope *s, const NSubscript *n, Expr **out, Er
     if (!az_expr(z, s, at, out, e))
         return false;
     TypeId type = (*out)->type;
-    bool number = type != T_UNKNOWN && cast_exists(type, T_INT4, CAST_IMPLICIT);
-    if (type != T_UNKNOWN && type != T_INT4 && type != T_TEXT && !number &&
+    *number = type == T_INT4 || (type != T_UNKNOWN && cast_exists(type, T_INT4, CAST_IMPLICIT));
+    if (type != T_UNKNOWN && type != T_TEXT && !*number &&
         !cast_exists(type, T_TEXT, CAST_IMPLICIT)) {
         Slice name = az_type_name(z, type, -1);
         SqlNode begin = az_begin(at);
@@ -567,12 +567,13 @@ static bool jsonb_subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t
 {
     const SqlNode *first = steps->items[*at];
     Expr *args[FUNC_ARGS_MAX] = {json};
+    bool number;
     size_t n = 1;
     for (; *at < steps->count && steps->items[*at]->kind == N_SUBSCRIPT; ++*at) {
         if (n == FUNC_ARGS_MAX)
             return az_fail(z, first, ERR_PROGRAM_LIMIT, e, "more than %d subscripts",
                            FUNC_ARGS_MAX - 1);
-        if (!jsonb_key(z, s, (const NSubscript *)steps->items[*at], &args[n++], e))
+        if (!az_jsonb_key(z, s, (const NSubscript *)steps->items[*at], &args[n++], &number, e))
             return false;
     }
     if (!az_call_named(z, first, "jsonb_extract_path", args, n, out, e))
@@ -612,7 +613,7 @@ static bool subscript(Analyzer *z, Scope *s, const NodeList *steps, size_t *at, 
     for (size_t i = 0; i < count; i++, ++*at) {
         const NSubscript *n = (const NSubscript *)steps->items[*at];
         if (slice ? !slice_bounds(z, s, n, x, i, e)
-                  : !subscript_index(z, s, n->upper ? n->upper : n->lower, &x->args[i + 1], e))
+                  : !az_subscript_index(z, s, n->upper ? n->upper : n->lower, &x->args[i + 1], e))
             return false;
     }
     *out = x;

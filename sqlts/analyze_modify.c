@@ -20,46 +20,6 @@ typedef struct Modify {
     Target *returning;
 } Modify;
 
-/* ---- SET ---- */
-
-bool az_set_list(Analyzer *z, Scope *s, const TableDef *t, const NodeList *set, int16_t **columns,
-                 Expr ***values, Err *e)
-{
-    bool *seen = ARENA_ARRAY(z->arena, bool, t->column_count + 1u);
-    *columns = ARENA_ARRAY(z->arena, int16_t, t->column_count + 1u);
-    *values = ARENA_ARRAY(z->arena, Expr *, t->column_count + 1u);
-    s->place = PLACE_UPDATE;
-    for (size_t i = 0; i < set->count; i++) {
-        const NTarget *n = (const NTarget *)set->items[i];
-        const ColumnDef *c = table_column(t, n->name);
-        if (!c)
-            return az_fail(z, &n->n, ERR_UNDEFINED_COLUMN, e,
-                           "column \"%.*s\" of relation \"%.*s\" does not exist",
-                           SLICE_ARG(n->name), SLICE_ARG(t->name));
-        int16_t index = (int16_t)(c - t->columns);
-        if (seen[index])
-            return az_fail(z, &n->n, ERR_SYNTAX, e, "multiple assignments to same column \"%.*s\"",
-                           SLICE_ARG(n->name));
-        seen[index] = true;
-        (*columns)[i] = index;
-        if (c->identity == 'a' && n->expr->kind != N_DEFAULT) {
-            err_set(e, ERR_GENERATED_ALWAYS, "column \"%.*s\" can only be updated to DEFAULT",
-                    SLICE_ARG(c->name));
-            return err_detail(e,
-                              "Column \"%.*s\" is an identity column defined as GENERATED ALWAYS.",
-                              SLICE_ARG(c->name));
-        }
-        if (n->expr->kind == N_DEFAULT ? !az_column_default(z, t, index, &(*values)[i], e)
-                                       : !az_expr(z, s, n->expr, &(*values)[i], e) ||
-                                             !az_assign(z, c, n->expr, &(*values)[i], e))
-            return false;
-        if (qx_has_srf((*values)[i]))
-            return az_fail(z, n->expr, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "set-returning functions are not allowed in UPDATE");
-    }
-    return true;
-}
-
 /* ---- the inner query ---- */
 
 static void push(Analyzer *z, Query *q, Expr *x, Slice name)
@@ -308,8 +268,12 @@ static bool modify_query(Analyzer *z, Modify *m, BoundModify *out, Err *e)
     Query *q = m->q;
     if (!az_ctes(z, &m->scope, &m->n->ctes, m->n->recursive, e) || !modify_from(z, m, e))
         return false;
-    m->set_count = m->n->set.count;
-    if (!az_set_list(z, &m->scope, m->table, &m->n->set, &m->columns, &m->values, e))
+    Expr **stored = ARENA_ARRAY(z->arena, Expr *, m->table->column_count + 1u);
+    for (size_t i = 0; i < m->rte->col_count; i++)
+        if (m->rte->cols[i].attnum > 0)
+            stored[m->rte->cols[i].attnum - 1] = az_var(z, m->rte, i, 0);
+    if (!az_set_list(z, &m->scope, m->table, &m->n->set, stored, &m->columns, &m->values,
+                     &m->set_count, e))
         return false;
     az_use_columns(m->rte->use, PRIV_UPDATE, m->columns, m->set_count);
     if (!analyze_where(z, m, out, e))

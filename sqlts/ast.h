@@ -285,6 +285,7 @@ typedef struct NTarget { /* select list, named argument, SET c = e */
     SqlNode n;
     Slice name; /* "" = none given */
     SqlNode *expr;
+    NodeList steps; /* SET c[1]['k'] = e: the part; as in NIndirect */
 } NTarget;
 
 typedef struct NSort {

@@ -816,7 +816,7 @@ insert_rest(A) ::= DEFAULT VALUES. { A = grammar_insert_rest(ps, NONE, NULL); }
 %type insert_column_list {NodeList}
 insert_column_list(A) ::= insert_column(X). { A = LIST(X); }
 insert_column_list(A) ::= insert_column_list(B) COMMA insert_column(X). { A = MORE(B, X); }
-insert_column(A) ::= col_id(X) opt_indirection(B). { A = grammar_plain_column(ps, X, &B); }
+insert_column(A) ::= col_id(X) opt_indirection(B). { A = ast_indirect(ps, NAME(X), B); }
 opt_on_conflict(A) ::= . { A = NULL; }
 opt_on_conflict(A) ::= ON CONFLICT(X) opt_conf_target(T) DO UPDATE SET set_clause_list(S) where_clause(W). { A = grammar_conflict(ps, X.offset, 'u', T, S, W); }
 opt_on_conflict(A) ::= ON CONFLICT(X) opt_conf_target(T) DO NOTHING. { A = grammar_conflict(ps, X.offset, 'n', T, NONE, NULL); }
@@ -852,8 +852,8 @@ where_or_current(A) ::= WHERE CURRENT(X) OF col_id(N). { A = ast_literal(ps, N_C
 set_clause_list(A) ::= set_clause(B). { A = B; }
 set_clause_list(A) ::= set_clause_list(B) COMMA set_clause(C). { A = grammar_append(ps, B, C); }
 %type set_clause {NodeList}
-set_clause(A) ::= col_id(X) opt_indirection(I) EQ a_expr(B). { A = grammar_assign(ps, X, &I, B); }
-set_clause(A) ::= LP name_list(L) RP EQ a_expr(B). { A = grammar_assign_row(ps, L, B); }
+set_clause(A) ::= col_id(X) opt_indirection(I) EQ a_expr(B). { A = grammar_assign(ps, X, I, B); }
+set_clause(A) ::= LP insert_column_list(L) RP EQ a_expr(B). { A = grammar_assign_row(ps, L, B); }
 
 /* ---- utility statements ---- */
 utility_stmt(A) ::= COPY(X) opt_binary(O) qualified_name(T) opt_name_list(C) copy_direction(D) copy_file(F) opt_with_word copy_options(P) where_clause(W). {

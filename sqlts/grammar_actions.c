@@ -45,18 +45,20 @@ NodeList grammar_concat(ParseState *ps, NodeList a, NodeList b)
     return a;
 }
 
-SqlNode *grammar_plain_column(ParseState *ps, Token name, const NodeList *rest)
+static SqlNode *assign(ParseState *ps, const SqlNode *column, SqlNode *value)
 {
-    if (rest->count > 0)
-        ast_fail(ps, ERR_FEATURE_NOT_SUPPORTED, name.offset,
-                 "assignment to a part of column \"%.*s\" is not supported", SLICE_ARG(name.value));
-    return NAME(name);
+    const NIndirect *part = (const NIndirect *)column;
+    bool whole = column->kind == N_NAME;
+    Slice name = ast_name_text(whole ? column : part->arg);
+    NTarget *t = (NTarget *)ast_target(ps, N_ASSIGN, column->offset, name, value);
+    if (!whole)
+        t->steps = part->steps;
+    return &t->n;
 }
 
-NodeList grammar_assign(ParseState *ps, Token name, const NodeList *rest, SqlNode *value)
+NodeList grammar_assign(ParseState *ps, Token name, NodeList steps, SqlNode *value)
 {
-    grammar_plain_column(ps, name, rest);
-    return ast_list(ps, ast_target(ps, N_ASSIGN, name.offset, name.value, value));
+    return ast_list(ps, assign(ps, ast_indirect(ps, NAME(name), steps), value));
 }
 
 /* Column i of a sub-select as a value of its own: (SELECT c_i FROM (...) AS x(c_1, ...)). */
@@ -129,9 +131,7 @@ NodeList grammar_assign_row(ParseState *ps, NodeList names, SqlNode *row)
     if (!assigned_values(ps, names.count, row, &values))
         return out;
     for (size_t i = 0; i < names.count; i++)
-        out = ast_append(ps, out,
-                         ast_target(ps, N_ASSIGN, names.items[i]->offset,
-                                    ast_name_text(names.items[i]), values.items[i]));
+        out = ast_append(ps, out, assign(ps, names.items[i], values.items[i]));
     return out;
 }
 

@@ -109,9 +109,8 @@ SqlNode *grammar_tql_explain(ParseState *ps, Token tql, NodeList args, Token que
 SqlNode *grammar_sample_align(ParseState *ps, SqlNode *zone, SqlNode *offset, bool first);
 SqlNode *grammar_sample(ParseState *ps, uint32_t offset, SqlNode *align, SampleParts parts);
 SqlNode *grammar_join_alias(ParseState *ps, SqlNode *join, SqlNode *alias);
-SqlNode *grammar_plain_column(ParseState *ps, Token name, const NodeList *rest);
-/* SET a = x; SET (a, b) = (x, y) is one assignment for each column. */
-NodeList grammar_assign(ParseState *ps, Token name, const NodeList *rest, SqlNode *value);
+/* SET a = x, SET a[1] = x; SET (a, b) = (x, y) is one assignment for each column. */
+NodeList grammar_assign(ParseState *ps, Token name, NodeList steps, SqlNode *value);
 NodeList grammar_assign_row(ParseState *ps, NodeList names, SqlNode *row);
 NodeList grammar_append(ParseState *ps, NodeList list, NodeList more);
 SqlNode *grammar_conflict_target(ParseState *ps, uint32_t offset, NodeList names, SqlNode *where);
