@@ -151,13 +151,31 @@ static bool make_table(IngJob *j, ObjectId schema, Slice name, Duplicates duplic
 }
 
 /* Exemplars and metadata come with samples that may be written. */
-static bool may_write(IngJob *j, ObjectId schema, const TableDef *t, Err *e)
+static bool may_write(const IngJob *j, ObjectId schema, const TableDef *t, const ColumnDef *column,
+                      Err *e)
 {
-    if (schema != j->c.schema || !j->c.may_write ||
-        j->c.may_write(j->c.arg, j->catalog, t, j->c.schema, e))
+    return schema != j->c.schema || !j->c.may_write ||
+           j->c.may_write(j->c.arg, j->catalog, t, column, j->c.schema, e);
+}
+
+static bool must_write(IngJob *j, ObjectId schema, const TableDef *t, const ColumnDef *column,
+                       Err *e)
+{
+    if (may_write(j, schema, t, column, e))
         return true;
     j->denied = *e;
     return false;
+}
+
+static bool partial(const IngJob *j, const TableDef *t)
+{
+    Err ignored;
+    return !may_write(j, t->schema, t, NULL, &ignored);
+}
+
+static const ColumnDef *time_of(const TableDef *t)
+{
+    return &t->columns[t->time_index];
 }
 
 /* A table that an earlier body of this job found, and its rows of one column. */
@@ -170,9 +188,13 @@ static bool look_again(IngJob *j, IngTable *t)
         t->schema = 0; /* found no more */
         return false;
     }
-    if (!may_write(j, t->schema, def, &ignored))
+    t->partial = partial(j, def);
+    if (t->partial && !must_write(j, t->schema, def, time_of(def), &ignored))
         return false;
-    bool plain = t->layout_count == 1 && t->field_count == 1 && !t->required && !t->checked;
+    if (t->partial)
+        t->field_count = 0; /* each to be asked about */
+    bool plain =
+        !t->partial && t->layout_count == 1 && t->field_count == 1 && !t->required && !t->checked;
     t->layout_count = plain;
     if (plain)
         t->layouts[0].shape = wb_shape_of(j->batch, t->id, t->fields[0].id, t->fields[0].phys);
@@ -232,7 +254,7 @@ static IngTable *find_table(IngJob *j, ObjectId schema, Slice name, Duplicates d
     if (t)
         return t;
     const TableDef *def = cat_table(j->catalog, schema, name);
-    if (!may_write(j, schema, def, e))
+    if (!must_write(j, schema, def, def && def->kind == TABLE_SERIES ? time_of(def) : NULL, e))
         return NULL;
     for (int i = 0; !def && i < ING_EDIT_TRIES; i++) {
         if (!make_table(j, schema, name, duplicates, e) && e->code != ERR_DUPLICATE_TABLE &&
@@ -250,7 +272,9 @@ static IngTable *find_table(IngJob *j, ObjectId schema, Slice name, Duplicates d
         err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a time-series table", SLICE_ARG(name));
         return NULL;
     }
-    return remember_table(j, def);
+    t = remember_table(j, def);
+    t->partial = partial(j, def);
+    return t;
 }
 
 IngTable *ing_table(IngJob *j, Slice name, Err *e)
@@ -289,6 +313,8 @@ IngTable *ing_table_in(IngJob *j, Slice schema, Slice name, Err *e)
 /* A column more, against the newest definition; someone else may be quicker. */
 static bool add_column(IngJob *j, IngTable *t, const ColumnDef *col, Err *e)
 {
+    if (t->partial && !must_write(j, t->schema, t->def, NULL, e))
+        return false;
     if (t->def->schema_fixed)
         return err_set(e, ERR_UNDEFINED_COLUMN,
                        "column \"%.*s\" of table \"%.*s\" does not exist and its schema is fixed",
@@ -329,7 +355,7 @@ static bool resolve_field(IngJob *j, IngTable *t, Slice key, IngKind kind, const
     for (int i = 0; i < ING_EDIT_TRIES; i++) {
         *out = table_column_by_label(t->def, key, COL_FIELD);
         if (*out)
-            return true;
+            return !t->partial || must_write(j, t->schema, t->def, *out, e);
         const ColumnDef *other = table_column(t->def, key);
         if (slice_eq_cstr(key, "time") || (other && other->kind == COL_TIME))
             return err_set(e, ERR_INVALID_NAME,
@@ -401,7 +427,7 @@ bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **
         col = table_column(t->def, key);
         if (col && col->kind == COL_FIELD && !t->def->made_by_ingest) {
             *as_field = col;
-            return true;
+            return !t->partial || must_write(j, t->schema, t->def, col, e);
         }
         if (!check_name("tag", key, e))
             return false;

@@ -38,9 +38,10 @@ typedef struct IngContext {
     bool precision_given; /* by the client */
     int64_t now_ns;       /* for rows without a time, cut to the precision */
     size_t body_max;      /* decompressed bytes */
-    /* May rows go into the table (NULL: may one be made in the schema)?  NULL: yes. */
-    bool (*may_write)(void *arg, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
-                      Err *e);
+    /* May rows go into the table (NULL: may one be made in the schema)?  With a column: rows of the time, the
+     * tags and that column.  NULL: yes. */
+    bool (*may_write)(void *arg, const CatalogSnap *cat, const TableDef *t, const ColumnDef *column,
+                      ObjectId schema, Err *e);
     void *arg;
     /* The rights on a table that is made; NULL, or gives NULL: the first superuser's. */
     const AclDef *(*rights)(void *arg, const CatalogSnap *cat, Arena *a, const TableDef *t);

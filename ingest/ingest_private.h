@@ -53,6 +53,7 @@ typedef struct IngTable {
     bool labelled; /* has tags with the name of a field: every line is looked at for such a pair */
     bool required; /* has NOT NULL columns beside the time */
     bool checked;  /* has CHECK constraints */
+    bool partial;  /* not all columns may be written */
     TableId id;
     uint64_t version; /* of the definition that the fields were found in */
     uint64_t use;     /* of the job; an older one: to be looked at again */

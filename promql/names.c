@@ -224,6 +224,12 @@ static void source_tags(Arena *a, const TableDef *t, Source *s)
     }
 }
 
+static bool may_read(const Resolve *r, const TableDef *t, const ColumnDef *column, Err *e)
+{
+    const PqlRights *rights = r->scope->rights;
+    return !rights->may_read || rights->may_read(rights->arg, r->catalog, t, column, e);
+}
+
 /* The source of a table, made when missing; NULL: nothing in it passes, or an error. */
 static Source *source_for(Resolve *r, const TableDef *t)
 {
@@ -247,7 +253,9 @@ static Source *source_for(Resolve *r, const TableDef *t)
     Source *s = &out->items[out->count];
     const ColumnDef *start = table_column_by_label(t, SLICE_LIT("__start__"), COL_FIELD);
     *s = (Source){.table = t, .set = idx_select(index, t->id, tags, tag_count)};
-    if (start && !start->dropped && start->type_oid == OID_TIMESTAMPTZ)
+    Err hidden;
+    if (start && !start->dropped && start->type_oid == OID_TIMESTAMPTZ &&
+        may_read(r, t, start, &hidden))
         s->start = start->id;
     if (set_count(s->set) == 0) {
         set_unref(s->set);
@@ -268,19 +276,18 @@ static void add_field(Resolve *r, const Owner *o, Slice metric, Slice field)
                           arena_slice(r->scope->arena, metric), field};
 }
 
-static bool may_read(Resolve *r, const TableDef *t, Err *e)
-{
-    const PqlRights *rights = r->scope->rights;
-    return !rights->may_read || rights->may_read(rights->arg, r->catalog, t, e);
-}
-
 static void resolve_alias(Resolve *r, const TableDef *t)
 {
     for (size_t i = 0; i < t->column_count; i++) {
         const ColumnDef *c = &t->columns[i];
         Owner o = {t, is_numeric(c) ? c : NULL, is_histogram(c) ? c : NULL};
-        if ((o.number || o.hist) && label_passes(r, FIELD_LABEL, label_of(c)))
-            add_field(r, &o, t->name, label_of(c));
+        if ((!o.number && !o.hist) || !label_passes(r, FIELD_LABEL, label_of(c)))
+            continue;
+        if (!may_read(r, t, c, r->e)) {
+            r->denied = true;
+            return;
+        }
+        add_field(r, &o, t->name, label_of(c));
     }
 }
 
@@ -292,7 +299,8 @@ static void resolve_name(Resolve *r, Slice name)
     if (!label_passes(r, NAME_LABEL, name))
         return;
     bool owned = canonical_owner(r, name, &o);
-    if (owned && !may_read(r, o.table, r->e)) {
+    if (owned && !((!o.number || may_read(r, o.table, o.number, r->e)) &&
+                   (!o.hist || may_read(r, o.table, o.hist, r->e)))) {
         r->denied = true;
         return;
     }
@@ -301,7 +309,7 @@ static void resolve_name(Resolve *r, Slice name)
         return;
     }
     const TableDef *t = series_table(r, name);
-    if (t && !may_read(r, t, r->e))
+    if (t && !may_read(r, t, &t->columns[t->time_index], r->e))
         r->denied = true;
     else if (t)
         resolve_alias(r, t);
@@ -315,11 +323,12 @@ static void resolve_all(Resolve *r)
         const TableDef *t = cat_table_at(r->catalog, i);
         Owner o;
         Err hidden;
-        if (t->schema != r->scope->schema || t->kind != TABLE_SERIES || !may_read(r, t, &hidden))
+        if (t->schema != r->scope->schema || t->kind != TABLE_SERIES)
             continue;
+        bool whole = may_read(r, t, NULL, &hidden);
         for (size_t k = 0; k < t->column_count; k++) {
             const ColumnDef *c = &t->columns[k];
-            if (!is_numeric(c) && !is_histogram(c))
+            if ((!is_numeric(c) && !is_histogram(c)) || !(whole || may_read(r, t, c, &hidden)))
                 continue;
             Slice name = canonical_name(r, t, c);
             if (label_passes(r, NAME_LABEL, name) && canonical_owner(r, name, &o) &&

@@ -35,9 +35,10 @@ void pql_explain(Buf *out, const PqlExpr *x, const PqlQuery *q);
 void pql_put_tree(Buf *out, const PqlExpr *x); /* parse_query: JSON */
 
 /* Whose rights count.  A table that is named by __name__ and may not be read is an error, others are as
- * if they were not there. */
+ * if they were not there.  Column NULL: the whole table; a field: the series with that field alone. */
 typedef struct PqlRights {
-    bool (*may_read)(void *arg, const CatalogSnap *cat, const TableDef *t, Err *e); /* NULL: all */
+    bool (*may_read)(void *arg, const CatalogSnap *cat, const TableDef *t, const ColumnDef *column,
+                     Err *e); /* NULL: all */
     void *arg;
 } PqlRights;
 

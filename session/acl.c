@@ -271,12 +271,27 @@ bool session_may_look(void *session, const CatalogSnap *cat, const SchemaDef *s)
     return roles_privileges(session_roles(session, cat), cat, GRANT_SCHEMA, s->id) & PRIV_USAGE;
 }
 
-bool session_may_read(void *session, const CatalogSnap *cat, const TableDef *t, Err *e)
+bool roles_may_row(const RoleSet *r, const CatalogSnap *cat, const TableDef *t,
+                   const ColumnDef *column, uint32_t wanted, Err *e)
 {
     const SchemaDef *s = cat_schema_by_id(cat, t->schema);
-    if (s && !session_may_look(session, cat, s))
+    if (s && !(roles_privileges(r, cat, GRANT_SCHEMA, s->id) & PRIV_USAGE))
         return acl_denied(e, "schema", s->name);
-    return session_allow_table(session, cat, t, PRIV_SELECT, e);
+    if ((roles_privileges(r, cat, GRANT_TABLE, t->id) & wanted) == wanted)
+        return true;
+    bool all = column;
+    for (size_t i = 0; all && i < t->column_count; i++) {
+        const ColumnDef *c = &t->columns[i];
+        if (!c->dropped && (c == column || c->kind != COL_FIELD))
+            all = (roles_column(r, cat, t->id, i, false) & wanted) == wanted;
+    }
+    return all || acl_denied(e, table_word(t), t->name);
+}
+
+bool session_may_read(void *session, const CatalogSnap *cat, const TableDef *t,
+                      const ColumnDef *column, Err *e)
+{
+    return roles_may_row(session_roles(session, cat), cat, t, column, PRIV_SELECT, e);
 }
 
 bool session_owns(Session *s, const CatalogSnap *cat, GrantKind kind, ObjectId object, Slice name,

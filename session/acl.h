@@ -25,6 +25,9 @@ bool acl_denied(Err *e, const char *kind, Slice name); /* 42501; false */
 const char *table_word(const TableDef *t);
 
 uint32_t roles_options(const RoleSet *r, const CatalogSnap *cat, GrantKind kind, ObjectId object);
+/* Rows as PromQL and ingest see them: the time, the tags and this column; NULL: all.  42501 */
+bool roles_may_row(const RoleSet *r, const CatalogSnap *cat, const TableDef *t,
+                   const ColumnDef *column, uint32_t wanted, Err *e);
 uint32_t roles_column(const RoleSet *r, const CatalogSnap *cat, TableId table, size_t index,
                       bool options);
 bool roles_allow(const RoleSet *r, const CatalogSnap *cat, const RelationUse *use,

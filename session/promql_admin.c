@@ -105,7 +105,7 @@ bool prom_metadata(Db *db, Rights *rights, ObjectId database, const PromMetadata
     const CatalogSnap *cat = snapshot_catalog(snap);
     const SchemaDef *s = cat_schema(cat, database, SLICE_LIT("prometheus"));
     const TableDef *t = s ? cat_table(cat, s->id, SLICE_LIT("metadata")) : NULL;
-    bool ok = !t || rights_may_read(rights, cat, t, e);
+    bool ok = !t || rights_may_read(rights, cat, t, NULL, e);
     size_t n = ok && t ? read_metadata(&a, engine_index(db->engine), t, r->metric, &rows) : 0;
     if (ok && r->targets)
         put_target_metadata(rows, n, r->metric.len == 0, r->limit, json);

@@ -380,7 +380,7 @@ static void take_tables(TextSet *s, const PqlListing *l)
         const TableDef *t = cat_table_at(cat, i);
         Err hidden;
         if (t->schema == l->schema && t->kind == TABLE_SERIES &&
-            rights_may_read(l->rights.arg, cat, t, &hidden))
+            rights_may_read(l->rights.arg, cat, t, &t->columns[t->time_index], &hidden))
             take_table(s, l, t);
     }
 }

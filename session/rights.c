@@ -43,32 +43,22 @@ const AclDef *rights_of_new(void *rights, const CatalogSnap *cat, Arena *a, cons
     return acl_is_notable(d) ? d : NULL;
 }
 
-/* The table as a whole: rows have no columns that one could leave out. */
-static bool may(Rights *r, const CatalogSnap *cat, const TableDef *t, uint32_t wanted, Err *e)
-{
-    const RoleSet *set = rights_set(r, cat);
-    const SchemaDef *s = cat_schema_by_id(cat, t->schema);
-    if (s && !(roles_privileges(set, cat, GRANT_SCHEMA, s->id) & PRIV_USAGE))
-        return acl_denied(e, "schema", s->name);
-    return (roles_privileges(set, cat, GRANT_TABLE, t->id) & wanted) == wanted ||
-           acl_denied(e, table_word(t), t->name);
-}
-
-bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
-                      Err *e)
+bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t,
+                      const ColumnDef *column, ObjectId schema, Err *e)
 {
     if (!rights)
         return true;
     if (t)
-        return may(rights, cat, t, PRIV_INSERT, e);
+        return roles_may_row(rights_set(rights, cat), cat, t, column, PRIV_INSERT, e);
     /* Whose rows go into any table writes on a fresh database as well. */
     const RoleSet *set = rights_set(rights, cat);
     return roles_has(set, PG_WRITE_ALL_DATA) || roles_may_create_in(set, cat, schema, e);
 }
 
-bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e)
+bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t,
+                     const ColumnDef *column, Err *e)
 {
-    return !rights || may(rights, cat, t, PRIV_SELECT, e);
+    return !rights || roles_may_row(rights_set(rights, cat), cat, t, column, PRIV_SELECT, e);
 }
 
 bool rights_superuser(Rights *r, Db *db, Err *e)
@@ -82,7 +72,7 @@ bool rights_superuser(Rights *r, Db *db, Err *e)
 
 bool rights_may_delete(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e)
 {
-    return !rights || may(rights, cat, t, PRIV_DELETE, e);
+    return !rights || roles_may_row(rights_set(rights, cat), cat, t, NULL, PRIV_DELETE, e);
 }
 
 bool rights_may_connect(Rights *r, const CatalogSnap *cat, const DatabaseDef *d, Err *e)

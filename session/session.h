@@ -62,10 +62,12 @@ void rights_free(Rights *r);
 ObjectId rights_role(const Rights *r); /* NULL: 0 */
 /* Of a table that ingest makes: the role's if it has CREATE in the schema; NULL: the first superuser's. */
 const AclDef *rights_of_new(void *rights, const CatalogSnap *cat, Arena *a, const TableDef *t);
-/* For ingest's and PromQL's tables; arg is the Rights.  42501 */
-bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
-                      Err *e);
-bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e);
+/* For ingest's and PromQL's tables; arg is the Rights.  42501.  Column NULL: the whole table; else with the time
+ * and the tags, which are in every row. */
+bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t,
+                      const ColumnDef *column, ObjectId schema, Err *e);
+bool rights_may_read(void *rights, const CatalogSnap *cat, const TableDef *t,
+                     const ColumnDef *column, Err *e);
 bool rights_superuser(Rights *r, Db *db, Err *e);
 bool rights_may_delete(void *rights, const CatalogSnap *cat, const TableDef *t, Err *e);
 /* Database by name as ingest protocols need it: "" = the default.  DATABASE_NAME if unknown (or made, if allowed). */

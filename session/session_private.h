@@ -610,7 +610,7 @@ bool session_is_superuser(Session *s, const CatalogSnap *cat);
 bool session_in_role(Session *s, const CatalogSnap *cat, ObjectId role);
 ObjectId object_owner(const CatalogSnap *cat, GrantKind kind, ObjectId object);
 bool session_may_read(void *session, const CatalogSnap *cat, const TableDef *t,
-                      Err *e); /* promql() */
+                      const ColumnDef *column, Err *e); /* promql() */
 bool rights_may_connect(Rights *r, const CatalogSnap *cat, const DatabaseDef *d, Err *e) MUST_CHECK;
 bool rights_may_create_database(Rights *r, const CatalogSnap *cat, Err *e) MUST_CHECK;
 bool session_enter_role(Session *s, Err *e) MUST_CHECK; /* 28000, 53300 */

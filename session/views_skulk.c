@@ -82,7 +82,7 @@ static bool shows_values(Session *s, const CatalogSnap *cat, const TableDef *t)
 {
     Err hidden;
     return t->kind == TABLE_SERIES && t->database == s->database &&
-           session_may_read(s, cat, t, &hidden);
+           session_may_read(s, cat, t, &t->columns[t->time_index], &hidden);
 }
 
 /* A row a series: table, id, tags as JSON. */

@@ -152,6 +152,35 @@ is "names" '{"status":"success","data":["power_volts","power_watts"]}' "$(curl -
 is "labels" '{"status":"success","data":["__name__","room"]}' "$(curl -s -u one:opass "http://$url/api/v1/labels")"
 is "nobody's" '{"status":"success","data":[]}' "$(sql "REVOKE SELECT ON power FROM one"; curl -s -u one:opass "http://$url/api/v1/labels")"
 is "all series are those one may read" '[]' "$(curl -s -u one:opass "http://$url/api/v1/query?query=%7B__name__%3D~%22.%2B%22%7D" | sed 's/.*"result":\(.*\)}}/\1/')"
+# columns one by one
+sql "CREATE ROLE part LOGIN PASSWORD 'ppass'; GRANT SELECT (time, room, watts), INSERT (time, room, watts) ON power TO part"
+part() { code -u part:ppass "$@"; }
+part_says() { curl -s -u part:ppass "$@"; }
+all='query=%7B__name__%3D~%22power.%2B%22%7D'
+is "a column is read" 200 "$(part "http://$url/api/v1/query?query=power_watts&time=1")"
+is "its neighbour is not" 403 "$(part "http://$url/api/v1/query?query=power_volts")"
+is "nor the whole table" 403 "$(part "http://$url/api/v1/query?query=power")"
+is "of which a field may be named" 200 "$(part "http://$url/api/v1/query?query=power%7B__field__%3D%22watts%22%7D")"
+says "in SQL as well" "permission denied for table power" "$(as part ppass require "SELECT * FROM promql('power_volts', '2000-01-01'::timestamptz)")"
+is "names of columns" '{"status":"success","data":["power_watts"]}' "$(part_says "http://$url/api/v1/label/__name__/values")"
+is "labels of columns" '{"status":"success","data":["__name__","room"]}' "$(part_says "http://$url/api/v1/labels")"
+is "a column is written" 204 "$(part http://$url/write -d "power,room=a watts=7")"
+is "federate passes over the others" power_watts "$(part_says "http://$url/federate?match%5B%5D=%7B__name__%3D~%22power.%2B%22%7D" | sed -n 's/^\(power[a-z_]*\).*/\1/p' | sort -u)"
+is "a query too" power_watts "$(part_says "http://$url/api/v1/query?$all" | grep -o 'power_[a-z]*' | sort -u)"
+is "federate of the other" 403 "$(part "http://$url/federate?match%5B%5D=power_volts")"
+is "export of the other" 403 "$(part "http://$url/api/v1/export?match%5B%5D=power_volts")"
+is "an export passes over it" power_watts "$(part_says "http://$url/api/v1/export?match%5B%5D=%7B__name__%3D~%22power.%2B%22%7D" | grep -o 'power_[a-z]*' | sort -u)"
+is "another is not written" 403 "$(part http://$url/write -d "power,room=a volts=7")"
+is "nor beside it" 403 "$(part http://$url/write -d "power,room=a watts=8,volts=7")"
+is "nor in a later line" 403 "$(part http://$url/write -d $'power,room=a watts=8\npower,room=a volts=7')"
+is "nor JSON" 403 "$(part http://$url/api/v1/ingest -d '{"metric": "power", "tags": {"room": "a"}, "fields": {"volts": 3}}')"
+is "no new field" 403 "$(part http://$url/write -d "power,room=a amperes=7")"
+is "no new tag" 403 "$(part http://$url/write -d "power,room=a,floor=1 watts=7")"
+is "nothing of these" "1 2" "$(sql "SELECT count(*) FILTER (WHERE watts > 1), count(*) FILTER (WHERE watts IS NOT NULL) FROM power" | tr '|' ' ')"
+# The connection of who may all remembers the table; the column is asked for all the same.
+is "after a writer of all" 204403 "$(curl -s -o /dev/null -w '%{http_code}' -u meter:mpass http://$url/write -d 'power,room=a volts=7 3' --next -s -o /dev/null -w '%{http_code}' -u part:ppass http://$url/write -d 'power,room=a volts=7 4')"
+is "no more once it is taken" 403 "$(sql "REVOKE INSERT (watts) ON power FROM part"; part http://$url/write -d "power,room=a watts=9")"
+is "nor read without a tag" 403 "$(sql "REVOKE SELECT (room) ON power FROM part"; part "http://$url/api/v1/query?query=power_watts")"
 is "no database without CREATEDB" 403 "$(code -u one:opass http://$url/query --data-urlencode 'q=CREATE DATABASE mine')"
 # guesses
 guesses() { # a password each, all at once

@@ -98,10 +98,10 @@ const AclDef *rights_of_new(void *rights, const CatalogSnap *cat, Arena *a, cons
     (void)rights, (void)cat, (void)a, (void)t;
     return NULL;
 }
-bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t, ObjectId schema,
-                      Err *e)
+bool rights_may_write(void *rights, const CatalogSnap *cat, const TableDef *t,
+                      const ColumnDef *column, ObjectId schema, Err *e)
 {
-    (void)rights, (void)cat, (void)t, (void)schema, (void)e;
+    (void)rights, (void)cat, (void)t, (void)column, (void)schema, (void)e;
     return true;
 }
 const EngineStats *engine_stats(Engine *eng)
