@@ -50,13 +50,21 @@ typedef struct ViewOption {
     const char *name;
     size_t at; /* in ContinuousDef: an int64_t of ns, or */
     bool flag; /* a bool */
+    const char *without;
 } ViewOption;
 static const ViewOption view_options[] = {
-    {"refresh", offsetof(ContinuousDef, refresh_ns), false},
-    {"lag", offsetof(ContinuousDef, lag_ns), false},
-    {"for", offsetof(ContinuousDef, for_ns), false},
-    {"realtime", offsetof(ContinuousDef, realtime), true},
+    {"refresh", offsetof(ContinuousDef, refresh_ns), false, "10 min"},
+    {"lag", offsetof(ContinuousDef, lag_ns), false, "0"},
+    {"for", offsetof(ContinuousDef, for_ns), false, "0"},
+    {"realtime", offsetof(ContinuousDef, realtime), true, "true"},
 };
+
+/* The opposite of realtime. */
+static bool is_materialized_only(Slice name)
+{
+    return slice_eq_cstr(name, "timescaledb.materialized_only") ||
+           slice_eq_cstr(name, "tsdb.materialized_only");
+}
 
 /* Words of other systems, and what says nothing of the states. */
 static bool foreign_option(ContinuousDef *d, const NameValue *o, bool *taken, Err *e)
@@ -70,8 +78,7 @@ static bool foreign_option(ContinuousDef *d, const NameValue *o, bool *taken, Er
     for (size_t i = 0; i < ARRAY_LEN(no_matter); i++)
         if (slice_eq_cstr(o->name, no_matter[i]))
             return *taken = true;
-    if (!slice_eq_cstr(o->name, "timescaledb.materialized_only") &&
-        !slice_eq_cstr(o->name, "tsdb.materialized_only"))
+    if (!is_materialized_only(o->name))
         return true;
     *taken = true;
     bool only;
@@ -81,36 +88,88 @@ static bool foreign_option(ContinuousDef *d, const NameValue *o, bool *taken, Er
     return true;
 }
 
+static const ViewOption *find_option(Slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(view_options); i++)
+        if (slice_eq_cstr(name, view_options[i].name))
+            return &view_options[i];
+    return NULL;
+}
+
+static bool put_option(ContinuousDef *d, const ViewOption *to, const NameValue *o, Err *e)
+{
+    char *at = (char *)d + to->at;
+    return to->flag ? option_bool(o, (bool *)(void *)at, e)
+                    : option_ns(o, (int64_t *)(void *)at, e);
+}
+
+static bool unknown_option(Slice name, const char *known, Err *e)
+{
+    return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"", SLICE_ARG(name)) ||
+           err_hint(e, "%s", known);
+}
+
 static bool read_option(ContinuousDef *d, const NameValue *o, Err *e)
 {
     bool taken = false;
     if (!foreign_option(d, o, &taken, e) || taken)
         return taken;
-    for (size_t i = 0; i < ARRAY_LEN(view_options); i++) {
-        char *at = (char *)d + view_options[i].at;
-        if (slice_eq_cstr(o->name, view_options[i].name))
-            return view_options[i].flag ? option_bool(o, (bool *)(void *)at, e)
-                                        : option_ns(o, (int64_t *)(void *)at, e);
-    }
-    err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"", SLICE_ARG(o->name));
-    return err_hint(e, "continuous, refresh, lag, for and realtime are there.");
+    const ViewOption *to = find_option(o->name);
+    return to ? put_option(d, to, o, e)
+              : unknown_option(o->name, "continuous, refresh, lag, for and realtime are there.", e);
+}
+
+static bool default_option(ContinuousDef *d, const ViewOption *to, Err *e)
+{
+    NameValue o = {.name = slice_cstr(to->name), .value = slice_cstr(to->without)};
+    return put_option(d, to, &o, e);
 }
 
 static bool read_options(ContinuousDef *d, const Bound *b, TableDef *view, Arena *a, Err *e)
 {
-    Buf text;
-    bool ok = true;
-    d->realtime = true;
-    d->refresh_ns = 600 * NS_PER_S;
-    buf_init(&text);
-    for (size_t i = 0; ok && i < b->u.create_view.option_count; i++) {
-        const NameValue *o = &b->u.create_view.options[i];
-        ok = read_option(d, o, e);
-        buf_printf(&text, "%.*s=%.*s\n", SLICE_ARG(o->name), SLICE_ARG(o->value));
+    const NameValue *o = b->u.create_view.options;
+    size_t n = b->u.create_view.option_count;
+    for (size_t i = 0; i < ARRAY_LEN(view_options); i++)
+        if (!default_option(d, &view_options[i], e))
+            return false;
+    for (size_t i = 0; i < n; i++)
+        if (!read_option(d, &o[i], e))
+            return false;
+    view->options = ddl_merge_options(a, SLICE_NONE, o, n, true);
+    return true;
+}
+
+static void put_extra(TableDef *view, Arena *a, const ContinuousDef *d)
+{
+    Buf bytes;
+    buf_init(&bytes);
+    continuous_encode(&bytes, d);
+    view->extra = arena_slice(a, buf_slice(&bytes));
+    buf_free(&bytes);
+}
+
+bool continuous_alter(Portal *p, TableDef *view, const NameValue *o, size_t n, bool set, Err *e)
+{
+    const NameValue realtime[] = {{.name = SLICE_LIT("realtime")},
+                                  {.name = SLICE_LIT("timescaledb.materialized_only")},
+                                  {.name = SLICE_LIT("tsdb.materialized_only")}};
+    ContinuousDef d;
+    if (!continuous_decode(&d, &p->arena, view, e))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        bool only = is_materialized_only(o[i].name);
+        const ViewOption *to = find_option(only ? realtime[0].name : o[i].name);
+        if (!to)
+            return unknown_option(o[i].name, "refresh, lag, for and realtime can be changed.", e);
+        if (!(set ? read_option(&d, &o[i], e) : default_option(&d, to, e)))
+            return false;
+        if (to->flag) /* one of its names alone is kept */
+            view->options =
+                ddl_merge_options(&p->arena, view->options, realtime, ARRAY_LEN(realtime), false);
+        view->options = ddl_merge_options(&p->arena, view->options, &o[i], 1, set);
     }
-    view->options = arena_slice(a, buf_slice(&text));
-    buf_free(&text);
-    return ok;
+    put_extra(view, &p->arena, &d);
+    return true;
 }
 
 /* ---- the hidden table ---- */
@@ -195,11 +254,7 @@ static int64_t finished_line(Session *s, const ContinuousDef *d)
 static bool watch_anew(Portal *p, TableDef *view, const ContinuousDef *d, Err *e)
 {
     Session *s = p->session;
-    Buf bytes;
-    buf_init(&bytes);
-    continuous_encode(&bytes, d);
-    view->extra = arena_slice(&p->arena, buf_slice(&bytes));
-    buf_free(&bytes);
+    put_extra(view, &p->arena, d);
     int64_t line = finished_line(s, d);
     WatchEdit edit = {.what = WATCH_NEW,
                       .state = {.id = view->id,

@@ -134,7 +134,7 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
 }
 
 /* "name=value" lines; a name given again replaces its line, or takes it away. */
-static Slice merge_options(Arena *a, Slice lines, const NameValue *o, size_t n, bool set)
+Slice ddl_merge_options(Arena *a, Slice lines, const NameValue *o, size_t n, bool set)
 {
     Buf b;
     buf_init(&b);
@@ -174,6 +174,8 @@ bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *
     TableOptions to = {0};
     Duplicates duplicates = t->duplicates;
     int64_t window = t->window_ns;
+    if (view_is_continuous(t))
+        return continuous_alter(p, t, o, n, true, e);
     for (size_t i = 0; i < n; i++)
         if (!apply_option(t, &to, &o[i], e))
             return false;
@@ -189,13 +191,15 @@ bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *
         return err_set(e, ERR_OBJECT_STATE, "%s of table \"%.*s\" cannot change while it has rows",
                        t->duplicates != duplicates ? "duplicates" : "window", SLICE_ARG(t->name)) ||
                err_hint(e, "Make a new table, or TRUNCATE this one first.");
-    t->options = merge_options(&p->arena, t->options, o, n, true);
+    t->options = ddl_merge_options(&p->arena, t->options, o, n, true);
     return retention_fits(t, e);
 }
 
 /* ALTER TABLE ... RESET: what was SET becomes what it is without. */
 bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e)
 {
+    if (view_is_continuous(t))
+        return continuous_alter(p, t, o, n, false, e);
     for (size_t i = 0; i < n; i++) {
         Slice name = option_name(o[i].name);
         if (!retention_is_option(name))
@@ -205,7 +209,7 @@ bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err
         if (!retention_option(t, name, NULL, e))
             return false;
     }
-    t->options = merge_options(&p->arena, t->options, o, n, false);
+    t->options = ddl_merge_options(&p->arena, t->options, o, n, false);
     return true;
 }
 
@@ -534,8 +538,8 @@ static bool create_in(Portal *p, const CatalogSnap *cat, Creation *c, const Sche
     t->id = engine_new_id(c->session->db->engine);
     if (!make_columns(c, time_index, e) || !add_constraints(p, cat, c, e))
         return false;
-    t->options = merge_options(c->arena, SLICE_NONE, c->bound->u.create_table.options,
-                               c->bound->u.create_table.option_count, true);
+    t->options = ddl_merge_options(c->arena, SLICE_NONE, c->bound->u.create_table.options,
+                                   c->bound->u.create_table.option_count, true);
     if (!retention_fits(t, e))
         return false;
     return own_sequences(p, cat, c, schema, e) && put_table(c->session, t, 0, e);

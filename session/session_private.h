@@ -452,6 +452,7 @@ bool ddl_edit_unchecked(Session *s, const CatEdit *edits, size_t n, Err *e) MUST
 bool ddl_create_table(Portal *p, Err *e) MUST_CHECK;
 bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e) MUST_CHECK;
 bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *e) MUST_CHECK;
+Slice ddl_merge_options(Arena *a, Slice lines, const NameValue *o, size_t n, bool set);
 
 /* jobs.c */
 extern FuncDef job_functions[];
@@ -495,6 +496,9 @@ Slice view_shown(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *v
 typedef struct RefreshRun RefreshRun;
 /* What makes a view a continuous one; old: the one that it replaces, or NULL. */
 bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e) MUST_CHECK;
+/* ALTER ... SET, RESET. */
+bool continuous_alter(Portal *p, TableDef *view, const NameValue *o, size_t n, bool set,
+                      Err *e) MUST_CHECK;
 /* Before the view is dropped: its states go. */
 bool continuous_forget(Session *s, const TableDef *view, Err *e) MUST_CHECK;
 /* TRUNCATE gave a table a new id. */

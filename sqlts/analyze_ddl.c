@@ -587,6 +587,11 @@ bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e)
         *e = missing;
         return false;
     }
+    AlterKind kind = ((const NAlterAction *)n->actions.items[0])->action;
+    if ((n->what == 'v' || n->what == 'i') &&
+        (kind == ALTER_SET_OPTIONS || kind == ALTER_RESET_OPTIONS))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "options of a%s are not supported",
+                       n->what == 'v' ? " view" : "n index");
     b->u.alter.actions = ARENA_ARRAY(z->arena, AlterAction, n->actions.count);
     for (size_t i = 0; i < n->actions.count; i++)
         if (!alter_action(z, (const NAlterAction *)n->actions.items[i], rel.table,
@@ -611,8 +616,15 @@ bool az_refresh(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     b->tag = "REFRESH MATERIALIZED VIEW";
     b->u.refresh.name = az_qualified(z, n->range);
     b->u.refresh.force = n->flag;
-    b->u.refresh.no_data = n->flag2;
-    b->u.refresh.concurrently = n->flag3;
+    if (n->flag2 && n->flag3)
+        return err_set(e, ERR_SYNTAX,
+                       "CONCURRENTLY and WITH NO DATA options cannot be used together");
+    if (n->flag2)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "REFRESH MATERIALIZED VIEW ... WITH NO DATA is not supported") ||
+               err_hint(e,
+                        "A continuous view is never without data: it reads the rows of its table "
+                        "where nothing is kept.");
     return n->args.count == 0 || (refresh_time(z, n->args.items[0], &b->u.refresh.from, e) &&
                                   refresh_time(z, n->args.items[1], &b->u.refresh.to, e));
 }

@@ -1254,8 +1254,9 @@ alter_action(A) ::= DROP(X) CONSTRAINT opt_if_exists(I) col_id(N) opt_behavior(B
     ((NAlterAction *)A)->cascade = B;
     ((NAlterAction *)A)->if_exists = I;
 }
-alter_action(A) ::= SET(X) LP option_list(O) RP. { A = ACTION(X, ALTER_SET_OPTIONS); ((NAlterAction *)A)->options = O; }
-alter_action(A) ::= RESET(X) LP option_list(O) RP. { A = ACTION(X, ALTER_RESET_OPTIONS); ((NAlterAction *)A)->options = O; }
+alter_action(A) ::= alter_options(B). { A = B; }
+alter_options(A) ::= SET(X) LP option_list(O) RP. { A = ACTION(X, ALTER_SET_OPTIONS); ((NAlterAction *)A)->options = O; }
+alter_options(A) ::= RESET(X) LP option_list(O) RP. { A = ACTION(X, ALTER_RESET_OPTIONS); ((NAlterAction *)A)->options = O; }
 alter_action(A) ::= SET(X) IDENT(W) ICONST(N) col_id(U). { A = ACTION(X, ALTER_SET_OPTIONS); ((NAlterAction *)A)->options = LIST(grammar_duration_option(ps, W, N, U)); }
 alter_action(A) ::= OWNER(X) TO role_spec(N). { A = ACTION(X, ALTER_OWNER); ((NAlterAction *)A)->new_name = N.value; }
 alter_alone(A) ::= alter_single(B). { A = B; }
@@ -1274,6 +1275,7 @@ alter_single(A) ::= RENAME(X) CONSTRAINT col_id(O) TO col_id(N). {
 alter_single(A) ::= SET(X) SCHEMA col_id(N). { A = ACTION(X, ALTER_SET_SCHEMA); ((NAlterAction *)A)->new_name = N.value; }
 
 utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_alone(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
+utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_options(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
 %type alter_other {int}
 alter_other(A) ::= VIEW. { A = 'v'; }
 alter_other(A) ::= MATERIALIZED VIEW. { A = 'm'; }

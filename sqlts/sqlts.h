@@ -472,7 +472,7 @@ typedef struct Bound {
         struct {
             QualifiedName name;
             Expr *from, *to; /* constant, timestamptz; NULL = all */
-            bool force, no_data, concurrently;
+            bool force;
         } refresh;
         struct {
             QualifiedName name;

@@ -142,11 +142,13 @@ int64_t watch_grain_up(const WatchState *s, int64_t t)
 static void mark(WatchBuild *b, Fresh *f, int64_t t_min, int64_t t_max, SeriesId series, Lsn lsn)
 {
     const WatchState *s = &f->state;
+    if (f->gone || s->watched_to_ns == INT64_MIN)
+        return;
     if (t_max >= s->watched_to_ns)
         t_max = s->watched_to_ns - 1;
     if (t_min < s->horizon_ns)
         t_min = s->horizon_ns;
-    if (f->gone || s->watched_to_ns == INT64_MIN || t_min > t_max)
+    if (t_min > t_max)
         return;
     WatchMark m = {grain_begin(s, t_min), grain_end(s, t_max), series, lsn};
     uint64_t hash = ((uint64_t)m.from_ns ^ series * UINT64_C(0x9e3779b97f4a7c15)) *
