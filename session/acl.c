@@ -397,6 +397,15 @@ static bool may_drop_table(Session *s, const CatalogSnap *cat, const TableDef *t
     return session_owns(s, cat, GRANT_TABLE, t->id, t->name, e);
 }
 
+/* It is its owner's, who may create where it goes to, also under another name. */
+static bool may_put_table(Session *s, const CatalogSnap *cat, const TableDef *old,
+                          const TableDef *t, Err *e)
+{
+    bool named = old->schema != t->schema || !slice_eq(old->name, t->name);
+    return session_owns(s, cat, GRANT_TABLE, old->id, old->name, e) &&
+           (!named || roles_may_create_in(session_roles(s, cat), cat, t->schema, e));
+}
+
 static bool may_put_database(Session *s, const CatalogSnap *cat, const DatabaseDef *d, Err *e)
 {
     return !cat_database_by_id(cat, d->id) ||
@@ -414,7 +423,7 @@ static bool may_edit(Session *s, const CatalogSnap *cat, Arena *a, const CatEdit
     switch (c->op) {
     case CAT_PUT_TABLE:
         if ((t = cat_table_by_id(cat, c->table->id)))
-            return session_owns(s, cat, GRANT_TABLE, t->id, t->name, e);
+            return may_put_table(s, cat, t, c->table, e);
         class = c->table->kind == TABLE_SEQUENCE ? ACL_OF_SEQUENCE : ACL_OF_TABLE;
         *made = acl_of_new(cat, a, GRANT_TABLE, class, c->table->id, c->table->schema, s->role);
         return roles_may_create_in(session_roles(s, cat), cat, c->table->schema, e);

@@ -812,7 +812,8 @@ static void pg_sequences_row(EvalCtx *ctx, const CatalogSnap *cat, const TableDe
     sequence_current(s, t, &last, &used);
     row_slice(r, schema_name(s, cat, t->schema));
     row_slice(r, t->name);
-    row_text(r, s->user);
+    const RoleDef *owner = cat_role_by_id(cat, object_owner(cat, GRANT_TABLE, t->id));
+    row_slice(r, owner ? owner->name : SLICE_NONE);
     row_i64(r, d->type);
     row_i64(r, d->start);
     row_i64(r, d->min);
@@ -820,7 +821,7 @@ static void pg_sequences_row(EvalCtx *ctx, const CatalogSnap *cat, const TableDe
     row_i64(r, d->increment);
     row_bool(r, d->cycle);
     row_i64(r, d->cache);
-    if (used)
+    if (used && may_use(s, cat, t, PRIV_SELECT | PRIV_USAGE))
         row_i64(r, last);
     else
         row_null(r);

@@ -121,9 +121,21 @@ const TypeEnv *session_type_env(Session *s)
     return &s->env;
 }
 
+/* What the client does not want to hear of: client_min_messages. */
+static bool is_silent(Session *s, const char *severity)
+{
+    Slice least;
+    Err e;
+    must(setting_get(s, SLICE_LIT("client_min_messages"), &least, &e));
+    bool warning = strcmp(severity, "WARNING") == 0;
+    if (strcmp(severity, "INFO") == 0)
+        return false; /* what was asked for */
+    return slice_eq_cstr(least, "error") || (!warning && slice_eq_cstr(least, "warning"));
+}
+
 void session_notice(Session *s, const char *severity, ErrCode code, const char *fmt, ...)
 {
-    if (s->notice_count == NOTICES_MAX)
+    if (s->notice_count == NOTICES_MAX || is_silent(s, severity))
         return;
     if (!s->notices)
         s->notices = mem_zero(NOTICES_MAX * sizeof *s->notices);
