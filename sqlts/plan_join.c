@@ -354,6 +354,7 @@ static Leaf *choose(Planner *p, Leaf *leaves, size_t count, const Rel *cur, cons
     return best;
 }
 
+/* A LATERAL item has no plan yet: it neither comes first nor connects another one. */
 static Leaf *first_leaf(Planner *p, Leaf *leaves, size_t count, const ConjList *conjs)
 {
     Leaf *best = NULL;
@@ -365,8 +366,9 @@ static Leaf *first_leaf(Planner *p, Leaf *leaves, size_t count, const ConjList *
         if (!varset_empty(&l->deps))
             continue;
         for (size_t k = 0; k < count && k < JOIN_SEARCH_MAX && !connected; k++)
-            connected = k != i && connecting(p, &l->rel, &l->set, &leaves[k].rel, &leaves[k].set,
-                                             conjs, &share) > 0;
+            connected =
+                k != i && varset_empty(&leaves[k].deps) &&
+                connecting(p, &l->rel, &l->set, &leaves[k].rel, &leaves[k].set, conjs, &share) > 0;
         if (!best || (connected && !best_connected) ||
             (connected == best_connected &&
              l->rel.plan->rows_estimate < best->rel.plan->rows_estimate)) {

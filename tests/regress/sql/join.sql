@@ -18,3 +18,6 @@ SELECT * FROM hosts a JOIN hosts b USING (rack) ORDER BY rack;
 SELECT a.name, b.name FROM hosts a JOIN hosts b ON a.rack < b.rack ORDER BY 1, 2;
 \restart
 SELECT * FROM hosts ORDER BY rack;
+-- a condition joins a LATERAL item with what it reads
+SELECT a.i, l.v FROM (VALUES (1), (2), (3)) a(i) JOIN LATERAL (SELECT i * 2 AS v, i AS k LIMIT 1) l ON a.i = l.k AND l.v > 2 ORDER BY 1;
+SELECT a.i, l.v FROM (VALUES (1), (2), (3)) a(i), LATERAL (SELECT b.v FROM (VALUES (1, 1), (2, 5), (2, 2)) b(i, v) WHERE b.i = a.i ORDER BY b.v LIMIT 2) l, (VALUES (2), (5)) c(v) WHERE a.i = c.v AND l.v = c.v ORDER BY 1;
