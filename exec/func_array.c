@@ -144,9 +144,9 @@ static bool cat(Arena *a, const Array *x, const Array *y, Value *out, Err *e)
     int diff = x->ndim - y->ndim;
     if (diff < -1 || diff > 1)
         return bad_cat(e);
-    const int32_t *dx = x->dims + (diff >= 0), *dy = y->dims + (diff <= 0);
+    int sx = diff >= 0, sy = diff <= 0; /* the dimension of each that is the first inner one */
     for (int i = 0; i + 1 < big->ndim; i++)
-        if (dx[i] != dy[i])
+        if (x->dims[sx + i] != y->dims[sy + i] || x->lower[sx + i] != y->lower[sy + i])
             return bad_cat(e);
     *out = joined(a, x->elem, x->items, x->count, y->items, y->count, 1);
     Array *arr = arena_alloc(a, sizeof *arr);

@@ -110,3 +110,6 @@ select '{"1""2"}'::text[];
 select '{ "a b" , c d }'::text[];
 select width_bucket(5, array[[1,3]]);
 select '-nan'::float8, '+nan'::float4;
+-- inner dimensions have the same bounds
+select '[0:1]={5,6}'::int[] || '{{1,2},{3,4}}'::int[];
+select '{5,6}'::int[] || '{{1,2},{3,4}}'::int[];
