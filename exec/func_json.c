@@ -253,6 +253,18 @@ JSON_ACCESS(get_field_text, json_field(args[0].u.str, args[1].u.str, ctx->scratc
 JSON_ACCESS(get_element, json_element(args[0].u.str, args[1].u.i64, ctx->scratch, &v), false)
 JSON_ACCESS(get_element_text, json_element(args[0].u.str, args[1].u.i64, ctx->scratch, &v), true)
 
+/* In PostgreSQL a jsonb value that is neither an array nor an object is the item 0 (and -1) of itself. */
+static bool item_of(Slice json, int64_t index, Arena *a, Slice *v)
+{
+    JsonKind kind = json_kind(json);
+    if (kind == JSON_ARRAY || kind == JSON_OBJECT)
+        return json_element(json, index, a, v);
+    *v = json;
+    return index == 0 || index == -1;
+}
+JSON_ACCESS(get_item, item_of(args[0].u.str, args[1].u.i64, ctx->scratch, &v), false)
+JSON_ACCESS(get_item_text, item_of(args[0].u.str, args[1].u.i64, ctx->scratch, &v), true)
+
 static bool walk_step(Slice json, Slice step, Arena *a, Slice *v)
 {
     int64_t index;
@@ -524,11 +536,11 @@ FUNC_SCALAR(jsonb_pretty)
 
 enum { SOP = FN_OPERATOR | FN_STRICT };
 
-#define JSON_BOTH(t)                                                                               \
+#define JSON_BOTH(t, element, element_text)                                                        \
     FS("->(" t ", text) " t, get_field, SOP, "member of an object"),                               \
-        FS("->(" t ", int4) " t, get_element, SOP, "item of an array, from 0"),                    \
+        FS("->(" t ", int4) " t, element, SOP, "item of an array, from 0"),                        \
         FS("->>(" t ", text) text", get_field_text, SOP, "member of an object as text"),           \
-        FS("->>(" t ", int4) text", get_element_text, SOP, "item of an array as text"),            \
+        FS("->>(" t ", int4) text", element_text, SOP, "item of an array as text"),                \
         FS("#>(" t ", _text) " t, get_path, SOP, "what a path leads to"),                          \
         FS("#>>(" t ", _text) text", get_path_text, SOP, "what a path leads to, as text"),         \
         FS(t "_extract_path(" t ", text) " t, extract_path, STRICT | FN_VARIADIC,                  \
@@ -555,8 +567,8 @@ FuncDef func_json[] = {
        "an array as JSON, with line feeds between its items"),
     JSON_BUILD("json"),
     JSON_BUILD("jsonb"),
-    JSON_BOTH("json"),
-    JSON_BOTH("jsonb"),
+    JSON_BOTH("json", get_element, get_element_text),
+    JSON_BOTH("jsonb", get_item, get_item_text),
     FS("@>(jsonb, jsonb) bool", jsonb_contains, SOP, "contains"),
     FS("<@(jsonb, jsonb) bool", jsonb_contained, SOP, "is contained in"),
     FS("?(jsonb, text) bool", jsonb_exists, SOP, "has the key"),

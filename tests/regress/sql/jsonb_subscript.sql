@@ -21,3 +21,6 @@ EXECUTE p ('a', 1);
 SELECT interval '178956971 years';
 SELECT interval '-178956971 years';
 SELECT interval '1 year 2147483647 months';
+-- a jsonb value without parts is its own item 0, for -> alone
+select '12.5'::jsonb -> 0, '12.5'::jsonb ->> -1, '"s"'::jsonb ->> 0, '"s"'::jsonb -> 1, 'null'::jsonb ->> 0, '{"a":1}'::jsonb -> 0;
+select '12.5'::json -> 0, '12.5'::jsonb #> '{0}', ('12.5'::jsonb)[0];
