@@ -312,11 +312,25 @@ static bool put_year(Buf *b, const Node *node, const Moment *m)
         put_name(b, node, m->c.year > 0 ? "A.D." : "B.C.", 4, 0);
         return true;
     case KEY_CC:
-        put_number(b, node, m->c.year > 0 ? (m->c.year + 99) / 100 : m->c.year / 100 - 1, 2);
+        put_number(b, node,
+                   m->interval     ? m->c.year / 100
+                   : m->c.year > 0 ? (m->c.year + 99) / 100
+                                   : m->c.year / 100 - 1,
+                   2);
         return true;
     default:
         return false;
     }
+}
+
+/* Of an interval: months before a year count from its end, a whole year is its last month. */
+static const char *roman_month(const Moment *m)
+{
+    if (m->c.month == 0 && m->c.year == 0)
+        return "";
+    if (m->c.month == 0)
+        return roman_months[m->c.year > 0 ? 11 : 0];
+    return roman_months[m->c.month > 0 ? m->c.month - 1 : m->c.month + 12];
 }
 
 static void put_calendar(Buf *b, const Node *node, const Moment *m)
@@ -371,8 +385,8 @@ static void put_calendar(Buf *b, const Node *node, const Moment *m)
         put_number(b, node, (m->c.month - 1) / 3 + 1, 1);
         break;
     case KEY_RM:
-        name = m->c.month > 0 ? roman_months[m->c.month - 1] : "";
-        put_name(b, node, name, strlen(name), 4);
+        name = roman_month(m);
+        put_name(b, node, name, strlen(name), *name ? 4 : 0);
         break;
     default:
         break;
@@ -447,9 +461,41 @@ FUNC_SCALAR(to_char_timestamptz)
     return to_char_local(ctx, tz_local_us(ctx->env.tz, us), offset, zone, args[1].u.str, out);
 }
 
+/* What only a day of the calendar has. */
+static bool needs_date(const Node *node)
+{
+    switch (node->key) {
+    case KEY_BC:
+    case KEY_BC_DOTS:
+    case KEY_MONTH:
+    case KEY_MON:
+    case KEY_DAY:
+    case KEY_DY:
+    case KEY_D:
+    case KEY_ID:
+        return true;
+    default:
+        return node->key >= KEY_TZ;
+    }
+}
+
+static bool interval_format(Slice format, Err *e)
+{
+    Node node;
+    while (next_node(&format, &node)) {
+        if (!needs_date(&node))
+            continue;
+        err_set(e, ERR_DATETIME_FORMAT, "invalid format specification for an interval value");
+        return err_hint(e, "Intervals are not tied to specific calendar dates.");
+    }
+    return true;
+}
+
 FUNC_SCALAR(to_char_interval)
 {
     FUNC_UNUSED;
+    if (!interval_format(args[1].u.str, e))
+        return false;
     Interval iv = args[0].u.iv;
     Moment m = {.interval = true, .hours = iv.us / US_PER_H};
     m.c = (Civil){.year = iv.months / 12,

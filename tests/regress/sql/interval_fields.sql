@@ -11,3 +11,8 @@ select * from ivt;
 select column_name, data_type, interval_type, datetime_precision from information_schema.columns where table_name='ivt' order by 1;
 select format_type(atttypid, atttypmod) from pg_attribute where attrelid='ivt'::regclass and attnum>0 order by attnum;
 drop table ivt;
+-- an interval is no day of the calendar
+select to_char(interval '1 day', 'HH24 TZ');
+select to_char(interval '1 mon', 'FMMonth');
+select to_char(interval '1 day', 'Dy');
+select to_char(interval '-14 months', 'RM'), to_char(interval '1 year', 'rm'), to_char(interval '230 years', 'CC'), to_char(interval '0', 'RM|');
