@@ -73,3 +73,5 @@ explain (costs off) select id, (select max(v) from wt b where b.g = a.g) from wt
 explain (costs off) select id, id in (select v from wt) from wt a;
 explain (costs off) select y, (select count(x) from generate_series(1,5) x where x % 3 = y) from generate_series(1,50) y;
 explain (costs off) select case when id = 1 then (select max(v) from wt) end from wt;
+select degrees(x) from (values (1.7e308::float8)) v(x);
+select degrees('-Infinity'::float8), degrees(pi()), degrees(0.1::float8), degrees(1.2345::float8);
