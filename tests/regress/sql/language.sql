@@ -74,4 +74,6 @@ explain (costs off) select id, id in (select v from wt) from wt a;
 explain (costs off) select y, (select count(x) from generate_series(1,5) x where x % 3 = y) from generate_series(1,50) y;
 explain (costs off) select case when id = 1 then (select max(v) from wt) end from wt;
 select degrees(x) from (values (1.7e308::float8)) v(x);
+select radians(x) from (values (5e-324::float8)) v(x);
+select sign('NaN'::float8), sign('-0.0'::float8), sign('NaN'::numeric), radians(180), radians('Infinity'::float8);
 select degrees('-Infinity'::float8), degrees(pi()), degrees(0.1::float8), degrees(1.2345::float8);
