@@ -374,8 +374,12 @@ bool portal_copy_data(Portal *p, Slice bytes, Err *e)
 {
     CopyIn *c = (CopyIn *)p->copy_in;
     must(c != NULL);
-    if (c->failed || feed(p, c, bytes, e))
-        return !c->failed;
+    if (c->failed)
+        return false;
+    if (!portal_check(p, e))
+        fail(c, e);
+    else if (feed(p, c, bytes, e))
+        return true;
     c->failed = true;
     c->error = *e;
     return false;

@@ -242,8 +242,7 @@ static bool past_deadline(Portal *p)
     return p->deadline_ns && c->mono_ns(c) >= p->deadline_ns;
 }
 
-/* Cancel and statement_timeout, once a step. */
-static bool portal_check(Portal *p, Err *e)
+bool portal_check(Portal *p, Err *e)
 {
     if (past_deadline(p))
         return err_set(e, ERR_CANCELED, "canceling statement due to statement timeout");

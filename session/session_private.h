@@ -387,6 +387,7 @@ RunStatus portal_lock_rows(Portal *p, const BoundQuery *q, bool *skip, Err *e);
 void portal_close_query(Portal *p);
 void portal_end_query(Portal *p); /* the same, but a cursor keeps its snapshot */
 void portal_drop_named(Session *s, Slice name);
+bool portal_check(Portal *p, Err *e) MUST_CHECK; /* cancel and statement_timeout, once a step */
 RunStatus portal_next_batch(Portal *p, Batch **out, Err *e);
 RunStatus portal_set_tag(Portal *p, const char *tag); /* DONE */
 void portal_tag_rows(Portal *p, uint64_t rows);       /* "SELECT 7" */

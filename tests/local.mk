@@ -9,8 +9,8 @@ include tests/sim/local.mk
 include tests/regress/local.mk
 include tests/bench/local.mk
 
-TESTS += tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/ts_model.py
-EXTRA_DIST += tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/ts_model.py
+TESTS += tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/ts_model.py tests/cancel.py
+EXTRA_DIST += tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/ts_model.py tests/cancel.py
 
 # Damaged data directories against the built server: make damage, make damage ROUNDS=10000 SEED=7.
 ROUNDS = 1000
@@ -30,3 +30,7 @@ spread: alopex-skulk
 	python3 $(top_srcdir)/tests/spread.py $(builddir) $(ROWS)
 .PHONY: spread
 EXTRA_DIST += tests/spread.py
+# How soon a statement of each kind ends when it is canceled, eight times each: make cancel. `make check` has one of each.
+cancel: alopex-skulk
+	python3 $(top_srcdir)/tests/cancel.py $(builddir) 8 100
+.PHONY: cancel
