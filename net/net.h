@@ -101,6 +101,11 @@ bool conn_may_start_tls(Conn *c); /* there is a certificate, and no TLS yet */
 bool conn_has_tls(const Conn *c);
 /* tls-server-end-point of RFC 5929, for SCRAM-SHA-256-PLUS; its length, 0 without TLS. */
 size_t conn_tls_end_point(const Conn *c, uint8_t dst[NET_END_POINT_MAX]);
+typedef struct NetTlsUse {
+    const char *version, *cipher; /* static; NULL: no TLS */
+    int bits;
+} NetTlsUse;
+NetTlsUse conn_tls_use(const Conn *c);
 Slice conn_input(Conn *c);
 char *conn_input_bytes(Conn *c); /* the same bytes, to decode in place */
 void conn_consume(Conn *c, size_t n);

@@ -408,3 +408,13 @@ size_t conn_tls_end_point(const Conn *c, uint8_t dst[NET_END_POINT_MAX])
     memcpy(dst, c->tls->tls->end_point, c->tls->tls->end_point_len);
     return c->tls->tls->end_point_len;
 }
+
+NetTlsUse conn_tls_use(const Conn *c)
+{
+    if (!c->tls)
+        return (NetTlsUse){0};
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(c->tls->ssl);
+    return (NetTlsUse){.version = SSL_get_version(c->tls->ssl),
+                       .cipher = SSL_CIPHER_get_name(cipher),
+                       .bits = SSL_CIPHER_get_bits(cipher, NULL)};
+}

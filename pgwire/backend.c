@@ -32,6 +32,7 @@ PgSession *pgb_new(PgServer *server, Conn *c, uint32_t version, Slice startup)
     arena_init(&s->start_arena, NULL);
     s->end_point_len = conn_tls_end_point(c, s->end_point);
     conn_peer(c, s->peer);
+    s->tls = conn_tls_use(c);
     mutex_init(&s->mutex, RANK_NET);
     s->framer.message_max = server->options.message_max;
     buf_init(&s->out);

@@ -56,6 +56,7 @@ typedef struct PgSession {
     size_t end_point_len;
     uint32_t version;
     char peer[NET_PEER_MAX];
+    NetTlsUse tls;
     atomic_bool stopping; /* the server stops */
 
     Mutex mutex;

@@ -29,6 +29,9 @@ static bool open_session(PgSession *s, Err *e)
         .pid = db_new_pid(db),
         .waiter = &s->task,
         .client_address = slice_cstr(s->peer),
+        .tls_version = s->tls.version,
+        .tls_cipher = s->tls.cipher,
+        .tls_bits = s->tls.bits,
     };
     return session_new(&s->session, db, &o, e);
 }

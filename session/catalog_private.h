@@ -146,6 +146,7 @@ bool fill_pg_settings(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_shdescription(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_description(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_stat_activity(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
+bool fill_pg_stat_ssl(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_index(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_constraint(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);
 bool fill_pg_indexes(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e);

@@ -315,3 +315,29 @@ bool fill_pg_stat_activity(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     mutex_unlock(&own->db->mutex);
     return true;
 }
+
+bool fill_pg_stat_ssl(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
+{
+    (void)e;
+    Session *own = ctx->session;
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    bool all = session_is_superuser(own, cat);
+    mutex_lock(&own->db->mutex);
+    for (const Session *s = own->db->sessions; s; s = s->next) {
+        RowMaker r = {.n = 0};
+        if (!all && !session_in_role(own, cat, s->login_role))
+            continue;
+        row_i64(&r, s->pid);
+        row_bool(&r, s->tls_version != NULL);
+        row_text(&r, s->tls_version);
+        row_text(&r, s->tls_cipher);
+        if (s->tls_version)
+            row_i64(&r, s->tls_bits);
+        else
+            row_null(&r);
+        row_nulls(&r, 3);
+        row_sink_add(sink, r.v);
+    }
+    mutex_unlock(&own->db->mutex);
+    return true;
+}

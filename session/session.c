@@ -24,6 +24,9 @@ bool session_new(Session **out, Db *db, const SessionOptions *o, Err *e)
     s->user = mem_strdup(o->user.len ? o->user : SLICE_LIT("skulk"));
     s->database_name = mem_strdup(o->database.len ? o->database : slice_cstr(s->user));
     s->client_address = mem_strdup(o->client_address);
+    s->tls_version = o->tls_version;
+    s->tls_cipher = o->tls_cipher;
+    s->tls_bits = o->tls_bits;
     s->pid = o->pid;
     s->secret = (int32_t)db->clock->random(db->clock);
     s->waiter = o->waiter;

@@ -123,9 +123,11 @@ typedef struct SessionOptions {
     Slice user, database, application_name;
     const NameValue *settings; /* from the start-up packet (and options=-c...) */
     size_t setting_count;
-    int32_t pid;          /* given by db_new_pid() */
-    Task *waiter;         /* woken when RUN_WAIT is over */
-    Slice client_address; /* "127.0.0.1:54321" or "" (library) */
+    int32_t pid;                          /* given by db_new_pid() */
+    Task *waiter;                         /* woken when RUN_WAIT is over */
+    Slice client_address;                 /* "127.0.0.1:54321" or "" (library) */
+    const char *tls_version, *tls_cipher; /* static; NULL: no TLS */
+    int tls_bits;
 } SessionOptions;
 
 int32_t db_new_pid(Db *db);

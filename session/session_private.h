@@ -213,6 +213,8 @@ struct Session {
     ObjectId role;       /* whose rights count: SET ROLE */
     RoleSet roles;       /* of `role` */
     char *user, *database_name, *client_address;
+    const char *tls_version, *tls_cipher; /* static; NULL: no TLS */
+    int tls_bits;
     ObjectId database;
     int32_t pid, secret;
     Task *waiter;

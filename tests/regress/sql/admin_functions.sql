@@ -56,3 +56,5 @@ pg_get_viewdef('reads'::regclass, 0) IS NOT NULL AS wrapped, pg_get_viewdef('siz
 SELECT pg_get_viewdef('nope');
 DROP VIEW reads;
 DROP TABLE owner_of, tagged, sized, other_pid;
+-- the regress server has no TLS
+SELECT ssl, version, cipher, bits, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid();
