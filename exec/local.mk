@@ -50,7 +50,7 @@ libskexec_la_SOURCES += \
 	exec/agg_sum.c exec/agg_time.c \
 	exec/array.c exec/array.h \
 	exec/cast.c \
-	exec/datetime.c exec/datetime.h exec/datetime_parse.c exec/datetime_print.c exec/interval_print.c exec/jsonb_order.c exec/jsonpath.h exec/jsonpath_parse.c exec/jsonpath_eval.c exec/func_bytea.c exec/func_jsonb.c \
+	exec/datetime.c exec/datetime.h exec/datetime_parse.c exec/datetime_print.c exec/interval_print.c exec/jsonb_order.c exec/jsonpath.h exec/jsonpath_parse.c exec/jsonpath_eval.c exec/func_bytea.c exec/func_hash.c exec/func_jsonb.c \
 	exec/expr.c exec/expr.h exec/expr_eval.c exec/expr_items.c exec/expr_print.c \
 	exec/expr_private.h \
 	exec/func_arith.c exec/func_array.c exec/func_bucket.c exec/func_cast.c exec/func_compare.c \
