@@ -34,3 +34,9 @@ EXTRA_DIST += tests/spread.py
 cancel: alopex-skulk
 	python3 $(top_srcdir)/tests/cancel.py $(builddir) 8 100
 .PHONY: cancel
+# What an idle connection costs in memory: make idle, make idle CONNECTIONS=5000.
+CONNECTIONS = 1000
+idle: alopex-skulk
+	python3 $(top_srcdir)/tests/idle.py $(builddir) $(CONNECTIONS)
+.PHONY: idle
+EXTRA_DIST += tests/idle.py
