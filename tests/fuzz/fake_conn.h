@@ -98,6 +98,11 @@ bool conn_has_tls(const Conn *c)
     (void)c;
     return false;
 }
+NetTlsUse conn_tls_use(const Conn *c)
+{
+    (void)c;
+    return (NetTlsUse){0};
+}
 bool conn_may_start_tls(Conn *c)
 {
     (void)c;
