@@ -425,8 +425,6 @@ FUNC_SCALAR(array_to_string)
     return true;
 }
 
-/* ---- the table ---- */
-
 /* ---- assignment to a part: UPDATE ... SET a[i] = v ---- */
 
 static bool too_large(Err *e)
@@ -503,40 +501,54 @@ static bool assign_part(EvalCtx *ctx, const Array *arr, const int64_t *lower, co
     return grown->count == 0 || fill_part(ctx, arr, lower, upper, src, grown, e);
 }
 
-static bool part_subscript(const Value *v, int64_t *out, Err *e)
+/* Subscripts of at most ARRAY_DIMS_MAX dimensions: `per` of each, at[d] the first ones. */
+static bool part_subscripts(const Value *list, size_t per, int64_t at[][ARRAY_DIMS_MAX], Err *e)
 {
-    *out = v->u.i64;
-    return !v->null ||
-           err_set(e, ERR_NULL_NOT_ALLOWED, "array subscript in assignment must not be null");
+    if (list->null)
+        return err_set(e, ERR_NULL_NOT_ALLOWED, "array subscript in assignment must not be null");
+    const Array *subs = list->u.arr;
+    if (subs->count == 0 || subs->count % per || subs->count / per > ARRAY_DIMS_MAX)
+        return err_set(e, ERR_ARRAY_SUBSCRIPT, "wrong number of array subscripts");
+    for (size_t i = 0; i < subs->count; i++) {
+        if (subs->items[i].null)
+            return err_set(e, ERR_NULL_NOT_ALLOWED,
+                           "array subscript in assignment must not be null");
+        at[i % per][i / per] = subs->items[i].u.i64;
+    }
+    return true;
 }
 
 /* array_assign(array, item, subscripts) */
 FUNC_SCALAR(array_assign)
 {
     (void)n;
-    const Array *arr = args[0].u.arr, *subs = args[2].u.arr;
-    int64_t at[ARRAY_DIMS_MAX];
-    for (size_t i = 0; i < subs->count; i++)
-        if (!part_subscript(&subs->items[i], &at[i], e))
-            return false;
-    if (arr->ndim && (size_t)arr->ndim != subs->count)
+    int64_t at[1][ARRAY_DIMS_MAX];
+    *out = args[0];
+    if (args[0].null)
+        return true;
+    if (!part_subscripts(&args[2], 1, at, e))
+        return false;
+    const Array *arr = args[0].u.arr;
+    size_t dims = args[2].u.arr->count;
+    if (arr->ndim && (size_t)arr->ndim != dims)
         return err_set(e, ERR_ARRAY_SUBSCRIPT, "wrong number of array subscripts");
-    return assign_part(ctx, arr, at, at, subs->count, &args[1], 1, out, e);
+    return assign_part(ctx, arr, at[0], at[0], dims, &args[1], 1, out, e);
 }
 
 /* array_assign_slice(array, array, lower and upper of each dimension, a bit for each left out) */
 FUNC_SCALAR(array_assign_slice)
 {
     (void)n;
-    const Array *arr = args[0].u.arr, *subs = args[2].u.arr, *src = args[1].u.arr;
-    int64_t at[2][ARRAY_DIMS_MAX], left_out = args[3].u.i64;
-    size_t dims = subs->count / 2;
-    for (size_t i = 0; i < subs->count; i++)
-        if (!part_subscript(&subs->items[i], &at[i % 2][i / 2], e))
-            return false;
+    int64_t at[2][ARRAY_DIMS_MAX], left_out = args[3].null ? 0 : args[3].u.i64;
     *out = args[0];
+    if (args[0].null)
+        return true;
+    if (!part_subscripts(&args[2], 2, at, e))
+        return false;
     if (args[1].null)
         return true;
+    const Array *arr = args[0].u.arr, *src = args[1].u.arr;
+    size_t dims = args[2].u.arr->count / 2;
     if (arr->ndim == 0 && left_out) {
         err_set(e, ERR_ARRAY_SUBSCRIPT, "array slice subscript must provide both boundaries");
         return err_detail(e, "When assigning to a slice of an empty array value, slice boundaries "
@@ -553,6 +565,8 @@ FUNC_SCALAR(array_assign_slice)
     return assign_part(ctx, arr, at[0], at[1], arr->ndim ? (size_t)arr->ndim : dims, src->items,
                        src->count, out, e);
 }
+
+/* ---- the table ---- */
 
 FuncDef func_array[] = {
     FS("array_assign(anyarray, anyelement, _int4) anyarray", array_assign, FN_HIDDEN,

@@ -232,6 +232,9 @@ FUNC_SCALAR(jsonb_set)
 FUNC_SCALAR(jsonb_assign)
 {
     (void)n;
+    func_null(out);
+    if (args[0].null || args[2].null)
+        return true;
     const Array *path = args[2].u.arr;
     for (size_t i = 0; i < path->count; i++)
         if (path->items[i].null)
