@@ -120,7 +120,7 @@ bool cast_find(TypeId from, TypeId to, CastPath *out)
     *out = (CastPath){.kind = CAST_SAME};
     if (from == to)
         return true;
-    if (is_pseudo(from) || is_pseudo(to))
+    if ((is_pseudo(from) && !(from == T_VOID && is_string(to))) || is_pseudo(to))
         return false;
     CastSlot *s = find_slot(from, to);
     if (s->key) {

@@ -231,6 +231,36 @@ int64_t iso_week(int64_t days, int64_t *iso_year)
     return (thursday - civil_to_days(*iso_year, 1, 1)) / 7 + 1;
 }
 
+static int64_t julian_day(int64_t year, int64_t month, int64_t day)
+{
+    int64_t m = month > 2 ? month + 1 : month + 13, y = month > 2 ? year + 4800 : year + 4799;
+    int64_t century = y / 100;
+    return y * 365 - 32167 + y / 4 - century + century / 4 + 7834 * m / 256 + day;
+}
+
+/* The Monday of the week that holds January 4. */
+static int64_t iso_year_begin(int64_t year)
+{
+    int64_t fourth = julian_day(year, 1, 4);
+    return fourth - floor_mod(fourth, 7);
+}
+
+IsoDay iso_day_of(int64_t year, int64_t month, int64_t day)
+{
+    IsoDay d = {.julian = julian_day(year, month, day), .year = year};
+    int64_t begin = iso_year_begin(year);
+    if (d.julian < begin)
+        begin = iso_year_begin(--d.year);
+    d.week = (d.julian - begin) / 7 + 1;
+    int64_t next = iso_year_begin(year + 1);
+    if (d.week >= 52 && d.julian >= next) {
+        d.year++;
+        d.week = (d.julian - next) / 7 + 1;
+    }
+    d.day_of_year = d.julian - iso_year_begin(d.year) + 1;
+    return d;
+}
+
 /* 2001..2100 is 21; the year 0 (1 BC) belongs to -1. */
 static int64_t century_of(int64_t year, int64_t years)
 {

@@ -109,6 +109,13 @@ bool interval_field(TimeField f, Interval iv, FieldValue *out);
 bool time_field_of_time(TimeField f, int64_t us, FieldValue *out);
 bool timetz_field(TimeField f, int64_t v, FieldValue *out);
 int64_t iso_week(int64_t days, int64_t *iso_year);
+
+/* Of a day that need not lie in its year and month, as those of intervals: PostgreSQL's date2j(),
+ * date2isoweek(), date2isoyear() and date2isoyearday(). */
+typedef struct IsoDay {
+    int64_t julian, year, week, day_of_year;
+} IsoDay;
+IsoDay iso_day_of(int64_t year, int64_t month, int64_t day);
 /* Of a local time; false: the field cannot truncate. */
 bool timestamp_trunc_us(TimeField f, int64_t local_us, int64_t *out);
 bool interval_trunc(TimeField f, Interval iv, Interval *out);

@@ -1,7 +1,8 @@
-/* exec/datetime_print.c - dates and times as text, in the four styles of DateStyle.
+/* exec/datetime_print.c - dates and times as text, in the four styles of DateStyle and in JSON's.
  *
  * PostgreSQL's EncodeDateOnly and EncodeDateTime: years BC are printed positive, with " BC" behind the
- * whole; only ISO shows the offset of a zone, the others its abbreviation. */
+ * whole; only ISO and XSD (2024-01-31T10:00:00+00:00) show the offset of a
+ * zone, the others its abbreviation. */
 #include "base/clock.h"
 #include "exec/datetime.h"
 #include <stdlib.h>
@@ -34,11 +35,16 @@ static char *put_pair(char *p, int first, char between, int second)
     return put_digits(p, (uint64_t)second, 2);
 }
 
+static bool shows_iso(const TypeEnv *env)
+{
+    return env->date_style == DATE_ISO || env->date_style == DATE_XSD;
+}
+
 static char *put_civil_date(const TypeEnv *env, char *p, int64_t year, int month, int day)
 {
-    static const char between[] = {'-', '/', '-', '.'};
+    static const char between[] = {'-', '/', '-', '.', '-'};
     char c = between[env->date_style];
-    if (env->date_style == DATE_ISO) {
+    if (shows_iso(env)) {
         p = put_year(p, year);
         *p++ = c;
         return put_pair(p, month, c, day);
@@ -96,12 +102,12 @@ void time_print(int64_t us, Buf *dst)
     buf_put(dst, text, (size_t)(put_clock(text, us) - text));
 }
 
-static char *put_offset(char *p, int32_t offset)
+static char *put_offset(char *p, int32_t offset, bool minutes)
 {
     uint32_t o = (uint32_t)abs(offset);
     *p++ = offset < 0 ? '-' : '+';
     p = put_digits(p, o / 3600, 2);
-    if (o % 3600) {
+    if (minutes || o % 3600) {
         *p++ = ':';
         p = put_digits(p, o / 60 % 60, 2);
     }
@@ -115,7 +121,7 @@ static char *put_offset(char *p, int32_t offset)
 void timetz_print(int64_t v, Buf *dst)
 {
     char text[TIME_TEXT_MAX];
-    char *end = put_offset(put_clock(text, timetz_us(v)), timetz_offset(v));
+    char *end = put_offset(put_clock(text, timetz_us(v)), timetz_offset(v), false);
     buf_put(dst, text, (size_t)(end - text));
 }
 
@@ -127,12 +133,12 @@ typedef struct ShownZone {
 static char *put_zone(const TypeEnv *env, char *p, const ShownZone *zone)
 {
     size_t len = zone->name.len < ZONE_NAME_MAX ? zone->name.len : ZONE_NAME_MAX;
-    if (env->date_style == DATE_ISO)
-        return put_offset(p, zone->offset);
+    if (shows_iso(env))
+        return put_offset(p, zone->offset, env->date_style == DATE_XSD);
     if (len == 0) {
         if (env->date_style == DATE_POSTGRES)
             *p++ = ' ';
-        return put_offset(p, zone->offset);
+        return put_offset(p, zone->offset, false);
     }
     *p++ = ' ';
     memcpy(p, zone->name.ptr, len);
@@ -175,7 +181,7 @@ static void print_local(const TypeEnv *env, Buf *dst, int64_t us, const ShownZon
         p = put_postgres(env, p, days, rest);
     } else {
         p = put_civil_date(env, p, year, month, day);
-        *p++ = ' ';
+        *p++ = env->date_style == DATE_XSD ? 'T' : ' ';
         p = put_clock(p, rest);
     }
     if (zone)

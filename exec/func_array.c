@@ -333,6 +333,7 @@ static bool array_fill(FnCall *c, Err *e)
     return true;
 }
 
+/* A slice of the array: every dimension begins at 1 again. */
 FUNC_SCALAR(trim_array)
 {
     FUNC_UNUSED;
@@ -343,6 +344,8 @@ FUNC_SCALAR(trim_array)
                        "number of elements to trim must be between 0 and %lld", (long long)rows);
     Array *copy = arena_alloc(ctx->scratch, sizeof *copy);
     *copy = *arr;
+    for (int32_t i = 0; i < arr->ndim; i++)
+        copy->lower[i] = 1;
     if (rows) {
         copy->count = arr->count / (size_t)rows * (size_t)(rows - cut);
         copy->dims[0] = (int32_t)(rows - cut);

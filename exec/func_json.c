@@ -28,15 +28,9 @@ static void put_iso(const TypeEnv *env, TypeId type, const Value *v, Buf *dst)
 {
     Buf text;
     TypeEnv iso = *env;
-    iso.date_style = DATE_ISO;
+    iso.date_style = DATE_XSD;
     buf_init(&text);
     type_find(type)->out(&iso, v, &text);
-    char *blank = memchr(text.ptr, ' ', text.len);
-    if (blank && !time_is_infinite(v->u.i64))
-        *blank = 'T';
-    if (type == T_TIMESTAMPTZ && text.len > 3 && !time_is_infinite(v->u.i64) &&
-        (text.ptr[text.len - 3] == '+' || text.ptr[text.len - 3] == '-'))
-        buf_puts(&text, ":00");
     json_put_string(dst, buf_slice(&text));
     buf_free(&text);
 }

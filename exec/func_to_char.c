@@ -177,6 +177,7 @@ typedef struct Moment {
     int64_t days; /* since 1970 */
     bool interval;
     int64_t hours; /* of an interval: may exceed 23 */
+    IsoDay iso;    /* of an interval */
     int32_t offset;
     Slice zone;
 } Moment;
@@ -198,10 +199,16 @@ static void put_number(Buf *b, const Node *node, int64_t v, int width)
         buf_put_u8(b, (uint8_t)(node->ordinal == 'T' ? suffix[i] : suffix[i] + 32));
 }
 
+/* A sign takes one of the places. */
+static void put_count(Buf *b, const Node *node, int64_t v, int width)
+{
+    put_number(b, node, v, width - (v < 0));
+}
+
 /* Always filled with zeros; a sign takes one of the places, as in PostgreSQL. */
 static void put_fixed(Buf *b, const Node *node, int64_t v, int width)
 {
-    put_number(b, &(Node){.fill = true, .ordinal = node->ordinal}, v, width - (v < 0));
+    put_count(b, &(Node){.fill = true, .ordinal = node->ordinal}, v, width);
 }
 
 static void put_name(Buf *b, const Node *node, const char *name, size_t len, int width)
@@ -272,11 +279,25 @@ static int64_t shown_year(int64_t year, bool interval)
     return interval ? year : year > 0 ? year : 1 - year;
 }
 
+/* An interval's sign has room by its own year, not by the week's. */
+static bool put_iso_year(Buf *b, const Node *node, const Moment *m)
+{
+    int64_t year = m->iso.year, scale = 1;
+    if (node->key < KEY_IYYY || node->key > KEY_I)
+        return false;
+    if (!m->interval)
+        iso_week(m->days, &year);
+    year = shown_year(year, m->interval);
+    for (int i = 0; i < node->width; i++)
+        scale *= 10;
+    put_number(b, node, node->key == KEY_IYYY ? year : year % scale,
+               node->width - (year < 0) + (m->interval && m->c.year < 0));
+    return true;
+}
+
 static bool put_year(Buf *b, const Node *node, const Moment *m)
 {
-    int64_t iso, y = shown_year(m->c.year, m->interval);
-    iso_week(m->days, &iso);
-    iso = shown_year(iso, m->interval);
+    int64_t y = shown_year(m->c.year, m->interval);
     switch (node->key) {
     case KEY_Y_YYY:
         buf_printf(b, "%lld,%03lld", (long long)(y / 1000), (long long)(y % 1000));
@@ -292,18 +313,6 @@ static bool put_year(Buf *b, const Node *node, const Moment *m)
         return true;
     case KEY_Y:
         put_number(b, node, y % 10, 1);
-        return true;
-    case KEY_IYYY:
-        put_number(b, node, iso, 4);
-        return true;
-    case KEY_IYY:
-        put_number(b, node, iso % 1000, 3);
-        return true;
-    case KEY_IY:
-        put_number(b, node, iso % 100, 2);
-        return true;
-    case KEY_I:
-        put_number(b, node, iso % 10, 1);
         return true;
     case KEY_BC:
         put_name(b, node, m->c.year > 0 ? "AD" : "BC", 2, 0);
@@ -335,8 +344,9 @@ static const char *roman_month(const Moment *m)
 
 static void put_calendar(Buf *b, const Node *node, const Moment *m)
 {
-    int64_t iso, weekday = floor_mod(m->days + 4, 7),
-                 doy = m->days - civil_to_days(m->c.year, 1, 1) + 1;
+    int64_t weekday = floor_mod(m->days + 4, 7), iso, week,
+            doy = m->interval ? m->c.year * 360 + m->c.month * 30 + m->c.day
+                              : m->days - civil_to_days(m->c.year, 1, 1) + 1;
     const char *name = m->c.month > 0 ? month_names[m->c.month - 1] : "";
     switch (node->key) {
     case KEY_MONTH:
@@ -355,13 +365,15 @@ static void put_calendar(Buf *b, const Node *node, const Moment *m)
         put_name(b, node, day_names[weekday], 3, 0);
         break;
     case KEY_DDD:
-        put_number(b, node, m->interval ? m->c.year * 360 + m->c.month * 30 + m->c.day : doy, 3);
+        put_count(b, node, doy, 3);
         break;
     case KEY_IDDD:
-        put_number(b, node, (iso_week(m->days, &iso) - 1) * 7 + (weekday ? weekday : 7), 3);
+        week = m->interval ? 0 : iso_week(m->days, &iso) - 1;
+        put_count(b, node, m->interval ? m->iso.day_of_year : week * 7 + (weekday ? weekday : 7),
+                  3);
         break;
     case KEY_DD:
-        put_number(b, node, m->c.day, m->c.day < 0 ? 1 : 2);
+        put_count(b, node, m->c.day, 2);
         break;
     case KEY_D:
         put_number(b, node, weekday + 1, 1);
@@ -373,16 +385,17 @@ static void put_calendar(Buf *b, const Node *node, const Moment *m)
         put_number(b, node, (m->c.day - 1) / 7 + 1, 1);
         break;
     case KEY_WW:
-        put_number(b, node, (doy - 1) / 7 + 1, 2);
+        put_count(b, node, (doy - 1) / 7 + 1, 2);
         break;
     case KEY_IW:
-        put_number(b, node, iso_week(m->days, &iso), 2);
+        put_count(b, node, m->interval ? m->iso.week : iso_week(m->days, &iso), 2);
         break;
     case KEY_J:
-        put_number(b, node, m->days + 2440588, 0);
+        put_number(b, node, m->interval ? m->iso.julian : m->days + 2440588, 0);
         break;
     case KEY_Q:
-        put_number(b, node, (m->c.month - 1) / 3 + 1, 1);
+        if (m->c.month)
+            put_number(b, node, (m->c.month - 1) / 3 + 1, 1);
         break;
     case KEY_RM:
         name = roman_month(m);
@@ -422,7 +435,7 @@ static void put_moment(Buf *b, Slice format, const Moment *m)
             buf_put_slice(b, node.text);
         else if (node.key >= KEY_TZ)
             put_zone(b, &node, m);
-        else if (!put_clock(b, &node, m) && !put_year(b, &node, m))
+        else if (!put_clock(b, &node, m) && !put_year(b, &node, m) && !put_iso_year(b, &node, m))
             put_calendar(b, &node, m);
     }
 }
@@ -497,7 +510,9 @@ FUNC_SCALAR(to_char_interval)
     if (!interval_format(args[1].u.str, e))
         return false;
     Interval iv = args[0].u.iv;
-    Moment m = {.interval = true, .hours = iv.us / US_PER_H};
+    Moment m = {.interval = true,
+                .hours = iv.us / US_PER_H,
+                .iso = iso_day_of(iv.months / 12, iv.months % 12, iv.days)};
     m.c = (Civil){.year = iv.months / 12,
                   .month = iv.months % 12,
                   .day = iv.days,
@@ -593,10 +608,10 @@ static int64_t fraction(int64_t v, int digits)
     return v;
 }
 
-/* Two digits are 1970..2069, three 1000 or 2000. */
-static int64_t full_year(int64_t v, int digits)
+/* Of a field of less than four digits, read with less than four: two are 1970..2069, three 1520..2519. */
+static int64_t full_year(const Node *node, int64_t v, int digits)
 {
-    if (digits >= 4 || v < 0)
+    if (node->width >= 4 || digits >= 4 || v < 0 || v > 999)
         return v;
     if (v < 70)
         return v + 2000;
@@ -635,14 +650,14 @@ static bool store_number(Reading *r, const Node *node, int64_t v, int digits)
     case KEY_YYY:
     case KEY_YY:
     case KEY_Y:
-        p->year = node->key == KEY_YYYY && digits >= 4 ? v : full_year(v, digits);
+        p->year = full_year(node, v, digits);
         p->has_year = true;
         break;
     case KEY_IYYY:
     case KEY_IYY:
     case KEY_IY:
     case KEY_I:
-        p->iso_year = full_year(v, digits);
+        p->iso_year = full_year(node, v, digits);
         p->has_iso = true;
         break;
     case KEY_MM:
@@ -785,7 +800,8 @@ static bool read_node(Reading *r, const Node *node, bool digits_follow, Err *e)
         if (words[i].key == node->key && words[i].width == node->width)
             name = words[i].text;
     bool open =
-        !digits_follow && (node->key == KEY_YYYY || node->key == KEY_J || node->key == KEY_IYYY);
+        (!node->fill && node->key >= KEY_YYYY && node->key <= KEY_I) ||
+        (!digits_follow && ((node->key >= KEY_YYYY && node->key <= KEY_I) || node->key == KEY_J));
     if (!read_number(r, name, node->width, open, &v, &digits, e))
         return false;
     if (node->ordinal && r->text.len >= 2)

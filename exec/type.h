@@ -139,8 +139,9 @@ struct Array {
     const Value *items;
 };
 
-/* The settings DateStyle and IntervalStyle; zero is PostgreSQL's default. */
-typedef enum DateStyle { DATE_ISO, DATE_SQL, DATE_POSTGRES, DATE_GERMAN } DateStyle;
+/* The settings DateStyle and IntervalStyle; zero is PostgreSQL's default.  DATE_XSD, how JSON holds
+ * times, is no setting. */
+typedef enum DateStyle { DATE_ISO, DATE_SQL, DATE_POSTGRES, DATE_GERMAN, DATE_XSD } DateStyle;
 typedef enum DateOrder { ORDER_MDY, ORDER_DMY, ORDER_YMD } DateOrder;
 typedef enum IntervalStyle {
     INTERVAL_POSTGRES,

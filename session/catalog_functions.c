@@ -37,6 +37,16 @@ static void lookup(Lookup *l)
     each_relation(l->session, l->cat, true, lookup_each, l);
 }
 
+bool catalog_has_relation(Session *s, const CatalogSnap *cat, const QualifiedName *name)
+{
+    Lookup l = {.session = s, .cat = cat, .schema = name->schema, .name = name->name};
+    const SchemaDef *temp = session_schema(s, cat, SLICE_LIT("pg_temp"));
+    if (temp && slice_eq_cstr(l.schema, "pg_temp"))
+        l.schema = temp->name;
+    lookup(&l);
+    return l.found.oid != 0;
+}
+
 /* Another one of its name is found, or none. */
 static bool shadowed(Session *s, const CatalogSnap *cat, const RelationRow *r)
 {

@@ -43,6 +43,8 @@ typedef struct PgRelation {
     const char *sql;     /* its query; neither: it is empty */
 } PgRelation;
 
+/* A table, view, index, sequence or relation of the catalogs. */
+bool catalog_has_relation(Session *s, const CatalogSnap *cat, const QualifiedName *name);
 uint32_t pg_relation_oid(const ViewDef *v); /* of a virtual relation */
 
 /* A type that only columns of catalogs are declared with: their values are of type `base`. */

@@ -2,7 +2,7 @@
  *
  * run is called until it no longer answers WAIT or YIELD; Portal.phase says where it is. */
 #include "session/advisory.h"
-#include "session/session_private.h"
+#include "session/catalog_private.h"
 #include <stdio.h>
 
 static OutColumn text_column(const char *name)
@@ -356,6 +356,22 @@ static RunStatus run_nothing(Portal *p, Batch **out, Err *e)
     return portal_set_tag(p, p->bound->tag ? p->bound->tag : "");
 }
 
+/* Statistics are kept as rows come in: there is nothing to gather. */
+static RunStatus run_analyze(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    CatalogSnap *cat = session_catalog(p->session);
+    bool ok = true;
+    for (size_t i = 0; ok && i < p->bound->u.vacuum.count; i++) {
+        const QualifiedName *name = &p->bound->u.vacuum.tables[i];
+        ok = catalog_has_relation(p->session, cat, name) ||
+             err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s%s%.*s\" does not exist",
+                     SLICE_ARG(name->schema), name->schema.len ? "." : "", SLICE_ARG(name->name));
+    }
+    cat_unref(cat);
+    return ok ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
+}
+
 /* ---- DDL: all of one step ---- */
 
 #define DDL(fn)                                                                                    \
@@ -526,7 +542,7 @@ static const Utility utility_table[] = {
     {BOUND_CHECKPOINT, run_checkpoint, NULL},
     {BOUND_BACKUP, run_backup, NULL},
     {BOUND_VACUUM, run_vacuum, NULL},
-    {BOUND_ANALYZE, run_nothing, NULL},
+    {BOUND_ANALYZE, run_analyze, NULL},
     {BOUND_LOCK, run_lock, NULL},
     {BOUND_ROLE, run_role, NULL},
     {BOUND_GRANT, run_grant, NULL},

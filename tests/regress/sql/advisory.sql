@@ -98,3 +98,6 @@ SELECT bool_and(pg_advisory_unlock(id)) FROM adv;
 SELECT pg_advisory_lock(NULL), pg_try_advisory_lock(NULL, 1);
 DISCARD ALL;
 DROP TABLE adv;
+-- The text of nothing is empty.
+select pg_advisory_lock(7)::text = '' as empty, pg_advisory_unlock(7)::text;
+select pg_advisory_lock(7)::int;

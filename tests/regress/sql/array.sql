@@ -113,3 +113,5 @@ select '-nan'::float8, '+nan'::float4;
 -- inner dimensions have the same bounds
 select '[0:1]={5,6}'::int[] || '{{1,2},{3,4}}'::int[];
 select '{5,6}'::int[] || '{{1,2},{3,4}}'::int[];
+-- What is trimmed begins at 1.
+select trim_array('[0:1]={5,6}'::int[], 1), trim_array('[0:1]={5,6}'::int[], 0), trim_array('[5:6][2:3]={{5,6},{7,8}}'::int[], 1), trim_array('[0:1]={5,6}'::int[], 2);

@@ -31,3 +31,5 @@ RESET statement_timeout;
 SELECT 1 AS alive;
 DELETE FROM e;
 UPDATE e SET v = 1;
+analyze nix;
+analyze pg_class, public.nix;
