@@ -353,6 +353,110 @@ static bool regroup_expr(Analyzer *z, Query *q, Expr **x, Err *e)
     return err_at(e, r.bad->position);
 }
 
+/* ---- columns that depend on the grouped ones (SQL:1999, feature T301) ---- */
+
+static bool in_all_sets(const Query *q, size_t key)
+{
+    for (size_t i = 0; i < q->set_count; i++) {
+        size_t k = 0;
+        while (k < q->sets[i].count && q->sets[i].keys[k] != key)
+            k++;
+        if (k == q->sets[i].count)
+            return false;
+    }
+    return true;
+}
+
+static bool is_grouped(const Query *q, uint32_t var)
+{
+    for (size_t i = 0; i < q->key_count; i++)
+        if (q->keys[i]->kind == EXPR_COLUMN && q->keys[i]->index == var && in_all_sets(q, i))
+            return true;
+    return false;
+}
+
+/* Is the table's primary key grouped, so that a group has one of its rows? */
+static bool has_one_row(const Query *q, const Rte *rte)
+{
+    const TableDef *t = rte->kind == RTE_TABLE ? rte->table : NULL;
+    for (size_t i = 0; t && i < t->constraint_count; i++) {
+        const ConstraintDef *c = &t->constraints[i];
+        size_t k = 0;
+        while (k < c->column_count && is_grouped(q, rte->first_var + (uint32_t)c->columns[k]))
+            k++;
+        if (c->type == CONSTRAINT_PRIMARY_KEY && k == c->column_count)
+            return true;
+    }
+    return false;
+}
+
+/* Such a column becomes one more key, which changes no group. */
+static void add_dependent(Analyzer *z, Query *q, uint32_t var)
+{
+    const Rte *rte = z->vars[var].rte;
+    if (var < q->var_begin || is_key_column(q, var) || q->key_count >= TARGETS_MAX ||
+        !has_one_row(q, rte))
+        return;
+    for (size_t i = 0; i < q->set_count; i++) {
+        KeySet *set = &q->sets[i];
+        size_t *more = ARENA_ARRAY(z->arena, size_t, set->count + 1);
+        memcpy(more, set->keys, set->count * sizeof *more);
+        more[set->count] = q->key_count;
+        *set = (KeySet){more, set->count + 1};
+    }
+    *AZ_PUSH(z, q->keys, q->key_count, q->key_cap) = az_var(z, rte, z->vars[var].col, 0);
+}
+
+static bool find_dependent(void *arg, Expr **slot)
+{
+    SubKeys *k = arg;
+    const Expr *x = *slot;
+    for (size_t i = 0; i < k->q->key_count; i++)
+        if (qx_equal(k->q->keys[i], x))
+            return true;
+    if (qx_kind(x) == QX_AGG)
+        return true;
+    if (x->kind == EXPR_COLUMN)
+        add_dependent(k->z, k->q, x->index);
+    if (qx_kind(x) == QX_SUBLINK) {
+        uint32_t vars = k->z->var_count;
+        VarSet outer = varset_new(k->z->arena, vars);
+        query_outer_vars(k->z, k->z->sublinks[x->index].query, &outer);
+        for (uint32_t v = k->q->var_begin; v < vars; v++)
+            if (varset_has(&outer, v))
+                add_dependent(k->z, k->q, v);
+    }
+    return false;
+}
+
+static void add_dependents(Analyzer *z, Query *q)
+{
+    SubKeys k = {z, q};
+    bool keyed = false;
+    for (size_t i = 0; i < q->key_count; i++)
+        keyed |= q->keys[i]->kind == EXPR_COLUMN && has_one_row(q, z->vars[q->keys[i]->index].rte);
+    if (!keyed)
+        return;
+    for (size_t i = 0; i < q->target_count; i++)
+        qx_walk(&q->targets[i].expr, find_dependent, &k);
+    if (q->having)
+        qx_walk(&q->having, find_dependent, &k);
+    for (size_t i = 0; i < q->window_count; i++) {
+        QWindow *w = &q->windows[i];
+        for (size_t n = 0; n < w->partition_count; n++)
+            qx_walk(&w->partition[n], find_dependent, &k);
+        for (size_t n = 0; n < w->order_count; n++)
+            qx_walk(&w->order[n].expr, find_dependent, &k);
+    }
+    for (size_t i = 0; i < q->call_count; i++) {
+        WindowCall *c = &q->calls[i].call;
+        for (size_t n = 0; n < c->arg_count; n++)
+            qx_walk(&c->args[n], find_dependent, &k);
+        if (c->filter)
+            qx_walk(&c->filter, find_dependent, &k);
+    }
+}
+
 static void group_output(Analyzer *z, Query *q)
 {
     q->group = az_new_rte(z, RTE_COMPUTED, SLICE_LIT("group"),
@@ -409,6 +513,7 @@ bool az_apply_grouping(Analyzer *z, Query *q, Err *e)
 {
     if (!az_match_groupings(q, e))
         return false;
+    add_dependents(z, q);
     group_output(z, q);
     for (size_t i = 0; i < q->target_count; i++)
         if (!regroup_expr(z, q, &q->targets[i].expr, e))
