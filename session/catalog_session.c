@@ -54,7 +54,7 @@ bool fill_pg_prepared(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 static void row_words(RowMaker *r, Arena *a, const char *words)
 {
     enum { WORDS_MAX = 16 };
-    Value items[WORDS_MAX];
+    Value *items = ARENA_ARRAY(a, Value, WORDS_MAX); /* the array keeps them */
     size_t n = 0;
     for (const char *p = words; p && *p; n++) {
         size_t len = strcspn(p, ",");
