@@ -10,53 +10,34 @@
             out[i] = (uint8_t)(expr);                                                              \
     } while (0)
 
-static void compare_i64(uint8_t *restrict out, const int64_t *restrict x, int64_t y, size_t n,
-                        ExecCompare op)
-{
-    switch (op) {
-    case EXEC_EQ:
-        COMPARE_LOOP(x[i] == y);
-        break;
-    case EXEC_NE:
-        COMPARE_LOOP(x[i] != y);
-        break;
-    case EXEC_LT:
-        COMPARE_LOOP(x[i] < y);
-        break;
-    case EXEC_LE:
-        COMPARE_LOOP(x[i] <= y);
-        break;
-    case EXEC_GT:
-        COMPARE_LOOP(x[i] > y);
-        break;
-    default:
-        COMPARE_LOOP(x[i] >= y);
+/* A NaN in x is above every y: > and >= are "not <=" and "not <". */
+#define COMPARE(name, type)                                                                        \
+    static void name(uint8_t *restrict out, const type *restrict x, type y, size_t n,              \
+                     ExecCompare op)                                                               \
+    {                                                                                              \
+        switch (op) {                                                                              \
+        case EXEC_EQ:                                                                              \
+            COMPARE_LOOP(x[i] == y);                                                               \
+            break;                                                                                 \
+        case EXEC_NE:                                                                              \
+            COMPARE_LOOP(x[i] != y);                                                               \
+            break;                                                                                 \
+        case EXEC_LT:                                                                              \
+            COMPARE_LOOP(x[i] < y);                                                                \
+            break;                                                                                 \
+        case EXEC_LE:                                                                              \
+            COMPARE_LOOP(x[i] <= y);                                                               \
+            break;                                                                                 \
+        case EXEC_GT:                                                                              \
+            COMPARE_LOOP(!(x[i] <= y));                                                            \
+            break;                                                                                 \
+        default:                                                                                   \
+            COMPARE_LOOP(!(x[i] < y));                                                             \
+        }                                                                                          \
     }
-}
 
-static void compare_f64(uint8_t *restrict out, const double *restrict x, double y, size_t n,
-                        ExecCompare op)
-{
-    switch (op) {
-    case EXEC_EQ:
-        COMPARE_LOOP(x[i] == y);
-        break;
-    case EXEC_NE:
-        COMPARE_LOOP(x[i] != y);
-        break;
-    case EXEC_LT:
-        COMPARE_LOOP(x[i] < y);
-        break;
-    case EXEC_LE:
-        COMPARE_LOOP(x[i] <= y);
-        break;
-    case EXEC_GT:
-        COMPARE_LOOP(!(x[i] <= y));
-        break;
-    default:
-        COMPARE_LOOP(!(x[i] < y));
-    }
-}
+COMPARE(compare_i64, int64_t)
+COMPARE(compare_f64, double)
 
 /* Eight bytes of 0 or 1 at a time: all, none, or the set ones by their places. */
 static size_t select_rows(uint16_t *restrict rows, const uint8_t *restrict bytes, size_t n)

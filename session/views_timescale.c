@@ -39,6 +39,17 @@ static bool is_hypertable(const Session *s, const CatalogSnap *cat, const TableD
     return t->kind == TABLE_SERIES && t->database == s->database && !continuous_hidden(cat, t);
 }
 
+/* The first one from *i on, and *i behind it; NULL: no more. */
+static const TableDef *next_hypertable(const Session *s, const CatalogSnap *cat, size_t *i)
+{
+    while (*i < cat_table_count(cat)) {
+        const TableDef *t = cat_table_at(cat, (*i)++);
+        if (is_hypertable(s, cat, t))
+            return t;
+    }
+    return NULL;
+}
+
 /* ---- windows ---- */
 
 typedef struct Windows {
@@ -98,10 +109,8 @@ static bool fill_chunks(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     (void)e;
     const Session *s = ctx->session;
     const CatalogSnap *cat = snapshot_catalog(snap);
-    for (size_t i = 0; i < cat_table_count(cat); i++) {
-        const TableDef *t = cat_table_at(cat, i);
-        if (!is_hypertable(s, cat, t))
-            continue;
+    const TableDef *t;
+    for (size_t i = 0; (t = next_hypertable(s, cat, &i)) != NULL;) {
         Windows w = windows_of(snap, t);
         for (size_t k = 0; k < w.count; k++) {
             int64_t us = floor_div(w.starts[k], NS_PER_US);
@@ -125,10 +134,8 @@ static bool fill_hypertables(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e
     (void)e;
     const Session *s = ctx->session;
     const CatalogSnap *cat = snapshot_catalog(snap);
-    for (size_t i = 0; i < cat_table_count(cat); i++) {
-        const TableDef *t = cat_table_at(cat, i);
-        if (!is_hypertable(s, cat, t))
-            continue;
+    const TableDef *t;
+    for (size_t i = 0; (t = next_hypertable(s, cat, &i)) != NULL;) {
         Windows w = windows_of(snap, t);
         Value row[] = {schema_of(cat, t),
                        value_str(t->name),
