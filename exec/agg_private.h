@@ -53,6 +53,7 @@ void value_save(const Value *v, Buf *out);
 bool value_load(Value *v, Reader *r, Arena *a);
 bool agg_bad_state(Err *e); /* XX001 */
 /* The state as a bytea, in c->arena. */
+bool agg_state_load(const AggDef *def, AggCtx *c, void *state, Slice bytes, Err *e) MUST_CHECK;
 bool agg_state_value(const AggDef *def, AggCtx *c, const void *state, Value *out,
                      Err *e) MUST_CHECK;
 /* States without pointers. */

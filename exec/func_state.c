@@ -20,6 +20,13 @@ bool agg_state_value(const AggDef *def, AggCtx *c, const void *state, Value *out
     return true;
 }
 
+bool agg_state_load(const AggDef *def, AggCtx *c, void *state, Slice bytes, Err *e)
+{
+    if (!bytes.len || bytes.ptr[0] != STATE_VERSION)
+        return agg_bad_state(e);
+    return def->load(c, state, slice_of(bytes.ptr + 1, bytes.len - 1), e);
+}
+
 /* state_value(state, aggregate, result, arguments...): oids.  What the aggregate would give. */
 static bool state_value(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
@@ -28,16 +35,14 @@ static bool state_value(EvalCtx *ctx, const Value *args, size_t n, Value *out, E
         return func_null(out), true;
     const FuncDef *f = n >= STATE_ARGS ? func_by_oid((uint32_t)args[1].u.i64) : NULL;
     Slice bytes = args[0].u.str;
-    if (!f || !f->agg || !f->agg->load || n - STATE_ARGS > ARRAY_LEN(types) || !bytes.len ||
-        bytes.ptr[0] != STATE_VERSION)
+    if (!f || !f->agg || !f->agg->load || n - STATE_ARGS > ARRAY_LEN(types))
         return agg_bad_state(e);
     for (size_t i = STATE_ARGS; i < n; i++)
         types[i - STATE_ARGS] = (TypeId)args[i].u.i64;
     AggCtx c = {ctx, ctx->scratch, types, n - STATE_ARGS, (TypeId)args[2].u.i64};
     void *state = arena_zero(ctx->scratch, f->agg->state_size);
     f->agg->init(&c, state);
-    return f->agg->load(&c, state, slice_of(bytes.ptr + 1, bytes.len - 1), e) &&
-           f->agg->final(&c, state, out, e);
+    return agg_state_load(f->agg, &c, state, bytes, e) && f->agg->final(&c, state, out, e);
 }
 
 /* ---- what a continuous view covers ---- */

@@ -15,6 +15,11 @@ static bool slot_init(AggSet *s, AggSlot *slot, const AggCall *call, Err *e)
     for (size_t i = 0; i < call->arg_count; i++)
         types[i + 1] = call->args[i]->type;
     slot->ctx = (AggCtx){&x->ctx, &s->states, types + 1, call->arg_count, call->result};
+    if (call->of_state) {
+        must(slot->def->merge && slot->def->load && !call->distinct && !call->order_count);
+        slot->ctx.arg_types = call->state_args;
+        slot->ctx.arg_count = call->state_arg_count;
+    }
     slot->offset = s->state_size;
     s->state_size += (slot->def->state_size + 15) & ~(size_t)15;
     arena_init(&slot->sorted_arena, &x->query->budget);
@@ -278,6 +283,28 @@ static bool keep_back(AggSet *s, AggSlot *slot, const Batch *b, const Vector *ke
     return true;
 }
 
+/* Rows are states themselves. */
+static bool merge_states(AggSet *s, AggSlot *slot, const Vector *arg, const uint16_t *sel, size_t n,
+                         const uint32_t *ids, uint32_t one, Err *e)
+{
+    AggCtx ctx = slot->ctx;
+    ctx.arena = s->scratch;
+    char *from = arena_zero(s->scratch, slot->def->state_size);
+    for (size_t i = 0; i < n; i++) {
+        size_t row = sel ? sel[i] : i;
+        char *into = s->groups[ids ? ids[row] : one] + slot->offset;
+        Value v = vec_get(arg, row);
+        if (v.null)
+            continue;
+        memset(from, 0, slot->def->state_size);
+        slot->def->init(&ctx, from);
+        if (!agg_state_load(slot->def, &ctx, from, v.u.str, e) ||
+            !slot->def->merge(&slot->ctx, into, from, e))
+            return false;
+    }
+    return true;
+}
+
 static bool update_states(AggSet *s, AggSlot *slot, const Vector *args, const uint16_t *sel,
                           size_t n, const uint32_t *ids, uint32_t one, Err *e)
 {
@@ -309,6 +336,8 @@ bool aggset_update_slot(AggSet *s, AggSlot *slot, const Batch *b, const uint32_t
     for (size_t i = 0; i < call->arg_count; i++)
         if (!expr_eval(&s->x->ctx, call->args[i], &rows, &args[i], e))
             return false;
+    if (call->of_state)
+        return merge_states(s, slot, args, sel, n, ids, one, e);
     if (slot->def->skips_nulls)
         sel = without_nulls(args, call->arg_count, sel, &n, s->scratch);
     if (slot->seen || slot->sorter) {

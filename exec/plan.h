@@ -126,8 +126,12 @@ typedef struct AggCall {
     size_t arg_count;
     bool distinct, star;
     bool as_state; /* gives its state as bytea instead of the result (exec/func_state.c) */
-    Expr *filter;  /* FILTER (WHERE) */
-    Expr **order;  /* array_agg(x ORDER BY y) */
+    bool of_state; /* args[0] is such a state, or NULL: merged. Both together: a combine step */
+    const TypeId
+        *state_args; /* with of_state: types of the arguments that the state was made from */
+    size_t state_arg_count;
+    Expr *filter; /* FILTER (WHERE) */
+    Expr **order; /* array_agg(x ORDER BY y) */
     bool *order_desc, *order_nulls_first;
     size_t order_count;
     bool order_implied; /* AggDef.time_arg */

@@ -270,6 +270,35 @@ static bool watch_anew(Portal *p, TableDef *view, const ContinuousDef *d, Err *e
     return txn_watch(tx_storage(s), &edit, e);
 }
 
+/* What other views have merged is of the query that is to be replaced; and no view is made of itself. */
+bool continuous_alone(Session *s, const CatalogSnap *cat, const TableDef *view, TableId lower,
+                      Err *e)
+{
+    Arena a;
+    ContinuousDef d;
+    bool ok = lower != view->id ||
+              err_set(e, ERR_INVALID_RECURSION,
+                      "view \"%.*s\" cannot be made of itself",
+                      SLICE_ARG(view->name));
+    arena_init(&a, NULL);
+    for (size_t i = 0; ok && i < cat_table_count(cat); i++) {
+        const TableDef *v = cat_table_at(cat, i);
+        if (!view_is_continuous(v))
+            continue;
+        ok = continuous_decode(&d, &a, v, e);
+        if (ok && d.lower == view->id) {
+            char of[DDL_LABEL_MAX], reader[DDL_LABEL_MAX];
+            ddl_label(s, cat, view, of);
+            ddl_label(s, cat, v, reader);
+            ok = err_set(e, ERR_DEPENDENT_OBJECTS, "cannot replace %s because %s is made of it", of,
+                         reader) ||
+                 err_hint(e, "Drop the view above first, or make another one.");
+        }
+    }
+    arena_free(&a);
+    return ok;
+}
+
 bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
 {
     Session *s = p->session;

@@ -137,7 +137,8 @@ bool ddl_create_view(Portal *p, Err *e)
                                                         .typmod = q->cols[i].typmod,
                                                         .phys = PHYS_STR};
         if (b->u.create_view.continuous)
-            ok = continuous_define(p, t, old, e);
+            ok = (!old || continuous_alone(s, cat, old, b->u.create_view.continuous->lower, e)) &&
+                 continuous_define(p, t, old, e);
         CatEdit c = {
             .op = CAT_PUT_TABLE, .id = t->id, .expect_version = old ? old->version : 0, .table = t};
         ok = ok && ddl_edit(s, &c, 1, e);

@@ -498,6 +498,8 @@ Slice view_shown(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *v
 /* ---- continuous.c ---- */
 typedef struct RefreshRun RefreshRun;
 /* What makes a view a continuous one; old: the one that it replaces, or NULL. */
+bool continuous_alone(Session *s, const CatalogSnap *cat, const TableDef *view, TableId lower,
+                      Err *e) MUST_CHECK;
 bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e) MUST_CHECK;
 /* ALTER ... SET, RESET. */
 bool continuous_alter(Portal *p, TableDef *view, const NameValue *o, size_t n, bool set,

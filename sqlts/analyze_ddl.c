@@ -353,8 +353,10 @@ static bool materialized(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     if (!continuous)
         return true;
     b->u.create_view.continuous = ARENA_NEW(z->arena, ContinuousDef);
-    return az_select(z, NULL, n->query, 0, &q, e) &&
-           az_continuous(z, q, b->u.create_view.continuous, e);
+    z->give_states = true;
+    bool ok = az_select(z, NULL, n->query, 0, &q, e);
+    z->give_states = false;
+    return ok && az_continuous(z, q, b->u.create_view.continuous, e);
 }
 
 static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)

@@ -259,8 +259,21 @@ static bool continuous_query(Analyzer *z, const TableDef *t, const SqlNode *at, 
         part = VIEW_PARTIAL;
     if (part == VIEW_WHOLE)
         return az_view_union(z, t, q, e);
-    return view_query(z, t->definition, t->name, at, q, e) &&
-           az_view_part(z, t, at, part, n->part_number, *q, e);
+    bool give = z->give_states;
+    z->give_states = true;
+    bool ok = view_query(z, t->definition, t->name, at, q, e);
+    z->give_states = give;
+    return ok && az_view_part(z, t, at, part, n->part_number, *q, e);
+}
+
+/* The text of a view that is kept nowhere. */
+static bool plain_query(Analyzer *z, const TableDef *t, const SqlNode *at, Query **q, Err *e)
+{
+    bool give = z->give_states;
+    z->give_states = false;
+    bool ok = view_query(z, t->definition, t->name, at, q, e);
+    z->give_states = give;
+    return ok;
 }
 
 static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, const NRange *n, Rte **out,
@@ -270,8 +283,8 @@ static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, const NR
     Slice alias = n->alias;
     const TableDef *outer = z->view;
     z->view = t;
-    bool ok = view_is_continuous(t) ? continuous_query(z, t, at, n, &q, e)
-                                    : view_query(z, t->definition, t->name, at, &q, e);
+    bool ok =
+        view_is_continuous(t) ? continuous_query(z, t, at, n, &q, e) : plain_query(z, t, at, &q, e);
     z->view = outer;
     if (!ok)
         return false;
@@ -279,10 +292,15 @@ static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, const NR
     bool states = z->env->refresh && z->env->refresh->view == t->id;
     for (size_t i = 0; i < (*out)->col_count && i < t->column_count && !states; i++)
         (*out)->cols[i].name = t->columns[i].name;
+    bool whole = !n || !n->part_of; /* a part hands on all that it has */
     for (size_t i = 0; i < (*out)->col_count && !states; i++) {
-        (*out)->cols[i].table = t->id;
-        (*out)->cols[i].attnum = (int16_t)(i + 1);
+        bool own = i < t->column_count;
+        (*out)->cols[i].table = own ? t->id : 0;
+        (*out)->cols[i].attnum = own ? (int16_t)(i + 1) : 0;
+        (*out)->cols[i].hidden = !own && whole;
     }
+    if (z->give_states && whole && view_is_continuous(t))
+        (*out)->states_of = t;
     return true;
 }
 

@@ -20,9 +20,11 @@ static bool cannot(Analyzer *z, const char *part, const char *hint, Err *e)
 #define HINT_PLAIN "CREATE VIEW takes it; so does CREATE MATERIALIZED VIEW without \"continuous\"."
 
 typedef struct Shape {
-    const Rte *base;
+    Rte *base;
     Expr *time; /* in q's own variables */
     size_t bucket;
+    const TableDef *lower; /* base is this continuous view; or NULL */
+    ContinuousDef below;   /* what is kept of it */
 } Shape;
 
 static bool is_bucket(const Expr *k)
@@ -31,20 +33,79 @@ static bool is_bucket(const Expr *k)
            (strcmp(k->func->name, "time_bucket") == 0 || strcmp(k->func->name, "date_bin") == 0);
 }
 
+/* A time column that can be watched: of a time-series table, or the bucket of a continuous view. */
+static bool is_time(const Analyzer *z, const Expr *t, Shape *s)
+{
+    Err ignored;
+    const VarInfo *v = &z->vars[t->index];
+    s->base = v->rte;
+    if (v->rte->kind == RTE_TABLE)
+        return v->rte->cols[v->col].is_time;
+    s->lower = v->rte->states_of;
+    return s->lower && continuous_decode(&s->below, z->arena, s->lower, &ignored) &&
+           v->col < s->below.column_count && s->below.columns[v->col] == s->below.bucket;
+}
+
 /* Of the keys, the bucket of a time column; false: there is none. */
 static bool find_bucket(const Analyzer *z, const Query *q, Shape *s)
 {
     for (size_t i = 0; i < q->key_count; i++) {
         Expr *t = is_bucket(q->keys[i]) ? q->keys[i]->args[1] : NULL;
-        if (!t || t->kind != EXPR_COLUMN)
-            continue;
-        const VarInfo *v = &z->vars[t->index];
-        if (v->rte->kind != RTE_TABLE || !v->rte->cols[v->col].is_time)
-            continue;
-        *s = (Shape){v->rte, t, i};
-        return true;
+        *s = (Shape){.time = t, .bucket = i};
+        if (t && t->kind == EXPR_COLUMN && is_time(z, t, s))
+            return true;
     }
     return false;
+}
+
+/* ---- a view over a view ---- */
+
+static const StateColumn *column_state(const Analyzer *z, const Shape *s, const Expr *x,
+                                       size_t *number)
+{
+    const VarInfo *v = x->kind == EXPR_COLUMN ? &z->vars[x->index] : NULL;
+    const ContinuousDef *d = &s->below;
+    if (!v || v->rte != s->base || v->col >= d->column_count ||
+        d->columns[v->col] < (int)d->key_count)
+        return NULL;
+    size_t agg = (size_t)d->columns[v->col] - d->key_count;
+    *number = d->column_count;
+    for (size_t i = 0; i < agg; i++)
+        *number += d->aggs[i].state;
+    return d->aggs[agg].state ? &d->aggs[agg] : NULL;
+}
+
+/* The same aggregate again, so that its states can be merged.  count() counts what the lower view gives. */
+static bool goes_on(const Analyzer *z, const Shape *s, const AggCall *a, const StateColumn *c)
+{
+    const FuncDef *f = func_by_oid(c->func);
+    if (a->distinct || a->order_count || a->result != c->result || a->arg_count != c->arg_count ||
+        strcmp(f->name, a->func->name) != 0 || strcmp(f->name, "count") == 0)
+        return false;
+    if (a->arg_count == 1)
+        return true;
+    const VarInfo *v = a->args[1]->kind == EXPR_COLUMN ? &z->vars[a->args[1]->index] : NULL;
+    return a->arg_count == 2 && v && v->rte == s->base && v->col < s->below.column_count &&
+           s->below.columns[v->col] == s->below.bucket;
+}
+
+/* avg(load) of the lower view's avg(load) is the average of the rows below, not of their averages. */
+static void combine_states(Analyzer *z, Query *q, const Shape *s)
+{
+    for (size_t i = 0; s->lower && i < q->agg_count; i++) {
+        AggCall *a = &q->aggs[i];
+        size_t number;
+        const StateColumn *c = a->arg_count ? column_state(z, s, a->args[0], &number) : NULL;
+        if (!c || !goes_on(z, s, a, c))
+            continue;
+        a->func = func_by_oid(c->func);
+        a->of_state = true;
+        a->state_args = c->args;
+        a->state_arg_count = c->arg_count;
+        a->args = ARENA_NEW(z->arena, Expr *);
+        a->args[0] = az_var(z, s->base, number, 0);
+        a->arg_count = 1;
+    }
 }
 
 static bool moves(void *arg, Expr **slot)
@@ -65,6 +126,16 @@ static bool sublinks(void *arg, Expr **slot)
     return false;
 }
 
+static bool add_other(Analyzer *z, ContinuousDef *d, TableId table, Err *e)
+{
+    if (continuous_reads(d, table))
+        return true;
+    if (d->other_count == WATCH_OTHERS)
+        return cannot(z, "so many tables", "Four ordinary tables can be joined.", e);
+    d->others[d->other_count++] = table;
+    return true;
+}
+
 static bool check_from(Analyzer *z, const From *f, const Shape *s, ContinuousDef *d, Err *e)
 {
     if (!f->rte) {
@@ -79,12 +150,7 @@ static bool check_from(Analyzer *z, const From *f, const Shape *s, ContinuousDef
     if (f->rte->kind != RTE_TABLE || f->rte->table->kind != TABLE_ORDINARY)
         return cannot(z, "a second source of rows",
                       "One time-series table, joined with ordinary tables, can be.", e);
-    if (!continuous_reads(d, f->rte->table->id)) {
-        if (d->other_count == WATCH_OTHERS)
-            return cannot(z, "so many tables", "Four ordinary tables can be joined.", e);
-        d->others[d->other_count++] = f->rte->table->id;
-    }
-    return true;
+    return add_other(z, d, f->rte->table->id, e);
 }
 
 static bool base_left(const From *f, const Shape *s)
@@ -157,19 +223,50 @@ static bool describe_bucket(Analyzer *z, const Query *q, const Shape *s, Continu
         return false;
     d->origin_ns = origin * 1000;
     d->bucket = (uint16_t)s->bucket;
-    return true;
+    return !s->lower ||
+           (d->width_ns % s->below.width_ns == 0 &&
+            (d->origin_ns - s->below.origin_ns) % s->below.width_ns == 0) ||
+           cannot(z, "buckets that cut those of the view below",
+                  "Make them so long as some whole ones of that view, and begin with one.", e);
 }
 
 static bool describe_agg(Analyzer *z, const AggCall *c, StateColumn *out, Err *e)
 {
     *out = (StateColumn){.func = c->func->oid, .result = c->result};
-    if (c->arg_count > CONTINUOUS_ARGS_MAX)
+    size_t n = c->of_state ? c->state_arg_count : c->arg_count;
+    if (n > CONTINUOUS_ARGS_MAX)
         return cannot(z, "aggregates of so many arguments", HINT_PLAIN, e);
-    out->arg_count = (uint16_t)c->arg_count;
-    for (size_t i = 0; i < c->arg_count; i++)
-        out->args[i] = c->args[i]->type;
+    out->arg_count = (uint16_t)n;
+    for (size_t i = 0; i < n; i++)
+        out->args[i] = c->of_state ? c->state_args[i] : c->args[i]->type;
     out->state =
         agg_keeps_state(c->func->agg) && !c->distinct && (c->order_count == 0 || c->order_implied);
+    return true;
+}
+
+/* What each column of the view is. */
+static void describe_columns(Analyzer *z, const Query *q, ContinuousDef *d)
+{
+    d->column_count = (uint16_t)q->visible_count;
+    d->columns = ARENA_ARRAY(z->arena, int16_t, q->visible_count + 1);
+    for (size_t i = 0; i < q->visible_count; i++) {
+        const Expr *x = q->targets[i].expr;
+        const VarInfo *v = x->kind == EXPR_COLUMN ? &z->vars[x->index] : NULL;
+        d->columns[i] = v && v->rte == q->group ? (int16_t)v->col : -1;
+    }
+}
+
+static bool describe_source(Analyzer *z, const Shape *s, ContinuousDef *d, Err *e)
+{
+    if (!s->lower) {
+        d->base = s->base->table->id;
+        return true;
+    }
+    d->lower = s->lower->id;
+    d->base = s->below.base;
+    for (size_t i = 0; i < s->below.other_count; i++)
+        if (!add_other(z, d, s->below.others[i], e))
+            return false;
     return true;
 }
 
@@ -181,7 +278,8 @@ bool az_continuous(Analyzer *z, Query *q, ContinuousDef *d, Err *e)
     if (!q->grouped || !find_bucket(z, q, &s))
         return cannot(z, "no time_bucket() of the time column of a time-series table in GROUP BY",
                       "SELECT time_bucket('1 hour', ts), ... FROM t GROUP BY 1, ...", e);
-    d->base = s.base->table->id;
+    if (!describe_source(z, &s, d, e))
+        return false;
     for (size_t i = 0; i < q->from_count; i++)
         if (!check_from(z, q->from[i], &s, d, e))
             return false;
@@ -190,6 +288,8 @@ bool az_continuous(Analyzer *z, Query *q, ContinuousDef *d, Err *e)
                       e);
     if (!describe_bucket(z, q, &s, d, e))
         return false;
+    combine_states(z, q, &s);
+    describe_columns(z, q, d);
     d->key_count = (uint16_t)q->key_count;
     d->keys = ARENA_ARRAY(z->arena, TypeId, q->key_count + 1);
     for (size_t i = 0; i < q->key_count; i++)
@@ -281,13 +381,19 @@ static Expr *state_result(Analyzer *z, const StateColumn *c, Expr *column)
     return expr_call(z->arena, f, c->result, args, n, 0);
 }
 
+/* A view above this one keeps what is true, whatever this one shows. */
+static bool shows_rows(const Analyzer *z, const ContinuousDef *d)
+{
+    return d->realtime || z->give_states;
+}
+
 static bool states_where(const PartBuild *b, Expr *bucket, Expr **where, Err *e)
 {
     Analyzer *z = b->z;
     if (!compare_bound(b, where, bucket, ">=", VIEW_FROM, 0, e) ||
         !compare_bound(b, where, bucket, "<", VIEW_UPTO, 0, e))
         return false;
-    for (size_t i = 0; b->def.realtime && i < VIEW_RANGES; i++) {
+    for (size_t i = 0; shows_rows(z, &b->def) && i < VIEW_RANGES; i++) {
         Expr *within = NULL;
         if (!compare_bound(b, &within, bucket, ">=", VIEW_STALE_FROM, i, e) ||
             !compare_bound(b, &within, bucket, "<", VIEW_STALE_TO, i, e))
@@ -298,6 +404,31 @@ static bool states_where(const PartBuild *b, Expr *bucket, Expr **where, Err *e)
         *where = az_and(z, *where, not );
     }
     return true;
+}
+
+/* Keys and states are columns of `r`: targets and HAVING are made of them; behind the targets stand the states,
+ * for a view above. */
+static void show_results(const PartBuild *b, Rte *r)
+{
+    Analyzer *z = b->z;
+    Query *q = b->q;
+    Replace by = {z->arena, q->group->first_var, q->key_count + q->agg_count, NULL};
+    by.by = ARENA_ARRAY(z->arena, Expr *, by.count + 1);
+    Target *targets = ARENA_ARRAY(z->arena, Target, q->target_count + q->agg_count + 1);
+    memcpy(targets, q->targets, q->target_count * sizeof *targets);
+    for (size_t i = 0; i < by.count; i++) {
+        const StateColumn *c = i < q->key_count ? NULL : &b->def.aggs[i - q->key_count];
+        Expr *column = az_var(z, r, i, 0);
+        by.by[i] = c ? state_result(z, c, column) : column;
+    }
+    for (size_t i = 0; i < q->target_count; i++)
+        qx_walk(&targets[i].expr, replace, &by);
+    qx_walk(&q->having, replace, &by);
+    for (size_t i = 0; z->give_states && i < q->agg_count; i++)
+        if (b->def.aggs[i].state)
+            targets[q->target_count++].expr = az_var(z, r, q->key_count + i, 0);
+    q->targets = targets;
+    q->visible_count = q->target_count;
 }
 
 /* The hidden table in place of FROM and GROUP BY. */
@@ -313,19 +444,10 @@ static bool states_part(PartBuild *b, Err *e)
                        SLICE_ARG(b->view->name));
     az_scope_init(&scope, NULL, NULL);
     az_scope_add_table(z, &scope, t, SLICE_NONE, &r);
-    Replace by = {z->arena, q->group->first_var, q->key_count + q->agg_count, NULL};
-    by.by = ARENA_ARRAY(z->arena, Expr *, by.count + 1);
-    for (size_t i = 0; i < by.count; i++) {
-        by.by[i] = az_var(z, r, i, 0);
-        if (i >= q->key_count)
-            by.by[i] = state_result(z, &b->def.aggs[i - q->key_count], by.by[i]);
-    }
     Expr *where = NULL;
-    if (!states_where(b, by.by[b->def.bucket], &where, e))
+    if (!states_where(b, az_var(z, r, b->def.bucket, 0), &where, e))
         return false;
-    for (size_t i = 0; i < q->target_count; i++)
-        qx_walk(&q->targets[i].expr, replace, &by);
-    qx_walk(&q->having, replace, &by);
+    show_results(b, r);
     q->where = az_and(z, where, q->having);
     q->having = NULL;
     q->from[0] = ARENA_NEW(z->arena, From);
@@ -335,6 +457,19 @@ static bool states_part(PartBuild *b, Err *e)
     q->group = NULL;
     q->key_count = q->agg_count = 0;
     return true;
+}
+
+/* The aggregates give their states. */
+static void make_states(const PartBuild *b)
+{
+    Query *q = b->q;
+    for (size_t i = 0; i < q->agg_count; i++) {
+        if (!b->def.aggs[i].state)
+            continue;
+        q->aggs[i].as_state = true;
+        q->group->cols[q->key_count + i].type = T_BYTEA;
+        q->group->cols[q->key_count + i].typmod = -1;
+    }
 }
 
 /* Keys and states as the hidden table has them. */
@@ -347,15 +482,10 @@ static bool partial_part(PartBuild *b, Err *e)
     q->targets = ARENA_ARRAY(z->arena, Target, n + 1);
     q->target_count = q->visible_count = n;
     q->having = NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (i >= q->key_count && b->def.aggs[i - q->key_count].state) {
-            q->aggs[i - q->key_count].as_state = true;
-            q->group->cols[i].type = T_BYTEA;
-            q->group->cols[i].typmod = -1;
-        }
+    make_states(b);
+    for (size_t i = 0; i < n; i++)
         q->targets[i] =
             (Target){.expr = az_var(z, q->group, i, 0), .name = arena_printf(z->arena, "c%zu", i)};
-    }
     const Expr *t = b->shape.time;
     Expr *from = az_const(z, t->type, value_i64(r->from_us), 0);
     Expr *to = az_const(z, t->type, value_i64(r->to_us), 0);
@@ -366,6 +496,10 @@ static bool change_part(PartBuild *b, ViewPart part, size_t number, Err *e)
 {
     Expr **where = &b->q->where;
     const Expr *t = b->shape.time;
+    if (b->z->give_states && part != VIEW_STATES && part != VIEW_PARTIAL) {
+        make_states(b);
+        show_results(b, b->q->group);
+    }
     switch (part) {
     case VIEW_WHOLE:
         return true;
@@ -394,6 +528,7 @@ bool az_view_part(Analyzer *z, const TableDef *view, const SqlNode *at, ViewPart
         !find_bucket(z, q, &b.shape))
         return err_set(e, ERR_DATA_CORRUPTED, "continuous view \"%.*s\" is not what its text says",
                        SLICE_ARG(view->name));
+    combine_states(z, q, &b.shape);
     if (!change_part(&b, part, number, e))
         return false;
     az_set_columns(z, q);
@@ -432,12 +567,17 @@ bool az_view_union(Analyzer *z, const TableDef *view, Query **q, Err *e)
     if (!continuous_decode(&d, z->arena, view, e))
         return false;
     buf_init(&text);
-    for (size_t i = 0; i < (d.realtime ? 3 + VIEW_RANGES : 1); i++)
+    for (size_t i = 0; i < (shows_rows(z, &d) ? 3 + VIEW_RANGES : 1); i++)
         add_part(&text);
     Slice kept = arena_slice(z->arena, buf_slice(&text));
     buf_free(&text);
     if (!sql_parse(z->arena, kept, &st, &count, e))
         return false;
     name_parts((NSelect *)st->node, view, &number);
-    return az_select(z, NULL, (const NSelect *)st->node, 0, q, e);
+    z->no_position++; /* the text is not the user's */
+    z->view_depth++;
+    bool ok = az_select(z, NULL, (const NSelect *)st->node, 0, q, e);
+    z->view_depth--;
+    z->no_position--;
+    return ok;
 }

@@ -1,6 +1,6 @@
 #include "sqlts/continuous.h"
 
-enum { CONTINUOUS_FORMAT = 1 };
+enum { CONTINUOUS_FORMAT = 2 };
 
 /* The bytes of sequences and temporary tables are of other kinds of tables, and texts. */
 bool view_is_continuous(const TableDef *t)
@@ -44,6 +44,10 @@ void continuous_encode(Buf *out, const ContinuousDef *d)
         for (size_t k = 0; k < c->arg_count; k++)
             buf_put_varint(out, c->args[k]);
     }
+    buf_put_varint(out, d->lower);
+    buf_put_varint(out, d->column_count);
+    for (size_t i = 0; i < d->column_count; i++)
+        buf_put_zigzag(out, d->columns[i]);
 }
 
 static void read_column(StateColumn *c, Reader *r)
@@ -56,6 +60,20 @@ static void read_column(StateColumn *c, Reader *r)
     c->arg_count = (uint16_t)(r->bad ? 0 : n);
     for (size_t k = 0; k < c->arg_count; k++)
         c->args[k] = (TypeId)reader_varint(r);
+}
+
+static void read_lower(ContinuousDef *out, Reader *r, Arena *a)
+{
+    out->lower = (TableId)reader_varint(r);
+    uint64_t n = reader_varint(r);
+    r->bad |= n > COLUMNS_MAX;
+    out->column_count = (uint16_t)(r->bad ? 0 : n);
+    out->columns = ARENA_ARRAY(a, int16_t, out->column_count + 1u);
+    for (size_t i = 0; i < out->column_count; i++) {
+        int64_t c = reader_zigzag(r);
+        r->bad |= c < -1 || c >= out->key_count + out->agg_count;
+        out->columns[i] = (int16_t)c;
+    }
 }
 
 bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *e)
@@ -89,6 +107,7 @@ bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *
     out->aggs = ARENA_ARRAY(a, StateColumn, out->agg_count + 1u);
     for (size_t i = 0; i < out->agg_count; i++)
         read_column(&out->aggs[i], &r);
+    read_lower(out, &r, a);
     return (!r.bad && !reader_left(&r)) ||
            err_set(e, ERR_DATA_CORRUPTED, "the definition of continuous view \"%.*s\" is damaged",
                    SLICE_ARG(view->name));

@@ -12,6 +12,7 @@
  * Bounds are calls of view_bound(), which looks at the snapshot of the query: plans can be kept.
  * Refreshing: SqlEnv.refresh makes the name of the view stand for VIEW_PARTIAL, the rows that its hidden table
  * should have for [from, to).
+ * A view over a view reads the parts of the lower one, with the states of its aggregates behind its columns.
  * Threads: pure. */
 #ifndef SKULK_SQLTS_CONTINUOUS_H
 #define SKULK_SQLTS_CONTINUOUS_H
@@ -39,11 +40,14 @@ typedef struct StateColumn { /* one aggregate of the query */
 } StateColumn;
 
 typedef struct ContinuousDef {
-    TableId states, base;         /* the hidden table; whose rows are aggregated */
+    TableId states, base;         /* the hidden table; whose rows are aggregated, in the end */
     TableId others[WATCH_OTHERS]; /* ordinary tables that it joins */
     uint16_t other_count;
+    TableId lower; /* the continuous view whose states are merged; 0: rows of base are aggregated */
     uint16_t key_count, bucket /* which of the keys */, agg_count;
-    TypeId *keys; /* their types */
+    uint16_t column_count;
+    int16_t *columns; /* of the view: number of the key, key_count + of the aggregate; -1: else */
+    TypeId *keys;     /* their types */
     StateColumn *aggs;
     int64_t width_ns, origin_ns; /* of the buckets */
     bool realtime;               /* rows that are in no state yet are shown, too */

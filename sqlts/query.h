@@ -58,8 +58,9 @@ struct Rte {
     Query *query;
     bool lateral; /* reads earlier FROM items */
     Cte *cte;
-    bool relation; /* a table or view of the catalog, by its name */
-    bool self;     /* the reference of a recursive query to itself */
+    bool relation;             /* a table or view of the catalog, by its name */
+    const TableDef *states_of; /* QUERY: a continuous view; behind its columns stand its states */
+    bool self;                 /* the reference of a recursive query to itself */
     const FuncDef *func;
     Expr *call;
     bool ordinality;

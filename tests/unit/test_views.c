@@ -51,11 +51,45 @@ static const char *const queries[] = {
     "d.host = m.host GROUP BY 1, 2",
 };
 
+/* A view below, one over it (%d: the one below), and what the upper one is of the rows. */
+static const char *const towers[][3] = {
+    {"SELECT time_bucket('1 hour', ts) AS b, host, avg(v) AS a, sum(v) AS s, count(*) AS c, "
+     "first(v, ts) AS f, last(v, ts) AS l FROM m GROUP BY 1, 2",
+     "SELECT time_bucket('6 hours', b) AS b, host, avg(a) AS a, sum(s) AS s, sum(c) AS c, "
+     "first(f, b) AS f, last(l, b) AS l FROM w%d GROUP BY 1, 2",
+     "SELECT time_bucket('6 hours', ts) AS b, host, avg(v) AS a, sum(v) AS s, count(*)::numeric AS "
+     "c, first(v, ts) AS f, last(v, ts) AS l FROM m GROUP BY 1, 2"},
+    {"SELECT host, time_bucket('30 minutes', ts) AS b, max(v) AS v, avg(v) AS a FROM m WHERE v > 5 "
+     "GROUP BY 1, 2 HAVING count(*) > 1",
+     "SELECT d.rack, time_bucket('1 day', b) AS b, max(w.v), count(*) AS c, avg(w.v) AS n FROM w%d "
+     "w JOIN d ON d.host = w.host GROUP BY 1, 2",
+     "SELECT d.rack, time_bucket('1 day', b) AS b, max(w.v), count(*) AS c, avg(w.v) AS n FROM "
+     "(SELECT host, time_bucket('30 minutes', ts) AS b, max(v) AS v FROM m WHERE v > 5 GROUP BY 1, "
+     "2 HAVING count(*) > 1) w JOIN d ON d.host = w.host GROUP BY 1, 2"},
+};
+
+static void make_tower(Life *l, int i)
+{
+    const char *const *t = towers[any(ARRAY_LEN(towers))];
+    char upper[1024];
+    snprintf(upper, sizeof upper, t[1], i);
+    sql(l, "CREATE MATERIALIZED VIEW w%d WITH (continuous, refresh = '%d min'%s) AS %s", i,
+        1 + any(60), any(3) ? "" : ", realtime = false", t[0]);
+    sql(l, "CREATE MATERIALIZED VIEW v%d WITH (continuous, refresh = '%d min') AS %s", i,
+        1 + any(60), upper);
+    sql(l, "CREATE VIEW q%d AS %s", i, t[2]);
+}
+
 static void make_view(Life *l, int i)
 {
     const char *q = queries[any(ARRAY_LEN(queries))];
     sql(l, "DROP MATERIALIZED VIEW IF EXISTS v%d", i);
+    sql(l, "DROP MATERIALIZED VIEW IF EXISTS w%d", i);
     sql(l, "DROP VIEW IF EXISTS q%d", i);
+    if (any(3) == 0) {
+        make_tower(l, i);
+        return;
+    }
     sql(l,
         "CREATE MATERIALIZED VIEW v%d WITH (continuous, refresh = '%d min', lag = '%d min'%s) AS "
         "%s",
