@@ -47,6 +47,8 @@ typedef struct Analyzer {
     size_t var_count, var_cap;
     Sublink *sublinks;
     size_t sublink_count, sublink_cap;
+    OuterAgg *outer_aggs;
+    size_t outer_agg_count, outer_agg_cap;
     uint32_t cte_count;
     const char *no_self; /* where a recursive reference must not stand: "a subquery"; or NULL */
     size_t query_count;
@@ -71,6 +73,7 @@ typedef enum Place {
     PLACE_OFFSET,
     PLACE_VALUES,
     PLACE_FROM_FUNCTION,
+    PLACE_FROM_LATERAL,
     PLACE_FILTER,
     PLACE_WINDOW,
     PLACE_FRAME_RANGE,
@@ -186,11 +189,22 @@ bool az_call_named(Analyzer *z, const SqlNode *at, const char *name, Expr **args
 bool az_resolve(Analyzer *z, const SqlNode *at, Slice schema, Slice name, int kinds, Expr **args,
                 size_t n, const FuncDef **func, TypeId *result, Err *e) MUST_CHECK;
 
-/* Aggregates: whether one may stand here with such arguments; FILTER; the node of a call. */
-bool az_agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count,
-                    Err *e) MUST_CHECK;
+/* analyze_agg.c */
+bool az_aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
+                  Expr **args, size_t count, Expr **out, Err *e) MUST_CHECK;
 bool az_agg_filter(Analyzer *z, Scope *s, const NFunc *n, Expr **filter, Err *e) MUST_CHECK;
-Expr *az_agg_node(Analyzer *z, Scope *s, const NFunc *n, const AggCall *call);
+/* The scope of the query that a call belongs to, if it may stand there; the first of its args are the
+ * direct ones of WITHIN GROUP. */
+bool az_agg_owner(Analyzer *z, Scope *s, const NFunc *n, const AggCall *call, Scope **owner,
+                  Err *e) MUST_CHECK;
+enum { NO_LEVEL = 1 << 30 };
+/* How many queries around s the nearest one is whose columns x reads; NO_LEVEL: it reads none. */
+size_t az_vars_level(Analyzer *z, const Scope *s, const Expr *x);
+uint32_t az_outer_agg(Analyzer *z, Query *owner, bool grouping, uint32_t agg);
+/* The node of a call in s that belongs to owner. */
+Expr *az_agg_node(Analyzer *z, const Scope *s, Scope *owner, const NFunc *n, const AggCall *call);
+/* An aggregate of the query q in an expression of its own; NULL: none. */
+const Expr *az_find_agg(Analyzer *z, const Query *q, Expr *x);
 
 /* analyze_ordered.c */
 bool az_is_hypothetical(Slice name);

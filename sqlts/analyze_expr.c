@@ -488,13 +488,21 @@ TypeId az_array_of(TypeId item)
 
 static bool row_node(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
 {
-    if (n->args.count > TARGETS_MAX)
+    Expr *x = node(z, (ExprKind)QX_ROW, T_RECORD, &n->n, 0);
+    size_t cap = 0;
+    for (size_t i = 0; i < n->args.count; i++) {
+        const NColumn *c = (const NColumn *)n->args.items[i];
+        Expr *arg;
+        if (!az_expr(z, s, n->args.items[i], &arg, e))
+            return false;
+        bool star = c->n.kind == N_COLUMN && c->star; /* ROW(t.*, 1): its fields */
+        size_t fields = star ? arg->arg_count : 1;
+        for (size_t k = 0; k < fields; k++)
+            *AZ_PUSH(z, x->args, x->arg_count, cap) = star ? arg->args[k] : arg;
+    }
+    if (x->arg_count > TARGETS_MAX)
         return az_fail(z, &n->n, ERR_TOO_MANY_COLUMNS, e,
                        "ROW expressions can have at most %d entries", TARGETS_MAX);
-    Expr *x = node(z, (ExprKind)QX_ROW, T_RECORD, &n->n, n->args.count);
-    for (size_t i = 0; i < n->args.count; i++)
-        if (!az_expr(z, s, n->args.items[i], &x->args[i], e))
-            return false;
     *out = x;
     return true;
 }

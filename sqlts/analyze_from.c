@@ -475,7 +475,12 @@ static bool range_query(Analyzer *z, Scope *s, const NRange *n, From **out, Err 
         outer.query = NULL;
         outer.blocked = s;
     }
-    if (!az_select(z, n->lateral ? s : &outer, n->query, 0, &q, e))
+    Place place = s->place;
+    if (n->lateral)
+        s->place = PLACE_FROM_LATERAL;
+    bool ok = az_select(z, n->lateral ? s : &outer, n->query, 0, &q, e);
+    s->place = place;
+    if (!ok)
         return false;
     Rte *r = az_query_rte(z, q, n->alias);
     r->lateral = n->lateral;
@@ -876,8 +881,14 @@ static const ScopeRel *qualifier(Analyzer *z, Scope *s, const NColumn *n, size_t
 
 bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e)
 {
-    if (n->star)
+    if (n->star && n->names.count == 0)
         return az_fail(z, &n->n, ERR_SYNTAX, e, "row expansion via \"*\" is not supported here");
+    if (n->star) {
+        const ScopeRel *rel = qualifier(z, s, n, n->names.count, e);
+        if (rel)
+            *out = whole_row(z, n, rel);
+        return rel != NULL;
+    }
     Slice name = ast_last_name(&n->names);
     if (n->names.count == 1)
         return bare_column(z, s, n, name, out, e);

@@ -165,240 +165,6 @@ static bool analyze_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, siz
     return true;
 }
 
-/* ---- aggregates ---- */
-
-const char *az_place_text(Place p)
-{
-    static const char *const texts[] = {
-        [PLACE_WHERE] = "WHERE",
-        [PLACE_GROUP_BY] = "GROUP BY",
-        [PLACE_JOIN_ON] = "JOIN conditions",
-        [PLACE_LIMIT] = "LIMIT",
-        [PLACE_OFFSET] = "OFFSET",
-        [PLACE_VALUES] = "VALUES",
-        [PLACE_FROM_FUNCTION] = "functions in FROM",
-        [PLACE_FILTER] = "FILTER",
-        [PLACE_FRAME_RANGE] = "window RANGE",
-        [PLACE_FRAME_ROWS] = "window ROWS",
-        [PLACE_FRAME_GROUPS] = "window GROUPS",
-        [PLACE_RETURNING] = "RETURNING",
-        [PLACE_UPDATE] = "UPDATE",
-        [PLACE_DEFAULT] = "DEFAULT expressions",
-        [PLACE_CHECK] = "check constraints",
-        [PLACE_EXECUTE] = "EXECUTE parameters",
-        [PLACE_INDEX] = "index expressions",
-        [PLACE_COPY_WHERE] = "COPY FROM WHERE conditions",
-    };
-    return (size_t)p < ARRAY_LEN(texts) ? texts[p] : NULL;
-}
-
-static bool agg_place_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
-{
-    const char *where = az_place_text(s->place);
-    if (s->in_agg)
-        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate function calls cannot be nested");
-    if (where)
-        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate functions are not allowed in %s",
-                       where);
-    if (!s->query)
-        return az_fail(z, &n->n, ERR_GROUPING, e, "aggregate functions are not allowed here");
-    return true;
-}
-
-static const Expr *find_agg(const Expr *x)
-{
-    const Expr *found = qx_kind(x) == QX_AGG ? x : NULL;
-    for (size_t i = 0; i < x->arg_count && !found; i++)
-        found = find_agg(x->args[i]);
-    return found;
-}
-
-static bool agg_args_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count,
-                             Err *e)
-{
-    VarSet vars = varset_new(z->arena, z->var_count);
-    bool any = false, own = false;
-    for (size_t i = 0; i < count; i++) {
-        const Expr *inner = find_agg(args[i]);
-        if (inner) {
-            err_set(e, ERR_GROUPING, "aggregate function calls cannot be nested");
-            return err_at(e, inner->position);
-        }
-        inner = az_find_window(z, args[i]);
-        if (inner) {
-            err_set(e, ERR_GROUPING,
-                    "aggregate function calls cannot contain window function calls");
-            return err_at(e, inner->position);
-        }
-        if (az_has_fill(z, args[i]))
-            return az_fail(z, &n->n, ERR_GROUPING, e,
-                           "aggregate function calls cannot contain locf or interpolate");
-        if (qx_has_srf(args[i]))
-            return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                           "aggregate function calls cannot contain set-returning function calls");
-        qx_vars(z, args[i], &vars);
-    }
-    for (uint32_t v = 0; v < z->var_count; v++) {
-        any |= varset_has(&vars, v);
-        own |= varset_has(&vars, v) && v >= s->query->var_begin;
-    }
-    if (any && !own)
-        return az_fail(z, &n->n, ERR_FEATURE_NOT_SUPPORTED, e,
-                       "aggregates over columns of the outer query only are not supported");
-    return true;
-}
-
-static bool agg_order(Analyzer *z, Scope *s, const NFunc *n, AggCall *call, Err *e)
-{
-    size_t count = n->order.count;
-    call->order = ARENA_ARRAY(z->arena, Expr *, count);
-    call->order_desc = ARENA_ARRAY(z->arena, bool, count);
-    call->order_nulls_first = ARENA_ARRAY(z->arena, bool, count);
-    for (size_t i = 0; i < count; i++) {
-        const NSort *sort = (const NSort *)n->order.items[i];
-        if (!az_expr(z, s, sort->expr, &call->order[i], e) ||
-            !az_resolve_unknown(z, &call->order[i], e))
-            return false;
-        if (!az_sort_key(z, sort, call->order[i], &call->order_desc[i], &call->order_nulls_first[i],
-                         e))
-            return false;
-        bool found = !call->distinct;
-        for (size_t j = 0; j < call->arg_count && !found; j++)
-            found = qx_equal(call->args[j], call->order[i]);
-        if (!found)
-            return az_fail(
-                z, sort->expr, ERR_INVALID_COLUMN_REFERENCE, e,
-                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
-    }
-    call->order_count = count;
-    return true;
-}
-
-/* rate() and its like read their rows in the order of their time. */
-static void time_order(Analyzer *z, AggCall *call)
-{
-    size_t arg = call->func->agg->time_arg;
-    if (arg == 0)
-        return;
-    call->order = ARENA_ARRAY(z->arena, Expr *, 1);
-    call->order_desc = ARENA_ARRAY(z->arena, bool, 1);
-    call->order_nulls_first = ARENA_ARRAY(z->arena, bool, 1);
-    call->order[0] = qx_copy(z->arena, call->args[arg - 1]);
-    call->order_count = 1;
-    call->order_implied = true;
-}
-
-static bool same_list(Expr **a, Expr **b, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!qx_equal(a[i], b[i]))
-            return false;
-    return true;
-}
-
-static bool same_agg(const AggCall *a, const AggCall *b)
-{
-    if (a->func != b->func || a->result != b->result || a->arg_count != b->arg_count ||
-        a->distinct != b->distinct || a->star != b->star || a->order_count != b->order_count ||
-        !a->filter != !b->filter)
-        return false;
-    for (size_t i = 0; i < a->order_count; i++)
-        if (a->order_desc[i] != b->order_desc[i] ||
-            a->order_nulls_first[i] != b->order_nulls_first[i])
-            return false;
-    return same_list(a->args, b->args, a->arg_count) &&
-           same_list(a->order, b->order, a->order_count) &&
-           (!a->filter || qx_equal(a->filter, b->filter));
-}
-
-/* The same call twice is computed once (looked for among the last few: lists may be long). */
-static uint32_t add_agg(Analyzer *z, Query *q, const AggCall *call, int position)
-{
-    size_t from = q->agg_count > 64 ? q->agg_count - 64 : 0;
-    for (size_t i = from; i < q->agg_count; i++)
-        if (same_agg(&q->aggs[i], call))
-            return (uint32_t)i;
-    size_t cap = q->agg_cap;
-    q->aggs = az_grow(z->arena, q->aggs, q->agg_count, &q->agg_cap, sizeof *q->aggs);
-    q->agg_positions = az_grow(z->arena, q->agg_positions, q->agg_count, &cap, sizeof(int));
-    q->aggs[q->agg_count] = *call;
-    q->agg_positions[q->agg_count] = position;
-    return (uint32_t)q->agg_count++;
-}
-
-/* first(v), rate(v), ...: the time column is meant as the second argument. */
-static bool wants_time(Slice name)
-{
-    static const char *const names[] = {"first",       "last",    "rate",       "increase",
-                                        "delta",       "irate",   "derivative", "counter_resets",
-                                        "time_weight", "changes", "open",       "close"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (slice_eq_cstr(name, names[i]))
-            return true;
-    return false;
-}
-
-bool az_agg_allowed(Analyzer *z, const Scope *s, const NFunc *n, Expr **args, size_t count, Err *e)
-{
-    return (!s->query || agg_args_allowed(z, s, n, args, count, e)) &&
-           agg_place_allowed(z, s, n, e);
-}
-
-bool az_agg_filter(Analyzer *z, Scope *s, const NFunc *n, Expr **filter, Err *e)
-{
-    Place place = s->place;
-    if (!n->filter)
-        return true;
-    s->place = PLACE_FILTER;
-    s->in_agg = true;
-    bool ok = az_expr_bool(z, s, n->filter, "FILTER", filter, e);
-    s->place = place;
-    s->in_agg = false;
-    return ok;
-}
-
-Expr *az_agg_node(Analyzer *z, Scope *s, const NFunc *n, const AggCall *call)
-{
-    s->query->grouped = true;
-    Expr *x = expr_new(z->arena, (ExprKind)QX_AGG, call->result, 0);
-    x->position = az_position(z, n->n.offset);
-    x->typmod = -1;
-    x->index = add_agg(z, s->query, call, x->position);
-    return x;
-}
-
-static bool aggregate(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, TypeId result,
-                      Expr **args, size_t count, Expr **out, Err *e)
-{
-    if (!az_agg_allowed(z, s, n, args, count, e))
-        return false;
-    if (f->agg->time_arg && n->order.count)
-        return az_fail(z, n->order.items[0], ERR_FEATURE_NOT_SUPPORTED, e,
-                       "%s reads its rows in the order of their time, ORDER BY has no place in it",
-                       f->name);
-    AggCall call = {.func = f,
-                    .result = result,
-                    .arg_count = n->star ? 0 : count,
-                    .distinct = n->distinct,
-                    .star = n->star};
-    call.args = ARENA_ARRAY(z->arena, Expr *, count + 1);
-    if (call.arg_count)
-        memcpy(call.args, args, call.arg_count * sizeof *args);
-    for (size_t i = 0; i < call.arg_count; i++)
-        if (!az_resolve_unknown(z, &call.args[i], e))
-            return false;
-    s->in_agg = true;
-    bool ok = n->order.count == 0 || agg_order(z, s, n, &call, e);
-    s->in_agg = false;
-    time_order(z, &call);
-    if (!ok || !az_agg_filter(z, s, n, &call.filter, e))
-        return false;
-    for (size_t i = 0; n->within_group && i < n->args.count; i++)
-        az_add_direct(z, s->query, args[i]);
-    *out = az_agg_node(z, s, n, &call);
-    return true;
-}
-
 /* ---- set-returning functions ---- */
 
 static bool srf_allowed(Analyzer *z, const Scope *s, const NFunc *n, Err *e)
@@ -479,6 +245,18 @@ static bool window_end(Analyzer *z, Expr **arg, Err *e)
     return az_coerce(z, x, T_INTERVAL, -1, CAST_IMPLICIT, arg, e);
 }
 
+/* first(v), rate(v), ...: the time column is meant as the second argument. */
+static bool wants_time(Slice name)
+{
+    static const char *const names[] = {"first",       "last",    "rate",       "increase",
+                                        "delta",       "irate",   "derivative", "counter_resets",
+                                        "time_weight", "changes", "open",       "close"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (slice_eq_cstr(name, names[i]))
+            return true;
+    return false;
+}
+
 /* Resolves; a missing second argument of rate(v) and its like is the time column; count(*) has none. */
 static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Slice name,
                          Expr **args, size_t *count, const FuncDef **f, TypeId *result, Err *e)
@@ -505,7 +283,7 @@ static bool resolve_call(Analyzer *z, Scope *s, const NFunc *n, Slice schema, Sl
     int spread = n->variadic ? FN_VARIADIC : 0;
     if (az_resolve(z, &n->n, schema, name, spread, args, *count, f, result, e))
         return true;
-    if (n->star && *count == 0) {
+    if (n->star && *count == 0 && slice_eq_cstr(name, "count")) {
         Expr *one[] = {az_const(z, T_INT4, value_i64(1), 0)};
         return az_resolve(z, &n->n, schema, name, FN_AGG, one, 1, f, result, &first) ||
                (err_clear(&first), false);
@@ -629,5 +407,5 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
         return az_fail(z, &n->n, ERR_WRONG_OBJECT, e,
                        "%.*s(*) must be used to call a parameterless aggregate function",
                        SLICE_ARG(name));
-    return aggregate(z, s, n, f, result, args, count, out, e);
+    return az_aggregate(z, s, n, f, result, args, count, out, e);
 }

@@ -207,8 +207,11 @@ static bool group_item(Analyzer *z, Scope *s, const SqlNode *n, Query *q, Expr *
         return false;
     if ((*out)->type != q->targets[target].expr->type)
         q->targets[target].expr = qx_copy(z->arena, *out);
-    if (qx_has(*out, QX_AGG))
-        return az_fail(z, n, ERR_GROUPING, e, "aggregate functions are not allowed in GROUP BY");
+    const Expr *agg = az_find_agg(z, q, *out);
+    if (agg) {
+        err_set(e, ERR_GROUPING, "aggregate functions are not allowed in GROUP BY");
+        return err_at(e, agg->position);
+    }
     if (az_has_window(z, *out))
         return az_fail(z, n, ERR_WINDOWING, e, "window functions are not allowed in GROUP BY");
     if (az_has_fill(z, *out))
@@ -309,10 +312,18 @@ typedef struct SubKeys {
     Query *q;
 } SubKeys;
 
-/* Inside subqueries the columns that are keys become columns of the grouping's output. */
+/* Inside subqueries the columns that are keys, and aggregates of this query, become columns of the
+ * grouping's output. */
 static bool replace_key(void *arg, Expr **slot)
 {
     SubKeys *k = arg;
+    const OuterAgg *agg = qx_kind(*slot) == QX_OUTER_AGG ? &k->z->outer_aggs[(*slot)->index] : NULL;
+    if (agg && agg->owner == k->q) {
+        *slot = az_var(k->z, k->q->group,
+                       k->q->key_count + (agg->grouping ? k->q->agg_count : 0) + agg->agg,
+                       (*slot)->position);
+        return true;
+    }
     for (size_t i = 0; (*slot)->kind == EXPR_COLUMN && i < k->q->key_count; i++) {
         if (k->q->keys[i]->kind == EXPR_COLUMN && (*slot)->index == k->q->keys[i]->index) {
             *slot = az_var(k->z, k->q->group, i, (*slot)->position);
@@ -455,6 +466,12 @@ static void add_dependents(Analyzer *z, Query *q)
         if (c->filter)
             qx_walk(&c->filter, find_dependent, &k);
     }
+    for (size_t i = 0; i < q->direct_count; i++)
+        qx_walk(&q->directs[i], find_dependent, &k);
+    for (size_t f = 0; f < q->fill_count; f++)
+        for (size_t i = 0; i < QFILL_EXPRS; i++)
+            if (*qfill_expr(&q->fills[f], i))
+                qx_walk(qfill_expr(&q->fills[f], i), find_dependent, &k);
 }
 
 static void group_output(Analyzer *z, Query *q)

@@ -5,7 +5,7 @@
 
 typedef struct Hypothetical {
     Analyzer *z;
-    Scope *scope;
+    Scope *scope, *owner; /* where it stands, whose rows it counts */
     const NFunc *n;
     Expr **keys; /* of the rows */
     size_t key_count;
@@ -89,7 +89,7 @@ static bool count_rows(const Hypothetical *h, int below, Expr *distinct, Expr **
         return false;
     Expr *also = h->filter ? qx_copy(h->z->arena, h->filter) : NULL;
     call.filter = az_and(h->z, call.filter, also);
-    *out = az_agg_node(h->z, h->scope, h->n, &call);
+    *out = az_agg_node(h->z, h->scope, h->owner, h->n, &call);
     return true;
 }
 
@@ -152,11 +152,14 @@ bool az_hypothetical(Analyzer *z, Scope *s, const NFunc *n, Expr **args, Expr **
                        "OVER is not supported for ordered-set aggregate %.*s", SLICE_ARG(name));
     if (direct != h.key_count)
         return wrong_count(&h, direct, args, e);
-    if (!az_agg_allowed(z, s, n, args, direct + h.key_count, e))
+    if (!az_agg_filter(z, s, n, &h.filter, e))
+        return false;
+    AggCall parts = {.args = args, .arg_count = direct + h.key_count, .filter = h.filter};
+    if (!az_agg_owner(z, s, n, &parts, &h.owner, e))
         return false;
     for (size_t i = 0; i < direct; i++)
-        az_add_direct(z, s->query, args[i]);
-    if (!compare(&h, args, e) || !az_agg_filter(z, s, n, &h.filter, e))
+        az_add_direct(z, h.owner->query, args[i]);
+    if (!compare(&h, args, e))
         return false;
     switch (name.ptr[0]) {
     case 'd':

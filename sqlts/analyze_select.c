@@ -36,6 +36,10 @@ static int subquery_name(const NSublink *n, Slice *name)
     const NSelect *q = n->query;
     while (q->form != SELECT_PLAIN && q->form != SELECT_VALUES)
         q = q->left;
+    if (q->form == SELECT_VALUES) {
+        *name = SLICE_LIT("column1");
+        return 2;
+    }
     if (q->form != SELECT_PLAIN || q->targets.count == 0)
         return 0;
     const NTarget *t = (const NTarget *)q->targets.items[0];

@@ -160,26 +160,42 @@ bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e)
     return true;
 }
 
+/* The nearest query whose columns it names, as of an aggregate. */
+static Scope *grouping_owner(Analyzer *z, Scope *s, const Grouping *g)
+{
+    size_t level = NO_LEVEL;
+    for (size_t i = 0; i < g->count; i++) {
+        size_t of = az_vars_level(z, s, g->args[i]);
+        level = of < level ? of : level;
+    }
+    for (; level > 0 && level != NO_LEVEL; level--)
+        s = s->outer;
+    return s;
+}
+
 bool az_grouping(Analyzer *z, Scope *s, const NMulti *n, Expr **out, Err *e)
 {
-    if (!s->query ||
-        (s->place != PLACE_SELECT && s->place != PLACE_HAVING && s->place != PLACE_ORDER_BY) ||
-        s->in_agg)
-        return az_fail(z, &n->n, ERR_GROUPING, e, "grouping operations are not allowed here");
     if (n->args.count > 31)
         return az_fail(z, &n->n, ERR_TOO_MANY_ARGUMENTS, e,
                        "GROUPING must have fewer than 32 arguments");
-    Query *q = s->query;
     Grouping g = {.count = n->args.count};
     g.args = ARENA_ARRAY(z->arena, Expr *, g.count + 1);
     g.keys = ARENA_ARRAY(z->arena, size_t, g.count + 1);
     for (size_t i = 0; i < g.count; i++)
         if (!az_expr(z, s, n->args.items[i], &g.args[i], e))
             return false;
+    Scope *owner = grouping_owner(z, s, &g);
+    const char *where = az_place_text(owner->place);
+    if (where || !owner->query || owner->in_agg)
+        return az_fail(z, &n->n, ERR_GROUPING, e, "grouping operations are not allowed %s%s",
+                       where ? "in " : "here", where ? where : "");
+    Query *q = owner->query;
     *AZ_PUSH(z, q->groupings, q->grouping_count, q->grouping_cap) = g;
     q->grouped = true;
-    Expr *x = expr_new(z->arena, (ExprKind)QX_GROUPING, T_INT4, 0);
-    x->index = (uint32_t)(q->grouping_count - 1);
+    bool own = q == s->query;
+    uint32_t index = (uint32_t)(q->grouping_count - 1);
+    Expr *x = expr_new(z->arena, (ExprKind)(own ? QX_GROUPING : QX_OUTER_AGG), T_INT4, 0);
+    x->index = own ? index : az_outer_agg(z, q, true, index);
     x->position = az_position(z, n->n.offset);
     *out = x;
     return true;

@@ -1,12 +1,40 @@
 /* sqlts/analyze_sublink.c - subqueries in expressions, IN, op ANY/ALL, row comparison. */
 #include "sqlts/analyze.h"
 
+typedef struct SameOut {
+    const Rte *from, *to;
+} SameOut;
+
+static bool rename_out(void *arg, Expr **slot)
+{
+    const SameOut *m = arg;
+    uint32_t first = m->from->first_var;
+    if ((*slot)->kind == EXPR_COLUMN && (*slot)->index >= first &&
+        (*slot)->index < first + m->from->col_count)
+        (*slot)->index += m->to->first_var - first;
+    return false;
+}
+
+/* Its test calls the columns what the first subquery that says the same calls them. */
+static void share_names(Analyzer *z, Sublink *l, uint32_t index, Expr *test)
+{
+    l->same_as = query_sublink_class(z, l, index);
+    if (l->same_as == index || !test)
+        return;
+    qx_walk(&test, rename_out, &(SameOut){l->out, z->sublinks[l->same_as].out});
+    l->out = z->sublinks[l->same_as].out;
+}
+
 static Expr *sublink_node(Analyzer *z, const SqlNode *at, ApplyMode mode, Query *q, TypeId type,
                           Expr *test, Rte *out)
 {
-    *AZ_PUSH(z, z->sublinks, z->sublink_count, z->sublink_cap) = (Sublink){mode, q, out, type};
+    uint32_t index = (uint32_t)z->sublink_count;
+    Sublink l = {.mode = mode, .query = q, .out = out, .type = type};
+    share_names(z, &l, index, test);
+    *AZ_PUSH(z, z->sublinks, z->sublink_count, z->sublink_cap) = l;
     Expr *x = expr_new(z->arena, (ExprKind)QX_SUBLINK, type, test ? 1 : 0);
-    x->index = (uint32_t)(z->sublink_count - 1);
+    x->index = index;
+    x->value = value_i64(l.same_as);
     x->position = az_position(z, at->offset);
     x->typmod = -1;
     if (test)

@@ -2,8 +2,8 @@ noinst_LTLIBRARIES += libsksqlts.la
 libsksqlts_la_SOURCES = sqlts/sqlts.h \
 	sqlts/ast.h sqlts/ast.c sqlts/lexer.h sqlts/keywords.c \
 	sqlts/grammar_private.h sqlts/grammar_actions.c sqlts/grammar_statements.c sqlts/parse.c sqlts/parse_private.h sqlts/parse_words.h sqlts/parse_words.c sqlts/parse_retention.c sqlts/parse_continuous.c \
-	sqlts/query.h sqlts/query_expr.c sqlts/analyze.h sqlts/analyze.c \
-	sqlts/analyze_type.c sqlts/analyze_expr.c sqlts/analyze_sublink.c sqlts/analyze_func.c \
+	sqlts/query.h sqlts/query_expr.c sqlts/query_same.c sqlts/analyze.h sqlts/analyze.c \
+	sqlts/analyze_type.c sqlts/analyze_expr.c sqlts/analyze_sublink.c sqlts/analyze_func.c sqlts/analyze_agg.c \
 	sqlts/analyze_from.c sqlts/analyze_from_func.c sqlts/analyze_select.c sqlts/analyze_group.c sqlts/analyze_gapfill.c \
 	sqlts/analyze_sample.c sqlts/analyze_asof.c sqlts/analyze_sets.c \
 	sqlts/analyze_dml.c sqlts/analyze_copy.c \

@@ -14,7 +14,8 @@
 enum {
     QX_AGG = 200, /* index: of Query.aggs of the innermost query */
     QX_GROUPING,  /* index: of Query.groupings */
-    QX_SUBLINK,   /* index: of Analyzer.sublinks; args[0]: test of IN and ALL */
+    QX_SUBLINK,   /* index: of Analyzer.sublinks; value: its same_as; args[0]: test of IN and ALL */
+    QX_OUTER_AGG, /* index: of Analyzer.outer_aggs, until the grouping of its query is known */
 };
 enum { QX_ROW = EXPR_ROW };
 static inline int qx_kind(const Expr *x)
@@ -222,7 +223,14 @@ typedef struct Sublink {
     Query *query;
     Rte *out; /* what the test calls the subquery's columns */
     TypeId type;
+    uint32_t same_as; /* the first one that says the same; itself */
 } Sublink;
+
+typedef struct OuterAgg { /* what a subquery reads of the grouping of a query around it */
+    Query *owner;
+    bool grouping; /* GROUPING(): agg is of its groupings, else of its aggs */
+    uint32_t agg;
+} OuterAgg;
 
 /* What a name may not mean yet: the part of a WITH RECURSIVE query that is being read. */
 typedef enum CtePhase { CTE_WHOLE, CTE_NO_UNION, CTE_START, CTE_STEP, CTE_MODIFIES } CtePhase;
@@ -256,9 +264,12 @@ void qx_walk_query(struct Analyzer *z, Query *q, QxVisit visit, void *arg);
 /* As qx_walk, and into the queries of sublinks. */
 void qx_walk_deep(struct Analyzer *z, Expr **slot, QxVisit visit, void *arg);
 bool qx_equal(const Expr *a, const Expr *b);
+/* query_same.c: the same_as of a new sublink, which gets that number. */
+uint32_t query_sublink_class(const struct Analyzer *z, const Sublink *l, uint32_t index);
 Expr *qx_copy(Arena *a, const Expr *x);
 bool qx_has(const Expr *x, int kind);
 bool qx_has_srf(const Expr *x);
+const Expr *qx_find_srf(const Expr *x); /* the outermost call; NULL: none */
 bool qx_is_volatile(const Expr *x);
 /* No variables, aggregates, subqueries, volatile or set-returning calls; parameters are fine. */
 bool qx_is_const(const Expr *x);

@@ -127,12 +127,18 @@ static bool value_equal(const Expr *a, const Expr *b)
     return t && t->cmp && t->cmp(x, y) == 0;
 }
 
+/* Two subqueries that say the same are equal. */
+static uint32_t same_index(const Expr *x)
+{
+    return qx_kind(x) == QX_SUBLINK ? (uint32_t)x->value.u.i64 : x->index;
+}
+
 bool qx_equal(const Expr *a, const Expr *b)
 {
     if (a == b)
         return true;
     if (!a || !b || a->kind != b->kind || a->type != b->type || a->arg_count != b->arg_count ||
-        (a->index != b->index && a->kind != EXPR_AND) || a->func != b->func ||
+        (same_index(a) != same_index(b) && a->kind != EXPR_AND) || a->func != b->func ||
         a->negated != b->negated || a->variadic != b->variadic || a->typmod != b->typmod)
         return false;
     if (a->kind == EXPR_CONST && !value_equal(a, b))
@@ -169,26 +175,29 @@ bool qx_has(const Expr *x, int kind)
     return false;
 }
 
-static bool has_flags(const Expr *x, int flags)
+static const Expr *find_flags(const Expr *x, int flags)
 {
-    if (!x)
-        return false;
-    if (x->func && (x->func->flags & flags))
-        return true;
-    for (size_t i = 0; i < x->arg_count; i++)
-        if (has_flags(x->args[i], flags))
-            return true;
-    return false;
+    if (!x || (x->func && (x->func->flags & flags)))
+        return x;
+    const Expr *found = NULL;
+    for (size_t i = 0; i < x->arg_count && !found; i++)
+        found = find_flags(x->args[i], flags);
+    return found;
+}
+
+const Expr *qx_find_srf(const Expr *x)
+{
+    return find_flags(x, FN_SRF);
 }
 
 bool qx_has_srf(const Expr *x)
 {
-    return has_flags(x, FN_SRF);
+    return find_flags(x, FN_SRF) != NULL;
 }
 
 bool qx_is_volatile(const Expr *x)
 {
-    return has_flags(x, FN_VOLATILE);
+    return find_flags(x, FN_VOLATILE) != NULL;
 }
 
 bool qx_is_const(const Expr *x)

@@ -27,3 +27,12 @@ prepare p(int) as select w from fd where k > $1 group by k order by w;
 execute p(1);
 drop view fv;
 drop table fd, fe;
+-- in locf(), interpolate() and direct arguments
+create table fh (k int primary key, p float8, v int);
+insert into fh values (1, 0.5, 10), (2, 0.25, 20);
+select k, percentile_cont(p) within group (order by i) from fh, generate_series(1, 9) i group by k order by k;
+select k, rank(v) within group (order by i) from fh, generate_series(1, 30) i group by k order by k;
+select percentile_cont(p) within group (order by v) from fh;
+select time_bucket_gapfill('1 hour', t, '2026-01-01 00:00+00', '2026-01-01 03:00+00') as b, k,
+  locf(max(p + v)), locf(max(p), v::float8) from fh, (values (timestamptz '2026-01-01 01:00+00')) x(t) group by k, b order by k, b;
+drop table fh;
