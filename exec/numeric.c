@@ -534,10 +534,8 @@ static int div_scale(const NumVar *x, const NumVar *y)
 static int digits_i64(int64_t v)
 {
     uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    int digits = 1;
-    while (digits < 19 && u >= (uint64_t)pow10_i64[digits])
-        digits++;
-    return digits;
+    int digits = (64 - __builtin_clzll(u)) * 1233 >> 12; /* log10 of 2, never one too many */
+    return digits + (digits < 19 && u >= (uint64_t)pow10_i64[digits]);
 }
 
 /* numvar_weight() of a small number. */
@@ -554,6 +552,25 @@ static void small_weight(const Num *n, int *weight, int *first_digit)
         (int)(drop >= 0 ? u / (uint64_t)pow10_i64[drop] : u * (uint64_t)pow10_i64[-drop]);
 }
 
+/* n * 10^shift / d for numbers whose steps fit 64 bits, as averages of integers do: n / d, then the
+ * rest with its zeros; false: take 128 bits. */
+static bool div_narrow(int64_t n, int64_t d, int shift, int64_t *out)
+{
+    int64_t q, more;
+    if (d <= 0 || n == INT64_MIN || shift > 18)
+        return false;
+    uint64_t u = n < 0 ? 0 - (uint64_t)n : (uint64_t)n, div = (uint64_t)d, rest;
+    if (__builtin_mul_overflow((int64_t)(u / div), pow10_i64[shift], &q) ||
+        __builtin_mul_overflow(u % div, (uint64_t)pow10_i64[shift], &rest) ||
+        __builtin_add_overflow(q, (int64_t)(rest / div), &q))
+        return false;
+    rest %= div;
+    if (__builtin_add_overflow(q, (int64_t)(rest >= div - rest), &more))
+        return false;
+    *out = n < 0 ? -more : more;
+    return true;
+}
+
 /* Both small and the scaled dividend within 128 bits; false: take the long way. */
 static bool div_small(const Num *x, const Num *y, Arena *a, Num *out)
 {
@@ -567,6 +584,11 @@ static bool div_small(const Num *x, const Num *y, Arena *a, Num *out)
     __int128 n = x->u.coef, d = y->u.coef;
     if (shift < 0 || shift > 36)
         return false;
+    int64_t narrow;
+    if (div_narrow(x->u.coef, y->u.coef, shift, &narrow)) {
+        *out = small(narrow, scale);
+        return true;
+    }
     for (; shift > 0; shift -= shift > 18 ? 18 : shift)
         if (__builtin_mul_overflow(n, (__int128)pow10_i64[shift > 18 ? 18 : shift], &n))
             return false;

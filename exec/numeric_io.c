@@ -131,14 +131,30 @@ NumParse num_parse(Slice text, Arena *a, Num *out)
     return NUM_PARSE_OK;
 }
 
+/* Writes u backwards from `end`, two digits at a time; returns the start. */
+static char *digits_before(char *end, uint64_t u)
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    for (; u >= 100; u /= 100)
+        memcpy(end -= 2, pairs + u % 100 * 2, 2);
+    if (u >= 10)
+        memcpy(end -= 2, pairs + u * 2, 2);
+    else
+        *--end = (char)('0' + u);
+    return end;
+}
+
 static void print_small(const Num *n, Buf *dst)
 {
-    char digits[24];
+    char text[24], *end = text + sizeof text;
     uint64_t u = n->u.coef < 0 ? 0 - (uint64_t)n->u.coef : (uint64_t)n->u.coef;
-    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)u);
+    const char *digits = digits_before(end, u);
+    int len = (int)(end - digits), whole = len - n->scale;
     if (n->u.coef < 0)
         buf_put_u8(dst, '-');
-    int whole = len - n->scale;
     if (whole <= 0)
         buf_put_u8(dst, '0');
     else

@@ -78,12 +78,24 @@ static void append_values(Vector *dst, size_t at, const Vector *src, const uint1
         Value v = vec_get(src, row);
         if (deep)
             v = value_copy(deep, &v);
-        if (dst->phys == PH_NUM)
-            dst->v.num[at + i] = v.u.num;
-        else if (dst->phys == PH_INTERVAL)
+        if (dst->phys == PH_INTERVAL)
             dst->v.iv[at + i] = v.u.iv;
         else
             dst->v.arr[at + i] = v.u.arr;
+    }
+}
+
+static void append_nums(Vector *dst, size_t at, const Vector *src, const uint16_t *sel, size_t n,
+                        Arena *deep)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t row = sel ? sel[i] : i;
+        Num *to = &dst->v.num[at + i];
+        *to = vec_is_null(src, row) ? (Num){0} : src->v.num[vec_slot(src, row)];
+        if (deep && to->kind == NUM_BIG) {
+            Value v = {.phys = PH_NUM, .u.num = *to};
+            *to = value_copy(deep, &v).u.num;
+        }
     }
 }
 
@@ -103,6 +115,9 @@ void col_append(Vector *dst, size_t at, size_t cap, const Vector *src, const uin
         break;
     case PH_STR:
         append_strings(dst, at, src, sel, n, deep);
+        break;
+    case PH_NUM:
+        append_nums(dst, at, src, sel, n, deep);
         break;
     default:
         append_values(dst, at, src, sel, n, deep);

@@ -632,7 +632,6 @@ static int64_t first_bucket(const SeriesKey *key)
 static void key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *out, Arena *a)
 {
     const SeriesKey *key = &p->plan->keys[k];
-    vec_init_flat(out, key->type, n, a);
     if (key->kind == KEY_TAG) {
         Vector all;
         uint32_t *ids = arena_alloc(a, n * sizeof *ids);
@@ -642,12 +641,13 @@ static void key_column(SeriesPart *p, size_t k, size_t begin, size_t n, Vector *
         for (size_t i = 0; i < n; i++)
             ids[i] = p->map.keys[begin + i].tagset;
         ht_keys(&p->tagsets, col, 0, &all);
-        for (size_t i = 0; i < n; i++) {
-            Value v = vec_get(&all, ids[i]);
-            vec_set(out, i, &v, n, a);
-        }
+        all.kind = VEC_DICT;
+        all.codes = ids;
+        all.dict_count = (uint32_t)p->tagsets.count;
+        vec_gather(out, &all, NULL, n, a);
         return;
     }
+    vec_init_flat(out, key->type, n, a);
     for (size_t i = 0; i < n; i++) {
         int64_t bucket = p->map.keys[begin + i].bucket;
         if (bucket == INT64_MIN &&

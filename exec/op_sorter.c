@@ -199,19 +199,21 @@ static uint64_t prefix_of(const SortKeyDef *key, const Vector *v, size_t slot)
     return key->desc ? ~p : p;
 }
 
+static void set_prefix(const SortKeyDef *key, const Vector *v, size_t row, SortRef *r)
+{
+    bool null = vec_is_null(v, row);
+    r->rank = !null ? 1 : key->nulls_first ? 0 : 2;
+    r->prefix = null ? 0 : prefix_of(key, v, vec_slot(v, row));
+}
+
 static void make_refs(const Sorter *s, const Vector *first, const uint16_t *sel, size_t n,
                       SortRef *refs)
 {
     const SortKeyDef *key = s->keys;
     for (size_t i = 0; i < n; i++) {
         refs[i] = (SortRef){0, 0, 1};
-        if (!first)
-            continue;
-        size_t row = sel ? sel[i] : i;
-        if (vec_is_null(first, row))
-            refs[i].rank = key->nulls_first ? 0 : 2;
-        else
-            refs[i].prefix = prefix_of(key, first, vec_slot(first, row));
+        if (first)
+            set_prefix(key, first, sel ? sel[i] : i, &refs[i]);
     }
 }
 
@@ -242,15 +244,22 @@ static int compare_key(const SortKeyDef *key, const Batch *batch_a, size_t ra, c
     return key->desc ? -c : c;
 }
 
-/* Rows whose prefixes are equal. */
-static int compare_rest(const Sorter *s, const Batch *a, size_t ra, const Batch *b, size_t rb)
+/* By key k and those behind it. */
+static int compare_from(const Sorter *s, size_t k, const Batch *a, size_t ra, const Batch *b,
+                        size_t rb)
 {
-    for (size_t k = s->key_count && s->keys[0].exact ? 1 : 0; k < s->key_count; k++) {
+    for (; k < s->key_count; k++) {
         int c = compare_key(&s->keys[k], a, ra, b, rb);
         if (c)
             return c;
     }
     return 0;
+}
+
+/* Rows whose prefixes are equal. */
+static int compare_rest(const Sorter *s, const Batch *a, size_t ra, const Batch *b, size_t rb)
+{
+    return compare_from(s, s->key_count && s->keys[0].exact, a, ra, b, rb);
 }
 
 static int compare_prefix(const SortRef *a, const SortRef *b)
@@ -265,15 +274,124 @@ static const Batch *batch_of(const Sorter *s, const SortRef *r)
     return s->rows.batches[r->row / BATCH_ROWS];
 }
 
+/* ---- sorting references ---- */
+
+enum { FEW_REFS = 24 };
+
+static void sort_few(SortRef *refs, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        SortRef r = refs[i];
+        size_t at = i;
+        for (; at > 0 && compare_prefix(&refs[at - 1], &r) > 0; at--)
+            refs[at] = refs[at - 1];
+        refs[at] = r;
+    }
+}
+
+/* One stable pass of a radix sort, by the byte of the prefix, or by the rank. */
+static void radix_pass(SortRef *to, const SortRef *from, size_t n, unsigned shift)
+{
+    uint32_t at[256] = {0}, sum = 0;
+    bool by_rank = shift >= 64;
+    for (size_t i = 0; i < n; i++)
+        at[by_rank ? from[i].rank : from[i].prefix >> shift & 0xff]++;
+    for (size_t d = 0; d < 256; d++) {
+        uint32_t count = at[d];
+        at[d] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[at[by_rank ? from[i].rank : from[i].prefix >> shift & 0xff]++] = from[i];
+}
+
+/* By rank and prefix, stable; tmp has room for n.  Only bytes that differ somewhere take a pass. */
+static void sort_prefixes(SortRef *refs, SortRef *tmp, size_t n)
+{
+    uint64_t differ = 0;
+    uint32_t ranks = 0;
+    bool sorted = true;
+    for (size_t i = 1; i < n; i++) {
+        differ |= refs[i].prefix ^ refs[0].prefix;
+        ranks |= refs[i].rank ^ refs[0].rank;
+        sorted &= compare_prefix(&refs[i - 1], &refs[i]) <= 0;
+    }
+    if (sorted)
+        return;
+    if (n <= FEW_REFS) {
+        sort_few(refs, n);
+        return;
+    }
+    SortRef *from = refs, *to = tmp;
+    for (unsigned shift = 0; shift <= 64; shift += 8) {
+        if (shift < 64 ? !(differ >> shift & 0xff) : !ranks)
+            continue;
+        radix_pass(to, from, n, shift);
+        SortRef *last = to;
+        to = from;
+        from = last;
+    }
+    if (from != refs)
+        memcpy(refs, from, n * sizeof *refs);
+}
+
+typedef struct RefOrder {
+    const Sorter *sorter;
+    size_t key; /* by this one and those behind it */
+} RefOrder;
+
 static int compare_refs(const void *pa, const void *pb, void *arg)
 {
-    const Sorter *s = arg;
+    const RefOrder *o = arg;
+    const Sorter *s = o->sorter;
     const SortRef *a = pa, *b = pb;
-    int c = compare_prefix(a, b);
-    if (!c)
-        c = compare_rest(s, batch_of(s, a), a->row % BATCH_ROWS, batch_of(s, b),
+    int c = compare_from(s, o->key, batch_of(s, a), a->row % BATCH_ROWS, batch_of(s, b),
                          b->row % BATCH_ROWS);
     return c ? c : (a->row > b->row) - (a->row < b->row); /* stable */
+}
+
+static void sort_by_key(const Sorter *s, size_t k, SortRef *refs, SortRef *tmp, size_t n);
+
+/* refs are in the order of the prefixes of key k: settles those that are equal. */
+static void sort_equals(const Sorter *s, size_t k, SortRef *refs, SortRef *tmp, size_t n)
+{
+    for (size_t begin = 0, end; begin < n; begin = end) {
+        for (end = begin + 1; end < n && compare_prefix(&refs[begin], &refs[end]) == 0;)
+            end++;
+        if (end - begin == 1)
+            continue;
+        if (s->keys[k].exact || refs[begin].rank != 1) {
+            sort_by_key(s, k + 1, refs + begin, tmp, end - begin);
+        } else {
+            RefOrder order = {s, k};
+            qsort_r(refs + begin, end - begin, sizeof *refs, compare_refs, &order);
+        }
+    }
+}
+
+/* Rows that are equal up to key k, by it and the others; their prefixes are those of the first key
+ * again at the end. */
+static void sort_by_key(const Sorter *s, size_t k, SortRef *refs, SortRef *tmp, size_t n)
+{
+    if (k >= s->key_count)
+        return;
+    SortRef common = refs[0];
+    const SortKeyDef *key = &s->keys[k];
+    for (size_t i = 0; k > 0 && i < n; i++)
+        set_prefix(key, &batch_of(s, &refs[i])->cols[key->col], refs[i].row % BATCH_ROWS, &refs[i]);
+    sort_prefixes(refs, tmp, n);
+    sort_equals(s, k, refs, tmp, n);
+    for (size_t i = 0; k > 0 && i < n; i++) {
+        refs[i].prefix = common.prefix;
+        refs[i].rank = common.rank;
+    }
+}
+
+static void sort_refs(const Sorter *s, SortRef *refs, size_t n)
+{
+    SortRef *tmp = mem_alloc(n * sizeof *tmp);
+    sort_by_key(s, 0, refs, tmp, n);
+    mem_free(tmp);
 }
 
 /* ---- adding ---- */
@@ -299,7 +417,7 @@ static void add_run(Sorter *s, size_t end)
 /* Keeps the best `limit` rows, in order. */
 static void cut_to_limit(Sorter *s)
 {
-    qsort_r(s->refs, s->ref_count, sizeof *s->refs, compare_refs, s);
+    sort_refs(s, s->refs, s->ref_count);
     s->ref_count = (size_t)s->limit;
     RowStore kept;
     store_init(&kept, s->rows.types, s->rows.col_count, s->budget);
@@ -681,7 +799,7 @@ QueryStatus sorter_settle(Sorter *s, bool last, Err *e)
     size_t unsorted = s->ref_count - s->sorted;
     if (unsorted >= RUN_ROWS || (unsorted > 0 && (last || spill))) {
         size_t n = unsorted < RUN_ROWS ? unsorted : RUN_ROWS;
-        qsort_r(s->refs + s->sorted, n, sizeof *s->refs, compare_refs, s);
+        sort_refs(s, s->refs + s->sorted, n);
         add_run(s, s->sorted + n);
         return QUERY_YIELD;
     }

@@ -362,14 +362,20 @@ static Cursor *first_cursor(const Merge *m)
     return best;
 }
 
+static bool group_inside(const Merge *m, const PartGroup *g)
+{
+    return g->t_min >= m->spec.t_min && g->t_max <= m->spec.t_max;
+}
+
 /* Nothing else has rows within the undecoded group that c stands on. */
 static bool group_is_free(const Merge *m, const Cursor *c)
 {
     const PartGroup *g = &c->in.groups[c->group];
-    if (!g->alone || g->t_min < m->spec.t_min || g->t_max > m->spec.t_max ||
-        dead_meets(c, g->t_min, g->t_max) || part_may_have(c->in.part, g, COLUMN_MARK))
+    if (!g->alone || dead_meets(c, g->t_min, g->t_max) || part_may_have(c->in.part, g, COLUMN_MARK))
         return false;
     int64_t far_end = m->spec.backward ? g->t_min : g->t_max;
+    if (m->spec.backward ? far_end < m->spec.t_min : far_end > m->spec.t_max)
+        far_end = m->spec.backward ? m->spec.t_min : m->spec.t_max;
     for (size_t i = 0; i < m->cursor_count; i++) {
         const Cursor *o = &m->cursors[i];
         if (o != c && o->active && !before(m, far_end, cursor_key(m, o).time))
@@ -467,41 +473,94 @@ static Limit limit_of(const Merge *m, const Cursor *c)
     return l;
 }
 
-/* Rows of c up to where another cursor has its say, or a row has several versions or a mark. */
-static void emit_span(Merge *m, Cursor *c)
+/* Rows of c that nothing can interrupt: no other cursor, no marks, no two of one key. */
+static int64_t plain_rows(const Merge *m, const Cursor *c, int64_t max)
 {
-    Limit limit = limit_of(m, c);
-    int64_t n = 0, step = m->spec.backward ? -1 : 1, max = ROW_GROUP_ROWS - m->rows;
+    int64_t n = m->spec.backward ? c->row - c->begin + 1 : c->end - c->row;
+    n = n < max ? n : max;
+    const int64_t *t = c->loaded->times + (m->spec.backward ? c->row - n + 1 : c->row);
+    uint64_t same = 0;
+    for (int64_t i = 1; i < n; i++)
+        same |= t[i] == t[i - 1];
+    return same ? 0 : n;
+}
+
+/* Rows of c up to where another cursor has its say, or a row has several versions or a mark. */
+static int64_t rows_alone(const Merge *m, const Cursor *c, const Limit *limit, int64_t max)
+{
+    int64_t n = 0, step = m->spec.backward ? -1 : 1;
     Key key = row_key(c, c->row);
     for (int64_t r = c->row; n < max; n++) {
-        if (limit.set && !key_before(m, key, limit.key) &&
-            !(limit.inclusive && key_equal(key, limit.key)))
+        if (limit->set && !key_before(m, key, limit->key) &&
+            !(limit->inclusive && key_equal(key, limit->key)))
             break;
         if (row_marked(c, r))
             break;
         r += step;
-        if (r < c->begin || r >= c->end) {
-            n++;
-            break;
-        }
+        if (r < c->begin || r >= c->end)
+            return n + 1;
         Key next = row_key(c, r);
         if (key_unique(m, key) && key_equal(next, key))
             break;
         key = next;
     }
+    return n;
+}
+
+static void emit_span(Merge *m, Cursor *c)
+{
+    int64_t n = 0, max = ROW_GROUP_ROWS - m->rows;
+    Limit limit = limit_of(m, c);
+    if (c->in.part && !limit.set && !c->loaded->marked)
+        n = plain_rows(m, c, max);
+    if (n == 0)
+        n = rows_alone(m, c, &limit, max);
     must(n > 0);
     spans_push(&m->spans, span_at(c, m->spec.backward ? c->row - n + 1 : c->row, (uint32_t)n));
     m->rows += (uint32_t)n;
     cursor_advance(m, c, n);
 }
 
-static void announce(Merge *m, Cursor *c)
+static void announce(Merge *m, Cursor *c, Loaded *l, uint32_t begin, uint32_t rows)
 {
-    const PartGroup *g = &c->in.groups[c->group];
-    spans_push(&m->spans, (Span){.group = load_group(m, c, g), .count = g->rows});
-    m->rows = g->rows;
+    spans_push(&m->spans, (Span){.group = l, .begin = begin, .count = rows});
+    m->rows = rows;
     c->group += m->spec.backward ? (size_t)-1 : 1;
     cursor_find_group(m, c);
+}
+
+/* The rows in range of a free group that reaches beyond it, where arithmetic tells which they are;
+ * *done = false: its times must be decoded. */
+static MergeStatus announce_cut(Merge *m, Cursor *c, Task *waiter, bool *done, Err *e)
+{
+    const PartGroup *g = &c->in.groups[c->group];
+    Loaded *l = load_group(m, c, g);
+    *done = false;
+    MergeStatus st = merge_load_grid(m, l, waiter, e);
+    if (st == MERGE_RUN && l->regular) {
+        uint32_t begin = time_grid_before(&l->grid, m->spec.t_min, g->rows);
+        uint32_t end = m->spec.t_max == INT64_MAX
+                           ? g->rows
+                           : time_grid_before(&l->grid, m->spec.t_max + 1, g->rows);
+        *done = end > begin;
+        if (*done) {
+            announce(m, c, l, begin, end - begin);
+            return st;
+        }
+    }
+    merge_unload(m, l);
+    return st;
+}
+
+/* What a free group gives without being decoded. */
+static MergeStatus announce_free(Merge *m, Cursor *c, Task *waiter, bool *done, Err *e)
+{
+    const PartGroup *g = &c->in.groups[c->group];
+    if (!group_inside(m, g))
+        return announce_cut(m, c, waiter, done, e);
+    announce(m, c, load_group(m, c, g), 0, g->rows);
+    *done = true;
+    return MERGE_RUN;
 }
 
 /* Another cursor has a version of this row.  (A group that is not decoded and may have one comes
@@ -538,15 +597,18 @@ static MergeStatus fill_run(Merge *m, Task *waiter, Err *e)
             emit(m, c);
             continue;
         }
+        MergeStatus st = MERGE_RUN;
         if (group_is_free(m, c)) {
-            if (!m->rows) {
-                announce(m, c);
+            bool done = false;
+            if (m->rows && c->in.groups[c->group].rows >= PASS_ROWS_MIN)
                 break;
-            }
-            if (c->in.groups[c->group].rows >= PASS_ROWS_MIN)
+            if (!m->rows)
+                st = announce_free(m, c, waiter, &done, e);
+            if (done)
                 break;
         }
-        MergeStatus st = cursor_load(m, c, waiter, e);
+        if (st == MERGE_RUN)
+            st = cursor_load(m, c, waiter, e);
         if (st == MERGE_WAIT && m->rows)
             break;
         if (st != MERGE_RUN)
@@ -593,7 +655,7 @@ static void describe_run(Merge *m, MergeRun *run)
     const Span *first = &l->items[0], *last = &l->items[l->count - 1];
     run->t_first = merge_span_time(first, 0);
     run->t_last = merge_span_time(last, last->count - 1);
-    if (first->group && !first->group->times && first->count == 1)
+    if (first->group && !first->group->times && !first->group->regular && first->count == 1)
         run->t_last = first->group->group.t_max;
     run_add_seq(run, l);
     run_add_seq(run, &m->older);

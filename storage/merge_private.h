@@ -11,7 +11,9 @@ typedef struct Loaded { /* a row group that the current run or a cursor refers t
     Arena arena;
     bool pinned;
     const int64_t *times; /* NULL: not decoded */
-    const int64_t *ids;   /* with the times, in `keep` tables: COLUMN_ROW, 0 = none; NULL: all 0 */
+    bool regular;         /* its times are those of the grid, no two alike */
+    TimeGrid grid;
+    const int64_t *ids; /* with the times, in `keep` tables: COLUMN_ROW, 0 = none; NULL: all 0 */
     const uint64_t *marked;  /* with the times: rows with COLUMN_MARK; NULL: none */
     const uint8_t *deleting; /* of these: the row is only a mark */
     ColVec *vecs;            /* per column of the merge; have[] says which are decoded */
@@ -79,6 +81,8 @@ enum { HIDDEN_ROW, HIDDEN_MARK, HIDDEN_COLUMNS }; /* places behind the columns a
 Loaded *merge_load(Merge *m, Part *part, const PartGroup *group); /* undecoded */
 void merge_unload(Merge *m, Loaded *l);                           /* the one loaded last */
 MergeStatus merge_load_times(Merge *m, Loaded *l, Task *waiter, Err *e);
+/* Sets l->regular, without decoding. */
+MergeStatus merge_load_grid(Merge *m, Loaded *l, Task *waiter, Err *e);
 /* Ids and marks of a group whose times are loaded. */
 bool merge_load_hidden(Merge *m, Loaded *l, Err *e) MUST_CHECK;
 void merge_release(Merge *m, bool all);        /* groups that no cursor stands on */

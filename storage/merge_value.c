@@ -7,6 +7,7 @@ static void loaded_release(Loaded *l)
         part_unpin_group(l->part, &l->group);
     l->pinned = false;
     l->times = l->ids = NULL;
+    l->regular = false;
     l->marked = NULL;
     l->deleting = NULL;
     l->vecs = NULL;
@@ -147,6 +148,18 @@ MergeStatus merge_load_times(Merge *m, Loaded *l, Task *waiter, Err *e)
     return part_times(l->part, &l->group, &l->arena, &l->times, e) ? MERGE_RUN : MERGE_FAIL;
 }
 
+MergeStatus merge_load_grid(Merge *m, Loaded *l, Task *waiter, Err *e)
+{
+    bool regular;
+    MergeStatus st = loaded_pin(m, l, waiter, e);
+    if (st != MERGE_RUN)
+        return st;
+    if (!part_time_grid(l->part, &l->group, &l->grid, &regular, e))
+        return MERGE_FAIL;
+    l->regular = regular && l->grid.step > 0;
+    return MERGE_RUN;
+}
+
 /* For a run that was announced undecoded: the data must be here now. */
 static bool loaded_here(Merge *m, Loaded *l, Err *e)
 {
@@ -280,6 +293,8 @@ int64_t merge_span_time(const Span *s, uint32_t i)
 {
     if (!s->group)
         return s->rows[i].time;
+    if (!s->group->times && s->group->regular)
+        return s->group->grid.first + s->group->grid.step * (int64_t)(s->begin + i);
     if (!s->group->times) /* announced: only its ends are known */
         return i ? s->group->group.t_max : s->group->group.t_min;
     return s->group->times[s->begin + i];

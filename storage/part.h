@@ -169,6 +169,7 @@ typedef struct TimeGrid {
     int64_t first, step; /* step >= 0 */
 } TimeGrid;
 bool part_time_grid(Part *p, const PartGroup *g, TimeGrid *grid, bool *regular, Err *e) MUST_CHECK;
+uint32_t time_grid_before(const TimeGrid *g, int64_t t, uint32_t rows); /* how many are before t */
 
 /* Decode.  Output lives in arena; CRC is checked at first touch (DATA_CORRUPTED names part, offset,
  * table, series, time range).  A group needs part_pin_group first; PIN_WAIT: the waiter is woken. */

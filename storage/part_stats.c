@@ -203,3 +203,14 @@ bool part_time_grid(Part *p, const PartGroup *g, TimeGrid *grid, bool *regular, 
                !__builtin_add_overflow(last, grid->first, &last);
     return true;
 }
+
+uint32_t time_grid_before(const TimeGrid *g, int64_t t, uint32_t rows)
+{
+    if (t <= g->first)
+        return 0;
+    uint64_t ahead = (uint64_t)t - (uint64_t)g->first - 1; /* of the last ns before t */
+    if (g->step == 0)
+        return rows;
+    uint64_t before = ahead / (uint64_t)g->step + 1;
+    return before < rows ? (uint32_t)before : rows;
+}

@@ -41,18 +41,6 @@ static bool run_is_encoded(const Scan *s)
 
 /* ---- times ---- */
 
-/* Rows of an arithmetic run that are before t. */
-static uint32_t grid_before(const TimeGrid *g, int64_t t, uint32_t rows)
-{
-    if (t <= g->first)
-        return 0;
-    uint64_t ahead = (uint64_t)t - (uint64_t)g->first - 1; /* of the last ns before t */
-    if (g->step == 0)
-        return rows;
-    uint64_t before = ahead / (uint64_t)g->step + 1;
-    return before < rows ? (uint32_t)before : rows;
-}
-
 /* First index from `begin` on whose time is >= limit. */
 static size_t gallop(const int64_t *times, size_t begin, size_t n, int64_t limit)
 {
@@ -97,7 +85,7 @@ bool scan_time_cuts(Scan *s, const int64_t *times, size_t count, uint32_t *rows,
     if (!run_grid(s, &regular, e))
         return false;
     for (size_t i = 0; regular && i < count; i++)
-        rows[i] = grid_before(&s->grid, times[i], s->run.rows);
+        rows[i] = time_grid_before(&s->grid, times[i], s->run.rows);
     if (regular)
         return true;
     if (!scan_times(s, &at, e))
