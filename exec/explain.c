@@ -197,6 +197,10 @@ static void wanted_buckets(Explain *x, const PlanSeriesAgg *p)
 
 static void scan_details(Explain *x, const PlanScan *s)
 {
+    buf_put_slice(&x->value, s->view_part);
+    field(x, "View Part");
+    buf_put_slice(&x->value, s->kept);
+    field(x, "Kept");
     put_bounds(&x->value, s);
     field(x, "Time Range");
     put_tags(&x->value, s);

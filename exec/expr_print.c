@@ -135,6 +135,24 @@ static void print_cast(Buf *out, const Expr *x, const Printer *pr)
     put_type(out, x);
 }
 
+/* A bound of a continuous view, by what it is (exec/state.h). */
+static bool print_bound(Buf *out, const Expr *x)
+{
+    static const char *const words[] = {"kept_from()", "kept_to()", "changed_from(", "changed_to("};
+    if (strcmp(x->func->name, "view_bound") != 0)
+        return false;
+    for (size_t i = 0; i < x->arg_count; i++)
+        if (x->args[i]->kind != EXPR_CONST)
+            return false;
+    int64_t which = x->args[1]->value.u.i64, range = x->args[2]->value.u.i64;
+    if (which < 0 || which >= (int64_t)ARRAY_LEN(words))
+        return false;
+    buf_puts(out, words[which]);
+    if (which > 1)
+        buf_printf(out, "%lld)", (long long)range + 1);
+    return true;
+}
+
 static void print_call(Buf *out, const Expr *x, const Printer *pr)
 {
     const FuncDef *f = x->func;
@@ -246,7 +264,8 @@ static void print(Buf *out, const Expr *x, const Printer *pr)
         buf_printf(out, "$%u", x->index + (x->kind == EXPR_PARAM));
         break;
     case EXPR_CALL:
-        print_call(out, x, pr);
+        if (!print_bound(out, x))
+            print_call(out, x, pr);
         break;
     case EXPR_AND:
         print_wrapped(out, "(", x, " AND ", ")", pr);

@@ -94,6 +94,8 @@ typedef struct PlanScan {
     Plan p;
     TableId table;
     Slice table_name, alias, time_name; /* for EXPLAIN; alias may be empty */
+    Slice view_part,
+        kept; /* for EXPLAIN, of a continuous view: which part, what of; may be empty */
     ScanCol *cols;
     TimeBound *bounds;
     size_t bound_count;

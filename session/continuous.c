@@ -277,8 +277,7 @@ bool continuous_alone(Session *s, const CatalogSnap *cat, const TableDef *view, 
     Arena a;
     ContinuousDef d;
     bool ok = lower != view->id ||
-              err_set(e, ERR_INVALID_RECURSION,
-                      "view \"%.*s\" cannot be made of itself",
+              err_set(e, ERR_INVALID_RECURSION, "view \"%.*s\" cannot be made of itself",
                       SLICE_ARG(view->name));
     arena_init(&a, NULL);
     for (size_t i = 0; ok && i < cat_table_count(cat); i++) {

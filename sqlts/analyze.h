@@ -35,6 +35,7 @@ typedef struct Analyzer {
     int view_depth;
     bool reads_temporary; /* some relation is a temporary one */
     const TableDef *view; /* whose text it is; NULL = the statement's */
+    Slice view_part;      /* of a continuous view, that is being read; for EXPLAIN */
     bool give_states;     /* it is a continuous view's: one below gives its states, too */
     uint32_t pos_offset,
         pos_chars; /* the last answer of az_position: the next one counts from it */

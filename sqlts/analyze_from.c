@@ -260,10 +260,15 @@ static bool continuous_query(Analyzer *z, const TableDef *t, const SqlNode *at, 
     if (part == VIEW_WHOLE)
         return az_view_union(z, t, q, e);
     bool give = z->give_states;
+    Slice above = z->view_part;
+    size_t number = n ? n->part_number : 0;
+    z->view_part = az_view_part_name(z, t, part, number);
     z->give_states = true;
     bool ok = view_query(z, t->definition, t->name, at, q, e);
     z->give_states = give;
-    return ok && az_view_part(z, t, at, part, n->part_number, *q, e);
+    ok = ok && az_view_part(z, t, at, part, number, *q, e);
+    z->view_part = above;
+    return ok;
 }
 
 /* The text of a view that is kept nowhere. */

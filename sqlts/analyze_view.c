@@ -431,6 +431,49 @@ static void show_results(const PartBuild *b, Rte *r)
     q->visible_count = q->target_count;
 }
 
+Slice az_view_part_name(Analyzer *z, const TableDef *view, ViewPart part, size_t number)
+{
+    static const char *const names[] = {[VIEW_WHOLE] = "all",
+                                        [VIEW_STATES] = "what is kept",
+                                        [VIEW_LATER] = "rows newer than what is kept",
+                                        [VIEW_EARLIER] = "rows older than what is kept",
+                                        [VIEW_STALE] = "rows of changed buckets, range ",
+                                        [VIEW_PARTIAL] = "refresh"};
+    Buf b;
+    buf_init(&b);
+    if (z->view_part.len)
+        buf_printf(&b, "%.*s; of ", SLICE_ARG(z->view_part));
+    buf_printf(&b, "%.*s: %s", SLICE_ARG(view->name), names[part]);
+    if (part == VIEW_STALE)
+        buf_printf(&b, "%zu", number + 1);
+    Slice name = arena_slice(z->arena, buf_slice(&b));
+    buf_free(&b);
+    return name;
+}
+
+static void list_kept(Buf *b, const ContinuousDef *d, bool state)
+{
+    const char *comma = state ? "states of " : b->len ? "; results of " : "results of ";
+    for (size_t i = 0; i < d->agg_count; i++) {
+        if (d->aggs[i].state != state)
+            continue;
+        buf_printf(b, "%s%s", comma, func_by_oid(d->aggs[i].func)->name);
+        comma = ", ";
+    }
+}
+
+/* Results, not states, are kept of aggregates that cannot be merged: those are made anew with their bucket. */
+static Slice kept_words(const PartBuild *b)
+{
+    Buf text;
+    buf_init(&text);
+    list_kept(&text, &b->def, true);
+    list_kept(&text, &b->def, false);
+    Slice words = arena_slice(b->z->arena, buf_slice(&text));
+    buf_free(&text);
+    return words;
+}
+
 /* The hidden table in place of FROM and GROUP BY. */
 static bool states_part(PartBuild *b, Err *e)
 {
@@ -444,6 +487,9 @@ static bool states_part(PartBuild *b, Err *e)
                        SLICE_ARG(b->view->name));
     az_scope_init(&scope, NULL, NULL);
     az_scope_add_table(z, &scope, t, SLICE_NONE, &r);
+    r->name = b->view->name;
+    r->view_part = z->view_part;
+    r->kept = kept_words(b);
     Expr *where = NULL;
     if (!states_where(b, az_var(z, r, b->def.bucket, 0), &where, e))
         return false;
@@ -529,6 +575,7 @@ bool az_view_part(Analyzer *z, const TableDef *view, const SqlNode *at, ViewPart
         return err_set(e, ERR_DATA_CORRUPTED, "continuous view \"%.*s\" is not what its text says",
                        SLICE_ARG(view->name));
     combine_states(z, q, &b.shape);
+    b.shape.base->view_part = z->view_part; /* a lower view has named its own parts */
     if (!change_part(&b, part, number, e))
         return false;
     az_set_columns(z, q);

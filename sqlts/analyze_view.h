@@ -10,6 +10,8 @@ struct Analyzer;
 struct SqlNode;
 /* Can this query be one?  0A000 names the part that cannot.  Fills in what the query says. */
 bool az_continuous(struct Analyzer *z, Query *q, ContinuousDef *d, Err *e) MUST_CHECK;
+/* How EXPLAIN calls it. */
+Slice az_view_part_name(struct Analyzer *z, const TableDef *view, ViewPart part, size_t number);
 /* Makes the view's query, just analyzed, one part of the view. */
 bool az_view_part(struct Analyzer *z, const TableDef *view, const struct SqlNode *at, ViewPart part,
                   size_t number, Query *q, Err *e) MUST_CHECK;

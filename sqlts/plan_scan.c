@@ -374,8 +374,12 @@ bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
     b.scan = PLAN_NEW(p, PlanScan, PLAN_SCAN, rte->col_count);
     b.scan->table = t->id;
     b.scan->table_name = t->name;
-    if (!slice_eq(rte->name, t->name))
+    if (rte->kept.len) /* the hidden table of a view */
+        b.scan->table_name = rte->name;
+    else if (!slice_eq(rte->name, t->name))
         b.scan->alias = rte->name;
+    b.scan->view_part = rte->view_part;
+    b.scan->kept = rte->kept;
     if (t->time_index >= 0)
         b.scan->time_name = t->columns[t->time_index].name;
     b.scan->bounds = ARENA_ARRAY(p->arena, TimeBound, conjs->count + 1);

@@ -60,6 +60,7 @@ struct Rte {
     bool lateral; /* reads earlier FROM items */
     Cte *cte;
     bool relation;             /* a table or view of the catalog, by its name */
+    Slice view_part, kept;     /* TABLE, for EXPLAIN: of a continuous view */
     const TableDef *states_of; /* QUERY: a continuous view; behind its columns stand its states */
     bool self;                 /* the reference of a recursive query to itself */
     const FuncDef *func;

@@ -128,3 +128,13 @@ REFRESH MATERIALIZED VIEW cod FORCE;
 SELECT d, c, load, peak FROM cod ORDER BY d;
 DROP TABLE cot CASCADE;
 SELECT count(*) FROM pg_tables WHERE schemaname = 'pg_skulk';
+-- EXPLAIN says what comes from where
+CREATE TABLE cop (ts timestamptz NOT NULL, host text TAG, v int);
+CREATE MATERIALIZED VIEW coe WITH (continuous) AS
+  SELECT time_bucket('1 hour', ts) AS b, sum(v) AS s, percentile_cont(0.5) WITHIN GROUP (ORDER BY v) AS p FROM cop GROUP BY 1;
+CREATE MATERIALIZED VIEW cof WITH (continuous, realtime = false) AS SELECT time_bucket('1 day', b) AS b, sum(p) FROM coe GROUP BY 1;
+EXPLAIN (COSTS OFF) SELECT b, s FROM coe WHERE b > '2026-01-01';
+EXPLAIN (COSTS OFF) SELECT * FROM cof;
+ALTER MATERIALIZED VIEW coe SET (realtime = false);
+EXPLAIN (COSTS OFF, FORMAT JSON) SELECT * FROM coe;
+DROP TABLE cop CASCADE;
