@@ -38,6 +38,7 @@ libskexec_la_SOURCES += \
 	exec/func_state.c exec/state.h exec/op_window.c exec/op_window_call.c exec/op_window_agg.c exec/op_window_frame.c exec/op_window_private.h \
 	exec/parallel.c \
 	exec/query.c exec/query.h exec/plan.h \
+	exec/row_bytes.c exec/row_bytes.h exec/row_stream.c \
 	exec/row_file.c exec/row_file.h \
 	exec/seen.c exec/seen_private.h \
 	exec/spill.c exec/spill.h \

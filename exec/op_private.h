@@ -302,6 +302,8 @@ struct Exec {
     const atomic_bool *stop; /* of the gang; NULL in the query itself */
     struct Gang *gang;       /* this is a piece of it, or NULL */
     SeriesSet *slice;        /* a parallel piece scans only these */
+    bool cut;                /* and only these times, ns */
+    int64_t cut_min, cut_max;
     CteState *ctes;
     WorkTable *work;
     ViewCache *views;
@@ -325,7 +327,8 @@ struct Query {
     bool analyze;
     const Clock *clock;
     Op *root;
-    Gang *gangs; /* that run or wait */
+    struct RowStream *stream; /* instead of root: pieces write the rows */
+    Gang *gangs;              /* that run or wait */
     const GivenRows *given;
     size_t given_count;
 };
@@ -338,6 +341,13 @@ void exec_slice_begin(Exec *x);
 OpStats *exec_stats(Exec *x, const Plan *plan);  /* NULL unless analyzing */
 const Plan *plan_child(const Plan *p, size_t i); /* NULL: no more */
 void scan_counters_add(ScanCounters *to, const ScanCounters *from);
+
+/* ---- rows that leave as bytes: row_stream.c ---- */
+typedef struct RowStream RowStream;
+/* *out NULL: this plan is not for it, or too little work. */
+bool stream_open(RowStream **out, Query *q, const RowForm *form, Err *e) MUST_CHECK;
+QueryStatus stream_next(RowStream *s, Buf *out, uint64_t *rows, Err *e);
+void stream_close(RowStream *s); /* NULL is fine */
 
 /* ---- pieces of work on the pool ---- */
 typedef struct GangDef {
@@ -354,7 +364,9 @@ void gang_lock(Gang *g);
 void gang_unlock(Gang *g);
 void gang_wake_owner(Gang *g);           /* locked */
 void gang_wake_piece(Gang *g, size_t i); /* locked */
-/* Locked: QUERY_END: it has finished; QUERY_WAIT: the owner will be woken; or QUERY_FAIL. */
+/* Locked: QUERY_WAIT: the owner will be woken; or QUERY_FAIL. */
+QueryStatus gang_status(Gang *g, Exec *parent, Err *e);
+/* The same, or QUERY_END: it has finished. */
 QueryStatus gang_piece_status(Gang *g, size_t i, Exec *parent, Err *e);
 size_t gang_count(const Gang *g);
 void gang_close(Gang *g);                     /* pieces that run end their step first */

@@ -9,6 +9,9 @@ enum {
     SPREAD_SERIES_WORK = 150, /* finding the row groups of a series, in values */
     SPREAD_PER_WORKER = 3,    /* pieces; more than one evens out unequal series */
     SPREAD_FILES_MAX = 256,
+    MORSEL_ROWS = 16 << 10,
+    MORSELS_MAX = 1 << 20,
+    MORSEL_TAIL = 16, /* each piece looks through the rows that are not in files: few then */
 };
 
 bool exec_const(Exec *x, const Expr *expr, Arena *a, Value *out, Err *e)
@@ -285,6 +288,16 @@ static void src_columns(ScanSrc *s)
     }
 }
 
+/* A piece reads its part of the times. */
+static void src_cut(ScanSrc *s)
+{
+    if (s->t_min < s->x->cut_min)
+        s->t_min = s->x->cut_min;
+    if (s->t_max > s->x->cut_max)
+        s->t_max = s->x->cut_max;
+    s->none |= s->t_min > s->t_max;
+}
+
 bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
 {
     *s = (ScanSrc){.x = x, .plan = plan, .arena = arena};
@@ -301,6 +314,8 @@ bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
     s->filter = &s->strict;
     if (!src_bounds(s, e) || !src_select_tags(s, e))
         return false;
+    if (x->cut)
+        src_cut(s);
     s->prunes = ARENA_ARRAY(arena, PruneValue, plan->prune_count + 1);
     for (size_t i = 0; i < plan->prune_count; i++)
         if (!prune_of(s, &plan->prunes[i], e))
@@ -421,19 +436,38 @@ static double overlap(const FileInfo *f, int64_t t_min, int64_t t_max)
     return hi < lo ? 0 : span > 0 ? (hi - lo) / span : 1;
 }
 
-/* *tail: rows that are not in the file format yet. */
-static double estimate_rows(const ScanSrc *s, size_t series, double *tail)
+/* What a scan will read, as far as files and memory tell. */
+typedef struct ScanSize {
+    double rows, tail;    /* tail: of them, those that are not in the file format yet */
+    int64_t t_min, t_max; /* of the files inside the bounds */
+} ScanSize;
+
+static void size_times(ScanSize *z, const FileInfo *f, const ScanSrc *s)
 {
+    int64_t lo = f->t_min > s->t_min ? f->t_min : s->t_min;
+    int64_t hi = f->t_max < s->t_max ? f->t_max : s->t_max;
+    if (lo > hi)
+        return;
+    z->t_min = lo < z->t_min ? lo : z->t_min;
+    z->t_max = hi > z->t_max ? hi : z->t_max;
+}
+
+static ScanSize scan_size(const ScanSrc *s, size_t series)
+{
+    ScanSize z = {.t_min = INT64_MAX, .t_max = INT64_MIN};
     FileInfo *files = arena_alloc(s->arena, SPREAD_FILES_MAX * sizeof *files);
     const Snapshot *snap = s->x->query->snapshot;
     size_t n = snapshot_files(snap, files, SPREAD_FILES_MAX);
     const EngineStats *es = engine_stats(snapshot_engine(snap));
-    double rows = *tail = (double)atomic_load_explicit(&es->memtable_rows, memory_order_relaxed);
-    for (size_t i = 0; i < n && i < SPREAD_FILES_MAX; i++)
-        rows += (double)files[i].rows * overlap(&files[i], s->t_min, s->t_max);
+    z.rows = z.tail = (double)atomic_load_explicit(&es->memtable_rows, memory_order_relaxed);
+    for (size_t i = 0; i < n && i < SPREAD_FILES_MAX; i++) {
+        z.rows += (double)files[i].rows * overlap(&files[i], s->t_min, s->t_max);
+        size_times(&z, &files[i], s);
+    }
     double all = (double)idx_series_count(s->idx, 0), part = all > 0 ? (double)series / all : 0;
-    *tail *= part;
-    return rows * part;
+    z.tail *= part;
+    z.rows *= part;
+    return z;
 }
 
 static int parallel_workers(const Query *q)
@@ -458,16 +492,80 @@ void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out)
     size_t series = s->set ? set_count(s->set) : idx_series_count(s->idx, s->plan->table);
     if (series < 2)
         return;
-    double tail, rows = estimate_rows(s, series, &tail);
-    double work = rows * work_per_row + (double)series * SPREAD_SERIES_WORK;
+    ScanSize z = scan_size(s, series);
+    double work = z.rows * work_per_row + (double)series * SPREAD_SERIES_WORK;
     if (!forced && work < SPREAD_WORK_MIN)
         return;
     /* Each piece looks through all rows of the tail once: not worth it when they are the most. */
-    if (!forced && tail * 2 > rows)
+    if (!forced && z.tail * 2 > z.rows)
         return;
     size_t pieces = (size_t)workers * SPREAD_PER_WORKER;
     out->pieces = pieces < series ? pieces : series;
     out->set = s->set ? set_ref(s->set) : idx_select(s->idx, s->plan->table, NULL, 0);
+}
+
+/* Small pieces, so that the first bytes leave soon and few wait for their turn.  A table of few series is
+ * cut by time as well: rows of one series come in its order. */
+static void src_morsels(const ScanSrc *s, ScanMorsels *out)
+{
+    bool forced = s->x->query->parallel_max < 0;
+    int workers = parallel_workers(s->x->query);
+    const PlanScan *plan = s->plan;
+    if (workers < 2 || s->none || plan->single_stream ||
+        (s->loose.all && expr_is_volatile(s->loose.all)))
+        return;
+    size_t series = s->set ? set_count(s->set) : idx_series_count(s->idx, plan->table);
+    ScanSize z = scan_size(s, series);
+    double work = z.rows * (double)plan->p.col_count + (double)series * SPREAD_SERIES_WORK;
+    if (series == 0 || (!forced && (work < SPREAD_WORK_MIN || z.tail * 2 > z.rows)))
+        return;
+    double wanted = z.tail * MORSEL_TAIL > z.rows ? 0 : z.rows / MORSEL_ROWS;
+    double least = (double)workers * SPREAD_PER_WORKER;
+    wanted = wanted < least ? least : wanted > MORSELS_MAX ? MORSELS_MAX : wanted;
+    out->slices = (double)series < wanted ? series : (size_t)wanted;
+    out->cuts = 1;
+    bool in_order = !plan->backward && plan->per_series_limit == 0;
+    if (out->slices == series && in_order && z.t_min < z.t_max) {
+        out->cuts = (size_t)(wanted / (double)series);
+        out->cuts = out->cuts ? out->cuts : 1;
+        out->t_min = z.t_min;
+        out->t_max = z.t_max;
+    }
+    if (out->slices * out->cuts < 2) {
+        out->slices = 0;
+        return;
+    }
+    out->set = s->set ? set_ref(s->set) : idx_select(s->idx, plan->table, NULL, 0);
+}
+
+bool scan_morsels(Exec *x, const PlanScan *plan, ScanMorsels *out, Err *e)
+{
+    *out = (ScanMorsels){0};
+    if (parallel_workers(x->query) < 2)
+        return true;
+    Arena arena;
+    arena_init(&arena, &x->query->budget);
+    ScanSrc s;
+    bool ok = src_open(&s, x, plan, &arena, e);
+    if (ok)
+        src_morsels(&s, out);
+    src_close(&s);
+    arena_free(&arena);
+    return ok;
+}
+
+void morsel_begin(const ScanMorsels *m, size_t i, Exec *x)
+{
+    size_t cut = i % m->cuts;
+    if (x->slice)
+        set_unref(x->slice);
+    x->slice = set_slice(m->set, i / m->cuts, m->slices);
+    x->cut = m->cuts > 1;
+    __int128 span = (__int128)m->t_max - m->t_min;
+    x->cut_min = cut ? (int64_t)(m->t_min + span * (__int128)cut / (__int128)m->cuts) : INT64_MIN;
+    x->cut_max = cut + 1 < m->cuts
+                     ? (int64_t)(m->t_min + span * (__int128)(cut + 1) / (__int128)m->cuts) - 1
+                     : INT64_MAX;
 }
 
 bool scan_spread(Op *op, const PlanScan *plan, ScanSpread *out, Err *e)

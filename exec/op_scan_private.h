@@ -128,6 +128,15 @@ bool scan_spread(Op *op, const PlanScan *plan, ScanSpread *out, Err *e) MUST_CHE
 void src_spread(const ScanSrc *s, double work_per_row, ScanSpread *out);
 void scan_spread_free(ScanSpread *s);
 
+/* The same in smaller pieces, for rows that leave in their order: morsel i of slices * cuts. */
+typedef struct ScanMorsels {
+    SeriesSet *set;
+    size_t slices, cuts;  /* slices 0: not worth it */
+    int64_t t_min, t_max; /* that the cuts divide; the outer ones go on to the bounds */
+} ScanMorsels;
+bool scan_morsels(Exec *x, const PlanScan *plan, ScanMorsels *out, Err *e) MUST_CHECK;
+void morsel_begin(const ScanMorsels *m, size_t i, Exec *x); /* sets what x scans */
+
 /* A scan by pieces, in the order of one. */
 typedef struct Gather Gather;
 Gather *gather_start(Op *op, const ScanSpread *take_spread); /* lives in op->arena */

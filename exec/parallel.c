@@ -234,16 +234,19 @@ void gang_wake_piece(Gang *g, size_t i)
         task_wake(&g->pieces[i].task);
 }
 
-QueryStatus gang_piece_status(Gang *g, size_t i, Exec *parent, Err *e)
+QueryStatus gang_status(Gang *g, Exec *parent, Err *e)
 {
     if (g->failed) {
         *e = g->err;
         return QUERY_FAIL;
     }
-    if (g->pieces[i].finished)
-        return QUERY_END;
     g->waiter = parent->waiter;
     return g->waiter ? QUERY_WAIT : QUERY_YIELD;
+}
+
+QueryStatus gang_piece_status(Gang *g, size_t i, Exec *parent, Err *e)
+{
+    return !g->failed && g->pieces[i].finished ? QUERY_END : gang_status(g, parent, e);
 }
 
 size_t gang_count(const Gang *g)

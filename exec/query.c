@@ -262,12 +262,27 @@ bool query_open(Query **out, const PlannedQuery *plan, const QueryOptions *o, Er
         q->x.ctx.exec_params[i] = value_null();
     q->x.waiter = o->waiter;
     exec_slice_begin(&q->x);
-    if (!op_open(&q->root, &q->x, plan->root, e)) {
+    bool ok = !o->form || stream_open(&q->stream, q, o->form, e);
+    if (ok && !q->stream)
+        ok = op_open(&q->root, &q->x, plan->root, e);
+    if (!ok) {
         query_close(q);
         return false;
     }
     *out = q;
     return true;
+}
+
+bool query_writes(const Query *q)
+{
+    return q->stream != NULL;
+}
+
+QueryStatus query_bytes(Query *q, Buf *out, uint64_t *rows, Err *e)
+{
+    exec_slice_begin(&q->x);
+    QueryStatus st = exec_tick(&q->x, e);
+    return st == QUERY_BATCH ? stream_next(q->stream, out, rows, e) : st;
 }
 
 QueryStatus query_next(Query *q, Batch **out, Err *e)
@@ -292,6 +307,7 @@ void query_close(Query *q)
     if (!q)
         return;
     query_cancel(q);
+    stream_close(q->stream);
     op_close(q->root);
     exec_clear(&q->x);
     must(q->gangs == NULL);

@@ -8,6 +8,7 @@
 #define SKULK_EXEC_QUERY_H
 
 #include "exec/plan.h"
+#include "exec/row_bytes.h"
 #include "exec/row_file.h"
 
 typedef enum QueryStatus {
@@ -37,6 +38,9 @@ typedef struct QueryOptions {
     const GivenRows *given;   /* borrowed */
     size_t given_count;
     bool analyze; /* collect counters */
+    /* The rows are wanted as these bytes: a scan that is worth it writes them in its pieces, and
+     * query_bytes() takes the place of query_next().  Lives as long as the query; NULL: no. */
+    const RowForm *form;
 } QueryOptions;
 
 typedef struct Query Query;
@@ -44,6 +48,9 @@ typedef struct Query Query;
 bool query_open(Query **out, const PlannedQuery *plan, const QueryOptions *o, Err *e) MUST_CHECK;
 /* *out lives until the next call. */
 QueryStatus query_next(Query *q, Batch **out, Err *e);
+bool query_writes(const Query *q); /* by query_bytes */
+/* The next rows, in the order of query_next: bytes moved into *out, which was empty. */
+QueryStatus query_bytes(Query *q, Buf *out, uint64_t *rows, Err *e);
 void query_cancel(Query *q); /* the next step fails with CANCELED */
 void query_set_waiter(Query *q, Task *t);
 /* Which series (NULL = all; a reference) and times the scan would read now; none: no row can match.

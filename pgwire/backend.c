@@ -193,6 +193,7 @@ bool pgb_next_message(PgSession *s, PgMessage *m)
 void pgb_run_portal(PgSession *s, Portal *p, int64_t max_rows, bool simple)
 {
     s->portal = p;
+    portal_stream(p);
     s->max_rows = max_rows;
     s->simple = simple;
     s->described = s->copy_done = false;
@@ -253,18 +254,34 @@ static void copy_in_begins(PgSession *s)
 static void take_batch(PgSession *s, const Batch *b)
 {
     describe_once(s);
-    if (!s->rows.cells)
-        pgw_rows_open(&s->rows, s->session, s->portal);
+    if (!s->rows.bytes)
+        pgw_rows_open(&s->rows, s->portal);
     pgw_rows_batch(&s->rows, b);
     (void)pgw_rows_write(&s->rows, &s->out, PG_ROWS_BYTES);
     atomic_fetch_add_explicit(&s->server->stats.rows_batches, 1, memory_order_relaxed);
+}
+
+/* Many of them go as they are, behind what was said before. */
+static void take_bytes(PgSession *s, Buf *bytes)
+{
+    bool binary;
+    size_t columns;
+    if (portal_copy_info(s->portal, &binary, &columns))
+        copy_out_once(s);
+    else
+        describe_once(s);
+    if (bytes->len < PG_FLUSH_BYTES) {
+        buf_put_slice(&s->out, buf_slice(bytes));
+        return;
+    }
+    flush(s);
+    outlet_send(s->outlet, block_take(bytes));
 }
 
 static PgTurn turn_run(PgSession *s)
 {
     Err e;
     Batch *b = NULL;
-    Slice row;
     if (!pgw_rows_write(&s->rows, &s->out, PG_ROWS_BYTES))
         return TURN_AGAIN;
     err_clear(&e);
@@ -273,9 +290,7 @@ static PgTurn turn_run(PgSession *s)
         take_batch(s, b);
         return TURN_AGAIN;
     case RUN_BYTES:
-        copy_out_once(s);
-        for (size_t i = 0; portal_copy_row(s->portal, i, &row); i++)
-            pgw_copy_data(&s->out, row);
+        take_bytes(s, portal_bytes(s->portal));
         return TURN_AGAIN;
     case RUN_COPY_IN:
         copy_in_begins(s);

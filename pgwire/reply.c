@@ -201,10 +201,3 @@ void pgw_copy_response(Buf *b, char type, bool binary, size_t columns)
         pgw_put_i16(b, binary);
     pgw_end(b, mark);
 }
-
-void pgw_copy_data(Buf *b, Slice bytes)
-{
-    size_t mark = pgw_begin(b, 'd');
-    buf_put_slice(b, bytes);
-    pgw_end(b, mark);
-}

@@ -30,6 +30,5 @@ void pgw_notification(Buf *b, int32_t pid, Slice channel, Slice payload);
 void pgw_row_description(Buf *b, const OutColumn *cols, size_t count, const Portal *portal);
 void pgw_param_description(Buf *b, const TypeId *types, size_t count);
 void pgw_copy_response(Buf *b, char type, bool binary, size_t columns);
-void pgw_copy_data(Buf *b, Slice bytes);
 
 #endif

@@ -1,119 +1,104 @@
-/* session/copy_out.c - COPY ... TO STDOUT: batches of a query to text, csv or binary rows. */
+/* session/copy_out.c - COPY ... TO STDOUT: rows of a query as CopyData messages in text, csv or binary. */
 #include "session/copy_private.h"
 #include <stdio.h>
 
-/* Every row is a message of its own: clients count on it. */
+enum { COPY_OUT_BYTES = 64 << 10 };
+
 typedef struct CopyOut {
-    Buf bytes;
-    Buf value;
+    RowForm form;
+    RowBytes *rows; /* of batches; a query may write its rows itself */
+    bool writing;   /* a batch */
     CopyCharset charset;
-    Buf converted;
-    size_t ends[BATCH_ROWS], row_count; /* of the rows in bytes */
+    Buf line, converted;
     bool begun, ended;
 } CopyOut;
 
-static void put_text(Buf *out, Slice v, char delimiter)
+/* Every row is a message of its own: clients count on it. */
+static void put_message(Buf *out, Slice head, Slice body)
 {
-    for (size_t i = 0; i < v.len; i++) {
-        char ch = v.ptr[i];
-        static const char from[] = "\b\f\n\r\t\v", to[] = "bfnrtv";
-        const char *k = ch ? memchr(from, ch, 6) : NULL;
-        if (k) {
-            buf_put_u8(out, '\\');
-            buf_put_u8(out, (uint8_t)to[k - from]);
-        } else {
-            if (ch == '\\' || ch == delimiter)
-                buf_put_u8(out, '\\');
-            buf_put_u8(out, (uint8_t)ch);
-        }
+    uint32_t len = __builtin_bswap32((uint32_t)(4 + head.len + body.len));
+    buf_put_u8(out, 'd');
+    buf_put(out, &len, sizeof len);
+    buf_put_slice(out, head);
+    buf_put_slice(out, body);
+}
+
+/* The names of the columns as a row of texts. */
+static bool put_header(Portal *p, CopyOut *o, Err *e)
+{
+    const BoundCopy *c = &p->bound->u.copy;
+    Arena a;
+    arena_init(&a, NULL);
+    RowForm form = o->form;
+    Batch names = {.rows = 1, .col_count = form.col_count};
+    TypeId *types = ARENA_ARRAY(&a, TypeId, form.col_count + 1);
+    names.cols = ARENA_ARRAY(&a, Vector, form.col_count + 1);
+    for (size_t i = 0; i < form.col_count; i++) {
+        Value name = value_str(c->source.cols[i].name);
+        types[i] = T_TEXT;
+        vec_init_const(&names.cols[i], T_TEXT, &name, &a);
     }
+    form.types = types;
+    form.message = 0;
+    form.force_quote = NULL;
+    RowBytes *row = rowbytes_new(&form);
+    rowbytes_begin(row, &names);
+    buf_clear(&o->line);
+    (void)rowbytes_write(row, &o->line, 0);
+    rowbytes_free(row);
+    arena_free(&a);
+    Slice line = buf_slice(&o->line);
+    if (o->charset.open) {
+        if (!copy_convert(&o->charset, line, &o->converted, e))
+            return false;
+        line = buf_slice(&o->converted);
+    }
+    put_message(&p->bytes, SLICE_NONE, line);
+    return true;
 }
 
-static bool csv_needs_quotes(const BoundCopy *c, Slice v)
+/* The binary header goes with the first row: `bytes` are messages. */
+static void add_binary_header(Portal *p, CopyOut *o)
 {
-    if (slice_eq(v, c->null_text))
-        return true;
-    for (size_t i = 0; i < v.len; i++)
-        if (v.ptr[i] == c->delimiter || v.ptr[i] == c->quote || v.ptr[i] == '\n' ||
-            v.ptr[i] == '\r')
-            return true;
-    return false;
-}
-
-/* `\.` alone on its line would end the data. */
-static void put_csv(Buf *out, const BoundCopy *c, Slice v, bool force)
-{
-    bool ends = c->source.col_count == 1 && slice_eq_cstr(v, "\\.");
-    if (!force && !ends && !csv_needs_quotes(c, v)) {
-        buf_put_slice(out, v);
+    if (o->begun || p->bound->u.copy.format != COPY_BINARY)
         return;
-    }
-    buf_put_u8(out, (uint8_t)c->quote);
-    for (size_t i = 0; i < v.len; i++) {
-        if (v.ptr[i] == c->quote || v.ptr[i] == c->escape)
-            buf_put_u8(out, (uint8_t)c->escape);
-        buf_put_u8(out, (uint8_t)v.ptr[i]);
-    }
-    buf_put_u8(out, (uint8_t)c->quote);
+    Buf header, all;
+    buf_init(&header);
+    buf_init(&all);
+    copy_put_binary_header(&header);
+    uint32_t len;
+    memcpy(&len, p->bytes.ptr + 1, sizeof len);
+    size_t first = 1 + __builtin_bswap32(len);
+    put_message(&all, buf_slice(&header), slice_of(p->bytes.ptr + 5, first - 5));
+    buf_put(&all, p->bytes.ptr + first, p->bytes.len - first);
+    buf_free(&header);
+    buf_free(&p->bytes);
+    p->bytes = all;
 }
 
-static void put_field(CopyOut *o, const BoundCopy *c, bool force_quote, Slice v)
-{
-    if (c->format == COPY_CSV)
-        put_csv(&o->bytes, c, v, force_quote);
-    else
-        put_text(&o->bytes, v, c->delimiter);
-}
-
-static void put_header(Portal *p, CopyOut *o)
+static void copy_form(Portal *p, CopyOut *o)
 {
     const BoundCopy *c = &p->bound->u.copy;
-    for (size_t i = 0; i < c->source.col_count; i++) {
-        if (i)
-            buf_put_u8(&o->bytes, (uint8_t)c->delimiter);
-        put_field(o, c, false, c->source.cols[i].name);
+    size_t n = c->source.col_count;
+    TypeId *types = ARENA_ARRAY(&p->arena, TypeId, n + 1);
+    bool *binary = ARENA_ARRAY(&p->arena, bool, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        types[i] = c->source.cols[i].type;
+        binary[i] = c->format == COPY_BINARY;
     }
-    buf_put_u8(&o->bytes, '\n');
-}
-
-static void put_row(Portal *p, CopyOut *o, const Batch *b, size_t row)
-{
-    const BoundCopy *c = &p->bound->u.copy;
-    for (size_t i = 0; i < b->col_count; i++) {
-        if (i)
-            buf_put_u8(&o->bytes, (uint8_t)c->delimiter);
-        Value v = vec_get(&b->cols[i], row);
-        if (v.null) {
-            buf_put_slice(&o->bytes, c->null_text);
-            continue;
-        }
-        o->value.len = 0;
-        type_find(b->cols[i].type)->out(&p->session->env, &v, &o->value);
-        put_field(o, c, c->force_quote && c->force_quote[i], buf_slice(&o->value));
-    }
-    buf_put_u8(&o->bytes, '\n');
-}
-
-static void put_be(Buf *out, uint32_t v, int bytes)
-{
-    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
-        buf_put_u8(out, (uint8_t)(v >> shift));
-}
-
-static void put_binary_row(Portal *p, CopyOut *o, const Batch *b, size_t row)
-{
-    put_be(&o->bytes, (uint32_t)b->col_count, 2);
-    for (size_t i = 0; i < b->col_count; i++) {
-        Value v = vec_get(&b->cols[i], row);
-        if (v.null) {
-            put_be(&o->bytes, UINT32_MAX, 4);
-            continue;
-        }
-        o->value.len = 0;
-        type_find(b->cols[i].type)->send(&p->session->env, &v, &o->value);
-        put_be(&o->bytes, (uint32_t)o->value.len, 4);
-        buf_put_slice(&o->bytes, buf_slice(&o->value));
-    }
+    o->form = (RowForm){.frame = c->format == COPY_BINARY ? ROW_FIELDS
+                                 : c->format == COPY_CSV  ? ROW_CSV
+                                                          : ROW_TEXT,
+                        .message = o->charset.open ? 0 : 'd',
+                        .env = p->session->env,
+                        .col_count = n,
+                        .types = types,
+                        .binary = binary,
+                        .delimiter = c->delimiter,
+                        .quote = c->quote,
+                        .escape = c->escape,
+                        .null_text = c->null_text,
+                        .force_quote = c->force_quote};
 }
 
 static bool copy_out_start(Portal *p, Err *e)
@@ -121,50 +106,67 @@ static bool copy_out_start(Portal *p, Err *e)
     const BoundCopy *c = &p->bound->u.copy;
     CopyOut *o = ARENA_NEW(&p->arena, CopyOut);
     p->copy_out = (struct CopyOut *)o;
-    return (!c->charset || copy_charset_open(&o->charset, c, false, e)) &&
-           portal_open_query(p, &c->source, e);
-}
-
-/* What was put since the last row ended is a row. */
-static bool end_row(CopyOut *o, Err *e)
-{
-    size_t begin = o->row_count ? o->ends[o->row_count - 1] : 0;
-    if (o->charset.open) {
-        Slice row = slice_of(o->bytes.ptr + begin, o->bytes.len - begin);
-        if (!copy_convert(&o->charset, row, &o->converted, e))
-            return false;
-        o->bytes.len = begin;
-        buf_put_slice(&o->bytes, buf_slice(&o->converted));
-    }
-    o->ends[o->row_count++] = o->bytes.len;
-    return true;
-}
-
-/* The binary header goes with the first row. */
-static RunStatus put_begin(Portal *p, CopyOut *o, Err *e)
-{
-    const BoundCopy *c = &p->bound->u.copy;
-    o->begun = true;
-    if (c->format == COPY_BINARY)
-        copy_put_binary_header(&o->bytes);
-    if (c->format == COPY_BINARY || !c->header)
-        return RUN_DONE;
-    put_header(p, o);
-    return end_row(o, e) ? RUN_BYTES : RUN_FAIL;
+    if (c->charset && !copy_charset_open(&o->charset, c, false, e))
+        return false;
+    copy_form(p, o);
+    o->rows = rowbytes_new(&o->form);
+    p->form = o->charset.open ? NULL : &o->form; /* converting can fail */
+    bool ok = portal_open_query(p, &c->source, e);
+    p->form = NULL;
+    return ok;
 }
 
 /* The binary format has a last word. */
-static RunStatus end_rows(Portal *p, CopyOut *o, Err *e)
+static RunStatus end_rows(Portal *p, CopyOut *o)
 {
     if (p->query)
         portal_close_query(p);
     if (p->bound->u.copy.format == COPY_BINARY && !o->ended) {
         o->ended = true;
-        put_be(&o->bytes, UINT16_MAX, 2);
-        return end_row(o, e) ? RUN_BYTES : RUN_FAIL;
+        put_message(&p->bytes, SLICE_NONE, slice_of("\xff\xff", 2));
+        add_binary_header(p, o);
+        return RUN_BYTES;
     }
     snprintf(p->tag, sizeof p->tag, "COPY %llu", (unsigned long long)p->rows);
     return RUN_DONE;
+}
+
+/* Rows of the batch, as many as are sent at once. */
+static RunStatus write_rows(Portal *p, CopyOut *o, Err *e)
+{
+    if (!o->charset.open) {
+        o->writing = !rowbytes_write(o->rows, &p->bytes, COPY_OUT_BYTES);
+    } else {
+        while (o->writing && p->bytes.len < COPY_OUT_BYTES) {
+            buf_clear(&o->line);
+            o->writing = !rowbytes_write(o->rows, &o->line, 0);
+            if (!copy_convert(&o->charset, buf_slice(&o->line), &o->converted, e))
+                return RUN_FAIL;
+            put_message(&p->bytes, SLICE_NONE, buf_slice(&o->converted));
+        }
+    }
+    add_binary_header(p, o);
+    o->begun = true;
+    return RUN_BYTES;
+}
+
+static RunStatus next_rows(Portal *p, CopyOut *o, Err *e)
+{
+    Batch *b;
+    uint64_t rows = 0;
+    bool writes = query_writes(p->query);
+    RunStatus st = writes ? portal_next_bytes(p, &p->bytes, &rows, e) : portal_next_batch(p, &b, e);
+    if (st != RUN_BATCH)
+        return st == RUN_DONE ? end_rows(p, o) : st;
+    p->rows += writes ? rows : batch_count(b);
+    if (writes) {
+        add_binary_header(p, o);
+        o->begun = true;
+        return RUN_BYTES;
+    }
+    rowbytes_begin(o->rows, b);
+    o->writing = true;
+    return write_rows(p, o, e);
 }
 
 RunStatus copy_out_run(Portal *p, Err *e)
@@ -172,52 +174,23 @@ RunStatus copy_out_run(Portal *p, Err *e)
     if (!p->copy_out && !copy_out_start(p, e))
         return RUN_FAIL;
     CopyOut *o = (CopyOut *)p->copy_out;
-    bool binary = p->bound->u.copy.format == COPY_BINARY;
-    if (o->row_count)
-        o->row_count = o->bytes.len = 0;
+    const BoundCopy *c = &p->bound->u.copy;
+    buf_free(&p->bytes); /* nothing is left in it where it was sent by move */
     if (o->ended)
-        return end_rows(p, o, e);
-    RunStatus begun = o->begun ? RUN_DONE : put_begin(p, o, e);
-    if (begun != RUN_DONE)
-        return begun;
-    Batch *b;
-    switch (query_next(p->query, &b, e)) {
-    case QUERY_BATCH:
-        break;
-    case QUERY_END:
-        return end_rows(p, o, e);
-    case QUERY_WAIT:
-        return RUN_WAIT;
-    case QUERY_YIELD:
-        return RUN_YIELD;
-    case QUERY_FAIL:
-        return RUN_FAIL;
+        return end_rows(p, o);
+    if (!o->begun && c->format != COPY_BINARY && c->header) {
+        o->begun = true;
+        return put_header(p, o, e) ? RUN_BYTES : RUN_FAIL;
     }
-    for (size_t i = 0; i < batch_count(b); i++) {
-        (binary ? put_binary_row : put_row)(p, o, b, batch_row(b, i));
-        if (!end_row(o, e))
-            return RUN_FAIL;
-    }
-    p->rows += batch_count(b);
-    return RUN_BYTES;
-}
-
-bool portal_copy_row(const Portal *p, size_t i, Slice *row)
-{
-    const CopyOut *o = (const CopyOut *)p->copy_out;
-    if (i >= o->row_count)
-        return false;
-    size_t begin = i ? o->ends[i - 1] : 0;
-    *row = slice_of(o->bytes.ptr + begin, o->ends[i] - begin);
-    return true;
+    return o->writing ? write_rows(p, o, e) : next_rows(p, o, e);
 }
 
 void copy_out_free(Portal *p)
 {
     CopyOut *o = (CopyOut *)p->copy_out;
     if (o) {
-        buf_free(&o->bytes);
-        buf_free(&o->value);
+        rowbytes_free(o->rows);
+        buf_free(&o->line);
         buf_free(&o->converted);
         copy_charset_close(&o->charset);
     }

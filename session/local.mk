@@ -14,7 +14,7 @@ libsksession_la_SOURCES = \
 	session/row_writer.c session/row_check.c session/key_check.c session/insert.c session/modify.c \
 	session/rejected.c session/rejected.h \
 	session/jobs.c session/retention.c session/retention_private.h session/ttl_condition.c session/policy.c session/chunks.c \
-	session/rows.c \
+	session/rows.c session/stream.c \
 	session/session.c session/session.h session/session_private.h \
 	session/advisory.c session/advisory.h session/comment.c session/settings.c session/settings.def \
 	session/skulk_api.c \

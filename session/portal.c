@@ -80,6 +80,7 @@ void portal_free(Portal *p)
     row_writer_free(p->changer);
     rowfile_free(p->kept);
     copy_free(p);
+    buf_free(&p->bytes);
     alter_free(p);
     refresh_free(p);
     parts_free(p);
@@ -230,6 +231,7 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
         .group = session_group(s),
         .spill = db_spill(s->db),
         .analyze = p->analyze,
+        .form = p->form,
     };
     o.given = parts_given(p, &o.given_count);
     p->source = q;
@@ -249,10 +251,9 @@ bool portal_check(Portal *p, Err *e)
     return session_check_cancel(p->session, e);
 }
 
-RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
+static RunStatus run_status(Portal *p, QueryStatus st)
 {
-    set_running(p->session, p->query); /* several portals may be open */
-    switch (query_next(p->query, out, e)) {
+    switch (st) {
     case QUERY_BATCH:
         return RUN_BATCH;
     case QUERY_END:
@@ -267,6 +268,18 @@ RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
         break;
     }
     return RUN_FAIL;
+}
+
+RunStatus portal_next_batch(Portal *p, Batch **out, Err *e)
+{
+    set_running(p->session, p->query); /* several portals may be open */
+    return run_status(p, query_next(p->query, out, e));
+}
+
+RunStatus portal_next_bytes(Portal *p, Buf *out, uint64_t *rows, Err *e)
+{
+    set_running(p->session, p->query);
+    return run_status(p, query_bytes(p->query, out, rows, e));
 }
 
 /* ---- all kinds ---- */
@@ -300,7 +313,12 @@ static RunStatus run_query(Portal *p, int64_t max_rows, Batch **out, Err *e)
     RunStatus st = portal_lock_rows(p, &p->bound->u.query, &skip, e);
     if (st != RUN_DONE)
         return st;
-    return skip ? portal_set_tag(p, "SELECT 0") : rows_send(p, max_rows, out, e);
+    if (skip)
+        return portal_set_tag(p, "SELECT 0");
+    if (stream_wanted(p, max_rows) && !stream_begin(p, &p->bound->u.query, e))
+        return RUN_FAIL;
+    bool streams = p->query && query_writes(p->query);
+    return streams ? stream_run(p, e) : rows_send(p, max_rows, out, e);
 }
 
 static RunStatus run_kind(Portal *p, int64_t max_rows, Batch **out, Err *e)
@@ -392,7 +410,7 @@ RunStatus portal_run(Portal *p, int64_t max_rows, Batch **out, Err *e)
         RunStatus st = run_and_lock(p, max_rows, out, e);
         if (st == RUN_FAIL)
             return fail(p);
-        if (st != RUN_WAIT && st != RUN_YIELD && st != RUN_BATCH)
+        if (st != RUN_WAIT && st != RUN_YIELD && st != RUN_BATCH && st != RUN_BYTES)
             set_running(p->session, NULL); /* between statements a cancel has no aim */
         if (st != RUN_DONE)
             return st;

@@ -75,7 +75,7 @@ static void cut_batch(Portal *p, size_t max)
 }
 
 /* [limits] max_result_rows: of a query whose rows go to a client. */
-static bool within_limit(const Portal *p, Err *e)
+bool rows_within_limit(const Portal *p, Err *e)
 {
     int64_t most = p->session->db->options.max_result_rows;
     if (most == 0 || p->taken <= (uint64_t)most)
@@ -103,7 +103,7 @@ static RunStatus next_of_query(Portal *p, size_t max, Err *e)
     }
     cut_batch(p, max);
     p->taken += batch_count(&p->view);
-    if (!within_limit(p, e))
+    if (!rows_within_limit(p, e))
         return RUN_FAIL;
     if (p->kept && !rowfile_add(p->kept, &p->view, e))
         return RUN_FAIL;

@@ -152,8 +152,8 @@ bool session_overrun(Session *s, Err *e); /* it has not taken its notifications:
 
 /* ---- running ---- */
 typedef enum RunStatus {
-    RUN_BATCH,   /* *out has rows: send them, call again */
-    RUN_BYTES,   /* portal_copy_row(): rows of COPY TO; call again */
+    RUN_BATCH, /* *out has rows: send them, call again */
+    RUN_BYTES, /* portal_bytes(): messages of rows, of COPY TO or after portal_stream(); call again */
     RUN_COPY_IN, /* wants data: portal_copy_data..., then portal_copy_end or _fail, then portal_run */
     RUN_SUSPENDED, /* max_rows reached */
     RUN_DONE,      /* portal_tag() is the command tag ("" = empty query) */
@@ -201,7 +201,10 @@ int16_t portal_format(const Portal *p, size_t column);   /* 0 text, 1 binary */
 bool portal_may_run(const Portal *p, Err *e) MUST_CHECK; /* 25P02 */
 RunStatus portal_run(Portal *p, int64_t max_rows /* 0 = all */, Batch **out, Err *e);
 const char *portal_tag(const Portal *p);
-bool portal_copy_row(const Portal *p, size_t i, Slice *row); /* false: there is no row i */
+Buf *portal_bytes(Portal *p); /* to be sent as they are; may be moved out */
+/* Its rows may come as RUN_BYTES: DataRow messages in portal_row_form(). */
+void portal_stream(Portal *p);
+void portal_row_form(const Portal *p, Arena *a, RowForm *out); /* lives in a */
 /* COPY: format and columns for Copy(In|Out)Response. */
 bool portal_copy_info(const Portal *p, bool *binary, size_t *columns);
 bool portal_copy_data(Portal *p, Slice bytes, Err *e) MUST_CHECK; /* any cut of the stream */

@@ -185,6 +185,9 @@ struct Portal {
     int64_t lock_deadline_ns;  /* lock_timeout; 0 = not waiting, INT64_MAX = none */
     struct CopyIn *copy_in;
     struct CopyOut *copy_out;
+    bool may_stream;      /* the face takes bytes for rows */
+    const RowForm *form;  /* while its query is opened: what it is asked to write */
+    Buf bytes;            /* of RUN_BYTES */
     struct Portal *inner; /* EXECUTE, EXPLAIN: the portal that really runs */
     bool analyze;         /* this one runs for EXPLAIN ANALYZE, */
     Query *analyzed;      /* which wants the counters of its query */
@@ -384,6 +387,12 @@ void portals_fail(Session *s, uint64_t number);
 void portals_close_after(Session *s, uint64_t number, const Portal *but);
 Portal *portal_find(Session *s, Slice name);
 bool portal_open_query(Portal *p, const BoundQuery *q, Err *e) MUST_CHECK;
+RunStatus portal_next_bytes(Portal *p, Buf *out, uint64_t *rows, Err *e);
+bool rows_within_limit(const Portal *p, Err *e) MUST_CHECK;
+/* stream.c */
+bool stream_wanted(const Portal *p, int64_t max_rows);
+bool stream_begin(Portal *p, const BoundQuery *q, Err *e) MUST_CHECK;
+RunStatus stream_run(Portal *p, Err *e);
 /* FOR UPDATE: the write locks, before the snapshot.  DONE (*skip: SKIP LOCKED found one taken) ... */
 RunStatus portal_lock_rows(Portal *p, const BoundQuery *q, bool *skip, Err *e);
 void portal_close_query(Portal *p);

@@ -35,6 +35,7 @@ struct Portal {
     int64_t ints[BATCH_ROWS];
     uint32_t codes[BATCH_ROWS];
     uint64_t valid[BATCH_ROWS / 64];
+    Buf bytes;
 };
 
 struct Session {
@@ -349,11 +350,26 @@ const char *portal_tag(const Portal *p)
 {
     return p->tag;
 }
-bool portal_copy_row(const Portal *p, size_t i, Slice *row)
+Buf *portal_bytes(Portal *p)
+{
+    Slice row = SLICE_LIT("d\0\0\0\x8"
+                          "1\tx\n");
+    buf_clear(&p->bytes);
+    buf_put_slice(&p->bytes, row);
+    return &p->bytes;
+}
+void portal_stream(Portal *p)
 {
     (void)p;
-    *row = SLICE_LIT("1\tx\n");
-    return i == 0;
+}
+void portal_row_form(const Portal *p, Arena *a, RowForm *out)
+{
+    size_t n;
+    const OutColumn *cols = portal_columns(p, &n);
+    TypeId *types = ARENA_ARRAY(a, TypeId, n + 1);
+    for (size_t i = 0; i < n; i++)
+        types[i] = cols[i].type;
+    *out = (RowForm){.message = 'D', .env = fake_env, .col_count = n, .types = types};
 }
 bool portal_copy_info(const Portal *p, bool *binary, size_t *count)
 {
@@ -488,6 +504,12 @@ const TypeDef *type_find(TypeId oid)
         if (defs[i].oid == oid)
             return &defs[i];
     return NULL;
+}
+
+TypeId type_elem_of(TypeId array)
+{
+    (void)array;
+    return 0;
 }
 
 const struct TimeZone *tz_utc(void)

@@ -676,7 +676,7 @@ START_TEST(row_bytes)
     PgRows r;
     Buf out;
     buf_init(&out);
-    pgw_rows_open(&r, &session, p);
+    pgw_rows_open(&r, p);
     pgw_rows_batch(&r, batch);
     ck_assert(pgw_rows_write(&r, &out, SIZE_MAX));
     Slice want = SLICE_LIT("D\0\0\0\x1b\0\3\0\0\0\1"
@@ -706,27 +706,23 @@ START_TEST(row_times)
         {INT64_C(-62135596800000001), "-62135596800000001"}, /* left to the type */
         {INT64_MAX, "9223372036854775807"},
     };
-    Session session = {.status = 'I'};
-    Portal *p = fake_portal(&session, FAKE_ROWS, 1);
-    PgRows r;
     Buf out;
     buf_init(&out);
     fake_env.tz = tz_utc();
-    OutColumn col = {.name = SLICE_LIT("t"), .type = T_TIMESTAMPTZ};
-    pgw_rows_open(&r, &session, p);
-    r.cols = &col;
-    r.col_count = 1;
+    TypeId type = T_TIMESTAMPTZ;
+    RowForm form = {.message = 'D', .env = fake_env, .col_count = 1, .types = &type};
+    RowBytes *r = rowbytes_new(&form);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int64_t v = cases[i].us;
         Vector vec = {.type = T_TIMESTAMPTZ, .phys = PH_I64, .v.i64 = &v};
         Batch b = {.rows = 1, .col_count = 1, .cols = &vec};
         buf_clear(&out);
-        pgw_rows_batch(&r, &b);
-        ck_assert(pgw_rows_write(&r, &out, SIZE_MAX));
+        rowbytes_begin(r, &b);
+        ck_assert(rowbytes_write(r, &out, SIZE_MAX));
         buf_put_u8(&out, 0);
         ck_assert_str_eq(out.ptr + 11, cases[i].text);
     }
-    pgw_rows_close(&r);
+    rowbytes_free(r);
     buf_free(&out);
 }
 END_TEST
