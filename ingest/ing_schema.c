@@ -196,8 +196,10 @@ static bool look_again(IngJob *j, IngTable *t)
     bool plain =
         !t->partial && t->layout_count == 1 && t->field_count == 1 && !t->required && !t->checked;
     t->layout_count = plain;
-    if (plain)
-        t->layouts[0].shape = wb_shape_of(j->batch, t->id, t->fields[0].id, t->fields[0].phys);
+    if (plain) { /* t->fields tells of the last row, which may have been another field */
+        const IngField *f = &t->layouts[0].fields[0];
+        t->layouts[0].shape = wb_shape_of(j->batch, t->id, f->id, f->phys);
+    }
     t->def = def;
     t->use = j->use;
     return true;

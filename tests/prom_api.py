@@ -209,6 +209,20 @@ def histograms(s):
     check("numbers and histograms are chunks apart", ([c[3] for c in chunks], xor_chunk(chunks[0][4])), ([1, 2], [(T - 2000, 4.5)]))
 
 
+def numbers_and_histograms(s):
+    """In one table by turns, a request each: what the rows of the request before looked like must not matter."""
+    label = lambda k, v: msg(1, msg(1, k.encode()) + msg(2, v.encode()))
+    for i in range(12):
+        own = label("__name__", "h_turns") + label("n", "x")
+        number, hist = msg(2, dbl(1, i + 0.5) + num(2, T - 60000 + i * 1000)), msg(4, histogram(T - 60500 + i * 1000, 0, {1: i}))
+        body = msg(1, own + (number + hist if i % 3 == 0 else hist if i % 3 == 1 else number))
+        check("by turns", s.ask("POST", "/api/v1/write", snappy(body))[0], 204)
+    line = json.loads(s.get("/api/v1/export", **{"match[]": "h_turns"})[1])
+    check("numbers", line["values"], [i + 0.5 for i in range(12) if i % 3 != 1])
+    check("histograms", [h["count"] for _, h in line["histograms"]], [i for i in range(12) if i % 3 != 2])
+    s.ask("POST", "/api/v1/admin/tsdb/delete_series?match[]=h_turns")
+
+
 def federation(s):
     sel = '{__name__=~"h_(ints|gauge|mixed)"}'
     s.ask("POST", "/api/v1/import", json.dumps({"metric": {"__name__": "plain", "job": "a"}, "values": [1.5], "timestamps": [T]}))
@@ -396,7 +410,7 @@ def otlp(s):
 def main():
     s = Server(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_builddir", "."))
     try:
-        for part in (histograms, federation, export, fields_of_tables, times_of_labels, status, otlp):
+        for part in (histograms, numbers_and_histograms, federation, export, fields_of_tables, times_of_labels, status, otlp):
             part(s)
     finally:
         code, _ = s.stop()
