@@ -171,9 +171,9 @@ size_t compact_output_count(const Compact *c)
     return c->output_count;
 }
 
-const ManifestPart *compact_output(const Compact *c, size_t i)
+const ManifestPart *compact_outputs(const Compact *c)
 {
-    return &c->outputs[i];
+    return c->outputs;
 }
 
 Part *compact_take_part(Compact *c)

@@ -52,7 +52,7 @@ Compact *compact_new(const CompactSpec *spec);
 /* Works until the monotonic time `until_ns`.  WAIT: the waiter is woken. */
 CompactStatus compact_step(Compact *c, int64_t until_ns, Task *waiter, Err *e);
 size_t compact_output_count(const Compact *c);
-const ManifestPart *compact_output(const Compact *c, size_t i);
+const ManifestPart *compact_outputs(const Compact *c);
 /* The output in memory, once; NULL: no row is left.  Takes the reference. */
 Part *compact_take_part(Compact *c);
 Lsn compact_tombs_newest(

@@ -264,12 +264,13 @@ void engine_close(Engine *eng, bool flush)
         return;
     if (flush && !eng->read_only && engine_writable(eng, &(Err){0})) {
         Ticket t = {0};
+        atomic_store(&eng->flusher.hurry, true);
+        keeper_finish(eng, &t); /* first: the flush then has no series to write */
+        await_ticket(eng, &t);
         engine_checkpoint(eng, &t);
         await_ticket(eng, &t);
         if (!t.ok)
             log_warn("engine", "the last flush failed: %s", t.err.message);
-        keeper_finish(eng, &t);
-        await_ticket(eng, &t);
     }
     stop_tasks(eng);
     writer_fail_queue(

@@ -110,9 +110,11 @@ static void build_edit(Engine *eng, Compactor *c)
     buf_clear(&c->edit);
     for (size_t i = 0; i < c->pick.count; i++)
         manifest_drop_part(&c->edit, c->pick.files[i]->info.number);
-    for (size_t i = 0; i < compact_output_count(c->job); i++)
-        manifest_put_part(&c->edit, compact_output(c->job, i));
-    tombs_drop_dissolved(eng, &c->edit, c->job, c->pick.files, c->pick.count);
+    const Written w = {compact_outputs(c->job), compact_output_count(c->job),
+                       compact_tombs_newest(c->job)};
+    for (size_t i = 0; i < w.count; i++)
+        manifest_put_part(&c->edit, &w.parts[i]);
+    tombs_drop_dissolved(eng, &c->edit, &w, c->pick.files, c->pick.count);
 }
 
 static void remove_file(Engine *eng, EngineFile *f)
@@ -133,7 +135,7 @@ static bool compact_install(Engine *eng, Compactor *c, Err *e)
     PartList *old = NULL;
     bool ok = true;
     for (size_t i = 0; i < n; i++) {
-        outputs[i] = file_new(eng, compact_output(c->job, i));
+        outputs[i] = file_new(eng, &compact_outputs(c->job)[i]);
         atomic_fetch_add(&eng->stats.compact_bytes, outputs[i]->info.bytes);
         c->vacuum_freed -= (int64_t)outputs[i]->info.bytes;
         if (!outputs[i]->part) {
@@ -354,6 +356,8 @@ TaskStatus compactor_step(Task *t)
     bool failed = false;
     if (atomic_load(&eng->closing) && c->state != COMPACTOR_COMMIT)
         return TASK_DONE;
+    if (atomic_load(&eng->flusher.hurry) && c->state != COMPACTOR_COMMIT)
+        return TASK_WAIT; /* for the next start */
     engine_collect_garbage(eng);
     int64_t now = engine_now(eng);
     if (c->state == COMPACTOR_IDLE && now < c->retry_ns && !c->vacuum_ns) {

@@ -183,19 +183,18 @@ void tombs_prune(Engine *eng)
 
 /* ---- the manifest ---- */
 
-/* Rows that the job wrote and this delete, which came too late for it, still hides. */
-static bool outputs_have_older(const Compact *job, const Tombstone *t)
+/* Rows that were written and this delete, which came too late for that, still hides. */
+static bool written_have_older(const Written *w, const Tombstone *t)
 {
-    for (size_t i = 0; job && i < compact_output_count(job); i++) {
-        const ManifestPart *p = compact_output(job, i);
-        if (t->lsn > compact_tombs_newest(job) && p->seq_max < t->lsn &&
-            ranges_meet(t, p->t_min, p->t_max))
+    for (size_t i = 0; i < w->count; i++) {
+        const ManifestPart *p = &w->parts[i];
+        if (t->lsn > w->tombs_newest && p->seq_max < t->lsn && ranges_meet(t, p->t_min, p->t_max))
             return true;
     }
     return false;
 }
 
-void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Compact *job)
+void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Written *w)
 {
     mutex_lock(&eng->mutex);
     Lsn before = eng->manifest.covered;
@@ -205,7 +204,7 @@ void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Compact *job)
     bool *needed = layers_need(&files, all);
     for (size_t i = 0; i < all->count; i++) {
         const Tombstone *t = all->items[i];
-        if (t->lsn > before && t->lsn <= covered && (needed[i] || outputs_have_older(job, t)))
+        if (t->lsn > before && t->lsn <= covered && (needed[i] || written_have_older(w, t)))
             manifest_put_tomb(edit, t);
     }
     layers_free(&files);
@@ -213,7 +212,7 @@ void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Compact *job)
     tombs_unref(all);
 }
 
-void tombs_drop_dissolved(Engine *eng, Buf *edit, const Compact *job, EngineFile *const *inputs,
+void tombs_drop_dissolved(Engine *eng, Buf *edit, const Written *w, EngineFile *const *inputs,
                           size_t n)
 {
     mutex_lock(&eng->mutex);
@@ -223,7 +222,7 @@ void tombs_drop_dissolved(Engine *eng, Buf *edit, const Compact *job, EngineFile
     mutex_unlock(&eng->mutex);
     bool *needed = all ? layers_need(&layers, all) : NULL;
     for (size_t i = 0; all && i < all->count; i++)
-        if (!needed[i] && !outputs_have_older(job, all->items[i]))
+        if (!needed[i] && !written_have_older(w, all->items[i]))
             manifest_drop_tomb(edit, all->items[i]->lsn);
     layers_free(&layers);
     mem_free(needed);

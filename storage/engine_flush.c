@@ -1,7 +1,8 @@
 /* Flush: sealed segments from the front of the memtable become one L0 file; the manifest then says
  * that the log up to some record is covered, and its space is used again.
  * Order on disk (docs/format.md, "crash protocol"): file durable, series and catalog durable,
- * manifest edit durable, only then the log is recycled. */
+ * manifest edit durable, only then the log is recycled.
+ * Before a clean stop there is no time to merge: each segment becomes an L0 file as it is. */
 #include "storage/engine_private.h"
 
 #include "base/log.h"
@@ -135,6 +136,12 @@ static size_t sealed_prefix(const Engine *eng)
 
 /* ---- one flush ---- */
 
+static Written flush_written(const Flusher *f)
+{
+    return (Written){(const ManifestPart *)(const void *)f->files.ptr,
+                     f->files.len / sizeof(ManifestPart), f->tombs_newest};
+}
+
 static void job_start(Engine *eng, Flusher *f, CatalogSnap *cat, TombList *tombs,
                       VersionPart *inputs)
 {
@@ -149,6 +156,32 @@ static void job_start(Engine *eng, Flusher *f, CatalogSnap *cat, TombList *tombs
                         .arg = eng,
                         .clock = eng->clock};
     f->job = compact_new(&spec);
+    f->tombs_newest = compact_tombs_newest(f->job);
+    f->state = FLUSH_MERGE;
+}
+
+static void copy_start(Flusher *f, VersionPart *take_inputs)
+{
+    for (size_t i = 0; i < f->segments; i++)
+        part_ref(take_inputs[i].part);
+    f->copies = take_inputs;
+    f->tombs_newest = 0;
+    f->put = (Completion){.done = true, .ok = true};
+    f->state = FLUSH_COPY;
+}
+
+static void copies_free(Flusher *f)
+{
+    for (size_t i = 0; f->copies && i < f->segments; i++)
+        part_unref(f->copies[i].part);
+    mem_free(f->copies);
+    f->copies = NULL;
+}
+
+/* Files of large transactions among the segments must be merged. */
+static bool flush_in_hurry(const Flusher *f)
+{
+    return atomic_load(&f->hurry) && f->segments && !f->mixed;
 }
 
 /* Takes what is to be flushed; false: nothing to do now. */
@@ -175,6 +208,7 @@ static bool flush_take(Engine *eng, Flusher *f)
             engine_wake(eng, &eng->writer.task);
         }
         f->segments = n;
+        f->mixed = false;
         go = n > 0 || (!f->force && f->serves && waiter_pending(eng) && !close_first);
         if (oldest_ns(eng) == INT64_MAX)
             eng->flush_owed = false;
@@ -186,17 +220,22 @@ static bool flush_take(Engine *eng, Flusher *f)
             for (size_t i = 0; i < n; i++) {
                 inputs[i] = mem_version_part(eng->mem[i], (uint32_t)i);
                 eng->mem[i]->flushing = true;
+                f->mixed |= eng->mem[i]->file != NULL;
             }
         }
     }
     mutex_unlock(&eng->mutex);
-    if (go)
+    buf_clear(&f->files);
+    if (go && flush_in_hurry(f)) {
+        copy_start(f, inputs);
+        inputs = NULL;
+    } else if (go) {
         job_start(eng, f, cat, tombs,
                   inputs); /* the parts cannot go: only this task removes segments */
+    }
     mem_free(inputs);
     cat_unref(cat);
     tombs_unref(tombs);
-    f->state = go ? FLUSH_MERGE : FLUSH_IDLE;
     return go;
 }
 
@@ -288,12 +327,12 @@ static bool log_poll(Engine *eng, Flusher *f, bool *failed, Err *e)
 static void build_edit(Engine *eng, Flusher *f)
 {
     buf_clear(&f->edit);
+    const Written w = flush_written(f);
     manifest_put_covered(&f->edit, f->covered);
-    tombs_put_flushed(eng, &f->edit, f->covered, f->job);
+    tombs_put_flushed(eng, &f->edit, f->covered, &w);
     watches_put(eng, &f->edit);
-    if (f->job)
-        for (size_t i = 0; i < compact_output_count(f->job); i++)
-            manifest_put_part(&f->edit, compact_output(f->job, i));
+    for (size_t i = 0; i < w.count; i++)
+        manifest_put_part(&f->edit, &w.parts[i]);
     if (f->series.active)
         manifest_put_series(&f->edit, &f->series_info);
     if (f->catalog.active)
@@ -323,13 +362,13 @@ static void drop_old_blobs(Engine *eng, Flusher *f, const Manifest *before)
 }
 
 /* Before the edit is applied to the manifest in memory. */
-static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
+static void flush_install(Engine *eng, Flusher *f, EngineFile *const *files, size_t file_count)
 {
     PartList *old = NULL;
     MemSegment **gone = mem_zero((f->segments + 1) * sizeof *gone);
     mutex_lock(&eng->mutex);
-    if (file)
-        engine_insert_file(eng, file);
+    for (size_t i = 0; i < file_count; i++)
+        engine_insert_file(eng, files[i]);
     eng->mem_count -= f->segments;
     if (f->segments) {
         memcpy(gone, eng->mem, f->segments * sizeof *gone);
@@ -347,24 +386,35 @@ static void flush_install(Engine *eng, Flusher *f, EngineFile *file)
     part_list_unref(old);
 }
 
+static void give_back(Engine *eng, const Flusher *f)
+{
+    mutex_lock(&eng->mutex);
+    for (size_t i = 0; i < f->segments; i++)
+        eng->mem[i]->flushing = false;
+    mutex_unlock(&eng->mutex);
+}
+
 static void flush_failed(Engine *eng, Flusher *f, const Err *e, bool committed)
 {
-    bool final = (f->job && compact_sync_failed(f->job)) ||
+    const Written w = flush_written(f);
+    bool final = (f->job && compact_sync_failed(f->job)) || f->put.sync_failed ||
                  (f->series.active && cache_put_final(&f->series.put)) ||
                  (f->catalog.active && cache_put_final(&f->catalog.put));
     compact_free(f->job, committed);
     f->job = NULL;
     if (!committed) {
+        for (size_t i = 0; f->copies && i < w.count; i++)
+            eng->store->ops->blob_drop(eng->store, blob_id(BLOB_PART, w.parts[i].number));
         if (f->series.active)
             cache_drop(eng->store, f->series.put.id);
         if (f->catalog.active)
             cache_drop(eng->store, f->catalog.put.id);
     }
+    copies_free(f);
+    f->put = (Completion){0};
     f->series.active = f->catalog.active = false;
-    mutex_lock(&eng->mutex);
-    for (size_t i = 0; !committed && i < f->segments; i++)
-        eng->mem[i]->flushing = false;
-    mutex_unlock(&eng->mutex);
+    if (!committed)
+        give_back(eng, f);
     f->state = FLUSH_IDLE;
     f->retry_ns = engine_now(eng) + ENGINE_RETRY_NS;
     if (final)
@@ -410,7 +460,7 @@ static bool flush_commit_end(Engine *eng, Flusher *f, Err *e)
 {
     Manifest before;
     Buf all = {0};
-    EngineFile *file = NULL;
+    const Written w = flush_written(f);
     mutex_lock(&eng->mutex);
     manifest_put_all(&all, &eng->manifest);
     mutex_unlock(&eng->mutex);
@@ -420,21 +470,23 @@ static bool flush_commit_end(Engine *eng, Flusher *f, Err *e)
     }
     manifest_init(&before);
     must(manifest_apply(&before, buf_slice(&all), e));
-    if (compact_output_count(f->job)) {
-        const ManifestPart *p = compact_output(f->job, 0);
-        file = file_new(eng, p);
-        atomic_fetch_add(&eng->stats.flush_bytes, p->bytes);
-        if (!file->part) { /* just written: its rows must not vanish from view */
-            *e = file->err;
+    EngineFile **files = mem_zero((w.count + 1) * sizeof *files);
+    for (size_t i = 0; i < w.count; i++) {
+        files[i] = file_new(eng, &w.parts[i]);
+        atomic_fetch_add(&eng->stats.flush_bytes, w.parts[i].bytes);
+        if (!files[i]->part) { /* just written: its rows must not vanish from view */
+            *e = files[i]->err;
             engine_fail(eng, e);
         }
     }
-    flush_install(eng, f, file);
+    flush_install(eng, f, files, w.count);
+    mem_free(files);
     drop_old_blobs(eng, f, &before);
     manifest_reset(&before);
     buf_free(&all);
     compact_free(f->job, true);
     f->job = NULL;
+    copies_free(f);
     f->series.active = f->catalog.active = false;
     f->state = FLUSH_IDLE;
     atomic_fetch_add(&eng->stats.flushes, 1);
@@ -461,6 +513,52 @@ bool engine_pause(Engine *eng, Pause *p, const Compact *job, Task *t)
     return true;
 }
 
+static CompactStatus flush_merge(Engine *eng, Flusher *f, Task *waiter, Err *e)
+{
+    if (waiter && flush_in_hurry(f)) { /* begun before the stop: again, the quick way */
+        compact_free(f->job, false);
+        f->job = NULL;
+        give_back(eng, f);
+        f->state = FLUSH_IDLE;
+        return COMPACT_MORE;
+    }
+    if (waiter && engine_pause(eng, &f->pause, f->job, waiter))
+        return COMPACT_WAIT;
+    CompactStatus st = compact_step(f->job, engine_now(eng) + ENGINE_STEP_NS, waiter, e);
+    if (st != COMPACT_DONE)
+        return st;
+    buf_put(&f->files, compact_outputs(f->job),
+            compact_output_count(f->job) * sizeof(ManifestPart));
+    return st;
+}
+
+/* The next segment as a file. */
+static CompactStatus flush_copy(Engine *eng, Flusher *f, Task *waiter, Err *e)
+{
+    size_t n = f->files.len / sizeof(ManifestPart);
+    if (!atomic_load_explicit(&f->put.done, memory_order_acquire))
+        return COMPACT_WAIT;
+    if (!f->put.ok) {
+        *e = f->put.err;
+        return COMPACT_FAIL;
+    }
+    if (n == f->segments)
+        return COMPACT_DONE;
+    const PartInfo *in = part_info(f->copies[n].part);
+    ManifestPart p = {.number = engine_next_file(eng),
+                      .bytes = in->bytes,
+                      .rows = in->rows,
+                      .t_min = in->t_min,
+                      .t_max = in->t_max,
+                      .seq_min = in->seq_min,
+                      .seq_max = in->seq_max};
+    buf_put(&f->files, &p, sizeof p);
+    f->put = (Completion){.waiter = waiter};
+    eng->store->ops->blob_put(eng->store, blob_id(BLOB_PART, p.number),
+                              part_image(f->copies[n].part), true, &f->put);
+    return COMPACT_MORE;
+}
+
 /* One move; false: nothing to do now.  waiter = NULL: recovery, where nothing waits. */
 static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *failed)
 {
@@ -468,9 +566,9 @@ static bool flush_move(Engine *eng, Flusher *f, Task *waiter, Err *e, bool *fail
     case FLUSH_IDLE:
         return flush_take(eng, f);
     case FLUSH_MERGE:
-        if (waiter && engine_pause(eng, &f->pause, f->job, waiter))
-            return false;
-        switch (compact_step(f->job, engine_now(eng) + ENGINE_STEP_NS, waiter, e)) {
+    case FLUSH_COPY:
+        switch (f->state == FLUSH_MERGE ? flush_merge(eng, f, waiter, e)
+                                        : flush_copy(eng, f, waiter, e)) {
         case COMPACT_MORE:
             return true;
         case COMPACT_WAIT:
@@ -558,6 +656,12 @@ void flusher_free(Engine *eng)
 {
     Flusher *f = &eng->flusher;
     compact_free(f->job, false);
+    if (f->state == FLUSH_COPY && f->files.len && !atomic_load(&f->put.done)) {
+        const Written w = flush_written(f);
+        eng->store->ops->blob_abort(eng->store, blob_id(BLOB_PART, w.parts[w.count - 1].number));
+    }
+    copies_free(f);
+    buf_free(&f->files);
     buf_free(&f->series.bytes);
     buf_free(&f->catalog.bytes);
     buf_free(&f->edit);

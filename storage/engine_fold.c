@@ -182,7 +182,7 @@ TaskStatus fold_step(Engine *eng, Task *t)
 {
     Folder *f = &eng->folder;
     Err e;
-    if (atomic_load(&eng->replaying)) /* nobody reads */
+    if (atomic_load(&eng->replaying) || atomic_load(&eng->flusher.hurry)) /* nobody reads */
         return TASK_WAIT;
     if (!f->job)
         return fold_begin(eng, t) ? TASK_MORE : TASK_WAIT;

@@ -264,8 +264,8 @@ void info_compaction_end(Engine *eng, const Compact *job, bool ok)
     CompactionInfo *c = &eng->compactions[eng->compaction_count % COMPACTIONS_KEPT];
     for (size_t i = 0; ok && i < compact_output_count(job); i++) {
         c->outputs++;
-        c->rows_out += compact_output(job, i)->rows;
-        c->bytes_out += compact_output(job, i)->bytes;
+        c->rows_out += compact_outputs(job)[i].rows;
+        c->bytes_out += compact_outputs(job)[i].bytes;
     }
     if (c->running)
         c->duration_ns = now - c->duration_ns;

@@ -160,7 +160,13 @@ typedef struct Writer { /* the writer task's own */
     int64_t bytes;
 } Writer;
 
-typedef enum FlushState { FLUSH_IDLE, FLUSH_MERGE, FLUSH_CACHES, FLUSH_COMMIT } FlushState;
+typedef enum FlushState {
+    FLUSH_IDLE,
+    FLUSH_MERGE,
+    FLUSH_COPY,
+    FLUSH_CACHES,
+    FLUSH_COMMIT
+} FlushState;
 
 typedef struct CacheWrite { /* a series or catalog file being put */
     Buf bytes;
@@ -176,11 +182,16 @@ typedef struct Pause { /* of a job that writes files, while a group commit waits
 typedef struct Flusher {
     Task task;
     FlushState state;
-    Compact *job;
-    size_t segments;   /* taken from the front of the memtable */
-    uint64_t serves;   /* waiters up to this id */
-    Lsn covered;       /* by this flush */
-    int64_t log_bytes; /* as counted when `covered` was taken */
+    Compact *job;        /* of FLUSH_MERGE */
+    bool mixed;          /* with files of large transactions */
+    Buf files;           /* ManifestPart: what was written */
+    Lsn tombs_newest;    /* deletes up to this one are dissolved in them */
+    VersionPart *copies; /* of FLUSH_COPY: the segments; referenced */
+    Completion put;      /* of the newest of them */
+    size_t segments;     /* taken from the front of the memtable */
+    uint64_t serves;     /* waiters up to this id */
+    Lsn covered;         /* by this flush */
+    int64_t log_bytes;   /* as counted when `covered` was taken */
     CacheWrite series, catalog;
     Completion log_sync; /* nothing is covered that the log might still lose */
     ManifestSeries series_info;
@@ -190,8 +201,9 @@ typedef struct Flusher {
     int64_t retry_ns;
     Pause pause;
     bool reserve_held;
-    bool force;       /* recovery: flush whatever is sealed */
-    bool asked_close; /* since the last flush */
+    bool force;        /* recovery: flush whatever is sealed */
+    bool asked_close;  /* since the last flush */
+    atomic_bool hurry; /* a clean stop: segments become files as they are */
 } Flusher;
 
 enum { FOLD_COUNT = 8, FOLD_NEVER = UINT8_MAX };
@@ -465,10 +477,15 @@ void tombs_publish(Engine *eng, TombChange *c, PartList **old);
 void tombs_done(TombChange *c);
 /* Forgets those that nothing older is left of. */
 void tombs_prune(Engine *eng);
+typedef struct Written { /* files of a flush or a compaction that are in no list yet */
+    const ManifestPart *parts;
+    size_t count;
+    Lsn tombs_newest; /* deletes up to this one are dissolved in them */
+} Written;
 /* What a flush has to say in the manifest: deletes up to `covered` that hide rows of files. */
-void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Compact *job);
+void tombs_put_flushed(Engine *eng, Buf *edit, Lsn covered, const Written *w);
 /* A compaction: deletes of the manifest whose last rows its inputs held. */
-void tombs_drop_dissolved(Engine *eng, Buf *edit, const Compact *job, EngineFile *const *inputs,
+void tombs_drop_dissolved(Engine *eng, Buf *edit, const Written *w, EngineFile *const *inputs,
                           size_t n);
 
 /* engine_watch.c */

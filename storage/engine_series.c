@@ -16,6 +16,7 @@ enum {
     LATER_MIN_STOP = 1 << 16, /* ... before a clean stop */
     LATER_SHARE = 8,          /* of the snapshot; an increment takes half the bytes for a series */
     LATER_SHARE_STOP = 16,
+    SERIES_BYTES = 64, /* of an increment, about, for a series */
     FILES_MAX = 64,
 };
 #define GRACE_LOOK_NS   (200 * NS_PER_MS)
@@ -134,6 +135,8 @@ static bool snapshot_wanted(const Engine *eng, bool stop)
     uint64_t whole = 0, later = 0;
     for (size_t i = 0; i < m->series_count; i++)
         *(m->series[i].whole ? &whole : &later) += m->series[i].bytes;
+    if (stop) /* the flush would write them */
+        later += (idx_serial(eng->index) - manifest_series_last(m)) * SERIES_BYTES;
     uint64_t min = eng->o.series_later_max ? (uint64_t)eng->o.series_later_max
                    : stop                  ? LATER_MIN_STOP
                                            : LATER_MIN;

@@ -103,6 +103,7 @@ void part_touch(Part *p);               /* it is going to be read */
 uint64_t part_used(const Part *p);      /* grows with the last touch */
 int64_t part_drop_pages(const Part *p); /* of a mapped file; bytes of address space */
 const char *part_name(const Part *p);
+Slice part_image(const Part *p); /* of a part in memory: the bytes that a file would have */
 
 /* Row groups of one series in one table, by time.  A group shared by several small series is
  * given with the row range of this series. */

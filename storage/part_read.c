@@ -293,6 +293,12 @@ const char *part_name(const Part *p)
     return p->source->name;
 }
 
+Slice part_image(const Part *p)
+{
+    must(p->source->base && !p->source->mapped);
+    return slice_of((const char *)p->source->base, p->source->size);
+}
+
 /* ---- tables and series ---- */
 const TableEntry *part_table_entry(const Part *p, TableId id)
 {

@@ -164,7 +164,7 @@ bool spill_take(SpillJob *take_j, EngineFile **out, Err *e)
     if (!ok)
         *e = j->err;
     if (ok && compact_output_count(j->merge)) {
-        EngineFile *f = file_new(j->eng, compact_output(j->merge, 0));
+        EngineFile *f = file_new(j->eng, compact_outputs(j->merge));
         ok = f->part != NULL;
         j->taken = ok;
         if (ok) {

@@ -61,6 +61,31 @@ START_TEST(flush_and_compact)
 }
 END_TEST
 
+/* A clean stop makes each segment a file as it is: deletes and changes that came later must hold. */
+START_TEST(stop_copies_segments)
+{
+    FileInfo files[64];
+    World w = world_new(80 + (unsigned)_i, _i % 2 ? 2 : 0);
+    w.o.memtable_max = 2 << 20;
+    reopen(&w, false);
+    w.deletes = 10;
+    for (int round = 0; round < 2; round++) {
+        uint64_t flushes = atomic_load(&engine_stats(w.eng)->flushes);
+        write_some(&w, 60, 800);
+        ck_assert_uint_eq(atomic_load(&engine_stats(w.eng)->flushes), flushes);
+        reopen(&w, true);
+        Snapshot *s = engine_snapshot(w.eng, NULL);
+        ck_assert_uint_gt(snapshot_files(s, files, 64), 1);
+        snapshot_unref(s);
+        world_check(&w);
+    }
+    write_some(&w, 20, 100);
+    world_maintain(&w, true);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
 /* More than memtable_max and log_max: everything happens by itself. */
 START_TEST(by_itself)
 {
@@ -959,6 +984,7 @@ int main(void)
     tcase_add_loop_test(tc, large_transaction, 0, 4);
     tcase_add_loop_test(tc, deletes_and_changes, 0, 12);
     tcase_add_loop_test(tc, flush_and_compact, 0, 6);
+    tcase_add_loop_test(tc, stop_copies_segments, 0, 4);
     tcase_add_test(tc, by_itself);
     tcase_add_test(tc, big_batch);
     tcase_add_loop_test(tc, replay_flushes, 0, 2);
