@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* --- heap --- */
 
@@ -26,6 +27,18 @@ void *mem_zero(size_t size)
     if (!ptr)
         out_of_memory(size);
     return ptr;
+}
+
+void *mem_zero_spread(size_t size)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    if (size < 2 * HUGE_PAGE)
+        return mem_zero(size);
+    void *ptr = aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    if (!ptr)
+        out_of_memory(size);
+    (void)!madvise(ptr, size, MADV_HUGEPAGE); /* it may be off */
+    return memset(ptr, 0, size);
 }
 
 void *mem_realloc(void *ptr, size_t size)

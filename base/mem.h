@@ -13,6 +13,7 @@
 
 void *mem_alloc(size_t size);
 void *mem_zero(size_t size);
+void *mem_zero_spread(size_t size); /* for random access: large pages where it is large */
 void *mem_realloc(void *ptr, size_t size);
 void mem_free(void *ptr); /* NULL is fine */
 void *mem_dup(const void *ptr, size_t size);

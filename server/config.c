@@ -78,7 +78,7 @@ static const Setting settings[] = {
      "hours for which an Idempotency-Key is remembered"},
     {"storage.memtable_max", SET_SIZE, AT(memtable_max), "0", 0, SIZE_HUGE, NULL,
      "bytes in memory before a flush; 0 = 64 MiB or 1/16 of the memory"},
-    {"storage.log_max", SET_SIZE, AT(log_max), "256MiB", 1 << 20, SIZE_HUGE, NULL,
+    {"storage.log_max", SET_SIZE, AT(log_max), "128MiB", 1 << 20, SIZE_HUGE, NULL,
      "bytes of log before a flush; bounds the time of recovery"},
     {"storage.archive_dir", SET_TEXT, AT(archive_dir), "", 0, 0, NULL,
      "finished log segments are copied there, for restoring to a point in time; empty = nowhere"},

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include <unistd.h>
 
-enum { MEMTABLE_MAX_DEFAULT = 64 << 20, LOG_MAX_DEFAULT = 256 << 20, RESERVE_MAX = 64 << 20 };
+enum { MEMTABLE_MAX_DEFAULT = 64 << 20, LOG_MAX_DEFAULT = 128 << 20, RESERVE_MAX = 64 << 20 };
 #define ARCHIVE_HOLD_MAX_DEFAULT (INT64_C(4) << 30)
 
 void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e)

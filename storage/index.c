@@ -168,13 +168,11 @@ const KeySet *idx_series(const SeriesIndex *idx, SeriesId id, const uint32_t **c
 
 /* ---- interning ---- */
 
-typedef struct SeriesKey { /* tags in canonical form */
-    TableId table;
-    Tag *tags;
-    size_t count;
-    Hash128 hash;
-    Tag small[TAGS_SMALL];
-} SeriesKey;
+typedef struct SeriesBefore { /* made under the same lock; its tags are still there */
+    KeySet *key_set;          /* NULL: there is none */
+    const Tag *tags;
+    uint32_t codes[COLUMNS_MAX];
+} SeriesBefore;
 
 static int tag_compare(const void *a, const void *b)
 {
@@ -189,8 +187,11 @@ static bool tags_ascend(const Tag *tags, size_t n)
     return true;
 }
 
-static Hash128 key_hash(const SeriesIndex *idx, TableId table, const Tag *tags, size_t n)
+static Hash128 key_hash(const SeriesIndex *idx, const SeriesKey *key)
 {
+    TableId table = key->table;
+    const Tag *tags = key->tags;
+    size_t n = key->count;
     char small[1024];
     size_t size = sizeof table;
     for (size_t i = 0; i < n; i++)
@@ -211,35 +212,35 @@ static Hash128 key_hash(const SeriesIndex *idx, TableId table, const Tag *tags, 
     return hash;
 }
 
-static void key_free(SeriesKey *k)
+static void tags_free(Tag *tags, const Tag *small)
 {
-    if (k->tags != k->small)
-        mem_free(k->tags);
+    if (tags != small)
+        mem_free(tags);
 }
 
-/* Sorts by column, leaves out empty values. */
-static bool key_make(SeriesKey *k, const SeriesIndex *idx, TableId table, const Tag *tags, size_t n,
-                     Err *e)
+/* Sorts by column, leaves out empty values.  *own: where the tags are then, `small` if they fit. */
+static bool key_make(SeriesKey *k, Tag **own, Tag small[TAGS_SMALL], Err *e)
 {
-    k->table = table;
+    const Tag *tags = k->tags;
+    size_t n = k->count;
+    Tag *to = *own = n <= TAGS_SMALL ? small : mem_alloc(n * sizeof(Tag));
+    k->tags = to;
     k->count = 0;
-    k->tags = n <= TAGS_SMALL ? k->small : mem_alloc(n * sizeof(Tag));
     for (size_t i = 0; i < n; i++)
         if (tags[i].value.len)
-            k->tags[k->count++] = tags[i];
-    if (!tags_ascend(k->tags, k->count)) {
-        qsort(k->tags, k->count, sizeof(Tag), tag_compare);
-        if (!tags_ascend(k->tags, k->count)) {
-            key_free(k);
+            to[k->count++] = tags[i];
+    if (!tags_ascend(to, k->count)) {
+        qsort(to, k->count, sizeof(Tag), tag_compare);
+        if (!tags_ascend(to, k->count)) {
+            tags_free(to, small);
             return err_set(e, ERR_INVALID_PARAMETER, "a tag is given twice");
         }
     }
     if (k->count > COLUMNS_MAX) {
-        key_free(k);
+        tags_free(to, small);
         return err_set(e, ERR_TOO_MANY_COLUMNS, "a series has %zu tags, at most %d are possible", n,
                        COLUMNS_MAX);
     }
-    k->hash = key_hash(idx, table, k->tags, k->count);
     return true;
 }
 
@@ -281,16 +282,28 @@ void idx_put_series(SeriesIndex *idx, KeySet *k, uint32_t local, const uint32_t 
         idx_charge(idx);
 }
 
-static void series_make(SeriesIndex *idx, uint32_t local, const SeriesKey *key)
+static KeySet *key_set_of(SeriesIndex *idx, const SeriesKey *key)
 {
-    uint32_t codes[COLUMNS_MAX];
     ColumnId columns[COLUMNS_MAX];
     for (size_t i = 0; i < key->count; i++)
         columns[i] = key->tags[i].column;
-    KeySet *k = key_set_intern(idx, (KeyColumns){key->table, columns, key->count});
+    return key_set_intern(idx, (KeyColumns){key->table, columns, key->count});
+}
+
+/* What it has in common with the one before is not looked for again. */
+static void series_make(SeriesIndex *idx, uint32_t local, const SeriesKey *key,
+                        SeriesBefore *before)
+{
+    KeySet *k = before->key_set;
+    bool alike = k && key_set_is(k, key->table, key->tags, key->count);
+    if (!alike)
+        k = key_set_of(idx, key);
     for (size_t i = 0; i < key->count; i++)
-        codes[i] = dict_intern(idx, k->dicts[i], key->tags[i].value);
-    idx_put_series(idx, k, local, codes);
+        if (!alike || !slice_eq(before->tags[i].value, key->tags[i].value))
+            before->codes[i] = dict_intern(idx, k->dicts[i], key->tags[i].value);
+    before->key_set = k;
+    before->tags = key->tags;
+    idx_put_series(idx, k, local, before->codes);
     hash_put(&idx->by_key, (HashSlot){key->hash.lo, (uint32_t)key->hash.hi, local});
     buf_put_u32(&idx->journal, local);
 }
@@ -337,13 +350,14 @@ void idx_resolve_tables(SeriesIndex *idx)
 }
 
 /* Under the exclusive lock: finds again, or makes.  0: the limit is reached; hit->limit: say so. */
-static uint32_t find_or_make(SeriesIndex *idx, const SeriesKey *key, bool *made, LimitHit *hit)
+static uint32_t find_or_make(SeriesIndex *idx, const SeriesKey *key, SeriesBefore *before,
+                             bool *made, LimitHit *hit)
 {
     uint32_t local = key_find(idx, key);
     if (local || limit_hit(idx, key->table, hit))
         return local;
     local = free_id(idx);
-    series_make(idx, local, key);
+    series_make(idx, local, key, before);
     *made = true;
     limit_near(idx, idx_table_find(idx, key->table), hit);
     return local;
@@ -352,11 +366,15 @@ static uint32_t find_or_make(SeriesIndex *idx, const SeriesKey *key, bool *made,
 bool idx_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, const Hash128 *raw,
                 SeriesId *id, bool *made, Err *e)
 {
-    SeriesKey key;
+    SeriesKey key = {.table = table, .tags = tags, .count = n};
+    SeriesBefore before;
     LimitHit hit = {0};
+    Tag small[TAGS_SMALL], *own;
     *made = false;
-    if (!key_make(&key, idx, table, tags, n, e))
+    before.key_set = NULL;
+    if (!key_make(&key, &own, small, e))
         return false;
+    key.hash = key_hash(idx, &key);
     idx_read_lock(idx);
     uint32_t local = key_find(idx, &key);
     const TableIndex *t = local ? NULL : idx_table_find(idx, table);
@@ -367,13 +385,13 @@ bool idx_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, cons
     if (!local || raw) {
         idx_write_lock(idx);
         if (!local)
-            local = find_or_make(idx, &key, made, &hit);
+            local = find_or_make(idx, &key, &before, made, &hit);
         if (local && raw)
             raw_put(&idx->raw, *raw, local, idx->count);
         idx_unlock(idx);
     }
     *id = series_id_make(idx->shard, local);
-    key_free(&key);
+    tags_free(own, small);
     return !hit.limit || limit_error(idx, &hit, e);
 }
 
@@ -386,32 +404,35 @@ static bool restore_conflict(SeriesIndex *idx, const KeySet *in_the_way, const S
                    key->table);
 }
 
-bool idx_restore_locked(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n,
-                        Err *e)
+static bool restore(SeriesIndex *idx, uint32_t local, const SeriesKey *key, SeriesBefore *before,
+                    Err *e)
 {
-    SeriesKey key;
-    uint32_t local = series_id_local(id);
-    idx->conflict = 0;
-    if (id >> 32 != idx->shard || !local || local == UINT32_MAX || !table)
-        return err_set(e, ERR_DATA_CORRUPTED, "series %llx of table %u has a wrong id",
-                       (unsigned long long)id, table);
-    if (!key_make(&key, idx, table, tags, n, e))
-        return false;
     const uint32_t *codes;
-    bool ok = true;
-    uint32_t known = key_find(idx, &key);
-    if (known != local) {
-        const KeySet *k = idx_series(idx, known ? series_id_make(idx->shard, known) : id, &codes);
-        if (k) {
-            ok = restore_conflict(idx, k, &key, local, e);
-        } else {
-            series_make(idx, local, &key);
-            roaring_bitmap_remove(idx->freed, local);
-            roaring_bitmap_remove(idx->usable, local);
-        }
+    uint32_t known = key_find(idx, key);
+    if (known == local)
+        return true;
+    const KeySet *k = idx_series(idx, series_id_make(idx->shard, known ? known : local), &codes);
+    if (k)
+        return restore_conflict(idx, k, key, local, e);
+    series_make(idx, local, key, before);
+    roaring_bitmap_remove(idx->freed, local);
+    roaring_bitmap_remove(idx->usable, local);
+    return true;
+}
+
+bool idx_restore_group(SeriesIndex *idx, SeriesKey *keys, const uint32_t *ids, size_t n, Err *e)
+{
+    SeriesBefore before;
+    before.key_set = NULL;
+    idx->conflict = 0;
+    for (size_t i = 0; i < n; i++) { /* many cache misses at once */
+        keys[i].hash = key_hash(idx, &keys[i]);
+        __builtin_prefetch(&idx->by_key.slots[hash_home(&idx->by_key, keys[i].hash.lo)]);
     }
-    key_free(&key);
-    return ok;
+    for (size_t i = 0; i < n; i++)
+        if (!restore(idx, ids[i], &keys[i], &before, e))
+            return false;
+    return true;
 }
 
 TableId idx_conflict(SeriesIndex *idx)
@@ -424,9 +445,18 @@ TableId idx_conflict(SeriesIndex *idx)
 
 bool idx_restore(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n, Err *e)
 {
+    SeriesKey key = {.table = table, .tags = tags, .count = n};
+    Tag small[TAGS_SMALL], *own;
+    uint32_t local = series_id_local(id);
+    if (id >> 32 != idx->shard || !local || local == UINT32_MAX || !table)
+        return err_set(e, ERR_DATA_CORRUPTED, "series %llx of table %u has a wrong id",
+                       (unsigned long long)id, table);
+    if (!key_make(&key, &own, small, e))
+        return false;
     idx_write_lock(idx);
-    bool ok = idx_restore_locked(idx, id, table, tags, n, e);
+    bool ok = idx_restore_group(idx, &key, &local, 1, e);
     idx_unlock(idx);
+    tags_free(own, small);
     return ok;
 }
 

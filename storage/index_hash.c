@@ -10,7 +10,7 @@ enum { HASH_BITS_MIN = 10 };
 static void hash_make(HashTable *h, unsigned bits)
 {
     *h = (HashTable){.mask = ((size_t)1 << bits) - 1, .shift = 64 - bits};
-    h->slots = mem_zero((h->mask + 1) * sizeof *h->slots);
+    h->slots = mem_zero_spread((h->mask + 1) * sizeof *h->slots);
 }
 
 void hash_init(HashTable *h)

@@ -156,7 +156,9 @@ typedef struct SeriesDecoder {
     Buf key_sets; /* uint32_t: where each begins in columns: table, count, column ... */
     Buf columns;  /* uint32_t */
     Buf values;   /* Slice: literals of the block */
-    Buf tags;     /* Tag */
+    Buf tags;     /* Tag: of the group */
+    SeriesKey keys[RESTORE_GROUP];
+    uint32_t ids[RESTORE_GROUP];
     uint64_t last;
 } SeriesDecoder;
 
@@ -202,23 +204,33 @@ static Slice decode_value(SeriesDecoder *de)
     return ((const Slice *)(void *)de->values.ptr)[ref - 1];
 }
 
-static bool decode_record(SeriesDecoder *de, Err *e)
+/* Keys and tags of the next records; fewer than there should be when the bytes are bad. */
+static size_t decode_group(SeriesDecoder *de, size_t n)
 {
-    uint64_t delta = reader_varint(&de->r);
-    de->last += delta;
-    de->r.bad |= !delta || delta > UINT32_MAX || de->last > UINT32_MAX;
-    const uint32_t *key = decode_key_set(de);
-    if (!key)
-        return true;
+    size_t count = 0;
     buf_clear(&de->tags);
-    for (uint32_t i = 0; i < key[1] && !de->r.bad; i++) {
-        Tag tag = {(ColumnId)key[2 + i], decode_value(de)};
-        buf_put(&de->tags, &tag, sizeof tag);
+    for (; count < n; count++) {
+        uint64_t delta = reader_varint(&de->r);
+        de->last += delta;
+        de->r.bad |= !delta || de->last >= UINT32_MAX;
+        const uint32_t *key = decode_key_set(de);
+        if (!key)
+            break;
+        de->ids[count] = (uint32_t)de->last;
+        de->keys[count] = (SeriesKey){.table = key[0], .count = key[1]};
+        for (uint32_t i = 0; i < key[1] && !de->r.bad; i++) {
+            Tag tag = {(ColumnId)key[2 + i], decode_value(de)};
+            buf_put(&de->tags, &tag, sizeof tag);
+        }
+        if (de->r.bad)
+            break;
     }
-    if (de->r.bad)
-        return true;
-    return idx_restore_locked(de->idx, series_id_make(de->idx->shard, (uint32_t)de->last), key[0],
-                              (const Tag *)(void *)de->tags.ptr, key[1], e);
+    const Tag *tags = (const Tag *)(void *)de->tags.ptr;
+    for (size_t i = 0; i < count; i++) { /* the buffer stands still now */
+        de->keys[i].tags = tags;
+        tags += de->keys[i].count;
+    }
+    return count;
 }
 
 static bool decode_block(SeriesDecoder *de, Err *e)
@@ -233,10 +245,11 @@ static bool decode_block(SeriesDecoder *de, Err *e)
     de->last = 0;
     bool ok = true;
     while (count && ok && !de->r.bad) {
+        size_t n = decode_group(de, count < RESTORE_GROUP ? count : RESTORE_GROUP);
         idx_write_lock(de->idx);
-        for (size_t i = 0; i < LOCK_GROUP && count && ok && !de->r.bad; i++, count--)
-            ok = decode_record(de, e);
+        ok = idx_restore_group(de->idx, de->keys, de->ids, n, e);
         idx_unlock(de->idx);
+        count -= n;
     }
     return ok;
 }

@@ -211,9 +211,17 @@ uint32_t key_set_place(const KeySet *k, ColumnId column);
 const KeySet *idx_series(const SeriesIndex *idx, SeriesId id,
                          const uint32_t **codes); /* NULL: none */
 
-/* As idx_restore; the lock is held for writing. */
-bool idx_restore_locked(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n,
-                        Err *e) MUST_CHECK;
+typedef struct SeriesKey { /* tags in canonical form: by column, no empty values */
+    TableId table;
+    const Tag *tags;
+    size_t count;
+    Hash128 hash;
+} SeriesKey;
+/* Series of the log under their old ids, at most RESTORE_GROUP; the hashes are filled in here.  The
+ * lock is held for writing. */
+enum { RESTORE_GROUP = 32 };
+bool idx_restore_group(SeriesIndex *idx, SeriesKey *keys, const uint32_t *ids, size_t n,
+                       Err *e) MUST_CHECK;
 /* A series with these codes under this id, in every list but the hash table. */
 void idx_put_series(SeriesIndex *idx, KeySet *k, uint32_t local, const uint32_t *codes);
 uint32_t *idx_codes_place(SeriesIndex *idx, uint32_t n, uint32_t *place); /* room for a series */

@@ -16,6 +16,7 @@ enum {
     WINDOW = 4 * LINE,
     SLOTS_MIN = 1 << 12,
     FIND_GROUP = 16,
+    HUGE_MIN = 2 << 20,
     PER_SERIES = 2, /* ways in which clients may write one series; more push each other out */
 };
 #define SLOTS_MAX ((size_t)1 << 26) /* 1 GiB of addresses, if there are so many */
@@ -93,6 +94,8 @@ static void slot_set(RawSlot *s, uint64_t lo, uint64_t tag)
 static void raw_grow(RawCache *c)
 {
     size_t mask = atomic_load_explicit(&c->mask, memory_order_relaxed), half = mask + 1;
+    if (half * sizeof(RawSlot) >= HUGE_MIN) /* pages that are all touched, at random */
+        (void)!madvise(c->slots + half, half * sizeof(RawSlot), MADV_HUGEPAGE);
     for (size_t i = 0; i < half; i++) {
         uint64_t lo = atomic_load_explicit(&c->slots[i].lo, memory_order_relaxed);
         uint64_t tag = atomic_load_explicit(&c->slots[i].tag, memory_order_relaxed);
