@@ -302,6 +302,11 @@ void gang_set_waiter(Query *q, Task *waiter)
     }
 }
 
+void query_drain_count(int by)
+{
+    atomic_fetch_add(&gangs_alive, by);
+}
+
 void query_drain(Sched *sched)
 {
     struct timespec pause = {.tv_nsec = NS_PER_MS};

@@ -61,6 +61,7 @@ void query_close(Query *q);
 /* Blocking, before sched_stop: parallel pieces of closed queries that still stand in a run queue get their last
  * turn (they touch nothing of the query).  Gives up after a second. */
 void query_drain(Sched *sched);
+void query_drain_count(int by); /* what else it waits for: promql/node_spread.c */
 
 /* ---- EXPLAIN: PostgreSQL's layouts and keys ---- */
 typedef enum ExplainFormat { EXPLAIN_TEXT, EXPLAIN_JSON, EXPLAIN_YAML, EXPLAIN_XML } ExplainFormat;

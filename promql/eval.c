@@ -100,8 +100,7 @@ bool pql_pause(const PqlQuery *q)
 
 bool pql_count_samples(PqlQuery *q, size_t n, Err *e)
 {
-    q->samples += n;
-    if (q->samples <= q->r.samples_max)
+    if (atomic_fetch_add(&q->top->samples, n) + n <= q->r.samples_max)
         return true;
     err_set(e, ERR_LIMIT_EXCEEDED,
             "query processing would load too many samples into memory in query execution");
@@ -173,6 +172,18 @@ NdStatus gather(PqlNode *from, Gathered *g, Err *e)
 
 /* ---- annotations ---- */
 
+static void annotation_add(PqlQuery *q, Annotations *list, Slice s)
+{
+    if (list->count == PQL_ANNOTATIONS_MAX)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        if (slice_eq(list->items[i], s))
+            return;
+    if (!list->items)
+        list->items = ARENA_ARRAY(&q->arena, Slice, PQL_ANNOTATIONS_MAX);
+    list->items[list->count++] = arena_slice(&q->arena, s);
+}
+
 void pql_annotate(PqlQuery *q, bool warning, uint32_t at, const char *fmt, ...)
 {
     Annotations *list = warning ? &q->warnings : &q->infos;
@@ -187,13 +198,15 @@ void pql_annotate(PqlQuery *q, bool warning, uint32_t at, const char *fmt, ...)
     pql_line_column(q->x->text, at, &line, &column);
     snprintf(whole, sizeof whole, "PromQL %s: %s (%d:%d)", warning ? "warning" : "info", text, line,
              column);
-    Slice s = slice_cstr(whole);
-    for (size_t i = 0; i < list->count; i++)
-        if (slice_eq(list->items[i], s))
-            return;
-    if (!list->items)
-        list->items = ARENA_ARRAY(&q->arena, Slice, PQL_ANNOTATIONS_MAX);
-    list->items[list->count++] = arena_slice(&q->arena, s);
+    annotation_add(q, list, slice_cstr(whole));
+}
+
+void pql_annotate_as(PqlQuery *q, const PqlQuery *part)
+{
+    for (size_t i = 0; i < part->warnings.count; i++)
+        annotation_add(q, &q->warnings, part->warnings.items[i]);
+    for (size_t i = 0; i < part->infos.count; i++)
+        annotation_add(q, &q->infos, part->infos.items[i]);
 }
 
 void pql_tell_notes(PqlQuery *q, unsigned notes, HistOp op, Slice metric, uint32_t at)
@@ -242,10 +255,10 @@ static bool request_grid(PqlQuery *q, const PqlRequest *r, Err *e)
     return true;
 }
 
-bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e)
+void pql_query_init(PqlQuery *q, const PqlRequest *r, const PqlExpr *x)
 {
-    PqlQuery *q = MEM_NEW(PqlQuery);
     q->r = *r;
+    q->top = q;
     q->x = x;
     q->clock = r->clock ? r->clock : &clock_real;
     q->r.snapshot = snapshot_ref(r->snapshot);
@@ -257,10 +270,16 @@ bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e)
     arena_init(&q->arena, &q->budget);
     q->delayed_names = pql_feature(r->features, "promql-delayed-name-removal");
     q->start_times = pql_feature(r->features, "use-start-timestamps");
+}
+
+bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e)
+{
+    PqlQuery *q = MEM_NEW(PqlQuery);
+    pql_query_init(q, r, x);
     bool ok = request_grid(q, r, e) && pql_check_durations(q, x, e);
     if (ok && x->type != PQL_STRING) {
         PqlBuild b = {.q = q, .grid = q->grid, .e = e};
-        q->root = pql_build(&b, x);
+        q->root = x->type == PQL_MATRIX ? pql_build(&b, x) : pql_build_all(&b, x);
         ok = q->root != NULL;
     }
     if (!ok) {
@@ -281,15 +300,20 @@ void pql_set_waiter(PqlQuery *q, Task *t)
     q->r.waiter = t;
 }
 
-void pql_close(PqlQuery *q)
+void pql_query_clear(PqlQuery *q)
 {
-    if (!q)
-        return;
     for (PqlNode *n = q->nodes; n; n = n->older)
         if (n->def->close)
             n->def->close(n);
     snapshot_unref(q->r.snapshot);
     arena_free(&q->arena);
+}
+
+void pql_close(PqlQuery *q)
+{
+    if (!q)
+        return;
+    pql_query_clear(q);
     mem_free(q);
 }
 
@@ -476,11 +500,11 @@ static bool result_finish(PqlQuery *q, Err *e)
     return true;
 }
 
-static bool may_go_on(PqlQuery *q, Err *e)
+bool pql_may_go_on(PqlQuery *q, Err *e)
 {
     int64_t now = q->clock->mono_ns(q->clock);
     q->slice_end_ns = now + TASK_SLICE_NS;
-    if (atomic_load(&q->canceled))
+    if (atomic_load(&q->top->canceled))
         return err_set(e, ERR_CANCELED, "query was canceled in expression evaluation");
     if (q->r.deadline_mono_ns && now > q->r.deadline_mono_ns)
         return err_set(e, ERR_CANCELED, "query timed out in expression evaluation");
@@ -491,7 +515,7 @@ PqlStatus pql_step(PqlQuery *q, Err *e)
 {
     if (q->done)
         return PQL_DONE;
-    if (!may_go_on(q, e))
+    if (!pql_may_go_on(q, e))
         return PQL_FAIL;
     NdStatus st = ND_END;
     if (q->root)

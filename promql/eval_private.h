@@ -83,6 +83,7 @@ static inline bool series_missing(const Series *s, size_t i)
 typedef enum NdStatus { ND_SERIES, ND_END, ND_WAIT, ND_YIELD, ND_FAIL } NdStatus;
 
 typedef struct PqlNode PqlNode;
+typedef struct Feed Feed;
 typedef struct NodeDef {
     NdStatus (*next)(PqlNode *n, Series *out, Err *e);
     NdStatus (*next_range)(PqlNode *n, RangeSeries *out, Err *e);
@@ -98,6 +99,9 @@ struct PqlNode {
     uint64_t series, samples, runs; /* given; read and in how many runs: for EXPLAIN ANALYZE */
     bool
         one_name; /* all its series have the same metric name, or none: dropping it cannot collide */
+    const Feed *feed; /* each of its series comes from one of these alone; NULL: not so */
+    bool reads_more;  /* an argument has a selector of its own */
+    bool constant;    /* a literal */
 };
 
 typedef struct Annotations {
@@ -107,6 +111,7 @@ typedef struct Annotations {
 
 struct PqlQuery {
     PqlRequest r;
+    PqlQuery *top; /* itself, or whose part this is (node_spread.c) */
     const PqlExpr *x;
     const Clock *clock;
     Arena arena;
@@ -115,7 +120,7 @@ struct PqlQuery {
     int64_t end_ms;
     bool delayed_names, start_times;
     PqlNode *root, *nodes;
-    uint64_t samples;
+    _Atomic uint64_t samples; /* of all parts */
     int64_t slice_end_ns;
     atomic_bool canceled;
     Annotations warnings, infos;
@@ -144,16 +149,25 @@ typedef struct PqlBuild {
     PqlQuery *q;
     Grid grid;
     Err *e;
-    bool stats;  /* only count and sum of histograms are asked for */
-    bool starts; /* start times of samples are */
+    bool stats;                  /* only count and sum of histograms are asked for */
+    bool starts;                 /* start times of samples are */
+    struct Sources *take_series; /* of the one selector: a part of what its matchers choose */
 } PqlBuild;
 PqlNode *pql_build(PqlBuild *b,
                    const PqlExpr *x); /* NULL: failed; wraps what does not change with the step */
 PqlNode *pql_node_new(PqlBuild *b, size_t size, const NodeDef *def, const PqlExpr *x);
-bool pql_pause(const PqlQuery *q); /* the time slice is over */
+/* For who takes all series of x: those of a selector are evaluated on all cores. */
+PqlNode *pql_build_all(PqlBuild *b, const PqlExpr *x);
+PqlNode *pql_spread(PqlBuild *b,
+                    PqlNode *n); /* node_spread.c; n was built last, NULL is handed on */
+void pql_query_init(PqlQuery *q, const PqlRequest *r, const PqlExpr *x);
+void pql_query_clear(PqlQuery *q);                  /* nodes, snapshot, memory */
+bool pql_may_go_on(PqlQuery *q, Err *e) MUST_CHECK; /* begins a time slice */
+bool pql_pause(const PqlQuery *q);                  /* the time slice is over */
 bool pql_count_samples(PqlQuery *q, size_t n, Err *e) MUST_CHECK;
 bool pql_invariant(const PqlExpr *x);
 void pql_annotate(PqlQuery *q, bool warning, uint32_t at, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void pql_annotate_as(PqlQuery *q, const PqlQuery *part);     /* what a part of it told */
 double *pql_vector_new(PqlQuery *q, const Grid *g);          /* all absent */
 const Histogram **pql_hists_new(PqlQuery *q, const Grid *g); /* none */
 /* What operations on histograms noted, bits of HistNote; `at`: of the operand. */
@@ -247,6 +261,14 @@ typedef struct SourceScope {
 bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n, Sources *out,
                      Err *e) MUST_CHECK;
 void sources_free(Sources *s);
+/* What a selector reads: series, and samples in (after, until]. */
+struct Feed {
+    Sources sources;
+    int64_t after_ms, until_ms;
+};
+/* Series [begin, end) of all, in their order; to be freed. */
+Sources sources_range(Arena *a, const Sources *s, size_t begin, size_t end);
+size_t sources_series(const Sources *s); /* how many */
 /* Labels of one series of a source; items has room for tag_count + 2. */
 Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f,
                      PqlLabel *items);
@@ -262,6 +284,7 @@ PqlNode *build_call(PqlBuild *b, const PqlExpr *x);
 PqlNode *build_negate(PqlBuild *b, const PqlExpr *x);
 PqlNode *build_number(PqlBuild *b, const PqlExpr *x);
 PqlNode *build_expand(PqlBuild *b, const PqlExpr *x); /* step-invariant: evaluated once */
+void nd_like(PqlNode *n, const PqlNode *child);       /* one series for each of the child's */
 /* When `names` go and could collide: gathers and merges (strict: any collision is an error). */
 PqlNode *build_merge(PqlBuild *b, PqlNode *from, bool strict);
 PqlNode *build_time(PqlBuild *b, const PqlExpr *call);

@@ -20,6 +20,11 @@ typedef struct Edge { /* samples [0, at) are not after it */
     size_t at, by;    /* it moved by so many last */
 } Edge;
 
+typedef struct Change {
+    bool counter;
+    double range_s; /* what is divided by */
+} Change;
+
 typedef struct Moving {
     Edge lo, hi;
     const uint32_t *drops;
@@ -77,20 +82,92 @@ static bool windows(Moving *m, const PqlSteps *s, size_t from, size_t n, ChangeS
     return some;
 }
 
-static bool change(const PqlSteps *s, bool counter, double range_s)
+/* Any windows of [from, to). */
+static bool change_some(Moving *m, const PqlSteps *s, size_t from, size_t to, const Change *how)
 {
     const GridKernels *k = pql_kernels();
-    Moving m = {.drops = s->room};
     ChangeSteps c = {0};
     bool some = false;
-    if (counter)
-        m.drop_count = k->drops(s->room, s->v, s->count);
-    for (size_t i = 0, n; i < s->steps; i += n) {
-        n = s->steps - i < CHANGE_STEPS ? s->steps - i : CHANGE_STEPS;
-        some |= windows(&m, s, i, n, &c);
-        k->change(s->out + i, &c, n, range_s, counter);
+    for (size_t i = from, n; i < to; i += n) {
+        n = to - i < CHANGE_STEPS ? to - i : CHANGE_STEPS;
+        some |= windows(m, s, i, n, &c);
+        k->change(s->out + i, &c, n, how->range_s, how->counter);
     }
     return some;
+}
+
+/* Samples at equal distances, of which a step is a multiple: each window that has samples on both sides or ends
+ * within a distance of them holds as many as the others, at the same places. */
+typedef struct Steady {
+    size_t from, to;    /* steps; empty: there are none */
+    size_t first, last; /* samples of the window at `from` */
+    size_t by;          /* samples a step */
+} Steady;
+
+static Steady steady_steps(const PqlSteps *s)
+{
+    Steady out = {0};
+    int64_t gap = s->count > 2 ? s->t_ms[1] - s->t_ms[0] : 0, t0 = s->t_ms[0];
+    if (gap <= 0 || s->step_ms % gap || s->step_ms <= 0 || s->range_ms < 2 * gap ||
+        !pql_kernels()->regular(s->t_ms, s->count, (uint64_t)gap))
+        return out;
+    /* The first step whose window begins at or after t0 - gap, the first that ends at or after the end. */
+    int64_t after = t0 - gap + s->range_ms - s->end_ms,
+            until = t0 + (int64_t)s->count * gap - s->end_ms;
+    out.from = after > 0 ? (size_t)((after + s->step_ms - 1) / s->step_ms) : 0;
+    out.to = until > 0 ? (size_t)((until + s->step_ms - 1) / s->step_ms) : 0;
+    out.to = out.to < s->steps ? out.to : s->steps;
+    if (out.from >= out.to)
+        return (Steady){0};
+    int64_t end = s->end_ms + (int64_t)out.from * s->step_ms;
+    out.by = (size_t)(s->step_ms / gap);
+    out.first = (size_t)(floor_div(end - s->range_ms - t0, gap) + 1);
+    out.last = (size_t)floor_div(end - t0, gap);
+    return out;
+}
+
+static void change_steady(Moving *m, const PqlSteps *s, const Steady *y, const Change *how)
+{
+    ChangeSteps c = {0};
+    int64_t end = s->end_ms + (int64_t)y->from * s->step_ms;
+    SteadyChange k = {.covered = (double)(s->t_ms[y->last] - s->t_ms[y->first]) / 1000,
+                      .to_start = (double)(s->t_ms[y->first] - (end - s->range_ms)) / 1000,
+                      .to_end = (double)(end - s->t_ms[y->last]) / 1000,
+                      .range_s = how->range_s,
+                      .counter = how->counter};
+    double gap = k.covered / (double)(y->last - y->first), limit = gap * 1.1, half = gap * 0.5;
+    k.to_start = k.to_start >= limit ? half : k.to_start;
+    k.to_end = k.to_end >= limit ? half : k.to_end;
+    const double *first = s->v + y->first, *last = s->v + y->last;
+    for (size_t i = y->from, n; i < y->to; i += n, first += n * y->by, last += n * y->by) {
+        n = y->to - i < CHANGE_STEPS ? y->to - i : CHANGE_STEPS;
+        for (size_t j = 0; j < n; j++) {
+            c.first[j] = first[j * y->by];
+            c.raw[j] = last[j * y->by] - c.first[j];
+        }
+        for (size_t j = 0; j < n && m->drop < m->drop_count; j++) {
+            m->lo.at = (size_t)(first - s->v) + j * y->by;
+            m->hi.at = (size_t)(last - s->v) + j * y->by + 1;
+            c.raw[j] += lost(m, s->v);
+        }
+        pql_kernels()->steady(s->out + i, &c, n, &k);
+    }
+    size_t done = (y->to - 1 - y->from) * y->by;
+    m->lo.at = y->first + done;
+    m->hi.at = y->last + done + 1;
+}
+
+static bool change(const PqlSteps *s, bool counter, double range_s)
+{
+    const Change how = {counter, range_s};
+    Moving m = {.drops = s->room};
+    if (counter)
+        m.drop_count = pql_kernels()->drops(s->room, s->v, s->count);
+    Steady y = steady_steps(s);
+    bool some = change_some(&m, s, 0, y.from, &how);
+    if (y.from < y.to)
+        change_steady(&m, s, &y, &how);
+    return change_some(&m, s, y.to, s->steps, &how) || some || y.from < y.to;
 }
 
 bool fg_rate(const PqlSteps *s)

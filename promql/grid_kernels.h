@@ -22,6 +22,13 @@ typedef struct ChangeSteps {       /* windows of some steps, ready for extrapola
     double raw[CHANGE_STEPS];      /* change from the first to the last, resets made good */
 } ChangeSteps;
 
+typedef struct SteadyChange {
+    double covered, to_start,
+        to_end; /* s; both as far as is extrapolated, but for a counter's zero */
+    double range_s;
+    bool counter;
+} SteadyChange;
+
 typedef struct GridKernels {
     /* ms[i] = floor(ns[i] / 1,000,000); true: two neighbours are equal */
     bool (*to_ms)(int64_t *ms, const int64_t *ns, size_t n);
@@ -31,6 +38,10 @@ typedef struct GridKernels {
     /* Extrapolated to the edges of the windows, divided by range_s; of a counter not below zero.
      * Looks at n rounded up to 4. */
     void (*change)(double *out, const ChangeSteps *c, size_t n, double range_s, bool counter);
+    /* The same for windows that lie alike on samples at equal distances: only first and raw differ. */
+    void (*steady)(double *out, const ChangeSteps *c, size_t n, const SteadyChange *s);
+    /* t[i] = t[0] + i * step */
+    bool (*regular)(const int64_t *t, size_t n, uint64_t step);
     /* Compensated: value[i] + extra[i] += v[i]; what is missing on either side counts as not there. */
     void (*sum)(double *value, double *extra, const double *v, size_t n);
 } GridKernels;

@@ -364,6 +364,31 @@ bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n,
     return ok;
 }
 
+size_t sources_series(const Sources *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++)
+        n += set_count(s->items[i].set);
+    return n;
+}
+
+Sources sources_range(Arena *a, const Sources *s, size_t begin, size_t end)
+{
+    Sources out = {.one_name = s->one_name};
+    out.items = ARENA_ARRAY(a, Source, s->count + 1);
+    for (size_t i = 0, at = 0; i < s->count && at < end; i++) {
+        size_t n = set_count(s->items[i].set);
+        size_t from = begin > at ? begin - at : 0, to = end - at < n ? end - at : n;
+        at += n;
+        if (from >= to)
+            continue;
+        out.items[out.count] = s->items[i];
+        out.items[out.count++].set =
+            from == 0 && to == n ? set_ref(s->items[i].set) : set_range(s->items[i].set, from, to);
+    }
+    return out;
+}
+
 void sources_free(Sources *s)
 {
     for (size_t i = 0; i < s->count; i++)

@@ -294,6 +294,6 @@ PqlNode *build_aggregate(PqlBuild *b, const PqlExpr *x)
     else if (x->agg == PA_COUNT || x->agg == PA_GROUP)
         a->fold_hist = fold_hist_count;
     a->n.one_name = x->without || !names_have(&x->grouping, SLICE_LIT("__name__"));
-    a->child = pql_build(b, x->args[0]);
+    a->child = pql_build_all(b, x->args[0]);
     return a->child ? &a->n : NULL;
 }

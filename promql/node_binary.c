@@ -249,10 +249,11 @@ PqlNode *build_binary(PqlBuild *b, const PqlExpr *x)
     n->swapped = left;
     n->scalars[0].node = left ? l : r;
     n->vector = left ? r : l;
-    n->n.one_name = n->vector->one_name;
+    n->n.reads_more = !n->scalars[0].node->constant;
+    nd_like(&n->n, n->vector);
     bool drops = !pql_op_keeps_name(x->op) || x->return_bool;
-    if (!drops || b->q->delayed_names || n->n.one_name)
+    if (!drops || b->q->delayed_names || n->n.one_name || b->take_series)
         return &n->n;
     n->n.one_name = true;
-    return build_merge(b, &n->n, false);
+    return build_merge(b, pql_spread(b, &n->n), false);
 }

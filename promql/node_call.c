@@ -37,6 +37,7 @@ PqlNode *build_number(PqlBuild *b, const PqlExpr *x)
     NodeOnce *o = once_new(b, x);
     for (size_t i = 0; i < b->grid.count; i++)
         o->v[i] = x->number;
+    o->n.constant = true;
     return &o->n;
 }
 
@@ -85,7 +86,7 @@ PqlNode *build_expand(PqlBuild *b, const PqlExpr *x)
     n->child = pql_build(&one, x);
     if (!n->child)
         return NULL;
-    n->n.one_name = n->child->one_name;
+    nd_like(&n->n, n->child);
     return &n->n;
 }
 
@@ -161,14 +162,20 @@ PqlNode *build_merge(PqlBuild *b, PqlNode *from, bool strict)
     return &m->n;
 }
 
+void nd_like(PqlNode *n, const PqlNode *child)
+{
+    n->one_name = child->one_name;
+    n->feed = n->reads_more ? NULL : child->feed;
+}
+
 /* Above a node that drops names: what was told apart by name only collides now, if not later. */
 static PqlNode *names_dropped(PqlBuild *b, PqlNode *n, const PqlNode *child, bool strict)
 {
-    n->one_name = child->one_name;
-    if (b->q->delayed_names || child->one_name)
-        return n;
+    nd_like(n, child);
+    if (b->q->delayed_names || child->one_name || b->take_series)
+        return n; /* of a part the whole is merged */
     n->one_name = true;
-    return build_merge(b, n, strict);
+    return build_merge(b, pql_spread(b, n), strict);
 }
 
 /* The caller resets the arena once a series. */
@@ -292,9 +299,10 @@ static NodeMap *map_new(PqlBuild *b, const PqlExpr *x, PqlNode *child)
     return m;
 }
 
-static bool build_param(PqlBuild *b, ScalarArg *s, const PqlExpr *x)
+static bool build_param(PqlBuild *b, PqlNode *n, ScalarArg *s, const PqlExpr *x)
 {
     s->node = pql_build(b, x);
+    n->reads_more |= s->node && !s->node->constant;
     return s->node != NULL;
 }
 
@@ -312,7 +320,7 @@ static PqlNode *build_map(PqlBuild *b, const PqlExpr *x)
     m->histogram = x->func->histogram;
     must(x->arg_count <= 1 + PARAMS_MAX);
     for (size_t i = 1; i < x->arg_count; i++)
-        if (!build_param(b, &m->params[m->param_count++], x->args[i]))
+        if (!build_param(b, &m->n, &m->params[m->param_count++], x->args[i]))
             return NULL;
     return names_dropped(b, &m->n, m->child, false);
 }
@@ -669,7 +677,7 @@ static PqlNode *build_window(PqlBuild *b, const PqlExpr *x)
     for (size_t i = 0; i < x->arg_count; i++) {
         if (x->args[i]->type != PQL_MATRIX) {
             must(nw->param_count < PARAMS_MAX);
-            if (!build_param(b, &nw->params[nw->param_count++], x->args[i]))
+            if (!build_param(b, &nw->n, &nw->params[nw->param_count++], x->args[i]))
                 return NULL;
             continue;
         }
@@ -686,7 +694,7 @@ static PqlNode *build_window(PqlBuild *b, const PqlExpr *x)
     }
     if (!(x->func->flags & PF_KEEP_NAME))
         return names_dropped(b, &nw->n, nw->child, true);
-    nw->n.one_name = nw->child->one_name;
+    nd_like(&nw->n, nw->child);
     return &nw->n;
 }
 

@@ -82,7 +82,7 @@ static const NodeDef def_scalar = {.next = scalar_next};
 
 PqlNode *build_scalar(PqlBuild *b, const PqlExpr *call)
 {
-    NodeFold *f = fold_new(b, call, &def_scalar, pql_build(b, call->args[0]));
+    NodeFold *f = fold_new(b, call, &def_scalar, pql_build_all(b, call->args[0]));
     return f ? &f->n : NULL;
 }
 
@@ -137,12 +137,12 @@ static PqlNode *absent_of(PqlBuild *b, const PqlExpr *call, PqlNode *child)
 
 PqlNode *build_absent(PqlBuild *b, const PqlExpr *call)
 {
-    return absent_of(b, call, pql_build(b, call->args[0]));
+    return absent_of(b, call, pql_build_all(b, call->args[0]));
 }
 
 PqlNode *build_absent_over_time(PqlBuild *b, const PqlExpr *call)
 {
-    return absent_of(b, call, build_present(b, call));
+    return absent_of(b, call, pql_spread(b, build_present(b, call)));
 }
 
 /* A scalar is a vector of one series already. */

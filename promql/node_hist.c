@@ -376,7 +376,7 @@ static PqlNode *hist_new(PqlBuild *b, const PqlExpr *call, size_t vector, size_t
             return NULL;
     if (vector == 0)
         h->label = pql_unparen(call->args[1])->string;
-    h->child = pql_build(b, call->args[vector]);
+    h->child = pql_build_all(b, call->args[vector]);
     if (!h->child)
         return NULL;
     h->n.one_name = h->child->one_name;

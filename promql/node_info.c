@@ -382,7 +382,7 @@ PqlNode *build_info(PqlBuild *b, const PqlExpr *call)
     PqlExpr *selector = info_selector(b, call);
     if (!compile(f, selector->matches, selector->match_count, b->e))
         return NULL;
-    f->base = pql_build(b, call->args[0]);
+    f->base = pql_build_all(b, call->args[0]);
     f->info = f->base ? build_selector(b, selector, SV_TIME) : NULL;
     if (!f->info)
         return NULL;

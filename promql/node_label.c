@@ -127,7 +127,7 @@ static NodeRelabel *relabel_new(PqlBuild *b, const PqlExpr *call)
     buf_init(&r->value);
     r->dst = text_arg(call, 1);
     r->text = text_arg(call, 2);
-    r->child = pql_build(b, call->args[0]);
+    r->child = pql_build_all(b, call->args[0]);
     return r->child && check_label(b, r->dst, "destination", call->func->name) ? r : NULL;
 }
 
@@ -278,7 +278,7 @@ static NodeSort *sort_new(PqlBuild *b, const PqlExpr *call, const char *descendi
         pql_annotate(
             b->q, true, call->begin,
             "sort is ineffective for range queries since results are always ordered by labels");
-    s->child = pql_build(b, call->args[0]);
+    s->child = pql_build_all(b, call->args[0]);
     if (!s->child)
         return NULL;
     s->n.one_name = s->child->one_name;

@@ -414,7 +414,7 @@ PqlNode *build_match(PqlBuild *b, const PqlExpr *x)
     NodeMatch *m = (NodeMatch *)pql_node_new(b, sizeof *m, &def_match, x);
     arena_init(&m->scratch, &b->q->budget);
     for (int i = 0; i < 2; i++) {
-        m->sides[i].node = pql_build(b, x->args[i]);
+        m->sides[i].node = pql_build_all(b, x->args[i]);
         if (!m->sides[i].node)
             return NULL;
     }

@@ -336,7 +336,7 @@ static const NodeDef def_pick = {.next = pick_next};
 PqlNode *build_pick(PqlBuild *b, const PqlExpr *x)
 {
     NodePick *p = (NodePick *)pql_node_new(b, sizeof *p, &def_pick, x);
-    p->child = pql_build(b, x->args[0]);
+    p->child = pql_build_all(b, x->args[0]);
     if (!p->child)
         return NULL;
     if (x->agg == PA_COUNT_VALUES) {

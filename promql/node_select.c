@@ -22,10 +22,9 @@ typedef struct Samples {
 typedef struct Loader {
     PqlQuery *q;
     PqlNode *node; /* counts what is read */
-    Sources sources;
+    Feed feed;
     size_t at; /* source */
     Scan *scan;
-    int64_t after_ms, until_ms; /* (after, until] */
     bool have_run, loading, keep_stale;
     bool stats;  /* hints of histograms are found out from one to the next */
     bool starts; /* start times are loaded, where the table has them */
@@ -62,16 +61,21 @@ static int64_t clamp_ns(int64_t ms, int64_t add)
     return ms > MS_MAX ? ROW_TIME_MAX : ms * NS_PER_MS + add;
 }
 
-static bool loader_open(Loader *l, PqlQuery *q, const PqlExpr *x, Err *e)
+static bool loader_open(Loader *l, PqlBuild *b, const PqlExpr *x)
 {
+    PqlQuery *q = b->q;
     SourceScope scope = {&q->arena, q->r.snapshot, q->r.schema, &q->r.rights};
     size_t tags = 0;
     l->q = q;
     arena_init(&l->hists, &q->budget);
-    if (!sources_resolve(&scope, x->matches, x->match_count, &l->sources, e))
+    if (b->take_series) {
+        l->feed.sources = *b->take_series;
+        *b->take_series = (Sources){0};
+    } else if (!sources_resolve(&scope, x->matches, x->match_count, &l->feed.sources, b->e)) {
         return false;
-    for (size_t i = 0; i < l->sources.count; i++) {
-        const Source *s = &l->sources.items[i];
+    }
+    for (size_t i = 0; i < l->feed.sources.count; i++) {
+        const Source *s = &l->feed.sources.items[i];
         tags = s->tag_count > tags ? s->tag_count : tags;
         l->field_max = s->field_count > l->field_max ? s->field_count : l->field_max;
     }
@@ -84,7 +88,7 @@ static void loader_close(Loader *l)
 {
     scan_close(l->scan);
     l->scan = NULL;
-    sources_free(&l->sources);
+    sources_free(&l->feed.sources);
     if (l->q)
         arena_free(&l->hists);
     for (size_t i = 0; l->fields && i < l->field_max; i++) {
@@ -240,12 +244,12 @@ static bool take_starts(Loader *l, size_t column, const size_t *before, const in
 
 static bool with_starts(const Loader *l)
 {
-    return l->starts && l->sources.items[l->at].start;
+    return l->starts && l->feed.sources.items[l->at].start;
 }
 
 static bool take_field(Loader *l, size_t f, size_t *column, const int64_t *times, Err *e)
 {
-    const SourceField *field = &l->sources.items[l->at].fields[f];
+    const SourceField *field = &l->feed.sources.items[l->at].fields[f];
     ColVec c;
     if (field->number) {
         if (!scan_column(l->scan, (*column)++, &c, e))
@@ -286,7 +290,7 @@ static bool take_run(Loader *l, Err *e)
 
 static bool scan_begin(Loader *l, Err *e)
 {
-    const Source *s = &l->sources.items[l->at];
+    const Source *s = &l->feed.sources.items[l->at];
     ColumnId *ids = ARENA_ARRAY(&l->q->arena, ColumnId, s->field_count * 2 + 1);
     size_t columns = 0;
     for (size_t i = 0; i < s->field_count; i++) {
@@ -299,8 +303,8 @@ static bool scan_begin(Loader *l, Err *e)
         ids[columns++] = s->start;
     ScanSpec spec = {.snapshot = l->q->r.snapshot,
                      .table = s->table->id,
-                     .t_min = clamp_ns(l->after_ms + 1, 0),
-                     .t_max = clamp_ns(l->until_ms, NS_PER_MS - 1),
+                     .t_min = clamp_ns(l->feed.after_ms + 1, 0),
+                     .t_max = clamp_ns(l->feed.until_ms, NS_PER_MS - 1),
                      .series = s->set,
                      .columns = ids,
                      .column_count = columns};
@@ -384,7 +388,7 @@ static void find_hints(Loader *l, Samples *s)
 static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
 {
     for (;;) {
-        const Source *s = &l->sources.items[l->at];
+        const Source *s = &l->feed.sources.items[l->at];
         while (l->emit < l->field_count) {
             Samples *f = &l->fields[l->emit++];
             if (!l->keep_stale)
@@ -406,7 +410,7 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
                                  .h_st_ms = with_starts(l) ? f->h_st_ms : NULL};
             return ND_SERIES;
         }
-        if (l->at == l->sources.count)
+        if (l->at == l->feed.sources.count)
             return ND_END;
         if (pql_pause(l->q))
             return ND_YIELD;
@@ -619,8 +623,8 @@ static void loader_times(Loader *l, const When *w, const Grid *g, int64_t before
 {
     if (l->stats) /* the first sample's hint depends on the one before */
         before_ms += l->q->r.lookback_ms;
-    l->after_ms = when_ref(w, g, 0) - before_ms;
-    l->until_ms = when_ref(w, g, g->count - 1) + beyond_ms;
+    l->feed.after_ms = when_ref(w, g, 0) - before_ms;
+    l->feed.until_ms = when_ref(w, g, g->count - 1) + beyond_ms;
 }
 
 PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, SelectorValue value)
@@ -634,12 +638,13 @@ PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, SelectorValue value)
     nv->loader.starts = value == SV_START;
     nv->loader.keep_stale = !x->smoothed;
     nv->loader.stats = b->stats;
-    if (!loader_open(&nv->loader, q, x, b->e))
+    if (!loader_open(&nv->loader, b, x))
         return NULL;
     loader_times(&nv->loader, &nv->when, &b->grid, nv->lookback_ms,
                  x->smoothed ? nv->lookback_ms : 0);
     nv->out = pql_vector_new(q, &b->grid);
-    nv->n.one_name = nv->loader.sources.one_name;
+    nv->n.one_name = nv->loader.feed.sources.one_name;
+    nv->n.feed = &nv->loader.feed;
     return &nv->n;
 }
 
@@ -671,10 +676,11 @@ static PqlNode *build_matrix(PqlBuild *b, const PqlExpr *x)
     nm->loader.stats = b->stats;
     nm->loader.starts = b->starts;
     int64_t more = v->anchored || v->smoothed ? b->q->r.lookback_ms : 0;
-    if (!loader_open(&nm->loader, b->q, v, b->e))
+    if (!loader_open(&nm->loader, b, v))
         return NULL;
     loader_times(&nm->loader, &w, &b->grid, pql_range_ms(b->q, x) + more, v->smoothed ? more : 0);
-    nm->n.one_name = nm->loader.sources.one_name;
+    nm->n.one_name = nm->loader.feed.sources.one_name;
+    nm->n.feed = &nm->loader.feed;
     return &nm->n;
 }
 
@@ -760,7 +766,7 @@ static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
         return NULL;
     }
     s->grid = (Grid){start, step, (size_t)count};
-    PqlBuild inner = {.q = q, .grid = s->grid, .e = b->e};
+    PqlBuild inner = {.q = q, .grid = s->grid, .e = b->e, .take_series = b->take_series};
     s->t_ms = arena_alloc(&q->arena, s->grid.count * sizeof *s->t_ms);
     s->v = arena_alloc(&q->arena, s->grid.count * sizeof *s->v);
     if (!budget_check(&q->budget, b->e))
@@ -768,7 +774,7 @@ static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
     s->inner = pql_build(&inner, x->args[0]);
     if (!s->inner)
         return NULL;
-    s->n.one_name = s->inner->one_name;
+    nd_like(&s->n, s->inner);
     return &s->n;
 }
 

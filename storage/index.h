@@ -116,6 +116,8 @@ size_t set_ids(const SeriesSet *s, SeriesId *out, size_t max); /* ascending */
 SeriesSet *set_and(const SeriesSet *a, const SeriesSet *b);
 SeriesSet *set_or(const SeriesSet *a, const SeriesSet *b);
 /* Piece i of n with about the same number of series. */
+/* Those at [begin, end) in ascending order. */
+SeriesSet *set_range(const SeriesSet *s, size_t begin, size_t end);
 SeriesSet *set_slice(const SeriesSet *s, size_t i, size_t n);
 const void *set_bitmap(const SeriesSet *s); /* roaring_bitmap_t, local ids */
 

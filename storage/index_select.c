@@ -86,7 +86,11 @@ SeriesSet *set_or(const SeriesSet *a, const SeriesSet *b)
 SeriesSet *set_slice(const SeriesSet *s, size_t i, size_t n)
 {
     must(i < n);
-    size_t begin = s->count * i / n, end = s->count * (i + 1) / n;
+    return set_range(s, s->count * i / n, s->count * (i + 1) / n);
+}
+
+SeriesSet *set_range(const SeriesSet *s, size_t begin, size_t end)
+{
     uint32_t first, last;
     if (begin == end || !roaring_bitmap_select(s->bits, (uint32_t)begin, &first) ||
         !roaring_bitmap_select(s->bits, (uint32_t)end - 1, &last))

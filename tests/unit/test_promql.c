@@ -83,7 +83,7 @@ static PqlStatus run(PqlQuery *q, Err *e)
 
 static const char *evaluate(PqlRequest *r, const char *text)
 {
-    static char out[8192];
+    static char out[1 << 20];
     Arena a;
     Buf b;
     Err e;
@@ -596,7 +596,7 @@ START_TEST(canceled)
 END_TEST
 
 /* Every step of the clock is longer than a slice: a query of many series must get on all the same. */
-static int64_t hasty_now;
+static _Atomic int64_t hasty_now;
 static int64_t hasty_ns(const Clock *c)
 {
     (void)c;
@@ -624,6 +624,143 @@ START_TEST(yields)
 }
 END_TEST
 
+/* ---- on several cores ---- */
+
+static Sched *cores;
+
+static void many_series(void)
+{
+    Buf b;
+    buf_init(&b);
+    for (int i = 0; i < 300; i++) {
+        int gap = 15 + (i % 7 == 0) * 2;
+        for (int k = 0; k < 40; k++)
+            buf_printf(&b, "m_total,k=%d,g=%d value=%d.%d %d\n", i, i % 5, k * i % 97 + k,
+                       i * k % 10, k * gap * 1000);
+        buf_printf(&b, "n_total,k=%d,g=%d value=%d 300000\n", i, i % 5, i);
+        buf_printf(&b, "h_bucket,le=%d,g=%d value=%d 0\nh_bucket,le=%d,g=%d value=%d 300000\n",
+                   i / 10, i % 10, i / 10, i / 10, i % 10, i);
+    }
+    buf_put_u8(&b, 0);
+    lines(b.ptr);
+    buf_free(&b);
+}
+
+static char *kept_copy(const char *text)
+{
+    size_t n = strlen(text) + 1;
+    return memcpy(malloc(n), text, n);
+}
+
+/* Whatever runs it, the answer has the same bytes. */
+static void same_on_cores(PqlRequest r, const char *text)
+{
+    r.sched = NULL;
+    char *one = kept_copy(evaluate(&r, text));
+    r.sched = cores;
+    for (int i = 0; i < 3; i++)
+        ck_assert_str_eq(evaluate(&r, text), one);
+    free(one);
+}
+
+START_TEST(several_cores)
+{
+    static const char *const queries[] = {
+        "sum by (g) (rate(m_total[2m]))",
+        "avg(rate(m_total[2m]))",
+        "stddev by (g) (m_total)",
+        "rate(m_total[2m])",
+        "-m_total",
+        "2 * m_total > bool 50",
+        "m_total + on(k) group_left n_total",
+        "topk by (g) (3, m_total)",
+        "quantile(0.3, m_total)",
+        "count by (__name__) ({__name__=~'.+'})",
+        "count({__name__=~'.+'} > 20)",
+        "histogram_quantile(0.5, sum by (le, g) (rate(h_bucket[10m])))",
+        "histogram_quantile(0.5, h_bucket)",
+        "max_over_time(rate(m_total[2m])[5m:30s])",
+        "sum_over_time({__name__=~'m_total|n_total'}[5m])",
+        "sum(abs({__name__=~'m_total|n_total'}))",
+        "label_replace(delta(m_total[2m]), 'x', '$1', 'k', '(.).*')",
+        "quantile_over_time(1.5, m_total[2m])",
+        "sort(m_total @ end())",
+        "absent(m_total)",
+        "scalar(sum(m_total))",
+        "clamp_max(m_total, scalar(n_total{k='7'}))",
+        "timestamp(m_total)",
+        "sum(m_total{k='none'})",
+        "count_values('v', m_total)",
+    };
+    many_series();
+    cores = sched_new(&clock_real, 3, 0);
+    Clock hasty = clock_real;
+    hasty.mono_ns = hasty_ns;
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        PqlRequest r = {.range = true, .end_ms = 600000, .step_ms = 15000};
+        same_on_cores(r, queries[i]);
+        r.features = "all";
+        same_on_cores(r, queries[i]);
+        r = (PqlRequest){.start_ms = 400000, .end_ms = 400000};
+        same_on_cores(r, queries[i]);
+        r = (PqlRequest){.range = true, .end_ms = 600000, .step_ms = 60000, .samples_max = 5000};
+        same_on_cores(r, queries[i]);
+        r.samples_max = 0;
+        r.deadline_mono_ns = 1;
+        same_on_cores(r, queries[i]);
+    }
+    PqlRequest r = {.range = true, .end_ms = 600000, .step_ms = 15000, .clock = &hasty};
+    r.sched = cores;
+    ck_assert(strchr(evaluate(&r, queries[0]), '@') != NULL);
+    query_drain(cores);
+    sched_stop(cores);
+    sched_free(cores);
+}
+END_TEST
+
+/* Given up in the middle, with helpers inside their steps. */
+START_TEST(closed_early)
+{
+    Arena a;
+    Err e;
+    PqlExpr *x;
+    many_series();
+    cores = sched_new(&clock_real, 3, 0);
+    arena_init(&a, NULL);
+    Budget budget;
+    budget_init(&budget, "test", NULL, 0);
+    PqlRequest r = {.snapshot = engine_snapshot(env.engine, NULL),
+                    .schema = env.schema,
+                    .range = true,
+                    .end_ms = 600000,
+                    .step_ms = 1000,
+                    .sched = cores,
+                    .budget = &budget};
+    ck_assert(pql_parse(&a, SLICE_LIT("sum by (g) (rate(m_total[5m])) + sum by (g) (m_total)"),
+                        NULL, &x, &e));
+    for (int i = 0; i < 50; i++) {
+        PqlQuery *q;
+        Clock hasty = clock_real;
+        hasty.mono_ns = hasty_ns;
+        r.clock = i % 2 ? NULL : &hasty;
+        err_clear(&e);
+        ck_assert(pql_open(&q, x, &r, &e));
+        for (int k = 0; k < i % 5; k++)
+            if (pql_step(q, &e) == PQL_DONE)
+                break;
+        if (i % 3 == 0)
+            pql_cancel(q);
+        pql_close(q);
+    }
+    query_drain(cores);
+    ck_assert_int_eq(atomic_load(&budget.used), 0);
+    snapshot_unref(r.snapshot);
+    arena_free(&a);
+    sched_stop(cores);
+    sched_free(cores);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("promql");
@@ -641,5 +778,7 @@ int main(void)
     tcase_add_test(tc, limits);
     tcase_add_test(tc, canceled);
     tcase_add_test(tc, yields);
+    tcase_add_test(tc, several_cores);
+    tcase_add_test(tc, closed_early);
     return unit_run(tc);
 }
