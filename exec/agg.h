@@ -34,6 +34,7 @@ typedef struct AggDef {
      * INT64_MIN, INT64_MAX when the column has NULLs among the rows (then first and last decline). */
     bool (*from_stats)(AggCtx *c, void *state, const ChunkStats *stats, int64_t t_first_ns,
                        int64_t t_last_ns);
+    bool stats_sum; /* from_stats looks at the count and the sum alone */
     void (*save)(AggCtx *c, const void *state, Buf *out);
     bool (*load)(AggCtx *c, void *state, Slice bytes, Err *e);
     bool ordered; /* depends on row order (array_agg, string_agg, rate): input must come in order */

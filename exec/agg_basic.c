@@ -74,6 +74,7 @@ static const AggDef count_any = {
     .merge = count_merge,
     .final = count_final,
     .from_stats = count_stats,
+    .stats_sum = true,
     .save = count_save,
     .load = count_load,
     .skips_nulls = true,
@@ -188,6 +189,7 @@ AGG_PLAIN_SAVE(int, IntSum)
         .merge = int_merge,                                                                        \
         .final = fin,                                                                              \
         .from_stats = int_stats,                                                                   \
+        .stats_sum = true,                                                                         \
         .save = int_save,                                                                          \
         .load = int_load,                                                                          \
         .skips_nulls = true,                                                                       \
@@ -298,6 +300,7 @@ AGG_PLAIN_SAVE(float, FloatState)
         .merge = float_merge,                                                                      \
         .final = fin,                                                                              \
         .from_stats = float_stats,                                                                 \
+        .stats_sum = true,                                                                         \
         .save = float_save,                                                                        \
         .load = float_load,                                                                        \
         .skips_nulls = true,                                                                       \

@@ -39,6 +39,7 @@ typedef struct SeriesPart {
     uint32_t tagset;         /* of the current series */
     uint32_t last;           /* group found last */
     bool *in_aggs;
+    bool *sums_only; /* by field: what the aggregates want of its statistics */
     uint16_t *ident;
     bool ready;
     uint64_t runs, stat_runs, run_rows;
@@ -204,8 +205,14 @@ static bool part_open(SeriesPart *p, Exec *x, const SeriesSpread *s, Err *e)
         for (size_t o = 0; o < plan->aggs[i].order_count; o++)
             expr_columns(plan->aggs[i].order[o], p->in_aggs, cols);
     }
-    for (size_t i = 0; i < p->set.slot_count; i++)
-        p->set.slots[i].stats_field = stats_field(p, &p->set.slots[i]);
+    p->sums_only = ARENA_ARRAY(&p->arena, bool, p->src.column_count + 1);
+    memset(p->sums_only, true, p->src.column_count);
+    for (size_t i = 0; i < p->set.slot_count; i++) {
+        AggSlot *slot = &p->set.slots[i];
+        slot->stats_field = stats_field(p, slot);
+        if (slot->stats_field != NO_FIELD)
+            p->sums_only[slot->stats_field] &= slot->def->stats_sum;
+    }
     p->ident = arena_alloc(&p->arena, sizeof row_ident);
     memcpy(p->ident, row_ident, sizeof row_ident);
     return part_walk(p, e);
@@ -413,8 +420,8 @@ static bool piece_stats(SeriesPart *p, RunColumns *r, uint32_t field, Err *e)
     ChunkStats *st = arena_alloc(&p->scratch, r->piece_count * sizeof *st);
     r->stored[field] =
         r->piece_count == 1 && p->src.run.stats_exact && scan_stats(p->src.scan, field, st);
-    if (!r->stored[field] &&
-        !scan_stats_cuts(p->src.scan, field, r->cuts, r->piece_count - 1, st, e))
+    RowCuts cuts = {r->cuts, r->piece_count - 1, p->sums_only[field]};
+    if (!r->stored[field] && !scan_stats_cuts(p->src.scan, field, &cuts, st, e))
         return false;
     r->stats[field] = st;
     return true;

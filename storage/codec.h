@@ -64,11 +64,16 @@ typedef struct CodecChunk { /* as its directory entry tells */
 /* Statistics of the values [begin, end). */
 bool codec_stats(ChunkStats *out, const CodecChunk *c, size_t begin, size_t end, Arena *scratch,
                  Err *e) MUST_CHECK;
-/* Statistics of all pieces between ascending cuts (cuts[i] <= n) with one decode: out[0] is
- * [0, cuts[0]), out[i] is [cuts[i-1], cuts[i]), out[count] is [cuts[count-1], n).
- * An empty piece has count = 0. */
-bool codec_stats_cuts(ChunkStats *out, const CodecChunk *c, const uint32_t *cuts, size_t count,
-                      Arena *scratch, Err *e) MUST_CHECK;
+typedef struct RowCuts {
+    const uint32_t *row; /* ascending, at most the number of rows */
+    size_t count;
+    bool
+        sums_only; /* of the statistics only count and sum are wanted: the others may be anything */
+} RowCuts;
+/* Statistics of all pieces between the cuts with at most one decode: out[0] is [0, row[0]),
+ * out[i] is [row[i-1], row[i]), out[count] is [row[count-1], n).  An empty piece has count = 0. */
+bool codec_stats_cuts(ChunkStats *out, const CodecChunk *c, const RowCuts *cuts, Arena *scratch,
+                      Err *e) MUST_CHECK;
 
 typedef enum CodecCompare {
     CODEC_EQ,

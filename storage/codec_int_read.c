@@ -325,6 +325,37 @@ bool int_view(IntView *out, size_t n, Slice src, Err *e)
     return out->narrow ? read_narrow(out->u.x, &h, n, e) : read_wide(out->u.v, &h, n, e);
 }
 
+/* With x the number before a piece, the sum of its n numbers is n x + the sum of (n - k) r(k). */
+bool int_sums(__int128 *sums, size_t n, Slice src, const RowCuts *cuts, bool *done, Err *e)
+{
+    IntHead h;
+    _Alignas(64) uint32_t u[CODEC_VALUES_MAX];
+    if (!open_block(&h, n, src, e))
+        return false;
+    const IntPlan *p = &h.plan;
+    *done = p->transform == SK_DELTA && !p->dense && p->width + p->high <= KERNEL_RAMP_BITS &&
+            fits_narrow(p, n);
+    if (!*done)
+        return true;
+    read_narrow_main(u, &h, n);
+    if (p->patches && !patch_narrow(u, &h, n, e))
+        return false;
+    int64_t x = -((p->zigzag ? zigzag_decode(u[0]) : (int64_t)u[0]) + p->base);
+    size_t begin = 0;
+    for (size_t i = 0; i <= cuts->count; i++) {
+        size_t end = i < cuts->count ? cuts->row[i] : n;
+        must(begin <= end && end <= n);
+        KernelRamp k;
+        int64_t rows = (int64_t)(end - begin);
+        codec_narrow()->ramp(&k, u + begin, end - begin, p->zigzag);
+        int64_t sum = rows * x + k.ramp + p->base * (rows * (rows + 1) / 2);
+        x += k.sum + p->base * rows;
+        sums[i] = (__int128)p->first * rows + (__int128)p->gcd * sum;
+        begin = end;
+    }
+    return true;
+}
+
 bool int_read(int64_t *dst, size_t n, Slice src, Err *e)
 {
     IntHead h;

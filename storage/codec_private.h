@@ -146,6 +146,10 @@ typedef struct IntView { /* a block as it is cheapest to look at */
 } IntView;
 bool int_view(IntView *out, size_t n, Slice src, Err *e) MUST_CHECK;
 void int_stats(IntStats *st, const int64_t *v, size_t n);
+/* The sum of each piece between the cuts, from a block of small deltas whose numbers are not made;
+ * *done = false: the block is another one. */
+bool int_sums(__int128 *sums, size_t n, Slice src, const RowCuts *cuts, bool *done,
+              Err *e) MUST_CHECK;
 
 /* ---- entropy-coded symbols: codec_dense.c ---- */
 enum { DENSE_BITS = 6, DENSE_SYMBOLS = 1 << DENSE_BITS };

@@ -300,15 +300,48 @@ bool codec_stats(ChunkStats *out, const CodecChunk *c, size_t begin, size_t end,
     return true;
 }
 
-bool codec_stats_cuts(ChunkStats *out, const CodecChunk *c, const uint32_t *cuts, size_t count,
-                      Arena *scratch, Err *e)
+/* Sums alone, of a chunk whose numbers need not be made for that; *done = false: of another one. */
+static bool sums_of_pieces(ChunkStats *out, const CodecChunk *c, const RowCuts *cuts,
+                           Arena *scratch, bool *done, Err *e)
+{
+    DecimalHead h = {.block = c->src};
+    *done = false;
+    if (!find_for(c, e) || (c->id == CODEC_SK_F64 && !decimal_open(&h, c->n, c->src, e)))
+        return false;
+    if ((c->id != CODEC_SK_I64 && c->id != CODEC_SK_F64) || h.wide || h.bad)
+        return true;
+    __int128 *sums = arena_alloc(scratch, (cuts->count + 1) * sizeof *sums);
+    if (!int_sums(sums, c->n, h.block, cuts, done, e))
+        return false;
+    size_t begin = 0;
+    for (size_t i = 0; *done && i <= cuts->count; i++) {
+        size_t end = i < cuts->count ? cuts->row[i] : c->n;
+        IntStats st = {.sum = sums[i]};
+        if (begin == end)
+            out[i] = (ChunkStats){.type = c->type, .sum_exact = true};
+        else if (c->type == PHYS_I64)
+            stats_of_int(&out[i], &st, end - begin);
+        else
+            stats_of_decimal(&out[i], &st, (uint8_t)h.k, end - begin, 0);
+        begin = end;
+    }
+    return true;
+}
+
+bool codec_stats_cuts(ChunkStats *out, const CodecChunk *c, const RowCuts *cuts, Arena *scratch,
+                      Err *e)
 {
     CodecValues x;
+    bool done = false;
+    if (cuts->sums_only && !sums_of_pieces(out, c, cuts, scratch, &done, e))
+        return false;
+    if (done)
+        return true;
     if (!codec_read_values(&x, c, scratch, e))
         return false;
     size_t begin = 0;
-    for (size_t i = 0; i <= count; i++) {
-        size_t end = i < count ? cuts[i] : c->n;
+    for (size_t i = 0; i <= cuts->count; i++) {
+        size_t end = i < cuts->count ? cuts->row[i] : c->n;
         must(begin <= end && end <= c->n);
         stats_of_piece(&out[i], &x, c->type, begin, end);
         begin = end;

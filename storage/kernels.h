@@ -56,6 +56,12 @@ typedef struct KernelSums { /* of doubles that are not NaN */
     uint64_t nan_count;
 } KernelSums;
 
+enum { KERNEL_RAMP_BITS = 17 }; /* so that 1,024 numbers add up in 32 bits a lane */
+typedef struct KernelRamp {
+    int64_t sum;  /* of r[i] */
+    int64_t ramp; /* of (n - i) * r[i]: the sum of all running sums */
+} KernelRamp;
+
 /* Blocks whose numbers fit 32 bits; arithmetic wraps.  Arrays have room for n rounded up to 8. */
 typedef struct NarrowKernels {
     /* The patched numbers are the set bits of map (n bits, `count` set, none behind n); bit j of
@@ -76,6 +82,8 @@ typedef struct NarrowKernels {
     /* dst[i] = (double)src[i] / p for |src[i]| < 2^51; may be in place */
     void (*divide)(double *dst, const int64_t *src, size_t n, double p);
     void (*minmax)(NarrowMinMax *out, const int32_t *x, size_t n); /* n > 0 */
+    /* r[i] = u[i] or unzigzag(u[i]); u[i] below 2^KERNEL_RAMP_BITS, n at most 1,024 */
+    void (*ramp)(KernelRamp *out, const uint32_t *u, size_t n, int zigzag);
     void (*sums)(KernelSums *out, const double *v, size_t n);
     /* Bit i of bits = low <= x[i] <= low + span; bits from n to the end of the word are 0. */
     void (*between)(uint64_t *bits, const int32_t *x, size_t n, int32_t low, uint32_t span);

@@ -30,31 +30,50 @@ static inline uint64_t plane_bits(const uint8_t *plane, size_t at)
 }
 
 #ifdef __AVX2__
-static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
-                         size_t count, unsigned high, unsigned width)
+/* Up to eight planes: each row's high bits in a byte, then above the low ones. */
+static void patch_octet(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
+                        size_t count, unsigned high, unsigned width)
 {
-    const __m256i select = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i byte_of = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2,
+                                             2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    const __m256i select = _mm256_set1_epi64x((int64_t)UINT64_C(0x8040201008040201));
+    const __m128i shift = _mm_cvtsi32_si128((int)width);
     size_t done = 0;
     for (size_t at = 0; at < n; at += 64) {
         size_t left = n - at;
         uint64_t mask = load(map + at / 8);
         if (left < 64)
             mask &= (UINT64_C(1) << left) - 1;
+        __m256i low = _mm256_setzero_si256(), top = low;
         for (unsigned j = 0; j < high; j++) {
             uint64_t bits = _pdep_u64(plane_bits(planes + j * ((count + 7) / 8), done), mask);
-            const __m256i one = _mm256_set1_epi32((int32_t)(UINT32_C(1) << (width + j)));
-            for (unsigned g = 0; bits >> 8 * g != 0; g++) {
-                __m256i *to = (__m256i *)(void *)(u + at + 8 * g);
-                __m256i b = _mm256_set1_epi32((int32_t)(bits >> 8 * g & 0xff));
-                b = _mm256_cmpeq_epi32(_mm256_and_si256(b, select), select);
-                _mm256_storeu_si256(
-                    to, _mm256_or_si256(_mm256_loadu_si256(to), _mm256_and_si256(b, one)));
-                if (g == 7)
-                    break;
-            }
+            const __m256i one = _mm256_set1_epi8((char)(1u << j));
+            __m256i a = _mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)bits), byte_of);
+            __m256i b = _mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)(bits >> 32)), byte_of);
+            a = _mm256_cmpeq_epi8(_mm256_and_si256(a, select), select);
+            b = _mm256_cmpeq_epi8(_mm256_and_si256(b, select), select);
+            low = _mm256_or_si256(low, _mm256_and_si256(a, one));
+            top = _mm256_or_si256(top, _mm256_and_si256(b, one));
+        }
+        uint8_t bytes[64];
+        _mm256_storeu_si256((__m256i *)(void *)bytes, low);
+        _mm256_storeu_si256((__m256i *)(void *)(bytes + 32), top);
+        for (size_t g = 0; g < 64 && g < left; g += 8) {
+            __m256i *to = (__m256i *)(void *)(u + at + g);
+            __m256i v = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(void *)(bytes + g)));
+            v = _mm256_or_si256(_mm256_loadu_si256(to), _mm256_sll_epi32(v, shift));
+            _mm256_storeu_si256(to, v);
         }
         done += (size_t)__builtin_popcountll(mask);
     }
+}
+
+static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
+                         size_t count, unsigned high, unsigned width)
+{
+    for (unsigned j = 0; j < high; j += 8)
+        patch_octet(u, map, n, planes + j * ((count + 7) / 8), count, high - j < 8 ? high - j : 8,
+                    width + j);
 }
 #else
 static void patch_planes(uint32_t *u, const uint8_t *map, size_t n, const uint8_t *planes,
@@ -236,6 +255,45 @@ static void minmax(NarrowMinMax *out, const int32_t *v, size_t n)
     *out = (NarrowMinMax){lo, hi, total};
 }
 
+/* Lane l has r[l], r[8 + l], ...: adding its running sum up each time weighs them by their distance
+ * from the end, 8 at a time. */
+static inline __attribute__((always_inline)) void ramp_loop(KernelRamp *out, const uint32_t *u,
+                                                            size_t n, int zigzag)
+{
+    typedef uint32_t U8 __attribute__((vector_size(32)));
+    typedef int32_t I8 __attribute__((vector_size(32)));
+    U8 once = {0}, again = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        U8 v;
+        __builtin_memcpy(&v, u + i, sizeof v);
+        if (zigzag)
+            v = (v >> 1) ^ -(v & 1);
+        once += v;
+        again += once;
+    }
+    int64_t rest = (int64_t)(n - i);
+    *out = (KernelRamp){0, 0};
+    for (int l = 0; l < 8; l++) {
+        int64_t a = ((I8)once)[l], b = ((I8)again)[l];
+        out->sum += a;
+        out->ramp += 8 * b - (l - rest) * a;
+    }
+    for (; i < n; i++) {
+        int64_t r = zigzag ? (int32_t)((u[i] >> 1) ^ -(u[i] & 1)) : (int32_t)u[i];
+        out->sum += r;
+        out->ramp += (int64_t)(n - i) * r;
+    }
+}
+
+static void ramp(KernelRamp *out, const uint32_t *u, size_t n, int zigzag)
+{
+    if (zigzag)
+        ramp_loop(out, u, n, 1);
+    else
+        ramp_loop(out, u, n, 0);
+}
+
 static void sums(KernelSums *out, const double *v, size_t n)
 {
     const double inf = __builtin_inf();
@@ -354,6 +412,7 @@ const NarrowKernels KERNELS = {
     .decimals = decimals,
     .divide = divide,
     .minmax = minmax,
+    .ramp = ramp,
     .sums = sums,
     .between = between,
     .between_i64 = between_i64,

@@ -146,10 +146,6 @@ bool part_stats(Part *p, const PartGroup *g, ColumnId col, ChunkStats *out);
 /* One after the other, at most n row groups of the table, spread over its blocks; false: there are no more. */
 bool part_sample_group(const Part *p, TableId table, size_t i, size_t n, PartGroup *out);
 /* ---- answers of a pinned group that is alone, still encoded ---- */
-typedef struct RowCuts { /* ascending, at most the group's rows */
-    const uint32_t *row;
-    size_t count;
-} RowCuts;
 /* Statistics of the pieces between cuts, with one decode: out[0] is [0, row[0]), out[count] the rest.
  * *number = false: the column has no numbers here, nothing is known.  Absent: type PHYS_NONE. */
 bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *cuts, Arena *scratch,

@@ -130,14 +130,14 @@ bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *c
             out[i] = (ChunkStats){.type = x.type, .sum_exact = true};
         return true;
     }
-    const uint32_t *at = cuts->row;
+    RowCuts at = *cuts;
     if (x.holes) {
         uint32_t *mapped = arena_alloc(scratch, (cuts->count + 1) * sizeof *mapped);
         for (size_t i = 0; i < cuts->count; i++)
-            mapped[i] = values_below(x.valid, at[i]);
-        at = mapped;
+            mapped[i] = values_below(x.valid, at.row[i]);
+        at.row = mapped;
     }
-    bool ok = codec_stats_cuts(out, &x.chunk, at, cuts->count, scratch, e);
+    bool ok = codec_stats_cuts(out, &x.chunk, &at, scratch, e);
     return encoded_answer(p, g, &x, ok, e);
 }
 

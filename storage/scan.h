@@ -55,10 +55,9 @@ bool scan_constant(Scan *s, size_t column, Slice *text, bool *known, Err *e) MUS
  * *type = PHYS_NONE: there is none. */
 bool scan_last(Scan *s, size_t column, PhysType *type, int64_t *bits, bool *known,
                Err *e) MUST_CHECK;
-/* Statistics of the pieces of the run between ascending row numbers, decoded at most once and in
- * the integer domain where the codec can: out[0] is rows [0, cuts[0]), out[count] those from
- * cuts[count-1] on.  Columns of numbers only. */
-bool scan_stats_cuts(Scan *s, size_t column, const uint32_t *cuts, size_t count, ChunkStats *out,
+/* Statistics of the pieces of the run between the cuts, decoded at most once and in the integer
+ * domain where the codec can: as of codec_stats_cuts.  Columns of numbers only. */
+bool scan_stats_cuts(Scan *s, size_t column, const RowCuts *cuts, ChunkStats *out,
                      Err *e) MUST_CHECK;
 /* Rows whose value passes, NULL does not: *bits has BITMAP_WORDS(rows) words.  *bits = NULL: this
  * run's values must be looked at one by one (merged rows, NaN). */

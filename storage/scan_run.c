@@ -158,15 +158,15 @@ static const void *dense(Scan *s, const ColVec *v, uint32_t begin, uint32_t end,
 }
 
 /* Merged rows: there is no chunk that could be asked. */
-static bool decoded_cuts(Scan *s, size_t column, const uint32_t *cuts, size_t count,
-                         ChunkStats *out, Err *e)
+static bool decoded_cuts(Scan *s, size_t column, const RowCuts *cuts, ChunkStats *out, Err *e)
 {
     ColVec v;
     PhysType type = s->types[column];
     if (!scan_column(s, column, &v, e))
         return false;
-    for (size_t i = 0; i <= count; i++) {
-        uint32_t begin = i ? cuts[i - 1] : 0, end = i < count ? cuts[i] : s->run.rows;
+    for (size_t i = 0; i <= cuts->count; i++) {
+        uint32_t begin = i ? cuts->row[i - 1] : 0;
+        uint32_t end = i < cuts->count ? cuts->row[i] : s->run.rows;
         size_t n = 0;
         const void *values = v.type == PHYS_NONE ? NULL : dense(s, &v, begin, end, &n);
         out[i] = (ChunkStats){.type = type, .sum_exact = true};
@@ -179,20 +179,22 @@ static bool decoded_cuts(Scan *s, size_t column, const uint32_t *cuts, size_t co
 }
 
 /* *done = false: the chunk has another type. */
-static bool encoded_cuts(Scan *s, size_t column, const uint32_t *cuts, size_t count,
-                         ChunkStats *out, bool *done, Err *e)
+static bool encoded_cuts(Scan *s, size_t column, const RowCuts *cuts, ChunkStats *out, bool *done,
+                         Err *e)
 {
     uint32_t begin = s->run.begin;
+    size_t count = cuts->count;
     bool whole = s->run.whole, number;
-    RowCuts at = {cuts, count};
+    RowCuts at = *cuts;
     ChunkStats *all = out;
     if (!whole) { /* what lies before and behind the run are two pieces more */
         uint32_t *row = arena_alloc(&s->scratch, (count + 2) * sizeof *row);
         for (size_t i = 0; i < count; i++)
-            row[i + 1] = begin + cuts[i];
+            row[i + 1] = begin + cuts->row[i];
         row[0] = begin;
         row[count + 1] = begin + s->run.rows;
-        at = (RowCuts){row, count + 2};
+        at.row = row;
+        at.count = count + 2;
         all = arena_alloc(&s->scratch, (count + 3) * sizeof *all);
     }
     if (!merge_run_here(s->merge, e) ||
@@ -209,25 +211,24 @@ static bool encoded_cuts(Scan *s, size_t column, const uint32_t *cuts, size_t co
     return true;
 }
 
-bool scan_stats_cuts(Scan *s, size_t column, const uint32_t *cuts, size_t count, ChunkStats *out,
-                     Err *e)
+bool scan_stats_cuts(Scan *s, size_t column, const RowCuts *cuts, ChunkStats *out, Err *e)
 {
     must(column < s->column_count && s->run.rows);
     PhysType type = s->types[column];
     bool done = false;
     if (type == PHYS_NONE) {
-        for (size_t i = 0; i <= count; i++)
+        for (size_t i = 0; i <= cuts->count; i++)
             out[i] = (ChunkStats){.type = PHYS_I64, .sum_exact = true};
         return true;
     }
     if (type != PHYS_I64 && type != PHYS_F64)
         return err_set(e, ERR_INTERNAL, "statistics of column %u, which has no numbers",
                        s->columns[column]);
-    if (run_is_encoded(s) && !encoded_cuts(s, column, cuts, count, out, &done, e))
+    if (run_is_encoded(s) && !encoded_cuts(s, column, cuts, out, &done, e))
         return false;
     if (done)
         s->counters.bytes += s->run.rows * sizeof(int64_t);
-    return done || decoded_cuts(s, column, cuts, count, out, e);
+    return done || decoded_cuts(s, column, cuts, out, e);
 }
 
 /* ---- filters ---- */
