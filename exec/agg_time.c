@@ -383,6 +383,107 @@ static const AggDef agg_time_weight = {
     .skips_nulls = true,
 };
 
+/* ---- rises and falls of a counter, from those of its buckets ---- */
+
+typedef struct Steps { /* what is between two buckets counts as between two rows */
+    int64_t count, t_first, t_last;
+    double first, last, rises, falls;
+} Steps;
+
+static void steps_init(AggCtx *c, void *state)
+{
+    (void)c;
+    *(Steps *)state = (Steps){0};
+}
+
+/* b begins behind a; where they overlap (rows that came late) there is no step between them. */
+static void steps_append(Steps *a, const Steps *b)
+{
+    if (a->count && b->t_first >= a->t_last) {
+        a->rises += rise(a->last, b->first);
+        a->falls += b->first < a->last;
+    }
+    a->rises += b->rises;
+    a->falls += b->falls;
+    if (!a->count) {
+        a->first = b->first;
+        a->t_first = b->t_first;
+    }
+    if (!a->count || b->t_last >= a->t_last) {
+        a->last = b->last;
+        a->t_last = b->t_last;
+    }
+    a->count++;
+}
+
+/* (first, last, rises, falls, time of the last, time of the first) */
+static bool steps_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
+                         Err *e)
+{
+    (void)c, (void)e;
+    AGG_ROWS(sel, n, row)
+    {
+        Steps next = {.count = 1,
+                      .first = args[0].v.f64[vec_slot(&args[0], row)],
+                      .last = args[1].v.f64[vec_slot(&args[1], row)],
+                      .rises = args[2].v.f64[vec_slot(&args[2], row)],
+                      .falls = (double)args[3].v.i64[vec_slot(&args[3], row)],
+                      .t_last = args[4].v.i64[vec_slot(&args[4], row)],
+                      .t_first = args[5].v.i64[vec_slot(&args[5], row)]};
+        steps_append(state, &next);
+    }
+    return true;
+}
+
+static bool steps_merge(AggCtx *c, void *into, const void *from, Err *e)
+{
+    Steps *s = into, later = *s;
+    const Steps *f = from;
+    (void)c, (void)e;
+    if (!f->count)
+        return true;
+    if (s->count && f->t_first < s->t_first) { /* parts handed in backwards */
+        *s = *f;
+        f = &later;
+    }
+    steps_append(s, f);
+    return true;
+}
+
+static bool tier_increase_final(AggCtx *c, const void *state, Value *out, Err *e)
+{
+    const Steps *s = state;
+    (void)c, (void)e;
+    return put(out, s->count > 0, s->rises);
+}
+
+static bool tier_resets_final(AggCtx *c, const void *state, Value *out, Err *e)
+{
+    const Steps *s = state;
+    (void)c, (void)e;
+    *out = value_i64((int64_t)s->falls);
+    out->null = s->count == 0;
+    return true;
+}
+
+AGG_PLAIN_SAVE(steps, Steps)
+
+#define STEPS(name)                                                                                \
+    static const AggDef agg_##name = {                                                             \
+        .state_size = sizeof(Steps),                                                               \
+        .init = steps_init,                                                                        \
+        .update = steps_update,                                                                    \
+        .merge = steps_merge,                                                                      \
+        .final = name##_final,                                                                     \
+        .save = steps_save,                                                                        \
+        .load = steps_load,                                                                        \
+        .ordered = true,                                                                           \
+        .time_arg = 6,                                                                             \
+        .skips_nulls = true,                                                                       \
+    };
+STEPS(tier_increase)
+STEPS(tier_resets)
+
 /* ---- the table ---- */
 
 #define OVER_TIME(name, txt)                                                                       \
@@ -413,5 +514,13 @@ FuncDef agg_time[] = {
         "mean over time; method 'LOCF' or 'Linear'"),
     AGG("time_weight(text, timestamp, float8) float8", agg_time_weight,
         "mean over time; method 'LOCF' or 'Linear'"),
+    AGG("tier_increase(float8, float8, float8, int8, timestamptz, timestamptz) float8",
+        agg_tier_increase, "sum of rises over buckets of a tier"),
+    AGG("tier_increase(float8, float8, float8, int8, timestamp, timestamp) float8",
+        agg_tier_increase, "sum of rises over buckets of a tier"),
+    AGG("tier_resets(float8, float8, float8, int8, timestamptz, timestamptz) int8", agg_tier_resets,
+        "how often the value fell, over buckets of a tier"),
+    AGG("tier_resets(float8, float8, float8, int8, timestamp, timestamp) int8", agg_tier_resets,
+        "how often the value fell, over buckets of a tier"),
     FUNC_END,
 };

@@ -5,6 +5,7 @@
 #include "exec/agg.h"
 #include "exec/explain_writer.h"
 #include "exec/op_private.h"
+#include "exec/state.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -117,14 +118,37 @@ static void put_name_of(Buf *b, const void *of, size_t i)
     buf_put_slice(b, ((const Slice *)of)[i]);
 }
 
-static void put_bounds(Buf *b, const PlanScan *s)
+/* Of a tier: where its rows begin and end is a matter of the snapshot, known when it has run. */
+static void put_bound(Explain *x, const Expr *value)
 {
+    bool tier = value->kind == EXPR_CALL && strcmp(value->func->name, "tier_bound") == 0;
+    Value v;
+    Err ignored;
+    if (tier && x->query && x->query->snapshot) {
+        EvalCtx ctx = x->query->x.ctx;
+        Arena a;
+        arena_init(&a, NULL);
+        ctx.arena = ctx.scratch = &a;
+        if (expr_value(&ctx, value, &v, &ignored))
+            type_find(T_TIMESTAMPTZ)->out(&ctx.env, &v, &x->value);
+        arena_free(&a);
+    } else if (tier) {
+        bool gone = value->args[2]->value.u.i64 == TIER_BOUND_GONE;
+        buf_puts(&x->value, gone ? "end of rows that are gone" : "end of the tier behind it");
+    } else {
+        expr_print(&x->value, value, NULL);
+    }
+}
+
+static void put_bounds(Explain *x, const PlanScan *s)
+{
+    Buf *b = &x->value;
     for (size_t i = 0; i < s->bound_count; i++) {
         buf_puts(b, i ? " AND (" : "(");
         Slice time = s->time_name.len ? s->time_name : SLICE_LIT("time");
         buf_printf(b, s->bounds[i].ns ? "ts_ns(%.*s) %.2s " : "%.*s %.2s ", SLICE_ARG(time),
                    s->bounds[i].op);
-        expr_print(b, s->bounds[i].value, NULL);
+        put_bound(x, s->bounds[i].value);
         buf_puts(b, ")");
     }
 }
@@ -201,7 +225,9 @@ static void scan_details(Explain *x, const PlanScan *s)
     field(x, "View Part");
     buf_put_slice(&x->value, s->kept);
     field(x, "Kept");
-    put_bounds(&x->value, s);
+    buf_put_slice(&x->value, s->tier);
+    field(x, "Tier");
+    put_bounds(x, s);
     field(x, "Time Range");
     put_tags(&x->value, s);
     field(x, "Series");

@@ -109,10 +109,58 @@ static bool kernel_view_bound(FnCall *c, Err *e)
     return true;
 }
 
+/* ---- tiers ---- */
+
+static int64_t bound_ns(const Value *v, int64_t add)
+{
+    int64_t ns;
+    return v->u.i64 == INT64_MIN || v->u.i64 == INT64_MAX ||
+                   __builtin_mul_overflow(v->u.i64 + add, (int64_t)1000, &ns)
+               ? v->u.i64
+               : ns;
+}
+
+/* How far up the next tier may answer so that no bucket of it is cut. */
+static int64_t eager_seam(const TierSeam *s, int64_t low, int64_t high)
+{
+    const WatchState *w = &s->keeper->state;
+    bool low_fits = low <= s->seam || watch_grain_down(w, low) == low;
+    bool high_fits = high >= s->reach || watch_grain_down(w, high) == high;
+    return low_fits && high_fits && s->reach > s->seam ? s->reach : s->seam;
+}
+
+static bool kernel_tier_bound(FnCall *c, Err *e)
+{
+    size_t row = c->sel ? c->sel[0] : 0;
+    Value a[8];
+    TierSeam s;
+    for (size_t i = 0; i < ARRAY_LEN(a); i++) {
+        a[i] = vec_get(&c->args[i], row);
+        if (a[i].null) { /* a bound that is NULL: no row fits anyway */
+            vec_init_const(c->out, c->expr->type, &a[i], c->ctx->scratch);
+            return true;
+        }
+    }
+    int64_t ns = INT64_MIN;
+    const Snapshot *snap = c->ctx->snapshot;
+    bool eager = a[3].u.i64;
+    if (snap && !tier_seam(snap, (TableId)a[0].u.i64, (size_t)a[1].u.i64, &s, e))
+        return false;
+    if (snap && s.keeper)
+        ns = a[2].u.i64 == TIER_BOUND_GONE ? s.gone
+             : eager ? eager_seam(&s, bound_ns(&a[4], a[6].u.i64), bound_ns(&a[5], a[7].u.i64))
+                     : s.seam;
+    Value v = value_i64(ns == INT64_MIN ? INT64_MIN : us_floor(ns));
+    vec_init_const(c->out, c->expr->type, &v, c->ctx->scratch);
+    return true;
+}
+
 FuncDef func_state[] = {
     FS("state_value(bytea, int8, int8) any", state_value, FN_HIDDEN,
        "what the aggregate of a state gives"),
     FK("view_bound(int8, int8, int8) timestamptz", kernel_view_bound,
        FN_STABLE | FN_STRICT | FN_HIDDEN, "where the results of a continuous view lie"),
+    FK("tier_bound(int8, int8, int8, int8, timestamptz, timestamptz, int8, int8) timestamptz",
+       kernel_tier_bound, FN_STABLE | FN_HIDDEN, "where rows stop and their tier begins"),
     FUNC_END,
 };

@@ -39,6 +39,7 @@ libskexec_la_SOURCES += \
 	exec/parallel.c \
 	exec/query.c exec/query.h exec/plan.h \
 	exec/row_bytes.c exec/row_bytes.h exec/row_stream.c \
+	exec/tiers.c exec/tiers.h \
 	exec/row_file.c exec/row_file.h \
 	exec/seen.c exec/seen_private.h \
 	exec/spill.c exec/spill.h \

@@ -19,7 +19,8 @@ bool src_start(ScanSrc *s, Err *e)
                      .series = s->x->slice ? s->x->slice : s->set,
                      .columns = s->columns,
                      .column_count = s->column_count,
-                     .backward = s->plan->backward};
+                     .backward = s->plan->backward,
+                     .all_ages = s->plan->all_ages};
     return scan_open(&s->scan, &spec, &s->x->query->budget, e);
 }
 

@@ -1,7 +1,9 @@
 /* What a scan reads: time bounds, series by their tags, row groups by statistics, pieces for the pool. */
 #include "exec/op_scan_private.h"
+#include "storage/watch.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum {
     SPREAD_WORK_MIN =
@@ -298,6 +300,32 @@ static void src_cut(ScanSrc *s)
     s->none |= s->t_min > s->t_max;
 }
 
+/* Rows that went are asked for, and their tiers do not answer. */
+static bool src_whole(ScanSrc *s, Err *e)
+{
+    bool hides;
+    int64_t seam;
+    char when[64];
+    if (!s->plan->whole || s->none)
+        return true;
+    if (!tier_hides(s->x->query->snapshot, s->plan->table, s->t_min, s->t_max, &hides, &seam, e))
+        return false;
+    if (!hides)
+        return true;
+    Buf text;
+    Value v = value_i64(seam / 1000);
+    buf_init(&text);
+    type_find(T_TIMESTAMPTZ)->out(&s->x->ctx.env, &v, &text);
+    snprintf(when, sizeof when, "%.*s", SLICE_ARG(buf_slice(&text)));
+    buf_free(&text);
+    err_set(e, ERR_INVALID_PARAMETER,
+            "rows of table \"%.*s\" before %s are gone, and its tiers do not answer this query",
+            SLICE_ARG(s->plan->table_name), when);
+    return err_hint(
+        e, "Tiers keep count, sum, min, max, first and last of fields, to be grouped by time and "
+           "tags. SET skulk.tiers = 'ignore' shows the rows that are there.");
+}
+
 bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
 {
     *s = (ScanSrc){.x = x, .plan = plan, .arena = arena};
@@ -312,7 +340,7 @@ bool src_open(ScanSrc *s, Exec *x, const PlanScan *plan, Arena *arena, Err *e)
     filter_make(s, &s->strict, plan->filter, NULL);
     filter_make(s, &s->loose, plan->filter, plan->recheck);
     s->filter = &s->strict;
-    if (!src_bounds(s, e) || !src_select_tags(s, e))
+    if (!src_bounds(s, e) || !src_select_tags(s, e) || !src_whole(s, e))
         return false;
     if (x->cut)
         src_cut(s);

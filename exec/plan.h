@@ -109,6 +109,9 @@ typedef struct PlanScan {
     uint32_t
         per_series_limit; /* at most so many rows a series, newest first with backward; 0 = all */
     bool single_stream;   /* do not split over workers (order matters above) */
+    Slice tier;           /* for EXPLAIN: which part of a table with tiers it is; empty: none */
+    bool all_ages;        /* rows past their TTL, too */
+    bool whole;           /* 22023 if tiers keep what rows there were in the range (exec/tiers.h) */
 } PlanScan;
 
 /* Scan + GROUP BY fused: keys are tags, one time bucket, or constants; aggregates over plain fields. */

@@ -11,6 +11,12 @@
 typedef enum ViewBound { VIEW_FROM, VIEW_UPTO, VIEW_STALE_FROM, VIEW_STALE_TO } ViewBound;
 enum { VIEW_RANGES = 4 };
 
+/* Of tier_bound(table, level, which, eager, low, high, low_add, high_add): where rows of the table (level 0) or of one
+ * of its tiers stop and the next tier begins; where those begin that were not added to it yet, though
+ * the others of their bucket went.  eager: the next tier as far as it goes, if low and high (a
+ * microsecond later if *_add) cut none of its buckets above the seam. */
+typedef enum TierBound { TIER_BOUND_SEAM, TIER_BOUND_GONE } TierBound;
+
 /* The state can be kept as bytes, and merged later; else only its result can. */
 static inline bool agg_keeps_state(const AggDef *d)
 {

@@ -7,7 +7,7 @@
 
 #define LOOK_NS (NS_PER_S) /* how soon a change of the catalog is seen */
 
-static const JobKind *const job_kinds[] = {&job_ttl, &job_view};
+static const JobKind *const job_kinds[] = {&job_ttl, &job_view, &job_tier};
 
 struct Lifecycle {
     Db *db;

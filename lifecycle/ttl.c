@@ -76,6 +76,37 @@ static bool delete_before(Job *j, const Snapshot *s, const TableDef *t, SeriesSe
     return true;
 }
 
+/* Rows that tiers keep go when they are in the tier, and those of the tier before it are gone; in one
+ * transaction with the word that they are.  It fails if rows came meanwhile: the next run looks again. */
+static bool delete_kept(Job *j, const Snapshot *s, const TableDef *t, const Watch *keeper,
+                        int64_t cut, bool *began, Err *e)
+{
+    TtlRun *r = j->run;
+    const Watch *finer = watches_find(snapshot_watches(s), t->id);
+    int64_t gone = keeper->state.horizon_ns, seam = watch_seam(s, t->id, cut);
+    if (finer && finer->state.keeps && finer->state.horizon_ns < seam)
+        seam = watch_grain_down(&keeper->state, finer->state.horizon_ns);
+    if (cut == INT64_MIN || seam <= gone)
+        return true;
+    WatchEdit edit = {.what = WATCH_HORIZON | WATCH_UNCHANGED,
+                      .state = {.id = keeper->state.id, .horizon_ns = seam},
+                      .clear_lsn = snapshot_place(s),
+                      .clear_from_ns = gone,
+                      .clear_to_ns = seam};
+    DeleteSpec old = {.table = t->id, .t_min = gone, .t_max = seam - 1};
+    engine_watch_expired(db_engine(job_db(j)), t->id, seam);
+    Txn *txn = txn_begin(db_engine(job_db(j)));
+    if (!txn_watch(txn, &edit, e) || !txn_delete(txn, &old, e)) {
+        txn_rollback(txn);
+        return false;
+    }
+    j->rows += snapshot_expired(s, t->id, NULL, seam).rows;
+    r->ticket = (Ticket){.waiter = job_task(j)};
+    r->deleting = *began = true;
+    txn_commit(txn, SYNC_ON, &r->ticket);
+    return true;
+}
+
 static bool ttl_class(Job *j, const Snapshot *s, const TableDef *t, bool *began, Err *e)
 {
     const TtlRun *r = j->run;
@@ -88,8 +119,10 @@ static bool ttl_class(Job *j, const Snapshot *s, const TableDef *t, bool *began,
     int64_t cut = ttl_class_cut(v, r->class);
     if (cut != INT64_MIN)
         cut = confirm(j, t, r->class, ttl_align(t, keep, cut));
-    bool ok = cut == INT64_MIN || (ttl_class_series(v, r->class, &series, e) &&
-                                   delete_before(j, s, t, series, cut, began));
+    const Watch *keeper = watch_keeper(snapshot_watches(s), t->id);
+    bool ok = keeper ? delete_kept(j, s, t, keeper, cut, began, e)
+                     : cut == INT64_MIN || (ttl_class_series(v, r->class, &series, e) &&
+                                            delete_before(j, s, t, series, cut, began));
     set_unref(series);
     ttl_close(v);
     return ok;

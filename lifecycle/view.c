@@ -2,9 +2,14 @@
  * that there is, the newest slice first (session/continuous.c). */
 #include "lifecycle/jobs.h"
 
-static bool wanted(const TableDef *t)
+static bool view_wanted(const TableDef *t)
 {
     return view_refresh_ns(t) > 0;
+}
+
+static bool tier_wanted(const TableDef *t)
+{
+    return tier_refresh_ns(t) > 0;
 }
 
 static JobStatus step(Job *j, Err *e)
@@ -38,15 +43,18 @@ static void forget(Job *j)
     (void)j;
 }
 
-const JobKind job_view = {.name = "view",
-                          .number = JOB_VIEW,
-                          .interval_ns = 600 * NS_PER_S,
-                          .retry_ns = 10 * NS_PER_S,
-                          .retry_max_ns = 3600 * NS_PER_S,
-                          .jitter_percent = 2,
-                          .busy_percent = 50,
-                          .wanted = wanted,
-                          .interval = view_refresh_ns,
-                          .step = step,
-                          .end = end,
-                          .forget = forget};
+#define KEEPER(what, its_number)                                                                   \
+    const JobKind job_##what = {.name = #what,                                                     \
+                                .number = its_number,                                              \
+                                .interval_ns = 600 * NS_PER_S,                                     \
+                                .retry_ns = 10 * NS_PER_S,                                         \
+                                .retry_max_ns = 3600 * NS_PER_S,                                   \
+                                .jitter_percent = 2,                                               \
+                                .busy_percent = 50,                                                \
+                                .wanted = what##_wanted,                                           \
+                                .interval = what##_refresh_ns,                                     \
+                                .step = step,                                                      \
+                                .end = end,                                                        \
+                                .forget = forget}
+KEEPER(view, JOB_VIEW);
+KEEPER(tier, JOB_TIER); /* of a table: the same for its hidden tables (exec/tiers.h) */

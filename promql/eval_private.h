@@ -270,6 +270,8 @@ struct Feed {
 Sources sources_range(Arena *a, const Sources *s, size_t begin, size_t end);
 size_t sources_series(const Sources *s); /* how many */
 /* Labels of one series of a source; items has room for tag_count + 2. */
+/* Tiers keep something of samples that the scan asks for and that are gone: 0A000. */
+bool source_whole(const Source *s, const ScanSpec *spec, Err *e) MUST_CHECK;
 Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f,
                      PqlLabel *items);
 

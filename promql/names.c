@@ -5,6 +5,7 @@
  * Where two fields claim one name the field `value` wins, then the longest name of a table.  A bare
  * table name that is no canonical name is an alias of all its numeric fields, told apart by
  * __field__.  Regular expressions and the metadata calls see canonical names only. */
+#include "exec/tiers.h"
 #include "promql/eval_private.h"
 
 enum {
@@ -228,6 +229,21 @@ static bool may_read(const Resolve *r, const TableDef *t, const ColumnDef *colum
 {
     const PqlRights *rights = r->scope->rights;
     return !rights->may_read || rights->may_read(rights->arg, r->catalog, t, column, e);
+}
+
+bool source_whole(const Source *s, const ScanSpec *spec, Err *e)
+{
+    bool hides;
+    int64_t seam;
+    if (!tier_hides(spec->snapshot, spec->table, spec->t_min, spec->t_max, &hides, &seam, e))
+        return false;
+    if (!hides)
+        return true;
+    err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+            "samples of table \"%.*s\" before %lld.%03lld are gone, and PromQL does not read tiers",
+            SLICE_ARG(s->table->name), (long long)(seam / NS_PER_S),
+            (long long)(seam % NS_PER_S / NS_PER_MS));
+    return err_hint(e, "SQL does, grouped by time_bucket(); for PromQL ask for later times.");
 }
 
 /* The source of a table, made when missing; NULL: nothing in it passes, or an error. */

@@ -308,6 +308,8 @@ static bool scan_begin(Loader *l, Err *e)
                      .series = s->set,
                      .columns = ids,
                      .column_count = columns};
+    if (!source_whole(s, &spec, e))
+        return false;
     l->field_count = l->emit = s->field_count; /* nothing to hand up before a series is whole */
     return scan_open(&l->scan, &spec, &l->q->budget, e);
 }

@@ -148,7 +148,7 @@ static bool scan_field(PqlRaw *w, Err *e)
                      .series = s->set,
                      .columns = ids,
                      .column_count = n};
-    return scan_open(&w->scan, &spec, w->r.budget, e);
+    return source_whole(s, &spec, e) && scan_open(&w->scan, &spec, w->r.budget, e);
 }
 
 static void raw_reserve(PqlRaw *w, size_t more)

@@ -5,6 +5,7 @@
  * the old ones; what the rows must fulfil is asked by queries under the final one.  Both are
  * statements of their own (p->inner) within this one: an error undoes all. */
 #include "exec/func_text.h"
+#include "exec/tiers.h"
 #include "session/session_private.h"
 #include <stdio.h>
 
@@ -353,6 +354,11 @@ static bool change_type(Portal *p, Alter *a, const AlterAction *act, Err *e)
     to.typmod = typmod;
     if (!default_fits(p, a, &to, e))
         return false;
+    TierList tiers;
+    if (tiers_of(a->t, &tiers) && (act->using_sql.len || type != c->type_oid))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "the type of a column of a table with tiers cannot change") ||
+               err_hint(e, "Its tiers keep values of that type. RESET (tiers) drops them.");
     if (!act->using_sql.len && same_values(c, type, typmod)) {
         *c = to;
         return true;

@@ -7,6 +7,7 @@
 #include "exec/func_text.h"
 #include "session/session_private.h"
 
+#include "session/tier.h"
 #include "storage/watch.h"
 #include <stdio.h>
 
@@ -174,7 +175,7 @@ bool continuous_alter(Portal *p, TableDef *view, const NameValue *o, size_t n, b
 
 /* ---- the hidden table ---- */
 
-static bool states_schema(Session *s, ObjectId *id, Err *e)
+bool states_schema(Session *s, ObjectId *id, Err *e)
 {
     CatalogSnap *cat = session_catalog(s);
     const SchemaDef *known = cat_schema(cat, s->database, STATES_SCHEMA);
@@ -313,7 +314,7 @@ bool continuous_forget(Session *s, const TableDef *view, Err *e)
     ContinuousDef d;
     Arena a;
     if (!view_is_continuous(view))
-        return true;
+        return tiers_forget(s, view, e);
     arena_init(&a, NULL);
     CatalogSnap *cat = session_catalog(s);
     bool ok = continuous_decode(&d, &a, view, e);
@@ -413,9 +414,14 @@ bool continuous_truncated(Portal *p, const CatalogSnap *cat, TableId from, Table
 
 /* ---- REFRESH ---- */
 
+typedef enum PieceHow {
+    PIECE_NEW,      /* there is nothing of it yet */
+    PIECE_REPLACES, /* there are states of it */
+    PIECE_ADDS,     /* to states whose rows went; those rows that are there go, too: tiers */
+} PieceHow;
 typedef struct Piece { /* a range whose buckets are made anew */
     int64_t from_ns, to_ns;
-    bool replaces; /* there are states of it */
+    PieceHow how;
 } Piece;
 
 struct RefreshRun {   /* one REFRESH */
@@ -430,6 +436,7 @@ struct RefreshRun {   /* one REFRESH */
     Piece *pieces;
     size_t count, cap, next;
     bool whole;         /* no range was given */
+    bool tier;          /* it is no view, but a tier of a table */
     ViewRefresh inside; /* the piece at hand */
 };
 
@@ -478,6 +485,16 @@ static void job_range(Portal *p, RefreshRun *r)
     snapshot_unref(snap);
 }
 
+/* Finer buckets are there up to where they were made. */
+static int64_t tier_line(Portal *p, const RefreshRun *r)
+{
+    Snapshot *snap = tx_snapshot(p->session);
+    const Watch *w = watches_find(snapshot_watches(snap), r->def.base);
+    int64_t line = w ? grain_down(&r->def, w->state.upto_ns) : r->to_ns;
+    snapshot_unref(snap);
+    return line < r->to_ns ? line : r->to_ns;
+}
+
 static bool wanted_range(Portal *p, RefreshRun *r, Err *e)
 {
     const Bound *b = p->bound;
@@ -485,6 +502,8 @@ static bool wanted_range(Portal *p, RefreshRun *r, Err *e)
     r->whole = !b->u.refresh.from;
     r->from_ns = r->repair_from_ns = INT64_MIN;
     r->to_ns = finished_line(p->session, &r->def);
+    if (r->tier)
+        r->to_ns = tier_line(p, r);
     if (p->session->view_job)
         job_range(p, r);
     if (r->whole)
@@ -501,6 +520,29 @@ static bool wanted_range(Portal *p, RefreshRun *r, Err *e)
     return true;
 }
 
+/* What the name stands for; a tier gets columns for what its table got. */
+static bool refresh_of(Portal *p, RefreshRun *r, Err *e)
+{
+    TierOf of;
+    bool grew;
+    r->tier = tier_def(r->cat, r->view, &r->def);
+    if (!r->tier)
+        return view_is_continuous(r->view)
+                   ? continuous_decode(&r->def, &p->arena, r->view, e)
+                   : err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a materialized view",
+                             SLICE_ARG(r->view->name));
+    must(tier_is_one(r->view, &of));
+    if (!tier_follow(p, cat_table_by_id(r->cat, of.raw), r->view, &grew, e))
+        return false;
+    if (grew) {
+        TableId id = r->view->id;
+        cat_unref(r->cat);
+        r->cat = session_catalog(p->session);
+        r->view = cat_table_by_id(r->cat, id);
+    }
+    return true;
+}
+
 static RefreshRun *refresh_open(Portal *p, Err *e)
 {
     Session *s = p->session;
@@ -512,11 +554,9 @@ static RefreshRun *refresh_open(Portal *p, Err *e)
     bool ok = r->view != NULL;
     if (!ok)
         err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(name));
-    else if (!view_is_continuous(r->view))
-        ok = err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a materialized view", SLICE_ARG(name));
     ok = ok && session_owns(s, r->cat, GRANT_TABLE, r->view->id, name, e) &&
          tx_refuse_block(s, "REFRESH MATERIALIZED VIEW of a continuous view", e) &&
-         continuous_decode(&r->def, &p->arena, r->view, e) && wanted_range(p, r, e);
+         refresh_of(p, r, e) && wanted_range(p, r, e);
     return ok ? r : NULL;
 }
 
@@ -531,12 +571,12 @@ static void announce(Portal *p, const RefreshRun *r)
 
 /* ---- which pieces ---- */
 
-static void add_piece(Portal *p, RefreshRun *r, int64_t from, int64_t to, bool replaces)
+static void add_piece(Portal *p, RefreshRun *r, int64_t from, int64_t to, PieceHow how)
 {
     if (from >= to)
         return;
     Piece *last = r->count ? &r->pieces[r->count - 1] : NULL;
-    if (last && last->replaces == replaces && from <= last->to_ns && from >= last->from_ns) {
+    if (last && last->how == how && from <= last->to_ns && from >= last->from_ns) {
         last->to_ns = to > last->to_ns ? to : last->to_ns;
         return;
     }
@@ -548,7 +588,7 @@ static void add_piece(Portal *p, RefreshRun *r, int64_t from, int64_t to, bool r
         r->pieces = more;
         r->cap = cap;
     }
-    r->pieces[r->count++] = (Piece){from, to, replaces};
+    r->pieces[r->count++] = (Piece){from, to, how};
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -566,16 +606,32 @@ static void choose_pieces(Portal *p, RefreshRun *r, const Watch *w, int64_t hori
     int64_t from = w->state.from_ns, upto = w->state.upto_ns;
     if (from >= upto)
         from = upto = r->to_ns;
-    add_piece(p, r, r->from_ns, from, false);
-    add_piece(p, r, upto, r->to_ns, false);
+    add_piece(p, r, r->from_ns, from, PIECE_NEW);
+    add_piece(p, r, upto, r->to_ns, PIECE_NEW);
     r->cover_from_ns = smaller(from, r->from_ns);
     r->cover_to_ns = larger(upto, r->to_ns);
     int64_t low = larger(larger(from, r->from_ns), larger(horizon, r->repair_from_ns)),
             high = r->whole ? upto : smaller(upto, r->to_ns);
     if (p->bound->u.refresh.force)
-        add_piece(p, r, low, high, true);
+        add_piece(p, r, low, high, PIECE_REPLACES);
     for (size_t i = 0; !p->bound->u.refresh.force && i < w->mark_count; i++)
-        add_piece(p, r, larger(w->marks[i].from_ns, low), smaller(w->marks[i].to_ns, high), true);
+        add_piece(p, r, larger(w->marks[i].from_ns, low), smaller(w->marks[i].to_ns, high),
+                  PIECE_REPLACES);
+    for (size_t i = 0; r->tier && i < w->mark_count; i++)
+        add_piece(p, r, larger(w->marks[i].from_ns, r->from_ns),
+                  smaller(w->marks[i].to_ns, horizon), PIECE_ADDS);
+}
+
+/* The rows of the snapshot may have fields that the tier has no columns for. */
+static bool as_analyzed(const RefreshRun *r, const Snapshot *snap, Err *e)
+{
+    TierOf of;
+    if (!r->tier || !tier_is_one(r->view, &of))
+        return true;
+    const TableDef *was = cat_table_by_id(r->cat, of.raw),
+                   *is = cat_table_by_id(snapshot_catalog(snap), of.raw);
+    return (was && is && was->version == is->version) ||
+           err_set(e, ERR_SERIALIZATION, "the table was changed meanwhile");
 }
 
 static bool plan_pieces(Portal *p, RefreshRun *r, Err *e)
@@ -583,7 +639,7 @@ static bool plan_pieces(Portal *p, RefreshRun *r, Err *e)
     int64_t horizon = INT64_MIN;
     Snapshot *snap = tx_snapshot(p->session);
     const Watch *w = watches_find(snapshot_watches(snap), r->view->id);
-    bool ok = w ? watch_horizon(snap, w, &horizon, e)
+    bool ok = w ? watch_horizon(snap, w, &horizon, e) && as_analyzed(r, snap, e)
                 : err_set(e, ERR_SERIALIZATION, "the view was dropped or replaced");
     if (ok) {
         r->place = snapshot_place(snap);
@@ -596,6 +652,20 @@ static bool plan_pieces(Portal *p, RefreshRun *r, Err *e)
 
 /* ---- doing them ---- */
 
+static Slice view_statement(Arena *a, const RefreshRun *r)
+{
+    Buf text;
+    buf_init(&text);
+    buf_printf(&text, "INSERT INTO pg_skulk.states_%u SELECT * FROM ", r->def.states);
+    const SchemaDef *schema = cat_schema_by_id(r->cat, r->view->schema);
+    text_put_ident(&text, schema->name);
+    buf_put_u8(&text, '.');
+    text_put_ident(&text, r->view->name);
+    Slice sql = arena_slice(a, buf_slice(&text));
+    buf_free(&text);
+    return sql;
+}
+
 static bool open_piece(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
 {
     Session *s = p->session;
@@ -604,30 +674,41 @@ static bool open_piece(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
     size_t count;
     Bound *bound;
     DeleteSpec old = {.table = r->def.states, .t_min = piece->from_ns, .t_max = piece->to_ns - 1};
-    if (piece->replaces && !txn_delete(tx_storage(s), &old, e))
+    if (piece->how == PIECE_REPLACES && !txn_delete(tx_storage(s), &old, e))
         return false;
-    r->inside = (ViewRefresh){
-        .view = r->view->id, .from_us = piece->from_ns / 1000, .to_us = piece->to_ns / 1000};
+    r->inside = (ViewRefresh){.view = r->view->id,
+                              .all_ages = r->tier,
+                              .from_us = piece->from_ns / 1000,
+                              .to_us = piece->to_ns / 1000};
     session_eval_ctx(s, &fold);
     fold.arena = fold.scratch = &p->arena;
     SqlEnv env = session_sql_env(s, r->cat, &fold);
     env.allow = NULL;
     env.may_look = NULL;
     env.refresh = &r->inside;
-    Buf text;
-    buf_init(&text);
-    buf_printf(&text, "INSERT INTO pg_skulk.states_%u SELECT * FROM ", r->def.states);
-    const SchemaDef *schema = cat_schema_by_id(r->cat, r->view->schema);
-    text_put_ident(&text, schema->name);
-    buf_put_u8(&text, '.');
-    text_put_ident(&text, r->view->name);
-    Slice sql = arena_slice(&p->arena, buf_slice(&text));
-    buf_free(&text);
+    Slice sql = r->tier ? tier_statement(&p->arena, r->cat, r->view, piece->from_ns, piece->to_ns,
+                                         piece->how == PIECE_ADDS)
+                        : view_statement(&p->arena, r);
     if (!sql_parse(&p->arena, sql, &st, &count, e) ||
         !sql_analyze(&env, &p->arena, st, NULL, 0, &bound, e))
         return false;
     p->inner = portal_within(p, bound);
     return true;
+}
+
+/* Rows that were added to their bucket go: unless more came since, which the next run adds. */
+static bool piece_done(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
+{
+    DeleteSpec added = {.table = r->def.base, .t_min = piece->from_ns, .t_max = piece->to_ns - 1};
+    WatchEdit edit = {.what = WATCH_UNCHANGED,
+                      .state = {.id = r->view->id},
+                      .clear_lsn = r->place,
+                      .clear_from_ns = piece->from_ns,
+                      .clear_to_ns = piece->to_ns};
+    if (piece->how != PIECE_ADDS)
+        return true;
+    return txn_watch(tx_storage(p->session), &edit, e) &&
+           txn_delete(tx_storage(p->session), &added, e);
 }
 
 static RunStatus run_pieces(Portal *p, RefreshRun *r, Err *e)
@@ -642,6 +723,8 @@ static RunStatus run_pieces(Portal *p, RefreshRun *r, Err *e)
         p->rows += p->inner->rows + p->inner->changed;
         portal_free(p->inner);
         p->inner = NULL;
+        if (!piece_done(p, r, &r->pieces[r->next - 1], e))
+            return RUN_FAIL;
     }
     return RUN_DONE;
 }

@@ -62,7 +62,7 @@ static bool begin(ViewJob *j, bool *gone, Err *e)
     const SchemaDef *s = t ? cat_schema_by_id(cat, t->schema) : NULL;
     Buf sql;
     buf_init(&sql);
-    *gone = !t || !view_is_continuous(t);
+    *gone = !t || !(view_is_continuous(t) || tier_refresh_ns(t));
     if (!*gone) {
         buf_puts(&sql, "REFRESH MATERIALIZED VIEW ");
         text_put_ident(&sql, s->name);

@@ -292,6 +292,7 @@ void session_register(void)
     view_register(skulk_views);
     view_register(job_views);
     view_register(continuous_views);
+    view_register(tier_views);
     view_register(timescale_views);
     view_register(retention_views);
     catalog_register();

@@ -3,6 +3,8 @@
  * Which tables are time-series tables: docs/sql.md, "Tables". */
 #include "session/session_private.h"
 
+#include "session/tier.h"
+
 bool ddl_edit_unchecked(Session *s, const CatEdit *edits, size_t n, Err *e)
 {
     Txn *t = tx_writer(s, e);
@@ -79,8 +81,8 @@ static bool option_schema(TableDef *t, Slice v, Err *e)
 }
 
 typedef struct TableOptions {
-    Slice time, segment_by, on_commit;
-    bool has_duplicates;
+    Slice time, segment_by, on_commit, tiers;
+    bool has_duplicates, has_tiers;
 } TableOptions;
 
 /* The part after "tsdb." or "timescaledb." says the same as our own name. */
@@ -120,16 +122,14 @@ static bool apply_option(TableDef *t, TableOptions *to, const NameValue *o, Err 
     else if (slice_eq_nocase(n, SLICE_LIT("schema")))
         return option_schema(t, o->value, e);
     else if (slice_eq_nocase(n, SLICE_LIT("tiers")))
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "tiers are not supported") ||
-               err_hint(e, "A continuous view keeps hours or days for longer than the rows: CREATE "
-                           "MATERIALIZED VIEW ... WITH (continuous).");
+        return to->tiers = o->value, to->has_tiers = true;
     else if (!slice_eq_nocase(n, SLICE_LIT("hypertable")) &&
              !slice_eq_nocase(n, SLICE_LIT("orderby")))
         return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"",
                        SLICE_ARG(o->name)) ||
                err_hint(e,
                         "known are time, window, duplicates, schema, segmentby, compression, ttl, "
-                        "ttl_clock, max_size");
+                        "ttl_clock, max_size, tiers");
     return true;
 }
 
@@ -192,7 +192,8 @@ bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *
                        t->duplicates != duplicates ? "duplicates" : "window", SLICE_ARG(t->name)) ||
                err_hint(e, "Make a new table, or TRUNCATE this one first.");
     t->options = ddl_merge_options(&p->arena, t->options, o, n, true);
-    return retention_fits(t, e);
+    return retention_fits(t, e) && (!to.has_tiers || tiers_set(p, t, to.tiers, e)) &&
+           tiers_fit(t, e);
 }
 
 /* ALTER TABLE ... RESET: what was SET becomes what it is without. */
@@ -202,6 +203,11 @@ bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err
         return continuous_alter(p, t, o, n, false, e);
     for (size_t i = 0; i < n; i++) {
         Slice name = option_name(o[i].name);
+        if (slice_eq_nocase(name, SLICE_LIT("tiers"))) {
+            if (!tiers_set(p, t, SLICE_NONE, e))
+                return false;
+            continue;
+        }
         if (!retention_is_option(name))
             return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
                            "ALTER TABLE RESET (%.*s) is not supported", SLICE_ARG(name)) ||
@@ -210,7 +216,7 @@ bool ddl_reset_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err
             return false;
     }
     t->options = ddl_merge_options(&p->arena, t->options, o, n, false);
-    return true;
+    return tiers_fit(t, e);
 }
 
 static bool cannot_be_series(const TableDef *t, const ColumnDef *c, Err *e)
@@ -540,7 +546,8 @@ static bool create_in(Portal *p, const CatalogSnap *cat, Creation *c, const Sche
         return false;
     t->options = ddl_merge_options(c->arena, SLICE_NONE, c->bound->u.create_table.options,
                                    c->bound->u.create_table.option_count, true);
-    if (!retention_fits(t, e))
+    if (!retention_fits(t, e) || (c->options.has_tiers && !tiers_set(p, t, c->options.tiers, e)) ||
+        !tiers_fit(t, e))
         return false;
     return own_sequences(p, cat, c, schema, e) && put_table(c->session, t, 0, e);
 }

@@ -1,6 +1,7 @@
 /* session/ddl_drop.c - DROP and TRUNCATE, and who depends on what goes. */
 #include "exec/func_text.h"
 #include "session/catalog_private.h"
+#include "session/tier.h"
 #include <stdio.h>
 
 static bool drop_missing(Session *s, const Bound *b, const char *what, Slice name, ErrCode code,
@@ -557,6 +558,10 @@ bool ddl_truncate(Portal *p, Err *e)
             TableDef *fresh = table_def_copy(&p->arena, t);
             fresh->id = engine_new_id(s->db->engine);
             fresh->version = 0;
+            if (!tiers_truncated(p, t, fresh, e)) {
+                cat_unref(cat);
+                return false;
+            }
             CatEdit edits[] = {{.op = CAT_DROP_TABLE, .id = t->id, .expect_version = t->version},
                                {.op = CAT_PUT_TABLE, .id = fresh->id, .table = fresh}};
             ok = session_allow_table(s, cat, t, PRIV_TRUNCATE, e) &&

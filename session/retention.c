@@ -3,6 +3,7 @@
  * One idea under many words: a table, a schema or a database has a TTL, a class of series (CREATE
  * TTL) one of its own.  An InfluxDB retention policy is a schema with a TTL.  What is past it a scan
  * does not show (storage/ttl.h); lifecycle/ frees the space. */
+#include "exec/tiers.h"
 #include "session/retention_private.h"
 
 /* ---- durations and sizes ---- */
@@ -156,6 +157,10 @@ static bool create_ttl(Portal *p, const CatalogSnap *cat, Err *e)
     if (find_ttl(t, b->name) < t->ttl_count)
         return err_set(e, ERR_DUPLICATE_OBJECT, "TTL \"%.*s\" of table \"%.*s\" already exists",
                        SLICE_ARG(b->name), SLICE_ARG(t->name));
+    TierList tiers;
+    if (tiers_of(t, &tiers))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "series of a table with tiers cannot have a TTL of their own");
     if (t->ttl_count == TTLS_MAX)
         return err_set(e, ERR_PROGRAM_LIMIT, "a table can have at most %d TTLs", TTLS_MAX);
     TableDef *copy = table_def_copy(&p->arena, t);

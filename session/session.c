@@ -249,6 +249,14 @@ SqlEnv session_text_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
                     .fold = fold};
 }
 
+static void tiers_ignored(void *arg, const TableDef *t)
+{
+    session_notice(arg, "NOTICE", ERR_OK,
+                   "rows of table \"%.*s\" that are gone are left out, and so are its tiers: "
+                   "skulk.tiers is 'ignore'",
+                   SLICE_ARG(t->name));
+}
+
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
 {
     SqlEnv env = session_text_env(s, cat, fold);
@@ -258,6 +266,10 @@ SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
     env.distinct_tags = distinct_tags;
     env.column_about = column_about;
     env.arg = s;
+    Slice mode;
+    Err none;
+    if (setting_get(s, SLICE_LIT("skulk.tiers"), &mode, &none) && slice_eq_cstr(mode, "ignore"))
+        env.tiers_ignored = tiers_ignored;
     return env;
 }
 

@@ -468,7 +468,7 @@ Slice ddl_merge_options(Arena *a, Slice lines, const NameValue *o, size_t n, boo
 
 /* jobs.c */
 extern FuncDef job_functions[];
-extern const ViewDef continuous_views[];
+extern const ViewDef continuous_views[], tier_views[];
 extern const ViewDef timescale_views[];
 extern const ViewDef job_views[];
 
@@ -518,6 +518,8 @@ bool continuous_forget(Session *s, const TableDef *view, Err *e) MUST_CHECK;
 /* TRUNCATE gave a table a new id. */
 bool continuous_truncated(Portal *p, const CatalogSnap *cat, TableId from, TableId to,
                           Err *e) MUST_CHECK;
+bool states_schema(Session *s, ObjectId *id,
+                   Err *e) MUST_CHECK; /* of hidden tables: made if need be */
 bool continuous_hidden(const CatalogSnap *cat, const TableDef *t); /* a table of states */
 RunStatus refresh_run(Portal *p, Batch **out, Err *e);
 void refresh_free(Portal *p);

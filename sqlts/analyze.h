@@ -319,6 +319,9 @@ bool az_targets(Analyzer *z, Scope *s, const NodeList *list, Target **targets, s
                 Err *e) MUST_CHECK;
 void az_set_columns(Analyzer *z, Query *q);
 
+/* analyze_tier.c: a query over a table with tiers reads each range of time from where it still is */
+bool az_tiers(Analyzer *z, Query *q, Err *e) MUST_CHECK;
+
 /* analyze_group.c */
 bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;
 /* One expression of GROUP BY: *key is its number, new or known. */

@@ -489,7 +489,7 @@ static bool plain_select(Analyzer *z, Scope *s, const NSelect *n, int flags, Que
                 "aggregate functions are not allowed in a recursive query's recursive term");
         return err_at(e, q->agg_positions[0]);
     }
-    if ((q->grouped && !az_apply_grouping(z, q, e)) || !az_gapfill(z, q, e))
+    if ((q->grouped && !az_apply_grouping(z, q, e)) || !az_gapfill(z, q, e) || !az_tiers(z, q, e))
         return false;
     az_set_columns(z, q);
     return true;

@@ -65,6 +65,8 @@ bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *
 typedef struct ViewRefresh {
     TableId view;
     int64_t from_us, to_us;
+    bool
+        all_ages; /* of a tier: tables are read with rows past their TTL, and without their tiers */
 } ViewRefresh;
 
 #endif

@@ -374,6 +374,10 @@ bool plan_scan(Planner *p, Rte *rte, ConjList *conjs, Rel *out, Err *e)
     b.scan = PLAN_NEW(p, PlanScan, PLAN_SCAN, rte->col_count);
     b.scan->table = t->id;
     b.scan->table_name = t->name;
+    const ViewRefresh *inside = p->z->env->refresh;
+    b.scan->all_ages = rte->all_ages || (inside && inside->all_ages);
+    b.scan->whole = rte->whole;
+    b.scan->tier = rte->tier;
     if (rte->kept.len) /* the hidden table of a view */
         b.scan->table_name = rte->name;
     else if (!slice_eq(rte->name, t->name))

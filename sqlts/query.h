@@ -57,7 +57,10 @@ struct Rte {
     RelationUse *use; /* of tables and views, as names in the statement; else NULL */
     const ViewDef *view;
     Query *query;
-    bool lateral; /* reads earlier FROM items */
+    bool all_ages; /* of tables: rows past their TTL, too, as long as they are there */
+    Slice tier;    /* PlanScan.tier */
+    bool whole;    /* of tables with tiers: an error if there would be rows that went */
+    bool lateral;  /* reads earlier FROM items */
     Cte *cte;
     bool relation;             /* a table or view of the catalog, by its name */
     Slice view_part, kept;     /* TABLE, for EXPLAIN: of a continuous view */

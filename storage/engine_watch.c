@@ -73,11 +73,27 @@ void engine_watch_expired(Engine *eng, TableId table, int64_t cut_ns)
     WatchList *l = watches_ref(eng->watches);
     mutex_unlock(&eng->mutex);
     while ((w = watches_of(l, table, &i))) {
+        if (w->state.keeps)
+            continue; /* says so in the transaction of the delete */
         WatchEdit edit = {.what = WATCH_HORIZON,
                           .state = {.id = w->state.id, .horizon_ns = cut_ns}};
         engine_watch(eng, &edit, 1, SYNC_OFF, NULL);
     }
     watches_unref(l);
+}
+
+int64_t watch_seam(const Snapshot *s, TableId table, int64_t cut)
+{
+    const Watch *w = watch_keeper(snapshot_watches(s), table);
+    if (!w)
+        return cut;
+    int64_t gone = w->state.horizon_ns, seam = w->state.from_ns == INT64_MIN ? cut : INT64_MIN;
+    seam = seam < w->state.upto_ns ? seam : w->state.upto_ns;
+    for (size_t i = 0; i < w->mark_count; i++)
+        if (w->marks[i].to_ns > gone && w->marks[i].from_ns < seam)
+            seam = w->marks[i].from_ns;
+    seam = watch_grain_down(&w->state, seam);
+    return seam > gone ? seam : gone;
 }
 
 bool watch_horizon(const Snapshot *s, const Watch *w, int64_t *out, Err *e)
@@ -86,7 +102,7 @@ bool watch_horizon(const Snapshot *s, const Watch *w, int64_t *out, Err *e)
     const TableDef *t = cat_table_by_id(snapshot_catalog(s), w->state.table);
     int64_t cut = INT64_MIN;
     *out = w->state.horizon_ns;
-    if (!t || !ttl_any(t))
+    if (!t || !ttl_any(t) || w->state.keeps)
         return true;
     if (!ttl_open(&v, s, t, e))
         return false;

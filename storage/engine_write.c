@@ -235,6 +235,25 @@ static void add_frame(Writer *w, RecordType type, uint8_t flags, Slice payload)
     w->bytes += (int64_t)payload.len + 32;
 }
 
+/* It depends on what the rows before it left behind: a group of its own. */
+static bool is_conditional(const WriteRequest *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->items[i].watch && r->items[i].watch->what & WATCH_UNCHANGED)
+            return true;
+    return false;
+}
+
+/* Only the writer changes the list, so it may be looked at. */
+static bool conditions_hold(const Engine *eng, const WriteRequest *r, Err *e)
+{
+    for (size_t i = 0; r && i < r->count; i++)
+        if (r->items[i].watch && !watch_edit_holds(eng->watches, r->items[i].watch))
+            return err_set(e, ERR_SERIALIZATION,
+                           "rows were written where the transaction counted on none");
+    return true;
+}
+
 /* Takes up to one group's worth from the queue. */
 static WriteRequest *take_group(Engine *eng, bool *stall, Err *refuse)
 {
@@ -263,11 +282,16 @@ static WriteRequest *take_group(Engine *eng, bool *stall, Err *refuse)
         WriteRequest *r = eng->queue;
         if (eng->disk_full && !eng->failed && request_has_rows(r) != (refuse->code != 0))
             break; /* a group is refused or goes through as a whole */
+        bool alone = is_conditional(r);
+        if (alone && first)
+            break;
         eng->queue = r->next;
         bytes += r->bytes;
         r->next = NULL;
         *tail = r;
         tail = &r->next;
+        if (alone)
+            break;
     }
     if (!eng->queue)
         eng->queue_tail = &eng->queue;
@@ -526,6 +550,10 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
     case WRITER_IDLE:
         w->group = take_group(eng, &stall, &refuse);
         if (w->group && refuse.code) {
+            fail_group(eng, w, &refuse);
+            return true;
+        }
+        if (w->group && !w->group->next && !conditions_hold(eng, w->group, &refuse)) {
             fail_group(eng, w, &refuse);
             return true;
         }

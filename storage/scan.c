@@ -269,8 +269,8 @@ bool scan_open(Scan **out, const ScanSpec *spec, Budget *budget, Err *e)
     const TableDef *table = cat_table_by_id(v.catalog, spec->table);
     if (!table)
         return err_set(e, ERR_UNDEFINED_TABLE, "table %u does not exist", spec->table);
-    TtlView *ttl;
-    if (!ttl_open(&ttl, spec->snapshot, table, e))
+    TtlView *ttl = NULL;
+    if (!spec->all_ages && !ttl_open(&ttl, spec->snapshot, table, e))
         return false;
     int64_t t_min = ttl && ttl_cut_min(ttl) > spec->t_min ? ttl_cut_min(ttl) : spec->t_min;
     if (!damage_check(&v, t_min, spec->t_max, e)) {

@@ -21,6 +21,7 @@ typedef struct ScanSpec {
     const ColumnId *columns; /* fields (or COLUMN_ROW) that may be asked for; copied */
     size_t column_count;
     bool backward; /* per series: newest run first (rows inside a run still ascend) */
+    bool all_ages; /* rows past their TTL, too */
 } ScanSpec;
 
 typedef struct ScanRun {

@@ -3,6 +3,7 @@
 #include "base/regex.h"
 #include "storage/expiry.h"
 #include "storage/version.h"
+#include "storage/watch.h"
 #include "storage/window.h"
 #include <stdlib.h>
 
@@ -61,7 +62,7 @@ bool ttl_open(TtlView **out, const Snapshot *s, const TableDef *t, Err *e)
     v->idx = engine_index(snapshot_engine(s));
     v->cuts = mem_zero((t->ttl_count + 1u) * sizeof *v->cuts);
     v->regexes = mem_zero((t->ttl_count + 1u) * sizeof *v->regexes);
-    v->cuts[0] = cut_of(base, t->ttl_ns);
+    v->cuts[0] = watch_seam(s, t->id, cut_of(base, t->ttl_ns));
     for (size_t i = 0; i < t->ttl_count; i++)
         v->cuts[i + 1] = cut_of(base, t->ttls[i].keep_ns);
     if (!compile(v, e)) {
@@ -69,6 +70,53 @@ bool ttl_open(TtlView **out, const Snapshot *s, const TableDef *t, Err *e)
         return false;
     }
     *out = v;
+    return true;
+}
+
+bool tier_seam(const Snapshot *s, TableId table, size_t level, TierSeam *out, Err *e)
+{
+    int64_t limit = INT64_MAX;
+    for (size_t i = 0;; i++) {
+        const TableDef *t = cat_table_by_id(snapshot_catalog(s), table);
+        TtlView *ttl = NULL;
+        *out = (TierSeam){.keeper = watch_keeper(snapshot_watches(s), table),
+                          .seam = INT64_MIN,
+                          .reach = INT64_MIN,
+                          .gone = INT64_MIN};
+        if (!t || !out->keeper)
+            return true;
+        if (!ttl_open(&ttl, s, t, e))
+            return false;
+        const WatchState *w = &out->keeper->state;
+        out->gone = w->horizon_ns;
+        out->seam = ttl ? ttl->cuts[0] : out->gone;
+        out->reach = watch_seam(s, table, INT64_MAX);
+        out->seam = out->seam < limit ? out->seam : watch_grain_down(w, limit);
+        out->reach = out->reach < limit ? out->reach : watch_grain_down(w, limit);
+        ttl_close(ttl);
+        if (i == level)
+            return true;
+        limit = out->seam;
+        table = w->id;
+    }
+}
+
+bool tier_hides(const Snapshot *s, TableId table, int64_t t_min, int64_t t_max, bool *hides,
+                int64_t *seam, Err *e)
+{
+    TierSeam at;
+    *hides = false;
+    if (!tier_seam(s, table, 0, &at, e) || !at.keeper)
+        return !e->code;
+    *seam = at.seam;
+    t_max = t_max < at.seam - 1 ? t_max : at.seam - 1;
+    for (const Watch *w = at.keeper; w && at.seam > INT64_MIN && t_min <= t_max && !*hides;
+         w = watch_keeper(snapshot_watches(s), w->state.id)) {
+        TableInfo info;
+        snapshot_table_about(s, w->state.id, &info);
+        *hides =
+            info.rows && info.t_min <= t_max && info.t_max >= watch_grain_down(&w->state, t_min);
+    }
     return true;
 }
 

@@ -5,7 +5,7 @@
 #include "storage/version.h"
 #include <stdlib.h>
 
-enum { WATCH_FORMAT = 1, RECENT_MARKS = 256, SERIES_EACH_MAX = 32 };
+enum { WATCH_FORMAT = 1, KEEPS_BIT = 16, RECENT_MARKS = 256, SERIES_EACH_MAX = 32 };
 
 /* ---- lists ---- */
 
@@ -50,6 +50,14 @@ const Watch *watches_find(const WatchList *l, ObjectId id)
 {
     for (size_t i = 0; l && i < l->count; i++)
         if (l->items[i]->state.id == id)
+            return l->items[i];
+    return NULL;
+}
+
+const Watch *watch_keeper(const WatchList *l, TableId table)
+{
+    for (size_t i = 0; l && i < l->count; i++)
+        if (l->items[i]->state.keeps && l->items[i]->state.table == table)
             return l->items[i];
     return NULL;
 }
@@ -133,20 +141,32 @@ static int64_t grain_end(const WatchState *s, int64_t t)
     return __builtin_add_overflow(begin, s->grain_ns, &end) ? INT64_MAX : end;
 }
 
+int64_t watch_grain_down(const WatchState *s, int64_t t)
+{
+    return grain_begin(s, t);
+}
+
 int64_t watch_grain_up(const WatchState *s, int64_t t)
 {
     return t == INT64_MIN ? t : grain_end(s, t - 1);
 }
 
-/* Rows of [t_min, t_max] were changed. */
-static void mark(WatchBuild *b, Fresh *f, int64_t t_min, int64_t t_max, SeriesId series, Lsn lsn)
+typedef struct Change { /* of rows of [t_min, t_max]: of a series, or all */
+    int64_t t_min, t_max;
+    SeriesId series;
+    bool deletes;
+} Change;
+
+static void mark(WatchBuild *b, Fresh *f, Change c, Lsn lsn)
 {
+    int64_t t_min = c.t_min, t_max = c.t_max;
+    SeriesId series = c.series;
     const WatchState *s = &f->state;
     if (f->gone || s->watched_to_ns == INT64_MIN)
         return;
     if (t_max >= s->watched_to_ns)
         t_max = s->watched_to_ns - 1;
-    if (t_min < s->horizon_ns)
+    if (t_min < s->horizon_ns && (c.deletes || !s->keeps))
         t_min = s->horizon_ns;
     if (t_min > t_max)
         return;
@@ -175,7 +195,7 @@ static bool is_other(const WatchState *s, TableId table)
 
 static void mark_all(WatchBuild *b, Fresh *f, Lsn lsn)
 {
-    mark(b, f, INT64_MIN, INT64_MAX, 0, lsn);
+    mark(b, f, (Change){.t_min = INT64_MIN, .t_max = INT64_MAX}, lsn);
 }
 
 /* The rows of a batch are of few shapes, most of tables that nobody watches. */
@@ -196,18 +216,23 @@ void watch_build_rows(WatchBuild *b, const WriteBatch *wb, Lsn lsn)
             const BatchRow *row = wb_row_at(wb, i);
             if (row->time < f->state.watched_to_ns &&
                 wb_shape(wb, row->shape)->table == f->state.table)
-                mark(b, f, row->time, row->time, row->series, lsn);
+                mark(b, f, (Change){row->time, row->time, row->series, false}, lsn);
         }
     }
 }
 
-void watch_build_range(WatchBuild *b, TableId table, int64_t t_min, int64_t t_max, Lsn lsn)
+static void all_series(WatchBuild *b, TableId table, Change c, Lsn lsn)
 {
     for (size_t k = 0; k < b->count; k++)
         if (b->items[k]->state.table == table)
-            mark(b, b->items[k], t_min, t_max, 0, lsn);
+            mark(b, b->items[k], c, lsn);
         else if (is_other(&b->items[k]->state, table))
             mark_all(b, b->items[k], lsn);
+}
+
+void watch_build_range(WatchBuild *b, TableId table, int64_t t_min, int64_t t_max, Lsn lsn)
+{
+    all_series(b, table, (Change){.t_min = t_min, .t_max = t_max}, lsn);
 }
 
 void watch_build_delete(WatchBuild *b, const Tombstone *t, Lsn lsn)
@@ -215,13 +240,13 @@ void watch_build_delete(WatchBuild *b, const Tombstone *t, Lsn lsn)
     SeriesId ids[SERIES_EACH_MAX];
     size_t n = t->series ? set_count(t->series) : 0;
     if (!t->series || n > SERIES_EACH_MAX) {
-        watch_build_range(b, t->table, t->t_min, t->t_max, lsn);
+        all_series(b, t->table, (Change){t->t_min, t->t_max, 0, true}, lsn);
         return;
     }
     set_ids(t->series, ids, n);
     for (size_t k = 0; k < b->count; k++) {
         for (size_t i = 0; b->items[k]->state.table == t->table && i < n; i++)
-            mark(b, b->items[k], t->t_min, t->t_max, ids[i], lsn);
+            mark(b, b->items[k], (Change){t->t_min, t->t_max, ids[i], true}, lsn);
         if (is_other(&b->items[k]->state, t->table))
             mark_all(b, b->items[k], lsn);
     }
@@ -249,6 +274,18 @@ static void clear_marks(Fresh *f, const WatchEdit *edit)
             m[kept++] = m[i];
     f->marks.len = kept * sizeof *m;
     memset(f->recent, 0, sizeof f->recent);
+}
+
+bool watch_edit_holds(const WatchList *l, const WatchEdit *edit)
+{
+    const Watch *w = edit->what & WATCH_UNCHANGED ? watches_find(l, edit->state.id) : NULL;
+    for (size_t i = 0; w && i < w->mark_count; i++) {
+        const WatchMark *m = &w->marks[i];
+        if (m->lsn > edit->clear_lsn && m->from_ns < edit->clear_to_ns &&
+            m->to_ns > edit->clear_from_ns)
+            return false;
+    }
+    return w || !(edit->what & WATCH_UNCHANGED);
 }
 
 static Fresh *build_find(WatchBuild *b, ObjectId id)
@@ -379,7 +416,7 @@ static void put_state(Buf *out, const WatchState *s)
     buf_put_zigzag(out, s->from_ns);
     buf_put_zigzag(out, s->upto_ns);
     buf_put_zigzag(out, s->horizon_ns);
-    buf_put_varint(out, s->other_count);
+    buf_put_varint(out, s->other_count | (s->keeps ? KEEPS_BIT : 0));
     for (size_t i = 0; i < s->other_count; i++)
         buf_put_varint(out, s->others[i]);
 }
@@ -396,6 +433,8 @@ static void read_state(WatchState *s, Reader *r)
     s->upto_ns = reader_zigzag(r);
     s->horizon_ns = reader_zigzag(r);
     uint64_t others = reader_varint(r);
+    s->keeps = others & KEEPS_BIT;
+    others &= ~(uint64_t)KEEPS_BIT;
     r->bad |= others > WATCH_OTHERS;
     s->other_count = r->bad ? 0 : (uint32_t)others;
     for (size_t i = 0; i < s->other_count; i++)

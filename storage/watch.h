@@ -34,6 +34,9 @@ typedef struct WatchState {
     TableId others[WATCH_OTHERS]; /* any change of these tables puts all results in doubt */
     uint32_t other_count;
     int64_t horizon_ns; /* rows below went for their age: no marks there, results stay */
+    /* The results stand for rows that went (a tier): rows go only when they are in the results, and rows
+     * written below the horizon later leave marks, too: they wait to be added to the results. */
+    bool keeps;
 } WatchState;
 
 /* Which fields of an edit count. */
@@ -44,7 +47,9 @@ typedef enum WatchWhat {
     WATCH_COVER = 8, /* from_ns, upto_ns */
     WATCH_HORIZON = 16,
     WATCH_CLEAR = 32, /* marks up to clear_lsn that lie within [clear_from, clear_to) */
-    WATCH_ALL_BITS = 63,
+    /* The transaction fails (SERIALIZATION) if there are marks within [clear_from, clear_to) behind clear_lsn. */
+    WATCH_UNCHANGED = 64,
+    WATCH_ALL_BITS = 127,
 } WatchWhat;
 
 typedef struct WatchEdit { /* of a watch that is there, unless NEW; else it does nothing */
@@ -71,7 +76,8 @@ WatchList *watches_ref(WatchList *l);
 void watches_unref(WatchList *l); /* NULL is fine, here and below: an empty list */
 const Watch *watches_find(const WatchList *l, ObjectId id);
 /* Whether any watches the table, from the i-th on; NULL: none more. */
-int64_t watch_grain_up(const WatchState *s, int64_t t); /* the end of a bucket at or behind t */
+int64_t watch_grain_up(const WatchState *s, int64_t t);   /* the end of a bucket at or behind t */
+int64_t watch_grain_down(const WatchState *s, int64_t t); /* the begin of a bucket at or before t */
 const Watch *watches_of(const WatchList *l, TableId table, size_t *i);
 
 /* ---- a change of the list ---- */
@@ -101,6 +107,23 @@ bool txn_watch(Txn *t, const WatchEdit *edit, Err *e) MUST_CHECK;
 void engine_watch_expired(Engine *eng, TableId table, int64_t cut_ns);
 /* Results whose bucket begins before it are all that is left of their rows, as the snapshot sees the TTL. */
 bool watch_horizon(const Snapshot *s, const Watch *w, int64_t *out, Err *e) MUST_CHECK;
+/* Where rows of the table stop and results that keep them begin, for a TTL that ends at `cut`: not above it, on
+ * a bucket, and no result below is out of date.  Without such results: cut. */
+int64_t watch_seam(const Snapshot *s, TableId table, int64_t cut);
+typedef struct TierSeam {
+    const Watch *keeper; /* of the snapshot; NULL: nothing keeps its rows */
+    int64_t seam;        /* rows from here on are shown, older ones are in the results */
+    int64_t reach;       /* so far the results are right */
+    int64_t gone;        /* rows below are those alone that were not added to the results yet */
+} TierSeam;
+/* Of a table (level 0), of the results that keep its rows (1) and so on. */
+bool tier_seam(const Snapshot *s, TableId table, size_t level, TierSeam *out, Err *e) MUST_CHECK;
+/* The results have something of the table's rows of [t_min, t_max] that went. */
+bool tier_hides(const Snapshot *s, TableId table, int64_t t_min, int64_t t_max, bool *hides,
+                int64_t *seam, Err *e) MUST_CHECK;
+/* The watch of the results that keep the table's rows, or NULL. */
+const Watch *watch_keeper(const WatchList *l, TableId table);
+bool watch_edit_holds(const WatchList *l, const WatchEdit *edit); /* WATCH_UNCHANGED */
 const WatchList *snapshot_watches(const Snapshot *s); /* its own changes included; may be NULL */
 Lsn snapshot_place(const Snapshot *s);                /* all committed records up to it are shown */
 

@@ -479,14 +479,14 @@ typedef struct AggRun {
     Et t;
     AggCtx ctx;
     const FuncDef *func;
-    TypeId types[4], want[4];
-    Vector args[4];
+    TypeId types[6], want[6];
+    Vector args[6];
     size_t n;
 } AggRun;
 
 static void run_open(AggRun *r, const AggCase *c)
 {
-    Expr *args[4];
+    Expr *args[6];
     et_open(&r->t);
     r->n = 0;
     for (; r->n < 4 && c->args[r->n]; r->n++) {
@@ -788,11 +788,11 @@ static void check_parts(const FuncDef *f, uint64_t seed)
 {
     AggRun r = {.n = f->arg_count};
     const FuncDef *found;
-    Vector args[4];
+    Vector args[6];
     size_t ends[PARTS_MOST], parts = 1 + seed % PARTS_MOST;
     uint64_t state = seed * 77 + 1;
     et_open(&r.t);
-    ck_assert_uint_le(f->arg_count, 4);
+    ck_assert_uint_le(f->arg_count, 6);
     for (size_t k = 0; k < f->arg_count; k++)
         r.types[k] = concrete(f->args[k]);
     ck_assert_msg(func_resolve(SLICE_NONE, slice_cstr(f->name), r.types, r.n, FN_AGG, &found,
