@@ -138,11 +138,26 @@ static void put_json_escape(Buf *b, unsigned char c)
     buf_printf(b, "\\u%04x", c);
 }
 
+/* Bytes at the begin, in words of eight, of ASCII that stands for itself. */
+static size_t json_plain(Slice s)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+    size_t i = 0;
+    for (; i + 8 <= s.len; i += 8) {
+        uint64_t x;
+        memcpy(&x, s.ptr + i, sizeof x);
+        uint64_t quote = x ^ ones * '"', back = x ^ ones * '\\';
+        if ((x | (x - ones * 0x20) | (quote - ones) | (back - ones)) & high)
+            break; /* a borrow may say so of a plain word, too: the bytes tell */
+    }
+    return i;
+}
+
 void buf_put_json(Buf *b, Slice s)
 {
     buf_reserve(b, s.len + 2);
     buf_put_u8(b, '"');
-    size_t begin = 0, i = 0; /* [begin, i) goes out as it is */
+    size_t begin = 0, i = json_plain(s); /* [begin, i) goes out as it is */
     while (i < s.len) {
         unsigned char c = (unsigned char)s.ptr[i];
         size_t step = c < 0x80 ? 1 : slice_utf8_step(slice_of(s.ptr + i, s.len - i));

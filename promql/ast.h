@@ -196,6 +196,7 @@ typedef struct PqlSteps {
     const int64_t *t_ms;
     const double *v;
     size_t count;
+    int64_t gap_ms;          /* between all neighbours; 0: to be found out */
     int64_t end_ms, step_ms; /* of the first window; from one to the next */
     size_t steps;
     int64_t range_ms;

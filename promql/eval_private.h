@@ -65,6 +65,7 @@ typedef struct RangeSeries {
     const int64_t *t_ms;
     const double *v;
     size_t count;
+    int64_t gap_ms;      /* between all neighbours; 0: not known */
     const int64_t *h_ms; /* native histograms, with times of their own */
     const Histogram **h;
     size_t h_count;
@@ -99,9 +100,9 @@ struct PqlNode {
     uint64_t series, samples, runs; /* given; read and in how many runs: for EXPLAIN ANALYZE */
     bool
         one_name; /* all its series have the same metric name, or none: dropping it cannot collide */
-    const Feed *feed; /* each of its series comes from one of these alone; NULL: not so */
-    bool reads_more;  /* an argument has a selector of its own */
-    bool constant;    /* a literal */
+    Feed *feed;   /* each of its series comes from one of these alone; NULL: not so */
+    bool reads_more; /* an argument has a selector of its own */
+    bool constant;   /* a literal */
 };
 
 typedef struct Annotations {
@@ -151,6 +152,7 @@ typedef struct PqlBuild {
     Err *e;
     bool stats;                  /* only count and sum of histograms are asked for */
     bool starts;                 /* start times of samples are */
+    bool presence;               /* only whether a step has a value is asked for */
     struct Sources *take_series; /* of the one selector: a part of what its matchers choose */
 } PqlBuild;
 PqlNode *pql_build(PqlBuild *b,
@@ -213,6 +215,7 @@ Labels labels_keep(Arena *a, const Labels *l, const PqlNames *names);
 Labels labels_omit(Arena *a, const Labels *l, const PqlNames *names, bool metric_too);
 Labels labels_set(Arena *a, const Labels *l, Slice name, Slice value); /* "" removes */
 void labels_print(Buf *b, const Labels *l);
+bool describes_metric(Slice name); /* __name__ __type__ __unit__ */
 bool labels_has_name(const Labels *l);
 bool names_have(const PqlNames *n, Slice name);
 
@@ -269,6 +272,8 @@ struct Feed {
 /* Series [begin, end) of all, in their order; to be freed. */
 Sources sources_range(Arena *a, const Sources *s, size_t begin, size_t end);
 size_t sources_series(const Sources *s); /* how many */
+/* Other labels are left out, but for those that describe the metric. */
+void sources_keep_labels(Sources *s, const PqlNames *names);
 /* Labels of one series of a source; items has room for tag_count + 2. */
 /* Tiers keep something of samples that the scan asks for and that are gone: 0A000. */
 bool source_whole(const Source *s, const ScanSpec *spec, Err *e) MUST_CHECK;

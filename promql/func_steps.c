@@ -109,7 +109,7 @@ static Steady steady_steps(const PqlSteps *s)
     Steady out = {0};
     int64_t gap = s->count > 2 ? s->t_ms[1] - s->t_ms[0] : 0, t0 = s->t_ms[0];
     if (gap <= 0 || s->step_ms % gap || s->step_ms <= 0 || s->range_ms < 2 * gap ||
-        !pql_kernels()->regular(s->t_ms, s->count, (uint64_t)gap))
+        (s->gap_ms != gap && !pql_kernels()->regular(s->t_ms, s->count, (uint64_t)gap)))
         return out;
     /* The first step whose window begins at or after t0 - gap, the first that ends at or after the end. */
     int64_t after = t0 - gap + s->range_ms - s->end_ms,

@@ -193,7 +193,7 @@ static void sum(double *restrict value, double *restrict extra, const double *re
 }
 
 #ifdef KERNEL_V3
-const GridKernels grid_v3 = {to_ms, any_missing, drops, change, steady, regular, sum};
+const GridKernels grid_v3 = {line, to_ms, any_missing, drops, change, steady, regular, sum};
 #else
-const GridKernels grid_base = {to_ms, any_missing, drops, change, steady, regular, sum};
+const GridKernels grid_base = {line, to_ms, any_missing, drops, change, steady, regular, sum};
 #endif

@@ -30,6 +30,7 @@ typedef struct SteadyChange {
 } SteadyChange;
 
 typedef struct GridKernels {
+    void (*line)(int64_t *out, size_t n, int64_t first, int64_t by); /* first + i * by */
     /* ms[i] = floor(ns[i] / 1,000,000); true: two neighbours are equal */
     bool (*to_ms)(int64_t *ms, const int64_t *ns, size_t n);
     bool (*any_missing)(const double *v, size_t n);

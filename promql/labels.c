@@ -71,7 +71,7 @@ bool names_have(const PqlNames *n, Slice name)
     return false;
 }
 
-static bool describes_metric(Slice name)
+bool describes_metric(Slice name)
 {
     return slice_eq_cstr(name, "__name__") || slice_eq_cstr(name, "__type__") ||
            slice_eq_cstr(name, "__unit__");

@@ -380,6 +380,18 @@ bool sources_resolve(const SourceScope *scope, const PqlLabelMatch *m, size_t n,
     return ok;
 }
 
+void sources_keep_labels(Sources *s, const PqlNames *names)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        Source *from = &s->items[i];
+        size_t n = 0;
+        for (size_t k = 0; k < from->tag_count; k++)
+            if (names_have(names, from->tags[k].label) || describes_metric(from->tags[k].label))
+                from->tags[n++] = from->tags[k];
+        from->tag_count = n;
+    }
+}
+
 size_t sources_series(const Sources *s)
 {
     size_t n = 0;
@@ -424,12 +436,24 @@ static size_t put_sorted(PqlLabel *items, size_t n, Slice name, Slice value)
     return n + 1;
 }
 
+static Slice tag_value(const Tag *tags, size_t n, ColumnId id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (tags[i].column == id)
+            return tags[i].value;
+    return SLICE_NONE;
+}
+
 Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f,
                      PqlLabel *items)
 {
-    size_t n = 0;
+    enum { AT_ONCE_MAX = 32 };
+    Tag tags[AT_ONCE_MAX];
+    size_t n = 0,
+           found = s->tag_count > 1 ? idx_tags(index, id, tags, AT_ONCE_MAX) : AT_ONCE_MAX + 1;
     for (size_t i = 0; i < s->tag_count; i++) {
-        Slice v = idx_tag(index, id, s->tags[i].id);
+        Slice v = found <= AT_ONCE_MAX ? tag_value(tags, found, s->tags[i].id)
+                                       : idx_tag(index, id, s->tags[i].id);
         if (v.len)
             items[n++] = (PqlLabel){s->tags[i].label, v};
     }

@@ -294,6 +294,12 @@ PqlNode *build_aggregate(PqlBuild *b, const PqlExpr *x)
     else if (x->agg == PA_COUNT || x->agg == PA_GROUP)
         a->fold_hist = fold_hist_count;
     a->n.one_name = x->without || !names_have(&x->grouping, SLICE_LIT("__name__"));
-    a->child = pql_build_all(b, x->args[0]);
+    const PqlExpr *arg = pql_unparen(x->args[0]);
+    PqlBuild of = *b;
+    of.presence = arg->kind == PX_VECTOR && (x->agg == PA_COUNT || x->agg == PA_GROUP);
+    PqlNode *child = pql_build(&of, arg);
+    if (child && child->feed && !x->without)
+        sources_keep_labels(&child->feed->sources, &x->grouping);
+    a->child = pql_spread(&of, child);
     return a->child ? &a->n : NULL;
 }

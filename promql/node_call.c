@@ -458,6 +458,7 @@ static NdStatus window_steps(NodeWindow *nw)
         nw->some = nw->f->steps(&(PqlSteps){.t_ms = nw->in.t_ms,
                                             .v = nw->in.v,
                                             .count = nw->in.count,
+                                            .gap_ms = nw->in.gap_ms,
                                             .end_ms = nw->n.grid.start - nw->offset_ms,
                                             .step_ms = nw->n.grid.step,
                                             .steps = nw->n.grid.count,

@@ -13,6 +13,7 @@ typedef struct Samples {
     int64_t *t_ms;
     double *v;
     size_t count, cap;
+    int64_t gap_ms; /* between all neighbours; 0: it differs, or nobody knows */
     int64_t *h_ms;
     const Histogram **h;
     size_t h_count, h_cap;
@@ -26,9 +27,11 @@ typedef struct Loader {
     size_t at; /* source */
     Scan *scan;
     bool have_run, loading, keep_stale;
-    bool stats;  /* hints of histograms are found out from one to the next */
-    bool starts; /* start times are loaded, where the table has them */
-    ScanRun run; /* announced, not taken */
+    bool stats;    /* hints of histograms are found out from one to the next */
+    bool starts;   /* start times are loaded, where the table has them */
+    bool presence; /* values are not looked at, but for gaps and markers */
+    bool newest;   /* with it: nor are samples but the newest */
+    ScanRun run;   /* announced, not taken */
     SeriesId series;
     Samples *fields;
     size_t field_max, field_count, emit;
@@ -148,6 +151,7 @@ static void take_column(PqlQuery *q, Samples *s, const int64_t *times, const Col
     if (c->type == PHYS_NONE)
         return;
     samples_reserve(q, s, rows);
+    s->gap_ms = 0;
     size_t n = s->count;
     int64_t last = n ? s->t_ms[n - 1] : INT64_MIN;
     for (size_t i = 0; i < rows; i++) {
@@ -161,17 +165,47 @@ static void take_column(PqlQuery *q, Samples *s, const int64_t *times, const Col
     s->count = n;
 }
 
-/* The commonest shape: doubles without gaps. */
-static void take_doubles(PqlQuery *q, Samples *s, const int64_t *times, const double *v,
-                         size_t rows)
+/* Times of the run, in ms, behind those that are there; *alike: of two neighbours. */
+static bool take_times(Loader *l, Samples *s, bool *alike, Err *e)
 {
-    samples_reserve(q, s, rows);
+    int64_t first, step, *to;
+    const int64_t *ns;
+    size_t rows = l->run.rows;
+    bool regular;
+    samples_reserve(l->q, s, rows);
+    if (!scan_time_grid(l->scan, &first, &step, &regular, e))
+        return false;
+    to = s->t_ms + s->count;
+    *alike = false;
+    regular = regular && step > 0 && step % NS_PER_MS == 0;
+    if (regular)
+        pql_kernels()->line(to, rows, floor_div(first, NS_PER_MS), step / NS_PER_MS);
+    else if (scan_times(l->scan, &ns, e))
+        *alike = pql_kernels()->to_ms(to, ns, rows);
+    else
+        return false;
+    int64_t gap = regular ? step / NS_PER_MS : 0;
+    if (s->count == 0)
+        s->gap_ms = gap;
+    else if (gap != s->gap_ms || to[0] - to[-1] != gap)
+        s->gap_ms = 0;
+    *alike |= s->count && to[0] == to[-1];
+    return true;
+}
+
+/* The commonest shape: doubles without gaps. */
+static bool take_doubles(Loader *l, Samples *s, const double *v, Err *e)
+{
+    bool alike;
+    size_t rows = l->run.rows;
+    if (!take_times(l, s, &alike, e))
+        return false;
     size_t n = s->count;
     int64_t *to = s->t_ms + n, last = n ? to[-1] : INT64_MIN;
-    if (!pql_kernels()->to_ms(to, times, rows) && (rows == 0 || to[0] != last)) {
+    if (!alike) {
         memcpy(s->v + n, v, rows * sizeof *v);
         s->count += rows;
-        return;
+        return true;
     }
     for (size_t i = 0; i < rows; i++) {
         int64_t ms = to[i]; /* read before it is written over: n does not run ahead */
@@ -180,6 +214,7 @@ static void take_doubles(PqlQuery *q, Samples *s, const int64_t *times, const do
         s->v[n++] = v[i];
     }
     s->count = n;
+    return true;
 }
 
 static void hists_reserve(PqlQuery *q, Samples *s, size_t more)
@@ -247,21 +282,47 @@ static bool with_starts(const Loader *l)
     return l->starts && l->feed.sources.items[l->at].start;
 }
 
-static bool take_field(Loader *l, size_t f, size_t *column, const int64_t *times, Err *e)
+/* Samples whose values nobody looks at. */
+static bool take_presence(Loader *l, Samples *s, Err *e)
+{
+    bool alike;
+    size_t n = l->newest ? 1 : l->run.rows;
+    if (!l->newest && !take_times(l, s, &alike, e))
+        return false;
+    samples_reserve(l->q, s, n);
+    if (l->newest)
+        s->t_ms[s->count] = floor_div(l->run.t_last, NS_PER_MS);
+    memset(s->v + s->count, 0, n * sizeof *s->v);
+    s->count += n;
+    return true;
+}
+
+static bool take_numbers(Loader *l, Samples *s, size_t column, Err *e)
+{
+    const int64_t *times;
+    ColVec c;
+    if (l->presence && scan_has_all(l->scan, column))
+        return take_presence(l, s, e);
+    if (!scan_column(l->scan, column, &c, e))
+        return false;
+    if (c.type == PHYS_F64 && !c.valid)
+        return take_doubles(l, s, c.v.f64, e);
+    if (!scan_times(l->scan, &times, e))
+        return false;
+    take_column(l->q, s, times, &c, l->run.rows);
+    return true;
+}
+
+static bool take_field(Loader *l, size_t f, size_t *column, Err *e)
 {
     const SourceField *field = &l->feed.sources.items[l->at].fields[f];
+    const int64_t *times;
     ColVec c;
-    if (field->number) {
-        if (!scan_column(l->scan, (*column)++, &c, e))
-            return false;
-        if (c.type == PHYS_F64 && !c.valid)
-            take_doubles(l->q, &l->fields[f], times, c.v.f64, l->run.rows);
-        else
-            take_column(l->q, &l->fields[f], times, &c, l->run.rows);
-    }
+    if (field->number && !take_numbers(l, &l->fields[f], (*column)++, e))
+        return false;
     if (!field->hist)
         return true;
-    return scan_column(l->scan, (*column)++, &c, e) &&
+    return scan_times(l->scan, &times, e) && scan_column(l->scan, (*column)++, &c, e) &&
            take_histograms(l, &l->fields[f], times, &c, e);
 }
 
@@ -269,8 +330,6 @@ static bool take_run(Loader *l, Err *e)
 {
     const int64_t *times;
     size_t column = 0;
-    if (!scan_times(l->scan, &times, e))
-        return false;
     bool starts = with_starts(l);
     size_t *before = starts ? ARENA_ARRAY(&l->hists, size_t, l->field_count * 2 + 1) : NULL;
     for (size_t f = 0; f < l->field_count; f++) {
@@ -278,12 +337,12 @@ static bool take_run(Loader *l, Err *e)
             before[f * 2] = l->fields[f].count ? l->fields[f].count - 1 : 0;
             before[f * 2 + 1] = l->fields[f].h_count ? l->fields[f].h_count - 1 : 0;
         }
-        if (!take_field(l, f, &column, times, e))
+        if (!take_field(l, f, &column, e))
             return false;
     }
     l->node->runs++;
     l->node->samples += (uint64_t)l->run.rows * l->field_count;
-    if (starts && !take_starts(l, column, before, times, e))
+    if (starts && !(scan_times(l->scan, &times, e) && take_starts(l, column, before, times, e)))
         return false;
     return pql_count_samples(l->q, (size_t)l->run.rows * l->field_count, e);
 }
@@ -373,6 +432,7 @@ static void drop_stale(Samples *s)
         n += !pql_missing(s->v[i]);
     }
     s->count = n;
+    s->gap_ms = 0;
 }
 
 /* Hints as counters tell them: what is known of the first one is what it says. */
@@ -405,6 +465,7 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
                                  .t_ms = f->t_ms,
                                  .v = f->v,
                                  .count = f->count,
+                                 .gap_ms = f->gap_ms,
                                  .h_ms = f->h_ms,
                                  .h = f->h,
                                  .h_count = f->h_count,
@@ -640,6 +701,8 @@ PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, SelectorValue value)
     nv->loader.starts = value == SV_START;
     nv->loader.keep_stale = !x->smoothed;
     nv->loader.stats = b->stats;
+    nv->loader.presence = b->presence && value == SV_SAMPLE && !x->smoothed;
+    nv->loader.newest = b->grid.count == 1;
     if (!loader_open(&nv->loader, b, x))
         return NULL;
     loader_times(&nv->loader, &nv->when, &b->grid, nv->lookback_ms,

@@ -44,11 +44,15 @@ void scan_skip_series(Scan *s); /* next run will be of another series */
 /* About the run of the last scan_next; what they return lives until the next scan_next. */
 bool scan_stats(Scan *s, size_t column,
                 ChunkStats *out); /* false: not known without decoding, or not exact */
+/* Each row of the run has a number and none is a NaN: known without decoding, also of a part of a group. */
+bool scan_has_all(const Scan *s, size_t column);
 bool scan_times(Scan *s, const int64_t **times, Err *e) MUST_CHECK;
 bool scan_column(Scan *s, size_t column, ColVec *out, Err *e) MUST_CHECK;
 /* How many rows of the run are before each of the ascending times; of a regular run by arithmetic,
  * without decoding. */
 bool scan_time_cuts(Scan *s, const int64_t *times, size_t count, uint32_t *rows, Err *e) MUST_CHECK;
+/* The run's times are first + i * step: known without decoding them.  *regular = false: they may be all the same. */
+bool scan_time_grid(Scan *s, int64_t *first, int64_t *step, bool *regular, Err *e) MUST_CHECK;
 bool scan_time_at(Scan *s, uint32_t row, int64_t *time, Err *e) MUST_CHECK;
 /* *known: each row of the run has this text, which nothing had to be decoded for. */
 bool scan_constant(Scan *s, size_t column, Slice *text, bool *known, Err *e) MUST_CHECK;

@@ -17,6 +17,22 @@ bool scan_stats(Scan *s, size_t column, ChunkStats *out)
     return true;
 }
 
+/* The run is rows of a group that only this series has: its chunks can be asked. */
+static bool run_is_encoded(const Scan *s)
+{
+    return s->run.part && s->run.group->alone;
+}
+
+bool scan_has_all(const Scan *s, size_t column)
+{
+    ChunkStats st;
+    must(column < s->column_count && s->run.rows);
+    return (s->types[column] == PHYS_I64 || s->types[column] == PHYS_F64) && run_is_encoded(s) &&
+           part_stats(s->run.part, s->run.group, s->columns[column], &st) &&
+           st.type == s->types[column] && st.count == s->run.group->rows &&
+           (st.type == PHYS_I64 || st.nan_count == 0);
+}
+
 bool scan_times(Scan *s, const int64_t **times, Err *e)
 {
     s->counters.bytes += s->run.rows * sizeof **times;
@@ -31,12 +47,6 @@ bool scan_column(Scan *s, size_t column, ColVec *out, Err *e)
         return true;
     s->counters.bytes += s->run.rows * sizeof(int64_t);
     return merge_column(s->merge, s->merge_columns[column], out, NULL, e);
-}
-
-/* The run is rows of a group that only this series has: its chunks can be asked. */
-static bool run_is_encoded(const Scan *s)
-{
-    return s->run.part && s->run.group->alone;
 }
 
 /* ---- times ---- */
@@ -75,6 +85,15 @@ static bool run_grid(Scan *s, bool *regular, Err *e)
     }
     s->grid_known = true;
     s->grid_regular = *regular;
+    return true;
+}
+
+bool scan_time_grid(Scan *s, int64_t *first, int64_t *step, bool *regular, Err *e)
+{
+    if (!run_grid(s, regular, e))
+        return false;
+    *first = s->grid.first;
+    *step = s->grid.step;
     return true;
 }
 

@@ -718,6 +718,46 @@ START_TEST(several_cores)
 }
 END_TEST
 
+/* count() and group() look at statistics where those tell: before and after a flush they say what values say. */
+START_TEST(presence)
+{
+    Buf b;
+    char text[128], plain[128];
+    buf_init(&b);
+    for (int i = 0; i < 40; i++)
+        for (int k = 0; k < 200; k++)
+            if (i % 4 || k % 50 < 20) /* gaps beyond the lookback */
+                buf_printf(&b, "m,k=%d,g=%d value=%d,n=%di %d\n", i, i % 5, k, k, k * 15000);
+    buf_put_u8(&b, 0);
+    lines("one value=1 0\none value=2 1800000\n");
+    lines(b.ptr);
+    buf_free(&b);
+    bits("one", 1500000, UINT64_C(0x7ff0000000000002));
+    bits("one", 2400000, UINT64_C(0x7ff0000000000002));
+    for (int flushed = 0; flushed < 2; flushed++) {
+        static const char *const of[] = {"m", "m_n", "one", "{__name__=~'.+'}", "m offset 7m"};
+        for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+            snprintf(text, sizeof text, "count by (g) (%s)", of[i]);
+            snprintf(plain, sizeof plain, "count by (g) (%s != Inf)", of[i]);
+            for (int64_t t = 0; t < 4000000; t += 249500) {
+                char *want = kept_copy(at(t, plain));
+                ck_assert_str_eq(at(t, text), want);
+                free(want);
+            }
+            char *want = kept_copy(over(0, 4000000, 45000, plain));
+            ck_assert_str_eq(over(0, 4000000, 45000, text), want);
+            free(want);
+        }
+        Ticket t = {0};
+        engine_checkpoint(env.engine, &t);
+        sched_run_until(env.sched, &t.done);
+        ck_assert(t.ok);
+    }
+    ck_assert_str_eq(at(1790000, "group(one)"), "");
+    ck_assert_str_eq(at(1800000, "group(one)"), "{} 1\n");
+}
+END_TEST
+
 /* Given up in the middle, with helpers inside their steps. */
 START_TEST(closed_early)
 {
@@ -778,6 +818,7 @@ int main(void)
     tcase_add_test(tc, limits);
     tcase_add_test(tc, canceled);
     tcase_add_test(tc, yields);
+    tcase_add_test(tc, presence);
     tcase_add_test(tc, several_cores);
     tcase_add_test(tc, closed_early);
     return unit_run(tc);
