@@ -26,7 +26,18 @@ typedef struct EvalCtx {
     void *session;                   /* for functions that session/ registers */
     const Slice *srf_names; /* in SrfDef.open: the columns in FROM; NULL in a select list */
     size_t srf_name_count;
+    /* for kernels that may run long with one row: eval_poll() */
+    const atomic_bool *cancel; /* NULL: cannot be */
+    int64_t deadline_ns;       /* of the clock; 0 = none */
+    uint32_t polls;
 } EvalCtx;
+
+/* Called every few us by loops over large values: has the statement been cancelled, is its time over? */
+bool eval_poll_now(EvalCtx *ctx, Err *e) MUST_CHECK;
+static inline bool eval_poll(EvalCtx *ctx, Err *e)
+{
+    return (++ctx->polls & 255) || eval_poll_now(ctx, e);
+}
 
 typedef enum ExprKind {
     EXPR_CONST,

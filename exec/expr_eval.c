@@ -51,6 +51,15 @@ static void copy_values(Vector *out, const Vector *from, Rows r, size_t rows, Ar
 
 /* ---- calls ---- */
 
+bool eval_poll_now(EvalCtx *ctx, Err *e)
+{
+    if (ctx->cancel && atomic_load_explicit(ctx->cancel, memory_order_relaxed))
+        return err_set(e, ERR_CANCELED, "canceling statement due to user request");
+    if (ctx->deadline_ns && ctx->clock->mono_ns(ctx->clock) >= ctx->deadline_ns)
+        return err_set(e, ERR_CANCELED, "canceling statement due to statement timeout");
+    return true;
+}
+
 static bool run_scalar(FnCall *c, Err *e)
 {
     const FuncDef *f = c->expr->func;
@@ -60,7 +69,7 @@ static bool run_scalar(FnCall *c, Err *e)
         Value v = {.phys = c->out->phys};
         for (size_t k = 0; k < c->arg_count; k++)
             args[k] = vec_get(&c->args[k], row);
-        if (!f->scalar(c->ctx, args, c->arg_count, &v, e))
+        if (!f->scalar(c->ctx, args, c->arg_count, &v, e) || !eval_poll(c->ctx, e))
             return false;
         vec_set(c->out, row, &v, c->rows, c->ctx->scratch);
     }

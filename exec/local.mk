@@ -31,7 +31,7 @@ libskexec_la_SOURCES += \
 	exec/op_private.h exec/op_rows.c \
 	exec/op_scan.c exec/op_scan_filter.c exec/op_scan_open.c exec/op_scan_private.h \
 	exec/op_series_agg.c exec/op_series_walk.c \
-	exec/op_simple.c \
+	exec/op_simple.c exec/op_portion.c \
 	exec/op_sort.c exec/op_sorter.c \
 	exec/op_spill.c \
 	exec/op_srf.c \

@@ -202,7 +202,10 @@ static bool piece_open(Exec *x, void *piece, void *arg, size_t index, Err *e)
     AggPart *p = piece;
     AggSpread *s = arg;
     x->slice = set_slice(s->spread.set, index, s->spread.pieces);
-    return part_open(p, x, s, e) && op_open(&p->child, x, s->plan->p.child, e);
+    if (!part_open(p, x, s, e) || !op_open(&p->child, x, s->plan->p.child, e))
+        return false;
+    portions_init(p->child, &s->plan->p);
+    return true;
 }
 
 static QueryStatus piece_step(Exec *x, void *piece, Err *e)
@@ -315,7 +318,10 @@ static bool agg_open(Op *op, Err *e)
             return true;
         }
     }
-    return op_open(&a->part.child, op->x, plan->p.child, e);
+    if (!op_open(&a->part.child, op->x, plan->p.child, e))
+        return false;
+    portions_init(a->part.child, op->plan);
+    return true;
 }
 
 /* What went into files is merged from there. */

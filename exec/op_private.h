@@ -41,6 +41,15 @@ typedef struct OpDef {
     void (*close)(Op *op); /* copes with a half-opened operator; children are closed by op_close */
 } OpDef;
 
+typedef struct Portions { /* op_portion.c: a batch handed out a few rows at a time */
+    size_t limit;         /* rows of the next one; 0: batches are not cut */
+    Batch *whole, part;   /* NULL: all of it was handed out */
+    size_t at;            /* rows of whole that were handed out */
+    uint16_t *sel;        /* of part; freed by op_close */
+    size_t handed;        /* rows of the last one, until it is measured */
+    int64_t handed_ns, handed_bytes;
+} Portions;
+
 struct Op {
     const OpDef *def;
     const Plan *plan;
@@ -51,6 +60,7 @@ struct Op {
     bool held; /* pg_sleep: the result of next waits */
     QueryStatus held_status;
     Batch *held_batch;
+    Portions portions; /* of what it hands out */
 };
 
 bool op_open(Op **out, Exec *x, const Plan *plan, Err *e) MUST_CHECK;
@@ -58,6 +68,11 @@ QueryStatus op_next(Op *op, Batch **out, Err *e);
 void op_close(Op *op);   /* NULL is fine */
 EvalCtx *op_ctx(Op *op); /* evaluates into op->scratch from now on */
 bool op_open_child(Op *op, Err *e) MUST_CHECK;
+/* The operator of `parent` reads child: in portions, if its expressions may be expensive. */
+void portions_init(Op *child, const Plan *parent);
+void portions_begin(Op *op, Batch **batch); /* a batch of op's: the first portion takes its place */
+bool portions_left(Op *op, Batch **out);    /* the next one */
+void portions_measure(Op *op);              /* the last one has been worked on */
 
 extern const OpDef op_scan, op_series_agg, op_virtual, op_function, op_values, op_filter,
     op_project;
@@ -325,6 +340,7 @@ struct Query {
     _Atomic uint64_t scan_bytes;
     atomic_bool cancel;
     bool analyze;
+    int64_t deadline_ns;
     const Clock *clock;
     Op *root;
     struct RowStream *stream; /* instead of root: pieces write the rows */

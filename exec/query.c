@@ -43,7 +43,10 @@ bool op_open(Op **out, Exec *x, const Plan *plan, Err *e)
 
 bool op_open_child(Op *op, Err *e)
 {
-    return op_open(&op->child, op->x, op->plan->child, e);
+    if (!op_open(&op->child, op->x, op->plan->child, e))
+        return false;
+    portions_init(op->child, op->plan);
+    return true;
 }
 
 void op_close(Op *op)
@@ -56,6 +59,7 @@ void op_close(Op *op)
     op_close(op->right);
     arena_free(&op->scratch);
     arena_free(&op->arena);
+    mem_free(op->portions.sel);
     mem_free(op);
 }
 
@@ -102,10 +106,14 @@ QueryStatus op_next(Op *op, Batch **out, Err *e)
         QueryStatus st = exec_tick(op->x, e);
         if (st != QUERY_BATCH)
             return st;
+        if (!op->held && portions_left(op, out))
+            return QUERY_BATCH;
         if (!op->held) {
             const Clock *c = op->x->query->clock;
             int64_t begin_ns = op->stats ? c->mono_ns(c) : 0;
             st = op->def->next(op, out, e);
+            if (op->child)
+                portions_measure(op->child);
             if (op->stats)
                 op_count(op, st, *out, begin_ns);
             if (op->x->ctx.sleep_until_ns && (st == QUERY_BATCH || st == QUERY_END)) {
@@ -118,6 +126,8 @@ QueryStatus op_next(Op *op, Batch **out, Err *e)
             st = op_hold(op, out);
         if (st == QUERY_BATCH && batch_count(*out) == 0)
             continue;
+        if (st == QUERY_BATCH)
+            portions_begin(op, out);
         return st;
     }
 }
@@ -183,6 +193,8 @@ void exec_setup(Exec *x, Query *q, const EvalCtx *ctx)
     x->ctx.arena = &x->arena;
     x->ctx.scratch = &x->arena;
     x->ctx.sleep_until_ns = 0;
+    x->ctx.cancel = &q->cancel;
+    x->ctx.deadline_ns = q->deadline_ns;
     setup_params(x, &x->ctx);
     setup_ctes(x);
     if (!q->analyze)
@@ -248,6 +260,7 @@ bool query_open(Query **out, const PlannedQuery *plan, const QueryOptions *o, Er
     q->group = o->group;
     q->parallel_max = o->parallel_max;
     q->analyze = o->analyze;
+    q->deadline_ns = o->deadline_ns;
     q->given = o->given;
     q->given_count = o->given_count;
     q->spill = o->spill;

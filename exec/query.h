@@ -37,7 +37,8 @@ typedef struct QueryOptions {
     struct SpillSpace *spill; /* exec/spill.h; NULL: no temporary files, 53200 instead */
     const GivenRows *given;   /* borrowed */
     size_t given_count;
-    bool analyze; /* collect counters */
+    bool analyze;        /* collect counters */
+    int64_t deadline_ns; /* of the clock: long evaluations end then; 0 = none */
     /* The rows are wanted as these bytes: a scan that is worth it writes them in its pieces, and
      * query_bytes() takes the place of query_next().  Lives as long as the query; NULL: no. */
     const RowForm *form;

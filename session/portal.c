@@ -232,6 +232,7 @@ bool portal_open_query(Portal *p, const BoundQuery *q, Err *e)
         .spill = db_spill(s->db),
         .analyze = p->analyze,
         .form = p->form,
+        .deadline_ns = p->deadline_ns,
     };
     o.given = parts_given(p, &o.given_count);
     p->source = q;

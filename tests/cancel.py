@@ -76,6 +76,11 @@ STATEMENTS = {
     "update": f"UPDATE cbig SET v = v + 1 WHERE (SELECT count(*) FROM {ENDLESS}) > 0",
     "lock": "INSERT INTO ckv VALUES (1)",
     "repeat": "SELECT count(*) FROM (SELECT repeat('x',10000 + g % 2) r FROM generate_series(1,10000000) g) s WHERE r ~ 'y$'",
+    "1 MB texts": "SELECT sum(length(replace(repeat('abc', 300000 + g), 'b', 'xyz'))) FROM generate_series(1,100000) g",
+    "regexp of 1 MB": "SELECT count(*) FROM generate_series(1,1000) g WHERE (repeat('ab', 500000) || g) ~ '(a|b)*c$'",
+    "regexp_replace of 1 MB": "SELECT sum(length(regexp_replace(repeat('ab', 500000) || g, '[ab]', 'xy', 'g'))) FROM generate_series(1,1000) g",
+    "numeric": "SELECT sum(length(exp(4000::numeric + g)::text)) FROM generate_series(1,10000) g",
+    "jsonpath": "SELECT count(*) FROM generate_series(1,1000) g WHERE jsonb_path_exists(('[' || repeat('1,', 100000) || g || ']')::jsonb, '$[*] ? (@ == 0)')",
 }
 
 
