@@ -685,12 +685,12 @@ static OpStats shown_stats(const Explain *x, const Node *n, const OpStats *paren
 {
     const OpStats *st = stats_of(x, n->top);
     OpStats out = st ? *st : (OpStats){0};
-    if (out.loops == 0 && parent && n->plan->kind == PLAN_SCAN && parent->plan &&
+    if (parent && n->plan->kind == PLAN_SCAN && parent->plan &&
         parent->plan->kind == PLAN_SERIES_AGG) {
         out.loops = parent->loops;
         out.ns = parent->ns;
         out.first_ns = parent->first_ns;
-        out.rows = out.scan.rows;
+        out.rows = out.rows ? out.rows : out.scan.rows;
     }
     return out;
 }

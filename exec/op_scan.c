@@ -3,7 +3,11 @@
  * tags as dictionaries, so that a series with one row costs a row and not a batch. */
 #include "exec/op_scan_private.h"
 
-enum { DIRECT_ROWS_MIN = 256, TICK_RUNS = 16 };
+enum {
+    DIRECT_ROWS_MIN = 256,
+    STREAM_ROWS_MIN = 24, /* rows that are written at once are not copied for less */
+    TICK_RUNS = 16
+};
 #define STALE_NAN UINT64_C(0x7ff0000000000002)
 
 /* ---- the source ---- */
@@ -637,7 +641,8 @@ static QueryStatus scan_batch(Op *op, Batch **out, Err *e)
             return st;
         }
         size_t rows = rows_wanted(s);
-        bool direct = rows >= DIRECT_ROWS_MIN && !one_by_one(s);
+        size_t direct_min = op->x->query->stream ? STREAM_ROWS_MIN : DIRECT_ROWS_MIN;
+        bool direct = rows >= direct_min && !one_by_one(s);
         if (s->pack.rows > 0 && (direct || s->pack.rows + rows > BATCH_ROWS))
             return pack_emit(s, out, e);
         s->pending = false;

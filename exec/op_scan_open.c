@@ -563,6 +563,7 @@ static void src_morsels(const ScanSrc *s, ScanMorsels *out)
         out->slices = 0;
         return;
     }
+    out->workers = (size_t)workers;
     out->set = s->set ? set_ref(s->set) : idx_select(s->idx, plan->table, NULL, 0);
 }
 

@@ -131,6 +131,7 @@ void scan_spread_free(ScanSpread *s);
 /* The same in smaller pieces, for rows that leave in their order: morsel i of slices * cuts. */
 typedef struct ScanMorsels {
     SeriesSet *set;
+    size_t workers;
     size_t slices, cuts;  /* slices 0: not worth it */
     int64_t t_min, t_max; /* that the cuts divide; the outer ones go on to the bounds */
 } ScanMorsels;

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include <math.h>
 
+#define EPOCH_2000_US UINT64_C(946684800000000)
+
 enum {
     NUMBER_MAX = 32, /* bytes of the text of an integer, a time or a plain decimal */
     WORD = 8,        /* what a short integer stores at once, beyond its end */
@@ -23,6 +25,7 @@ typedef struct Column {
     const TypeDef *def;
     CellKind kind;
     uint8_t be_size;
+    bool from_2000;     /* binary times count from there */
     bool binary, plain; /* plain: its numbers never need quotes or backslashes in this form */
     char close;         /* ROW_TEXT, ROW_CSV: what comes behind the value */
 } Column;
@@ -120,6 +123,8 @@ static uint8_t binary_size(TypeId type)
         return 4;
     case T_INT8:
     case T_FLOAT8:
+    case T_TIMESTAMP:
+    case T_TIMESTAMPTZ:
         return 8;
     default:
         return 0;
@@ -156,6 +161,7 @@ static void column_init(RowBytes *r, size_t i)
     must(c->def);
     if (c->binary && c->kind != CELL_STR) {
         c->be_size = binary_size(f->types[i]);
+        c->from_2000 = f->types[i] == T_TIMESTAMP || f->types[i] == T_TIMESTAMPTZ;
         c->kind = c->be_size ? CELL_BE : CELL_ANY;
     }
     if (c->kind != CELL_STR && !c->plain)
@@ -244,49 +250,55 @@ static const uint8_t short_ints[1000][WORD] = {
     TEN2(7),     TEN2(8),     TEN2(9),     HUNDRED3(1), HUNDRED3(2), HUNDRED3(3), HUNDRED3(4),
     HUNDRED3(5), HUNDRED3(6), HUNDRED3(7), HUNDRED3(8), HUNDRED3(9)};
 
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
 static char *two(char *p, int v)
 {
-    p[0] = (char)('0' + v / 10);
-    p[1] = (char)('0' + v % 10);
+    memcpy(p, pairs + 2 * v, 2);
     return p + 2;
+}
+
+static size_t digits_of(uint64_t v)
+{
+    size_t n = 1;
+    for (; v >= 10000; v /= 10000)
+        n += 4;
+    return n + (v >= 10) + (v >= 100) + (v >= 1000);
 }
 
 static char *put_int(char *p, int64_t v)
 {
-    char tmp[24], *end = tmp + sizeof tmp, *at = end;
     uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    while (rest >= 100) {
-        two(at -= 2, (int)(rest % 100));
-        rest /= 100;
-    }
-    if (rest >= 10)
-        two(at -= 2, (int)rest);
-    else
-        *--at = (char)('0' + rest);
     if (v < 0)
-        *--at = '-';
-    memcpy(p, at, (size_t)(end - at));
-    return p + (end - at);
+        *p++ = '-';
+    char *end = p + digits_of(rest), *at = end;
+    for (; rest >= 100; rest /= 100)
+        two(at -= 2, (int)(rest % 100));
+    if (rest >= 10)
+        two(at - 2, (int)rest);
+    else
+        at[-1] = (char)('0' + rest);
+    return end;
 }
 
-static char *put_decimal(char *p, int64_t scaled, int scale)
+/* scaled / 10^places without zeros at the end; places is even. */
+static char *put_decimal(char *p, int64_t scaled, uint64_t unit, int places)
 {
-    static const int64_t pow10[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
-    while (scale > 0 && scaled % 10 == 0) {
-        scaled /= 10;
-        scale--;
-    }
+    uint64_t v = scaled < 0 ? 0 - (uint64_t)scaled : (uint64_t)scaled, fraction = v % unit;
     if (scaled < 0)
         *p++ = '-';
-    uint64_t v = scaled < 0 ? 0 - (uint64_t)scaled : (uint64_t)scaled;
-    p = put_int(p, (int64_t)(v / (uint64_t)pow10[scale]));
-    if (scale == 0)
+    p = put_int(p, (int64_t)(v / unit));
+    if (fraction == 0)
         return p;
     *p++ = '.';
-    uint64_t fraction = v % (uint64_t)pow10[scale];
-    for (int i = scale; i-- > 0; fraction /= 10)
-        p[i] = (char)('0' + fraction % 10);
-    return p + scale;
+    for (int i = places; i > 0; i -= 2, fraction /= 100)
+        two(p + i - 2, (int)(fraction % 100));
+    for (p += places; p[-1] == '0'; p--)
+        ;
+    return p;
 }
 
 /* Decimals with at most six places; NULL: TypeDef.out knows the rest.  Two decimals of 15 digits are
@@ -296,11 +308,12 @@ static char *put_float(char *p, double v)
     double size = fabs(v);
     if (!(size >= 1e-3 && size < 1e8)) /* nor NaN */
         return v == 0 && !signbit(v) ? put_int(p, 0) : NULL;
-    int64_t cents = (int64_t)nearbyint(v * 1e2), millionths;
+    double half = v < 0 ? -0.5 : 0.5;
+    int64_t cents = (int64_t)(v * 1e2 + half), millionths;
     if ((double)cents / 1e2 == v)
-        return put_decimal(p, cents, 2);
-    millionths = (int64_t)nearbyint(v * 1e6);
-    return (double)millionths / 1e6 == v ? put_decimal(p, millionths, 6) : NULL;
+        return put_decimal(p, cents, 100, 2);
+    millionths = (int64_t)(v * 1e6 + half);
+    return (double)millionths / 1e6 == v ? put_decimal(p, millionths, 1000000, 6) : NULL;
 }
 
 static void keep_day(RowBytes *r, int64_t day)
@@ -345,6 +358,26 @@ static char *put_time(RowBytes *r, char *p, int64_t us, bool zone)
         p += 3;
     }
     return p;
+}
+
+/* Most values are short: no call for them. */
+static inline void put_bytes(char *p, const char *from, size_t n)
+{
+    if (n > 32) {
+        memcpy(p, from, n);
+    } else if (n >= 16) {
+        memcpy(p, from, 16);
+        memcpy(p + n - 16, from + n - 16, 16);
+    } else if (n >= 8) {
+        memcpy(p, from, 8);
+        memcpy(p + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(p, from, 4);
+        memcpy(p + n - 4, from + n - 4, 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            p[i] = from[i];
+    }
 }
 
 static void put_be32(char *p, uint32_t v)
@@ -592,7 +625,7 @@ static char *put_ints(const RowBytes *r, const Part *part, char *p, size_t row)
 static void put_made(Pen *pen, const char *ptr, size_t len, size_t fixed_max)
 {
     pen_room(pen, len + fixed_max);
-    memcpy(pen->p, ptr, len);
+    put_bytes(pen->p, ptr, len);
     pen->p += len;
 }
 
@@ -633,6 +666,8 @@ static void put_be(Pen *pen, const Part *part, size_t row)
     size_t size = part->col->be_size;
     uint64_t v;
     memcpy(&v, (const char *)part->v->v.any + row * sizeof v, sizeof v);
+    if (part->col->from_2000 && v != (uint64_t)INT64_MAX && v != (uint64_t)INT64_MIN)
+        v -= EPOCH_2000_US; /* the infinities stay */
     v = __builtin_bswap64(v);
     put_be32(pen->p, (uint32_t)size);
     memcpy(pen->p + 4, (const char *)&v + 8 - size, size);
@@ -660,8 +695,7 @@ static void put_str(RowBytes *r, Pen *pen, const Part *part, size_t row)
         put_be32(pen->p, (uint32_t)s.len);
         pen->p += 4;
     }
-    if (s.len)
-        memcpy(pen->p, s.ptr, s.len);
+    put_bytes(pen->p, s.ptr, s.len);
     pen->p += s.len;
     if (!fields)
         *pen->p++ = part->col->close;
@@ -671,7 +705,7 @@ static void put_part(RowBytes *r, Pen *pen, const Part *part, size_t i, size_t r
 {
     switch (part->kind) {
     case PART_BYTES:
-        memcpy(pen->p, part->bytes.ptr, part->bytes.len);
+        put_bytes(pen->p, part->bytes.ptr, part->bytes.len);
         pen->p += part->bytes.len;
         return;
     case PART_MADE: {

@@ -8,7 +8,7 @@
 #include "exec/op_scan_private.h"
 
 enum {
-    CHUNK_BYTES = 96 << 10,
+    CHUNK_BYTES = 256 << 10,
     STREAM_BYTES_MAX = 4 << 20,
     RING = 64, /* morsels between the one that is handed out and the last one that was taken */
 };
@@ -208,9 +208,9 @@ bool stream_open(RowStream **out, Query *q, const RowForm *form, Err *e)
     s->count = morsels.slices * morsels.cuts;
     for (size_t i = 0; i < RING; i++)
         morsel_clear(&s->ring[i]);
-    size_t pieces = (size_t)sched_workers(q->sched);
-    s->gang = gang_start(&q->x, &stream_gang, s, pieces < s->count ? pieces : s->count);
-    *out = s;
+    *out = s; /* the pieces see it in the query */
+    size_t pieces = morsels.workers < s->count ? morsels.workers : s->count;
+    s->gang = gang_start(&q->x, &stream_gang, s, pieces);
     return true;
 }
 

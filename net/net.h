@@ -19,8 +19,8 @@
 
 enum {
     NET_THREADS_MAX = 16,
-    NET_UNSENT_MAX = 256 << 10,    /* a writer that has this much unsent waits ... */
-    NET_UNSENT_RESUME = 128 << 10, /* ... until no more than this is left */
+    NET_UNSENT_MAX = 512 << 10,    /* a writer that has this much unsent waits ... */
+    NET_UNSENT_RESUME = 256 << 10, /* ... until no more than this is left */
     NET_UNPARSED_MAX =
         1 << 20, /* for faces: reading stops while a session has this much unparsed */
     NET_PEER_MAX = 64,

@@ -399,7 +399,8 @@ static PinStatus start_series(Scan *s, Task *waiter, Err *e)
                                           .dead = p->dead_count ? dead + p->dead_begin : NULL,
                                           .dead_count = p->dead_count};
     }
-    s->counters.groups += s->groups.len / sizeof(PartGroup);
+    s->groups_left = s->groups.len / sizeof(PartGroup);
+    s->counters.groups += s->groups_left;
     n = add_tail_inputs(s, n);
     MergeSpec spec = s->spec;
     spec.t_min = s->series_t_min;
@@ -434,6 +435,8 @@ ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e)
                              .t_last = s->run.t_last,
                              .stats_exact = s->run.part && s->run.whole && s->run.group->alone};
             s->counters.rows += run->rows;
+            /* A run of merged rows may be of several groups: then nobody knows which are left. */
+            s->groups_left = s->groups_left && s->run.part ? s->groups_left - 1 : 0;
             return SCAN_RUN;
         case MERGE_WAIT:
             return SCAN_WAIT;
@@ -448,6 +451,8 @@ ScanStatus scan_next(Scan *s, ScanRun *run, Task *waiter, Err *e)
 
 void scan_skip_series(Scan *s)
 {
+    s->counters.groups_pruned += s->groups_left;
+    s->groups_left = 0;
     s->series = 0;
 }
 

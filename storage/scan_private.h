@@ -56,6 +56,7 @@ struct Scan {
     TimeGrid grid;         /* of the run, if it is known to be regular */
     bool grid_known, grid_regular;
     ScanCounters counters;
+    uint64_t groups_left; /* of the series, that no run came from yet */
 };
 
 #endif

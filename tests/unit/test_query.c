@@ -635,7 +635,55 @@ static void check_hash_agg(void)
     free(sorted_want);
 }
 
-static void check_all(void)
+/* ---- rows that leave as bytes ---- */
+
+/* Pieces write what one task writes, in the same order. */
+static void same_stream(Plan *root, bool sure)
+{
+    RowForm form = {.frame = ROW_TEXT,
+                    .env = test_eval.env,
+                    .col_count = root->col_count,
+                    .types = root->types,
+                    .delimiter = '\t',
+                    .null_text = SLICE_LIT("\\N")};
+    test_options.form = &form;
+    test_options.parallel_max = 1;
+    size_t before = streamed;
+    char *want = strdup(run(root));
+    ck_assert_uint_eq(streamed, before);
+    test_options.parallel_max = -3;
+    ck_assert_str_eq(run(root), want);
+    if (sure)
+        ck_assert_uint_eq(streamed, before + 1);
+    test_options.form = NULL;
+    free(want);
+}
+
+static void check_streams(bool files)
+{
+    same_stream(&scan("thnfisd")->p, true);
+    same_stream(project(&scan("ti")->p, "i", oper("+", col(1, 'i'), lit('i', "1")), NULL, NULL),
+                true);
+    PlanScan *p = scan("tfsi");
+    p->filter = oper(">", col(1, 'f'), lit('f', "48"));
+    same_stream(&p->p, true);
+    p = scan("thf");
+    p->backward = true;
+    same_stream(&p->p, true);
+    p->per_series_limit = 2;
+    same_stream(&p->p, true);
+    p = scan("tis"); /* one series: cut by time */
+    TagPred *t = tag_pred(p, 'h');
+    t->in = ARENA_ARRAY(&A, Expr *, 1);
+    t->in[0] = lit('s', "host4");
+    t->in_count = 1;
+    same_stream(&p->p, files);
+    bound(p, ">", -3000000000, false);
+    bound(p, "<=", 5000000249, false);
+    same_stream(&p->p, files);
+}
+
+static void check_all(bool files)
 {
     test_snapshot = engine_snapshot(eng, NULL);
     for (int parallel = 1; parallel >= -3; parallel -= 4) {
@@ -647,6 +695,8 @@ static void check_all(void)
         check_series_agg();
         check_hash_agg();
     }
+    check_streams(files);
+    test_options.parallel_max = 0;
     snapshot_unref(test_snapshot);
     test_snapshot = NULL;
 }
@@ -654,7 +704,7 @@ static void check_all(void)
 START_TEST(from_memtable)
 {
     write_rows(0);
-    check_all();
+    check_all(false);
 }
 END_TEST
 
@@ -662,7 +712,7 @@ START_TEST(from_files)
 {
     write_rows(0);
     flush();
-    check_all();
+    check_all(true);
 }
 END_TEST
 
@@ -671,9 +721,9 @@ START_TEST(from_both)
     write_rows(0);
     flush();
     write_rows(1);
-    check_all();
+    check_all(false);
     flush();
-    check_all();
+    check_all(true);
 }
 END_TEST
 
@@ -699,6 +749,43 @@ START_TEST(closed_early)
         ck_assert(query_open(&q, &plan, &o, &e));
         for (int k = 0; k < i % 4; k++)
             (void)query_next(q, &b, &e);
+        if (i % 7 == 0)
+            query_cancel(q);
+        query_close(q);
+        ck_assert_int_eq(atomic_load(&test_budget.used), 0);
+    }
+    snapshot_unref(test_snapshot);
+}
+END_TEST
+
+START_TEST(stream_closed_early)
+{
+    write_rows(0);
+    flush();
+    test_snapshot = engine_snapshot(eng, NULL);
+    PlannedQuery plan = {.root = &scan("thfis")->p};
+    RowForm form = {.message = 'D',
+                    .env = test_eval.env,
+                    .col_count = plan.root->col_count,
+                    .types = plan.root->types};
+    for (int i = 0; i < 200; i++) {
+        QueryOptions o = {.snapshot = test_snapshot,
+                          .eval = &test_eval,
+                          .budget = &test_budget,
+                          .sched = test_sched,
+                          .form = &form,
+                          .parallel_max = -4};
+        Query *q;
+        Buf bytes;
+        Err e;
+        ck_assert(query_open(&q, &plan, &o, &e));
+        ck_assert(query_writes(q));
+        for (int k = 0; k < i % 5; k++) {
+            uint64_t rows;
+            buf_init(&bytes);
+            (void)query_bytes(q, &bytes, &rows, &e);
+            buf_free(&bytes);
+        }
         if (i % 7 == 0)
             query_cancel(q);
         query_close(q);
@@ -736,6 +823,7 @@ int main(void)
     tcase_add_test(tc, from_files);
     tcase_add_test(tc, from_both);
     tcase_add_test(tc, closed_early);
+    tcase_add_test(tc, stream_closed_early);
     tcase_add_test(tc, explained);
     return unit_run(tc);
 }
