@@ -597,6 +597,14 @@ static char *put_null(const RowForm *f, char *p, char close)
     return p + 1;
 }
 
+/* The text of 0 .. 999, with its length in front in ROW_FIELDS. */
+static char *put_short(char *p, size_t v, bool fields)
+{
+    const uint8_t *word = short_ints[v];
+    memcpy(p, fields ? word : word + 4, fields ? WORD : 4);
+    return p + word[3] + (fields ? 4 : 0);
+}
+
 static char *put_ints(const RowBytes *r, const Part *part, char *p, size_t row)
 {
     bool fields = r->form->frame == ROW_FIELDS;
@@ -605,9 +613,7 @@ static char *put_ints(const RowBytes *r, const Part *part, char *p, size_t row)
         if (c->valid && !(c->valid[row >> 6] >> (row & 63) & 1)) {
             p = put_null(r->form, p, c->close);
         } else if ((uint64_t)v < ARRAY_LEN(short_ints)) {
-            const uint8_t *word = short_ints[v];
-            memcpy(p, fields ? word : word + 4, fields ? WORD : 4);
-            p += word[3] + (fields ? 4 : 0);
+            p = put_short(p, (size_t)v, fields);
             if (!fields)
                 *p++ = c->close;
         } else {
@@ -642,9 +648,20 @@ static void put_other(RowBytes *r, Pen *pen, const Part *part, size_t row)
     must(r->made.len == begin);
 }
 
+static bool is_short(double v)
+{
+    return v > 0 && v < (double)ARRAY_LEN(short_ints) && (double)(int)v == v;
+}
+
 static void put_number(RowBytes *r, Pen *pen, const Part *part, size_t row)
 {
     bool fields = r->form->frame == ROW_FIELDS;
+    if (part->kind == PART_FLOAT && is_short(part->v->v.f64[row])) {
+        pen->p = put_short(pen->p, (size_t)part->v->v.f64[row], fields);
+        if (!fields)
+            *pen->p++ = part->col->close;
+        return;
+    }
     char *text = fields ? pen->p + 4 : pen->p, *end;
     if (part->kind == PART_FLOAT)
         end = put_float(text, part->v->v.f64[row]);
