@@ -678,6 +678,7 @@ static void put_number(RowBytes *r, Pen *pen, const Part *part, size_t row)
     pen->p = end;
 }
 
+/* The last bytes of the number; eight are stored, the next value goes over those that are too many. */
 static void put_be(Pen *pen, const Part *part, size_t row)
 {
     size_t size = part->col->be_size;
@@ -685,9 +686,9 @@ static void put_be(Pen *pen, const Part *part, size_t row)
     memcpy(&v, (const char *)part->v->v.any + row * sizeof v, sizeof v);
     if (part->col->from_2000 && v != (uint64_t)INT64_MAX && v != (uint64_t)INT64_MIN)
         v -= EPOCH_2000_US; /* the infinities stay */
-    v = __builtin_bswap64(v);
+    v = __builtin_bswap64(v << 8 * (sizeof v - size));
     put_be32(pen->p, (uint32_t)size);
-    memcpy(pen->p + 4, (const char *)&v + 8 - size, size);
+    memcpy(pen->p + 4, &v, sizeof v);
     pen->p += 4 + size;
 }
 
