@@ -636,8 +636,10 @@ TaskStatus flusher_step(Task *t)
         f->retry_ns = now + ENGINE_RETRY_NS;
     if (failed || (full && f->state == FLUSH_IDLE))
         task_wake_at(t, f->retry_ns);
-    else if (f->state == FLUSH_IDLE && oldest != INT64_MAX)
-        task_wake_at(t, oldest + eng->o.flush_after_ns);
+    else if (f->state == FLUSH_IDLE && oldest != INT64_MAX) {
+        int64_t due = oldest + eng->o.flush_after_ns; /* over, not done: the engine has failed */
+        task_wake_at(t, due > now ? due : now + ENGINE_RETRY_NS);
+    }
     return TASK_WAIT;
 }
 

@@ -20,6 +20,7 @@ typedef struct LifeWorld {
     LifeClock c;
     char dir[64];
     Io io;
+    const Io *disk; /* a simulated one, with the directory /db; or NULL */
     Sched *sched;
     Db *db;
     Session *session;
@@ -168,24 +169,36 @@ static inline bool life_no_sync_dir(const Io *io, const char *dir, Err *e)
     return true;
 }
 
-static inline void life_open(LifeWorld *w)
+/* False: w->err; nothing is open. */
+static inline bool life_start(LifeWorld *w)
 {
     w->io = io_real;
     w->io.fdatasync = life_no_sync;
     w->io.fsync_dir = life_no_sync_dir;
-    DbOptions o = {.data_dir = w->dir,
+    DbOptions o = {.data_dir = w->disk ? "/db" : w->dir,
                    .engine_flags = ENGINE_CREATE,
                    .sched = w->sched,
-                   .io = &w->io,
+                   .io = w->disk ? w->disk : &w->io,
                    .clock = &w->c.clock,
                    .memtable_max = 1 << 20};
     SessionOptions so = {.user = SLICE_LIT("skulk"),
                          .database = SLICE_LIT("skulk"),
                          .pid = 1000,
                          .waiter = &w->task};
-    ck_assert_msg(db_open(&w->db, &o, &w->err), "%s", w->err.message);
+    w->session = NULL;
+    if (!db_open(&w->db, &o, &w->err))
+        return false;
     w->jobs = lifecycle_start(w->db);
-    ck_assert_msg(session_new(&w->session, w->db, &so, &w->err), "%s", w->err.message);
+    if (session_new(&w->session, w->db, &so, &w->err))
+        return true;
+    lifecycle_stop(w->jobs);
+    db_close(w->db);
+    return false;
+}
+
+static inline void life_open(LifeWorld *w)
+{
+    ck_assert_msg(life_start(w), "%s", w->err.message);
 }
 
 static inline void life_close(LifeWorld *w)
@@ -195,18 +208,23 @@ static inline void life_close(LifeWorld *w)
     db_close(w->db);
 }
 
-static inline void life_init(LifeWorld *w, uint64_t seed)
+static inline void life_clock(LifeWorld *w, uint64_t seed)
 {
     memset(w, 0, sizeof *w);
     w->c.clock = (Clock){life_wall, life_mono, life_random};
     w->c.now_ns = HOUR_NS;
     w->c.wall_offset_ns = INT64_C(1700000000) * NS_PER_S;
     w->c.random = seed;
+    w->sched = sched_new(&w->c.clock, 0, 0);
+    buf_init(&w->out);
+}
+
+static inline void life_init(LifeWorld *w, uint64_t seed)
+{
+    life_clock(w, seed);
     snprintf(w->dir, sizeof w->dir, "%s/skulk-life-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     ck_assert(mkdtemp(w->dir));
-    w->sched = sched_new(&w->c.clock, 0, 0);
-    buf_init(&w->out);
     life_open(w);
 }
 
