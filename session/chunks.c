@@ -5,6 +5,7 @@
 #include "exec/func_text.h"
 #include "session/retention_private.h"
 #include "storage/expiry.h"
+#include "storage/watch.h"
 
 enum { CHUNKS_LIST, CHUNKS_DELETE, CHUNKS_DONE };
 
@@ -90,11 +91,34 @@ static bool add_names(Portal *p, const Batch *b, Err *e)
         type_find(T_TIMESTAMPTZ)->out(env, &at, &text);
         Value row = value_str(buf_slice(&text));
         bool ok = rows_add(p, &row, e);
+        p->dropped_to_us = at.u.i64; /* they come in order */
         buf_free(&text);
         if (!ok)
             return false;
     }
     return true;
+}
+
+/* What continuous views have of the windows stays: rows that go for their age were not wrong. */
+static bool keep_results(Portal *p, Err *e)
+{
+    Session *s = p->session;
+    const Bound *b = p->bound;
+    if (!p->dropped_to_us || !b->u.alter.older_than.len || b->u.alter.newer_than.len)
+        return true;
+    CatalogSnap *cat = session_catalog(s);
+    const TableDef *t = session_find_table(s, cat, &b->u.alter.name);
+    int64_t to_ns = t ? p->dropped_to_us * 1000 + expiry_class(t).window_ns : 0;
+    Snapshot *snap = tx_snapshot(s);
+    bool ok = true;
+    size_t i = 0;
+    for (const Watch *w; ok && t && (w = watches_of(snapshot_watches(snap), t->id, &i));) {
+        WatchEdit edit = {.what = WATCH_HORIZON, .state = {.id = w->state.id, .horizon_ns = to_ns}};
+        ok = txn_watch(tx_storage(s), &edit, e);
+    }
+    snapshot_unref(snap);
+    cat_unref(cat);
+    return ok;
 }
 
 RunStatus chunks_drop(Portal *p, Err *e)
@@ -103,6 +127,8 @@ RunStatus chunks_drop(Portal *p, Err *e)
         rows_begin(p, p->cols, p->col_count);
     while (p->phase < CHUNKS_DONE) {
         Batch *b;
+        if (!p->inner && p->phase == CHUNKS_DELETE && !keep_results(p, e))
+            return RUN_FAIL;
         if (!p->inner && !open_inner(p, p->phase == CHUNKS_LIST, e))
             return RUN_FAIL;
         RunStatus st = portal_run(p->inner, 0, &b, e);

@@ -72,6 +72,7 @@ static bool foreign_option(ContinuousDef *d, const NameValue *o, bool *taken, Er
 {
     static const char *const no_matter[] = {"continuous",
                                             "query_name",
+                                            "policy",
                                             "timescaledb.continuous",
                                             "tsdb.continuous",
                                             "timescaledb.create_group_indexes",
@@ -158,7 +159,11 @@ bool continuous_alter(Portal *p, TableDef *view, const NameValue *o, size_t n, b
     if (!continuous_decode(&d, &p->arena, view, e))
         return false;
     for (size_t i = 0; i < n; i++) {
-        bool only = is_materialized_only(o[i].name);
+        bool only = is_materialized_only(o[i].name), policy = slice_eq_cstr(o[i].name, "policy");
+        if (policy) { /* only that there is one */
+            view->options = ddl_merge_options(&p->arena, view->options, &o[i], 1, set);
+            continue;
+        }
         const ViewOption *to = find_option(only ? realtime[0].name : o[i].name);
         if (!to)
             return unknown_option(o[i].name, "refresh, lag, for and realtime can be changed.", e);
@@ -332,8 +337,7 @@ bool continuous_forget(Session *s, const TableDef *view, Err *e)
 
 /* ---- lists ---- */
 
-/* The value of an option as it is kept: lines of name=value; empty if there is none. */
-static Slice kept_option(const TableDef *view, Slice name)
+Slice kept_option(const TableDef *view, Slice name)
 {
     const char *p = view->options.ptr, *end = p + view->options.len;
     while (p && p < end) {

@@ -21,7 +21,13 @@ static bool shown(const Bound *b, size_t column)
 
 static bool is_void(const Bound *b)
 {
-    return b->u.alter.answer == HYPERTABLE_VOID || b->u.alter.answer == RETENTION_REMOVED;
+    return b->u.alter.answer == HYPERTABLE_VOID || b->u.alter.answer == RETENTION_REMOVED ||
+           b->u.alter.answer == VIEW_POLICY_REMOVED;
+}
+
+static bool gives_job(const Bound *b)
+{
+    return b->u.alter.answer == RETENTION_ADDED || b->u.alter.answer == VIEW_POLICY_ADDED;
 }
 
 const OutColumn *hypertable_columns(Session *s, const Bound *b, Arena *a, size_t *count)
@@ -33,7 +39,7 @@ const OutColumn *hypertable_columns(Session *s, const Bound *b, Arena *a, size_t
         if (shown(b, i) && !b->u.alter.as_row)
             out[(*count)++] = columns[i];
     if (*count == 0) {
-        TypeId type = b->u.alter.answer == RETENTION_ADDED  ? T_INT4
+        TypeId type = gives_job(b)                          ? T_INT4
                       : b->u.alter.answer == CHUNKS_DROPPED ? T_TEXT
                       : is_void(b)                          ? T_VOID
                                                             : T_RECORD;
@@ -63,8 +69,9 @@ static bool answer(Portal *p, bool created, Err *e)
         fields[n * RECORD_ITEMS + RECORD_VALUE] = row[n] = all[i];
         n++;
     }
-    if (b->u.alter.answer == RETENTION_ADDED)
-        row[0] = value_i64(created ? job_id_of(t->id, JOB_TTL) : -1);
+    int kind = b->u.alter.answer == RETENTION_ADDED ? JOB_TTL : JOB_VIEW;
+    if (gives_job(b))
+        row[0] = value_i64(created ? job_id_of(t->id, kind) : -1);
     else if (is_void(b))
         row[0] = value_str(SLICE_NONE);
     else if (b->u.alter.as_row)
@@ -73,19 +80,25 @@ static bool answer(Portal *p, bool created, Err *e)
     return rows_add(p, row, e);
 }
 
-static bool already(Portal *p)
+/* A table that was made a hypertable by its CREATE or by its rows is one, and may be told so once. */
+static bool already(Portal *p, bool *known, Err *e)
 {
     const Bound *b = p->bound;
     CatalogSnap *cat = session_catalog(p->session);
     const TableDef *t = session_find_table(p->session, cat, &b->u.alter.name);
     bool makes = b->u.alter.answer == HYPERTABLE_SHORT || b->u.alter.answer == HYPERTABLE_LONG;
-    bool done = t && makes && t->kind == TABLE_SERIES && ddl_has_rows(p->session, t->id);
+    bool told = t && makes && kept_option(t, SLICE_LIT("tsdb.hypertable")).ptr;
+    bool done = told || (t && makes && t->kind == TABLE_SERIES && ddl_has_rows(p->session, t->id));
     cat_unref(cat);
+    *known = done;
+    if (told && !b->u.alter.if_not_exists)
+        return err_set(e, ERR_DUPLICATE_OBJECT, "table \"%.*s\" is already a hypertable",
+                       SLICE_ARG(b->u.alter.name.name));
     if (done && b->u.alter.if_not_exists)
         session_notice(p->session, "NOTICE", ERR_OK,
                        "table \"%.*s\" is already a hypertable, skipping",
                        SLICE_ARG(b->u.alter.name.name));
-    return done;
+    return true;
 }
 
 enum { CREATED = 100, KNOWN, ANSWERED };
@@ -102,8 +115,11 @@ RunStatus hypertable_run(Portal *p, Batch **out, Err *e)
     }
     if (!retention_policy_there(p, &nothing, e))
         return RUN_FAIL;
+    bool known = nothing;
+    if (p->hypertable_step == 0 && !nothing && !already(p, &known, e))
+        return RUN_FAIL;
     if (p->hypertable_step == 0)
-        p->hypertable_step = nothing || already(p) ? KNOWN : CREATED;
+        p->hypertable_step = known ? KNOWN : CREATED;
     RunStatus st = nothing ? RUN_DONE : run_alter(p, out, e);
     if (st != RUN_DONE)
         return st;

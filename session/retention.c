@@ -235,22 +235,27 @@ static bool schema_ttl(Portal *p, const CatalogSnap *cat, Err *e)
 bool retention_policy_there(Portal *p, bool *nothing, Err *e)
 {
     const Bound *b = p->bound;
-    bool add = b->u.alter.answer == RETENTION_ADDED;
+    bool view = b->u.alter.answer == VIEW_POLICY_ADDED || b->u.alter.answer == VIEW_POLICY_REMOVED;
+    bool add = b->u.alter.answer == RETENTION_ADDED || b->u.alter.answer == VIEW_POLICY_ADDED;
     *nothing = false;
-    if ((!add && b->u.alter.answer != RETENTION_REMOVED) || p->hypertable_step)
+    if ((!add && !view && b->u.alter.answer != RETENTION_REMOVED) || p->hypertable_step)
         return true;
     CatalogSnap *cat = session_catalog(p->session);
     const TableDef *t = session_find_table(p->session, cat, &b->u.alter.name);
-    bool there = t && t->ttl_own && t->ttl_ns > 0, ok = !t || there != add;
-    const char *what = add ? "already exists" : "not found";
+    bool there = !t     ? false
+                 : view ? kept_option(t, SLICE_LIT("policy")).len > 0
+                        : t->ttl_own && t->ttl_ns > 0;
+    bool ok = !t || there != add || (view && !view_is_continuous(t));
+    const char *what = view ? "continuous aggregate policy" : "retention policy";
+    const char *how = add ? "already exists" : "not found";
+    const char *of = view ? "" : "hypertable ";
     *nothing = !ok && b->u.alter.if_not_exists;
     if (*nothing)
-        session_notice(p->session, "NOTICE", ERR_OK,
-                       "retention policy %s for hypertable \"%.*s\", skipping", what,
-                       SLICE_ARG(t->name));
+        session_notice(p->session, "NOTICE", ERR_OK, "%s %s for %s\"%.*s\", skipping", what, how,
+                       of, SLICE_ARG(t->name));
     else if (!ok)
-        err_set(e, add ? ERR_DUPLICATE_OBJECT : ERR_UNDEFINED_OBJECT,
-                "retention policy %s for hypertable \"%.*s\"", what, SLICE_ARG(t->name));
+        err_set(e, add ? ERR_DUPLICATE_OBJECT : ERR_UNDEFINED_OBJECT, "%s %s for %s\"%.*s\"", what,
+                how, of, SLICE_ARG(t->name));
     cat_unref(cat);
     return ok || *nothing;
 }

@@ -196,6 +196,7 @@ struct Portal {
     struct RefreshRun *refresh; /* continuous.c */
     struct PartsRun *parts;     /* parts.c */
     int hypertable_step;        /* of BOUND_HYPERTABLE */
+    int64_t dropped_to_us;      /* drop_chunks(): the end of the last window */
     int phase;                  /* utility statements that wait: where they are */
     bool locking;               /* waits for advisory locks, then says and gives what is below */
     RunStatus after;
@@ -507,6 +508,8 @@ Slice view_shown(Session *s, Arena *a, const CatalogSnap *cat, const TableDef *v
 /* ---- continuous.c ---- */
 typedef struct RefreshRun RefreshRun;
 /* What makes a view a continuous one; old: the one that it replaces, or NULL. */
+/* The value of an option as it is kept: lines of name=value; empty if there is none. */
+Slice kept_option(const TableDef *view, Slice name);
 bool continuous_alone(Session *s, const CatalogSnap *cat, const TableDef *view, TableId lower,
                       Err *e) MUST_CHECK;
 bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e) MUST_CHECK;

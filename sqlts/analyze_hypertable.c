@@ -13,7 +13,9 @@ typedef struct HyperCall {
     const NFunc *n;
     Bound *bound;
     Slice column;
-    NameValue option; /* value "" = RESET */
+    NameValue option;    /* value "" = RESET */
+    NameValue policy[4]; /* more options, SET */
+    size_t policy_count;
     bool given[PARAMS_MAX];
     Value values[PARAMS_MAX];
     TypeId types[PARAMS_MAX];
@@ -161,7 +163,7 @@ static AlterAction *add_action(HyperCall *c, AlterKind kind)
 
 static void set_actions(HyperCall *c)
 {
-    c->bound->u.alter.actions = ARENA_ARRAY(c->z->arena, AlterAction, 2);
+    c->bound->u.alter.actions = ARENA_ARRAY(c->z->arena, AlterAction, 3);
     if (c->column.len)
         add_action(c, ALTER_TIME_COLUMN);
     if (c->option.name.len) {
@@ -170,6 +172,16 @@ static void set_actions(HyperCall *c)
         a->options = &c->option;
         a->option_count = 1;
     }
+    if (c->policy_count) {
+        AlterAction *a = add_action(c, ALTER_SET_OPTIONS);
+        a->options = c->policy;
+        a->option_count = c->policy_count;
+    }
+}
+
+static void put_policy(HyperCall *c, const char *name, Slice value)
+{
+    c->policy[c->policy_count++] = (NameValue){slice_cstr(name), value};
 }
 
 /* create_hypertable('cpu', by_range('ts', INTERVAL '1 day'), ...) */
@@ -218,6 +230,7 @@ static bool create_hypertable(HyperCall *c, Err *e)
     if (!c->column.len)
         return az_fail(c->z, &c->n->n, ERR_INVALID_PARAMETER, e,
                        "the time column of the table has to be named");
+    put_policy(c, "tsdb.hypertable", SLICE_LIT("true")); /* a second call finds it */
     return true;
 }
 
@@ -256,6 +269,83 @@ static bool remove_policy(HyperCall *c, Err *e)
     if (!read_args(c, c->n, params, ARRAY_LEN(params), e))
         return false;
     c->bound->u.alter.if_not_exists = is_true(c, 1);
+    return true;
+}
+
+/* ---- policies of continuous views ---- */
+
+/* How long ago; NULL: no border.  A month has 30 days, as in a TTL. */
+static bool offset(HyperCall *c, size_t slot, const char *param, const char *option, Err *e)
+{
+    Interval iv;
+    Slice text = text_of(c, slot);
+    if (!text.len) {
+        put_policy(c, option, SLICE_LIT("0"));
+        return true;
+    }
+    if ((c->types[slot] != T_INTERVAL && c->types[slot] != T_UNKNOWN && c->types[slot] != T_TEXT) ||
+        !interval_parse(text, &iv, e))
+        return az_fail(c->z, &c->n->n, ERR_INVALID_PARAMETER, e, "invalid parameter value for %s",
+                       param) ||
+               err_hint(e, "It is an interval: the time column is a timestamp.");
+    if (!iv.months) {
+        put_policy(c, option, text);
+        return true;
+    }
+    Slice value = arena_printf(c->z->arena, "%lld days %lld us",
+                               (long long)iv.days + (long long)iv.months * 30, (long long)iv.us);
+    put_policy(c, option, value);
+    return true;
+}
+
+/* add_continuous_aggregate_policy('cpu_1h', start_offset => INTERVAL '3 days', ...): SET (for, lag, refresh) */
+static bool add_view_policy(HyperCall *c, Err *e)
+{
+    static const char *const params[] = {"continuous_aggregate",
+                                         "start_offset",
+                                         "end_offset",
+                                         "schedule_interval",
+                                         "if_not_exists",
+                                         "initial_start",
+                                         "timezone",
+                                         "include_tiered_data",
+                                         "buckets_per_batch",
+                                         "max_batches_per_execution",
+                                         "refresh_newest_first"};
+    enum { START = 1, END, SCHEDULE, IF_NOT_EXISTS, INITIAL, ZONE };
+    if (!read_args(c, c->n, params, ARRAY_LEN(params), e))
+        return false;
+    for (size_t i = INITIAL; i <= ZONE; i++)
+        if (c->given[i] && !c->values[i].null)
+            return refused(c, &c->n->n, params[i], e);
+    if (!c->given[START] || !c->given[END])
+        return az_fail(
+            c->z, &c->n->n, ERR_UNDEFINED_FUNCTION, e,
+            "function add_continuous_aggregate_policy needs start_offset and end_offset");
+    if (!offset(c, START, params[START], "for", e) || !offset(c, END, params[END], "lag", e))
+        return false;
+    if (!text_of(c, SCHEDULE).len)
+        put_policy(c, "refresh", SLICE_LIT("24 hours"));
+    else if (!offset(c, SCHEDULE, params[SCHEDULE], "refresh", e))
+        return false;
+    put_policy(c, "policy", SLICE_LIT("on"));
+    c->bound->u.alter.what = 'm';
+    c->bound->u.alter.if_not_exists = is_true(c, IF_NOT_EXISTS);
+    c->bound->u.alter.answer = VIEW_POLICY_ADDED;
+    return true;
+}
+
+/* Nobody refreshes it then, as there. */
+static bool remove_view_policy(HyperCall *c, Err *e)
+{
+    static const char *const params[] = {"continuous_aggregate", "not_if_exists", "if_exists"};
+    c->option = (NameValue){SLICE_LIT("policy"), SLICE_NONE};
+    put_policy(c, "refresh", SLICE_LIT("0"));
+    c->bound->u.alter.what = 'm';
+    c->bound->u.alter.answer = VIEW_POLICY_REMOVED;
+    if (!read_args(c, c->n, params, ARRAY_LEN(params), e))
+        return false;
+    c->bound->u.alter.if_not_exists = is_true(c, 1) || is_true(c, 2);
     return true;
 }
 
@@ -311,14 +401,14 @@ static const struct {
     {"add_retention_policy", 2, add_policy},
     {"remove_retention_policy", 1, remove_policy},
     {"drop_chunks", 1, drop_chunks},
+    {"add_continuous_aggregate_policy", 1, add_view_policy},
+    {"remove_continuous_aggregate_policy", 1, remove_view_policy},
 };
 
 /* Words of TimescaleDB without a counterpart here. */
 bool az_not_here(Analyzer *z, const NFunc *n, Err *e)
 {
     static const char *const names[] = {"show_chunks",
-                                        "add_continuous_aggregate_policy",
-                                        "remove_continuous_aggregate_policy",
                                         "add_compression_policy",
                                         "remove_compression_policy",
                                         "add_columnstore_policy",

@@ -348,6 +348,8 @@ typedef enum HypertableAnswer { /* columns of BOUND_HYPERTABLE */
                                 RETENTION_ADDED,   /* id of the job */
                                 RETENTION_REMOVED, /* nothing */
                                 CHUNKS_DROPPED,    /* a name each */
+                                VIEW_POLICY_ADDED, /* id of the job */
+                                VIEW_POLICY_REMOVED,
 } HypertableAnswer;
 
 typedef struct AlterAction {

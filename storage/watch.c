@@ -375,21 +375,44 @@ static size_t lump(WatchMark *m, size_t n)
     return kept;
 }
 
+/* Both lists by time, without repeats. */
+static size_t merge_marks(WatchMark *out, const WatchMark *a, size_t an, const WatchMark *b,
+                          size_t bn)
+{
+    size_t i = 0, k = 0, n = 0;
+    while (i < an || k < bn) {
+        int order = i == an ? 1 : k == bn ? -1 : by_time(&a[i], &b[k]);
+        out[n] = order <= 0 ? a[i] : b[k];
+        if (order == 0)
+            out[n].lsn = later(a[i].lsn, b[k].lsn);
+        i += order <= 0;
+        k += order >= 0;
+        n++;
+    }
+    return n;
+}
+
+/* The old marks are in order: only new ones are sorted, for late rows come in many small batches. */
 static Watch *fresh_end(Fresh *f)
 {
     if (!f->changed) {
         ref_take(&f->was->ref);
         return f->was;
     }
-    copy_marks(f);
-    WatchMark *m = (WatchMark *)(void *)f->marks.ptr;
+    WatchMark *m = (WatchMark *)(void *)f->marks.ptr, *all = NULL;
     size_t n = f->marks.len ? drop_repeats(m, f->marks.len / sizeof *m) : 0;
+    if (!f->copied && f->was && f->was->mark_count) {
+        all = mem_zero((n + f->was->mark_count) * sizeof *all);
+        n = merge_marks(all, f->was->marks, f->was->mark_count, m, n);
+        m = all;
+    }
     if (n > WATCH_MARKS_MAX)
         n = lump(m, n);
     Watch *w = watch_alloc(&f->state, n);
     w->mark_count = n;
     if (n)
         memcpy(w->marks, m, n * sizeof *m);
+    mem_free(all);
     return w;
 }
 
