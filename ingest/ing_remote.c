@@ -8,6 +8,13 @@
 #include "ingest/protobuf.h"
 #include "ingest/remote_private.h"
 
+enum { GROUP_SERIES = SERIES_ASK_MAX, GROUP_TAGS_MAX = 32 * GROUP_SERIES };
+
+typedef struct Remote { /* the job's state */
+    Labels labels;
+    Tag tags[GROUP_TAGS_MAX]; /* of the new series of a group */
+} Remote;
+
 static bool malformed(Err *e)
 {
     return err_set(e, ERR_INVALID_TEXT, "body is no valid remote write message");
@@ -85,7 +92,8 @@ static bool read_labels(Slice series, Labels *l, Err *e)
     return true;
 }
 
-bool remote_intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, SeriesId *id, Err *e)
+/* The labels as tags: the first of j->tags. */
+static bool put_tags(IngJob *j, IngTable *t, const Labels *l, size_t *count, Err *e)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->count; i++) {
@@ -98,7 +106,14 @@ bool remote_intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, Se
             return bad_label(e, "table has a plain column of the name of label", l->keys[i]);
         j->tags[n++].value = l->values[i];
     }
-    return ing_series(j, t, n, h, id, e);
+    *count = n;
+    return true;
+}
+
+bool remote_intern(IngJob *j, IngTable *t, const Labels *l, const Hash128 *h, SeriesId *id, Err *e)
+{
+    size_t n;
+    return put_tags(j, t, l, &n, e) && ing_series(j, t, n, h, id, e);
 }
 
 bool remote_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64_t ms, Err *e)
@@ -274,7 +289,7 @@ static void slow_series(IngJob *j, Slice series)
     bool ok;
     do {
         err_clear(&e);
-        ok = one_series(j, series, j->state, &e);
+        ok = one_series(j, series, &((Remote *)j->state)->labels, &e);
     } while (!ok && j->rows == rows && ing_again(j, &dropped, &tries));
     if (!ok)
         ing_refuse(j, j->line, SLICE_LIT(""), &e);
@@ -282,8 +297,6 @@ static void slow_series(IngJob *j, Slice series)
 }
 
 /* ---- series as senders write them, a group at a time ---- */
-
-enum { GROUP_SERIES = 32 };
 
 typedef struct Group { /* series in their order; look-ups of many at once hide the cache misses */
     size_t count;
@@ -395,12 +408,51 @@ static bool known_series(IngJob *j, const Group *g, size_t i, SeriesId id, Err *
     return put_samples(j, g->tables[i], id, slice_of((const char *)p, (size_t)(end - p)), e);
 }
 
+/* False: something is wrong with it, or there is no room; the slow way will tell. */
+static bool group_ask(IngJob *j, const Group *g, size_t i, SeriesAsk *ask, Tag *tags, size_t room)
+{
+    Labels *l = &((Remote *)j->state)->labels;
+    const uint8_t *begin = (const uint8_t *)g->series[i].ptr;
+    Slice labels = slice_of(g->series[i].ptr, (size_t)(g->samples[i] - begin));
+    size_t n;
+    Err ignored;
+    if (!read_labels(labels, l, &ignored) || !check_labels(l, &ignored) ||
+        !put_tags(j, g->tables[i], l, &n, &ignored) || n > room ||
+        !ing_series_check(j, g->tables[i], n, &ignored))
+        return false;
+    memcpy(tags, j->tags, n * sizeof *tags);
+    *ask = (SeriesAsk){.table = g->tables[i]->id, .tags = tags, .count = n, .raw = g->hashes[i]};
+    return true;
+}
+
+/* Makes those that are new. */
+static void group_intern(IngJob *j, const Group *g, SeriesId *ids)
+{
+    SeriesAsk asks[GROUP_SERIES];
+    size_t places[GROUP_SERIES], count = 0, used = 0;
+    Tag *tags = ((Remote *)j->state)->tags;
+    for (size_t i = 0; i < g->count; i++) {
+        if (ids[i] || !group_ask(j, g, i, &asks[count], tags + used, GROUP_TAGS_MAX - used))
+            continue;
+        used += asks[count].count;
+        places[count++] = i;
+    }
+    idx_intern_many(j->index, asks, count);
+    for (size_t k = 0; k < count; k++)
+        ids[places[k]] = asks[k].id;
+}
+
 static void group_end(IngJob *j, Group *g)
 {
     SeriesId ids[GROUP_SERIES];
+    size_t known = 0;
     if (!g->count)
         return;
     idx_find_raw(j->index, g->hashes, ids, g->count);
+    for (size_t i = 0; i < g->count; i++)
+        known += ids[i] != 0;
+    if (known < g->count)
+        group_intern(j, g, ids);
     for (size_t i = 0; i < g->count; i++) {
         Err e;
         if (!ids[i]) {
@@ -418,7 +470,7 @@ static void group_end(IngJob *j, Group *g)
 bool ing_remote_step(IngJob *j, bool *done, Err *e)
 {
     if (!j->state) {
-        j->state = mem_zero(sizeof(Labels));
+        j->state = mem_zero(sizeof(Remote));
         j->state_free = mem_free;
     }
     j->c.precision = ING_MS;

@@ -303,10 +303,6 @@ void ing_refuse(IngJob *j, size_t line, Slice text, const Err *e)
 bool ing_series(IngJob *j, IngTable *t, size_t n, const Hash128 *raw, SeriesId *out, Err *e)
 {
     bool made;
-    if (!ing_series_check(j, t, n, e) ||
-        !idx_intern(j->index, t->id, j->tags, n, raw, out, &made, e))
-        return false;
-    if (made)
-        wb_new_series(j->batch, *out, t->id, j->tags, n);
-    return true;
+    return ing_series_check(j, t, n, e) &&
+           idx_intern(j->index, t->id, j->tags, n, raw, out, &made, e);
 }

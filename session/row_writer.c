@@ -333,8 +333,6 @@ static bool find_series(RowWriter *w, SeriesId *series, bool *too_many, Err *e)
             return true;
         if (!idx_intern(idx, w->table->id, w->tags, n, &h, series, &made, e))
             return false;
-        if (made)
-            wb_new_series(w->batch, *series, w->table->id, w->tags, n);
     }
     w->last_series = *series;
     w->last_hash = h;

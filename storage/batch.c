@@ -15,7 +15,6 @@ WriteBatch *wb_new(void)
 {
     WriteBatch *wb = MEM_NEW(WriteBatch);
     arena_init(&wb->shape_memory, NULL);
-    arena_init(&wb->series_memory, NULL);
     wb->next = no_key;
     wb->shape = &shape_none;
     return wb;
@@ -40,12 +39,10 @@ void wb_free(WriteBatch *wb)
         return;
     forget_shapes(wb);
     arena_free(&wb->shape_memory);
-    arena_free(&wb->series_memory);
     buf_free(&wb->rows);
     buf_free(&wb->strings);
     buf_free(&wb->row_at);
     buf_free(&wb->shapes);
-    buf_free(&wb->series);
     mem_free(wb->keys);
     mem_free(wb->values);
     mem_free(wb->position);
@@ -62,35 +59,9 @@ void wb_clear(WriteBatch *wb)
     buf_clear(&wb->rows);
     buf_clear(&wb->strings);
     buf_clear(&wb->row_at);
-    buf_clear(&wb->series);
-    arena_reset(&wb->series_memory);
     wb->open = false;
     if (shape_count(wb) > SHAPES_KEPT_MAX)
         forget_shapes(wb);
-}
-
-void wb_new_series(WriteBatch *wb, SeriesId id, TableId table, const Tag *tags, size_t n)
-{
-    BatchSeries s = {.id = id, .table = table, .count = n};
-    s.tags = arena_alloc(&wb->series_memory, n * sizeof(Tag) + 1);
-    for (size_t i = 0; i < n; i++)
-        s.tags[i] = (Tag){tags[i].column, arena_slice(&wb->series_memory, tags[i].value)};
-    buf_put(&wb->series, &s, sizeof s);
-}
-
-size_t wb_series_count(const WriteBatch *wb)
-{
-    return wb->series.len / sizeof(BatchSeries);
-}
-
-void wb_series_at(const WriteBatch *wb, size_t i, SeriesId *id, TableId *table, const Tag **tags,
-                  size_t *n)
-{
-    const BatchSeries *s = (const BatchSeries *)(const void *)wb->series.ptr + i;
-    *id = s->id;
-    *table = s->table;
-    *tags = s->tags;
-    *n = s->count;
 }
 
 /* ---- shapes ---- */
@@ -549,5 +520,5 @@ size_t wb_rows(const WriteBatch *wb)
 
 size_t wb_bytes(const WriteBatch *wb)
 {
-    return wb->rows.len + wb->strings.len + wb->row_at.len + wb->series_memory.used;
+    return wb->rows.len + wb->strings.len + wb->row_at.len;
 }

@@ -1,8 +1,8 @@
 /* storage/batch.h - rows on their way in: what ingest, INSERT and COPY hand to the engine.
  *
  * A WriteBatch holds rows (table, series, time, values by column id) in arrival order, in the
- * form the memtable keeps them, and the series that are new.  Building never touches shared state
- * but the series index (through idx_intern by the caller).
+ * form the memtable keeps them.  Building never touches shared state but the series index (through
+ * idx_intern by the caller; the writer of the log asks the index for the new ones).
  * A value not put is absent (older values show through); wb_null hides older values.
  * The key of a row is (series, time); in `keep` tables (series, time, COLUMN_ROW), put with wb_i64 as
  * any column: a newer row with the same key changes the fields it names.  There a row without
@@ -18,8 +18,6 @@ typedef struct WriteBatch WriteBatch;
 WriteBatch *wb_new(void);
 void wb_free(WriteBatch *wb);
 void wb_clear(WriteBatch *wb);
-/* The series was just made by idx_intern: log it with this batch. */
-void wb_new_series(WriteBatch *wb, SeriesId id, TableId table, const Tag *tags, size_t n);
 void wb_row(WriteBatch *wb, TableId table, SeriesId series, int64_t time_ns); /* begins a row */
 void wb_i64(WriteBatch *wb, ColumnId col, int64_t v);
 void wb_f64(WriteBatch *wb, ColumnId col, double v);
@@ -59,9 +57,5 @@ size_t wb_bytes(const WriteBatch *wb);
 /* WriteBatch <-> log payload (compact rows: 11 bytes for a TSBS row of ten integers). */
 void wb_encode(Buf *out, const WriteBatch *wb);
 bool wb_decode(WriteBatch *wb, Slice payload, Err *e) MUST_CHECK;
-/* The new series listed in a batch (replay and series.log). */
-size_t wb_series_count(const WriteBatch *wb);
-void wb_series_at(const WriteBatch *wb, size_t i, SeriesId *id, TableId *table, const Tag **tags,
-                  size_t *n);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * Numbers are LEB128 varints, signed ones zigzag; deltas are against the row before.
  *   payload := format(3) series_count series* row_count block*
- *   series  := id_delta table tag_count (column, length, bytes)*
+ *   series  := zigzag(id_delta) table tag_count (column, length, bytes)*: none is written any more, and what
+ *              old logs have is passed over: REC_SERIES says the same
  *   block   := code [shape] row | code [shape] [null bits] row | code [shape] rows column* row*
  *   code    := number << 2 | kind; number 0: the shape of the block before; 1..known: a shape
  *              of this payload; known + 1: a new shape follows.
@@ -349,28 +350,6 @@ static size_t block_rows(const BatchRow *row, const RowShape *shape, size_t left
     return n >= BLOCK_ROWS_MIN ? n : 1;
 }
 
-static void encode_series(Buf *out, const WriteBatch *wb)
-{
-    size_t count = wb_series_count(wb);
-    SeriesId last = 0;
-    buf_put_varint(out, count);
-    for (size_t i = 0; i < count; i++) {
-        SeriesId id;
-        TableId table;
-        const Tag *tags;
-        size_t n;
-        wb_series_at(wb, i, &id, &table, &tags, &n);
-        buf_put_zigzag(out, (int64_t)(id - last));
-        buf_put_varint(out, table);
-        buf_put_varint(out, n);
-        for (size_t k = 0; k < n; k++) {
-            buf_put_varint(out, tags[k].column);
-            buf_put_str(out, tags[k].value);
-        }
-        last = id;
-    }
-}
-
 void wb_encode(Buf *out, const WriteBatch *wb)
 {
     Encoder en = {.wb = wb, .out = out};
@@ -382,7 +361,7 @@ void wb_encode(Buf *out, const WriteBatch *wb)
     memset(en.known.ptr, 0, known_size);
     buf_reserve(out, wb_bytes(wb) / 2); /* it seldom needs more */
     buf_put_varint(out, PAYLOAD_FORMAT);
-    encode_series(out, wb);
+    buf_put_varint(out, 0); /* no series: they have records of their own */
     size_t rows = wb_rows(wb);
     buf_put_varint(out, rows);
     for (size_t i = 0, n; i < rows; i += n) {
@@ -431,31 +410,22 @@ static inline uint64_t read_varint(Reader *r)
     return reader_varint(r);
 }
 
-static void decode_series(Decoder *de)
+/* Written until 0.1.0 had them in records of their own as well. */
+static void skip_series(Decoder *de)
 {
     enum { SERIES_BYTES_MIN = 3, TAG_BYTES_MIN = 2 };
     uint64_t count = reader_varint(&de->r);
     de->r.bad |= count > reader_left(&de->r) / SERIES_BYTES_MIN;
-    Buf tags;
-    buf_init(&tags);
-    SeriesId id = 0;
     for (uint64_t i = 0; i < count && !de->r.bad; i++) {
-        id += (uint64_t)reader_zigzag(&de->r);
-        uint64_t table = reader_varint(&de->r);
+        (void)reader_zigzag(&de->r);
+        (void)reader_varint(&de->r);
         uint64_t n = reader_varint(&de->r);
-        de->r.bad |= !series_id_local(id) || !table || table > UINT32_MAX || n > COLUMNS_MAX ||
-                     n > reader_left(&de->r) / TAG_BYTES_MIN;
-        buf_clear(&tags);
+        de->r.bad |= n > COLUMNS_MAX || n > reader_left(&de->r) / TAG_BYTES_MIN;
         for (uint64_t k = 0; k < n && !de->r.bad; k++) {
-            uint64_t column = reader_varint(&de->r);
-            Tag tag = {(ColumnId)column, reader_str(&de->r)};
-            de->r.bad |= !column || column > UINT16_MAX || !tag.value.len;
-            buf_put(&tags, &tag, sizeof tag);
+            (void)reader_varint(&de->r);
+            (void)reader_str(&de->r);
         }
-        if (!de->r.bad)
-            wb_new_series(de->wb, id, (TableId)table, (const Tag *)(void *)tags.ptr, (size_t)n);
     }
-    buf_free(&tags);
 }
 
 static const RowShape *decode_shape(Decoder *de)
@@ -717,7 +687,7 @@ bool wb_decode(WriteBatch *wb, Slice payload, Err *e)
     if (format != PAYLOAD_FORMAT && format != PAYLOAD_FORMAT_OLD)
         return err_set(e, ERR_DATA_CORRUPTED, "rows in the log are of an unknown format");
     de.old = format == PAYLOAD_FORMAT_OLD;
-    decode_series(&de);
+    skip_series(&de);
     de.rows = reader_varint(&de.r);
     de.r.bad |= de.rows > reader_left(&de.r) / ROW_BYTES_MIN;
     while (de.rows && !de.r.bad)

@@ -39,13 +39,6 @@ typedef struct BatchRow {
 } BatchRow;
 _Static_assert(sizeof(BatchRow) == 24, "slots follow at once");
 
-typedef struct BatchSeries {
-    SeriesId id;
-    TableId table;
-    size_t count;
-    Tag *tags;
-} BatchSeries;
-
 typedef struct TableShape { /* the shape that the table's last row had */
     TableId table;
     const RowShape *shape; /* NULL: free slot */
@@ -58,13 +51,11 @@ struct WriteBatch {
     uint64_t recent[RECENT_TEXTS]; /* by hash: offset of a text put before; may be out of date */
     Buf row_at;                    /* uint32_t: where each row begins, in 8-byte words */
     Arena shape_memory;            /* shapes outlive wb_clear */
-    Arena series_memory;
-    Buf shapes;            /* const RowShape *: by number */
-    uint32_t *shape_slots; /* open addressing: number + 1 */
+    Buf shapes;                    /* const RowShape *: by number */
+    uint32_t *shape_slots;         /* open addressing: number + 1 */
     size_t shape_mask;
     TableShape *table_slots; /* open addressing by table */
     size_t table_mask, table_count;
-    Buf series; /* BatchSeries */
 
     /* the row begun last */
     bool open, loose, nulls_used;

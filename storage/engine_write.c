@@ -204,7 +204,7 @@ void engine_push(Engine *eng, WriteRequest *r)
 void engine_submit(Engine *eng, WriteBatch *take_wb, SyncMode sync, Ticket *t)
 {
     atomic_store_explicit(&t->done, false, memory_order_relaxed);
-    if (!wb_rows(take_wb) && !wb_series_count(take_wb)) {
+    if (!wb_rows(take_wb)) {
         wb_free(take_wb);
         ticket_end(eng, t, true, 0, NULL);
         return;

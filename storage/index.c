@@ -256,6 +256,11 @@ static bool series_is(const SeriesIndex *idx, uint32_t local, const SeriesKey *k
     return true;
 }
 
+static inline void key_prefetch(const SeriesIndex *idx, const SeriesKey *key)
+{
+    __builtin_prefetch(&idx->by_key.slots[hash_home(&idx->by_key, key->hash.lo)]);
+}
+
 static uint32_t key_find(const SeriesIndex *idx, const SeriesKey *key)
 {
     const HashTable *h = &idx->by_key;
@@ -395,6 +400,55 @@ bool idx_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, cons
     return !hit.limit || limit_error(idx, &hit, e);
 }
 
+/* Tables that the index has not seen yet are left to idx_intern, which asks for their names. */
+static void intern_one(SeriesIndex *idx, SeriesAsk *a, const SeriesKey *key, SeriesBefore *before,
+                       LimitHit *near)
+{
+    const TableIndex *t = idx_table_find(idx, a->table);
+    LimitHit hit = {0};
+    bool made;
+    if (!t || !t->database)
+        return;
+    uint32_t local = find_or_make(idx, key, before, &made, &hit);
+    if (!local)
+        return;
+    if (hit.limit)
+        *near = hit;
+    raw_put(&idx->raw, a->raw, local, idx->count);
+    a->id = series_id_make(idx->shard, local);
+}
+
+void idx_intern_many(SeriesIndex *idx, SeriesAsk *asks, size_t n)
+{
+    SeriesKey keys[SERIES_ASK_MAX];
+    Tag small[SERIES_ASK_MAX][TAGS_SMALL], *own[SERIES_ASK_MAX];
+    SeriesBefore before;
+    LimitHit near = {0};
+    Err ignored; /* idx_intern will say it */
+    must(n <= SERIES_ASK_MAX);
+    before.key_set = NULL;
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = (SeriesKey){asks[i].table, asks[i].tags, asks[i].count, .hash = {0}};
+        asks[i].id = 0;
+        if (!key_make(&keys[i], &own[i], small[i], &ignored))
+            keys[i].table = 0;
+        else
+            keys[i].hash = key_hash(idx, &keys[i]);
+    }
+    idx_write_lock(idx);
+    for (size_t i = 0; i < n; i++)
+        key_prefetch(idx, &keys[i]);
+    for (size_t i = 0; i < n; i++)
+        if (keys[i].table)
+            intern_one(idx, &asks[i], &keys[i], &before, &near);
+    idx_unlock(idx);
+    for (size_t i = 0; i < n; i++)
+        if (keys[i].table)
+            tags_free(own[i], small[i]);
+    if (near.limit)
+        (void)!limit_error(idx, &near, &ignored); /* a warning */
+}
+
 static bool restore_conflict(SeriesIndex *idx, const KeySet *in_the_way, const SeriesKey *key,
                              uint32_t local, Err *e)
 {
@@ -427,7 +481,7 @@ bool idx_restore_group(SeriesIndex *idx, SeriesKey *keys, const uint32_t *ids, s
     idx->conflict = 0;
     for (size_t i = 0; i < n; i++) { /* many cache misses at once */
         keys[i].hash = key_hash(idx, &keys[i]);
-        __builtin_prefetch(&idx->by_key.slots[hash_home(&idx->by_key, keys[i].hash.lo)]);
+        key_prefetch(idx, &keys[i]);
     }
     for (size_t i = 0; i < n; i++)
         if (!restore(idx, ids[i], &keys[i], &before, e))

@@ -30,9 +30,19 @@ void idx_free(SeriesIndex *idx);
 Hash128 idx_raw_hash(const SeriesIndex *idx, TableId table, Slice raw);
 void idx_find_raw(SeriesIndex *idx, const Hash128 *raw, SeriesId *out, size_t n);
 /* Finds or makes the series of these tags (any order, no doubles); remembers raw (may be NULL).
- * *made: it is new; the caller must log it (WriteBatch does).  LIMIT_EXCEEDED names table and tag. */
+ * *made: it is new; the log has it before the next batch.  LIMIT_EXCEEDED names table and tag. */
 bool idx_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, const Hash128 *raw,
                 SeriesId *id, bool *made, Err *e) MUST_CHECK;
+/* The same for at most SERIES_ASK_MAX at once, which costs half. */
+typedef struct SeriesAsk {
+    TableId table;
+    const Tag *tags;
+    size_t count;
+    Hash128 raw;
+    SeriesId id; /* 0: refused; idx_intern says why */
+} SeriesAsk;
+enum { SERIES_ASK_MAX = 32 };
+void idx_intern_many(SeriesIndex *idx, SeriesAsk *asks, size_t n);
 /* Replays a logged series under its old id. */
 bool idx_restore(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n,
                  Err *e) MUST_CHECK;

@@ -32,7 +32,7 @@ static inline void world_add(World *w, const ModelRow *r)
     w->rows[w->row_count++] = *r;
 }
 
-static inline SeriesId world_series(World *w, WriteBatch *wb, TableId table, unsigned which)
+static inline SeriesId world_series(World *w, TableId table, unsigned which)
 {
     char text[16];
     Tag tag = {WORLD_TAG, {text, (size_t)snprintf(text, sizeof text, "s%u", which)}};
@@ -41,8 +41,6 @@ static inline SeriesId world_series(World *w, WriteBatch *wb, TableId table, uns
     Err e;
     ck_assert_msg(idx_intern(engine_index(w->eng), table, &tag, 1, NULL, &id, &made, &e), "%s",
                   e.message);
-    if (made && wb)
-        wb_new_series(wb, id, table, &tag, 1);
     return id;
 }
 
@@ -89,7 +87,7 @@ static inline WriteBatch *world_batch(World *w, ModelRow *rows, size_t n)
         ModelRow *r = &rows[i];
         *r = (ModelRow){0};
         r->table = MODEL_TABLE + 1 + (unsigned)rand() % WORLD_TABLES;
-        r->series = world_series(w, wb, r->table, (unsigned)rand() % WORLD_SERIES);
+        r->series = world_series(w, r->table, (unsigned)rand() % WORLD_SERIES);
         w->clock += rand() % 3 ? 0 : 1 + rand() % 1000;
         r->time = w->clock - (rand() % 4 ? 0 : rand() % 50 * w->spread / 50);
         for (int c = 0; c < MODEL_COLUMNS; c++)
@@ -114,8 +112,7 @@ static inline DeleteSpec world_range(World *w, ModelRow *r)
         r->last = w->clock - back;
     DeleteSpec d = {.table = r->table, .t_min = r->time, .t_max = r->last};
     unsigned which = (unsigned)rand() % (WORLD_SERIES - 1);
-    SeriesId ids[2] = {world_series(w, NULL, r->table, which),
-                       world_series(w, NULL, r->table, which + 1)};
+    SeriesId ids[2] = {world_series(w, r->table, which), world_series(w, r->table, which + 1)};
     if (rand() % 4) {
         r->series = ids[0];
         r->series2 = rand() % 2 ? ids[1] : 0;
@@ -253,8 +250,8 @@ static inline const char *world_table(World *w, Snapshot *s, TableId table, size
     const char *diff = world_scan(w, scan, table, count, &seen);
     scan_close(scan);
     for (unsigned k = 0; !diff && k < WORLD_SERIES; k++) { /* series that are missing as a whole */
-        ModelAnswer a = model_answer(w->rows, count, table, world_series(w, NULL, table, k),
-                                     TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
+        ModelAnswer a = model_answer(w->rows, count, table, world_series(w, table, k), TIME_MIN_NS,
+                                     TIME_MAX_NS, table - MODEL_TABLE);
         all += a.count;
         mem_free(a.rows);
     }

@@ -55,7 +55,7 @@ static TableId add_table(World *w, const char *name, int64_t ttl_ns, int64_t win
 static void write_rows(World *w, TableId table, int64_t first, int64_t step, size_t n)
 {
     WriteBatch *wb = wb_new();
-    SeriesId series = world_series(w, wb, table, 0);
+    SeriesId series = world_series(w, table, 0);
     for (size_t i = 0; i < n; i++) {
         wb_row(wb, table, series, first + (int64_t)i * step);
         wb_f64(wb, model_ids[1], (double)rand());

@@ -61,31 +61,6 @@ START_TEST(flush_and_compact)
 }
 END_TEST
 
-/* A clean stop makes each segment a file as it is: deletes and changes that came later must hold. */
-START_TEST(stop_copies_segments)
-{
-    FileInfo files[64];
-    World w = world_new(80 + (unsigned)_i, _i % 2 ? 2 : 0);
-    w.o.memtable_max = 2 << 20;
-    reopen(&w, false);
-    w.deletes = 10;
-    for (int round = 0; round < 2; round++) {
-        uint64_t flushes = atomic_load(&engine_stats(w.eng)->flushes);
-        write_some(&w, 60, 800);
-        ck_assert_uint_eq(atomic_load(&engine_stats(w.eng)->flushes), flushes);
-        reopen(&w, true);
-        Snapshot *s = engine_snapshot(w.eng, NULL);
-        ck_assert_uint_gt(snapshot_files(s, files, 64), 1);
-        snapshot_unref(s);
-        world_check(&w);
-    }
-    write_some(&w, 20, 100);
-    world_maintain(&w, true);
-    world_check(&w);
-    world_end(&w);
-}
-END_TEST
-
 /* More than memtable_max and log_max: everything happens by itself. */
 START_TEST(by_itself)
 {
@@ -142,7 +117,7 @@ START_TEST(truncated_file)
     snapshot_unref(s);
     ModelRow row = {.table = MODEL_TABLE + 1, .time = INT64_C(1900000000) * NS_PER_S};
     WriteBatch *wb = wb_new(); /* what does not touch it goes on */
-    row.series = world_series(&w, wb, row.table, 0);
+    row.series = world_series(&w, row.table, 0);
     model_write(wb, &row, false);
     Ticket t = {0};
     engine_submit(w.eng, wb, SYNC_ON, &t);
@@ -407,9 +382,8 @@ START_TEST(dropped_table)
         rows += files[i].rows;
     for (unsigned k = 0; k < WORLD_SERIES; k++) {
         for (TableId table = MODEL_TABLE + 1; table <= MODEL_TABLE + 3; table += 2) {
-            ModelAnswer a =
-                model_answer(w.rows, w.row_count, table, world_series(&w, NULL, table, k),
-                             TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
+            ModelAnswer a = model_answer(w.rows, w.row_count, table, world_series(&w, table, k),
+                                         TIME_MIN_NS, TIME_MAX_NS, table - MODEL_TABLE);
             want += a.count;
             mem_free(a.rows);
         }
@@ -449,7 +423,7 @@ static void fill_table(World *w, TableId table, unsigned generation, SeriesId *i
     Ticket t = {0};
     for (unsigned i = 0; i < PER_TABLE; i++) {
         ModelRow r = {.table = table, .time = ++w->clock};
-        r.series = ids[i] = world_series(w, wb, table, generation * PER_TABLE + i);
+        r.series = ids[i] = world_series(w, table, generation * PER_TABLE + i);
         model_write(wb, &r, false);
     }
     engine_submit(w->eng, wb, SYNC_ON, &t);
@@ -466,7 +440,7 @@ static void check_table(World *w, TableId table, unsigned generation, const Seri
         snprintf(text, sizeof text, "s%u", generation * PER_TABLE + i);
         ck_assert_uint_eq(idx_table(idx, ids[i]), table);
         ck_assert(slice_eq_cstr(idx_tag(idx, ids[i], WORLD_TAG), text));
-        ck_assert_uint_eq(world_series(w, NULL, table, generation * PER_TABLE + i), ids[i]);
+        ck_assert_uint_eq(world_series(w, table, generation * PER_TABLE + i), ids[i]);
     }
 }
 
@@ -523,7 +497,7 @@ START_TEST(many_windows) /* 130 years: few files */
         WriteBatch *wb = wb_new();
         for (int k = 0; k < 1000; k++) {
             rows[k] = (ModelRow){.table = MODEL_TABLE + 1,
-                                 .series = world_series(&w, wb, MODEL_TABLE + 1, (unsigned)k % 5),
+                                 .series = world_series(&w, MODEL_TABLE + 1, (unsigned)k % 5),
                                  .time = (int64_t)(rand() % 47000) * NS_PER_DAY + k};
             for (int c = 0; c < MODEL_COLUMNS; c++)
                 rows[k].field[c] = model_field(0);
@@ -679,7 +653,7 @@ START_TEST(many_writers)
     w.o.memtable_max = 1 << 20;
     for (int i = 0; i < PRODUCERS; i++) {
         p[i] = (Producer){.w = &w, .batches = BATCHES};
-        p[i].series = world_series(&w, NULL, MODEL_TABLE + 1, (unsigned)i);
+        p[i].series = world_series(&w, MODEL_TABLE + 1, (unsigned)i);
         pthread_create(&p[i].thread, NULL, produce, &p[i]);
     }
     for (int i = 0; i < 20; i++) {
@@ -984,7 +958,6 @@ int main(void)
     tcase_add_loop_test(tc, large_transaction, 0, 4);
     tcase_add_loop_test(tc, deletes_and_changes, 0, 12);
     tcase_add_loop_test(tc, flush_and_compact, 0, 6);
-    tcase_add_loop_test(tc, stop_copies_segments, 0, 4);
     tcase_add_test(tc, by_itself);
     tcase_add_test(tc, big_batch);
     tcase_add_loop_test(tc, replay_flushes, 0, 2);

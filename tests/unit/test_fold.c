@@ -1,5 +1,5 @@
 /* Segments of the memtable are folded while rows are written, read, changed and deleted: what a
- * reader sees is that of the model, before and after, and what a flush takes as well. */
+ * reader sees is that of the model, before and after, and what a flush or a clean stop takes as well. */
 #include "engine_dir.h"
 #include "storage/engine_private.h"
 
@@ -94,10 +94,32 @@ START_TEST(flushed_meanwhile)
 }
 END_TEST
 
+/* A clean stop makes each segment a file as it is: deletes and changes that came later must hold. */
+START_TEST(stopped)
+{
+    FileInfo files[64];
+    Err e;
+    World w = world_on(620 + (unsigned)_i, sched_new(&clock_real, 2, 2), 512 << 10);
+    w.deletes = _i % 2 ? 10 : 0;
+    for (int round = 0; round < 3; round++) {
+        write_until(&w, 5);
+        engine_close(w.eng, true);
+        ck_assert_msg(world_open(&w, &e), "%s", e.message);
+        Snapshot *s = engine_snapshot(w.eng, NULL);
+        ck_assert_uint_gt(snapshot_files(s, files, 64), 1);
+        snapshot_unref(s);
+        ck_assert_uint_eq(look(&w).segments, 0);
+        world_check(&w);
+    }
+    world_end(&w);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("fold");
     tcase_add_loop_test(tc, folded, 0, 4);
     tcase_add_test(tc, flushed_meanwhile);
+    tcase_add_loop_test(tc, stopped, 0, 4);
     return unit_run(tc);
 }

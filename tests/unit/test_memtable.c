@@ -92,9 +92,6 @@ START_TEST(encode_roundtrip)
     static const int sparse[] = {0, 5, 30, 70};
     make_rows(ROWS, sparse[_i], 2);
     WriteBatch *wb = batch_of(0, ROWS, _i % 2), *read = wb_new();
-    Tag tags[] = {{1, SLICE_LIT("a")}, {2, SLICE_LIT("bcd")}};
-    wb_new_series(wb, series_id_make(3, 8), MODEL_TABLE, tags, 2);
-    wb_new_series(wb, series_id_make(3, 5), MODEL_TABLE + 1, NULL, 0);
     Buf bytes, again;
     Err e;
     buf_init(&bytes);
@@ -102,15 +99,6 @@ START_TEST(encode_roundtrip)
     wb_encode(&bytes, wb);
     ck_assert_msg(wb_decode(read, buf_slice(&bytes), &e), "%s", e.message);
     ck_assert_uint_eq(wb_rows(read), ROWS);
-    ck_assert_uint_eq(wb_series_count(read), 2);
-    SeriesId id;
-    TableId table;
-    const Tag *t;
-    size_t n;
-    wb_series_at(read, 0, &id, &table, &t, &n);
-    ck_assert_uint_eq(id, series_id_make(3, 8));
-    ck_assert_uint_eq(n, 2);
-    ck_assert(slice_eq_cstr(t[1].value, "bcd"));
     Segment *s = seg_new(NULL);
     seg_append(s, read, 0, 1);
     check_segment(s, 0);
@@ -128,8 +116,6 @@ START_TEST(encode_damage)
 {
     make_rows(60, 20, 3);
     WriteBatch *wb = batch_of(0, 60, true);
-    Tag tag = {1, SLICE_LIT("x")};
-    wb_new_series(wb, 9, MODEL_TABLE, &tag, 1);
     Buf bytes;
     Err e;
     buf_init(&bytes);

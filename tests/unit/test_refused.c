@@ -69,7 +69,7 @@ static WriteBatch *big_batch(World *w, TableId table, size_t rows)
 {
     WriteBatch *wb = wb_new();
     ModelRow r = {.table = table};
-    r.series = world_series(w, wb, table, 0);
+    r.series = world_series(w, table, 0);
     for (size_t i = 0; i < rows; i++) {
         r.time = ++w->clock;
         for (int c = 0; c < MODEL_COLUMNS; c++)
@@ -194,7 +194,7 @@ static void flip_in_log(const char *what)
 
 static void put_text(WriteBatch *wb, World *w, TableId table, int64_t time, const char *text)
 {
-    SeriesId series = world_series(w, wb, table, 0);
+    SeriesId series = world_series(w, table, 0);
     wb_row(wb, table, series, time);
     wb_str(wb, model_ids[3], slice_cstr(text));
     wb_row_end(wb);
