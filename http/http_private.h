@@ -162,6 +162,7 @@ CallStatus http_run_health(HttpCall *c);
 CallStatus http_run_ready(HttpCall *c);
 CallStatus http_run_influx_query(HttpCall *c);
 CallStatus http_run_metrics(HttpCall *c);
+CallStatus http_run_prom_probe(HttpCall *c);
 CallStatus http_run_prom_query(HttpCall *c);
 CallStatus http_run_prom_range(HttpCall *c);
 CallStatus http_run_prom_labels(HttpCall *c);

@@ -72,63 +72,131 @@ CallStatus http_run_root(HttpCall *c)
     return http_reply(c, 200, "text/plain; charset=utf-8");
 }
 
-/* ---- /query: two statements of InfluxQL, which clients send before they write ---- */
-typedef struct Words {
+/* ---- /query: what clients of InfluxDB say before they write; retention policies are SQL here as well ---- */
+typedef struct InfluxQuery { /* HttpCall.state */
     const char *p, *end;
-} Words;
+    int id;
+    InfluxJob *job;
+    size_t answer; /* where it begins in the reply */
+} InfluxQuery;
 
-static void skip_blanks(Words *w)
+static void query_cleanup(HttpCall *c)
 {
-    while (w->p < w->end && (*w->p == ' ' || *w->p == '\t' || *w->p == '\n' || *w->p == '\r'))
-        w->p++;
+    InfluxQuery *q = c->state;
+    influx_close(q->job);
+    q->job = NULL;
+}
+
+static void skip_blanks(InfluxQuery *q)
+{
+    while (q->p < q->end && (*q->p == ' ' || *q->p == '\t' || *q->p == '\n' || *q->p == '\r'))
+        q->p++;
 }
 
 /* A bare word, or one in double quotes with \" inside. */
-static bool next_word(Words *w, Arena *a, Slice *out)
+static bool next_word(InfluxQuery *q, Arena *a, Slice *out)
 {
-    skip_blanks(w);
-    if (w->p == w->end || *w->p == ';')
+    skip_blanks(q);
+    if (q->p == q->end || *q->p == ';')
         return false;
-    char *dst = arena_alloc(a, (size_t)(w->end - w->p) + 1);
+    char *dst = arena_alloc(a, (size_t)(q->end - q->p) + 1);
     size_t n = 0;
-    bool quoted = *w->p == '"';
-    for (w->p += quoted; w->p < w->end; w->p++) {
-        if (quoted ? *w->p == '"' : *w->p == ' ' || *w->p == ';' || *w->p == '\t' || *w->p == '\n')
+    bool quoted = *q->p == '"';
+    for (q->p += quoted; q->p < q->end; q->p++) {
+        if (quoted ? *q->p == '"' : *q->p == ';' || strchr(" \t\r\n", *q->p))
             break;
-        if (quoted && *w->p == '\\' && w->end - w->p > 1)
-            w->p++;
-        dst[n++] = *w->p;
+        if (quoted && *q->p == '\\' && q->end - q->p > 1)
+            q->p++;
+        dst[n++] = *q->p;
     }
-    if (quoted && w->p == w->end)
+    if (quoted && q->p == q->end)
         return false;
-    w->p += quoted;
+    q->p += quoted;
     *out = (Slice){dst, n};
     return true;
 }
 
-static bool word_is(Words *w, Arena *a, const char *keyword)
+static bool word_is(InfluxQuery *q, Arena *a, const char *keyword)
 {
-    Words before = *w;
+    InfluxQuery before = *q;
     Slice s;
-    if (next_word(w, a, &s) && slice_eq_nocase(s, slice_cstr(keyword)))
+    if (next_word(q, a, &s) && slice_eq_nocase(s, slice_cstr(keyword)))
         return true;
-    *w = before;
+    *q = before;
     return false;
 }
 
-/* CREATE DATABASE "x" [WITH ...]: what WITH says about retention is not carried out. */
-static bool create_database(HttpCall *c, Words *w, Err *e)
+static bool words_are(InfluxQuery *q, Arena *a, const char *const *words)
+{
+    InfluxQuery before = *q;
+    size_t i = 0;
+    while (words[i] && word_is(q, a, words[i]))
+        i++;
+    if (words[i])
+        *q = before;
+    return !words[i];
+}
+
+/* Names keep their case in InfluxQL; in SQL they need quotes for that. */
+static void put_name(Buf *sql, Slice name)
+{
+    buf_puts(sql, " \"");
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] == '"')
+            buf_put_u8(sql, '"');
+        buf_put_u8(sql, (uint8_t)name.ptr[i]);
+    }
+    buf_puts(sql, "\"");
+}
+
+/* The rest of the statement. */
+static void put_rest(Buf *sql, InfluxQuery *q)
+{
+    const char *begin = q->p;
+    while (q->p < q->end && *q->p != ';')
+        q->p++;
+    buf_printf(sql, " %.*s", (int)(q->p - begin), begin);
+}
+
+/* WITH [DURATION d] [REPLICATION n] [SHARD DURATION d] [NAME p]: the database's first policy. */
+static bool database_policy(HttpCall *c, InfluxQuery *q, Slice database, Buf *sql, Err *e)
+{
+    Slice word, name = SLICE_NONE;
+    Buf options;
+    buf_init(&options);
+    while (next_word(q, &c->arena, &word)) {
+        if (slice_eq_nocase(word, SLICE_LIT("NAME")))
+            (void)!next_word(q, &c->arena, &name);
+        else
+            buf_printf(&options, " %.*s", SLICE_ARG(word));
+    }
+    buf_puts(sql, name.len ? "CREATE RETENTION POLICY" : "ALTER RETENTION POLICY");
+    put_name(sql, name.len ? name : SLICE_LIT("autogen"));
+    buf_puts(sql, " ON");
+    put_name(sql, database);
+    if (name.len && !options.len)
+        buf_puts(sql, " DURATION INF");
+    buf_put_slice(sql, buf_slice(&options));
+    buf_puts(sql, name.len ? " DEFAULT" : "");
+    bool empty = !name.len && !options.len;
+    buf_free(&options);
+    return !empty || err_set(e, ERR_SYNTAX, "nothing stands behind WITH");
+}
+
+static bool create_database(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
 {
     Slice name;
-    if (!next_word(w, &c->arena, &name))
-        return err_set(e, ERR_SYNTAX, "error parsing query: CREATE DATABASE needs a name");
-    while (w->p < w->end && *w->p != ';')
-        w->p++;
+    if (!next_word(q, &c->arena, &name))
+        return err_set(e, ERR_SYNTAX, "CREATE DATABASE needs a name");
+    if (word_is(q, &c->arena, "WITH") && !database_policy(c, q, name, sql, e))
+        return false;
     return db_create_database(c->db, c->rights, name, e);
 }
 
-static void show_databases(HttpCall *c, Buf *out)
+static bool show_databases(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
 {
+    (void)q, (void)sql, (void)e;
+    Buf *out = &c->reply;
     CatalogSnap *cat = engine_catalog(db_engine(c->db));
     buf_puts(out, ",\"series\":[{\"name\":\"databases\",\"columns\":[\"name\"],\"values\":[");
     for (size_t i = 0; i < cat_database_count(cat); i++) {
@@ -138,43 +206,169 @@ static void show_databases(HttpCall *c, Buf *out)
     }
     buf_puts(out, "]}]");
     cat_unref(cat);
+    return true;
 }
 
-static bool run_statement(HttpCall *c, Words *w, Buf *out, Err *e)
+static bool is_database(const HttpCall *c, Slice name)
 {
-    if (word_is(w, &c->arena, "CREATE") && word_is(w, &c->arena, "DATABASE"))
-        return create_database(c, w, e);
-    if (word_is(w, &c->arena, "SHOW") && word_is(w, &c->arena, "DATABASES")) {
-        show_databases(c, out);
-        return true;
+    CatalogSnap *cat = engine_catalog(db_engine(c->db));
+    size_t n = cat_database_count(cat), i = 0;
+    while (i < n && !slice_eq(cat_database_at(cat, i)->name, name))
+        i++;
+    cat_unref(cat);
+    return i < n;
+}
+
+/* name ON database ... */
+static bool policy(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    Slice name, database;
+    if (!next_word(q, &c->arena, &name) || !word_is(q, &c->arena, "ON") ||
+        !next_word(q, &c->arena, &database))
+        return err_set(e, ERR_SYNTAX, "a retention policy is named as NAME ON DATABASE");
+    put_name(sql, name);
+    buf_puts(sql, " ON");
+    put_name(sql, database);
+    put_rest(sql, q);
+    return true;
+}
+
+static bool create_policy(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    buf_puts(sql, "CREATE RETENTION POLICY");
+    return policy(c, q, sql, e);
+}
+
+static bool alter_policy(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    buf_puts(sql, "ALTER RETENTION POLICY");
+    return policy(c, q, sql, e);
+}
+
+static bool drop_policy(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    buf_puts(sql, "DROP RETENTION POLICY");
+    return policy(c, q, sql, e);
+}
+
+static bool show_policies(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    Slice database = http_param(c, "db");
+    if (word_is(q, &c->arena, "ON") && !next_word(q, &c->arena, &database))
+        return err_set(e, ERR_SYNTAX, "SHOW RETENTION POLICIES ON needs a name");
+    if (!database.len)
+        return err_set(e, ERR_DATABASE_NAME, "database name required");
+    if (!is_database(c, database))
+        return err_set(e, ERR_DATABASE_NAME, "database not found: %.*s", SLICE_ARG(database));
+    buf_puts(sql, "SHOW RETENTION POLICIES ON");
+    put_name(sql, database);
+    put_rest(sql, q);
+    return true;
+}
+
+/* Writes its answer, or the SQL that does what it says. */
+static const struct {
+    const char *words[4];
+    bool (*run)(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e);
+} statements[] = {
+    {{"CREATE", "DATABASE"}, create_database},
+    {{"SHOW", "DATABASES"}, show_databases},
+    {{"CREATE", "RETENTION", "POLICY"}, create_policy},
+    {{"ALTER", "RETENTION", "POLICY"}, alter_policy},
+    {{"DROP", "RETENTION", "POLICY"}, drop_policy},
+    {{"SHOW", "RETENTION", "POLICIES"}, show_policies},
+};
+
+static bool begin_statement(HttpCall *c, InfluxQuery *q, Err *e)
+{
+    size_t i = 0;
+    while (i < ARRAY_LEN(statements) && !words_are(q, &c->arena, statements[i].words))
+        i++;
+    if (i == ARRAY_LEN(statements))
+        return err_set(e, ERR_SYNTAX,
+                       "only CREATE DATABASE, SHOW DATABASES and CREATE, ALTER, DROP RETENTION "
+                       "POLICY, SHOW RETENTION POLICIES are understood here; ask in SQL on the "
+                       "PostgreSQL port, or in PromQL at /api/v1/query");
+    Buf sql;
+    buf_init(&sql);
+    bool ok = statements[i].run(c, q, &sql, e);
+    InfluxRequest r = {.rights = c->rights, .database = SLICE_LIT("skulk"), .sql = buf_slice(&sql)};
+    if (ok && sql.len)
+        ok = influx_open(&q->job, c->db, &r, &c->task, e);
+    buf_free(&sql);
+    skip_blanks(q);
+    return ok && (q->p == q->end || *q->p == ';' ||
+                  err_set(e, ERR_SYNTAX, "expected ; after the statement"));
+}
+
+/* A statement that is none is 400; one that cannot be carried out is told of in its result, as InfluxDB does,
+ * and ends the text. */
+static CallStatus failed(HttpCall *c, InfluxQuery *q, const Err *e)
+{
+    int status = err_http_status(e->code);
+    query_cleanup(c);
+    if (e->code == ERR_SYNTAX)
+        return http_error(c, 400, "error parsing query: %s", e->message);
+    if (status == 403 || status >= 429)
+        return http_error_err(c, e);
+    q->p = q->end;
+    buf_puts(&c->reply, ",\"error\":");
+    buf_put_json(&c->reply, slice_cstr(e->message));
+    return CALL_MORE;
+}
+
+static CallStatus run_statement(HttpCall *c, InfluxQuery *q)
+{
+    Err e;
+    err_clear(&e);
+    if (!q->job) {
+        buf_printf(&c->reply, "%s{\"statement_id\":%d", q->id ? "," : "", q->id);
+        q->answer = c->reply.len;
+        if (!begin_statement(c, q, &e))
+            return failed(c, q, &e);
     }
-    err_set(e, ERR_SYNTAX,
-            "error parsing query: only CREATE DATABASE and SHOW DATABASES are "
-            "understood here");
-    return err_hint(e, "ask in SQL on the PostgreSQL port, or in PromQL at /api/v1/query");
+    if (q->job) {
+        switch (influx_run(q->job, &c->reply, &e)) {
+        case RUN_WAIT:
+            return CALL_WAIT;
+        case RUN_DONE:
+            break;
+        case RUN_FAIL:
+            c->reply.len = q->answer;
+            return failed(c, q, &e);
+        default:
+            return CALL_MORE;
+        }
+        query_cleanup(c);
+    }
+    q->p += q->p < q->end;
+    return CALL_MORE;
 }
 
 CallStatus http_run_influx_query(HttpCall *c)
 {
-    Slice q = http_param(c, "q");
-    Words w = {q.ptr, q.ptr + q.len};
-    Err e;
-    err_clear(&e);
-    http_influx_headers(c);
-    skip_blanks(&w);
-    if (w.p == w.end)
-        return http_error(c, 400, "missing required parameter \"q\"");
-    buf_puts(&c->reply, "{\"results\":[");
-    for (int id = 0; w.p < w.end; id++) {
-        buf_printf(&c->reply, "%s{\"statement_id\":%d", id ? "," : "", id);
-        if (!run_statement(c, &w, &c->reply, &e))
-            return http_error_err(c, &e);
+    InfluxQuery *q = c->state;
+    if (!q) {
+        Slice text = http_param(c, "q");
+        c->state = q = ARENA_NEW(&c->arena, InfluxQuery);
+        c->cleanup = query_cleanup;
+        *q = (InfluxQuery){.p = text.ptr, .end = text.ptr + text.len};
+        http_influx_headers(c);
+        skip_blanks(q);
+        if (q->p == q->end)
+            return http_error(c, 400, "missing required parameter \"q\"");
+        buf_puts(&c->reply, "{\"results\":[");
+    }
+    while (q->p < q->end || q->job) {
+        int id = q->id;
+        CallStatus st = run_statement(c, q);
+        if (st != CALL_MORE || q->job)
+            return st;
+        q->id = id + 1;
         buf_puts(&c->reply, "}");
-        skip_blanks(&w);
-        if (w.p < w.end && *w.p != ';')
-            return http_error(c, 400, "error parsing query: expected ; after the statement");
-        w.p += w.p < w.end;
-        skip_blanks(&w);
+        do
+            skip_blanks(q);
+        while (q->p < q->end && *q->p == ';' && q->p++);
     }
     buf_puts(&c->reply, "]}\n");
     return http_reply(c, 200, "application/json");

@@ -25,6 +25,18 @@ CallStatus http_run_prom_metadata(HttpCall *c)
 }
 
 /* ---- status ---- */
+/* What promtool and probes ask. */
+CallStatus http_run_prom_probe(HttpCall *c)
+{
+    bool ready = strcmp(c->route->path, "/-/ready") == 0;
+    if (ready && !c->db) {
+        buf_puts(&c->reply, "Service Unavailable");
+        return http_reply(c, 503, "text/plain; charset=utf-8");
+    }
+    buf_printf(&c->reply, "Prometheus Server is %s.\n", ready ? "Ready" : "Healthy");
+    return http_reply(c, 200, "text/plain; charset=utf-8");
+}
+
 CallStatus http_run_prom_tsdb(HttpCall *c)
 {
     Err e;

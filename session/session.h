@@ -248,6 +248,17 @@ bool prom_meta(Db *db, const PromSelection *s, PromMeta what, Slice label, Buf *
 /* Parses only; the query written anew as a JSON string, or its tree. */
 bool prom_text(Slice query, bool tree, Buf *json, Err *e) MUST_CHECK;
 
+/* ---- a statement of /query as SQL, in a session of its own (session/influx_sql.c) ---- */
+typedef struct InfluxJob InfluxJob;
+typedef struct InfluxRequest { /* borrowed while it is opened */
+    Rights *rights;
+    Slice database, sql;
+} InfluxRequest;
+bool influx_open(InfluxJob **out, Db *db, const InfluxRequest *r, Task *waiter, Err *e) MUST_CHECK;
+/* Rows as InfluxDB's ,"series":[{"columns":[...],"values":[[...]]}]; RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL. */
+RunStatus influx_run(InfluxJob *j, Buf *json, Err *e);
+void influx_close(InfluxJob *j);
+
 /* ---- keys of writes that were done: the rows of idempotency.keys in all databases (session/write_keys.c) ---- */
 typedef struct WriteKeyRow { /* texts live until the next call */
     int64_t time_ns;

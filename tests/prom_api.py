@@ -315,6 +315,8 @@ def status(s):
                                                          "dc=y": 2, "host=b": 2, "host=c": 2, "__name__=mem": 1})
     check("bytes", flat("memoryInBytesByLabelName"), {"__name__": 18, "host": 3, "dc": 2})
     check("limit", len(s.data("/api/v1/status/tsdb", limit=2, **db)["seriesCountByLabelValuePair"]), 2)
+    for path, text in (("/-/healthy", b"Prometheus Server is Healthy.\n"), ("/-/ready", b"Prometheus Server is Ready.\n")):
+        check(path, s.get(path)[:2], (200, text))
     has("config", s.data("/api/v1/status/config")["yaml"], 'access_log: "true"')
     flags = s.data("/api/v1/status/flags")
     check("flags", (flags["web.cors.origin"], flags["storage.tsdb.path"]), ("http://page", s.dir.name + "/data"))

@@ -229,6 +229,22 @@ def influx(s):
     check("create database", (status, json.loads(body)), (200, {"results": [{"statement_id": 0}]}))
     check("write", s.ask("POST", "/write?db=telegraf&precision=ns&consistency=any", "cpu,host=a usage=1 1\n")[0], 204)
     has("show databases", s.get("/query", q="SHOW DATABASES")[1], '["telegraf"]')
+    query = lambda q, **p: json.loads(s.get("/query", q=q, **p)[1])["results"]
+    columns = ["name", "duration", "shardGroupDuration", "replicaN", "default"]
+    listed = lambda *rows: [{"statement_id": 1, "series": [{"columns": columns, "values": list(rows)}]}]
+    check("policy", query('CREATE RETENTION POLICY "A b" ON telegraf DURATION 7d REPLICATION 1 DEFAULT; SHOW RETENTION POLICIES', db="telegraf")[1:],
+          listed(["A b", "168h0m0s", "24h0m0s", 1, True], ["autogen", "0s", "168h0m0s", 1, False]))
+    check("written into it", s.ask("POST", "/write?db=telegraf&rp=A+b", "cpu,host=a usage=1\n")[0], 204)
+    check("policy altered and dropped", query('ALTER RETENTION POLICY "A b" ON "telegraf" DURATION 2h SHARD DURATION 1h;'
+                                              'SHOW RETENTION POLICIES ON telegraf; DROP RETENTION POLICY "A b" ON telegraf'),
+          [{"statement_id": 0}] + listed(["A b", "2h0m0s", "1h0m0s", 1, True], ["autogen", "0s", "168h0m0s", 1, False]) + [{"statement_id": 2}])
+    check("unknown policy", query('DROP RETENTION POLICY "A b" ON telegraf; SHOW DATABASES'),
+          [{"statement_id": 0, "error": "retention policy not found: A b"}])
+    check("unknown database", query("SHOW RETENTION POLICIES ON nosuch"), [{"statement_id": 0, "error": "database not found: nosuch"}])
+    check("CREATE DATABASE WITH", query('CREATE DATABASE withs WITH DURATION 3d REPLICATION 1 NAME "first"; SHOW RETENTION POLICIES ON withs')[1:],
+          listed(["autogen", "0s", "168h0m0s", 1, False], ["first", "72h0m0s", "24h0m0s", 1, True]))
+    for q in ("CREATE RETENTION POLICY x ON telegraf", "SELECT 1", "SHOW RETENTION POLICIES ON", "CREATE DATABASE y WITH"):
+        check("parse error: " + q, s.get("/query", q=q)[0], 400)
     check("gzip in two members", s.ask("POST", "/write?db=telegraf", gzip.compress(b"cpu,host=b usage=1 2\n") +
                                        gzip.compress(b"cpu,host=c usage=1 3\n"), Content_Encoding="gzip")[0], 204)
     status, body, _ = s.ask("POST", "/write?db=telegraf&precision=s", "cpu,host=a usage=1 5\ncpu,host= x=1\ncpu usage=\"t\"")

@@ -483,6 +483,14 @@ static const struct {
     {SLICE_LIT("GET /query?q=SHOW%20DATABASES HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "[\"skulk\"]"},
     {SLICE_LIT("POST /query?q=CREATE+DATABASE+%22my+db%22 HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
      "{\"results\":[{\"statement_id\":0}]}"},
+    {SLICE_LIT("POST /query?q=drop+retention+policy+a+on+B;show+databases HTTP/1.1\r\n" H CLOSE
+               "\r\n"),
+     "200", "{\"results\":[{\"statement_id\":0,\"series\":[]},{\"statement_id\":1,\"series\""},
+    {SLICE_LIT("POST /query?q=drop+retention+policy+bad+on+B;show+databases HTTP/1.1\r\n" H CLOSE
+               "\r\n"),
+     "200", "{\"results\":[{\"statement_id\":0,\"error\":\"no such thing\"}]}"},
+    {SLICE_LIT("POST /query?q=drop+retention+policy+a HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
+     "error parsing query: a retention policy is named as NAME ON DATABASE"},
     {SLICE_LIT("GET /query?q=SELECT+1 HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "error parsing query"},
     {SLICE_LIT("GET /api/v1/query?query=up&time=5 HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
      "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2\"]},"
