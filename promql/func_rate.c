@@ -4,33 +4,32 @@
 
 /* ---- extrapolation ---- */
 
-/* Every value before a drop is what a counter had reached when it started again. */
-static double lost_in_resets(const double *v, size_t n)
+/* Every value before a drop is what a counter had reached when it started again.  Added one by one, as Prometheus
+ * does: the bits depend on it. */
+static double with_resets(double change, const double *v, size_t n)
 {
-    double lost = 0;
     for (size_t i = 1; i < n; i++)
         if (v[i] < v[i - 1])
-            lost += v[i - 1];
-    return lost;
+            change += v[i - 1];
+    return change;
 }
 
 /* The same where start times tell of resets, too. */
-static double lost_in_starts(const PqlWindow *w)
+static double with_starts(double change, const PqlWindow *w)
 {
-    double lost = 0;
     for (size_t i = 1; i < w->count; i++)
         if (w->v[i] < w->v[i - 1] || fw_began_anew(w->st_ms, w->t_ms, i))
-            lost += w->v[i - 1];
+            change += w->v[i - 1];
     if (fw_starts_overlap(w->st_ms, w->t_ms, w->count))
         *w->notes |= WN_OVERLAP;
-    return lost;
+    return change;
 }
 
 /* The window begins with a zero at the start time of its first sample. */
 static bool from_zero(const PqlWindow *w, bool per_second, double *out)
 {
     size_t n = w->count;
-    double raw = w->v[n - 1] + lost_in_starts(w);
+    double raw = with_starts(w->v[n - 1], w);
     double covered = (double)(w->t_ms[n - 1] - w->st_ms[0]) / 1000;
     double to_end = (double)(w->end_ms - w->t_ms[n - 1]) / 1000;
     double gap = n > 1 ? (double)(w->t_ms[n - 1] - w->t_ms[0]) / 1000 / (double)(n - 1) : 0;
@@ -50,7 +49,7 @@ static bool extrapolated(const PqlWindow *w, bool counter, bool per_second, doub
         return false;
     double raw = w->v[n - 1] - w->v[0];
     if (counter)
-        raw += w->st_ms ? lost_in_starts(w) : lost_in_resets(w->v, n);
+        raw = w->st_ms ? with_starts(raw, w) : with_resets(raw, w->v, n);
     double covered = (double)(w->t_ms[n - 1] - w->t_ms[0]) / 1000;
     double to_start = (double)(w->t_ms[0] - w->begin_ms) / 1000,
            to_end = (double)(w->end_ms - w->t_ms[n - 1]) / 1000;

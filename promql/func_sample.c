@@ -76,17 +76,17 @@ double fs_clamp_max(double v, const double *p)
 typedef struct Civil {
     int64_t days, seconds, year;
     int month, day;
-    bool ok;
 } Civil;
 
+/* As Go on amd64: what is no int64 is the least one, and moments before its first year come 2^64 seconds later. */
 static Civil civil(double v)
 {
-    Civil c = {.ok = fabs(v) < 9e15};
-    if (!c.ok)
-        return c;
-    int64_t s = (int64_t)v;
-    c.days = floor_div(s, 86400);
-    c.seconds = floor_mod(s, 86400);
+    enum { DAY = 86400 };
+    const int64_t go_first = -INT64_C(9223372028715321600);
+    Civil c;
+    int64_t s = v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN;
+    c.days = s < go_first ? (int64_t)((uint64_t)s / DAY) : floor_div(s, DAY);
+    c.seconds = s < go_first ? (int64_t)((uint64_t)s % DAY) : floor_mod(s, DAY);
     civil_from_days(c.days, &c.year, &c.month, &c.day);
     return c;
 }
@@ -96,7 +96,7 @@ static Civil civil(double v)
     {                                                                                              \
         (void)p;                                                                                   \
         Civil c = civil(v);                                                                        \
-        return c.ok ? (double)(expr) : NAN;                                                        \
+        return (double)(expr);                                                                     \
     }
 
 static int days_in_month(const Civil *c)

@@ -44,15 +44,15 @@ static inline void edge_move(Edge *e, const int64_t *t_ms, size_t count, int64_t
     e->at = at;
 }
 
-/* Every value before a drop is what a counter had reached when it started again. */
-static double lost(Moving *m, const double *v)
+/* Every value before a drop is what a counter had reached when it started again.  Added one by one to the change,
+ * as Prometheus does: the bits depend on it. */
+static double with_lost(Moving *m, const double *v, double change)
 {
-    double sum = 0;
     while (m->drop < m->drop_count && m->drops[m->drop] <= m->lo.at)
         m->drop++;
     for (size_t i = m->drop; i < m->drop_count && m->drops[i] < m->hi.at; i++)
-        sum += v[m->drops[i] - 1];
-    return sum;
+        change += v[m->drops[i] - 1];
+    return change;
 }
 
 /* Moves over n steps; false: none has a result. */
@@ -77,7 +77,7 @@ static bool windows(Moving *m, const PqlSteps *s, size_t from, size_t n, ChangeS
         c->first[i] = s->v[first];
         c->raw[i] = s->v[last] - s->v[first];
         if (m->drop < m->drop_count)
-            c->raw[i] += lost(m, s->v);
+            c->raw[i] = with_lost(m, s->v, c->raw[i]);
     }
     return some;
 }
@@ -148,7 +148,7 @@ static void change_steady(Moving *m, const PqlSteps *s, const Steady *y, const C
         for (size_t j = 0; j < n && m->drop < m->drop_count; j++) {
             m->lo.at = (size_t)(first - s->v) + j * y->by;
             m->hi.at = (size_t)(last - s->v) + j * y->by + 1;
-            c.raw[j] += lost(m, s->v);
+            c.raw[j] = with_lost(m, s->v, c.raw[j]);
         }
         pql_kernels()->steady(s->out + i, &c, n, &k);
     }
