@@ -420,7 +420,7 @@ static bool piece_stats(SeriesPart *p, RunColumns *r, uint32_t field, Err *e)
     ChunkStats *st = arena_alloc(&p->scratch, r->piece_count * sizeof *st);
     r->stored[field] =
         r->piece_count == 1 && p->src.run.stats_exact && scan_stats(p->src.scan, field, st);
-    RowCuts cuts = {r->cuts, r->piece_count - 1, p->sums_only[field]};
+    RowCuts cuts = {r->cuts, r->piece_count - 1, p->sums_only[field], false};
     if (!r->stored[field] && !scan_stats_cuts(p->src.scan, field, &cuts, st, e))
         return false;
     r->stats[field] = st;

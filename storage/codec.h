@@ -67,8 +67,8 @@ bool codec_stats(ChunkStats *out, const CodecChunk *c, size_t begin, size_t end,
 typedef struct RowCuts {
     const uint32_t *row; /* ascending, at most the number of rows */
     size_t count;
-    bool
-        sums_only; /* of the statistics only count and sum are wanted: the others may be anything */
+    bool sums_only;  /* only count and sum are wanted: the other statistics may be anything */
+    bool inner_only; /* the first and the last piece are not wanted: they may be anything */
 } RowCuts;
 /* Statistics of all pieces between the cuts with at most one decode: out[0] is [0, row[0]),
  * out[i] is [row[i-1], row[i]), out[count] is [row[count-1], n).  An empty piece has count = 0. */

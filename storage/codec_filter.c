@@ -135,7 +135,7 @@ bool codec_filter(uint64_t *bits, size_t *passed, const CodecChunk *c, const Cod
                   Arena *scratch, Err *e)
 {
     CodecValues x;
-    if (!codec_read_values(&x, c, scratch, e))
+    if (!codec_read_values(&x, c, c->n, scratch, e))
         return false;
     if (x.domain == AS_INTS)
         filter_ints(bits, &x.view, c->n, range_of(f->op, f->u.i, (__int128)f->u.i + 1));

@@ -232,7 +232,7 @@ bool sk_f64_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
     DecimalHead h;
     IntView v;
     double *out = dst;
-    if (!decimal_open(&h, n, src, e) || !int_view(&v, n, h.block, e))
+    if (!decimal_open(&h, n, src, e) || !int_view(&v, n, n, h.block, e))
         return false;
     if (h.wide) {
         int64_t d[CODEC_VALUES_MAX];

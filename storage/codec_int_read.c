@@ -186,7 +186,7 @@ static void read_narrow_main(uint32_t *u, const IntHead *h, size_t n)
 }
 
 /* Puts the high bits of the patched residuals in their places. */
-static bool patch_narrow(uint32_t *u, const IntHead *h, size_t n, Err *e)
+static bool patch_narrow(uint32_t *u, const IntHead *h, size_t n, size_t upto, Err *e)
 {
     const IntPlan *p = &h->plan;
     const uint8_t *at = h->body + h->main_size;
@@ -194,7 +194,7 @@ static bool patch_narrow(uint32_t *u, const IntHead *h, size_t n, Err *e)
     if (p->bitmap) {
         if (!check_map(at, n, p->patches, e))
             return false;
-        codec_narrow()->patch_planes(u, at, n, at + (n + 7) / 8, p->patches, high_width,
+        codec_narrow()->patch_planes(u, at, upto, at + (n + 7) / 8, p->patches, high_width,
                                      h->patch_at);
         return true;
     }
@@ -270,7 +270,7 @@ static bool read_wide(int64_t *dst, const IntHead *h, size_t n, Err *e)
         h->plan.width + h->plan.high <= 32) {
         uint32_t *low = (uint32_t *)u;
         read_narrow_main(low, h, n);
-        if (h->plan.patches && !patch_narrow(low, h, n, e))
+        if (h->plan.patches && !patch_narrow(low, h, n, n, e))
             return false;
         sum_block(dst, low, &h->plan);
         return true;
@@ -289,7 +289,7 @@ static bool read_wide(int64_t *dst, const IntHead *h, size_t n, Err *e)
     return true;
 }
 
-static bool read_narrow(int32_t *x, const IntHead *h, size_t n, Err *e)
+static bool read_narrow(int32_t *x, const IntHead *h, size_t n, size_t upto, Err *e)
 {
     uint32_t *u = (uint32_t *)x;
     read_narrow_main(u, h, n);
@@ -300,9 +300,9 @@ static bool read_narrow(int32_t *x, const IntHead *h, size_t n, Err *e)
         for (size_t i = 0; i < n; i++)
             u[i] |= (uint32_t)sym[i] << h->plan.width;
     }
-    if (h->plan.patches && !patch_narrow(u, h, n, e))
+    if (h->plan.patches && !patch_narrow(u, h, n, upto, e))
         return false;
-    integrate_narrow(x, n, &h->plan);
+    integrate_narrow(x, upto, &h->plan);
     return true;
 }
 
@@ -314,7 +314,7 @@ static bool open_block(IntHead *h, size_t n, Slice src, Err *e)
     return read_head(h, n, src, e);
 }
 
-bool int_view(IntView *out, size_t n, Slice src, Err *e)
+bool int_view(IntView *out, size_t n, size_t upto, Slice src, Err *e)
 {
     IntHead h;
     if (!open_block(&h, n, src, e))
@@ -322,7 +322,7 @@ bool int_view(IntView *out, size_t n, Slice src, Err *e)
     out->narrow = fits_narrow(&h.plan, n);
     out->first = h.plan.first;
     out->gcd = h.plan.gcd;
-    return out->narrow ? read_narrow(out->u.x, &h, n, e) : read_wide(out->u.v, &h, n, e);
+    return out->narrow ? read_narrow(out->u.x, &h, n, upto, e) : read_wide(out->u.v, &h, n, e);
 }
 
 /* With x the number before a piece, the sum of its n numbers is n x + the sum of (n - k) r(k). */
@@ -338,7 +338,7 @@ bool int_sums(__int128 *sums, size_t n, Slice src, const RowCuts *cuts, bool *do
     if (!*done)
         return true;
     read_narrow_main(u, &h, n);
-    if (p->patches && !patch_narrow(u, &h, n, e))
+    if (p->patches && !patch_narrow(u, &h, n, n, e))
         return false;
     int64_t x = -((p->zigzag ? zigzag_decode(u[0]) : (int64_t)u[0]) + p->base);
     size_t begin = 0;
@@ -364,7 +364,7 @@ bool int_read(int64_t *dst, size_t n, Slice src, Err *e)
     if (!fits_narrow(&h.plan, n))
         return read_wide(dst, &h, n, e);
     _Alignas(64) int32_t x[CODEC_VALUES_MAX];
-    if (!read_narrow(x, &h, n, e))
+    if (!read_narrow(x, &h, n, n, e))
         return false;
     codec_narrow()->widen(dst, x, n, h.plan.first, h.plan.gcd);
     return true;

@@ -144,7 +144,8 @@ typedef struct IntView { /* a block as it is cheapest to look at */
         int64_t v[CODEC_VALUES_MAX];
     } u;
 } IntView;
-bool int_view(IntView *out, size_t n, Slice src, Err *e) MUST_CHECK;
+/* Numbers from `upto` on may be left out. */
+bool int_view(IntView *out, size_t n, size_t upto, Slice src, Err *e) MUST_CHECK;
 void int_stats(IntStats *st, const int64_t *v, size_t n);
 /* The sum of each piece between the cuts, from a block of small deltas whose numbers are not made;
  * *done = false: the block is another one. */
@@ -189,7 +190,9 @@ typedef struct CodecValues {
     uint16_t bad_at[CODEC_VALUES_MAX];
     IntView view; /* AS_DOUBLES: v holds doubles */
 } CodecValues;
-bool codec_read_values(CodecValues *x, const CodecChunk *c, Arena *scratch, Err *e) MUST_CHECK;
+/* As int_view. */
+bool codec_read_values(CodecValues *x, const CodecChunk *c, size_t upto, Arena *scratch,
+                       Err *e) MUST_CHECK;
 static inline const double *codec_doubles(const CodecValues *x)
 {
     return (const double *)x->view.u.v;

@@ -140,7 +140,7 @@ static const CodecDef *find_for(const CodecChunk *c, Err *e)
     return NULL;
 }
 
-static bool read_decimals(CodecValues *x, const CodecChunk *c, Arena *scratch, Err *e)
+static bool read_decimals(CodecValues *x, const CodecChunk *c, size_t upto, Arena *scratch, Err *e)
 {
     DecimalHead h;
     if (!decimal_open(&h, c->n, c->src, e))
@@ -151,7 +151,7 @@ static bool read_decimals(CodecValues *x, const CodecChunk *c, Arena *scratch, E
     x->k = (uint8_t)h.k;
     x->bad = h.bad;
     x->bad_bits = h.values;
-    return int_view(&x->view, c->n, h.block, e) &&
+    return int_view(&x->view, c->n, upto, h.block, e) &&
            (!h.bad || decimal_exceptions(x->bad_at, &h, c->n, e));
 }
 
@@ -183,7 +183,7 @@ static void simplify(CodecValues *x, const CodecChunk *c)
     }
 }
 
-bool codec_read_values(CodecValues *x, const CodecChunk *c, Arena *scratch, Err *e)
+bool codec_read_values(CodecValues *x, const CodecChunk *c, size_t upto, Arena *scratch, Err *e)
 {
     const CodecDef *def = find_for(c, e);
     if (!def)
@@ -197,10 +197,10 @@ bool codec_read_values(CodecValues *x, const CodecChunk *c, Arena *scratch, Err 
     case CODEC_TIME_DELTA:
     case CODEC_DENSE_I64:
     case CODEC_DENSE_TIME:
-        return int_view(&x->view, c->n, c->src, e);
+        return int_view(&x->view, c->n, upto, c->src, e);
     case CODEC_SK_F64:
     case CODEC_DENSE_F64:
-        return read_decimals(x, c, scratch, e);
+        return read_decimals(x, c, upto, scratch, e);
     default:
         if (!def->decode(x->view.u.v, c->n, c->src, scratch, e))
             return false;
@@ -294,7 +294,7 @@ bool codec_stats(ChunkStats *out, const CodecChunk *c, size_t begin, size_t end,
 {
     CodecValues x;
     must(begin <= end && end <= c->n);
-    if (!codec_read_values(&x, c, scratch, e))
+    if (!codec_read_values(&x, c, end, scratch, e))
         return false;
     stats_of_piece(out, &x, c->type, begin, end);
     return true;
@@ -337,13 +337,15 @@ bool codec_stats_cuts(ChunkStats *out, const CodecChunk *c, const RowCuts *cuts,
         return false;
     if (done)
         return true;
-    if (!codec_read_values(&x, c, scratch, e))
+    bool inner = cuts->inner_only && cuts->count > 0;
+    size_t begin = 0, upto = inner ? cuts->row[cuts->count - 1] : c->n;
+    if (!codec_read_values(&x, c, upto, scratch, e))
         return false;
-    size_t begin = 0;
     for (size_t i = 0; i <= cuts->count; i++) {
         size_t end = i < cuts->count ? cuts->row[i] : c->n;
         must(begin <= end && end <= c->n);
-        stats_of_piece(&out[i], &x, c->type, begin, end);
+        if (!inner || (i > 0 && i < cuts->count))
+            stats_of_piece(&out[i], &x, c->type, begin, end);
         begin = end;
     }
     return true;

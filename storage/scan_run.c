@@ -214,13 +214,15 @@ static bool encoded_cuts(Scan *s, size_t column, const RowCuts *cuts, ChunkStats
         row[count + 1] = begin + s->run.rows;
         at.row = row;
         at.count = count + 2;
+        at.inner_only = true;
         all = arena_alloc(&s->scratch, (count + 3) * sizeof *all);
     }
     if (!merge_run_here(s->merge, e) ||
         !part_stats_cuts(s->run.part, s->run.group, s->columns[column], &at, &s->scratch, all,
                          &number, e))
         return false;
-    *done = number && (all[0].type == s->types[column] || all[0].type == PHYS_NONE);
+    PhysType found = number ? all[!whole].type : PHYS_NONE; /* of the run's first piece */
+    *done = number && (found == s->types[column] || found == PHYS_NONE);
     if (!*done)
         return true;
     if (!whole)

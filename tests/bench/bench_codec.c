@@ -259,7 +259,8 @@ static size_t pieces_pass(CodecRun *r, bool sums_only)
         uint32_t cuts[N / HOUR_ROWS + 1], count = 0;
         for (size_t at = (c * N / HOUR_ROWS + 1) * HOUR_ROWS - c * N; at < N; at += HOUR_ROWS)
             cuts[count++] = (uint32_t)at;
-        must(codec_stats_cuts(st, &chunk, &(RowCuts){cuts, count, sums_only}, &r->arena, &e));
+        must(
+            codec_stats_cuts(st, &chunk, &(RowCuts){cuts, count, sums_only, false}, &r->arena, &e));
     }
     return ROWS;
 }

@@ -33,7 +33,7 @@ static void answers(const CodecChunk *c, Arena *arena)
     Err e;
     must(codec_stats(st, c, c->n / 3, c->n, arena, &e));
     for (int sums = 0; sums < 2; sums++)
-        must(codec_stats_cuts(st, c, &(RowCuts){cuts, ARRAY_LEN(cuts), sums}, arena, &e));
+        must(codec_stats_cuts(st, c, &(RowCuts){cuts, ARRAY_LEN(cuts), sums, false}, arena, &e));
     must(codec_filter(bits, &passed, c, &(CodecFilter){CODEC_GT, {.i = 1000}}, arena, &e));
 }
 

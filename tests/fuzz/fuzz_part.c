@@ -29,7 +29,7 @@ static void ask(Part *p, const PartGroup *g, const ColumnId *ids, size_t count, 
     (void)!part_time_grid(p, g, &grid, &regular, &e);
     for (size_t c = 0; c < count; c++) {
         uint32_t cut[2] = {g->rows / 3, g->rows};
-        RowCuts cuts = {cut, ARRAY_LEN(cut), c % 2};
+        RowCuts cuts = {cut, ARRAY_LEN(cut), c % 2, c % 4 > 1};
         ChunkStats st[3];
         uint64_t bits[ROW_WORDS];
         CodecFilter f = {.op = CODEC_GT};

@@ -212,8 +212,8 @@ static void check_stats(Scan *scan, const ScanRun *run, size_t column, const Col
         uint32_t from = i ? cuts[i - 1] : 0;
         cuts[i] = from + (uint32_t)rand() % ((run->rows - from) / 2 + 1);
     }
-    ck_assert_msg(scan_stats_cuts(scan, column, &(RowCuts){cuts, count, false}, got, &e), "%s",
-                  e.message);
+    ck_assert_msg(scan_stats_cuts(scan, column, &(RowCuts){cuts, count, false, false}, got, &e),
+                  "%s", e.message);
     for (size_t i = 0; i <= count; i++)
         check_piece(&got[i], v, i ? cuts[i - 1] : 0, i < count ? cuts[i] : run->rows);
     if (scan_stats(scan, column, &whole)) {
