@@ -274,9 +274,9 @@ Sources sources_range(Arena *a, const Sources *s, size_t begin, size_t end);
 size_t sources_series(const Sources *s); /* how many */
 /* Other labels are left out, but for those that describe the metric. */
 void sources_keep_labels(Sources *s, const PqlNames *names);
-/* Labels of one series of a source; items has room for tag_count + 2. */
 /* Tiers keep something of samples that the scan asks for and that are gone: 0A000. */
 bool source_whole(const Source *s, const ScanSpec *spec, Err *e) MUST_CHECK;
+/* Labels of one series of a source; items has room for tag_count + 2. */
 Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f,
                      PqlLabel *items);
 

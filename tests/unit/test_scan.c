@@ -5,6 +5,7 @@
 #include "rows_model.h"
 #include "storage/scan.h"
 #include "storage/version.h"
+#include "storage/watch.h"
 
 enum { ROWS_MAX = 8000, LAYERS_MAX = 8, SERIES = 12, SHARD = 3 };
 
@@ -47,6 +48,31 @@ int64_t snapshot_wall(const Snapshot *s)
 {
     (void)s;
     return 0;
+}
+
+const CatalogSnap *snapshot_catalog(const Snapshot *s)
+{
+    return s->catalog;
+}
+
+const WatchList *snapshot_watches(const Snapshot *s)
+{
+    (void)s;
+    return NULL;
+}
+
+int64_t watch_seam(const Snapshot *s, TableId table, int64_t cut)
+{
+    (void)s;
+    (void)table;
+    return cut;
+}
+
+void snapshot_table_about(const Snapshot *s, TableId table, TableInfo *out)
+{
+    (void)s;
+    (void)table;
+    *out = (TableInfo){0};
 }
 
 SeriesIndex *engine_index(Engine *eng)
