@@ -317,11 +317,9 @@ static bool parse_bounds(ArrayParser *p, int32_t *lower, int32_t *dims, int *n, 
         p->at++;
         if (hi < lo)
             return err_set(e, ERR_ARRAY_SUBSCRIPT, "upper bound cannot be less than lower bound");
-        if (hi - lo >= ARRAY_ITEMS_MAX)
-            return err_set(e, ERR_PROGRAM_LIMIT, "array size exceeds the maximum allowed (%d)",
-                           ARRAY_ITEMS_MAX);
         lower[*n] = (int32_t)lo;
-        dims[(*n)++] = (int32_t)(hi - lo + 1);
+        dims[(*n)++] =
+            hi - lo >= ARRAY_ITEMS_MAX ? -1 : (int32_t)(hi - lo + 1); /* -1: fits nothing */
     }
     if (*n == 0)
         return true;
@@ -349,6 +347,15 @@ static bool finish_array(ArrayParser *p, const int32_t *lower, const int32_t *di
         arr->lower[i] = n > 0 ? lower[i] : 1;
     }
     *out = value_array(arr);
+    return array_check_bounds(arr, e);
+}
+
+bool array_check_bounds(const Array *arr, Err *e)
+{
+    for (int i = 0; i < arr->ndim; i++)
+        if ((int64_t)arr->lower[i] + arr->dims[i] > INT32_MAX)
+            return err_set(e, ERR_PROGRAM_LIMIT, "array lower bound is too large: %d",
+                           arr->lower[i]);
     return true;
 }
 

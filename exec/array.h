@@ -33,6 +33,7 @@ static inline const Value *record_item(const Array *r, size_t field, int which)
     return &r->items[field * RECORD_ITEMS + (size_t)which];
 }
 
+bool array_check_bounds(const Array *arr, Err *e) MUST_CHECK; /* 54000 */
 bool array_in(const TypeEnv *env, TypeId elem, Slice text, int32_t typmod, Arena *a, Value *out,
               Err *e) MUST_CHECK;
 void array_out(const TypeEnv *env, const Value *v, Buf *dst);

@@ -326,6 +326,8 @@ static bool array_fill(FnCall *c, Err *e)
         for (uint64_t i = 0; i < count; i++)
             items[i] = item;
         arr->ndim = count ? (int32_t)d->count : 0;
+        if (!array_check_bounds(arr, e))
+            return false;
         arr->count = (size_t)count;
         arr->items = items;
         c->out->v.arr[row] = arr;

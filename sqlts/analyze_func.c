@@ -386,7 +386,7 @@ bool az_func(Analyzer *z, Scope *s, const NFunc *n, Expr **out, Err *e)
     if (slice_eq_cstr(name, "_pg_expandarray") && slice_eq_cstr(schema, "information_schema") &&
         count == 1)
         return expandarray(z, s, n, args[0], out, e);
-    if (az_is_hypothetical(name) && (n->within_group || (count > 0 && !n->over)))
+    if (az_is_hypothetical(name) && (n->within_group || count > 0))
         return az_hypothetical(z, s, n, args, out, e);
     const FuncDef *f;
     TypeId result;

@@ -459,7 +459,7 @@ func_common(A) ::= LEAST(X) LP expr_list(B) RP. { A = ast_multi(ps, N_LEAST, X.o
 
 %type within_group {NodeList}
 within_group(A) ::= . { A = NONE; }
-within_group(A) ::= WITHIN GROUP LP sort_clause(B) RP. { A = B; }
+within_group(A) ::= WITHIN(W) GROUP LP sort_clause(B) RP. { A = B; A.items[0]->offset = W.offset; }
 filter_clause(A) ::= . { A = NULL; }
 filter_clause(A) ::= FILTER LP WHERE a_expr(B) RP. { A = B; }
 over_clause(A) ::= . { A = NULL; }
