@@ -25,3 +25,14 @@ VIEWS_SEED = 1
 views: tests/unit/test_views
 	CK_TIMEOUT_MULTIPLIER=20 SKULK_VIEWS_STEPS=$(VIEWS_STEPS) SKULK_VIEWS_SEED=$(VIEWS_SEED) $(builddir)/tests/unit/test_views
 .PHONY: views
+
+unit_tests += tests/unit/test_tiers
+tests_unit_test_tiers_SOURCES = tests/unit/test_tiers.c tests/unit/life_world.h
+tests_unit_test_tiers_LDADD = $(SK_LIFECYCLE) $(UNIT_LIBS)
+
+# Long lives of tables with tiers: make tiers, make tiers TIERS_STEPS=100000 TIERS_SEED=7
+TIERS_STEPS = 10000
+TIERS_SEED = 1
+tiers: tests/unit/test_tiers
+	CK_TIMEOUT_MULTIPLIER=20 SKULK_TIERS_STEPS=$(TIERS_STEPS) SKULK_TIERS_SEED=$(TIERS_SEED) $(builddir)/tests/unit/test_tiers
+.PHONY: tiers

@@ -1,0 +1,198 @@
+/* A table with tiers against one that keeps all rows: rows come in time, late and twice, recent ones are
+ * changed and deleted, in transactions that are rolled back, too; jobs make buckets and free rows; the
+ * database is restarted.  At every look queries whose bounds cut no bucket give the same on both.
+ *
+ * SKULK_TIERS_SEED=n runs one seed, SKULK_TIERS_STEPS=n as many steps a life: `make tiers`. */
+#include "life_world.h"
+
+enum { SEEDS = 6, STEPS = 300, HOSTS = 5, LATE_MINUTES = 6000, RECENT_MINUTES = 240 };
+
+typedef struct Life {
+    LifeWorld w;
+    int seed, step;
+} Life;
+
+static void sql(Life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void sql(Life *l, const char *format, ...)
+{
+    char text[4096];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (getenv("SKULK_TIERS_TRACE"))
+        fprintf(stderr, "%d: %s\n", l->step, text);
+    ck_assert_msg(life_try(&l->w, text), "seed %d, step %d: %s: %s", l->seed, l->step, text,
+                  l->w.err.message);
+}
+
+static int any(int n)
+{
+    return rand() % n;
+}
+
+static long long now_s(Life *l)
+{
+    return life_wall(&l->w.c.clock) / NS_PER_S;
+}
+
+/* The same is done to both tables; @: the table. */
+static void both(Life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void both(Life *l, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    char *at = strchr(text, '@'); /* once in each */
+    for (int i = 0; i < 2; i++) {
+        *at = i ? 'r' : 'm';
+        sql(l, "%s", text);
+    }
+}
+
+/* No two rows have a time in common: a row that is gone cannot be written over. */
+static void write_rows(Life *l)
+{
+    int late = any(10) < 6 ? any(120) : any(LATE_MINUTES);
+    int minute = any(15) ? late : -any(60);
+    both(l,
+         "INSERT INTO @ SELECT to_timestamp(%lld) + i * interval '%d s' + interval '%d us', 'h%d', "
+         "nullif((i * %d) %% 50, 7) FROM generate_series(1, %d) i",
+         now_s(l) - minute * 60LL, 1 + any(100), l->step, any(HOSTS), 1 + any(40), 1 + any(30));
+}
+
+static void change_rows(Life *l)
+{
+    long long from = now_s(l) - any(RECENT_MINUTES) * 60LL;
+    switch (any(4)) {
+    case 0:
+        both(l, "DELETE FROM @ WHERE ts >= to_timestamp(%lld) AND ts < to_timestamp(%lld)", from,
+             from + any(7200));
+        break;
+    case 1:
+        both(l, "DELETE FROM @ WHERE host = 'h%d' AND ts > to_timestamp(%lld)", any(HOSTS), from);
+        break;
+    case 2:
+        both(l, "DELETE FROM @ WHERE v = %d AND ts > to_timestamp(%lld)", any(50), from);
+        break;
+    default:
+        both(l, "UPDATE @ SET v = v + 1 WHERE v %% 7 = %d AND ts > to_timestamp(%lld)", any(7),
+             from);
+    }
+}
+
+static void compare(Life *l, const char *list, const char *where, const char *group)
+{
+    sql(l,
+        "SELECT 'tiers', x::text FROM (SELECT %s FROM m %s %s EXCEPT ALL SELECT %s FROM r %s %s) x "
+        "UNION ALL SELECT 'rows', x::text FROM (SELECT %s FROM r %s %s EXCEPT ALL SELECT %s FROM m "
+        "%s %s) x",
+        list, where, group, list, where, group, list, where, group, list, where, group);
+    ck_assert_msg(l->w.out.len == 1, "seed %d, step %d: %s %s: %s", l->seed, l->step, list, where,
+                  (const char *)l->w.out.ptr);
+}
+
+static void look(Life *l)
+{
+    static const char *const lists[] = {
+        "count(*), count(v), sum(v), avg(v), min(v), max(v), min(ts), max(ts)",
+        "first(v, ts) AS f, last(v, ts) AS l, sum(v) FILTER (WHERE host <> 'h1') AS s",
+        "count(*) FILTER (WHERE host IN ('h0', 'h2')) AS c, max(v) - min(v) AS d"};
+    char list[512], where[256] = "";
+    const char *what = lists[any(ARRAY_LEN(lists))];
+    long long now = now_s(l), day = 86400;
+    long long from = (now / day - any(5)) * day, to = from + (1 + any(5)) * day;
+    switch (any(5)) {
+    case 0: /* whole days */
+        snprintf(list, sizeof list, "time_bucket('%d days', ts) AS b, host, %s", 1 + any(3), what);
+        if (any(2))
+            snprintf(where, sizeof where,
+                     "WHERE ts >= to_timestamp(%lld) AND ts < to_timestamp(%lld)", from, to);
+        compare(l, list, where, "GROUP BY 1, 2");
+        break;
+    case 1: /* hours, as long as there are some */
+        snprintf(list, sizeof list, "time_bucket('%d hours', ts) AS b, %s", 1 + any(4), what);
+        snprintf(where, sizeof where, "WHERE ts >= to_timestamp(%lld)",
+                 (now / 3600 - any(40)) * 3600);
+        compare(l, list, where, "GROUP BY 1");
+        break;
+    case 2: /* where rows are, anything goes */
+        snprintf(list, sizeof list, "time_bucket('7 minutes', ts) AS b, stddev(v), %s", what);
+        snprintf(where, sizeof where, "WHERE v > 3 AND ts > to_timestamp(%lld.5)",
+                 now - any(RECENT_MINUTES) * 60LL);
+        compare(l, list, where, "GROUP BY 1");
+        snprintf(list, sizeof list, "time_bucket('1 hour', ts) AS b, %s", what);
+        snprintf(where, sizeof where,
+                 "WHERE host = 'h%d' AND ts > to_timestamp(%lld.5) AND ts < to_timestamp(%lld.5)",
+                 any(HOSTS), now - any(RECENT_MINUTES) * 60LL, now - any(2000));
+        compare(l, list, where, "GROUP BY 1");
+        break;
+    case 3:
+        snprintf(where, sizeof where, "WHERE ts < to_timestamp(%lld)", to);
+        compare(l, what, any(2) ? where : "", "");
+        break;
+    default:
+        snprintf(list, sizeof list, "host, %s", what);
+        compare(l, list, "", "GROUP BY host HAVING count(*) > 1");
+    }
+}
+
+static void in_transaction(Life *l)
+{
+    sql(l, "BEGIN");
+    write_rows(l);
+    if (any(2))
+        change_rows(l);
+    look(l);
+    sql(l, any(2) ? "ROLLBACK" : "COMMIT");
+}
+
+static void live(Life *l, int steps)
+{
+    for (l->step = 0; l->step < steps; l->step++) {
+        int what = any(32);
+        if (what < 13)
+            write_rows(l);
+        else if (what < 17)
+            change_rows(l);
+        else if (what < 20)
+            in_transaction(l);
+        else if (what == 20)
+            sql(l, any(2) ? "CHECKPOINT" : "VACUUM m");
+        else if (what == 21 && any(2)) {
+            life_close(&l->w);
+            life_open(&l->w);
+        } else
+            life_pass(&l->w, (int64_t)(1 + any(what == 22 ? 1500 : 90)) * 60 * NS_PER_S);
+        look(l);
+    }
+}
+
+START_TEST(tiers)
+{
+    const char *seed = getenv("SKULK_TIERS_SEED"), *steps = getenv("SKULK_TIERS_STEPS");
+    Life *l = mem_zero(sizeof *l);
+    l->seed = seed ? atoi(seed) : _i;
+    srand((unsigned)l->seed);
+    life_init(&l->w, (uint64_t)l->seed);
+    both(l, "CREATE TABLE @ (ts timestamptz NOT NULL, host text TAG, v int8)");
+    sql(l, "ALTER TABLE m SET (tiers = '1s:6h, 1h:2d, 1d:forever')");
+    live(l, steps ? atoi(steps) : STEPS);
+    for (int i = 0; i < 20; i++)
+        look(l);
+    sql(l, "SELECT gone_before > '1970-01-01' FROM skulk.tiers WHERE level = 0");
+    if (!steps || atoi(steps) >= STEPS)
+        ck_assert_str_eq((const char *)l->w.out.ptr, "t\n"); /* rows did leave */
+    life_end(&l->w);
+    mem_free(l);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tc = tcase_create("tiers");
+    tcase_add_loop_test(tc, tiers, 0, getenv("SKULK_TIERS_SEED") ? 1 : SEEDS);
+    return unit_run(tc);
+}
