@@ -30,6 +30,12 @@ spread: alopex-skulk
 	python3 $(top_srcdir)/tests/spread.py $(builddir) $(ROWS)
 .PHONY: spread
 EXTRA_DIST += tests/spread.py
+# The 15 queries of the benchmark on a flat table loaded by COPY and on a tagged one loaded by /write: answers and times.
+flat: alopex-skulk
+	python3 $(top_srcdir)/tests/flat.py $(builddir) 100 24
+.PHONY: flat
+EXTRA_DIST += tests/flat.py
+
 # How soon a statement of each kind ends when it is canceled, eight times each: make cancel. `make check` has one of each.
 cancel: alopex-skulk
 	python3 $(top_srcdir)/tests/cancel.py $(builddir) 8 100
