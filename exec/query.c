@@ -315,6 +315,14 @@ void query_set_waiter(Query *q, Task *t)
     gang_set_waiter(q, t);
 }
 
+uint64_t query_rows_read(const Query *q)
+{
+    uint64_t rows = 0;
+    for (size_t i = 0; i < q->x.stats_count; i++)
+        rows += q->x.stats[i].scan.rows;
+    return rows;
+}
+
 void query_close(Query *q)
 {
     if (!q)

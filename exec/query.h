@@ -58,6 +58,8 @@ void query_set_waiter(Query *q, Task *t);
  * Only tags and time are looked at. */
 bool query_scan_range(Query *q, const PlanScan *plan, SeriesSet **series, int64_t *t_min,
                       int64_t *t_max, bool *none, Err *e) MUST_CHECK;
+/* Of tables, by its scans; counted if it is analyzed. */
+uint64_t query_rows_read(const Query *q);
 void query_close(Query *q);
 /* Blocking, before sched_stop: parallel pieces of closed queries that still stand in a run queue get their last
  * turn (they touch nothing of the query).  Gives up after a second. */

@@ -162,6 +162,11 @@ static double job_rows(const JobInfo *j)
     return (double)j->rows;
 }
 
+static double job_rows_read(const JobInfo *j)
+{
+    return (double)j->rows_read;
+}
+
 static double job_paused(const JobInfo *j)
 {
     return strcmp(j->state, "paused") == 0;
@@ -206,6 +211,7 @@ static void jobs_metrics(Buf *out, Db *db)
         {"skulk_job_last_duration_seconds", "gauge", "of the last run", job_duration},
         {"skulk_job_lag_seconds", "gauge", "how long a job is past its time", job_lag},
         {"skulk_job_rows", "gauge", "rows that the last run worked on, about", job_rows},
+        {"skulk_job_rows_read", "gauge", "rows that the last run read of tables", job_rows_read},
         {"skulk_job_paused", "gauge", "1: it does not run", job_paused},
     };
     JobInfo *jobs;

@@ -59,10 +59,10 @@ static Slice state_name(const Job *j, char name[NAME_MAX_BYTES])
 
 static void state_write(const Job *j, Buf *out)
 {
-    buf_printf(out, "2 %lld %lld %llu %llu %llu %d %lld %s", (long long)j->last_start_ns,
+    buf_printf(out, "3 %lld %lld %llu %llu %llu %d %lld %llu %s", (long long)j->last_start_ns,
                (long long)j->last_duration_ns, (unsigned long long)j->runs,
                (unsigned long long)j->failures, (unsigned long long)j->rows, j->paused,
-               (long long)j->own_interval_ns, j->error);
+               (long long)j->own_interval_ns, (unsigned long long)j->rows_read, j->error);
 }
 
 /* What cannot be read counts as nothing: a job without a past. */
@@ -71,16 +71,20 @@ static void state_read(Job *j, const CatalogSnap *cat)
     char name[NAME_MAX_BYTES], text[512];
     Slice value;
     long long start, duration, own = 0;
-    unsigned long long runs, failures, rows;
+    unsigned long long runs, failures, rows, read = 0;
     int format, paused, error = 0, more = 0;
     if (!cat_setting(cat, j->database, state_name(j, name), &value))
         return;
     snprintf(text, sizeof text, "%.*s", SLICE_ARG(value));
     if (sscanf(text, "%d %lld %lld %llu %llu %llu %d %n", &format, &start, &duration, &runs,
                &failures, &rows, &paused, &error) != 7 ||
-        (format != 1 && format != 2))
+        format < 1 || format > 3)
         return;
-    if (format == 2 && sscanf(text + error, "%lld %n", &own, &more) != 1)
+    if (format > 1 && sscanf(text + error, "%lld %n", &own, &more) != 1)
+        return;
+    error += more;
+    more = 0;
+    if (format > 2 && sscanf(text + error, "%llu %n", &read, &more) != 1)
         return;
     j->own_interval_ns = own;
     j->last_start_ns = start;
@@ -88,6 +92,7 @@ static void state_read(Job *j, const CatalogSnap *cat)
     j->runs = runs;
     j->failures = failures;
     j->rows = rows;
+    j->rows_read = read;
     j->paused = paused;
     snprintf(j->error, sizeof j->error, "%.250s", text + error + more);
 }
@@ -257,7 +262,7 @@ static void begin(Lifecycle *l, Job *j)
     j->asked = false;
     j->started_ns = mono(l);
     j->last_start_ns = l->clock->wall_ns(l->clock);
-    j->rows = 0;
+    j->rows = j->rows_read = 0;
     mutex_unlock(&l->mutex);
     l->current = j;
     l->rest_until_ns = 0;
@@ -364,7 +369,8 @@ static JobInfo job_info(const Lifecycle *l, const Job *j)
                  .lag_ns = waits && late > 0 ? late : 0,
                  .runs = j->runs,
                  .failures = j->failures,
-                 .rows = j->rows};
+                 .rows = j->rows,
+                 .rows_read = j->rows_read};
     memcpy(i.schema_name, j->schema_name, sizeof i.schema_name);
     memcpy(i.table_name, j->table_name, sizeof i.table_name);
     memcpy(i.error, j->error, sizeof i.error);

@@ -47,7 +47,8 @@ struct Job {
     int64_t last_start_ns;   /* wall; 0 = never */
     int64_t last_duration_ns;
     uint64_t runs, failures; /* failures: since the last success */
-    uint64_t rows;           /* of the last run */
+    uint64_t rows;           /* of the last run: written or deleted */
+    uint64_t rows_read;      /* of the last run, from tables */
     char error[256];         /* of the last run, or empty */
 };
 

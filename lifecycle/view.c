@@ -20,7 +20,7 @@ static JobStatus step(Job *j, Err *e)
             return JOB_FAIL;
         j->run = v;
     }
-    switch (view_job_run(v, &j->rows, e)) {
+    switch (view_job_run(v, &j->rows, &j->rows_read, e)) {
     case RUN_DONE:
         return JOB_DONE;
     case RUN_WAIT:

@@ -697,6 +697,7 @@ static bool open_piece(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
         !sql_analyze(&env, &p->arena, st, NULL, 0, &bound, e))
         return false;
     p->inner = portal_within(p, bound);
+    p->inner->analyze = true;
     return true;
 }
 
@@ -725,6 +726,7 @@ static RunStatus run_pieces(Portal *p, RefreshRun *r, Err *e)
         if (st != RUN_DONE)
             return st;
         p->rows += p->inner->rows + p->inner->changed;
+        p->rows_read += p->inner->analyzed ? query_rows_read(p->inner->analyzed) : 0;
         portal_free(p->inner);
         p->inner = NULL;
         if (!piece_done(p, r, &r->pieces[r->next - 1], e))

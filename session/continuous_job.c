@@ -91,7 +91,7 @@ static RunStatus failed(ViewJob *j)
     return RUN_FAIL;
 }
 
-RunStatus view_job_run(ViewJob *j, uint64_t *rows, Err *e)
+RunStatus view_job_run(ViewJob *j, uint64_t *rows, uint64_t *rows_read, Err *e)
 {
     Batch *b;
     bool gone;
@@ -109,6 +109,7 @@ RunStatus view_job_run(ViewJob *j, uint64_t *rows, Err *e)
     if (st != RUN_DONE)
         return st;
     *rows += j->portal->rows;
+    *rows_read += j->portal->rows_read;
     if (session_simple_next(j->session, &j->portal, e) != NEXT_END)
         return failed(j);
     j->portal = NULL;

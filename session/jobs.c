@@ -46,6 +46,7 @@ static void job_row(EvalCtx *ctx, const JobInfo *j, RowSink *sink)
                    value_i64((int64_t)j->runs),
                    value_i64((int64_t)j->failures),
                    ran ? value_i64((int64_t)j->rows) : value_null(),
+                   ran ? value_i64((int64_t)j->rows_read) : value_null(),
                    j->error[0] ? value_str(arena_slice(ctx->arena, slice_cstr(j->error)))
                                : value_null()};
     row_sink_add(sink, row);
@@ -79,6 +80,7 @@ static const ViewColumn columns[] = {{"job_id", T_INT8},
                                      {"runs", T_INT8},
                                      {"failures", T_INT8},
                                      {"rows", T_INT8},
+                                     {"rows_read", T_INT8},
                                      {"error", T_TEXT}};
 const ViewDef job_views[] = {
     {"skulk", "jobs", columns, ARRAY_LEN(columns), fill_jobs,

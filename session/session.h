@@ -283,7 +283,8 @@ typedef struct JobInfo {
     int64_t jitter_ns;                                             /* at most so much is added */
     int busy_percent;                                              /* of a core, at most */
     int64_t lag_ns;                                                /* past its time by so much */
-    uint64_t runs, failures, rows;
+    uint64_t runs, failures;
+    uint64_t rows, rows_read; /* of the last run: written or deleted; read of tables for it */
     char error[256];
 } JobInfo;
 enum {
@@ -366,9 +367,9 @@ int64_t tier_refresh_ns(const TableDef *t); /* the same for tiers; 0: it is none
 typedef struct ViewJob ViewJob;
 bool view_job_new(ViewJob **out, Db *db, ObjectId database, TableId view, Task *waiter,
                   Err *e) MUST_CHECK;
-/* Up to date, and back-filled in slices; *rows: results written.  RUN_DONE, RUN_WAIT, RUN_YIELD,
- * RUN_FAIL. */
-RunStatus view_job_run(ViewJob *j, uint64_t *rows, Err *e);
+/* Up to date, and back-filled in slices; *rows grows by results written, *rows_read by what was
+ * read for them.  RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL. */
+RunStatus view_job_run(ViewJob *j, uint64_t *rows, uint64_t *rows_read, Err *e);
 void view_job_free(ViewJob *j);
 
 void session_register(void);

@@ -182,6 +182,7 @@ struct Portal {
     struct RowWriter *writer;
     struct RowWriter *changer; /* rows that are there: ON CONFLICT DO UPDATE, UPDATE, DELETE */
     uint64_t changed;          /* rows, for the tag */
+    uint64_t rows_read;        /* of tables; REFRESH */
     int64_t lock_deadline_ns;  /* lock_timeout; 0 = not waiting, INT64_MAX = none */
     struct CopyIn *copy_in;
     struct CopyOut *copy_out;

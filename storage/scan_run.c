@@ -330,9 +330,11 @@ bool scan_filter(Scan *s, size_t column, const CodecFilter *f, const uint64_t **
 void scan_prune(Scan *s)
 {
     s->counters.groups_pruned++;
+    s->counters.rows -= s->run.rows;
 }
 
 void scan_answered(Scan *s)
 {
     s->counters.groups_from_stats++;
+    s->counters.rows -= s->run.rows;
 }

@@ -236,6 +236,30 @@ START_TEST(altered)
 }
 END_TEST
 
+/* One late row: its bucket is read and written again, not the table. */
+START_TEST(late_row)
+{
+    LifeWorld w;
+    const char *last = "SELECT state, rows, rows_read FROM skulk.jobs WHERE kind = 'view'";
+    life_init(&w, 10);
+    make(&w, "ttl = 'forever'");
+    life_ask(&w,
+             "INSERT INTO m SELECT '2020-01-01'::timestamptz + i * interval '1 min', 'h' || j, i "
+             "FROM generate_series(0, 5999) i, generate_series(1, 4) j");
+    life_ask(&w, "CREATE MATERIALIZED VIEW mv WITH (continuous, refresh = '10 min') AS "
+                 "SELECT time_bucket('1 hour', ts) AS b, host, max(v) FROM m GROUP BY 1, 2");
+    life_pass(&w, 30 * NS_PER_S);
+    ck_assert_str_eq(life_ask(&w, last), "waiting|400|24000\n");
+    life_ask(&w, "INSERT INTO m VALUES ('2020-01-02 10:30:30', 'h2', 7)");
+    life_pass(&w, 11 * 60 * NS_PER_S);
+    ck_assert_str_eq(life_ask(&w, last), "waiting|4|241\n");
+    life_close(&w);
+    life_open(&w);
+    ck_assert_str_eq(life_ask(&w, last), "waiting|4|241\n");
+    life_end(&w);
+}
+END_TEST
+
 /* Random writes, time steps, jumps that last less than an hour, restarts: shown is what the TTL says;
  * what may be gone is only what the clock without its jumps has ever called old. */
 START_TEST(random_life)
@@ -315,6 +339,7 @@ int main(void)
     tcase_add_test(tc, classes);
     tcase_add_test(tc, states_survive);
     tcase_add_test(tc, altered);
+    tcase_add_test(tc, late_row);
     tcase_add_loop_test(tc, random_life, 0, 8);
     return unit_run(tc);
 }
