@@ -165,40 +165,92 @@ FUNC_SCALAR(like_escape)
 
 /* ---- SIMILAR TO: SQL's pattern as a regular expression ---- */
 
+typedef struct Similar {
+    Slice pattern, escape;
+    int marks; /* escaped double quotes met: SUBSTRING's limits of what it gives */
+    bool lazy; /* in front of the first mark as little as possible matches */
+    bool in_class;
+} Similar;
+
+static bool similar_escape_at(const Similar *s, size_t at)
+{
+    return s->escape.len && s->pattern.len - at > s->escape.len &&
+           memcmp(s->pattern.ptr + at, s->escape.ptr, s->escape.len) == 0;
+}
+
+static bool similar_has_mark(const Similar *s)
+{
+    for (size_t i = 0; i < s->pattern.len; i++)
+        if (similar_escape_at(s, i)) {
+            i += s->escape.len;
+            if (s->pattern.ptr[i] == '"')
+                return true;
+        }
+    return false;
+}
+
+/* A character behind the escape. */
+static bool similar_escaped(Similar *s, Buf *b, char c, Err *e)
+{
+    if (c != '"' || s->in_class) {
+        buf_put_u8(b, '\\');
+        buf_put_u8(b, (uint8_t)c);
+        return true;
+    }
+    if (s->marks == 2)
+        return err_set(e, ERR_ESCAPE_USE,
+                       "SQL regular expression may not contain more than two escape-double-quote "
+                       "separators");
+    buf_puts(b, s->marks++ == 0 ? "){1,1}?(" : "){1,1}(?:");
+    s->lazy = false;
+    return true;
+}
+
+static void similar_char(Similar *s, Buf *b, char c)
+{
+    if (s->in_class ? c == '\\' : memchr("\\.^$", c, 4) != NULL)
+        buf_put_u8(b, '\\');
+    if (c == '%' && !s->in_class)
+        buf_puts(b, ".*");
+    else if (c == '(' && !s->in_class)
+        buf_puts(b, "(?:");
+    else
+        buf_put_u8(b, (uint8_t)(c == '_' && !s->in_class ? '.' : c));
+    if (s->lazy && !s->in_class && memchr("%*+?}", c, 5))
+        buf_put_u8(b, '?');
+    s->in_class = s->in_class ? c != ']' : c == '[';
+}
+
+static bool similar_regex(Similar *s, Buf *b, Err *e)
+{
+    if (s->escape.len && s->escape.len != utf8_len((unsigned char)s->escape.ptr[0]))
+        return err_set(e, ERR_INVALID_ESCAPE, "invalid escape string") ||
+               err_hint(e, "Escape string must be empty or one character.");
+    s->lazy = similar_has_mark(s);
+    buf_puts(b, "^(?:");
+    for (size_t i = 0; i < s->pattern.len; i++) {
+        if (!similar_escape_at(s, i)) {
+            similar_char(s, b, s->pattern.ptr[i]);
+            continue;
+        }
+        i += s->escape.len;
+        if (!similar_escaped(s, b, s->pattern.ptr[i], e))
+            return false;
+    }
+    buf_puts(b, ")$");
+    return true;
+}
+
 FUNC_SCALAR(similar_to_escape)
 {
     FUNC_UNUSED;
-    Slice p = args[0].u.str;
-    char esc = n > 1 ? (args[1].u.str.len ? args[1].u.str.ptr[0] : '\0') : '\\';
-    bool in_class = false;
+    Similar s = {.pattern = args[0].u.str, .escape = n > 1 ? args[1].u.str : SLICE_LIT("\\")};
     Buf b;
     buf_init(&b);
-    buf_puts(&b, "^(?:");
-    for (size_t i = 0; i < p.len; i++) {
-        char c = p.ptr[i];
-        if (esc && c == esc && i + 1 < p.len) {
-            buf_put_u8(&b, '\\');
-            buf_put_u8(&b, (uint8_t)p.ptr[++i]);
-        } else if (in_class) {
-            if (c == '\\')
-                buf_put_u8(&b, '\\');
-            buf_put_u8(&b, (uint8_t)c);
-            in_class = c != ']';
-        } else if (c == '%') {
-            buf_puts(&b, ".*");
-        } else if (c == '_') {
-            buf_put_u8(&b, '.');
-        } else if (c == '(') {
-            buf_puts(&b, "(?:");
-        } else if (strchr("\\.^$", c)) {
-            buf_put_u8(&b, '\\');
-            buf_put_u8(&b, (uint8_t)c);
-        } else {
-            in_class = c == '[';
-            buf_put_u8(&b, (uint8_t)c);
-        }
+    if (!similar_regex(&s, &b, e)) {
+        buf_free(&b);
+        return false;
     }
-    buf_puts(&b, ")$");
     *out = func_take(ctx, &b);
     return true;
 }
@@ -301,22 +353,36 @@ static size_t after_match(Slice s, RegexGroup g)
     return at;
 }
 
-/* substring(text from pattern): the first group, or the match without groups. */
-FUNC_SCALAR(regex_substring)
+/* The first group, or the match without groups. */
+static bool first_group(EvalCtx *ctx, Slice text, Slice pattern, Value *out, Err *e)
 {
-    FUNC_UNUSED;
     Pattern p;
     RegexGroup g[REGEX_GROUPS_MAX];
     size_t count = 0;
-    if (!pattern_open(&p, args[1].u.str, SLICE_NONE, ctx->scratch, e))
+    if (!pattern_open(&p, pattern, SLICE_NONE, ctx->scratch, e))
         return false;
-    bool ok = regex_groups(p.regex, args[0].u.str, 0, g, &count, e);
+    bool ok = regex_groups(p.regex, text, 0, g, &count, e);
     regex_free(p.regex);
     size_t k = count > 1 ? 1 : 0;
     out->null = count == 0 || g[k].begin < 0;
     if (ok && !out->null)
-        *out = value_str(group_text(args[0].u.str, g[k]));
+        *out = value_str(group_text(text, g[k]));
     return ok;
+}
+
+/* substring(text from pattern) */
+FUNC_SCALAR(regex_substring)
+{
+    FUNC_UNUSED;
+    return first_group(ctx, args[0].u.str, args[1].u.str, out, e);
+}
+
+/* substring(text similar pattern escape char) */
+FUNC_SCALAR(similar_substring)
+{
+    Value regex;
+    return similar_to_escape(ctx, args + 1, n - 1, &regex, e) &&
+           first_group(ctx, args[0].u.str, regex.u.str, out, e);
 }
 
 /* \1 .. \9 and \& in the replacement. */
@@ -646,6 +712,8 @@ FuncDef func_pattern[] = {
     FS("similar_to_escape(text, text) text", similar_to_escape, STRICT,
        "SIMILAR TO pattern as a regex"),
     FS("substring(text, text) text", regex_substring, STRICT, "what a regular expression matches"),
+    FS("substring(text, text, text) text", similar_substring, STRICT,
+       "what a SIMILAR TO pattern with an escape matches"),
     FS("regexp_replace(text, text, text) text", regexp_replace, STRICT, "first match replaced"),
     FS("regexp_replace(text, text, text, text) text", regexp_replace, STRICT,
        "matches replaced, with flags"),

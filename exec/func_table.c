@@ -10,7 +10,7 @@ void func_register_all(void)
         func_jsonb,   func_jsonpath,  func_json_record, func_bytea,   func_misc,
         func_timetz,  func_window,    func_state,       agg_basic,    agg_order,
         agg_stat,     agg_list,       agg_time,         agg_ordered,  agg_sketch,
-        agg_chart,    agg_srf,        func_hash,
+        agg_chart,    agg_srf,        func_hash,        func_unicode,
     };
     cast_register();
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)

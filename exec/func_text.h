@@ -12,6 +12,10 @@ size_t utf8_offset(Slice s, size_t chars); /* byte offset of a character, at mos
 size_t utf8_put(char *dst, uint32_t c);
 uint32_t utf8_get(const char *p, size_t len, size_t *used);
 Slice text_fold_case(Arena *a, Slice s, bool upper);
+/* `digits` hex digits at p; false, and nothing set, if they are not there. */
+bool text_hex(const char *p, const char *limit, int digits, uint32_t *out);
+/* A code point or half of a surrogate pair: a high one waits in *high for its low one.  false: no such. */
+bool utf16_put(Buf *b, uint32_t c, uint32_t *high);
 bool text_is_plain_identifier(Slice s); /* needs no quotes */
 void text_put_ident(Buf *dst, Slice s);
 void text_put_literal(Buf *dst, Slice s);

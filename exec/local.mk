@@ -1,7 +1,7 @@
 noinst_LTLIBRARIES += libskexec.la
 libskexec_la_SOURCES =
-libskexec_la_CFLAGS = $(FAST_CFLAGS) $(GMP_CFLAGS)
-libskexec_la_LIBADD = libskexec_kernels.la $(GMP_LIBS) -lm
+libskexec_la_CFLAGS = $(FAST_CFLAGS) $(GMP_CFLAGS) $(UTF8PROC_CFLAGS)
+libskexec_la_LIBADD = libskexec_kernels.la $(GMP_LIBS) $(UTF8PROC_LIBS) -lm
 
 # Compiled twice, as in storage/local.mk.
 exec_kernels = exec/kernels.c exec/kernels.h
@@ -58,7 +58,7 @@ libskexec_la_SOURCES += \
 	exec/func_arith.c exec/func_array.c exec/func_bucket.c exec/func_cast.c exec/func_compare.c \
 	exec/func_format.c exec/func_json.c exec/func_json_record.c exec/func_json.h exec/func_keywords.def exec/func_math.c \
 	exec/interval_fields.c exec/func_misc.c exec/func_timetz.c exec/func_numeric.c exec/func_pattern.c exec/func_private.h exec/func_table.c \
-	exec/func_text.c exec/func_text.h exec/func_to_char.c exec/func_to_number.c exec/func_window.c \
+	exec/func_text.c exec/func_text.h exec/func_unicode.c exec/func_to_char.c exec/func_to_number.c exec/func_window.c \
 	exec/bucket.h exec/func_time.c exec/func_time.h exec/func_time_bucket.c \
 	exec/interval.c exec/interval.h \
 	exec/numeric.c exec/numeric.h exec/numeric_io.c exec/numeric_math.c exec/numeric_private.h \

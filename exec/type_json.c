@@ -1,4 +1,5 @@
 #include "exec/type_json.h"
+#include "exec/func_text.h"
 #include "exec/json_scan.h"
 #include "exec/numeric.h"
 #include "exec/type_private.h"
@@ -116,30 +117,6 @@ bool json_element(Slice json, int64_t index, Arena *a, Slice *value)
     return false;
 }
 
-static size_t put_utf8(char *dst, uint32_t c)
-{
-    if (c < 0x80) {
-        dst[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        dst[0] = (char)(0xC0 | c >> 6);
-        dst[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        dst[0] = (char)(0xE0 | c >> 12);
-        dst[1] = (char)(0x80 | (c >> 6 & 63));
-        dst[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    dst[0] = (char)(0xF0 | c >> 18);
-    dst[1] = (char)(0x80 | (c >> 12 & 63));
-    dst[2] = (char)(0x80 | (c >> 6 & 63));
-    dst[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 static int hex_value(char c)
 {
     return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
@@ -167,7 +144,7 @@ static const char *decode_unicode(const char *p, const char *end, char *dst, siz
     }
     if (c >= 0xD800 && c < 0xE000)
         c = 0xFFFD;
-    *n += put_utf8(dst + *n, c);
+    *n += utf8_put(dst + *n, c);
     return p;
 }
 

@@ -263,6 +263,10 @@ a_expr(A) ::= a_expr(B) IS(X) UNKNOWN. [IS] { A = ast_test(ps, N_IS_UNKNOWN, X.o
 a_expr(A) ::= a_expr(B) IS(X) NOT UNKNOWN. [IS] { A = ast_test(ps, N_IS_UNKNOWN, X.offset, B, true); }
 a_expr(A) ::= a_expr(B) IS(X) DISTINCT FROM a_expr(C). [IS] { A = ast_distinct_from(ps, X.offset, B, C, false); }
 a_expr(A) ::= a_expr(B) IS(X) NOT DISTINCT FROM a_expr(C). [IS] { A = ast_distinct_from(ps, X.offset, B, C, true); }
+a_expr(A) ::= a_expr(B) IS(X) NORMALIZED. [IS] { A = ast_func(ps, X.offset, "is_normalized", LIST(B)); }
+a_expr(A) ::= a_expr(B) IS(X) normal_form(F) NORMALIZED. [IS] { A = ast_func(ps, X.offset, "is_normalized", PAIR(B, ast_literal(ps, N_STRING, F.offset, F.value))); }
+a_expr(A) ::= a_expr(B) IS(X) NOT NORMALIZED. [IS] { A = ast_test(ps, N_NOT, X.offset, ast_func(ps, X.offset, "is_normalized", LIST(B)), false); }
+a_expr(A) ::= a_expr(B) IS(X) NOT normal_form(F) NORMALIZED. [IS] { A = ast_test(ps, N_NOT, X.offset, ast_func(ps, X.offset, "is_normalized", PAIR(B, ast_literal(ps, N_STRING, F.offset, F.value))), false); }
 a_expr(A) ::= a_expr(B) BETWEEN(X) opt_asymmetric b_expr(C) AND a_expr(D). [BETWEEN] { A = ast_between(ps, X.offset, B, C, D, 0); }
 a_expr(A) ::= a_expr(B) NOT_LA(X) BETWEEN opt_asymmetric b_expr(C) AND a_expr(D). [NOT_LA] { A = ast_between(ps, X.offset, B, C, D, AST_NEGATED); }
 a_expr(A) ::= a_expr(B) BETWEEN(X) SYMMETRIC b_expr(C) AND a_expr(D). [BETWEEN] { A = ast_between(ps, X.offset, B, C, D, AST_SYMMETRIC); }
@@ -441,6 +445,14 @@ func_common(A) ::= SUBSTRING(X) LP a_expr(B) FROM a_expr(C) FOR a_expr(D) RP. { 
 func_common(A) ::= SUBSTRING(X) LP a_expr(B) FOR a_expr(D) FROM a_expr(C) RP. { A = ast_func(ps, X.offset, "substring", MORE(PAIR(B, C), D)); }
 func_common(A) ::= SUBSTRING(X) LP a_expr(B) FROM a_expr(C) RP. { A = ast_func(ps, X.offset, "substring", PAIR(B, C)); }
 func_common(A) ::= SUBSTRING(X) LP a_expr(B) FOR a_expr(D) RP. { A = ast_func(ps, X.offset, "substring", MORE(PAIR(B, ast_integer(ps, X.offset, SLICE_LIT("1"))), D)); }
+func_common(A) ::= SUBSTRING(X) LP a_expr(B) SIMILAR a_expr(C) ESCAPE a_expr(D) RP. { A = ast_func(ps, X.offset, "substring", MORE(PAIR(B, C), D)); }
+func_common(A) ::= NORMALIZE(X) LP a_expr(B) RP. { A = ast_func(ps, X.offset, "normalize", LIST(B)); }
+func_common(A) ::= NORMALIZE(X) LP a_expr(B) COMMA normal_form(F) RP. { A = ast_func(ps, X.offset, "normalize", PAIR(B, ast_literal(ps, N_STRING, F.offset, F.value))); }
+%type normal_form {Token}
+normal_form(A) ::= NFC(X). { A = X; }
+normal_form(A) ::= NFD(X). { A = X; }
+normal_form(A) ::= NFKC(X). { A = X; }
+normal_form(A) ::= NFKD(X). { A = X; }
 func_common(A) ::= SUBSTRING(X) LP func_arg_list(B) RP. { A = ast_func(ps, X.offset, "substring", B); }
 func_common(A) ::= TRIM(X) LP trim_kind(K) trim_list(B) RP. { A = ast_func(ps, X.offset, K, B); }
 %type trim_kind {const char *}
@@ -1719,6 +1731,11 @@ unreserved_kw(A) ::= MONTH(X). { A = X; }
 unreserved_kw(A) ::= MOVE(X). { A = X; }
 unreserved_kw(A) ::= NAMES(X). { A = X; }
 unreserved_kw(A) ::= NEXT(X). { A = X; }
+unreserved_kw(A) ::= NFC(X). { A = X; }
+unreserved_kw(A) ::= NFD(X). { A = X; }
+unreserved_kw(A) ::= NFKC(X). { A = X; }
+unreserved_kw(A) ::= NFKD(X). { A = X; }
+unreserved_kw(A) ::= NORMALIZED(X). { A = X; }
 unreserved_kw(A) ::= NO(X). { A = X; }
 unreserved_kw(A) ::= NOTHING(X). { A = X; }
 unreserved_kw(A) ::= NOTIFY(X). { A = X; }
@@ -1822,6 +1839,7 @@ col_name_kw(A) ::= LEAST(X). { A = X; }
 col_name_kw(A) ::= NATIONAL(X). { A = X; }
 col_name_kw(A) ::= NCHAR(X). { A = X; }
 col_name_kw(A) ::= NONE(X). { A = X; }
+col_name_kw(A) ::= NORMALIZE(X). { A = X; }
 col_name_kw(A) ::= NULLIF(X). { A = X; }
 col_name_kw(A) ::= NUMERIC(X). { A = X; }
 col_name_kw(A) ::= OVERLAY(X). { A = X; }
@@ -2028,6 +2046,12 @@ bare_label_kw(A) ::= MODE(X). { A = X; }
 bare_label_kw(A) ::= MOVE(X). { A = X; }
 bare_label_kw(A) ::= NAMES(X). { A = X; }
 bare_label_kw(A) ::= NEXT(X). { A = X; }
+bare_label_kw(A) ::= NFC(X). { A = X; }
+bare_label_kw(A) ::= NFD(X). { A = X; }
+bare_label_kw(A) ::= NFKC(X). { A = X; }
+bare_label_kw(A) ::= NFKD(X). { A = X; }
+bare_label_kw(A) ::= NORMALIZE(X). { A = X; }
+bare_label_kw(A) ::= NORMALIZED(X). { A = X; }
 bare_label_kw(A) ::= NO(X). { A = X; }
 bare_label_kw(A) ::= NOTHING(X). { A = X; }
 bare_label_kw(A) ::= NOTIFY(X). { A = X; }

@@ -1,6 +1,7 @@
 /* sqlts/lexer.re - the scanner (re2c), and the small state machines inside strings and comments.
  * Rules are those of PostgreSQL's scan.l with standard_conforming_strings on. */
 #include "sqlts/lexer.h"
+#include "exec/func_text.h"
 #include "sqlts/grammar.h"
 #include <ctype.h>
 #include <strings.h>
@@ -347,73 +348,6 @@ static bool lex_quoted_name(Lexer *lx, Token *t)
     return true;
 }
 
-static void put_utf8(Buf *b, uint32_t c)
-{
-    char s[4];
-    size_t n;
-    if (c < 0x80) {
-        s[0] = (char)c;
-        n = 1;
-    } else if (c < 0x800) {
-        s[0] = (char)(0xc0 | c >> 6);
-        s[1] = (char)(0x80 | (c & 63));
-        n = 2;
-    } else if (c < 0x10000) {
-        s[0] = (char)(0xe0 | c >> 12);
-        s[1] = (char)(0x80 | (c >> 6 & 63));
-        s[2] = (char)(0x80 | (c & 63));
-        n = 3;
-    } else {
-        s[0] = (char)(0xf0 | c >> 18);
-        s[1] = (char)(0x80 | (c >> 12 & 63));
-        s[2] = (char)(0x80 | (c >> 6 & 63));
-        s[3] = (char)(0x80 | (c & 63));
-        n = 4;
-    }
-    buf_put(b, s, n);
-}
-
-static int hex_value(int c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* `digits` hex digits at p; false if they are not there. */
-static bool hex_digits(const char *p, const char *limit, int digits, uint32_t *out)
-{
-    uint32_t v = 0;
-    if (limit - p < digits)
-        return false;
-    for (int i = 0; i < digits; i++) {
-        int h = hex_value((unsigned char)p[i]);
-        if (h < 0)
-            return false;
-        v = v << 4 | (uint32_t)h;
-    }
-    *out = v;
-    return true;
-}
-
-/* Code units to characters: a high surrogate waits for its low half.  false: not allowed. */
-static bool put_code(Buf *b, uint32_t c, uint32_t *high)
-{
-    if (*high) {
-        if (c < 0xdc00 || c > 0xdfff)
-            return false;
-        put_utf8(b, 0x10000 + ((*high - 0xd800) << 10) + (c - 0xdc00));
-        *high = 0;
-        return true;
-    }
-    if (c >= 0xd800 && c <= 0xdbff) {
-        *high = c;
-        return true;
-    }
-    if (c == 0 || c > 0x10ffff || (c >= 0xdc00 && c <= 0xdfff))
-        return false;
-    put_utf8(b, c);
-    return true;
-}
-
 static const char *skip_blanks(const char *p)
 {
     while (*p == ' ' || (*p >= '\t' && *p <= '\r'))
@@ -463,11 +397,11 @@ static bool lex_unicode(Lexer *lx, Token *t)
             ok = !high;
             buf_put(&b, p, 1);
             p += 2;
-        } else if (p + 1 < end && p[1] == '+' && hex_digits(p + 2, end, 6, &c)) {
-            ok = put_code(&b, c, &high);
+        } else if (p + 1 < end && p[1] == '+' && text_hex(p + 2, end, 6, &c)) {
+            ok = utf16_put(&b, c, &high);
             p += 8;
-        } else if (hex_digits(p + 1, end, 4, &c)) {
-            ok = put_code(&b, c, &high);
+        } else if (text_hex(p + 1, end, 4, &c)) {
+            ok = utf16_put(&b, c, &high);
             p += 5;
         } else {
             ok = false;
@@ -488,7 +422,7 @@ static bool escape_one(Buf *b, const char **pp, const char *limit, uint32_t *hig
     const char *at = memchr(letters, *p, sizeof letters - 1);
     if (*p == 'u' || *p == 'U') {
         int digits = *p == 'u' ? 4 : 8;
-        if (!hex_digits(p + 1, limit, digits, &c) || !put_code(b, c, high))
+        if (!text_hex(p + 1, limit, digits, &c) || !utf16_put(b, c, high))
             return false;
         *pp = p + 1 + digits;
         return true;
@@ -502,10 +436,9 @@ static bool escape_one(Buf *b, const char **pp, const char *limit, uint32_t *hig
         for (int i = 0; i < 3 && p < limit && *p >= '0' && *p <= '7'; i++)
             c = c * 8 + (uint32_t)(*p++ - '0');
         buf_put_u8(b, (uint8_t)c);
-    } else if (*p == 'x' && p + 1 < limit && hex_value((unsigned char)p[1]) >= 0) {
-        p++;
-        for (int i = 0; i < 2 && p < limit && hex_value((unsigned char)*p) >= 0; i++)
-            c = c * 16 + (uint32_t)hex_value((unsigned char)*p++);
+    } else if (*p == 'x' && text_hex(p + 1, limit, 1, &c)) {
+        int digits = text_hex(p + 1, limit, 2, &c) ? 2 : 1;
+        p += 1 + digits;
         buf_put_u8(b, (uint8_t)c);
     } else {
         buf_put(b, p++, 1);
