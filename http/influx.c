@@ -149,6 +149,16 @@ static void put_name(Buf *sql, Slice name)
     buf_puts(sql, "\"");
 }
 
+static bool is_database(const HttpCall *c, Slice name)
+{
+    CatalogSnap *cat = engine_catalog(db_engine(c->db));
+    size_t n = cat_database_count(cat), i = 0;
+    while (i < n && !slice_eq(cat_database_at(cat, i)->name, name))
+        i++;
+    cat_unref(cat);
+    return i < n;
+}
+
 /* The rest of the statement. */
 static void put_rest(Buf *sql, InfluxQuery *q)
 {
@@ -158,10 +168,12 @@ static void put_rest(Buf *sql, InfluxQuery *q)
     buf_printf(sql, " %.*s", (int)(q->p - begin), begin);
 }
 
-/* WITH [DURATION d] [REPLICATION n] [SHARD DURATION d] [NAME p]: the database's first policy. */
+/* WITH [DURATION d] [REPLICATION n] [SHARD DURATION d] [NAME p]: the database's first policy.  What is there
+ * already is not changed: the statement must say the same of it. */
 static bool database_policy(HttpCall *c, InfluxQuery *q, Slice database, Buf *sql, Err *e)
 {
-    Slice word, name = SLICE_NONE;
+    Slice word, name = SLICE_NONE, before = SLICE_NONE;
+    bool lasts = false; /* the text says how long */
     Buf options;
     buf_init(&options);
     while (next_word(q, &c->arena, &word)) {
@@ -169,12 +181,16 @@ static bool database_policy(HttpCall *c, InfluxQuery *q, Slice database, Buf *sq
             (void)!next_word(q, &c->arena, &name);
         else
             buf_printf(&options, " %.*s", SLICE_ARG(word));
+        lasts |= slice_eq_nocase(word, SLICE_LIT("DURATION")) &&
+                 !slice_eq_nocase(before, SLICE_LIT("SHARD"));
+        before = word;
     }
-    buf_puts(sql, name.len ? "CREATE RETENTION POLICY" : "ALTER RETENTION POLICY");
+    bool is_new = !name.len && !is_database(c, database);
+    buf_puts(sql, is_new ? "ALTER RETENTION POLICY" : "CREATE RETENTION POLICY");
     put_name(sql, name.len ? name : SLICE_LIT("autogen"));
     buf_puts(sql, " ON");
     put_name(sql, database);
-    if (name.len && !options.len)
+    if (!is_new && !lasts)
         buf_puts(sql, " DURATION INF");
     buf_put_slice(sql, buf_slice(&options));
     buf_puts(sql, name.len ? " DEFAULT" : "");
@@ -207,16 +223,6 @@ static bool show_databases(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
     buf_puts(out, "]}]");
     cat_unref(cat);
     return true;
-}
-
-static bool is_database(const HttpCall *c, Slice name)
-{
-    CatalogSnap *cat = engine_catalog(db_engine(c->db));
-    size_t n = cat_database_count(cat), i = 0;
-    while (i < n && !slice_eq(cat_database_at(cat, i)->name, name))
-        i++;
-    cat_unref(cat);
-    return i < n;
 }
 
 /* name ON database ... */

@@ -20,6 +20,14 @@ uint32_t virtual_schema_oid(const char *name)
     return 0;
 }
 
+bool schema_is_virtual(Slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(virtual_schemas); i++)
+        if (slice_eq_cstr(name, virtual_schemas[i].name))
+            return true;
+    return false;
+}
+
 Slice schema_name(Session *s, const CatalogSnap *cat, uint32_t oid)
 {
     (void)s;

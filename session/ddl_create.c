@@ -1,23 +1,31 @@
 /* session/ddl_create.c - CREATE SCHEMA/DATABASE/VIEW, COMMENT. */
 #include "session/session_private.h"
 
+bool schema_name_free(const CatalogSnap *cat, ObjectId database, Slice name, Err *e)
+{
+    if (name.len >= 3 && memcmp(name.ptr, "pg_", 3) == 0)
+        return err_set(e, ERR_RESERVED_NAME, "unacceptable schema name \"%.*s\"",
+                       SLICE_ARG(name)) ||
+               err_detail(e, "The prefix \"pg_\" is reserved for system schemas.");
+    return (!cat_schema(cat, database, name) && !schema_is_virtual(name)) ||
+           err_set(e, ERR_DUPLICATE_SCHEMA, "schema \"%.*s\" already exists", SLICE_ARG(name));
+}
+
 bool ddl_create_schema(Portal *p, Err *e)
 {
     Session *s = p->session;
     Slice name = p->bound->u.create_named.name;
     CatalogSnap *cat = session_catalog(s);
-    bool exists = cat_schema(cat, s->database, name) != NULL;
+    bool free = schema_name_free(cat, s->database, name, e);
     cat_unref(cat);
-    if (exists && p->bound->u.create_named.if_not_exists) {
+    if (!free && e->code == ERR_DUPLICATE_SCHEMA && p->bound->u.create_named.if_not_exists) {
+        err_clear(e);
         session_notice(s, "NOTICE", ERR_DUPLICATE_SCHEMA,
                        "schema \"%.*s\" already exists, skipping", SLICE_ARG(name));
         return true;
     }
-    if (exists)
-        return err_set(e, ERR_DUPLICATE_SCHEMA, "schema \"%.*s\" already exists", SLICE_ARG(name));
-    if (name.len > 3 && memcmp(name.ptr, "pg_", 3) == 0)
-        return err_set(e, ERR_INVALID_NAME, "unacceptable schema name \"%.*s\"", SLICE_ARG(name)) ||
-               err_detail(e, "The prefix \"pg_\" is reserved for system schemas.");
+    if (!free)
+        return false;
     SchemaDef d = {.id = engine_new_id(s->db->engine), .database = s->database, .name = name};
     CatEdit c = {.op = CAT_PUT_SCHEMA, .id = d.id, .schema = &d};
     if (!ddl_edit(s, &c, 1, e))

@@ -118,7 +118,8 @@ static bool rename_schema(Session *s, const CatalogSnap *cat, const SchemaDef *d
     s->tx.own_catalog = true;
     return session_owns(s, cat, GRANT_SCHEMA, d->id, d->name, e) &&
            roles_may_create_schema(session_roles(s, cat), cat, d->database, e) &&
-           ddl_edit(s, &edit, 1, e) && ddl_views_unchanged(s, cat, e);
+           schema_name_free(cat, d->database, name, e) && ddl_edit(s, &edit, 1, e) &&
+           ddl_views_unchanged(s, cat, e);
 }
 
 static bool rename_database(Session *s, const CatalogSnap *cat, const DatabaseDef *d, Slice name,

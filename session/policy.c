@@ -70,6 +70,12 @@ static bool describe(const BoundRetention *b, SchemaDef *s, Err *e)
     return !b->shard.len || policy_time(b->shard, &s->window_ns, e);
 }
 
+static int64_t kept_ns(const DatabaseDef *d, const SchemaDef *s)
+{
+    int64_t ttl = s->ttl_ns ? s->ttl_ns : d->ttl_ns;
+    return ttl ? ttl : TTL_FOREVER;
+}
+
 static bool put_policy(Portal *p, const DatabaseDef *d, const SchemaDef *s, bool standard, Err *e)
 {
     DatabaseDef with = *d;
@@ -85,16 +91,21 @@ bool policy_create(Portal *p, const CatalogSnap *cat, Err *e)
     const DatabaseDef *d = need_database(cat, b->database, e);
     if (!d || !no_limits(b, e))
         return false;
-    const SchemaDef *was = cat_schema(cat, d->id, b->name);
+    bool autogen = is_autogen(b->name);
+    const SchemaDef *was = cat_schema(cat, d->id, autogen ? SLICE_LIT("public") : b->name);
     SchemaDef s = {.database = d->id, .name = b->name, .policy = true};
-    if (!describe(b, &s, e))
+    if (!describe(b, &s, e) || (!was && !schema_name_free(cat, d->id, b->name, e)))
         return false;
-    bool same = was && was->policy && was->ttl_ns == s.ttl_ns &&
+    bool same = was && (was->policy || autogen) &&
+                (!b->duration.len || kept_ns(d, was) == kept_ns(d, &s)) &&
                 (!b->shard.len || was->window_ns == s.window_ns);
-    if ((was && !same) || is_autogen(b->name))
+    if (same && autogen)
+        return true;
+    if ((was || autogen) && !same)
         return err_set(e, ERR_DUPLICATE_OBJECT,
-                       was && !was->policy ? "schema \"%.*s\" exists, and is no retention policy"
-                                           : "retention policy \"%.*s\" already exists",
+                       was && !was->policy && !autogen
+                           ? "schema \"%.*s\" exists, and is no retention policy"
+                           : "retention policy \"%.*s\" already exists",
                        SLICE_ARG(b->name)) ||
                err_hint(e, "ALTER RETENTION POLICY changes one.");
     s.id = was ? was->id : engine_new_id(p->session->db->engine);

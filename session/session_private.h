@@ -497,6 +497,9 @@ RunStatus hypertable_run(Portal *p, Batch **out, Err *e);
 const OutColumn *hypertable_columns(Session *s, const Bound *b, Arena *a, size_t *count);
 bool ddl_truncate(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_schema(Portal *p, Err *e) MUST_CHECK;
+/* Nothing has the name, and the system does not keep it for itself. */
+bool schema_name_free(const CatalogSnap *cat, ObjectId database, Slice name, Err *e) MUST_CHECK;
+bool schema_is_virtual(Slice name); /* as pg_catalog: views of the server alone */
 bool ddl_create_database(Portal *p, Err *e) MUST_CHECK;
 bool ddl_comment(Portal *p, Err *e) MUST_CHECK;
 bool ddl_create_view(Portal *p, Err *e) MUST_CHECK;

@@ -20,6 +20,12 @@ INSERT INTO t2 (time, host) VALUES ('2026-01-01', 'b');
 SELECT host FROM t2;
 DROP TABLE t2;
 CREATE SCHEMA s1;
+-- names that the system keeps
+CREATE SCHEMA skulk;
+CREATE SCHEMA IF NOT EXISTS information_schema;
+CREATE SCHEMA pg_;
+ALTER SCHEMA s1 RENAME TO pg_s1;
+ALTER SCHEMA s1 RENAME TO information_schema;
 CREATE TABLE s1.x (time timestamptz NOT NULL, v int4);
 INSERT INTO s1.x VALUES ('2026-01-01', 1);
 SELECT v FROM s1.x;
