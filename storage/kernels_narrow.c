@@ -12,6 +12,7 @@
 
 typedef int32_t I4 __attribute__((vector_size(16)));
 typedef int64_t L4 __attribute__((vector_size(32)));
+typedef uint64_t W4 __attribute__((vector_size(32)));
 typedef double D4 __attribute__((vector_size(32)));
 
 static inline uint64_t load(const uint8_t *p)
@@ -234,9 +235,9 @@ static void divide(double *out, const int64_t *src, size_t n, double p)
 {
     const double y = 1 / p;
     for (size_t i = 0; i < n; i += 4) {
-        L4 in;
+        W4 in; /* behind n there may be anything */
         __builtin_memcpy(&in, src + i, sizeof in);
-        D4 v = (D4)(in + MAGIC_BITS) - MAGIC;
+        D4 v = (D4)(in + (uint64_t)MAGIC_BITS) - MAGIC;
         if (p != 1)
             divide_by(&v, p, y);
         __builtin_memcpy(out + i, &v, sizeof v);

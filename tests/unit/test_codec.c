@@ -833,8 +833,12 @@ START_TEST(division)
                 d[i] = (int64_t)(rnd() & low_bits(1 + round % 51));
                 d[i] = rnd() & 1 ? d[i] : -d[i];
             }
-            codec_narrow()->divide(v, d, N, codec_pow10[k]);
-            for (size_t i = 0; i < N; i++)
+            size_t n =
+                N - round % 4; /* kernels work in fours: what lies behind n may be anything */
+            for (size_t i = n; i < N; i++)
+                d[i] = INT64_MAX;
+            codec_narrow()->divide(v, d, n, codec_pow10[k]);
+            for (size_t i = 0; i < n; i++)
                 ck_assert_uint_eq(f64_bits(v[i]), f64_bits((double)d[i] / codec_pow10[k]));
         }
     }
