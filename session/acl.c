@@ -255,9 +255,29 @@ bool session_allow_table(Session *s, const CatalogSnap *cat, const TableDef *t, 
            acl_denied(e, table_word(t), t->name);
 }
 
+/* What views and tiers keep is written by their jobs alone: nobody else may, not even a superuser. */
+bool acl_kept(const CatalogSnap *cat, const TableDef *t, Err *e)
+{
+    if (!continuous_hidden(cat, t))
+        return true;
+    err_set(e, ERR_PRIVILEGE, "permission denied: \"%.*s\" holds what a view or a tier keeps",
+            SLICE_ARG(t->name));
+    return err_hint(e, "It changes and goes with its view or table.");
+}
+
+static bool kept_schema(const SchemaDef *d, Err *e)
+{
+    return !continuous_schema(d) ||
+           err_set(e, ERR_PRIVILEGE,
+                   "permission denied: schema \"%.*s\" holds what views and tiers keep",
+                   SLICE_ARG(d->name));
+}
+
 bool session_may_use(void *session, const CatalogSnap *cat, const RelationUse *use, Err *e)
 {
     RoleSet owner = {0};
+    if (use->privileges & ~(uint32_t)PRIV_SELECT && !acl_kept(cat, use->table, e))
+        return false;
     if (!use->view)
         return roles_allow(session_roles(session, cat), cat, use, e);
     roles_of(&owner, cat, object_owner(cat, GRANT_TABLE, use->view->id));
@@ -422,24 +442,27 @@ static bool may_edit(Session *s, const CatalogSnap *cat, Arena *a, const CatEdit
     *made = NULL;
     switch (c->op) {
     case CAT_PUT_TABLE:
-        if ((t = cat_table_by_id(cat, c->table->id)))
+        t = cat_table_by_id(cat, c->table->id);
+        if ((t && !acl_kept(cat, t, e)) || !acl_kept(cat, c->table, e))
+            return false;
+        if (t)
             return may_put_table(s, cat, t, c->table, e);
         class = c->table->kind == TABLE_SEQUENCE ? ACL_OF_SEQUENCE : ACL_OF_TABLE;
         *made = acl_of_new(cat, a, GRANT_TABLE, class, c->table->id, c->table->schema, s->role);
         return roles_may_create_in(session_roles(s, cat), cat, c->table->schema, e);
     case CAT_DROP_TABLE:
         t = cat_table_by_id(cat, c->id);
-        return !t || may_drop_table(s, cat, t, e);
+        return !t || (acl_kept(cat, t, e) && may_drop_table(s, cat, t, e));
     case CAT_PUT_SCHEMA:
         if ((d = cat_schema_by_id(cat, c->schema->id)))
-            return session_owns(s, cat, GRANT_SCHEMA, d->id, d->name, e);
+            return kept_schema(d, e) && session_owns(s, cat, GRANT_SCHEMA, d->id, d->name, e);
         *made = acl_of_new(cat, a, GRANT_SCHEMA, ACL_OF_SCHEMA, c->schema->id, 0, s->role);
         return roles_may_create_schema(session_roles(s, cat), cat, c->schema->database, e);
     case CAT_PUT_DATABASE:
         return may_put_database(s, cat, c->database, e);
     case CAT_DROP_SCHEMA:
         d = cat_schema_by_id(cat, c->id);
-        return !d || session_owns(s, cat, GRANT_SCHEMA, d->id, d->name, e);
+        return !d || (kept_schema(d, e) && session_owns(s, cat, GRANT_SCHEMA, d->id, d->name, e));
     default:
         return true;
     }

@@ -3,6 +3,7 @@
  * Two statements of its own (p->inner) within this one: which windows have rows, and their DELETE.  A window
  * counts only if all of it is older (newer) than the border. */
 #include "exec/func_text.h"
+#include "exec/tiers.h"
 #include "session/retention_private.h"
 #include "storage/expiry.h"
 #include "storage/watch.h"
@@ -59,12 +60,19 @@ static bool open_inner(Portal *p, bool list, Err *e)
     CatalogSnap *cat = session_catalog(p->session);
     const QualifiedName *name = &p->bound->u.alter.name;
     const TableDef *t = session_find_table(p->session, cat, name);
+    TierList tiers;
     bool ok = t && t->kind == TABLE_SERIES;
     if (!t)
         err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(name->name)),
             err_at(e, name->position);
     else if (!ok)
         err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a hypertable", SLICE_ARG(t->name));
+    if (ok && tiers_of(t, &tiers)) {
+        ok = err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                     "drop_chunks() of a table with tiers is not supported");
+        err_hint(e, "Its rows leave when they are in the next tier: ALTER TABLE ... SET (tiers = "
+                    "...) says when. DELETE deletes those that are wrong.");
+    }
     if (ok) {
         SqlStatement st = {.text = statement(p, cat, t, list)};
         Prepared *inner = prepared_new(p->session, SLICE_NONE, &st, NULL, 0, e);

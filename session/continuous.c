@@ -13,10 +13,14 @@
 
 #define STATES_SCHEMA SLICE_LIT("pg_skulk") /* dumps and lists leave schemas named pg_ out */
 
+bool continuous_schema(const SchemaDef *s)
+{
+    return s && slice_eq(s->name, STATES_SCHEMA);
+}
+
 bool continuous_hidden(const CatalogSnap *cat, const TableDef *t)
 {
-    const SchemaDef *s = cat_schema_by_id(cat, t->schema);
-    return s && slice_eq(s->name, STATES_SCHEMA);
+    return continuous_schema(cat_schema_by_id(cat, t->schema));
 }
 
 /* ---- options ---- */

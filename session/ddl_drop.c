@@ -556,6 +556,10 @@ bool ddl_truncate(Portal *p, Err *e)
                     SLICE_ARG(name->name));
         } else {
             TableDef *fresh = table_def_copy(&p->arena, t);
+            if (!acl_kept(cat, t, e)) {
+                cat_unref(cat);
+                return false;
+            }
             fresh->id = engine_new_id(s->db->engine);
             fresh->version = 0;
             if (!tiers_truncated(p, t, fresh, e)) {

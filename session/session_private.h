@@ -526,7 +526,8 @@ bool continuous_forget(Session *s, const TableDef *view, Err *e) MUST_CHECK;
 bool continuous_truncated(Portal *p, const CatalogSnap *cat, TableId from, TableId to,
                           Err *e) MUST_CHECK;
 bool states_schema(Session *s, ObjectId *id,
-                   Err *e) MUST_CHECK; /* of hidden tables: made if need be */
+                   Err *e) MUST_CHECK;      /* of hidden tables: made if need be */
+bool continuous_schema(const SchemaDef *s); /* where they are */
 bool continuous_hidden(const CatalogSnap *cat, const TableDef *t); /* a table of states */
 RunStatus refresh_run(Portal *p, Batch **out, Err *e);
 void refresh_free(Portal *p);
@@ -623,6 +624,7 @@ uint32_t roles_privileges(const RoleSet *r, const CatalogSnap *cat, GrantKind ki
 /* 42501 with PostgreSQL's words. */
 bool session_allow_table(Session *s, const CatalogSnap *cat, const TableDef *t, uint32_t wanted,
                          Err *e) MUST_CHECK;
+bool acl_kept(const CatalogSnap *cat, const TableDef *t, Err *e) MUST_CHECK; /* 42501: it is one */
 bool session_may_use(void *session, const CatalogSnap *cat, const RelationUse *use, Err *e);
 bool session_may_look(void *session, const CatalogSnap *cat, const SchemaDef *s);
 /* The edits, and the rights on what is new; in the arena.  NULL: 42501. */

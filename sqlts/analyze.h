@@ -321,6 +321,8 @@ void az_set_columns(Analyzer *z, Query *q);
 
 /* analyze_tier.c: a query over a table with tiers reads each range of time from where it still is */
 bool az_tiers(Analyzer *z, Query *q, Err *e) MUST_CHECK;
+/* Tables of FROM, from the first-th on, are read as rows: those that are gone must not be asked for. */
+void az_need_rows(const Analyzer *z, const Query *q, size_t first);
 
 /* analyze_group.c */
 bool az_group_by(Analyzer *z, Scope *s, const NSelect *n, Query *q, Err *e) MUST_CHECK;

@@ -304,6 +304,8 @@ bool az_sampled(Analyzer *z, Scope *s, const NRange *n, Rte **rte, Err *e)
         q->targets[i] = (Target){.expr = az_var(z, t, i, 0), .name = t->cols[i].name};
     q->var_end = (uint32_t)z->var_count;
     az_set_columns(z, q);
+    if (!az_tiers(z, q, e))
+        return false;
     *rte = az_query_rte(z, q, t->name);
     (*rte)->use = t->use; /* what is read of the sample is read of the table */
     return true;

@@ -52,6 +52,7 @@ static bool modify_from(Analyzer *z, Modify *m, Err *e)
         items = ast_append(&ps, items, m->n->from.items[i]);
     if (!az_from(z, &m->scope, &items, m->q, e))
         return false;
+    az_need_rows(z, m->q, 1); /* what is changed is there; what is read besides has to be */
     m->rte = m->q->from[0]->rte;
     m->from_end = (uint32_t)z->var_count;
     return true;

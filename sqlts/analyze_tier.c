@@ -327,15 +327,18 @@ static bool fits(Tiered *t)
     if (!q->grouped || q->set_count || q->grouping_count || q->gapfill || q->fill_count ||
         q->direct_count || q->gapfill_position || !is_kept(t, q->where, &time))
         return false;
-    for (size_t i = 0; i < q->from_count; i++)
-        if (!base_kept(q->from[i], t->base, &has) || !on_kept(t, q->from[i], &time))
+    t->plain_time = true;
+    for (size_t i = 0; i < q->from_count; i++) {
+        bool on_time = false;
+        if (!base_kept(q->from[i], t->base, &has) || !on_kept(t, q->from[i], &on_time))
             return false;
+        t->plain_time &= !on_time;
+    }
     for (size_t i = 0; i < q->key_count; i++)
         if (!is_kept(t, q->keys[i], &time))
             return false;
     t->wanted = ARENA_ARRAY(t->z->arena, Wanted, q->agg_count + 1);
     t->slots = ARENA_ARRAY(t->z->arena, Slot, SLOTS_MAX);
-    t->plain_time = true;
     for (size_t i = 0; i < q->agg_count; i++)
         if (!wanted(t, &q->aggs[i], &t->wanted[i]))
             return false;
@@ -795,22 +798,32 @@ static bool put_together(Tiered *t, Err *e)
     return true;
 }
 
-static void need_rows(From *f)
+static void need_rows(const Analyzer *z, From *f)
 {
     TierList l;
     if (!f->rte) {
-        need_rows(f->left);
-        need_rows(f->right);
+        need_rows(z, f->left);
+        need_rows(z, f->right);
     } else if (f->rte->kind == RTE_TABLE && tiers_of(f->rte->table, &l)) {
-        f->rte->whole = true;
+        if (z->env->tiers_ignored)
+            z->env->tiers_ignored(z->env->arg, f->rte->table);
+        else
+            f->rte->whole = true;
     }
+}
+
+void az_need_rows(const Analyzer *z, const Query *q, size_t first)
+{
+    for (size_t i = first; i < q->from_count; i++)
+        need_rows(z, q->from[i]);
 }
 
 bool az_tiers(Analyzer *z, Query *q, Err *e)
 {
     Tiered t = {.z = z, .q = q};
     bool any = false, good = true;
-    if ((z->env->refresh && z->env->refresh->all_ages) || (z->view && view_is_continuous(z->view)))
+    if ((z->env->refresh && z->env->refresh->all_ages) || z->give_states ||
+        (z->view && view_is_continuous(z->view)))
         return true;
     for (size_t i = 0; i < q->from_count; i++)
         any |= from_tables(q->from[i], &t.base, &t.list, &good);
@@ -828,7 +841,6 @@ bool az_tiers(Analyzer *z, Query *q, Err *e)
         if (fits(&t))
             return put_together(&t, e);
     }
-    for (size_t i = 0; i < q->from_count; i++)
-        need_rows(q->from[i]);
+    az_need_rows(z, q, 0);
     return true;
 }

@@ -109,8 +109,10 @@ bool tier_hides(const Snapshot *s, TableId table, int64_t t_min, int64_t t_max, 
     if (!tier_seam(s, table, 0, &at, e) || !at.keeper)
         return !e->code;
     *seam = at.seam;
+    if (at.seam == INT64_MIN)
+        return true;
     t_max = t_max < at.seam - 1 ? t_max : at.seam - 1;
-    for (const Watch *w = at.keeper; w && at.seam > INT64_MIN && t_min <= t_max && !*hides;
+    for (const Watch *w = at.keeper; w && t_min <= t_max && !*hides;
          w = watch_keeper(snapshot_watches(s), w->state.id)) {
         TableInfo info;
         snapshot_table_about(s, w->state.id, &info);

@@ -30,6 +30,7 @@ ALTER TABLE tcpu RESET (ttl);
 ALTER TABLE tcpu SET (max_size = '1GB');
 CREATE TTL x ON tcpu WHERE host = 'h1' KEEP '1 hour';
 ALTER TABLE tcpu SET (tiers = '1m:1d, 2h:3d, 1d:1y');
+SELECT drop_chunks('tcpu', older_than => INTERVAL '2 days');
 -- nothing is in them yet: all rows are there
 SELECT count(*), min(ts) FROM tcpu;
 SELECT count(note) FROM tcpu WHERE n = 5;
@@ -49,6 +50,11 @@ CREATE TABLE tdim (name text PRIMARY KEY, rack int);
 INSERT INTO tdim VALUES ('h0', 1), ('h1', 1), ('h2', 2);
 SELECT d.rack, sum(c.n), count(*) FROM tcpu c JOIN tdim d ON d.name = c.host GROUP BY 1 ORDER BY 1;
 SELECT d.rack, sum(c.n), count(*) FROM tref c JOIN tdim d ON d.name = c.host GROUP BY 1 ORDER BY 1;
+-- a bucket that the condition of a join cuts is read as rows
+ALTER TABLE tdim ADD COLUMN since timestamptz;
+UPDATE tdim SET since = '2026-01-07 12:13:14' WHERE rack = 1;
+SELECT d.rack, sum(c.n), count(*) FROM tcpu c JOIN tdim d ON d.name = c.host AND c.ts >= d.since GROUP BY 1 ORDER BY 1;
+SELECT d.rack, sum(c.n), count(*) FROM tref c JOIN tdim d ON d.name = c.host AND c.ts >= d.since GROUP BY 1 ORDER BY 1;
 PREPARE p (timestamptz, text) AS SELECT count(*), sum(n) FROM tcpu WHERE ts >= $1 AND host = $2;
 EXECUTE p ('2026-01-03', 'h2');
 SELECT count(*), sum(n) FROM tref WHERE ts >= '2026-01-03' AND host = 'h2';
@@ -57,11 +63,26 @@ SELECT count(*), sum(n) FROM tcpu WHERE ts > '2026-01-07 07:12:34' AND ts <= '20
 SELECT count(*), sum(n) FROM tref WHERE ts > '2026-01-07 07:12:34' AND ts <= '2026-01-07 20:00:01';
 -- where they are not, those of a bucket count at its start
 SELECT time_bucket('30 minutes', ts) AS b, count(*) FROM tcpu WHERE ts > '2026-01-05 00:10' AND ts < '2026-01-05 03:10' GROUP BY 1 ORDER BY 1;
+-- nobody but its job writes or drops what is kept
+INSERT INTO pg_skulk.tier_16391_1h (t, n) VALUES ('2026-01-01', 5);
+UPDATE pg_skulk.tier_16391_1h SET n = 5;
+DELETE FROM pg_skulk.tier_16391_1h;
+TRUNCATE pg_skulk.tier_16391_1h;
+ALTER TABLE pg_skulk.tier_16391_1h RENAME TO x;
+ALTER TABLE pg_skulk.tier_16391_1h SET (ttl = '1 hour');
+DROP TABLE pg_skulk.tier_16391_1h;
+DROP SCHEMA pg_skulk CASCADE;
+ALTER SCHEMA pg_skulk RENAME TO mine;
+ALTER TABLE tdim SET SCHEMA pg_skulk;
 -- what needs rows that are gone fails
 SELECT * FROM tcpu WHERE ts < '2026-01-02' LIMIT 1;
 SELECT count(*) FROM tcpu WHERE n > 5;
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY load) FROM tcpu;
 SELECT stddev(load) FROM tcpu;
+SELECT count(*) FROM tcpu TABLESAMPLE BERNOULLI (10);
+UPDATE tdim SET rack = 3 FROM tcpu c WHERE c.host = name AND c.ts < '2026-01-02';
+DELETE FROM tdim USING tcpu c WHERE c.host = name AND c.n = 5;
+UPDATE tdim SET rack = 3 FROM tcpu c WHERE c.host = name AND c.ts >= '2026-01-08';
 SELECT sum(load * 2) FROM tcpu;
 SELECT a.n FROM tcpu a JOIN tcpu b ON a.ts = b.ts LIMIT 1;
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY load) FROM tcpu WHERE ts >= '2026-01-07';
@@ -70,6 +91,12 @@ SET skulk.tiers = 'ignore';
 SELECT count(*), min(ts) FROM tcpu;
 SELECT stddev(n) FROM tcpu WHERE host = 'h0';
 RESET skulk.tiers;
+-- a continuous view sees its rows alone
+CREATE MATERIALIZED VIEW tview WITH (continuous) AS SELECT time_bucket('1 hour', ts) AS b, count(*) AS n FROM tcpu GROUP BY 1;
+SELECT count(*), sum(n), min(b) FROM tview;
+REFRESH MATERIALIZED VIEW tview;
+SELECT count(*), sum(n), min(b) FROM tview;
+DROP MATERIALIZED VIEW tview;
 -- late and changed rows
 INSERT INTO tcpu VALUES ('2026-01-07 12:00:30', 'h1', 1000, -1, 'late'), ('2026-01-02 03:04:05', 'h1', 5000, -2, 'later'), ('2025-12-01', 'new', 1, 1, 'old');
 INSERT INTO tref VALUES ('2026-01-07 12:00:30', 'h1', 1000, -1, 'late'), ('2026-01-02 03:04:05', 'h1', 5000, -2, 'later'), ('2025-12-01', 'new', 1, 1, 'old');
