@@ -320,14 +320,11 @@ bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
 
 bool continuous_forget(Session *s, const TableDef *view, Err *e)
 {
-    ContinuousDef d;
-    Arena a;
+    bool ok = true;
     if (!view_is_continuous(view))
         return tiers_forget(s, view, e);
-    arena_init(&a, NULL);
     CatalogSnap *cat = session_catalog(s);
-    bool ok = continuous_decode(&d, &a, view, e);
-    const TableDef *states = ok ? cat_table_by_id(cat, d.states) : NULL;
+    const TableDef *states = cat_table_by_id(cat, continuous_states(view));
     if (states) {
         CatEdit c = {.op = CAT_DROP_TABLE, .id = states->id, .expect_version = states->version};
         ok = ddl_edit_unchecked(s, &c, 1, e);
@@ -335,7 +332,6 @@ bool continuous_forget(Session *s, const TableDef *view, Err *e)
     WatchEdit edit = {.what = WATCH_DROP, .state = {.id = view->id}};
     ok = ok && txn_watch(tx_storage(s), &edit, e);
     cat_unref(cat);
-    arena_free(&a);
     return ok;
 }
 

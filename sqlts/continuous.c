@@ -2,10 +2,11 @@
 
 enum { CONTINUOUS_FORMAT = 2 };
 
-/* The bytes of sequences and temporary tables are of other kinds of tables, and texts. */
+/* The bytes of sequences and temporary tables are of other kinds of tables, and texts.  Of any format: what
+ * another version wrote is no plain view. */
 bool view_is_continuous(const TableDef *t)
 {
-    return t->kind == TABLE_VIEW && t->extra.len && t->extra.ptr[0] == CONTINUOUS_FORMAT;
+    return t->kind == TABLE_VIEW && t->extra.len;
 }
 
 bool continuous_reads(const ContinuousDef *d, TableId table)
@@ -76,11 +77,26 @@ static void read_lower(ContinuousDef *out, Reader *r, Arena *a)
     }
 }
 
+TableId continuous_states(const TableDef *view)
+{
+    Reader r = reader_of(view->extra);
+    (void)reader_u8(&r);
+    TableId id = (TableId)reader_varint(&r);
+    return r.bad ? 0 : id;
+}
+
 bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *e)
 {
     Reader r = reader_of(view->extra);
     *out = (ContinuousDef){0};
-    r.bad |= reader_u8(&r) != CONTINUOUS_FORMAT;
+    unsigned format = reader_u8(&r);
+    if (format != CONTINUOUS_FORMAT)
+        return err_set(
+                   e, ERR_FEATURE_NOT_SUPPORTED,
+                   "continuous view \"%.*s\" was made by another version: its format is %u, not %u",
+                   SLICE_ARG(view->name), format, (unsigned)CONTINUOUS_FORMAT) ||
+               err_hint(
+                   e, "DROP MATERIALIZED VIEW and make it again: pg_get_viewdef() has its query.");
     out->states = (TableId)reader_varint(&r);
     out->base = (TableId)reader_varint(&r);
     uint64_t others = reader_varint(&r);

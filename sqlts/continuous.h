@@ -59,6 +59,7 @@ typedef struct ContinuousDef {
 bool view_is_continuous(const TableDef *t);
 bool continuous_reads(const ContinuousDef *d, TableId table);
 void continuous_encode(Buf *out, const ContinuousDef *d);
+TableId continuous_states(const TableDef *view); /* of any format, to be dropped; 0: damaged */
 bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *e) MUST_CHECK;
 
 /* The rows of [from_ns, to_ns) of one view, as its hidden table should have them. */
