@@ -32,7 +32,7 @@ static uint64_t real_random(const Clock *c)
     return v;
 }
 
-const Clock clock_real = {real_wall_ns, real_mono_ns, real_random};
+const Clock clock_real = {real_wall_ns, real_mono_ns, real_random, NULL};
 
 /* The two civil functions: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".  A year
  * starts in March, so that the leap day is its last; an era is 400 years, 146,097 days. */

@@ -14,6 +14,8 @@ typedef struct Clock {
     int64_t (*wall_ns)(const struct Clock *c); /* ns since 1970-01-01 UTC */
     int64_t (*mono_ns)(const struct Clock *c); /* never goes back */
     uint64_t (*random)(const struct Clock *c); /* 64 unpredictable bits */
+    /* A clock that a test moves: nothing happens for so long, so it goes on by that.  NULL: time passes by itself. */
+    void (*pass)(const struct Clock *c, int64_t ns);
 } Clock;
 
 extern const Clock clock_real;

@@ -553,6 +553,15 @@ static bool anything_queued(const Sched *s)
     return false;
 }
 
+static void wait_for_timer(Sched *s)
+{
+    int64_t ns = timer_next_ns(s) - s->clock->mono_ns(s->clock);
+    if (s->clock->pass)
+        s->clock->pass(s->clock, ns > 0 ? ns : 0);
+    else
+        cond_wait_ns(&s->outside, &s->mutex, ns);
+}
+
 void sched_run_until(Sched *s, const atomic_bool *done)
 {
     bool stepped = sched_workers(s) == 0;
@@ -565,7 +574,7 @@ void sched_run_until(Sched *s, const atomic_bool *done)
         if (stepped)
             idle = idle && !anything_queued(s);
         if (idle && stepped && s->timer_count > 0)
-            cond_wait_ns(&s->outside, &s->mutex, timer_next_ns(s) - s->clock->mono_ns(s->clock));
+            wait_for_timer(s);
         else if (idle)
             cond_wait(&s->outside, &s->mutex);
         bool stopping = s->stopping;

@@ -598,6 +598,11 @@ static int64_t clock_wall(const Clock *c)
     return s->wall_offset_ns + clock_now(c);
 }
 
+static void clock_pass(const Clock *c, int64_t ns)
+{
+    ((SimClock *)(uintptr_t)c)->now_ns += ns;
+}
+
 static uint64_t clock_random(const Clock *c)
 {
     return sim_random(&((SimClock *)(uintptr_t)c)->random);
@@ -605,7 +610,7 @@ static uint64_t clock_random(const Clock *c)
 
 void sim_clock_init(SimClock *c, uint64_t seed)
 {
-    *c = (SimClock){.clock = {clock_wall, clock_now, clock_random},
+    *c = (SimClock){.clock = {clock_wall, clock_now, clock_random, clock_pass},
                     .now_ns = 1,
                     .wall_offset_ns = INT64_C(1700000000) * NS_PER_S,
                     .random = seed};

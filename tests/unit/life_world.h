@@ -211,7 +211,7 @@ static inline void life_close(LifeWorld *w)
 static inline void life_clock(LifeWorld *w, uint64_t seed)
 {
     memset(w, 0, sizeof *w);
-    w->c.clock = (Clock){life_wall, life_mono, life_random};
+    w->c.clock = (Clock){life_wall, life_mono, life_random, NULL};
     w->c.now_ns = HOUR_NS;
     w->c.wall_offset_ns = INT64_C(1700000000) * NS_PER_S;
     w->c.random = seed;

@@ -21,7 +21,7 @@ static uint64_t fake_random(const Clock *c)
     return 4;
 }
 
-static const Clock fake = {fake_ns, fake_ns, fake_random};
+static const Clock fake = {fake_ns, fake_ns, fake_random, NULL};
 
 typedef struct Probe {
     Task task;
