@@ -68,7 +68,7 @@ void interval_print_typmod(int32_t typmod, Buf *out)
 {
     IntervalFields fields = interval_typmod_fields(typmod);
     int digits = interval_typmod_digits(typmod);
-    if (fields != INTERVAL_FIELDS_ALL) {
+    if (fields && fields != INTERVAL_FIELDS_ALL) { /* format_type() takes any number */
         const struct Field *last = least(fields), *first = fields_table;
         while (!(fields & first->field))
             first++;

@@ -16,3 +16,4 @@ select to_char(interval '1 day', 'HH24 TZ');
 select to_char(interval '1 mon', 'FMMonth');
 select to_char(interval '1 day', 'Dy');
 select to_char(interval '-14 months', 'RM'), to_char(interval '1 year', 'rm'), to_char(interval '230 years', 'CC'), to_char(interval '0', 'RM|');
+SELECT format_type(1186, 65535), format_type(1186, 5), format_type(1186, 2147483647);
