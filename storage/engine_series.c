@@ -241,6 +241,15 @@ static bool keeper_ready(const Keeper *k)
            atomic_load_explicit(&k->completion.done, memory_order_acquire);
 }
 
+/* A stop does not wait for the pause after a failure: nobody would wake this task at its end. */
+static bool may_begin(Engine *eng, const Keeper *k)
+{
+    mutex_lock(&eng->mutex);
+    bool asked = k->ticket != NULL;
+    mutex_unlock(&eng->mutex);
+    return asked || engine_now(eng) >= k->retry_ns;
+}
+
 /* One move; false: nothing to do now. */
 static bool keeper_move(Engine *eng, Keeper *k, Err *e, bool *failed)
 {
@@ -249,8 +258,8 @@ static bool keeper_move(Engine *eng, Keeper *k, Err *e, bool *failed)
     switch (k->state) {
     case KEEPER_IDLE:
         (void)look_for_dropped(eng, k); /* later, then */
-        return reclaim(eng, k) || (!idx_reclaiming(eng->index) && engine_now(eng) >= k->retry_ns &&
-                                   snapshot_begin(eng, k));
+        return reclaim(eng, k) ||
+               (!idx_reclaiming(eng->index) && may_begin(eng, k) && snapshot_begin(eng, k));
     case KEEPER_WRITE:
         if (!cache_put_ok(&k->put, e)) {
             *failed = true;
