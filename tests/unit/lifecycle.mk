@@ -16,7 +16,7 @@ life: tests/unit/test_life
 .PHONY: life
 
 unit_tests += tests/unit/test_views
-tests_unit_test_views_SOURCES = tests/unit/test_views.c tests/unit/life_world.h
+tests_unit_test_views_SOURCES = tests/unit/test_views.c tests/unit/life_random.h tests/unit/life_world.h
 tests_unit_test_views_LDADD = $(SK_LIFECYCLE) $(UNIT_LIBS)
 
 # Long lives of continuous views: make views, make views VIEWS_STEPS=100000 VIEWS_SEED=7
@@ -27,7 +27,7 @@ views: tests/unit/test_views
 .PHONY: views
 
 unit_tests += tests/unit/test_tiers
-tests_unit_test_tiers_SOURCES = tests/unit/test_tiers.c tests/unit/life_world.h
+tests_unit_test_tiers_SOURCES = tests/unit/test_tiers.c tests/unit/life_random.h tests/unit/life_world.h
 tests_unit_test_tiers_LDADD = $(SK_LIFECYCLE) $(UNIT_LIBS)
 
 # Long lives of tables with tiers: make tiers, make tiers TIERS_STEPS=100000 TIERS_SEED=7

@@ -3,33 +3,10 @@
  * database is restarted.  At every look queries whose bounds cut no bucket give the same on both.
  *
  * SKULK_TIERS_SEED=n runs one seed, SKULK_TIERS_STEPS=n as many steps a life: `make tiers`. */
-#include "life_world.h"
+#define LIFE_ENV "SKULK_TIERS"
+#include "life_random.h"
 
 enum { SEEDS = 6, STEPS = 300, HOSTS = 5, LATE_MINUTES = 6000, RECENT_MINUTES = 240 };
-
-typedef struct Life {
-    LifeWorld w;
-    int seed, step;
-} Life;
-
-static void sql(Life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void sql(Life *l, const char *format, ...)
-{
-    char text[4096];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (getenv("SKULK_TIERS_TRACE"))
-        fprintf(stderr, "%d: %s\n", l->step, text);
-    ck_assert_msg(life_try(&l->w, text), "seed %d, step %d: %s: %s", l->seed, l->step, text,
-                  l->w.err.message);
-}
-
-static int any(int n)
-{
-    return rand() % n;
-}
 
 static long long now_s(Life *l)
 {
@@ -172,27 +149,23 @@ static void live(Life *l, int steps)
 
 START_TEST(tiers)
 {
-    const char *seed = getenv("SKULK_TIERS_SEED"), *steps = getenv("SKULK_TIERS_STEPS");
-    Life *l = mem_zero(sizeof *l);
-    l->seed = seed ? atoi(seed) : _i;
-    srand((unsigned)l->seed);
-    life_init(&l->w, (uint64_t)l->seed);
+    Life *l = life_random_new(_i);
+    int steps = life_steps(STEPS);
     both(l, "CREATE TABLE @ (ts timestamptz NOT NULL, host text TAG, v int8)");
     sql(l, "ALTER TABLE m SET (tiers = '1s:6h, 1h:2d, 1d:forever')");
-    live(l, steps ? atoi(steps) : STEPS);
+    live(l, steps);
     for (int i = 0; i < 20; i++)
         look(l);
     sql(l, "SELECT gone_before > '1970-01-01' FROM skulk.tiers WHERE level = 0");
-    if (!steps || atoi(steps) >= STEPS)
+    if (steps >= STEPS)
         ck_assert_str_eq((const char *)l->w.out.ptr, "t\n"); /* rows did leave */
-    life_end(&l->w);
-    mem_free(l);
+    life_random_free(l);
 }
 END_TEST
 
 int main(void)
 {
     TCase *tc = tcase_create("tiers");
-    tcase_add_loop_test(tc, tiers, 0, getenv("SKULK_TIERS_SEED") ? 1 : SEEDS);
+    tcase_add_loop_test(tc, tiers, 0, life_seeds(SEEDS));
     return unit_run(tc);
 }

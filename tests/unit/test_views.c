@@ -3,33 +3,10 @@
  * run; the database is restarted.  At every look a view gives what its query over the rows gives.
  *
  * SKULK_VIEWS_SEED=n runs one seed, SKULK_VIEWS_STEPS=n as many steps a life: `make views`. */
-#include "life_world.h"
+#define LIFE_ENV "SKULK_VIEWS"
+#include "life_random.h"
 
 enum { SEEDS = 6, STEPS = 300, HOSTS = 7, VIEWS = 3, SPAN_MINUTES = 3000 };
-
-typedef struct Life {
-    LifeWorld w;
-    int seed, step;
-} Life;
-
-static void sql(Life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void sql(Life *l, const char *format, ...)
-{
-    char text[2048];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (getenv("SKULK_VIEWS_TRACE"))
-        fprintf(stderr, "%d: %s\n", l->step, text);
-    ck_assert_msg(life_try(&l->w, text), "seed %d, step %d: %s: %s", l->seed, l->step, text,
-                  l->w.err.message);
-}
-
-static int any(int n)
-{
-    return rand() % n;
-}
 
 /* Queries of views; %s: the table. */
 static const char *const queries[] = {
@@ -220,27 +197,23 @@ static void live(Life *l, int steps)
 
 START_TEST(views)
 {
-    const char *seed = getenv("SKULK_VIEWS_SEED"), *steps = getenv("SKULK_VIEWS_STEPS");
-    Life *l = mem_zero(sizeof *l);
-    l->seed = seed ? atoi(seed) : _i;
-    srand((unsigned)l->seed);
-    life_init(&l->w, (uint64_t)l->seed);
+    Life *l = life_random_new(_i);
+    int steps = life_steps(STEPS);
     sql(l, "CREATE TABLE m (ts timestamptz NOT NULL, host text TAG, v int8)");
     sql(l, "CREATE TABLE d (host text PRIMARY KEY, rack int)");
     write_rows(l);
     for (int i = 0; i < VIEWS; i++)
         make_view(l, i);
-    live(l, steps ? atoi(steps) : STEPS);
+    live(l, steps);
     for (int i = 0; i < VIEWS; i++)
         look_at(l, i);
-    life_end(&l->w);
-    mem_free(l);
+    life_random_free(l);
 }
 END_TEST
 
 int main(void)
 {
     TCase *tc = tcase_create("views");
-    tcase_add_loop_test(tc, views, 0, getenv("SKULK_VIEWS_SEED") ? 1 : SEEDS);
+    tcase_add_loop_test(tc, views, 0, life_seeds(SEEDS));
     return unit_run(tc);
 }
