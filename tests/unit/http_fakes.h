@@ -197,21 +197,29 @@ const DatabaseDef *cat_database_at(const CatalogSnap *c, size_t i)
     return &d;
 }
 
-/* A commit that another thread would end: here a task of its own. */
-static Task commit_task;
-static Ticket *commit_ticket;
+/* A commit that another thread would end: here a task of its own, since the next commit may begin
+ * before the scheduler has put the last one away. */
+typedef struct FakeCommit {
+    Task task; /* first */
+    Ticket *ticket;
+} FakeCommit;
 static bool commit_full;
 
 static TaskStatus commit_step(Task *t)
 {
-    (void)t;
-    commit_ticket->ok = !commit_full;
+    Ticket *ticket = ((FakeCommit *)t)->ticket;
+    ticket->ok = !commit_full;
     if (commit_full)
-        err_set(&commit_ticket->err, ERR_DISK_FULL, "no space left on the disk");
-    Task *waiter = commit_ticket->waiter;
-    atomic_store(&commit_ticket->done, true);
+        err_set(&ticket->err, ERR_DISK_FULL, "no space left on the disk");
+    Task *waiter = ticket->waiter;
+    atomic_store(&ticket->done, true);
     task_wake(waiter);
     return TASK_DONE;
+}
+
+static void commit_done(Task *t)
+{
+    mem_free(t);
 }
 
 static Sched *fake_sched;
@@ -219,9 +227,11 @@ static Sched *fake_sched;
 void engine_submit(Engine *eng, WriteBatch *take_wb, SyncMode sync, Ticket *t)
 {
     (void)eng, (void)take_wb, (void)sync;
-    commit_ticket = t;
-    task_init(&commit_task, commit_step, TASK_QUERY, 9);
-    task_start(fake_sched, &commit_task);
+    FakeCommit *commit = MEM_NEW(FakeCommit);
+    commit->ticket = t;
+    task_init(&commit->task, commit_step, TASK_QUERY, 9);
+    commit->task.done = commit_done;
+    task_start(fake_sched, &commit->task);
 }
 
 struct IngJob {
