@@ -97,7 +97,7 @@ static __int128 sum_dense(const int64_t *v, size_t n)
 {
     ExecIntSum sum;
     exec_kernels()->sum_i64(&sum, v, n);
-    return ((__int128)sum.high << 32) + sum.low;
+    return (__int128)sum.high * ((__int128)1 << 32) + sum.low;
 }
 
 static bool int_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
