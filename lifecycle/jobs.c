@@ -9,17 +9,26 @@
 
 static const JobKind *const job_kinds[] = {&job_ttl, &job_view, &job_tier};
 
+/* Tasks of lanes live as long as all: what a run has asked for may wake them late. */
+struct JobLane {
+    Task task;
+    Lifecycle *owner;
+    Job *current;          /* needs the owner's mutex; the lane alone takes it away */
+    int64_t rest_until_ns; /* it has worked enough for now */
+};
+
 struct Lifecycle {
     Db *db;
     Engine *engine;
     Sched *sched;
     const Clock *clock;
     Task task;
+    JobLane lanes[ARRAY_LEN(job_kinds)][JOB_LANES];
+    atomic_int tasks; /* that are not done */
     atomic_bool closing, gone;
     uint64_t catalog_seen; /* version of the catalog that the list was made from */
-    Job *current;          /* it runs */
-    int64_t rest_until_ns; /* it has worked enough for now */
     Mutex mutex;           /* RANK_DB; guards the list, and the fields of Job that say so */
+    bool dropped;          /* the catalog has no table any more of a job that was running */
     Job **jobs;            /* by id */
     size_t count, cap;
 };
@@ -46,7 +55,7 @@ const Clock *job_clock(const Job *j)
 
 Task *job_task(const Job *j)
 {
-    return &j->owner->task;
+    return &j->lane->task;
 }
 
 /* ---- states, kept in the catalog ---- */
@@ -57,12 +66,14 @@ static Slice state_name(const Job *j, char name[NAME_MAX_BYTES])
     return slice_of(name, (size_t)n);
 }
 
-static void state_write(const Job *j, Buf *out)
+static void state_write(Job *j, Buf *out)
 {
+    mutex_lock(&j->owner->mutex);
     buf_printf(out, "3 %lld %lld %llu %llu %llu %d %lld %llu %s", (long long)j->last_start_ns,
                (long long)j->last_duration_ns, (unsigned long long)j->runs,
                (unsigned long long)j->failures, (unsigned long long)j->rows, j->paused,
                (long long)j->own_interval_ns, (unsigned long long)j->rows_read, j->error);
+    mutex_unlock(&j->owner->mutex);
 }
 
 /* What cannot be read counts as nothing: a job without a past. */
@@ -98,7 +109,7 @@ static void state_read(Job *j, const CatalogSnap *cat)
 }
 
 /* An edit that cannot be made now (a full disk) is made with the next run. */
-static void state_keep(const Job *j, bool forget)
+static void state_keep(Job *j, bool forget)
 {
     char name[NAME_MAX_BYTES];
     Buf text;
@@ -212,18 +223,19 @@ static void follow_catalog(Lifecycle *l)
 {
     CatalogSnap *cat = engine_catalog(l->engine);
     uint64_t version = cat_version(cat);
-    if (version != l->catalog_seen) {
-        mutex_lock(&l->mutex);
-        for (size_t i = 0; i < l->count; i++)
-            l->jobs[i]->alive = false;
-        for (size_t i = 0; i < cat_table_count(cat); i++)
-            for (size_t k = 0; k < ARRAY_LEN(job_kinds); k++)
-                if (job_kinds[k]->wanted(cat_table_at(cat, i)))
-                    want_job(l, cat, job_kinds[k], cat_table_at(cat, i));
-        mutex_unlock(&l->mutex);
-        l->catalog_seen = version;
+    mutex_lock(&l->mutex);
+    bool news = version != l->catalog_seen || l->dropped;
+    l->dropped = false;
+    for (size_t i = 0; news && i < l->count; i++)
+        l->jobs[i]->alive = false;
+    for (size_t i = 0; news && i < cat_table_count(cat); i++)
+        for (size_t k = 0; k < ARRAY_LEN(job_kinds); k++)
+            if (job_kinds[k]->wanted(cat_table_at(cat, i)))
+                want_job(l, cat, job_kinds[k], cat_table_at(cat, i));
+    mutex_unlock(&l->mutex);
+    l->catalog_seen = version;
+    if (news)
         drop_unwanted(l);
-    }
     cat_unref(cat);
 }
 
@@ -240,32 +252,33 @@ static void save_changes(Lifecycle *l)
     }
 }
 
-/* ---- running ---- */
+/* ---- running: a lane and its job ---- */
 
-static Job *next_due(Lifecycle *l, int64_t *when)
+/* Of a kind, the first that waits for a lane; NULL: there is none.  Needs the mutex. */
+static Job *next_due(const Lifecycle *l, const JobKind *k)
 {
     Job *first = NULL;
-    mutex_lock(&l->mutex);
-    for (size_t i = 0; i < l->count; i++)
-        if ((!l->jobs[i]->paused || l->jobs[i]->asked) &&
-            (!first || l->jobs[i]->due_ns < first->due_ns))
-            first = l->jobs[i];
-    *when = first ? first->due_ns : INT64_MAX;
-    mutex_unlock(&l->mutex);
+    for (size_t i = 0; i < l->count; i++) {
+        Job *j = l->jobs[i];
+        if (j->kind == k && !j->lane && (!j->paused || j->asked || j->running) &&
+            (!first || j->due_ns < first->due_ns))
+            first = j;
+    }
     return first;
 }
 
-static void begin(Lifecycle *l, Job *j)
+static void begin(JobLane *lane, Job *j)
 {
-    mutex_lock(&l->mutex);
+    const Lifecycle *l = lane->owner;
+    j->lane = lane;
+    lane->current = j;
+    lane->rest_until_ns = 0;
+    if (j->running) /* its next slice */
+        return;
     j->running = true;
-    j->asked = false;
     j->started_ns = mono(l);
     j->last_start_ns = l->clock->wall_ns(l->clock);
     j->rows = j->rows_read = 0;
-    mutex_unlock(&l->mutex);
-    l->current = j;
-    l->rest_until_ns = 0;
 }
 
 static int64_t back_off(const JobKind *k, uint64_t failures)
@@ -276,75 +289,150 @@ static int64_t back_off(const JobKind *k, uint64_t failures)
     return wait < k->retry_max_ns ? wait : k->retry_max_ns;
 }
 
-static void finish(Lifecycle *l, Job *j, const Err *failure)
+/* Its lane is free; the scheduler's task may have waited for that. */
+static void leave(JobLane *lane)
+{
+    Lifecycle *l = lane->owner;
+    mutex_lock(&l->mutex);
+    Job *j = lane->current;
+    l->dropped |= !j->alive; /* it could not be dropped meanwhile */
+    lane->current = NULL;
+    j->lane = NULL;
+    mutex_unlock(&l->mutex);
+    task_wake(&l->task);
+}
+
+static void finish(JobLane *lane, Job *j, const Err *failure)
 {
     const JobKind *k = j->kind;
+    const Lifecycle *l = lane->owner;
     int64_t now = mono(l);
     k->end(j);
-    mutex_lock(&l->mutex);
-    j->running = false;
+    mutex_lock(&lane->owner->mutex);
+    j->running = j->asked = false;
     j->runs++;
     j->last_duration_ns = now - j->started_ns;
     j->failures = failure ? j->failures + 1 : 0;
     snprintf(j->error, sizeof j->error, "%.250s", failure ? failure->message : "");
     j->due_ns = now + jitter(l, j) + (failure ? back_off(k, j->failures) : interval(j));
-    mutex_unlock(&l->mutex);
     if (failure)
         log_warn("jobs", "%s of \"%s\": %s", k->name, j->table_name, failure->message);
-    l->current = NULL;
+    mutex_unlock(&lane->owner->mutex);
     state_keep(j, false);
-    l->catalog_seen = j->alive ? l->catalog_seen : 0; /* it could not be dropped meanwhile */
+    leave(lane);
+}
+
+/* Others of its kind that are due come first; at the end, and when it was paused, it is as if it were done. */
+static void slice_done(JobLane *lane, Job *j)
+{
+    Lifecycle *l = lane->owner;
+    bool stop = atomic_load(&l->closing);
+    mutex_lock(&l->mutex);
+    const Job *other = next_due(l, j->kind);
+    bool give_way = other && other->due_ns <= mono(l);
+    stop |= j->paused && !j->asked;
+    mutex_unlock(&l->mutex);
+    if (stop) {
+        finish(lane, j, NULL);
+    } else if (give_way) {
+        j->kind->end(j);
+        mutex_lock(&l->mutex);
+        j->due_ns = mono(l);
+        mutex_unlock(&l->mutex);
+        leave(lane);
+    }
 }
 
 /* Whatever it takes, no more than its share of a core. */
-static void rest(Lifecycle *l, const JobKind *k, int64_t worked_ns)
+static void rest(JobLane *lane, const JobKind *k, int64_t worked_ns)
 {
     int64_t pause = worked_ns / k->busy_percent * (100 - k->busy_percent);
-    if (pause > NS_PER_MS)
-        l->rest_until_ns = mono(l) + pause;
+    if (pause > NS_PER_MS && !atomic_load(&lane->owner->closing))
+        lane->rest_until_ns = mono(lane->owner) + pause;
 }
 
-static TaskStatus step_current(Lifecycle *l)
+static TaskStatus step_current(JobLane *lane, Job *j)
 {
     Err e;
+    const Lifecycle *l = lane->owner;
     int64_t before = mono(l);
-    if (before < l->rest_until_ns) {
-        task_wake_at(&l->task, l->rest_until_ns);
+    if (before < lane->rest_until_ns && !atomic_load(&l->closing)) {
+        task_wake_at(&lane->task, lane->rest_until_ns);
         return TASK_WAIT;
     }
     err_clear(&e);
-    JobStatus st = l->current->kind->step(l->current, &e);
-    rest(l, l->current->kind, mono(l) - before);
+    JobStatus st = j->kind->step(j, &e);
+    rest(lane, j->kind, mono(l) - before);
     if (st == JOB_DONE || st == JOB_FAIL)
-        finish(l, l->current, st == JOB_FAIL ? &e : NULL);
+        finish(lane, j, st == JOB_FAIL ? &e : NULL);
+    else if (st == JOB_SLICE)
+        slice_done(lane, j);
     return st == JOB_WAIT ? TASK_WAIT : TASK_MORE;
+}
+
+static TaskStatus lane_step(Task *t)
+{
+    JobLane *lane = (JobLane *)((char *)t - offsetof(JobLane, task));
+    Lifecycle *l = lane->owner;
+    mutex_lock(&l->mutex);
+    Job *j = lane->current;
+    mutex_unlock(&l->mutex);
+    if (j)
+        return step_current(lane, j);
+    return atomic_load(&l->closing) ? TASK_DONE : TASK_WAIT;
+}
+
+/* ---- the scheduler: what is due gets a lane ---- */
+
+static void fill_lanes(Lifecycle *l, size_t kind, int64_t now, int64_t *next)
+{
+    for (size_t i = 0; i < JOB_LANES; i++) {
+        JobLane *lane = &l->lanes[kind][i];
+        Job *j = lane->current ? NULL : next_due(l, job_kinds[kind]);
+        if (!j)
+            continue;
+        if (j->due_ns > now) {
+            *next = j->due_ns < *next ? j->due_ns : *next;
+            return;
+        }
+        begin(lane, j);
+        task_wake(&lane->task);
+    }
 }
 
 static TaskStatus step(Task *t)
 {
     Lifecycle *l = (Lifecycle *)((char *)t - offsetof(Lifecycle, task));
-    int64_t when, now = mono(l);
-    if (l->current)
-        return step_current(l);
+    int64_t now = mono(l), next = now + LOOK_NS;
     if (atomic_load(&l->closing))
         return TASK_DONE;
     follow_catalog(l);
     save_changes(l);
-    Job *j = next_due(l, &when);
-    if (j && when <= now) {
-        begin(l, j);
-        return TASK_MORE;
-    }
-    task_wake_at(t, when < now + LOOK_NS ? when : now + LOOK_NS);
+    mutex_lock(&l->mutex);
+    for (size_t k = 0; k < ARRAY_LEN(job_kinds); k++)
+        fill_lanes(l, k, now, &next);
+    mutex_unlock(&l->mutex);
+    task_wake_at(t, next);
     return TASK_WAIT;
+}
+
+static void task_gone(Lifecycle *l)
+{
+    Sched *sched = l->sched;
+    if (atomic_fetch_sub(&l->tasks, 1) > 1)
+        return;
+    atomic_store(&l->gone, true);
+    sched_notify(sched);
 }
 
 static void done(Task *t)
 {
-    Lifecycle *l = (Lifecycle *)((char *)t - offsetof(Lifecycle, task));
-    Sched *sched = l->sched;
-    atomic_store(&l->gone, true);
-    sched_notify(sched);
+    task_gone((Lifecycle *)((char *)t - offsetof(Lifecycle, task)));
+}
+
+static void lane_done(Task *t)
+{
+    task_gone(((JobLane *)((char *)t - offsetof(JobLane, task)))->owner);
 }
 
 /* ---- what others ask ---- */
@@ -428,6 +516,18 @@ static bool change(void *arg, int64_t id, const JobChange *what, Err *e)
 
 /* ---- start and stop ---- */
 
+static void start_lanes(Lifecycle *l)
+{
+    for (size_t k = 0; k < ARRAY_LEN(job_kinds); k++)
+        for (size_t i = 0; i < JOB_LANES; i++) {
+            JobLane *lane = &l->lanes[k][i];
+            lane->owner = l;
+            task_init(&lane->task, lane_step, TASK_QUERY, 0);
+            lane->task.done = lane_done;
+            task_start(l->sched, &lane->task);
+        }
+}
+
 Lifecycle *lifecycle_start(Db *db)
 {
     Lifecycle *l = MEM_NEW(Lifecycle);
@@ -438,16 +538,22 @@ Lifecycle *lifecycle_start(Db *db)
     mutex_init(&l->mutex, RANK_DB);
     task_init(&l->task, step, TASK_QUERY, 0);
     l->task.done = done;
+    atomic_init(&l->tasks, 1 + (int)ARRAY_LEN(job_kinds) * JOB_LANES);
     db_set_jobs(db, &(JobDoor){.arg = l, .list = list, .change = change});
+    start_lanes(l);
     task_start(l->sched, &l->task);
     return l;
 }
 
+/* The tasks themselves stay in place until all are done, so a wake that comes late does no harm. */
 void lifecycle_stop(Lifecycle *l)
 {
     if (!l)
         return;
     atomic_store(&l->closing, true);
+    for (size_t k = 0; k < ARRAY_LEN(job_kinds); k++)
+        for (size_t i = 0; i < JOB_LANES; i++)
+            task_wake(&l->lanes[k][i].task);
     task_wake(&l->task);
     sched_run_until(l->sched, &l->gone);
     db_set_jobs(l->db, NULL);

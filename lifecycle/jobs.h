@@ -2,17 +2,28 @@
  *
  * Jobs come and go with the catalog: a table that a kind wants has one.  A run is stepped until it
  * says DONE or FAIL; a failed one is tried again after retry_ns, then twice as long, up to
- * retry_max_ns.  A kind takes at most busy_percent of a core.  How often: what alter_job() said, else
+ * retry_max_ns.  A run takes at most busy_percent of a core.  How often: what alter_job() said, else
  * what the table says, else interval_ns.
+ * Each kind has JOB_LANES lanes, so no kind waits for another one.  A run that says SLICE can be ended there
+ * and begun again: it does so while others of its kind wait.
  * To add a kind: its file, a row in job_kinds[] (jobs.c), a regress case.
- * Threads: the scheduler's task; what others see is copied under the mutex. */
+ * Threads: a job belongs to the task of its lane while it has one, else to the scheduler's; what others see
+ * is changed and copied under the mutex. */
 #ifndef SKULK_LIFECYCLE_JOBS_H
 #define SKULK_LIFECYCLE_JOBS_H
 
 #include "lifecycle/lifecycle.h"
 
 typedef struct Job Job;
-typedef enum JobStatus { JOB_MORE, JOB_WAIT /* the task is woken */, JOB_DONE, JOB_FAIL } JobStatus;
+typedef struct JobLane JobLane;
+typedef enum JobStatus {
+    JOB_MORE,
+    JOB_WAIT,  /* the task is woken */
+    JOB_SLICE, /* all so far is kept: end() loses nothing, and step() goes on */
+    JOB_DONE,
+    JOB_FAIL
+} JobStatus;
+enum { JOB_LANES = 3 }; /* of a kind: so many of its jobs run at once */
 
 typedef struct JobKind {
     const char *name;
@@ -36,6 +47,7 @@ struct Job {
     void *run;    /* the kind's, of this run; NULL at its begin */
     /* what others see needs the owner's mutex */
     char schema_name[NAME_MAX_BYTES + 1], table_name[NAME_MAX_BYTES + 1];
+    JobLane *lane; /* it runs there; NULL: it waits, though a run may be half done */
     bool running, paused;
     bool asked;              /* to run, paused or not */
     bool unsaved;            /* the catalog does not have its state yet */

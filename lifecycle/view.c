@@ -28,7 +28,7 @@ static JobStatus step(Job *j, Err *e)
     case RUN_FAIL:
         return JOB_FAIL;
     default:
-        return JOB_MORE;
+        return view_job_between(v) ? JOB_SLICE : JOB_MORE;
     }
 }
 

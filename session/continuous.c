@@ -489,6 +489,17 @@ static void job_range(Portal *p, RefreshRun *r)
     snapshot_unref(snap);
 }
 
+/* Behind the newest row there is nothing to keep: a clock that runs ahead for a while covers no time that rows are
+ * still to come for. */
+static int64_t view_line(Portal *p, const RefreshRun *r)
+{
+    TableInfo info;
+    Snapshot *snap = tx_snapshot(p->session);
+    snapshot_table_about(snap, r->def.base, &info);
+    snapshot_unref(snap);
+    return info.rows && info.t_max < r->to_ns ? grain_up(&r->def, info.t_max + 1) : r->to_ns;
+}
+
 /* Finer buckets are there up to where they were made. */
 static int64_t tier_line(Portal *p, const RefreshRun *r)
 {
@@ -506,8 +517,7 @@ static bool wanted_range(Portal *p, RefreshRun *r, Err *e)
     r->whole = !b->u.refresh.from;
     r->from_ns = r->repair_from_ns = INT64_MIN;
     r->to_ns = finished_line(p->session, &r->def);
-    if (r->tier)
-        r->to_ns = tier_line(p, r);
+    r->to_ns = r->tier ? tier_line(p, r) : view_line(p, r);
     if (p->session->view_job)
         job_range(p, r);
     if (r->whole)

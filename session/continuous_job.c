@@ -115,3 +115,8 @@ RunStatus view_job_run(ViewJob *j, uint64_t *rows, uint64_t *rows_read, Err *e)
     j->portal = NULL;
     return all_kept(j) ? RUN_DONE : RUN_YIELD;
 }
+
+bool view_job_between(const ViewJob *j)
+{
+    return !j->portal;
+}

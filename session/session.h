@@ -370,6 +370,7 @@ bool view_job_new(ViewJob **out, Db *db, ObjectId database, TableId view, Task *
 /* Up to date, and back-filled in slices; *rows grows by results written, *rows_read by what was
  * read for them.  RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL. */
 RunStatus view_job_run(ViewJob *j, uint64_t *rows, uint64_t *rows_read, Err *e);
+bool view_job_between(const ViewJob *j); /* slices: what it has done is committed */
 void view_job_free(ViewJob *j);
 
 void session_register(void);

@@ -237,6 +237,102 @@ START_TEST(altered)
 }
 END_TEST
 
+/* A job that waits holds up no other one, and a stop ends it. */
+START_TEST(several_at_once)
+{
+    LifeWorld w;
+    const char *states = "SELECT string_agg(table_name || ' ' || state || ' ' || (runs > 5), ',' "
+                         "ORDER BY table_name, kind) FROM skulk.jobs";
+    life_init(&w, 11);
+    make(&w, "ttl = '2 days'");
+    put(&w, 10 * HOUR_NS, "a", 1);
+    for (int i = 0; i < 4; i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql,
+                 "CREATE MATERIALIZED VIEW v%d WITH (continuous, refresh = '10 min') AS "
+                 "SELECT time_bucket('1 hour', ts) AS b, max(v) FROM m GROUP BY 1",
+                 i);
+        life_ask(&w, sql);
+    }
+    life_ask(&w, "BEGIN");
+    life_ask(&w, "DROP MATERIALIZED VIEW v0");
+    life_ask(&w, "DROP MATERIALIZED VIEW v1");
+    life_pass(&w, 6 * HOUR_NS);
+    life_ask(&w, "COMMIT");
+    life_pass(&w, HOUR_NS);
+    ck_assert_str_eq(life_ask(&w, states), "m waiting true,v2 waiting true,v3 waiting true\n");
+    life_end(&w);
+}
+END_TEST
+
+/* What fails comes again: after 10 s, then twice as long, up to an hour. */
+START_TEST(back_off)
+{
+    LifeWorld w;
+    const char *state = "SELECT state, runs, failures, error FROM skulk.jobs WHERE kind = 'view'";
+    life_init(&w, 12);
+    make(&w, "ttl = 'forever'");
+    put(&w, 10 * HOUR_NS, "a", 0);
+    life_ask(&w, "CREATE MATERIALIZED VIEW bad WITH (continuous, refresh = '10 min') AS "
+                 "SELECT time_bucket('1 hour', ts) AS b, max(1 / v) FROM m GROUP BY 1");
+    life_ask(&w, "CREATE MATERIALIZED VIEW good WITH (continuous, refresh = '0') AS "
+                 "SELECT time_bucket('1 hour', ts) AS b, max(v) FROM m GROUP BY 1");
+    life_pass(&w, 8 * NS_PER_S);
+    ck_assert_str_eq(life_ask(&w, state), "retrying|1|1|division by zero\n");
+    life_pass(&w, 20 * NS_PER_S);
+    ck_assert_str_eq(life_ask(&w, state), "retrying|2|2|division by zero\n");
+    life_pass(&w, 80 * NS_PER_S);
+    ck_assert_str_eq(life_ask(&w, state), "retrying|4|4|division by zero\n");
+    life_pass(&w, 24 * HOUR_NS);
+    int runs = atoi(life_ask(&w, "SELECT runs FROM skulk.jobs WHERE kind = 'view'"));
+    ck_assert_int_ge(runs, 29);
+    ck_assert_int_le(runs, 34);
+    life_ask(&w, "UPDATE m SET v = 1");
+    life_pass(&w, HOUR_NS + 100 * NS_PER_S);
+    ck_assert_int_gt(atoi(life_ask(&w, "SELECT runs FROM skulk.jobs WHERE kind = 'view'")), runs);
+    ck_assert_str_eq(life_ask(&w, "SELECT state, failures, error FROM skulk.jobs "
+                                  "WHERE kind = 'view'"),
+                     "waiting|0|\n");
+    ck_assert_str_eq(life_ask(&w, "SELECT max FROM bad"), "1\n");
+    life_end(&w);
+}
+END_TEST
+
+/* Ten years ahead, then ten back: views stay right, and what comes afterwards is kept as usual. */
+START_TEST(views_in_a_jump)
+{
+    LifeWorld w;
+    const char *only = "SELECT (SELECT count(*) FROM (TABLE v EXCEPT ALL TABLE q) x), "
+                       "(SELECT count(*) FROM (TABLE q EXCEPT ALL TABLE v) x)";
+    const char *last = "SELECT rows, rows_read FROM skulk.jobs WHERE kind = 'view'";
+    life_init(&w, 13);
+    make(&w, "ttl = 'forever'");
+    life_ask(&w, "CREATE VIEW q AS SELECT time_bucket('1 hour', ts) AS b, host, count(*), max(v) "
+                 "FROM m GROUP BY 1, 2");
+    int64_t offset = w.c.wall_offset_ns;
+    if (_i & 1) /* made in the wrong time */
+        w.c.wall_offset_ns = offset + (_i & 2 ? 3650 : -3650) * NS_PER_DAY;
+    life_ask(&w, "CREATE MATERIALIZED VIEW v WITH (continuous, refresh = '10 min') AS SELECT "
+                 "time_bucket('1 hour', ts) AS b, host, count(*), max(v) FROM m GROUP BY 1, 2");
+    for (int hour = 0; hour < 30; hour++) {
+        w.c.wall_offset_ns = offset;
+        put(&w, (hour % 3) * HOUR_NS, "a", hour);
+        life_pass(&w, 30 * 60 * NS_PER_S);
+        if (hour % 5 == 2)
+            w.c.wall_offset_ns = offset + (hour % 2 ? 3650 : -3650) * NS_PER_DAY;
+        life_pass(&w, 30 * 60 * NS_PER_S);
+        ck_assert_str_eq(life_ask(&w, only), "0|0\n");
+    }
+    w.c.wall_offset_ns = offset;
+    life_pass(&w, 3 * HOUR_NS);
+    put(&w, 20 * HOUR_NS, "b", 7);
+    life_pass(&w, 11 * 60 * NS_PER_S); /* one late row: its bucket alone */
+    ck_assert_str_eq(life_ask(&w, only), "0|0\n");
+    ck_assert_str_eq(life_ask(&w, last), "1|1\n");
+    life_end(&w);
+}
+END_TEST
+
 /* One late row: its bucket is read and written again, not the table. */
 START_TEST(late_row)
 {
@@ -363,6 +459,9 @@ int main(void)
     tcase_add_test(tc, classes);
     tcase_add_test(tc, states_survive);
     tcase_add_test(tc, altered);
+    tcase_add_test(tc, several_at_once);
+    tcase_add_test(tc, back_off);
+    tcase_add_loop_test(tc, views_in_a_jump, 0, 4);
     tcase_add_test(tc, late_row);
     tcase_add_test(tc, other_format);
     tcase_add_loop_test(tc, random_life, 0, 8);
