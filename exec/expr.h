@@ -32,11 +32,13 @@ typedef struct EvalCtx {
     uint32_t polls;
 } EvalCtx;
 
-/* Called every few us by loops over large values: has the statement been cancelled, is its time over? */
+/* Called every few us by loops over large values: has the statement been cancelled, is its time over?
+ * bytes: of the values that were read and made since the last call; every MB is looked at. */
 bool eval_poll_now(EvalCtx *ctx, Err *e) MUST_CHECK;
-static inline bool eval_poll(EvalCtx *ctx, Err *e)
+static inline bool eval_poll(EvalCtx *ctx, size_t bytes, Err *e)
 {
-    return (++ctx->polls & 255) || eval_poll_now(ctx, e);
+    ctx->polls += 1 + (uint32_t)(bytes / 4096);
+    return ctx->polls < 256 || eval_poll_now(ctx, e);
 }
 
 typedef enum ExprKind {

@@ -53,11 +53,17 @@ static void copy_values(Vector *out, const Vector *from, Rows r, size_t rows, Ar
 
 bool eval_poll_now(EvalCtx *ctx, Err *e)
 {
+    ctx->polls = 0;
     if (ctx->cancel && atomic_load_explicit(ctx->cancel, memory_order_relaxed))
         return err_set(e, ERR_CANCELED, "canceling statement due to user request");
     if (ctx->deadline_ns && ctx->clock->mono_ns(ctx->clock) >= ctx->deadline_ns)
         return err_set(e, ERR_CANCELED, "canceling statement due to statement timeout");
     return true;
+}
+
+static size_t value_bytes(const Value *v)
+{
+    return v->phys == PH_STR && !v->null ? v->u.str.len : 0;
 }
 
 static bool run_scalar(FnCall *c, Err *e)
@@ -67,9 +73,13 @@ static bool run_scalar(FnCall *c, Err *e)
     for (size_t i = 0; i < c->n; i++) {
         size_t row = c->sel ? c->sel[i] : i;
         Value v = {.phys = c->out->phys};
-        for (size_t k = 0; k < c->arg_count; k++)
+        size_t bytes = 0;
+        for (size_t k = 0; k < c->arg_count; k++) {
             args[k] = vec_get(&c->args[k], row);
-        if (!f->scalar(c->ctx, args, c->arg_count, &v, e) || !eval_poll(c->ctx, e))
+            bytes += value_bytes(&args[k]);
+        }
+        if (!f->scalar(c->ctx, args, c->arg_count, &v, e) ||
+            !eval_poll(c->ctx, bytes + value_bytes(&v), e))
             return false;
         vec_set(c->out, row, &v, c->rows, c->ctx->scratch);
     }

@@ -418,7 +418,7 @@ static bool replace(EvalCtx *ctx, const Pattern *p, Slice s, Slice with, size_t 
     Buf b;
     buf_init(&b);
     while (from <= s.len) {
-        ok = eval_poll(ctx, e) && regex_groups(p->regex, s, from, g, &count, e);
+        ok = eval_poll(ctx, 0, e) && regex_groups(p->regex, s, from, g, &count, e);
         if (!ok || count == 0)
             break;
         from = after_match(s, g[0]);
@@ -495,7 +495,7 @@ bool func_regexp_matches(EvalCtx *ctx, const Value *args, size_t n, Value **out,
     if (!pattern_open(&p, args[1].u.str, n > 2 ? args[2].u.str : SLICE_NONE, ctx->scratch, e))
         return false;
     do {
-        ok = eval_poll(ctx, e) && regex_groups(p.regex, s, from, g, &groups, e);
+        ok = eval_poll(ctx, 0, e) && regex_groups(p.regex, s, from, g, &groups, e);
         if (!ok || groups == 0)
             break;
         if (*count == room) {
@@ -558,7 +558,7 @@ static bool find_nth(EvalCtx *ctx, const char *name, const Value *args, const Fr
     size_t from = utf8_offset(s, (size_t)f->start - 1);
     bool ok = f->start - 1 <= (int64_t)slice_utf8_count(s, s.len);
     while (ok && from <= s.len) {
-        ok = eval_poll(ctx, e) && regex_groups(p.regex, s, from, g, groups, e);
+        ok = eval_poll(ctx, 0, e) && regex_groups(p.regex, s, from, g, groups, e);
         if (!ok || *groups == 0)
             break;
         if (++*found == f->nth)
@@ -649,7 +649,7 @@ bool func_regexp_split(EvalCtx *ctx, const Value *args, size_t n, Array **out, E
     if (!pattern_open(&p, args[1].u.str, n > 2 ? args[2].u.str : SLICE_NONE, ctx->scratch, e))
         return false;
     while (from <= s.len) {
-        ok = eval_poll(ctx, e) && regex_groups(p.regex, s, from, g, &groups, e);
+        ok = eval_poll(ctx, 0, e) && regex_groups(p.regex, s, from, g, &groups, e);
         if (!ok || groups == 0)
             break;
         from = after_match(s, g[0]);
