@@ -6,9 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    COPY_ROWS_L0 = 256, /* flush copies what it can ... */
-    COPY_ROWS = 900,    /* ... later levels join short groups */
-    PUT_AHEAD_MAX = 4,  /* pieces under way before the job waits */
+    COPY_ROWS = 900,   /* shorter groups are joined */
+    PUT_AHEAD_MAX = 4, /* pieces under way before the job waits */
 };
 
 typedef struct Entry { /* row groups of one input in one window of their table */
@@ -651,7 +650,7 @@ static bool may_copy(const Compact *c, const MergeRun *run)
     ColumnId ids[COLUMNS_MAX];
     if (!run->part || !run->whole || !run->group->alone)
         return false;
-    if (run->rows < (c->spec.level == 0 ? COPY_ROWS_L0 : COPY_ROWS))
+    if (run->rows < COPY_ROWS)
         return false;
     if (c->spec.level >= 2) { /* only what was encoded for the last level before */
         for (size_t i = 0; i < c->spec.input_count; i++)

@@ -2,32 +2,43 @@
  * A segment has 262,144 rows at most, so of many series it has a few rows each, and until the flush a
  * reader would merge hundreds of such runs a series.  Eight segments of one size become one of the
  * next, as a flush would make it, but in memory; a row is folded two or three times at most.
+ * In a longer pause any number of neighbours become one, unless one of them is larger than all others
+ * together: so each row is folded once more whenever what it lies in has doubled.
  * It is the sealer that folds, when it has nothing to seal: after a pause of the writes, or beside
- * them once many segments wait. */
+ * them once many segments wait.  It also has the last segment closed when nothing comes any more: its
+ * unsorted rows cost each reader a look. */
 #include "storage/engine_private.h"
 
 #include "base/log.h"
 
 enum {
-    WAITING_MAX = 16,     /* segments that were never folded */
-    BYTES_MAX = 16 << 20, /* what is larger together is not folded any more */
-    LONG_ROWS = 256,      /* runs as long are good as they are */
+    WAITING_MAX = 16,          /* segments that were never folded */
+    BYTES_MAX = 16 << 20,      /* what is larger together is not folded beside writes */
+    CALM_BYTES_MAX = 64 << 20, /* nor in a pause */
+    LONG_ROWS = 256,           /* runs as long are good as they are */
+    CALM_ROWS = ROW_GROUP_ROWS,
+    TAIL_ROWS_MIN = 16384 /* fewer are sealed with those that follow */
 };
 #define IDLE_NS (100 * NS_PER_MS)
+#define CALM_NS (300 * NS_PER_MS)
+
+typedef struct Stretch { /* neighbours to be folded; count = 0: there are none */
+    size_t begin, count;
+} Stretch;
 
 static bool may_fold(const MemSegment *ms)
 {
-    return ms->sealed && !ms->file && !ms->flushing && ms->visible && ms->folds != FOLD_NEVER;
+    return ms->sealed && !ms->file && !ms->flushing && ms->visible;
 }
 
-/* The first of FOLD_COUNT neighbours of one size; mem_count: there are none.  Needs the mutex. */
-static size_t find_neighbours(const Engine *eng)
+/* The first of FOLD_COUNT neighbours of one size.  Needs the mutex. */
+static Stretch find_alike(const Engine *eng)
 {
     size_t n = 0;
     uint64_t bytes = 0;
     for (size_t i = 0; i < eng->mem_count; i++) {
         const MemSegment *ms = eng->mem[i];
-        if (!may_fold(ms)) {
+        if (!may_fold(ms) || ms->folds == FOLD_NEVER) {
             n = 0;
             continue;
         }
@@ -38,11 +49,44 @@ static size_t find_neighbours(const Engine *eng)
         if (n < FOLD_COUNT)
             continue;
         if (bytes <= BYTES_MAX)
-            return i + 1 - FOLD_COUNT;
+            return (Stretch){i + 1 - FOLD_COUNT, FOLD_COUNT};
         n--;
         bytes -= part_info(eng->mem[i + 1 - FOLD_COUNT]->sealed)->bytes;
     }
-    return eng->mem_count;
+    return (Stretch){0};
+}
+
+/* Neighbours from the first one on that are worth it: none has more rows than the others together. */
+static size_t balanced(const Engine *eng, size_t begin)
+{
+    uint64_t bytes = 0, rows = 0, most = 0;
+    size_t count = 0;
+    bool news = false;
+    for (size_t i = begin; i < eng->mem_count && i - begin < FOLD_MAX; i++) {
+        const MemSegment *ms = eng->mem[i];
+        if (!may_fold(ms))
+            break;
+        bytes += part_info(ms->sealed)->bytes;
+        if (bytes > CALM_BYTES_MAX)
+            break;
+        rows += ms->rows;
+        most = ms->rows > most ? ms->rows : most;
+        news |= !ms->settled;
+        if (i > begin && news && most <= rows - most)
+            count = i + 1 - begin;
+    }
+    return count;
+}
+
+/* Needs the mutex. */
+static Stretch find_balanced(const Engine *eng)
+{
+    for (size_t i = 0; i < eng->mem_count; i++) {
+        size_t count = balanced(eng, i);
+        if (count)
+            return (Stretch){i, count};
+    }
+    return (Stretch){0};
 }
 
 static size_t waiting(const Engine *eng)
@@ -54,13 +98,13 @@ static size_t waiting(const Engine *eng)
 }
 
 /* Half of its rows are in short runs. */
-static bool has_short_runs(Part *p)
+static bool has_short_runs(Part *p, uint32_t long_rows)
 {
     uint64_t rows = 0;
     for (size_t k = 0; k < part_group_count(p); k++) {
         PartGroup g;
         part_group_at(p, (uint32_t)k, &g);
-        rows += g.alone && g.rows >= LONG_ROWS ? 0 : g.rows;
+        rows += g.alone && g.rows >= long_rows ? 0 : g.rows;
     }
     return rows > part_info(p)->rows / 2;
 }
@@ -73,9 +117,9 @@ static bool find_again(const Engine *eng, size_t *at)
     while (i < eng->mem_count && eng->mem[i]->serial != f->serials[0])
         i++;
     *at = i;
-    if (i + FOLD_COUNT > eng->mem_count)
+    if (i + f->count > eng->mem_count)
         return false;
-    for (size_t k = 0; k < FOLD_COUNT; k++)
+    for (size_t k = 0; k < f->count; k++)
         if (eng->mem[i + k]->serial != f->serials[k] || eng->mem[i + k]->flushing)
             return false;
     return true;
@@ -86,46 +130,99 @@ static void give_up(Engine *eng)
     size_t at;
     mutex_lock(&eng->mutex);
     if (find_again(eng, &at))
-        for (size_t k = 0; k < FOLD_COUNT; k++)
-            eng->mem[at + k]->folds = FOLD_NEVER;
+        for (size_t k = 0; k < eng->folder.count; k++) {
+            eng->mem[at + k]->settled |= eng->folder.calm;
+            if (!eng->folder.calm)
+                eng->mem[at + k]->folds = FOLD_NEVER;
+        }
     mutex_unlock(&eng->mutex);
+}
+
+/* What to fold now; else *when there may be something.  Needs the mutex. */
+static Stretch find_stretch(Engine *eng, int64_t *when)
+{
+    Folder *f = &eng->folder;
+    int64_t now = engine_now(eng);
+    Stretch found = find_alike(eng);
+    f->calm = false;
+    *when = f->seal_ns + IDLE_NS;
+    if (found.count && (now >= *when || waiting(eng) > WAITING_MAX))
+        return found;
+    if (found.count == 0) {
+        found = find_balanced(eng);
+        f->calm = true;
+        *when = found.count ? f->seal_ns + CALM_NS : INT64_MAX;
+        if (found.count && now >= *when)
+            return found;
+    }
+    return (Stretch){0};
+}
+
+/* The writer closes the last segment when no row has come for a while; *when to look again.  Needs the mutex. */
+static void watch_tail(Engine *eng, int64_t *when)
+{
+    Folder *f = &eng->folder;
+    int64_t now = engine_now(eng);
+    const MemSegment *ms = eng->mem_count ? eng->mem[eng->mem_count - 1] : NULL;
+    if (!ms || ms->closed || ms->visible < TAIL_ROWS_MIN || eng->close_active)
+        return;
+    if (f->applied != eng->applied) {
+        f->applied = eng->applied;
+        f->applied_ns = now;
+    }
+    if (now >= f->applied_ns + CALM_NS) {
+        eng->close_active = true;
+        engine_wake(eng, &eng->writer.task);
+    } else if (f->applied_ns + CALM_NS < *when) {
+        *when = f->applied_ns + CALM_NS;
+    }
+}
+
+bool mem_tail_is_long(const MemSegment *ms)
+{
+    return !ms->closed && ms->visible >= TAIL_ROWS_MIN;
 }
 
 static bool fold_begin(Engine *eng, Task *t)
 {
     Folder *f = &eng->folder;
-    VersionPart inputs[FOLD_COUNT];
-    CompactSpec spec = {
-        .inputs = inputs, .input_count = FOLD_COUNT, .budget = eng->o.budget, .clock = eng->clock};
+    VersionPart inputs[FOLD_MAX];
+    CompactSpec spec = {.inputs = inputs, .budget = eng->o.budget, .clock = eng->clock};
     CatalogSnap *cat = NULL;
-    bool pays = false, found;
-    int64_t when = f->seal_ns + IDLE_NS;
+    bool pays = false;
+    int64_t when = INT64_MAX;
     mutex_lock(&eng->mutex);
-    size_t at = eng->failed ? eng->mem_count : find_neighbours(eng);
-    found = at < eng->mem_count;
-    bool now = found && (engine_now(eng) >= when || waiting(eng) > WAITING_MAX);
-    if (now) {
-        for (size_t k = 0; k < FOLD_COUNT; k++) {
-            inputs[k] = mem_version_part(eng->mem[at + k], (uint32_t)k);
-            part_ref(inputs[k].part);
-            f->serials[k] = eng->mem[at + k]->serial;
-        }
-        f->folds = eng->mem[at]->folds + 1;
+    Stretch s = {0};
+    if (!eng->failed) {
+        s = find_stretch(eng, &when);
+        watch_tail(eng, &when);
+    }
+    spec.input_count = f->count = s.count;
+    f->folds = 0;
+    for (size_t k = 0; k < s.count; k++) {
+        const MemSegment *ms = eng->mem[s.begin + k];
+        inputs[k] = mem_version_part(ms, (uint32_t)k);
+        part_ref(inputs[k].part);
+        f->serials[k] = ms->serial;
+        if (ms->folds != FOLD_NEVER && ms->folds >= f->folds)
+            f->folds = ms->folds + 1;
+    }
+    if (s.count) {
         spec.catalog = cat = catalog_firm(eng);
         spec.tombs = tombs_ref(eng->tombs);
     }
     mutex_unlock(&eng->mutex);
-    if (found && !now)
+    if (!s.count && when != INT64_MAX)
         task_wake_at(t, when);
-    if (!now)
+    if (!s.count)
         return false;
-    for (size_t k = 0; k < FOLD_COUNT; k++)
-        pays |= has_short_runs(inputs[k].part);
+    for (size_t k = 0; k < s.count; k++)
+        pays |= has_short_runs(inputs[k].part, f->calm ? CALM_ROWS : LONG_ROWS);
     if (pays)
         f->job = compact_new(&spec);
     else
         give_up(eng);
-    for (size_t k = 0; k < FOLD_COUNT; k++)
+    for (size_t k = 0; k < s.count; k++)
         part_unref(inputs[k].part);
     cat_unref(cat);
     tombs_unref(spec.tombs);
@@ -136,7 +233,7 @@ static bool fold_begin(Engine *eng, Task *t)
 static void fold_install(Engine *eng, Part *take_part)
 {
     Folder *f = &eng->folder;
-    MemSegment *gone[FOLD_COUNT];
+    MemSegment *gone[FOLD_MAX];
     PartList *old = NULL;
     size_t at;
     mem_charge_sealed(eng, take_part, 1);
@@ -144,7 +241,7 @@ static void fold_install(Engine *eng, Part *take_part)
     mutex_lock(&eng->mutex);
     bool there = find_again(eng, &at);
     if (there) {
-        memcpy(gone, eng->mem + at, sizeof gone);
+        memcpy(gone, eng->mem + at, f->count * sizeof *gone);
         *ms = (MemSegment){.sealed = take_part,
                            .rows = part_info(take_part)->rows,
                            .visible = part_info(take_part)->rows,
@@ -152,17 +249,17 @@ static void fold_install(Engine *eng, Part *take_part)
                            .folds = f->folds,
                            .continues = gone[0]->continues,
                            .first_lsn = gone[0]->first_lsn,
-                           .serial = gone[FOLD_COUNT - 1]->serial,
+                           .serial = gone[f->count - 1]->serial,
                            .born_ns = gone[0]->born_ns};
         eng->mem[at] = ms;
-        eng->mem_count -= FOLD_COUNT - 1;
-        memmove(eng->mem + at + 1, eng->mem + at + FOLD_COUNT,
+        eng->mem_count -= f->count - 1;
+        memmove(eng->mem + at + 1, eng->mem + at + f->count,
                 (eng->mem_count - at - 1) * sizeof *eng->mem);
         engine_swap_parts(eng, &old);
         mem_count_bytes(eng);
     }
     mutex_unlock(&eng->mutex);
-    for (size_t k = 0; there && k < FOLD_COUNT; k++)
+    for (size_t k = 0; there && k < f->count; k++)
         mem_segment_free(eng, gone[k], false);
     if (!there) { /* they are in a file by now, or soon */
         mem_charge_sealed(eng, take_part, -1);

@@ -105,14 +105,18 @@ void mem_adopt(Engine *eng, EngineFile *take_f, Lsn lsn, Lsn first_lsn, bool gro
     atomic_fetch_add_explicit(&eng->stats.rows_written, ms->rows, memory_order_relaxed);
 }
 
-void mem_publish(Engine *eng, Lsn applied)
+bool mem_publish(Engine *eng, Lsn applied)
 {
+    bool longer = false;
     for (size_t i = 0; i < eng->mem_count; i++) {
         MemSegment *ms = eng->mem[i];
+        bool was_long = mem_tail_is_long(ms);
         ms->visible = ms->sealed ? ms->rows : seg_rows(ms->segment);
+        longer |= !was_long && mem_tail_is_long(ms);
     }
     eng->applied = applied;
     mem_count_bytes(eng);
+    return longer;
 }
 
 void mem_count_bytes(Engine *eng)

@@ -97,6 +97,7 @@ typedef struct MemSegment { /* needs the mutex, but rows are appended by the wri
     bool sealing;     /* somebody is at it */
     bool flushing;    /* taken by the flush under way */
     uint8_t folds;    /* how often its rows were folded (engine_fold.c); FOLD_NEVER: no use */
+    bool settled;     /* nor in a pause */
     bool continues;   /* begins inside a group: may not begin the log's uncovered part */
     Lsn first_lsn;    /* first record with rows here (of its group); 0 = empty */
     uint64_t serial;  /* grows */
@@ -206,13 +207,17 @@ typedef struct Flusher {
     atomic_bool hurry; /* a clean stop: segments become files as they are */
 } Flusher;
 
-enum { FOLD_COUNT = 8, FOLD_NEVER = UINT8_MAX };
+enum { FOLD_COUNT = 8, FOLD_MAX = 64, FOLD_NEVER = UINT8_MAX };
 
 typedef struct Folder { /* the sealer's own */
     Compact *job;       /* NULL: none under way */
-    uint64_t serials[FOLD_COUNT];
+    uint64_t serials[FOLD_MAX];
+    size_t count;
     uint8_t folds;
+    bool calm;       /* in a pause */
     int64_t seal_ns; /* when a segment was sealed last */
+    Lsn applied;     /* at applied_ns, when it was seen to have changed last */
+    int64_t applied_ns;
 } Folder;
 
 typedef struct Pick {   /* what is compacted next */
@@ -497,8 +502,8 @@ WatchList *watches_with(WatchList *base, const WriteRequest *r, Lsn lsn);
 /* engine_mem.c */
 /* first_lsn: of the record or, in a transaction, of its group. */
 void mem_append(Engine *eng, const WriteBatch *wb, Lsn lsn, Lsn first_lsn, bool group_goes_on);
-void mem_publish(Engine *eng,
-                 Lsn applied);      /* everything appended is visible now; needs the mutex */
+/* Everything appended is visible now; true: the sealer is to watch the tail.  Needs the mutex. */
+bool mem_publish(Engine *eng, Lsn applied);
 void mem_close_active(Engine *eng); /* writer or recovery only; needs the mutex */
 void mem_count_bytes(Engine *eng);  /* needs the mutex */
 /* Takes in the file of a large transaction; visible with the next mem_publish. */
@@ -510,6 +515,7 @@ bool mem_seal_one(Engine *eng, bool *did, Err *e) MUST_CHECK;
 TaskStatus sealer_step(Task *t);
 /* A bit of folding; WAIT: nothing to do, the task is woken when there may be. */
 TaskStatus fold_step(Engine *eng, Task *t);
+bool mem_tail_is_long(const MemSegment *ms); /* the sealer watches it; needs the mutex */
 void fold_free(Engine *eng);
 /* A sealed segment's image counts against the memtable's budget as the segment did. */
 void mem_charge_sealed(Engine *eng, const Part *part, int sign);

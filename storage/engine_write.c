@@ -468,7 +468,7 @@ static void end_group(Engine *eng, Writer *w)
     mutex_lock(&eng->mutex);
     if (deletes)
         tombs_publish(eng, &change, &old);
-    mem_publish(eng, last);
+    bool longer = mem_publish(eng, last);
     WatchList *before = eng->watches;
     eng->watches = watched;
     catalog_firm_up(eng, w->group);
@@ -495,7 +495,7 @@ static void end_group(Engine *eng, Writer *w)
         request_end(eng, r, true, last, NULL);
     }
     w->state = WRITER_IDLE;
-    if (closed)
+    if (closed || longer)
         engine_wake(eng, &eng->sealer);
     if (flush)
         engine_wake(eng, &eng->flusher.task);

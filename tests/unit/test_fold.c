@@ -77,6 +77,41 @@ START_TEST(folded)
 }
 END_TEST
 
+static size_t open_rows(World *w) /* of segments that are not sealed */
+{
+    size_t rows = 0;
+    mutex_lock(&w->eng->mutex);
+    for (size_t i = 0; i < w->eng->mem_count; i++)
+        rows += w->eng->mem[i]->sealed ? 0 : w->eng->mem[i]->visible;
+    mutex_unlock(&w->eng->mutex);
+    return rows;
+}
+
+/* In a pause a long tail is sealed, and few segments are folded as many are. */
+START_TEST(calm)
+{
+    Err e;
+    World w = world_on(700 + (unsigned)_i, sched_new(&clock_real, 2, 2), 8 << 20);
+    w.deletes = _i % 2 ? 10 : 0;
+    while (open_rows(&w) < 20000)
+        ck_assert_msg(world_write(&w, 600, SYNC_OFF, &e), "%s", e.message);
+    for (int i = 0; open_rows(&w) && i < 100; i++)
+        usleep(100000);
+    ck_assert_uint_eq(open_rows(&w), 0);
+    world_check(&w);
+    world_end(&w);
+
+    w = world_on(710 + (unsigned)_i, sched_new(&clock_real, 2, 2), 512 << 10);
+    write_until(&w, 4);
+    size_t before = look(&w).segments;
+    for (int i = 0; look(&w).segments >= before && i < 100; i++)
+        usleep(100000);
+    ck_assert_uint_lt(look(&w).segments, before);
+    world_check(&w);
+    world_end(&w);
+}
+END_TEST
+
 /* A flush and a fold want the same segments. */
 START_TEST(flushed_meanwhile)
 {
@@ -119,6 +154,7 @@ int main(void)
 {
     TCase *tc = tcase_create("fold");
     tcase_add_loop_test(tc, folded, 0, 4);
+    tcase_add_loop_test(tc, calm, 0, 2);
     tcase_add_test(tc, flushed_meanwhile);
     tcase_add_loop_test(tc, stopped, 0, 4);
     return unit_run(tc);
