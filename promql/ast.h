@@ -170,6 +170,12 @@ typedef struct PqlSample { /* a histogram, or else a number */
     const struct Histogram *h;
 } PqlSample;
 
+/* What a tier keeps of the samples of [from, to), which are gone. */
+typedef struct PqlBucket {
+    int64_t from_ms, to_ms, first_ms, last_ms; /* the last two: of its samples */
+    double count, sum, min, max, first, last, increase, resets;
+} PqlBucket;
+
 typedef struct PqlWindow {
     const int64_t *t_ms;
     const double *v;
@@ -185,6 +191,9 @@ typedef struct PqlWindow {
     PqlMemo *memo;
     int64_t begin_ms, end_ms; /* after offset and @ */
     int64_t now_ms;           /* the evaluation time */
+    const PqlBucket *b;       /* before the samples; then begin and end are borders of buckets */
+    size_t b_count;
+    double share; /* of what the buckets count, where the range is shorter than one of them */
     double range_s;
     const double *params;    /* scalar arguments at this step */
     double *sorted;          /* room for count values */
@@ -249,6 +258,9 @@ typedef struct PqlFunction {
     struct PqlNode *(*build)(struct PqlBuild *b, const PqlExpr *call);
     /* beside `window`: all steps of a series at once, for plain numbers; false: no result at any */
     bool (*steps)(const PqlSteps *s);
+    /* beside `window`: over a range that begins with buckets of tiers; NULL: it needs the samples */
+    bool (*tier)(const PqlWindow *w, double *out);
+    unsigned tier_parts; /* bits of TierPart (exec/tiers.h) that it looks at */
 } PqlFunction;
 
 extern const PqlFunction pql_functions[]; /* ends with name = NULL */

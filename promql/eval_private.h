@@ -70,6 +70,9 @@ typedef struct RangeSeries {
     const Histogram **h;
     size_t h_count;
     const int64_t *st_ms, *h_st_ms; /* start times; NULL: not asked for */
+    const PqlBucket *b;             /* of samples that are gone, before all others */
+    size_t b_count;
+    const struct SourceTiers *tiers; /* whose buckets; NULL: nothing is gone */
 } RangeSeries;
 
 static inline const Histogram *series_hist(const Series *s, size_t i)
@@ -153,6 +156,8 @@ typedef struct PqlBuild {
     bool stats;                  /* only count and sum of histograms are asked for */
     bool starts;                 /* start times of samples are */
     bool presence;               /* only whether a step has a value is asked for */
+    unsigned tier_parts;         /* what a range needs of tiers where samples are gone; 0: these */
+    const char *asked_by;        /* who needs it, for messages */
     struct Sources *take_series; /* of the one selector: a part of what its matchers choose */
 } PqlBuild;
 PqlNode *pql_build(PqlBuild *b,
@@ -248,6 +253,8 @@ typedef struct Source {
     SourceTag *tags; /* by label */
     size_t tag_count;
     ColumnId start; /* start times of samples, 0 = none */
+    const struct SourceTiers
+        *tiers;     /* the samples asked for begin in these (tier_read.h); or NULL */
     SeriesSet *set; /* owned */
 } Source;
 typedef struct Sources {
@@ -274,8 +281,9 @@ Sources sources_range(Arena *a, const Sources *s, size_t begin, size_t end);
 size_t sources_series(const Sources *s); /* how many */
 /* Other labels are left out, but for those that describe the metric. */
 void sources_keep_labels(Sources *s, const PqlNames *names);
-/* Tiers keep something of samples that the scan asks for and that are gone: 0A000. */
-bool source_whole(const Source *s, const ScanSpec *spec, Err *e) MUST_CHECK;
+/* Tiers keep something of samples that the scan asks for and that are gone: 22023. */
+bool source_whole(const Source *s, const ScanSpec *spec, const char *asked_by, Err *e) MUST_CHECK;
+int64_t pql_ns(int64_t ms, int64_t add); /* within what rows can have */
 /* Labels of one series of a source; items has room for tag_count + 2. */
 Labels source_labels(const Source *s, SeriesIndex *index, SeriesId id, const SourceField *f,
                      PqlLabel *items);

@@ -1,14 +1,16 @@
 /* promql/functions.c - the one table of functions. */
+#include "exec/tiers.h"
 #include "promql/eval_private.h"
 #include "promql/kernels.h"
 
-#define V       PQL_VECTOR
-#define M       PQL_MATRIX
-#define S       PQL_SCALAR
-#define T       PQL_STRING
-#define VECTOR1 .result = V, .args = {V}, .arg_count = 1
-#define RANGE1  .result = V, .args = {M}, .arg_count = 1
-#define DATE    .result = V, .args = {V}, .arg_count = 1, .optional = 1, .flags = PF_TIME
+#define V          PQL_VECTOR
+#define M          PQL_MATRIX
+#define S          PQL_SCALAR
+#define T          PQL_STRING
+#define VECTOR1    .result = V, .args = {V}, .arg_count = 1
+#define RANGE1     .result = V, .args = {M}, .arg_count = 1
+#define KEPT(part) (1u << TIER_##part)
+#define DATE       .result = V, .args = {V}, .arg_count = 1, .optional = 1, .flags = PF_TIME
 
 const PqlFunction pql_functions[] = {
     /* every value */
@@ -55,12 +57,15 @@ const PqlFunction pql_functions[] = {
     /* a range */
     {"rate", "rate(m)", "increase of a counter per second", RANGE1,
      .flags = PF_STARTS | PF_COUNTER | PF_ANCHORED | PF_SMOOTHED, .window = fw_rate,
-     .mixed = fx_rate, .steps = fg_rate},
+     .mixed = fx_rate, .steps = fg_rate, .tier = ft_rate,
+     .tier_parts = KEPT(FIRST) | KEPT(LAST) | KEPT(INCREASE)},
     {"increase", "increase(m)", "increase of a counter", RANGE1,
      .flags = PF_STARTS | PF_COUNTER | PF_ANCHORED | PF_SMOOTHED, .window = fw_increase,
-     .mixed = fx_increase, .steps = fg_increase},
+     .mixed = fx_increase, .steps = fg_increase, .tier = ft_increase,
+     .tier_parts = KEPT(FIRST) | KEPT(LAST) | KEPT(INCREASE)},
     {"delta", "delta(m)", "difference of a gauge", RANGE1, .flags = PF_ANCHORED | PF_SMOOTHED,
-     .window = fw_delta, .mixed = fx_delta, .steps = fg_delta},
+     .window = fw_delta, .mixed = fx_delta, .steps = fg_delta, .tier = ft_delta,
+     .tier_parts = KEPT(FIRST) | KEPT(LAST)},
     {"irate", "irate(m)", "rate of the last two samples", RANGE1, .flags = PF_STARTS,
      .window = fw_irate, .mixed = fx_irate},
     {"idelta", "idelta(m)", "difference of the last two samples", RANGE1, .window = fw_idelta,
@@ -71,19 +76,24 @@ const PqlFunction pql_functions[] = {
     {"changes", "changes(m)", "how often the value changed", RANGE1, .flags = PF_ANCHORED,
      .window = fw_changes, .mixed = fx_changes},
     {"resets", "resets(m)", "how often a counter fell", RANGE1, .flags = PF_STARTS | PF_ANCHORED,
-     .window = fw_resets, .mixed = fx_resets},
-    {"sum_over_time", "sum_over_time(m)", "sum", RANGE1, .window = fw_sum, .mixed = fx_sum},
-    {"avg_over_time", "avg_over_time(m)", "mean", RANGE1, .window = fw_avg, .mixed = fx_avg},
-    {"min_over_time", "min_over_time(m)", "least value", RANGE1, .window = fw_min},
-    {"max_over_time", "max_over_time(m)", "greatest value", RANGE1, .window = fw_max},
+     .window = fw_resets, .mixed = fx_resets, .tier = ft_resets,
+     .tier_parts = KEPT(FIRST) | KEPT(LAST) | KEPT(RESETS)},
+    {"sum_over_time", "sum_over_time(m)", "sum", RANGE1, .window = fw_sum, .mixed = fx_sum,
+     .tier = ft_sum, .tier_parts = KEPT(SUM)},
+    {"avg_over_time", "avg_over_time(m)", "mean", RANGE1, .window = fw_avg, .mixed = fx_avg,
+     .tier = ft_avg, .tier_parts = KEPT(SUM)},
+    {"min_over_time", "min_over_time(m)", "least value", RANGE1, .window = fw_min, .tier = ft_min,
+     .tier_parts = KEPT(MIN)},
+    {"max_over_time", "max_over_time(m)", "greatest value", RANGE1, .window = fw_max,
+     .tier = ft_max, .tier_parts = KEPT(MAX)},
     {"count_over_time", "count_over_time(m)", "number of samples", RANGE1, .window = fw_count,
-     .mixed = fx_count},
+     .mixed = fx_count, .tier = ft_count, .tier_parts = KEPT(COUNT)},
     {"last_over_time", "last_over_time(m)", "newest value", RANGE1, .flags = PF_KEEP_NAME,
-     .window = fw_last, .mixed = fx_last},
+     .window = fw_last, .mixed = fx_last, .tier = ft_last, .tier_parts = KEPT(LAST)},
     {"first_over_time", "first_over_time(m)", "oldest value", RANGE1, .flags = PF_KEEP_NAME,
-     .window = fw_first, .mixed = fx_first},
+     .window = fw_first, .mixed = fx_first, .tier = ft_first, .tier_parts = KEPT(FIRST)},
     {"present_over_time", "present_over_time(m)", "1 if there is a sample", RANGE1,
-     .window = fw_present, .mixed = fx_present},
+     .window = fw_present, .mixed = fx_present, .tier = ft_present, .tier_parts = KEPT(COUNT)},
     {"stddev_over_time", "stddev_over_time(m)", "standard deviation", RANGE1, .window = fw_stddev},
     {"stdvar_over_time", "stdvar_over_time(m)", "variance", RANGE1, .window = fw_stdvar},
     {"quantile_over_time", "quantile_over_time(q, m)", "quantile", .result = V, .args = {S, M},
@@ -91,9 +101,11 @@ const PqlFunction pql_functions[] = {
     {"mad_over_time", "mad_over_time(m)", "median absolute deviation", RANGE1,
      .flags = PF_EXPERIMENTAL, .window = fw_mad},
     {"ts_of_first_over_time", "ts_of_first_over_time(m)", "time of the oldest sample", RANGE1,
-     .flags = PF_EXPERIMENTAL, .window = fw_ts_first, .mixed = fx_ts_first},
+     .flags = PF_EXPERIMENTAL, .window = fw_ts_first, .mixed = fx_ts_first, .tier = ft_ts_first,
+     .tier_parts = KEPT(COUNT)},
     {"ts_of_last_over_time", "ts_of_last_over_time(m)", "time of the newest sample", RANGE1,
-     .flags = PF_EXPERIMENTAL, .window = fw_ts_last, .mixed = fx_ts_last},
+     .flags = PF_EXPERIMENTAL, .window = fw_ts_last, .mixed = fx_ts_last, .tier = ft_ts_last,
+     .tier_parts = KEPT(COUNT)},
     {"ts_of_min_over_time", "ts_of_min_over_time(m)", "time of the last least value", RANGE1,
      .flags = PF_EXPERIMENTAL, .window = fw_ts_min},
     {"ts_of_max_over_time", "ts_of_max_over_time(m)", "time of the last greatest value", RANGE1,

@@ -47,6 +47,15 @@ bool fw_irate(const PqlWindow *w, double *out), fw_idelta(const PqlWindow *w, do
 bool fw_deriv(const PqlWindow *w, double *out), fw_predict(const PqlWindow *w, double *out);
 bool fw_changes(const PqlWindow *w, double *out), fw_resets(const PqlWindow *w, double *out);
 
+/* ---- func_tier.c: windows that begin with buckets of tiers ---- */
+bool ft_sum(const PqlWindow *w, double *out), ft_avg(const PqlWindow *w, double *out),
+    ft_min(const PqlWindow *w, double *out), ft_max(const PqlWindow *w, double *out);
+bool ft_count(const PqlWindow *w, double *out), ft_present(const PqlWindow *w, double *out),
+    ft_first(const PqlWindow *w, double *out), ft_last(const PqlWindow *w, double *out);
+bool ft_ts_first(const PqlWindow *w, double *out), ft_ts_last(const PqlWindow *w, double *out);
+bool ft_rate(const PqlWindow *w, double *out), ft_increase(const PqlWindow *w, double *out),
+    ft_delta(const PqlWindow *w, double *out), ft_resets(const PqlWindow *w, double *out);
+
 /* ---- func_steps.c ---- */
 bool fg_rate(const PqlSteps *s), fg_increase(const PqlSteps *s), fg_delta(const PqlSteps *s);
 

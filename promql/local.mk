@@ -3,11 +3,11 @@ libskpromql_la_SOURCES = promql/promql.h promql/ast.h promql/lexer.h promql/pars
 	promql/eval_private.h promql/kernels.h \
 	promql/parse.c promql/unexpected.c promql/check.c promql/duration.c promql/print.c promql/ast_json.c promql/functions.c \
 	promql/hist.h promql/hist.c promql/hist_value.c promql/func_hist.c \
-	promql/func_sample.c promql/func_steps.c promql/func_window.c promql/func_rate.c \
+	promql/func_sample.c promql/func_steps.c promql/func_window.c promql/func_rate.c promql/func_tier.c \
 	promql/labels.c promql/names.c promql/eval.c \
 	promql/node_agg.c promql/node_binary.c promql/node_call.c promql/node_func.c \
 	promql/node_hist.c promql/node_info.c promql/node_label.c promql/node_match.c promql/node_pick.c \
-	promql/node_select.c promql/node_spread.c promql/raw.c
+	promql/node_select.c promql/node_spread.c promql/tier_read.h promql/tier_read.c promql/raw.c
 
 libskpromql_la_CFLAGS = $(FAST_CFLAGS)
 libskpromql_la_LIBADD = libskpromql_kernels.la

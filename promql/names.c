@@ -5,8 +5,8 @@
  * Where two fields claim one name the field `value` wins, then the longest name of a table.  A bare
  * table name that is no canonical name is an alias of all its numeric fields, told apart by
  * __field__.  Regular expressions and the metadata calls see canonical names only. */
-#include "exec/tiers.h"
 #include "promql/eval_private.h"
+#include "promql/tier_read.h"
 
 enum {
     OID_BOOL = 16,
@@ -231,7 +231,7 @@ static bool may_read(const Resolve *r, const TableDef *t, const ColumnDef *colum
     return !rights->may_read || rights->may_read(rights->arg, r->catalog, t, column, e);
 }
 
-bool source_whole(const Source *s, const ScanSpec *spec, Err *e)
+bool source_whole(const Source *s, const ScanSpec *spec, const char *asked_by, Err *e)
 {
     bool hides;
     int64_t seam;
@@ -239,11 +239,13 @@ bool source_whole(const Source *s, const ScanSpec *spec, Err *e)
         return false;
     if (!hides)
         return true;
-    err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-            "samples of table \"%.*s\" before %lld.%03lld are gone, and PromQL does not read tiers",
+    err_set(e, ERR_INVALID_PARAMETER,
+            "samples of table \"%.*s\" before %lld.%03lld are gone, and its tiers do not answer %s",
             SLICE_ARG(s->table->name), (long long)(seam / NS_PER_S),
-            (long long)(seam % NS_PER_S / NS_PER_MS));
-    return err_hint(e, "SQL does, grouped by time_bucket(); for PromQL ask for later times.");
+            (long long)(seam % NS_PER_S / NS_PER_MS), asked_by);
+    return err_hint(
+        e, "Tiers answer selectors of numbers, rate, increase, delta, resets and sum, avg, min, "
+           "max, count, first, last, present and absent_over_time.");
 }
 
 /* The source of a table, made when missing; NULL: nothing in it passes, or an error. */
@@ -485,7 +487,7 @@ static bool source_each(const Source *s, Snapshot *snap, SeriesSet *set, SeriesF
     return go_on;
 }
 
-static int64_t ms_to_ns(int64_t ms, int64_t add)
+int64_t pql_ns(int64_t ms, int64_t add)
 {
     int64_t ns;
     if (__builtin_mul_overflow(ms, NS_PER_MS, &ns) || __builtin_add_overflow(ns, add, &ns))
@@ -495,8 +497,15 @@ static int64_t ms_to_ns(int64_t ms, int64_t add)
 
 SeriesSet *pql_alive(const PqlListing *l, const TableDef *t)
 {
-    return snapshot_series(l->snapshot, t->id, ms_to_ns(l->start_ms, 0),
-                           ms_to_ns(l->end_ms, NS_PER_MS - 1));
+    int64_t from = pql_ns(l->start_ms, 0), to = pql_ns(l->end_ms, NS_PER_MS - 1);
+    SeriesSet *set = snapshot_series(l->snapshot, t->id, from, to),
+              *kept = tiers_alive(l->snapshot, t, from, to);
+    if (!kept)
+        return set;
+    SeriesSet *both = set_or(set, kept);
+    set_unref(set);
+    set_unref(kept);
+    return both;
 }
 
 /* Those of a source in the time; a reference. */

@@ -1,5 +1,6 @@
 /* promql/node_call.c - calls: functions of each value, functions over a range; constants; name removal. */
 #include "promql/eval_private.h"
+#include "promql/tier_read.h"
 
 enum { PARAMS_MAX = 2, WINDOW_WORK_MAX = 1 << 20, HIST_WORK = 64 };
 
@@ -372,7 +373,7 @@ typedef struct NodeWindow {
     int64_t at_ms;
     RangeSeries in; /* being worked on */
     bool busy, some;
-    size_t step, lo, hi, h_lo, h_hi;
+    size_t step, lo, hi, h_lo, h_hi, b_lo, b_hi;
     unsigned notes;
     const Histogram **h; /* results; NULL until there is one */
     double *out, *sorted;
@@ -442,11 +443,25 @@ static bool window_mixed(NodeWindow *nw, size_t i)
     return true;
 }
 
+/* There are buckets of tiers in the window. */
+static bool window_of_tiers(NodeWindow *nw, size_t i)
+{
+    double v = 0;
+    if (nw->w.h_count) {
+        nw->notes |= WN_MIXED;
+        return false;
+    }
+    bool some = nw->f->tier(&nw->w, &v);
+    if (some)
+        nw->out[i] = v;
+    return some;
+}
+
 /* Nothing but numbers, and windows that move. */
 static bool all_at_once(const NodeWindow *nw)
 {
     return nw->f->steps && nw->step == 0 && nw->in.count && nw->in.count <= UINT32_MAX &&
-           nw->in.h_count == 0 && !nw->in.st_ms && !nw->before_ms && !nw->fixed;
+           nw->in.h_count + nw->in.b_count == 0 && !nw->in.st_ms && !nw->before_ms && !nw->fixed;
 }
 
 static NdStatus window_steps(NodeWindow *nw)
@@ -478,6 +493,11 @@ static NdStatus window_steps(NodeWindow *nw)
         memcpy(&nw->out[i], &v, sizeof v);
         if (nw->h)
             nw->h[i] = NULL;
+        if (nw->in.b_count && tier_window(&nw->in, &nw->b_lo, &nw->b_hi, &nw->w)) {
+            nw->some |= window_of_tiers(nw, i);
+            work += nw->w.count + nw->w.b_count;
+            continue;
+        }
         if (nw->w.count + nw->w.h_count == 0)
             continue;
         work += nw->w.count + nw->w.h_count * HIST_WORK;
@@ -595,7 +615,7 @@ static NdStatus window_begin(NodeWindow *nw, Err *e)
         return st;
     nw->busy = true;
     nw->some = false;
-    nw->step = nw->lo = nw->hi = nw->h_lo = nw->h_hi = 0;
+    nw->step = nw->lo = nw->hi = nw->h_lo = nw->h_hi = nw->b_lo = nw->b_hi = 0;
     nw->notes = 0;
     nw->memo.valid = false;
     arena_reset(&nw->labels);
@@ -686,10 +706,12 @@ static PqlNode *build_window(PqlBuild *b, const PqlExpr *x)
         window_times(nw, b, range);
         if (!check_modifiers(b, x, range->kind == PX_MATRIX ? range->args[0] : range))
             return NULL;
-        bool starts = b->starts;
-        b->starts = x->func->flags & PF_STARTS && b->q->start_times;
-        nw->child = build_range(b, range);
-        b->starts = starts;
+        PqlBuild own = *b;
+        own.starts = x->func->flags & PF_STARTS && b->q->start_times;
+        own.tier_parts = x->func->tier_parts;
+        own.asked_by = x->func->name;
+        nw->child = build_range(&own, range);
+        b->take_series = own.take_series;
         if (!nw->child)
             return NULL;
     }

@@ -5,9 +5,7 @@
  * Native histograms are a column beside the numbers, and arrays of their own. */
 #include "promql/eval_private.h"
 #include "promql/grid_kernels.h"
-
-#define MS_MIN (INT64_MIN / NS_PER_MS + 1)
-#define MS_MAX (INT64_MAX / NS_PER_MS - 1)
+#include "promql/tier_read.h"
 
 typedef struct Samples {
     int64_t *t_ms;
@@ -36,7 +34,12 @@ typedef struct Loader {
     Samples *fields;
     size_t field_max, field_count, emit;
     PqlLabel *labels;
-    Arena hists; /* of the series */
+    Arena hists;         /* of the series */
+    unsigned tier_parts; /* what is needed of samples that are gone; 0: they are */
+    const char *asked_by;
+    TierReader *tier;          /* of a source with tiers; NULL until there was one */
+    size_t tier_at, tier_next; /* series of the source that were read; of them the next one */
+    bool tier_open;
 } Loader;
 
 /* When the samples of a selector count, relative to the steps. */
@@ -56,13 +59,6 @@ static When when_of(const PqlQuery *q, const PqlExpr *x)
 }
 
 /* ---- the loader ---- */
-
-static int64_t clamp_ns(int64_t ms, int64_t add)
-{
-    if (ms < MS_MIN)
-        return ROW_TIME_MIN;
-    return ms > MS_MAX ? ROW_TIME_MAX : ms * NS_PER_MS + add;
-}
 
 static bool loader_open(Loader *l, PqlBuild *b, const PqlExpr *x)
 {
@@ -91,6 +87,8 @@ static void loader_close(Loader *l)
 {
     scan_close(l->scan);
     l->scan = NULL;
+    if (l->tier)
+        tier_reader_close(l->tier);
     sources_free(&l->feed.sources);
     if (l->q)
         arena_free(&l->hists);
@@ -129,7 +127,7 @@ static double text_number(Slice s)
     return slice_eq_nocase(s, SLICE_LIT("-infinity")) ? -INFINITY : NAN;
 }
 
-static double value_at(const ColVec *c, size_t i)
+double pql_value_at(const ColVec *c, size_t i)
 {
     switch (c->type) {
     case PHYS_F64:
@@ -160,7 +158,7 @@ static void take_column(PqlQuery *q, Samples *s, const int64_t *times, const Col
         int64_t ms = floor_div(times[i], NS_PER_MS);
         n -= ms == last;
         s->t_ms[n] = last = ms;
-        s->v[n++] = value_at(c, i);
+        s->v[n++] = pql_value_at(c, i);
     }
     s->count = n;
 }
@@ -347,7 +345,7 @@ static bool take_run(Loader *l, Err *e)
     return pql_count_samples(l->q, (size_t)l->run.rows * l->field_count, e);
 }
 
-static bool scan_begin(Loader *l, Err *e)
+static bool scan_begin(Loader *l, SeriesSet *series, Err *e)
 {
     const Source *s = &l->feed.sources.items[l->at];
     ColumnId *ids = ARENA_ARRAY(&l->q->arena, ColumnId, s->field_count * 2 + 1);
@@ -362,12 +360,12 @@ static bool scan_begin(Loader *l, Err *e)
         ids[columns++] = s->start;
     ScanSpec spec = {.snapshot = l->q->r.snapshot,
                      .table = s->table->id,
-                     .t_min = clamp_ns(l->feed.after_ms + 1, 0),
-                     .t_max = clamp_ns(l->feed.until_ms, NS_PER_MS - 1),
-                     .series = s->set,
+                     .t_min = pql_ns(l->feed.after_ms + 1, 0),
+                     .t_max = pql_ns(l->feed.until_ms, NS_PER_MS - 1),
+                     .series = series,
                      .columns = ids,
                      .column_count = columns};
-    if (!source_whole(s, &spec, e))
+    if (!s->tiers && !source_whole(s, &spec, l->asked_by, e))
         return false;
     l->field_count = l->emit = s->field_count; /* nothing to hand up before a series is whole */
     return scan_open(&l->scan, &spec, &l->q->budget, e);
@@ -419,6 +417,66 @@ static NdStatus load_series(Loader *l, Err *e)
     }
 }
 
+/* The next series of a source whose oldest samples are gone: some are read at once, first what tiers keep of
+ * them, then their samples. */
+static NdStatus load_kept(Loader *l, Err *e)
+{
+    const Source *s = &l->feed.sources.items[l->at];
+    if (!l->tier_open) {
+        l->tier_next = 0;
+        if (!l->tier)
+            l->tier = ARENA_NEW(&l->q->arena, TierReader);
+        if (l->tier_at == 0)
+            tier_reader_begin(l->tier, l->q, s, &l->feed, l->tier_parts);
+        tier_reader_series(l->tier, l->tier_at);
+        l->tier_open = true;
+    }
+    if (!l->scan) {
+        NdStatus st = tier_reader_step(l->tier, l->q->r.waiter, e);
+        if (st != ND_END)
+            return st;
+        SeriesSet *some = set_from_ids(l->tier->ids, l->tier->count);
+        bool ok = scan_begin(l, some, e);
+        set_unref(some);
+        if (!ok)
+            return ND_FAIL;
+    }
+    if (l->tier_next == l->tier->count)
+        return ND_END;
+    SeriesId id = l->tier->ids[l->tier_next];
+    NdStatus st = next_run(l, e);
+    if (st == ND_WAIT || st == ND_FAIL)
+        return st;
+    if (l->loading || (st == ND_SERIES && l->run.series == id)) {
+        if ((st = load_series(l, e)) != ND_SERIES)
+            return st;
+    } else {
+        for (size_t f = 0; f < l->field_count; f++)
+            l->fields[f].count = l->fields[f].h_count = 0;
+    }
+    l->series = id;
+    l->tier_next++;
+    return ND_SERIES;
+}
+
+/* False: the source is done. */
+static bool tier_more(Loader *l)
+{
+    const Source *s = &l->feed.sources.items[l->at];
+    if (!s->tiers)
+        return false;
+    l->node->samples += l->tier->rows;
+    l->node->runs += l->tier->runs;
+    l->tier->rows = l->tier->runs = 0;
+    l->tier_at += l->tier->count;
+    l->tier_open = false;
+    if (l->tier_at < set_count(s->set))
+        return true;
+    tier_reader_close(l->tier);
+    l->tier_at = 0;
+    return false;
+}
+
 static void drop_stale(Samples *s)
 {
     size_t n = 0;
@@ -455,7 +513,9 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
             Samples *f = &l->fields[l->emit++];
             if (!l->keep_stale)
                 drop_stale(f);
-            if (f->count + f->h_count == 0)
+            const BucketList *kept =
+                s->tiers ? tier_reader_list(l->tier, l->tier_next - 1, l->emit - 1) : NULL;
+            if (f->count + f->h_count == 0 && !(kept && kept->count))
                 continue;
             if (l->stats && f->h_count)
                 find_hints(l, f);
@@ -470,7 +530,10 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
                                  .h = f->h,
                                  .h_count = f->h_count,
                                  .st_ms = with_starts(l) ? f->st_ms : NULL,
-                                 .h_st_ms = with_starts(l) ? f->h_st_ms : NULL};
+                                 .h_st_ms = with_starts(l) ? f->h_st_ms : NULL,
+                                 .b = kept ? kept->items : NULL,
+                                 .b_count = kept ? kept->count : 0,
+                                 .tiers = s->tiers};
             return ND_SERIES;
         }
         if (l->at == l->feed.sources.count)
@@ -479,9 +542,9 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
             return ND_YIELD;
         if (!budget_check(&l->q->budget, e))
             return ND_FAIL;
-        if (!l->scan && !scan_begin(l, e))
+        if (!l->scan && !s->tiers && !scan_begin(l, s->set, e))
             return ND_FAIL;
-        NdStatus st = load_series(l, e);
+        NdStatus st = s->tiers ? load_kept(l, e) : load_series(l, e);
         if (st == ND_SERIES) {
             l->emit = 0;
         } else if (st == ND_END) {
@@ -489,7 +552,7 @@ static NdStatus loader_next(Loader *l, RangeSeries *out, Err *e)
             l->scan = NULL;
             l->field_count = 0;
             l->emit = 0;
-            l->at++;
+            l->at += !tier_more(l);
         } else {
             return st;
         }
@@ -655,6 +718,28 @@ static bool look_smooth_mixed(NodeVector *nv, const RangeSeries *s, double *out)
     return some;
 }
 
+/* Steps that look back at samples that are gone: the last value of the bucket before them. */
+static bool look_at_tiers(const NodeVector *nv, const RangeSeries *s, double *out)
+{
+    const Grid *g = &nv->n.grid;
+    size_t at = 0, b_at = 0;
+    bool some = false;
+    for (size_t i = 0; i < g->count; i++) {
+        int64_t t = when_ref(&nv->when, g, i);
+        while (at < s->count && s->t_ms[at] <= t)
+            at++;
+        if (!pql_missing(out[i]) || (nv->h && s->h_count && nv->h[i]) ||
+            (at && s->t_ms[at - 1] > t - nv->lookback_ms))
+            continue;
+        const PqlBucket *b = tier_before(s, &b_at, t, nv->lookback_ms);
+        if (!b)
+            continue;
+        out[i] = nv->value == SV_TIME ? (double)b->last_ms / 1000 : b->last;
+        some = true;
+    }
+    return some;
+}
+
 static NdStatus vector_next(PqlNode *n, Series *out, Err *e)
 {
     NodeVector *nv = (NodeVector *)n;
@@ -666,6 +751,8 @@ static NdStatus vector_next(PqlNode *n, Series *out, Err *e)
             some = mixed ? look_smooth_mixed(nv, &s, nv->out) : look_smooth(nv, &s, nv->out);
         else
             some = mixed ? look_back_mixed(nv, &s, nv->out) : look_back(nv, &s, nv->out);
+        if (s.b_count)
+            some |= look_at_tiers(nv, &s, nv->out);
         if (!some)
             continue;
         *out = (Series){.labels = s.labels, .v = nv->out, .h = mixed ? nv->h : NULL};
@@ -690,6 +777,27 @@ static void loader_times(Loader *l, const When *w, const Grid *g, int64_t before
     l->feed.until_ms = when_ref(w, g, g->count - 1) + beyond_ms;
 }
 
+/* Where samples that are asked for are gone: what is read in their place. */
+static bool loader_tiers(Loader *l, PqlBuild *b, const PqlExpr *x, unsigned parts,
+                         const char *asked_by)
+{
+    l->tier_parts = parts;
+    l->asked_by = asked_by;
+    for (size_t i = 0; parts && !b->take_series && i < l->feed.sources.count; i++) {
+        Source *s = &l->feed.sources.items[i];
+        if (!tiers_have(s, parts) || (l->starts && s->start))
+            continue;
+        if (s->tiers) /* as the whole found them */
+            continue;
+        if (!tiers_open(&s->tiers, b->q, s, pql_ns(l->feed.after_ms + 1, 0),
+                        pql_ns(l->feed.until_ms, NS_PER_MS - 1), b->e))
+            return false;
+        if (s->tiers)
+            tiers_tell(b->q, s, x->begin);
+    }
+    return true;
+}
+
 PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, SelectorValue value)
 {
     PqlQuery *q = b->q;
@@ -707,6 +815,12 @@ PqlNode *build_selector(PqlBuild *b, const PqlExpr *x, SelectorValue value)
         return NULL;
     loader_times(&nv->loader, &nv->when, &b->grid, nv->lookback_ms,
                  x->smoothed ? nv->lookback_ms : 0);
+    bool can = !x->smoothed && value != SV_START;
+    if (!loader_tiers(&nv->loader, b, x, can ? 1u << TIER_LAST : 0,
+                      x->smoothed ? "smoothed"
+                      : can       ? "a selector"
+                                  : "start_timestamp()"))
+        return NULL;
     nv->out = pql_vector_new(q, &b->grid);
     nv->n.one_name = nv->loader.feed.sources.one_name;
     nv->n.feed = &nv->loader.feed;
@@ -744,6 +858,9 @@ static PqlNode *build_matrix(PqlBuild *b, const PqlExpr *x)
     if (!loader_open(&nm->loader, b, v))
         return NULL;
     loader_times(&nm->loader, &w, &b->grid, pql_range_ms(b->q, x) + more, v->smoothed ? more : 0);
+    if (!loader_tiers(&nm->loader, b, x, more ? 0 : b->tier_parts,
+                      b->asked_by ? b->asked_by : "a bare range"))
+        return NULL;
     nm->n.one_name = nm->loader.feed.sources.one_name;
     nm->n.feed = &nm->loader.feed;
     return &nm->n;

@@ -28,14 +28,6 @@ struct PqlRaw {
 
 enum { RAW_SAMPLE_BYTES = 40 }; /* of the arrays */
 
-static int64_t raw_ns(int64_t ms, int64_t add)
-{
-    int64_t ns;
-    if (__builtin_mul_overflow(ms, NS_PER_MS, &ns) || __builtin_add_overflow(ns, add, &ns))
-        return ms < 0 ? ROW_TIME_MIN : ROW_TIME_MAX;
-    return ns;
-}
-
 static Source *source_add(Arena *a, Sources *all, const Source *s)
 {
     if (all->count == all->cap) {
@@ -143,12 +135,13 @@ static bool scan_field(PqlRaw *w, Err *e)
     }
     ScanSpec spec = {.snapshot = w->r.snapshot,
                      .table = s->table->id,
-                     .t_min = raw_ns(w->r.start_ms, 0),
-                     .t_max = raw_ns(w->r.end_ms, NS_PER_MS - 1),
+                     .t_min = pql_ns(w->r.start_ms, 0),
+                     .t_max = pql_ns(w->r.end_ms, NS_PER_MS - 1),
                      .series = s->set,
                      .columns = ids,
                      .column_count = n};
-    return source_whole(s, &spec, e) && scan_open(&w->scan, &spec, w->r.budget, e);
+    return source_whole(s, &spec, "a request for samples as they are stored", e) &&
+           scan_open(&w->scan, &spec, w->r.budget, e);
 }
 
 static void raw_reserve(PqlRaw *w, size_t more)

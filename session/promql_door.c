@@ -84,6 +84,17 @@ static void job_done(PromJob *j)
         j->warnings[j->warning_count++] = SLICE_LIT("results truncated due to limit");
 }
 
+/* Samples that are gone: the parameter was fine.  Prometheus' errors have no place for a hint. */
+static void not_whole(Err *e)
+{
+    char message[ERR_MESSAGE_MAX], hint[ERR_HINT_MAX];
+    if (e->code != ERR_INVALID_PARAMETER)
+        return;
+    memcpy(message, e->message, sizeof message);
+    memcpy(hint, e->hint, sizeof hint);
+    err_set(e, ERR_DATA_EXCEPTION, "%s%s%s", message, hint[0] ? ". " : "", hint);
+}
+
 RunStatus prom_run(PromJob *j, Err *e)
 {
     switch (pql_step(j->query, e)) {
@@ -97,6 +108,7 @@ RunStatus prom_run(PromJob *j, Err *e)
     case PQL_FAIL:
         break;
     }
+    not_whole(e);
     return RUN_FAIL;
 }
 

@@ -464,7 +464,7 @@ static From *part_from(Tiered *t, Source *s, const From *f)
     bool base = f->rte == t->base;
     az_scope_init(&scope, NULL, NULL);
     az_scope_add_table(t->z, &scope, base ? s->table : f->rte->table, f->rte->name, &copy->rte);
-    copy->rte->all_ages = base;
+    copy->rte->all_ages = base && s->level + 1 < t->list.count; /* the last one has its TTL alone */
     if (base) {
         s->rte = copy->rte;
         copy->rte->tier = part_name(t, s);

@@ -400,6 +400,21 @@ bool idx_intern(SeriesIndex *idx, TableId table, const Tag *tags, size_t n, cons
     return !hit.limit || limit_error(idx, &hit, e);
 }
 
+SeriesId idx_find(SeriesIndex *idx, TableId table, const Tag *tags, size_t n)
+{
+    SeriesKey key = {.table = table, .tags = tags, .count = n};
+    Tag small[TAGS_SMALL], *own;
+    Err ignored;
+    if (!key_make(&key, &own, small, &ignored))
+        return 0;
+    key.hash = key_hash(idx, &key);
+    idx_read_lock(idx);
+    uint32_t local = key_find(idx, &key);
+    idx_unlock(idx);
+    tags_free(own, small);
+    return local ? series_id_make(idx->shard, local) : 0;
+}
+
 /* Tables that the index has not seen yet are left to idx_intern, which asks for their names. */
 static void intern_one(SeriesIndex *idx, SeriesAsk *a, const SeriesKey *key, SeriesBefore *before,
                        LimitHit *near)

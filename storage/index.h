@@ -43,6 +43,8 @@ typedef struct SeriesAsk {
 } SeriesAsk;
 enum { SERIES_ASK_MAX = 32 };
 void idx_intern_many(SeriesIndex *idx, SeriesAsk *asks, size_t n);
+/* Makes none: 0 = there is no such series. */
+SeriesId idx_find(SeriesIndex *idx, TableId table, const Tag *tags, size_t n);
 /* Replays a logged series under its old id. */
 bool idx_restore(SeriesIndex *idx, SeriesId id, TableId table, const Tag *tags, size_t n,
                  Err *e) MUST_CHECK;
