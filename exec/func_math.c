@@ -96,7 +96,7 @@ FUNC_SCALAR(math_power)
     double x = args[0].u.f64, y = args[1].u.f64;
     if (x == 0 && y < 0)
         return err_set(e, ERR_INVALID_POWER, "zero raised to a negative power is undefined");
-    if (x < 0 && floor(y) != y && !isinf(x))
+    if (x < 0 && floor(y) != y)
         return err_set(e, ERR_INVALID_POWER,
                        "a negative number raised to a non-integer power yields a complex result");
     double r = pow(x, y);
@@ -115,55 +115,103 @@ FUNC_SCALAR(math_atan2)
     return true;
 }
 
-/* Degrees: exact at the multiples of 30 and 45 that people write. */
-static double exact_degrees(double (*fn)(double), double degrees)
+/* Degrees are exact at the multiples of 30 and 45 that people write: PostgreSQL's way, divided by what the
+ * library says of 30, 45 and 60 degrees (float.c, sind_q1), so that the other digits are alike, too. */
+static double sin_0_to_30(double x)
 {
-    static const struct {
-        double degrees, sine;
-    } known[] = {{0, 0},   {30, 0.5},   {90, 1},   {150, 0.5},
-                 {180, 0}, {210, -0.5}, {270, -1}, {330, -0.5}};
-    double d = fmod(degrees, 360);
-    if (d < 0)
-        d += 360;
-    double s = fn == cos ? fmod(d + 90, 360) : d;
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (fn != tan && known[i].degrees == s)
-            return known[i].sine;
-    if (fn == tan && fmod(d, 180) == 45)
-        return 1;
-    if (fn == tan && fmod(d, 180) == 135)
-        return -1;
-    if (fn == tan && fmod(d, 180) == 0)
-        return 0;
-    return fn(d * (M_PI / 180.0));
+    return sin(x * (M_PI / 180)) / sin(30 * (M_PI / 180)) / 2;
 }
 
-MATH_DOMAIN(math_sind, isinf(x), exact_degrees(sin, x), out_of_input(e))
-MATH_DOMAIN(math_cosd, isinf(x), exact_degrees(cos, x), out_of_input(e))
-MATH_DOMAIN(math_tand, isinf(x), exact_degrees(tan, x), out_of_input(e))
+static double cos_0_to_60(double x)
+{
+    return 1 - (1 - cos(x * (M_PI / 180))) / (1 - cos(60 * (M_PI / 180))) / 2;
+}
+
+static double sin_quadrant(double x)
+{
+    return x <= 30 ? sin_0_to_30(x) : cos_0_to_60(90 - x);
+}
+
+static double cos_quadrant(double x)
+{
+    return x <= 60 ? cos_0_to_60(x) : sin_0_to_30(90 - x);
+}
+
+/* x brought to 0..90; the signs that sine and cosine have there. */
+static double to_quadrant(double x, int *sin_sign, int *cos_sign)
+{
+    *sin_sign = *cos_sign = 1;
+    x = fmod(x, 360);
+    if (x < 0) {
+        x = -x;
+        *sin_sign = -1;
+    }
+    if (x > 180) {
+        x = 360 - x;
+        *sin_sign = -*sin_sign;
+    }
+    if (x > 90) {
+        x = 180 - x;
+        *cos_sign = -1;
+    }
+    return x;
+}
+
+static double sin_degrees(double x)
+{
+    int s, c;
+    x = to_quadrant(x, &s, &c);
+    return s * sin_quadrant(x);
+}
+
+static double cos_degrees(double x)
+{
+    int s, c;
+    x = to_quadrant(x, &s, &c);
+    return c * cos_quadrant(x);
+}
+
+static double tan_degrees(double x)
+{
+    int s, c;
+    x = to_quadrant(x, &s, &c);
+    double r = sin_quadrant(x) / cos_quadrant(x) / (sin_quadrant(45) / cos_quadrant(45));
+    return r == 0 ? 0 : s * c * r;
+}
 
 static double cot_degrees(double x)
 {
-    double t = exact_degrees(tan, x);
-    return fmod(x, 180) != 0 && fmod(x, 90) == 0 ? 0 : t == 0 ? INFINITY : 1 / t;
+    int s, c;
+    x = to_quadrant(x, &s, &c);
+    double r = cos_quadrant(x) / sin_quadrant(x) / (cos_quadrant(45) / sin_quadrant(45));
+    return r == 0 ? 0 : s * c * r;
 }
 
-/* Exact where people expect it: asind(0.5) is 30. */
+static double asin_quadrant(double x)
+{
+    return x <= 0.5 ? asin(x) / asin(0.5) * 30 : 90 - acos(x) / acos(0.5) * 60;
+}
+
 static double asin_degrees(double x)
 {
-    return x == 0.5 ? 30 : x == -0.5 ? -30 : x == 1 ? 90 : x == -1 ? -90 : asin(x) * (180 / M_PI);
+    return x >= 0 ? asin_quadrant(x) : -asin_quadrant(-x);
 }
 
 static double acos_degrees(double x)
 {
-    return x == 0.5 ? 60 : x == 0 ? 90 : x == -0.5 ? 120 : x == -1 ? 180 : acos(x) * (180 / M_PI);
+    if (x < 0)
+        return 90 + asin_quadrant(-x);
+    return x <= 0.5 ? 90 - asin(x) / asin(0.5) * 30 : acos(x) / acos(0.5) * 60;
 }
 
 static double atan_degrees(double x)
 {
-    return x == 1 ? 45 : x == -1 ? -45 : atan(x) * (180 / M_PI);
+    return atan(x) / atan(1.0) * 45;
 }
 
+MATH_DOMAIN(math_sind, isinf(x), sin_degrees(x), out_of_input(e))
+MATH_DOMAIN(math_cosd, isinf(x), cos_degrees(x), out_of_input(e))
+MATH_DOMAIN(math_tand, isinf(x), tan_degrees(x), out_of_input(e))
 MATH_DOMAIN(math_cotd, isinf(x), cot_degrees(x), out_of_input(e))
 MATH_DOMAIN(math_asind, x<-1 || x> 1, asin_degrees(x), out_of_input(e))
 MATH_DOMAIN(math_acosd, x<-1 || x> 1, acos_degrees(x), out_of_input(e))

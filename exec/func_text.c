@@ -484,9 +484,10 @@ FUNC_SCALAR(text_replace)
         buf_put(&b, s.ptr, (size_t)(p - s.ptr));
         buf_put_slice(&b, to);
         s = slice_of(p + from.len, (size_t)(s.ptr + s.len - p) - from.len);
-        if (b.len > TEXT_RESULT_MAX) {
+        if (b.len > TEXT_RESULT_MAX || !eval_poll(ctx, from.len + to.len, e)) {
+            bool long_text = b.len > TEXT_RESULT_MAX;
             buf_free(&b);
-            return too_long(e);
+            return long_text && too_long(e);
         }
     }
     buf_put_slice(&b, s);

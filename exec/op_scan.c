@@ -491,50 +491,75 @@ static void pack_rows(OpScan *s, const Batch *b, const uint16_t *sel, size_t n, 
     s->pack.rows += n;
 }
 
-/* Column c in the last row of the run: a constant where storage knows it without the others. */
-static bool last_value(OpScan *s, size_t c, Vector *out, Err *e)
+/* A field of the last row, which storage remembers; false: it must be decoded. */
+static bool cell_value(const LastCell *cell, Phys phys, Value *out)
 {
-    const ScanCol *col = &s->plan->cols[c];
-    const ScanSrc *src = &s->src;
-    Arena *a = &s->op.scratch;
-    bool known = false;
-    int64_t bits = 0;
-    PhysType type;
-    if (col->kind == SCAN_TIME && col->type != T_DATE) {
-        int64_t ns = src->run.t_last;
-        Value t = value_i64(col->type == T_INT8 ? ns : floor_div(ns, NS_PER_US));
-        vec_init_const(out, col->type, &t, a);
+    static const Phys same[] = {
+        [PHYS_I64] = PH_I64, [PHYS_F64] = PH_F64, [PHYS_BOOL] = PH_BOOL, [PHYS_STR] = PH_STR};
+    *out = value_null();
+    if (cell->state == LAST_NULL)
         return true;
-    }
-    bool tagged = src->keyed[c] && src->keyed[c]->code;
-    if (col->kind == SCAN_FIELD && !tagged && src->field[c] != NO_FIELD &&
-        !scan_last(src->scan, src->field[c], &type, &bits, &known, e))
+    if (cell->state == LAST_LONG || same[cell->type] != phys)
         return false;
-    Phys phys = type_phys(col->type);
-    if (!known || (type != PHYS_NONE && phys != (type == PHYS_I64 ? PH_I64 : PH_F64)))
-        return src_column(&s->src, c, out, a, e);
-    if (type == PHYS_NONE || (type == PHYS_F64 && (uint64_t)bits == STALE_NAN)) {
-        vec_null_const(out, col->type);
-        return true;
+    if (phys == PH_STR) {
+        *out = value_str(slice_of(cell->bytes, cell->len));
+    } else if (phys == PH_BOOL) {
+        *out = value_bool(cell->bytes[0]);
+    } else {
+        int64_t bits;
+        memcpy(&bits, cell->bytes, sizeof bits);
+        if (phys == PH_F64 && (uint64_t)bits == STALE_NAN)
+            return true;
+        *out = (Value){.phys = phys, .u.i64 = bits};
     }
-    Value v = value_i64(bits);
-    if (phys == PH_F64) {
-        v = value_f64(0);
-        memcpy(&v.u.f64, &bits, sizeof bits);
-    }
-    vec_init_const(out, col->type, &v, a);
     return true;
 }
 
-/* The newest row of a series is the last one of the first run: columns of which only that is right. */
-static bool last_row(OpScan *s, Err *e)
+/* Column c in the last row of the run, if that is known without decoding; `cells` may be NULL. */
+static bool last_value(const OpScan *s, size_t c, const LastCell *cells, Value *out)
 {
-    Batch *b = &s->direct;
-    b->rows = s->src.run.rows;
-    b->sel = NULL;
-    for (size_t c = 0; c < b->col_count; c++)
-        if (!s->src.tags[c] && !last_value(s, c, &b->cols[c], e))
+    const ScanCol *col = &s->plan->cols[c];
+    const ScanSrc *src = &s->src;
+    if (col->kind == SCAN_TIME && col->type != T_DATE) {
+        int64_t ns = src->run.t_last;
+        *out = value_i64(col->type == T_INT8 ? ns : floor_div(ns, NS_PER_US));
+        return true;
+    }
+    bool tagged = src->keyed[c] && src->keyed[c]->code;
+    return cells && col->kind == SCAN_FIELD && !tagged && src->field[c] != NO_FIELD &&
+           cell_value(&cells[src->field[c]], type_phys(col->type), out);
+}
+
+/* The newest row of a series, the last one of its first run, goes to the end of the pack. */
+static bool pack_newest(OpScan *s, bool same_series, Err *e)
+{
+    const LastCell *cells;
+    Arena *a = &s->pack_arena;
+    size_t at = s->pack.rows;
+    uint16_t last = (uint16_t)(s->src.run.rows - 1);
+    if (!scan_last_row(s->src.scan, &cells, e))
+        return false;
+    for (size_t c = 0; c < s->pack.col_count; c++) {
+        Vector *v = &s->pack.cols[c], *from = &s->direct.cols[c];
+        Value value;
+        if (s->src.tags[c]) {
+            pack_tag(v, s->src.tags[c], at, 1, same_series && at > 0, a);
+        } else if (last_value(s, c, cells, &value)) {
+            if (value.null)
+                memset((char *)v->v.any + at * phys_size(v->phys), 0, phys_size(v->phys));
+            else if (v->phys == PH_STR)
+                value.u.str = arena_slice(a, value.u.str);
+            vec_set(v, at, &value, BATCH_ROWS, a);
+        } else if (src_column(&s->src, c, from, &s->op.scratch, e)) {
+            col_append(v, at, BATCH_ROWS, from, &last, 1, a);
+            pack_nulls(v, at, from, &last, 1, a);
+        } else {
             return false;
+        }
+    }
+    s->pack.rows++;
+    s->given++;
+    scan_skip_series(s->src.scan);
     return true;
 }
 
@@ -562,8 +587,9 @@ static bool pack_chosen(OpScan *s, Err *e)
         s->given_series = s->src.run.series;
     }
     size_t limit = series_limit(s);
-    bool newest = s->plan->backward && limit == 1 && !s->src.filter->all;
-    if (!(newest ? last_row(s, e) : run_batch(s, e)))
+    if (s->plan->backward && limit == 1 && !s->src.filter->all)
+        return pack_newest(s, same && s->given > 0, e);
+    if (!run_batch(s, e))
         return false;
     uint16_t rows[BATCH_ROWS];
     size_t n = batch_count(&s->direct);

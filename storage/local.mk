@@ -29,7 +29,7 @@ libskstorage_la_SOURCES += storage/batch.h storage/batch_private.h storage/batch
 	storage/index_cache.c storage/index_hash.c storage/index_raw.c storage/index_table.c storage/index_limit.c storage/index_snapshot.c storage/index_load.c \
 	storage/index_persist.c storage/memtable.h storage/memtable_private.h storage/memtable.c \
 	storage/memtable_read.c storage/memtable_seal.c storage/scan.h storage/scan_private.h storage/scan.c storage/scan_run.c storage/keys.c
-libskstorage_la_SOURCES += storage/part.h storage/part_private.h storage/part_writer_private.h storage/part_bits.c storage/part_cache.c storage/part_check.c storage/part_data.c \
+libskstorage_la_SOURCES += storage/part.h storage/part_private.h storage/part_writer_private.h storage/part_bits.c storage/part_cache.c storage/part_check.c storage/part_data.c storage/part_last.c \
 	storage/part_dir.c storage/part_emit.c storage/part_memory.c storage/part_read.c storage/part_stats.c storage/part_write.c
 libskstorage_la_SOURCES += storage/engine.h storage/engine_private.h storage/engine.c storage/engine_write.c storage/engine_edits.c \
 	storage/engine_mem.c storage/engine_fold.c storage/engine_flush.c storage/engine_compact.c storage/engine_pick.c storage/engine_space.c storage/engine_repair.c storage/engine_scrub.c \

@@ -153,10 +153,9 @@ bool part_stats_cuts(Part *p, const PartGroup *g, ColumnId col, const RowCuts *c
 /* *known: all rows of a pinned group that is alone have this text; it lives as long as the pin. */
 bool part_constant(Part *p, const PartGroup *g, ColumnId col, Slice *text, bool *known,
                    Err *e) MUST_CHECK;
-/* The number in the last row of a pinned group that is alone, decoded once for all readers.
- * *known = false: no number, or some row has none.  Absent: *type = PHYS_NONE. */
-bool part_last(Part *p, const PartGroup *g, ColumnId col, Arena *scratch, PhysType *type,
-               int64_t *bits, bool *known, Err *e) MUST_CHECK;
+/* The last row of a pinned group that is alone, each value decoded once for all readers. */
+bool part_last_row(Part *p, const PartGroup *g, const ColumnId *cols, size_t n, Arena *scratch,
+                   LastCell *out, Err *e) MUST_CHECK;
 /* bits (BITMAP_WORDS of the group's rows): rows whose value passes.  *type is the filter's or
  * PHYS_NONE (no row has a value), else the bits are not to be used. */
 bool part_filter(Part *p, const PartGroup *g, ColumnId col, const CodecFilter *f, Arena *scratch,

@@ -271,12 +271,9 @@ static bool column_entries(Part *p, const PartGroup *g, BlockDir *dir, size_t co
     return true;
 }
 
-/* *out = NULL: the column is absent. */
-static bool find_chunk(Part *p, const PartGroup *g, BlockDir *dir, size_t i, ColumnId col,
-                       ChunkEntry **out, Err *e)
+size_t part_dir_column(const BlockDir *dir, ColumnId col)
 {
     size_t low = 0, high = dir->column_count;
-    *out = NULL;
     while (low < high) {
         size_t mid = (low + high) / 2;
         if (dir->column_ids[mid] < col)
@@ -284,10 +281,19 @@ static bool find_chunk(Part *p, const PartGroup *g, BlockDir *dir, size_t i, Col
         else
             high = mid;
     }
-    if (low == dir->column_count || dir->column_ids[low] != col)
+    return low < dir->column_count && dir->column_ids[low] == col ? low : dir->column_count;
+}
+
+/* *out = NULL: the column is absent. */
+static bool find_chunk(Part *p, const PartGroup *g, BlockDir *dir, size_t i, ColumnId col,
+                       ChunkEntry **out, Err *e)
+{
+    size_t at = part_dir_column(dir, col);
+    *out = NULL;
+    if (at == dir->column_count)
         return true;
     ChunkEntry *entries = NULL;
-    if (!column_entries(p, g, dir, low, &entries, e))
+    if (!column_entries(p, g, dir, at, &entries, e))
         return false;
     if (entries[i].type != PHYS_NONE)
         *out = &entries[i];
@@ -536,41 +542,6 @@ bool part_constant(Part *p, const PartGroup *g, ColumnId col, Slice *text, bool 
     *known = ok;
     return part_was_read(p, g, c.entry.offset, c.bytes.len, e) &&
            (ok || part_at_chunk(p, g, c.entry.offset, e));
-}
-
-static bool remember_last(Part *p, const PartGroup *g, ColumnId col, ChunkEntry *c, Arena *scratch,
-                          Err *e)
-{
-    ColVec vec;
-    const uint64_t *nulls;
-    if (!part_column(p, g, col, scratch, &vec, &nulls, e))
-        return false;
-    atomic_store_explicit(&c->last, vec.v.i64[g->rows - 1], memory_order_relaxed);
-    atomic_store_explicit(&c->last_known, 1, memory_order_release);
-    return true;
-}
-
-bool part_last(Part *p, const PartGroup *g, ColumnId col, Arena *scratch, PhysType *type,
-               int64_t *bits, bool *known, Err *e)
-{
-    must(g->alone);
-    const Block *b = part_block_of(p, g->index, g->block);
-    BlockDir *dir;
-    ChunkEntry *c;
-    *type = PHYS_NONE;
-    *known = true;
-    if (!part_dir_take(p, b, &dir, e))
-        return false;
-    bool ok = find_chunk(p, g, dir, g->index - b->first_group, col, &c, e);
-    if (ok && c) {
-        *type = (PhysType)c->type;
-        *known = !c->holes && (c->type == PHYS_I64 || c->type == PHYS_F64);
-        if (*known && !atomic_load_explicit(&c->last_known, memory_order_acquire))
-            ok = remember_last(p, g, col, c, scratch, e);
-        *bits = atomic_load_explicit(&c->last, memory_order_relaxed);
-    }
-    part_dir_give(p, b);
-    return ok;
 }
 
 bool part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max, size_t *count, Err *e)

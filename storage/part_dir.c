@@ -237,14 +237,16 @@ bool dir_get_block(BlockDir **out, Slice bytes, size_t n, uint64_t limit, Err *e
     dir->group_count = n;
     dir->groups = mem_zero(n * sizeof *dir->groups);
     dir->runs = mem_zero(n * sizeof *dir->runs);
+    dir->last = mem_zero(n * sizeof *dir->last);
     for (size_t f = 0; f < ARRAY_LEN(group_fields); f++)
         if (!fields_get(group_fields, f, dir->groups, sizeof *dir->groups, n, &r, e))
             goto fail;
     if (!check_groups(dir->groups, n, limit, e) || !get_column_list(dir, &r, e))
         goto fail;
-    dir->bytes = (int64_t)(sizeof *dir + n * (sizeof *dir->groups + sizeof *dir->runs) +
-                           dir->column_count * (sizeof *dir->column_ids +
-                                                sizeof *dir->column_bytes + sizeof *dir->chunks));
+    dir->bytes =
+        (int64_t)(sizeof *dir + n * (sizeof *dir->groups + sizeof *dir->runs + sizeof *dir->last) +
+                  dir->column_count *
+                      (sizeof *dir->column_ids + sizeof *dir->column_bytes + sizeof *dir->chunks));
     *out = dir;
     return true;
 fail:
@@ -258,10 +260,13 @@ void dir_free(BlockDir *dir)
         return;
     for (size_t c = 0; dir->chunks && c < dir->column_count; c++)
         mem_free(dir->chunks[c]);
-    for (size_t i = 0; i < dir->group_count; i++)
+    for (size_t i = 0; dir->runs && i < dir->group_count; i++)
         mem_free(dir->runs[i]);
+    for (size_t i = 0; dir->last && i < dir->group_count; i++)
+        mem_free(dir->last[i]);
     mem_free(dir->chunks);
     mem_free(dir->runs);
+    mem_free(dir->last);
     mem_free(dir->column_ids);
     mem_free(dir->column_bytes);
     mem_free(dir->groups);

@@ -51,9 +51,12 @@ typedef struct ChunkEntry {
     uint32_t nan_count;
     int64_t stat[CHUNK_STATS]; /* integers, or bits of doubles with STATS_DOUBLE */
     _Atomic uint8_t checked;
-    _Atomic uint8_t last_known; /* `last` is the bits of the last row's value */
-    _Atomic int64_t last;
 } ChunkEntry;
+
+typedef struct KeptCell { /* part_last.c: a column in the last row of a group */
+    _Atomic uint8_t state;
+    LastCell cell; /* valid in the state CELL_FILLED */
+} KeptCell;
 
 typedef struct SeriesRun {
     uint32_t series;
@@ -85,6 +88,7 @@ typedef struct BlockDir {
     Slice *column_bytes;         /* into the block */
     ChunkEntry *_Atomic *chunks; /* by column, decoded at first use */
     RunList *_Atomic *runs;      /* by group */
+    KeptCell *_Atomic *last;     /* by group: one cell a column, made at first use */
     struct Block *block;
     _Atomic int64_t bytes;        /* on the heap */
     _Atomic uint8_t hot;          /* taken since the cache looked */
@@ -186,6 +190,7 @@ void part_cache_grow(const Part *p, BlockDir *d, size_t bytes);
 void part_cache_forget(Part *p);
 
 /* ---- part_data.c ---- */
+size_t part_dir_column(const BlockDir *dir, ColumnId col); /* column_count: not there */
 typedef struct Chunk { /* a column of a group: a copy of its entry */
     ChunkEntry entry;  /* type PHYS_NONE: absent */
     size_t rows;       /* of the group */

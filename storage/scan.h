@@ -56,10 +56,9 @@ bool scan_time_grid(Scan *s, int64_t *first, int64_t *step, bool *regular, Err *
 bool scan_time_at(Scan *s, uint32_t row, int64_t *time, Err *e) MUST_CHECK;
 /* *known: each row of the run has this text, which nothing had to be decoded for. */
 bool scan_constant(Scan *s, size_t column, Slice *text, bool *known, Err *e) MUST_CHECK;
-/* The number in the last row of the run; false in *known: it must be looked for with scan_column.
- * *type = PHYS_NONE: there is none. */
-bool scan_last(Scan *s, size_t column, PhysType *type, int64_t *bits, bool *known,
-               Err *e) MUST_CHECK;
+/* The last row of the run, a cell for each column of the scan; valid until the next call.  *out = NULL, or
+ * LAST_LONG in a cell: it must be looked for with scan_column. */
+bool scan_last_row(Scan *s, const LastCell **out, Err *e) MUST_CHECK;
 /* Statistics of the pieces of the run between the cuts, decoded at most once and in the integer
  * domain where the codec can: as of codec_stats_cuts.  Columns of numbers only. */
 bool scan_stats_cuts(Scan *s, size_t column, const RowCuts *cuts, ChunkStats *out,

@@ -55,6 +55,7 @@ struct Scan {
     size_t *merge_columns; /* column of the scan -> column of the merge */
     TimeGrid grid;         /* of the run, if it is known to be regular */
     bool grid_known, grid_regular;
+    LastCell *last; /* one a column; made when it is first asked for */
     ScanCounters counters;
     uint64_t groups_left; /* of the series, that no run came from yet */
 };

@@ -144,18 +144,26 @@ bool scan_constant(Scan *s, size_t column, Slice *text, bool *known, Err *e)
     return true;
 }
 
-bool scan_last(Scan *s, size_t column, PhysType *type, int64_t *bits, bool *known, Err *e)
+bool scan_last_row(Scan *s, const LastCell **out, Err *e)
 {
-    must(column < s->column_count && s->run.rows);
-    *type = PHYS_NONE;
-    *known = s->types[column] == PHYS_NONE;
-    if (*known || !run_is_encoded(s) || s->run.begin + s->run.rows != s->run.group->rows)
+    must(s->run.rows);
+    *out = NULL;
+    if (!run_is_encoded(s) || s->run.begin + s->run.rows != s->run.group->rows)
         return true;
-    if (!merge_run_here(s->merge, e) || !part_last(s->run.part, s->run.group, s->columns[column],
-                                                   &s->scratch, type, bits, known, e))
+    if (!s->last)
+        s->last = arena_zero(&s->arena, (s->column_count + 1) * sizeof *s->last);
+    if (!merge_run_here(s->merge, e) || !part_last_row(s->run.part, s->run.group, s->columns,
+                                                       s->column_count, &s->scratch, s->last, e))
         return false;
-    *known = *known && (*type == PHYS_NONE || *type == s->types[column]);
-    s->counters.bytes += *known ? sizeof *bits : 0;
+    for (size_t c = 0; c < s->column_count; c++) {
+        LastCell *cell = &s->last[c];
+        if (s->types[c] == PHYS_NONE)
+            cell->state = LAST_NULL;
+        else if (cell->state == LAST_VALUE && cell->type != s->types[c])
+            cell->state = LAST_LONG; /* a chunk of another type: scan_column() knows what to do */
+    }
+    s->counters.bytes += s->column_count * sizeof(int64_t);
+    *out = s->last;
     return true;
 }
 

@@ -81,6 +81,14 @@ typedef struct ChunkStats {
     } u;
 } ChunkStats;
 
+/* A column in the last row of a row group, as far as storage remembers it. */
+enum { LAST_BYTES_MAX = 20 };
+enum { LAST_NULL, LAST_VALUE, LAST_LONG /* a longer text: decode it */ };
+typedef struct LastCell {
+    uint8_t state, type, len;   /* type: PhysType of a value */
+    char bytes[LAST_BYTES_MAX]; /* len of a text; 8 of a number; a bool is one */
+} LastCell;
+
 static inline bool bitmap_get(const uint64_t *bits, size_t i)
 {
     return !bits || (bits[i >> 6] >> (i & 63) & 1);
