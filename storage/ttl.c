@@ -112,6 +112,9 @@ bool tier_hides(const Snapshot *s, TableId table, int64_t t_min, int64_t t_max, 
     if (at.seam == INT64_MIN)
         return true;
     t_max = t_max < at.seam - 1 ? t_max : at.seam - 1;
+    TableInfo rows; /* some may be in no bucket yet */
+    snapshot_table_about(s, table, &rows);
+    *hides = t_min <= t_max && rows.rows && rows.t_min <= t_max && rows.t_max >= t_min;
     for (const Watch *w = at.keeper; w && t_min <= t_max && !*hides;
          w = watch_keeper(snapshot_watches(s), w->state.id)) {
         TableInfo info;

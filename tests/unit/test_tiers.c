@@ -7,6 +7,8 @@
 #include "life_random.h"
 
 enum { SEEDS = 6, STEPS = 300, HOSTS = 5, LATE_MINUTES = 6000, RECENT_MINUTES = 240 };
+/* PromQL knows milliseconds: for so many steps no two rows of a series have one in common. */
+enum { STEPS_OF_PROMQL = 980 };
 
 static long long now_s(Life *l)
 {
@@ -37,7 +39,8 @@ static void write_rows(Life *l)
     both(l,
          "INSERT INTO @ SELECT to_timestamp(%lld) + i * interval '%d s' + interval '%d us', 'h%d', "
          "nullif((i * %d) %% 50, 7) FROM generate_series(1, %d) i",
-         now_s(l) - minute * 60LL, 1 + any(100), l->step, any(HOSTS), 1 + any(40), 1 + any(30));
+         now_s(l) - minute * 60LL, 1 + any(100), (l->step % STEPS_OF_PROMQL + 1) * 1000 + l->step,
+         any(HOSTS), 1 + any(40), 1 + any(30));
 }
 
 static void change_rows(Life *l)
@@ -116,6 +119,101 @@ static void look(Life *l)
     }
 }
 
+/* What PromQL gives over tiers and over rows: windows of whole buckets, and no row at a border. */
+static void look_promql(Life *l)
+{
+    static const char *const functions[] = {"sum", "count", "avg", "min", "max", "first", "last"};
+    char over[2][320], query[128];
+    long long now = now_s(l), day = 86400, hour = 3600, from, to, step;
+    const char *f = functions[any(ARRAY_LEN(functions))];
+    if (any(2)) {
+        step = day;
+        from = (now / day - any(5)) * day;
+        to = from + any(5) * day;
+        snprintf(query, sizeof query, "%s_over_time(@_v[%dd])", f, 1 + any(3));
+    } else if (any(2)) {
+        step = hour * (1 + any(4));
+        from = (now / hour - any(30)) * hour;
+        to = from + any(30) * hour;
+        snprintf(query, sizeof query, "%s_over_time(@_v[%dh])", f, 1 + any(8));
+    } else { /* where rows are, anything goes */
+        step = 1 + any(1000);
+        from = now - any(RECENT_MINUTES) * 60LL;
+        to = from + any(50) * step;
+        snprintf(query, sizeof query, "%s(@_v[%dm])", any(2) ? "rate" : "stddev_over_time",
+                 1 + any(60));
+    }
+    char *table = strchr(query, '@');
+    for (int i = 0; i < 2; i++) {
+        *table = i ? 'r' : 'm';
+        snprintf(
+            over[i], sizeof over[i],
+            "(SELECT host, ts, value FROM promql('%s', to_timestamp(%lld), to_timestamp(%lld), "
+            "'%lld s') AS p(host text, ts timestamptz, value float8))",
+            query, from, to, step);
+    }
+    sql(l,
+        "SELECT 'tiers', x::text FROM (%s EXCEPT ALL %s) x UNION ALL SELECT 'rows', x::text FROM "
+        "(%s EXCEPT ALL %s) x LIMIT 5",
+        over[0], over[1], over[1], over[0]);
+    ck_assert_msg(l->w.out.len == 1, "seed %d, step %d: %s: %s", l->seed, l->step, over[0],
+                  (const char *)l->w.out.ptr);
+}
+
+/* Changes of a counter, against the formula over what tiers keep: docs/lifecycle.md, in SQL. */
+static const char naive[] =
+    "WITH b AS (SELECT coalesce(max(read_from) FILTER (WHERE level = 0), '-infinity') AS s0, "
+    "coalesce(max(read_from) FILTER (WHERE level = 1), '-infinity') AS s1 FROM skulk.tiers), "
+    "items AS (SELECT g1 AS host, f2_ft AS ft, f2_lt AS lt, f2_first AS f, f2_last AS l, f2_n AS "
+    "n, f2_increase AS i, f2_resets AS r FROM pg_skulk.%s, b WHERE f2_n > 0 AND t < s1 AND %s "
+    "UNION ALL SELECT g1, f2_ft, f2_lt, f2_first, f2_last, f2_n, f2_increase, f2_resets FROM "
+    "pg_skulk.%s, b WHERE f2_n > 0 AND t >= s1 AND t < s0 AND %s "
+    "UNION ALL SELECT host, t, t, v, v, 1, 0, 0 FROM (SELECT host, ts AS t, v FROM m) x, b WHERE v "
+    "IS NOT NULL AND t >= s0 AND %s), "
+    "s AS (SELECT *, lag(l) OVER (PARTITION BY host ORDER BY ft) AS p FROM items), "
+    "g AS (SELECT host, sum(n)::float8 AS n, floor(extract(epoch FROM min(ft)) * 1000) / 1000 AS "
+    "ft, floor(extract(epoch FROM max(lt)) * 1000) / 1000 AS lt, first(f, ft)::float8 AS f, "
+    "last(l, lt)::float8 AS l, (sum(i) + sum(CASE WHEN p IS NULL THEN 0 WHEN f < p THEN f ELSE f - "
+    "p END))::float8 AS rise, (sum(r) + sum(CASE WHEN f < p THEN 1 ELSE 0 END))::float8 AS resets "
+    "FROM s GROUP BY host), "
+    "d AS (SELECT *, ft - %lld AS a, %lld - lt AS z, (lt - ft) / (n - 1) AS gap FROM g WHERE n > 1 "
+    "AND lt > ft), "
+    "x AS (SELECT *, CASE WHEN a >= gap * 1.1 THEN gap / 2 ELSE a END AS a2, CASE WHEN z >= gap * "
+    "1.1 THEN gap / 2 ELSE z END AS z2 FROM d), "
+    "y AS (SELECT host, resets, (l - f) * (lt - ft + a2 + z2) / (lt - ft) AS delta, rise * (lt - "
+    "ft + CASE WHEN rise > 0 AND f >= 0 THEN least(a2, (lt - ft) * f / rise) ELSE a2 END + z2) / "
+    "(lt - ft) AS increase FROM x) "
+    "SELECT host, q.value, y.%s FROM y FULL JOIN (SELECT * FROM promql('%s(m_v[%lldd])', "
+    "to_timestamp(%lld)) AS p(host text, value float8)) q USING (host) WHERE %s AND NOT "
+    "coalesce(abs(q.value - y.%s) < 1e-9 * (1 + abs(y.%s)), false)";
+
+static void look_rates(Life *l, char names[2][32])
+{
+    static const char *const functions[] = {"increase", "delta", "resets"};
+    char text[4096], range[128];
+    long long day = 86400, days = 1 + any(4), to = (now_s(l) / day - any(4)) * day;
+    const char *f = functions[any(ARRAY_LEN(functions))];
+    for (int i = 0; i < 2; i++) /* late rows are in their buckets */
+        sql(l, "REFRESH MATERIALIZED VIEW pg_skulk.%s", names[i]);
+    snprintf(range, sizeof range, "t >= to_timestamp(%lld) AND t < to_timestamp(%lld)",
+             to - days * day, to);
+    /* one row alone has no change, but counts no resets */
+    const char *some = f[0] == 'r' ? "y.host IS NOT NULL" : "true";
+    snprintf(text, sizeof text, naive, names[1], range, names[0], range, range, to - days * day, to,
+             f, f, days, to, some, f, f);
+    sql(l, "SET skulk.tiers = 'ignore'");
+    sql(l, "%s", text);
+    ck_assert_msg(l->w.out.len == 1, "seed %d, step %d: %s: %s", l->seed, l->step, text,
+                  (const char *)l->w.out.ptr);
+    sql(l, "RESET skulk.tiers");
+}
+
+static void tier_names(Life *l, char names[2][32])
+{
+    sql(l, "SELECT kept_in FROM skulk.tiers WHERE level > 0 ORDER BY level");
+    ck_assert_int_eq(sscanf((const char *)l->w.out.ptr, "%31s %31s", names[0], names[1]), 2);
+}
+
 static void in_transaction(Life *l)
 {
     sql(l, "BEGIN");
@@ -128,6 +226,8 @@ static void in_transaction(Life *l)
 
 static void live(Life *l, int steps)
 {
+    char names[2][32];
+    tier_names(l, names);
     for (l->step = 0; l->step < steps; l->step++) {
         int what = any(32);
         if (what < 13)
@@ -144,6 +244,10 @@ static void live(Life *l, int steps)
         } else
             life_pass(&l->w, (int64_t)(1 + any(what == 22 ? 1500 : 90)) * 60 * NS_PER_S);
         look(l);
+        if (l->step < STEPS_OF_PROMQL)
+            look_promql(l);
+        if (any(8) == 0)
+            look_rates(l, names);
     }
 }
 
