@@ -557,7 +557,8 @@ static bool io_cast_rows(EvalCtx *ctx, const Expr *x, const Vector *v, Rows r, s
     for (size_t i = 0; i < r.n; i++) {
         size_t row = row_at(&r, i);
         Value in = vec_get(v, row), result;
-        if (!expr_io_cast_value(ctx, x->args[0]->type, x->type, x->typmod, &in, &result, e))
+        if (!expr_io_cast_value(ctx, x->args[0]->type, x->type, x->typmod, &in, &result, e) ||
+            !eval_poll(ctx, value_bytes(&in) + value_bytes(&result), e))
             return false;
         vec_set(out, row, &result, rows, ctx->scratch);
     }

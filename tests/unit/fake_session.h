@@ -82,6 +82,7 @@ void session_free(Session *s)
     if (fake_db.session == s)
         fake_db.session = NULL;
     mutex_unlock(&fake_db.mutex);
+    buf_free(&s->portal.bytes);
     mem_free(s);
 }
 
@@ -230,6 +231,7 @@ static bool fake_statement(const char *sql, FakeKind *kind, int64_t *rows, Err *
 
 static Portal *fake_portal(Session *s, FakeKind kind, int64_t rows)
 {
+    buf_free(&s->portal.bytes);
     s->portal = (Portal){.session = s, .kind = kind, .total = rows};
     s->has_portal = true;
     return &s->portal;
