@@ -58,13 +58,14 @@ bool http_read_params(HttpCall *c, Err *e)
     Slice form = is_form(c) ? c->body : SLICE_NONE;
     size_t most = http_params_count(query) + http_params_count(form);
     c->params = ARENA_ARRAY(&c->arena, HttpParam, most + 1);
-    return http_params_read(&c->arena, query, c->params, &c->param_count, e) &&
-           http_params_read(&c->arena, form, c->params, &c->param_count, e);
+    return http_params_read(&c->arena, form, c->params, &c->param_count, e) &&
+           http_params_read(&c->arena, query, c->params, &c->param_count, e);
 }
 
+/* Of several the first counts, and the form before the URL, as in Go's net/http. */
 Slice http_param(const HttpCall *c, const char *name)
 {
-    for (size_t i = c->param_count; i-- > 0;)
+    for (size_t i = 0; i < c->param_count; i++)
         if (slice_eq_cstr(c->params[i].name, name))
             return c->params[i].value;
     return SLICE_LIT("");

@@ -171,6 +171,7 @@ CallStatus http_run_prom_series(HttpCall *c);
 CallStatus http_run_prom_format(HttpCall *c);
 CallStatus http_run_prom_buildinfo(HttpCall *c);
 CallStatus http_run_prom_constant(HttpCall *c);
+CallStatus http_run_prom_rules(HttpCall *c);
 CallStatus http_run_prom_read(HttpCall *c); /* export, federate, query_exemplars, read */
 CallStatus http_run_prom_metadata(HttpCall *c);
 CallStatus http_run_prom_tsdb(HttpCall *c);

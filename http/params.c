@@ -68,6 +68,14 @@ bool http_params_read(Arena *a, Slice text, HttpParam *out, size_t *count, Err *
 }
 
 /* ---- Prometheus' times ---- */
+/* What its clients write for "since ever" and "for ever"; years that RFC 3339 does not have. */
+static bool boundary_time(Slice text, int64_t *ms)
+{
+    bool first = slice_eq_cstr(text, "-292273086-05-16T16:47:06Z");
+    *ms = (int64_t)(first ? -PROM_MS_MAX : PROM_MS_MAX);
+    return first || slice_eq_cstr(text, "292277025-08-18T07:12:54.999999999Z");
+}
+
 bool http_prom_time(Slice text, int64_t *ms, Err *e)
 {
     double s;
@@ -84,14 +92,17 @@ bool http_prom_time(Slice text, int64_t *ms, Err *e)
         *ms = floor_div(ns, NS_PER_MS);
         return true;
     }
+    if (boundary_time(text, ms))
+        return true;
     return err_set(e, ERR_INVALID_PARAMETER, "cannot parse \"%.*s\" to a valid timestamp",
                    (int)(text.len < 60 ? text.len : 60), text.ptr);
 }
 
-static bool bad_duration(Slice text, Err *e)
+static bool bad_duration(Slice text, bool too_long, Err *e)
 {
-    return err_set(e, ERR_INVALID_PARAMETER, "cannot parse \"%.*s\" to a valid duration",
-                   (int)(text.len < 60 ? text.len : 60), text.ptr);
+    return err_set(e, ERR_INVALID_PARAMETER, "cannot parse \"%.*s\" to a valid duration%s",
+                   (int)(text.len < 60 ? text.len : 60), text.ptr,
+                   too_long ? ". It overflows int64" : "");
 }
 
 /* y w d h m s ms, each at most once, the larger before the smaller. */
@@ -136,11 +147,12 @@ bool http_prom_duration(Slice text, int64_t *ms, Err *e)
 {
     double s;
     if (slice_to_f64(text, &s)) {
-        double v = round(s * 1000);
-        if (!(fabs(v) < PROM_MS_MAX))
-            return bad_duration(text, e);
-        *ms = (int64_t)v;
+        if (!(fabs(s) * NS_PER_S <= (double)INT64_MAX))
+            return bad_duration(text, !isnan(s), e);
+        *ms = (int64_t)round(s * 1000);
+        if (*ms == 0 && s != 0)
+            *ms = s > 0 ? 1 : -1;
         return true;
     }
-    return units(text, ms) || bad_duration(text, e);
+    return (units(text, ms) && *ms <= INT64_MAX / NS_PER_MS) || bad_duration(text, false, e);
 }

@@ -19,9 +19,9 @@ size_t http_params_count(Slice text); /* at most so many */
 /* Appends to out[*count]; room for http_params_count(text) more is there. */
 bool http_params_read(Arena *a, Slice text, HttpParam *out, size_t *count, Err *e) MUST_CHECK;
 
-/* Unix seconds with a fraction, or RFC 3339. */
+/* Unix seconds with a fraction, RFC 3339, or one of Prometheus' boundary times. */
 bool http_prom_time(Slice text, int64_t *ms, Err *e) MUST_CHECK;
-/* Seconds with a fraction, or 1h30m. */
+/* Seconds with a fraction, or 1h30m; less than a millisecond counts as one. */
 bool http_prom_duration(Slice text, int64_t *ms, Err *e) MUST_CHECK;
 
 #endif

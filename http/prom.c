@@ -1,6 +1,8 @@
 /* http/prom.c - Prometheus' HTTP API over session's PromQL door. */
 #include "http/http_private.h"
 
+#include <stdio.h>
+
 #define PROM_VERSION "3.4.0" /* the dialect of PromQL; Grafana chooses features by it */
 
 /* ---- errors ---- */
@@ -48,9 +50,7 @@ CallStatus http_prom_error(HttpCall *c, const Err *e)
 
 CallStatus http_prom_bad_param(HttpCall *c, const char *name, Err *e)
 {
-    char inner[ERR_MESSAGE_MAX];
-    memcpy(inner, e->message, sizeof inner);
-    err_set(e, ERR_INVALID_PARAMETER, "invalid parameter \"%s\": %s", name, inner);
+    (void)!err_wrap(e, "invalid parameter \"%s\"", name);
     return http_prom_error(c, e);
 }
 
@@ -59,27 +59,29 @@ bool http_prom_optional_time(HttpCall *c, const char *name, int64_t otherwise, i
 {
     Slice text = http_param(c, name);
     *ms = otherwise;
-    return text.len == 0 || http_prom_time(text, ms, e);
+    return text.len == 0 || http_prom_time(text, ms, e) ||
+           err_wrap(e, "Invalid time value for '%s'", name);
 }
 
+/* Zero without one. */
 static bool optional_duration(HttpCall *c, const char *name, int64_t *ms, Err *e)
 {
     Slice text = http_param(c, name);
     *ms = 0;
-    if (text.len == 0)
-        return true;
-    if (!http_prom_duration(text, ms, e))
-        return false;
-    return *ms > 0 || err_set(e, ERR_INVALID_PARAMETER, "a positive duration is needed");
+    return text.len == 0 || http_prom_duration(text, ms, e);
 }
 
 bool http_prom_limit(HttpCall *c, const char *name, uint64_t *limit, Err *e)
 {
     Slice text = http_param(c, name);
-    *limit = 0;
-    if (text.len == 0 || slice_to_u64(text, limit))
-        return true;
-    return err_set(e, ERR_INVALID_PARAMETER, "%s must be a non-negative number", name);
+    int64_t n = 0;
+    if (text.len && !slice_to_i64(text, &n))
+        return err_set(e, ERR_INVALID_PARAMETER, "strconv.Atoi: parsing \"%.*s\": %s",
+                       (int)(text.len < 60 ? text.len : 60), text.ptr, "invalid syntax");
+    if (n < 0)
+        return err_set(e, ERR_INVALID_PARAMETER, "limit must be non-negative");
+    *limit = (uint64_t)n;
+    return true;
 }
 
 bool http_prom_database(HttpCall *c, ObjectId *id, Err *e)
@@ -127,8 +129,17 @@ static bool common_params(HttpCall *c, PromRequest *r, Err *e)
     r->rights = c->rights;
     if (!optional_duration(c, "timeout", &r->timeout_ms, e))
         return http_prom_bad_param(c, "timeout", e), false;
-    if (!optional_duration(c, "lookback_delta", &r->lookback_ms, e))
-        return http_prom_bad_param(c, "lookback_delta", e), false;
+    if (r->timeout_ms <= 0 && http_param(c, "timeout").len)
+        r->timeout_ms = -1; /* over before it begins */
+    if (!optional_duration(c, "lookback_delta", &r->lookback_ms, e)) {
+        (void)!err_wrap(e, "error parsing lookback delta duration");
+        return http_prom_error(c, e), false;
+    }
+    if (r->lookback_ms < 0)
+        r->lookback_ms = 0; /* the default, as for 0 */
+    Slice stats = http_param(c, "stats");
+    if (stats.len)
+        r->stats = slice_eq_cstr(stats, "all") ? PROM_STATS_ALL : PROM_STATS_SUM;
     if (!http_prom_limit(c, "limit", &r->limit, e))
         return http_prom_bad_param(c, "limit", e), false;
     return true;
@@ -214,6 +225,15 @@ CallStatus http_run_prom_query(HttpCall *c)
     return open_job(c, &r, &e);
 }
 
+/* "11,000" */
+static void put_thousands(char text[32], int64_t n)
+{
+    if (n < 1000)
+        snprintf(text, 32, "%lld", (long long)n);
+    else
+        snprintf(text, 32, "%lld,%03lld", (long long)(n / 1000), (long long)(n % 1000));
+}
+
 /* False: the answer is made. */
 static bool range_params(HttpCall *c, PromRequest *r, Err *e)
 {
@@ -235,11 +255,12 @@ static bool range_params(HttpCall *c, PromRequest *r, Err *e)
         return http_prom_bad_param(c, "step", e), false;
     }
     if (__builtin_sub_overflow(r->end_ms, r->start_ms, &span) || span / r->step_ms > points_max) {
-        err_set(
-            e, ERR_INVALID_PARAMETER,
-            "exceeded maximum resolution of %lld points per timeseries. Try decreasing the query "
-            "resolution (?step=XX)",
-            (long long)points_max);
+        char most[32];
+        put_thousands(most, points_max);
+        err_set(e, ERR_INVALID_PARAMETER,
+                "exceeded maximum resolution of %s points per timeseries. Try decreasing the query "
+                "resolution (?step=XX)",
+                most);
         return http_prom_error(c, e), false;
     }
     return true;

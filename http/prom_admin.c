@@ -6,17 +6,42 @@
 #include <unistd.h>
 
 /* ---- metadata ---- */
+/* Here a negative one is none, and 0 is 0. */
+static bool metadata_limit(HttpCall *c, const char *name, uint64_t *limit, Err *e)
+{
+    Slice text = http_param(c, name);
+    int64_t n = -1;
+    if (text.len && !slice_to_i64(text, &n))
+        return err_set(e, ERR_INVALID_PARAMETER, "%s must be a number", name);
+    *limit = n < 0 ? UINT64_MAX : (uint64_t)n;
+    return true;
+}
+
+/* Metadata stand for targets without labels. */
+static bool target_wanted(HttpCall *c, bool *wanted, Err *e)
+{
+    Slice text = http_param(c, "match_target");
+    *wanted = true;
+    return text.len == 0 || prom_matches_all(text, wanted, e) ||
+           err_wrap(e, "invalid parameter \"match_target\"");
+}
+
 CallStatus http_run_prom_metadata(HttpCall *c)
 {
     Err e;
     ObjectId db;
+    bool wanted;
     bool targets = strcmp(c->route->path, "/api/v1/targets/metadata") == 0;
     PromMetadata r = {.metric = http_param(c, "metric"), .targets = targets};
     err_clear(&e);
-    if (!http_prom_limit(c, "limit", &r.limit, &e))
-        return http_prom_bad_param(c, "limit", &e);
-    if (!http_prom_limit(c, "limit_per_metric", &r.limit_per_metric, &e))
-        return http_prom_bad_param(c, "limit_per_metric", &e);
+    if (!metadata_limit(c, "limit", &r.limit, &e) ||
+        !metadata_limit(c, "limit_per_metric", &r.limit_per_metric, &e) ||
+        !target_wanted(c, &wanted, &e))
+        return http_prom_error(c, &e);
+    if (r.limit_per_metric == 0)
+        r.limit_per_metric = UINT64_MAX;
+    if (targets && !wanted)
+        r.limit = 0;
     buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
     if (!http_prom_database(c, &db, &e) || !prom_metadata(c->db, c->rights, db, &r, &c->reply, &e))
         return http_prom_error(c, &e);
@@ -41,15 +66,16 @@ CallStatus http_run_prom_tsdb(HttpCall *c)
 {
     Err e;
     ObjectId db;
-    uint64_t limit;
+    int64_t limit = 10;
+    Slice text = http_param(c, "limit");
     err_clear(&e);
-    if (!http_prom_limit(c, "limit", &limit, &e) ||
-        (http_param(c, "limit").len && limit == 0 &&
-         !err_set(&e, ERR_INVALID_PARAMETER, "limit must be a positive number")))
+    if (text.len && (!slice_to_i64(text, &limit) || limit < 1)) {
+        err_set(&e, ERR_INVALID_PARAMETER, "limit must be a positive number");
         return http_prom_error(c, &e);
+    }
     buf_puts(&c->reply, "{\"status\":\"success\",\"data\":");
     if (!http_prom_database(c, &db, &e) ||
-        !prom_tsdb_status(c->db, c->rights, db, limit ? limit : 10, &c->reply, &e))
+        !prom_tsdb_status(c->db, c->rights, db, (uint64_t)limit, &c->reply, &e))
         return http_prom_error(c, &e);
     buf_puts(&c->reply, "}\n");
     return http_reply(c, 200, "application/json");
@@ -172,6 +198,20 @@ CallStatus http_run_prom_walreplay(HttpCall *c)
                "{\"status\":\"success\",\"data\":{\"min\":0,\"max\":%lld,\"current\":%lld}}\n",
                last, last);
     return http_reply(c, 200, "application/json");
+}
+
+/* There are none, of either kind. */
+CallStatus http_run_prom_rules(HttpCall *c)
+{
+    Slice type = http_param(c, "type");
+    if (type.len == 0 || slice_eq_nocase(type, SLICE_LIT("alert")) ||
+        slice_eq_nocase(type, SLICE_LIT("record")))
+        return http_run_prom_constant(c);
+    Err e;
+    err_clear(&e);
+    err_set(&e, ERR_INVALID_PARAMETER, "not supported value \"%.*s\"",
+            (int)(type.len < 60 ? type.len : 60), type.ptr);
+    return http_prom_bad_param(c, "type", &e);
 }
 
 /* What there is none of here is empty, not missing: clients ask for it. */

@@ -94,6 +94,10 @@ static CallStatus open_read(HttpCall *c, ReadState *s)
     err_clear(&e);
     if (!http_prom_selection(c, &r.from, r.kind == READ_EXPORT))
         return CALL_DONE;
+    if (r.kind == READ_EXEMPLARS && r.from.end_ms < r.from.start_ms) {
+        err_set(&e, ERR_INVALID_PARAMETER, "end timestamp must not be before start timestamp");
+        return read_error(c, &e);
+    }
     if (r.kind == READ_FEDERATE) {
         recent(c, &r.from);
         r.kind = wants_families(c) ? READ_FAMILIES : READ_FEDERATE;

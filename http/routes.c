@@ -39,7 +39,7 @@ static const HttpRoute route_table[] = {
      "remote read: samples or XOR chunks"},
     {"/api/v1/metadata", HTTP_GET, ROUTE_DB, http_run_prom_metadata, "type, help, unit of metrics"},
     {"/api/v1/targets/metadata", HTTP_GET, ROUTE_DB, http_run_prom_metadata, "the same as a list"},
-    {"/api/v1/rules", HTTP_GET, ROUTE_INLINE, http_run_prom_constant, "empty: there are no rules"},
+    {"/api/v1/rules", HTTP_GET, ROUTE_INLINE, http_run_prom_rules, "empty: there are no rules"},
     {"/api/v1/alerts", HTTP_GET, ROUTE_INLINE, http_run_prom_constant,
      "empty: there are no alerts"},
     {"/api/v1/targets", HTTP_GET, ROUTE_INLINE, http_run_prom_constant,

@@ -146,6 +146,7 @@ struct PqlExpr {
 struct PqlMatcher { /* a selector without time */
     PqlLabelMatch *matches;
     size_t match_count;
+    bool takes_empty; /* each takes a series without its label */
 };
 
 static inline const PqlExpr *pql_unparen(const PqlExpr *x)

@@ -37,7 +37,13 @@ static void bad_regex(PqlParse *ps, const PqlLabelMatch *m, const char *why)
     static const char prefix[] = "invalid regular expression: ";
     size_t skip = strncmp(why, prefix, sizeof prefix - 1) == 0 ? sizeof prefix - 1 : 0;
     int len = (int)strlen(why + skip);
-    if (strncmp(why + skip, "missing closing ]", 17) == 0 && len > 0)
+    if (strcmp(why + skip, "missing closing parenthesis") == 0)
+        pql_fail(ps, m->begin, "error parsing regexp: missing closing ): `^(?s:%.*s)$`",
+                 SLICE_ARG(m->value));
+    else if (strcmp(why + skip, "unmatched closing parenthesis") == 0)
+        pql_fail(ps, m->begin, "error parsing regexp: unexpected ): `^(?s:%.*s)$`",
+                 SLICE_ARG(m->value));
+    else if (strncmp(why + skip, "missing closing ]", 17) == 0 && len > 0)
         pql_fail(ps, m->begin, "error parsing regexp: %.*s)$`", len - 1, why + skip);
     else
         pql_fail(ps, m->begin, "error parsing regexp: %s", why + skip);
@@ -69,15 +75,24 @@ static bool check_match(PqlParse *ps, const PqlLabelMatch *m, bool *empty)
     return true;
 }
 
-static void check_selector(PqlParse *ps, PqlExpr *x)
+bool pql_takes_empty(PqlParse *ps, const PqlExpr *x, bool *all)
 {
-    bool some = false, empty;
+    bool empty;
+    *all = true;
     for (size_t i = 0; i < x->match_count; i++) {
         if (!check_match(ps, &x->matches[i], &empty))
-            return;
-        some |= !empty;
+            return false;
+        *all &= empty;
     }
-    if (!some && !x->matchers_only)
+    return true;
+}
+
+static void check_selector(PqlParse *ps, PqlExpr *x)
+{
+    bool all;
+    if (!pql_takes_empty(ps, x, &all))
+        return;
+    if (all && !x->matchers_only)
         pql_fail(ps, x->begin, "vector selector must contain at least one non-empty matcher");
     x->type = PQL_VECTOR;
 }

@@ -12,6 +12,7 @@ PqlNode *pql_node_new(PqlBuild *b, size_t size, const NodeDef *def, const PqlExp
     n->q = b->q;
     n->x = x;
     n->grid = b->grid;
+    n->place = b->place;
     n->older = b->q->nodes;
     b->q->nodes = n;
     return n;
@@ -278,7 +279,9 @@ bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r, Err *e)
     pql_query_init(q, r, x);
     bool ok = request_grid(q, r, e) && pql_check_durations(q, x, e);
     if (ok && x->type != PQL_STRING) {
-        PqlBuild b = {.q = q, .grid = q->grid, .e = e};
+        PqlBuild b = {.q = q, .grid = q->grid, .place = {.times = 1}, .e = e};
+        if (r->tally)
+            tally_open(q);
         q->root = x->type == PQL_MATRIX ? pql_build(&b, x) : pql_build_all(&b, x);
         ok = q->root != NULL;
     }
@@ -405,7 +408,10 @@ static NdStatus result_matrix(PqlQuery *q, Err *e)
 {
     RangeSeries s;
     NdStatus st;
+    const TallyWindow all = {.range_ms = INT64_MAX / 2, .at_ms = INT64_MAX / 4, .fixed = true};
     while ((st = nd_next_range(q->root, &s, e)) == ND_SERIES) {
+        if (pql_unparen(q->x)->kind == PX_MATRIX)
+            tally_range(q->root, &s, &all);
         result_range(q, &s);
         if (!budget_check(&q->budget, e))
             return ND_FAIL;

@@ -88,6 +88,12 @@ typedef enum NdStatus { ND_SERIES, ND_END, ND_WAIT, ND_YIELD, ND_FAIL } NdStatus
 
 typedef struct PqlNode PqlNode;
 typedef struct Feed Feed;
+typedef struct Tally Tally;
+typedef struct TallyPlace { /* where in the query a node's steps stand (tally.c) */
+    uint64_t times;         /* counts so often */
+    bool every;             /* for each step of the query */
+    bool inside;            /* a subquery: its steps are none of the query's */
+} TallyPlace;
 typedef struct NodeDef {
     NdStatus (*next)(PqlNode *n, Series *out, Err *e);
     NdStatus (*next_range)(PqlNode *n, RangeSeries *out, Err *e);
@@ -99,6 +105,7 @@ struct PqlNode {
     PqlQuery *q;
     const PqlExpr *x;
     Grid grid;
+    TallyPlace place;
     PqlNode *older;
     uint64_t series, samples, runs; /* given; read and in how many runs: for EXPLAIN ANALYZE */
     bool
@@ -125,6 +132,7 @@ struct PqlQuery {
     bool delayed_names, start_times;
     PqlNode *root, *nodes;
     _Atomic uint64_t samples; /* of all parts */
+    Tally *tally;             /* of the whole; NULL: not asked for */
     int64_t slice_end_ns;
     atomic_bool canceled;
     Annotations warnings, infos;
@@ -152,6 +160,7 @@ static inline NdStatus nd_next_range(PqlNode *n, RangeSeries *out, Err *e)
 typedef struct PqlBuild {
     PqlQuery *q;
     Grid grid;
+    TallyPlace place;
     Err *e;
     bool stats;                  /* only count and sum of histograms are asked for */
     bool starts;                 /* start times of samples are */
@@ -205,6 +214,15 @@ typedef struct Gathered {
 NdStatus gather(PqlNode *from, Gathered *g, Err *e); /* ND_END: all are there */
 bool series_any(const Series *s, const Grid *g);
 Series series_copy(Arena *a, const Series *s, const Grid *g);
+
+/* ---- tally.c ---- */
+void tally_open(PqlQuery *q);
+void tally_vector(const PqlNode *n, const Series *s); /* what a selector found */
+typedef struct TallyWindow {
+    int64_t range_ms, offset_ms, at_ms;
+    bool fixed; /* at at_ms, not at the step */
+} TallyWindow;
+void tally_range(const PqlNode *n, const RangeSeries *s, const TallyWindow *w);
 
 /* ---- labels.c ---- */
 enum { LABELS_NAME_DROPPED = 3 }; /* __name__ __type__ __unit__ */
@@ -356,7 +374,4 @@ static inline void kahan_add(double x, double *sum, double *c)
         *c += (x - t) + *sum;
     *sum = t;
 }
-/* 'f' format, shortest, never an exponent. */
-void pql_put_plain(Buf *b, double v);
-
 #endif

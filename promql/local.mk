@@ -7,7 +7,7 @@ libskpromql_la_SOURCES = promql/promql.h promql/ast.h promql/lexer.h promql/pars
 	promql/labels.c promql/names.c promql/eval.c \
 	promql/node_agg.c promql/node_binary.c promql/node_call.c promql/node_func.c \
 	promql/node_hist.c promql/node_info.c promql/node_label.c promql/node_match.c promql/node_pick.c \
-	promql/node_select.c promql/node_spread.c promql/tier_read.h promql/tier_read.c promql/raw.c
+	promql/node_select.c promql/node_spread.c promql/tier_read.h promql/tier_read.c promql/raw.c promql/tally.c
 
 libskpromql_la_CFLAGS = $(FAST_CFLAGS)
 libskpromql_la_LIBADD = libskpromql_kernels.la

@@ -83,6 +83,10 @@ PqlNode *build_expand(PqlBuild *b, const PqlExpr *x)
     NodeExpand *n = (NodeExpand *)pql_node_new(b, sizeof *n, &def_expand, x);
     PqlBuild one = *b;
     one.grid.count = 1;
+    if (one.place.inside)
+        one.place.times *= b->grid.count;
+    else
+        one.place.every = true;
     n->v = pql_vector_new(b->q, &b->grid);
     n->child = pql_build(&one, x);
     if (!n->child)
@@ -613,6 +617,7 @@ static NdStatus window_begin(NodeWindow *nw, Err *e)
     st = nd_next_range(nw->child, &nw->in, e);
     if (st != ND_SERIES)
         return st;
+    tally_range(&nw->n, &nw->in, &(TallyWindow){nw->range_ms, nw->offset_ms, nw->at_ms, nw->fixed});
     nw->busy = true;
     nw->some = false;
     nw->step = nw->lo = nw->hi = nw->h_lo = nw->h_hi = nw->b_lo = nw->b_hi = 0;
@@ -710,6 +715,7 @@ static PqlNode *build_window(PqlBuild *b, const PqlExpr *x)
         own.starts = x->func->flags & PF_STARTS && b->q->start_times;
         own.tier_parts = x->func->tier_parts;
         own.asked_by = x->func->name;
+        own.place.times = 0; /* the window counts */
         nw->child = build_range(&own, range);
         b->take_series = own.take_series;
         if (!nw->child)

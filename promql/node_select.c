@@ -756,6 +756,7 @@ static NdStatus vector_next(PqlNode *n, Series *out, Err *e)
         if (!some)
             continue;
         *out = (Series){.labels = s.labels, .v = nv->out, .h = mixed ? nv->h : NULL};
+        tally_vector(n, out);
         return ND_SERIES;
     }
     return st;
@@ -948,7 +949,11 @@ static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
         return NULL;
     }
     s->grid = (Grid){start, step, (size_t)count};
-    PqlBuild inner = {.q = q, .grid = s->grid, .e = b->e, .take_series = b->take_series};
+    PqlBuild inner = {.q = q,
+                      .grid = s->grid,
+                      .place = {b->place.times, b->place.every, !b->place.every},
+                      .e = b->e,
+                      .take_series = b->take_series};
     s->t_ms = arena_alloc(&q->arena, s->grid.count * sizeof *s->t_ms);
     s->v = arena_alloc(&q->arena, s->grid.count * sizeof *s->v);
     if (!budget_check(&q->budget, b->e))

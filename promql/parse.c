@@ -1,6 +1,7 @@
 /* promql/parse.c - the parser's loop, and the grammar's actions: constructors of tree nodes. */
 #include "promql/grammar.h"
 #include "promql/parse_private.h"
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -62,13 +63,18 @@ void pql_too_deep(PqlParse *ps)
 
 /* ---- the loop ---- */
 
+static PqlLexer lexer_of(const PqlParse *ps)
+{
+    return (PqlLexer){.arena = ps->a,
+                      .start = ps->text.ptr,
+                      .cursor = ps->text.ptr,
+                      .limit = ps->text.ptr + ps->text.len,
+                      .err = ps->err};
+}
+
 static bool parse_text(PqlParse *ps)
 {
-    PqlLexer lx = {.arena = ps->a,
-                   .start = ps->text.ptr,
-                   .cursor = ps->text.ptr,
-                   .limit = ps->text.ptr + ps->text.len,
-                   .err = ps->err};
+    PqlLexer lx = lexer_of(ps);
     void *parser = PqlGrammarAlloc(mem_alloc, ps);
     do {
         ps->last = pql_lex(&lx);
@@ -113,19 +119,49 @@ bool pql_parse(Arena *a, Slice text, const char *features, PqlExpr **out, Err *e
     return pql_check(&ps, ps.root);
 }
 
+/* A name, matchers in braces, or both: the first token of anything else is told of. */
+static bool selector_alone(PqlParse *ps)
+{
+    PqlLexer lx = lexer_of(ps);
+    PqlToken t = pql_lex(&lx);
+    bool name = t.code > 0 && t.code != PQ_NUMBER &&
+                (isalpha((uint8_t)*t.text.ptr) || *t.text.ptr == '_' || *t.text.ptr == ':');
+    if (name)
+        t = pql_lex(&lx);
+    if (t.code == PQ_LBRACE) {
+        while (t.code > 0 && lx.braces > 0)
+            t = pql_lex(&lx);
+        if (t.code > 0)
+            t = pql_lex(&lx);
+        name = true;
+    }
+    if (t.code > 0 || !name)
+        pql_unexpected(ps, &t);
+    return !ps->failed;
+}
+
 bool pql_parse_selector(Arena *a, Slice text, PqlMatcher **out, Err *e)
 {
     PqlParse ps;
-    if (!parse_init(&ps, a, text, NULL, e) || !parse_text(&ps))
+    if (blank(text))
+        return pql_error(text, (uint32_t)text.len, e, "unexpected end of input");
+    if (!parse_init(&ps, a, text, NULL, e) || !selector_alone(&ps) || !parse_text(&ps))
         return false;
-    const PqlExpr *x = ps.root;
-    if (x->kind != PX_VECTOR || x->offset_set || x->at != PT_NONE)
+    PqlExpr *x = ps.root;
+    if (x->kind != PX_VECTOR)
         return pql_error(text, 0, e, "a series selector is needed, such as {job=\"a\"}");
-    if (!pql_check(&ps, ps.root))
-        return false;
     *out = ARENA_NEW(a, PqlMatcher);
-    **out = (PqlMatcher){.matches = x->matches, .match_count = x->match_count};
+    x->matchers_only = true; /* an empty one is the caller's to judge */
+    if (!pql_check(&ps, x) || !pql_takes_empty(&ps, x, &(*out)->takes_empty))
+        return false;
+    (*out)->matches = x->matches;
+    (*out)->match_count = x->match_count;
     return true;
+}
+
+bool pql_matches_all(const PqlMatcher *m)
+{
+    return m->takes_empty;
 }
 
 PqlType pql_type(const PqlExpr *x)

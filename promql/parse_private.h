@@ -85,5 +85,7 @@ PqlFill px_fill(PqlParse *ps, PqlFill f, bool left, bool right, double v, const 
 
 /* check.c: types, arguments, matchers; texts as Prometheus'. */
 bool pql_check(PqlParse *ps, PqlExpr *x);
+/* Of a selector; false: a matcher is wrong.  *all: each of them takes a series without the label. */
+bool pql_takes_empty(PqlParse *ps, const PqlExpr *x, bool *all);
 
 #endif

@@ -58,6 +58,7 @@ typedef struct PqlRequest {
     const Clock *clock;
     const char *features;
     PqlRights rights;
+    bool tally; /* samples are counted for pql_tally() */
 } PqlRequest;
 
 typedef enum PqlStatus { PQL_DONE, PQL_WAIT, PQL_YIELD, PQL_FAIL } PqlStatus;
@@ -92,13 +93,18 @@ bool pql_open(PqlQuery **out, const PqlExpr *x, const PqlRequest *r,
 PqlStatus pql_step(PqlQuery *q, Err *e);   /* about 10 ms of work */
 void pql_cancel(PqlQuery *q);              /* from any thread */
 void pql_set_waiter(PqlQuery *q, Task *t); /* whom PQL_WAIT wakes */
-const PqlResult *pql_result(PqlQuery *q);  /* after PQL_DONE; lives as long as the query */
+/* What a step looked at, after PQL_DONE: false beyond the last one, or if it was not asked for. */
+bool pql_tally(const PqlQuery *q, size_t step, int64_t *t_ms, uint64_t *samples);
+uint64_t pql_samples(
+    const PqlQuery *q); /* read, of storage and of subqueries: what samples_max limits */
+const PqlResult *pql_result(PqlQuery *q); /* after PQL_DONE; lives as long as the query */
 void pql_close(PqlQuery *q);
 
 /* ---- metadata: selectors against series ---- */
 typedef struct PqlMatcher PqlMatcher; /* parsed selector */
 /* A bare selector such as {job="a"} or up; BAD: SYNTAX. */
 bool pql_parse_selector(Arena *a, Slice text, PqlMatcher **out, Err *e) MUST_CHECK;
+bool pql_matches_all(const PqlMatcher *m); /* each of its matchers takes the empty value */
 /* Whose series are listed: those that any of the selectors matches (none: all) and that have rows which may
  * lie in [start, end]. */
 typedef struct PqlListing {
@@ -158,6 +164,7 @@ int pql_labels_compare(const PqlLabel *a, size_t na, const PqlLabel *b, size_t n
 
 /* For \df-like views: name, signature text. */
 size_t pql_function_count(void);
+void pql_put_plain(Buf *b, double v); /* shortest, never an exponent: scalars, count_values() */
 void pql_put_histogram(Buf *b, const struct Histogram *h); /* JSON as in results of queries */
 const char *pql_function_at(size_t i, const char **signature);
 

@@ -60,7 +60,7 @@ static void put_target_metadata(const MetaRow *rows, size_t n, bool named, uint6
                                 Buf *json)
 {
     buf_puts(json, "[");
-    for (size_t i = 0; i < n && (limit == 0 || i < limit); i++) {
+    for (size_t i = 0; i < n && i < limit; i++) {
         buf_puts(json, i ? ",{\"target\":{}" : "{\"target\":{}");
         if (named) {
             buf_puts(json, ",\"metric\":");
@@ -79,7 +79,7 @@ static void put_metadata(const MetaRow *rows, size_t n, uint64_t limit, uint64_t
     buf_puts(json, "{");
     for (size_t i = 0; i < n; i++) {
         bool begins = i == 0 || !slice_eq(rows[i].metric, rows[i - 1].metric);
-        if (begins && limit && metrics == limit)
+        if (begins && metrics == limit)
             break;
         if (begins) {
             buf_puts(json, metrics++ ? "]," : "");
@@ -87,7 +87,7 @@ static void put_metadata(const MetaRow *rows, size_t n, uint64_t limit, uint64_t
             buf_puts(json, ":[");
             of_metric = 0;
         }
-        if (per_metric && of_metric == per_metric)
+        if (of_metric == per_metric)
             continue;
         buf_puts(json, of_metric++ ? ",{" : "{");
         put_about(&rows[i], json);

@@ -134,7 +134,10 @@ static bool delete_open(PromDelete *d, const PromSelection *from, Err *e)
 {
     PqlMatcher **m = ARENA_ARRAY(&d->arena, PqlMatcher *, from->match_count + 1);
     for (size_t i = 0; i < from->match_count; i++)
-        if (!pql_parse_selector(&d->arena, from->match[i], &m[i], e))
+        if (!pql_parse_selector(&d->arena, from->match[i], &m[i], e) ||
+            (pql_matches_all(m[i]) &&
+             !err_set(e, ERR_INVALID_PARAMETER,
+                      "match[] must contain at least one non-empty matcher")))
             return err_wrap(e, "invalid parameter \"match[]\"");
     d->names = engine_snapshot(d->db->engine, NULL);
     const SchemaDef *s =

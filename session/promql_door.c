@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 enum { SET_SLOTS_MIN = 256 };
+#define TRUNCATED "results truncated due to limit"
 
 struct PromJob {
     Db *db;
@@ -11,6 +12,8 @@ struct PromJob {
     PqlExpr *expr;
     PqlQuery *query;
     uint64_t limit;
+    PromStats stats;
+    int64_t opened_ns, started_ns, ended_ns; /* monotonic */
     Slice warnings[PQL_ANNOTATIONS_MAX + 1];
     size_t warning_count;
 };
@@ -35,7 +38,8 @@ static bool bad_query(Err *e)
 
 static bool job_open(PromJob *j, ObjectId database, const PromRequest *r, Task *waiter, Err *e)
 {
-    int64_t timeout = r->timeout_ms > 0 ? r->timeout_ms : PROM_TIMEOUT_MS;
+    bool given = r->timeout_ms > 0 && r->timeout_ms < PROM_TIMEOUT_MS;
+    int64_t timeout = given ? r->timeout_ms : PROM_TIMEOUT_MS;
     PqlRequest q = {
         .database = database,
         .range = r->range,
@@ -50,6 +54,7 @@ static bool job_open(PromJob *j, ObjectId database, const PromRequest *r, Task *
         .clock = j->db->clock,
         .features = j->db->features,
         .rights = {rights_may_read, r->rights},
+        .tally = r->stats != PROM_STATS_NONE,
     };
     if (!pql_parse(&j->arena, r->query, j->db->features, &j->expr, e))
         return bad_query(e);
@@ -57,6 +62,8 @@ static bool job_open(PromJob *j, ObjectId database, const PromRequest *r, Task *
     bool ok = public_schema(snapshot_catalog(q.snapshot), database, &q.schema, e) &&
               (pql_open(&j->query, j->expr, &q, e) || bad_query(e));
     snapshot_unref(q.snapshot);
+    if (ok && r->timeout_ms < 0)
+        return err_set(e, ERR_CANCELED, "query timed out in query execution");
     return ok;
 }
 
@@ -65,23 +72,27 @@ bool prom_open(PromJob **out, Db *db, ObjectId database, const PromRequest *r, T
     PromJob *j = MEM_NEW(PromJob);
     j->db = db;
     j->limit = r->limit;
+    j->stats = r->stats;
+    j->opened_ns = db->clock->mono_ns(db->clock);
     arena_init(&j->arena, &db->query_pool);
     if (!job_open(j, database, r, waiter, e)) {
         prom_close(j);
         return false;
     }
+    j->started_ns = db->clock->mono_ns(db->clock);
     *out = j;
     return true;
 }
 
 static void job_done(PromJob *j)
 {
+    j->ended_ns = j->db->clock->mono_ns(j->db->clock);
     const PqlResult *r = pql_result(j->query);
     for (size_t i = 0; i < r->warning_count; i++)
         j->warnings[i] = r->warnings[i];
     j->warning_count = r->warning_count;
     if (j->limit && r->count > j->limit)
-        j->warnings[j->warning_count++] = SLICE_LIT("results truncated due to limit");
+        j->warnings[j->warning_count++] = SLICE_LIT(TRUNCATED);
 }
 
 /* Samples that are gone: the parameter was fine.  Prometheus' errors have no place for a hint. */
@@ -136,6 +147,17 @@ bool prom_text(Slice query, bool tree, Buf *json, Err *e)
         buf_put_json(json, buf_slice(&text));
         buf_free(&text);
     }
+    arena_free(&a);
+    return ok;
+}
+
+bool prom_matches_all(Slice selector, bool *all, Err *e)
+{
+    Arena a;
+    PqlMatcher *m;
+    arena_init(&a, NULL);
+    bool ok = pql_parse_selector(&a, selector, &m, e);
+    *all = ok && pql_matches_all(m);
     arena_free(&a);
     return ok;
 }
@@ -221,20 +243,22 @@ static void put_series(Buf *b, const PqlSeries *s, bool matrix)
     buf_puts(b, "}");
 }
 
-void prom_result(PromJob *j, Buf *json)
+static void put_result(PromJob *j, Buf *json)
 {
     const PqlResult *r = pql_result(j->query);
     if (r->type == PQL_SCALAR) {
         buf_puts(json, "{\"resultType\":\"scalar\",\"result\":");
-        prom_put_point(json, r->t_ms, r->scalar);
-        buf_puts(json, "}");
+        prom_put_time(json, r->t_ms);
+        buf_puts(json, "\"");
+        pql_put_plain(json, r->scalar);
+        buf_puts(json, "\"]");
         return;
     }
     if (r->type == PQL_STRING) {
         buf_puts(json, "{\"resultType\":\"string\",\"result\":");
         prom_put_time(json, r->t_ms);
         buf_put_json(json, r->string);
-        buf_puts(json, "]}");
+        buf_puts(json, "]");
         return;
     }
     bool matrix = r->type == PQL_MATRIX;
@@ -245,7 +269,43 @@ void prom_result(PromJob *j, Buf *json)
             buf_puts(json, ",");
         put_series(json, &r->series[i], matrix);
     }
-    buf_puts(json, "]}");
+    buf_puts(json, "]");
+}
+
+/* Of sorting and of waiting in a queue there is nothing to tell apart. */
+static void put_stats(const PromJob *j, Buf *json)
+{
+    double prepared = (double)(j->started_ns - j->opened_ns) / NS_PER_S,
+           evaluated = (double)(j->ended_ns - j->started_ns) / NS_PER_S;
+    uint64_t total = 0, samples;
+    int64_t t_ms;
+    Buf steps;
+    buf_init(&steps);
+    for (size_t i = 0; pql_tally(j->query, i, &t_ms, &samples); i++) {
+        total += samples;
+        if (i)
+            buf_puts(&steps, ",");
+        prom_put_time(&steps, t_ms);
+        buf_printf(&steps, "%llu]", (unsigned long long)samples);
+    }
+    buf_printf(json,
+               ",\"stats\":{\"timings\":{\"evalTotalTime\":%.9f,\"resultSortTime\":0,"
+               "\"queryPreparationTime\":%.9f,\"innerEvalTime\":%.9f,\"execQueueTime\":0,"
+               "\"execTotalTime\":%.9f},\"samples\":{",
+               evaluated, prepared, evaluated, prepared + evaluated);
+    if (j->stats == PROM_STATS_ALL)
+        buf_printf(json, "\"totalQueryableSamplesPerStep\":[%.*s],", SLICE_ARG(buf_slice(&steps)));
+    buf_printf(json, "\"totalQueryableSamples\":%llu,\"peakSamples\":%llu}}",
+               (unsigned long long)total, (unsigned long long)pql_samples(j->query));
+    buf_free(&steps);
+}
+
+void prom_result(PromJob *j, Buf *json)
+{
+    put_result(j, json);
+    if (j->stats != PROM_STATS_NONE)
+        put_stats(j, json);
+    buf_puts(json, "}");
 }
 
 size_t prom_annotation(PromJob *j, bool info, size_t i, Slice *out)
@@ -416,13 +476,19 @@ static void put_set(TextSet *s, uint64_t limit, Buf *json)
             buf_put_json(json, s->items[i]);
     }
     buf_puts(json, "]");
+    if (limit && s->count > limit)
+        buf_puts(json, ",\"warnings\":[\"" TRUNCATED "\"]");
 }
 
-static bool parse_matches(Arena *a, const Slice *match, size_t n, PqlMatcher **out, Err *e)
+static bool parse_matches(Arena *a, const PromSelection *from, PqlMatcher **out, Err *e)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!pql_parse_selector(a, match[i], &out[i], e))
-            return err_wrap(e, "invalid parameter \"match[]\"");
+    for (size_t i = 0; i < from->match_count; i++) {
+        if (!pql_parse_selector(a, from->match[i], &out[i], e))
+            return false;
+        if (pql_matches_all(out[i]))
+            return err_set(e, ERR_INVALID_PARAMETER,
+                           "match[] must contain at least one non-empty matcher");
+    }
     return true;
 }
 
@@ -436,6 +502,13 @@ static bool meta_read(TextSet *set, const PqlListing *l, Err *e)
     if (set->what == PROM_LABELS)
         return pql_metrics(l, take_any_name, set, e);
     return true;
+}
+
+/* Prometheus names the parameter in this one call alone. */
+static bool meta_matches(TextSet *set, const PromSelection *from, PqlMatcher **m, Err *e)
+{
+    return parse_matches(set->arena, from, m, e) ||
+           (set->what == PROM_SERIES && err_wrap(e, "invalid parameter \"match[]\""));
 }
 
 bool prom_meta(Db *db, const PromSelection *from, PromMeta what, Slice label, Buf *json, Err *e)
@@ -452,7 +525,7 @@ bool prom_meta(Db *db, const PromSelection *from, PromMeta what, Slice label, Bu
                     .start_ms = from->start_ms,
                     .end_ms = from->end_ms};
     bool ok = public_schema(snapshot_catalog(l.snapshot), from->database, &l.schema, e) &&
-              parse_matches(&a, from->match, from->match_count, m, e) && meta_read(&set, &l, e);
+              meta_matches(&set, from, m, e) && meta_read(&set, &l, e);
     if (ok)
         put_set(&set, from->limit, json);
     snapshot_unref(l.snapshot);

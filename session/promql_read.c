@@ -44,7 +44,7 @@ static bool parse_matches(PromRead *p, Err *e)
                        PQL_SELECTORS_MAX);
     for (size_t i = 0; i < from->match_count; i++)
         if (!pql_parse_selector(&p->arena, from->match[i], &p->match[i], e))
-            return err_wrap(e, "invalid parameter \"match[]\"");
+            return p->r.kind == READ_EXPORT && err_wrap(e, "invalid parameter \"match[]\"");
     p->match_count = from->match_count;
     return true;
 }
@@ -53,7 +53,7 @@ static bool parse_query(PromRead *p, Err *e)
 {
     PqlExpr *x;
     if (!pql_parse(&p->arena, p->r.query, p->db->features, &x, e))
-        return err_wrap(e, "invalid parameter \"query\"");
+        return false;
     p->match_count = pql_selectors(&p->arena, x, p->match);
     return true;
 }

@@ -214,20 +214,22 @@ void portal_copy_fail(Portal *p, Slice reason);
 
 /* ---- PromQL for http/ and the library (session/promql_door.c) ---- */
 typedef struct PromJob PromJob;
+typedef enum PromStats { PROM_STATS_NONE, PROM_STATS_SUM, PROM_STATS_ALL } PromStats;
 typedef struct PromRequest {
     Slice query;
     bool range;
     int64_t time_ms, start_ms, end_ms, step_ms;
     int64_t lookback_ms; /* 0 = 5 min */
-    int64_t timeout_ms;  /* 0 = 2 min */
+    int64_t timeout_ms;  /* 0 and above 2 min: 2 min; below 0: it is over */
     uint64_t limit;      /* 0 = none */
     Rights *rights;      /* borrowed */
+    PromStats stats;
 } PromRequest;
 /* Output is the "data" object of Prometheus' API as JSON in pieces, with warnings and infos after it. */
 bool prom_open(PromJob **out, Db *db, ObjectId database, const PromRequest *r, Task *waiter,
                Err *e) MUST_CHECK;
 RunStatus prom_run(PromJob *j, Err *e);  /* RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL */
-void prom_result(PromJob *j, Buf *json); /* {"resultType":...,"result":[...]} */
+void prom_result(PromJob *j, Buf *json); /* {"resultType":...,"result":[...],"stats":...} */
 size_t prom_annotation(PromJob *j, bool info, size_t i, Slice *out); /* returns the count */
 void prom_close(PromJob *j);
 /* Series of the metrics in the schema public: any of the selectors, and rows in the time. */
@@ -242,9 +244,12 @@ typedef struct PromSelection {
     uint64_t limit;           /* of what is listed; 0 = none */
 } PromSelection;
 typedef enum PromMeta { PROM_LABELS, PROM_LABEL_VALUES, PROM_SERIES } PromMeta;
-/* JSON; without a selector all series.  Short: runs in one step. */
+/* A list as JSON, and behind it the member "warnings" if the limit cut it; without a selector all series.
+ * Short: runs in one step. */
 bool prom_meta(Db *db, const PromSelection *s, PromMeta what, Slice label, Buf *json,
                Err *e) MUST_CHECK;
+/* Would a series without labels be selected? */
+bool prom_matches_all(Slice selector, bool *all, Err *e) MUST_CHECK;
 /* Parses only; the query written anew as a JSON string, or its tree. */
 bool prom_text(Slice query, bool tree, Buf *json, Err *e) MUST_CHECK;
 
@@ -338,7 +343,7 @@ void prom_read_close(PromRead *p);
 /* ---- beside queries (session/promql_admin.c) ---- */
 typedef struct PromMetadata {
     Slice metric;                     /* "" = all */
-    uint64_t limit, limit_per_metric; /* 0 = none */
+    uint64_t limit, limit_per_metric; /* UINT64_MAX = none */
     bool targets;                     /* in the form of targets/metadata */
 } PromMetadata;
 /* {"metric":[{"type","help","unit"}]} of what remote write and OTLP told. */

@@ -408,6 +408,11 @@ bool prom_meta(Db *db, const PromSelection *s, PromMeta what, Slice label, Buf *
     buf_puts(json, "]");
     return true;
 }
+bool prom_matches_all(Slice selector, bool *all, Err *e)
+{
+    *all = false;
+    return selector.len > 0 || err_set(e, ERR_SYNTAX, "no selector");
+}
 bool prom_text(Slice query, bool tree, Buf *json, Err *e)
 {
     (void)tree;

@@ -220,16 +220,15 @@ START_TEST(prom_times)
     static const struct {
         const char *text;
         int64_t ms;
-    } times[] = {{"0", 0},
-                 {"1700000000.123", 1700000000123},
-                 {"-1.5", -1500},
-                 {"2023-11-14T22:13:20Z", 1700000000000},
-                 {"1e3", 1000000}},
-      durations[] = {{"15", 15000},    {"0.5", 500},   {"1m30s", 90000},
-                     {"1d", 86400000}, {"250ms", 250}, {"1y", INT64_C(31536000000)}};
+    } times[] = {{"0", 0},         {"1700000000.123", 1700000000123},
+                 {"-1.5", -1500},  {"2023-11-14T22:13:20Z", 1700000000000},
+                 {"1e3", 1000000}, {"-292273086-05-16T16:47:06Z", INT64_C(-9200000000000000)}},
+      durations[] = {
+          {"15", 15000}, {"0.5", 500},     {"1m30s", 90000}, {"1e-9", 1},
+          {"-0", 0},     {"1d", 86400000}, {"250ms", 250},   {"1y", INT64_C(31536000000)}};
     static const char *const bad_times[] = {"", "x", "1e30", "2023-13-14T22:13:20Z"};
     static const char *const bad_durations[] = {
-        "", "x", "1s1m", "1m1m", "m", "5x", "99999999999999999d", "1 m"};
+        "", "x", "1s1m", "1m1m", "m", "5x", "99999999999999999d", "1 m", "1e10", "300y", "NaN"};
     int64_t ms;
     Err e;
     for (size_t i = 0; i < ARRAY_LEN(times); i++) {
@@ -508,7 +507,7 @@ static const struct {
      "400", "end timestamp must not be before start time"},
     {SLICE_LIT("GET /api/v1/query_range?query=up&start=0&end=11001&step=1 HTTP/1.1\r\n" H CLOSE
                "\r\n"),
-     "400", "exceeded maximum resolution of 11000 points"},
+     "400", "exceeded maximum resolution of 11,000 points"},
     {SLICE_LIT("GET /api/v1/query_range?query=up&start=0&end=11000&step=1 HTTP/1.1\r\n" H CLOSE
                "\r\n"),
      "200", ""},
@@ -524,7 +523,11 @@ static const struct {
     {SLICE_LIT("GET /api/v1/metadata?limit=2&limit_per_metric=1 HTTP/1.1\r\n" H CLOSE "\r\n"),
      "200", "\"data\":[2,1]}"},
     {SLICE_LIT("GET /api/v1/metadata?limit=x HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
-     "invalid parameter \\\"limit\\\""},
+     "limit must be a number"},
+    {SLICE_LIT("GET /api/v1/rules?type=foo HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
+     "not supported value \\\"foo\\\""},
+    {SLICE_LIT("GET /api/v1/query?query=up&limit=-1 HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
+     "limit must be non-negative"},
     {SLICE_LIT("GET /api/v1/rules HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "{\"groups\":[]}"},
     {SLICE_LIT("GET /api/v1/targets HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "{\"activeTargets\":[]"},
     {SLICE_LIT("GET /api/v1/status/runtimeinfo HTTP/1.1\r\n" H CLOSE "\r\n"), "200", "startTime"},

@@ -418,7 +418,9 @@ START_TEST(series)
                      "{__name__=cpu_user,host=a}\n{__name__=cpu_user,host=b}\n{__name__=m,k=1}\n");
     ck_assert(!pql_parse_selector(&a, SLICE_LIT("cpu_user[5m]"), &m[0], &e));
     ck_assert(!pql_parse_selector(&a, SLICE_LIT("sum(a)"), &m[0], &e));
-    ck_assert(!pql_parse_selector(&a, SLICE_LIT("{}"), &m[0], &e));
+    ck_assert_str_eq(e.message, "1:4: parse error: unexpected \"(\"");
+    ck_assert(pql_parse_selector(&a, SLICE_LIT("{}"), &m[0], &e));
+    ck_assert(pql_matches_all(m[0]) && !pql_matches_all(m[1]));
     buf_free(&b);
     arena_free(&a);
     snapshot_unref(snap);
