@@ -5,7 +5,8 @@
 #ifndef SKULK_EXEC_BUCKET_H
 #define SKULK_EXEC_BUCKET_H
 
-#include "exec/func_private.h"
+#include "exec/datetime.h"
+#include "exec/expr.h"
 #include "exec/tz.h"
 
 typedef struct Bucket {
@@ -20,8 +21,12 @@ typedef struct Bucket {
 
 /* width: interval, or of the integer type; 22023 unless it is greater than 0. */
 bool bucket_init(Bucket *b, TypeId type, const Value *width, Err *e) MUST_CHECK;
+/* As date_trunc() cuts; false: the unit is unknown, or no length of time. */
+bool bucket_of_unit(Bucket *b, TypeId type, Slice unit);
 bool bucket_zone(Bucket *b, Slice zone, Err *e) MUST_CHECK;
 bool bucket_origin(Bucket *b, int64_t origin, Err *e) MUST_CHECK; /* after the zone */
+/* What stands behind the time: a zone, an origin, an offset; a text that is no zone may be one of the others. */
+bool bucket_extra(Bucket *b, const TypeEnv *env, TypeId type, const Value *v, Err *e) MUST_CHECK;
 /* The start of the bucket that holds v. */
 bool bucket_floor(const Bucket *b, int64_t v, int64_t *start, Err *e) MUST_CHECK;
 /* The start of the bucket behind the one at `start`. */

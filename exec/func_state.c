@@ -3,6 +3,7 @@
  * A state is a byte for its version, then what the aggregate's save gives.  The functions are called
  * by plans that the analyzer makes; users may call them, and get an error for what is no state. */
 #include "exec/agg_private.h"
+#include "exec/grid.h"
 #include "exec/state.h"
 #include "storage/watch.h"
 
@@ -58,12 +59,17 @@ typedef struct StaleRange {
     int64_t from_ns, to_ns;
 } StaleRange;
 
-static size_t stale_ranges(const Watch *w, int64_t low, StaleRange out[VIEW_RANGES])
+static size_t stale_ranges(const Watch *w, const Bucket *grid, int64_t low,
+                           StaleRange out[VIEW_RANGES])
 {
     size_t n = 0;
     low = low > w->state.from_ns ? low : w->state.from_ns;
     for (size_t i = 0; i < w->mark_count; i++) {
         int64_t from = w->marks[i].from_ns, to = w->marks[i].to_ns;
+        if (from >= w->state.upto_ns || to <= low)
+            continue;
+        from = grid ? grid_down(grid, from) : from;
+        to = grid ? grid_up(grid, to) : to;
         from = from > low ? from : low;
         to = to < w->state.upto_ns ? to : w->state.upto_ns;
         if (from >= to)
@@ -76,8 +82,8 @@ static size_t stale_ranges(const Watch *w, int64_t low, StaleRange out[VIEW_RANG
     return n;
 }
 
-static bool view_bound(const Snapshot *snap, const Watch *w, ViewBound which, size_t i,
-                       int64_t *out, Err *e)
+static bool view_bound(const Snapshot *snap, const Watch *w, const Bucket *grid, ViewBound which,
+                       size_t i, int64_t *out, Err *e)
 {
     StaleRange r[VIEW_RANGES];
     int64_t low;
@@ -87,12 +93,13 @@ static bool view_bound(const Snapshot *snap, const Watch *w, ViewBound which, si
     }
     if (!watch_horizon(snap, w, &low, e))
         return false;
-    size_t n = w->mark_count ? stale_ranges(w, low, r) : 0;
+    low = grid ? grid_up(grid, low) : low;
+    size_t n = w->mark_count ? stale_ranges(w, grid, low, r) : 0;
     *out = i >= n ? w->state.upto_ns : which == VIEW_STALE_TO ? r[i].to_ns : r[i].from_ns;
     return true;
 }
 
-/* view_bound(view, which, number of the range): the same for all rows.  Without a watch: 1970. */
+/* view_bound(view, which, number of the range, grid): the same for all rows.  Without a watch: 1970. */
 static bool kernel_view_bound(FnCall *c, Err *e)
 {
     size_t row = c->sel ? c->sel[0] : 0;
@@ -101,8 +108,13 @@ static bool kernel_view_bound(FnCall *c, Err *e)
         snap ? watches_find(snapshot_watches(snap), (ObjectId)vec_get(&c->args[0], row).u.i64)
              : NULL;
     ViewBound which = (ViewBound)vec_get(&c->args[1], row).u.i64;
+    Slice bytes = vec_get(&c->args[3], row).u.str;
+    Bucket grid;
     int64_t ns = 0;
-    if (w && !view_bound(snap, w, which, (size_t)vec_get(&c->args[2], row).u.i64, &ns, e))
+    if (bytes.len && !grid_decode(&grid, bytes, e))
+        return false;
+    if (w && !view_bound(snap, w, bytes.len ? &grid : NULL, which,
+                         (size_t)vec_get(&c->args[2], row).u.i64, &ns, e))
         return false;
     Value v = value_i64(us_floor(ns));
     vec_init_const(c->out, c->expr->type, &v, c->ctx->scratch);
@@ -158,7 +170,7 @@ static bool kernel_tier_bound(FnCall *c, Err *e)
 FuncDef func_state[] = {
     FS("state_value(bytea, int8, int8) any", state_value, FN_HIDDEN,
        "what the aggregate of a state gives"),
-    FK("view_bound(int8, int8, int8) timestamptz", kernel_view_bound,
+    FK("view_bound(int8, int8, int8, bytea) timestamptz", kernel_view_bound,
        FN_STABLE | FN_STRICT | FN_HIDDEN, "where the results of a continuous view lie"),
     FK("tier_bound(int8, int8, int8, int8, timestamptz, timestamptz, int8, int8) timestamptz",
        kernel_tier_bound, FN_STABLE | FN_HIDDEN, "where rows stop and their tier begins"),

@@ -1,6 +1,7 @@
 /* time_bucket and date_bin: times to the starts of their buckets. */
 #include "base/clock.h"
 #include "exec/bucket.h"
+#include "exec/func_private.h"
 #include "exec/func_time.h"
 
 bool time_out_of_range(Err *e)
@@ -75,6 +76,32 @@ bool bucket_init(Bucket *b, TypeId type, const Value *width, Err *e)
             return err_set(e, ERR_INTERVAL_RANGE, "interval out of range");
     }
     return width_positive(b, e);
+}
+
+bool bucket_of_unit(Bucket *b, TypeId type, Slice unit)
+{
+    static const int64_t width[] = {
+        [FIELD_US] = 1,
+        [FIELD_MS] = 1000,
+        [FIELD_SECOND] = US_PER_S,
+        [FIELD_MINUTE] = US_PER_MIN,
+        [FIELD_HOUR] = US_PER_H,
+        [FIELD_DAY] = US_PER_DAY,
+        [FIELD_WEEK] = 7 * US_PER_DAY,
+    };
+    static const int32_t months[] = {
+        [FIELD_MONTH] = 1,    [FIELD_QUARTER] = 3,    [FIELD_YEAR] = 12,
+        [FIELD_DECADE] = 120, [FIELD_CENTURY] = 1200, [FIELD_MILLENNIUM] = 12000,
+    };
+    TimeField f;
+    if (!time_field_find(unit, &f) || f > FIELD_MILLENNIUM)
+        return false;
+    *b = (Bucket){.type = type, .width = f <= FIELD_WEEK ? width[f] : 0};
+    b->months = f > FIELD_WEEK ? months[f] : 0;
+    b->origin_us = b->months ? ORIGIN_MONTH_US : ORIGIN_MONDAY_US;
+    if (f >= FIELD_CENTURY) /* 2001, not 2000 */
+        b->origin_us += 366 * US_PER_DAY;
+    return true;
 }
 
 bool bucket_zone(Bucket *b, Slice zone, Err *e)
@@ -179,25 +206,23 @@ bool bucket_after(const Bucket *b, int64_t start, int64_t *next, Err *e)
 
 /* Third and later arguments by their type; a text that is no zone may be an offset or an origin:
  * time_bucket('1 day', time, '6 hours'). */
-static bool bucket_extra(FnCall *c, size_t k, size_t row, Bucket *b, Err *e)
+bool bucket_extra(Bucket *b, const TypeEnv *env, TypeId type, const Value *v, Err *e)
 {
-    Value v = vec_get(&c->args[k], row);
-    TypeId type = c->expr->func->args[k];
     Err other;
-    if (v.null)
+    if (v->null)
         return true;
     if (type == T_INTERVAL) {
-        b->offset = v.u.iv;
+        b->offset = v->u.iv;
         b->has_offset = true;
     } else if (type == T_TEXT) {
-        if (!func_zone(v.u.str, &b->tz, e)) {
+        if (!func_zone(v->u.str, &b->tz, e)) {
             b->tz = NULL;
-            b->has_offset = interval_parse(v.u.str, &b->offset, &other);
+            b->has_offset = interval_parse(v->u.str, &b->offset, &other);
             return b->has_offset ||
-                   datetime_parse(&c->ctx->env, KIND_TIMESTAMPTZ, v.u.str, &b->origin_us, &other);
+                   datetime_parse(env, KIND_TIMESTAMPTZ, v->u.str, &b->origin_us, &other);
         }
     } else {
-        return bucket_origin(b, v.u.i64, e);
+        return bucket_origin(b, v->u.i64, e);
     }
     return true;
 }
@@ -207,9 +232,11 @@ static bool bucket_setup(FnCall *c, size_t row, Bucket *b, Err *e)
     Value width = vec_get(&c->args[0], row);
     if (!bucket_init(b, c->expr->func->args[1], &width, e))
         return false;
-    for (size_t k = 2; k < c->arg_count; k++)
-        if (!bucket_extra(c, k, row, b, e))
+    for (size_t k = 2; k < c->arg_count; k++) {
+        Value v = vec_get(&c->args[k], row);
+        if (!bucket_extra(b, &c->ctx->env, c->expr->func->args[k], &v, e))
             return false;
+    }
     return true;
 }
 

@@ -5,6 +5,7 @@
  * the way, each row counts once: what is not committed was not done, and what was written meanwhile is
  * marked. */
 #include "exec/func_text.h"
+#include "exec/grid.h"
 #include "session/session_private.h"
 
 #include "session/tier.h"
@@ -240,14 +241,23 @@ static bool states_create(Portal *p, ContinuousDef *d, Err *e)
 
 /* ---- time ---- */
 
+/* The buckets of a grid are asked for their borders each time: there are few questions in a REFRESH. */
 static int64_t grain_down(const ContinuousDef *d, int64_t t)
 {
+    Bucket b;
+    Err ignored;
+    if (d->grid.len)
+        return grid_decode(&b, d->grid, &ignored) ? grid_down(&b, t) : INT64_MIN;
     int64_t rest = (t - d->origin_ns) % d->width_ns;
     return t - (rest < 0 ? rest + d->width_ns : rest);
 }
 
 static int64_t grain_up(const ContinuousDef *d, int64_t t)
 {
+    Bucket b;
+    Err ignored;
+    if (d->grid.len)
+        return grid_decode(&b, d->grid, &ignored) ? grid_up(&b, t) : INT64_MAX;
     int64_t down = grain_down(d, t);
     return down == t ? t : down + d->width_ns;
 }
@@ -615,9 +625,21 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Marks are of whole buckets, but where those are not all equally long. */
+static int64_t mark_from(const RefreshRun *r, const WatchMark *m)
+{
+    return r->def.grid.len ? grain_down(&r->def, m->from_ns) : m->from_ns;
+}
+
+static int64_t mark_to(const RefreshRun *r, const WatchMark *m)
+{
+    return r->def.grid.len ? grain_up(&r->def, m->to_ns) : m->to_ns;
+}
+
 static void choose_pieces(Portal *p, RefreshRun *r, const Watch *w, int64_t horizon)
 {
     int64_t from = w->state.from_ns, upto = w->state.upto_ns;
+    horizon = r->def.grid.len ? grain_up(&r->def, horizon) : horizon;
     if (from >= upto)
         from = upto = r->to_ns;
     add_piece(p, r, r->from_ns, from, PIECE_NEW);
@@ -629,8 +651,9 @@ static void choose_pieces(Portal *p, RefreshRun *r, const Watch *w, int64_t hori
     if (p->bound->u.refresh.force)
         add_piece(p, r, low, high, PIECE_REPLACES);
     for (size_t i = 0; !p->bound->u.refresh.force && i < w->mark_count; i++)
-        add_piece(p, r, larger(w->marks[i].from_ns, low), smaller(w->marks[i].to_ns, high),
-                  PIECE_REPLACES);
+        if (w->marks[i].to_ns > low && w->marks[i].from_ns < high)
+            add_piece(p, r, larger(mark_from(r, &w->marks[i]), low),
+                      smaller(mark_to(r, &w->marks[i]), high), PIECE_REPLACES);
     for (size_t i = 0; r->tier && i < w->mark_count; i++)
         add_piece(p, r, larger(w->marks[i].from_ns, r->from_ns),
                   smaller(w->marks[i].to_ns, horizon), PIECE_ADDS);

@@ -123,7 +123,10 @@ bool ddl_create_view(Portal *p, Err *e)
                       "... GROUP BY ...; or CREATE TABLE AS.");
     if (ok)
         ok = view_text(s, &p->arena, cat, b->u.create_view.text,
-                       &(ViewNames){.after = cat, .expand = true}, &text, e);
+                       &(ViewNames){.after = cat,
+                                    .expand = true,
+                                    .zones = b->u.create_view.continuous != NULL},
+                       &text, e);
     if (ok) {
         const BoundQuery *q = &b->u.create_view.query;
         TableDef *t = ARENA_NEW(&p->arena, TableDef);

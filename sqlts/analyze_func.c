@@ -333,6 +333,7 @@ static bool ordinary(Analyzer *z, Scope *s, const NFunc *n, const FuncDef *f, Ty
         return false;
     if (n->variadic && (f->flags & FN_VARIADIC))
         return az_call_spread(z, n, f, result, args, out, e);
+    az_note_zone(z, n, f, args);
     if (count != 1 || !exact_time(z, f, args[0], out))
         *out = az_call(z, f, result, args, count, az_position(z, n->n.offset));
     return true;

@@ -9,9 +9,8 @@
 
 /* ---- which queries can be maintained ---- */
 
-static bool cannot(Analyzer *z, const char *part, const char *hint, Err *e)
+bool az_view_cannot(const char *part, const char *hint, Err *e)
 {
-    (void)z;
     err_set(e, ERR_FEATURE_NOT_SUPPORTED, "a continuous view cannot be kept up to date with %s",
             part);
     return err_hint(e, "%s", hint);
@@ -26,12 +25,6 @@ typedef struct Shape {
     const TableDef *lower; /* base is this continuous view; or NULL */
     ContinuousDef below;   /* what is kept of it */
 } Shape;
-
-static bool is_bucket(const Expr *k)
-{
-    return k->kind == EXPR_CALL && k->arg_count >= 2 &&
-           (strcmp(k->func->name, "time_bucket") == 0 || strcmp(k->func->name, "date_bin") == 0);
-}
 
 /* A time column that can be watched: of a time-series table, or the bucket of a continuous view. */
 static bool is_time(const Analyzer *z, const Expr *t, Shape *s)
@@ -50,7 +43,7 @@ static bool is_time(const Analyzer *z, const Expr *t, Shape *s)
 static bool find_bucket(const Analyzer *z, const Query *q, Shape *s)
 {
     for (size_t i = 0; i < q->key_count; i++) {
-        Expr *t = is_bucket(q->keys[i]) ? q->keys[i]->args[1] : NULL;
+        Expr *t = az_bucket_time(q->keys[i]);
         *s = (Shape){.time = t, .bucket = i};
         if (t && t->kind == EXPR_COLUMN && is_time(z, t, s))
             return true;
@@ -126,12 +119,12 @@ static bool sublinks(void *arg, Expr **slot)
     return false;
 }
 
-static bool add_other(Analyzer *z, ContinuousDef *d, TableId table, Err *e)
+static bool add_other(ContinuousDef *d, TableId table, Err *e)
 {
     if (continuous_reads(d, table))
         return true;
     if (d->other_count == WATCH_OTHERS)
-        return cannot(z, "so many tables", "Four ordinary tables can be joined.", e);
+        return az_view_cannot("so many tables", "Four ordinary tables can be joined.", e);
     d->others[d->other_count++] = table;
     return true;
 }
@@ -141,16 +134,16 @@ static bool check_from(Analyzer *z, const From *f, const Shape *s, ContinuousDef
     if (!f->rte) {
         bool inner = f->type == JOIN_INNER || (f->type == JOIN_LEFT && !f->asof);
         if (!inner || f->asof)
-            return cannot(z, "this kind of join",
-                          "The time-series table may be joined by JOIN and LEFT JOIN.", e);
+            return az_view_cannot("this kind of join",
+                                  "The time-series table may be joined by JOIN and LEFT JOIN.", e);
         return check_from(z, f->left, s, d, e) && check_from(z, f->right, s, d, e);
     }
     if (f->rte == s->base)
         return true;
     if (f->rte->kind != RTE_TABLE || f->rte->table->kind != TABLE_ORDINARY)
-        return cannot(z, "a second source of rows",
-                      "One time-series table, joined with ordinary tables, can be.", e);
-    return add_other(z, d, f->rte->table->id, e);
+        return az_view_cannot("a second source of rows",
+                              "One time-series table, joined with ordinary tables, can be.", e);
+    return add_other(d, f->rte->table->id, e);
 }
 
 static bool base_left(const From *f, const Shape *s)
@@ -164,78 +157,44 @@ static bool check_clauses(Analyzer *z, Query *q, Err *e)
 {
     bool clock = false, sub = false;
     if (q->form != QUERY_PLAIN)
-        return cannot(z, "UNION, INTERSECT, EXCEPT or VALUES", HINT_PLAIN, e);
+        return az_view_cannot("UNION, INTERSECT, EXCEPT or VALUES", HINT_PLAIN, e);
     if (q->distinct || q->distinct_on_count)
-        return cannot(z, "DISTINCT", HINT_PLAIN, e);
+        return az_view_cannot("DISTINCT", HINT_PLAIN, e);
     if (q->order_count || q->limit || q->offset)
-        return cannot(z, "ORDER BY, LIMIT or OFFSET", "Write them where the view is read.", e);
+        return az_view_cannot("ORDER BY, LIMIT or OFFSET", "Write them where the view is read.", e);
     if (q->ctes)
-        return cannot(z, "WITH", HINT_PLAIN, e);
+        return az_view_cannot("WITH", HINT_PLAIN, e);
     if (q->set_count || q->grouping_count)
-        return cannot(z, "GROUPING SETS", HINT_PLAIN, e);
+        return az_view_cannot("GROUPING SETS", HINT_PLAIN, e);
     if (q->call_count)
-        return cannot(z, "window functions", "Write them where the view is read.", e);
+        return az_view_cannot("window functions", "Write them where the view is read.", e);
     if (q->gapfill || q->fill_count)
-        return cannot(z, "gap filling", "Fill gaps where the view is read.", e);
+        return az_view_cannot("gap filling", "Fill gaps where the view is read.", e);
     if (q->has_srf)
-        return cannot(z, "set-returning functions", HINT_PLAIN, e);
+        return az_view_cannot("set-returning functions", HINT_PLAIN, e);
     qx_walk_query(z, q, moves, &clock);
     if (clock)
-        return cannot(z, "functions whose result changes, like now()",
-                      "Put conditions on the time where the view is read.", e);
+        return az_view_cannot("functions whose result changes, like now()",
+                              "Put conditions on the time where the view is read.", e);
     qx_walk_query(z, q, sublinks, &sub);
-    return !sub || cannot(z, "subqueries", HINT_PLAIN, e);
+    return !sub || az_view_cannot("subqueries", HINT_PLAIN, e);
 }
 
 /* ---- what the catalog will keep ---- */
 
-/* The start of the bucket of a time. */
-static bool bucket_of(Analyzer *z, const Expr *key, int64_t us, int64_t *out, Err *e)
-{
-    Expr *x = qx_copy(z->arena, key);
-    Value v = value_i64(us), start;
-    x->args[1] = az_const(z, x->args[1]->type, v, 0);
-    if (!expr_value(z->env->fold, x, &start, e))
-        return false;
-    *out = start.u.i64;
-    return true;
-}
-
 static bool describe_bucket(Analyzer *z, const Query *q, const Shape *s, ContinuousDef *d, Err *e)
 {
-    const Expr *key = q->keys[s->bucket], *width = key->args[0];
-    for (size_t i = 0; i < key->arg_count; i++)
-        if (i != 1 && !qx_is_const(key->args[i]))
-            return cannot(z, "buckets whose width differs from row to row", HINT_PLAIN, e);
-    Value v;
-    int64_t origin;
-    if (!expr_value(z->env->fold, width, &v, e))
-        return false;
-    bool zone = false;
-    for (size_t i = 2; i < key->arg_count; i++)
-        zone |= key->args[i]->type == T_TEXT;
-    if (v.null || width->type != T_INTERVAL || v.u.iv.months || zone)
-        return cannot(z, "buckets that are not all equally long",
-                      "Months, years and time zones are not there yet; days, hours, minutes are.",
-                      e);
-    d->width_ns = (v.u.iv.days * INT64_C(86400000000) + v.u.iv.us) * 1000;
-    if (!bucket_of(z, key, 0, &origin, e))
-        return false;
-    d->origin_ns = origin * 1000;
     d->bucket = (uint16_t)s->bucket;
-    return !s->lower ||
-           (d->width_ns % s->below.width_ns == 0 &&
-            (d->origin_ns - s->below.origin_ns) % s->below.width_ns == 0) ||
-           cannot(z, "buckets that cut those of the view below",
-                  "Make them so long as some whole ones of that view, and begin with one.", e);
+    return az_view_bucket(z, q->keys[s->bucket], d, e) &&
+           (!s->lower || az_view_nests(d, &s->below, e));
 }
 
-static bool describe_agg(Analyzer *z, const AggCall *c, StateColumn *out, Err *e)
+static bool describe_agg(const AggCall *c, StateColumn *out, Err *e)
 {
     *out = (StateColumn){.func = c->func->oid, .result = c->result};
     size_t n = c->of_state ? c->state_arg_count : c->arg_count;
     if (n > CONTINUOUS_ARGS_MAX)
-        return cannot(z, "aggregates of so many arguments", HINT_PLAIN, e);
+        return az_view_cannot("aggregates of so many arguments", HINT_PLAIN, e);
     out->arg_count = (uint16_t)n;
     for (size_t i = 0; i < n; i++)
         out->args[i] = c->of_state ? c->state_args[i] : c->args[i]->type;
@@ -256,7 +215,7 @@ static void describe_columns(Analyzer *z, const Query *q, ContinuousDef *d)
     }
 }
 
-static bool describe_source(Analyzer *z, const Shape *s, ContinuousDef *d, Err *e)
+static bool describe_source(const Shape *s, ContinuousDef *d, Err *e)
 {
     if (!s->lower) {
         d->base = s->base->table->id;
@@ -265,7 +224,7 @@ static bool describe_source(Analyzer *z, const Shape *s, ContinuousDef *d, Err *
     d->lower = s->lower->id;
     d->base = s->below.base;
     for (size_t i = 0; i < s->below.other_count; i++)
-        if (!add_other(z, d, s->below.others[i], e))
+        if (!add_other(d, s->below.others[i], e))
             return false;
     return true;
 }
@@ -276,16 +235,17 @@ bool az_continuous(Analyzer *z, Query *q, ContinuousDef *d, Err *e)
     if (!check_clauses(z, q, e))
         return false;
     if (!q->grouped || !find_bucket(z, q, &s))
-        return cannot(z, "no time_bucket() of the time column of a time-series table in GROUP BY",
-                      "SELECT time_bucket('1 hour', ts), ... FROM t GROUP BY 1, ...", e);
-    if (!describe_source(z, &s, d, e))
+        return az_view_cannot(
+            "no time_bucket() of the time column of a time-series table in GROUP BY",
+            "SELECT time_bucket('1 hour', ts), ... FROM t GROUP BY 1, ...", e);
+    if (!describe_source(&s, d, e))
         return false;
     for (size_t i = 0; i < q->from_count; i++)
         if (!check_from(z, q->from[i], &s, d, e))
             return false;
     if (q->from_count == 1 && !base_left(q->from[0], &s) && q->from[0]->type == JOIN_LEFT)
-        return cannot(z, "the time-series table on the right of a LEFT JOIN", "Put it to the left.",
-                      e);
+        return az_view_cannot("the time-series table on the right of a LEFT JOIN",
+                              "Put it to the left.", e);
     if (!describe_bucket(z, q, &s, d, e))
         return false;
     combine_states(z, q, &s);
@@ -297,7 +257,7 @@ bool az_continuous(Analyzer *z, Query *q, ContinuousDef *d, Err *e)
     d->agg_count = (uint16_t)q->agg_count;
     d->aggs = ARENA_ARRAY(z->arena, StateColumn, q->agg_count + 1);
     for (size_t i = 0; i < q->agg_count; i++)
-        if (!describe_agg(z, &q->aggs[i], &d->aggs[i], e))
+        if (!describe_agg(&q->aggs[i], &d->aggs[i], e))
             return false;
     return true;
 }
@@ -323,7 +283,8 @@ static bool bound_call(const PartBuild *b, ViewBound which, size_t number, const
                        Expr **out, Err *e)
 {
     Expr *args[] = {int_const(b->z, b->view->id), int_const(b->z, (int64_t)which),
-                    int_const(b->z, (int64_t)number)};
+                    int_const(b->z, (int64_t)number),
+                    az_const(b->z, T_BYTEA, value_str(b->def.grid), 0)};
     if (!az_call_named(b->z, b->at, "view_bound", args, ARRAY_LEN(args), out, e))
         return false;
     (*out)->type = like->type; /* both count microseconds of UTC */

@@ -8,6 +8,14 @@
 
 struct Analyzer;
 struct SqlNode;
+/* 0A000: the part that cannot be kept up to date. */
+bool az_view_cannot(const char *part, const char *hint, Err *e);
+/* The time that a key of GROUP BY puts into buckets; NULL: it is no bucket. */
+Expr *az_bucket_time(const Expr *key);
+/* Fills in what the bucket of a view is; the key is one of those. */
+bool az_view_bucket(struct Analyzer *z, const Expr *key, ContinuousDef *d, Err *e) MUST_CHECK;
+/* Are the buckets of d made of whole ones of the view below? */
+bool az_view_nests(const ContinuousDef *d, const ContinuousDef *below, Err *e) MUST_CHECK;
 /* Can this query be one?  0A000 names the part that cannot.  Fills in what the query says. */
 bool az_continuous(struct Analyzer *z, Query *q, ContinuousDef *d, Err *e) MUST_CHECK;
 /* How EXPLAIN calls it. */

@@ -1,6 +1,8 @@
 #include "sqlts/continuous.h"
 
-enum { CONTINUOUS_FORMAT = 2 };
+#include "exec/grid.h"
+
+enum { CONTINUOUS_FORMAT = 3, FORMAT_WITHOUT_GRID = 2 };
 
 /* The bytes of sequences and temporary tables are of other kinds of tables, and texts.  Of any format: what
  * another version wrote is no plain view. */
@@ -49,6 +51,24 @@ void continuous_encode(Buf *out, const ContinuousDef *d)
     buf_put_varint(out, d->column_count);
     for (size_t i = 0; i < d->column_count; i++)
         buf_put_zigzag(out, d->columns[i]);
+    buf_put_varint(out, d->grid.len);
+    buf_put_slice(out, d->grid);
+}
+
+bool continuous_bucket(const ContinuousDef *d, Bucket *out, Err *e)
+{
+    *out = (Bucket){
+        .type = T_TIMESTAMPTZ, .width = d->width_ns / 1000, .origin_us = d->origin_ns / 1000};
+    return !d->grid.len || grid_decode(out, d->grid, e);
+}
+
+void continuous_put_grid(ContinuousDef *d, Arena *a, const Bucket *b)
+{
+    Buf bytes;
+    buf_init(&bytes);
+    grid_encode(&bytes, b);
+    d->grid = arena_slice(a, buf_slice(&bytes));
+    buf_free(&bytes);
 }
 
 static void read_column(StateColumn *c, Reader *r)
@@ -90,7 +110,7 @@ bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *
     Reader r = reader_of(view->extra);
     *out = (ContinuousDef){0};
     unsigned format = reader_u8(&r);
-    if (format != CONTINUOUS_FORMAT)
+    if (format != CONTINUOUS_FORMAT && format != FORMAT_WITHOUT_GRID)
         return err_set(
                    e, ERR_FEATURE_NOT_SUPPORTED,
                    "continuous view \"%.*s\" was made by another version: its format is %u, not %u",
@@ -124,6 +144,8 @@ bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *
     for (size_t i = 0; i < out->agg_count; i++)
         read_column(&out->aggs[i], &r);
     read_lower(out, &r, a);
+    if (format == CONTINUOUS_FORMAT)
+        out->grid = arena_slice(a, reader_str(&r));
     return (!r.bad && !reader_left(&r)) ||
            err_set(e, ERR_DATA_CORRUPTED, "the definition of continuous view \"%.*s\" is damaged",
                    SLICE_ARG(view->name));

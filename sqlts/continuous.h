@@ -49,7 +49,8 @@ typedef struct ContinuousDef {
     int16_t *columns; /* of the view: number of the key, key_count + of the aggregate; -1: else */
     TypeId *keys;     /* their types */
     StateColumn *aggs;
-    int64_t width_ns, origin_ns; /* of the buckets */
+    int64_t width_ns, origin_ns; /* of the buckets; with a grid: of the marks */
+    Slice grid;                  /* buckets that are not all equally long (exec/grid.h); else "" */
     bool realtime;               /* rows that are in no state yet are shown, too */
     int64_t refresh_ns;          /* how often the job comes; 0 = never */
     int64_t lag_ns;              /* rows younger than this are left to be read as rows */
@@ -57,6 +58,9 @@ typedef struct ContinuousDef {
 } ContinuousDef;
 
 bool view_is_continuous(const TableDef *t);
+struct Bucket; /* exec/bucket.h */
+bool continuous_bucket(const ContinuousDef *d, struct Bucket *out, Err *e) MUST_CHECK;
+void continuous_put_grid(ContinuousDef *d, Arena *a, const struct Bucket *b);
 bool continuous_reads(const ContinuousDef *d, TableId table);
 void continuous_encode(Buf *out, const ContinuousDef *d);
 TableId continuous_states(const TableDef *view); /* of any format, to be dropped; 0: damaged */

@@ -42,6 +42,7 @@ typedef struct ViewNames {
     const CatalogSnap *after; /* what they are now */
     bool expand;              /* a star becomes the list of its columns */
     bool shown;               /* without the schema where that means the same, as it was written */
+    bool zones;               /* date_trunc(unit, timestamptz) gets the zone of the session */
 } ViewNames;
 
 /* What a statement does with a relation. */

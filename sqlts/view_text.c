@@ -4,6 +4,7 @@
  * under the catalog that it was written for, the analyzer notes which words are names of what; then each
  * of them is written anew by another catalog. */
 #include "exec/func_text.h"
+#include "exec/tz.h"
 #include "sqlts/analyze.h"
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@ typedef struct NameRef { /* a word of the text, or several with dots between */
     int16_t attnum; /* 0: the relation itself */
     bool aliased;   /* it has a name of its own in the query */
     bool target;    /* a column that gives its name to a result column */
+    bool no_zone;   /* a time behind which the zone is left to the session */
     Slice columns;  /* what a star stands for; "": it is none */
 } NameRef;
 
@@ -74,6 +76,17 @@ void az_note_target(Analyzer *z, const NTarget *t)
     for (size_t i = z->names->count; i > 0; i--)
         if (z->names->items[i - 1].offset == words->items[words->count - 1]->offset)
             z->names->items[i - 1].target = true;
+}
+
+/* date_trunc(unit, column) of a timestamptz: its own name stands last before the bracket. */
+void az_note_zone(Analyzer *z, const NFunc *n, const FuncDef *f, Expr **args)
+{
+    if (!z->names || z->view_depth || strcmp(f->name, "date_trunc") != 0 || n->args.count != 2 ||
+        args[1]->type != T_TIMESTAMPTZ || n->args.items[1]->kind != N_COLUMN)
+        return;
+    const NodeList *words = &((const NColumn *)n->args.items[1])->names;
+    *AZ_PUSH(z, z->names->items, z->names->count, z->names->cap) =
+        (NameRef){.offset = words->items[words->count - 1]->offset, .no_zone = true};
 }
 
 /* ---- writing ---- */
@@ -179,6 +192,8 @@ static bool says(Slice text, size_t at, size_t end, Slice name)
 
 static bool is_changed(const SqlEnv *env, Slice text, const NameRef *r, const ViewNames *how)
 {
+    if (r->no_zone)
+        return how->zones;
     const TableDef *was = cat_table_by_id(env->catalog, r->table);
     const TableDef *now = cat_table_by_id(how->after, r->table);
     if (r->columns.len)
@@ -192,6 +207,37 @@ static bool is_changed(const SqlEnv *env, Slice text, const NameRef *r, const Vi
     Slice old = was->columns[r->attnum - 1].name;
     return !slice_eq(old, now->columns[r->attnum - 1].name) &&
            says(text, r->offset, skip_word(text, r->offset), old);
+}
+
+/* Behind the word: the end of the call, if the column is the whole argument. */
+static size_t zone_place(Slice text, size_t at)
+{
+    size_t end = skip_word(text, at), close = skip_blanks(text, end);
+    while (at > 0 && text.ptr[at - 1] != ',' && text.ptr[at - 1] != '(')
+        at--;
+    return at > 0 && text.ptr[at - 1] == ',' && close < text.len && text.ptr[close] == ')' ? end
+                                                                                           : 0;
+}
+
+static bool place_zones(Slice text, struct NameRefs *names, Err *e)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        NameRef *r = &names->items[i];
+        size_t at = r->no_zone ? zone_place(text, r->offset) : 0;
+        if (r->no_zone && !at)
+            return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                           "date_trunc() of a continuous view needs a time zone") ||
+                   err_hint(e, "date_trunc('month', ts, 'Europe/Berlin')");
+        if (r->no_zone)
+            r->offset = (uint32_t)at;
+    }
+    return true;
+}
+
+static void write_zone(const SqlEnv *env, Buf *out)
+{
+    buf_puts(out, ", ");
+    text_put_literal(out, tz_name(env->fold->env.tz));
 }
 
 static int by_offset(const void *a, const void *b)
@@ -213,15 +259,18 @@ static Slice rewrite(const SqlEnv *env, Arena *a, Slice text, struct NameRefs *n
         if (r->offset < at || r->offset >= text.len || !is_changed(env, text, r, how))
             continue;
         buf_put(&out, text.ptr + at, r->offset - at);
-        if (r->columns.len)
+        if (r->no_zone)
+            write_zone(env, &out);
+        else if (r->columns.len)
             buf_put_slice(&out, r->columns);
         else if (r->attnum)
             write_column(env, r, how, &out);
         else
             write_relation(env, a, r, how, &out);
-        at = r->columns.len ? skip_star(text, r->offset)
-             : r->attnum    ? skip_word(text, r->offset)
-                            : skip_name(text, r->offset);
+        at = r->no_zone       ? r->offset
+             : r->columns.len ? skip_star(text, r->offset)
+             : r->attnum      ? skip_word(text, r->offset)
+                              : skip_name(text, r->offset);
     }
     buf_put(&out, text.ptr + at, text.len - at);
     Slice done = arena_slice(a, buf_slice(&out));
@@ -258,11 +307,13 @@ bool sql_view_text(const SqlEnv *env, Arena *a, Slice text, const ViewNames *how
     struct NameRefs names = {0};
     if (!note_names(env, a, text, &names, e))
         return false;
+    if (how->zones && !place_zones(text, &names, e))
+        return false;
     *out = rewrite(env, a, text, &names, how);
     if (!how->expand)
         return true;
     struct NameRefs again = {0}; /* a list of names need not mean what the star does */
-    ViewNames as_is = {.after = how->after};
+    ViewNames as_is = {.after = how->after, .zones = how->zones};
     Err ignored;
     if (!note_names(env, a, *out, &again, &ignored))
         *out = rewrite(env, a, text, &names, &as_is);

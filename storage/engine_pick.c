@@ -511,21 +511,64 @@ static size_t piled(const Groups *gs, const Group *g, const Pick *p)
     return n;
 }
 
-/* An open group, at level 1; false: its files stay what they are. */
+/* Inputs that were not all written after the files of the last level are left out. */
+static void keep_newer(Pick *p, const Groups *gs, const Group *g)
+{
+    Lsn last = 0;
+    size_t drop = 0;
+    for (size_t k = g->begin; k < g->end; k++)
+        if (!is_input(p, gs->files.items[k].f) && gs->files.items[k].f->info.seq_max > last)
+            last = gs->files.items[k].f->info.seq_max;
+    for (size_t i = 0; i < p->count; i++)
+        drop = p->files[i]->info.seq_min <= last ? i + 1 : drop;
+    pick_shorten(p, drop);
+}
+
+/* What is left out has to be older than all inputs, or newer.  A file of the last level may lie in between: late
+ * rows have tied it to files of other windows that were written before it.  Such ones become inputs, too. */
+static void close_order(Pick *p, const Groups *gs, const Group *g)
+{
+    for (bool grew = p->count > 0; grew;) {
+        Lsn min = UINT64_MAX, max = 0;
+        grew = false;
+        for (size_t i = 0; i < p->count; i++) {
+            const ManifestPart *m = &p->files[i]->info;
+            min = m->seq_min < min ? m->seq_min : min;
+            max = m->seq_max > max ? m->seq_max : max;
+        }
+        for (size_t k = g->begin; k < g->end; k++) {
+            EngineFile *f = gs->files.items[k].f;
+            if (is_input(p, f) || f->info.seq_max < min || f->info.seq_min > max)
+                continue;
+            pick_add(p, f);
+            p->level = f->info.level > p->level ? f->info.level : p->level;
+            grew = true;
+        }
+    }
+    if (p->count)
+        qsort(p->files, p->count, sizeof *p->files, by_sequence);
+}
+
+/* An open group, at level 1; false: its files stay what they are.  The cheapest way that makes them fewer. */
 static bool take_piled(Pick *p, const Groups *gs, size_t at)
 {
+    enum { NEWER = 1, TIER = 2 };
+    static const int ways[] = {NEWER | TIER, NEWER, TIER, 0};
     const Group *g = &gs->items[at];
-    p->level = 1;
-    take_groups(p, gs, at, at + 1, 2);
-    keep_tier(p);
-    if (piled(gs, g, p) >= ENGINE_L1_FILES)
-        return true;
-    pick_free(p);
-    p->level = 1;
-    take_groups(p, gs, at, at + 1, 2);
-    if (piled(gs, g, p) < ENGINE_L1_FILES)
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        p->level = 1;
+        take_groups(p, gs, at, at + 1, 2);
+        if (ways[i] & NEWER)
+            keep_newer(p, gs, g);
+        if (ways[i] & TIER)
+            keep_tier(p);
+        size_t before = p->count;
+        close_order(p, gs, g);
+        if (piled(gs, g, p) >= ENGINE_L1_FILES && (p->count == before || !(ways[i] & NEWER)))
+            return true;
         pick_free(p);
-    return p->count > 0;
+    }
+    return false;
 }
 
 static bool pick_ranges(Engine *eng, const CatalogSnap *cat, Pick *p)

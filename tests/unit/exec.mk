@@ -8,6 +8,10 @@ unit_tests += tests/unit/test_query
 tests_unit_test_query_SOURCES = tests/unit/test_query.c tests/unit/plan_build.h
 tests_unit_test_query_LDADD = $(SK_EXEC) $(UNIT_LIBS)
 
+unit_tests += tests/unit/test_grid
+tests_unit_test_grid_SOURCES = tests/unit/test_grid.c
+tests_unit_test_grid_LDADD = $(SK_EXEC) $(UNIT_LIBS)
+
 unit_tests += tests/unit/test_types
 tests_unit_test_types_SOURCES = tests/unit/test_types.c tests/unit/expr_text.h
 tests_unit_test_types_LDADD = $(SK_EXEC) $(UNIT_LIBS)

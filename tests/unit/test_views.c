@@ -1,12 +1,22 @@
 /* Continuous views against their own queries: rows come in time, late and twice, are changed and deleted,
- * by row, by range and in transactions that are rolled back; the joined table changes; jobs run when they
+ * by row, by range and in transactions that are rolled back, and around days on which clocks change; the joined table changes; jobs run when they
  * run; the database is restarted.  At every look a view gives what its query over the rows gives.
  *
  * SKULK_VIEWS_SEED=n runs one seed, SKULK_VIEWS_STEPS=n as many steps a life: `make views`. */
 #define LIFE_ENV "SKULK_VIEWS"
 #include "life_random.h"
 
-enum { SEEDS = 6, STEPS = 300, HOSTS = 7, VIEWS = 3, SPAN_MINUTES = 3000 };
+enum {
+    SEEDS = 6,
+    STEPS = 300,
+    HOSTS = 7,
+    VIEWS = 3,
+    SPAN_MINUTES = 3000,
+    CLOCK_CHANGES = 30 * 1440
+};
+
+/* A seed where files of the last level lie between others in order of writing: changed rows came back. */
+enum { OLD_FILES = 77 };
 
 /* Queries of views; %s: the table. */
 static const char *const queries[] = {
@@ -26,6 +36,16 @@ static const char *const queries[] = {
     "SELECT time_bucket('30 minutes', m.ts) AS b, coalesce(d.rack, -1) AS r, max(m.v) FROM m LEFT "
     "JOIN d ON "
     "d.host = m.host GROUP BY 1, 2",
+    "SELECT time_bucket('1 month', ts) AS b, host, count(*) AS c, sum(v) AS s FROM m GROUP BY 1, 2",
+    "SELECT time_bucket('1 day', ts, 'Europe/Berlin') AS b, avg(v) AS a, count(*) FROM m GROUP BY "
+    "1",
+    "SELECT host, date_trunc('hour', ts, 'America/Havana') AS b, max(v), count(*) FROM m GROUP BY "
+    "1, 2",
+    "SELECT date_trunc('week', ts, 'America/St_Johns') AS b, sum(v), count(DISTINCT host) FROM m "
+    "GROUP BY 1",
+    "SELECT time_bucket('20 minutes', ts, 'Australia/Lord_Howe') AS b, count(*), last(v, ts) FROM "
+    "m "
+    "GROUP BY 1",
 };
 
 /* A view below, one over it (%d: the one below), and what the upper one is of the rows. */
@@ -43,6 +63,15 @@ static const char *const towers[][3] = {
      "SELECT d.rack, time_bucket('1 day', b) AS b, max(w.v), count(*) AS c, avg(w.v) AS n FROM "
      "(SELECT host, time_bucket('30 minutes', ts) AS b, max(v) AS v FROM m WHERE v > 5 GROUP BY 1, "
      "2 HAVING count(*) > 1) w JOIN d ON d.host = w.host GROUP BY 1, 2"},
+    {"SELECT time_bucket('1 hour', ts, 'America/Havana') AS b, host, avg(v) AS a, sum(v) AS s FROM "
+     "m "
+     "GROUP BY 1, 2",
+     "SELECT time_bucket('1 day', b, 'America/Havana') AS b, avg(a) AS a, sum(s) AS s FROM w%d "
+     "GROUP "
+     "BY 1",
+     "SELECT time_bucket('1 day', ts, 'America/Havana') AS b, avg(v) AS a, sum(v)::numeric AS s "
+     "FROM "
+     "m GROUP BY 1"},
 };
 
 static void make_tower(Life *l, int i)
@@ -77,7 +106,7 @@ static void make_view(Life *l, int i)
 /* Minutes before the clock: near, late, and from the future. */
 static int a_minute(void)
 {
-    int m = any(10) < 6 ? any(120) : any(SPAN_MINUTES);
+    int m = any(10) < 6 ? any(120) : any(any(8) ? SPAN_MINUTES : CLOCK_CHANGES);
     return any(15) ? m : -any(60);
 }
 
@@ -215,5 +244,6 @@ int main(void)
 {
     TCase *tc = tcase_create("views");
     tcase_add_loop_test(tc, views, 0, life_seeds(SEEDS));
+    tcase_add_loop_test(tc, views, OLD_FILES, OLD_FILES + 1);
     return unit_run(tc);
 }
