@@ -222,13 +222,29 @@ SRF_OPEN(subscripts_open)
 
 /* ---- JSON ---- */
 
-static bool json_scalar(Slice json, const char *what, Err *e)
+/* The words for an argument that is not what the function takes apart differ with function and form. */
+static bool not_an_array(const Expr *call, JsonKind kind, Err *e)
 {
-    JsonKind kind = json_kind(json);
-    return err_set(e, ERR_INVALID_PARAMETER, "cannot %s %s", what,
-                   kind == JSON_ARRAY    ? "an array"
-                   : kind == JSON_OBJECT ? "an object"
-                                         : "a scalar");
+    const char *name = call->func->name;
+    bool scalar = kind != JSON_OBJECT;
+    if (call->func->args[0] == T_JSON)
+        return err_set(e, ERR_INVALID_PARAMETER, "cannot call %s on a %s", name,
+                       scalar ? "scalar" : "non-array");
+    return err_set(e, ERR_INVALID_PARAMETER, "cannot extract elements from %s",
+                   scalar ? "a scalar" : "an object");
+}
+
+static bool not_an_object(const Expr *call, size_t cols, JsonKind kind, Err *e)
+{
+    const char *name = call->func->name;
+    bool array = kind == JSON_ARRAY;
+    if (cols == 1)
+        return err_set(e, ERR_INVALID_PARAMETER, "cannot call %s on %s", name,
+                       array ? "an array" : "a scalar");
+    if (call->func->args[0] == T_JSONB)
+        return err_set(e, ERR_INVALID_PARAMETER, "cannot call %s on a non-object", name);
+    return err_set(e, ERR_INVALID_PARAMETER, "cannot deconstruct %s",
+                   array ? "an array as an object" : "a scalar");
 }
 
 static Value json_value(Slice v, bool as_text, Arena *a)
@@ -238,13 +254,14 @@ static Value json_value(Slice v, bool as_text, Arena *a)
     return r;
 }
 
-static bool elements(const Value *arg, bool as_text, Arena *a, void **state, Err *e)
+static bool elements(const Expr *call, const Value *arg, bool as_text, Arena *a, void **state,
+                     Err *e)
 {
     RowList *l = list_new(a, 1);
     JsonIter it = json_iter(arg->u.str);
     Slice key, v;
     if (json_kind(arg->u.str) != JSON_ARRAY)
-        return json_scalar(arg->u.str, "extract elements from", e);
+        return not_an_array(call, json_kind(arg->u.str), e);
     while (json_next(&it, a, &key, &v)) {
         Value row = json_value(v, as_text, a);
         if (!list_add(l, &row, e))
@@ -256,23 +273,25 @@ static bool elements(const Value *arg, bool as_text, Arena *a, void **state, Err
 
 SRF_OPEN(elements_open)
 {
-    (void)ctx, (void)call, (void)n;
-    return elements(&args[0], false, a, state, e);
+    (void)ctx, (void)n;
+    return elements(call, &args[0], false, a, state, e);
 }
 
 SRF_OPEN(elements_text_open)
 {
-    (void)ctx, (void)call, (void)n;
-    return elements(&args[0], true, a, state, e);
+    (void)ctx, (void)n;
+    return elements(call, &args[0], true, a, state, e);
 }
 
-static bool members(const Value *arg, size_t cols, bool as_text, Arena *a, void **state, Err *e)
+static bool members(const Expr *call, const Value *arg, bool as_text, Arena *a, void **state,
+                    Err *e)
 {
+    size_t cols = call->func->srf->column_count ? call->func->srf->column_count : 1;
     RowList *l = list_new(a, cols);
     JsonIter it = json_iter(arg->u.str);
     Slice key, v;
     if (json_kind(arg->u.str) != JSON_OBJECT)
-        return json_scalar(arg->u.str, cols == 1 ? "call json_object_keys on" : "deconstruct", e);
+        return not_an_object(call, cols, json_kind(arg->u.str), e);
     while (json_next(&it, a, &key, &v)) {
         Value row[2] = {value_str(key), json_value(v, as_text, a)};
         if (!list_add(l, row, e))
@@ -284,20 +303,20 @@ static bool members(const Value *arg, size_t cols, bool as_text, Arena *a, void 
 
 SRF_OPEN(each_open)
 {
-    (void)ctx, (void)call, (void)n;
-    return members(&args[0], 2, false, a, state, e);
+    (void)ctx, (void)n;
+    return members(call, &args[0], false, a, state, e);
 }
 
 SRF_OPEN(each_text_open)
 {
-    (void)ctx, (void)call, (void)n;
-    return members(&args[0], 2, true, a, state, e);
+    (void)ctx, (void)n;
+    return members(call, &args[0], true, a, state, e);
 }
 
 SRF_OPEN(keys_open)
 {
-    (void)ctx, (void)call, (void)n;
-    return members(&args[0], 1, false, a, state, e);
+    (void)ctx, (void)n;
+    return members(call, &args[0], false, a, state, e);
 }
 
 SRF_OPEN(path_open)
@@ -374,7 +393,8 @@ SRF_OPEN(options_open)
     (void)ctx, (void)call, (void)n;
     for (size_t i = 0; i < arr->count; i++) {
         if (arr->items[i].null)
-            continue;
+            return err_set(e, ERR_NULL_NOT_ALLOWED,
+                           "null array element not allowed in this context");
         Slice s = arr->items[i].u.str;
         const char *eq = s.len ? memchr(s.ptr, '=', s.len) : NULL;
         size_t at = eq ? (size_t)(eq - s.ptr) : s.len;

@@ -6,16 +6,26 @@
 
 /* ---- date_trunc ---- */
 
+static bool bad_unit(ErrCode code, const char *what, Slice unit, TypeId type, Err *e)
+{
+    char name[64];
+    size_t n = 0;
+    for (; n < sizeof name - 1 && n < unit.len; n++) /* cut as a name would be */
+        name[n] = unit.ptr[n] >= 'A' && unit.ptr[n] <= 'Z' ? (char)(unit.ptr[n] + 32) : unit.ptr[n];
+    while (n < unit.len && n > 0 && (unit.ptr[n] & 0xC0) == 0x80)
+        n--;
+    return err_set(e, code, "unit \"%.*s\" not %s for type %s", (int)n, name, what,
+                   type_find(type)->display);
+}
+
 static bool unknown_unit(Slice unit, TypeId type, Err *e)
 {
-    return err_set(e, ERR_INVALID_PARAMETER, "unit \"%.*s\" not recognized for type %s",
-                   SLICE_ARG(unit), type_find(type)->display);
+    return bad_unit(ERR_INVALID_PARAMETER, "recognized", unit, type, e);
 }
 
 static bool unsupported_unit(Slice unit, TypeId type, Err *e)
 {
-    return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "unit \"%.*s\" not supported for type %s",
-                   SLICE_ARG(unit), type_find(type)->display);
+    return bad_unit(ERR_FEATURE_NOT_SUPPORTED, "supported", unit, type, e);
 }
 
 /* The time of day does not shift in UTC-based units, so only days and longer need the zone. */
@@ -54,15 +64,21 @@ static bool trunc_rows(FnCall *c, Err *e)
     TimeField f = FIELD_US;
     int64_t start = 0;
     uint64_t length = 0;
+    bool known = false; /* unit and zone have been looked at */
     FUNC_ROWS(c, row)
     {
         int64_t us = vec_get(&c->args[1], row).u.i64, *out = &c->out->v.i64[row];
         Slice unit = vec_get(&c->args[0], row).u.str;
+        if (time_is_infinite(us)) { /* of whatever unit */
+            *out = us;
+            continue;
+        }
         if ((uint64_t)us - (uint64_t)start < length) {
             *out = start;
             continue;
         }
-        if (k_ == 0 || !constant) {
+        if (!known || !constant) {
+            known = true;
             if (c->arg_count == 3 && !func_zone(vec_get(&c->args[2], row).u.str, &tz, e))
                 return false;
             if (!time_field_find(unit, &f))

@@ -120,6 +120,8 @@ FUNC_SCALAR(bytea_overlay)
             len = (int64_t)s.len;
     if (from <= 0)
         return err_set(e, ERR_SUBSTRING, "negative substring length not allowed");
+    if (from + count != (int32_t)(from + count))
+        return err_set(e, ERR_NUMERIC_RANGE, "integer out of range");
     int64_t begin = from - 1 < len ? from - 1 : len, end = from - 1 + count;
     end = end < 0 ? 0 : end > len ? len : end;
     Buf b;

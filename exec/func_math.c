@@ -96,7 +96,7 @@ FUNC_SCALAR(math_power)
     double x = args[0].u.f64, y = args[1].u.f64;
     if (x == 0 && y < 0)
         return err_set(e, ERR_INVALID_POWER, "zero raised to a negative power is undefined");
-    if (x < 0 && floor(y) != y)
+    if (x < 0 && floor(y) != y && !isnan(y))
         return err_set(e, ERR_INVALID_POWER,
                        "a negative number raised to a non-integer power yields a complex result");
     double r = pow(x, y);
@@ -221,7 +221,7 @@ FUNC_SCALAR(math_atan2d)
 {
     FUNC_UNUSED;
     double r = atan2(args[0].u.f64, args[1].u.f64);
-    *out = value_f64(r == M_PI_4 ? 45 : r * (180 / M_PI));
+    *out = value_f64(r / atan(1.0) * 45);
     return true;
 }
 

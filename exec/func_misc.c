@@ -94,10 +94,57 @@ FUNC_SCALAR(size_pretty)
 
 FUNC_SCALAR(size_pretty_numeric)
 {
-    Value v = value_i64(0);
-    if (!num_to_i64(&args[0].u.num, &v.u.i64))
-        return err_set(e, ERR_NUMERIC_RANGE, "bigint out of range");
-    return size_pretty(ctx, &v, n, out, e);
+    FUNC_UNUSED;
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
+    Num size = args[0].u.num, limit = num_of_i64(10240), by = num_of_i64(512), r;
+    Arena *a = ctx->scratch;
+    size_t u = 0;
+    for (; u + 1 < ARRAY_LEN(units); u++) {
+        Num negative = num_neg(&limit, a);
+        if (num_cmp(&size, &limit) < 0 && num_cmp(&size, &negative) > 0)
+            break;
+        if (!num_div_trunc(&size, &by, a, &r, e))
+            return false;
+        size = r;
+        limit = num_of_i64(20 * 1024 - 1); /* one binary digit is kept for rounding */
+        by = num_of_i64(1024);
+    }
+    if (u > 0) {
+        Num zero = num_of_i64(0), one = num_of_i64(num_cmp(&size, &zero) < 0 ? -1 : 1);
+        by = num_of_i64(2);
+        if (!num_add(&size, &one, a, &r, e) || !num_div_trunc(&r, &by, a, &size, e))
+            return false;
+    }
+    Buf b;
+    buf_init(&b);
+    num_print(&size, &b);
+    *out = value_str(arena_printf(a, "%.*s %s", SLICE_ARG(buf_slice(&b)), units[u]));
+    buf_free(&b);
+    return true;
+}
+
+/* Sign, digits, fraction and exponent, as far as they look like a number. */
+static size_t number_length(Slice t)
+{
+    size_t at = 0, digits = 0;
+    at += at < t.len && (t.ptr[at] == '+' || t.ptr[at] == '-');
+    for (; at < t.len && t.ptr[at] >= '0' && t.ptr[at] <= '9'; at++)
+        digits++;
+    if (at < t.len && t.ptr[at] == '.')
+        for (at++; at < t.len && t.ptr[at] >= '0' && t.ptr[at] <= '9'; at++)
+            digits++;
+    if (digits == 0)
+        return 0;
+    size_t exp = at + 1;
+    if (at < t.len && (t.ptr[at] | 32) == 'e') {
+        exp += exp < t.len && (t.ptr[exp] == '+' || t.ptr[exp] == '-');
+        size_t from = exp;
+        while (exp < t.len && t.ptr[exp] >= '0' && t.ptr[exp] <= '9')
+            exp++;
+        if (exp > from)
+            at = exp;
+    }
+    return at;
 }
 
 FUNC_SCALAR(size_bytes)
@@ -105,11 +152,8 @@ FUNC_SCALAR(size_bytes)
     FUNC_UNUSED;
     static const char *const units[] = {"kb", "mb", "gb", "tb", "pb"};
     Slice t = type_trim(args[0].u.str);
-    size_t digits = 0;
+    size_t digits = number_length(t);
     Num v, unit = num_of_i64(1), r;
-    while (digits < t.len &&
-           (strchr("+-.", t.ptr[digits]) || (t.ptr[digits] >= '0' && t.ptr[digits] <= '9')))
-        digits++;
     Slice word = type_trim(slice_of(t.ptr + digits, t.len - digits));
     bool known = word.len == 0 || slice_eq_nocase(word, SLICE_LIT("bytes"));
     for (size_t i = 0; i < ARRAY_LEN(units) && !known; i++) {

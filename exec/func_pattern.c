@@ -296,9 +296,11 @@ typedef struct Pattern {
     bool global;
 } Pattern;
 
-static bool bad_flag(char c, Err *e)
+static bool bad_flag(Slice flags, Err *e)
 {
-    return err_set(e, ERR_INVALID_PARAMETER, "invalid regular expression option: \"%c\"", c);
+    Slice c = slice_of(flags.ptr, utf8_offset(flags, 1));
+    return err_set(e, ERR_INVALID_PARAMETER, "invalid regular expression option: \"%.*s\"",
+                   SLICE_ARG(c));
 }
 
 static bool pattern_open(Pattern *p, Slice text, Slice flags, Arena *a, Err *e)
@@ -329,7 +331,7 @@ static bool pattern_open(Pattern *p, Slice text, Slice flags, Arena *a, Err *e)
         case 'e':
             break;
         default:
-            return bad_flag(flags.ptr[i], e);
+            return bad_flag(slice_of(flags.ptr + i, flags.len - i), e);
         }
     }
     if (n > 0) {
@@ -441,6 +443,11 @@ FUNC_SCALAR(regexp_replace)
     FUNC_UNUSED;
     Pattern p;
     Slice flags = n > 3 ? args[3].u.str : SLICE_NONE;
+    if (flags.len && flags.ptr[0] >= '0' && flags.ptr[0] <= '9') {
+        bad_flag(flags, e);
+        return err_hint(e, "If you meant to use regexp_replace() with a start parameter, cast the "
+                           "fourth argument to integer explicitly.");
+    }
     if (!pattern_open(&p, args[1].u.str, flags, ctx->scratch, e))
         return false;
     bool ok = replace(ctx, &p, args[0].u.str, args[2].u.str, 0, p.global ? 0 : 1, out, e);
@@ -464,6 +471,12 @@ FUNC_SCALAR(regexp_replace_from)
         return false;
     if (n == 4 && p.global)
         nth = 0;
+    if (start - 1 >
+        (int64_t)slice_utf8_count(s, s.len)) { /* nothing can match there, not even '' */
+        regex_free(p.regex);
+        *out = args[0];
+        return true;
+    }
     bool ok = replace(ctx, &p, s, args[2].u.str, utf8_offset(s, (size_t)start - 1), nth, out, e);
     regex_free(p.regex);
     return ok;

@@ -533,6 +533,8 @@ FUNC_SCALAR(text_overlay)
     int64_t from = args[2].u.i64, count = n > 3 ? args[3].u.i64 : (int64_t)utf8_chars(with);
     if (from <= 0)
         return err_set(e, ERR_SUBSTRING, "negative substring length not allowed");
+    if (from + count != (int32_t)(from + count))
+        return err_set(e, ERR_NUMERIC_RANGE, "integer out of range");
     size_t begin = utf8_offset(s, (size_t)from - 1);
     int64_t skip = from - 1 + count;
     size_t end = utf8_offset(s, skip < 0 ? 0 : (size_t)skip);

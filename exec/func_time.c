@@ -63,11 +63,18 @@ bool func_zone(Slice name, const TimeZone **tz, Err *e)
     return *tz != NULL;
 }
 
-bool func_zone_of_interval(Interval iv, const TimeZone **tz, Err *e)
+bool func_zone_of_interval(const TypeEnv *env, Interval iv, const TimeZone **tz, Err *e)
 {
-    if (iv.months != 0 || iv.days != 0)
-        return err_set(e, ERR_INVALID_PARAMETER,
-                       "interval time zone must not include months or days");
+    if (iv.months != 0 || iv.days != 0) {
+        Buf text;
+        buf_init(&text);
+        interval_print(env->interval_style, iv, &text);
+        err_set(e, ERR_INVALID_PARAMETER,
+                "interval time zone \"%.*s\" must not include months or days",
+                SLICE_ARG(buf_slice(&text)));
+        buf_free(&text);
+        return false;
+    }
     if (iv.us <= -US_PER_DAY || iv.us >= US_PER_DAY)
         return err_set(e, ERR_INVALID_PARAMETER, "interval time zone is out of range");
     *tz = tz_fixed((int32_t)(iv.us / US_PER_S));
@@ -85,7 +92,8 @@ static bool checked(int64_t us, Value *out, Err *e)
 static bool zone_arg(const FnCall *c, size_t row, const TimeZone **tz, Err *e)
 {
     Value v = vec_get(&c->args[0], row);
-    return v.phys == PH_INTERVAL ? func_zone_of_interval(v.u.iv, tz, e) : func_zone(v.u.str, tz, e);
+    return v.phys == PH_INTERVAL ? func_zone_of_interval(&c->ctx->env, v.u.iv, tz, e)
+                                 : func_zone(v.u.str, tz, e);
 }
 
 static bool zone_rows(FnCall *c, int64_t (*convert)(const TimeZone *, int64_t), Err *e)
@@ -95,7 +103,11 @@ static bool zone_rows(FnCall *c, int64_t (*convert)(const TimeZone *, int64_t), 
     const int64_t *x = func_arg(c, 1, &step);
     FUNC_ROWS(c, row)
     {
-        if ((k_ == 0 || c->args[0].kind != VEC_CONST) && !zone_arg(c, row, &tz, e))
+        if (time_is_infinite(x[row * step])) { /* in whatever zone */
+            c->out->v.i64[row] = x[row * step];
+            continue;
+        }
+        if ((!tz || c->args[0].kind != VEC_CONST) && !zone_arg(c, row, &tz, e))
             return false;
         Value v;
         if (!checked(convert(tz, x[row * step]), &v, e))

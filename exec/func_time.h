@@ -7,6 +7,6 @@
 
 /* A zone as AT TIME ZONE takes it: abbreviation, IANA name or POSIX text. */
 bool func_zone(Slice name, const TimeZone **tz, Err *e) MUST_CHECK;
-bool func_zone_of_interval(Interval iv, const TimeZone **tz, Err *e) MUST_CHECK;
+bool func_zone_of_interval(const TypeEnv *env, Interval iv, const TimeZone **tz, Err *e) MUST_CHECK;
 
 #endif

@@ -343,17 +343,17 @@ FUNC_SCALAR(date_bin)
     FUNC_UNUSED;
     Interval iv = args[0].u.iv;
     int64_t width, us = args[1].u.i64, origin = args[2].u.i64, diff, r;
-    if (iv.months != 0)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "timestamps cannot be binned into intervals containing months or years");
-    if (!interval_fixed_us(iv, &width))
-        return err_set(e, ERR_DATETIME_RANGE, "interval out of range");
     if (time_is_infinite(us)) {
         *out = value_i64(us);
         return true;
     }
     if (time_is_infinite(origin))
         return err_set(e, ERR_DATETIME_RANGE, "origin out of range");
+    if (iv.months != 0)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "timestamps cannot be binned into intervals containing months or years");
+    if (!interval_fixed_us(iv, &width))
+        return err_set(e, ERR_DATETIME_RANGE, "interval out of range");
     if (width <= 0)
         return err_set(e, ERR_DATETIME_RANGE, "stride must be greater than zero");
     if (__builtin_sub_overflow(us, origin, &diff) ||

@@ -107,7 +107,7 @@ FUNC_SCALAR(timetz_izone)
 {
     FUNC_UNUSED;
     const TimeZone *tz;
-    if (!func_zone_of_interval(args[0].u.iv, &tz, e))
+    if (!func_zone_of_interval(&ctx->env, args[0].u.iv, &tz, e))
         return false;
     *out = in_offset(args[1].u.i64, tz_offset_at(tz, 0, NULL));
     return true;

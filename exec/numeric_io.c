@@ -236,7 +236,7 @@ void num_send(const Num *n, Buf *dst)
 {
     if (n->kind >= NUM_NAN) {
         unsigned sign = n->kind == NUM_NAN ? SIGN_NAN : n->kind == NUM_PINF ? SIGN_PINF : SIGN_NINF;
-        send_header(dst, 0, 0, sign, 0);
+        send_header(dst, 0, 0, sign, n->kind == NUM_NAN ? 0 : 0x20); /* as PostgreSQL sends them */
         return;
     }
     Buf text;

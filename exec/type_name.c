@@ -259,9 +259,11 @@ Slice type_format(Arena *a, TypeId oid, int32_t typmod)
         return oid == T_BPCHAR ? SLICE_LIT("bpchar") : slice_cstr(def->display);
     switch (oid) {
     case T_NUMERIC:
-        return format_numeric(a, typmod);
+        return typmod < 4 ? slice_cstr(def->display) : format_numeric(a, typmod);
     case T_VARCHAR:
     case T_BPCHAR:
+        if (typmod <= 4) /* no length in it */
+            return slice_cstr(def->display);
         return arena_printf(a, "%s(%d)", def->display, typmod - 4);
     case T_TIME:
         return arena_printf(a, "time(%d) without time zone", typmod);

@@ -207,7 +207,10 @@ static bool fn_format_type(EvalCtx *ctx, const Value *args, size_t n, Value *out
     if (t == 0) {
         *out = value_str(SLICE_LIT("-"));
     } else if (type_find(t)) {
-        *out = value_str(type_format(ctx->arena, t, args[1].null ? -1 : (int32_t)args[1].u.i64));
+        bool bare = args[1].null && (t == T_BPCHAR || t == T_BPCHAR_ARRAY);
+        int32_t typmod = args[1].null ? -1 : (int32_t)args[1].u.i64;
+        *out =
+            value_str(type_format(ctx->arena, t, bare ? 0 : typmod)); /* "character", not bpchar */
     } else {
         Buf b = {0};
         bool known = reg_name(ctx->session, T_REGTYPE, t, &b);

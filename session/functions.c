@@ -174,8 +174,10 @@ static bool fn_cancel_backend(EvalCtx *ctx, const Value *args, size_t n, Value *
 static bool fn_inet_client(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
 {
     (void)args, (void)n, (void)e;
-    *out =
-        of(ctx)->client_address[0] ? value_str(slice_cstr(of(ctx)->client_address)) : value_null();
+    Slice peer = slice_cstr(of(ctx)->client_address); /* address:port */
+    while (peer.len && peer.ptr[peer.len - 1] != ':')
+        peer.len--;
+    *out = peer.len ? value_str(slice_of(peer.ptr, peer.len - 1)) : value_null();
     return true;
 }
 
