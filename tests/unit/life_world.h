@@ -19,6 +19,7 @@ typedef struct LifeClock {
 typedef struct LifeWorld {
     LifeClock c;
     char dir[64];
+    size_t memtable_max; /* 0: little, so that much is flushed */
     Io io;
     const Io *disk; /* a simulated one, with the directory /db; or NULL */
     Sched *sched;
@@ -180,7 +181,7 @@ static inline bool life_start(LifeWorld *w)
                    .sched = w->sched,
                    .io = w->disk ? w->disk : &w->io,
                    .clock = &w->c.clock,
-                   .memtable_max = 1 << 20};
+                   .memtable_max = w->memtable_max ? w->memtable_max : 1 << 20};
     SessionOptions so = {.user = SLICE_LIT("skulk"),
                          .database = SLICE_LIT("skulk"),
                          .pid = 1000,
@@ -219,13 +220,19 @@ static inline void life_clock(LifeWorld *w, uint64_t seed)
     buf_init(&w->out);
 }
 
-static inline void life_init(LifeWorld *w, uint64_t seed)
+/* After life_clock(). */
+static inline void life_begin(LifeWorld *w)
 {
-    life_clock(w, seed);
     snprintf(w->dir, sizeof w->dir, "%s/skulk-life-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     ck_assert(mkdtemp(w->dir));
     life_open(w);
+}
+
+static inline void life_init(LifeWorld *w, uint64_t seed)
+{
+    life_clock(w, seed);
+    life_begin(w);
 }
 
 static inline void life_end(LifeWorld *w)

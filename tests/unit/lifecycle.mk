@@ -36,3 +36,14 @@ TIERS_SEED = 1
 tiers: tests/unit/test_tiers
 	CK_TIMEOUT_MULTIPLIER=20 SKULK_TIERS_STEPS=$(TIERS_STEPS) SKULK_TIERS_SEED=$(TIERS_SEED) $(builddir)/tests/unit/test_tiers
 .PHONY: tiers
+
+unit_tests += tests/unit/test_cascade
+tests_unit_test_cascade_SOURCES = tests/unit/test_cascade.c tests/unit/life_world.h
+tests_unit_test_cascade_LDADD = $(SK_LIFECYCLE) $(UNIT_LIBS)
+
+# The cascade at speed, 259 million rows in some minutes: make cascade, make cascade CASCADE_DAYS=10 CASCADE_SERIES=50
+CASCADE_DAYS = 30
+CASCADE_SERIES = 100
+cascade: tests/unit/test_cascade
+	CK_TIMEOUT_MULTIPLIER=100 SKULK_CASCADE_DAYS=$(CASCADE_DAYS) SKULK_CASCADE_SERIES=$(CASCADE_SERIES) $(builddir)/tests/unit/test_cascade
+.PHONY: cascade
