@@ -54,13 +54,22 @@ typedef struct RunQueue {
 
 typedef struct Pool {
     struct Sched *sched; /* these four are fixed by sched_new; the threads go in sched_stop */
-    pthread_t *threads;
+    struct Runner *runners;
     int thread_count;
     bool blocking;
-    Cond work; /* the fields below need the mutex */
-    int idle;  /* threads that wait on work */
-    unsigned picks;
+    struct Runner *idle; /* the one that fell idle last first: its caches are warm */
+    unsigned picks;      /* both need the mutex */
 } Pool;
+
+typedef struct Runner { /* a thread of a pool */
+    Pool *pool;
+    pthread_t thread;
+    Cond work;
+    struct Runner *next_idle; /* these need the mutex */
+    bool called;              /* not idle any more, though it may not have noticed yet */
+} Runner;
+
+static _Thread_local const Task *current; /* its step runs on this thread */
 
 struct Sched {
     const Clock *clock;
@@ -111,6 +120,15 @@ static void timer_sift_down(Sched *s, size_t index, Task *t)
     timer_put(s, index, t);
 }
 
+/* Takes one of the idle threads; whoever takes it signals it. */
+static Cond *call_idle(Pool *pool)
+{
+    Runner *r = pool->idle;
+    pool->idle = r->next_idle;
+    r->called = true;
+    return &r->work;
+}
+
 static void timer_add(Sched *s, Task *t)
 {
     must(t->timer_index == 0);
@@ -124,8 +142,8 @@ static void timer_add(Sched *s, Task *t)
     /* The new first one: whoever waits, waits too long. */
     if (s->timer_awaited)
         cond_signal(&s->timer);
-    else if (s->pools[0].idle > 0)
-        cond_signal(&s->pools[0].work);
+    else if (s->pools[0].idle)
+        cond_signal(call_idle(&s->pools[0]));
     else if (s->pools[0].thread_count == 0)
         cond_broadcast(&s->outside);
 }
@@ -256,8 +274,8 @@ static Pool *pool_of(Sched *s, TaskClass cls)
  * where he can: else the thread that wakes up would wait for it at once. */
 static Cond *idle_one(Sched *s, Pool *pool)
 {
-    if (pool->idle > 0)
-        return &pool->work;
+    if (pool->idle)
+        return call_idle(pool);
     if (!pool->blocking && s->timer_awaited)
         return &s->timer;
     return pool->thread_count == 0 ? &s->outside : NULL;
@@ -359,7 +377,9 @@ static void run(Sched *s, Task *t)
 {
     mutex_unlock(&s->mutex);
     int64_t begin_ns = s->clock->mono_ns(s->clock);
+    current = t;
     TaskStatus status = t->step(t);
+    current = NULL;
     int64_t took_ns = s->clock->mono_ns(s->clock) - begin_ns;
     mutex_lock(&s->mutex);
     t->used_ns += took_ns;
@@ -385,13 +405,16 @@ static void run(Sched *s, Task *t)
 }
 
 /* Nothing to run: one idle worker watches the timers, the others wait for work only. */
-static void wait_for_work(Sched *s, Pool *pool)
+static void wait_for_work(Sched *s, Runner *r)
 {
+    Pool *pool = r->pool;
     int64_t next_ns = timer_next_ns(s);
     if (pool->blocking || s->timer_awaited || next_ns == INT64_MAX) {
-        pool->idle++;
-        cond_wait(&pool->work, &s->mutex);
-        pool->idle--;
+        r->called = false;
+        r->next_idle = pool->idle;
+        pool->idle = r;
+        while (!r->called)
+            cond_wait(&r->work, &s->mutex);
         return;
     }
     s->timer_awaited = true;
@@ -407,13 +430,14 @@ static void hand_over(Sched *s, Pool *pool)
     left = left || (queue_has(&s->queues[TASK_BLOCKING]) && pool_of(s, TASK_BLOCKING) == pool);
     if (left)
         announce(s, idle_one(s, pool));
-    else if (!pool->blocking && s->timer_count > 0 && !s->timer_awaited && pool->idle > 0)
-        cond_signal(&pool->work);
+    else if (!pool->blocking && s->timer_count > 0 && !s->timer_awaited && pool->idle)
+        cond_signal(call_idle(pool));
 }
 
 static void *pool_main(void *arg)
 {
-    Pool *pool = arg;
+    Runner *r = arg;
+    Pool *pool = r->pool;
     Sched *s = pool->sched;
     mutex_lock(&s->mutex);
     while (!s->stopping) {
@@ -421,7 +445,7 @@ static void *pool_main(void *arg)
             fire_timers(s, s->clock->mono_ns(s->clock));
         Task *t = pick(s, pool);
         if (!t) {
-            wait_for_work(s, pool);
+            wait_for_work(s, r);
             continue;
         }
         hand_over(s, pool);
@@ -437,7 +461,7 @@ static void pool_start(Pool *pool, int count)
 {
     sigset_t all, before;
     pool->thread_count = count;
-    pool->threads = count > 0 ? mem_alloc((size_t)count * sizeof *pool->threads) : NULL;
+    pool->runners = count > 0 ? mem_zero((size_t)count * sizeof *pool->runners) : NULL;
     /* Signals are for the owner's threads; those of a fault are delivered all the same. */
     sigfillset(&all);
     sigdelset(&all, SIGSEGV);
@@ -446,8 +470,12 @@ static void pool_start(Pool *pool, int count)
     sigdelset(&all, SIGILL);
     sigdelset(&all, SIGABRT);
     must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    for (int i = 0; i < count; i++)
-        must(pthread_create(&pool->threads[i], NULL, pool_main, pool) == 0);
+    for (int i = 0; i < count; i++) {
+        Runner *r = &pool->runners[i];
+        r->pool = pool;
+        cond_init(&r->work);
+        must(pthread_create(&r->thread, NULL, pool_main, r) == 0);
+    }
     must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
@@ -465,7 +493,6 @@ Sched *sched_new(const Clock *clock, int workers, int blocking)
     for (int i = 0; i < 2; i++) {
         s->pools[i].sched = s;
         s->pools[i].blocking = i == 1;
-        cond_init(&s->pools[i].work);
     }
     /* Threads read both counts: they must not run before these are final. */
     mutex_lock(&s->mutex);
@@ -482,14 +509,13 @@ void sched_stop(Sched *s)
     cond_broadcast(&s->timer);
     cond_broadcast(&s->outside);
     for (int i = 0; i < 2; i++)
-        cond_broadcast(&s->pools[i].work);
+        while (s->pools[i].idle)
+            cond_signal(call_idle(&s->pools[i]));
     mutex_unlock(&s->mutex);
     for (int i = 0; i < 2; i++) {
         Pool *pool = &s->pools[i];
-        for (int k = 0; pool->threads && k < pool->thread_count; k++)
-            must(pthread_join(pool->threads[k], NULL) == 0);
-        mem_free(pool->threads);
-        pool->threads = NULL;
+        for (int k = 0; pool->runners && k < pool->thread_count; k++)
+            must(pthread_join(pool->runners[k].thread, NULL) == 0);
     }
 }
 
@@ -512,8 +538,11 @@ void sched_free(Sched *s)
         free_groups(s->buckets[i], true);
     free_groups(s->free_groups, false);
     mem_free(s->timers);
-    for (int i = 0; i < 2; i++)
-        cond_destroy(&s->pools[i].work);
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < s->pools[i].thread_count; k++)
+            cond_destroy(&s->pools[i].runners[k].work);
+        mem_free(s->pools[i].runners);
+    }
     cond_destroy(&s->timer);
     cond_destroy(&s->outside);
     mutex_destroy(&s->mutex);
@@ -627,6 +656,21 @@ void task_wake(Task *t)
         return;
     mutex_lock(&s->mutex);
     Cond *to = make_runnable(s, t);
+    mutex_unlock(&s->mutex);
+    announce(s, to);
+}
+
+bool task_is_current(const Task *t)
+{
+    return current == t;
+}
+
+void task_wake_done(Task *t, atomic_bool *done)
+{
+    Sched *s = t->sched;
+    mutex_lock(&s->mutex);
+    atomic_store_explicit(done, true, memory_order_release);
+    Cond *to = wake_claims(t) ? make_runnable(s, t) : NULL;
     mutex_unlock(&s->mutex);
     announce(s, to);
 }

@@ -61,6 +61,10 @@ int64_t sched_next_timer_ns(Sched *s); /* monotonic time of the next timer; INT6
 void task_init(Task *t, TaskStatus (*step)(Task *), TaskClass cls, uint64_t group);
 void task_start(Sched *s, Task *t); /* first run; the task must stay alive until done() */
 void task_wake(Task *t);            /* safe at any time between task_start and done() */
+/* *done = true and task_wake(), in one move: the task may end as soon as it sees what it waits for, and
+ * without this a wake for another reason could let it see that before task_wake() is through with it. */
+void task_wake_done(Task *t, atomic_bool *done);
+bool task_is_current(const Task *t); /* this thread is inside its step */
 /* Inside step(), before returning TASK_WAIT: also wake me at this monotonic time. */
 void task_wake_at(Task *t, int64_t mono_ns);
 

@@ -1,5 +1,6 @@
 /* ingest/ing_body.c - content encodings of bodies: gzip members, zstd frames, a snappy block. */
 #include "ingest/ingest.h"
+#include "ingest/snappy.h"
 #include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -118,8 +119,8 @@ static bool unsnappy(Buf *out, Slice body, size_t body_max, Err *e)
         return too_large(body_max, e);
     if (size / 64 > body.len) /* the format cannot shrink more: the length header lies */
         return damaged(e, "snappy");
-    buf_reserve(out, size + 1);
-    if (snappy_uncompress(body.ptr, body.len, out->ptr, &size) != SNAPPY_OK)
+    buf_reserve(out, size + SNAPPY_SLACK);
+    if (!snappy_block_decode((uint8_t *)out->ptr, size, body))
         return damaged(e, "snappy");
     out->len = size;
     return true;

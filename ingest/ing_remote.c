@@ -4,16 +4,25 @@
  * 3: Exemplar { 1: Label, 2: double, 3: ms }, 4: Histogram }, 3: MetricMetadata { 1: type, 2: family, 4: help,
  * 5: unit } }.  Fields that are not named here are skipped.  Metric m is table m, its samples the field
  * "value", native histograms the field "histogram".
- * The fast path hashes the bytes of a series' labels as sent.  Source: prometheus/prompb, remote write spec 1.0. */
+ * The fast path hashes the bytes of a series' labels as sent, those of the series that followed last time first.  Source: prometheus/prompb, remote write spec 1.0. */
+#include "ingest/follow.h"
 #include "ingest/protobuf.h"
 #include "ingest/remote_private.h"
 
 enum { GROUP_SERIES = SERIES_ASK_MAX, GROUP_TAGS_MAX = 32 * GROUP_SERIES };
 
 typedef struct Remote { /* the job's state */
+    Follow follow;
+    uint32_t expected; /* place of the series that should come next; 0 = not known */
     Labels labels;
     Tag tags[GROUP_TAGS_MAX]; /* of the new series of a group */
 } Remote;
+
+static void remote_free(void *p)
+{
+    follow_free(&((Remote *)p)->follow);
+    mem_free(p);
+}
 
 static bool malformed(Err *e)
 {
@@ -304,6 +313,9 @@ typedef struct Group { /* series in their order; look-ups of many at once hide t
     Slice series[GROUP_SERIES];
     const uint8_t *samples[GROUP_SERIES]; /* behind the labels */
     Hash128 hashes[GROUP_SERIES];
+    SeriesId ids[GROUP_SERIES];    /* 0 = to be looked up */
+    uint32_t places[GROUP_SERIES]; /* where it is remembered; 0 = nowhere */
+    size_t unknown;                /* to be looked up */
 } Group;
 
 /* A length below 16,384; NULL: longer, or cut off. */
@@ -334,12 +346,55 @@ static const uint8_t *metric_name(const uint8_t *p, const uint8_t *end, Slice *n
     return end;
 }
 
+/* Nothing but samples. */
+static bool only_samples(const uint8_t *p, const uint8_t *end)
+{
+    size_t len;
+    for (; p < end; p += len)
+        if (*p != 0x12 || !(p = short_length(p + 1, end, &len)) || len > (size_t)(end - p))
+            return false;
+    return true;
+}
+
+static void group_put(IngJob *j, Group *g, Slice series, const FollowSeries *f, uint32_t place)
+{
+    Remote *r = j->state;
+    g->tables[g->count] = f->table;
+    g->series[g->count] = series;
+    g->samples[g->count] = (const uint8_t *)series.ptr + f->len;
+    g->hashes[g->count] = f->hash;
+    g->ids[g->count] = f->series;
+    g->places[g->count++] = place;
+    g->unknown += !f->series;
+    r->expected = follow_next(&r->follow, place);
+}
+
+/* The series that followed the one before it last time. */
+static bool group_add_expected(IngJob *j, Group *g, Slice series)
+{
+    Remote *r = j->state;
+    FollowSeries f;
+    if (!follow_get(&r->follow, r->expected, &f) || f.len >= series.len ||
+        !only_samples((const uint8_t *)series.ptr + f.len,
+                      (const uint8_t *)series.ptr + series.len))
+        return false;
+    Hash128 h = idx_raw_hash(j->index, f.table->id, slice_of(series.ptr, f.len));
+    if (h.lo != f.hash.lo || h.hi != f.hash.hi || !ing_table_usable(j, f.table))
+        return false;
+    group_put(j, g, series, &f, r->expected);
+    return true;
+}
+
 /* Labels, then samples, and nothing else; false: the series needs the slow way. */
 static bool group_add(IngJob *j, Group *g, Slice series)
 {
     const uint8_t *begin = (const uint8_t *)series.ptr, *end = begin + series.len, *p;
+    Remote *r = j->state;
     size_t len;
     Slice name;
+    if (group_add_expected(j, g, series))
+        return true;
+    r->expected = 0;
     if (!series.len || !(p = metric_name(begin, end, &name)))
         return false;
     while (p < end && *p == 0x0a) {
@@ -347,21 +402,20 @@ static bool group_add(IngJob *j, Group *g, Slice series)
             return false;
         p += len;
     }
-    const uint8_t *samples = p;
-    for (; p < end; p += len)
-        if (*p != 0x12 || !(p = short_length(p + 1, end, &len)) || len > (size_t)(end - p))
-            return false;
+    if (!only_samples(p, end))
+        return false;
     IngTable *t = ing_known_table(j, name);
     Err ignored;
     if (!t && slice_utf8_valid(name) && cat_table(j->catalog, j->c.schema, name))
         t = ing_table(j, name, &ignored);
     if (!t)
         return false;
-    g->tables[g->count] = t;
-    g->series[g->count] = series;
-    g->samples[g->count] = samples;
-    g->hashes[g->count++] =
-        idx_raw_hash(j->index, t->id, slice_of(series.ptr, (size_t)(samples - begin)));
+    FollowSeries f = {.table = t, .len = (uint32_t)(p - begin)};
+    f.hash = idx_raw_hash(j->index, t->id, slice_of(series.ptr, f.len));
+    uint32_t place = follow_find(&r->follow, &f.hash, t);
+    if (place)
+        (void)follow_get(&r->follow, place, &f);
+    group_put(j, g, series, &f, place);
     return true;
 }
 
@@ -442,39 +496,72 @@ static void group_intern(IngJob *j, const Group *g, SeriesId *ids)
         ids[places[k]] = asks[k].id;
 }
 
-static void group_end(IngJob *j, Group *g)
+/* The ids of those that were not expected. */
+static void group_look_up(IngJob *j, Group *g)
 {
     SeriesId ids[GROUP_SERIES];
     size_t known = 0;
-    if (!g->count)
-        return;
     idx_find_raw(j->index, g->hashes, ids, g->count);
-    for (size_t i = 0; i < g->count; i++)
+    for (size_t i = 0; i < g->count; i++) {
+        ids[i] = g->ids[i] ? g->ids[i] : ids[i];
         known += ids[i] != 0;
+    }
     if (known < g->count)
         group_intern(j, g, ids);
+    memcpy(g->ids, ids, g->count * sizeof *ids);
+    g->unknown = 0;
+}
+
+static void group_follow(IngJob *j, Group *g)
+{
+    Remote *r = j->state;
+    for (size_t i = 0; i < g->count; i++) {
+        if (!g->places[i] && g->ids[i]) {
+            const uint8_t *begin = (const uint8_t *)g->series[i].ptr;
+            FollowSeries f = {.hash = g->hashes[i],
+                              .table = g->tables[i],
+                              .series = g->ids[i],
+                              .len = (uint32_t)(g->samples[i] - begin)};
+            g->places[i] = follow_add(&r->follow, &f);
+        }
+        follow_link(&r->follow, g->places[i]);
+    }
+}
+
+static void group_end(IngJob *j, Group *g)
+{
+    if (g->unknown)
+        group_look_up(j, g);
     for (size_t i = 0; i < g->count; i++) {
         Err e;
-        if (!ids[i]) {
+        if (!g->ids[i]) {
             slow_series(j, g->series[i]);
             continue;
         }
         err_clear(&e);
-        if (!known_series(j, g, i, ids[i], &e))
+        if (!known_series(j, g, i, g->ids[i], &e))
             ing_refuse(j, j->line, SLICE_LIT(""), &e);
         j->line++;
     }
+    group_follow(j, g);
     g->count = 0;
+}
+
+/* The first group tells how many rows the rest of the body will have. */
+static void expect_rest(IngJob *j, size_t rest, size_t seen)
+{
+    wb_expect(j->batch, wb_rows(j->batch) * (rest / 8) / (seen / 8 + 1) + GROUP_SERIES);
 }
 
 bool ing_remote_step(IngJob *j, bool *done, Err *e)
 {
     if (!j->state) {
         j->state = mem_zero(sizeof(Remote));
-        j->state_free = mem_free;
+        j->state_free = remote_free;
     }
     j->c.precision = ING_MS;
-    Reader r = reader_of(slice_of(j->body.ptr + j->pos, j->body.len - j->pos));
+    const char *begin = j->body.ptr + j->pos;
+    Reader r = reader_of(slice_of(begin, j->body.len - j->pos));
     PbField f;
     int n = 0;
     Group group = {0};
@@ -489,6 +576,8 @@ bool ing_remote_step(IngJob *j, bool *done, Err *e)
             slow_series(j, f.bytes);
         } else if (group.count == GROUP_SERIES) {
             group_end(j, &group);
+            if (n < GROUP_SERIES)
+                expect_rest(j, (size_t)(r.end - r.cur), (size_t)((const char *)r.cur - begin));
         }
         n++;
     }

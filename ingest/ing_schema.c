@@ -205,6 +205,11 @@ static bool look_again(IngJob *j, IngTable *t)
     return true;
 }
 
+bool ing_table_usable(IngJob *j, IngTable *t)
+{
+    return t->def && (t->use == j->use || look_again(j, t));
+}
+
 static IngTable *known_table(IngJob *j, ObjectId schema, Slice name)
 {
     if (j->last_table && j->last_table->schema == schema && slice_eq(j->last_table->name, name))

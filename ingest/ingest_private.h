@@ -134,6 +134,7 @@ IngTable *ing_table_keep(IngJob *j, Slice name,
 /* Of another schema than the job's, which is made as well. */
 IngTable *ing_table_in(IngJob *j, Slice schema, Slice name, Err *e);
 IngTable *ing_known_table(IngJob *j, Slice name); /* used by this job before; NULL = no */
+bool ing_table_usable(IngJob *j, IngTable *t);    /* one that it used before: it is there still */
 /* Would the value of this new or known field be taken?  Makes nothing. */
 bool ing_fits(const TableDef *def, Slice measurement, Slice key, const IngValue *v,
               Err *e) MUST_CHECK;

@@ -8,18 +8,18 @@ enum { MEMTABLE_MAX_DEFAULT = 64 << 20, LOG_MAX_DEFAULT = 128 << 20, RESERVE_MAX
 
 void ticket_end(Engine *eng, Ticket *t, bool ok, Lsn lsn, const Err *e)
 {
-    Task *waiter = t->waiter; /* the ticket may be gone once done is set */
     t->ok = ok;
     t->lsn = lsn;
     if (ok)
         err_clear(&t->err);
     else
         t->err = *e;
-    atomic_store_explicit(&t->done, true, memory_order_release);
-    if (waiter)
-        task_wake(waiter);
-    else
-        sched_notify(eng->sched);
+    if (t->waiter) {
+        task_wake_done(t->waiter, &t->done);
+        return;
+    }
+    atomic_store_explicit(&t->done, true, memory_order_release); /* it may be gone from here on */
+    sched_notify(eng->sched);
 }
 
 void engine_fail(Engine *eng, const Err *e)

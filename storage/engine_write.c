@@ -505,7 +505,7 @@ static void end_group(Engine *eng, Writer *w)
 
 static void start_sync(Engine *eng, Writer *w)
 {
-    w->completion = (Completion){.waiter = &w->task};
+    w->completion = (Completion){.waiter = &w->task, .polled = true};
     w->state = WRITER_SYNC;
     w->sync_due_ns = 0;
     atomic_store_explicit(&eng->syncing, true, memory_order_relaxed);
@@ -518,7 +518,7 @@ static void start_append(Engine *eng, Writer *w)
     build_frames(eng, w);
     w->base = w->next_lsn;
     must(w->frame_count > 0);
-    w->completion = (Completion){.waiter = &w->task};
+    w->completion = (Completion){.waiter = &w->task, .polled = true};
     w->state = WRITER_APPEND;
     eng->store->ops->log_append(eng->store, w->frames, w->frame_count, eng->epoch, false,
                                 &w->completion);

@@ -350,6 +350,7 @@ static bool write_group(Wal *w, WalSegment *s, bool with_header, const LogFrame 
         buf_put(b, h, sizeof h);
         at = 0;
     }
+    const int64_t start = at;
     for (size_t i = 0; i < n; i++) {
         put_record(w, b, &frames[i], w->last + 1 + i, s);
         if (b->len < WAL_PIECE && i + 1 < n)
@@ -362,6 +363,8 @@ static bool write_group(Wal *w, WalSegment *s, bool with_header, const LogFrame 
     if (b->len && !io->pwrite_all(io, s->fd, b->ptr, b->len, at, e))
         return false;
     *offset = at + (int64_t)b->len;
+    if (*offset - start >= WAL_START_BYTES) /* the rows go to the memtable while the disk works */
+        io->start_write(io, s->fd, start, *offset - start);
     if (b->cap > 8 * (size_t)WAL_PIECE)
         buf_free(b);
     return true;

@@ -10,10 +10,11 @@
 enum {
     WAL_VERSION = 1,
     WAL_PATH_MAX = 4096,
-    WAL_PIECE = 1 << 20, /* large groups are written in pieces of this size */
-    WAL_HAS_TIMES = 1,   /* optional feature: records say when they were written */
-    WAL_SIZE_AT = 48,    /* of the size in the header */
-    WAL_MARK = 255,      /* type of the mark behind the last record */
+    WAL_PIECE = 1 << 20,    /* large groups are written in pieces of this size */
+    WAL_START_BYTES = 4096, /* the disk gets such a group at once, smaller ones with their sync */
+    WAL_HAS_TIMES = 1,      /* optional feature: records say when they were written */
+    WAL_SIZE_AT = 48,       /* of the size in the header */
+    WAL_MARK = 255,         /* type of the mark behind the last record */
 };
 
 typedef struct WalSegment {

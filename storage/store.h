@@ -13,6 +13,7 @@
 
 typedef struct Completion {
     Task *waiter; /* woken when done is set; may be NULL: poll */
+    bool polled; /* the step that makes the call looks at done afterwards: no wake from within it */
     atomic_bool done;
     bool ok;
     bool sync_failed; /* with !ok: what is on the disk is not known; no second try */

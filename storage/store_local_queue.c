@@ -10,14 +10,14 @@ enum { SPARE_RETRY_MS = 1000 };
 
 void completion_end(Completion *c, bool ok, uint64_t value, const Err *e)
 {
-    Task *waiter = c->waiter;
     c->ok = ok;
     c->value = value;
     if (!ok)
         c->err = *e;
-    atomic_store_explicit(&c->done, true, memory_order_release);
-    if (waiter)
-        task_wake(waiter);
+    if (c->waiter && !(c->polled && task_is_current(c->waiter)))
+        task_wake_done(c->waiter, &c->done);
+    else
+        atomic_store_explicit(&c->done, true, memory_order_release);
 }
 
 void lane_init(Lane *l)
