@@ -9,8 +9,8 @@ include tests/sim/local.mk
 include tests/regress/local.mk
 include tests/bench/local.mk
 
-TESTS += tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/prom_edges.py tests/ts_model.py tests/cancel.py
-EXTRA_DIST += tests/promql_pg.py tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/prom_edges.py tests/ts_model.py tests/cancel.py
+TESTS += tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/prom_edges.py tests/clients.py tests/ts_model.py tests/cancel.py
+EXTRA_DIST += tests/promql_pg.py tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/prom_edges.py tests/clients.py tests/ts_model.py tests/cancel.py
 
 # Damaged data directories against the built server: make damage, make damage ROUNDS=10000 SEED=7.
 ROUNDS = 1000

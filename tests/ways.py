@@ -492,12 +492,15 @@ def bombs(s):
     blocks = [struct.pack("<I", 1 << 1 | (128 << 10) << 3)[:3] + b" "] * 8191 + [struct.pack("<I", 1 | 1 << 1 | (128 << 10) << 3)[:3] + b" "]
     zstd = b"\x28\xb5\x2f\xfd\x00\x38" + b"".join(blocks)  # runs of 128 KiB, in a window of that size
     copies = varint(1 << 30) + b"\x00 " + b"\xfe\x01\x00" * ((1 << 30) // 64)
-    for name, path, body in (("gzip", "/write", member * 64), ("zstd", "/write", zstd), ("snappy", "/api/v1/write", copies),
-                             ("gzip", "/api/v1/import", member * 64), ("gzip", "/v1/metrics", member * 64)):
+    texts = ["/write", "/api/v2/write?bucket=telegraf", "/api/v3/write_lp?db=telegraf", "/api/v1/ingest", "/api/v1/import", "/api/put"]
+    otlp = [root + "/v1/" + what for root in ("", "/api/v1/otlp") for what in ("metrics", "logs", "traces")]
+    ways_in = [(name, path, body) for path in texts + otlp for name, body in (("gzip", member * 64), ("zstd", zstd))]
+    ways_in += [("gzip", "/v1/logs?json", member * 64)] + [("snappy", path, copies) for path in ("/api/v1/write", "/api/v1/read")]
+    for name, path, body in ways_in:
         open("/proc/%d/clear_refs" % s.process.pid, "w").write("5")
         before = memory(s, "VmRSS")
         status, _, _ = s.ask("POST", path, body[:30 << 20], Content_Encoding=name,
-                             Content_Type="application/json" if "metrics" in path else "application/x-protobuf")
+                             Content_Type="application/json" if path in texts or "json" in path else "application/x-protobuf")
         grown = memory(s, "VmHWM") - before - (min(len(body), 30 << 20) >> 20)
         check("bomb of %s at %s: %d, %d MB" % (name, path, status, grown), (status, grown < 64), (413, True))
 
