@@ -1,5 +1,6 @@
 /* ingest/ing_otlp.c - OTLP over HTTP: JSON as one tree, protobuf piece by piece; one resource after the other. */
 #include "ingest/otlp_private.h"
+#include <ctype.h>
 #include <math.h>
 
 typedef struct State {
@@ -147,6 +148,46 @@ Slice otlp_attributes_json(Arena *a, const json_t *attributes)
     return dump(a, plain_pairs(attributes, OTLP_DEPTH_MAX));
 }
 
+/* "SPAN_KIND_SERVER" among "server", ... after the prefix; names are allowed for numbers in protobuf's JSON. */
+int64_t otlp_enum(const json_t *v, const char *prefix, const char *const *names, size_t n)
+{
+    int64_t number;
+    size_t skip = strlen(prefix);
+    if (otlp_i64(v, &number))
+        return number;
+    if (!json_is_string(v) || strncmp(json_string_value(v), prefix, skip) != 0)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq_nocase(slice_cstr(json_string_value(v) + skip), slice_cstr(names[i])))
+            return (int64_t)i;
+    return 0;
+}
+
+/* Hexadecimal ids are told in any case; the tree has small letters, as protobuf gives them. */
+static void lower_id(json_t *id)
+{
+    size_t n = json_string_length(id);
+    char *text = mem_alloc(n + 1);
+    for (size_t i = 0; i < n; i++)
+        text[i] = (char)tolower((unsigned char)json_string_value(id)[i]);
+    json_string_setn(id, text, n);
+    mem_free(text);
+}
+
+/* As deep as jansson reads. */
+static void lower_ids(json_t *v)
+{
+    static const char *const ids[] = {"traceId", "spanId", "parentSpanId"};
+    const char *key;
+    json_t *member;
+    size_t i;
+    for (i = 0; i < ARRAY_LEN(ids) && json_is_object(v); i++)
+        if (json_is_string(json_object_get(v, ids[i])))
+            lower_id(json_object_get(v, ids[i]));
+    json_object_foreach(v, key, member) lower_ids(member);
+    json_array_foreach(v, i, member) lower_ids(member);
+}
+
 /* ---- steps ---- */
 static const struct {
     const char *resources;
@@ -165,6 +206,11 @@ static bool read_json(State *s, OtlpSignal signal, Slice body, Err *e)
     if (!s->tree)
         return err_set(e, ERR_INVALID_TEXT, "invalid JSON: %s", je.text);
     s->resources = json_object_get(s->tree, signals[signal].resources);
+    if (!json_is_object(s->tree) ||
+        (s->resources && !json_is_array(s->resources) && !json_is_null(s->resources)))
+        return err_set(e, ERR_INVALID_TEXT, "body is no object with an array \"%s\"",
+                       signals[signal].resources);
+    lower_ids(s->resources);
     return true;
 }
 

@@ -214,6 +214,13 @@ static bool histogram_point(Walk *w, const json_t *point, Err *e)
     if (!count_and_sum(w, point, e))
         return false;
     double total = 0, low = -INFINITY;
+    if (json_array_size(counts) == 0) { /* all are in the one bucket that there always is */
+        (void)!otlp_f64(json_object_get(point, "count"), &total);
+        bool ok = put_series(w, "_bucket", SLICE_LIT("le"), SLICE_LIT("+Inf"), total, e);
+        if (ok)
+            put_exemplars(w, point, -INFINITY, INFINITY);
+        return ok;
+    }
     for (size_t i = 0; i < json_array_size(counts); i++) {
         int64_t count;
         double bound = INFINITY;
@@ -331,6 +338,8 @@ static void one_metric(Walk *w, const MetricKind *k, const json_t *data)
     bool monotonic = json_is_true(json_object_get(data, "isMonotonic"));
     bool counter = k->type == 1 && monotonic,
          cumulative = !k->has_temporality || is_cumulative(data);
+    const char *temporality =
+        json_object_get(data, "aggregationTemporality") ? "delta" : "unspecified";
     Err e;
     size_t i;
     json_t *point;
@@ -341,8 +350,8 @@ static void one_metric(Walk *w, const MetricKind *k, const json_t *data)
         err_clear(&e);
         if (!cumulative)
             err_set(&e, ERR_FEATURE_NOT_SUPPORTED,
-                    "metric \"%.*s\" is of delta temporality: only cumulative is taken",
-                    SLICE_ARG(otlp_text(w->metric, "name")));
+                    "metric \"%.*s\" is of %s temporality: only cumulative is taken",
+                    SLICE_ARG(otlp_text(w->metric, "name")), temporality);
         if (!cumulative || !begin_point(w, point, &e) || !k->point(w, point, &e))
             refuse(w, &e);
     }

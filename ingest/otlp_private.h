@@ -42,6 +42,8 @@ bool otlp_f64(const json_t *v, double *out);
 Slice otlp_text(const json_t *object, const char *key);      /* "" if there is none */
 json_t *otlp_attribute(json_t *attributes, const char *key); /* its AnyValue, or NULL */
 Slice otlp_any_text(Arena *a, const json_t *any);
+/* The number of an enum: itself, or the place of its name; 0 if it is none. */
+int64_t otlp_enum(const json_t *v, const char *prefix, const char *const *names, size_t n);
 /* Attributes as a JSON object of plain values. */
 Slice otlp_attributes_json(Arena *a, const json_t *attributes);
 

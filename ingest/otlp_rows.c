@@ -54,10 +54,16 @@ static bool put_text(Row *r, const char *name, Slice text, Err *e)
     return text.len == 0 || put(r, name, &v, e);
 }
 
-static bool put_int(Row *r, const char *name, const json_t *value, Err *e)
+static bool put_severity(Row *r, const json_t *value, Err *e)
 {
+    static const char *const names[] = {"unspecified", "trace",  "trace2", "trace3", "trace4",
+                                        "debug",       "debug2", "debug3", "debug4", "info",
+                                        "info2",       "info3",  "info4",  "warn",   "warn2",
+                                        "warn3",       "warn4",  "error",  "error2", "error3",
+                                        "error4",      "fatal",  "fatal2", "fatal3", "fatal4"};
     IngValue v = {.kind = ING_INT};
-    return !otlp_i64(value, &v.u.i64) || put(r, name, &v, e);
+    v.u.i64 = otlp_enum(value, "SEVERITY_NUMBER_", names, ARRAY_LEN(names));
+    return !value || put(r, "severity_number", &v, e);
 }
 
 static bool put_json(Row *r, const char *name, const json_t *attributes, Err *e)
@@ -68,7 +74,7 @@ static bool put_json(Row *r, const char *name, const json_t *attributes, Err *e)
 
 static bool log_fields(Row *r, const json_t *o, Err *e)
 {
-    return put_int(r, "severity_number", json_object_get(o, "severityNumber"), e) &&
+    return put_severity(r, json_object_get(o, "severityNumber"), e) &&
            put_text(r, "severity_text", otlp_text(o, "severityText"), e) &&
            put_text(r, "body", otlp_any_text(&r->arena, json_object_get(o, "body")), e) &&
            put_text(r, "event_name", otlp_text(o, "eventName"), e) &&
@@ -95,11 +101,11 @@ static bool span_fields(Row *r, const json_t *o, Err *e)
                                         "client",      "producer", "consumer"};
     static const char *const codes[] = {"unset", "ok", "error"};
     const json_t *status = json_object_get(o, "status");
-    int64_t begin = 0, end = 0, kind = 0, code = 0;
+    int64_t begin = 0, end = 0, kind, code;
     (void)!otlp_i64(json_object_get(o, "startTimeUnixNano"), &begin);
     (void)!otlp_i64(json_object_get(o, "endTimeUnixNano"), &end);
-    (void)!otlp_i64(json_object_get(o, "kind"), &kind);
-    (void)!otlp_i64(json_object_get(status, "code"), &code);
+    kind = otlp_enum(json_object_get(o, "kind"), "SPAN_KIND_", kinds, ARRAY_LEN(kinds));
+    code = otlp_enum(json_object_get(status, "code"), "STATUS_CODE_", codes, ARRAY_LEN(codes));
     kind = kind >= 0 && kind < (int64_t)ARRAY_LEN(kinds) ? kind : 0;
     code = code >= 0 && code < (int64_t)ARRAY_LEN(codes) ? code : 0;
     IngValue duration = {.kind = ING_INT, .u.i64 = end > begin && begin >= 0 ? end - begin : 0};

@@ -4,7 +4,7 @@
 The sequences are those of Telegraf's outputs influxdb and influxdb_v2 and of Grafana's data sources Prometheus,
 PostgreSQL and InfluxDB, read in their sources; the answers are judged as those programs judge them.  Each client keeps
 one connection, compresses and cuts its bodies as Go's net/http does."""
-import gzip, http.client, json, os, re, subprocess, sys, time, urllib.parse
+import gzip, http.client, json, os, subprocess, sys, urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import ways
@@ -170,7 +170,6 @@ def grafana_postgres(s):
 
 def main():
     s = Server(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_builddir", "."))
-    s.pg_port = int(re.search(r"PostgreSQL on port (\d+)", open(s.log.name).read()).group(1))
     try:
         for part in (telegraf_1, telegraf_2, grafana_prometheus, grafana_postgres):
             part(s)

@@ -170,6 +170,7 @@ class Server:
                 break
             time.sleep(0.05)
         self.port = int(re.search(r"HTTP on port (\d+)", text).group(1))
+        self.pg_port = int(re.search(r"PostgreSQL on port (\d+)", text).group(1))
 
     def crash(self):
         self.process.kill()
@@ -405,6 +406,7 @@ def otlp(s):
         {"name": "delta", "sum": {"aggregationTemporality": 1, "isMonotonic": True, "dataPoints": [point(asInt="7")]}},
         {"name": "lat", "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints": [point(
             count="6", sum=10, scale=0, zeroCount="1", positive={"offset": 0, "bucketCounts": ["2", "3"]})]}},
+        {"name": "whole", "histogram": {"aggregationTemporality": "AGGREGATION_TEMPORALITY_CUMULATIVE", "dataPoints": [point(count="9", sum=2)]}},
         {"name": "rpc", "summary": {"dataPoints": [point(count="2", sum=3, quantileValues=[{"quantile": 0.5, "value": 1}])]}},
     ]
     body = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"scope": {"name": "x"}, "metrics": metrics}]}]}
@@ -419,6 +421,7 @@ def otlp(s):
     check("OTLP gauge", value("cpu_utilization_ratio"), [(dict(common, __name__="cpu_utilization_ratio"), "0.5")])
     check("OTLP histogram", sorted((m["le"], v) for m, v in value("http_server_duration_milliseconds_bucket")),
           [("+Inf", "3"), ("10", "3"), ("5", "1")])
+    check("OTLP histogram without bounds", [(m["le"], v) for m, v in value("whole_bucket")], [("+Inf", "9")])
     check("OTLP sum and count", value("http_server_duration_milliseconds_sum / http_server_duration_milliseconds_count")[0][1][:5], "4.166")
     check("OTLP native histogram", value("histogram_count(lat)")[0][1], "6")
     check("OTLP summary", value("rpc")[0], (dict(common, __name__="rpc", quantile="0.5"), "1"))
@@ -438,7 +441,9 @@ def otlp(s):
     check("OTLP protobuf", (status, answer, h["Content-Type"]), (200, b"", "application/x-protobuf"))
     check("its value", [x["value"][1] for x in s.data("/api/v1/query", query="requests_total", time=NOW + 1)["result"]], ["8"])
     check("OTLP damaged", s.ask("POST", "/v1/metrics", b"\x0a\xff", Content_Type="application/x-protobuf")[0], 400)
-    check("OTLP bad JSON", s.ask("POST", "/v1/metrics", "{", Content_Type="application/json")[0], 400)
+    for bad in ("{", "[]", '{"resourceMetrics":5}', '"x"'):
+        check("OTLP bad JSON " + bad, s.ask("POST", "/v1/metrics", bad, Content_Type="application/json")[0], 400)
+    check("OTLP empty", s.ask("POST", "/v1/metrics", '{"resourceMetrics":null}', Content_Type="application/json")[0], 200)
     check("OTLP other type", s.ask("POST", "/v1/metrics", "{}", Content_Type="text/plain")[0], 415)
     logs = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {"name": "x"}, "logRecords": [
         {"timeUnixNano": str(t), "severityNumber": 9, "severityText": "INFO", "body": {"stringValue": "hello"},
@@ -450,6 +455,15 @@ def otlp(s):
          "status": {"code": 2, "message": "no"}}]}]}]}
     check("OTLP traces", s.ask("POST", "/v1/traces", json.dumps(spans), Content_Type="application/json")[0], 200)
     check("duration", value("otel_spans_duration_ns")[0][1], "5000")
+    named = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": str(t + 7), "severityNumber": "SEVERITY_NUMBER_WARN2",
+                                                              "traceId": "ABCDEF", "body": {"stringValue": "named"}}]}]}]}
+    check("OTLP enum by name", s.ask("POST", "/v1/logs", json.dumps(named), Content_Type="application/json")[0], 200)
+    spans["resourceSpans"][0]["scopeSpans"][0]["spans"][0].update(kind="SPAN_KIND_CONSUMER", traceId="AB", name="named")
+    check("OTLP enum by name", s.ask("POST", "/v1/traces", json.dumps(spans), Content_Type="application/json")[0], 200)
+    found = lambda sql: subprocess.run(["psql", "-XAtq", "-h", "127.0.0.1", "-p", str(s.pg_port), "-U", "skulk", "-c", sql],
+                                       capture_output=True, text=True).stdout.strip()
+    check("OTLP log of that name", found("SELECT severity_number, trace_id FROM otel_logs WHERE body = 'named'"), "14|abcdef")
+    check("OTLP span of that name", found("SELECT kind, trace_id, status_code FROM otel_spans WHERE name = 'named'"), "consumer|ab|error")
 
 
 def admin(s):
