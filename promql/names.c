@@ -497,6 +497,8 @@ int64_t pql_ns(int64_t ms, int64_t add)
 
 SeriesSet *pql_alive(const PqlListing *l, const TableDef *t)
 {
+    if (l->asked)
+        buf_put(l->asked, &t->id, sizeof t->id);
     int64_t from = pql_ns(l->start_ms, 0), to = pql_ns(l->end_ms, NS_PER_MS - 1);
     SeriesSet *set = snapshot_series(l->snapshot, t->id, from, to),
               *kept = tiers_alive(l->snapshot, t, from, to);
@@ -506,6 +508,16 @@ SeriesSet *pql_alive(const PqlListing *l, const TableDef *t)
     set_unref(set);
     set_unref(kept);
     return both;
+}
+
+uint64_t pql_alive_mark(const PqlListing *l, TableId table)
+{
+    const TableDef *t = cat_table_by_id(snapshot_catalog(l->snapshot), table);
+    TierList tiers;
+    if (t && tiers_of(t, &tiers))
+        return 0; /* what is kept in them changes by a watch as well */
+    return snapshot_series_mark(l->snapshot, table, pql_ns(l->start_ms, 0),
+                                pql_ns(l->end_ms, NS_PER_MS - 1));
 }
 
 /* Those of a source in the time; a reference. */

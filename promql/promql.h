@@ -114,6 +114,7 @@ typedef struct PqlListing {
     PqlMatcher *const *m;
     size_t n;
     int64_t start_ms, end_ms;
+    Buf *asked; /* NULL, or: TableId of each table whose series were asked for, appended */
 } PqlListing;
 /* Calls each() with the labels of every series (canonical names only); stops when it returns false. */
 bool pql_series(const PqlListing *l, bool (*each)(void *arg, const PqlLabel *labels, size_t count),
@@ -124,6 +125,7 @@ typedef bool PqlMetricFn(void *arg, const TableDef *t, Slice name, size_t series
 bool pql_metrics(const PqlListing *l, PqlMetricFn *each, void *arg, Err *e) MUST_CHECK;
 /* Of one table, by time alone; a reference. */
 SeriesSet *pql_alive(const PqlListing *l, const TableDef *t);
+uint64_t pql_alive_mark(const PqlListing *l, TableId table); /* as of snapshot_series_mark */
 
 /* ---- samples as they are stored (promql/raw.c) ---- */
 enum { PQL_SELECTORS_MAX = 100 };

@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "session/advisory.h"
+#include "session/promql_kept.h"
 #include "session/session_private.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -72,6 +73,7 @@ bool db_open(Db **out, const DbOptions *o, Err *e)
     mutex_init(&db->mutex, RANK_DB);
     mutex_init(&db->sequence_mutex, RANK_DB);
     db->advisory = advisory_new();
+    db->prom_kept = prom_kept_new();
     budgets_init(db);
     EngineOptions eo = {
         .dir = db->data_dir,
@@ -112,6 +114,7 @@ void db_close(Db *db)
     mutex_destroy(&db->mutex);
     mutex_destroy(&db->sequence_mutex);
     advisory_free(db->advisory);
+    prom_kept_free(db->prom_kept);
     mem_free(db->rejected);
     login_stop(db);
     mem_free(db->features);

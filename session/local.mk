@@ -24,5 +24,5 @@ libsksession_la_SOURCES = \
 	session/views_skulk.c session/views_timescale.c \
 	session/catalog_class.c session/catalog_index.c session/catalog_functions.c session/catalog_info.c \
 	session/catalog_pg.c session/catalog_relations.c session/pg_catalog.def session/information_schema.def session/catalog_role.c session/catalog_acl.c session/catalog_has.c session/catalog_private.h session/catalog_session.c session/catalog_locks.c session/catalog_type.c \
-	session/promql_door.c session/promql_private.h session/promql_sql.c session/promql_read.c session/promql_admin.c session/promql_tsdb.c session/write_keys.c session/promql_delete.c \
+	session/promql_door.c session/promql_kept.c session/promql_kept.h session/promql_private.h session/promql_sql.c session/promql_read.c session/promql_admin.c session/promql_tsdb.c session/write_keys.c session/promql_delete.c \
 	session/prom_chunk.c session/prom_chunk.h session/promql_forms.c session/promql_forms.h

@@ -1,5 +1,6 @@
 /* session/promql_door.c - PromQL for http/ and the library: jobs, results as Prometheus' JSON, metadata. */
 #include "base/hash.h"
+#include "session/promql_kept.h"
 #include "session/promql_private.h"
 #include <stdlib.h>
 
@@ -511,23 +512,58 @@ static bool meta_matches(TextSet *set, const PromSelection *from, PqlMatcher **m
            (set->what == PROM_SERIES && err_wrap(e, "invalid parameter \"match[]\""));
 }
 
+/* What is asked, but for the time. */
+static void meta_key(Buf *key, const PromSelection *from, PromMeta what, Slice label)
+{
+    uint64_t fixed[] = {what, from->database, rights_role(from->rights), from->rights != NULL,
+                        from->limit};
+    buf_put(key, fixed, sizeof fixed);
+    for (size_t i = 0; i <= from->match_count; i++) {
+        Slice text = i ? from->match[i - 1] : label;
+        buf_put_u32(key, (uint32_t)text.len);
+        buf_put_slice(key, text);
+    }
+}
+
+static bool meta_answer(Db *db, const PromSelection *from, PqlListing *l, TextSet *set, Buf *json,
+                        Err *e)
+{
+    Buf key, tables;
+    buf_init(&key);
+    buf_init(&tables);
+    size_t begin = json->len;
+    l->asked = &tables;
+    meta_key(&key, from, set->what, set->label);
+    PromKeptAt at = prom_kept_at(l);
+    bool ok = true;
+    if (!prom_kept_find(db->prom_kept, buf_slice(&key), l, at, json)) {
+        PqlMatcher **m = ARENA_ARRAY(set->arena, PqlMatcher *, from->match_count + 1);
+        l->m = m;
+        ok = meta_matches(set, from, m, e) && meta_read(set, l, e);
+        if (ok) {
+            put_set(set, from->limit, json);
+            prom_kept_put(db->prom_kept, buf_slice(&key), l, at, buf_slice(&tables),
+                          slice_of((const char *)json->ptr + begin, json->len - begin));
+        }
+    }
+    buf_free(&key);
+    buf_free(&tables);
+    return ok;
+}
+
 bool prom_meta(Db *db, const PromSelection *from, PromMeta what, Slice label, Buf *json, Err *e)
 {
     Arena a;
     arena_init(&a, &db->query_pool);
     TextSet set = {.arena = &a, .what = what, .label = label};
     buf_init(&set.text);
-    PqlMatcher **m = ARENA_ARRAY(&a, PqlMatcher *, from->match_count + 1);
     PqlListing l = {.snapshot = engine_snapshot(db->engine, NULL),
                     .rights = {rights_may_read, from->rights},
-                    .m = m,
                     .n = from->match_count,
                     .start_ms = from->start_ms,
                     .end_ms = from->end_ms};
     bool ok = public_schema(snapshot_catalog(l.snapshot), from->database, &l.schema, e) &&
-              meta_matches(&set, from, m, e) && meta_read(&set, &l, e);
-    if (ok)
-        put_set(&set, from->limit, json);
+              meta_answer(db, from, &l, &set, json, e);
     snapshot_unref(l.snapshot);
     buf_free(&set.text);
     arena_free(&a);

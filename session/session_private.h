@@ -46,6 +46,7 @@ struct Db {
     size_t next_login;
     struct RejectedRing *rejected;  /* rejected.c; NULL = none yet */
     struct AdvisoryLocks *advisory; /* has a mutex of its own */
+    struct PromKept *prom_kept;     /* promql_kept.c; has a mutex of its own */
 };
 
 static inline SpillSpace *db_spill(Db *db) /* NULL: read only */

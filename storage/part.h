@@ -99,8 +99,10 @@ bool memory_sink_open(MemorySink *m, Part **out, Err *e) MUST_CHECK; /* takes th
 Part *part_ref(Part *p);
 void part_unref(Part *p);
 const PartInfo *part_info(const Part *p);
-void part_touch(Part *p);               /* it is going to be read */
-uint64_t part_used(const Part *p);      /* grows with the last touch */
+uint64_t part_serial(
+    const Part *p);                /* of this opening: never given again while the process lives */
+void part_touch(Part *p);          /* it is going to be read */
+uint64_t part_used(const Part *p); /* grows with the last touch */
 int64_t part_drop_pages(const Part *p); /* of a mapped file; bytes of address space */
 const char *part_name(const Part *p);
 Slice part_image(const Part *p); /* of a part in memory: the bytes that a file would have */

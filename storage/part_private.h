@@ -156,6 +156,7 @@ enum { PIN_BUCKETS = 64 };
 
 struct Part {
     Ref ref;
+    uint64_t serial; /* no other part of this process has it */
     PartSource *source;
     PartInfo info;
     bool skip_crc; /* fuzzing only */

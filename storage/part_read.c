@@ -218,8 +218,10 @@ static bool open_bytes(Part *p, Err *e)
 
 bool part_open_with(Part **out, PartSource *take_source, bool skip_crc, Err *e)
 {
+    static _Atomic uint64_t opened;
     Part *p = MEM_NEW(Part);
     ref_init(&p->ref);
+    p->serial = atomic_fetch_add_explicit(&opened, 1, memory_order_relaxed) + 1;
     p->source = take_source;
     p->skip_crc = skip_crc;
     mutex_init(&p->pin_lock, RANK_FILE);
@@ -229,6 +231,11 @@ bool part_open_with(Part **out, PartSource *take_source, bool skip_crc, Err *e)
     }
     *out = p;
     return true;
+}
+
+uint64_t part_serial(const Part *p)
+{
+    return p->serial;
 }
 
 bool part_open(Part **out, PartSource *take_source, Err *e)

@@ -102,6 +102,26 @@ static SeriesSet *shown_series(const TtlView *ttl, SeriesSet *take_all, int64_t 
     return shown;
 }
 
+/* A bitmap: the series of the table in parts that meet the range. */
+static roaring_bitmap_t *series_of_parts(const SnapshotView *v, TableId table, int64_t t_min,
+                                         int64_t t_max, uint32_t *shard)
+{
+    roaring_bitmap_t *bits = roaring_bitmap_create();
+    for (size_t i = 0; i < v->part_count; i++) {
+        if (!part_meets(v->parts[i].part, table, t_min, t_max))
+            continue;
+        *shard = part_shard(v->parts[i].part);
+        visit_part(bits, part_series_bitmap(v->parts[i].part, table), NULL);
+    }
+    return bits;
+}
+
+/* All that the table has, so that nobody need look at the tails. */
+static bool has_all_series(const roaring_bitmap_t *bits, SeriesIndex *index, TableId table)
+{
+    return roaring_bitmap_get_cardinality(bits) == idx_series_count(index, table);
+}
+
 SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_max)
 {
     SnapshotView v;
@@ -111,17 +131,12 @@ SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_
     Err ignored;
     if (def && ttl_open(&ttl, s, def, &ignored) && ttl && ttl_cut_min(ttl) > t_min)
         t_min = ttl_cut_min(ttl);
-    roaring_bitmap_t *bits = roaring_bitmap_create();
     uint32_t shard = 0;
+    roaring_bitmap_t *bits = series_of_parts(&v, table, t_min, t_max, &shard);
+    bool all = has_all_series(bits, engine_index(snapshot_engine(s)), table);
     Arena a;
     arena_init(&a, NULL);
-    for (size_t i = 0; i < v.part_count; i++) {
-        if (!part_meets(v.parts[i].part, table, t_min, t_max))
-            continue;
-        shard = part_shard(v.parts[i].part);
-        visit_part(bits, part_series_bitmap(v.parts[i].part, table), NULL);
-    }
-    for (size_t i = 0; i < v.tail_count; i++) {
+    for (size_t i = 0; i < v.tail_count && !all; i++) {
         SegRow *rows;
         size_t n =
             seg_select(v.tails[i].segment, v.tails[i].rows, table, NULL, t_min, t_max, &a, &rows);
@@ -136,6 +151,43 @@ SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_
         set = shown_series(ttl, set, t_max);
     ttl_close(ttl);
     return set;
+}
+
+uint64_t snapshot_series_mark(Snapshot *s, TableId table, int64_t t_min, int64_t t_max)
+{
+    SnapshotView v;
+    snapshot_view(s, &v);
+    const TableDef *def = cat_table_by_id(v.catalog, table);
+    TtlView *ttl = NULL;
+    Err ignored;
+    if (!def || def->ttl_count ||
+        !ttl_open(&ttl, s, def, &ignored)) /* what shows depends on the series */
+        return 0;
+    if (ttl && ttl_cut_min(ttl) > t_min)
+        t_min = ttl_cut_min(ttl);
+    ttl_close(ttl);
+    uint64_t mark = table, most = 0;
+    bool tail = false;
+    for (size_t i = 0; i < v.part_count; i++) {
+        Part *p = v.parts[i].part;
+        if (!part_meets(p, table, t_min, t_max))
+            continue;
+        uint64_t n = roaring_bitmap_get_cardinality(part_series_bitmap(p, table));
+        most = n > most ? n : most;
+        mark = hash_mix(mark, part_serial(p));
+    }
+    for (size_t i = 0; i < v.tail_count && !tail; i++)
+        tail = tail_meets(&v.tails[i], table, t_min, t_max);
+    SeriesIndex *index = engine_index(snapshot_engine(s));
+    if (tail && most != idx_series_count(index, table)) { /* perhaps all together have them */
+        uint32_t shard;
+        roaring_bitmap_t *bits = series_of_parts(&v, table, t_min, t_max, &shard);
+        tail = !has_all_series(bits, index, table);
+        roaring_bitmap_free(bits);
+        if (tail)
+            return 0;
+    }
+    return mark ? mark : 1;
 }
 
 /* ---- opening ---- */

@@ -80,6 +80,8 @@ const ScanCounters *scan_counters(const Scan *s);
 bool snapshot_table_bounds(const Snapshot *s, TableId table, int64_t *t_min, int64_t *t_max);
 /* Series of the table with rows that may lie in the range. */
 SeriesSet *snapshot_series(Snapshot *s, TableId table, int64_t t_min, int64_t t_max);
+/* Stays the same for as long as snapshot_series says the same and no series is made; 0: that cannot be told. */
+uint64_t snapshot_series_mark(Snapshot *s, TableId table, int64_t t_min, int64_t t_max);
 
 /* Which of these keys have a row (PRIMARY KEY, ON CONFLICT): bit i of found (BITMAP_WORDS(n) words)
  * says that keys[i] has.  In any order; cheap where no row is near.  SCAN_END: done; SCAN_WAIT: the

@@ -148,6 +148,7 @@ is "INSERT on it" 204 "$(code -u meter:mpass http://$url/write -d 'm v=3')"
 is "one table is read" 200 "$(code -u one:opass "http://$url/api/v1/query?query=power_watts")"
 is "the other is not" 403 "$(code -u one:opass "http://$url/api/v1/query?query=m_v")"
 is "nor within" 403 "$(code -u one:opass "http://$url/api/v1/query?query=power_watts%2Bm_v")"
+sql "CHECKPOINT" # lists of what lies in files are kept
 is "names" '{"status":"success","data":["power_volts","power_watts"]}' "$(curl -s -u one:opass "http://$url/api/v1/label/__name__/values")"
 is "labels" '{"status":"success","data":["__name__","room"]}' "$(curl -s -u one:opass "http://$url/api/v1/labels")"
 is "nobody's" '{"status":"success","data":[]}' "$(sql "REVOKE SELECT ON power FROM one"; curl -s -u one:opass "http://$url/api/v1/labels")"

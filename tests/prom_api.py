@@ -301,6 +301,30 @@ def times_of_labels(s):
     check("all labels of then", s.data("/api/v1/labels", end=1000000001), ["__name__", "zone"])
 
 
+def kept_lists(s):
+    """Lists of what lies in files are kept: whatever changes them must be seen."""
+    zones = lambda **p: s.data("/api/v1/label/zone/values", **p)
+    series = lambda m, **p: len(s.data("/api/v1/series", **{"match[]": m}, **p))
+    for when in ("fresh", "in files", "once more"):
+        if when == "in files":
+            s.restart()
+        times_of_labels(s) if when == "fresh" else None
+        check("zones " + when, (zones(), zones(end=1000000001), zones(start=5, end=6)),
+              (["ancient", "modern"], ["ancient"], []))
+        check("by selector " + when, (zones(**{"match[]": "new_v"}), series("new_v"), series("new_v", end=1000000001)), (["modern"], 1, 0))
+        check("limits " + when, (zones(limit=1), zones(limit=2)), (["ancient"], ["ancient", "modern"]))
+    s.ask("POST", "/write", "new,zone=modern v=2 %d\n" % 10**18)
+    check("an old row of a series that is there", (zones(end=1000000001), series("new_v", end=1000000001)), (["ancient", "modern"], 1))
+    s.ask("POST", "/write", "new,zone=next v=2 %d\n" % (NOW * 10**9))
+    check("a new series", (zones(), zones(end=1000000001), series("new_v")), (["ancient", "modern", "next"], ["ancient", "modern"], 2))
+    s.restart()
+    check("in files again", (zones(), series("new_v"), series('{zone="next"}')), (["ancient", "modern", "next"], 2, 1))
+    s.ask("POST", "/write", "third,zone=next v=2 %d\n" % (NOW * 10**9))
+    check("a new table", series('{zone="next"}'), 2)
+    check("delete", s.ask("POST", "/api/v1/admin/tsdb/delete_series?match[]=third_v")[0], 204)
+    check("clean", s.ask("POST", "/api/v1/admin/tsdb/clean_tombstones")[0], 204)
+
+
 def status(s):
     db = dict(db="counted")
     s.ask("POST", "/query", "q=CREATE+DATABASE+counted", Content_Type="application/x-www-form-urlencoded")
@@ -412,7 +436,7 @@ def otlp(s):
 def main():
     s = Server(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_builddir", "."))
     try:
-        for part in (histograms, numbers_and_histograms, federation, export, fields_of_tables, times_of_labels, status, otlp):
+        for part in (histograms, numbers_and_histograms, federation, export, fields_of_tables, kept_lists, status, otlp):
             part(s)
     finally:
         code, _ = s.stop()

@@ -177,6 +177,12 @@ class Server:
         self.process.wait(60)
         self.start()
 
+    def restart(self):
+        """A clean stop makes files of all rows."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.start()
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
