@@ -76,6 +76,8 @@ CallStatus http_run_root(HttpCall *c)
 typedef struct InfluxQuery { /* HttpCall.state */
     const char *p, *end;
     int id;
+    Slice database; /* where the statement's SQL runs */
+    InfluxForm form;
     InfluxJob *job;
     size_t answer; /* where it begins in the reply */
 } InfluxQuery;
@@ -103,13 +105,13 @@ static bool next_word(InfluxQuery *q, Arena *a, Slice *out)
     size_t n = 0;
     bool quoted = *q->p == '"';
     for (q->p += quoted; q->p < q->end; q->p++) {
-        if (quoted ? *q->p == '"' : *q->p == ';' || strchr(" \t\r\n", *q->p))
+        if (quoted ? *q->p == '"' : !*q->p || strchr(" \t\r\n;,()=", *q->p))
             break;
         if (quoted && *q->p == '\\' && q->end - q->p > 1)
             q->p++;
         dst[n++] = *q->p;
     }
-    if (quoted && q->p == q->end)
+    if (quoted ? q->p == q->end : n == 0)
         return false;
     q->p += quoted;
     *out = (Slice){dst, n};
@@ -272,6 +274,143 @@ static bool show_policies(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
     return true;
 }
 
+/* ---- what there is: the views of SQL tell it ---- */
+static bool sign_is(InfluxQuery *q, char sign)
+{
+    skip_blanks(q);
+    bool is = q->p < q->end && *q->p == sign;
+    q->p += is;
+    return is;
+}
+
+static void put_literal(Buf *sql, Slice text)
+{
+    buf_puts(sql, "'");
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\'')
+            buf_puts(sql, "'");
+        buf_put_u8(sql, (uint8_t)text.ptr[i]);
+    }
+    buf_puts(sql, "'");
+}
+
+/* name, ... as a list of literals */
+static bool put_names(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    Slice name;
+    const char *before = "(";
+    do {
+        if (!next_word(q, &c->arena, &name) || *name.ptr == '/')
+            return err_set(e, ERR_SYNTAX, "a name is needed; regular expressions are not taken");
+        buf_puts(sql, before);
+        put_literal(sql, name);
+        before = ",";
+    } while (sign_is(q, ','));
+    buf_puts(sql, ")");
+    return true;
+}
+
+/* [ON database], and that it is there. */
+static bool on_database(HttpCall *c, InfluxQuery *q, Err *e)
+{
+    q->database = http_param(c, "db");
+    if (word_is(q, &c->arena, "ON") && !next_word(q, &c->arena, &q->database))
+        return err_set(e, ERR_SYNTAX, "ON needs the name of a database");
+    if (!q->database.len)
+        return err_set(e, ERR_DATABASE_NAME, "database name required");
+    return is_database(c, q->database) ||
+           err_set(e, ERR_DATABASE_NAME, "database not found: %.*s", SLICE_ARG(q->database));
+}
+
+/* The tables that are measurements, of those behind FROM. */
+#define MEASUREMENTS                                                                               \
+    "(SELECT table_name FROM skulk.tables WHERE schema_name = 'public' AND kind = 'time series' "  \
+    "AND has_table_privilege(format('%I.%I', schema_name, table_name), 'SELECT'))"
+
+static bool from(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    buf_puts(sql, " WHERE table_name IN " MEASUREMENTS);
+    if (!word_is(q, &c->arena, "FROM"))
+        return true;
+    buf_puts(sql, " AND table_name IN ");
+    return put_names(c, q, sql, e);
+}
+
+static bool show_measurements(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    q->form.name = "measurements";
+    buf_puts(sql, "SELECT table_name AS name FROM " MEASUREMENTS " AS m ORDER BY 1");
+    return on_database(c, q, e);
+}
+
+static bool show_tag_keys(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    q->form.by_name = true;
+    buf_puts(sql, "SELECT DISTINCT table_name, tag AS \"tagKey\" FROM skulk.tag_cardinality");
+    bool ok = on_database(c, q, e) && from(c, q, sql, e);
+    buf_puts(sql, " AND tag IS NOT NULL ORDER BY 1, 2");
+    return ok;
+}
+
+static bool show_field_keys(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    q->form.by_name = true;
+    buf_puts(sql, "SELECT table_name, column_name AS \"fieldKey\", CASE "
+                  "WHEN data_type IN ('double precision', 'real') THEN 'float' "
+                  "WHEN data_type IN ('bigint', 'integer', 'smallint') THEN 'integer' "
+                  "WHEN data_type = 'numeric' THEN 'unsigned' "
+                  "WHEN data_type = 'boolean' THEN 'boolean' ELSE 'string' END AS \"fieldType\" "
+                  "FROM information_schema.columns");
+    bool ok = on_database(c, q, e) && from(c, q, sql, e);
+    buf_puts(sql, " AND table_schema = 'public' AND data_type NOT LIKE 'timestamp%' "
+                  "AND (table_name, column_name) NOT IN (SELECT table_name, tag FROM "
+                  "skulk.tag_cardinality WHERE tag IS NOT NULL) ORDER BY 1, 2");
+    return ok;
+}
+
+/* WITH KEY = name | IN (name, ...) */
+static bool with_key(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    static const char *const words[] = {"WITH", "KEY", NULL};
+    Slice name;
+    bool known = words_are(q, &c->arena, words);
+    buf_puts(sql, " AND t.key IN ");
+    if (known && word_is(q, &c->arena, "IN") && sign_is(q, '('))
+        return put_names(c, q, sql, e) &&
+               (sign_is(q, ')') || err_set(e, ERR_SYNTAX, "expected ) behind the keys"));
+    if (!known || !sign_is(q, '=') || !next_word(q, &c->arena, &name))
+        return err_set(e, ERR_SYNTAX,
+                       "SHOW TAG VALUES needs WITH KEY = \"name\" or WITH KEY IN (\"name\", ...)");
+    buf_puts(sql, "(");
+    put_literal(sql, name);
+    buf_puts(sql, ")");
+    return true;
+}
+
+static bool show_tag_values(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    q->form.by_name = true;
+    buf_puts(sql, "SELECT DISTINCT table_name, t.key, t.value FROM skulk.series AS s, "
+                  "jsonb_each_text(s.tags) AS t");
+    bool ok = on_database(c, q, e) && from(c, q, sql, e) && with_key(c, q, sql, e);
+    buf_puts(sql, " ORDER BY 1, 2, 3");
+    return ok;
+}
+
+#define ESCAPED(text) "replace(replace(replace(" text ", ',', '\\,'), ' ', '\\ '), '=', '\\=')"
+
+static bool show_series(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    buf_puts(sql,
+             "SELECT DISTINCT replace(replace(table_name, ',', '\\,'), ' ', '\\ ') || coalesce("
+             "(SELECT string_agg(',' || " ESCAPED("t.key") " || '=' || " ESCAPED(
+                 "t.value") ", '' ORDER BY t.key) FROM jsonb_each_text(s.tags) AS t), '') AS key "
+                            "FROM skulk.series AS s");
+    bool ok = on_database(c, q, e) && from(c, q, sql, e);
+    buf_puts(sql, " ORDER BY 1");
+    return ok;
+}
+
 /* Writes its answer, or the SQL that does what it says. */
 static const struct {
     const char *words[4];
@@ -283,6 +422,11 @@ static const struct {
     {{"ALTER", "RETENTION", "POLICY"}, alter_policy},
     {{"DROP", "RETENTION", "POLICY"}, drop_policy},
     {{"SHOW", "RETENTION", "POLICIES"}, show_policies},
+    {{"SHOW", "MEASUREMENTS"}, show_measurements},
+    {{"SHOW", "TAG", "KEYS"}, show_tag_keys},
+    {{"SHOW", "TAG", "VALUES"}, show_tag_values},
+    {{"SHOW", "FIELD", "KEYS"}, show_field_keys},
+    {{"SHOW", "SERIES"}, show_series},
 };
 
 static bool begin_statement(HttpCall *c, InfluxQuery *q, Err *e)
@@ -292,19 +436,24 @@ static bool begin_statement(HttpCall *c, InfluxQuery *q, Err *e)
         i++;
     if (i == ARRAY_LEN(statements))
         return err_set(e, ERR_SYNTAX,
-                       "only CREATE DATABASE, SHOW DATABASES and CREATE, ALTER, DROP RETENTION "
-                       "POLICY, SHOW RETENTION POLICIES are understood here; ask in SQL on the "
-                       "PostgreSQL port, or in PromQL at /api/v1/query");
+                       "only CREATE DATABASE, CREATE, ALTER, DROP RETENTION POLICY and SHOW "
+                       "DATABASES, RETENTION POLICIES, MEASUREMENTS, TAG KEYS, TAG VALUES, FIELD "
+                       "KEYS, SERIES are understood here; ask in SQL on the PostgreSQL port, or in "
+                       "PromQL at /api/v1/query");
     Buf sql;
     buf_init(&sql);
+    q->database = SLICE_LIT("skulk");
+    q->form = (InfluxForm){0};
     bool ok = statements[i].run(c, q, &sql, e);
-    InfluxRequest r = {.rights = c->rights, .database = SLICE_LIT("skulk"), .sql = buf_slice(&sql)};
+    skip_blanks(q);
+    if (ok && q->p < q->end && *q->p != ';')
+        ok = err_set(e, ERR_SYNTAX, "nothing else is understood in this statement");
+    InfluxRequest r = {
+        .rights = c->rights, .database = q->database, .sql = buf_slice(&sql), .form = q->form};
     if (ok && sql.len)
         ok = influx_open(&q->job, c->db, &r, &c->task, e);
     buf_free(&sql);
-    skip_blanks(q);
-    return ok && (q->p == q->end || *q->p == ';' ||
-                  err_set(e, ERR_SYNTAX, "expected ; after the statement"));
+    return ok;
 }
 
 /* A statement that is none is 400; one that cannot be carried out is told of in its result, as InfluxDB does,

@@ -4,6 +4,8 @@
 struct InfluxJob {
     Session *session;
     Portal *portal;
+    InfluxForm form;
+    Buf name;  /* of the series that is being written */
     bool rows; /* some were written */
 };
 
@@ -23,6 +25,8 @@ bool influx_open(InfluxJob **out, Db *db, const InfluxRequest *r, Task *waiter, 
 {
     CatalogSnap *cat = engine_catalog(db->engine);
     InfluxJob *j = MEM_NEW(InfluxJob);
+    j->form = r->form;
+    buf_init(&j->name);
     SessionOptions o = {.user = user_of(cat, r->rights),
                         .database = r->database,
                         .application_name = SLICE_LIT("/query"),
@@ -40,14 +44,25 @@ bool influx_open(InfluxJob **out, Db *db, const InfluxRequest *r, Task *waiter, 
     return ok;
 }
 
-static void put_columns(const OutColumn *cols, size_t n, Buf *json)
+/* Up to its rows; name: of the row that begins it. */
+static void begin_series(InfluxJob *j, Slice name, Buf *json)
 {
-    buf_puts(json, ",\"series\":[{\"columns\":[");
-    for (size_t i = 0; i < n; i++) {
-        buf_puts(json, i ? "," : "");
+    size_t n, first = j->form.by_name;
+    const OutColumn *cols = portal_columns(j->portal, &n);
+    buf_puts(json, j->rows ? "]},{" : ",\"series\":[{");
+    buf_clear(&j->name);
+    buf_put_slice(&j->name, name);
+    if (name.len) {
+        buf_puts(json, "\"name\":");
+        buf_put_json(json, name);
+        buf_puts(json, ",");
+    }
+    buf_puts(json, "\"columns\":[");
+    for (size_t i = first; i < n; i++) {
+        buf_puts(json, i > first ? "," : "");
         buf_put_json(json, cols[i].name);
     }
-    buf_puts(json, "]");
+    buf_puts(json, "],\"values\":[");
 }
 
 /* Numbers and truth as JSON has them, all else as text. */
@@ -71,13 +86,20 @@ static void put_value(const InfluxJob *j, const Vector *v, size_t row, Buf *text
 static void put_rows(InfluxJob *j, const Batch *b, size_t columns, Buf *json)
 {
     Buf text;
+    size_t first = j->form.by_name;
     buf_init(&text);
     for (size_t i = 0; i < batch_count(b); i++) {
-        buf_puts(json, j->rows ? ",[" : ",\"values\":[[");
+        size_t row = batch_row(b, i);
+        Slice name = j->form.by_name ? vec_get(&b->cols[0], row).u.str
+                                     : slice_cstr(j->form.name ? j->form.name : "");
+        bool begins = !j->rows || !slice_eq(name, buf_slice(&j->name));
+        if (begins)
+            begin_series(j, name, json);
         j->rows = true;
-        for (size_t k = 0; k < columns; k++) {
-            buf_puts(json, k ? "," : "");
-            put_value(j, &b->cols[k], batch_row(b, i), &text, json);
+        buf_puts(json, begins ? "[" : ",[");
+        for (size_t k = first; k < columns; k++) {
+            buf_puts(json, k > first ? "," : "");
+            put_value(j, &b->cols[k], row, &text, json);
         }
         buf_puts(json, "]");
     }
@@ -93,9 +115,6 @@ RunStatus influx_run(InfluxJob *j, Buf *json, Err *e)
             NextStatus next = session_simple_next(j->session, &j->portal, e);
             if (next != NEXT_PORTAL)
                 return next == NEXT_END ? RUN_DONE : RUN_FAIL;
-            const OutColumn *cols = portal_columns(j->portal, &n);
-            if (n)
-                put_columns(cols, n, json);
         }
         portal_columns(j->portal, &n);
         RunStatus st = portal_run(j->portal, 0, &b, e);
@@ -105,8 +124,8 @@ RunStatus influx_run(InfluxJob *j, Buf *json, Err *e)
         }
         if (st != RUN_DONE)
             return st == RUN_WAIT || st == RUN_YIELD ? st : RUN_FAIL;
-        if (n)
-            buf_puts(json, j->rows ? "]}]" : "}]");
+        if (j->rows)
+            buf_puts(json, "]}]");
         j->portal = NULL;
     }
 }
@@ -116,5 +135,6 @@ void influx_close(InfluxJob *j)
     if (!j)
         return;
     session_free(j->session);
+    buf_free(&j->name);
     mem_free(j);
 }

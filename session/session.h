@@ -255,12 +255,17 @@ bool prom_text(Slice query, bool tree, Buf *json, Err *e) MUST_CHECK;
 
 /* ---- a statement of /query as SQL, in a session of its own (session/influx_sql.c) ---- */
 typedef struct InfluxJob InfluxJob;
+typedef struct InfluxForm {
+    const char *name; /* of the one series of rows; NULL: it has none */
+    bool by_name;     /* the first column is the name: a series for each, as they come */
+} InfluxForm;
 typedef struct InfluxRequest { /* borrowed while it is opened */
     Rights *rights;
     Slice database, sql;
+    InfluxForm form;
 } InfluxRequest;
 bool influx_open(InfluxJob **out, Db *db, const InfluxRequest *r, Task *waiter, Err *e) MUST_CHECK;
-/* Rows as InfluxDB's ,"series":[{"columns":[...],"values":[[...]]}]; RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL. */
+/* Rows as InfluxDB's ,"series":[{"name":...,"columns":[...],"values":[[...]]}], nothing if there are none; RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL. */
 RunStatus influx_run(InfluxJob *j, Buf *json, Err *e);
 void influx_close(InfluxJob *j);
 

@@ -168,10 +168,42 @@ def grafana_postgres(s):
         check("grafana sql: " + name, (p.stdout or p.stderr).strip(), wanted)
 
 
+# ---- Grafana: InfluxDB, InfluxQL ----
+def grafana_influx(s):
+    """Only its test and what the editor lists: the server does not speak SELECT of InfluxQL."""
+    c = Client(s, **{"User-Agent": "Grafana/11.4.0"})
+    check("influx: another measurement", c.send("POST", "/write?db=telegraf", 'disk,path=/a\\ b used=1i,full=f,what="x" 1\n')[0], 204)
+
+    def ask(q, **params):
+        status, body, _ = c.get("/query", q=q, **{"db": "telegraf", "epoch": "ms", **params})
+        answer = json.loads(body)
+        return answer["results"][0] if status == 200 else (status, answer["error"][:20])
+
+    series = lambda *rows: {"statement_id": 0, "series": [{"name": n, "columns": k, "values": v} for n, k, v in rows]}
+    check("influx: test", ask("SHOW measurements"), series(("measurements", ["name"], [["cpu"], ["disk"]])))
+    check("influx: measurements, ON", ask('show measurements on "telegraf"', db=""), series(("measurements", ["name"], [["cpu"], ["disk"]])))
+    check("influx: tag keys", ask("SHOW TAG KEYS"), series(("cpu", ["tagKey"], [["cpu"], ["host"]]), ("disk", ["tagKey"], [["path"]])))
+    check("influx: tag keys of one", ask('SHOW TAG KEYS FROM "disk"'), series(("disk", ["tagKey"], [["path"]])))
+    check("influx: field keys", ask("SHOW FIELD KEYS"), series(
+        ("cpu", ["fieldKey", "fieldType"], [["usage_idle", "float"], ["usage_user", "float"]]),
+        ("disk", ["fieldKey", "fieldType"], [["full", "boolean"], ["used", "integer"], ["what", "string"]])))
+    check("influx: tag values", ask('SHOW TAG VALUES FROM cpu WITH KEY = "host"'), series(("cpu", ["key", "value"], [["host", "web 1"]])))
+    check("influx: of several", ask('SHOW TAG VALUES FROM "cpu", "disk" WITH KEY IN ("host", path)'), series(
+        ("cpu", ["key", "value"], [["host", "web 1"]]), ("disk", ["key", "value"], [["path", "/a b"]])))
+    check("influx: series", ask("SHOW SERIES FROM disk"), {"statement_id": 0, "series": [{"columns": ["key"], "values": [["disk,path=/a\\ b"]]}]})
+    check("influx: nothing", ask('SHOW TAG KEYS FROM "o\'clock"'), {"statement_id": 0})
+    check("influx: two", len(json.loads(c.get("/query", q="SHOW MEASUREMENTS; SHOW SERIES", db="telegraf")[1])["results"]), 2)
+    check("influx: no database", ask("SHOW MEASUREMENTS", db=""), {"statement_id": 0, "error": "database name required"})
+    check("influx: another", ask("SHOW MEASUREMENTS ON nosuch"), {"statement_id": 0, "error": "database not found: nosuch"})
+    for q in ("SHOW MEASUREMENTS WITH MEASUREMENT =~ /c.*/", "SHOW TAG VALUES FROM cpu", "SHOW TAG KEYS FROM /c/", "SHOW SERIES LIMIT 5", "SHOW TAG KEYS FROM",
+              "SHOW TAG VALUES WITH KEY IN (host", "SHOW TAG VALUES WITH KEY = ", "SHOW MEASUREMENTS cpu", "SELECT usage_idle FROM cpu", "DROP MEASUREMENT cpu"):
+        check("influx: refused: " + q, ask(q), (400, "error parsing query:"))
+
+
 def main():
     s = Server(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_builddir", "."))
     try:
-        for part in (telegraf_1, telegraf_2, grafana_prometheus, grafana_postgres):
+        for part in (telegraf_1, telegraf_2, grafana_prometheus, grafana_postgres, grafana_influx):
             part(s)
     finally:
         code, _ = s.stop()
