@@ -58,7 +58,7 @@ libskexec_la_SOURCES += \
 	exec/func_arith.c exec/func_array.c exec/func_bucket.c exec/func_cast.c exec/func_compare.c \
 	exec/func_format.c exec/func_json.c exec/func_json_record.c exec/func_json.h exec/func_keywords.def exec/func_math.c \
 	exec/interval_fields.c exec/func_misc.c exec/func_timetz.c exec/func_numeric.c exec/func_pattern.c exec/func_private.h exec/func_table.c \
-	exec/func_text.c exec/func_text.h exec/func_unicode.c exec/func_to_char.c exec/func_to_number.c exec/func_window.c \
+	exec/func_text.c exec/func_text.h exec/func_unicode.c exec/func_to_char.c exec/func_from_char.c exec/time_format.h exec/time_format.c exec/func_to_number.c exec/func_window.c \
 	exec/bucket.h exec/grid.c exec/grid.h exec/func_time.c exec/func_time.h exec/func_time_bucket.c \
 	exec/interval.c exec/interval.h \
 	exec/numeric.c exec/numeric.h exec/numeric_io.c exec/numeric_math.c exec/numeric_private.h \
