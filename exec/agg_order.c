@@ -39,6 +39,29 @@ static double extreme_f64(const double *v, size_t n, bool max)
     return nans == n || (max && nans) ? NAN : max ? high : low;
 }
 
+/* Rows that do not lie side by side. */
+static Value extreme_picked(const Vector *v, const uint16_t *sel, size_t n, bool max)
+{
+    size_t first = vec_slot(v, sel ? sel[0] : 0);
+    if (v->phys == PH_I64) {
+        int64_t best = v->v.i64[first];
+        AGG_ROWS(sel, n, row)
+        {
+            int64_t x = v->v.i64[vec_slot(v, row)];
+            best = (max ? x > best : x < best) ? x : best;
+        }
+        return value_i64(best);
+    }
+    double best = v->v.f64[first];
+    AGG_ROWS(sel, n, row)
+    {
+        double x = v->v.f64[vec_slot(v, row)];
+        bool above = x > best || (x != x && best == best), below = x < best || best != best;
+        best = (max ? above : below) ? x : best;
+    }
+    return value_f64(best);
+}
+
 static bool extreme_rows(AggCtx *c, Kept *k, const Vector *v, const uint16_t *sel, size_t n,
                          bool max)
 {
@@ -53,6 +76,9 @@ static bool extreme_rows(AggCtx *c, Kept *k, const Vector *v, const uint16_t *se
         offer(c, k, &best, max);
     } else if (v->kind == VEC_CONST) {
         best = vec_get(v, 0);
+        offer(c, k, &best, max);
+    } else if (v->phys == PH_I64 || v->phys == PH_F64) {
+        best = extreme_picked(v, sel, n, max);
         offer(c, k, &best, max);
     } else {
         AGG_ROWS(sel, n, row)

@@ -4,6 +4,7 @@
  * that only tags and times decide is one tombstone; any other statement runs its source and writes,
  * for each row, a marker that hides it or a newer row over it.  A row whose tags or time change is
  * hidden under its old key, and after all of these the new rows come: one may take the place of another. */
+#include "exec/tiers.h"
 #include "session/session_private.h"
 #include <stdio.h>
 
@@ -87,6 +88,36 @@ static bool bind_cursor(Portal *p, Err *e)
     return true;
 }
 
+/* Rows that the condition may name are gone: what tiers keep of them stays as it is. */
+static bool tell_of_tiers(Portal *p, Err *e)
+{
+    const BoundModify *m = &p->bound->u.modify;
+    const Plan *root = m->source.plan.root;
+    int64_t t_min = INT64_MIN, t_max = INT64_MAX, seam;
+    bool none = false, hides = false;
+    TierList l;
+    if (!tiers_of(m->table, &l))
+        return true;
+    while (root->kind == PLAN_PROJECT || root->kind == PLAN_FILTER)
+        root = root->child;
+    if (root->kind == PLAN_SCAN) {
+        SeriesSet *set;
+        if (!query_scan_range(p->query, (const PlanScan *)root, &set, &t_min, &t_max, &none, e))
+            return false;
+        set_unref(set);
+    }
+    Snapshot *snap = tx_snapshot(p->session);
+    bool ok = none || tier_hides(snap, m->table->id, t_min, t_max, &hides, &seam, e);
+    snapshot_unref(snap);
+    if (ok && hides)
+        session_notice(
+            p->session, "WARNING", ERR_WARNING,
+            "rows of table \"%.*s\" that are gone are not %s, and what its tiers keep of "
+            "them stays as it is",
+            SLICE_ARG(m->table->name), is_update(m) ? "updated" : "deleted");
+    return ok;
+}
+
 static RunStatus modify_rows(Portal *p, Txn *txn, Err *e)
 {
     RunStatus st;
@@ -109,9 +140,10 @@ static RunStatus modify_rows(Portal *p, Txn *txn, Err *e)
     }
     if (st != RUN_DONE)
         return st;
+    bool ok = tell_of_tiers(p, e);
     portal_close_query(p);
-    bool ok =
-        row_writer_flush(p->changer, txn, e) && (!p->writer || row_writer_flush(p->writer, txn, e));
+    ok = ok && row_writer_flush(p->changer, txn, e) &&
+         (!p->writer || row_writer_flush(p->writer, txn, e));
     return ok ? RUN_DONE : RUN_FAIL;
 }
 
@@ -134,7 +166,7 @@ static RunStatus delete_range(Portal *p, Txn *txn, Err *e)
     if (!query_scan_range(p->query, (const PlanScan *)m->source.plan.root, &d.series, &d.t_min,
                           &d.t_max, &none, e))
         return RUN_FAIL;
-    bool ok = none || p->changed == 0 || txn_delete(txn, &d, e);
+    bool ok = (none || p->changed == 0 || txn_delete(txn, &d, e)) && tell_of_tiers(p, e);
     set_unref(d.series);
     portal_close_query(p);
     return ok ? RUN_DONE : RUN_FAIL;

@@ -1,6 +1,7 @@
 /* session/session.c - a login: made, told apart, ended; what every statement needs to know of it. */
 #include "session/advisory.h"
 #include "session/session_private.h"
+#include "storage/watch.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -257,6 +258,23 @@ static void tiers_ignored(void *arg, const TableDef *t)
                    SLICE_ARG(t->name));
 }
 
+static void tiers_copied(void *arg, const TableDef *t)
+{
+    Session *s = arg;
+    Snapshot *snap = engine_snapshot(s->db->engine, NULL);
+    bool hides = false;
+    int64_t seam;
+    Err ignored;
+    err_clear(&ignored);
+    if (tier_hides(snap, t->id, INT64_MIN, INT64_MAX, &hides, &seam, &ignored) && hides)
+        session_notice(
+            s, "WARNING", ERR_WARNING,
+            "rows of table \"%.*s\" that are gone are not copied, and neither is what its "
+            "tiers keep of them",
+            SLICE_ARG(t->name));
+    snapshot_unref(snap);
+}
+
 SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
 {
     SqlEnv env = session_text_env(s, cat, fold);
@@ -266,6 +284,7 @@ SqlEnv session_sql_env(Session *s, const CatalogSnap *cat, EvalCtx *fold)
     env.distinct_tags = distinct_tags;
     env.column_about = column_about;
     env.arg = s;
+    env.tiers_copied = tiers_copied;
     Slice mode;
     Err none;
     if (setting_get(s, SLICE_LIT("skulk.tiers"), &mode, &none) && slice_eq_cstr(mode, "ignore"))

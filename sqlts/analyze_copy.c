@@ -305,7 +305,14 @@ static bool copy_table_out(Analyzer *z, const NCopy *n, BoundCopy *b, Err *e)
         SqlNode *col = ast_column(&ps, n->n.offset, name, NULL);
         s->targets = ast_append(&ps, s->targets, ast_target(&ps, N_TARGET, n->n.offset, name, col));
     }
-    return az_bound_query(z, s, &b->source, e);
+    SqlEnv *env = ARENA_NEW(z->arena, SqlEnv);
+    const SqlEnv *own = z->env;
+    *env = *own; /* dumps want what is there */
+    env->tiers_ignored = env->tiers_ignored ? env->tiers_ignored : env->tiers_copied;
+    z->env = env;
+    bool ok = az_bound_query(z, s, &b->source, e);
+    z->env = own;
+    return ok;
 }
 
 static bool copy_where(Analyzer *z, const NCopy *n, RelationUse *use, BoundCopy *b, Err *e)

@@ -65,6 +65,8 @@ typedef struct SqlEnv {
     bool params_none;      /* $n is an error: a simple Query */
     /* Tables with tiers show the rows that are there, and that is all; told of each.  NULL: tiers are read. */
     void (*tiers_ignored)(void *arg, const TableDef *t);
+    /* COPY t TO copies the rows that are there; t has tiers. */
+    void (*tiers_copied)(void *arg, const TableDef *t);
     const ViewRefresh *refresh; /* this view's name stands for states (continuous.h); or NULL */
     /* False + 42501: the rights are not there; asked once all else is known to be right.  May be NULL. */
     bool (*allow)(void *arg, const CatalogSnap *catalog, const RelationUse *use, Err *e);

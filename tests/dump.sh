@@ -26,6 +26,8 @@ CREATE ROLE reader;
 CREATE SCHEMA plant;
 CREATE TABLE plant.kind (id serial PRIMARY KEY, name text UNIQUE DEFAULT 'x''y', price numeric(8,2) CHECK (price > 0));
 CREATE TABLE cpu (time timestamptz, host text TAG, region text TAG, usage float8, n int8);
+CREATE TABLE kept (time timestamptz, host text TAG, v float8) WITH (tiers = '1m:1d, 1h:30d, 1d:1y');
+INSERT INTO kept SELECT '2024-01-01'::timestamptz + i * interval '1 hour', 'a', i FROM generate_series(0, 100) i;
 CREATE VIEW priced AS SELECT k.name, k.price * 2 AS twice FROM plant.kind k WHERE k.price > 1;
 CREATE VIEW twofold AS SELECT count(*) AS n FROM priced;
 CREATE VIEW hot AS SELECT host, max(usage) FROM cpu GROUP BY host;
@@ -43,11 +45,17 @@ INSERT INTO plant.kind (name, price) VALUES ('a', 1.5), (E'tab\there', 2), ('bac
 INSERT INTO plant.part (n) VALUES (1), (2);
 INSERT INTO cpu VALUES ('2024-01-01', 'a', 'eu', 1.5, 2), ('2024-01-02', 'b', NULL, 'NaN', NULL);
 END
+for t in $(psql -XAtc 'SELECT kept_in FROM skulk.tiers WHERE level > 0 ORDER BY level'); do
+	run -c "REFRESH MATERIALIZED VIEW pg_skulk.$t"
+done
+run -c 'COPY kept TO STDOUT' 2>&1 | grep -q 'WARNING.*"kept".*gone' || fail "rows that are gone are told of"
 dump "$dir/a.sql" || fail "it is dumped"
 start second
 run -c 'CREATE ROLE reader' && run -f "$dir/a.sql" || fail "the dump is restored"
 dump "$dir/b.sql" && diff "$dir/a.sql" "$dir/b.sql" || fail "the second dump is the first"
 [ "$(psql -XAtc 'SELECT n FROM twofold')" = 2 ] || fail "views of the second server answer"
+[ "$(psql -XAtc 'SELECT count(*), min(v) FROM kept')" = '25|76' ] || fail "a table with tiers has its rows"
+[ "$(psql -XAtc "SELECT count(*) FROM skulk.tiers WHERE table_name = 'kept'")" = 3 ] || fail "and its tiers"
 run -c 'INSERT INTO plant.part (n) VALUES (3)'
 [ "$(psql -XAtc 'SELECT max(id) FROM plant.part')" = 20 ] || fail "an identity column goes on"
 grep -q 'public' "$dir/a.sql" && grep -q 'REVOKE' "$dir/a.sql" && fail "schema public has its rights"

@@ -1,8 +1,9 @@
-/* TTL, continuous views, refreshes and jobs on a disk that forgets: the power goes after any write.
+/* TTL, tiers, continuous views, refreshes and jobs on a disk that forgets: the power goes after any write.
  *
- * Each transaction writes the same rows into a table with a TTL, which views are made of, and into one that
- * keeps everything.  After every start a view over the first has to give what its query over the second
- * gives: each window was counted once, and no row left before it was.  What was acknowledged is there.
+ * Each transaction writes the same rows into a table with a TTL, which views are made of, into one with tiers,
+ * and into one that keeps everything.  After every start a view over the first, SQL and PromQL over the
+ * second have to give what they give over the third: each window was counted once, and no row left before
+ * it was.  What was acknowledged is there.
  *
  * One seed = one life with several crashes; SKULK_SIM_SEED=n runs that one, SKULK_SIM_SEEDS=n as many. */
 #include "life_world.h"
@@ -45,6 +46,8 @@ static const char *const setup[] = {
     "CREATE TABLE IF NOT EXISTS m (ts timestamptz NOT NULL, host text TAG, v int8) WITH (ttl = "
     "'2 days', window = '6 hours')",
     "CREATE TABLE IF NOT EXISTS m2 (ts timestamptz NOT NULL, host text TAG, v int8)",
+    "CREATE TABLE IF NOT EXISTS m3 (ts timestamptz NOT NULL, host text TAG, v int8) WITH (tiers = "
+    "'1s:11h, 1h:1d, 1d:forever', window = '6 hours')",
     "CREATE TABLE IF NOT EXISTS sent (n int8 PRIMARY KEY)",
     "CREATE MATERIALIZED VIEW IF NOT EXISTS h WITH (continuous, refresh = '10 min') AS SELECT "
     "time_bucket('1 hour', ts) AS b, host, avg(v) AS a, sum(v) AS s, count(*) AS c, last(v, ts) AS "
@@ -75,7 +78,7 @@ static bool change(Life *l, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     long long n = ++l->sent;
-    static const char *const tables[] = {"m", "m2"};
+    static const char *const tables[] = {"m", "m2", "m3"};
     if (!sql(l, "BEGIN") || !sql(l, "INSERT INTO sent VALUES (%lld)", n))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
@@ -119,18 +122,19 @@ static bool step(Life *l)
                             : "p",
                    any(6) ? "" : " FORCE");
     case 3:
-        return sql(l, any(2) ? "CHECKPOINT" : "VACUUM m");
+        return sql(l, any(2) ? "CHECKPOINT" : any(2) ? "VACUUM m" : "VACUUM m3");
     case 4:
         return any(4) || sql(l, "ALTER MATERIALIZED VIEW h SET (refresh = '%d min')", 5 + any(20));
     case 5:
     case 6:
     case 7:
         return pass(l, 1 + any(120));
-    default:
+    default: /* PromQL knows milliseconds: no two rows have one in common */
         return change(l,
-                      "INSERT INTO $ SELECT now() - interval '%d min' + i * interval '%d s', "
-                      "'h%d', i * %d %% 50 FROM generate_series(1, %d) i",
-                      from, 1 + any(30), any(HOSTS), 1 + any(40), 1 + any(60));
+                      "INSERT INTO $ SELECT date_trunc('second', now()) + interval '%lld ms' - "
+                      "interval '%d min' + i * interval '%d s', 'h%d', i * %d %% 50 FROM "
+                      "generate_series(1, %d) i",
+                      l->sent % 998 + 1, from, 1 + any(30), any(HOSTS), 1 + any(40), 1 + any(60));
     }
 }
 
@@ -160,6 +164,21 @@ static void check(Life *l)
     same(l, "medians", "(TABLE p)",
          "(SELECT time_bucket('2 hours', ts) AS b, percentile_cont(0.5) WITHIN GROUP (ORDER BY v) "
          "AS a FROM m2 GROUP BY 1)");
+    same(l, "tiers",
+         "(SELECT time_bucket('1 day', ts) AS b, host, count(*), sum(v), avg(v), min(v), max(v), "
+         "first(v, ts), last(v, ts), min(ts), max(ts) FROM m3 GROUP BY 1, 2)",
+         "(SELECT time_bucket('1 day', ts) AS b, host, count(*), sum(v), avg(v), min(v), max(v), "
+         "first(v, ts), last(v, ts), min(ts), max(ts) FROM m2 GROUP BY 1, 2)");
+    char promql[2][200];
+    long long day = life_wall(&l->w.c.clock) / NS_PER_DAY * 86400;
+    static const char *const functions[] = {"sum", "count", "avg", "min", "max", "first", "last"};
+    const char *f = functions[any(ARRAY_LEN(functions))];
+    for (int i = 0; i < 2; i++)
+        snprintf(promql[i], sizeof promql[i],
+                 "(SELECT labels->>'host' AS h, ts, value FROM promql('%s_over_time(m%d_v[1d])', "
+                 "to_timestamp(%lld), to_timestamp(%lld), '1 day'))",
+                 f, 3 - i, day - 8 * 86400, day + 86400);
+    same(l, "PromQL", promql[0], promql[1]);
     ck_assert(sql(l, "SELECT count(*) FROM (TABLE m EXCEPT ALL TABLE m2) x"));
     ck_assert_str_eq((const char *)l->w.out.ptr, "0\n");
 }

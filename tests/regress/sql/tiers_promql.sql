@@ -65,4 +65,9 @@ SELECT count(*) FILTER (WHERE abs(a.value - b.value) > 1e-9), count(*) FROM tp_b
 ALTER TABLE tp_total SET (tiers = '1m:1d, 1h:3d, 1d:4d');
 SELECT time_bucket('1 day', ts) AS day, count(*) FROM tp_total GROUP BY 1 ORDER BY 1 LIMIT 2;
 SELECT ts, value FROM promql('sum(count_over_time(tp_total[1d]))', '2026-01-02', '2026-01-05', '1d') ORDER BY 1;
+-- statements that reach below the rows that are there say so
+DELETE FROM tp_total WHERE ts < '2026-01-03';
+DELETE FROM tp_total WHERE ts > '2026-01-07 20:00' AND value = 3;
+UPDATE tp_total SET value = 4 WHERE ts > '2026-01-05' AND value = 7.5;
+DELETE FROM tp_total WHERE ts > '2026-01-07 22:39';
 DROP TABLE tp_before, tr_total, tp_total;
