@@ -2,8 +2,8 @@
  * A segment has 262,144 rows at most, so of many series it has a few rows each, and until the flush a
  * reader would merge hundreds of such runs a series.  Eight segments of one size become one of the
  * next, as a flush would make it, but in memory; a row is folded two or three times at most.
- * In a longer pause any number of neighbours become one, unless one of them is larger than all others
- * together: so each row is folded once more whenever what it lies in has doubled.
+ * In a longer pause any number of neighbours become one, unless one of them is 256 times larger than all others
+ * together: its long runs are only copied, and it pays that a reader finds one run where there were several.
  * It is the sealer that folds, when it has nothing to seal: after a pause of the writes, or beside
  * them once many segments wait.  It also has the last segment closed when nothing comes any more: its
  * unsorted rows cost each reader a look. */
@@ -17,6 +17,7 @@ enum {
     CALM_BYTES_MAX = 64 << 20, /* nor in a pause */
     LONG_ROWS = 256,           /* runs as long are good as they are */
     CALM_ROWS = ROW_GROUP_ROWS,
+    CALM_SHARE = 256,
     TAIL_ROWS_MIN = 16384 /* fewer are sealed with those that follow */
 };
 #define IDLE_NS (100 * NS_PER_MS)
@@ -56,7 +57,7 @@ static Stretch find_alike(const Engine *eng)
     return (Stretch){0};
 }
 
-/* Neighbours from the first one on that are worth it: none has more rows than the others together. */
+/* Neighbours from the first one on that are worth it. */
 static size_t balanced(const Engine *eng, size_t begin)
 {
     uint64_t bytes = 0, rows = 0, most = 0;
@@ -72,7 +73,7 @@ static size_t balanced(const Engine *eng, size_t begin)
         rows += ms->rows;
         most = ms->rows > most ? ms->rows : most;
         news |= !ms->settled;
-        if (i > begin && news && most <= rows - most)
+        if (i > begin && news && most <= (rows - most) * CALM_SHARE)
             count = i + 1 - begin;
     }
     return count;
