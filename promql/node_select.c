@@ -12,6 +12,9 @@ typedef struct Samples {
     double *v;
     size_t count, cap;
     int64_t gap_ms; /* between all neighbours; 0: it differs, or nobody knows */
+    size_t lined; /* so many times of the series before, which may stand there still, are a line */
+    int64_t line_gap; /* of it */
+    bool doubt;       /* there may be staleness markers */
     int64_t *h_ms;
     const Histogram **h;
     size_t h_count, h_cap;
@@ -25,11 +28,12 @@ typedef struct Loader {
     size_t at; /* source */
     Scan *scan;
     bool have_run, loading, keep_stale;
-    bool stats;    /* hints of histograms are found out from one to the next */
-    bool starts;   /* start times are loaded, where the table has them */
-    bool presence; /* values are not looked at, but for gaps and markers */
-    bool newest;   /* with it: nor are samples but the newest */
-    ScanRun run;   /* announced, not taken */
+    bool stats;       /* hints of histograms are found out from one to the next */
+    bool starts;      /* start times are loaded, where the table has them */
+    bool presence;    /* values are not looked at, but for gaps and markers */
+    bool newest;      /* with it: nor are samples but the newest */
+    ScanRun run;      /* announced, not taken */
+    size_t uncounted; /* samples that were taken */
     SeriesId series;
     Samples *fields;
     size_t field_max, field_count, emit;
@@ -176,13 +180,16 @@ static bool take_times(Loader *l, Samples *s, bool *alike, Err *e)
     to = s->t_ms + s->count;
     *alike = false;
     regular = regular && step > 0 && step % NS_PER_MS == 0;
-    if (regular)
-        pql_kernels()->line(to, rows, floor_div(first, NS_PER_MS), step / NS_PER_MS);
-    else if (scan_times(l->scan, &ns, e))
-        *alike = pql_kernels()->to_ms(to, ns, rows);
-    else
-        return false;
     int64_t gap = regular ? step / NS_PER_MS : 0;
+    if (regular) { /* series of one scrape have the same times */
+        int64_t from = floor_div(first, NS_PER_MS);
+        if (s->count + rows > s->lined || gap != s->line_gap || to[0] != from)
+            pql_kernels()->line(to, rows, from, gap);
+    } else if (scan_times(l->scan, &ns, e)) {
+        *alike = pql_kernels()->to_ms(to, ns, rows);
+    } else {
+        return false;
+    }
     if (s->count == 0)
         s->gap_ms = gap;
     else if (gap != s->gap_ms || to[0] - to[-1] != gap)
@@ -288,8 +295,10 @@ static bool take_presence(Loader *l, Samples *s, Err *e)
     if (!l->newest && !take_times(l, s, &alike, e))
         return false;
     samples_reserve(l->q, s, n);
-    if (l->newest)
+    if (l->newest) {
+        s->gap_ms = 0;
         s->t_ms[s->count] = floor_div(l->run.t_last, NS_PER_MS);
+    }
     memset(s->v + s->count, 0, n * sizeof *s->v);
     s->count += n;
     return true;
@@ -301,6 +310,7 @@ static bool take_numbers(Loader *l, Samples *s, size_t column, Err *e)
     ColVec c;
     if (l->presence && scan_has_all(l->scan, column))
         return take_presence(l, s, e);
+    s->doubt |= !scan_has_all(l->scan, column);
     if (!scan_column(l->scan, column, &c, e))
         return false;
     if (c.type == PHYS_F64 && !c.valid)
@@ -342,7 +352,8 @@ static bool take_run(Loader *l, Err *e)
     l->node->samples += (uint64_t)l->run.rows * l->field_count;
     if (starts && !(scan_times(l->scan, &times, e) && take_starts(l, column, before, times, e)))
         return false;
-    return pql_count_samples(l->q, (size_t)l->run.rows * l->field_count, e);
+    l->uncounted += (size_t)l->run.rows * l->field_count;
+    return true;
 }
 
 static bool scan_begin(Loader *l, SeriesSet *series, Err *e)
@@ -390,6 +401,17 @@ static NdStatus next_run(Loader *l, Err *e)
     return ND_FAIL;
 }
 
+static void series_begin(Loader *l)
+{
+    for (size_t f = 0; f < l->field_count; f++) {
+        Samples *s = &l->fields[f];
+        s->lined = s->gap_ms ? s->count : 0;
+        s->line_gap = s->gap_ms;
+        s->doubt = false;
+        s->count = s->h_count = 0;
+    }
+}
+
 /* Fills the arrays with all samples of the next series of this source. */
 static NdStatus load_series(Loader *l, Err *e)
 {
@@ -399,15 +421,18 @@ static NdStatus load_series(Loader *l, Err *e)
             return st;
         if (st == ND_END || (l->loading && l->run.series != l->series)) {
             bool some = l->loading;
+            size_t taken = l->uncounted;
             l->loading = false;
+            l->uncounted = 0;
+            if (!pql_count_samples(l->q, taken, e))
+                return ND_FAIL;
             return some ? ND_SERIES : ND_END;
         }
         if (!l->loading) {
             l->loading = true;
             l->series = l->run.series;
             arena_reset(&l->hists);
-            for (size_t f = 0; f < l->field_count; f++)
-                l->fields[f].count = l->fields[f].h_count = 0;
+            series_begin(l);
         }
         if (!take_run(l, e))
             return ND_FAIL;
@@ -451,8 +476,7 @@ static NdStatus load_kept(Loader *l, Err *e)
         if ((st = load_series(l, e)) != ND_SERIES)
             return st;
     } else {
-        for (size_t f = 0; f < l->field_count; f++)
-            l->fields[f].count = l->fields[f].h_count = 0;
+        series_begin(l);
     }
     l->series = id;
     l->tier_next++;
@@ -480,7 +504,7 @@ static bool tier_more(Loader *l)
 static void drop_stale(Samples *s)
 {
     size_t n = 0;
-    if (!pql_kernels()->any_missing(s->v, s->count))
+    if (!s->doubt || !pql_kernels()->any_missing(s->v, s->count))
         return;
     for (size_t i = 0; i < s->count; i++) {
         s->t_ms[n] = s->t_ms[i];
@@ -928,6 +952,14 @@ static NdStatus subquery_next(PqlNode *n, RangeSeries *out, Err *e)
 
 static const NodeDef def_subquery = {.next_range = subquery_next};
 
+static PqlNode *too_many_steps(PqlBuild *b, uint64_t count)
+{
+    err_set(b->e, ERR_LIMIT_EXCEEDED,
+            "query processing would load too many samples into memory in query execution");
+    err_detail(b->e, "a subquery has %llu steps", (unsigned long long)count);
+    return NULL;
+}
+
 static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
 {
     PqlQuery *q = b->q;
@@ -941,13 +973,8 @@ static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
     if (start > until)
         return &s->n;
     uint64_t count = (uint64_t)(until - start) / (uint64_t)step + 1;
-    if (count > q->r.samples_max) {
-        err_set(b->e, ERR_LIMIT_EXCEEDED,
-                "query processing would load too many samples into memory in query execution");
-        err_detail(b->e, "a subquery has %llu steps, the limit is %llu samples",
-                   (unsigned long long)count, (unsigned long long)q->r.samples_max);
-        return NULL;
-    }
+    if (count > q->r.samples_max)
+        return too_many_steps(b, count);
     s->grid = (Grid){start, step, (size_t)count};
     PqlBuild inner = {.q = q,
                       .grid = s->grid,
@@ -957,7 +984,7 @@ static PqlNode *build_subquery(PqlBuild *b, const PqlExpr *x)
     s->t_ms = arena_alloc(&q->arena, s->grid.count * sizeof *s->t_ms);
     s->v = arena_alloc(&q->arena, s->grid.count * sizeof *s->v);
     if (!budget_check(&q->budget, b->e))
-        return NULL;
+        return too_many_steps(b, count);
     s->inner = pql_build(&inner, x->args[0]);
     if (!s->inner)
         return NULL;

@@ -203,7 +203,7 @@ static void spread_begin(NodeSpread *ns)
     s->size = by_bytes < by_cores ? by_bytes : by_cores;
     s->size = s->size > MORSEL_SERIES_MIN ? s->size : MORSEL_SERIES_MIN;
     s->count = s->failed_at = ns->count = (series + s->size - 1) / s->size;
-    s->window = cores * 2 + 2;
+    s->window = cores * 2 + 2; /* has_room knows */
     s->node = ns;
     s->request = q->r;
     s->request.budget = &q->budget;
@@ -324,6 +324,15 @@ static void spread_close(PqlNode *n)
 
 static const NodeDef def_spread = {.next = spread_next, .close = spread_close};
 
+/* A part takes about what the tree does, which was built; all parts that are open at once leave room. */
+static bool has_room(const PqlQuery *q)
+{
+    int64_t parts = sched_workers(q->r.sched) * 2 + 2, limit = q->budget.limit;
+    for (const Budget *b = q->budget.parent; b; b = b->parent)
+        limit = b->limit && (!limit || b->limit < limit) ? b->limit : limit;
+    return !limit || (int64_t)q->arena.used < limit / 2 / parts;
+}
+
 /* Samples and values, roughly: is it worth a second core? */
 static bool is_long(const PqlQuery *q, const PqlNode *n)
 {
@@ -339,7 +348,7 @@ static bool is_long(const PqlQuery *q, const PqlNode *n)
 
 PqlNode *pql_spread(PqlBuild *b, PqlNode *n)
 {
-    if (!n || !n->feed || b->take_series || !b->q->r.sched || !is_long(b->q, n))
+    if (!n || !n->feed || b->take_series || !b->q->r.sched || !is_long(b->q, n) || !has_room(b->q))
         return n;
     PqlNode *last = b->q->nodes;
     NodeSpread *ns = (NodeSpread *)pql_node_new(b, sizeof *ns, &def_spread, n->x);
