@@ -72,8 +72,9 @@ static bool any_missing(const double *restrict v, size_t n)
         any |= x == stale;
     }
     for (; i < n; i++) {
-        __builtin_memcpy(&x[0], v + i, sizeof *v);
-        any[0] |= -(int64_t)(x[0] == (int64_t)STALE);
+        int64_t bits;
+        __builtin_memcpy(&bits, v + i, sizeof bits);
+        any[0] |= -(int64_t)(bits == (int64_t)STALE);
     }
     return any[0] | any[1] | any[2] | any[3];
 }

@@ -363,6 +363,9 @@ def read(s):
     check("its labels", [labels_of(x) for x in series], [{"__name__": "rw", "job": "a"}])
     samples = [dict(fields(v)) for n, v in fields(series[0]) if n == 2]
     check("its samples", [(struct.unpack("<d", x[1])[0], x[2]) for x in samples], [(1.0, t - 60000), (2.0, t)])
+    status, body, _ = s.ask("POST", "/api/v1/read", snappy(msg(1, num(1, t - 100000) + num(2, t)) + msg(2, bytes([0]))))
+    names = {labels_of(v)["__name__"] for n, r in fields(unsnappy(body)) if n == 1 for k, v in fields(r) if k == 1}
+    check("no matcher: all series", (status, {"rw", "rw2"} <= names), (200, True))
     many = "".join("chunky value=%r %d\n" % (v, (NOW - 1000) * 10**9 + i * 15_000_000_000 + (i % 7) * 1_000_000)
                    for i, v in enumerate([1.5, 1.5, -2, 1e300, 0, 3.25] * 50))
     check("more samples", s.ask("POST", "/write", many)[0], 204)
