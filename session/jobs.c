@@ -1,7 +1,7 @@
 /* session/jobs.c - skulk.jobs, and what users do to jobs: run now, pause, resume, another interval.
  *
  * The jobs are lifecycle's, which has told the database how to ask for them. */
-#include "session/session_private.h"
+#include "session/tier.h"
 
 void db_set_jobs(Db *db, const JobDoor *door)
 {
@@ -28,13 +28,19 @@ static Value span_of(int64_t ns)
                    .u.iv = {.days = (int32_t)(ns / NS_PER_DAY), .us = ns % NS_PER_DAY / NS_PER_US}};
 }
 
-static void job_row(EvalCtx *ctx, const JobInfo *j, RowSink *sink)
+static void job_row(EvalCtx *ctx, const CatalogSnap *cat, const JobInfo *j, RowSink *sink)
 {
     bool ran = j->last_start_ns != 0;
+    Value tier;
+    const TableDef *own = cat_table_by_id(cat, (TableId)(j->id / JOB_KINDS_MAX)),
+                   *t = tier_shown(cat, own, &tier);
+    const SchemaDef *schema = t != own ? cat_schema_by_id(cat, t->schema) : NULL;
+    Slice name = schema ? t->name : slice_cstr(j->table_name),
+          in = schema ? schema->name : slice_cstr(j->schema_name);
     Value row[] = {value_i64(j->id),
                    value_str(slice_cstr(j->kind)),
-                   value_str(arena_slice(ctx->arena, slice_cstr(j->schema_name))),
-                   value_str(arena_slice(ctx->arena, slice_cstr(j->table_name))),
+                   value_str(arena_slice(ctx->arena, in)),
+                   value_str(arena_slice(ctx->arena, name)),
                    value_str(slice_cstr(j->state)),
                    span_of(j->interval_ns),
                    span_of(j->jitter_ns),
@@ -48,19 +54,20 @@ static void job_row(EvalCtx *ctx, const JobInfo *j, RowSink *sink)
                    ran ? value_i64((int64_t)j->rows) : value_null(),
                    ran ? value_i64((int64_t)j->rows_read) : value_null(),
                    j->error[0] ? value_str(arena_slice(ctx->arena, slice_cstr(j->error)))
-                               : value_null()};
+                               : value_null(),
+                   tier};
     row_sink_add(sink, row);
 }
 
 static bool fill_jobs(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 {
-    (void)snap, (void)e;
+    (void)e;
     const Session *s = ctx->session;
     JobInfo *jobs;
     size_t n = db_jobs(s->db, &jobs);
     for (size_t i = 0; i < n; i++)
         if (jobs[i].database == s->database)
-            job_row(ctx, &jobs[i], sink);
+            job_row(ctx, snapshot_catalog(snap), &jobs[i], sink);
     mem_free(jobs);
     return true;
 }
@@ -81,7 +88,8 @@ static const ViewColumn columns[] = {{"job_id", T_INT8},
                                      {"failures", T_INT8},
                                      {"rows", T_INT8},
                                      {"rows_read", T_INT8},
-                                     {"error", T_TEXT}};
+                                     {"error", T_TEXT},
+                                     {"tier", T_INTERVAL}};
 const ViewDef job_views[] = {
     {"skulk", "jobs", columns, ARRAY_LEN(columns), fill_jobs,
      .text = "what runs by itself, and how it went"},

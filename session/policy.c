@@ -3,6 +3,7 @@
  * A policy is a schema with a TTL for its tables.  "autogen", which every database has, is the schema
  * public with the database's TTL.  The DEFAULT one is where writes without rp= go. */
 #include "session/retention_private.h"
+#include "session/tier.h"
 
 #define AUTOGEN SLICE_LIT("autogen")
 
@@ -220,17 +221,20 @@ static bool fill_policies(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
 
 static void ttl_row(const CatalogSnap *cat, const TableDef *t, const TtlClass *c, RowSink *sink)
 {
-    const SchemaDef *s = cat_schema_by_id(cat, t->schema);
+    Value tier;
+    const TableDef *shown = tier_shown(cat, t, &tier);
+    const SchemaDef *s = cat_schema_by_id(cat, shown->schema);
     int64_t keep = c ? c->keep_ns : t->ttl_ns;
     const char *from = c || t->ttl_own ? "table" : s && s->ttl_ns ? "schema" : "database";
     Value row[] = {value_str(s ? s->name : SLICE_NONE),
-                   value_str(t->name),
+                   value_str(shown->name),
                    c ? value_str(c->name) : value_null(),
                    c ? value_str(c->condition) : value_null(),
                    span(keep),
                    value_str(slice_cstr(from)),
                    value_str(t->ttl_wall ? SLICE_LIT("wall") : SLICE_LIT("data")),
-                   !c && t->size_max ? value_i64(t->size_max) : value_null()};
+                   !c && t->size_max ? value_i64(t->size_max) : value_null(),
+                   tier};
     row_sink_add(sink, row);
 }
 
@@ -255,8 +259,9 @@ static const ViewColumn policy_columns[] = {{"database", T_TEXT}, {"name", T_TEX
                                             {"duration", T_TEXT}, {"shardGroupDuration", T_TEXT},
                                             {"replicaN", T_INT4}, {"default", T_BOOL}};
 static const ViewColumn ttl_columns[] = {
-    {"schema_name", T_TEXT}, {"table_name", T_TEXT}, {"ttl", T_TEXT},   {"condition", T_TEXT},
-    {"keep", T_INTERVAL},    {"source", T_TEXT},     {"clock", T_TEXT}, {"max_size", T_INT8}};
+    {"schema_name", T_TEXT}, {"table_name", T_TEXT}, {"ttl", T_TEXT},
+    {"condition", T_TEXT},   {"keep", T_INTERVAL},   {"source", T_TEXT},
+    {"clock", T_TEXT},       {"max_size", T_INT8},   {"tier", T_INTERVAL}};
 const ViewDef retention_views[] = {
     {"skulk", "retention_policies", policy_columns, ARRAY_LEN(policy_columns), fill_policies,
      .text = "retention policies as InfluxDB lists them: schemas with a TTL"},

@@ -331,6 +331,23 @@ bool tier_def(const CatalogSnap *cat, const TableDef *t, ContinuousDef *d)
     return true;
 }
 
+static Value span_of(int64_t ns)
+{
+    return (Value){.phys = PH_INTERVAL,
+                   .null = ns == 0,
+                   .u.iv = {.days = (int32_t)(ns / NS_PER_DAY), .us = ns % NS_PER_DAY / NS_PER_US}};
+}
+
+const TableDef *tier_shown(const CatalogSnap *cat, const TableDef *t, Value *width)
+{
+    TierOf of;
+    TierList l;
+    const TableDef *raw = t && tier_is_one(t, &of) ? cat_table_by_id(cat, of.raw) : NULL;
+    bool hidden = raw && tiers_of(raw, &l) && of.level < l.count;
+    *width = hidden ? span_of(l.items[of.level].width_ns) : value_null();
+    return hidden ? raw : t;
+}
+
 int64_t tier_refresh_ns(const TableDef *t)
 {
     TierOf of;
@@ -511,13 +528,6 @@ Slice tier_statement(Arena *a, const CatalogSnap *cat, const TableDef *tier, int
 }
 
 /* ---- skulk.tiers ---- */
-
-static Value span_of(int64_t ns)
-{
-    return (Value){.phys = PH_INTERVAL,
-                   .null = ns == 0,
-                   .u.iv = {.days = (int32_t)(ns / NS_PER_DAY), .us = ns % NS_PER_DAY / NS_PER_US}};
-}
 
 static Value time_of(int64_t ns)
 {

@@ -14,6 +14,9 @@ bool tiers_forget(Session *s, const TableDef *raw, Err *e) MUST_CHECK; /* before
 /* TRUNCATE: nothing is kept any more.  fresh is put by the caller. */
 bool tiers_truncated(Portal *p, const TableDef *was, TableDef *fresh, Err *e) MUST_CHECK;
 
+/* Whose rows the table keeps, and in buckets of which width: itself and NULL, but for a hidden table. */
+const TableDef *tier_shown(const CatalogSnap *cat, const TableDef *t, Value *width);
+
 /* How REFRESH sees a hidden table; false: it is none. */
 bool tier_def(const CatalogSnap *cat, const TableDef *t, ContinuousDef *d);
 /* The hidden table gets columns for fields that came since. */

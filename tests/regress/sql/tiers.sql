@@ -24,7 +24,7 @@ ALTER TABLE ttemp SET (tiers = '1s:1d, 1h:30d');
 -- made
 ALTER TABLE tcpu SET (tiers = '1m:1d, 1h:3d, 1d:1y');
 SELECT table_name, level, width, keep, kept_in FROM skulk.tiers;
-SELECT ttl, keep FROM skulk.ttls WHERE table_name = 'tcpu';
+SELECT ttl, keep, tier FROM skulk.ttls WHERE table_name = 'tcpu' ORDER BY keep;
 ALTER TABLE tcpu SET (ttl = '5 days');
 ALTER TABLE tcpu RESET (ttl);
 ALTER TABLE tcpu SET (max_size = '1GB');
