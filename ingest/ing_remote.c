@@ -315,6 +315,7 @@ typedef struct Group { /* series in their order; look-ups of many at once hide t
     Hash128 hashes[GROUP_SERIES];
     SeriesId ids[GROUP_SERIES];    /* 0 = to be looked up */
     uint32_t places[GROUP_SERIES]; /* where it is remembered; 0 = nowhere */
+    bool made[GROUP_SERIES];       /* it is new: may be it never comes again */
     size_t unknown;                /* to be looked up */
 } Group;
 
@@ -364,6 +365,7 @@ static void group_put(IngJob *j, Group *g, Slice series, const FollowSeries *f, 
     g->samples[g->count] = (const uint8_t *)series.ptr + f->len;
     g->hashes[g->count] = f->hash;
     g->ids[g->count] = f->series;
+    g->made[g->count] = false;
     g->places[g->count++] = place;
     g->unknown += !f->series;
     r->expected = follow_next(&r->follow, place);
@@ -504,6 +506,7 @@ static void group_look_up(IngJob *j, Group *g)
     idx_find_raw(j->index, g->hashes, ids, g->count);
     for (size_t i = 0; i < g->count; i++) {
         ids[i] = g->ids[i] ? g->ids[i] : ids[i];
+        g->made[i] = !ids[i];
         known += ids[i] != 0;
     }
     if (known < g->count)
@@ -516,7 +519,7 @@ static void group_follow(IngJob *j, Group *g)
 {
     Remote *r = j->state;
     for (size_t i = 0; i < g->count; i++) {
-        if (!g->places[i] && g->ids[i]) {
+        if (!g->places[i] && g->ids[i] && !g->made[i]) {
             const uint8_t *begin = (const uint8_t *)g->series[i].ptr;
             FollowSeries f = {.hash = g->hashes[i],
                               .table = g->tables[i],
