@@ -59,7 +59,7 @@ typedef enum ExprKind {
     EXPR_LEAST,
     EXPR_NULLIF,
     EXPR_ARRAY, /* ARRAY[...] */
-    EXPR_ROW,   /* args: fields; value: their names (text[]) or NULL; index: ROW_WHOLE */
+    EXPR_ROW,   /* args: fields; value: their names (text[]) or NULL; index: ROW_WHOLE... */
     EXPR_ANY_ARRAY,
     EXPR_ALL_ARRAY, /* args: left, array; func = the operator */
     EXPR_IN_LIST,   /* args: left, items...; func = "=" ; negated for NOT IN */
@@ -72,7 +72,8 @@ typedef enum ExprKind {
     EXPR_RELABEL,    /* same bytes, other type */
 } ExprKind;
 
-enum { ROW_WHOLE = 1 }; /* the row of a relation: NULL if all its columns are */
+/* The row of a relation; where an outer join may have left it out, it is NULL if all its columns are. */
+enum { ROW_WHOLE = 1, ROW_WHOLE_NULLABLE };
 
 struct FuncDef;
 typedef struct Expr Expr;

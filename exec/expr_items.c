@@ -67,7 +67,7 @@ bool eval_row(EvalCtx *ctx, const Expr *x, const Batch *b, Vector *out, Err *e)
             field[RECORD_VALUE] = vec_get(&args[k], row);
             all_null &= field[RECORD_VALUE].null;
         }
-        Value v = x->index == ROW_WHOLE && all_null
+        Value v = x->index == ROW_WHOLE_NULLABLE && all_null
                       ? value_null()
                       : value_array(array_new(ctx->scratch, T_RECORD, items, count));
         vec_set(out, row, &v, b->rows, ctx->scratch);

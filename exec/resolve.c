@@ -474,7 +474,8 @@ static bool schema_is_ours(Slice schema, Slice name)
            slice_eq_cstr(schema, "skulk") || slice_eq_cstr(schema, "public");
 }
 
-static bool no_function(Slice name, const TypeId *args, size_t n, Outcome outcome, Err *e)
+static bool no_function(Slice schema, Slice name, const TypeId *args, size_t n, Outcome outcome,
+                        Err *e)
 {
     char list[ERR_MESSAGE_MAX / 2];
     size_t at = 0;
@@ -491,12 +492,13 @@ static bool no_function(Slice name, const TypeId *args, size_t n, Outcome outcom
         list[at] = '\0';
     }
     if (outcome == AMBIGUOUS) {
-        err_set(e, ERR_AMBIGUOUS_FUNCTION, "function %.*s(%s) is not unique", SLICE_ARG(name),
-                list);
+        err_set(e, ERR_AMBIGUOUS_FUNCTION, "function %.*s%s%.*s(%s) is not unique",
+                SLICE_ARG(schema), schema.len ? "." : "", SLICE_ARG(name), list);
         return err_hint(e, "Could not choose a best candidate function. You might need to add "
                            "explicit type casts.");
     }
-    err_set(e, ERR_UNDEFINED_FUNCTION, "function %.*s(%s) does not exist", SLICE_ARG(name), list);
+    err_set(e, ERR_UNDEFINED_FUNCTION, "function %.*s%s%.*s(%s) does not exist", SLICE_ARG(schema),
+            schema.len ? "." : "", SLICE_ARG(name), list);
     return err_hint(e,
                     "No function matches the given name and argument types. You might need to add "
                     "explicit type casts.");
@@ -513,7 +515,7 @@ bool func_resolve(Slice schema, Slice name, const TypeId *args, size_t n, int ki
     if (schema_is_ours(schema, name))
         outcome = resolve(func_named(name), function_filter, kind_flags, args, n, &c);
     if (outcome != RESOLVED)
-        return no_function(name, args, n, outcome, e);
+        return no_function(schema, name, args, n, outcome, e);
     *out = c.func;
     hand_out(&c, args, n, want, result);
     return true;

@@ -102,6 +102,7 @@ typedef struct ScopeRel { /* what t.a and t.* may name */
     ScopeCol *cols;
     size_t col_count;
     int position;
+    bool nullable; /* an outer join may put NULLs in the place of a row */
 } ScopeRel;
 
 typedef struct Scope Scope;
@@ -149,6 +150,7 @@ bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeI
                     Err *e) MUST_CHECK;
 Slice az_type_name(Analyzer *z, TypeId t, int32_t typmod);
 /* A row that stays one: literals among its fields are texts. */
+Expr *az_whole_row(Analyzer *z, const SqlNode *at, const ScopeRel *rel);
 bool az_row_value(Analyzer *z, Expr *row, Err *e) MUST_CHECK;
 /* Unknown literals and parameters that nothing gave a type become text. */
 bool az_resolve_unknown(Analyzer *z, Expr **x, Err *e) MUST_CHECK;

@@ -376,7 +376,7 @@ static bool case_node(Analyzer *z, Scope *s, const NCase *n, Expr **out, Err *e)
             if (!az_expr_bool(z, s, w->cond, "CASE/WHEN", &cond, e))
                 return false;
         } else if (!az_expr(z, s, w->cond, &cond, e) ||
-                   !az_operator(z, w->cond, SLICE_LIT("="), i ? qx_copy(z->arena, arg) : arg, cond,
+                   !az_operator(z, &w->n, SLICE_LIT("="), i ? qx_copy(z->arena, arg) : arg, cond,
                                 &cond, e)) {
             return false;
         }
@@ -656,7 +656,7 @@ static bool field(Analyzer *z, const NLiteral *name, Expr *x, Expr **out, Err *e
             }
         }
     }
-    if (qx_kind(x) == QX_ROW && x->index == ROW_WHOLE && x->args[0]->kind == EXPR_COLUMN) {
+    if (qx_kind(x) == QX_ROW && x->index && x->args[0]->kind == EXPR_COLUMN) {
         err_set(e, ERR_UNDEFINED_COLUMN, "column %.*s.%.*s does not exist",
                 SLICE_ARG(z->vars[x->args[0]->index].rte->name), SLICE_ARG(name->text));
         return err_at(e, x->position);
@@ -677,6 +677,11 @@ static bool indirect(Analyzer *z, Scope *s, const NIndirect *n, Expr **out, Err 
     for (size_t i = 0; i < n->steps.count;) {
         const SqlNode *step = n->steps.items[i];
         if (step->kind == N_SUBSCRIPT) {
+            if (x->type == T_UNKNOWN && x->kind == EXPR_CONST) {
+                err_set(e, ERR_DATATYPE_MISMATCH,
+                        "cannot subscript type unknown because it does not support subscripting");
+                return err_at(e, x->position);
+            }
             if (!az_resolve_unknown(z, &x, e) || !subscript(z, s, &n->steps, &i, x, &x, e))
                 return false;
             continue;

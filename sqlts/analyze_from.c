@@ -34,7 +34,8 @@ void az_scope_add_rte(Analyzer *z, Scope *s, const Rte *rte, Slice schema, bool 
                       int position)
 {
     ScopeCol *cols = rte_columns(z, rte, 0);
-    scope_add_rel(z, s, (ScopeRel){schema, rte->name, has_alias, cols, rte->col_count, position});
+    scope_add_rel(z, s,
+                  (ScopeRel){schema, rte->name, has_alias, cols, rte->col_count, position, false});
     for (size_t i = 0; i < rte->col_count; i++)
         scope_add_col(z, s, cols[i]);
 }
@@ -180,7 +181,7 @@ static Rte *table_rte(Analyzer *z, const TableDef *t, Slice alias)
 
 void az_scope_add_rel(Analyzer *z, Scope *s, Slice name, ScopeCol *cols, size_t count)
 {
-    scope_add_rel(z, s, (ScopeRel){SLICE_NONE, name, true, cols, count, 0});
+    scope_add_rel(z, s, (ScopeRel){SLICE_NONE, name, true, cols, count, 0, false});
     for (size_t i = 0; i < count; i++)
         scope_add_col(z, s, cols[i]);
 }
@@ -608,8 +609,9 @@ static bool join_alias(Analyzer *z, Scope *s, const NJoin *n, size_t rel_begin, 
     s->rel_count = rel_begin;
     if (!az_check_duplicate(z, s, SLICE_NONE, n->alias, true, &n->n, e))
         return false;
-    scope_add_rel(z, s,
-                  (ScopeRel){SLICE_NONE, n->alias, true, cols, count, az_position(z, n->n.offset)});
+    scope_add_rel(
+        z, s,
+        (ScopeRel){SLICE_NONE, n->alias, true, cols, count, az_position(z, n->n.offset), false});
     return true;
 }
 
@@ -651,6 +653,7 @@ static bool range_join(Analyzer *z, Scope *s, const NJoin *n, From **out, Err *e
     z->no_self = n->type == JOIN_LEFT || n->type == JOIN_FULL ? "within an outer join" : no_self;
     j.left = take_cols(z, s, col_begin, &j.left_count);
     size_t middle = s->col_count;
+    size_t rel_middle = s->rel_count;
     if (!from_item(z, s, n->right, &f->right, e))
         return false;
     z->no_self = no_self;
@@ -664,6 +667,9 @@ static bool range_join(Analyzer *z, Scope *s, const NJoin *n, From **out, Err *e
     }
     if (n->asof && !az_asof(z, s, n, &j, f, e))
         return false;
+    for (size_t i = rel_begin; i < s->rel_count; i++)
+        s->rels[i].nullable |=
+            n->type == JOIN_FULL || n->type == (i < rel_middle ? JOIN_RIGHT : JOIN_LEFT);
     *out = f;
     return n->alias.len == 0 || join_alias(z, s, n, rel_begin, col_begin, e);
 }
@@ -775,30 +781,6 @@ static Expr *use(Analyzer *z, const SqlNode *n, const Expr *found)
     return x;
 }
 
-/* The name of a relation as a value: a row of its columns. */
-static Expr *whole_row(Analyzer *z, const NColumn *n, const ScopeRel *rel)
-{
-    Expr *row = expr_new(z->arena, (ExprKind)QX_ROW, T_RECORD, rel->col_count);
-    Value *names = ARENA_ARRAY(z->arena, Value, rel->col_count + 1);
-    Array *list = ARENA_NEW(z->arena, Array);
-    size_t count = 0;
-    for (size_t i = 0; i < rel->col_count; i++) {
-        if (rel->cols[i].hidden)
-            continue;
-        names[count] = value_str(rel->cols[i].name);
-        row->args[count++] = use(z, &n->n, rel->cols[i].expr);
-    }
-    *list = (Array){.elem = T_TEXT, .ndim = 1, .dims = {(int32_t)count}, .lower = {1}};
-    list->count = count;
-    list->items = names;
-    row->arg_count = count;
-    row->value = (Value){.phys = PH_ARRAY, .u.arr = list};
-    row->index = ROW_WHOLE;
-    row->typmod = -1;
-    row->position = az_position(z, n->n.offset);
-    return row;
-}
-
 static bool bare_column(Analyzer *z, Scope *s, const NColumn *n, Slice name, Expr **out, Err *e)
 {
     Expr *found = NULL;
@@ -816,7 +798,7 @@ static bool bare_column(Analyzer *z, Scope *s, const NColumn *n, Slice name, Exp
     for (Scope *level = s; level; level = level->outer) {
         const ScopeRel *rel = find_rel(level, SLICE_NONE, name);
         if (rel) {
-            *out = whole_row(z, n, rel);
+            *out = az_whole_row(z, &n->n, rel);
             return true;
         }
     }
@@ -891,7 +873,7 @@ bool az_column(Analyzer *z, Scope *s, const NColumn *n, Expr **out, Err *e)
     if (n->star) {
         const ScopeRel *rel = qualifier(z, s, n, n->names.count, e);
         if (rel)
-            *out = whole_row(z, n, rel);
+            *out = az_whole_row(z, &n->n, rel);
         return rel != NULL;
     }
     Slice name = ast_last_name(&n->names);

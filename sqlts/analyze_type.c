@@ -135,6 +135,17 @@ bool az_coerce_to_bool(Analyzer *z, const SqlNode *at, const char *what, Expr **
                    "argument of %s must be type boolean, not type %.*s", what, SLICE_ARG(t));
 }
 
+/* Where the text of an expression begins: an operator stands behind its first argument. */
+static int leftmost(const Expr *x)
+{
+    int at = x->position;
+    for (size_t i = 0; i < x->arg_count; i++) {
+        int arg = x->args[i] ? leftmost(x->args[i]) : 0;
+        at = arg > 0 && arg < at ? arg : at;
+    }
+    return at;
+}
+
 bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeId *out, Err *e)
 {
     TypeId few[16], *types = n > ARRAY_LEN(few) ? ARENA_ARRAY(z->arena, TypeId, n) : few;
@@ -150,10 +161,36 @@ bool az_common_type(Analyzer *z, Expr **items, size_t n, const char *what, TypeI
         if (!e->position)
             for (size_t i = 0; i < n && !e->position; i++)
                 if (items[i]->type != items[0]->type && items[i]->type != T_UNKNOWN)
-                    err_at(e, items[i]->position);
+                    err_at(e, leftmost(items[i]));
         return false;
     }
     return true;
+}
+
+/* The name of a relation as a value: a row of its columns. */
+Expr *az_whole_row(Analyzer *z, const SqlNode *at, const ScopeRel *rel)
+{
+    Expr *row = expr_new(z->arena, (ExprKind)QX_ROW, T_RECORD, rel->col_count);
+    Value *names = ARENA_ARRAY(z->arena, Value, rel->col_count + 1);
+    Array *list = ARENA_NEW(z->arena, Array);
+    size_t count = 0;
+    for (size_t i = 0; i < rel->col_count; i++) {
+        if (rel->cols[i].hidden)
+            continue;
+        names[count] = value_str(rel->cols[i].name);
+        Expr *x = row->args[count++] = qx_copy(z->arena, rel->cols[i].expr);
+        x->position = az_position(z, at->offset);
+        az_reads(z, x);
+    }
+    *list = (Array){.elem = T_TEXT, .ndim = 1, .dims = {(int32_t)count}, .lower = {1}};
+    list->count = count;
+    list->items = names;
+    row->arg_count = count;
+    row->value = (Value){.phys = PH_ARRAY, .u.arr = list};
+    row->index = rel->nullable ? ROW_WHOLE_NULLABLE : ROW_WHOLE;
+    row->typmod = -1;
+    row->position = az_position(z, at->offset);
+    return row;
 }
 
 bool az_row_value(Analyzer *z, Expr *row, Err *e)
