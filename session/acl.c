@@ -211,7 +211,7 @@ bool acl_denied(Err *e, const char *kind, Slice name)
 
 const char *table_word(const TableDef *t)
 {
-    return view_is_continuous(t)       ? "materialized view"
+    return view_is_materialized(t)     ? "materialized view"
            : t->kind == TABLE_VIEW     ? "view"
            : t->kind == TABLE_SEQUENCE ? "sequence"
                                        : "table";

@@ -791,8 +791,8 @@ static bool right_kind(const Bound *b, const TableDef *t, Err *e)
         ['v'] = "view", ['m'] = "materialized view", ['S'] = "sequence"};
     int what = b->u.alter.what;
     bool view = t->kind == TABLE_VIEW, sequence = t->kind == TABLE_SEQUENCE;
-    if (what ? (what == 'v'   ? view && !view_is_continuous(t)
-                : what == 'm' ? view_is_continuous(t)
+    if (what ? (what == 'v'   ? view && !view_is_materialized(t)
+                : what == 'm' ? view_is_materialized(t)
                               : sequence)
              : !view && !sequence)
         return true;

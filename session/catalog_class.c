@@ -62,7 +62,7 @@ void each_relation(Session *s, const CatalogSnap *cat, bool indexes, RelationEac
         RelationRow r = {.oid = t->id,
                          .schema = t->schema,
                          .name = t->name,
-                         .kind = view_is_continuous(t)       ? 'm'
+                         .kind = view_is_materialized(t)     ? 'm'
                                  : t->kind == TABLE_VIEW     ? 'v'
                                  : t->kind == TABLE_SEQUENCE ? 'S'
                                                              : 'r',
@@ -208,7 +208,7 @@ static bool class_row(void *arg, const RelationRow *rel)
     row_bool(&r, rel->kind == 'v');                                /* relhasrules */
     for (int i = 0; i < 4; i++) /* triggers, subclass, row security twice */
         row_bool(&r, false);
-    row_bool(&r, true); /* relispopulated */
+    row_bool(&r, !t || !view_is_stored(t) || stored_view(t).populated); /* relispopulated */
     row_char(&r, stored || rel->kind == 'm' ? "d" : "n");
     row_bool(&r, false); /* relispartition */
     row_i64(&r, 0);

@@ -293,7 +293,7 @@ static bool matview_row(void *arg, const RelationRow *rel)
                    value_str(slice_cstr(f->session->user)),
                    value_null(),
                    value_bool(false),
-                   value_bool(true),
+                   value_bool(!view_is_stored(rel->table) || stored_view(rel->table).populated),
                    value_str(view_shown(f->session, f->arena, f->cat, rel->table))};
     row_sink_add(f->sink, row);
     return true;

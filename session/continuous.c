@@ -331,6 +331,8 @@ bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
 bool continuous_forget(Session *s, const TableDef *view, Err *e)
 {
     bool ok = true;
+    if (view_is_stored(view))
+        return matview_forget(s, view, e);
     if (!view_is_continuous(view))
         return tiers_forget(s, view, e);
     CatalogSnap *cat = session_catalog(s);
@@ -544,6 +546,15 @@ static bool wanted_range(Portal *p, RefreshRun *r, Err *e)
     return true;
 }
 
+static bool not_one(const TableDef *t, Err *e)
+{
+    bool view = t->kind == TABLE_VIEW;
+    return err_set(e, view ? ERR_WRONG_OBJECT : ERR_FEATURE_NOT_SUPPORTED,
+                   view ? "\"%.*s\" is not a table or materialized view"
+                        : "\"%.*s\" is not a materialized view",
+                   SLICE_ARG(t->name));
+}
+
 /* What the name stands for; a tier gets columns for what its table got. */
 static bool refresh_of(Portal *p, RefreshRun *r, Err *e)
 {
@@ -551,10 +562,8 @@ static bool refresh_of(Portal *p, RefreshRun *r, Err *e)
     bool grew;
     r->tier = tier_def(r->cat, r->view, &r->def);
     if (!r->tier)
-        return view_is_continuous(r->view)
-                   ? continuous_decode(&r->def, &p->arena, r->view, e)
-                   : err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a materialized view",
-                             SLICE_ARG(r->view->name));
+        return view_is_continuous(r->view) ? continuous_decode(&r->def, &p->arena, r->view, e)
+                                           : not_one(r->view, e);
     must(tier_is_one(r->view, &of));
     if (!tier_follow(p, cat_table_by_id(r->cat, of.raw), r->view, &grew, e))
         return false;
@@ -565,6 +574,16 @@ static bool refresh_of(Portal *p, RefreshRun *r, Err *e)
         r->view = cat_table_by_id(r->cat, id);
     }
     return true;
+}
+
+/* Only what is stored can be without data. */
+static bool has_data(const BoundRefresh *r, const TableDef *view, Err *e)
+{
+    return view_is_stored(view) || !r->no_data ||
+           err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                   "REFRESH MATERIALIZED VIEW ... WITH NO DATA is not supported") ||
+           err_hint(e, "A continuous view is never without data: it reads the rows of its table "
+                       "where nothing is kept.");
 }
 
 static RefreshRun *refresh_open(Portal *p, Err *e)
@@ -579,8 +598,10 @@ static RefreshRun *refresh_open(Portal *p, Err *e)
     if (!ok)
         err_set(e, ERR_UNDEFINED_TABLE, "relation \"%.*s\" does not exist", SLICE_ARG(name));
     ok = ok && session_owns(s, r->cat, GRANT_TABLE, r->view->id, name, e) &&
-         tx_refuse_block(s, "REFRESH MATERIALIZED VIEW of a continuous view", e) &&
-         refresh_of(p, r, e) && wanted_range(p, r, e);
+         has_data(&b->u.refresh, r->view, e) &&
+         (view_is_stored(r->view) ||
+          (tx_refuse_block(s, "REFRESH MATERIALIZED VIEW of a continuous view", e) &&
+           refresh_of(p, r, e) && wanted_range(p, r, e)));
     return ok ? r : NULL;
 }
 
@@ -790,6 +811,11 @@ RunStatus refresh_run(Portal *p, Batch **out, Err *e)
     if (p->phase == REFRESH_BEGIN) {
         if (!refresh_open(p, e))
             return RUN_FAIL;
+        p->phase = MATVIEW_LOCK;
+    }
+    if (view_is_stored(p->refresh->view))
+        return matview_refresh(p, p->refresh->cat, p->refresh->view, e);
+    if (p->phase == MATVIEW_LOCK) {
         announce(p, p->refresh);
         p->phase = REFRESH_ANNOUNCED;
     }

@@ -174,6 +174,9 @@ bool ddl_set_options(Portal *p, TableDef *t, const NameValue *o, size_t n, Err *
     TableOptions to = {0};
     Duplicates duplicates = t->duplicates;
     int64_t window = t->window_ns;
+    if (view_is_stored(t))
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "a materialized view that is not continuous has no options");
     if (view_is_continuous(t))
         return continuous_alter(p, t, o, n, true, e);
     for (size_t i = 0; i < n; i++)

@@ -107,7 +107,8 @@ bool ddl_create_view(Portal *p, Err *e)
         session_notice(s, "NOTICE", ERR_DUPLICATE_TABLE,
                        "relation \"%.*s\" already exists, skipping", SLICE_ARG(old->name));
     else if (old && (!b->u.create_view.or_replace || old->kind != TABLE_VIEW ||
-                     view_is_continuous(old) != (b->u.create_view.continuous != NULL)))
+                     view_is_materialized(old) != (b->u.create_view.continuous != NULL) ||
+                     view_is_stored(old)))
         ok = err_set(e, ERR_DUPLICATE_TABLE, "relation \"%.*s\" already exists",
                      SLICE_ARG(b->u.create_view.name.name));
     Slice text;
@@ -115,12 +116,6 @@ bool ddl_create_view(Portal *p, Err *e)
         cat_unref(cat);
         return true;
     }
-    if (ok && b->u.create_view.materialized && !b->u.create_view.continuous)
-        ok = err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                     "CREATE MATERIALIZED VIEW without \"continuous\" is not supported") ||
-             err_hint(e,
-                      "CREATE MATERIALIZED VIEW ... WITH (continuous) AS SELECT time_bucket(...), "
-                      "... GROUP BY ...; or CREATE TABLE AS.");
     if (ok)
         ok = view_text(s, &p->arena, cat, b->u.create_view.text,
                        &(ViewNames){.after = cat,
@@ -147,6 +142,8 @@ bool ddl_create_view(Portal *p, Err *e)
                                                         .type_oid = q->cols[i].type,
                                                         .typmod = q->cols[i].typmod,
                                                         .phys = PHYS_STR};
+        if (b->u.create_view.materialized && !b->u.create_view.continuous)
+            ok = matview_define(p, t, !b->u.create_view.with_no_data, e);
         if (b->u.create_view.continuous)
             ok = (!old || continuous_alone(s, cat, old, b->u.create_view.continuous->lower, e)) &&
                  continuous_define(p, t, old, e);

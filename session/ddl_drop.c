@@ -17,7 +17,7 @@ static bool drop_missing(Session *s, const Bound *b, const char *what, Slice nam
 
 static const char *kind_name(const TableDef *t)
 {
-    return view_is_continuous(t)       ? "materialized view"
+    return view_is_materialized(t)     ? "materialized view"
            : t->kind == TABLE_VIEW     ? "view"
            : t->kind == TABLE_SEQUENCE ? "sequence"
                                        : "table";
@@ -57,6 +57,7 @@ static bool view_works(Session *s, const CatalogSnap *cat, const TableDef *view,
     session_eval_ctx(s, &fold);
     fold.arena = fold.scratch = &arena;
     SqlEnv env = session_text_env(s, cat, &fold);
+    env.views_as_text = true;
     bool ok = sql_parse(&arena, view->definition, &st, &count, &ignored) && count == 1 &&
               sql_analyze(&env, &arena, st, NULL, 0, &bound, &ignored) &&
               bound->kind == BOUND_QUERY && bound->u.query.col_count >= view->column_count;
@@ -335,7 +336,7 @@ static bool wrong_kind(const Bound *b, const TableDef *t, const char *what, Err 
     (void)b;
     err_set(e, ERR_WRONG_OBJECT, "\"%.*s\" is not a %s", SLICE_ARG(t->name), what);
     return err_hint(e, "Use DROP %s to remove a %s.",
-                    view_is_continuous(t) ? "MATERIALIZED VIEW" : words[t->kind], kind_name(t));
+                    view_is_materialized(t) ? "MATERIALIZED VIEW" : words[t->kind], kind_name(t));
 }
 
 static bool drop_relation(Portal *p, const CatalogSnap *cat, const Bound *b,

@@ -10,6 +10,7 @@
 #include "exec/row_file.h"
 #include "exec/spill.h"
 #include "session/session.h"
+#include "sqlts/matview.h"
 
 enum {
     QUERY_POOL_SHARE = 4, /* query_memory = pool / 4 */
@@ -531,6 +532,12 @@ bool states_schema(Session *s, ObjectId *id,
 bool continuous_schema(const SchemaDef *s); /* where they are */
 bool continuous_hidden(const CatalogSnap *cat, const TableDef *t); /* a table of states */
 RunStatus refresh_run(Portal *p, Batch **out, Err *e);
+/* ---- matview.c: plain materialized views ---- */
+enum { MATVIEW_LOCK = 100, MATVIEW_EMPTY, MATVIEW_FILL }; /* phases, from LOCK on */
+/* Makes the hidden table; populated: p->writer writes into it. */
+bool matview_define(Portal *p, TableDef *view, bool populated, Err *e) MUST_CHECK;
+bool matview_forget(Session *s, const TableDef *view, Err *e) MUST_CHECK; /* before it is dropped */
+RunStatus matview_refresh(Portal *p, const CatalogSnap *cat, const TableDef *view, Err *e);
 void refresh_free(Portal *p);
 
 /* ---- sequence.c ---- */

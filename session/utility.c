@@ -385,7 +385,6 @@ DDL(ddl_create_table)
 DDL(ddl_create_schema)
 DDL(ddl_create_database)
 DDL(ddl_comment)
-DDL(ddl_create_view)
 DDL(ddl_create_sequence)
 DDL(ddl_alter_sequence)
 DDL(retention_statement)
@@ -438,21 +437,10 @@ static RunStatus next_to_store(Portal *p, Batch **out, Err *e)
     return p->inner ? portal_run(p->inner, 0, out, e) : portal_next_batch(p, out, e);
 }
 
-/* CREATE TABLE AS: the table, then the rows of the query. */
-static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
+/* The rows of the query go to p->writer. */
+static RunStatus store_rows(Portal *p, Err *e)
 {
-    (void)out;
     Session *s = p->session;
-    if (p->phase == 0) {
-        s->tx.own_catalog = true;
-        if ((p->bound->u.create_table.execute && !as_execute(p, e)) || !ddl_create_table(p, e))
-            return RUN_FAIL;
-        p->phase = 1;
-        if (p->bound->u.create_table.with_no_data || !p->writer) /* IF NOT EXISTS: it does */
-            return portal_set_tag(p, p->inner && p->writer ? "SELECT 0" : "CREATE TABLE AS");
-        if (!p->inner && !portal_open_query(p, &p->bound->u.create_table.as, e))
-            return RUN_FAIL;
-    }
     Batch *b;
     RunStatus st;
     while ((st = next_to_store(p, &b, e)) == RUN_BATCH) {
@@ -476,6 +464,41 @@ static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
         return RUN_FAIL;
     snprintf(p->tag, sizeof p->tag, "SELECT %llu", (unsigned long long)p->rows);
     return RUN_DONE;
+}
+
+/* CREATE TABLE AS: the table, then the rows of the query. */
+static RunStatus run_create_as(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    Session *s = p->session;
+    if (p->phase == 0) {
+        s->tx.own_catalog = true;
+        if ((p->bound->u.create_table.execute && !as_execute(p, e)) || !ddl_create_table(p, e))
+            return RUN_FAIL;
+        p->phase = 1;
+        if (p->bound->u.create_table.with_no_data || !p->writer) /* IF NOT EXISTS: it does */
+            return portal_set_tag(p, p->inner && p->writer ? "SELECT 0" : "CREATE TABLE AS");
+        if (!p->inner && !portal_open_query(p, &p->bound->u.create_table.as, e))
+            return RUN_FAIL;
+    }
+    return store_rows(p, e);
+}
+
+/* A materialized view gets rows as CREATE TABLE AS does. */
+static RunStatus run_create_view(Portal *p, Batch **out, Err *e)
+{
+    (void)out;
+    if (p->phase == 0) {
+        p->session->tx.own_catalog = true;
+        if (!ddl_create_view(p, e))
+            return RUN_FAIL;
+        p->phase = 1;
+        if (!p->writer)
+            return portal_set_tag(p, p->bound->tag);
+        if (!portal_open_query(p, &p->bound->u.create_view.query, e))
+            return RUN_FAIL;
+    }
+    return store_rows(p, e);
 }
 
 static RunStatus run_extension(Portal *p, Batch **out, Err *e)
@@ -567,7 +590,7 @@ static const Utility utility_table[] = {
     {BOUND_TRUNCATE, run_truncate, NULL},
     {BOUND_CREATE_SCHEMA, run_ddl_create_schema, NULL},
     {BOUND_CREATE_DATABASE, run_ddl_create_database, NULL},
-    {BOUND_CREATE_VIEW, run_ddl_create_view, NULL},
+    {BOUND_CREATE_VIEW, run_create_view, NULL},
     {BOUND_REFRESH, refresh_run, NULL},
     {BOUND_CREATE_INDEX, run_alter, NULL},
     {BOUND_CREATE_SEQUENCE, run_ddl_create_sequence, NULL},

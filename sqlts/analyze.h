@@ -33,6 +33,7 @@ typedef struct Analyzer {
     Slice relation;  /* that CREATE or ALTER TABLE is about: for messages */
     int no_position; /* > 0: inside the text of a view */
     int view_depth;
+    bool defines;         /* the query is not run: views without rows may be named */
     bool reads_temporary; /* some relation is a temporary one */
     const TableDef *view; /* whose text it is; NULL = the statement's */
     Slice view_part;      /* of a continuous view, that is being read; for EXPLAIN */

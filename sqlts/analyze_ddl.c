@@ -1,4 +1,5 @@
 /* sqlts/analyze_ddl.c - CREATE, ALTER, DROP: syntax to the typed nodes that session/ carries out. */
+#include "exec/func_text.h"
 #include "sqlts/analyze.h"
 #include "sqlts/analyze_view.h"
 
@@ -331,6 +332,24 @@ bool az_create_table(Analyzer *z, const NCreateTable *n, Bound *b, Err *e)
 
 /* ---- views, schemas, databases, extensions, indexes ---- */
 
+/* Its rows are stored; the words of continuous views say nothing of them. */
+static bool plain_materialized(const Bound *b, Err *e)
+{
+    if (b->u.create_view.or_replace)
+        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
+                       "CREATE OR REPLACE MATERIALIZED VIEW is for continuous views alone") ||
+               err_hint(e, "DROP MATERIALIZED VIEW first.");
+    for (size_t i = 0; i < b->u.create_view.option_count; i++) {
+        Slice name = b->u.create_view.options[i].name;
+        if (slice_eq_cstr(name, "fillfactor") || slice_eq_cstr(name, "continuous"))
+            continue;
+        return err_set(e, ERR_INVALID_PARAMETER, "unrecognized parameter \"%.*s\"",
+                       SLICE_ARG(name)) ||
+               err_hint(e, "Options of continuous views need the word: WITH (continuous, ...).");
+    }
+    return true;
+}
+
 /* CREATE MATERIALIZED VIEW: its options, and whether it is a continuous one. */
 static bool materialized(Analyzer *z, const NCreate *n, Bound *b, Err *e)
 {
@@ -351,12 +370,29 @@ static bool materialized(Analyzer *z, const NCreate *n, Bound *b, Err *e)
                          !slice_eq_nocase(o->value, SLICE_LIT("off"));
     }
     if (!continuous)
-        return true;
+        return plain_materialized(b, e);
     b->u.create_view.continuous = ARENA_NEW(z->arena, ContinuousDef);
     z->give_states = true;
     bool ok = az_select(z, NULL, n->query, 0, &q, e);
     z->give_states = false;
     return ok && az_continuous(z, q, b->u.create_view.continuous, e);
+}
+
+/* The text gives the columns the names of the list: what pg_get_viewdef() shows, and dumps, has them. */
+static Slice named_columns(Analyzer *z, const NCreate *n)
+{
+    Buf text;
+    buf_init(&text);
+    buf_printf(&text, "SELECT * FROM (%.*s) AS ", SLICE_ARG(n->text));
+    text_put_ident(&text, n->range->name);
+    for (size_t i = 0; i < n->columns.count; i++) {
+        buf_puts(&text, i ? ", " : " (");
+        text_put_ident(&text, ast_name_text(n->columns.items[i]));
+    }
+    buf_puts(&text, ")");
+    Slice named = arena_slice(z->arena, buf_slice(&text));
+    buf_free(&text);
+    return named;
 }
 
 static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
@@ -372,16 +408,20 @@ static bool create_view(Analyzer *z, const NCreate *n, Bound *b, Err *e)
     b->u.create_view.text = n->text;
     if (n->materialized && !materialized(z, n, b, e))
         return false;
+    z->defines = !n->materialized || n->with_no_data;
     if (!az_bound_query(z, n->query, q, e))
         return false;
     b->u.create_view.reads_temporary = z->reads_temporary;
     if (z->param_count)
         return err_set(e, ERR_UNDEFINED_PARAMETER, "there is no parameter $1");
     if (n->columns.count > q->col_count)
-        return az_fail(z, n->columns.items[q->col_count], ERR_SYNTAX, e,
-                       "CREATE VIEW specifies more column names than columns");
+        return n->materialized ? err_set(e, ERR_SYNTAX, "too many column names were specified")
+                               : az_fail(z, n->columns.items[q->col_count], ERR_SYNTAX, e,
+                                         "CREATE VIEW specifies more column names than columns");
     for (size_t i = 0; i < n->columns.count; i++)
         q->cols[i].name = ast_name_text(n->columns.items[i]);
+    if (n->columns.count && n->materialized && !b->u.create_view.continuous)
+        b->u.create_view.text = named_columns(z, n);
     for (size_t i = 0; i < q->col_count; i++)
         for (size_t k = 0; k < i; k++)
             if (slice_eq(q->cols[i].name, q->cols[k].name))
@@ -621,12 +661,8 @@ bool az_refresh(Analyzer *z, const NSimple *n, Bound *b, Err *e)
     if (n->flag2 && n->flag3)
         return err_set(e, ERR_SYNTAX,
                        "CONCURRENTLY and WITH NO DATA options cannot be used together");
-    if (n->flag2)
-        return err_set(e, ERR_FEATURE_NOT_SUPPORTED,
-                       "REFRESH MATERIALIZED VIEW ... WITH NO DATA is not supported") ||
-               err_hint(e,
-                        "A continuous view is never without data: it reads the rows of its table "
-                        "where nothing is kept.");
+    b->u.refresh.no_data = n->flag2;
+    b->u.refresh.concurrently = n->flag3;
     return n->args.count == 0 || (refresh_time(z, n->args.items[0], &b->u.refresh.from, e) &&
                                   refresh_time(z, n->args.items[1], &b->u.refresh.to, e));
 }

@@ -1,6 +1,7 @@
 /* sqlts/analyze_from.c - relations, FROM, joins, and what a column name means. */
 #include "sqlts/analyze.h"
 #include "sqlts/analyze_view.h"
+#include "sqlts/matview.h"
 
 static bool from_item(Analyzer *z, Scope *s, const SqlNode *n, From **out, Err *e);
 
@@ -88,23 +89,6 @@ bool az_relation(Analyzer *z, Slice schema, Slice name, const SqlNode *at, Relat
             return true;
     return az_fail(z, at, ERR_UNDEFINED_TABLE, e, "relation \"%.*s\" does not exist",
                    SLICE_ARG(name));
-}
-
-bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
-{
-    Relation rel;
-    if (!az_relation(z, r->schema, r->name, &r->n, &rel, e))
-        return false;
-    if (rel.table && rel.table->kind == TABLE_SEQUENCE)
-        return az_fail(z, &r->n, ERR_WRONG_OBJECT, e, "cannot change sequence \"%.*s\"",
-                       SLICE_ARG(r->name));
-    if (!rel.table || rel.table->kind == TABLE_VIEW)
-        return az_fail(z, &r->n, ERR_WRONG_OBJECT, e,
-                       rel.table ? "cannot change view \"%.*s\""
-                                 : "cannot change system relation \"%.*s\"",
-                       SLICE_ARG(r->name));
-    *out = rel.table;
-    return true;
 }
 
 /* ---- rights ---- */
@@ -247,6 +231,8 @@ static bool view_query(Analyzer *z, Slice sql, Slice name, const SqlNode *at, Qu
     if (ok)
         return true;
     e->position = 0;
+    if (e->code == ERR_OBJECT_STATE) /* one below has no rows yet */
+        return false;
     az_at(z, at, e);
     return err_wrap(e, "view \"%.*s\"", SLICE_ARG(name));
 }
@@ -287,6 +273,9 @@ static bool view_rte(Analyzer *z, const TableDef *t, const SqlNode *at, const NR
 {
     Query *q;
     Slice alias = n->alias;
+    bool query = z->env->views_as_text || (z->env->refresh && z->env->refresh->view == t->id);
+    if (view_is_stored(t) && !query)
+        return az_stored_view(z, t, alias, out, e);
     const TableDef *outer = z->view;
     z->view = t;
     bool ok =

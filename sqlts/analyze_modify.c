@@ -4,6 +4,7 @@
  * row, for UPDATE the new values, then RETURNING.  A row that several rows of the other items match
  * is changed once (PostgreSQL: which of them counts is not said). */
 #include "sqlts/analyze.h"
+#include "sqlts/matview.h"
 
 typedef struct Modify {
     const NModify *n;
@@ -19,6 +20,27 @@ typedef struct Modify {
     size_t returning_count;
     Target *returning;
 } Modify;
+
+/* ---- the target ---- */
+
+bool az_table(Analyzer *z, const NRange *r, const TableDef **out, Err *e)
+{
+    Relation rel;
+    if (!az_relation(z, r->schema, r->name, &r->n, &rel, e))
+        return false;
+    if (rel.table && rel.table->kind == TABLE_SEQUENCE)
+        return az_fail(z, &r->n, ERR_WRONG_OBJECT, e, "cannot change sequence \"%.*s\"",
+                       SLICE_ARG(r->name));
+    if (!rel.table || rel.table->kind == TABLE_VIEW)
+        return az_fail(z, &r->n, ERR_WRONG_OBJECT, e,
+                       rel.table ? view_is_materialized(rel.table)
+                                       ? "cannot change materialized view \"%.*s\""
+                                       : "cannot change view \"%.*s\""
+                                 : "cannot change system relation \"%.*s\"",
+                       SLICE_ARG(r->name));
+    *out = rel.table;
+    return true;
+}
 
 /* ---- the inner query ---- */
 

@@ -6,6 +6,7 @@
 
 #include "exec/state.h"
 #include "sqlts/analyze.h"
+#include "sqlts/matview.h"
 
 /* ---- which queries can be maintained ---- */
 
@@ -541,6 +542,33 @@ bool az_view_part(Analyzer *z, const TableDef *view, const SqlNode *at, ViewPart
         return false;
     az_set_columns(z, q);
     q->var_end = (uint32_t)z->var_count;
+    return true;
+}
+
+/* ---- plain materialized views ---- */
+
+/* A plain materialized view: its hidden table, whose columns are those of the view. */
+bool az_stored_view(Analyzer *z, const TableDef *v, Slice alias, Rte **out, Err *e)
+{
+    StoredView kept = stored_view(v);
+    const TableDef *rows = cat_table_by_id(z->env->catalog, kept.rows);
+    if (!rows)
+        return err_set(e, ERR_DATA_CORRUPTED, "the rows of materialized view \"%.*s\" are gone",
+                       SLICE_ARG(v->name));
+    if (!kept.populated && !z->names && !z->defines)
+        return err_set(e, ERR_OBJECT_STATE, "materialized view \"%.*s\" has not been populated",
+                       SLICE_ARG(v->name)) ||
+               err_hint(e, "Use the REFRESH MATERIALIZED VIEW command.");
+    Rte *r;
+    Scope scope;
+    az_scope_init(&scope, NULL, NULL);
+    az_scope_add_table(z, &scope, rows, alias.len ? alias : v->name, out);
+    r = *out;
+    for (size_t i = 0; i < v->column_count; i++) {
+        r->cols[i].name = v->columns[i].name;
+        r->cols[i].table = v->id;
+    }
+    r->cols[rte_system(r, SYS_TABLEOID)].name = SLICE_LIT(""); /* it would be the hidden table's */
     return true;
 }
 

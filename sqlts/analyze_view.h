@@ -23,6 +23,9 @@ Slice az_view_part_name(struct Analyzer *z, const TableDef *view, ViewPart part,
 /* Makes the view's query, just analyzed, one part of the view. */
 bool az_view_part(struct Analyzer *z, const TableDef *view, const struct SqlNode *at, ViewPart part,
                   size_t number, Query *q, Err *e) MUST_CHECK;
+/* A plain materialized view, by its stored rows. */
+bool az_stored_view(struct Analyzer *z, const TableDef *view, Slice alias, Rte **out,
+                    Err *e) MUST_CHECK;
 /* All parts that together are the view. */
 bool az_view_union(struct Analyzer *z, const TableDef *view, Query **q, Err *e) MUST_CHECK;
 

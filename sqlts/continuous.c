@@ -1,6 +1,7 @@
 #include "sqlts/continuous.h"
 
 #include "exec/grid.h"
+#include "sqlts/matview.h"
 
 enum { CONTINUOUS_FORMAT = 3, FORMAT_WITHOUT_GRID = 2 };
 
@@ -8,7 +9,7 @@ enum { CONTINUOUS_FORMAT = 3, FORMAT_WITHOUT_GRID = 2 };
  * another version wrote is no plain view. */
 bool view_is_continuous(const TableDef *t)
 {
-    return t->kind == TABLE_VIEW && t->extra.len;
+    return view_is_materialized(t) && !view_is_stored(t);
 }
 
 bool continuous_reads(const ContinuousDef *d, TableId table)

@@ -67,6 +67,7 @@ typedef struct SqlEnv {
     void (*tiers_ignored)(void *arg, const TableDef *t);
     /* COPY t TO copies the rows that are there; t has tiers. */
     void (*tiers_copied)(void *arg, const TableDef *t);
+    bool views_as_text;         /* what is stored of views does not count: do their queries work? */
     const ViewRefresh *refresh; /* this view's name stands for states (continuous.h); or NULL */
     /* False + 42501: the rights are not there; asked once all else is known to be right.  May be NULL. */
     bool (*allow)(void *arg, const CatalogSnap *catalog, const RelationUse *use, Err *e);
@@ -403,6 +404,12 @@ typedef enum TxnKind {
 typedef enum FetchKind { FETCH_STEP, FETCH_ABSOLUTE, FETCH_RELATIVE } FetchKind;
 #define FETCH_ALL INT64_MAX /* rows of FETCH_STEP */
 
+typedef struct BoundRefresh {
+    QualifiedName name;
+    Expr *from, *to; /* constant, timestamptz; NULL = all */
+    bool force, no_data, concurrently;
+} BoundRefresh;
+
 typedef struct Bound {
     BoundKind kind;
     const char *tag;     /* CommandComplete without count: "SELECT", "INSERT 0", "CREATE TABLE" */
@@ -476,11 +483,7 @@ typedef struct Bound {
             Slice text;
             BoundQuery query;
         } create_view;
-        struct {
-            QualifiedName name;
-            Expr *from, *to; /* constant, timestamptz; NULL = all */
-            bool force;
-        } refresh;
+        BoundRefresh refresh;
         struct {
             QualifiedName name;
             bool if_exists; /* CREATE: if not */
