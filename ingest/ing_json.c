@@ -145,17 +145,14 @@ static bool export_tags(IngJob *j, IngTable *t, json_t *metric, size_t *n, Err *
     *n = 0;
     json_object_foreach(metric, key, v)
     {
-        const ColumnDef *as_field;
         if (!json_is_string(v))
             return err_set(e, ERR_INVALID_TEXT, "label \"%s\" must be a string", key);
         if (strcmp(key, "__name__") == 0 || json_string_length(v) == 0)
             continue;
         if (*n == ING_TAGS_MAX)
             return bad(e, "too many labels");
-        if (!ing_tag(j, t, slice_cstr(key), &j->tags[*n].column, &as_field, e))
+        if (!ing_label(j, t, slice_cstr(key), &j->tags[*n].column, e))
             return false;
-        if (as_field)
-            return err_set(e, ERR_INVALID_TEXT, "\"%s\" is a plain column of this table", key);
         j->tags[(*n)++].value = json_text(v);
     }
     return true;

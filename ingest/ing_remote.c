@@ -108,11 +108,8 @@ static bool put_tags(IngJob *j, IngTable *t, const Labels *l, size_t *count, Err
     for (size_t i = 0; i < l->count; i++) {
         if (slice_eq_cstr(l->keys[i], "__name__") || l->values[i].len == 0)
             continue; /* an empty value is an absent label */
-        const ColumnDef *as_field;
-        if (!ing_tag(j, t, l->keys[i], &j->tags[n].column, &as_field, e))
+        if (!ing_label(j, t, l->keys[i], &j->tags[n].column, e))
             return false;
-        if (as_field)
-            return bad_label(e, "table has a plain column of the name of label", l->keys[i]);
         j->tags[n++].value = l->values[i];
     }
     *count = n;

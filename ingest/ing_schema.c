@@ -422,7 +422,19 @@ bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind,
     return true;
 }
 
-bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **as_field, Err *e)
+/* The column of a label whose own name is another column's, or will be. */
+static Slice label_column(IngJob *j, const IngTable *t, Slice key)
+{
+    Slice name = key;
+    do
+        name = arena_printf(&j->arena, "label_%.*s", SLICE_ARG(name));
+    while (table_column(t->def, name));
+    return name;
+}
+
+/* taken: a field of this name may come. */
+static bool find_tag(IngJob *j, IngTable *t, Slice key, bool taken, ColumnId *id,
+                     const ColumnDef **as_field, Err *e)
 {
     *as_field = NULL;
     for (int i = 0; i < ING_EDIT_TRIES; i++) {
@@ -440,15 +452,33 @@ bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **
             return false;
         ColumnDef made = {
             .name = key, .kind = COL_TAG, .type_oid = OID_TEXT, .typmod = -1, .phys = PHYS_STR};
-        if (col) { /* a field or the time has this name: the label keeps its own, the column is label_<name> */
+        if (col || taken) { /* the label keeps its own name */
             made.label = key;
-            made.name = arena_printf(&j->arena, "label_%.*s", SLICE_ARG(key));
+            made.name = label_column(j, t, key);
         }
         if (!add_column(j, t, &made, e))
             return false;
     }
     return err_set(e, ERR_SERIALIZATION, "table \"%.*s\" is being changed; try again",
                    SLICE_ARG(t->name));
+}
+
+bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **as_field, Err *e)
+{
+    return find_tag(j, t, key, false, id, as_field, e);
+}
+
+bool ing_label(IngJob *j, IngTable *t, Slice key, ColumnId *id, Err *e)
+{
+    static const char *const fields[] = {"value", "histogram", "__start__", "labels"};
+    const ColumnDef *as_field;
+    bool taken = false;
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        taken |= slice_eq_cstr(key, fields[i]);
+    return find_tag(j, t, key, taken && t->def->made_by_ingest, id, &as_field, e) &&
+           (!as_field ||
+            err_set(e, ERR_INVALID_TEXT, "table has a plain column of the name of label \"%.*s\"",
+                    SLICE_ARG(key)));
 }
 
 bool ing_stored_plainly(const IngField *f)

@@ -144,6 +144,8 @@ bool ing_field(IngJob *j, IngTable *t, size_t position, Slice key, IngKind kind,
 /* Column of a tag.  *as_field: an SQL-made table has a plain column of this name: the value goes there. */
 bool ing_tag(IngJob *j, IngTable *t, Slice key, ColumnId *id, const ColumnDef **as_field,
              Err *e) MUST_CHECK;
+/* A label of Prometheus, in a table whose fields are samples: none of them is in its way, whichever comes first. */
+bool ing_label(IngJob *j, IngTable *t, Slice key, ColumnId *id, Err *e) MUST_CHECK;
 /* Its column keeps values of its physical type as they come: no smaller type, no bound on the length. */
 bool ing_stored_plainly(const IngField *f);
 /* Puts the value into the row begun last, converted as docs/ingest.md says. */

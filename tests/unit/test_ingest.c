@@ -357,6 +357,10 @@ START_TEST(remote_write)
                  "duplicate label");
     check_remote((const char *const[]){"__name__", "up", "a", "1", "a", "2", NULL}, 0,
                  "duplicate label");
+    /* named like the samples' fields, before there are any */
+    check_remote((const char *const[]){"__name__", "odd", "label_value", "1", "value", "2",
+                                       "histogram", "3", "time", "4", "label_time", "5", NULL},
+                 2, NULL);
 }
 END_TEST
 
