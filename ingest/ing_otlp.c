@@ -24,6 +24,11 @@ bool otlp_i64(const json_t *v, int64_t *out)
         *out = json_integer_value(v);
         return true;
     }
+    double d = json_real_value(v); /* JSON of protobuf takes 1.0 and 1e3 for integers */
+    if (json_is_real(v) && fabs(d) < 0x1p63 && d == trunc(d)) {
+        *out = (int64_t)d;
+        return true;
+    }
     return json_is_string(v) &&
            slice_to_i64(slice_of(json_string_value(v), json_string_length(v)), out);
 }

@@ -124,8 +124,9 @@ Slice otlp_label_name(Arena *a, Slice key)
     bool underscore = key.len && key.ptr[0] == '_' && !(key.len > 1 && key.ptr[1] == '_');
     Slice out = arena_printf(a, "%s%.*s", digit ? "key_" : underscore ? "key" : "", SLICE_ARG(key));
     char *p = (char *)(uintptr_t)out.ptr;
-    for (size_t i = 0; i < out.len; i++)
-        if (!name_char(p[i]) || p[i] == ':')
-            p[i] = '_';
-    return out;
+    size_t n = 0;
+    for (size_t i = 0; i < out.len; i++) /* an underscore a character, not a byte */
+        if (((unsigned char)p[i] & 0xc0) != 0x80)
+            p[n++] = !name_char(p[i]) || p[i] == ':' ? '_' : p[i];
+    return slice_of(p, n);
 }

@@ -454,6 +454,10 @@ def otlp(s):
         check("OTLP bad JSON " + bad, s.ask("POST", "/v1/metrics", bad, Content_Type="application/json")[0], 400)
     check("OTLP empty", s.ask("POST", "/v1/metrics", '{"resourceMetrics":null}', Content_Type="application/json")[0], 200)
     check("OTLP other type", s.ask("POST", "/v1/metrics", "{}", Content_Type="text/plain")[0], 415)
+    whole = {"name": "whole.number", "gauge": {"dataPoints": [{"timeUnixNano": str(t), "asInt": 3.0, "attributes": attr(**{"value": "v", "a__\u00e9": "u"})}]}}
+    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [whole]}]}]}
+    check("OTLP whole number", s.ask("POST", "/v1/metrics", json.dumps(body), Content_Type="application/json")[1], b'{"partialSuccess":{}}\n')
+    check("an underscore a character", value("whole_number"), [({"__name__": "whole_number", "value": "v", "a__": "u"}, "3")])
     logs = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {"name": "x"}, "logRecords": [
         {"timeUnixNano": str(t), "severityNumber": 9, "severityText": "INFO", "body": {"stringValue": "hello"},
          "attributes": attr(a="b"), "traceId": "ab"}] * 2}]}]}
