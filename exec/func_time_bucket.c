@@ -216,10 +216,11 @@ bool bucket_extra(Bucket *b, const TypeEnv *env, TypeId type, const Value *v, Er
         b->has_offset = true;
     } else if (type == T_TEXT) {
         if (!func_zone(v->u.str, &b->tz, e)) {
-            b->tz = NULL;
+            b->tz = NULL; /* '2026-01-01 05:00' could be read as 2026 years, too */
+            if (datetime_parse(env, KIND_TIMESTAMPTZ, v->u.str, &b->origin_us, &other))
+                return true;
             b->has_offset = interval_parse(v->u.str, &b->offset, &other);
-            return b->has_offset ||
-                   datetime_parse(env, KIND_TIMESTAMPTZ, v->u.str, &b->origin_us, &other);
+            return b->has_offset;
         }
     } else {
         return bucket_origin(b, v->u.i64, e);

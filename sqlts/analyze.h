@@ -375,6 +375,7 @@ void az_note_column(Analyzer *z, const NColumn *n, const Expr *x);
 void az_note_star(Analyzer *z, const NColumn *n, const ScopeCol *cols, size_t count);
 void az_note_target(Analyzer *z, const NTarget *t);
 void az_note_zone(Analyzer *z, const NFunc *n, const FuncDef *f, Expr **args);
+void az_note_time(Analyzer *z, const Expr *literal); /* that becomes a timestamptz */
 bool sql_note_names(const SqlEnv *env, Arena *a, const SqlStatement *st, struct NameRefs *names,
                     Err *e) MUST_CHECK; /* analyze.c */
 /* analyze_with.c: parts of a statement that run before it */

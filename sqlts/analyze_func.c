@@ -65,6 +65,8 @@ static const char *const interval_names[] = {"years", "months", "weeks", "days",
                                              "hours", "mins",   "secs",  NULL};
 static const char *const bucket_names[] = {"bucket_width", "ts",       "origin",
                                            "offset",       "timezone", NULL};
+static const char *const bucket_zone_names[] = {"bucket_width", "ts",     "timezone",
+                                                "origin",       "offset", NULL};
 static const char *const gapfill_names[] = {"bucket_width", "ts", "start", "finish", NULL};
 static const char *const gapfill_zone_names[] = {"bucket_width", "ts",     "timezone",
                                                  "start",        "finish", NULL};
@@ -80,6 +82,18 @@ static bool has_name(const NFunc *n, const char *name)
             slice_eq_cstr(((const NTarget *)n->args.items[i])->name, name))
             return true;
     return false;
+}
+
+/* time_bucket() with one argument behind the time takes it by its type; with more, all have their place. */
+static const char *const *bucket_parameters(Analyzer *z, const NFunc *n, Expr **args, size_t *count)
+{
+    static const TypeId types[] = {T_UNKNOWN, T_UNKNOWN, T_TEXT, T_TIMESTAMPTZ, T_INTERVAL};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        args[i] = az_const(z, types[i], value_null(), 0);
+    if (n->args.count <= 3 && !(has_name(n, "origin") && has_name(n, "offset")))
+        return bucket_names;
+    *count = ARRAY_LEN(types);
+    return bucket_zone_names;
 }
 
 /* The names of the parameters; the ones that are not given get a default: 0, or NULL. */
@@ -106,7 +120,7 @@ static const char *const *parameter_names(Analyzer *z, const NFunc *n, Slice nam
         for (*count = 0; names[*count]; ++*count)
             args[*count] = az_const(z, T_UNKNOWN, value_null(), 0);
     } else if (slice_eq_cstr(name, "time_bucket")) {
-        names = bucket_names;
+        names = bucket_parameters(z, n, args, count);
     }
     return names;
 }
@@ -121,7 +135,7 @@ static bool named_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_
     if (!names)
         return az_fail(z, n->args.items[positional], ERR_FEATURE_NOT_SUPPORTED, e,
                        "named arguments of function %.*s are not supported", SLICE_ARG(name));
-    for (size_t i = 0; i < n->args.count; i++) {
+    for (size_t i = 0, given = 0; i < n->args.count; i++) {
         const NTarget *arg = (const NTarget *)n->args.items[i];
         size_t slot = i;
         if (i >= positional) {
@@ -139,6 +153,10 @@ static bool named_args(Analyzer *z, Scope *s, const NFunc *n, Expr **args, size_
         if (slot >= *count)
             return az_fail(z, &n->n, ERR_UNDEFINED_FUNCTION, e, "function %.*s: too many arguments",
                            SLICE_ARG(name));
+        if (given >> slot & 1)
+            return az_fail(z, &arg->n, ERR_SYNTAX, e, "argument name \"%.*s\" used more than once",
+                           SLICE_ARG(arg->name));
+        given |= (size_t)1 << slot;
         if (!az_expr(z, s, i >= positional ? arg->expr : n->args.items[i], &args[slot], e))
             return false;
     }

@@ -118,6 +118,8 @@ bool az_coerce(Analyzer *z, Expr *x, TypeId to, int32_t typmod, CastLevel level,
             err_at(e, x->position);
         return false;
     }
+    if (x->kind == EXPR_CONST && x->type == T_UNKNOWN && to == T_TIMESTAMPTZ)
+        az_note_time(z, x);
     if (!(*out)->position)
         (*out)->position = x->position;
     return true;

@@ -102,16 +102,91 @@ static void combine_states(Analyzer *z, Query *q, const Shape *s)
     }
 }
 
+static bool is_named(const Expr *x, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(x->func->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool moves(void *arg, Expr **slot)
 {
-    static const char *const clocks[] = {"now", "statement_timestamp", "transaction_timestamp"};
+    static const char *const names[] = {
+        "now",       "statement_timestamp", "transaction_timestamp", "current_setting",
+        "user",      "current_user",        "session_user",          "current_role",
+        "localtime", "localtimestamp"};
     const Expr *x = *slot;
     if (x->kind != EXPR_CALL)
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(clocks); i++)
-        *(bool *)arg |= strcmp(x->func->name, clocks[i]) == 0;
+    bool age = x->arg_count == 1 && strcmp(x->func->name, "age") == 0;
+    *(bool *)arg |= age || is_named(x, names, ARRAY_LEN(names));
     *(bool *)arg |= (x->func->flags & FN_VOLATILE) != 0;
     return false;
+}
+
+static bool has_zone(TypeId t)
+{
+    return t == T_TIMESTAMPTZ || t == T_TIMESTAMPTZ_ARRAY || t == T_TIMETZ;
+}
+
+/* + interval '1 hour', not '1 day'; seconds since 1970; buckets, whose zone is known. */
+static bool same_in_zones(const Expr *x)
+{
+    static const char *const buckets[] = {"time_bucket", "pg_typeof"};
+    static const char *const fields[] = {"extract", "date_part"};
+    if (is_named(x, buckets, ARRAY_LEN(buckets)))
+        return true;
+    if (is_named(x, fields, ARRAY_LEN(fields)))
+        return x->args[0]->kind == EXPR_CONST && !x->args[0]->value.null &&
+               slice_eq_nocase(x->args[0]->value.u.str, SLICE_LIT("epoch"));
+    if (strcmp(x->func->name, "date_trunc") == 0)
+        return x->args[1]->kind == EXPR_COLUMN;
+    for (size_t i = 0; i < x->arg_count; i++) {
+        const Expr *a = x->args[i];
+        if (a->kind == EXPR_CONST && a->type == T_INTERVAL)
+            return !a->value.u.iv.months && !a->value.u.iv.days;
+    }
+    return false;
+}
+
+static bool asks_zone(void *arg, Expr **slot)
+{
+    const Expr *x = *slot;
+    bool call = x->kind == EXPR_CALL && (x->func->flags & FN_STABLE) != 0;
+    bool zone = has_zone(x->type);
+    if (!call && x->kind != EXPR_IO_CAST)
+        return false;
+    for (size_t i = 0; i < x->arg_count; i++)
+        zone |= has_zone(x->args[i]->type);
+    *(bool *)arg |= zone && !(call && same_in_zones(x));
+    return false;
+}
+
+/* A view below was looked at when it was made. */
+static void joins_ask_zone(From *f, bool *zone)
+{
+    if (f->rte)
+        return;
+    joins_ask_zone(f->left, zone);
+    joins_ask_zone(f->right, zone);
+    qx_walk(&f->on, asks_zone, zone);
+}
+
+/* What is kept must not be the zone's of who refreshed it; the rest is made when it is read. */
+static bool check_zones(Analyzer *z, const Query *q, Err *e)
+{
+    bool zone = false;
+    Query kept = *q;
+    kept.having = NULL;
+    kept.targets = NULL;
+    kept.from_count = 0;
+    for (size_t i = 0; i < q->from_count; i++)
+        joins_ask_zone(q->from[i], &zone);
+    qx_walk_query(z, &kept, asks_zone, &zone);
+    return !zone ||
+           az_view_cannot("what depends on the time zone of the session",
+                          "Name the zone: ts AT TIME ZONE 'Europe/Berlin' instead of ts.", e);
 }
 
 static bool sublinks(void *arg, Expr **slot)
@@ -247,7 +322,7 @@ bool az_continuous(Analyzer *z, Query *q, ContinuousDef *d, Err *e)
     if (q->from_count == 1 && !base_left(q->from[0], &s) && q->from[0]->type == JOIN_LEFT)
         return az_view_cannot("the time-series table on the right of a LEFT JOIN",
                               "Put it to the left.", e);
-    if (!describe_bucket(z, q, &s, d, e))
+    if (!describe_bucket(z, q, &s, d, e) || !check_zones(z, q, e))
         return false;
     combine_states(z, q, &s);
     describe_columns(z, q, d);

@@ -57,10 +57,13 @@ static bool read_key(const Analyzer *z, const Expr *key, Bucket *b, Err *e)
         return az_view_cannot("buckets without a width in time", WIDTH_HINT, e);
     if (!bucket_init(b, key->args[1]->type, &v, e))
         return false;
-    for (size_t i = 2; i < key->arg_count; i++)
+    for (size_t i = 2; i < key->arg_count; i++) {
         if (!const_value(z, key->args[i], &v, e) ||
             !bucket_extra(b, &z->env->fold->env, key->func->args[i], &v, e))
             return false;
+        if (key->func->args[i] == T_TEXT && !v.null && !b->tz && !b->has_offset)
+            return az_view_cannot("an origin as text", "origin => '2026-01-01'::timestamptz", e);
+    }
     return true;
 }
 

@@ -3,6 +3,7 @@
  * A view is kept as its text, in which every relation stands with its schema.  While the text is analyzed
  * under the catalog that it was written for, the analyzer notes which words are names of what; then each
  * of them is written anew by another catalog. */
+#include "exec/datetime.h"
 #include "exec/func_text.h"
 #include "exec/tz.h"
 #include "sqlts/analyze.h"
@@ -15,6 +16,8 @@ typedef struct NameRef { /* a word of the text, or several with dots between */
     bool aliased;   /* it has a name of its own in the query */
     bool target;    /* a column that gives its name to a result column */
     bool no_zone;   /* a time behind which the zone is left to the session */
+    bool literal;   /* a text that means another time in another session */
+    int64_t us;     /* literal: the time in this one */
     Slice columns;  /* what a star stands for; "": it is none */
 } NameRef;
 
@@ -89,6 +92,39 @@ void az_note_zone(Analyzer *z, const NFunc *n, const FuncDef *f, Expr **args)
         (NameRef){.offset = words->items[words->count - 1]->offset, .no_zone = true};
 }
 
+/* '2026-01-01', 'today': not what says its zone, or is infinite. */
+static bool moves_by_session(const TypeEnv *env, Slice text)
+{
+    int64_t at[2];
+    Err ignored;
+    for (int i = 0; i < 2; i++) {
+        TypeEnv other = *env;
+        other.tz = tz_fixed(i * 3600);
+        other.now_us += i;
+        if (!datetime_parse(&other, KIND_TIMESTAMPTZ, text, &at[i], &ignored))
+            return false;
+    }
+    return at[0] != at[1];
+}
+
+void az_note_time(Analyzer *z, const Expr *literal)
+{
+    size_t at = 0;
+    int64_t us;
+    Err ignored;
+    const TypeEnv *env = &z->env->fold->env;
+    if (!z->names || z->view_depth || literal->position <= 0 || literal->value.null ||
+        !moves_by_session(env, literal->value.u.str) ||
+        !datetime_parse(env, KIND_TIMESTAMPTZ, literal->value.u.str, &us, &ignored))
+        return;
+    for (int chars = literal->position; at < z->text.len; at++) /* from characters to bytes */
+        if (((unsigned char)z->text.ptr[at] & 0xc0) != 0x80 && --chars == 0)
+            break;
+    if (at < z->text.len && z->text.ptr[at] == '\'')
+        *AZ_PUSH(z, z->names->items, z->names->count, z->names->cap) =
+            (NameRef){.offset = z->text_offset + (uint32_t)at, .literal = true, .us = us};
+}
+
 /* ---- writing ---- */
 
 static size_t skip_blanks(Slice text, size_t at)
@@ -117,6 +153,15 @@ static size_t skip_word(Slice text, size_t at)
                                  : text.ptr[at] == '_' || text.ptr[at] == '$' ||
                                        (unsigned char)text.ptr[at] >= 0x80))
         at++;
+    return at;
+}
+
+/* Behind the literal that begins here. */
+static size_t skip_literal(Slice text, size_t at)
+{
+    for (at++; at < text.len; at++)
+        if (text.ptr[at] == '\'' && (++at == text.len || text.ptr[at] != '\''))
+            break;
     return at;
 }
 
@@ -192,7 +237,7 @@ static bool says(Slice text, size_t at, size_t end, Slice name)
 
 static bool is_changed(const SqlEnv *env, Slice text, const NameRef *r, const ViewNames *how)
 {
-    if (r->no_zone)
+    if (r->no_zone || r->literal)
         return how->zones;
     const TableDef *was = cat_table_by_id(env->catalog, r->table);
     const TableDef *now = cat_table_by_id(how->after, r->table);
@@ -240,6 +285,15 @@ static void write_zone(const SqlEnv *env, Buf *out)
     text_put_literal(out, tz_name(env->fold->env.tz));
 }
 
+static void write_time(const NameRef *r, Buf *out)
+{
+    TypeEnv env = {.timezone = SLICE_LIT("UTC"), .tz = tz_utc()};
+    Value v = value_i64(r->us);
+    buf_put_u8(out, '\'');
+    type_find(T_TIMESTAMPTZ)->out(&env, &v, out);
+    buf_put_u8(out, '\'');
+}
+
 static int by_offset(const void *a, const void *b)
 {
     uint32_t x = ((const NameRef *)a)->offset, y = ((const NameRef *)b)->offset;
@@ -261,6 +315,8 @@ static Slice rewrite(const SqlEnv *env, Arena *a, Slice text, struct NameRefs *n
         buf_put(&out, text.ptr + at, r->offset - at);
         if (r->no_zone)
             write_zone(env, &out);
+        else if (r->literal)
+            write_time(r, &out);
         else if (r->columns.len)
             buf_put_slice(&out, r->columns);
         else if (r->attnum)
@@ -268,6 +324,7 @@ static Slice rewrite(const SqlEnv *env, Arena *a, Slice text, struct NameRefs *n
         else
             write_relation(env, a, r, how, &out);
         at = r->no_zone       ? r->offset
+             : r->literal     ? skip_literal(text, r->offset)
              : r->columns.len ? skip_star(text, r->offset)
              : r->attnum      ? skip_word(text, r->offset)
                               : skip_name(text, r->offset);
