@@ -188,9 +188,9 @@ static void find_deps(Planner *p, LeafList *leaves, const VarSet *level)
         lateral_vars(p, l->from, &all);
         varset_union(&p->used, &all);
         l->deps = varset_new(p->arena, p->z->var_count);
-        for (uint32_t v = 0; v < p->z->var_count; v++)
-            if (varset_has(&all, v) && varset_has(level, v) && !varset_has(&l->set, v))
-                varset_add(&l->deps, v);
+        varset_union(&l->deps, &all);
+        varset_limit(&l->deps, level);
+        varset_drop(&l->deps, &l->set);
     }
 }
 

@@ -289,6 +289,7 @@ void varset_add(VarSet *s, uint32_t var);
 bool varset_has(const VarSet *s, uint32_t var);
 void varset_union(VarSet *s, const VarSet *other);
 void varset_limit(VarSet *s, const VarSet *to); /* what both have */
+void varset_drop(VarSet *s, const VarSet *these);
 bool varset_subset(const VarSet *s, const VarSet *of);
 bool varset_overlap(const VarSet *s, const VarSet *other);
 bool varset_empty(const VarSet *s);

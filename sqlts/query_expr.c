@@ -256,6 +256,12 @@ void varset_limit(VarSet *s, const VarSet *to)
         s->words[i] &= i < to->word_count ? to->words[i] : 0;
 }
 
+void varset_drop(VarSet *s, const VarSet *these)
+{
+    for (size_t i = 0; i < s->word_count && i < these->word_count; i++)
+        s->words[i] &= ~these->words[i];
+}
+
 bool varset_subset(const VarSet *s, const VarSet *of)
 {
     for (size_t i = 0; i < s->word_count; i++)
