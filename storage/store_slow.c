@@ -4,7 +4,7 @@
  * all completions come later, each after a random time, so in any order.  A blob that nobody has
  * pinned is not resident: the first pin waits.  For tests of code above the seam.
  * Threads: any; one mutex (RANK_LOG). */
-#include "storage/store.h"
+#include "storage/store_private.h"
 
 #include "base/hash.h"
 #include "base/sync.h"
@@ -66,18 +66,6 @@ static int64_t slow_now(const SlowStore *s)
 {
     const Clock *clock = sched_clock(s->sched);
     return clock->mono_ns(clock);
-}
-
-static void finish(Completion *c, bool ok, uint64_t value, const Err *e)
-{
-    Task *waiter = c->waiter;
-    c->ok = ok;
-    c->value = value;
-    if (!ok)
-        c->err = *e;
-    atomic_store_explicit(&c->done, true, memory_order_release);
-    if (waiter)
-        task_wake(waiter);
 }
 
 /* Needs the mutex; wake the task afterwards. */
@@ -438,7 +426,7 @@ static void run_event(SlowStore *s, Event *ev)
     }
     mutex_unlock(&s->mutex);
     if (ev->c)
-        finish(ev->c, ok, value, &e);
+        completion_end(ev->c, ok, value, &e);
     else if (ev->waiter)
         task_wake(ev->waiter);
     buf_free(&ev->edit);
@@ -497,7 +485,7 @@ static void slow_log_position(Store *st, LogPosition *out, Completion *c)
     (void)st;
     *out = (LogPosition){0};
     err_set(&e, ERR_FEATURE_NOT_SUPPORTED, "this store has no log segments");
-    finish(c, false, 0, &e);
+    completion_end(c, false, 0, &e);
 }
 
 static bool slow_blob_name(Store *st, BlobId id, char *name, size_t size)
