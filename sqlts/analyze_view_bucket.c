@@ -93,6 +93,8 @@ bool az_view_bucket(Analyzer *z, const Expr *key, ContinuousDef *d, Err *e)
                               "Leave the zone out.", e);
     if (!bucket_floor(&b, 0, &start, e))
         return false;
+    if (start < TIME_MIN_NS / 1000)
+        return az_view_cannot("buckets that begin before the year 1678", WIDTH_HINT, e);
     d->width_ns = fixed ? b.width * 1000 : grain_ns(&b);
     d->origin_ns = fixed ? start * 1000 : 0;
     if (!fixed)

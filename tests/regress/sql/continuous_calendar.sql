@@ -73,6 +73,7 @@ CREATE MATERIALIZED VIEW cal_no WITH (continuous) AS SELECT time_bucket('10 seco
 CREATE MATERIALIZED VIEW cal_no WITH (continuous) AS SELECT time_bucket('1 month', ts, '1 month'::interval) AS w, sum(v) FROM cal GROUP BY 1;
 CREATE MATERIALIZED VIEW cal_no WITH (continuous) AS SELECT time_bucket('1 month', ts, host) AS w, sum(v) FROM cal GROUP BY 1, host;
 CREATE MATERIALIZED VIEW cal_no WITH (continuous) AS SELECT date_trunc('dow', ts) AS w, sum(v) FROM cal GROUP BY 1;
+CREATE MATERIALIZED VIEW cal_no WITH (continuous) AS SELECT date_trunc('millennium', ts) AS w, sum(v) FROM cal GROUP BY 1;
 CREATE MATERIALIZED VIEW cal_no WITH (continuous) AS SELECT date_trunc('month', (ts)) AS w, sum(v) FROM cal GROUP BY 1;
 CREATE MATERIALIZED VIEW cal_no WITH (continuous) AS SELECT time_bucket('1 month', ts, 'Mars/Olympus') AS w, sum(v) FROM cal GROUP BY 1;
 CREATE MATERIALIZED VIEW cal_no WITH (continuous) AS SELECT date_trunc('month', ts + interval '1 day') AS w, sum(v) FROM cal GROUP BY 1;
