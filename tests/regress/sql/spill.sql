@@ -21,8 +21,11 @@ SELECT count(*), sum(p), min(m), max(m) FROM (SELECT k, percentile_cont(0.5) WIT
 SELECT count(*), sum(c), sum(length(a)) FROM (SELECT s, d, count(*) c, string_agg(g::text, '' ORDER BY id) a FROM sp GROUP BY s, d) x;
 SELECT g, k, count(*) FROM sp GROUP BY ROLLUP (g, k) ORDER BY g NULLS FIRST, k NULLS FIRST, 3 LIMIT 3;
 -- ordered sets of one group and of many keep only the values that are asked for; lists and texts grow in pieces
+-- five of them at once: what a worker holds beside their pieces has to fit as well
+SET skulk.query_memory = '5MB';
 SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY f), percentile_disc(0.9) WITHIN GROUP (ORDER BY id), mode() WITHIN GROUP (ORDER BY k),
   percentile_cont(ARRAY[0, 0.1, NULL, 1]) WITHIN GROUP (ORDER BY f DESC), percentile_disc(ARRAY[[0, 0.5], [0.7, 1]]) WITHIN GROUP (ORDER BY s) FROM sp;
+SET skulk.query_memory = '4MB';
 SELECT g, percentile_cont(0.5) WITHIN GROUP (ORDER BY f), percentile_disc(0.5) WITHIN GROUP (ORDER BY s), mode() WITHIN GROUP (ORDER BY s DESC),
   percentile_cont(ARRAY[0.3]) WITHIN GROUP (ORDER BY id) FROM sp GROUP BY g ORDER BY g LIMIT 3;
 SELECT percentile_cont(1.5) WITHIN GROUP (ORDER BY id) FROM sp;
