@@ -62,6 +62,17 @@ void buf_put_slice(Buf *b, Slice s)
     buf_put(b, s.ptr, s.len);
 }
 
+void buf_put_quoted(Buf *b, char quote, Slice s)
+{
+    buf_put(b, &quote, 1);
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == quote)
+            buf_put(b, &quote, 1);
+        buf_put(b, s.ptr + i, 1);
+    }
+    buf_put(b, &quote, 1);
+}
+
 void buf_printf(Buf *b, const char *fmt, ...)
 {
     va_list args;

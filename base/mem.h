@@ -86,7 +86,8 @@ void buf_put_u32(Buf *b, uint32_t v);
 void buf_put_u64(Buf *b, uint64_t v);
 void buf_put_varint(Buf *b, uint64_t v); /* LEB128 */
 void buf_put_zigzag(Buf *b, int64_t v);
-void buf_put_str(Buf *b, Slice s);  /* varint length + bytes */
+void buf_put_str(Buf *b, Slice s);                /* varint length + bytes */
+void buf_put_quoted(Buf *b, char quote, Slice s); /* between quotes, those inside it doubled */
 void buf_put_json(Buf *b, Slice s); /* "quoted", escaped; invalid UTF-8 becomes U+FFFD */
 /* The shortest text that reads back to the same bits: plain decimals for 1e-6 <= |v| < 1e21,
  * else "1.5e+21", "1e-07" (what Prometheus writes into JSON); "NaN", "+Inf", "-Inf". */

@@ -469,7 +469,7 @@ static int64_t trunc_year(int64_t year, int64_t n)
     return year > 0 ? (year + n - 1) / n * n - (n - 1) : -((n - 1 - (year - 1)) / n) * n + 1;
 }
 
-bool timestamp_trunc_us(TimeField f, int64_t us, int64_t *out)
+int64_t time_field_us(TimeField f)
 {
     static const int64_t fixed[] = {
         [FIELD_US] = 1,
@@ -478,12 +478,18 @@ bool timestamp_trunc_us(TimeField f, int64_t us, int64_t *out)
         [FIELD_MINUTE] = US_PER_MIN,
         [FIELD_HOUR] = US_PER_H,
         [FIELD_DAY] = US_PER_DAY,
+        [FIELD_WEEK] = 7 * US_PER_DAY,
     };
+    return f < ARRAY_LEN(fixed) ? fixed[f] : 0;
+}
+
+bool timestamp_trunc_us(TimeField f, int64_t us, int64_t *out)
+{
     *out = us;
     if (time_is_infinite(us))
         return true;
     if (f <= FIELD_DAY) {
-        *out = floor_div(us, fixed[f]) * fixed[f];
+        *out = floor_div(us, time_field_us(f)) * time_field_us(f);
         return true;
     }
     int64_t days = floor_div(us, US_PER_DAY), year;

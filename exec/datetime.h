@@ -116,6 +116,7 @@ typedef struct IsoDay {
     int64_t julian, year, week, day_of_year;
 } IsoDay;
 IsoDay iso_day_of(int64_t year, int64_t month, int64_t day);
+int64_t time_field_us(TimeField f); /* its length where that is fixed, up to weeks; else 0 */
 /* Of a local time; false: the field cannot truncate. */
 bool timestamp_trunc_us(TimeField f, int64_t local_us, int64_t *out);
 bool interval_trunc(TimeField f, Interval iv, Interval *out);

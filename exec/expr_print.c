@@ -9,17 +9,6 @@ typedef struct Printer {
 
 static void print(Buf *out, const Expr *x, const Printer *pr);
 
-static void put_quoted(Buf *out, Slice s)
-{
-    buf_put_u8(out, '\'');
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '\'')
-            buf_put_u8(out, '\'');
-        buf_put_u8(out, (uint8_t)s.ptr[i]);
-    }
-    buf_put_u8(out, '\'');
-}
-
 static void put_type(Buf *out, const Expr *x)
 {
     Arena a;
@@ -53,7 +42,7 @@ static void print_const(Buf *out, const Expr *x, const Printer *pr)
     if (plain) {
         buf_put_slice(out, buf_slice(&text));
     } else {
-        put_quoted(out, buf_slice(&text));
+        buf_put_quoted(out, '\'', buf_slice(&text));
         buf_puts(out, "::");
         put_type(out, x);
     }

@@ -97,14 +97,6 @@ static bool trunc_rows(FnCall *c, Err *e)
 /* A constant unit of fixed length is a loop of arithmetic. */
 static bool kernel_trunc(FnCall *c, Err *e)
 {
-    static const int64_t width[] = {
-        [FIELD_US] = 1,
-        [FIELD_MS] = 1000,
-        [FIELD_SECOND] = US_PER_S,
-        [FIELD_MINUTE] = US_PER_MIN,
-        [FIELD_HOUR] = US_PER_H,
-        [FIELD_DAY] = US_PER_DAY,
-    };
     TimeField f;
     bool zoned = c->expr->func->args[1] == T_TIMESTAMPTZ;
     bool utc = c->arg_count == 2 && c->ctx->env.tz == tz_utc();
@@ -113,7 +105,7 @@ static bool kernel_trunc(FnCall *c, Err *e)
         return trunc_rows(c, e);
     size_t step;
     const int64_t *x = func_arg(c, 1, &step);
-    return bucket_fixed_rows(c, x, step, width[f], 0, e);
+    return bucket_fixed_rows(c, x, step, time_field_us(f), 0, e);
 }
 
 FUNC_SCALAR(trunc_interval)

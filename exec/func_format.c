@@ -40,13 +40,7 @@ void text_put_ident(Buf *dst, Slice s)
         buf_put_slice(dst, s);
         return;
     }
-    buf_put_u8(dst, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '"')
-            buf_put_u8(dst, '"');
-        buf_put_u8(dst, (uint8_t)s.ptr[i]);
-    }
-    buf_put_u8(dst, '"');
+    buf_put_quoted(dst, '"', s);
 }
 
 void text_put_literal(Buf *dst, Slice s)

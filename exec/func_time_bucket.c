@@ -80,15 +80,6 @@ bool bucket_init(Bucket *b, TypeId type, const Value *width, Err *e)
 
 bool bucket_of_unit(Bucket *b, TypeId type, Slice unit)
 {
-    static const int64_t width[] = {
-        [FIELD_US] = 1,
-        [FIELD_MS] = 1000,
-        [FIELD_SECOND] = US_PER_S,
-        [FIELD_MINUTE] = US_PER_MIN,
-        [FIELD_HOUR] = US_PER_H,
-        [FIELD_DAY] = US_PER_DAY,
-        [FIELD_WEEK] = 7 * US_PER_DAY,
-    };
     static const int32_t months[] = {
         [FIELD_MONTH] = 1,    [FIELD_QUARTER] = 3,    [FIELD_YEAR] = 12,
         [FIELD_DECADE] = 120, [FIELD_CENTURY] = 1200, [FIELD_MILLENNIUM] = 12000,
@@ -96,7 +87,7 @@ bool bucket_of_unit(Bucket *b, TypeId type, Slice unit)
     TimeField f;
     if (!time_field_find(unit, &f) || f > FIELD_MILLENNIUM)
         return false;
-    *b = (Bucket){.type = type, .width = f <= FIELD_WEEK ? width[f] : 0};
+    *b = (Bucket){.type = type, .width = time_field_us(f)};
     b->months = f > FIELD_WEEK ? months[f] : 0;
     b->origin_us = b->months ? ORIGIN_MONTH_US : ORIGIN_MONDAY_US;
     if (f >= FIELD_CENTURY) /* 2001, not 2000 */

@@ -142,13 +142,8 @@ static bool words_are(InfluxQuery *q, Arena *a, const char *const *words)
 /* Names keep their case in InfluxQL; in SQL they need quotes for that. */
 static void put_name(Buf *sql, Slice name)
 {
-    buf_puts(sql, " \"");
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] == '"')
-            buf_put_u8(sql, '"');
-        buf_put_u8(sql, (uint8_t)name.ptr[i]);
-    }
-    buf_puts(sql, "\"");
+    buf_put_u8(sql, ' ');
+    buf_put_quoted(sql, '"', name);
 }
 
 static bool is_database(const HttpCall *c, Slice name)
@@ -283,17 +278,6 @@ static bool sign_is(InfluxQuery *q, char sign)
     return is;
 }
 
-static void put_literal(Buf *sql, Slice text)
-{
-    buf_puts(sql, "'");
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'')
-            buf_puts(sql, "'");
-        buf_put_u8(sql, (uint8_t)text.ptr[i]);
-    }
-    buf_puts(sql, "'");
-}
-
 /* name, ... as a list of literals */
 static bool put_names(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
 {
@@ -303,7 +287,7 @@ static bool put_names(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
         if (!next_word(q, &c->arena, &name) || *name.ptr == '/')
             return err_set(e, ERR_SYNTAX, "a name is needed; regular expressions are not taken");
         buf_puts(sql, before);
-        put_literal(sql, name);
+        buf_put_quoted(sql, '\'', name);
         before = ",";
     } while (sign_is(q, ','));
     buf_puts(sql, ")");
@@ -382,7 +366,7 @@ static bool with_key(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
         return err_set(e, ERR_SYNTAX,
                        "SHOW TAG VALUES needs WITH KEY = \"name\" or WITH KEY IN (\"name\", ...)");
     buf_puts(sql, "(");
-    put_literal(sql, name);
+    buf_put_quoted(sql, '\'', name);
     buf_puts(sql, ")");
     return true;
 }

@@ -200,17 +200,6 @@ def grafana_influx(s):
         check("influx: refused: " + q, ask(q), (400, "error parsing query:"))
 
 
-def main():
-    s = Server(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_builddir", "."))
-    try:
-        for part in (telegraf_1, telegraf_2, grafana_prometheus, grafana_postgres, grafana_influx):
-            part(s)
-    finally:
-        code, _ = s.stop()
-    check("stopped", code, 0)
-    print("%d failed" % ways.failed)
-    return ways.failed > 0
-
-
+PARTS = (telegraf_1, telegraf_2, grafana_prometheus, grafana_postgres, grafana_influx)
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ways.main(PARTS))

@@ -433,17 +433,6 @@ def otlp(s):
     check("OTLP cut short", s.ask("POST", "/v1/logs", pb[:-7], Content_Type="application/x-protobuf")[0], 400)
 
 
-def main():
-    s = Server(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_builddir", "."))
-    try:
-        for part in (histograms, numbers_and_histograms, federation, export, fields_of_tables, kept_lists, status, otlp):
-            part(s)
-    finally:
-        code, _ = s.stop()
-    check("stopped", code, 0)
-    print("%d failed" % ways.failed)
-    return ways.failed > 0
-
-
+PARTS = (histograms, numbers_and_histograms, federation, export, fields_of_tables, kept_lists, status, otlp)
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ways.main(PARTS))
