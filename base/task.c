@@ -13,7 +13,11 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 typedef enum TaskState {
     STATE_NEW,
@@ -26,10 +30,12 @@ typedef enum TaskState {
 
 enum {
     GROUP_BUCKETS = 256,
-    LONG_SHARE = 8,  /* every 8th pick is from the long groups */
-    INGEST_SHARE = 2 /* every 2nd pick is TASK_INGEST */
+    LONG_SHARE = 8,   /* every 8th pick is from the long groups */
+    INGEST_SHARE = 2, /* every 2nd pick is TASK_INGEST */
+    BACKGROUND_NICE = 5
 };
-#define SHORT_NS (50 * NS_PER_MS)
+#define SHORT_NS            (50 * NS_PER_MS)
+#define BACKGROUND_SLICE_NS (20 * NS_PER_MS)
 
 /* The runnable and running tasks of one session in one class. */
 typedef struct TaskGroup {
@@ -52,11 +58,13 @@ typedef struct RunQueue {
     unsigned picks;
 } RunQueue;
 
+typedef enum PoolKind { POOL_WORKERS, POOL_BLOCKING, POOL_BACKGROUND, POOL_COUNT } PoolKind;
+
 typedef struct Pool {
     struct Sched *sched; /* these four are fixed by sched_new; the threads go in sched_stop */
     struct Runner *runners;
     int thread_count;
-    bool blocking;
+    PoolKind kind;
     struct Runner *idle; /* the one that fell idle last first: its caches are warm */
     unsigned picks;      /* both need the mutex */
 } Pool;
@@ -73,8 +81,8 @@ static _Thread_local const Task *current; /* its step runs on this thread */
 
 struct Sched {
     const Clock *clock;
-    Pool pools[2]; /* workers, blocking */
-    Mutex mutex;   /* what follows needs it */
+    Pool pools[POOL_COUNT];
+    Mutex mutex; /* what follows needs it */
     RunQueue queues[TASK_CLASS_COUNT];
     TaskGroup *buckets[GROUP_BUCKETS];
     TaskGroup *free_groups;
@@ -142,9 +150,9 @@ static void timer_add(Sched *s, Task *t)
     /* The new first one: whoever waits, waits too long. */
     if (s->timer_awaited)
         cond_signal(&s->timer);
-    else if (s->pools[0].idle)
-        cond_signal(call_idle(&s->pools[0]));
-    else if (s->pools[0].thread_count == 0)
+    else if (s->pools[POOL_WORKERS].idle)
+        cond_signal(call_idle(&s->pools[POOL_WORKERS]));
+    else if (s->pools[POOL_WORKERS].thread_count == 0)
         cond_broadcast(&s->outside);
 }
 
@@ -266,8 +274,12 @@ static Task *dequeue(RunQueue *q)
 
 static Pool *pool_of(Sched *s, TaskClass cls)
 {
-    bool apart = cls == TASK_BLOCKING && s->pools[1].thread_count > 0;
-    return &s->pools[apart];
+    PoolKind kind = cls == TASK_BACKGROUND ? POOL_BACKGROUND
+                    : cls == TASK_BLOCKING ? POOL_BLOCKING
+                                           : POOL_WORKERS;
+    while (kind > POOL_WORKERS && s->pools[kind].thread_count == 0)
+        kind--;
+    return &s->pools[kind];
 }
 
 /* Something is queued for the pool: who is to see it, NULL: nobody is idle.  Who signals gives up the mutex first
@@ -276,7 +288,7 @@ static Cond *idle_one(Sched *s, Pool *pool)
 {
     if (pool->idle)
         return call_idle(pool);
-    if (!pool->blocking && s->timer_awaited)
+    if (pool->kind == POOL_WORKERS && s->timer_awaited)
         return &s->timer;
     return pool->thread_count == 0 ? &s->outside : NULL;
 }
@@ -335,12 +347,14 @@ static void fire_timers(Sched *s, int64_t now_ns)
 static Task *pick(Sched *s, Pool *pool)
 {
     RunQueue *query = &s->queues[TASK_QUERY], *ingest = &s->queues[TASK_INGEST];
-    RunQueue *blocking = &s->queues[TASK_BLOCKING], *q = NULL;
+    RunQueue *q = NULL;
     unsigned turn = pool->picks++;
-    if (pool_of(s, TASK_BLOCKING) == pool && queue_has(blocking))
-        q = blocking;
-    /* With a pool of their own blocking tasks are all there is; else they take turns as well. */
-    if (!pool->blocking && (!q || turn % 3 != 0)) {
+    /* The one that blocks first, but they take turns where one pool runs both. */
+    for (int i = TASK_BLOCKING; i < TASK_CLASS_COUNT; i++)
+        if (pool_of(s, (TaskClass)i) == pool && queue_has(&s->queues[i]) && (!q || turn % 2 != 0))
+            q = &s->queues[i];
+    /* With a pool of their own they are all there is; else they take turns with the others as well. */
+    if (pool->kind == POOL_WORKERS && (!q || turn % 3 != 0)) {
         bool ingest_turn = turn % INGEST_SHARE == 0 || !queue_has(query);
         if (queue_has(ingest) && ingest_turn)
             q = ingest;
@@ -409,7 +423,7 @@ static void wait_for_work(Sched *s, Runner *r)
 {
     Pool *pool = r->pool;
     int64_t next_ns = timer_next_ns(s);
-    if (pool->blocking || s->timer_awaited || next_ns == INT64_MAX) {
+    if (pool->kind != POOL_WORKERS || s->timer_awaited || next_ns == INT64_MAX) {
         r->called = false;
         r->next_idle = pool->idle;
         pool->idle = r;
@@ -425,13 +439,32 @@ static void wait_for_work(Sched *s, Runner *r)
 /* Before this thread is busy: another one takes what is left, and watches the timers. */
 static void hand_over(Sched *s, Pool *pool)
 {
-    bool left = !pool->blocking &&
-                (queue_has(&s->queues[TASK_QUERY]) || queue_has(&s->queues[TASK_INGEST]));
-    left = left || (queue_has(&s->queues[TASK_BLOCKING]) && pool_of(s, TASK_BLOCKING) == pool);
+    bool left = false;
+    for (int i = 0; i < TASK_CLASS_COUNT; i++)
+        left = left || (queue_has(&s->queues[i]) && pool_of(s, (TaskClass)i) == pool);
     if (left)
         announce(s, idle_one(s, pool));
-    else if (!pool->blocking && s->timer_count > 0 && !s->timer_awaited && pool->idle)
+    else if (pool->kind == POOL_WORKERS && s->timer_count > 0 && !s->timer_awaited && pool->idle)
         cond_signal(call_idle(pool));
+}
+
+/* Sealing, flushing and merging have time: a thread that wakes up to answer someone takes the processor from
+ * them at once.  Where the kernel gives slices by request (sched_setattr(2), Linux 6.12), that needs a longer
+ * one here; elsewhere the nice value does it.  A kernel that refuses either loses speed alone. */
+static void step_back(void)
+{
+    struct { /* sched_attr of the kernel, whose header cannot be read beside glibc's */
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attr = {.size = sizeof attr,
+              .policy = SCHED_OTHER,
+              .nice = BACKGROUND_NICE,
+              .runtime = BACKGROUND_SLICE_NS};
+    if (syscall(SYS_sched_setattr, 0, &attr, 0) != 0)
+        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), BACKGROUND_NICE);
 }
 
 static void *pool_main(void *arg)
@@ -439,6 +472,8 @@ static void *pool_main(void *arg)
     Runner *r = arg;
     Pool *pool = r->pool;
     Sched *s = pool->sched;
+    if (pool->kind == POOL_BACKGROUND)
+        step_back();
     mutex_lock(&s->mutex);
     while (!s->stopping) {
         if (s->timer_count > 0)
@@ -479,25 +514,25 @@ static void pool_start(Pool *pool, int count)
     must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
-Sched *sched_new(const Clock *clock, int workers, int blocking)
+Sched *sched_new(const Clock *clock, int workers, int blocking, int background)
 {
-    must(workers >= 0);
-    must(blocking >= 0);
+    const int counts[POOL_COUNT] = {workers, blocking, background};
+    must(workers >= 0 && blocking >= 0 && background >= 0);
     if (workers == 0)
-        must(blocking == 0);
+        must(blocking == 0 && background == 0);
     Sched *s = MEM_NEW(Sched);
     s->clock = clock;
     mutex_init(&s->mutex, RANK_TASK);
     cond_init(&s->timer);
     cond_init(&s->outside);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < POOL_COUNT; i++) {
         s->pools[i].sched = s;
-        s->pools[i].blocking = i == 1;
+        s->pools[i].kind = (PoolKind)i;
     }
-    /* Threads read both counts: they must not run before these are final. */
+    /* Threads read all counts: they must not run before these are final. */
     mutex_lock(&s->mutex);
-    pool_start(&s->pools[0], workers);
-    pool_start(&s->pools[1], blocking);
+    for (int i = 0; i < POOL_COUNT; i++)
+        pool_start(&s->pools[i], counts[i]);
     mutex_unlock(&s->mutex);
     return s;
 }
@@ -508,11 +543,11 @@ void sched_stop(Sched *s)
     s->stopping = true;
     cond_broadcast(&s->timer);
     cond_broadcast(&s->outside);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < POOL_COUNT; i++)
         while (s->pools[i].idle)
             cond_signal(call_idle(&s->pools[i]));
     mutex_unlock(&s->mutex);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < POOL_COUNT; i++) {
         Pool *pool = &s->pools[i];
         for (int k = 0; pool->runners && k < pool->thread_count; k++)
             must(pthread_join(pool->runners[k].thread, NULL) == 0);
@@ -538,7 +573,7 @@ void sched_free(Sched *s)
         free_groups(s->buckets[i], true);
     free_groups(s->free_groups, false);
     mem_free(s->timers);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < POOL_COUNT; i++) {
         for (int k = 0; k < s->pools[i].thread_count; k++)
             cond_destroy(&s->pools[i].runners[k].work);
         mem_free(s->pools[i].runners);
@@ -551,7 +586,7 @@ void sched_free(Sched *s)
 
 int sched_workers(const Sched *s)
 {
-    return s->pools[0].thread_count;
+    return s->pools[POOL_WORKERS].thread_count;
 }
 
 const Clock *sched_clock(const Sched *s)
@@ -562,11 +597,11 @@ const Clock *sched_clock(const Sched *s)
 bool sched_step(Sched *s)
 {
     mutex_lock(&s->mutex);
-    must(s->pools[0].thread_count == 0);
+    must(s->pools[POOL_WORKERS].thread_count == 0);
     Task *t = NULL;
     if (!s->stopping) {
         fire_timers(s, s->clock->mono_ns(s->clock));
-        t = pick(s, &s->pools[0]);
+        t = pick(s, &s->pools[POOL_WORKERS]);
     }
     if (t)
         run(s, t);

@@ -4,8 +4,9 @@
  *   TASK_MORE  run me again when it is my turn,
  *   TASK_WAIT  do not run me before task_wake(),
  *   TASK_DONE  finished; done() is called once and then the scheduler forgets the task.
- * Nothing in a step blocks, except in tasks of class TASK_BLOCKING, which run on the few
- * threads made for fdatasync, flush and compaction.
+ * Nothing in a step blocks, except in tasks of class TASK_BLOCKING and TASK_BACKGROUND, which run on the few
+ * threads made for them: the former for what someone waits for (the log), the latter, at a lower priority, for
+ * flush and compaction.
  * A wake that comes while step() runs is not lost: WAIT then acts as MORE.
  * A step never runs twice at once; successive steps are ordered (happens-before).
  * With workers = 0 nothing runs until the owner calls sched_step (tests/sim, skulk_step).
@@ -20,7 +21,13 @@
 #include "base/sync.h"
 
 typedef enum TaskStatus { TASK_MORE, TASK_WAIT, TASK_DONE } TaskStatus;
-typedef enum TaskClass { TASK_QUERY, TASK_INGEST, TASK_BLOCKING, TASK_CLASS_COUNT } TaskClass;
+typedef enum TaskClass {
+    TASK_QUERY,
+    TASK_INGEST,
+    TASK_BLOCKING,
+    TASK_BACKGROUND,
+    TASK_CLASS_COUNT
+} TaskClass;
 
 typedef struct Sched Sched;
 typedef struct Task Task;
@@ -43,9 +50,10 @@ struct Task {
 /* What strangers can ask for (handshakes, passwords): all of them share the turn of one session. */
 #define TASK_GROUP_STRANGERS (UINT64_C(3) << 32)
 
-/* workers = 0: stepped by the owner, blocking must be 0 as well.  blocking: threads for
- * TASK_BLOCKING; 0: those run among the others. */
-Sched *sched_new(const Clock *clock, int workers, int blocking);
+/* workers = 0: stepped by the owner, the others must be 0 as well.  blocking, background: threads for
+ * TASK_BLOCKING and TASK_BACKGROUND; background = 0: those share the threads of the former; both 0: all run
+ * among the others. */
+Sched *sched_new(const Clock *clock, int workers, int blocking, int background);
 void sched_stop(Sched *s); /* runs no further step; joins the threads; tasks stay as they are */
 void sched_free(Sched *s);
 int sched_workers(const Sched *s);

@@ -26,8 +26,9 @@
 #define GRACE_NS (2 * NS_PER_S)
 #define STOP_MS  4500
 enum {
-    BLOCKING_THREADS = 6, /* log writer, sealer, flusher, compactor, keeper of series, spare log
-                             segments: none waits for another */
+    BLOCKING_THREADS = 2, /* log writer, spare log segments */
+    BACKGROUND_THREADS =
+        4, /* sealer, flusher, compactor, keeper of series: none waits for another */
     SIG_OPENED = SIGUSR1
 };
 
@@ -331,7 +332,7 @@ static bool start(Server *s, Err *e)
     mem_keep_freed(workers);
     crypto_use_openssl();
     s->clock = &clock_real;
-    s->sched = sched_new(s->clock, workers, BLOCKING_THREADS);
+    s->sched = sched_new(s->clock, workers, BLOCKING_THREADS, BACKGROUND_THREADS);
     NetOptions net = {.threads = io, .clock = s->clock, .sched = s->sched};
     if (!net_new(&s->net, &net, e))
         return false;

@@ -37,7 +37,7 @@ static void print_info(const char *what, const BackupInfo *info)
 static int tool_backup(const char *dir, const char *target)
 {
     EngineOptions o = {
-        .dir = dir, .flags = ENGINE_READ_ONLY, .sched = sched_new(&clock_real, 0, 0)};
+        .dir = dir, .flags = ENGINE_READ_ONLY, .sched = sched_new(&clock_real, 0, 0, 0)};
     Engine *eng;
     BackupInfo info;
     Ticket t = {0};

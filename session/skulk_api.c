@@ -107,7 +107,7 @@ skulk_status skulk_open(const char *dir, const skulk_options *options, skulk_db 
     }
     int workers = threads > 1 ? threads / 2 : threads;
     h->sched = sched_new(&clock_real, workers,
-                         threads > 0 ? (threads - workers > 0 ? threads - workers : 1) : 0);
+                         threads > 0 ? (threads - workers > 0 ? threads - workers : 1) : 0, 0);
     DbOptions o = {.data_dir = dir,
                    .engine_flags = ENGINE_PREAD |
                                    (has && options->read_only ? ENGINE_READ_ONLY : ENGINE_CREATE),

@@ -152,7 +152,7 @@ static void keeper_done(Task *t)
 /* The sealer alone works beside the replay of the log, where there are threads for it. */
 static void start_sealer(Engine *eng)
 {
-    task_init(&eng->sealer, sealer_step, TASK_BLOCKING, 0);
+    task_init(&eng->sealer, sealer_step, TASK_BACKGROUND, 0);
     eng->sealer.done = sealer_done;
     atomic_store(&eng->tasks_alive, 1);
     task_start(eng->sched, &eng->sealer);
@@ -164,17 +164,18 @@ static void start_tasks(Engine *eng)
         Task *task;
         TaskStatus (*step)(Task *);
         void (*done)(Task *);
+        TaskClass cls;
     } tasks[] = {
-        {&eng->writer.task, writer_step, writer_done},
-        {&eng->flusher.task, flusher_step, flusher_done},
-        {&eng->compactor.task, compactor_step, compactor_done},
-        {&eng->keeper.task, keeper_step, keeper_done},
+        {&eng->writer.task, writer_step, writer_done, TASK_BLOCKING},
+        {&eng->flusher.task, flusher_step, flusher_done, TASK_BACKGROUND},
+        {&eng->compactor.task, compactor_step, compactor_done, TASK_BACKGROUND},
+        {&eng->keeper.task, keeper_step, keeper_done, TASK_BACKGROUND},
     };
     size_t n = sizeof tasks / sizeof tasks[0];
     if (!atomic_load(&eng->tasks_alive))
         start_sealer(eng);
     for (size_t i = 0; i < n; i++) {
-        task_init(tasks[i].task, tasks[i].step, TASK_BLOCKING, 0);
+        task_init(tasks[i].task, tasks[i].step, tasks[i].cls, 0);
         tasks[i].task->done = tasks[i].done;
     }
     /* They wake each other, and each takes the mutex before it does: none before all are started. */

@@ -3,7 +3,7 @@
  * Life of a write: WriteBatch -> engine_submit -> one log record -> group commit (one fdatasync
  * for all waiting) -> memtable in LSN order -> visible -> the ticket's task is woken.
  * Life of a read: engine_snapshot -> scan_open (storage/scan.h).
- * Nothing here blocks but what says so; it runs on TASK_BLOCKING tasks inside.
+ * Nothing here blocks but what says so; it runs on tasks of its own inside.
  * Threads: any, except open and close. */
 #ifndef SKULK_STORAGE_ENGINE_H
 #define SKULK_STORAGE_ENGINE_H

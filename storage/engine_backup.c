@@ -214,7 +214,7 @@ void engine_backup(Engine *eng, const char *target, Ticket *t)
     j->eng = eng;
     j->ticket = t;
     j->target = mem_strdup(slice_cstr(target));
-    task_init(&j->task, backup_task, TASK_BLOCKING, 0);
+    task_init(&j->task, backup_task, TASK_BACKGROUND, 0);
     j->task.done = job_gone;
     if (atomic_fetch_add(&eng->tasks_alive, 1) == 0)
         atomic_store(&eng->tasks_gone, false); /* read-only: no other task runs */

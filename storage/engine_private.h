@@ -18,8 +18,8 @@
  *   engine_delete.c   range deletes                 lock.c  write locks of tables
  *   engine_watch.c    what was changed below a line (watch.h)
  *
- * Tasks (all TASK_BLOCKING, steps of a few milliseconds): writer, sealer, flusher, compactor,
- * keeper (of the series index), and one for each backup and each large transaction.
+ * Tasks (steps of a few milliseconds): writer (TASK_BLOCKING); sealer, flusher, compactor, keeper (of the
+ * series index), and one for each backup and each large transaction (TASK_BACKGROUND).
  * One mutex (RANK_STORE) guards what the tasks share; nothing slow happens under it. */
 #ifndef SKULK_STORAGE_ENGINE_PRIVATE_H
 #define SKULK_STORAGE_ENGINE_PRIVATE_H

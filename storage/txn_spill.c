@@ -138,7 +138,7 @@ SpillJob *spill_start(Engine *eng, const SpillSpec *spec)
     j->tombs = tombs_build(NULL, NULL, 0, spec->tombs, spec->tomb_count);
     j->catalog = cat_ref(spec->catalog);
     mutex_init(&j->mutex, RANK_TXN);
-    task_init(&j->task, job_step, TASK_BLOCKING, 0);
+    task_init(&j->task, job_step, TASK_BACKGROUND, 0);
     j->task.done = job_done;
     atomic_fetch_add(&eng->tasks_alive, 1);
     task_start(eng->sched, &j->task);

@@ -133,7 +133,7 @@ static IngestBench *open_engine(int hosts, const char *path)
     Err e;
     snprintf(b->dir, sizeof b->dir, "/tmp/skulk-bench.XXXXXX");
     must(mkdtemp(b->dir) != NULL);
-    b->sched = sched_new(&clock_real, 0, 0);
+    b->sched = sched_new(&clock_real, 0, 0, 0);
     EngineOptions o = {.dir = b->dir, .flags = ENGINE_CREATE | ENGINE_PREAD, .sched = b->sched};
     if (!engine_open(&b->engine, &o, &e))
         fail(&e);

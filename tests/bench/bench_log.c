@@ -141,7 +141,7 @@ static void *open_recovery(int arg)
     snprintf(r->dir, sizeof r->dir, "/tmp/skulk-bench-XXXXXX");
     must(mkdtemp(r->dir) != NULL);
     r->o = (EngineOptions){
-        .dir = r->dir, .flags = ENGINE_CREATE, .sched = sched_new(&clock_real, 1, 3)};
+        .dir = r->dir, .flags = ENGINE_CREATE, .sched = sched_new(&clock_real, 1, 3, 0)};
     Engine *eng = open_engine(&r->o);
     source_init(&r->source);
     for (int h = 0; h < HOSTS; h++) {

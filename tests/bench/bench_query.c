@@ -105,7 +105,7 @@ static void *rows_open(int arg)
     if (!mkdtemp(q->dir))
         fail("mkdtemp", "no directory");
     make_data(q->dir);
-    q->sched = sched_new(&clock_real, 1, 1);
+    q->sched = sched_new(&clock_real, 1, 1, 0);
     DbOptions o = {.data_dir = q->dir, .sched = q->sched};
     SessionOptions so = {.user = SLICE_LIT("skulk"),
                          .database = SLICE_LIT("skulk"),

@@ -89,7 +89,7 @@ static void world_begin(void)
     snprintf(world.dir, sizeof world.dir, "%s/skulk-read-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     must(mkdtemp(world.dir));
-    world.sched = sched_new(&clock_real, 0, 0);
+    world.sched = sched_new(&clock_real, 0, 0, 0);
     DbOptions o = {.data_dir = world.dir,
                    .engine_flags = ENGINE_CREATE,
                    .sched = world.sched,

@@ -53,7 +53,7 @@ static void world_begin(void)
     must(mkdtemp(world.dir));
     world.io = io_real;
     world.io.fdatasync = no_sync;
-    world.sched = sched_new(&clock_real, 0, 0);
+    world.sched = sched_new(&clock_real, 0, 0, 0);
     DbOptions o = {.data_dir = world.dir,
                    .engine_flags = ENGINE_CREATE,
                    .sched = world.sched,

@@ -55,7 +55,7 @@ static void life_init(Life *l, uint64_t seed)
     l->w.o = (EngineOptions){.dir = "/db",
                              .flags = ENGINE_CREATE,
                              .io = sim_disk_io(l->disk),
-                             .sched = sched_new(&l->clock.clock, 0, 0),
+                             .sched = sched_new(&l->clock.clock, 0, 0, 0),
                              .memtable_max = seed % 2 ? 64 << 10 : 1 << 20,
                              .log_max = 300 << 10,
                              .series_later_max = 1};

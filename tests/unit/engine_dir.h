@@ -26,7 +26,7 @@ static inline World world_on(unsigned seed, Sched *sched, int64_t memtable_max)
 
 static inline World world_new(unsigned seed, int workers)
 {
-    return world_on(seed, sched_new(&clock_real, workers, workers), 4 << 20);
+    return world_on(seed, sched_new(&clock_real, workers, workers, 0), 4 << 20);
 }
 
 static inline void world_end(World *w)

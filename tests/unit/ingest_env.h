@@ -20,7 +20,7 @@ static inline void env_open(IngestEnv *v)
 {
     snprintf(v->dir, sizeof v->dir, "/tmp/skulk-ingest.XXXXXX");
     must(mkdtemp(v->dir) != NULL);
-    v->sched = sched_new(&clock_real, 1, 1);
+    v->sched = sched_new(&clock_real, 1, 1, 0);
     EngineOptions o = {.dir = v->dir, .flags = ENGINE_CREATE | ENGINE_PREAD, .sched = v->sched};
     Err e;
     if (!engine_open(&v->engine, &o, &e)) {

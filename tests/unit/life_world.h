@@ -216,7 +216,7 @@ static inline void life_clock(LifeWorld *w, uint64_t seed)
     w->c.now_ns = HOUR_NS;
     w->c.wall_offset_ns = INT64_C(1700000000) * NS_PER_S;
     w->c.random = seed;
-    w->sched = sched_new(&w->c.clock, 0, 0);
+    w->sched = sched_new(&w->c.clock, 0, 0, 0);
     buf_init(&w->out);
 }
 

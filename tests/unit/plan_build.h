@@ -391,7 +391,7 @@ static inline void build_setup(void)
     exec_init();
     arena_init(&A, NULL);
     budget_init(&test_budget, "test", NULL, 0);
-    test_sched = sched_new(&clock_real, 0, 0);
+    test_sched = sched_new(&clock_real, 0, 0, 0);
     test_options = (QueryOptions){0};
     test_eval =
         (EvalCtx){.env = {.timezone = SLICE_LIT("UTC"), .tz = tz_utc(), .extra_float_digits = 1}};

@@ -36,7 +36,7 @@ static Bench *bench_new(unsigned seed, int workers, bool archived)
     b->w = (World){.clock = INT64_C(1700000000) * NS_PER_S, .spread = 1000};
     b->w.o = (EngineOptions){.dir = data,
                              .flags = ENGINE_CREATE,
-                             .sched = sched_new(&clock_real, workers, workers),
+                             .sched = sched_new(&clock_real, workers, workers, 0),
                              .memtable_max = 256 << 10,
                              .log_max = 4 << 20,
                              .archive_dir = archived ? archive : NULL};

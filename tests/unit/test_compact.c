@@ -22,7 +22,7 @@ static World world_with_clock(unsigned seed)
     leap_ns = 0;
     clock = clock_real;
     clock.wall_ns = wall;
-    return world_on(seed, sched_new(&clock, 0, 0), 1 << 20);
+    return world_on(seed, sched_new(&clock, 0, 0, 0), 1 << 20);
 }
 
 static TableId add_table(World *w, const char *name, int64_t ttl_ns, int64_t window_ns)

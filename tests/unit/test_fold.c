@@ -48,7 +48,7 @@ static Seen settle(World *w)
 START_TEST(folded)
 {
     Err e;
-    World w = world_on(500 + (unsigned)_i, sched_new(&clock_real, 2, 2), 512 << 10);
+    World w = world_on(500 + (unsigned)_i, sched_new(&clock_real, 2, 1, 1), 512 << 10);
     w.deletes = _i % 2 ? 10 : 0;
     w.spread = _i < 2 ? 1000 : 3 * NS_PER_DAY;
     Snapshot *first = NULL;
@@ -91,7 +91,7 @@ static size_t open_rows(World *w) /* of segments that are not sealed */
 START_TEST(calm)
 {
     Err e;
-    World w = world_on(700 + (unsigned)_i, sched_new(&clock_real, 2, 2), 8 << 20);
+    World w = world_on(700 + (unsigned)_i, sched_new(&clock_real, 2, 2, 0), 8 << 20);
     w.deletes = _i % 2 ? 10 : 0;
     while (open_rows(&w) < 20000)
         ck_assert_msg(world_write(&w, 600, SYNC_OFF, &e), "%s", e.message);
@@ -101,7 +101,7 @@ START_TEST(calm)
     world_check(&w);
     world_end(&w);
 
-    w = world_on(710 + (unsigned)_i, sched_new(&clock_real, 2, 2), 512 << 10);
+    w = world_on(710 + (unsigned)_i, sched_new(&clock_real, 2, 1, 1), 512 << 10);
     write_until(&w, 4);
     size_t before = look(&w).segments;
     for (int i = 0; look(&w).segments >= before && i < 100; i++)
@@ -115,7 +115,7 @@ END_TEST
 /* A flush and a fold want the same segments. */
 START_TEST(flushed_meanwhile)
 {
-    World w = world_on(600, sched_new(&clock_real, 2, 2), 512 << 10);
+    World w = world_on(600, sched_new(&clock_real, 2, 1, 1), 512 << 10);
     for (int round = 0; round < 6; round++) {
         Ticket t = {0};
         write_until(&w, 12);
@@ -134,7 +134,7 @@ START_TEST(stopped)
 {
     FileInfo files[64];
     Err e;
-    World w = world_on(620 + (unsigned)_i, sched_new(&clock_real, 2, 2), 512 << 10);
+    World w = world_on(620 + (unsigned)_i, sched_new(&clock_real, 2, 1, 1), 512 << 10);
     w.deletes = _i % 2 ? 10 : 0;
     for (int round = 0; round < 3; round++) {
         write_until(&w, 5);

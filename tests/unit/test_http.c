@@ -261,7 +261,7 @@ static void serve_with(Peer *s, bool ready, bool passwords)
     Err e;
     budget_init(&fake_pool, "pool", NULL, 64 << 20);
     commit_full = false;
-    s->sched = fake_sched = sched_new(&clock_real, 2, 0);
+    s->sched = fake_sched = sched_new(&clock_real, 2, 0, 0);
     ck_assert(net_new(&s->net, &(NetOptions){.threads = 1, .clock = &clock_real}, &e));
     HttpOptions o = {.sched = s->sched,
                      .clock = &clock_real,

@@ -208,7 +208,7 @@ END_TEST
 START_TEST(slow_reader) /* the writer stops at the limit, goes on at half, and nothing is lost */
 {
     enum { TOTAL = 24 << 20 };
-    Probe p = {.to_send = TOTAL, .sched = sched_new(&clock_real, 1, 0)};
+    Probe p = {.to_send = TOTAL, .sched = sched_new(&clock_real, 1, 0, 0)};
     uint16_t port;
     Net *n = start(&p, 1, &port);
     int fd = dial(port);
@@ -236,7 +236,7 @@ END_TEST
 
 START_TEST(client_goes) /* a waiting writer is woken and sees it */
 {
-    Probe p = {.to_send = 64 << 20, .sched = sched_new(&clock_real, 1, 0)};
+    Probe p = {.to_send = 64 << 20, .sched = sched_new(&clock_real, 1, 0, 0)};
     uint16_t port;
     Net *n = start(&p, 1, &port);
     int fd = dial(port);

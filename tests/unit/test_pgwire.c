@@ -218,7 +218,7 @@ static void serve_with(Peer *s, int connections_max, bool passwords)
         mutex_init(&fake_db.mutex, RANK_DB);
     once = true;
     fake_env.tz = tz_utc();
-    s->sched = sched_new(&clock_real, 2, 0);
+    s->sched = sched_new(&clock_real, 2, 0, 0);
     PgOptions o = {.sched = s->sched,
                    .clock = &clock_real,
                    .connections_max = connections_max,

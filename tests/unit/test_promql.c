@@ -695,7 +695,7 @@ START_TEST(several_cores)
         "count_values('v', m_total)",
     };
     many_series();
-    cores = sched_new(&clock_real, 3, 0);
+    cores = sched_new(&clock_real, 3, 0, 0);
     Clock hasty = clock_real;
     hasty.mono_ns = hasty_ns;
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
@@ -767,7 +767,7 @@ START_TEST(closed_early)
     Err e;
     PqlExpr *x;
     many_series();
-    cores = sched_new(&clock_real, 3, 0);
+    cores = sched_new(&clock_real, 3, 0, 0);
     arena_init(&a, NULL);
     Budget budget;
     budget_init(&budget, "test", NULL, 0);

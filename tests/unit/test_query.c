@@ -152,7 +152,7 @@ static void query_setup(void)
     build_setup();
     sched_stop(test_sched);
     sched_free(test_sched);
-    test_sched = sched_new(&clock_real, 2, 2);
+    test_sched = sched_new(&clock_real, 2, 2, 0);
     snprintf(dir, sizeof dir, "/tmp/skulk-query-XXXXXX");
     ck_assert(mkdtemp(dir) != NULL);
     EngineOptions o = {.dir = dir, .flags = ENGINE_CREATE, .sched = test_sched};

@@ -25,7 +25,7 @@ static void sim_start(Sim *s, unsigned seed)
     s->w.o = (EngineOptions){.dir = "/db",
                              .flags = ENGINE_CREATE,
                              .io = sim_disk_io(s->disk),
-                             .sched = sched_new(&s->clock.clock, 0, 0),
+                             .sched = sched_new(&s->clock.clock, 0, 0, 0),
                              .memtable_max = 1 << 20,
                              .log_max = 16 << 20};
     ck_assert_msg(world_open(&s->w, &e), "%s", e.message);

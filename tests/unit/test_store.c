@@ -70,7 +70,7 @@ static void setup(Fixture *f, int kind)
 {
     srand((unsigned)kind);
     *f = (Fixture){.kind = kind,
-                   .sched = sched_new(&clock_real, kind % 2 ? 2 : 0, kind % 2 ? 2 : 0)};
+                   .sched = sched_new(&clock_real, kind % 2 ? 2 : 0, kind % 2 ? 2 : 0, 0)};
     snprintf(f->dir, sizeof f->dir, "/tmp/skulk-store-XXXXXX");
     ck_assert(mkdtemp(f->dir));
     start(f);

@@ -62,7 +62,7 @@ static void probe_start(Sched *s, Probe *p, int id, TaskClass cls, uint64_t grou
 
 START_TEST(lifecycle)
 {
-    Sched *s = sched_new(&fake, 0, 0);
+    Sched *s = sched_new(&fake, 0, 0, 0);
     Probe p = {.steps_max = 3, .status = TASK_WAIT};
     ck_assert(!sched_step(s));
     probe_start(s, &p, 1, TASK_QUERY, 7);
@@ -83,7 +83,7 @@ END_TEST
 START_TEST(timers)
 {
     enum { N = 50 };
-    Sched *s = sched_new(&fake, 0, 0);
+    Sched *s = sched_new(&fake, 0, 0, 0);
     Probe p[N];
     now_ns = 1000;
     order_count = 0;
@@ -113,7 +113,7 @@ END_TEST
 /* Five tasks of one session and one of another: the two sessions take turns. */
 START_TEST(fair_by_group)
 {
-    Sched *s = sched_new(&fake, 0, 0);
+    Sched *s = sched_new(&fake, 0, 0, 0);
     Probe p[6];
     order_count = 0;
     for (int i = 0; i < 6; i++) {
@@ -134,7 +134,7 @@ END_TEST
 
 START_TEST(short_before_long)
 {
-    Sched *s = sched_new(&fake, 0, 0);
+    Sched *s = sched_new(&fake, 0, 0, 0);
     Probe slow = {.steps_max = 1000, .status = TASK_MORE, .cost_ns = 10 * NS_PER_MS};
     Probe quick = {.steps_max = 5, .status = TASK_MORE, .cost_ns = NS_PER_MS};
     probe_start(s, &slow, 0, TASK_QUERY, 1);
@@ -158,7 +158,7 @@ END_TEST
 
 START_TEST(ingest_share)
 {
-    Sched *s = sched_new(&fake, 0, 0);
+    Sched *s = sched_new(&fake, 0, 0, 0);
     Probe q[10], ingest = {.steps_max = -1, .status = TASK_MORE};
     order_count = 0;
     for (int i = 0; i < 10; i++) {
@@ -226,7 +226,7 @@ static void *waker_main(void *arg)
 
 static void race(int workers, TaskClass cls)
 {
-    Sched *s = sched_new(&clock_real, workers, 1);
+    Sched *s = sched_new(&clock_real, workers, 1, 0);
     Counter c = {.sched = s, .total = WAKERS * WAKES + 1, .slow_every = 3};
     pthread_t threads[WAKERS];
     task_init(&c.task, counter_step, cls, 1);
@@ -250,6 +250,7 @@ START_TEST(no_wake_is_lost)
     race(1, TASK_QUERY);
     race(2, TASK_QUERY);
     race(2, TASK_BLOCKING);
+    race(2, TASK_BACKGROUND);
 }
 END_TEST
 
@@ -285,7 +286,7 @@ static void player_done(Task *t)
 START_TEST(ping_pong)
 {
     enum { HITS = 20000 };
-    Sched *s = sched_new(&clock_real, 2, 0);
+    Sched *s = sched_new(&clock_real, 2, 0, 0);
     Player a = {.sched = s, .hits_max = HITS}, b = {.sched = s, .hits_max = HITS + 10};
     a.other = &b;
     b.other = &a;
@@ -338,10 +339,10 @@ static void sleeper_done(Task *t)
     }
 }
 
-static void sleep_with(int workers, int blocking)
+static void sleep_with(int workers, int blocking, int background)
 {
     enum { N = 20 };
-    Sched *s = sched_new(&clock_real, workers, blocking);
+    Sched *s = sched_new(&clock_real, workers, blocking, background);
     Sleeper p[N];
     atomic_int left = N;
     atomic_bool done = false;
@@ -361,9 +362,11 @@ static void sleep_with(int workers, int blocking)
 
 START_TEST(real_timers)
 {
-    sleep_with(2, 1);
-    sleep_with(1, 0);
-    sleep_with(0, 0);
+    sleep_with(2, 1, 1);
+    sleep_with(2, 2, 0);
+    sleep_with(2, 0, 1);
+    sleep_with(1, 0, 0);
+    sleep_with(0, 0, 0);
 }
 END_TEST
 
@@ -398,7 +401,7 @@ static void brief_done(Task *t)
 
 START_TEST(many_tasks)
 {
-    Sched *s = sched_new(&clock_real, 2, 1);
+    Sched *s = sched_new(&clock_real, 2, 1, 0);
     atomic_store(&briefs_left, BRIEF);
     for (int i = 0; i < BRIEF; i++) {
         Brief *b = MEM_NEW(Brief);

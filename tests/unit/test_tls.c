@@ -131,7 +131,7 @@ static Net *start_with(uint16_t *port, NetTls *tls, int workers)
 {
     Net *n;
     Err e;
-    sched = sched_new(&clock_real, workers, 0);
+    sched = sched_new(&clock_real, workers, 0, 0);
     atomic_store(&opened_count, 0);
     atomic_store(&closed_count, 0);
     atomic_store(&plain_count, 0);
