@@ -8,31 +8,32 @@ stopped.  Each round copies the directory, damages one file (a flipped bit, a ze
 stretch, a cut end), starts the server and asks for the rows of every table, day by day.  An answer
 must be exactly right or an error that names a file; `alopex-skulk check` must name the damage.
 Python's standard library and psql only."""
-import glob, os, random, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
+import glob, os, random, re, shutil, signal, subprocess, sys, tempfile, time, urllib.request
 
 DAY = 86400 * 10**9
 BASE = 1_700_006_400 * 10**9  # a midnight
 TABLES, DAYS, HOSTS = 3, 4, 7
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Server:
     def __init__(self, program, data):
-        self.pg, self.http, self.data = free_port(), free_port(), data
+        self.data = data
         self.log = open(data + ".log", "ab")
+        self.from_ = self.log.tell()
         self.p = subprocess.Popen(
-            [program, "--data-dir", data, "--listen", "127.0.0.1", "--http-port", str(self.http),
-             "--pg-port", str(self.pg)], stdout=self.log, stderr=self.log)
+            [program, "--data-dir", data, "--listen", "127.0.0.1", "--http-port", "0", "--pg-port", "0"], stdout=self.log, stderr=self.log)
 
     def up(self):
         for _ in range(300):
             if self.p.poll() is not None:
                 return False
+            with open(self.log.name, "rb") as log:
+                log.seek(self.from_)
+                ports = re.search(rb"PostgreSQL on port (\d+), HTTP on port (\d+)", log.read())
+            if not ports:
+                time.sleep(0.02)
+                continue
+            self.pg, self.http = map(int, ports.groups())
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.http}/health", timeout=2).read()
                 return True

@@ -1,12 +1,12 @@
 # Regress runner, SQL and PromQL cases: add to TESTS and EXTRA_DIST.
 check_PROGRAMS += tests/regress/regress
-tests_regress_regress_SOURCES = tests/regress/regress.c
+tests_regress_regress_SOURCES = tests/regress/regress.c tests/regress/ports.h
 tests_regress_regress_CFLAGS = $(AM_CFLAGS) $(LIBPQ_CFLAGS)
 tests_regress_regress_LDADD = $(LIBPQ_LIBS)
 TESTS += tests/regress/sql.sh
 EXTRA_DIST += tests/regress/sql.sh tests/regress/sql tests/regress/expected tests/regress/schedule tests/regress/promql
 check_PROGRAMS += tests/regress/promql_run
-tests_regress_promql_run_SOURCES = tests/regress/promql_run.c
+tests_regress_promql_run_SOURCES = tests/regress/promql_run.c tests/regress/ports.h
 tests_regress_promql_run_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_regress_promql_run_LDADD = $(JANSSON_LIBS) -lm
 TESTS += tests/regress/wire.sh tests/regress/grafana.sh

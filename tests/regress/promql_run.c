@@ -12,6 +12,7 @@
  *   clear                            an empty server
  * A load is written as line protocol: the metric is the measurement, its field is `value`; a name
  * of the form table/field goes to that field. */
+#include "tests/regress/ports.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -71,18 +72,6 @@ static void die(const char *what)
 
 /* ---- the server ---- */
 
-static int free_port(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) ||
-        getsockname(fd, (struct sockaddr *)&a, &len))
-        die("no free port");
-    close(fd);
-    return ntohs(a.sin_port);
-}
-
 /* The body in *out (caller frees); the status, -1 without a connection. */
 static int http(const char *method, const char *path, const char *body, char **out)
 {
@@ -131,18 +120,17 @@ static void server_stop(void)
 static void server_start(void)
 {
     static int number;
-    char pg[16], web[16], log[600], *body;
-    port = free_port();
+    char log[600], *body;
+    int pg;
     snprintf(data, sizeof data, "%s/data-%d-%d", work, (int)getpid(), number++);
-    snprintf(pg, sizeof pg, "%d", free_port());
-    snprintf(web, sizeof web, "%d", port);
     snprintf(log, sizeof log, "%s/promql.log", work);
     mkdir(work, 0755);
+    long from = log_size(log);
     server = fork();
     if (server == 0) {
         int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
         dup2(fd, 2);
-        execl(program, program, "--data-dir", data, "--pg-port", pg, "--http-port", web,
+        execl(program, program, "--data-dir", data, "--pg-port", "0", "--http-port", "0",
               "--enable-feature",
               "promql-experimental-functions,promql-binop-fill-modifiers,promql-extended-range-"
               "selectors,promql-duration-expr",
@@ -150,10 +138,12 @@ static void server_start(void)
         die(program);
     }
     for (int i = 0; i < START_TRIES; i++) {
-        int status = http("GET", "/ready", "", &body);
-        free(body);
-        if (status == 200)
-            return;
+        if (ports_of(log, from, &pg, &port)) {
+            int status = http("GET", "/ready", "", &body);
+            free(body);
+            if (status == 200)
+                return;
+        }
         if (waitpid(server, NULL, WNOHANG) == server)
             break;
         usleep(START_PAUSE_US);

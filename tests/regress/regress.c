@@ -18,6 +18,7 @@
  *   \wait NAME        for the statement of that session; its answer
  *   \extended off     until the end of the file: simple protocol only (COPY, several statements)
  */
+#include "tests/regress/ports.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -72,18 +73,6 @@ static void die(const char *what)
 
 /* ---- the server ---- */
 
-static int free_port(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) ||
-        getsockname(fd, (struct sockaddr *)&a, &len))
-        die("no free port");
-    close(fd);
-    return ntohs(a.sin_port);
-}
-
 static int http_connect(const Server *s)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -120,15 +109,13 @@ static int http_request(const Server *s, const char *method, const char *path, c
 
 static bool server_start(Server *s)
 {
+    long from = log_size(s->log);
     s->pid = fork();
     if (s->pid == 0) {
-        char pg[16], http[16];
-        snprintf(pg, sizeof pg, "%d", s->pg_port);
-        snprintf(http, sizeof http, "%d", s->http_port);
         int fd = open(s->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
         if (fd >= 0)
             dup2(fd, 2);
-        execl(s->program, s->program, "--data-dir", s->data, "--pg-port", pg, "--http-port", http,
+        execl(s->program, s->program, "--data-dir", s->data, "--pg-port", "0", "--http-port", "0",
               "--enable-feature", "all", (char *)NULL);
         die("cannot start the server");
     }
@@ -136,7 +123,8 @@ static bool server_start(Server *s)
     for (int i = 0; i < START_TRIES; i++) {
         if (waitpid(s->pid, NULL, WNOHANG) == s->pid)
             return false;
-        if (http_request(s, "GET", "/ready", NULL, buf, sizeof buf) == 200)
+        if (ports_of(s->log, from, &s->pg_port, &s->http_port) &&
+            http_request(s, "GET", "/ready", NULL, buf, sizeof buf) == 200)
             return true;
         usleep(START_PAUSE_US);
     }
@@ -496,7 +484,7 @@ static bool run_test(const Dirs *d, const char *name, bool extended)
     snprintf(in, sizeof in, "%s/%s.sql", d->sql, name);
     snprintf(expected, sizeof expected, "%s/%s.out", d->expected, name);
     snprintf(out, sizeof out, "%s/%s.%s.out", d->out, name, extended ? "extended" : "simple");
-    Server s = {.program = d->program, .pg_port = free_port(), .http_port = free_port()};
+    Server s = {.program = d->program};
     snprintf(s.data, sizeof s.data, "%s/%s.data", d->out, name);
     snprintf(s.log, sizeof s.log, "%s/%s.log", d->out, name);
     snprintf(cmd, sizeof cmd, "rm -rf '%s' '%s'", s.data, s.log);
