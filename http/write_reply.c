@@ -98,9 +98,11 @@ static size_t kept_errors(const IngJob *j)
 
 static void put_line_error(Buf *out, const IngLineError *l, bool with_text)
 {
-    if (with_text && !l->type_conflict)
+    if (with_text && !l->type_conflict && !l->expired)
         buf_printf(out, "unable to parse '%s': ", l->text);
-    buf_printf(out, "%s (line %zu)", l->err.message, l->line);
+    buf_puts(out, l->err.message);
+    if (l->line)
+        buf_printf(out, " (line %zu)", l->line);
 }
 
 /* The phrases are InfluxDB 1.x's; Telegraf looks for them. */
@@ -110,14 +112,25 @@ static void put_refused(const HttpCall *c, const IngJob *j, Buf *text)
     size_t count = ing_job_error_count(j), kept = kept_errors(j);
     if (influx)
         buf_puts(text, "partial write: ");
-    for (size_t i = 0; i < kept && i < LINES_IN_TEXT; i++) {
-        if (i)
-            buf_puts(text, "\n");
-        put_line_error(text, ing_job_error(j, i), influx);
+    size_t named = 0;
+    bool expired = false; /* those come last, and say all the same */
+    for (size_t i = 0; i < kept && named < LINES_IN_TEXT && !expired; i++) {
+        const IngLineError *l = ing_job_error(j, i);
+        buf_puts(text, named++ ? "\n" : "");
+        put_line_error(text, l, influx);
+        expired = l->expired;
     }
-    if (count > LINES_IN_TEXT)
-        buf_printf(text, "\n... and %zu more", count - LINES_IN_TEXT);
+    if (count > named && !expired)
+        buf_printf(text, "\n... and %zu more", count - named);
     buf_printf(text, " dropped=%zu", count);
+}
+
+static void put_line_number(Buf *out, const IngLineError *l)
+{
+    if (l->line)
+        buf_printf(out, "%zu", l->line);
+    else
+        buf_puts(out, "null");
 }
 
 static void put_line_errors(const IngJob *j, Buf *out)
@@ -125,7 +138,9 @@ static void put_line_errors(const IngJob *j, Buf *out)
     buf_puts(out, ",\"line_errors\":[");
     for (size_t i = 0; i < kept_errors(j); i++) {
         const IngLineError *l = ing_job_error(j, i);
-        buf_printf(out, "%s{\"line\":%zu,\"text\":", i ? "," : "", l->line);
+        buf_puts(out, i ? ",{\"line\":" : "{\"line\":");
+        put_line_number(out, l);
+        buf_puts(out, ",\"text\":");
         buf_put_json(out, slice_cstr(l->text));
         buf_puts(out, ",\"error\":");
         buf_put_json(out, slice_cstr(l->err.message));
@@ -138,7 +153,9 @@ static void put_influx3_line(Buf *out, const IngLineError *l)
 {
     buf_puts(out, "{\"original_line\":");
     buf_put_json(out, slice_cstr(l->text));
-    buf_printf(out, ",\"line_number\":%zu,\"error_message\":", l->line);
+    buf_puts(out, ",\"line_number\":");
+    put_line_number(out, l);
+    buf_puts(out, ",\"error_message\":");
     buf_put_json(out, slice_cstr(l->err.message));
     buf_puts(out, "}");
 }
@@ -162,11 +179,11 @@ static CallStatus refused_influx3(HttpCall *c, const IngJob *j, bool stored)
     return http_reply(c, 400, "application/json");
 }
 
-/* 2.x: what could be read but does not fit is 422. */
+/* 2.x: what could be read but does not fit, or is too old, is 422. */
 static int influx2_status(const IngJob *j)
 {
     for (size_t i = 0; i < kept_errors(j); i++)
-        if (!ing_job_error(j, i)->type_conflict)
+        if (!ing_job_error(j, i)->type_conflict && !ing_job_error(j, i)->expired)
             return 400;
     return 422;
 }

@@ -1,6 +1,7 @@
 /* ingest/ing_schema.c - schema on write: names of lines to tables and columns, made when missing. */
 #include "ingest/ingest_private.h"
 #include "storage/histogram.h"
+#include "storage/ttl.h"
 #include <stdio.h>
 
 /* The oids are PostgreSQL's: storage only carries them. */
@@ -86,6 +87,7 @@ static void forget_dropped(IngJob *j)
 static void set_def(IngTable *t, const TableDef *def)
 {
     t->def = def;
+    t->keep_ns = def ? ttl_shortest(def) : INT64_MAX;
     t->labelled = t->required = t->checked = false;
     for (size_t i = 0; def && i < def->column_count; i++)
         t->required |= def->columns[i].not_null && def->columns[i].kind != COL_TIME;
@@ -202,6 +204,7 @@ static bool look_again(IngJob *j, IngTable *t)
     }
     t->def = def;
     t->use = j->use;
+    j->keep_ns = t->keep_ns < j->keep_ns ? t->keep_ns : j->keep_ns;
     return true;
 }
 
@@ -241,6 +244,7 @@ static IngTable *remember_table(IngJob *j, const TableDef *def)
     t->version = def->version;
     t->use = j->use;
     set_def(t, def);
+    j->keep_ns = t->keep_ns < j->keep_ns ? t->keep_ns : j->keep_ns;
     t->next = j->tables;
     j->tables = t;
     if (++j->table_count * 2 > j->table_mask) {

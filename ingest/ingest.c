@@ -201,6 +201,7 @@ IngJob *ing_job_new(const IngFormat *f, const IngContext *c, Slice body)
     j->catalog = engine_catalog(c->engine);
     j->index = engine_index(c->engine);
     j->batch = wb_new();
+    j->keep_ns = INT64_MAX;
     if (kept)
         return j;
     arena_init(&j->arena, NULL);
@@ -215,10 +216,11 @@ bool ing_job_step(IngJob *j, bool *done, Err *e)
 {
     *done = false;
     bool ok = j->format->step(j, done, e);
-    if (j->denied.code == ERR_OK)
-        return ok;
-    *e = j->denied;
-    return false;
+    if (j->denied.code != ERR_OK) {
+        *e = j->denied;
+        return false;
+    }
+    return ok && (!*done || ing_refuse_expired(j, e));
 }
 
 WriteBatch *ing_job_take_batch(IngJob *j)

@@ -50,10 +50,11 @@ typedef struct IngContext {
 enum { ING_ERRORS_KEPT = 100 };
 
 typedef struct IngLineError {
-    size_t line;    /* from 1 */
+    size_t line;    /* from 1; 0: not known */
     char text[200]; /* the start of the line */
     Err err;
     bool type_conflict;
+    bool expired; /* older than its table keeps rows; the text is table and time */
 } IngLineError;
 
 typedef struct IngJob IngJob;

@@ -54,6 +54,7 @@ typedef struct IngTable {
     bool required; /* has NOT NULL columns beside the time */
     bool checked;  /* has CHECK constraints */
     bool partial;  /* not all columns may be written */
+    int64_t keep_ns; /* the shortest for which it keeps rows; INT64_MAX = for ever */
     TableId id;
     uint64_t version; /* of the definition that the fields were found in */
     uint64_t use;     /* of the job; an older one: to be looked at again */
@@ -110,6 +111,7 @@ struct IngJob {
     IngTable *tables, *last_table;
     IngTable **table_slots; /* open addressing by name */
     size_t table_count, table_mask;
+    int64_t keep_ns;       /* the shortest of the body's tables; INT64_MAX = for ever */
     Err denied;            /* a table that must not be written: the whole body fails */
     size_t tables_dropped; /* grows: the row that was looking at such a table is tried again */
     IngHeads heads;
@@ -180,6 +182,10 @@ bool ing_started_row(IngJob *j, IngTable *t, SeriesId id, int64_t ns, const IngS
                      Err *e) MUST_CHECK;
 /* The message of remote write 1.0 and 2.0. */
 bool ing_histogram_message(IngJob *j, IngTable *t, SeriesId id, Slice bytes, Err *e) MUST_CHECK;
+
+/* ---- ing_expired.c ---- */
+/* Rows of the batch that are past the TTL of their table are taken out and refused. */
+bool ing_refuse_expired(IngJob *j, Err *e) MUST_CHECK;
 
 /* ---- ing_line_fast.c: lines like those before them ---- */
 /* Takes the next line if its head is known and its fields are those of a row before; false: nothing

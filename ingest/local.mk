@@ -5,7 +5,7 @@ libskingest_la_SOURCES = \
 	ingest/ing_json.c ingest/ing_json_hist.c ingest/ing_json_hist.h \
 	ingest/ing_line.c \
 	ingest/ing_line_fast.c \
-	ingest/ing_extra.c ingest/ing_follow.c ingest/follow.h ingest/ing_keep.c \
+	ingest/ing_extra.c ingest/ing_expired.c ingest/ing_follow.c ingest/follow.h ingest/ing_keep.c \
 	ingest/ing_histogram.c ingest/ing_remote.c ingest/ing_remote2.c \
 	ingest/protobuf.h ingest/remote_private.h \
 	ingest/ing_otlp.c ingest/otlp_message.c ingest/otlp_stream.c ingest/otlp_metrics.c ingest/otlp_names.c ingest/otlp_rows.c ingest/otlp_private.h \

@@ -58,7 +58,7 @@ bool rejected_fill(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
         Value row[] = {value_i64(floor_div(k->time_ns, NS_PER_US)),
                        value_str(slice_cstr(k->database)),
                        value_str(slice_cstr(k->path)),
-                       value_i64((int64_t)k->line),
+                       k->line ? value_i64((int64_t)k->line) : value_null(),
                        value_str(slice_cstr(k->text)),
                        value_str(slice_cstr(err_sqlstate(k->code))),
                        value_str(slice_cstr(k->reason))};

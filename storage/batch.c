@@ -522,3 +522,42 @@ size_t wb_bytes(const WriteBatch *wb)
 {
     return wb->rows.len + wb->strings.len + wb->row_at.len;
 }
+
+/* ---- another look at the rows that were ended ---- */
+
+BatchKey wb_row_key(const WriteBatch *wb, size_t i)
+{
+    const BatchRow *row = wb_row_at(wb, i);
+    return (BatchKey){wb_shape(wb, row->shape)->table, row->series, row->time};
+}
+
+bool wb_row_names(const WriteBatch *wb, size_t i, ColumnId col)
+{
+    const RowShape *shape = wb_shape(wb, wb_row_at(wb, i)->shape);
+    for (uint32_t k = 0; k < shape->count; k++)
+        if (shape_key_id(shape->keys[k]) == col)
+            return true;
+    return false;
+}
+
+int64_t wb_time_min(const WriteBatch *wb)
+{
+    int64_t min = INT64_MAX;
+    for (size_t i = 0, n = wb_rows(wb); i < n; i++) {
+        int64_t time = wb_row_at(wb, i)->time;
+        min = time < min ? time : min;
+    }
+    return min;
+}
+
+/* Rows are found by row_at alone: what no entry names is no row. */
+void wb_drop_rows(WriteBatch *wb, const uint64_t *bits)
+{
+    uint32_t *at = (uint32_t *)(void *)wb->row_at.ptr;
+    size_t kept = 0;
+    must(!wb->open);
+    for (size_t i = 0, n = wb_rows(wb); i < n; i++)
+        if (!bitmap_get(bits, i))
+            at[kept++] = at[i];
+    wb->row_at.len = kept * sizeof *at;
+}

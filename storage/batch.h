@@ -54,6 +54,17 @@ size_t wb_rows(const WriteBatch *wb);
 TableId wb_last_table(const WriteBatch *wb); /* of the row begun last; 0: none */
 size_t wb_bytes(const WriteBatch *wb);
 
+/* ---- another look at the rows that were ended ---- */
+typedef struct BatchKey {
+    TableId table;
+    SeriesId series;
+    int64_t time_ns;
+} BatchKey;
+BatchKey wb_row_key(const WriteBatch *wb, size_t i);
+bool wb_row_names(const WriteBatch *wb, size_t i, ColumnId col); /* a value, or null */
+int64_t wb_time_min(const WriteBatch *wb);                       /* INT64_MAX: no rows */
+void wb_drop_rows(WriteBatch *wb, const uint64_t *bits);         /* forgets those that are set */
+
 /* WriteBatch <-> log payload (compact rows: 11 bytes for a TSBS row of ten integers). */
 void wb_encode(Buf *out, const WriteBatch *wb);
 bool wb_decode(WriteBatch *wb, Slice payload, Err *e) MUST_CHECK;

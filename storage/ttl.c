@@ -49,15 +49,25 @@ static bool compile(TtlView *v, Err *e)
     return true;
 }
 
-bool ttl_open(TtlView **out, const Snapshot *s, const TableDef *t, Err *e)
+int64_t ttl_shortest(const TableDef *t)
+{
+    int64_t keep = t->ttl_ns > 0 ? t->ttl_ns : INT64_MAX;
+    for (size_t i = 0; i < t->ttl_count; i++)
+        keep = t->ttls[i].keep_ns < keep ? t->ttls[i].keep_ns : keep;
+    return keep;
+}
+
+/* `newest`: of rows that the snapshot does not have. */
+static bool open_view(TtlView **out, const Snapshot *s, const TableDef *t, int64_t newest, Err *e)
 {
     *out = NULL;
     if (!ttl_any(t))
         return true;
     TtlView *v = MEM_NEW(TtlView);
     int64_t base = snapshot_wall(s);
-    int64_t newest = t->ttl_wall ? base : newest_row(s, t->id);
-    base = newest < base ? newest : base;
+    int64_t last = t->ttl_wall ? base : newest_row(s, t->id);
+    last = newest > last ? newest : last;
+    base = last < base ? last : base;
     v->table = t;
     v->idx = engine_index(snapshot_engine(s));
     v->cuts = mem_zero((t->ttl_count + 1u) * sizeof *v->cuts);
@@ -71,6 +81,24 @@ bool ttl_open(TtlView **out, const Snapshot *s, const TableDef *t, Err *e)
     }
     *out = v;
     return true;
+}
+
+bool ttl_open(TtlView **out, const Snapshot *s, const TableDef *t, Err *e)
+{
+    return open_view(out, s, t, INT64_MIN, e);
+}
+
+bool ttl_open_write(TtlView **out, const Snapshot *s, const TableDef *t, int64_t newest, Err *e)
+{
+    int64_t last = newest_row(s, t->id);
+    newest = last > newest ? last : newest;
+    for (const Watch *w; (w = watch_keeper(snapshot_watches(s), t->id));) {
+        const TableDef *tier = cat_table_by_id(snapshot_catalog(s), w->state.id);
+        if (!tier)
+            break;
+        t = tier;
+    }
+    return open_view(out, s, t, newest, e);
 }
 
 bool tier_seam(const Snapshot *s, TableId table, size_t level, TierSeam *out, Err *e)

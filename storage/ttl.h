@@ -19,8 +19,15 @@ static inline bool ttl_any(const TableDef *t)
     return t->kind == TABLE_SERIES && (t->ttl_ns > 0 || t->ttl_count > 0);
 }
 
+/* The shortest for which rows of the table are kept, whatever their series; INT64_MAX: all. */
+int64_t ttl_shortest(const TableDef *t);
+
 /* *out = NULL: the table keeps all rows.  The table belongs to the snapshot's catalog. */
 bool ttl_open(TtlView **out, const Snapshot *s, const TableDef *t, Err *e) MUST_CHECK;
+/* For rows that are to be written, the newest of them of this time: as they will be seen.  A table with tiers takes
+ * what the last of them keeps. */
+bool ttl_open_write(TtlView **out, const Snapshot *s, const TableDef *t, int64_t newest,
+                    Err *e) MUST_CHECK;
 void ttl_close(TtlView *v);
 int64_t ttl_cut_min(const TtlView *v); /* the first time that any series may show */
 /* The first time that this series shows. */

@@ -302,6 +302,62 @@ def influx(s):
                        ["result"][0]["values"]], [NOW - 1, NOW])
 
 
+def retention(s):
+    """Points that are older than their table keeps: refused in the words of each client, the others are stored."""
+    query = lambda q: json.loads(s.get("/query", q=q)[1])["results"]
+    check("policies", query('CREATE DATABASE aged WITH DURATION 7d NAME "week"; CREATE RETENTION POLICY tiny ON aged DURATION 1h REPLICATION 1'),
+          [{"statement_id": 0}, {"statement_id": 1}])
+    old, fresh = NOW - 30 * 86400, NOW - 60
+    lines = lambda m, *times: "".join("%s,host=a v=1 %d\n" % (m, t) for t in times)
+    write = lambda path, body, **h: (lambda a: (a[0], json.loads(a[1]) if a[1] else None))(s.ask("POST", path, body, **h)[:2])
+    error = "partial write: points beyond retention policy dropped=%d"
+    one = "/write?db=aged&precision=s"
+    status, answer = write(one, lines("aged", old, fresh, old + 1))
+    check("v1: too old", (status, answer["error"]), (400, error % 2))
+    check("v1: its rows", [(l["line"], l["text"]) for l in answer["line_errors"]],
+          [(None, "aged " + time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))) for t in (old, old + 1)])
+    check("v1: the good one", s.ask("POST", one, lines("aged", fresh + 1))[0], 204)
+    sql = lambda q: subprocess.run(["psql", "-XAtq", "-h", "127.0.0.1", "-p", str(s.pg_port), "-U", "skulk", "-d", "aged", "-c", q],
+                                   capture_output=True, text=True, timeout=60)
+    check("v1: what is stored", sql("SELECT count(*) FROM week.aged").stdout.strip(), "2")
+    status, answer = write(one, lines("aged", old) + "aged,host= v=1\n" + lines("aged", fresh + 2))
+    check("v1: with a bad line", (status, answer["error"]),
+          (400, "partial write: unable to parse 'aged,host= v=1': missing tag value (line 2)\npoints beyond retention policy dropped=2"))
+    check("v1: of another policy", write(one + "&rp=tiny", lines("aged", fresh - 7200, fresh))[1]["error"], error % 1)
+    check("v1: kept for ever", write(one + "&rp=autogen", lines("aged", old))[0], 204)
+    check("a stopped feed keeps its last rows", write(one, lines("stopped", old))[0], 204)
+    status, answer = write("/api/v2/write?bucket=aged/week&precision=s", lines("aged", old))
+    check("v2: too old", (status, answer["code"], answer["message"]), (422, "unprocessable entity", error % 1))
+    three = "/api/v3/write_lp?db=aged&precision=second"
+    status, answer = write(three, lines("aged", old, fresh + 3))
+    check("v3: too old", (status, answer["error"], answer["data"][0]["error_message"]),
+          (400, "partial write of line protocol occurred", "points beyond retention policy"))
+    check("v3: nothing is stored", write(three + "&accept_partial=false", lines("aged", old, fresh + 4))[0], 400)
+    status, answer = write("/api/v1/ingest?db=aged&precision=s", json.dumps([{"metric": "aged", "tags": {"host": "a"}, "fields": {"v": 1}, "timestamp": t}
+                                                                             for t in (old, fresh + 5)]))
+    check("json: too old", (status, answer["error"]), (400, error % 1))
+    label = lambda k, v: msg(1, msg(1, k.encode()) + msg(2, v.encode()))
+    sample = lambda v, t: msg(2, dbl(1, v) + num(2, t * 1000))
+    body = msg(1, label("__name__", "aged_rw") + label("job", "a") + sample(1, old) + sample(2, fresh))
+    status, answer, _ = s.ask("POST", "/api/v1/write?db=aged", snappy(body))
+    check("remote write: too old", (status, answer), (400, b"points beyond retention policy dropped=1\n"))
+    symbols = ["", "__name__", "aged_rw", "job", "a"]
+    hist = lambda t: msg(3, num(1, 3) + dbl(3, 6) + num(4, 0) + msg(11, num(1, 2) + num(2, 2)) + msg(12, varint(2) + varint(2)) + num(15, t * 1000))
+    body = b"".join(msg(4, x.encode()) for x in symbols) + msg(5, msg(1, bytes([1, 2, 3, 4])) + hist(old) + hist(fresh + 1) + sample(1, old))
+    status, _, h = s.ask("POST", "/api/v1/write?db=aged", snappy(body), Content_Type="application/x-protobuf;proto=io.prometheus.write.v2.Request")
+    check("remote write 2: too old", (status, [h["X-Prometheus-Remote-Write-%s-Written" % k] for k in ("Samples", "Histograms")]), (400, ["0", "1"]))
+    point = lambda t: {"timeUnixNano": str(t * 10**9), "asDouble": 1}
+    status, answer = write("/v1/metrics?db=aged", json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+        {"name": "aged.gauge", "gauge": {"dataPoints": [point(old), point(fresh)]}}]}]}]}), Content_Type="application/json")
+    check("OTLP: too old", (status, answer["partialSuccess"]["rejectedDataPoints"]), (200, "1"))
+    check("skulk.rejected", sql("SELECT DISTINCT reason FROM skulk.rejected WHERE text LIKE 'aged %'").stdout.strip(), "points beyond retention policy")
+    # what a tier still keeps is taken
+    check("tiers", sql("ALTER TABLE week.aged RESET (ttl); ALTER TABLE week.aged SET (tiers = '1s:2d, 1h:60d')").stderr, "")
+    check("inside a tier", write(one, lines("aged", old, NOW - 50 * 86400))[0], 204)
+    check("below the tiers", write(one, lines("aged", old, NOW - 70 * 86400))[1]["error"], error % 1)
+    check("below the tiers, counted", sql("SELECT count(v) FROM week.aged WHERE time < now() - INTERVAL '20 days'").stdout.strip(), "2")
+
+
 def remote_write(s):
     t = NOW * 1000
     label = lambda k, v: msg(1, msg(1, k.encode()) + msg(2, v.encode()))
@@ -560,6 +616,6 @@ def main(parts, logged=""):
     return failed > 0
 
 
-PARTS = (influx, remote_write, read, grafana, otlp, admin, http_itself, bombs)
+PARTS = (influx, retention, remote_write, read, grafana, otlp, admin, http_itself, bombs)
 if __name__ == "__main__":
     sys.exit(main(PARTS, "POST /write 204"))
