@@ -8,6 +8,7 @@
 #include "exec/grid.h"
 #include "session/session_private.h"
 
+#include "session/pieces.h"
 #include "session/tier.h"
 #include "storage/watch.h"
 #include <stdio.h>
@@ -430,16 +431,6 @@ bool continuous_truncated(Portal *p, const CatalogSnap *cat, TableId from, Table
 
 /* ---- REFRESH ---- */
 
-typedef enum PieceHow {
-    PIECE_NEW,      /* there is nothing of it yet */
-    PIECE_REPLACES, /* there are states of it */
-    PIECE_ADDS,     /* to states whose rows went; those rows that are there go, too: tiers */
-} PieceHow;
-typedef struct Piece { /* a range whose buckets are made anew */
-    int64_t from_ns, to_ns;
-    PieceHow how;
-} Piece;
-
 struct RefreshRun {   /* one REFRESH */
     CatalogSnap *cat; /* what the statements inside were analyzed under */
     const TableDef *view;
@@ -449,8 +440,11 @@ struct RefreshRun {   /* one REFRESH */
     int64_t cover_from_ns, cover_to_ns; /* afterwards */
     int64_t horizon_ns;                 /* as the snapshot has it */
     Lsn place;                          /* marks up to it are settled */
-    Piece *pieces;
-    size_t count, cap, next;
+    Pieces pieces;
+    PieceKey *keys; /* tags of GROUP BY */
+    size_t key_count, next;
+    Slice groups;       /* the condition of the piece at hand */
+    bool emptied;       /* what it replaces is gone */
     bool whole;         /* no range was given */
     bool tier;          /* it is no view, but a tier of a table */
     ViewRefresh inside; /* the piece at hand */
@@ -616,26 +610,6 @@ static void announce(Portal *p, const RefreshRun *r)
 
 /* ---- which pieces ---- */
 
-static void add_piece(Portal *p, RefreshRun *r, int64_t from, int64_t to, PieceHow how)
-{
-    if (from >= to)
-        return;
-    Piece *last = r->count ? &r->pieces[r->count - 1] : NULL;
-    if (last && last->how == how && from <= last->to_ns && from >= last->from_ns) {
-        last->to_ns = to > last->to_ns ? to : last->to_ns;
-        return;
-    }
-    if (r->count == r->cap) {
-        size_t cap = r->cap ? r->cap * 2 : 8;
-        Piece *more = ARENA_ARRAY(&p->arena, Piece, cap);
-        if (r->count)
-            memcpy(more, r->pieces, r->count * sizeof *more);
-        r->pieces = more;
-        r->cap = cap;
-    }
-    r->pieces[r->count++] = (Piece){from, to, how};
-}
-
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -657,27 +631,43 @@ static int64_t mark_to(const RefreshRun *r, const WatchMark *m)
     return r->def.grid.len ? grain_up(&r->def, m->to_ns) : m->to_ns;
 }
 
+/* The keys that are tags, as the hidden table calls them. */
+static void tag_keys(Portal *p, RefreshRun *r)
+{
+    const ContinuousDef *d = &r->def;
+    r->pieces.arena = &p->arena;
+    if (r->tier)
+        return;
+    r->keys = ARENA_ARRAY(&p->arena, PieceKey, d->key_count + 1u);
+    for (size_t i = 0; i < d->key_count; i++)
+        if (d->tags[i])
+            r->keys[r->key_count++] = (PieceKey){d->tags[i], arena_printf(&p->arena, "c%zu", i)};
+    r->pieces.by_series = r->key_count > 0;
+}
+
 static void choose_pieces(Portal *p, RefreshRun *r, const Watch *w, int64_t horizon)
 {
+    Pieces *l = &r->pieces;
     int64_t from = w->state.from_ns, upto = w->state.upto_ns;
     horizon = r->def.grid.len ? grain_up(&r->def, horizon) : horizon;
     if (from >= upto)
         from = upto = r->to_ns;
-    add_piece(p, r, r->from_ns, from, PIECE_NEW);
-    add_piece(p, r, upto, r->to_ns, PIECE_NEW);
+    pieces_add(l, r->from_ns, from, PIECE_NEW, 0);
+    pieces_add(l, upto, r->to_ns, PIECE_NEW, 0);
     r->cover_from_ns = smaller(from, r->from_ns);
     r->cover_to_ns = larger(upto, r->to_ns);
     int64_t low = larger(larger(from, r->from_ns), larger(horizon, r->repair_from_ns)),
             high = r->whole ? upto : smaller(upto, r->to_ns);
     if (p->bound->u.refresh.force)
-        add_piece(p, r, low, high, PIECE_REPLACES);
+        pieces_add(l, low, high, PIECE_REPLACES, 0);
     for (size_t i = 0; !p->bound->u.refresh.force && i < w->mark_count; i++)
         if (w->marks[i].to_ns > low && w->marks[i].from_ns < high)
-            add_piece(p, r, larger(mark_from(r, &w->marks[i]), low),
-                      smaller(mark_to(r, &w->marks[i]), high), PIECE_REPLACES);
+            pieces_add(l, larger(mark_from(r, &w->marks[i]), low),
+                       smaller(mark_to(r, &w->marks[i]), high), PIECE_REPLACES, w->marks[i].series);
     for (size_t i = 0; r->tier && i < w->mark_count; i++)
-        add_piece(p, r, larger(w->marks[i].from_ns, r->from_ns),
-                  smaller(w->marks[i].to_ns, horizon), PIECE_ADDS);
+        pieces_add(l, larger(w->marks[i].from_ns, r->from_ns), smaller(w->marks[i].to_ns, horizon),
+                   PIECE_ADDS, 0);
+    pieces_join(l);
 }
 
 /* The rows of the snapshot may have fields that the tier has no columns for. */
@@ -702,6 +692,7 @@ static bool plan_pieces(Portal *p, RefreshRun *r, Err *e)
     if (ok) {
         r->place = snapshot_place(snap);
         r->horizon_ns = horizon;
+        tag_keys(p, r);
         choose_pieces(p, r, w, horizon);
     }
     snapshot_unref(snap);
@@ -709,6 +700,13 @@ static bool plan_pieces(Portal *p, RefreshRun *r, Err *e)
 }
 
 /* ---- doing them ---- */
+
+static Slice taken(Arena *a, Buf *text)
+{
+    Slice sql = arena_slice(a, buf_slice(text));
+    buf_free(text);
+    return sql;
+}
 
 static Slice view_statement(Arena *a, const RefreshRun *r)
 {
@@ -719,40 +717,68 @@ static Slice view_statement(Arena *a, const RefreshRun *r)
     text_put_ident(&text, schema->name);
     buf_put_u8(&text, '.');
     text_put_ident(&text, r->view->name);
-    Slice sql = arena_slice(a, buf_slice(&text));
-    buf_free(&text);
-    return sql;
+    buf_printf(&text, " WHERE true%.*s", SLICE_ARG(r->groups));
+    return taken(a, &text);
 }
 
-static bool open_piece(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
+/* What is kept of some groups. */
+static Slice groups_statement(Arena *a, const RefreshRun *r, const Piece *piece)
+{
+    Buf text;
+    buf_init(&text);
+    buf_printf(&text,
+               "DELETE FROM pg_skulk.states_%u WHERE ts_ns(c%u) >= %lld AND ts_ns(c%u) < %lld%.*s",
+               r->def.states, r->def.bucket, (long long)piece->from_ns, r->def.bucket,
+               (long long)piece->to_ns, SLICE_ARG(r->groups));
+    return taken(a, &text);
+}
+
+static bool open_inner(Portal *p, RefreshRun *r, Slice sql, Err *e)
 {
     Session *s = p->session;
     EvalCtx fold;
     SqlStatement *st;
     size_t count;
     Bound *bound;
-    DeleteSpec old = {.table = r->def.states, .t_min = piece->from_ns, .t_max = piece->to_ns - 1};
-    if (piece->how == PIECE_REPLACES && !txn_delete(tx_storage(s), &old, e))
-        return false;
-    r->inside = (ViewRefresh){.view = r->view->id,
-                              .all_ages = r->tier,
-                              .from_us = piece->from_ns / 1000,
-                              .to_us = piece->to_ns / 1000};
     session_eval_ctx(s, &fold);
     fold.arena = fold.scratch = &p->arena;
     SqlEnv env = session_sql_env(s, r->cat, &fold);
     env.allow = NULL;
     env.may_look = NULL;
     env.refresh = &r->inside;
-    Slice sql = r->tier ? tier_statement(&p->arena, r->cat, r->view, piece->from_ns, piece->to_ns,
-                                         piece->how == PIECE_ADDS)
-                        : view_statement(&p->arena, r);
     if (!sql_parse(&p->arena, sql, &st, &count, e) ||
         !sql_analyze(&env, &p->arena, st, NULL, 0, &bound, e))
         return false;
     p->inner = portal_within(p, bound);
     p->inner->analyze = true;
     return true;
+}
+
+/* The rows of the buckets go at once, those of some groups by a statement; false: that is under way. */
+static bool empty_piece(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
+{
+    DeleteSpec all = {.table = r->def.states, .t_min = piece->from_ns, .t_max = piece->to_ns - 1};
+    Buf groups;
+    buf_init(&groups);
+    bool some = piece->how == PIECE_REPLACES &&
+                piece_condition(&groups, engine_index(p->session->db->engine), r->def.base, piece,
+                                r->keys, r->key_count);
+    r->groups = taken(&p->arena, &groups);
+    if (some)
+        return open_inner(p, r, groups_statement(&p->arena, r, piece), e);
+    return piece->how != PIECE_REPLACES || txn_delete(tx_storage(p->session), &all, e);
+}
+
+static bool fill_piece(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
+{
+    r->inside = (ViewRefresh){.view = r->view->id,
+                              .all_ages = r->tier,
+                              .from_us = piece->from_ns / 1000,
+                              .to_us = piece->to_ns / 1000};
+    Slice sql = r->tier ? tier_statement(&p->arena, r->cat, r->view, piece->from_ns, piece->to_ns,
+                                         piece->how == PIECE_ADDS)
+                        : view_statement(&p->arena, r);
+    return open_inner(p, r, sql, e);
 }
 
 /* Rows that were added to their bucket go: unless more came since, which the next run adds. */
@@ -770,20 +796,41 @@ static bool piece_done(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
            txn_delete(tx_storage(p->session), &added, e);
 }
 
+static bool open_next(Portal *p, RefreshRun *r, Err *e)
+{
+    const Piece *piece = &r->pieces.items[r->next];
+    bool first = !r->emptied;
+    if (first && !empty_piece(p, r, piece, e))
+        return false;
+    r->emptied = true;
+    return (first && p->inner) || fill_piece(p, r, piece, e);
+}
+
+static bool close_inner(Portal *p, RefreshRun *r, Err *e)
+{
+    const Piece *piece = &r->pieces.items[r->next];
+    bool filled = p->inner->bound->kind == BOUND_INSERT;
+    p->rows += filled ? p->inner->rows + p->inner->changed : 0;
+    p->rows_read += p->inner->analyzed ? query_rows_read(p->inner->analyzed) : 0;
+    portal_free(p->inner);
+    p->inner = NULL;
+    if (!filled)
+        return true;
+    r->emptied = false;
+    r->next++;
+    return piece_done(p, r, piece, e);
+}
+
 static RunStatus run_pieces(Portal *p, RefreshRun *r, Err *e)
 {
     Batch *b;
-    while (r->next < r->count || p->inner) {
-        if (!p->inner && !open_piece(p, r, &r->pieces[r->next++], e))
+    while (r->next < r->pieces.count) {
+        if (!p->inner && !open_next(p, r, e))
             return RUN_FAIL;
         RunStatus st = portal_run(p->inner, 0, &b, e);
         if (st != RUN_DONE)
             return st;
-        p->rows += p->inner->rows + p->inner->changed;
-        p->rows_read += p->inner->analyzed ? query_rows_read(p->inner->analyzed) : 0;
-        portal_free(p->inner);
-        p->inner = NULL;
-        if (!piece_done(p, r, &r->pieces[r->next - 1], e))
+        if (!close_inner(p, r, e))
             return RUN_FAIL;
     }
     return RUN_DONE;

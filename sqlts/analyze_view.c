@@ -291,6 +291,23 @@ static void describe_columns(Analyzer *z, const Query *q, ContinuousDef *d)
     }
 }
 
+/* The tag of the rows that a key is, if it is one; of a view below: that its key is. */
+static ColumnId key_tag(const Analyzer *z, const Shape *s, const Expr *key)
+{
+    const VarInfo *v = key->kind == EXPR_COLUMN ? &z->vars[key->index] : NULL;
+    if (!v || v->rte != s->base)
+        return 0;
+    if (s->lower) {
+        int16_t of = v->col < s->below.column_count ? s->below.columns[v->col] : -1;
+        return of >= 0 && of < s->below.key_count ? s->below.tags[of] : 0;
+    }
+    const RteCol *c = &v->rte->cols[v->col];
+    if (c->attnum < 1 || c->table != v->rte->table->id)
+        return 0;
+    const ColumnDef *column = &v->rte->table->columns[c->attnum - 1];
+    return column->kind == COL_TAG ? column->id : 0;
+}
+
 static bool describe_source(const Shape *s, ContinuousDef *d, Err *e)
 {
     if (!s->lower) {
@@ -328,8 +345,11 @@ bool az_continuous(Analyzer *z, Query *q, ContinuousDef *d, Err *e)
     describe_columns(z, q, d);
     d->key_count = (uint16_t)q->key_count;
     d->keys = ARENA_ARRAY(z->arena, TypeId, q->key_count + 1);
-    for (size_t i = 0; i < q->key_count; i++)
+    d->tags = ARENA_ARRAY(z->arena, ColumnId, q->key_count + 1);
+    for (size_t i = 0; i < q->key_count; i++) {
         d->keys[i] = q->keys[i]->type;
+        d->tags[i] = key_tag(z, &s, q->keys[i]);
+    }
     d->agg_count = (uint16_t)q->agg_count;
     d->aggs = ARENA_ARRAY(z->arena, StateColumn, q->agg_count + 1);
     for (size_t i = 0; i < q->agg_count; i++)

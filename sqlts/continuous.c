@@ -3,7 +3,7 @@
 #include "exec/grid.h"
 #include "sqlts/matview.h"
 
-enum { CONTINUOUS_FORMAT = 3, FORMAT_WITHOUT_GRID = 2 };
+enum { CONTINUOUS_FORMAT = 4, FORMAT_WITHOUT_TAGS = 3, FORMAT_WITHOUT_GRID = 2 };
 
 /* The bytes of sequences and temporary tables are of other kinds of tables, and texts.  Of any format: what
  * another version wrote is no plain view. */
@@ -54,6 +54,8 @@ void continuous_encode(Buf *out, const ContinuousDef *d)
         buf_put_zigzag(out, d->columns[i]);
     buf_put_varint(out, d->grid.len);
     buf_put_slice(out, d->grid);
+    for (size_t i = 0; i < d->key_count; i++)
+        buf_put_varint(out, d->tags[i]);
 }
 
 bool continuous_bucket(const ContinuousDef *d, Bucket *out, Err *e)
@@ -111,7 +113,7 @@ bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *
     Reader r = reader_of(view->extra);
     *out = (ContinuousDef){0};
     unsigned format = reader_u8(&r);
-    if (format != CONTINUOUS_FORMAT && format != FORMAT_WITHOUT_GRID)
+    if (format < FORMAT_WITHOUT_GRID || format > CONTINUOUS_FORMAT)
         return err_set(
                    e, ERR_FEATURE_NOT_SUPPORTED,
                    "continuous view \"%.*s\" was made by another version: its format is %u, not %u",
@@ -145,8 +147,11 @@ bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *
     for (size_t i = 0; i < out->agg_count; i++)
         read_column(&out->aggs[i], &r);
     read_lower(out, &r, a);
-    if (format == CONTINUOUS_FORMAT)
+    if (format > FORMAT_WITHOUT_GRID)
         out->grid = arena_slice(a, reader_str(&r));
+    out->tags = ARENA_ARRAY(a, ColumnId, out->key_count + 1u);
+    for (size_t i = 0; i < out->key_count; i++)
+        out->tags[i] = format > FORMAT_WITHOUT_TAGS ? (ColumnId)reader_varint(&r) : 0;
     return (!r.bad && !reader_left(&r)) ||
            err_set(e, ERR_DATA_CORRUPTED, "the definition of continuous view \"%.*s\" is damaged",
                    SLICE_ARG(view->name));

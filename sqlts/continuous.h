@@ -48,6 +48,7 @@ typedef struct ContinuousDef {
     uint16_t column_count;
     int16_t *columns; /* of the view: number of the key, key_count + of the aggregate; -1: else */
     TypeId *keys;     /* their types */
+    ColumnId *tags;   /* of base: those that are one of its tags; 0: else */
     StateColumn *aggs;
     int64_t width_ns, origin_ns; /* of the buckets; with a grid: of the marks */
     Slice grid;                  /* buckets that are not all equally long (exec/grid.h); else "" */
