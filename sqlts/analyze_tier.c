@@ -7,52 +7,9 @@
  * Rows below a seam that were not added to their bucket yet are a part of their own.  In a tier the rows
  * of a bucket count as if all had the time of its start.
  * All other queries read the rows alone, and fail if they ask for some that went (PlanScan.whole). */
-#include "exec/state.h"
-#include "exec/tiers.h"
-#include "sqlts/analyze.h"
+#include "sqlts/tier_query.h"
 
 enum { SLOTS_MAX = 400 };
-static const SqlNode nowhere; /* what is made here stands in no text */
-
-typedef enum Kept { /* what is put together of an aggregate */
-                    KEPT_COUNT,
-                    KEPT_SUM,
-                    KEPT_AVG,
-                    KEPT_LEAST, /* min(), max(): of themselves */
-                    KEPT_PICK,  /* first(), last(): a value and its time */
-} Kept;
-
-typedef struct Wanted { /* an aggregate of the query */
-    Kept kept;
-    size_t slot; /* its first one */
-} Wanted;
-
-typedef struct Slot { /* a column of the parts */
-    const AggCall *of;
-    TierPart part;
-    const ColumnDef *field; /* NULL: the rows themselves */
-    const char *final;      /* how parts are put together; NULL: the call's own function */
-    TypeId type;            /* of the column */
-    bool time;              /* the time of a value: of the rows that have it */
-    bool latest;
-} Slot;
-
-typedef struct Tiered {
-    Analyzer *z;
-    Query *q;
-    Rte *base;
-    Expr *time; /* its time column */
-    TierList list;
-    Wanted *wanted;
-    Slot *slots;
-    size_t slot_count;
-    Expr **by; /* while a part is made: what stands for the variables of q */
-    size_t by_count;
-    Expr *low, *high; /* bounds of the time in WHERE, or NULL */
-    int64_t low_add, high_add;
-    bool plain_time;  /* the time is in such bounds and in one bucket only */
-    int64_t grain_ns; /* of that bucket; 0 = none */
-} Tiered;
 
 /* ---- which queries ---- */
 
@@ -101,8 +58,6 @@ static bool reads(void *arg, Expr **slot)
         r->bad = true;
     if (x->kind != EXPR_COLUMN)
         return r->bad;
-    if (x->index < r->t->q->var_begin)
-        r->bad = true;
     if (x->index < b->first_var || x->index >= b->first_var + b->col_count)
         return false;
     int16_t attnum = b->cols[x->index - b->first_var].attnum;
@@ -145,75 +100,138 @@ static Slot *add_slot(Tiered *t, Slot s)
     return &t->slots[t->slot_count++];
 }
 
-static const char *sum_of(TypeId type)
-{
-    return type == T_FLOAT8 ? "sum(float8) float8"
-           : type == T_INT8 ? "sum(int8) numeric"
-                            : "sum(numeric) numeric";
-}
-
 static bool is_named(const AggCall *c, const char *name)
 {
     return strcmp(c->func->name, name) == 0;
 }
 
+/* ---- the argument of an aggregate ---- */
+
+static bool is_null(const Expr *x)
+{
+    return x->kind == EXPR_CONST && x->value.null;
+}
+
+/* f(CASE WHEN x THEN y END) is f(y) FILTER (WHERE x) where NULLs do not count. */
+static void open_cases(Tiered *t, AggCall *c)
+{
+    for (;;) {
+        const Expr *x = c->args[0];
+        if (x->kind != EXPR_CASE || x->arg_count < 2 || x->arg_count > 3 ||
+            (x->arg_count == 3 && !is_null(x->args[2])))
+            return;
+        c->filter = az_and(t->z, c->filter, x->args[0]);
+        c->args[0] = x->args[1];
+    }
+}
+
+/* The field that x is linear in, a times it plus b: of such a value sum, min and max follow from the field's. */
+static const Expr *linear_in(const Expr *x)
+{
+    if (x->kind == EXPR_COLUMN)
+        return x;
+    if (x->kind != EXPR_CALL || !(x->func->flags & FN_STRICT) || !tier_is_number(x->type))
+        return NULL;
+    const char *op = x->func->name;
+    bool of_operator = x->func->flags & FN_OPERATOR;
+    if (x->arg_count == 1)
+        return tier_is_number(x->args[0]->type) &&
+                       (of_operator ? strcmp(op, "-") == 0 || strcmp(op, "+") == 0
+                                    : (x->func->flags & FN_CAST_IMPLICIT) != 0)
+                   ? linear_in(x->args[0])
+                   : NULL;
+    if (x->arg_count != 2 || !of_operator || !op[0] || op[1])
+        return NULL;
+    bool left = x->args[1]->kind == EXPR_CONST;
+    const Expr *value = x->args[left ? 1 : 0];
+    bool fits = strchr("+-*", op[0]) || (op[0] == '/' && left && x->type == T_FLOAT8);
+    return fits && value->kind == EXPR_CONST && !value->value.null
+               ? linear_in(x->args[left ? 0 : 1])
+               : NULL;
+}
+
+/* ---- what is kept of each aggregate ---- */
+
 static const char sum_counts[] = "sum(numeric) numeric";
 
-static bool want_count(Tiered *t, const AggCall *c, const ColumnDef *field, Wanted *w)
+static const char *sum_of(TypeId type)
 {
+    return type == T_FLOAT8 ? "sum(float8) float8" : "sum(numeric) numeric";
+}
+
+static bool want_count(Tiered *t, const Slot *s, Wanted *w)
+{
+    Slot n = *s;
     w->kept = KEPT_COUNT;
-    add_slot(
-        t,
-        (Slot){
-            .of = c, .part = TIER_COUNT, .field = field, .final = sum_counts, .type = T_NUMERIC});
+    n.part = TIER_COUNT;
+    n.final = sum_counts;
+    n.type = T_NUMERIC;
+    add_slot(t, n);
     return true;
 }
 
-static bool want_least(Tiered *t, const AggCall *c, const ColumnDef *field, Wanted *w)
+static bool want_least(Tiered *t, const Slot *s, Wanted *w)
 {
-    bool most = is_named(c, "max");
+    Slot n = *s;
+    Expr *factor, *zero;
+    Value v = {0};
     w->kept = KEPT_LEAST;
-    add_slot(t, (Slot){.of = c,
-                       .part = most ? TIER_MAX : TIER_MIN,
-                       .field = field,
-                       .type = c->result,
-                       .latest = most});
+    n.latest = is_named(s->of, "max");
+    bool most = n.latest;
+    if (s->linear) {
+        Err ignored;
+        err_clear(&ignored);
+        if (!tier_factor(t, s, &factor, &ignored) ||
+            !az_coerce(t->z, az_const(t->z, T_INT4, value_i64(0), 0), factor->type, -1,
+                       CAST_EXPLICIT, &zero, &ignored) ||
+            !az_operator(t->z, &(SqlNode){0}, SLICE_LIT("<"), factor, zero, &factor, &ignored) ||
+            !expr_value(t->z->env->fold, factor, &v, &ignored) || v.null)
+            return false;
+        most ^= v.u.b;
+    }
+    n.part = most ? TIER_MAX : TIER_MIN;
+    n.type = s->of->result;
+    add_slot(t, n);
     return true;
 }
 
-static bool want_sum(Tiered *t, const AggCall *c, const ColumnDef *field, Wanted *w)
+static bool want_sum(Tiered *t, const Slot *s, Wanted *w)
 {
-    bool real = field->type_oid == T_FLOAT8 || field->type_oid == T_FLOAT4;
-    TypeId type = real ? T_FLOAT8 : T_NUMERIC;
-    w->kept = is_named(c, "sum") ? KEPT_SUM : KEPT_AVG;
-    add_slot(
-        t, (Slot){.of = c, .part = TIER_SUM, .field = field, .final = sum_of(type), .type = type});
+    TypeId of = s->of->args[0]->type;
+    bool real = of == T_FLOAT8 || of == T_FLOAT4;
+    Slot n = *s;
+    w->kept = is_named(s->of, "sum") ? KEPT_SUM : KEPT_AVG;
+    if (!real && (s->field->type_oid == T_FLOAT8 || s->field->type_oid == T_FLOAT4))
+        return false; /* each value was rounded */
+    t->plain_time &= !s->linear || !real;
+    n.part = TIER_SUM;
+    n.type = real ? T_FLOAT8 : T_NUMERIC;
+    n.final = sum_of(n.type);
+    add_slot(t, n);
+    n = *s;
+    n.part = TIER_COUNT;
+    n.final = sum_counts;
+    n.type = T_NUMERIC;
     if (w->kept == KEPT_AVG)
-        add_slot(t, (Slot){.of = c,
-                           .part = TIER_COUNT,
-                           .field = field,
-                           .final = sum_counts,
-                           .type = T_NUMERIC});
+        add_slot(t, n);
     return true;
 }
 
-static bool want_pick(Tiered *t, const AggCall *c, const ColumnDef *field, Wanted *w)
+static bool want_pick(Tiered *t, const Slot *s, Wanted *w)
 {
-    bool last = is_named(c, "last") || is_named(c, "close");
+    const AggCall *c = s->of;
+    Slot n = *s;
     if (c->args[1]->kind != EXPR_COLUMN || c->args[1]->index != t->time->index)
         return false;
     w->kept = KEPT_PICK;
-    add_slot(t, (Slot){.of = c,
-                       .part = last ? TIER_LAST : TIER_FIRST,
-                       .field = field,
-                       .type = field->type_oid,
-                       .latest = last});
-    add_slot(t, (Slot){.of = c,
-                       .part = last ? TIER_LAST_TIME : TIER_FIRST_TIME,
-                       .field = field,
-                       .type = t->time->type,
-                       .time = true,
-                       .latest = last});
+    n.latest = is_named(c, "last") || is_named(c, "close");
+    n.part = n.latest ? TIER_LAST : TIER_FIRST;
+    n.type = c->args[0]->type;
+    add_slot(t, n);
+    n.part = n.latest ? TIER_LAST_TIME : TIER_FIRST_TIME;
+    n.type = t->time->type;
+    n.time = true;
+    add_slot(t, n);
     return true;
 }
 
@@ -221,7 +239,7 @@ static const struct {
     const char *name;
     size_t args;
     bool numbers; /* of fields of numbers alone */
-    bool (*want)(Tiered *t, const AggCall *c, const ColumnDef *field, Wanted *w);
+    bool (*want)(Tiered *t, const Slot *s, Wanted *w);
 } keepers[] = {
     {"count", 1, false, want_count}, {"min", 1, true, want_least},  {"max", 1, true, want_least},
     {"sum", 1, true, want_sum},      {"avg", 1, true, want_sum},    {"mean", 1, true, want_sum},
@@ -229,26 +247,106 @@ static const struct {
     {"close", 2, false, want_pick},
 };
 
+/* Does not depend on how often a value is there. */
+static bool takes_sets(const AggCall *c)
+{
+    static const char *const names[] = {"min",   "max",     "bool_and", "bool_or",
+                                        "every", "bit_and", "bit_or"};
+    bool found = c->distinct;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        found |= is_named(c, names[i]) && !c->order_count;
+    return found;
+}
+
+static void want_key(Tiered *t, Expr *x)
+{
+    if (tier_is_key(x))
+        *AZ_PUSH(t->z, t->keys, t->key_count, t->key_cap) = x;
+}
+
+/* What it reads of tags becomes keys of the parts. */
+static bool want_keys(Tiered *t, const AggCall *c, Wanted *w)
+{
+    bool time = false;
+    for (size_t i = 0; i < c->arg_count; i++)
+        if (!is_kept(t, c->args[i], &time))
+            return false;
+    for (size_t i = 0; i < c->order_count; i++)
+        if (!is_kept(t, c->order[i], &time))
+            return false;
+    if (time || !c->arg_count || !takes_sets(c))
+        return false;
+    *w = (Wanted){KEPT_KEYS, t->key_count};
+    for (size_t i = 0; i < c->arg_count; i++)
+        want_key(t, c->args[i]);
+    for (size_t i = 0; i < c->order_count; i++)
+        want_key(t, c->order[i]);
+    want_key(t, c->filter);
+    return true;
+}
+
+/* count() of what is no field: of rows. */
+static bool want_rows(Tiered *t, AggCall *own, Wanted *w)
+{
+    bool time = false;
+    if (own->arg_count && own->args[0]->kind != EXPR_CONST) {
+        Expr *there = expr_new(t->z->arena, EXPR_IS_NOT_NULL, T_BOOL, 1);
+        there->args[0] = own->args[0];
+        there->typmod = -1;
+        if (!is_kept(t, there, &time))
+            return false;
+        if (!time)
+            own->filter = az_and(t->z, own->filter, there);
+        else if (own->args[0]->kind != EXPR_COLUMN)
+            return false;
+    } else if (own->arg_count && is_null(own->args[0])) {
+        return false;
+    }
+    own->func = func_by_oid(func_oid_of("count() int8"));
+    own->arg_count = 0;
+    return want_count(t, &(Slot){.of = own}, w);
+}
+
 /* What to keep of one aggregate; false: it needs the rows. */
 static bool wanted(Tiered *t, const AggCall *c, Wanted *w)
 {
     bool time = false;
-    if (c->distinct || (c->order_count && !c->order_implied) || !is_kept(t, c->filter, &time) ||
-        t->slot_count + 2 > SLOTS_MAX)
+    if (!is_kept(t, c->filter, &time) || t->slot_count + 2 > SLOTS_MAX)
+        return false;
+    if (want_keys(t, c, w)) {
+        t->plain_time &= !time;
+        return !time;
+    }
+    if (c->distinct || (c->order_count && !c->order_implied))
+        return false;
+    AggCall *own = ARENA_NEW(t->z->arena, AggCall);
+    *own = *c;
+    own->args = ARENA_ARRAY(t->z->arena, Expr *, 2);
+    for (size_t i = 0; i < c->arg_count && i < 2; i++)
+        own->args[i] = c->args[i];
+    if (c->arg_count)
+        open_cases(t, own);
+    if (!is_kept(t, own->filter, &time))
         return false;
     t->plain_time &= !time;
-    const ColumnDef *field = c->arg_count ? base_column(t, c->args[0]) : NULL;
     *w = (Wanted){.slot = t->slot_count};
-    if (is_named(c, "count") && !c->arg_count)
-        return want_count(t, c, NULL, w);
-    if (field && field->kind == COL_TIME && c->arg_count == 1)
-        return (is_named(c, "min") || is_named(c, "max")) && want_least(t, c, NULL, w);
-    if (!field || field->kind != COL_FIELD || c->args[0]->type != field->type_oid)
+    const Expr *var = own->arg_count ? linear_in(own->args[0]) : NULL;
+    const ColumnDef *field = var ? base_column(t, var) : NULL;
+    Slot s = {.of = own, .field = field, .var = var};
+    if (field && field->kind == COL_TIME && own->args[0] == var && c->arg_count == 1 &&
+        (is_named(c, "min") || is_named(c, "max"))) {
+        s.field = NULL;
+        return want_least(t, &s, w);
+    }
+    if (is_named(c, "count") && (!field || field->kind != COL_FIELD))
+        return want_rows(t, own, w);
+    if (!field || field->kind != COL_FIELD)
         return false;
+    s.linear = own->args[0] == var ? NULL : own->args[0];
     for (size_t i = 0; i < ARRAY_LEN(keepers); i++)
         if (is_named(c, keepers[i].name) && c->arg_count == keepers[i].args)
             return (!keepers[i].numbers || tier_is_number(field->type_oid)) &&
-                   keepers[i].want(t, c, field, w);
+                   keepers[i].want(t, &s, w);
     return false;
 }
 
@@ -320,12 +418,56 @@ static void look_at_time(Tiered *t)
     }
 }
 
+static bool is_time(const Tiered *t, const Expr *x)
+{
+    return x->kind == EXPR_COLUMN && x->index == t->time->index;
+}
+
+/* Compares the time of a row with a moment: a bucket does not know it. */
+static bool asks_moment(void *arg, Expr **slot)
+{
+    Reads *r = arg;
+    const Expr *x = *slot;
+    bool list = x->kind == EXPR_IN_LIST || x->kind == EXPR_ANY_ARRAY || x->kind == EXPR_ALL_ARRAY ||
+                x->kind == EXPR_IS_DISTINCT,
+         equal = x->kind == EXPR_CALL && x->func->flags & FN_OPERATOR &&
+                 (strcmp(x->func->name, "=") == 0 || strcmp(x->func->name, "<>") == 0);
+    for (size_t i = 0; (list || equal) && i < x->arg_count; i++)
+        r->bad |= is_time(r->t, x->args[i]);
+    return r->bad;
+}
+
+static bool no_moment(const Tiered *t, Expr *x)
+{
+    Reads r = {.t = t};
+    if (x)
+        qx_walk(&x, asks_moment, &r);
+    return !r.bad;
+}
+
+static bool on_no_moment(const Tiered *t, const From *f)
+{
+    return f->rte || (no_moment(t, f->on) && on_no_moment(t, f->left) && on_no_moment(t, f->right));
+}
+
+static bool asks_moments(const Tiered *t)
+{
+    const Query *q = t->q;
+    bool bad = !no_moment(t, q->where);
+    for (size_t i = 0; i < q->from_count; i++)
+        bad |= !on_no_moment(t, q->from[i]);
+    for (size_t i = 0; i < q->key_count; i++)
+        bad |= is_time(t, q->keys[i]) || !no_moment(t, q->keys[i]);
+    for (size_t i = 0; i < q->agg_count; i++)
+        bad |= !no_moment(t, q->aggs[i].filter);
+    return bad;
+}
+
 static bool fits(Tiered *t)
 {
     Query *q = t->q;
     bool time = false, has = false;
-    if (!q->grouped || q->set_count || q->grouping_count || q->gapfill || q->fill_count ||
-        q->direct_count || q->gapfill_position || !is_kept(t, q->where, &time))
+    if (!q->grouped || q->direct_count || !is_kept(t, q->where, &time) || asks_moments(t))
         return false;
     t->plain_time = true;
     for (size_t i = 0; i < q->from_count; i++) {
@@ -334,467 +476,18 @@ static bool fits(Tiered *t)
             return false;
         t->plain_time &= !on_time;
     }
-    for (size_t i = 0; i < q->key_count; i++)
+    t->keys = NULL;
+    for (size_t i = 0; i < q->key_count; i++) {
         if (!is_kept(t, q->keys[i], &time))
             return false;
+        *AZ_PUSH(t->z, t->keys, t->key_count, t->key_cap) = q->keys[i];
+    }
     t->wanted = ARENA_ARRAY(t->z->arena, Wanted, q->agg_count + 1);
     t->slots = ARENA_ARRAY(t->z->arena, Slot, SLOTS_MAX);
     for (size_t i = 0; i < q->agg_count; i++)
         if (!wanted(t, &q->aggs[i], &t->wanted[i]))
             return false;
     look_at_time(t);
-    return true;
-}
-
-/* ---- small makers ---- */
-
-static bool replace(void *arg, Expr **slot)
-{
-    const Tiered *t = arg;
-    const Expr *x = *slot;
-    if (x->kind != EXPR_COLUMN || x->index >= t->by_count || !t->by[x->index])
-        return false;
-    *slot = qx_copy(t->z->arena, t->by[x->index]);
-    return true;
-}
-
-static Expr *moved(Tiered *t, const Expr *x)
-{
-    Expr *copy = x ? qx_copy(t->z->arena, x) : NULL;
-    if (copy)
-        qx_walk(&copy, replace, t);
-    return copy;
-}
-
-static Expr *whole(Tiered *t, int64_t v)
-{
-    return az_const(t->z, T_INT8, value_i64(v), 0);
-}
-
-static AggCall call_of(Tiered *t, const char *signature, TypeId result, Expr *a, Expr *b)
-{
-    AggCall c = {.func = func_by_oid(func_oid_of(signature)), .result = result};
-    c.args = ARENA_ARRAY(t->z->arena, Expr *, 2);
-    c.args[0] = a;
-    c.args[1] = b;
-    c.arg_count = b ? 2 : 1;
-    return c;
-}
-
-static void name_column(RteCol *c, Slice name, TypeId type)
-{
-    *c = (RteCol){.name = name, .type = type, .typmod = -1};
-}
-
-/* The grouping of a query whose keys and aggregates are known: its targets are all of them. */
-static void group_all(Tiered *t, Query *q)
-{
-    size_t n = q->key_count + q->agg_count;
-    q->grouped = true;
-    q->group = az_new_rte(t->z, RTE_COMPUTED, SLICE_NONE, n);
-    q->targets = ARENA_ARRAY(t->z->arena, Target, n + 1);
-    q->target_count = q->visible_count = n;
-    q->agg_positions = ARENA_ARRAY(t->z->arena, int, q->agg_count + 1);
-    for (size_t i = 0; i < n; i++) {
-        bool key = i < q->key_count;
-        Slice name = arena_printf(t->z->arena, "c%zu", i);
-        name_column(&q->group->cols[i], name,
-                    key ? q->keys[i]->type : q->aggs[i - q->key_count].result);
-        q->group->cols[i].typmod = key ? q->keys[i]->typmod : -1;
-        q->targets[i] = (Target){.expr = az_var(t->z, q->group, i, 0), .name = name};
-    }
-}
-
-static From *from_rte(Analyzer *z, Rte *r)
-{
-    From *f = ARENA_NEW(z->arena, From);
-    f->rte = r;
-    return f;
-}
-
-/* ---- parts ---- */
-
-typedef struct Source { /* of a part */
-    size_t level;
-    bool late; /* rows that are in no bucket of the next tier yet, though those around them went */
-    const TableDef *table;
-    Rte *rte;
-} Source;
-
-static Expr *source_var(Tiered *t, const Source *s, const ColumnDef *c, TypeId type)
-{
-    for (size_t i = 0; c && i < s->rte->col_count; i++)
-        if (s->rte->cols[i].attnum == (int16_t)(c - s->table->columns) + 1)
-            return az_var(t->z, s->rte, i, 0);
-    return az_const(t->z, type, value_null(), 0);
-}
-
-/* For EXPLAIN. */
-static Slice part_name(Tiered *t, const Source *s)
-{
-    Buf b;
-    buf_init(&b);
-    if (s->level) {
-        Value v = {.phys = PH_INTERVAL,
-                   .u.iv.us = t->list.items[s->level].width_ns / 1000 % INT64_C(86400000000),
-                   .u.iv.days = (int32_t)(t->list.items[s->level].width_ns / NS_PER_DAY)};
-        TypeEnv env = type_stored_env(&t->z->env->fold->env);
-        type_find(T_INTERVAL)->out(&env, &v, &b);
-    } else {
-        buf_puts(&b, "rows");
-    }
-    if (s->late)
-        buf_puts(&b, ", not yet in the next tier");
-    Slice name = arena_slice(t->z->arena, buf_slice(&b));
-    buf_free(&b);
-    return name;
-}
-
-static From *part_from(Tiered *t, Source *s, const From *f)
-{
-    From *copy = ARENA_NEW(t->z->arena, From);
-    *copy = *f;
-    if (!f->rte) {
-        copy->left = part_from(t, s, f->left);
-        copy->right = part_from(t, s, f->right);
-        copy->on = NULL; /* when all variables are known */
-        return copy;
-    }
-    Scope scope;
-    bool base = f->rte == t->base;
-    az_scope_init(&scope, NULL, NULL);
-    az_scope_add_table(t->z, &scope, base ? s->table : f->rte->table, f->rte->name, &copy->rte);
-    copy->rte->all_ages = base && s->level + 1 < t->list.count; /* the last one has its TTL alone */
-    if (base) {
-        s->rte = copy->rte;
-        copy->rte->tier = part_name(t, s);
-    }
-    for (size_t i = 0; i < f->rte->col_count && (!base || !s->level); i++)
-        t->by[f->rte->first_var + i] = az_var(t->z, copy->rte, i, 0);
-    return copy;
-}
-
-static void part_on(Tiered *t, From *copy, const From *f)
-{
-    if (f->rte)
-        return;
-    copy->on = moved(t, f->on);
-    part_on(t, copy->left, f->left);
-    part_on(t, copy->right, f->right);
-}
-
-static void tier_vars(Tiered *t, const Source *s)
-{
-    for (size_t i = 0; i < t->base->col_count; i++) {
-        int16_t attnum = t->base->cols[i].attnum;
-        if (attnum <= 0 || t->base->cols[i].hidden)
-            continue;
-        const ColumnDef *c = &t->base->table->columns[attnum - 1];
-        if (c->kind == COL_TAG)
-            t->by[t->base->first_var + i] =
-                source_var(t, s, tier_tag(s->table, c->id), c->type_oid);
-        else if (c->kind == COL_TIME)
-            t->by[t->base->first_var + i] =
-                source_var(t, s, table_column(s->table, SLICE_LIT("t")), c->type_oid);
-    }
-}
-
-/* Where rows of this level end: tier_bound(raw, level, which, eager, low, high). */
-static bool bound_of(Tiered *t, size_t level, TierBound which, Expr **out, Err *e)
-{
-    int64_t width = t->list.items[level + 1].width_ns;
-    bool eager = t->plain_time && t->grain_ns % width == 0;
-    Expr *args[] = {whole(t, t->base->table->id),
-                    whole(t, (int64_t)level),
-                    whole(t, which),
-                    whole(t, eager),
-                    t->low ? qx_copy(t->z->arena, t->low)
-                           : az_const(t->z, T_TIMESTAMPTZ, value_i64(INT64_MIN), 0),
-                    t->high ? qx_copy(t->z->arena, t->high)
-                            : az_const(t->z, T_TIMESTAMPTZ, value_i64(INT64_MAX), 0),
-                    whole(t, t->low_add),
-                    whole(t, t->high_add)};
-    const FuncDef *f = func_by_oid(func_oid_of(
-        "tier_bound(int8, int8, int8, int8, timestamptz, timestamptz, int8, int8) timestamptz"));
-    Expr **copy = ARENA_ARRAY(t->z->arena, Expr *, ARRAY_LEN(args));
-    memcpy(copy, args, sizeof args);
-    (void)e;
-    *out = expr_call(t->z->arena, f, t->time->type, copy, ARRAY_LEN(args), 0);
-    return true;
-}
-
-static bool add_bound(Tiered *t, const Source *s, Expr **where, const char *op, size_t level,
-                      TierBound which, Err *e)
-{
-    Expr *bound, *test, *time = moved(t, t->time);
-    (void)s;
-    if (!bound_of(t, level, which, &bound, e) ||
-        !az_operator(t->z, &nowhere, slice_cstr(op), time, bound, &test, e))
-        return false;
-    *where = az_and(t->z, *where, test);
-    return true;
-}
-
-static bool part_where(Tiered *t, const Source *s, Query *p, Err *e)
-{
-    bool last = s->level + 1 == t->list.count;
-    p->where = moved(t, t->q->where);
-    if (s->late)
-        return add_bound(t, s, &p->where, "<", s->level, TIER_BOUND_GONE, e);
-    return (last || add_bound(t, s, &p->where, ">=", s->level, TIER_BOUND_SEAM, e)) &&
-           (!s->level || add_bound(t, s, &p->where, "<", s->level - 1, TIER_BOUND_SEAM, e));
-}
-
-/* A column of the parts over rows: the aggregate itself. */
-static AggCall row_slot(Tiered *t, const Slot *s)
-{
-    AggCall c = *s->of;
-    Expr *arg = c.arg_count ? moved(t, c.args[0]) : NULL, *filter = moved(t, c.filter);
-    c.order_count = 0;
-    c.order_implied = false;
-    if (s->time) {
-        Expr *there = expr_new(t->z->arena, EXPR_IS_NOT_NULL, T_BOOL, 1);
-        there->args[0] = arg;
-        there->typmod = -1;
-        filter = az_and(t->z, filter, there);
-        c = call_of(t, s->latest ? "max(timestamptz) timestamptz" : "min(timestamptz) timestamptz",
-                    s->type, moved(t, t->time), NULL);
-    } else if (s->part == TIER_COUNT && s->field) {
-        c = call_of(t, "count(any) int8", T_INT8, arg, NULL);
-    } else if (s->part == TIER_SUM) {
-        TypeId type = s->field->type_oid;
-        static const struct {
-            TypeId type, result;
-            const char *sum;
-        } sums[] = {{T_FLOAT8, T_FLOAT8, "sum(float8) float8"},
-                    {T_INT8, T_NUMERIC, "sum(int8) numeric"},
-                    {T_INT4, T_INT8, "sum(int4) int8"},
-                    {T_INT2, T_INT8, "sum(int2) int8"},
-                    {T_NUMERIC, T_NUMERIC, "sum(numeric) numeric"}};
-        size_t i = 0;
-        Err ignored;
-        err_clear(&ignored);
-        if (type == T_FLOAT4) {
-            must(az_coerce(t->z, arg, T_FLOAT8, -1, CAST_IMPLICIT, &arg, &ignored));
-            type = T_FLOAT8;
-        }
-        while (sums[i].type != type)
-            i++;
-        c = call_of(t, sums[i].sum, sums[i].result, arg, NULL);
-    } else {
-        c.args = ARENA_ARRAY(t->z->arena, Expr *, 2);
-        for (size_t i = 0; i < c.arg_count; i++)
-            c.args[i] = moved(t, s->of->args[i]);
-    }
-    c.filter = filter;
-    return c;
-}
-
-/* The same over the rows of a tier. */
-static AggCall tier_slot(Tiered *t, const Source *src, const Slot *s)
-{
-    const TableDef *tier = src->table;
-    TypeId type = s->field ? tier_type(s->field->type_oid, t->time->type, s->part) : s->type;
-    const ColumnDef *col = s->field ? tier_column(tier, s->field->id, s->part)
-                           : s->part == TIER_COUNT && !s->of->arg_count
-                               ? table_column(tier, SLICE_LIT("n"))
-                               : table_column(tier, s->latest ? SLICE_LIT("lt") : SLICE_LIT("ft"));
-    if (!s->field && !s->of->arg_count)
-        type = T_INT8;
-    Expr *arg = source_var(t, src, col, type);
-    AggCall c;
-    if (s->time) {
-        c = call_of(t, s->latest ? "max(timestamptz) timestamptz" : "min(timestamptz) timestamptz",
-                    s->type, arg, NULL);
-    } else if (s->part == TIER_FIRST || s->part == TIER_LAST) {
-        TierPart when = s->latest ? TIER_LAST_TIME : TIER_FIRST_TIME;
-        c = *s->of;
-        c.order_count = 0;
-        c.order_implied = false;
-        c.args = ARENA_ARRAY(t->z->arena, Expr *, 2);
-        c.args[0] = arg;
-        c.args[1] = source_var(t, src, tier_column(tier, s->field->id, when), t->time->type);
-    } else if (s->part == TIER_MIN || s->part == TIER_MAX || (!s->field && s->of->arg_count)) {
-        c = *s->of;
-        c.args = ARENA_ARRAY(t->z->arena, Expr *, 1);
-        c.args[0] = arg;
-    } else {
-        const char *sum = sum_of(type);
-        c = call_of(t, sum, type == T_FLOAT8 ? T_FLOAT8 : T_NUMERIC, arg, NULL);
-    }
-    c.filter = moved(t, s->of->filter);
-    return c;
-}
-
-static bool make_part(Tiered *t, Source *s, Query **out, Err *e)
-{
-    Analyzer *z = t->z;
-    const Query *q = t->q;
-    Query *p = ARENA_NEW(z->arena, Query);
-    p->form = QUERY_PLAIN;
-    p->var_begin = (uint32_t)z->var_count;
-    s->table = cat_table_by_id(z->env->catalog, t->list.items[s->level].table);
-    if (!s->table)
-        return err_set(e, ERR_DATA_CORRUPTED, "a tier of table \"%.*s\" is gone",
-                       SLICE_ARG(t->base->table->name));
-    p->from = ARENA_ARRAY(z->arena, From *, q->from_count + 1);
-    p->from_count = q->from_count;
-    for (size_t i = 0; i < q->from_count; i++)
-        p->from[i] = part_from(t, s, q->from[i]);
-    if (s->level)
-        tier_vars(t, s);
-    for (size_t i = 0; i < q->from_count; i++)
-        part_on(t, p->from[i], q->from[i]);
-    if (!part_where(t, s, p, e))
-        return false;
-    p->keys = ARENA_ARRAY(z->arena, Expr *, q->key_count + 1);
-    p->key_count = p->key_cap = q->key_count;
-    for (size_t i = 0; i < q->key_count; i++)
-        p->keys[i] = moved(t, q->keys[i]);
-    p->aggs = ARENA_ARRAY(z->arena, AggCall, t->slot_count + 1);
-    p->agg_count = p->agg_cap = t->slot_count;
-    for (size_t i = 0; i < t->slot_count; i++)
-        p->aggs[i] = s->level ? tier_slot(t, s, &t->slots[i]) : row_slot(t, &t->slots[i]);
-    group_all(t, p);
-    for (size_t i = 0; i < t->slot_count; i++) { /* all parts give the same types */
-        Expr **x = &p->targets[q->key_count + i].expr;
-        if (!az_coerce(z, *x, t->slots[i].type, -1, CAST_EXPLICIT, x, e))
-            return false;
-    }
-    az_set_columns(z, p);
-    p->var_end = (uint32_t)z->var_count;
-    *out = p;
-    return true;
-}
-
-/* ---- all together ---- */
-
-static bool append_part(Tiered *t, Query **all, Query *part, Err *e)
-{
-    NSelect both = {.form = SELECT_UNION, .all = true};
-    NSelect right = {.form = SELECT_PLAIN};
-    Query *q;
-    both.right = &right;
-    if (!*all) {
-        *all = part;
-        return true;
-    }
-    q = ARENA_NEW(t->z->arena, Query);
-    q->var_begin = (*all)->var_begin;
-    if (!az_set_operation(t->z, &both, q, *all, part, e))
-        return false;
-    q->var_end = (uint32_t)t->z->var_count;
-    *all = q;
-    return true;
-}
-
-static bool all_parts(Tiered *t, Query **all, Err *e)
-{
-    *all = NULL;
-    for (size_t level = 0; level < t->list.count; level++)
-        for (int late = 0; late < 2; late++) {
-            Query *part = NULL;
-            Source s = {.level = level, .late = late};
-            if (late && level + 1 == t->list.count)
-                continue;
-            if (!make_part(t, &s, &part, e) || !append_part(t, all, part, e))
-                return false;
-        }
-    return true;
-}
-
-static AggCall final_slot(Tiered *t, const Rte *u, size_t i)
-{
-    const Slot *s = &t->slots[i];
-    Expr *arg = az_var(t->z, u, t->q->key_count + i, 0);
-    AggCall c;
-    if (s->final)
-        return call_of(t, s->final, s->type, arg, NULL);
-    if (s->time)
-        return call_of(t,
-                       s->latest ? "max(timestamptz) timestamptz" : "min(timestamptz) timestamptz",
-                       s->type, arg, NULL);
-    c = *s->of;
-    c.order_count = 0;
-    c.order_implied = false;
-    c.filter = NULL;
-    c.args = ARENA_ARRAY(t->z->arena, Expr *, 2);
-    c.args[0] = arg;
-    if (s->part == TIER_FIRST || s->part == TIER_LAST)
-        c.args[1] = az_var(t->z, u, t->q->key_count + i + 1, 0); /* its time is the next slot */
-    return c;
-}
-
-static bool result_of(Tiered *t, const Query *g, size_t i, Expr **out, Err *e)
-{
-    const Wanted *w = &t->wanted[i];
-    TypeId result = t->q->aggs[i].result;
-    Expr *x = az_var(t->z, g->group, g->key_count + w->slot, 0);
-    if (w->kept == KEPT_COUNT) { /* parts of which no row passed a FILTER have no sum */
-        Expr *some = expr_new(t->z->arena, EXPR_COALESCE, x->type, 2);
-        some->typmod = -1;
-        some->args[0] = x;
-        some->args[1] = az_const(t->z, T_INT8, value_i64(0), 0);
-        if (!az_coerce(t->z, some->args[1], x->type, -1, CAST_EXPLICIT, &some->args[1], e))
-            return false;
-        x = some;
-    }
-    if (w->kept == KEPT_AVG) {
-        Expr *n = az_var(t->z, g->group, g->key_count + w->slot + 1, 0);
-        if (!az_coerce(t->z, n, x->type, -1, CAST_EXPLICIT, &n, e) ||
-            !az_operator(t->z, &nowhere, SLICE_LIT("/"), x, n, &x, e))
-            return false;
-    }
-    return az_coerce(t->z, x, result, -1, CAST_EXPLICIT, out, e);
-}
-
-static bool put_together(Tiered *t, Err *e)
-{
-    Analyzer *z = t->z;
-    Query *q = t->q, *all, *g = ARENA_NEW(z->arena, Query);
-    size_t before = z->var_count;
-    t->by = arena_zero(z->arena, (before + 1) * sizeof *t->by);
-    t->by_count = before;
-    g->form = QUERY_PLAIN;
-    g->var_begin = (uint32_t)before;
-    if (!all_parts(t, &all, e))
-        return false;
-    Rte *u = az_query_rte(z, all, SLICE_LIT("tiers"));
-    g->from = ARENA_ARRAY(z->arena, From *, 1);
-    g->from[0] = from_rte(z, u);
-    g->from_count = 1;
-    g->keys = ARENA_ARRAY(z->arena, Expr *, q->key_count + 1);
-    g->key_count = g->key_cap = q->key_count;
-    for (size_t i = 0; i < q->key_count; i++)
-        g->keys[i] = az_var(z, u, i, 0);
-    g->aggs = ARENA_ARRAY(z->arena, AggCall, t->slot_count + 1);
-    g->agg_count = g->agg_cap = t->slot_count;
-    for (size_t i = 0; i < t->slot_count; i++)
-        g->aggs[i] = final_slot(t, u, i);
-    group_all(t, g);
-    Target *targets = ARENA_ARRAY(z->arena, Target, q->key_count + q->agg_count + 1);
-    memcpy(targets, g->targets, q->key_count * sizeof *targets);
-    for (size_t i = 0; i < q->agg_count; i++) {
-        Target *to = &targets[q->key_count + i];
-        *to = (Target){.name = arena_printf(z->arena, "a%zu", i)};
-        if (!result_of(t, g, i, &to->expr, e))
-            return false;
-    }
-    g->targets = targets;
-    g->target_count = g->visible_count = q->key_count + q->agg_count;
-    az_set_columns(z, g);
-    g->var_end = (uint32_t)z->var_count;
-    /* What stood for the results of the grouping now are columns of this query. */
-    q->group->kind = RTE_QUERY;
-    q->group->query = g;
-    q->from = ARENA_ARRAY(z->arena, From *, 1);
-    q->from[0] = from_rte(z, q->group);
-    q->from_count = 1;
-    q->where = q->having;
-    q->having = NULL;
-    q->grouped = false;
-    q->group = NULL;
-    q->key_count = q->agg_count = 0;
     return true;
 }
 
@@ -818,29 +511,37 @@ void az_need_rows(const Analyzer *z, const Query *q, size_t first)
         need_rows(z, q->from[i]);
 }
 
+/* Its parts, if it can be put together from them. */
+static bool from_parts(Analyzer *z, Query *q, bool *done, Err *e)
+{
+    Query *flat = tier_flatten(z, q);
+    Tiered t = {.z = z, .q = flat};
+    bool any = false, good = true;
+    for (size_t i = 0; i < flat->from_count; i++)
+        any |= from_tables(flat->from[i], &t.base, &t.list, &good);
+    if (!any || !good)
+        return true;
+    int16_t time = t.base->table->time_index;
+    for (size_t i = 0; i < t.base->col_count && !t.time; i++)
+        if (t.base->cols[i].attnum == time + 1)
+            t.time = az_var(z, t.base, i, 0);
+    if (!fits(&t))
+        return true;
+    *done = true;
+    *q = *flat;
+    t.q = q;
+    return tier_put_together(&t, e);
+}
+
 bool az_tiers(Analyzer *z, Query *q, Err *e)
 {
-    Tiered t = {.z = z, .q = q};
-    bool any = false, good = true;
+    bool done = false;
     if ((z->env->refresh && z->env->refresh->all_ages) || z->give_states ||
         (z->view && view_is_continuous(z->view)))
         return true;
-    for (size_t i = 0; i < q->from_count; i++)
-        any |= from_tables(q->from[i], &t.base, &t.list, &good);
-    if (!any)
-        return true;
-    if (z->env->tiers_ignored) {
-        z->env->tiers_ignored(z->env->arg, t.base->table);
-        return true;
-    }
-    if (good) {
-        int16_t time = t.base->table->time_index;
-        for (size_t i = 0; i < t.base->col_count && !t.time; i++)
-            if (t.base->cols[i].attnum == time + 1)
-                t.time = az_var(z, t.base, i, 0);
-        if (fits(&t))
-            return put_together(&t, e);
-    }
-    az_need_rows(z, q, 0);
+    if (!z->env->tiers_ignored && !from_parts(z, q, &done, e))
+        return false;
+    if (!done)
+        az_need_rows(z, q, 0);
     return true;
 }

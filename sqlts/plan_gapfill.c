@@ -14,7 +14,7 @@ static bool infer(Planner *p, const Query *q, PlanGapfill *g, bool start, Err *e
 {
     const QGapfill *f = q->gapfill;
     ConjList conjs = {0};
-    conj_split(p, q->where, &conjs);
+    conj_split(p, f->where ? f->where : q->where, &conjs);
     FillBound *list = ARENA_ARRAY(p->arena, FillBound, conjs.count + 1);
     size_t count = 0;
     for (size_t i = 0; i < conjs.count; i++) {

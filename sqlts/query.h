@@ -157,8 +157,10 @@ typedef struct QGapfill {                         /* buckets without rows are fi
     size_t key;                                   /* the bucket among the keys of GROUP BY */
     Expr *time;                                   /* what it is the bucket of */
     Expr *width, *zone, *origin, *start, *finish; /* constant, or NULL */
-    bool origin_is_start;                         /* buckets count from the first one */
-    bool span; /* without bounds: from the first bucket of all groups to the last */
+    Expr *
+        where; /* of tiers: the conditions that bounds are looked for in; else those of the query */
+    bool origin_is_start; /* buckets count from the first one */
+    bool span;            /* without bounds: from the first bucket of all groups to the last */
 } QGapfill;
 
 typedef enum QueryForm {
