@@ -156,6 +156,7 @@ typedef struct Writer { /* the writer task's own */
     uint64_t trimmed;         /* what the index was told last */
     uint64_t logged;          /* series up to this serial are in the log or in .series files */
     bool want_sync;
+    bool unsettled;      /* there was a sync since the log was told that nothing waits */
     int64_t sync_due_ns; /* records written but not synced: 0 = none */
     Buf carry;           /* catalog payloads whose group failed: u32 length + bytes each */
     int64_t bytes;

@@ -503,10 +503,20 @@ static void end_group(Engine *eng, Writer *w)
         engine_wake(eng, &eng->keeper.task); /* a table may have been dropped */
 }
 
+/* The queue is empty: what the log does after a sync, nobody has to wait for. */
+static void settle(Engine *eng, Writer *w)
+{
+    w->completion = (Completion){.waiter = &w->task, .polled = true};
+    w->state = WRITER_SYNC;
+    w->unsettled = false;
+    eng->store->ops->log_append(eng->store, NULL, 0, eng->epoch, false, &w->completion);
+}
+
 static void start_sync(Engine *eng, Writer *w)
 {
     w->completion = (Completion){.waiter = &w->task, .polled = true};
     w->state = WRITER_SYNC;
+    w->unsettled = true;
     w->sync_due_ns = 0;
     atomic_store_explicit(&eng->syncing, true, memory_order_relaxed);
     atomic_fetch_add_explicit(&eng->stats.syncs, 1, memory_order_relaxed);
@@ -563,6 +573,10 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
         }
         if (w->sync_due_ns && (now >= w->sync_due_ns || atomic_load(&eng->closing))) {
             start_sync(eng, w);
+            return true;
+        }
+        if (w->unsettled) {
+            settle(eng, w);
             return true;
         }
         if (atomic_load(&eng->closing)) {

@@ -443,6 +443,7 @@ bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e)
     *first = w->last + 1;
     w->last += n;
     w->unsynced = true;
+    w->marked = false;
     return true;
 }
 
@@ -474,8 +475,16 @@ bool wal_sync(Wal *w, Err *e)
         return fail_for_good(w, e);
     w->unsynced = false;
     w->synced = w->last;
-    put_mark(w);
+    w->marked = false;
     return true;
+}
+
+void wal_settle(Wal *w)
+{
+    if (w->failed || w->unsynced || w->marked || !w->live_count)
+        return;
+    put_mark(w);
+    w->marked = true;
 }
 
 /* All records are covered: start small again. */
@@ -503,6 +512,7 @@ static void shrink(Wal *w)
     w->unsynced = true; /* the header */
     if (!wal_sync(w, &e))
         log_warn("log", "%s", e.message);
+    wal_settle(w);
 }
 
 void wal_recycle(Wal *w, Lsn covered)

@@ -45,6 +45,9 @@ bool wal_read(Wal *w, Lsn after, WalEach each, void *arg, Err *e) MUST_CHECK;
 /* Writes the frames as one group; *first is the LSN of the first.  Not durable before wal_sync. */
 bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e) MUST_CHECK;
 bool wal_sync(Wal *w, Err *e) MUST_CHECK;
+/* Nothing waits for the log just now: a mark goes behind the last record that all before it is durable.  From
+ * then on damage to that record can be told from a torn tail. */
+void wal_settle(Wal *w);
 /* Records up to `covered` are needed no more.  If that is all of them, one small segment remains. */
 void wal_recycle(Wal *w, Lsn covered);
 

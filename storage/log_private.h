@@ -44,10 +44,10 @@ struct Wal {
     uint64_t attempts;
     uint64_t epoch; /* of the last live segment */
     Lsn last, synced;
-    bool unsynced;
-    int64_t now_ms; /* wall clock of the group at hand */
-    bool ready;     /* wal_read is through */
-    bool failed;    /* for good */
+    bool unsynced, marked; /* marked: wal_settle has nothing to do */
+    int64_t now_ms;        /* wall clock of the group at hand */
+    bool ready;            /* wal_read is through */
+    bool failed;           /* for good */
     Err failure;
     Buf group;
     Mutex mutex;

@@ -84,7 +84,8 @@ typedef struct Store Store;
 typedef struct StoreOps {
     const char *name;
     /* Appends frames in order as one group; durable at completion when sync.  n = 0 with sync: what was
-     * appended before is durable at completion.  The frames are borrowed until done. */
+     * appended before is durable at completion; without: nothing waits for the log just now, it may do what it
+     * put off.  The frames are borrowed until done. */
     void (*log_append)(Store *s, const LogFrame *frames, size_t n, uint64_t epoch, bool sync,
                        Completion *c);
     /* Blocking at open only: replays records with lsn > after, in order. */

@@ -61,7 +61,7 @@ static Request *lane_take(Lane *l)
 
 /* ---- log ---- */
 
-static void append_all(LocalStore *ls, Request *list, bool *sync, Err *e)
+static void append_all(LocalStore *ls, Request *list, bool *sync, bool *settle, Err *e)
 {
     for (Request *r = list; r; r = r->next) {
         r->ok = true;
@@ -84,6 +84,7 @@ static void append_all(LocalStore *ls, Request *list, bool *sync, Err *e)
             continue;
         }
         *sync |= r->sync;
+        *settle |= !r->sync && r->n == 0;
     }
 }
 
@@ -95,11 +96,13 @@ static void take_position(LocalStore *ls, LogPosition *out)
 
 static void serve_log(LocalStore *ls, Request *list)
 {
-    bool sync = false, synced = true;
+    bool sync = false, synced = true, settle = false;
     Err e;
-    append_all(ls, list, &sync, &e);
+    append_all(ls, list, &sync, &settle, &e);
     if (sync)
         synced = wal_sync(ls->wal, &e);
+    if (settle)
+        wal_settle(ls->wal);
     for (Request *r = list, *next; r; r = next) {
         next = r->next;
         if (r->kind == REQ_RECYCLE)

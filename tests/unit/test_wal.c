@@ -206,6 +206,7 @@ START_TEST(flips)
     Err e;
     for (int i = 0; i < 6; i++)
         ck_assert(append(b, 2, 40, &e) && wal_sync(b->w, &e));
+    wal_settle(b->w);
     wal_close(b->w);
     b->w = NULL;
     sim_disk_kill(b->disk);
