@@ -322,6 +322,7 @@ static bool wanted(Tiered *t, const AggCall *c, Wanted *w)
     AggCall *own = ARENA_NEW(t->z->arena, AggCall);
     *own = *c;
     own->args = ARENA_ARRAY(t->z->arena, Expr *, 2);
+    own->filter = qx_copy(t->z->arena, c->filter);
     for (size_t i = 0; i < c->arg_count && i < 2; i++)
         own->args[i] = c->args[i];
     if (c->arg_count)

@@ -160,6 +160,8 @@ Expr *qx_copy(Arena *a, const Expr *x)
         for (size_t i = 0; i < x->arg_count; i++)
             c->args[i] = qx_copy(a, x->args[i]);
     }
+    if (x->kind == EXPR_AND) /* no more room than it needs: az_and() */
+        c->index = (uint32_t)x->arg_count;
     return c;
 }
 

@@ -9,6 +9,7 @@
 typedef struct Life {
     LifeWorld w;
     int seed, step;
+    int asked, answered;
 } Life;
 
 static inline void sql(Life *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
