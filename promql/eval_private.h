@@ -54,9 +54,10 @@ typedef struct Labels {
 
 typedef struct Series {
     Labels labels;
-    bool drop_name;      /* delayed: the name goes at the very end */
-    double *v;           /* of the grid */
-    const Histogram **h; /* of the grid; a value beside one is absent.  NULL: none */
+    bool drop_name;             /* delayed: the name goes at the very end */
+    double *v;                  /* of the grid */
+    const Histogram **h;        /* of the grid; a value beside one is absent.  NULL: none */
+    const struct Group *folded; /* of a part of an aggregation (node_agg.c); else NULL */
 } Series;
 
 typedef struct RangeSeries {
@@ -174,8 +175,12 @@ PqlNode *pql_build(PqlBuild *b,
 PqlNode *pql_node_new(PqlBuild *b, size_t size, const NodeDef *def, const PqlExpr *x);
 /* For who takes all series of x: those of a selector are evaluated on all cores. */
 PqlNode *pql_build_all(PqlBuild *b, const PqlExpr *x);
-PqlNode *pql_spread(PqlBuild *b,
-                    PqlNode *n); /* node_spread.c; n was built last, NULL is handed on */
+/* node_spread.c; n was built last, NULL is handed on. */
+PqlNode *pql_spread(PqlBuild *b, PqlNode *n);
+bool pql_can_spread(const PqlBuild *b, const PqlNode *n);
+/* Of an aggregation whose parts fold what they read.  How it is cut has nothing to do with the number of cores: so
+ * sums have the same bits everywhere. */
+PqlNode *pql_spread_folds(PqlBuild *b, PqlNode *n);
 void pql_query_init(PqlQuery *q, const PqlRequest *r, const PqlExpr *x);
 void pql_query_clear(PqlQuery *q);                  /* nodes, snapshot, memory */
 bool pql_may_go_on(PqlQuery *q, Err *e) MUST_CHECK; /* begins a time slice */

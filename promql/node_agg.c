@@ -2,6 +2,8 @@
 #include "promql/eval_private.h"
 #include "promql/grid_kernels.h"
 
+enum { FOLD_SERIES_MIN = 24 }; /* of a group, if its parts shall be folded apart */
+
 typedef struct HistStep { /* histograms of a group at one step */
     HistMean sum;         /* of sum() as well */
     uint8_t hints;        /* that were seen: reset 1, not reset 2 */
@@ -20,10 +22,18 @@ typedef struct Group {
 } Group;
 
 typedef struct NodeAgg NodeAgg;
+typedef struct FoldDef { /* of one aggregation */
+    void (*fold)(NodeAgg *a, Group *g, const double *v);
+    void (*merge)(NodeAgg *a, Group *g,
+                  const Group *part); /* what a part folded; value is not NULL */
+    bool extra, count;                /* arrays that it has */
+} FoldDef;
+
 struct NodeAgg {
     PqlNode n;
     PqlNode *child;
-    void (*fold)(NodeAgg *a, Group *g, const double *v);
+    const FoldDef *def;
+    bool part; /* hands up groups as they are: series of a group that has others in other parts */
     void (*fold_hist)(NodeAgg *a, Group *g, const Series *s, size_t i); /* NULL: ignored */
     LabelMap keys;
     Group *groups;
@@ -121,6 +131,97 @@ static void fold_variance(NodeAgg *a, Group *g, const double *v)
     }
 }
 
+/* ---- folding what a part has folded ---- */
+
+static void merge_sum(NodeAgg *a, Group *g, const Group *part)
+{
+    fold_sum(a, g, part->value);
+    for (size_t i = 0; i < a->n.grid.count; i++)
+        g->extra[i] += part->extra[i]; /* 0 where the part has no value */
+}
+
+/* As a sum as long as that does not overflow. */
+static void merge_avg(NodeAgg *a, Group *g, const Group *part)
+{
+    for (size_t i = 0; i < a->n.grid.count; i++) {
+        if (pql_missing(part->value[i]))
+            continue;
+        double n = g->count[i] + part->count[i], sum = g->value[i], c = g->extra[i];
+        if (pql_missing(sum)) {
+            g->value[i] = part->value[i];
+            g->extra[i] = part->extra[i];
+            g->count[i] = n;
+            g->stepwise[i] = part->stepwise[i];
+            continue;
+        }
+        kahan_add(part->value[i], &sum, &c);
+        if (g->stepwise[i] || part->stepwise[i] || isinf(sum)) {
+            double mine = g->stepwise[i] ? g->count[i] / n : 1 / n;
+            double its = part->stepwise[i] ? part->count[i] / n : 1 / n;
+            sum = g->value[i] * mine;
+            c = g->extra[i] * mine;
+            kahan_add(part->value[i] * its, &sum, &c);
+            g->stepwise[i] = 1;
+            g->extra[i] = c + part->extra[i] * its;
+        } else {
+            g->extra[i] = c + part->extra[i];
+        }
+        g->value[i] = sum;
+        g->count[i] = n;
+    }
+}
+
+static void merge_count(NodeAgg *a, Group *g, const Group *part)
+{
+    for (size_t i = 0; i < a->n.grid.count; i++)
+        if (!pql_missing(part->value[i]))
+            g->value[i] = part->value[i] + (pql_missing(g->value[i]) ? 0 : g->value[i]);
+}
+
+static void merge_group(NodeAgg *a, Group *g, const Group *part)
+{
+    fold_group(a, g, part->value);
+}
+
+static void merge_min(NodeAgg *a, Group *g, const Group *part)
+{
+    fold_min(a, g, part->value);
+}
+
+static void merge_max(NodeAgg *a, Group *g, const Group *part)
+{
+    fold_max(a, g, part->value);
+}
+
+/* Chan, Golub, LeVeque: the squares of both, and that of the distance between the means. */
+static void merge_variance(NodeAgg *a, Group *g, const Group *part)
+{
+    for (size_t i = 0; i < a->n.grid.count; i++) {
+        double n = g->count[i] + part->count[i], delta = part->extra[i] - g->extra[i];
+        if (pql_missing(part->value[i]))
+            continue;
+        if (pql_missing(g->value[i])) {
+            g->value[i] = part->value[i];
+            g->extra[i] = part->extra[i];
+        } else {
+            g->value[i] += part->value[i] + delta * delta * (g->count[i] * part->count[i] / n);
+            g->extra[i] += delta * (part->count[i] / n);
+        }
+        g->count[i] = n;
+    }
+}
+
+static const FoldDef fold_defs[] = {
+    [PA_SUM] = {fold_sum, merge_sum, .extra = true},
+    [PA_AVG] = {fold_avg, merge_avg, .extra = true, .count = true},
+    [PA_COUNT] = {fold_count, merge_count},
+    [PA_MIN] = {fold_min, merge_min},
+    [PA_MAX] = {fold_max, merge_max},
+    [PA_GROUP] = {fold_group, merge_group},
+    [PA_STDDEV] = {fold_variance, merge_variance, .extra = true, .count = true},
+    [PA_STDVAR] = {fold_variance, merge_variance, .extra = true, .count = true},
+};
+
 /* ---- histograms ---- */
 
 static void fold_hist_sum(NodeAgg *a, Group *g, const Series *s, size_t i)
@@ -217,9 +318,9 @@ static Group *group_of(NodeAgg *a, const Labels *labels)
     }
     Group *g = &a->groups[at];
     *g = (Group){.labels = a->keys.items[at], .value = pql_vector_new(q, &a->n.grid)};
-    if (x->agg == PA_SUM || x->agg == PA_AVG || x->agg == PA_STDDEV || x->agg == PA_STDVAR)
+    if (a->def->extra)
         g->extra = ARENA_ARRAY(&q->arena, double, a->n.grid.count);
-    if (x->agg == PA_AVG || x->agg == PA_STDDEV || x->agg == PA_STDVAR)
+    if (a->def->count)
         g->count = ARENA_ARRAY(&q->arena, double, a->n.grid.count);
     if (x->agg == PA_AVG)
         g->stepwise = ARENA_ARRAY(&q->arena, uint8_t, a->n.grid.count);
@@ -252,7 +353,10 @@ static NdStatus agg_next(PqlNode *n, Series *out, Err *e)
             continue;
         Group *g = group_of(a, &out->labels);
         g->drop_name |= out->drop_name;
-        a->fold(a, g, out->v);
+        if (out->folded)
+            a->def->merge(a, g, out->folded);
+        else
+            a->def->fold(a, g, out->v);
         if (out->h)
             fold_histograms(a, g, out);
     }
@@ -262,12 +366,16 @@ static NdStatus agg_next(PqlNode *n, Series *out, Err *e)
     if (a->next == a->keys.count)
         return ND_END;
     Group *g = &a->groups[a->next++];
+    if (a->part) {
+        *out = (Series){g->labels, g->drop_name, g->value, .folded = g};
+        return ND_SERIES;
+    }
     for (size_t i = 0; i < n->grid.count; i++)
         if (!pql_missing(g->value[i]))
             g->value[i] = group_value(a, g, i);
     if (g->hists)
         group_histograms(a, g);
-    *out = (Series){g->labels, g->drop_name, g->value, g->h};
+    *out = (Series){g->labels, g->drop_name, g->value, .h = g->h};
     return ND_SERIES;
 }
 
@@ -278,28 +386,65 @@ static void agg_close(PqlNode *n)
 
 static const NodeDef def_agg = {.next = agg_next, .close = agg_close};
 
-PqlNode *build_aggregate(PqlBuild *b, const PqlExpr *x)
+static NodeAgg *agg_new(PqlBuild *b, const PqlExpr *x)
 {
-    static void (*const folds[])(NodeAgg *, Group *, const double *) = {
-        [PA_SUM] = fold_sum,         [PA_AVG] = fold_avg,         [PA_COUNT] = fold_count,
-        [PA_MIN] = fold_min,         [PA_MAX] = fold_max,         [PA_GROUP] = fold_group,
-        [PA_STDDEV] = fold_variance, [PA_STDVAR] = fold_variance,
-    };
     NodeAgg *a = (NodeAgg *)pql_node_new(b, sizeof *a, &def_agg, x);
     arena_init(&a->scratch, &b->q->budget);
     label_map_init(&a->keys, &b->q->arena);
-    a->fold = folds[x->agg];
+    a->def = &fold_defs[x->agg];
     if (x->agg == PA_SUM || x->agg == PA_AVG)
         a->fold_hist = fold_hist_sum;
     else if (x->agg == PA_COUNT || x->agg == PA_GROUP)
         a->fold_hist = fold_hist_count;
     a->n.one_name = x->without || !names_have(&x->grouping, SLICE_LIT("__name__"));
+    return a;
+}
+
+static PqlNode *agg_part(PqlBuild *b, const PqlExpr *x, PqlNode *child)
+{
+    if (!child)
+        return NULL;
+    NodeAgg *a = agg_new(b, x);
+    a->child = child;
+    a->part = true;
+    a->n.feed = child->feed;
+    return &a->n;
+}
+
+/* Parts that fold what they read pay where groups are few, and not with native histograms. */
+static bool folds_apart(const PqlBuild *b, const PqlExpr *x, const PqlNode *child)
+{
+    SeriesIndex *index = engine_index(snapshot_engine(b->q->r.snapshot));
+    const Sources *s = &child->feed->sources;
+    size_t series = sources_series(s), groups = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const Source *from = &s->items[i];
+        size_t most = from->field_count;
+        for (size_t f = 0; f < from->field_count; f++)
+            if (from->fields[f].hist)
+                return false;
+        for (size_t k = 0; k < from->tag_count && most <= series; k++)
+            if (names_have(&x->grouping, from->tags[k].label) != x->without)
+                most *= 1 + idx_code_count(index, from->table->id, from->tags[k].id);
+        groups += most;
+    }
+    return groups * FOLD_SERIES_MIN <= series;
+}
+
+PqlNode *build_aggregate(PqlBuild *b, const PqlExpr *x)
+{
     const PqlExpr *arg = pql_unparen(x->args[0]);
     PqlBuild of = *b;
     of.presence = arg->kind == PX_VECTOR && (x->agg == PA_COUNT || x->agg == PA_GROUP);
+    if (b->take_series) /* what is over an aggregation is never cut: this is the top of a part */
+        return agg_part(b, x, pql_build(&of, arg));
+    NodeAgg *a = agg_new(b, x);
     PqlNode *child = pql_build(&of, arg);
     if (child && child->feed && !x->without)
         sources_keep_labels(&child->feed->sources, &x->grouping);
-    a->child = pql_spread(&of, child);
+    if (child && pql_can_spread(b, child) && folds_apart(b, x, child))
+        a->child = pql_spread_folds(b, agg_part(b, x, child));
+    else
+        a->child = pql_spread(&of, child);
     return a->child ? &a->n : NULL;
 }

@@ -645,7 +645,7 @@ static NdStatus window_next(PqlNode *n, Series *out, Err *e)
         tell_non_counter(nw);
     if (nw->f->flags & PF_QUANTILE)
         check_quantile(nw);
-    *out = (Series){nw->in.labels, nw->in.drop_name, nw->out, nw->h};
+    *out = (Series){nw->in.labels, nw->in.drop_name, nw->out, .h = nw->h};
     if (!(nw->f->flags & PF_KEEP_NAME))
         drop_name(n, out, &nw->labels);
     return ND_SERIES;

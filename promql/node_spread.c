@@ -11,9 +11,11 @@
 
 enum {
     MORSEL_BYTES = 128 << 10, /* of results */
-    MORSEL_SERIES_MIN = 8,
+    MORSEL_WORK_MIN = 8192,
     MORSELS_A_CORE = 6, /* at least, where there are series for it */
-    SPREAD_WORK_MIN = 8192,
+    FOLD_MORSELS = 24,
+    FOLD_SERIES_MAX = 256,
+    SPREAD_WORK_MIN = 16384,
     SERIES_WORK = 16, /* what a series costs beside its samples */
     USUAL_GAP_MS = 15000,
     RANK_SPREAD = RANK_TASK - 1 /* held while waking */
@@ -59,6 +61,7 @@ struct NodeSpread {
     PqlNode *whole;   /* the tree, built once; its selector says which series, its nodes count */
     PqlNode *last;    /* built of it */
     PqlBuild build;   /* how */
+    bool folds;       /* the tree is an aggregation: a row of a part is a group */
     Spread *spread;   /* NULL: not begun */
     size_t next;      /* row of the morsel `at` */
     size_t at, count; /* as of the spread; of the owner */
@@ -192,16 +195,42 @@ static void wake_helpers(Spread *s)
 
 /* ---- the owner ---- */
 
+static size_t spread_cores(const PqlQuery *q)
+{
+    return q->r.sched ? (size_t)sched_workers(q->r.sched) : 1;
+}
+
+/* Samples and values of a series, roughly. */
+static uint64_t series_work(const PqlNode *n)
+{
+    const Feed *f = n->feed;
+    uint64_t samples = f->until_ms > f->after_ms
+                           ? ((uint64_t)f->until_ms - (uint64_t)f->after_ms) / USUAL_GAP_MS
+                           : 0;
+    return SERIES_WORK + n->grid.count + (samples < UINT32_MAX ? samples : UINT32_MAX);
+}
+
+/* Series of a morsel. */
+static size_t morsel_size(const NodeSpread *ns, size_t series, size_t cores)
+{
+    size_t least = MORSEL_WORK_MIN / series_work(ns->whole) + 1, size;
+    size_t row = ns->n.grid.count * sizeof(double) + sizeof(Series);
+    if (ns->folds) {
+        size = series / FOLD_MORSELS < FOLD_SERIES_MAX ? series / FOLD_MORSELS : FOLD_SERIES_MAX;
+    } else {
+        size_t by_bytes = MORSEL_BYTES / row, by_cores = series / (cores * MORSELS_A_CORE);
+        size = by_bytes < by_cores ? by_bytes : by_cores;
+    }
+    return size > least ? size : least;
+}
+
 static void spread_begin(NodeSpread *ns)
 {
     PqlQuery *q = ns->n.q;
     size_t series = sources_series(&ns->whole->feed->sources);
-    size_t cores = (size_t)sched_workers(q->r.sched);
-    size_t row = ns->n.grid.count * sizeof(double) + sizeof(Series);
-    size_t by_bytes = MORSEL_BYTES / row, by_cores = series / (cores * MORSELS_A_CORE);
+    size_t cores = spread_cores(q);
     Spread *s = MEM_NEW(Spread);
-    s->size = by_bytes < by_cores ? by_bytes : by_cores;
-    s->size = s->size > MORSEL_SERIES_MIN ? s->size : MORSEL_SERIES_MIN;
+    s->size = morsel_size(ns, series, cores);
     s->count = s->failed_at = ns->count = (series + s->size - 1) / s->size;
     s->window = cores * 2 + 2; /* has_room knows */
     s->node = ns;
@@ -327,36 +356,44 @@ static const NodeDef def_spread = {.next = spread_next, .close = spread_close};
 /* A part takes about what the tree does, which was built; all parts that are open at once leave room. */
 static bool has_room(const PqlQuery *q)
 {
-    int64_t parts = sched_workers(q->r.sched) * 2 + 2, limit = q->budget.limit;
+    int64_t parts = (int64_t)spread_cores(q) * 2 + 2, limit = q->budget.limit;
     for (const Budget *b = q->budget.parent; b; b = b->parent)
         limit = b->limit && (!limit || b->limit < limit) ? b->limit : limit;
     return !limit || (int64_t)q->arena.used < limit / 2 / parts;
 }
 
-/* Samples and values, roughly: is it worth a second core? */
-static bool is_long(const PqlQuery *q, const PqlNode *n)
+/* Is it worth a second core? */
+static bool is_long(const PqlNode *n)
 {
-    const Feed *f = n->feed;
-    uint64_t series = sources_series(&f->sources);
-    uint64_t samples = f->until_ms > f->after_ms
-                           ? ((uint64_t)f->until_ms - (uint64_t)f->after_ms) / USUAL_GAP_MS
-                           : 0;
-    uint64_t each = SERIES_WORK + n->grid.count + (samples < UINT32_MAX ? samples : UINT32_MAX);
-    return sched_workers(q->r.sched) > 1 && series > MORSEL_SERIES_MIN &&
-           series >= SPREAD_WORK_MIN / each;
+    size_t series = sources_series(&n->feed->sources);
+    return series > 1 && series >= SPREAD_WORK_MIN / series_work(n);
 }
 
-PqlNode *pql_spread(PqlBuild *b, PqlNode *n)
+bool pql_can_spread(const PqlBuild *b, const PqlNode *n)
 {
-    if (!n || !n->feed || b->take_series || !b->q->r.sched || !is_long(b->q, n) || !has_room(b->q))
-        return n;
+    return n && n->feed && !b->take_series && is_long(n) && has_room(b->q);
+}
+
+static PqlNode *spread_new(PqlBuild *b, PqlNode *n, bool folds)
+{
     PqlNode *last = b->q->nodes;
     NodeSpread *ns = (NodeSpread *)pql_node_new(b, sizeof *ns, &def_spread, n->x);
     ns->whole = n;
     ns->last = last;
     ns->build = *b;
+    ns->folds = folds;
     ns->n.one_name = n->one_name;
     return &ns->n;
+}
+
+PqlNode *pql_spread(PqlBuild *b, PqlNode *n)
+{
+    return spread_cores(b->q) > 1 && pql_can_spread(b, n) ? spread_new(b, n, false) : n;
+}
+
+PqlNode *pql_spread_folds(PqlBuild *b, PqlNode *n)
+{
+    return spread_new(b, n, true);
 }
 
 PqlNode *pql_build_all(PqlBuild *b, const PqlExpr *x)

@@ -665,6 +665,31 @@ static void same_on_cores(PqlRequest r, const char *text)
     free(one);
 }
 
+/* What parts have folded comes to what one fold does: `x and x` is in no part. */
+START_TEST(folded)
+{
+    static const char *const aggs[] = {"sum", "avg",   "count",  "min",
+                                       "max", "group", "stddev", "stdvar"};
+    static const char *const args[] = {"rate(m_total[2m])", "m_total", "(m_total * 4e306)",
+                                       "(m_total / 0)"};
+    many_series();
+    PqlRequest r = {.range = true, .end_ms = 600000, .step_ms = 15000};
+    for (size_t i = 0; i < sizeof aggs / sizeof *aggs; i++)
+        for (size_t k = 0; k < sizeof args / sizeof *args; k++) {
+            char two[100], text[200];
+            snprintf(two, sizeof two, "%s by (g) (%s and %s)", aggs[i], args[k], args[k]);
+            snprintf(text, sizeof text, "%s by (g) (%s) / %s", aggs[i], args[k], two);
+            char near[700];
+            snprintf(near, sizeof near, "count(%s > 1.000000001 or %s < 0.999999999)", text, text);
+            ck_assert_str_eq(evaluate(&r, near), "");
+            snprintf(near, sizeof near, "count(%s by (g) (%s) unless %s)", aggs[i], args[k], two);
+            ck_assert_str_eq(evaluate(&r, near), "");
+            snprintf(near, sizeof near, "count(%s unless %s by (g) (%s))", two, aggs[i], args[k]);
+            ck_assert_str_eq(evaluate(&r, near), "");
+        }
+}
+END_TEST
+
 START_TEST(several_cores)
 {
     static const char *const queries[] = {
@@ -821,6 +846,7 @@ int main(void)
     tcase_add_test(tc, canceled);
     tcase_add_test(tc, yields);
     tcase_add_test(tc, presence);
+    tcase_add_test(tc, folded);
     tcase_add_test(tc, several_cores);
     tcase_add_test(tc, closed_early);
     return unit_run(tc);
