@@ -7,7 +7,7 @@
 
 #define LOOK_NS (NS_PER_S) /* how soon a change of the catalog is seen */
 
-static const JobKind *const job_kinds[] = {&job_ttl, &job_view, &job_tier};
+static const JobKind *const job_kinds[] = {&job_ttl, &job_view, &job_tier, &job_replace};
 
 /* Tasks of lanes live as long as all: what a run has asked for may wake them late. */
 struct JobLane {

@@ -69,6 +69,6 @@ Db *job_db(const Job *j);
 const Clock *job_clock(const Job *j);
 Task *job_task(const Job *j); /* to be woken after JOB_WAIT */
 
-extern const JobKind job_ttl, job_view, job_tier;
+extern const JobKind job_ttl, job_view, job_tier, job_replace;
 
 #endif

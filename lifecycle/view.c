@@ -12,6 +12,11 @@ static bool tier_wanted(const TableDef *t)
     return tier_refresh_ns(t) > 0;
 }
 
+static bool replace_wanted(const TableDef *t)
+{
+    return replace_refresh_ns(t) > 0;
+}
+
 static JobStatus step(Job *j, Err *e)
 {
     ViewJob *v = j->run;
@@ -57,4 +62,5 @@ static void forget(Job *j)
                                 .end = end,                                                        \
                                 .forget = forget}
 KEEPER(view, JOB_VIEW);
-KEEPER(tier, JOB_TIER); /* of a table: the same for its hidden tables (exec/tiers.h) */
+KEEPER(replace, JOB_REPLACE); /* the next version of a view, until it takes over */
+KEEPER(tier, JOB_TIER);       /* of a table: the same for its hidden tables (exec/tiers.h) */

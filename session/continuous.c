@@ -147,7 +147,7 @@ static bool read_options(ContinuousDef *d, const Bound *b, TableDef *view, Arena
     return true;
 }
 
-static void put_extra(TableDef *view, Arena *a, const ContinuousDef *d)
+void continuous_put(TableDef *view, Arena *a, const ContinuousDef *d)
 {
     Buf bytes;
     buf_init(&bytes);
@@ -180,8 +180,8 @@ bool continuous_alter(Portal *p, TableDef *view, const NameValue *o, size_t n, b
                 ddl_merge_options(&p->arena, view->options, realtime, ARRAY_LEN(realtime), false);
         view->options = ddl_merge_options(&p->arena, view->options, &o[i], 1, set);
     }
-    put_extra(view, &p->arena, &d);
-    return true;
+    continuous_put(view, &p->arena, &d);
+    return next_alter(p, &d, o, n, set, e);
 }
 
 /* ---- the hidden table ---- */
@@ -275,10 +275,10 @@ static int64_t finished_line(Session *s, const ContinuousDef *d)
 static bool watch_anew(Portal *p, TableDef *view, const ContinuousDef *d, Err *e)
 {
     Session *s = p->session;
-    put_extra(view, &p->arena, d);
+    continuous_put(view, &p->arena, d);
     int64_t line = finished_line(s, d);
     WatchEdit edit = {.what = WATCH_NEW,
-                      .state = {.id = view->id,
+                      .state = {.id = continuous_watch(d, view),
                                 .table = d->base,
                                 .grain_ns = d->width_ns,
                                 .origin_ns = d->origin_ns,
@@ -323,29 +323,50 @@ bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
 {
     Session *s = p->session;
     ContinuousDef *d = p->bound->u.create_view.continuous;
-    if (!read_options(d, p->bound, view, &p->arena, e) || (old && !continuous_forget(s, old, e)) ||
-        !states_create(p, d, e))
+    ContinuousDef was;
+    if (!read_options(d, p->bound, view, &p->arena, e))
         return false;
-    return watch_anew(p, view, d, e);
+    if (old && !continuous_decode(&was, &p->arena, old, e))
+        return false;
+    bool later = false;
+    if (old && !next_wanted(s, old, d, &later, e))
+        return false;
+    if (later)
+        return next_begin(p, view, old, e) && states_create(p, d, e) && watch_anew(p, view, d, e);
+    return (!old || continuous_forget(s, old, e)) && states_create(p, d, e) &&
+           watch_anew(p, view, d, e);
 }
 
-bool continuous_forget(Session *s, const TableDef *view, Err *e)
+/* Of any format: one that cannot be read has no next version and the watch of its id. */
+bool continuous_drop_states(Session *s, const TableDef *view, Err *e)
 {
+    Arena a;
+    Err ignored;
+    ContinuousDef d;
     bool ok = true;
-    if (view_is_stored(view))
-        return matview_forget(s, view, e);
-    if (!view_is_continuous(view))
-        return tiers_forget(s, view, e);
+    arena_init(&a, NULL);
+    if (!continuous_decode(&d, &a, view, &ignored))
+        d = (ContinuousDef){0};
     CatalogSnap *cat = session_catalog(s);
     const TableDef *states = cat_table_by_id(cat, continuous_states(view));
     if (states) {
         CatEdit c = {.op = CAT_DROP_TABLE, .id = states->id, .expect_version = states->version};
         ok = ddl_edit_unchecked(s, &c, 1, e);
     }
-    WatchEdit edit = {.what = WATCH_DROP, .state = {.id = view->id}};
+    WatchEdit edit = {.what = WATCH_DROP, .state = {.id = continuous_watch(&d, view)}};
     ok = ok && txn_watch(tx_storage(s), &edit, e);
     cat_unref(cat);
+    arena_free(&a);
     return ok;
+}
+
+bool continuous_forget(Session *s, const TableDef *view, Err *e)
+{
+    if (view_is_stored(view))
+        return matview_forget(s, view, e);
+    if (!view_is_continuous(view))
+        return tiers_forget(s, view, e);
+    return next_forget(s, view, e) && continuous_drop_states(s, view, e);
 }
 
 /* ---- lists ---- */
@@ -370,7 +391,7 @@ static bool fill_queries(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     const Session *s = ctx->session;
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
-        if (t->database != s->database || !view_is_continuous(t))
+        if (t->database != s->database || !view_is_continuous(t) || continuous_hidden(cat, t))
             continue;
         const SchemaDef *in = cat_schema_by_id(cat, t->schema);
         const DatabaseDef *d = cat_database_by_id(cat, t->database);
@@ -401,7 +422,7 @@ static bool begin_anew(Portal *p, const TableDef *view, TableId from, TableId to
 {
     Session *s = p->session;
     ContinuousDef d;
-    if (!continuous_decode(&d, &p->arena, view, e) || !continuous_forget(s, view, e))
+    if (!continuous_decode(&d, &p->arena, view, e) || !continuous_drop_states(s, view, e))
         return false;
     d.base = d.base == from ? to : d.base;
     for (size_t i = 0; i < d.other_count; i++)
@@ -443,10 +464,12 @@ struct RefreshRun {   /* one REFRESH */
     Pieces pieces;
     PieceKey *keys; /* tags of GROUP BY */
     size_t key_count, next;
-    Slice groups;       /* the condition of the piece at hand */
-    bool emptied;       /* what it replaces is gone */
-    bool whole;         /* no range was given */
-    bool tier;          /* it is no view, but a tier of a table */
+    Slice groups;    /* the condition of the piece at hand */
+    bool emptied;    /* what it replaces is gone */
+    bool whole;      /* no range was given */
+    bool tier;       /* it is no view, but a tier of a table */
+    bool takes_over; /* it is a next version, and all of it is kept */
+    ObjectId watch;
     ViewRefresh inside; /* the piece at hand */
 };
 
@@ -480,7 +503,7 @@ static void job_range(Portal *p, RefreshRun *r)
     const ContinuousDef *d = &r->def;
     TableInfo info;
     Snapshot *snap = tx_snapshot(p->session);
-    const Watch *w = watches_find(snapshot_watches(snap), r->view->id);
+    const Watch *w = watches_find(snapshot_watches(snap), r->watch);
     snapshot_table_about(snap, d->base, &info);
     if (d->for_ns && d->for_ns < r->to_ns)
         r->repair_from_ns = grain_down(d, r->to_ns - d->for_ns);
@@ -549,6 +572,23 @@ static bool not_one(const TableDef *t, Err *e)
                    SLICE_ARG(t->name));
 }
 
+/* REFRESH of all of a view that has a next version makes that, and it takes over. */
+static bool refresh_of_view(Portal *p, RefreshRun *r, Err *e)
+{
+    bool ok = view_is_continuous(r->view) ? continuous_decode(&r->def, &p->arena, r->view, e)
+                                          : not_one(r->view, e);
+    const TableDef *next = ok && r->def.next && !p->session->view_job && !p->bound->u.refresh.from
+                               ? cat_table_by_id(r->cat, r->def.next)
+                               : NULL;
+    if (next) {
+        r->view = next;
+        ok = continuous_decode(&r->def, &p->arena, next, e);
+    }
+    r->takes_over = next != NULL;
+    r->watch = ok ? continuous_watch(&r->def, r->view) : 0;
+    return ok;
+}
+
 /* What the name stands for; a tier gets columns for what its table got. */
 static bool refresh_of(Portal *p, RefreshRun *r, Err *e)
 {
@@ -556,8 +596,8 @@ static bool refresh_of(Portal *p, RefreshRun *r, Err *e)
     bool grew;
     r->tier = tier_def(r->cat, r->view, &r->def);
     if (!r->tier)
-        return view_is_continuous(r->view) ? continuous_decode(&r->def, &p->arena, r->view, e)
-                                           : not_one(r->view, e);
+        return refresh_of_view(p, r, e);
+    r->watch = r->view->id;
     must(tier_is_one(r->view, &of));
     if (!tier_follow(p, cat_table_by_id(r->cat, of.raw), r->view, &grew, e))
         return false;
@@ -602,7 +642,7 @@ static RefreshRun *refresh_open(Portal *p, Err *e)
 /* Rows below the range are marked from now on: those that come while it is computed, too. */
 static void announce(Portal *p, const RefreshRun *r)
 {
-    WatchEdit edit = {.what = WATCH_TO, .state = {.id = r->view->id, .watched_to_ns = r->to_ns}};
+    WatchEdit edit = {.what = WATCH_TO, .state = {.id = r->watch, .watched_to_ns = r->to_ns}};
     p->ticket = (Ticket){.waiter = p->session->waiter};
     p->ticket_busy = true;
     engine_watch(p->session->db->engine, &edit, 1, SYNC_OFF, &p->ticket);
@@ -686,12 +726,13 @@ static bool plan_pieces(Portal *p, RefreshRun *r, Err *e)
 {
     int64_t horizon = INT64_MIN;
     Snapshot *snap = tx_snapshot(p->session);
-    const Watch *w = watches_find(snapshot_watches(snap), r->view->id);
+    const Watch *w = watches_find(snapshot_watches(snap), r->watch);
     bool ok = w ? watch_horizon(snap, w, &horizon, e) && as_analyzed(r, snap, e)
                 : err_set(e, ERR_SERIALIZATION, "the view was dropped or replaced");
     if (ok) {
         r->place = snapshot_place(snap);
         r->horizon_ns = horizon;
+        r->takes_over |= r->def.replaces && w->state.from_ns == INT64_MIN;
         tag_keys(p, r);
         choose_pieces(p, r, w, horizon);
     }
@@ -786,7 +827,7 @@ static bool piece_done(Portal *p, RefreshRun *r, const Piece *piece, Err *e)
 {
     DeleteSpec added = {.table = r->def.base, .t_min = piece->from_ns, .t_max = piece->to_ns - 1};
     WatchEdit edit = {.what = WATCH_UNCHANGED,
-                      .state = {.id = r->view->id},
+                      .state = {.id = r->watch},
                       .clear_lsn = r->place,
                       .clear_from_ns = piece->from_ns,
                       .clear_to_ns = piece->to_ns};
@@ -839,7 +880,7 @@ static RunStatus run_pieces(Portal *p, RefreshRun *r, Err *e)
 static bool settle(Portal *p, const RefreshRun *r, Err *e)
 {
     WatchEdit edit = {.what = WATCH_COVER | WATCH_CLEAR | WATCH_HORIZON,
-                      .state = {.id = r->view->id,
+                      .state = {.id = r->watch,
                                 .horizon_ns = r->horizon_ns,
                                 .from_ns = r->cover_from_ns,
                                 .upto_ns = r->cover_to_ns},
@@ -881,5 +922,7 @@ RunStatus refresh_run(Portal *p, Batch **out, Err *e)
     }
     if ((st = run_pieces(p, r, e)) != RUN_DONE)
         return st;
-    return settle(p, r, e) ? portal_set_tag(p, p->bound->tag) : RUN_FAIL;
+    return settle(p, r, e) && (!r->takes_over || next_takes_over(p, r->view, &r->def, e))
+               ? portal_set_tag(p, p->bound->tag)
+               : RUN_FAIL;
 }

@@ -10,7 +10,8 @@ struct ViewJob {
     Portal *portal; /* of the REFRESH under way */
 };
 
-int64_t view_refresh_ns(const TableDef *t)
+/* Of a view: how often it is refreshed; of its next version: how often it is tried. */
+static int64_t refresh_ns(const TableDef *t, bool next)
 {
     ContinuousDef d;
     Arena a;
@@ -18,9 +19,21 @@ int64_t view_refresh_ns(const TableDef *t)
     if (!view_is_continuous(t))
         return 0;
     arena_init(&a, NULL);
-    int64_t ns = continuous_decode(&d, &a, t, &ignored) ? d.refresh_ns : 0;
+    int64_t ns = continuous_decode(&d, &a, t, &ignored) && (d.replaces != 0) == next
+                     ? (next ? 60 * NS_PER_S : d.refresh_ns)
+                     : 0;
     arena_free(&a);
     return ns;
+}
+
+int64_t view_refresh_ns(const TableDef *t)
+{
+    return refresh_ns(t, false);
+}
+
+int64_t replace_refresh_ns(const TableDef *t)
+{
+    return refresh_ns(t, true);
 }
 
 bool view_job_new(ViewJob **out, Db *db, ObjectId database, TableId view, Task *waiter, Err *e)
@@ -75,12 +88,21 @@ static bool begin(ViewJob *j, bool *gone, Err *e)
     return ok;
 }
 
+/* A next version is made until it has taken over and is gone. */
 static bool all_kept(const ViewJob *j)
 {
+    Arena a;
+    Err ignored;
+    ContinuousDef d;
+    arena_init(&a, NULL);
     Snapshot *snap = engine_snapshot(j->session->db->engine, NULL);
-    const Watch *w = watches_find(snapshot_watches(snap), j->view);
-    bool all = !w || w->state.from_ns == INT64_MIN;
+    const TableDef *t = cat_table_by_id(snapshot_catalog(snap), j->view);
+    bool view = t && view_is_continuous(t) && continuous_decode(&d, &a, t, &ignored);
+    const Watch *w =
+        t ? watches_find(snapshot_watches(snap), view ? continuous_watch(&d, t) : t->id) : NULL;
+    bool all = !w || (w->state.from_ns == INT64_MIN && !(view && d.replaces));
     snapshot_unref(snap);
+    arena_free(&a);
     return all;
 }
 

@@ -133,7 +133,8 @@ bool ddl_create_view(Portal *p, Err *e)
                         .duplicates = DUP_KEEP,
                         .time_index = -1,
                         .next_column = 1,
-                        .definition = text};
+                        .definition = text,
+                        .comment = old ? old->comment : SLICE_NONE};
         t->columns = ARENA_ARRAY(&p->arena, ColumnDef, q->col_count + 1);
         for (size_t i = 0; i < q->col_count; i++)
             t->columns[t->column_count++] = (ColumnDef){.id = t->next_column++,
@@ -147,9 +148,12 @@ bool ddl_create_view(Portal *p, Err *e)
         if (b->u.create_view.continuous)
             ok = (!old || continuous_alone(s, cat, old, b->u.create_view.continuous->lower, e)) &&
                  continuous_define(p, t, old, e);
-        CatEdit c = {
-            .op = CAT_PUT_TABLE, .id = t->id, .expect_version = old ? old->version : 0, .table = t};
-        ok = ok && ddl_edit(s, &c, 1, e);
+        bool next = old && t->id != old->id; /* it is made in the background */
+        CatEdit c = {.op = CAT_PUT_TABLE,
+                     .id = t->id,
+                     .expect_version = old && !next ? old->version : 0,
+                     .table = t};
+        ok = ok && (next ? ddl_edit_unchecked(s, &c, 1, e) : ddl_edit(s, &c, 1, e));
     }
     cat_unref(cat);
     return ok;

@@ -211,7 +211,8 @@ static void find_broken(Broken *b)
         const TableDef *v = cat_table_at(now, i), *was = cat_table_by_id(b->before, v->id);
         bool retyped;
         if (was && v->kind == TABLE_VIEW && v->database == s->database &&
-            !view_works(s, now, v, &retyped) && view_works(s, b->before, was, &retyped))
+            !continuous_hidden(now, v) && !view_works(s, now, v, &retyped) &&
+            view_works(s, b->before, was, &retyped))
             b->views[b->count++] = was;
     }
     cat_unref(now);

@@ -3,6 +3,8 @@
  * The jobs are lifecycle's, which has told the database how to ask for them. */
 #include "session/tier.h"
 
+#include <math.h>
+
 void db_set_jobs(Db *db, const JobDoor *door)
 {
     db->jobs = door ? *door : (JobDoor){0};
@@ -28,12 +30,33 @@ static Value span_of(int64_t ns)
                    .u.iv = {.days = (int32_t)(ns / NS_PER_DAY), .us = ns % NS_PER_DAY / NS_PER_US}};
 }
 
-static void job_row(EvalCtx *ctx, const CatalogSnap *cat, const JobInfo *j, RowSink *sink)
+/* How much of the time of the table's rows is in what is kept: 0 to 1. */
+static Value progress_of(EvalCtx *ctx, Snapshot *snap, const TableDef *t)
+{
+    ContinuousDef d;
+    TableInfo info;
+    Err ignored;
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    if (!t || !(tier_def(cat, t, &d) ||
+                (view_is_continuous(t) && continuous_decode(&d, ctx->arena, t, &ignored))))
+        return value_null();
+    const Watch *w = watches_find(snapshot_watches(snap), continuous_watch(&d, t));
+    snapshot_table_about(snap, d.base, &info);
+    if (!w || !info.rows)
+        return w ? value_f64(1) : value_null();
+    double first = (double)info.t_min, span = (double)info.t_max - first + 1;
+    double from = fmax((double)w->state.from_ns, first),
+           upto = fmin((double)w->state.upto_ns, first + span);
+    return value_f64(round(fmax(upto - from, 0) / span * 1000) / 1000);
+}
+
+static void job_row(EvalCtx *ctx, Snapshot *snap, const JobInfo *j, RowSink *sink)
 {
     bool ran = j->last_start_ns != 0;
     Value tier;
+    const CatalogSnap *cat = snapshot_catalog(snap);
     const TableDef *own = cat_table_by_id(cat, (TableId)(j->id / JOB_KINDS_MAX)),
-                   *t = tier_shown(cat, own, &tier);
+                   *t = next_shown(cat, tier_shown(cat, own, &tier));
     const SchemaDef *schema = t != own ? cat_schema_by_id(cat, t->schema) : NULL;
     Slice name = schema ? t->name : slice_cstr(j->table_name),
           in = schema ? schema->name : slice_cstr(j->schema_name);
@@ -55,7 +78,8 @@ static void job_row(EvalCtx *ctx, const CatalogSnap *cat, const JobInfo *j, RowS
                    ran ? value_i64((int64_t)j->rows_read) : value_null(),
                    j->error[0] ? value_str(arena_slice(ctx->arena, slice_cstr(j->error)))
                                : value_null(),
-                   tier};
+                   tier,
+                   progress_of(ctx, snap, own)};
     row_sink_add(sink, row);
 }
 
@@ -67,7 +91,7 @@ static bool fill_jobs(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     size_t n = db_jobs(s->db, &jobs);
     for (size_t i = 0; i < n; i++)
         if (jobs[i].database == s->database)
-            job_row(ctx, snapshot_catalog(snap), &jobs[i], sink);
+            job_row(ctx, snap, &jobs[i], sink);
     mem_free(jobs);
     return true;
 }
@@ -89,7 +113,8 @@ static const ViewColumn columns[] = {{"job_id", T_INT8},
                                      {"rows", T_INT8},
                                      {"rows_read", T_INT8},
                                      {"error", T_TEXT},
-                                     {"tier", T_INTERVAL}};
+                                     {"tier", T_INTERVAL},
+                                     {"progress", T_FLOAT8}};
 const ViewDef job_views[] = {
     {"skulk", "jobs", columns, ARRAY_LEN(columns), fill_jobs,
      .text = "what runs by itself, and how it went"},

@@ -5,7 +5,7 @@ libsksession_la_SOURCES = \
 	session/cursor.c \
 	session/db.c \
 	session/execute.c \
-	session/ddl.c session/continuous.c session/matview.c session/continuous_job.c session/pieces.c session/pieces.h session/tier.c session/tier.h session/ddl_create.c session/alter_table.c session/hypertable.c session/ddl_constraint.c session/ddl_drop.c session/parts.c session/sequence.c session/temp.c \
+	session/ddl.c session/continuous.c session/matview.c session/continuous_job.c session/continuous_next.c session/pieces.c session/pieces.h session/tier.c session/tier.h session/ddl_create.c session/alter_table.c session/hypertable.c session/ddl_constraint.c session/ddl_drop.c session/parts.c session/sequence.c session/temp.c \
 	session/functions.c session/influx_sql.c \
 	session/functions_admin.c \
 	session/catalog_depend.c \

@@ -301,6 +301,7 @@ enum {
     JOB_TTL = 1,
     JOB_VIEW,
     JOB_TIER,
+    JOB_REPLACE,
     JOB_KINDS_MAX = 8
 }; /* numbers of kinds: never given twice */
 static inline int64_t job_id_of(TableId table, int kind)
@@ -373,7 +374,8 @@ bool db_snapshot(Db *db, Rights *rights, char name[DB_SNAPSHOT_NAME], Ticket *t,
 /* Session views and functions; called by db_open. */
 /* ---- continuous views: what a job of lifecycle/ does for one ---- */
 int64_t view_refresh_ns(const TableDef *t); /* how often; 0: never, or it is no continuous view */
-int64_t tier_refresh_ns(const TableDef *t); /* the same for tiers; 0: it is none */
+int64_t replace_refresh_ns(const TableDef *t); /* of the next version of a view */
+int64_t tier_refresh_ns(const TableDef *t);    /* the same for tiers; 0: it is none */
 typedef struct ViewJob ViewJob;
 bool view_job_new(ViewJob **out, Db *db, ObjectId database, TableId view, Task *waiter,
                   Err *e) MUST_CHECK;

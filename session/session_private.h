@@ -524,6 +524,17 @@ bool continuous_alter(Portal *p, TableDef *view, const NameValue *o, size_t n, b
                       Err *e) MUST_CHECK;
 /* Before the view is dropped: its states go. */
 bool continuous_forget(Session *s, const TableDef *view, Err *e) MUST_CHECK;
+bool continuous_drop_states(Session *s, const TableDef *view, Err *e) MUST_CHECK;
+void continuous_put(TableDef *view, Arena *a, const ContinuousDef *d);
+/* continuous_next.c: the next version of a continuous view. */
+bool next_wanted(Session *s, const TableDef *old, const ContinuousDef *d, bool *later,
+                 Err *e) MUST_CHECK; /* else it is in force at once */
+bool next_begin(Portal *p, TableDef *next, const TableDef *old, Err *e) MUST_CHECK;
+bool next_takes_over(Portal *p, const TableDef *next, const ContinuousDef *made, Err *e) MUST_CHECK;
+bool next_forget(Session *s, const TableDef *view, Err *e) MUST_CHECK;
+bool next_alter(Portal *p, const ContinuousDef *d, const NameValue *o, size_t n, bool set,
+                Err *e) MUST_CHECK;
+const TableDef *next_shown(const CatalogSnap *cat, const TableDef *t); /* the view itself */
 /* TRUNCATE gave a table a new id. */
 bool continuous_truncated(Portal *p, const CatalogSnap *cat, TableId from, TableId to,
                           Err *e) MUST_CHECK;

@@ -159,7 +159,7 @@ static bool fill_aggregates(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
         ContinuousDef d;
-        if (t->database != s->database || !view_is_continuous(t))
+        if (t->database != s->database || !view_is_continuous(t) || continuous_hidden(cat, t))
             continue;
         if (!continuous_decode(&d, ctx->arena, t, e))
             return false;

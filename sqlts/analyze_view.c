@@ -378,8 +378,8 @@ static Expr *int_const(Analyzer *z, int64_t v)
 static bool bound_call(const PartBuild *b, ViewBound which, size_t number, const Expr *like,
                        Expr **out, Err *e)
 {
-    Expr *args[] = {int_const(b->z, b->view->id), int_const(b->z, (int64_t)which),
-                    int_const(b->z, (int64_t)number),
+    Expr *args[] = {int_const(b->z, continuous_watch(&b->def, b->view)),
+                    int_const(b->z, (int64_t)which), int_const(b->z, (int64_t)number),
                     az_const(b->z, T_BYTEA, value_str(b->def.grid), 0)};
     if (!az_call_named(b->z, b->at, "view_bound", args, ARRAY_LEN(args), out, e))
         return false;

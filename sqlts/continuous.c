@@ -12,6 +12,11 @@ bool view_is_continuous(const TableDef *t)
     return view_is_materialized(t) && !view_is_stored(t);
 }
 
+ObjectId continuous_watch(const ContinuousDef *d, const TableDef *view)
+{
+    return d->watch ? d->watch : view->id;
+}
+
 bool continuous_reads(const ContinuousDef *d, TableId table)
 {
     for (size_t i = 0; i < d->other_count; i++)
@@ -56,6 +61,9 @@ void continuous_encode(Buf *out, const ContinuousDef *d)
     buf_put_slice(out, d->grid);
     for (size_t i = 0; i < d->key_count; i++)
         buf_put_varint(out, d->tags[i]);
+    buf_put_varint(out, d->watch);
+    buf_put_varint(out, d->next);
+    buf_put_varint(out, d->replaces);
 }
 
 bool continuous_bucket(const ContinuousDef *d, Bucket *out, Err *e)
@@ -152,6 +160,11 @@ bool continuous_decode(ContinuousDef *out, Arena *a, const TableDef *view, Err *
     out->tags = ARENA_ARRAY(a, ColumnId, out->key_count + 1u);
     for (size_t i = 0; i < out->key_count; i++)
         out->tags[i] = format > FORMAT_WITHOUT_TAGS ? (ColumnId)reader_varint(&r) : 0;
+    if (format > FORMAT_WITHOUT_TAGS) {
+        out->watch = (ObjectId)reader_varint(&r);
+        out->next = (TableId)reader_varint(&r);
+        out->replaces = (TableId)reader_varint(&r);
+    }
     return (!r.bad && !reader_left(&r)) ||
            err_set(e, ERR_DATA_CORRUPTED, "the definition of continuous view \"%.*s\" is damaged",
                    SLICE_ARG(view->name));

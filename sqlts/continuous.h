@@ -12,6 +12,8 @@
  * Bounds are calls of view_bound(), which looks at the snapshot of the query: plans can be kept.
  * Refreshing: SqlEnv.refresh makes the name of the view stand for VIEW_PARTIAL, the rows that its hidden table
  * should have for [from, to).
+ * Its next version (CREATE OR REPLACE, ADD COLUMN) is a hidden view of its own until all is kept; then the view takes
+ * over its query, its hidden table and its watch.
  * A view over a view reads the parts of the lower one, with the states of its aggregates behind its columns.
  * Threads: pure. */
 #ifndef SKULK_SQLTS_CONTINUOUS_H
@@ -56,12 +58,16 @@ typedef struct ContinuousDef {
     int64_t refresh_ns;          /* how often the job comes; 0 = never */
     int64_t lag_ns;              /* rows younger than this are left to be read as rows */
     int64_t for_ns;              /* how far back the job repairs; 0 = all */
+    ObjectId watch;              /* its watch; 0: that of the view's own id */
+    TableId next;                /* its next version, a hidden view that is being made; 0: none */
+    TableId replaces;            /* of such a one: the view */
 } ContinuousDef;
 
 bool view_is_continuous(const TableDef *t);
 struct Bucket; /* exec/bucket.h */
 bool continuous_bucket(const ContinuousDef *d, struct Bucket *out, Err *e) MUST_CHECK;
 void continuous_put_grid(ContinuousDef *d, Arena *a, const struct Bucket *b);
+ObjectId continuous_watch(const ContinuousDef *d, const TableDef *view);
 bool continuous_reads(const ContinuousDef *d, TableId table);
 void continuous_encode(Buf *out, const ContinuousDef *d);
 TableId continuous_states(const TableDef *view); /* of any format, to be dropped; 0: damaged */

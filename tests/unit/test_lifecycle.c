@@ -357,6 +357,37 @@ START_TEST(late_row)
 }
 END_TEST
 
+/* The next version is made slice by slice while the old one answers, also over a restart; then it takes over. */
+START_TEST(next_version)
+{
+    LifeWorld w;
+    const char *both = "SELECT kind, progress > 0 AND progress < 1, error FROM skulk.jobs WHERE "
+                       "table_name = 'nv' ORDER BY kind";
+    const char *shown = "SELECT pg_get_viewdef('nv') LIKE '%2 hours%', (SELECT count(*) FROM nv)";
+    life_init(&w, 14);
+    make(&w, "ttl = 'forever'");
+    life_ask(&w, "INSERT INTO m SELECT '2020-01-01'::timestamptz + i * interval '1 sec', 'h' || j, "
+                 "i FROM generate_series(0, 359999) i, generate_series(1, 12) j");
+    life_ask(&w, "CREATE MATERIALIZED VIEW nv WITH (continuous, refresh = '10 min') AS "
+                 "SELECT time_bucket('1 hour', ts) AS b, host, max(v) FROM m GROUP BY 1, 2");
+    life_pass(&w, 60 * NS_PER_S);
+    life_ask(&w,
+             "CREATE OR REPLACE MATERIALIZED VIEW nv WITH (continuous, refresh = '0') AS "
+             "SELECT time_bucket('2 hours', ts) AS b, host, max(1 / (v - 5)) FROM m GROUP BY 1, 2");
+    life_pass(&w, 60 * NS_PER_S); /* the newest slices can be made, the oldest not */
+    ck_assert_str_eq(life_ask(&w, both), "replace|t|division by zero\nview|f|\n");
+    ck_assert_str_eq(life_ask(&w, shown), "f|1200\n");
+    life_close(&w);
+    life_open(&w);
+    ck_assert_str_eq(life_ask(&w, shown), "f|1200\n");
+    life_ask(&w, "UPDATE m SET v = 6 WHERE v = 5");
+    life_pass(&w, 2 * HOUR_NS);
+    ck_assert_str_eq(life_ask(&w, shown), "t|600\n");
+    ck_assert_str_eq(life_ask(&w, both), "");
+    life_end(&w);
+}
+END_TEST
+
 /* What another version made is neither read as a plain view nor damaged; its hidden table is known. */
 START_TEST(other_format)
 {
@@ -464,6 +495,7 @@ int main(void)
     tcase_add_test(tc, back_off);
     tcase_add_loop_test(tc, views_in_a_jump, 0, 4);
     tcase_add_test(tc, late_row);
+    tcase_add_test(tc, next_version);
     tcase_add_test(tc, other_format);
     tcase_add_loop_test(tc, random_life, 0, 8);
     return unit_run(tc);
