@@ -75,6 +75,7 @@ CallStatus http_run_root(HttpCall *c)
 /* ---- /query: what clients of InfluxDB say before they write; retention policies are SQL here as well ---- */
 typedef struct InfluxQuery { /* HttpCall.state */
     const char *p, *end;
+    const char *begin; /* of the statement */
     int id;
     Slice database; /* where the statement's SQL runs */
     InfluxForm form;
@@ -395,6 +396,17 @@ static bool show_series(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
     return ok;
 }
 
+/* Those over points: the session knows the measurements. */
+static bool points(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    q->database = http_param(c, "db");
+    if (!q->database.len)
+        return err_set(e, ERR_DATABASE_NAME, "database name required");
+    q->p = q->begin;
+    return influx_statement(c->db, c->rights, q->database, http_param(c, "rp"), &c->arena, &q->p,
+                            q->end, sql, &q->form, e);
+}
+
 /* Writes its answer, or the SQL that does what it says. */
 static const struct {
     const char *words[4];
@@ -411,24 +423,56 @@ static const struct {
     {{"SHOW", "TAG", "VALUES"}, show_tag_values},
     {{"SHOW", "FIELD", "KEYS"}, show_field_keys},
     {{"SHOW", "SERIES"}, show_series},
+    {{"SELECT"}, points},
+    {{"DELETE"}, points},
+    {{"DROP", "SERIES"}, points},
+    {{"DROP", "MEASUREMENT"}, points},
 };
+
+/* epoch=: how times are told; missing: as texts. */
+static bool epoch_unit(HttpCall *c, int64_t *unit_ns, Err *e)
+{
+    static const struct {
+        const char *name;
+        int64_t ns;
+    } units[] = {{"", 0},
+                 {"ns", 1},
+                 {"n", 1},
+                 {"u", NS_PER_US},
+                 {"us", NS_PER_US},
+                 {"µ", NS_PER_US},
+                 {"ms", NS_PER_MS},
+                 {"s", NS_PER_S},
+                 {"m", 60 * NS_PER_S},
+                 {"h", 3600 * NS_PER_S}};
+    Slice text = http_param(c, "epoch");
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (slice_eq_cstr(text, units[i].name)) {
+            *unit_ns = units[i].ns;
+            return true;
+        }
+    return err_set(e, ERR_SYNTAX, "epoch is ns, u, ms, s, m or h");
+}
 
 static bool begin_statement(HttpCall *c, InfluxQuery *q, Err *e)
 {
+    const Clock *clock = c->server->options.clock;
     size_t i = 0;
+    q->begin = q->p;
     while (i < ARRAY_LEN(statements) && !words_are(q, &c->arena, statements[i].words))
         i++;
     if (i == ARRAY_LEN(statements))
-        return err_set(e, ERR_SYNTAX,
-                       "only CREATE DATABASE, CREATE, ALTER, DROP RETENTION POLICY and SHOW "
-                       "DATABASES, RETENTION POLICIES, MEASUREMENTS, TAG KEYS, TAG VALUES, FIELD "
-                       "KEYS, SERIES are understood here; ask in SQL on the PostgreSQL port, or in "
-                       "PromQL at /api/v1/query");
+        return err_set(
+            e, ERR_SYNTAX,
+            "only SELECT, DELETE, DROP SERIES, DROP MEASUREMENT, CREATE DATABASE, CREATE, "
+            "ALTER, DROP RETENTION POLICY and SHOW DATABASES, RETENTION POLICIES, "
+            "MEASUREMENTS, TAG KEYS, TAG VALUES, FIELD KEYS, SERIES are understood "
+            "here; ask in SQL on the PostgreSQL port, or in PromQL at /api/v1/query");
     Buf sql;
     buf_init(&sql);
     q->database = SLICE_LIT("skulk");
-    q->form = (InfluxForm){0};
-    bool ok = statements[i].run(c, q, &sql, e);
+    q->form = (InfluxForm){.rows = {.limit = -1, .slimit = -1}, .now_ns = clock->wall_ns(clock)};
+    bool ok = epoch_unit(c, &q->form.unit_ns, e) && statements[i].run(c, q, &sql, e);
     skip_blanks(q);
     if (ok && q->p < q->end && *q->p != ';')
         ok = err_set(e, ERR_SYNTAX, "nothing else is understood in this statement");

@@ -15,7 +15,7 @@ static const HttpRoute route_table[] = {
      "200 once the server serves, as Prometheus says it"},
     {"/metrics", HTTP_GET, 0, http_run_metrics, "counters in Prometheus text"},
     {"/query", HTTP_GET | HTTP_POST, ROUTE_DB | ROUTE_FORM, http_run_influx_query,
-     "databases, retention policies and what there is, for InfluxDB clients"},
+     "InfluxQL: SELECT, DELETE, SHOW, databases, retention policies"},
     {"/api/v1/query", HTTP_GET | HTTP_POST, ROUTE_DB | ROUTE_FORM | ROUTE_CANCEL,
      http_run_prom_query, "PromQL at one time"},
     {"/api/v1/query_range", HTTP_GET | HTTP_POST, ROUTE_DB | ROUTE_FORM | ROUTE_CANCEL,

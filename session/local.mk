@@ -6,7 +6,7 @@ libsksession_la_SOURCES = \
 	session/db.c \
 	session/execute.c \
 	session/ddl.c session/continuous.c session/matview.c session/continuous_job.c session/continuous_next.c session/pieces.c session/pieces.h session/tier.c session/tier.h session/ddl_create.c session/alter_table.c session/hypertable.c session/ddl_constraint.c session/ddl_drop.c session/parts.c session/sequence.c session/temp.c \
-	session/functions.c session/influx_sql.c \
+	session/functions.c session/influx_sql.c session/influx_rows.c session/influx_rows.h \
 	session/functions_admin.c \
 	session/catalog_depend.c \
 	session/login.c session/scram.c session/scram.h session/throttle.c session/throttle.h session/acl.c session/acl.h session/rights.c session/role.c session/grant.c session/owner.c session/role_setting.c session/token.c \

@@ -9,6 +9,7 @@
 #define SKULK_SESSION_SESSION_H
 
 #include "exec/query.h"
+#include "sqlts/influx.h"
 #include "sqlts/sqlts.h"
 
 #define SKULK_VERSION        "0.1.0"
@@ -258,12 +259,19 @@ typedef struct InfluxJob InfluxJob;
 typedef struct InfluxForm {
     const char *name; /* of the one series of rows; NULL: it has none */
     bool by_name;     /* the first column is the name: a series for each, as they come */
+    InfluxRows rows;
+    int64_t unit_ns; /* of times as numbers; 0: as texts */
+    int64_t now_ns;
 } InfluxForm;
 typedef struct InfluxRequest { /* borrowed while it is opened */
     Rights *rights;
     Slice database, sql;
     InfluxForm form;
 } InfluxRequest;
+/* SELECT, DELETE, DROP SERIES, DROP MEASUREMENT: the statement at *p, which then stands behind it. */
+bool influx_statement(Db *db, Rights *rights, Slice database, Slice policy, Arena *a,
+                      const char **p, const char *end, Buf *sql, InfluxForm *form,
+                      Err *e) MUST_CHECK;
 bool influx_open(InfluxJob **out, Db *db, const InfluxRequest *r, Task *waiter, Err *e) MUST_CHECK;
 /* Rows as InfluxDB's ,"series":[{"name":...,"columns":[...],"values":[[...]]}], nothing if there are none; RUN_DONE, RUN_WAIT, RUN_YIELD, RUN_FAIL. */
 RunStatus influx_run(InfluxJob *j, Buf *json, Err *e);

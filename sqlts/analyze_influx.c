@@ -2,25 +2,15 @@
  *
  *   SELECT mean("load") AS "load" INTO "year"."cpu_1h" FROM "cpu" GROUP BY time(1h), *
  * becomes a continuous view named as the target, with the bucket as "time", the tags and the aggregates.
- * To add a function: a row of functions[]. */
+ * To add a function: a row of influx_functions[] in influx_lex.c. */
 #include "exec/func_text.h"
 #include "sqlts/analyze.h"
-
-typedef enum InfluxToken {
-    INFLUX_END,
-    INFLUX_NAME,
-    INFLUX_STRING,
-    INFLUX_NUMBER,
-    INFLUX_PUNCT
-} InfluxToken;
+#include "sqlts/influx_lex.h"
 
 typedef struct Influx {
     Analyzer *z;
     const NContinuous *n;
-    const char *p, *limit;
-    InfluxToken kind;
-    bool quoted;
-    Slice text; /* of a name or string: without quotes */
+    InfluxLex l;
     const TableDef *source;
     QualifiedName target, from;
     Slice width, offset;
@@ -30,11 +20,11 @@ typedef struct Influx {
 
 static bool wrong(Influx *q, Err *e)
 {
-    if (q->kind == INFLUX_END)
+    if (q->l.kind == INFLUX_END)
         return err_set(e, ERR_SYNTAX,
                        "syntax error at end of the query of CONTINUOUS QUERY \"%.*s\"",
                        SLICE_ARG(q->n->name));
-    return err_set(e, ERR_SYNTAX, "syntax error at or near \"%.*s\"", SLICE_ARG(q->text));
+    return err_set(e, ERR_SYNTAX, "syntax error at or near \"%.*s\"", SLICE_ARG(q->l.text));
 }
 
 static bool not_here(const char *what, Slice text, Err *e)
@@ -45,91 +35,20 @@ static bool not_here(const char *what, Slice text, Err *e)
                        "GROUP BY time_bucket().");
 }
 
-/* ---- tokens ---- */
-
-static bool word_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
-static void quoted(Influx *q, char quote)
-{
-    const char *p = q->p + 1;
-    Buf b;
-    buf_init(&b);
-    for (; p < q->limit && *p != quote; p++) {
-        p += *p == '\\' && q->limit - p > 1;
-        buf_put_u8(&b, (uint8_t)*p);
-    }
-    q->text = arena_slice(q->z->arena, buf_slice(&b));
-    q->p = p < q->limit ? p + 1 : p;
-    q->kind = quote == '"' ? INFLUX_NAME : INFLUX_STRING;
-    q->quoted = true;
-    buf_free(&b);
-}
-
-static void next(Influx *q)
-{
-    static const char *const pairs[] = {"<=", ">=", "<>", "!=", "=~", "!~", "::"};
-    while (q->p < q->limit && (*q->p == ' ' || (*q->p >= '\t' && *q->p <= '\r')))
-        q->p++;
-    q->quoted = false;
-    q->kind = INFLUX_END;
-    q->text = SLICE_NONE;
-    if (q->p == q->limit)
-        return;
-    if (*q->p == '"' || *q->p == '\'') {
-        quoted(q, *q->p);
-        return;
-    }
-    const char *begin = q->p++;
-    q->kind = *begin >= '0' && *begin <= '9' ? INFLUX_NUMBER
-              : word_char(*begin)            ? INFLUX_NAME
-                                             : INFLUX_PUNCT;
-    if (q->kind != INFLUX_PUNCT)
-        while (q->p < q->limit && (word_char(*q->p) || (q->kind == INFLUX_NUMBER && *q->p == '.')))
-            q->p++;
-    for (size_t i = 0; q->kind == INFLUX_PUNCT && q->p < q->limit && i < ARRAY_LEN(pairs); i++)
-        if (begin[0] == pairs[i][0] && *q->p == pairs[i][1]) {
-            q->p++;
-            break;
-        }
-    q->text = slice_of(begin, (size_t)(q->p - begin));
-}
-
-static bool is_word(const Influx *q, const char *word)
-{
-    return q->kind == INFLUX_NAME && !q->quoted && slice_eq_nocase(q->text, slice_cstr(word));
-}
-
-static bool is_punct(const Influx *q, const char *text)
-{
-    return q->kind == INFLUX_PUNCT && slice_eq_cstr(q->text, text);
-}
-
-static bool take_word(Influx *q, const char *word)
-{
-    if (!is_word(q, word))
-        return false;
-    next(q);
-    return true;
-}
-
 static bool need_punct(Influx *q, const char *text, Err *e)
 {
-    if (!is_punct(q, text))
+    if (!influx_is_punct(&q->l, text))
         return wrong(q, e);
-    next(q);
+    influx_next(&q->l);
     return true;
 }
 
 static bool need_name(Influx *q, Slice *out, Err *e)
 {
-    *out = q->text;
-    if (q->kind != INFLUX_NAME)
+    *out = q->l.text;
+    if (q->l.kind != INFLUX_NAME)
         return wrong(q, e);
-    next(q);
+    influx_next(&q->l);
     return true;
 }
 
@@ -140,15 +59,15 @@ static bool measurement(Influx *q, QualifiedName *out, Err *e)
 {
     Slice parts[3] = {0};
     size_t n = 0;
-    if (is_punct(q, "/") || is_punct(q, ":"))
+    if (influx_is_punct(&q->l, "/") || influx_is_punct(&q->l, ":"))
         return not_here("a regular expression or :MEASUREMENT as a measurement", SLICE_LIT(""), e);
     if (!need_name(q, &parts[n++], e))
         return false;
-    while (is_punct(q, ".") && n < 3) {
-        next(q);
-        if (is_punct(q, "."))
+    while (influx_is_punct(&q->l, ".") && n < 3) {
+        influx_next(&q->l);
+        if (influx_is_punct(&q->l, "."))
             parts[n++] = SLICE_LIT("autogen");
-        else if (is_punct(q, ":"))
+        else if (influx_is_punct(&q->l, ":"))
             return not_here(":MEASUREMENT", SLICE_LIT(""), e);
         else if (!need_name(q, &parts[n++], e))
             return false;
@@ -175,56 +94,21 @@ static void put_name(Buf *b, const QualifiedName *name)
 
 /* ---- the select list ---- */
 
-static const struct {
-    const char *name;
-    const char *begin, *end; /* around the field; NULL end: the field stands twice */
-    bool number;             /* a second argument, of percentile() */
-} functions[] = {
-    {"mean", "avg(", ")", false},
-    {"count", "count(", ")", false},
-    {"sum", "sum(", ")", false},
-    {"min", "min(", ")", false},
-    {"max", "max(", ")", false},
-    {"first", "first(", ")", false},
-    {"last", "last(", ")", false},
-    {"stddev", "stddev(", ")", false},
-    {"median", "percentile_cont(0.5) WITHIN GROUP (ORDER BY ", ")", false},
-    {"mode", "mode() WITHIN GROUP (ORDER BY ", ")", false},
-    {"spread", "max(", NULL, false},
-    {"percentile", "percentile_disc(", ")", true},
-};
-
-static void put_call(Buf *out, size_t f, Slice field, Slice number, bool distinct)
-{
-    buf_puts(out, functions[f].begin);
-    if (functions[f].number)
-        buf_printf(out, "%.*s / 100.0) WITHIN GROUP (ORDER BY ", SLICE_ARG(number));
-    buf_puts(out, distinct ? "DISTINCT " : "");
-    text_put_ident(out, field);
-    if (!functions[f].end) {
-        buf_puts(out, ") - min(");
-        text_put_ident(out, field);
-    }
-    buf_puts(out, ")");
-}
-
 /* f(*): all fields, named f_field. */
 static void put_all_fields(Influx *q, size_t f, Slice number)
 {
     const TableDef *t = q->source;
-    bool any_type = strcmp(functions[f].name, "count") == 0 ||
-                    strcmp(functions[f].name, "first") == 0 ||
-                    strcmp(functions[f].name, "last") == 0;
+    bool any_type = influx_functions[f].any_type;
     for (size_t i = 0; i < t->column_count; i++) {
         const ColumnDef *c = &t->columns[i];
         bool number_type = c->phys == PHYS_I64 || c->phys == PHYS_F64;
         if (c->dropped || c->kind != COL_FIELD || (!any_type && !number_type))
             continue;
         buf_puts(&q->targets, ", ");
-        put_call(&q->targets, f, c->name, number, false);
+        influx_put_call(&q->targets, f, c->name, number, false);
         buf_puts(&q->targets, " AS ");
-        text_put_ident(&q->targets,
-                       arena_printf(q->z->arena, "%s_%.*s", functions[f].name, SLICE_ARG(c->name)));
+        text_put_ident(&q->targets, arena_printf(q->z->arena, "%s_%.*s", influx_functions[f].name,
+                                                 SLICE_ARG(c->name)));
     }
 }
 
@@ -233,53 +117,51 @@ static bool arguments(Influx *q, size_t f, Slice *field, Slice *number, bool *di
 {
     bool parens = false;
     *distinct = false;
-    if (is_word(q, "distinct")) {
+    if (influx_is_word(&q->l, "distinct")) {
         *distinct = true;
-        next(q);
-        parens = is_punct(q, "(");
+        influx_next(&q->l);
+        parens = influx_is_punct(&q->l, "(");
         if (parens)
-            next(q);
+            influx_next(&q->l);
     }
     *field = SLICE_NONE;
-    if (is_punct(q, "*"))
-        next(q);
-    else if (q->kind == INFLUX_PUNCT)
+    if (influx_is_punct(&q->l, "*"))
+        influx_next(&q->l);
+    else if (q->l.kind == INFLUX_PUNCT)
         return not_here("a regular expression of fields", SLICE_LIT(""), e);
     else if (!need_name(q, field, e))
         return false;
     if (parens && !need_punct(q, ")", e))
         return false;
-    if (functions[f].number) {
+    if (influx_functions[f].number) {
         if (!need_punct(q, ",", e))
             return false;
-        *number = q->text;
-        if (q->kind != INFLUX_NUMBER)
+        *number = q->l.text;
+        if (q->l.kind != INFLUX_NUMBER)
             return wrong(q, e);
-        next(q);
+        influx_next(&q->l);
     }
     return need_punct(q, ")", e);
 }
 
 static bool call(Influx *q, Buf *out, size_t *f, bool *all, Err *e)
 {
-    Slice name = q->text, field, number = SLICE_NONE;
+    Slice name = q->l.text, field, number = SLICE_NONE;
     bool distinct;
-    for (*f = 0; *f < ARRAY_LEN(functions); ++*f)
-        if (slice_eq_nocase(name, slice_cstr(functions[*f].name)))
-            break;
-    next(q);
-    if (!is_punct(q, "("))
+    *f = influx_function_find(name);
+    influx_next(&q->l);
+    if (!influx_is_punct(&q->l, "("))
         return not_here("a field without an aggregate: ", name, e);
-    if (*f == ARRAY_LEN(functions))
+    if (*f == INFLUX_FUNCTIONS)
         return not_here("function ", name, e);
-    next(q);
+    influx_next(&q->l);
     if (!arguments(q, *f, &field, &number, &distinct, e))
         return false;
     *all = !field.len;
     if (*all)
         put_all_fields(q, *f, number);
     else
-        put_call(out, *f, field, number, distinct);
+        influx_put_call(out, *f, field, number, distinct);
     return true;
 }
 
@@ -287,33 +169,34 @@ static bool call(Influx *q, Buf *out, size_t *f, bool *all, Err *e)
 static bool target(Influx *q, Err *e)
 {
     Buf sql;
-    size_t f, first = ARRAY_LEN(functions), depth = 0;
+    size_t f, first = INFLUX_FUNCTIONS, depth = 0;
     bool all = false, ok = true;
     buf_init(&sql);
-    while (ok && q->kind != INFLUX_END && !is_word(q, "as") && !is_word(q, "into") &&
-           (depth || !is_punct(q, ","))) {
-        if (q->kind == INFLUX_NAME) {
+    while (ok && q->l.kind != INFLUX_END && !influx_is_word(&q->l, "as") &&
+           !influx_is_word(&q->l, "into") && (depth || !influx_is_punct(&q->l, ","))) {
+        if (q->l.kind == INFLUX_NAME) {
             ok = call(q, &sql, &f, &all, e);
-            first = first == ARRAY_LEN(functions) ? f : first;
+            first = first == INFLUX_FUNCTIONS ? f : first;
             continue;
         }
-        if (q->kind == INFLUX_STRING ||
-            (q->kind == INFLUX_PUNCT && !strchr("+-*/%()", *q->text.ptr)))
+        if (q->l.kind == INFLUX_STRING ||
+            (q->l.kind == INFLUX_PUNCT && !strchr("+-*/%()", *q->l.text.ptr)))
             ok = wrong(q, e);
-        depth += is_punct(q, "(");
-        depth -= depth && is_punct(q, ")");
-        buf_printf(&sql, " %.*s ", SLICE_ARG(q->text));
-        next(q);
+        depth += influx_is_punct(&q->l, "(");
+        depth -= depth && influx_is_punct(&q->l, ")");
+        buf_printf(&sql, " %.*s ", SLICE_ARG(q->l.text));
+        influx_next(&q->l);
     }
-    if (ok && first == ARRAY_LEN(functions))
+    if (ok && first == INFLUX_FUNCTIONS)
         ok = wrong(q, e);
     Slice name = SLICE_NONE;
-    if (ok && take_word(q, "as"))
+    if (ok && influx_take_word(&q->l, "as"))
         ok = need_name(q, &name, e);
     else if (ok && !all)
         name = q->names_used[first]
-                   ? arena_printf(q->z->arena, "%s_%d", functions[first].name, q->names_used[first])
-                   : slice_cstr(functions[first].name);
+                   ? arena_printf(q->z->arena, "%s_%d", influx_functions[first].name,
+                                  q->names_used[first])
+                   : slice_cstr(influx_functions[first].name);
     if (ok && !all) {
         q->names_used[first]++;
         buf_printf(&q->targets, ", %.*s AS ", SLICE_ARG(buf_slice(&sql)));
@@ -330,31 +213,27 @@ static bool target(Influx *q, Err *e)
 static bool where(Influx *q, Err *e)
 {
     buf_puts(&q->where, " WHERE");
-    while (q->kind != INFLUX_END && !is_word(q, "group")) {
-        bool regex = is_punct(q, "=~") || is_punct(q, "!~");
-        if (is_word(q, "time"))
+    while (q->l.kind != INFLUX_END && !influx_is_word(&q->l, "group")) {
+        bool regex = influx_is_punct(&q->l, "=~") || influx_is_punct(&q->l, "!~");
+        if (influx_is_word(&q->l, "time"))
             return not_here("a condition on the time", SLICE_LIT(""), e);
         buf_puts(&q->where, " ");
         if (regex) {
-            buf_puts(&q->where, is_punct(q, "=~") ? "~ " : "!~ ");
-            while (q->p < q->limit && *q->p == ' ')
-                q->p++;
-            if (q->p == q->limit || *q->p != '/')
+            buf_puts(&q->where, influx_is_punct(&q->l, "=~") ? "~ " : "!~ ");
+            Slice pattern;
+            if (!influx_regex(&q->l, &pattern))
                 return wrong(q, e);
-            const char *begin = ++q->p;
-            while (q->p < q->limit && *q->p != '/')
-                q->p += 1 + (*q->p == '\\' && q->limit - q->p > 1);
-            text_put_literal(&q->where, slice_of(begin, (size_t)(q->p - begin)));
-            q->p += q->p < q->limit;
-        } else if (is_word(q, "and") || is_word(q, "or") || is_word(q, "true") ||
-                   is_word(q, "false") || q->kind == INFLUX_NUMBER || q->kind == INFLUX_PUNCT) {
-            buf_put(&q->where, q->text.ptr, q->text.len);
-        } else if (q->kind == INFLUX_STRING) {
-            text_put_literal(&q->where, q->text);
+            text_put_literal(&q->where, pattern);
+        } else if (influx_is_word(&q->l, "and") || influx_is_word(&q->l, "or") ||
+                   influx_is_word(&q->l, "true") || influx_is_word(&q->l, "false") ||
+                   q->l.kind == INFLUX_NUMBER || q->l.kind == INFLUX_PUNCT) {
+            buf_put(&q->where, q->l.text.ptr, q->l.text.len);
+        } else if (q->l.kind == INFLUX_STRING) {
+            text_put_literal(&q->where, q->l.text);
         } else {
-            text_put_ident(&q->where, q->text);
+            text_put_ident(&q->where, q->l.text);
         }
-        next(q);
+        influx_next(&q->l);
     }
     return true;
 }
@@ -368,50 +247,50 @@ static void add_tag(Influx *q, Slice name)
 static bool group_item(Influx *q, Err *e)
 {
     Slice name;
-    if (is_punct(q, "*")) {
+    if (influx_is_punct(&q->l, "*")) {
         for (size_t i = 0; i < q->source->column_count; i++)
             if (!q->source->columns[i].dropped && q->source->columns[i].kind == COL_TAG)
                 add_tag(q, q->source->columns[i].name);
-        next(q);
+        influx_next(&q->l);
         return true;
     }
-    if (is_punct(q, "/"))
+    if (influx_is_punct(&q->l, "/"))
         return not_here("GROUP BY of a regular expression", SLICE_LIT(""), e);
     if (!need_name(q, &name, e))
         return false;
-    if (!is_punct(q, "(")) {
+    if (!influx_is_punct(&q->l, "(")) {
         add_tag(q, name);
         return true;
     }
     if (!slice_eq_nocase(name, SLICE_LIT("time")) || q->width.len)
         return wrong(q, e);
-    next(q);
-    q->width = q->text;
-    if (q->kind != INFLUX_NUMBER)
+    influx_next(&q->l);
+    q->width = q->l.text;
+    if (q->l.kind != INFLUX_NUMBER)
         return wrong(q, e);
-    next(q);
-    if (is_punct(q, ",")) {
-        next(q);
-        bool minus = is_punct(q, "-");
+    influx_next(&q->l);
+    if (influx_is_punct(&q->l, ",")) {
+        influx_next(&q->l);
+        bool minus = influx_is_punct(&q->l, "-");
         if (minus)
-            next(q);
-        if (q->kind != INFLUX_NUMBER)
+            influx_next(&q->l);
+        if (q->l.kind != INFLUX_NUMBER)
             return wrong(q, e);
-        q->offset = arena_printf(q->z->arena, "%s%.*s", minus ? "-" : "", SLICE_ARG(q->text));
-        next(q);
+        q->offset = arena_printf(q->z->arena, "%s%.*s", minus ? "-" : "", SLICE_ARG(q->l.text));
+        influx_next(&q->l);
     }
     return need_punct(q, ")", e);
 }
 
 static bool fill(Influx *q, Err *e)
 {
-    if (!take_word(q, "fill"))
+    if (!influx_take_word(&q->l, "fill"))
         return true;
     if (!need_punct(q, "(", e))
         return false;
-    if (!is_word(q, "none") && !is_word(q, "null"))
+    if (!influx_is_word(&q->l, "none") && !influx_is_word(&q->l, "null"))
         return not_here("fill() with values", SLICE_LIT(""), e);
-    next(q);
+    influx_next(&q->l);
     return need_punct(q, ")", e);
 }
 
@@ -432,12 +311,12 @@ static bool find_source(Influx *q, Err *e)
 static bool look_ahead(Influx *q, Err *e)
 {
     Influx copy = *q;
-    while (copy.kind != INFLUX_END && !is_word(&copy, "into"))
-        next(&copy);
-    if (copy.kind == INFLUX_END)
+    while (copy.l.kind != INFLUX_END && !influx_is_word(&copy.l, "into"))
+        influx_next(&copy.l);
+    if (copy.l.kind == INFLUX_END)
         return not_here("a query without INTO", SLICE_LIT(""), e);
-    next(&copy);
-    if (!measurement(&copy, &q->target, e) || !take_word(&copy, "from"))
+    influx_next(&copy.l);
+    if (!measurement(&copy, &q->target, e) || !influx_take_word(&copy.l, "from"))
         return e->code ? false : wrong(&copy, e);
     return measurement(&copy, &q->from, e) && find_source(q, e);
 }
@@ -445,35 +324,36 @@ static bool look_ahead(Influx *q, Err *e)
 static bool clauses(Influx *q, Err *e)
 {
     QualifiedName again;
-    next(q);
-    if (!take_word(q, "select"))
+    influx_next(&q->l);
+    if (!influx_take_word(&q->l, "select"))
         return wrong(q, e);
     if (!look_ahead(q, e))
         return false;
-    for (bool more = true; more; more = is_punct(q, ",")) {
-        if (is_punct(q, ","))
-            next(q);
+    for (bool more = true; more; more = influx_is_punct(&q->l, ",")) {
+        if (influx_is_punct(&q->l, ","))
+            influx_next(&q->l);
         if (!target(q, e))
             return false;
     }
-    if (!take_word(q, "into"))
+    if (!influx_take_word(&q->l, "into"))
         return wrong(q, e);
-    if (!measurement(q, &again, e) || !take_word(q, "from") || !measurement(q, &again, e))
+    if (!measurement(q, &again, e) || !influx_take_word(&q->l, "from") ||
+        !measurement(q, &again, e))
         return e->code ? false : wrong(q, e);
-    if (take_word(q, "where") && !where(q, e))
+    if (influx_take_word(&q->l, "where") && !where(q, e))
         return false;
-    if (!take_word(q, "group") || !take_word(q, "by"))
-        return q->kind == INFLUX_END ? err_set(e, ERR_SYNTAX, "GROUP BY time() is missing")
-                                     : wrong(q, e);
-    for (bool more = true; more; more = is_punct(q, ",")) {
-        if (is_punct(q, ","))
-            next(q);
+    if (!influx_take_word(&q->l, "group") || !influx_take_word(&q->l, "by"))
+        return q->l.kind == INFLUX_END ? err_set(e, ERR_SYNTAX, "GROUP BY time() is missing")
+                                       : wrong(q, e);
+    for (bool more = true; more; more = influx_is_punct(&q->l, ",")) {
+        if (influx_is_punct(&q->l, ","))
+            influx_next(&q->l);
         if (!group_item(q, e))
             return false;
     }
     if (!fill(q, e))
         return false;
-    if (q->kind != INFLUX_END)
+    if (q->l.kind != INFLUX_END)
         return wrong(q, e);
     return q->width.len || err_set(e, ERR_SYNTAX, "GROUP BY time() is missing");
 }
@@ -610,7 +490,9 @@ bool az_influx(Analyzer *z, const NContinuous *n, Bound *b, Err *e)
         return false;
     if (n->drop)
         return drop(z, n, b, e);
-    Influx q = {.z = z, .n = n, .p = n->body.ptr, .limit = n->body.ptr + n->body.len};
+    Influx q = {.z = z,
+                .n = n,
+                .l = {.arena = z->arena, .p = n->body.ptr, .limit = n->body.ptr + n->body.len}};
     Buf sql;
     buf_init(&sql);
     buf_init(&q.targets);

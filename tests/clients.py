@@ -170,7 +170,7 @@ def grafana_postgres(s):
 
 # ---- Grafana: InfluxDB, InfluxQL ----
 def grafana_influx(s):
-    """Only its test and what the editor lists: the server does not speak SELECT of InfluxQL."""
+    """Its test, what the editor lists, and panels."""
     c = Client(s, **{"User-Agent": "Grafana/11.4.0"})
     check("influx: another measurement", c.send("POST", "/write?db=telegraf", 'disk,path=/a\\ b used=1i,full=f,what="x" 1\n')[0], 204)
 
@@ -196,10 +196,71 @@ def grafana_influx(s):
     check("influx: no database", ask("SHOW MEASUREMENTS", db=""), {"statement_id": 0, "error": "database name required"})
     check("influx: another", ask("SHOW MEASUREMENTS ON nosuch"), {"statement_id": 0, "error": "database not found: nosuch"})
     for q in ("SHOW MEASUREMENTS WITH MEASUREMENT =~ /c.*/", "SHOW TAG VALUES FROM cpu", "SHOW TAG KEYS FROM /c/", "SHOW SERIES LIMIT 5", "SHOW TAG KEYS FROM",
-              "SHOW TAG VALUES WITH KEY IN (host", "SHOW TAG VALUES WITH KEY = ", "SHOW MEASUREMENTS cpu", "SELECT usage_idle FROM cpu", "DROP MEASUREMENT cpu"):
+              "SHOW TAG VALUES WITH KEY IN (host", "SHOW TAG VALUES WITH KEY = ", "SHOW MEASUREMENTS cpu", "SELECT usage_idle FROM", "SELECT FROM cpu",
+              "SELECT usage_idle FROM cpu GROUP BY time(1m)", "SELECT mean(usage_idle) FROM cpu LIMIT x", "DROP MEASUREMENT", "DELETE cpu"):
         check("influx: refused: " + q, ask(q), (400, "error parsing query:"))
 
 
-PARTS = (telegraf_1, telegraf_2, grafana_prometheus, grafana_postgres, grafana_influx)
+# ---- InfluxQL: what panels and client libraries ask, with the answers of InfluxDB's rules ----
+def influxql(s):
+    c, T = Client(s, **{"User-Agent": "Grafana/11.4.0"}), 1767225600
+    points = (("a", "eu", 1.5, 1, 0), ("a", "eu", 2.5, 2, 60), ("a", "eu", 4, 3, 180), ("b", "us", 10, 10, 0), ("b", "us", 20, 20, 120))
+    body = "".join('load,host=%s,dc=%s v=%s,n=%di,name="x%d" %d\n' % (h, dc, v, n, n, T + t) for h, dc, v, n, t in points)
+    c.form("/query", q="CREATE DATABASE iql")
+    check("influxql: points", c.send("POST", "/write?db=iql&precision=s", body + "mem,host=a used=5i %d\nmem used=7i %d\n" % (T, T + 60))[0], 204)
+
+    def ask(q, **params):
+        status, body, _ = c.form("/query", q=q, **{"db": "iql", "epoch": "s", **params})
+        r = json.loads(body)["results"][0] if status == 200 else json.loads(body)
+        return r["error"] if "error" in r else [
+            [m.get("name"), *([m["tags"]] if "tags" in m else []), m["columns"][1:], [[v[0] - T if v[0] and not params else v[0]] + v[1:] for v in m["values"]]]
+            for m in r.get("series", [])]
+
+    span = "WHERE time >= %dms and time <= %dms" % (T * 1000, T * 1000 + 239999)
+    panel = 'SELECT mean("v") FROM "load" %s GROUP BY time(1m), "host" fill(%%s)' % span
+    hosts = lambda a, b: [["load", {"host": h}, ["mean"], [[60 * i, v] for i, v in enumerate(r) if v != "-"]] for h, r in (("a", a), ("b", b))]
+    for fill, a, b in (("null", (1.5, 2.5, None, 4), (10, None, 20, None)), ("none", (1.5, 2.5, "-", 4), (10, "-", 20, "-")),
+                       ("previous", (1.5, 2.5, 2.5, 4), (10, 10, 20, 20)), ("linear", (1.5, 2.5, 3.25, 4), (10, 15, 20, None)),
+                       ("0", (1.5, 2.5, 0, 4), (10, 0, 20, 0))):
+        check("influxql: fill(%s)" % fill, ask(panel % fill), hosts(a, b))
+    for q, wanted in (
+            ("SELECT * FROM load LIMIT 1", [["load", ["dc", "host", "n", "name", "v"], [[0, "eu", "a", 1, "x1", 1.5]]]]),
+            ('SELECT "v", "host" FROM "load" WHERE "host" =~ /^(a|c)$/ ORDER BY time DESC LIMIT 1 OFFSET 1', [["load", ["v", "host"], [[60, 2.5, "a"]]]]),
+            ("SELECT count(v) FROM load %s AND host = 'b' GROUP BY time(1m)" % span, [["load", ["count"], [[0, 1], [60, 0], [120, 1], [180, 0]]]]),
+            ("SELECT sum(n), max(n), mean(n) FROM load", [["load", ["sum", "max", "mean"], [[0, 36, 20, 7.2]]]]),
+            ("SELECT max(v) FROM load", [["load", ["max"], [[120, 20]]]]),
+            ("SELECT last(v) AS now FROM load GROUP BY host", [["load", {"host": "a"}, ["now"], [[180, 4]]], ["load", {"host": "b"}, ["now"], [[120, 20]]]]),
+            ("SELECT non_negative_derivative(mean(v), 1m) FROM load %s GROUP BY time(1m), dc" % span,
+             [["load", {"dc": "eu"}, ["non_negative_derivative"], [[60, 1], [180, 0.75]]], ["load", {"dc": "us"}, ["non_negative_derivative"], [[120, 5]]]]),
+            ("SELECT cumulative_sum(v), moving_average(v, 2), elapsed(v, 1s) FROM load WHERE host = 'a'",
+             [["load", ["cumulative_sum", "moving_average", "elapsed"], [[0, 1.5, None, None], [60, 4, 2, 60], [180, 8, 3.25, 120]]]]),
+            ("SELECT mean(*) FROM load GROUP BY * SLIMIT 1 SOFFSET 1", [["load", {"dc": "us", "host": "b"}, ["mean_n", "mean_v"], [[0, 15, 15]]]]),
+            ("SELECT v * 2 + n / 2 AS z, abs(-v) FROM load WHERE host != 'a' AND v > 10", [["load", ["z", "abs"], [[120, 50, 20]]]]),
+            ("SELECT max(v) - min(v) FROM load", [["load", ["max_min"], [[0, 18.5]]]]),
+            ("SELECT percentile(v, 90), median(v), spread(n), first(name), count(distinct(v)) FROM load",
+             [["load", ["percentile", "median", "spread", "first", "count"], [[0, 20, 4, 19, "x1", 5]]]]),
+            ("SELECT count(*) FROM /^(load|mem)$/", [["load", ["count_n", "count_name", "count_v"], [[0, 5, 5, 5]]], ["mem", ["count_used"], [[0, 2]]]]),
+            ("SELECT used FROM mem WHERE host = ''", [["mem", ["used"], [[60, 7]]]]),
+            ("SELECT used FROM mem WHERE host !~ /a/ OR host = 'a' LIMIT 1", [["mem", ["used"], [[0, 5]]]]),
+            ("SELECT used FROM iql.autogen.mem WHERE nosuch = '' GROUP BY host", [["mem", {"host": ""}, ["used"], [[60, 7]]], ["mem", {"host": "a"}, ["used"], [[0, 5]]]]),
+            ("SELECT v, nosuch FROM load LIMIT 1", [["load", ["v", "nosuch"], [[0, 1.5, None]]]]),
+            ("SELECT nosuch FROM load", []), ("SELECT mean(v) FROM nosuch", []), ("SELECT mean(v) FROM load WHERE time > now() - 1h GROUP BY time(10s)", []),
+            ("SELECT mean(v) FROM load WHERE host = 'a''; DROP TABLE load'", "syntax error at or near \"'; DROP TABLE load'\""),
+            ("SELECT top(v, 2) FROM load", "function top is not supported; ask in SQL on the PostgreSQL port"),
+            ("SELECT mean(v), host FROM load", "mixing aggregate and non-aggregate queries is not supported; ask in SQL on the PostgreSQL port"),
+            ("SELECT v FROM (SELECT v FROM load)", "a subquery is not supported; ask in SQL on the PostgreSQL port"),
+            ("SELECT v FROM nosuch.load", "retention policy not found: nosuch")):
+        got = ask(q)
+        check("influxql: " + q, got[len("error parsing query: "):] if str(got).startswith("error parsing") else got, wanted)
+    check("influxql: times as texts", ask("SELECT used FROM mem LIMIT 1", epoch=""), [["mem", ["used"], [["2026-01-01T00:00:00Z", 5]]]])
+    check("influxql: times in ns", ask("SELECT used FROM mem LIMIT 1", epoch="ns"), [["mem", ["used"], [[T * 10**9, 5]]]])
+    check("influxql: DELETE", ask("DELETE FROM load WHERE host = 'b' AND time <= %ds" % T), [])
+    check("influxql: deleted", ask("SELECT v FROM load WHERE host = 'b'"), [["load", ["v"], [[120, 20]]]])
+    check("influxql: DELETE by a field", ask("DELETE FROM load WHERE v > 1"), "fields not allowed in WHERE clause of this statement")
+    check("influxql: DROP SERIES", (ask("DROP SERIES FROM load WHERE dc = 'us'"), ask("SELECT count(v) FROM load")), ([], [["load", ["count"], [[0, 3]]]]))
+    check("influxql: DROP MEASUREMENT", (ask("DROP MEASUREMENT load"), ask("SELECT v FROM load")), ([], []))
+
+
+PARTS = (telegraf_1, telegraf_2, grafana_prometheus, grafana_postgres, grafana_influx, influxql)
 if __name__ == "__main__":
     sys.exit(ways.main(PARTS))

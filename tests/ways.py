@@ -250,7 +250,7 @@ def influx(s):
     check("unknown database", query("SHOW RETENTION POLICIES ON nosuch"), [{"statement_id": 0, "error": "database not found: nosuch"}])
     check("CREATE DATABASE WITH", query('CREATE DATABASE withs WITH DURATION 3d REPLICATION 1 NAME "first"; SHOW RETENTION POLICIES ON withs')[1:],
           listed(["autogen", "0s", "168h0m0s", 1, False], ["first", "72h0m0s", "24h0m0s", 1, True]))
-    for q in ("CREATE RETENTION POLICY x ON telegraf", "SELECT 1", "SHOW RETENTION POLICIES ON", "CREATE DATABASE y WITH"):
+    for q in ("CREATE RETENTION POLICY x ON telegraf", "NOTHING 1", "SHOW RETENTION POLICIES ON", "CREATE DATABASE y WITH"):
         check("parse error: " + q, s.get("/query", q=q)[0], 400)
     check("gzip in two members", s.ask("POST", "/write?db=telegraf", gzip.compress(b"cpu,host=b usage=1 2\n") +
                                        gzip.compress(b"cpu,host=c usage=1 3\n"), Content_Encoding="gzip")[0], 204)

@@ -490,7 +490,7 @@ static const struct {
      "200", "{\"results\":[{\"statement_id\":0,\"error\":\"no such thing\"}]}"},
     {SLICE_LIT("POST /query?q=drop+retention+policy+a HTTP/1.1\r\n" H CLOSE "\r\n"), "400",
      "error parsing query: a retention policy is named as NAME ON DATABASE"},
-    {SLICE_LIT("GET /query?q=SELECT+1 HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "error parsing query"},
+    {SLICE_LIT("GET /query?q=NOTHING+1 HTTP/1.1\r\n" H CLOSE "\r\n"), "400", "error parsing query"},
     {SLICE_LIT("GET /api/v1/query?query=up&time=5 HTTP/1.1\r\n" H CLOSE "\r\n"), "200",
      "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2\"]},"
      "\"infos\":[\"mind\"]}"},
