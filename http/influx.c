@@ -312,20 +312,121 @@ static bool on_database(HttpCall *c, InfluxQuery *q, Err *e)
     "(SELECT table_name FROM skulk.tables WHERE schema_name = 'public' AND kind = 'time series' "  \
     "AND has_table_privilege(format('%I.%I', schema_name, table_name), 'SELECT'))"
 
+/* /pattern/ as a literal; a slash inside of it has a backslash before it. */
+static bool put_pattern(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    if (!sign_is(q, '/'))
+        return err_set(e, ERR_SYNTAX, "a regular expression stands between slashes");
+    char *text = arena_alloc(&c->arena, (size_t)(q->end - q->p) + 1);
+    size_t n = 0;
+    for (; q->p < q->end && *q->p != '/'; text[n++] = *q->p++)
+        if (*q->p == '\\' && q->end - q->p > 1) {
+            if (q->p[1] != '/')
+                text[n++] = '\\';
+            q->p++;
+        }
+    if (q->p++ >= q->end)
+        return err_set(e, ERR_SYNTAX, "a regular expression does not end");
+    buf_put_quoted(sql, '\'', slice_of(text, n));
+    return true;
+}
+
+/* = name, != 'text', =~ /pattern/, !~ /pattern/; behind what is compared. */
+static bool compare(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    bool differs = sign_is(q, '!'), equal = sign_is(q, '='), regex = sign_is(q, '~');
+    if (!differs && !equal && sign_is(q, '<') && q->p < q->end && *q->p == '>') {
+        q->p++;
+        differs = equal = true;
+    }
+    if (regex) {
+        buf_puts(sql, differs ? " !~ " : " ~ ");
+        return put_pattern(c, q, sql, e);
+    }
+    Slice text;
+    skip_blanks(q);
+    bool string = q->p < q->end && *q->p == '\'';
+    const char *end = string ? memchr(q->p + 1, '\'', (size_t)(q->end - q->p) - 1) : NULL;
+    if (end) {
+        text = slice_of(q->p + 1, (size_t)(end - q->p) - 1);
+        q->p = end + 1;
+    } else if (string || !equal || !next_word(q, &c->arena, &text)) {
+        return err_set(e, ERR_SYNTAX, "expected =, !=, =~ or !~ and a name or regular expression");
+    }
+    buf_puts(sql, differs ? " <> " : " = ");
+    buf_put_quoted(sql, '\'', text);
+    return true;
+}
+
 static bool from(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
 {
     buf_puts(sql, " WHERE table_name IN " MEASUREMENTS);
     if (!word_is(q, &c->arena, "FROM"))
         return true;
-    buf_puts(sql, " AND table_name IN ");
-    return put_names(c, q, sql, e);
+    skip_blanks(q);
+    bool pattern = q->p < q->end && *q->p == '/';
+    buf_puts(sql, pattern ? " AND table_name ~ " : " AND table_name IN ");
+    return pattern ? put_pattern(c, q, sql, e) : put_names(c, q, sql, e);
+}
+
+/* WHERE tag = 'value' AND ...: of the tags of a series; one that it does not have is the empty text. */
+static bool where_tags(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
+{
+    int depth = 0;
+    Slice name;
+    if (!word_is(q, &c->arena, "WHERE"))
+        return true;
+    buf_puts(sql, " AND (");
+    for (;;) {
+        for (; sign_is(q, '('); depth++)
+            buf_puts(sql, "(");
+        if (!next_word(q, &c->arena, &name) || slice_eq_nocase(name, SLICE_LIT("time")))
+            return err_set(e, ERR_SYNTAX, "WHERE compares tags here");
+        buf_puts(sql, "coalesce(s.tags->>");
+        buf_put_quoted(sql, '\'', name);
+        buf_puts(sql, ", '')");
+        if (!compare(c, q, sql, e))
+            return false;
+        for (; depth && sign_is(q, ')'); depth--)
+            buf_puts(sql, ")");
+        if (word_is(q, &c->arena, "AND"))
+            buf_puts(sql, " AND ");
+        else if (word_is(q, &c->arena, "OR"))
+            buf_puts(sql, " OR ");
+        else
+            break;
+    }
+    buf_puts(sql, ")");
+    return !depth || err_set(e, ERR_SYNTAX, "expected )");
+}
+
+/* LIMIT n, OFFSET n: rows of each series. */
+static bool limits(HttpCall *c, InfluxQuery *q, Err *e)
+{
+    for (;;) {
+        bool limit = word_is(q, &c->arena, "LIMIT");
+        Slice text;
+        int64_t n;
+        if (!limit && !word_is(q, &c->arena, "OFFSET"))
+            return true;
+        if (!next_word(q, &c->arena, &text) || !slice_to_i64(text, &n) || n < 0)
+            return err_set(e, ERR_SYNTAX, "%s needs a number", limit ? "LIMIT" : "OFFSET");
+        *(limit ? &q->form.rows.limit : &q->form.rows.offset) = limit && !n ? -1 : n;
+    }
 }
 
 static bool show_measurements(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
 {
     q->form.name = "measurements";
-    buf_puts(sql, "SELECT table_name AS name FROM " MEASUREMENTS " AS m ORDER BY 1");
-    return on_database(c, q, e);
+    static const char *const with[] = {"WITH", "MEASUREMENT", NULL};
+    buf_puts(sql, "SELECT table_name AS name FROM " MEASUREMENTS " AS m");
+    bool ok = on_database(c, q, e);
+    if (ok && words_are(q, &c->arena, with)) {
+        buf_puts(sql, " WHERE table_name");
+        ok = compare(c, q, sql, e);
+    }
+    buf_puts(sql, " ORDER BY 1");
+    return ok;
 }
 
 static bool show_tag_keys(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
@@ -357,19 +458,17 @@ static bool show_field_keys(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
 static bool with_key(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
 {
     static const char *const words[] = {"WITH", "KEY", NULL};
-    Slice name;
     bool known = words_are(q, &c->arena, words);
-    buf_puts(sql, " AND t.key IN ");
-    if (known && word_is(q, &c->arena, "IN") && sign_is(q, '('))
+    if (known && word_is(q, &c->arena, "IN") && sign_is(q, '(')) {
+        buf_puts(sql, " AND t.key IN ");
         return put_names(c, q, sql, e) &&
                (sign_is(q, ')') || err_set(e, ERR_SYNTAX, "expected ) behind the keys"));
-    if (!known || !sign_is(q, '=') || !next_word(q, &c->arena, &name))
-        return err_set(e, ERR_SYNTAX,
+    }
+    buf_puts(sql, " AND t.key");
+    return known ? compare(c, q, sql, e)
+                 : err_set(
+                       e, ERR_SYNTAX,
                        "SHOW TAG VALUES needs WITH KEY = \"name\" or WITH KEY IN (\"name\", ...)");
-    buf_puts(sql, "(");
-    buf_put_quoted(sql, '\'', name);
-    buf_puts(sql, ")");
-    return true;
 }
 
 static bool show_tag_values(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
@@ -377,7 +476,8 @@ static bool show_tag_values(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
     q->form.by_name = true;
     buf_puts(sql, "SELECT DISTINCT table_name, t.key, t.value FROM skulk.series AS s, "
                   "jsonb_each_text(s.tags) AS t");
-    bool ok = on_database(c, q, e) && from(c, q, sql, e) && with_key(c, q, sql, e);
+    bool ok = on_database(c, q, e) && from(c, q, sql, e) && with_key(c, q, sql, e) &&
+              where_tags(c, q, sql, e);
     buf_puts(sql, " ORDER BY 1, 2, 3");
     return ok;
 }
@@ -391,7 +491,7 @@ static bool show_series(HttpCall *c, InfluxQuery *q, Buf *sql, Err *e)
              "(SELECT string_agg(',' || " ESCAPED("t.key") " || '=' || " ESCAPED(
                  "t.value") ", '' ORDER BY t.key) FROM jsonb_each_text(s.tags) AS t), '') AS key "
                             "FROM skulk.series AS s");
-    bool ok = on_database(c, q, e) && from(c, q, sql, e);
+    bool ok = on_database(c, q, e) && from(c, q, sql, e) && where_tags(c, q, sql, e);
     buf_puts(sql, " ORDER BY 1");
     return ok;
 }
@@ -472,7 +572,8 @@ static bool begin_statement(HttpCall *c, InfluxQuery *q, Err *e)
     buf_init(&sql);
     q->database = SLICE_LIT("skulk");
     q->form = (InfluxForm){.rows = {.limit = -1, .slimit = -1}, .now_ns = clock->wall_ns(clock)};
-    bool ok = epoch_unit(c, &q->form.unit_ns, e) && statements[i].run(c, q, &sql, e);
+    bool ok =
+        epoch_unit(c, &q->form.unit_ns, e) && statements[i].run(c, q, &sql, e) && limits(c, q, e);
     skip_blanks(q);
     if (ok && q->p < q->end && *q->p != ';')
         ok = err_set(e, ERR_SYNTAX, "nothing else is understood in this statement");

@@ -191,11 +191,23 @@ def grafana_influx(s):
     check("influx: of several", ask('SHOW TAG VALUES FROM "cpu", "disk" WITH KEY IN ("host", path)'), series(
         ("cpu", ["key", "value"], [["host", "web 1"]]), ("disk", ["key", "value"], [["path", "/a b"]])))
     check("influx: series", ask("SHOW SERIES FROM disk"), {"statement_id": 0, "series": [{"columns": ["key"], "values": [["disk,path=/a\\ b"]]}]})
+    names = lambda *n: series(("measurements", ["name"], [[x] for x in n]))
+    for q, wanted in (("SHOW MEASUREMENTS LIMIT 1", names("cpu")), ("SHOW MEASUREMENTS LIMIT 100 OFFSET 1", names("disk")),
+                      ("SHOW MEASUREMENTS WITH MEASUREMENT =~ /(?i)^DI/ LIMIT 100", names("disk")),
+                      ('SHOW MEASUREMENTS WITH MEASUREMENT = "cpu"', names("cpu")),
+                      ("SHOW TAG KEYS FROM /^d/", series(("disk", ["tagKey"], [["path"]]))),
+                      ("SHOW TAG KEYS LIMIT 1", series(("cpu", ["tagKey"], [["cpu"]]), ("disk", ["tagKey"], [["path"]]))),
+                      ('SHOW TAG VALUES FROM "cpu" WITH KEY = "cpu" WHERE "host" = \'web 1\' AND (cpu =~ /[12]$/ OR nosuch != \'\') LIMIT 1',
+                       series(("cpu", ["key", "value"], [["cpu", "cpu1"]]))),
+                      ('SHOW TAG VALUES FROM cpu WITH KEY !~ /cpu/', series(("cpu", ["key", "value"], [["host", "web 1"]]))),
+                      ("SHOW SERIES FROM /./ WHERE path =~ /\\/a/", {"statement_id": 0, "series": [{"columns": ["key"], "values": [["disk,path=/a\\ b"]]}]}),
+                      ("SHOW SERIES WHERE host = 'nosuch'", {"statement_id": 0})):
+        check("influx: " + q, ask(q), wanted)
     check("influx: nothing", ask('SHOW TAG KEYS FROM "o\'clock"'), {"statement_id": 0})
     check("influx: two", len(json.loads(c.get("/query", q="SHOW MEASUREMENTS; SHOW SERIES", db="telegraf")[1])["results"]), 2)
     check("influx: no database", ask("SHOW MEASUREMENTS", db=""), {"statement_id": 0, "error": "database name required"})
     check("influx: another", ask("SHOW MEASUREMENTS ON nosuch"), {"statement_id": 0, "error": "database not found: nosuch"})
-    for q in ("SHOW MEASUREMENTS WITH MEASUREMENT =~ /c.*/", "SHOW TAG VALUES FROM cpu", "SHOW TAG KEYS FROM /c/", "SHOW SERIES LIMIT 5", "SHOW TAG KEYS FROM",
+    for q in ("SHOW MEASUREMENTS WITH MEASUREMENT =~ /c.*", "SHOW TAG VALUES FROM cpu", "SHOW TAG KEYS FROM /c", "SHOW SERIES LIMIT x", "SHOW TAG KEYS FROM",
               "SHOW TAG VALUES WITH KEY IN (host", "SHOW TAG VALUES WITH KEY = ", "SHOW MEASUREMENTS cpu", "SELECT usage_idle FROM", "SELECT FROM cpu",
               "SELECT usage_idle FROM cpu GROUP BY time(1m)", "SELECT mean(usage_idle) FROM cpu LIMIT x", "DROP MEASUREMENT", "DELETE cpu"):
         check("influx: refused: " + q, ask(q), (400, "error parsing query:"))
