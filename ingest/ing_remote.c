@@ -261,8 +261,9 @@ static bool put_exemplars(IngJob *j, const Labels *l, Slice series, Err *e)
     return true;
 }
 
-static bool one_series(IngJob *j, Slice series, Labels *l, Err *e)
+static bool one_series(IngJob *j, Slice series, Err *e)
 {
+    Labels *l = &((Remote *)j->state)->labels;
     IngTable *t;
     SeriesId id;
     return read_labels(series, l, e) && remote_series(j, l, &t, &id, e) &&
@@ -287,7 +288,7 @@ static bool put_metadata(IngJob *j, Slice bytes, Err *e)
     return r.bad ? malformed(e) : remote_metadata(j, &m, e);
 }
 
-static void slow_series(IngJob *j, Slice series)
+void remote_take(IngJob *j, Slice series, bool (*one)(IngJob *j, Slice series, Err *e))
 {
     Err e;
     size_t dropped = j->tables_dropped, rows = j->rows;
@@ -295,11 +296,16 @@ static void slow_series(IngJob *j, Slice series)
     bool ok;
     do {
         err_clear(&e);
-        ok = one_series(j, series, &((Remote *)j->state)->labels, &e);
+        ok = one(j, series, &e);
     } while (!ok && j->rows == rows && ing_again(j, &dropped, &tries));
     if (!ok)
         ing_refuse(j, j->line, SLICE_LIT(""), &e);
     j->line++;
+}
+
+static void slow_series(IngJob *j, Slice series)
+{
+    remote_take(j, series, one_series);
 }
 
 /* ---- series as senders write them, a group at a time ---- */

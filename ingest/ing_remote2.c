@@ -193,8 +193,9 @@ static bool check_kinds(Slice series, Err *e)
            err_set(e, ERR_INVALID_TEXT, "a series must contain at least one sample or histogram");
 }
 
-static bool one_series(IngJob *j, State *s, Slice series, Err *e)
+static bool one_series(IngJob *j, Slice series, Err *e)
 {
+    State *s = j->state;
     IngTable *t;
     SeriesId id;
     if (!read_labels(s, series, e) || !check_kinds(series, e) ||
@@ -206,21 +207,6 @@ static bool one_series(IngJob *j, State *s, Slice series, Err *e)
         if (f.wire == WIRE_BYTES && !put_one(j, s, t, id, &f, e))
             return false;
     return true;
-}
-
-static void take_series(IngJob *j, State *s, Slice series)
-{
-    Err e;
-    size_t dropped = j->tables_dropped, rows = j->rows;
-    int tries = 0;
-    bool ok;
-    do {
-        err_clear(&e);
-        ok = one_series(j, s, series, &e);
-    } while (!ok && j->rows == rows && ing_again(j, &dropped, &tries));
-    if (!ok)
-        ing_refuse(j, j->line, SLICE_LIT(""), &e);
-    j->line++;
 }
 
 bool ing_remote2_step(IngJob *j, bool *done, Err *e)
@@ -237,7 +223,7 @@ bool ing_remote2_step(IngJob *j, bool *done, Err *e)
     PbField f;
     for (int n = 0; n < ING_STEP_LINES && pb_next(&r, &f);)
         if (f.number == 5 && f.wire == WIRE_BYTES) {
-            take_series(j, s, f.bytes);
+            remote_take(j, f.bytes, one_series);
             n++;
         }
     if (r.bad)

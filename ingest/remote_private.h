@@ -29,6 +29,8 @@ typedef struct Labels {
 /* ---- ing_remote.c ---- */
 /* The table of the metric and the series of the labels; made if missing. */
 bool remote_series(IngJob *j, const Labels *l, IngTable **t, SeriesId *id, Err *e) MUST_CHECK;
+/* The next series by `one`, again if a table of it was dropped meanwhile; else it is refused. */
+void remote_take(IngJob *j, Slice series, bool (*one)(IngJob *j, Slice series, Err *e));
 /* time: in the precision of the job. */
 bool remote_sample(IngJob *j, IngTable *t, SeriesId id, uint64_t bits, int64_t time,
                    Err *e) MUST_CHECK;

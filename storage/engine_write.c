@@ -559,11 +559,8 @@ static bool writer_move(Engine *eng, Writer *w, TaskStatus *status)
     switch (w->state) {
     case WRITER_IDLE:
         w->group = take_group(eng, &stall, &refuse);
-        if (w->group && refuse.code) {
-            fail_group(eng, w, &refuse);
-            return true;
-        }
-        if (w->group && !w->group->next && !conditions_hold(eng, w->group, &refuse)) {
+        if (w->group &&
+            (refuse.code || (!w->group->next && !conditions_hold(eng, w->group, &refuse)))) {
             fail_group(eng, w, &refuse);
             return true;
         }
