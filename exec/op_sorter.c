@@ -396,10 +396,20 @@ static void sort_refs(const Sorter *s, SortRef *refs, size_t n)
 
 /* ---- adding ---- */
 
+/* Twice as many, but no step that takes much of what is left for all sorters of the query. */
+static size_t refs_more(const Sorter *s)
+{
+    size_t step = s->budget->limit > 0
+                      ? (size_t)s->budget->limit / 64 / s->share / sizeof *s->refs + BATCH_ROWS
+                      : SIZE_MAX;
+    return s->ref_cap < step ? s->ref_cap : step;
+}
+
 static void push_refs(Sorter *s, const SortRef *refs, size_t n)
 {
     if (s->ref_count + n > s->ref_cap) {
-        size_t cap = s->ref_cap * 2 > s->ref_count + n ? s->ref_cap * 2 : s->ref_count + n + 64;
+        size_t need = s->ref_count + n, cap = s->ref_cap + refs_more(s);
+        cap = cap > need ? cap : need + 64;
         budget_charge(s->budget, (int64_t)((cap - s->ref_cap) * sizeof *refs));
         s->refs = mem_realloc(s->refs, cap * sizeof *refs);
         s->ref_cap = cap;
@@ -676,7 +686,18 @@ static bool should_spill(const Sorter *s)
 {
     bool full = s->ref_count + BATCH_ROWS > s->ref_cap;
     return s->ref_count > 0 &&
-           spill_due(s->query, sorter_bytes(s), full ? s->ref_cap * sizeof *s->refs : 0);
+           spill_due(s->query, sorter_bytes(s), full ? refs_more(s) * sizeof *s->refs : 0);
+}
+
+/* At the end: what was never written is merged where it is and needs no more, but sorters beside this one may
+ * need a quarter of the memory for their merges. */
+static bool should_make_room(const Sorter *s)
+{
+    if (s->spilled)
+        return should_spill(s);
+    int64_t used = atomic_load_explicit(&s->budget->used, memory_order_relaxed);
+    return s->share > 1 && s->budget->limit > 0 && used > s->budget->limit / 2 && s->query->spill &&
+           sorter_bytes(s) >= (size_t)s->budget->limit / 64;
 }
 
 /* So many runs can be merged at once: each needs two blocks in memory. */
@@ -794,8 +815,7 @@ QueryStatus sorter_settle(Sorter *s, bool last, Err *e)
         return write_some(s, e);
     if (s->merging)
         return QUERY_BATCH;
-    /* All of it in memory: the merge needs no more. */
-    bool spill = should_spill(s) && !(last && s->spilled == 0);
+    bool spill = last ? should_make_room(s) : should_spill(s);
     size_t unsorted = s->ref_count - s->sorted;
     if (unsorted >= RUN_ROWS || (unsorted > 0 && (last || spill))) {
         size_t n = unsorted < RUN_ROWS ? unsorted : RUN_ROWS;

@@ -80,6 +80,21 @@ static bool fail(const CopyIn *c, Err *e)
     return false;
 }
 
+static uint64_t *line_number(CopyIn *c)
+{
+    return c->binary ? &c->tuples.number : &c->lines.number;
+}
+
+/* The key that is taken may be that of a row before. */
+static bool writer_fail(Portal *p, CopyIn *c, Err *e)
+{
+    if (e->code == ERR_UNIQUE) {
+        c->lines.line = SLICE_NONE;
+        *line_number(c) = row_writer_refused(p->writer);
+    }
+    return fail(c, e);
+}
+
 /* Columns that are not listed take their DEFAULT. */
 static bool read_defaults(Portal *p, CopyIn *c, int16_t *targets, size_t *n, Err *e)
 {
@@ -299,16 +314,15 @@ static bool add_row(Portal *p, CopyIn *c, Err *e)
         return false;
     if (!counts)
         return true;
-    if (!row_writer_add(p->writer, c->row, e)) {
-        if (e->code == ERR_UNIQUE)
-            c->lines.line = SLICE_NONE; /* the key may be that of a row before */
-        return fail(c, e);
-    }
+    row_writer_input(p->writer, *line_number(c));
+    if (!row_writer_add(p->writer, c->row, e))
+        return writer_fail(p, c, e);
     c->rows++;
     if (!row_writer_full(p->writer))
         return true;
     Txn *t = tx_table_writer(p->session, p->bound->u.copy.table, e);
-    return t && row_writer_drain(p->writer, false, e) && row_writer_flush(p->writer, t, e);
+    return (t && row_writer_drain(p->writer, false, e) && row_writer_flush(p->writer, t, e)) ||
+           writer_fail(p, c, e);
 }
 
 /* Takes the rows that are whole. */
@@ -431,7 +445,7 @@ RunStatus copy_in_run(Portal *p, Err *e)
     Txn *t = tx_table_writer(p->session, p->bound->u.copy.table, e);
     if (!t || !row_writer_drain(p->writer, true, e) || !row_writer_flush(p->writer, t, e)) {
         c->lines.line = SLICE_NONE;
-        set_context(c, e, SIZE_MAX);
+        writer_fail(p, c, e);
         return RUN_FAIL;
     }
     p->rows = c->rows;

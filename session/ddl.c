@@ -283,11 +283,18 @@ static int find_spec(const Creation *c, Slice name)
     return -1;
 }
 
+static bool time_by_name(Slice n)
+{
+    return slice_eq_cstr(n, "time") || slice_eq_cstr(n, "ts") || slice_eq_cstr(n, "timestamp");
+}
+
+/* A time by its name or NOT NULL: any other may be NULL, and a UNIQUE lets it be. */
 static bool has_time(const Creation *c, const ConstraintSpec *con)
 {
     for (size_t i = 0; i < con->column_count; i++) {
         int at = find_spec(c, con->columns[i]);
-        if (at >= 0 && is_time_type(c->bound->u.create_table.cols[at].type))
+        const ColumnSpec *spec = at < 0 ? NULL : &c->bound->u.create_table.cols[at];
+        if (spec && is_time_type(spec->type) && (spec->not_null || time_by_name(spec->name)))
             return true;
     }
     return false;
@@ -322,11 +329,6 @@ static bool has_key(const Creation *c)
         if (c->bound->u.create_table.constraints[i].type != CONSTRAINT_CHECK)
             return true;
     return false;
-}
-
-static bool time_by_name(Slice n)
-{
-    return slice_eq_cstr(n, "time") || slice_eq_cstr(n, "ts") || slice_eq_cstr(n, "timestamp");
 }
 
 /* The rules of the manual, in order; -1: an ordinary table. */

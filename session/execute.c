@@ -23,6 +23,9 @@ RunStatus prepare_run(Portal *p, Batch **out, Err *e)
                               SLICE_ARG(b->u.prepare.name)));
     Prepared *made = prepared_new(s, b->u.prepare.name, &b->u.prepare.statement, b->u.prepare.types,
                                   b->u.prepare.type_count, e);
+    const SqlStatement *outer = &p->prepared->statement, *inner = &b->u.prepare.statement;
+    if (!made && e->position > 0) /* counts from PREPARE on */
+        e->position += err_position(outer->text, inner->offset - outer->offset) - 1;
     if (!made)
         return RUN_FAIL;
     made->source = arena_slice(&made->arena, p->prepared->text);

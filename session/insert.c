@@ -143,6 +143,8 @@ static bool insert_or_update(Portal *p, const Batch *b, Returned *ret, Err *e)
     for (size_t i = 0; i < batch_count(b); i++) {
         read_row(b, i, row);
         bool there = !row[at + ROW_SERIES].null;
+        if (there && !row_writer_allows(p->writer, row, e))
+            return false; /* PostgreSQL, too, looks at the proposed row before its key */
         if (there && (row[where].null || !row[where].u.b))
             continue;
         RowAddress a = {(SeriesId)row[at + ROW_SERIES].u.i64, row[at + ROW_TIME].u.i64,

@@ -47,7 +47,9 @@ struct RowWriter {
     Hash128 last_hash;
     Buf key, text;
     Tag *tags;
-    size_t rows; /* seen */
+    size_t rows;   /* seen */
+    bool whole;    /* rows have all columns, not only those of UPDATE */
+    bool complete; /* ... and no NOT NULL column is missing among the targets */
     RowCheck *check;
     bool has_checks;
     Value *full; /* the row by column of the table, for checks and messages */
@@ -64,8 +66,11 @@ struct RowWriter {
     size_t key_count;
     Arena pending_arena;
     Value **pending;
+    uint64_t *pending_input;
     size_t pending_count;
-    bool *took; /* of the last drain */
+    uint64_t input,
+        refused; /* numbers of what the caller reads: now, and that of a row with a taken key */
+    bool *took;  /* of the last drain */
 };
 
 static int by_column(const void *a, const void *b, void *arg)
@@ -157,6 +162,7 @@ void row_writer_check_keys(RowWriter *w, KeyPolicy policy, ObjectId arbiter)
         add_key(w, NULL, policy);
     arena_init(&w->pending_arena, &w->session->db->query_pool);
     w->pending = ARENA_ARRAY(&w->arena, Value *, BATCH_ROWS);
+    w->pending_input = ARENA_ARRAY(&w->arena, uint64_t, BATCH_ROWS);
     w->took = ARENA_ARRAY(&w->arena, bool, BATCH_ROWS);
 }
 
@@ -210,7 +216,7 @@ static bool not_null(RowWriter *w, const ColumnDef *c, const Value *row, Err *e)
 }
 
 /* A NOT NULL column that is not among the targets has no value at all. */
-static bool check_missing(RowWriter *w, const Value *row, Err *e)
+static bool misses_column(const RowWriter *w)
 {
     for (size_t i = 0; i < w->table->column_count; i++) {
         const ColumnDef *c = &w->table->columns[i];
@@ -221,9 +227,9 @@ static bool check_missing(RowWriter *w, const Value *row, Err *e)
         for (size_t k = 0; k < w->target_count && !found; k++)
             found = w->targets[k].col == c;
         if (!found)
-            return not_null(w, c, row, e);
+            return true;
     }
-    return true;
+    return false;
 }
 
 /* A number that no other row has: the hidden time in ordinary tables. */
@@ -394,11 +400,30 @@ static void put_field(RowWriter *w, const Target *t, const Value *v)
     }
 }
 
+static bool needs_value(const RowWriter *w, const ColumnDef *c, const Value *row)
+{
+    if (c->dropped || (!c->not_null && c->kind != COL_TIME))
+        return false;
+    for (size_t k = 0; k < w->target_count; k++)
+        if (w->targets[k].col == c)
+            return row[k].null;
+    return w->whole && !(w->moving && c->kind == COL_TIME);
+}
+
+/* Of several the first column of the table is named. */
+static bool null_found(RowWriter *w, const Value *row, Err *e)
+{
+    const ColumnDef *c = w->table->columns;
+    while (!needs_value(w, c, row))
+        c++;
+    return not_null(w, c, row, e);
+}
+
 static bool check_not_null(RowWriter *w, const Value *row, Err *e)
 {
     for (size_t i = 0; i < w->target_count; i++)
         if (row[i].null && w->targets[i].col->not_null)
-            return not_null(w, w->targets[i].col, row, e);
+            return null_found(w, row, e);
     return true;
 }
 
@@ -530,6 +555,7 @@ static bool settle(RowWriter *w, size_t i, size_t n, Err *e)
                 continue;
             if (u->policy == KEYS_ONCE)
                 return twice(e);
+            w->refused = w->pending_input[i];
             if (u->policy == KEYS_FREE)
                 return duplicate_key(w, u, w->pending[i], e);
             w->took[i] = false;
@@ -559,6 +585,16 @@ bool row_writer_drain(RowWriter *w, bool last, Err *e)
     return true;
 }
 
+void row_writer_input(RowWriter *w, uint64_t number)
+{
+    w->input = number;
+}
+
+uint64_t row_writer_refused(const RowWriter *w)
+{
+    return w->refused;
+}
+
 bool row_writer_took(const RowWriter *w, size_t i)
 {
     return !w->keys || w->took[i];
@@ -580,6 +616,7 @@ static bool add_pending(RowWriter *w, const Value *row, const WriterKey *at, Err
         if (w->moving)
             row_key(w, &w->keys[k], row, true, key);
     }
+    w->pending_input[w->pending_count] = w->input;
     w->pending[w->pending_count++] = copy;
     return true;
 }
@@ -655,11 +692,19 @@ static bool sample_end(RowWriter *w, Err *e)
     return ok;
 }
 
+bool row_writer_allows(RowWriter *w, const Value *row, Err *e)
+{
+    w->whole = true;
+    if (!w->complete && misses_column(w))
+        return null_found(w, row, e);
+    w->complete = true;
+    return check_row(w, row, e);
+}
+
 bool row_writer_add(RowWriter *w, const Value *row, Err *e)
 {
     int64_t time_ns;
-    if ((w->rows == 0 && !check_missing(w, row, e)) || !check_row(w, row, e) ||
-        !row_time(w, row, &time_ns, e))
+    if (!row_writer_allows(w, row, e) || !row_time(w, row, &time_ns, e))
         return false;
     if (w->rows++ == 0)
         sample_begin(w);

@@ -776,6 +776,11 @@ void row_writer_leave(RowWriter *w, const int16_t *columns, size_t n);
 bool row_writer_drain(RowWriter *w, bool last, Err *e) MUST_CHECK;
 /* With KEYS_ONCE: the key of a row that is there already is not given twice: 21000. */
 bool row_writer_once(RowWriter *w, const Value *row, Err *e) MUST_CHECK;
+/* NOT NULL and CHECK of a new row; row_writer_add() asks as well. */
+bool row_writer_allows(RowWriter *w, const Value *row, Err *e) MUST_CHECK;
+/* The number of the row that is added next, as the caller counts; and of the one whose key was taken. */
+void row_writer_input(RowWriter *w, uint64_t number);
+uint64_t row_writer_refused(const RowWriter *w);
 /* Row i of the last drain was written, not left out. */
 bool row_writer_took(const RowWriter *w, size_t i);
 /* UPDATE: the targets of a stored row; all columns of one whose tags or time change (its old self is

@@ -266,6 +266,15 @@ bool session_describe(Session *s, Slice statement, StatementInfo *out, Err *e)
     return !out->returns_rows || session_takes_queries(s, e);
 }
 
+/* The value itself is not told, as long as log_parameter_max_length_on_error is 0. */
+static bool parameter_context(const Portal *p, size_t i, bool binary, Err *e)
+{
+    const char *shown = binary ? "" : " = '...'";
+    if (p->name && p->name[0])
+        return err_context(e, "portal \"%s\" parameter $%zu%s", p->name, i + 1, shown);
+    return err_context(e, "unnamed portal parameter $%zu%s", i + 1, shown);
+}
+
 static bool read_param(Session *s, Portal *p, size_t i, const BindParam *in, Err *e)
 {
     TypeId t = p->bound->param_types[i];
@@ -278,14 +287,18 @@ static bool read_param(Session *s, Portal *p, size_t i, const BindParam *in, Err
         return err_set(e, ERR_INDETERMINATE_TYPE, "could not determine data type of parameter $%zu",
                        i + 1);
     Slice bytes = arena_slice(&p->arena, in->value);
+    bool ok;
     if (!in->binary && !slice_utf8_valid(bytes))
         return err_set(e, ERR_CHARACTER_NOT_IN_REPERTOIRE,
                        "invalid byte sequence for encoding \"UTF8\" in parameter $%zu", i + 1);
     if (in->binary && !def->recv)
         return err_set(e, ERR_UNDEFINED_FUNCTION, "no binary input function available for type %s",
                        def->name);
-    return in->binary ? def->recv(&s->env, bytes, -1, &p->arena, &p->params[i], e)
-                      : def->in(&s->env, bytes, -1, &p->arena, &p->params[i], e);
+    if (in->binary)
+        ok = def->recv(&s->env, bytes, -1, &p->arena, &p->params[i], e);
+    else
+        ok = def->in(&s->env, bytes, -1, &p->arena, &p->params[i], e);
+    return ok || parameter_context(p, i, in->binary, e);
 }
 
 bool session_bind(Session *s, Slice portal, Slice statement, const BindParam *params,

@@ -68,8 +68,8 @@ static bool find_arbiter(Analyzer *z, const NInsert *n, const TableDef *t, const
         const SqlNode *name = n->conflict_columns.items[i];
         const ColumnDef *c = table_column(t, ast_name_text(name));
         if (!c)
-            return az_fail(z, name, ERR_UNDEFINED_COLUMN, e, "column \"%.*s\" does not exist",
-                           SLICE_ARG(ast_name_text(name)));
+            return az_fail(z, n->conflict_target, ERR_UNDEFINED_COLUMN, e,
+                           "column \"%.*s\" does not exist", SLICE_ARG(ast_name_text(name)));
         b->use->privileges |= PRIV_SELECT;
         b->use->columns[c - t->columns] |= PRIV_SELECT;
     }
@@ -78,7 +78,7 @@ static bool find_arbiter(Analyzer *z, const NInsert *n, const TableDef *t, const
     if (n->conflict_columns.count == 0 && n->conflict == 'n')
         return true;
     if (n->conflict_columns.count == 0) {
-        az_fail(z, &n->n, ERR_SYNTAX, e,
+        az_fail(z, n->on_conflict, ERR_SYNTAX, e,
                 "ON CONFLICT DO UPDATE requires inference specification or constraint name");
         return err_hint(e, "For example, ON CONFLICT (column_name).");
     }

@@ -448,10 +448,11 @@ typedef struct NInsert {
     NodeList ctes;
     bool recursive;
     NRange *table;
-    NodeList columns; /* NIndirect-free: N_NAME */
-    NSelect *query;   /* NULL: DEFAULT VALUES */
-    char overriding;  /* 's'ystem, 'u'ser value; 0 = not */
-    int conflict;     /* 0, 'n'othing, 'u'pdate */
+    NodeList columns;                             /* NIndirect-free: N_NAME */
+    NSelect *query;                               /* NULL: DEFAULT VALUES */
+    char overriding;                              /* 's'ystem, 'u'ser value; 0 = not */
+    int conflict;                                 /* 0, 'n'othing, 'u'pdate */
+    const SqlNode *on_conflict, *conflict_target; /* where they stand */
     NodeList conflict_columns;
     Slice conflict_constraint;
     NodeList set; /* NTarget N_ASSIGN */

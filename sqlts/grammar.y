@@ -830,8 +830,8 @@ insert_column_list(A) ::= insert_column(X). { A = LIST(X); }
 insert_column_list(A) ::= insert_column_list(B) COMMA insert_column(X). { A = MORE(B, X); }
 insert_column(A) ::= col_id(X) opt_indirection(B). { A = ast_indirect(ps, NAME(X), B); }
 opt_on_conflict(A) ::= . { A = NULL; }
-opt_on_conflict(A) ::= ON CONFLICT(X) opt_conf_target(T) DO UPDATE SET set_clause_list(S) where_clause(W). { A = grammar_conflict(ps, X.offset, 'u', T, S, W); }
-opt_on_conflict(A) ::= ON CONFLICT(X) opt_conf_target(T) DO NOTHING. { A = grammar_conflict(ps, X.offset, 'n', T, NONE, NULL); }
+opt_on_conflict(A) ::= ON(X) CONFLICT opt_conf_target(T) DO UPDATE SET set_clause_list(S) where_clause(W). { A = grammar_conflict(ps, X.offset, 'u', T, S, W); }
+opt_on_conflict(A) ::= ON(X) CONFLICT opt_conf_target(T) DO NOTHING. { A = grammar_conflict(ps, X.offset, 'n', T, NONE, NULL); }
 opt_conf_target(A) ::= . { A = NULL; }
 opt_conf_target(A) ::= LP(X) name_list(B) RP where_clause(W). { A = grammar_conflict_target(ps, X.offset, B, W); }
 opt_conf_target(A) ::= ON CONSTRAINT col_id(X). { A = ast_multi(ps, N_NAME, X.offset, LIST(NAME(X))); ((NMulti *)A)->form = 'c'; }

@@ -18,6 +18,8 @@ SqlNode *grammar_conflict(ParseState *ps, uint32_t offset, int action, SqlNode *
 {
     NInsert *n = AST(ps, NInsert, N_INSERT, offset);
     n->conflict = action;
+    n->on_conflict = &n->n;
+    n->conflict_target = target;
     if (target && ((NMulti *)target)->form == 'c')
         n->conflict_constraint = ast_name_text(((NMulti *)target)->args.items[0]);
     else if (target)
@@ -43,6 +45,8 @@ SqlNode *grammar_insert(ParseState *ps, uint32_t offset, SqlNode *with, SqlNode 
     if (conflict) {
         NInsert *c = (NInsert *)conflict;
         n->conflict = c->conflict;
+        n->on_conflict = c->on_conflict;
+        n->conflict_target = c->conflict_target;
         n->conflict_columns = c->conflict_columns;
         n->conflict_constraint = c->conflict_constraint;
         n->set = c->set;

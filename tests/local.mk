@@ -9,8 +9,8 @@ include tests/sim/local.mk
 include tests/regress/local.mk
 include tests/bench/local.mk
 
-TESTS += tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/prom_edges.py tests/clients.py tests/ts_model.py tests/cancel.py
-EXTRA_DIST += tests/promql_pg.py tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/prom_edges.py tests/clients.py tests/ts_model.py tests/cancel.py
+TESTS += tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/prom_edges.py tests/clients.py tests/ts_model.py tests/dml_postgres.py tests/cancel.py
+EXTRA_DIST += tests/pgclient.py tests/dml_postgres.py tests/promql_pg.py tests/library.sh tests/auth.sh tests/dump.sh tests/ways.py tests/prom_api.py tests/prom_edges.py tests/clients.py tests/ts_model.py tests/cancel.py
 
 # Damaged data directories against the built server: make damage, make damage ROUNDS=10000 SEED=7.
 ROUNDS = 1000
@@ -40,6 +40,11 @@ EXTRA_DIST += tests/flat.py
 cancel: alopex-skulk
 	python3 $(top_srcdir)/tests/cancel.py $(builddir) 8 100
 .PHONY: cancel
+# Random programs of DML and transactions against PostgreSQL 15: make dml, make dml STORIES=5000 SEED=7.
+STORIES = 1000
+dml: alopex-skulk
+	python3 $(top_srcdir)/tests/dml_postgres.py $(builddir) $(SEED) $(STORIES)
+.PHONY: dml
 # What an idle connection costs in memory: make idle, make idle CONNECTIONS=5000.
 CONNECTIONS = 1000
 idle: alopex-skulk

@@ -55,3 +55,19 @@ INSERT INTO oc_last VALUES ('2026-01-01', 'q', 2) ON CONFLICT (time, host) DO UP
 INSERT INTO oc_last VALUES ('2026-01-01', 'q', 2) ON CONFLICT (time) DO NOTHING;
 SELECT * FROM oc_last ORDER BY host;
 DROP TABLE oc_last;
+-- the proposed row has to be allowed even if its key is there
+CREATE TABLE oc_p (id int PRIMARY KEY, a int CHECK (a < 9), c text UNIQUE);
+INSERT INTO oc_p VALUES (1, 1, 'x');
+INSERT INTO oc_p VALUES (NULL, 2, 'x') ON CONFLICT (c) DO UPDATE SET a = excluded.a;
+INSERT INTO oc_p VALUES (2, 20, 'x') ON CONFLICT (c) DO UPDATE SET a = 3;
+INSERT INTO oc_p (a, c) VALUES (2, 'x') ON CONFLICT (c) DO UPDATE SET a = excluded.a WHERE false;
+INSERT INTO oc_p VALUES (2, 2, 'x') ON CONFLICT (c) DO UPDATE SET a = excluded.a RETURNING *;
+-- a UNIQUE over a time that may be NULL makes no time-series table
+CREATE TABLE oc_when (id int UNIQUE, seen timestamptz UNIQUE);
+INSERT INTO oc_when VALUES (1, NULL), (2, NULL), (3, '2026-01-01 00:00+00'), (3, '2026-01-02 00:00+00') ON CONFLICT (id) DO NOTHING;
+SELECT * FROM oc_when ORDER BY id;
+COPY oc_when FROM STDIN;
+7	\N
+2	\N
+8	\N
+\.
