@@ -210,7 +210,9 @@ typedef struct PqlSteps {
     int64_t end_ms, step_ms; /* of the first window; from one to the next */
     size_t steps;
     int64_t range_ms;
-    void *room; /* for count values */
+    void *room;          /* for count values */
+    const double *param; /* the first, at each step; NULL: there is none */
+    int64_t offset_ms;   /* windows end so much before the step */
     double *out;
 } PqlSteps;
 
@@ -230,6 +232,7 @@ enum {
     PF_COUNTER = 8,   /* tells when the metric's name is not that of a counter */
     PF_QUANTILE = 16, /* first parameter should be within [0, 1] */
     PF_ANCHORED = 32,
+    PF_EACH = 4096,     /* `steps` looks at every sample of each window */
     PF_SMOOTHED = 64,   /* takes these modifiers */
     PF_DURATION = 256,  /* may stand in an expression of durations */
     PF_FACTORS = 128,   /* two parameters within (0, 1) */

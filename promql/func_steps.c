@@ -4,6 +4,7 @@
  * histograms.  The edges of the windows move forward only, the resets are found once a series, and what is left
  * of a step is arithmetic without branches (grid_kernels.c). */
 #include "base/simd.h"
+#include "promql/eval_private.h"
 #include "promql/grid_kernels.h"
 #include "promql/kernels.h"
 
@@ -183,4 +184,171 @@ bool fg_increase(const PqlSteps *s)
 bool fg_delta(const PqlSteps *s)
 {
     return change(s, false, 1);
+}
+
+/* ---- functions that look at every sample of each window ---- */
+
+typedef bool OneWindow(const PqlWindow *w, double *out);
+
+/* Step i by the function of one window, samples [lo, hi). */
+static bool by_one(const PqlSteps *s, size_t i, size_t lo, size_t hi, OneWindow *one, PqlMemo *memo)
+{
+    int64_t end = s->end_ms + (int64_t)i * s->step_ms;
+    double v = pql_absent();
+    PqlWindow w = {.t_ms = s->t_ms + lo,
+                   .v = s->v + lo,
+                   .count = hi - lo,
+                   .first = lo,
+                   .memo = memo,
+                   .params = s->param ? s->param + i : NULL,
+                   .now_ms = end + s->offset_ms};
+    bool some = hi > lo && one(&w, &v);
+    memcpy(&s->out[i], &v, sizeof v);
+    return some;
+}
+
+static bool ones(Moving *m, const PqlSteps *s, size_t from, size_t to, OneWindow *one)
+{
+    PqlMemo memo = {0};
+    bool some = false;
+    for (size_t i = from; i < to; i++) {
+        int64_t end = s->end_ms + (int64_t)i * s->step_ms;
+        edge_move(&m->hi, s->t_ms, s->count, end);
+        edge_move(&m->lo, s->t_ms, m->hi.at, end - s->range_ms);
+        some |= by_one(s, i, m->lo.at, m->hi.at, one, &memo);
+    }
+    return some;
+}
+
+/* How four windows from step i are worked out together; false: one by one. */
+typedef struct Fours Fours;
+typedef bool FoursStep(const Fours *f, const PqlSteps *s, size_t i, const double *v, size_t by);
+struct Fours {
+    FoursStep *step;
+    FourWindows *windows; /* of kernel_step(), root_step() */
+    size_t count;         /* samples of a window */
+    double *x, sx, sxx;   /* of line_step(): times, their sum, and that of their squares */
+};
+
+static bool kernel_step(const Fours *f, const PqlSteps *s, size_t i, const double *v, size_t by)
+{
+    return f->windows(s->out + i, v, by, f->count);
+}
+
+static bool root_step(const Fours *f, const PqlSteps *s, size_t i, const double *v, size_t by)
+{
+    if (!f->windows(s->out + i, v, by, f->count))
+        return false;
+    for (size_t j = 0; j < 4; j++)
+        s->out[i + j] = sqrt(s->out[i + j]);
+    return true;
+}
+
+/* As regression() in func_rate.c; the times lie alike in all windows. */
+static bool line_step(const Fours *f, const PqlSteps *s, size_t i, const double *v, size_t by)
+{
+    FourLines l;
+    double n = (double)f->count, x = f->sx;
+    if (!pql_kernels()->window_line(&l, v, by, f->count, f->x))
+        return false;
+    for (size_t j = 0; j < 4; j++) {
+        double slope = (l.xy[j] - x * l.y[j] / n) / (f->sxx - x * x / n);
+        double intercept = l.y[j] / n - slope * x / n;
+        slope = l.level[j] ? 0 : slope;
+        intercept = l.level[j] ? v[j * by] : intercept;
+        s->out[i + j] = s->param ? slope * s->param[i + j] + intercept : slope;
+    }
+    return true;
+}
+
+static void line_times(Fours *f, const PqlSteps *s, const Steady *y)
+{
+    int64_t end = s->end_ms + (int64_t)y->from * s->step_ms;
+    int64_t zero = s->param ? end + s->offset_ms : s->t_ms[y->first];
+    double c = 0, cc = 0;
+    f->x = s->room;
+    for (size_t k = 0; k < f->count; k++) {
+        double t = (double)(s->t_ms[y->first + k] - zero) / 1000;
+        f->x[k] = t;
+        kahan_add(t, &f->sx, &c);
+        kahan_add(t * t, &f->sxx, &cc);
+    }
+    f->sx += c;
+    f->sxx += cc;
+}
+
+/* Each sample of each window, unless they are more than count_max. */
+static bool by_fours(const PqlSteps *s, Fours f, OneWindow *one, size_t count_max)
+{
+    Moving m = {0};
+    Steady y = steady_steps(s);
+    f.count = y.last - y.first + 1;
+    if (y.from >= y.to || f.count > count_max)
+        return ones(&m, s, 0, s->steps, one);
+    bool some = ones(&m, s, 0, y.from, one);
+    if (f.step == line_step)
+        line_times(&f, s, &y);
+    for (size_t i = y.from, n; i < y.to; i += n) {
+        size_t at = y.first + (i - y.from) * y.by;
+        n = y.to - i < 4 ? y.to - i : 4;
+        if (n == 4 && f.step(&f, s, i, s->v + at, y.by)) {
+            some = true;
+            continue;
+        }
+        for (size_t j = 0; j < n; j++, at += y.by) {
+            PqlMemo memo = {0};
+            some |= by_one(s, i + j, at, at + f.count, one, &memo);
+        }
+    }
+    m.lo.at = y.first + (y.to - 1 - y.from) * y.by;
+    m.hi.at = m.lo.at + f.count;
+    return ones(&m, s, y.to, s->steps, one) || some;
+}
+
+enum { EXTREME_SAMPLES_MAX = 256 }; /* above, what was found in the window before helps more */
+
+bool fg_sum(const PqlSteps *s)
+{
+    return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_sum}, fw_sum,
+                    SIZE_MAX);
+}
+
+bool fg_avg(const PqlSteps *s)
+{
+    return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_avg}, fw_avg,
+                    SIZE_MAX);
+}
+
+bool fg_min(const PqlSteps *s)
+{
+    return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_min}, fw_min,
+                    EXTREME_SAMPLES_MAX);
+}
+
+bool fg_max(const PqlSteps *s)
+{
+    return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_max}, fw_max,
+                    EXTREME_SAMPLES_MAX);
+}
+
+bool fg_stdvar(const PqlSteps *s)
+{
+    return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_stdvar},
+                    fw_stdvar, SIZE_MAX);
+}
+
+bool fg_stddev(const PqlSteps *s)
+{
+    return by_fours(s, (Fours){.step = root_step, .windows = pql_kernels()->window_stdvar},
+                    fw_stddev, SIZE_MAX);
+}
+
+bool fg_deriv(const PqlSteps *s)
+{
+    return by_fours(s, (Fours){.step = line_step}, fw_deriv, SIZE_MAX);
+}
+
+bool fg_predict(const PqlSteps *s)
+{
+    return by_fours(s, (Fours){.step = line_step}, fw_predict, SIZE_MAX);
 }

@@ -149,11 +149,64 @@ double pql_quantile(double q, double *sorted, size_t n)
     return sorted[lower] * (1 - weight) + sorted[upper] * weight;
 }
 
+enum { SELECT_ROUNDS_MAX = 100 }; /* then the values are sorted: some orders are bad ones */
+
+/* v[rank] as if v was sorted, none before it greater, none behind it less (Hoare's find); no NaN among them. */
+static void select_rank(double *v, size_t n, size_t rank)
+{
+    ptrdiff_t lo = 0, hi = (ptrdiff_t)n - 1, k = (ptrdiff_t)rank;
+    for (int round = 0; lo < hi; round++) {
+        double pivot = v[k];
+        ptrdiff_t i = lo, j = hi;
+        if (round == SELECT_ROUNDS_MAX) {
+            pql_sort_doubles(v, n);
+            return;
+        }
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i > j)
+                break;
+            double t = v[i];
+            v[i++] = v[j];
+            v[j--] = t;
+        }
+        lo = j < k ? i : lo;
+        hi = k < i ? j : hi;
+    }
+}
+
+/* Of values in any order, which it moves: those at two ranks are all that a quantile looks at. */
+static double quantile_of(double q, double *v, size_t n)
+{
+    size_t nans = 0;
+    if (n == 0 || !(q >= 0 && q <= 1))
+        return pql_quantile(q, v, n);
+    for (size_t i = 0; i < n; i++)
+        if (isnan(v[i])) { /* they are least */
+            double t = v[nans];
+            v[nans++] = v[i];
+            v[i] = t;
+        }
+    size_t low = (size_t)floor(q * (double)(n - 1));
+    if (low < nans)
+        return NAN;
+    select_rank(v + nans, n - nans, low - nans);
+    for (size_t i = low + 2; i < n; i++)
+        if (v[i] < v[low + 1]) {
+            double t = v[low + 1];
+            v[low + 1] = v[i];
+            v[i] = t;
+        }
+    return pql_quantile(q, v, n);
+}
+
 bool fw_quantile(const PqlWindow *w, double *out)
 {
     memcpy(w->sorted, w->v, w->count * sizeof *w->v);
-    pql_sort_doubles(w->sorted, w->count);
-    *out = pql_quantile(w->params[0], w->sorted, w->count);
+    *out = quantile_of(w->params[0], w->sorted, w->count);
     return true;
 }
 

@@ -212,8 +212,117 @@ static void sum(double *restrict value, double *restrict extra, const double *re
     __builtin_memcpy(extra + i, c, bytes);
 }
 
+/* ---- four windows at once ---- */
+
+#define GET(x, v, by)                                                                              \
+    do {                                                                                           \
+        if ((by) == 1)                                                                             \
+            __builtin_memcpy(&(x), (v), sizeof(x));                                                \
+        else                                                                                       \
+            (x) = (D4){(v)[0], (v)[by], (v)[2 * (by)], (v)[3 * (by)]};                             \
+    } while (0)
+
+/* As in sum4_plain(): *c becomes NaN, and stays so, where something is not finite. */
+static inline __attribute__((always_inline)) void add4(D4 *s, D4 *c, const D4 *x)
+{
+    D4 t = *s + *x, back = t - *s;
+    *c += (*s - (t - back)) + (*x - back);
+    *s = t;
+}
+
+static inline __attribute__((always_inline)) bool put4(double *out, const D4 *v, const D4 *c)
+{
+    L4 fine = *c == *c;
+    __builtin_memcpy(out, v, sizeof *v);
+    return fine[0] & fine[1] & fine[2] & fine[3];
+}
+
+static bool window_sum(double out[4], const double *v, size_t by, size_t count)
+{
+    D4 sum = ALL(0), c = ALL(0), x;
+    for (size_t k = 0; k < count; k++) {
+        GET(x, v + k, by);
+        add4(&sum, &c, &x);
+    }
+    sum += c;
+    return put4(out, &sum, &c);
+}
+
+static bool window_avg(double out[4], const double *v, size_t by, size_t count)
+{
+    D4 sum, c = ALL(0), x;
+    GET(sum, v, by);
+    for (size_t k = 1; k < count; k++) {
+        GET(x, v + k, by);
+        add4(&sum, &c, &x);
+    }
+    D4 mean = sum / (double)count + c / (double)count;
+    return put4(out, &mean, &mean) && put4(out, &mean, &c);
+}
+
+static bool window_stdvar(double out[4], const double *v, size_t by, size_t count)
+{
+    D4 mean = ALL(0), c_mean = ALL(0), aux = ALL(0), c_aux = ALL(0), x;
+    for (size_t k = 0; k < count; k++) {
+        GET(x, v + k, by);
+        D4 delta = x - (mean + c_mean), part = delta / (double)(k + 1);
+        add4(&mean, &c_mean, &part);
+        part = delta * (x - (mean + c_mean));
+        add4(&aux, &c_aux, &part);
+    }
+    aux = (aux + c_aux) / (double)count;
+    c_mean += c_aux;
+    return put4(out, &aux, &c_mean);
+}
+
+static bool window_min(double out[4], const double *v, size_t by, size_t count)
+{
+    D4 best, x;
+    GET(best, v, by);
+    for (size_t k = 1; k < count; k++) {
+        GET(x, v + k, by);
+        best = CHOOSE((x < best) | (best != best), x, best);
+    }
+    __builtin_memcpy(out, &best, sizeof best);
+    return true;
+}
+
+static bool window_max(double out[4], const double *v, size_t by, size_t count)
+{
+    D4 best, x;
+    GET(best, v, by);
+    for (size_t k = 1; k < count; k++) {
+        GET(x, v + k, by);
+        best = CHOOSE((x > best) | (best != best), x, best);
+    }
+    __builtin_memcpy(out, &best, sizeof best);
+    return true;
+}
+
+static bool window_line(FourLines *out, const double *v, size_t by, size_t count, const double *x)
+{
+    D4 y = ALL(0), cy = ALL(0), xy = ALL(0), cxy = ALL(0), first, at;
+    L4 level = ALL(-1);
+    GET(first, v, by);
+    for (size_t k = 0; k < count; k++) {
+        GET(at, v + k, by);
+        level &= at == first;
+        D4 product = x[k] * at;
+        add4(&y, &cy, &at);
+        add4(&xy, &cxy, &product);
+    }
+    __builtin_memcpy(out->level, &level, sizeof level);
+    y += cy;
+    xy += cxy;
+    return put4(out->y, &y, &cy) & put4(out->xy, &xy, &cxy);
+}
+
 #ifdef KERNEL_V3
-const GridKernels grid_v3 = {line, to_ms, any_missing, drops, change, steady, regular, sum};
+const GridKernels grid_v3 = {line,          to_ms,      any_missing, drops,      change,
+                             steady,        regular,    sum,         window_sum, window_avg,
+                             window_stdvar, window_min, window_max,  window_line};
 #else
-const GridKernels grid_base = {line, to_ms, any_missing, drops, change, steady, regular, sum};
+const GridKernels grid_base = {line,          to_ms,      any_missing, drops,      change,
+                               steady,        regular,    sum,         window_sum, window_avg,
+                               window_stdvar, window_min, window_max,  window_line};
 #endif

@@ -29,6 +29,15 @@ typedef struct SteadyChange {
     bool counter;
 } SteadyChange;
 
+/* Four windows at once, each a lane in which the samples are added as the function of one window adds them:
+ * window j has the samples v[j * by + k], k < count.  False: it takes that function (something is not finite). */
+typedef bool FourWindows(double out[4], const double *v, size_t by, size_t count);
+
+typedef struct FourLines { /* sums for a regression */
+    double y[4], xy[4];
+    int64_t level[4]; /* not 0: all values are the same */
+} FourLines;
+
 typedef struct GridKernels {
     void (*line)(int64_t *out, size_t n, int64_t first, int64_t by); /* first + i * by */
     /* ms[i] = floor(ns[i] / 1,000,000); true: two neighbours are equal */
@@ -45,6 +54,9 @@ typedef struct GridKernels {
     bool (*regular)(const int64_t *t, size_t n, uint64_t step);
     /* Compensated: value[i] + extra[i] += v[i]; what is missing on either side counts as not there. */
     void (*sum)(double *value, double *extra, const double *v, size_t n);
+    FourWindows *window_sum, *window_avg, *window_stdvar, *window_min, *window_max;
+    /* x[k]: the time of sample k */
+    bool (*window_line)(FourLines *out, const double *v, size_t by, size_t count, const double *x);
 } GridKernels;
 
 extern const GridKernels grid_base, grid_v3;

@@ -58,6 +58,9 @@ bool ft_rate(const PqlWindow *w, double *out), ft_increase(const PqlWindow *w, d
 
 /* ---- func_steps.c ---- */
 bool fg_rate(const PqlSteps *s), fg_increase(const PqlSteps *s), fg_delta(const PqlSteps *s);
+bool fg_sum(const PqlSteps *s), fg_avg(const PqlSteps *s), fg_min(const PqlSteps *s),
+    fg_max(const PqlSteps *s), fg_stddev(const PqlSteps *s), fg_stdvar(const PqlSteps *s),
+    fg_deriv(const PqlSteps *s), fg_predict(const PqlSteps *s);
 
 /* What sample i counts began after the sample before: a reset, whatever the values say. */
 static inline bool fw_began_anew(const int64_t *st_ms, const int64_t *t_ms, size_t i)

@@ -2,7 +2,7 @@
 #include "promql/eval_private.h"
 #include "promql/tier_read.h"
 
-enum { PARAMS_MAX = 2, WINDOW_WORK_MAX = 1 << 20, HIST_WORK = 64 };
+enum { PARAMS_MAX = 2, WINDOW_WORK_MAX = 1 << 20, STEPS_WORK_MAX = 1 << 22, HIST_WORK = 64 };
 
 /* ---- constants, time, what does not change with the step ---- */
 
@@ -461,10 +461,20 @@ static bool window_of_tiers(NodeWindow *nw, size_t i)
     return some;
 }
 
+/* All windows together are no long work, roughly. */
+static bool short_work(const NodeWindow *nw)
+{
+    const RangeSeries *s = &nw->in;
+    double span = (double)(s->t_ms[s->count - 1] - s->t_ms[0] + 1), range = (double)nw->range_ms;
+    double each = (double)s->count * (range < span ? range / span : 1);
+    return each * (double)nw->n.grid.count < STEPS_WORK_MAX;
+}
+
 /* Nothing but numbers, and windows that move. */
 static bool all_at_once(const NodeWindow *nw)
 {
-    return nw->f->steps && nw->step == 0 && nw->in.count && nw->in.count <= UINT32_MAX &&
+    return nw->f->steps && (!(nw->f->flags & PF_EACH) || !nw->in.count || short_work(nw)) &&
+           nw->step == 0 && nw->in.count && nw->in.count <= UINT32_MAX &&
            nw->in.h_count + nw->in.b_count == 0 && !nw->in.st_ms && !nw->before_ms && !nw->fixed;
 }
 
@@ -483,6 +493,8 @@ static NdStatus window_steps(NodeWindow *nw)
                                             .steps = nw->n.grid.count,
                                             .range_ms = nw->range_ms,
                                             .room = nw->sorted,
+                                            .param = nw->param_count ? nw->params[0].v : NULL,
+                                            .offset_ms = nw->offset_ms,
                                             .out = nw->out});
         return ND_SERIES;
     }

@@ -77,6 +77,8 @@ static void compare(const PqlSteps *s, OneWindow one, bool some)
                        .first = lo,
                        .notes = &notes,
                        .memo = &memo,
+                       .params = s->param ? s->param + i : NULL,
+                       .now_ms = end + s->offset_ms,
                        .begin_ms = end - s->range_ms,
                        .end_ms = end,
                        .range_s = (double)s->range_ms / 1000};
@@ -93,7 +95,9 @@ static void compare(const PqlSteps *s, OneWindow one, bool some)
 START_TEST(windows)
 {
     static int64_t t[SAMPLES];
-    static double v[SAMPLES], room[SAMPLES], out[STEPS];
+    static double v[SAMPLES], room[SAMPLES], out[STEPS], param[STEPS];
+    for (size_t i = 0; i < STEPS; i++)
+        param[i] = (double)i * 10;
     for (int i = 0; i < TRIES; i++) {
         size_t n = fill(t, v, i % 3);
         PqlSteps s = {.t_ms = t,
@@ -113,6 +117,37 @@ START_TEST(windows)
         compare(&s, fw_rate, fg_rate(&s));
         compare(&s, fw_increase, fg_increase(&s));
         compare(&s, fw_delta, fg_delta(&s));
+        compare(&s, fw_sum, fg_sum(&s));
+        compare(&s, fw_avg, fg_avg(&s));
+        compare(&s, fw_min, fg_min(&s));
+        compare(&s, fw_max, fg_max(&s));
+        compare(&s, fw_stddev, fg_stddev(&s));
+        compare(&s, fw_stdvar, fg_stdvar(&s));
+        compare(&s, fw_deriv, fg_deriv(&s));
+        s.param = param;
+        s.offset_ms = any_below(100000);
+        compare(&s, fw_predict, fg_predict(&s));
+    }
+}
+END_TEST
+
+/* A quantile of values in any order is that of the sorted ones. */
+START_TEST(quantiles)
+{
+    static double v[SAMPLES], moved[SAMPLES], sorted[SAMPLES];
+    static const double qs[] = {0, 0.01, 0.3, 0.5, 0.9, 0.99, 1, -1, 2, NAN};
+    for (int i = 0; i < TRIES; i++) {
+        size_t n = 1 + any_below(i % 2 ? 5 : SAMPLES - 1);
+        for (size_t k = 0; k < n; k++)
+            v[k] = i % 3 ? odd_value(i % 3 == 1, (double)any_below(20)) : (double)k;
+        memcpy(sorted, v, n * sizeof *v);
+        pql_sort_doubles(sorted, n);
+        for (size_t k = 0; k < sizeof qs / sizeof *qs; k++) {
+            double got, want = pql_quantile(qs[k], sorted, n);
+            PqlWindow w = {.v = v, .count = n, .sorted = moved, .params = &qs[k]};
+            ck_assert(fw_quantile(&w, &got));
+            ck_assert(got == want || (isnan(got) && isnan(want)));
+        }
     }
 }
 END_TEST
@@ -174,6 +209,7 @@ END_TEST
 int main(void)
 {
     TCase *tc = tcase_create("steps");
+    tcase_add_test(tc, quantiles);
     tcase_add_test(tc, windows);
     tcase_add_loop_test(tc, kernels, 0, 2);
     return unit_run(tc);
