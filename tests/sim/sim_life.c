@@ -1,7 +1,8 @@
 /* TTL, tiers, continuous views, refreshes and jobs on a disk that forgets: the power goes after any write.
  *
  * Each transaction writes the same rows into a table with a TTL, which views are made of, into one with tiers,
- * and into one that keeps everything.  After every start a view over the first, SQL and PromQL over the
+ * and into one that keeps everything, of which are views by month and by day and hour of a zone whose clocks are put
+ * back, and a plain materialized view: more jobs than run at once.  After every start a view over the first, SQL and PromQL over the
  * second have to give what they give over the third: each window was counted once, and no row left before
  * it was.  What was acknowledged is there.
  *
@@ -18,6 +19,7 @@ typedef struct Life {
     SimDisk *disk;
     uint64_t seed;
     long long sent, acked; /* transactions */
+    long long shown; /* that the last REFRESH of the plain view saw, and that was acknowledged */
     char story[128];
 } Life;
 
@@ -42,6 +44,19 @@ static bool sql(Life *l, const char *format, ...)
     return ok;
 }
 
+/* Over the table that keeps all: a month with rows that went is never made again. */
+#define MONTHS                                                                                     \
+    "SELECT time_bucket('1 month', ts) AS b, host, sum(v) AS s, count(*) AS c, avg(v) AS a FROM "  \
+    "m2 GROUP BY 1, 2"
+#define ZONE_DAYS                                                                                  \
+    "SELECT date_trunc('day', ts, 'Europe/Berlin') AS b, host, max(v) AS x, count(*) AS c, "       \
+    "percentile_cont(0.5) WITHIN GROUP (ORDER BY v) AS a FROM m2 GROUP BY 1, 2"
+#define ZONE_HOURS                                                                                 \
+    "SELECT time_bucket('1 hour', ts, 'Europe/Berlin') AS b, sum(v) AS s, count(*) AS c FROM m2 "  \
+    "GROUP BY 1"
+/* Half a day before clocks are put back in Berlin, and before a month ends. */
+static const int64_t first_moments[] = {INT64_C(1698501600), INT64_C(1698753600)};
+
 static const char *const setup[] = {
     "CREATE TABLE IF NOT EXISTS m (ts timestamptz NOT NULL, host text TAG, v int8) WITH (ttl = "
     "'2 days', window = '6 hours')",
@@ -58,6 +73,13 @@ static const char *const setup[] = {
     "CREATE MATERIALIZED VIEW IF NOT EXISTS p WITH (continuous, refresh = '13 min', lag = '30 "
     "min') AS SELECT time_bucket('2 hours', ts) AS b, percentile_cont(0.5) WITHIN GROUP (ORDER BY "
     "v) AS a FROM m GROUP BY 1",
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS mo WITH (continuous, refresh = '11 min') AS " MONTHS,
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS zd WITH (continuous, refresh = '7 min') AS " ZONE_DAYS,
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS zh WITH (continuous, refresh = '9 min') AS " ZONE_HOURS,
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS plain AS SELECT coalesce(max(n), 0) AS n, count(*) "
+    "FILTER "
+    "(WHERE n > 0) AS c, "
+    "(SELECT count(*) FROM m2) AS r FROM sent",
 };
 
 static bool make(Life *l)
@@ -103,6 +125,7 @@ static bool pass(Life *l, int minutes)
 /* Rows of the last hours: what is past the TTL was counted long before. */
 static bool step(Life *l)
 {
+    static const char *const views[] = {"h", "d", "p", "mo", "zd", "zh"};
     int from = any(600);
     switch (any(12)) {
     case 0:
@@ -116,10 +139,13 @@ static bool step(Life *l)
                       "hours'",
                       any(5));
     case 2:
-        return sql(l, "REFRESH MATERIALIZED VIEW %s%s",
-                   any(2)   ? "h"
-                   : any(2) ? "d"
-                            : "p",
+        if (!any(3)) {
+            if (!sql(l, "REFRESH MATERIALIZED VIEW plain"))
+                return false;
+            l->shown = l->acked;
+            return true;
+        }
+        return sql(l, "REFRESH MATERIALIZED VIEW %s%s", views[any(ARRAY_LEN(views))],
                    any(6) ? "" : " FORCE");
     case 3:
         return sql(l, any(2) ? "CHECKPOINT" : any(2) ? "VACUUM m" : "VACUUM m3");
@@ -148,6 +174,21 @@ static void same(Life *l, const char *what, const char *view, const char *query)
                   l->story, what, (const char *)l->w.out.ptr);
 }
 
+/* All of one REFRESH or all of the one before, never part of it. */
+static void check_plain(Life *l)
+{
+    long long n, c, rows;
+    ck_assert(sql(l, "SELECT relispopulated FROM pg_class WHERE relname = 'plain'"));
+    ck_assert_str_eq((const char *)l->w.out.ptr, "t\n");
+    ck_assert(sql(l, "TABLE plain"));
+    ck_assert_int_eq(sscanf((const char *)l->w.out.ptr, "%lld|%lld|%lld", &n, &c, &rows), 3);
+    ck_assert_msg(n == c && n >= l->shown && n <= l->acked &&
+                      l->w.out.len == strlen((const char *)l->w.out.ptr) + 1,
+                  "seed %llu (%s): plain view shows %lld and %lld of %lld to %lld",
+                  (unsigned long long)l->seed, l->story, n, c, l->shown, l->acked);
+    l->shown = n;
+}
+
 static void check(Life *l)
 {
     ck_assert(sql(l, "SELECT coalesce(max(n), 0) FROM sent"));
@@ -155,6 +196,10 @@ static void check(Life *l)
     ck_assert_msg(last >= l->acked && last <= l->sent, "seed %llu (%s): %lld of %lld to %lld",
                   (unsigned long long)l->seed, l->story, last, l->acked, l->sent);
     l->acked = l->sent = last;
+    check_plain(l);
+    same(l, "months", "(TABLE mo)", "(" MONTHS ")");
+    same(l, "days of a zone", "(TABLE zd)", "(" ZONE_DAYS ")");
+    same(l, "hours of a zone", "(TABLE zh)", "(" ZONE_HOURS ")");
     same(l, "hours", "(TABLE h)",
          "(SELECT time_bucket('1 hour', ts) AS b, host, avg(v) AS a, sum(v) AS s, count(*) AS c, "
          "last(v, ts) AS l FROM m2 GROUP BY 1, 2)");
@@ -206,6 +251,7 @@ START_TEST(lives)
     l->seed = seed_of(_i);
     srand((unsigned)l->seed);
     life_clock(&l->w, l->seed);
+    l->w.c.wall_offset_ns = first_moments[l->seed % 2] * NS_PER_S;
     l->disk = sim_disk_new(l->seed);
     l->w.disk = sim_disk_io(l->disk);
     for (int life = 0; life <= LIVES; life++) {
