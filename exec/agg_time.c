@@ -68,10 +68,52 @@ static void series_add(Series *s, double v, int64_t t)
     s->t_last = t;
 }
 
+/* All of it, after at least one value: the state in registers.  False: of a time that comes twice, nothing is added. */
+static bool series_add_flat(Series *s, const double *restrict v, const int64_t *restrict t,
+                            size_t n)
+{
+    Series in = *s;
+    size_t repeats = t[0] == in.t_last;
+    for (size_t i = 1; i < n; i++)
+        repeats += t[i] == t[i - 1];
+    if (repeats)
+        return false;
+    FloatSum rises = in.rises;
+    double last = in.last, lost = in.lost;
+    int64_t resets = in.resets, changes = in.changes;
+    for (size_t i = 0; i < n; i++) {
+        bool falls = v[i] < last;
+        float_sum_add(&rises, rise(last, v[i]));
+        resets += falls;
+        lost += falls ? last : 0;
+        changes += differs(v[i], last);
+        last = v[i];
+    }
+    s->rises = rises;
+    s->lost = lost;
+    s->resets = resets;
+    s->changes = changes;
+    s->count += (int64_t)n;
+    s->prev = n > 1 ? v[n - 2] : in.last;
+    s->t_prev = n > 1 ? t[n - 2] : in.t_last;
+    s->last = last;
+    s->t_last = t[n - 1];
+    return true;
+}
+
 static bool series_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
                           Err *e)
 {
     (void)c, (void)e;
+    bool flat = !sel && n > 1 && args[0].kind == VEC_FLAT && args[1].kind == VEC_FLAT;
+    if (flat && ((Series *)state)->count == 0) {
+        series_add(state, args[0].v.f64[0], args[1].v.i64[0]);
+        if (series_add_flat(state, args[0].v.f64 + 1, args[1].v.i64 + 1, n - 1))
+            return true;
+        series_init(c, state);
+    } else if (flat && series_add_flat(state, args[0].v.f64, args[1].v.i64, n)) {
+        return true;
+    }
     AGG_ROWS(sel, n, row)
     series_add(state, args[0].v.f64[vec_slot(&args[0], row)],
                args[1].v.i64[vec_slot(&args[1], row)]);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #define LOOK_NS (NS_PER_S) /* how soon a change of the catalog is seen */
+#define KEEP_DULL_NS                                                                               \
+    (600 * NS_PER_S) /* how often the state of a job that has nothing to do is kept */
 
 static const JobKind *const job_kinds[] = {&job_ttl, &job_view, &job_tier, &job_replace};
 
@@ -29,6 +31,7 @@ struct Lifecycle {
     uint64_t catalog_seen; /* version of the catalog that the list was made from */
     Mutex mutex;           /* RANK_DB; guards the list, and the fields of Job that say so */
     bool dropped;          /* the catalog has no table any more of a job that was running */
+    bool changes;          /* some job is unsaved */
     Job **jobs;            /* by id */
     size_t count, cap;
 };
@@ -242,7 +245,11 @@ static void follow_catalog(Lifecycle *l)
 /* What a user has changed. */
 static void save_changes(Lifecycle *l)
 {
-    for (size_t i = 0; i < l->count; i++) { /* only this task changes the list */
+    mutex_lock(&l->mutex);
+    bool changes = l->changes;
+    l->changes = false;
+    mutex_unlock(&l->mutex);
+    for (size_t i = 0; changes && i < l->count; i++) { /* only this task changes the list */
         mutex_lock(&l->mutex);
         bool unsaved = l->jobs[i]->unsaved;
         l->jobs[i]->unsaved = false;
@@ -307,18 +314,25 @@ static void finish(JobLane *lane, Job *j, const Err *failure)
     const JobKind *k = j->kind;
     const Lifecycle *l = lane->owner;
     int64_t now = mono(l);
+    char name[sizeof j->table_name];
     k->end(j);
     mutex_lock(&lane->owner->mutex);
+    bool failed = j->failures > 0;
     j->running = j->asked = false;
     j->runs++;
     j->last_duration_ns = now - j->started_ns;
     j->failures = failure ? j->failures + 1 : 0;
     snprintf(j->error, sizeof j->error, "%.250s", failure ? failure->message : "");
     j->due_ns = now + jitter(l, j) + (failure ? back_off(k, j->failures) : interval(j));
-    if (failure)
-        log_warn("jobs", "%s of \"%s\": %s", k->name, j->table_name, failure->message);
+    bool dull = !failure && !failed && !j->rows && j->kept_ns && now - j->kept_ns < KEEP_DULL_NS;
+    j->unkept = dull;
+    j->kept_ns = dull ? j->kept_ns : now;
+    memcpy(name, j->table_name, sizeof name);
     mutex_unlock(&lane->owner->mutex);
-    state_keep(j, false);
+    if (failure)
+        log_warn("jobs", "%s of \"%s\": %s", k->name, name, failure->message);
+    if (!dull)
+        state_keep(j, false);
     leave(lane);
 }
 
@@ -476,7 +490,7 @@ static size_t list(void *arg, JobInfo *out, size_t max)
     return n;
 }
 
-static void change_job(const Lifecycle *l, Job *j, const JobChange *c)
+static void change_job(Lifecycle *l, Job *j, const JobChange *c)
 {
     int64_t now = mono(l), wait = 0;
     if (c->run_now) {
@@ -498,6 +512,7 @@ static void change_job(const Lifecycle *l, Job *j, const JobChange *c)
     if (c->pause || c->resume)
         j->paused = c->pause;
     j->unsaved |= c->pause || c->resume || c->interval_ns;
+    l->changes |= j->unsaved;
 }
 
 static bool change(void *arg, int64_t id, const JobChange *what, Err *e)
@@ -557,8 +572,11 @@ void lifecycle_stop(Lifecycle *l)
     task_wake(&l->task);
     sched_run_until(l->sched, &l->gone);
     db_set_jobs(l->db, NULL);
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->jobs[i]->unkept)
+            state_keep(l->jobs[i], false);
         job_free(l->jobs[i]);
+    }
     mem_free(l->jobs);
     mutex_destroy(&l->mutex);
     mem_free(l);

@@ -50,7 +50,9 @@ struct Job {
     JobLane *lane; /* it runs there; NULL: it waits, though a run may be half done */
     bool running, paused;
     bool asked;              /* to run, paused or not */
-    bool unsaved;            /* the catalog does not have its state yet */
+    bool unsaved;            /* the catalog does not have its state yet: what a user changed */
+    bool unkept;             /* nor that of the last run, which had nothing to do */
+    int64_t kept_ns;         /* monotonic, when it got that */
     bool alive;              /* the catalog has the table */
     int64_t interval_ns;     /* what the kind or the table says */
     int64_t own_interval_ns; /* what alter_job() said; 0 = nothing */

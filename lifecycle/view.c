@@ -21,6 +21,8 @@ static JobStatus step(Job *j, Err *e)
 {
     ViewJob *v = j->run;
     if (!v) {
+        if (view_job_idle(job_db(j), j->table))
+            return JOB_DONE;
         if (!view_job_new(&v, job_db(j), j->database, j->table, job_task(j), e))
             return JOB_FAIL;
         j->run = v;

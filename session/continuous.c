@@ -264,9 +264,46 @@ static int64_t grain_up(const ContinuousDef *d, int64_t t)
 }
 
 /* Buckets before it are over, and as old as the view wants. */
-static int64_t finished_line(Session *s, const ContinuousDef *d)
+static int64_t finished_line(const Db *db, const ContinuousDef *d)
 {
-    return grain_down(d, s->db->clock->wall_ns(s->db->clock) - d->lag_ns);
+    return grain_down(d, db->clock->wall_ns(db->clock) - d->lag_ns);
+}
+
+/* Up to where all buckets can be kept.  Of a view: behind the newest row there is nothing, so that a clock that runs
+ * ahead for a while covers no time that rows are still to come for.  Of a tier: finer buckets are there up to where
+ * they were made. */
+static int64_t line_of(const Db *db, const Snapshot *snap, const ContinuousDef *d, bool tier)
+{
+    int64_t finished = finished_line(db, d), line = finished;
+    const Watch *finer = tier ? watches_find(snapshot_watches(snap), d->base) : NULL;
+    TableInfo info;
+    if (finer)
+        line = grain_down(d, finer->state.upto_ns);
+    if (!tier) {
+        snapshot_table_about(snap, d->base, &info);
+        line = info.rows && info.t_max < finished ? grain_up(d, info.t_max + 1) : finished;
+    }
+    return line < finished ? line : finished;
+}
+
+bool view_job_idle(Db *db, TableId view)
+{
+    Snapshot *snap = engine_snapshot(db->engine, NULL);
+    const CatalogSnap *cat = snapshot_catalog(snap);
+    const TableDef *t = cat_table_by_id(cat, view);
+    ContinuousDef d;
+    Arena a;
+    Err ignored;
+    arena_init(&a, NULL);
+    bool tier = t && tier_def(cat, t, &d);
+    bool known = tier || (t && view_is_continuous(t) && continuous_decode(&d, &a, t, &ignored));
+    const Watch *w =
+        known ? watches_find(snapshot_watches(snap), tier ? view : continuous_watch(&d, t)) : NULL;
+    bool idle = w && !d.replaces && !w->mark_count && w->state.from_ns == INT64_MIN &&
+                line_of(db, snap, &d, tier) <= w->state.upto_ns;
+    arena_free(&a);
+    snapshot_unref(snap);
+    return idle;
 }
 
 /* ---- making and dropping ---- */
@@ -276,7 +313,7 @@ static bool watch_anew(Portal *p, TableDef *view, const ContinuousDef *d, Err *e
 {
     Session *s = p->session;
     continuous_put(view, &p->arena, d);
-    int64_t line = finished_line(s, d);
+    int64_t line = finished_line(s->db, d);
     WatchEdit edit = {.what = WATCH_NEW,
                       .state = {.id = continuous_watch(d, view),
                                 .table = d->base,
@@ -518,35 +555,15 @@ static void job_range(Portal *p, RefreshRun *r)
     snapshot_unref(snap);
 }
 
-/* Behind the newest row there is nothing to keep: a clock that runs ahead for a while covers no time that rows are
- * still to come for. */
-static int64_t view_line(Portal *p, const RefreshRun *r)
-{
-    TableInfo info;
-    Snapshot *snap = tx_snapshot(p->session);
-    snapshot_table_about(snap, r->def.base, &info);
-    snapshot_unref(snap);
-    return info.rows && info.t_max < r->to_ns ? grain_up(&r->def, info.t_max + 1) : r->to_ns;
-}
-
-/* Finer buckets are there up to where they were made. */
-static int64_t tier_line(Portal *p, const RefreshRun *r)
-{
-    Snapshot *snap = tx_snapshot(p->session);
-    const Watch *w = watches_find(snapshot_watches(snap), r->def.base);
-    int64_t line = w ? grain_down(&r->def, w->state.upto_ns) : r->to_ns;
-    snapshot_unref(snap);
-    return line < r->to_ns ? line : r->to_ns;
-}
-
 static bool wanted_range(Portal *p, RefreshRun *r, Err *e)
 {
     const Bound *b = p->bound;
     int64_t now = p->session->db->clock->wall_ns(p->session->db->clock), from, to;
     r->whole = !b->u.refresh.from;
     r->from_ns = r->repair_from_ns = INT64_MIN;
-    r->to_ns = finished_line(p->session, &r->def);
-    r->to_ns = r->tier ? tier_line(p, r) : view_line(p, r);
+    Snapshot *snap = tx_snapshot(p->session);
+    r->to_ns = line_of(p->session->db, snap, &r->def, r->tier);
+    snapshot_unref(snap);
     if (p->session->view_job)
         job_range(p, r);
     if (r->whole)

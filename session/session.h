@@ -384,6 +384,8 @@ bool db_snapshot(Db *db, Rights *rights, char name[DB_SNAPSHOT_NAME], Ticket *t,
 int64_t view_refresh_ns(const TableDef *t); /* how often; 0: never, or it is no continuous view */
 int64_t replace_refresh_ns(const TableDef *t); /* of the next version of a view */
 int64_t tier_refresh_ns(const TableDef *t);    /* the same for tiers; 0: it is none */
+/* It is up to date: no bucket is over, none was changed. */
+bool view_job_idle(Db *db, TableId view);
 typedef struct ViewJob ViewJob;
 bool view_job_new(ViewJob **out, Db *db, ObjectId database, TableId view, Task *waiter,
                   Err *e) MUST_CHECK;
