@@ -361,10 +361,17 @@ bool continuous_define(Portal *p, TableDef *view, const TableDef *old, Err *e)
     Session *s = p->session;
     ContinuousDef *d = p->bound->u.create_view.continuous;
     ContinuousDef was;
-    if (!read_options(d, p->bound, view, &p->arena, e))
-        return false;
     if (old && !continuous_decode(&was, &p->arena, old, e))
         return false;
+    if (!read_options(d, p->bound, view, &p->arena, e))
+        return false;
+    if (old && p->bound->u.create_view.keeps_options) {
+        d->realtime = was.realtime;
+        d->refresh_ns = was.refresh_ns;
+        d->lag_ns = was.lag_ns;
+        d->for_ns = was.for_ns;
+        view->options = old->options;
+    }
     bool later = false;
     if (old && !next_wanted(s, old, d, &later, e))
         return false;

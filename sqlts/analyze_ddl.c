@@ -634,6 +634,8 @@ bool az_alter(Analyzer *z, const NAlter *n, Bound *b, Err *e)
         (kind == ALTER_SET_OPTIONS || kind == ALTER_RESET_OPTIONS))
         return err_set(e, ERR_FEATURE_NOT_SUPPORTED, "options of a%s are not supported",
                        n->what == 'v' ? " view" : "n index");
+    if (kind == ALTER_ADD_COLUMN && n->what)
+        return rel.table ? az_view_add_column(z, n, rel.table, b, e) : true;
     b->u.alter.actions = ARENA_ARRAY(z->arena, AlterAction, n->actions.count);
     for (size_t i = 0; i < n->actions.count; i++)
         if (!alter_action(z, (const NAlterAction *)n->actions.items[i], rel.table,

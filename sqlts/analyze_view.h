@@ -28,5 +28,10 @@ bool az_stored_view(struct Analyzer *z, const TableDef *view, Slice alias, Rte *
                     Err *e) MUST_CHECK;
 /* All parts that together are the view. */
 bool az_view_union(struct Analyzer *z, const TableDef *view, Query **q, Err *e) MUST_CHECK;
+/* ALTER MATERIALIZED VIEW ... ADD COLUMN: becomes CREATE OR REPLACE of the query with a column more. */
+struct NAlter;
+struct Bound;
+bool az_view_add_column(struct Analyzer *z, const struct NAlter *n, const TableDef *view,
+                        struct Bound *b, Err *e) MUST_CHECK;
 
 #endif

@@ -999,7 +999,10 @@ column_constraint_el(A) ::= PRIMARY(X) KEY. { A = grammar_constraint(ps, X.offse
 column_constraint_el(A) ::= CHECK(X) LP(B) a_expr(E) RP(C). { A = grammar_check(ps, X.offset, E, B.end, C.offset); }
 column_constraint_el(A) ::= DEFAULT(X) b_expr(E). { A = grammar_check(ps, X.offset, E, X.end, ps->prev_end); ((NConstraint *)A)->con = CON_DEFAULT; }
 column_constraint_el(A) ::= GENERATED(X) generated_when(W) AS IDENTITY opt_sequence_options(O). { A = grammar_constraint(ps, X.offset, CON_IDENTITY); ((NConstraint *)A)->identity = (char)W; ((NConstraint *)A)->options = O; }
-column_constraint_el(A) ::= GENERATED(X) generated_when AS LP a_expr RP STORED. { A = grammar_constraint(ps, X.offset, CON_GENERATED); }
+column_constraint_el(A) ::= GENERATED(X) generated_when AS LP(L) a_expr RP(R) STORED. {
+    A = grammar_constraint(ps, X.offset, CON_GENERATED);
+    ((NConstraint *)A)->text = ast_span(ps, L.end, R.offset);
+}
 column_constraint_el(A) ::= REFERENCES(X) qualified_name opt_name_list key_actions. { A = grammar_constraint(ps, X.offset, CON_FOREIGN_KEY); }
 column_constraint_el(A) ::= TAG(X). { A = grammar_constraint(ps, X.offset, CON_TAG); }
 column_constraint_el(A) ::= TIME(X) INDEX. { A = grammar_constraint(ps, X.offset, CON_TIME_INDEX); }
@@ -1209,8 +1212,9 @@ alter_actions(A) ::= alter_action(B). { A = LIST(B); }
 alter_actions(A) ::= alter_actions(B) COMMA alter_action(C). { A = MORE(B, C); }
 opt_column ::= . [NO_IF]
 opt_column ::= COLUMN.
-alter_action(A) ::= ADD(X) opt_column column_def(D). { A = ACTION(X, ALTER_ADD_COLUMN); ((NAlterAction *)A)->column = (NColumnDef *)D; }
-alter_action(A) ::= ADD(X) opt_column IF NOT EXISTS column_def(D). {
+alter_action(A) ::= alter_add(B). { A = B; }
+alter_add(A) ::= ADD(X) opt_column column_def(D). { A = ACTION(X, ALTER_ADD_COLUMN); ((NAlterAction *)A)->column = (NColumnDef *)D; }
+alter_add(A) ::= ADD(X) opt_column IF NOT EXISTS column_def(D). {
     A = ACTION(X, ALTER_ADD_COLUMN);
     ((NAlterAction *)A)->column = (NColumnDef *)D;
     ((NAlterAction *)A)->if_not_exists = true;
@@ -1288,6 +1292,7 @@ alter_single(A) ::= SET(X) SCHEMA col_id(N). { A = ACTION(X, ALTER_SET_SCHEMA); 
 
 utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_alone(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
 utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_options(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
+utility_stmt(A) ::= ALTER(X) alter_other(W) opt_if_exists(I) qualified_name(T) alter_add(C). { A = grammar_alter(ps, X.offset, T, I, LIST(C)); ((NAlter *)A)->what = W; }
 %type alter_other {int}
 alter_other(A) ::= VIEW. { A = 'v'; }
 alter_other(A) ::= MATERIALIZED VIEW. { A = 'm'; }

@@ -8,7 +8,7 @@ libsksqlts_la_SOURCES = sqlts/sqlts.h \
 	sqlts/analyze_sample.c sqlts/analyze_asof.c sqlts/analyze_sets.c \
 	sqlts/analyze_dml.c sqlts/analyze_copy.c \
 	sqlts/analyze_modify.c sqlts/analyze_conflict.c sqlts/analyze_constraint.c sqlts/analyze_sequence.c sqlts/analyze_ddl.c sqlts/analyze_cursor.c sqlts/analyze_utility.c \
-	sqlts/analyze_hypertable.c sqlts/analyze_influx.c sqlts/influx_lex.c sqlts/influx_lex.h sqlts/influx.h sqlts/influx_select.c sqlts/influx_where.c sqlts/influx_private.h sqlts/analyze_window.c sqlts/analyze_with.c sqlts/view_text.c sqlts/continuous.h sqlts/continuous.c sqlts/matview.h sqlts/matview.c sqlts/analyze_view.h sqlts/analyze_tier.c sqlts/tier_query.h sqlts/tier_parts.c sqlts/tier_flat.c sqlts/analyze_view.c sqlts/analyze_view_bucket.c sqlts/analyze_ordered.c sqlts/analyze_cycle.c sqlts/analyze_assign.c sqlts/analyze_role.c \
+	sqlts/analyze_hypertable.c sqlts/analyze_influx.c sqlts/analyze_window.c sqlts/analyze_with.c sqlts/view_text.c sqlts/continuous.h sqlts/continuous.c sqlts/matview.h sqlts/matview.c sqlts/analyze_view.h sqlts/analyze_tier.c sqlts/tier_query.h sqlts/tier_parts.c sqlts/tier_flat.c sqlts/analyze_view.c sqlts/analyze_view_bucket.c sqlts/influx_lex.c sqlts/influx_lex.h sqlts/influx.h sqlts/influx_select.c sqlts/influx_where.c sqlts/influx_private.h sqlts/analyze_view_add.c sqlts/analyze_ordered.c sqlts/analyze_cycle.c sqlts/analyze_assign.c sqlts/analyze_role.c \
 	sqlts/plan_private.h sqlts/plan_node.c sqlts/plan_query.c sqlts/plan_from.c \
 	sqlts/plan_join.c sqlts/plan_scan.c sqlts/plan_agg.c sqlts/plan_gapfill.c \
 	sqlts/plan_asof.c sqlts/plan_estimate.c sqlts/plan_sublink.c

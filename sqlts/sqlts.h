@@ -477,6 +477,7 @@ typedef struct Bound {
             bool or_replace, temporary, reads_temporary;
             bool if_not_exists, materialized,
                 with_no_data;          /* materialized: the first and last too */
+            bool keeps_options;        /* ADD COLUMN: those of the old version */
             ContinuousDef *continuous; /* what the query says; NULL: it is none */
             NameValue *options;
             size_t option_count;
