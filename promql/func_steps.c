@@ -305,7 +305,7 @@ static bool by_fours(const PqlSteps *s, Fours f, OneWindow *one, size_t count_ma
     return ones(&m, s, y.to, s->steps, one) || some;
 }
 
-enum { EXTREME_SAMPLES_MAX = 256 }; /* above, what was found in the window before helps more */
+enum { EXTREME_SAMPLES_MAX = 64 }; /* above, what was found in the window before helps more */
 
 bool fg_sum(const PqlSteps *s)
 {
