@@ -102,23 +102,30 @@ static void put_row(InfluxSeries *s, int64_t time_ns, const InfluxCell *cells, B
 
 /* ---- gaps ---- */
 
-static int64_t bucket_of(const InfluxRows *r, int64_t ns)
+static bool bucket_of(const InfluxRows *r, int64_t ns, int64_t *begin)
 {
-    return floor_div(ns - r->offset_ns, r->width_ns) * r->width_ns + r->offset_ns;
+    int64_t from;
+    return !__builtin_sub_overflow(ns, r->offset_ns, &from) &&
+           !__builtin_mul_overflow(floor_div(from, r->width_ns), r->width_ns, &from) &&
+           !__builtin_add_overflow(from, r->offset_ns, begin);
 }
 
 /* From the begin of the range, or the first row, to its end, or now. */
-static void bucket_bounds(const InfluxSeries *s, int64_t *first, int64_t *last)
+static bool bucket_bounds(const InfluxSeries *s, int64_t *first, int64_t *last, Err *e)
 {
     const InfluxRows *r = &s->form->rows;
-    int64_t a = s->kept[0].time_ns, b = s->kept[s->kept_count - 1].time_ns;
+    int64_t a = s->kept[0].time_ns, b = s->kept[s->kept_count - 1].time_ns, span;
     int64_t low = a < b ? a : b, high = a < b ? b : a, to = r->to_ns;
     if (to == INT64_MAX)
         to = s->form->now_ns > high ? s->form->now_ns : high;
-    *first = r->from_ns != INT64_MIN ? bucket_of(r, r->from_ns) : low;
-    *last = bucket_of(r, to);
-    *first = *first > low ? low : *first;
-    *last = *last < high ? high : *last;
+    *first = low;
+    if ((r->from_ns == INT64_MIN || bucket_of(r, r->from_ns, first)) && bucket_of(r, to, last)) {
+        *first = *first > low ? low : *first;
+        *last = *last < high ? high : *last;
+        if (!__builtin_sub_overflow(*last, *first, &span) && span / r->width_ns < BUCKETS_MAX)
+            return true;
+    }
+    return err_set(e, ERR_LIMIT_EXCEEDED, "more than %d buckets in a series", BUCKETS_MAX);
 }
 
 static InfluxCell number_cell(InfluxSeries *s, double v)
@@ -168,16 +175,16 @@ static InfluxCell fill_cell(InfluxSeries *s, size_t column, const Kept *before, 
 static bool put_filled(InfluxSeries *s, Buf *json, Err *e)
 {
     const InfluxRows *r = &s->form->rows;
-    int64_t first, last, step = r->descending ? -r->width_ns : r->width_ns;
+    int64_t first = 0, last = 0, step = r->descending ? -r->width_ns : r->width_ns;
     size_t next = 0;
-    bucket_bounds(s, &first, &last);
-    if ((last - first) / r->width_ns >= BUCKETS_MAX)
-        return err_set(e, ERR_LIMIT_EXCEEDED, "more than %d buckets in a series", BUCKETS_MAX);
+    if (!bucket_bounds(s, &first, &last, e))
+        return false;
     const Kept **before = ARENA_ARRAY(&s->arena, const Kept *, s->values + 1);
     for (size_t i = 0; i < s->values; i++)
         before[i] = NULL;
     InfluxCell *cells = ARENA_ARRAY(&s->arena, InfluxCell, s->values + 1);
-    for (int64_t t = r->descending ? last : first; t >= first && t <= last; t += step) {
+    int64_t t = r->descending ? last : first;
+    for (int64_t left = (last - first) / r->width_ns; left >= 0; left--, t += left < 0 ? 0 : step) {
         const Kept *row =
             next < s->kept_count && s->kept[next].time_ns == t ? &s->kept[next++] : NULL;
         for (size_t i = 0; i < s->values; i++) {

@@ -543,7 +543,7 @@ static bool group_time(Select *x, Err *e)
             influx_next(l);
         if (l->kind != INFLUX_NUMBER || !influx_duration(l->text, &r->offset_ns))
             return influx_wrong(x->s, e);
-        r->offset_ns = minus ? -r->offset_ns : r->offset_ns;
+        r->offset_ns = (minus ? -r->offset_ns : r->offset_ns) % r->width_ns;
         influx_next(l);
     }
     x->grouped = true;
@@ -784,8 +784,9 @@ static void put_select(const Select *x, bool aggregate, Buf *sql)
     bool whole = !x->tag_count && r->fill == INFLUX_FILL_NONE && x->s->source_count == 1;
     for (size_t i = 0; i < x->count; i++)
         whole = whole && !x->items[i].moving;
-    if (whole && r->limit > 0) /* there is but one series: what it will skip is read all the same */
-        buf_printf(sql, " LIMIT %lld", (long long)(r->limit + (r->offset > 0 ? r->offset : 0)));
+    int64_t last; /* there is but one series: what it will skip is read all the same */
+    if (whole && r->limit > 0 && !__builtin_add_overflow(r->limit, r->offset, &last))
+        buf_printf(sql, " LIMIT %lld", (long long)last);
     buf_puts(sql, ";\n");
 }
 

@@ -258,6 +258,8 @@ def influxql(s):
             ("SELECT v, nosuch FROM load LIMIT 1", [["load", ["v", "nosuch"], [[0, 1.5, None]]]]),
             ("SELECT nosuch FROM load", []), ("SELECT mean(v) FROM nosuch", []), ("SELECT mean(v) FROM load WHERE time > now() - 1h GROUP BY time(10s)", []),
             ("SELECT mean(v) FROM load WHERE host = 'a''; DROP TABLE load'", "syntax error at or near \"'; DROP TABLE load'\""),
+            ("SELECT mean(v) FROM load WHERE time > -9223372036854775807 GROUP BY time(1m, 59s)", "more than 1000000 buckets in a series"),
+            ("SELECT v FROM load LIMIT 9223372036854775807 OFFSET 4", [["load", ["v"], [[180, 4]]]]),
             ("SELECT top(v, 2) FROM load", "function top is not supported; ask in SQL on the PostgreSQL port"),
             ("SELECT mean(v), host FROM load", "mixing aggregate and non-aggregate queries is not supported; ask in SQL on the PostgreSQL port"),
             ("SELECT v FROM (SELECT v FROM load)", "a subquery is not supported; ask in SQL on the PostgreSQL port"),
