@@ -882,7 +882,7 @@ static atomic_int sync_waits;
 static void held_append(Store *s, const LogFrame *f, size_t n, uint64_t epoch, bool sync,
                         Completion *c)
 {
-    if (n == 0 && c->waiter == &held_engine->writer.task && atomic_load(&hold_syncs)) {
+    if (sync && n == 0 && c->waiter == &held_engine->writer.task && atomic_load(&hold_syncs)) {
         held_sync = c;
         atomic_store(&sync_waits, 1);
         return;
@@ -907,14 +907,14 @@ START_TEST(delete_under_way)
 {
     World w = world_new(1, 2);
     TableId A = MODEL_TABLE + 1;
-    write_some(&w, 6, 100);
-    world_maintain(&w, false);
-    write_some(&w, 40, 2000);
     held_engine = w.eng;
     real_ops = w.eng->store->ops;
     held_ops = *real_ops;
     held_ops.log_append = held_append;
     w.eng->store->ops = &held_ops;
+    write_some(&w, 6, 100);
+    world_maintain(&w, false);
+    write_some(&w, 40, 2000);
     Ticket t0 = {0}, t1 = {0}, t2 = {0}, ck = {0};
     ModelRow rows[5];
     atomic_store(&hold_syncs, true);
@@ -940,7 +940,6 @@ START_TEST(delete_under_way)
     for (int i = 0; i < 5; i++)
         world_add(&w, &rows[i]);
     world_check(&w);
-    w.eng->store->ops = real_ops;
     reopen(&w, _i);
     world_check(&w);
     world_end(&w);
