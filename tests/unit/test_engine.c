@@ -907,6 +907,8 @@ START_TEST(delete_under_way)
 {
     World w = world_new(1, 2);
     TableId A = MODEL_TABLE + 1;
+    usleep(50000); /* the tasks have looked around; what they read is ordered before the change */
+    (void)sched_next_timer_ns(w.eng->sched);
     held_engine = w.eng;
     real_ops = w.eng->store->ops;
     held_ops = *real_ops;
