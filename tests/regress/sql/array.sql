@@ -18,7 +18,7 @@ select v.k, u.* from (values (1, array[3,4], array['p','q','r']), (2, '{}', null
 select * from lower('ABC') with ordinality;
 select * from lower('ABC');
 select * from now()::date with ordinality;
-select * from current_date;
+select current_date = current_date::date as same from current_date;
 select array_agg(a) from (values (array[1,2]), (array[3,4])) v(a);
 select array_agg(a) from (values (array[1,2]), (array[3])) v(a);
 select array_agg(a) from (values (array[1,2]), (null)) v(a);
