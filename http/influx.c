@@ -529,29 +529,15 @@ static const struct {
     {{"DROP", "MEASUREMENT"}, points},
 };
 
-/* epoch=: how times are told; missing: as texts. */
+/* epoch=: how times are told, by the names that precision= has; missing: as texts. */
 static bool epoch_unit(HttpCall *c, int64_t *unit_ns, Err *e)
 {
-    static const struct {
-        const char *name;
-        int64_t ns;
-    } units[] = {{"", 0},
-                 {"ns", 1},
-                 {"n", 1},
-                 {"u", NS_PER_US},
-                 {"us", NS_PER_US},
-                 {"µ", NS_PER_US},
-                 {"ms", NS_PER_MS},
-                 {"s", NS_PER_S},
-                 {"m", 60 * NS_PER_S},
-                 {"h", 3600 * NS_PER_S}};
     Slice text = http_param(c, "epoch");
-    for (size_t i = 0; i < ARRAY_LEN(units); i++)
-        if (slice_eq_cstr(text, units[i].name)) {
-            *unit_ns = units[i].ns;
-            return true;
-        }
-    return err_set(e, ERR_SYNTAX, "epoch is ns, u, ms, s, m or h");
+    IngPrecision p;
+    if (text.len && !ing_precision(text, REPLY_INFLUX1, &p, e))
+        return err_set(e, ERR_SYNTAX, "epoch is ns, u, ms, s, m or h");
+    *unit_ns = text.len ? ing_precision_ns(p) : 0;
+    return true;
 }
 
 static bool begin_statement(HttpCall *c, InfluxQuery *q, Err *e)

@@ -151,7 +151,7 @@ bool ing_precision(Slice text, IngReply dialect, IngPrecision *out, Err *e)
                                : "auto, nanosecond, microsecond, millisecond or second");
 }
 
-static int64_t unit_ns(IngPrecision p)
+int64_t ing_precision_ns(IngPrecision p)
 {
     static const int64_t units[] = {
         [ING_NS] = 1,       [ING_US] = NS_PER_US,    [ING_MS] = NS_PER_MS,
@@ -176,7 +176,8 @@ static IngPrecision guess(int64_t v)
 bool ing_time(const IngJob *j, int64_t value, int64_t *ns, Err *e)
 {
     IngPrecision p = j->c.precision == ING_AUTO ? guess(value) : j->c.precision;
-    if (__builtin_mul_overflow(value, unit_ns(p), ns) || *ns < ROW_TIME_MIN || *ns > ROW_TIME_MAX)
+    if (__builtin_mul_overflow(value, ing_precision_ns(p), ns) || *ns < ROW_TIME_MIN ||
+        *ns > ROW_TIME_MAX)
         return err_set(e, ERR_DATETIME_RANGE,
                        "time outside range 1677-09-21T00:12:43Z - 2262-04-11T23:47:16Z");
     return true;
@@ -184,7 +185,7 @@ bool ing_time(const IngJob *j, int64_t value, int64_t *ns, Err *e)
 
 int64_t ing_now(const IngJob *j)
 {
-    int64_t unit = unit_ns(j->c.precision);
+    int64_t unit = ing_precision_ns(j->c.precision);
     return floor_div(j->c.now_ns, unit) * unit;
 }
 

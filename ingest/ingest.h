@@ -24,6 +24,7 @@ typedef enum IngReply {
 } IngReply;
 /* The names that clients of the path use; "" is its default. */
 bool ing_precision(Slice text, IngReply dialect, IngPrecision *out, Err *e) MUST_CHECK;
+int64_t ing_precision_ns(IngPrecision p); /* its unit; of ING_AUTO: 1 */
 
 /* Metadata that was stored since the start: it is not stored again.  Any thread. */
 typedef struct IngSeen IngSeen;

@@ -10,6 +10,8 @@ struct ViewJob {
     Portal *portal; /* of the REFRESH under way */
 };
 
+#define NEXT_TRY_NS (60 * NS_PER_S)
+
 /* Of a view: how often it is refreshed; of its next version: how often it is tried. */
 static int64_t refresh_ns(const TableDef *t, bool next)
 {
@@ -20,7 +22,7 @@ static int64_t refresh_ns(const TableDef *t, bool next)
         return 0;
     arena_init(&a, NULL);
     int64_t ns = continuous_decode(&d, &a, t, &ignored) && (d.replaces != 0) == next
-                     ? (next ? 60 * NS_PER_S : d.refresh_ns)
+                     ? (next ? NEXT_TRY_NS : d.refresh_ns)
                      : 0;
     arena_free(&a);
     return ns;

@@ -443,7 +443,6 @@ bool wal_append(Wal *w, const LogFrame *frames, size_t n, Lsn *first, Err *e)
     *first = w->last + 1;
     w->last += n;
     w->unsynced = true;
-    w->marked = false;
     return true;
 }
 

@@ -312,6 +312,11 @@ bool ing_precision(Slice text, IngReply dialect, IngPrecision *out, Err *e)
     *out = ING_NS;
     return text.len < 3 || err_set(e, ERR_INVALID_PARAMETER, "invalid precision");
 }
+int64_t ing_precision_ns(IngPrecision p)
+{
+    return p == ING_NS ? 1 : 0;
+}
+
 bool ing_decode_body(Buf *out, Slice body, Slice encoding, size_t body_max, Err *e)
 {
     (void)encoding, (void)body_max;
