@@ -131,7 +131,7 @@ static Block *make_head(HttpCall *c, bool *send_body)
     http_reply_head(&head, c->server, c->status, c->content_type, buf_slice(&c->headers), has_body,
                     c->reply.len, !c->close, c->head.minor);
     *send_body = has_body && c->reply.len > 0 && c->head.method != HTTP_HEAD;
-    if (*send_body && c->reply.len < HTTP_GZIP_MIN) {
+    if (*send_body && c->reply.len <= HTTP_JOIN_MAX) {
         buf_put_slice(&head, buf_slice(&c->reply)); /* one block for a small answer */
         *send_body = false;
     }
@@ -204,9 +204,13 @@ static TaskStatus call_step(Task *t)
         return TASK_MORE;
     c->head.accept_gzip = false; /* it is done */
     bool body;
-    outlet_send(c->outlet, make_head(c, &body));
-    if (body)
-        outlet_send(c->outlet, block_take(&c->reply));
+    Block *head = make_head(c, &body);
+    if (body) {
+        outlet_send_more(c->outlet, head);
+        outlet_send_more(c->outlet, block_take(&c->reply));
+    } else {
+        outlet_send(c->outlet, head);
+    }
     outlet_detach(c->outlet);
     outlet_post(c->outlet, c->close ? HTTP_POST_CLOSE : HTTP_POST_DONE);
     return TASK_DONE;

@@ -16,6 +16,7 @@ enum {
     HTTP_ROUTES_MAX = 96,
     HTTP_FORM_MAX = 1 << 20,   /* bytes of a form body */
     HTTP_GZIP_MIN = 1400,      /* smaller answers go out as they are */
+    HTTP_JOIN_MAX = 12 << 10,  /* bytes of a body that goes out in one block with its head */
     HTTP_AHEAD_MAX = 64 << 10, /* bytes of further requests that are read while one runs */
     HTTP_POST_DONE = 1,
     HTTP_POST_CLOSE = 2,

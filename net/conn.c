@@ -24,10 +24,15 @@ static ssize_t plain_read(Conn *c, void *dst, size_t len)
     return plain_result(read(c->fd, dst, len));
 }
 
-static ssize_t plain_write(Conn *c, const struct iovec *iov, int count)
+ssize_t net_write_plain(int fd, const struct iovec *iov, int count)
 {
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
-    return plain_result(sendmsg(c->fd, &m, MSG_NOSIGNAL));
+    return plain_result(sendmsg(fd, &m, MSG_NOSIGNAL));
+}
+
+static ssize_t plain_write(Conn *c, const struct iovec *iov, int count)
+{
+    return net_write_plain(c->fd, iov, count);
 }
 
 static void plain_close(Conn *c)
@@ -65,7 +70,7 @@ Conn *conn_new(IoThread *t, int fd, const Listener *l)
     Slot *s = &t->slots[c->id.slot];
     c->id.generation = ++s->generation;
     s->conn = c;
-    c->outlet = outlet_new(t, c->id);
+    c->outlet = outlet_new(t, c->id, fd);
     c->progress_ns = t->now_ns;
     event_assign(&c->ev_read, t->base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->ev_write, t->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
@@ -138,6 +143,7 @@ void conn_kill(Conn *c)
     event_del(&c->ev_read);
     event_del(&c->ev_write);
     event_del(&c->ev_closed);
+    outlet_close_direct(c->outlet);
     c->io->close(c);
     conn_mark_gone(c);
 }
@@ -397,6 +403,20 @@ static void mark_dirty(Conn *c)
     c->thread->dirty = c;
 }
 
+static void make_place(Conn *c)
+{
+    if (c->out_count < c->out_cap)
+        return;
+    size_t cap = c->out_cap ? c->out_cap * 2 : 4;
+    Block **ring = mem_alloc(cap * sizeof *ring);
+    for (size_t i = 0; i < c->out_count; i++)
+        ring[i] = c->out[(c->out_head + i) % c->out_cap];
+    mem_free(c->out);
+    c->out = ring;
+    c->out_cap = cap;
+    c->out_head = 0;
+}
+
 void conn_queue(Conn *c, Block *take, bool counted)
 {
     if (!counted)
@@ -405,20 +425,38 @@ void conn_queue(Conn *c, Block *take, bool counted)
         block_unref(take);
         return;
     }
-    if (c->out_count == c->out_cap) {
-        size_t cap = c->out_cap ? c->out_cap * 2 : 4;
-        Block **ring = mem_alloc(cap * sizeof *ring);
-        for (size_t i = 0; i < c->out_count; i++)
-            ring[i] = c->out[(c->out_head + i) % c->out_cap];
-        mem_free(c->out);
-        c->out = ring;
-        c->out_cap = cap;
-        c->out_head = 0;
-    }
+    make_place(c);
     if (c->out_count == 0)
         c->progress_ns = c->thread->now_ns;
     c->out[(c->out_head + c->out_count++) % c->out_cap] = take;
     mark_dirty(c);
+}
+
+void conn_rest(Conn *c)
+{
+    if (c->out_count == 0)
+        c->progress_ns = c->thread->now_ns;
+    mark_dirty(c);
+}
+
+/* What a worker's write left comes before all that is queued, and none of that has been begun: the worker
+ * wrote when nothing was unsent.  It writes no more from here to the end of the queue, and after the end of
+ * a connection that finishes never again. */
+static void take_rest(Conn *c)
+{
+    Outlet *o = c->outlet;
+    mutex_lock(&o->mutex);
+    if (o->rest) {
+        make_place(c);
+        c->out_head = (c->out_head + c->out_cap - 1) % c->out_cap;
+        c->out[c->out_head] = o->rest;
+        c->out_count++;
+        c->out_offset = o->rest_offset;
+        o->rest = NULL;
+    }
+    if (c->finishing)
+        o->fd = -1;
+    mutex_unlock(&o->mutex);
 }
 
 void conn_send(Conn *c, Block *take)
@@ -493,6 +531,7 @@ static void write_out(Conn *c)
     bool later = false;
     if (c->handshaking)
         return;
+    take_rest(c);
     while (c->out_count && !c->dead)
         if (!write_some(c, &later))
             break;

@@ -135,7 +135,10 @@ void outlet_attach(Outlet *o,
                    Task *t);   /* woken by room, by the end of the connection, by outlet_wake */
 void outlet_detach(Outlet *o); /* before the task is done */
 void outlet_wake(Outlet *o);
-void outlet_send(Outlet *o, Block *take); /* thrown away once the connection is gone */
+/* Thrown away once the connection is gone.  A small block is written at once, on the worker's thread, when
+ * nothing else waits to be written. */
+void outlet_send(Outlet *o, Block *take);
+void outlet_send_more(Outlet *o, Block *take); /* the next follows at once: they go out together */
 void outlet_post(Outlet *o, uint32_t what);
 void outlet_finish(Outlet *o); /* conn_finish, after what was sent before */
 bool outlet_gone(

@@ -17,6 +17,8 @@ enum {
     NET_LISTENERS_MAX = 32,
     NET_TICK_MS = 250,
     NET_IOV_MAX = 64,
+    NET_DIRECT_MAX =
+        16 << 10, /* a longer block goes by the I/O thread, while the worker makes the next */
 };
 #define NET_LINGER_NS      (2 * NS_PER_S)
 #define NET_LINGER_STOP_NS (200 * NS_PER_MS)
@@ -48,6 +50,7 @@ typedef enum NetShake { SHAKE_DONE, SHAKE_READ, SHAKE_WRITE, SHAKE_BROKEN } NetS
 
 typedef enum MailKind {
     MAIL_SEND,
+    MAIL_REST, /* ... of a block that a worker began to write */
     MAIL_POST,
     MAIL_FINISH,
     MAIL_SHAKEN,
@@ -71,7 +74,10 @@ struct Outlet {
     atomic_bool gone;
     atomic_bool waiting; /* the task waits for room */
     Mutex mutex;
-    Task *task; /* needs the mutex */
+    Task *task;  /* needs the mutex, as all below; a worker writes to the socket under it */
+    int fd;      /* a worker may write to it while nothing is unsent; -1: only the I/O thread */
+    Block *rest; /* what a worker's write left, before all that is queued; NULL: nothing */
+    size_t rest_offset;
 };
 
 struct Conn {
@@ -156,11 +162,14 @@ Conn *conn_new(IoThread *t, int fd, const Listener *l);
 void conn_reap(Conn *c); /* frees it if it is dead; at the end of every callback */
 void conn_flush_dirty(IoThread *t);
 void conn_queue(Conn *c, Block *take, bool counted);
+void conn_rest(Conn *c); /* the outlet has one */
 void conn_tick(Conn *c, int64_t now_ns);
 void conn_shaken(Conn *c, NetShake how);
+ssize_t net_write_plain(int fd, const struct iovec *iov, int count); /* as NetIo.write */
 
 /* outlet.c */
-Outlet *outlet_new(IoThread *t, ConnId id);
+Outlet *outlet_new(IoThread *t, ConnId id, int fd);
+void outlet_close_direct(Outlet *o);    /* workers write to the socket no more */
 void outlet_wrote(Outlet *o, size_t n); /* gives room back */
 void mail_post(IoThread *t, MailKind kind, ConnId to, uint32_t what, Block *block);
 void mail_deliver(IoThread *t);

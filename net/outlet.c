@@ -43,12 +43,13 @@ void block_unref(Block *b)
 }
 
 /* ---- outlets ---- */
-Outlet *outlet_new(IoThread *t, ConnId id)
+Outlet *outlet_new(IoThread *t, ConnId id, int fd)
 {
     Outlet *o = MEM_NEW(Outlet);
     ref_init(&o->ref);
     o->thread = t;
     o->id = id;
+    o->fd = fd;
     mutex_init(&o->mutex, RANK_NET);
     return o;
 }
@@ -58,6 +59,7 @@ void outlet_unref(Outlet *o)
     if (!o || !ref_drop(&o->ref))
         return;
     must(!o->task);
+    block_unref(o->rest);
     mutex_destroy(&o->mutex);
     mem_free(o);
 }
@@ -90,7 +92,47 @@ bool outlet_gone(const Outlet *o)
     return atomic_load(&o->gone);
 }
 
+void outlet_close_direct(Outlet *o)
+{
+    mutex_lock(&o->mutex);
+    o->fd = -1;
+    mutex_unlock(&o->mutex);
+}
+
+/* A small answer to a client that waits for it: without the way through the I/O thread.  False: not possible. */
+static bool send_direct(Outlet *o, Block *take)
+{
+    struct iovec iov = {.iov_base = (char *)(uintptr_t)take->data, .iov_len = take->len};
+    ssize_t n = -1;
+    if (take->len > NET_DIRECT_MAX || atomic_load(&o->unsent))
+        return false;
+    mutex_lock(&o->mutex);
+    if (o->fd >= 0 && !atomic_load(&o->unsent))
+        n = net_write_plain(o->fd, &iov, 1);
+    bool whole = n == (ssize_t)take->len;
+    if (n > 0 && !whole) {
+        atomic_fetch_add(&o->unsent, take->len - (size_t)n);
+        o->rest = take;
+        o->rest_offset = (size_t)n;
+    }
+    mutex_unlock(&o->mutex);
+    if (n <= 0)
+        return false; /* the I/O thread will find out why */
+    atomic_fetch_add_explicit(&o->thread->net->stats.bytes_out, (uint64_t)n, memory_order_relaxed);
+    if (whole)
+        block_unref(take);
+    else
+        mail_post(o->thread, MAIL_REST, o->id, 0, NULL);
+    return true;
+}
+
 void outlet_send(Outlet *o, Block *take)
+{
+    if (take->len == 0 || outlet_gone(o) || !send_direct(o, take))
+        outlet_send_more(o, take);
+}
+
+void outlet_send_more(Outlet *o, Block *take)
 {
     if (take->len == 0 || outlet_gone(o)) {
         block_unref(take);
@@ -177,6 +219,9 @@ static void mail_to_conn(IoThread *t, Mail *m)
     switch (m->kind) {
     case MAIL_SEND:
         conn_queue(c, m->block, true);
+        break;
+    case MAIL_REST:
+        conn_rest(c);
         break;
     case MAIL_POST:
         if (!c->finishing)

@@ -369,6 +369,7 @@ bool conn_start_tls(Conn *c, Slice answer)
         ERR_clear_error();
         return false;
     }
+    outlet_close_direct(c->outlet);
     TlsConn *t = MEM_NEW(TlsConn);
     ref_init(&t->ref);
     t->thread = c->thread;
