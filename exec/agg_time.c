@@ -68,57 +68,113 @@ static void series_add(Series *s, double v, int64_t t)
     s->t_last = t;
 }
 
-/* All of it, after at least one value: the state in registers.  False: of a time that comes twice, nothing is added. */
-static bool series_add_flat(Series *s, const double *restrict v, const int64_t *restrict t,
-                            size_t n)
+/* What of a state the result is made of; the rest need not be kept where rows are added by the array. */
+enum { OF_ENDS = 0, OF_RISES = 1, OF_LOST = 2, OF_COUNTS = 4 };
+
+static bool times_differ(int64_t before, const int64_t *t, size_t n)
 {
-    Series in = *s;
-    size_t repeats = t[0] == in.t_last;
+    size_t repeats = t[0] == before;
     for (size_t i = 1; i < n; i++)
         repeats += t[i] == t[i - 1];
-    if (repeats)
-        return false;
-    FloatSum rises = in.rises;
-    double last = in.last, lost = in.lost;
-    int64_t resets = in.resets, changes = in.changes;
-    for (size_t i = 0; i < n; i++) {
-        bool falls = v[i] < last;
-        float_sum_add(&rises, rise(last, v[i]));
-        resets += falls;
-        lost += falls ? last : 0;
-        changes += differs(v[i], last);
-        last = v[i];
+    return repeats == 0;
+}
+
+/* `to` less what it started from: no branch, for what falls and what rises has no order. */
+static inline double rise_flat(double from, double to)
+{
+    int64_t bits;
+    memcpy(&bits, &from, sizeof bits);
+    bits &= -(int64_t)(to >= from);
+    memcpy(&from, &bits, sizeof bits);
+    return to - from;
+}
+
+static inline double lost_flat(double from, double to)
+{
+    int64_t bits;
+    memcpy(&bits, &from, sizeof bits);
+    bits &= -(int64_t)(to < from);
+    memcpy(&from, &bits, sizeof bits);
+    return from;
+}
+
+static void add_rises(FloatSum *sum, double last, const double *restrict v, size_t n)
+{
+    FloatSum s = *sum;
+    float_sum_add(&s, rise_flat(last, v[0]));
+    for (size_t i = 1; i < n; i++)
+        float_sum_add(&s, rise_flat(v[i - 1], v[i]));
+    *sum = s;
+}
+
+static void add_lost(double *lost, double last, const double *restrict v, size_t n)
+{
+    double sum = *lost + lost_flat(last, v[0]);
+    for (size_t i = 1; i < n; i++)
+        sum += lost_flat(v[i - 1], v[i]);
+    *lost = sum;
+}
+
+static void add_counts(Series *s, const double *restrict v, size_t n)
+{
+    int64_t resets = v[0] < s->last, changes = differs(v[0], s->last);
+    for (size_t i = 1; i < n; i++) {
+        resets += v[i] < v[i - 1];
+        changes += (v[i] != v[i - 1]) & !((v[i] != v[i]) & (v[i - 1] != v[i - 1]));
     }
-    s->rises = rises;
-    s->lost = lost;
-    s->resets = resets;
-    s->changes = changes;
+    s->resets += resets;
+    s->changes += changes;
+}
+
+/* All of it, after at least one value.  False: of a time that comes twice, nothing is added. */
+static bool series_add_flat(Series *s, const double *restrict v, const int64_t *restrict t,
+                            size_t n, unsigned of)
+{
+    if (!times_differ(s->t_last, t, n))
+        return false;
+    if (of & OF_RISES)
+        add_rises(&s->rises, s->last, v, n);
+    if (of & OF_LOST)
+        add_lost(&s->lost, s->last, v, n);
+    if (of & OF_COUNTS)
+        add_counts(s, v, n);
     s->count += (int64_t)n;
-    s->prev = n > 1 ? v[n - 2] : in.last;
-    s->t_prev = n > 1 ? t[n - 2] : in.t_last;
-    s->last = last;
+    s->prev = n > 1 ? v[n - 2] : s->last;
+    s->t_prev = n > 1 ? t[n - 2] : s->t_last;
+    s->last = v[n - 1];
     s->t_last = t[n - 1];
     return true;
 }
 
-static bool series_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel, size_t n,
-                          Err *e)
+static bool series_take(Series *s, const Vector *args, const uint16_t *sel, size_t n, unsigned of)
 {
-    (void)c, (void)e;
     bool flat = !sel && n > 1 && args[0].kind == VEC_FLAT && args[1].kind == VEC_FLAT;
-    if (flat && ((Series *)state)->count == 0) {
-        series_add(state, args[0].v.f64[0], args[1].v.i64[0]);
-        if (series_add_flat(state, args[0].v.f64 + 1, args[1].v.i64 + 1, n - 1))
+    const double *v = flat ? args[0].v.f64 : NULL;
+    const int64_t *t = flat ? args[1].v.i64 : NULL;
+    if (flat && s->count == 0) {
+        const Series empty = *s; /* but for its window */
+        series_add(s, v[0], t[0]);
+        if (series_add_flat(s, v + 1, t + 1, n - 1, of))
             return true;
-        series_init(c, state);
-    } else if (flat && series_add_flat(state, args[0].v.f64, args[1].v.i64, n)) {
+        *s = empty;
+    } else if (flat && series_add_flat(s, v, t, n, of)) {
         return true;
     }
     AGG_ROWS(sel, n, row)
-    series_add(state, args[0].v.f64[vec_slot(&args[0], row)],
-               args[1].v.i64[vec_slot(&args[1], row)]);
+    series_add(s, args[0].v.f64[vec_slot(&args[0], row)], args[1].v.i64[vec_slot(&args[1], row)]);
     return true;
 }
+
+#define SERIES_UPDATE(name, of)                                                                    \
+    static bool name##_update(AggCtx *c, void *state, const Vector *args, const uint16_t *sel,     \
+                              size_t n, Err *e)                                                    \
+    {                                                                                              \
+        (void)c, (void)e;                                                                          \
+        return series_take(state, args, sel, n, of);                                               \
+    }
+SERIES_UPDATE(ends, OF_ENDS)
+SERIES_UPDATE(rises, OF_RISES)
+SERIES_UPDATE(counts, OF_COUNTS)
 
 static bool series_each(AggCtx *c, void **states, const Vector *args, const uint16_t *sel, size_t n,
                         Err *e)
@@ -235,11 +291,11 @@ static bool changes_final(AggCtx *c, const void *state, Value *out, Err *e)
 
 AGG_PLAIN_SAVE(series, Series)
 
-#define SERIES(name)                                                                               \
+#define SERIES(name, of)                                                                           \
     static const AggDef agg_##name = {                                                             \
         .state_size = sizeof(Series),                                                              \
         .init = series_init,                                                                       \
-        .update = series_update,                                                                   \
+        .update = of##_update,                                                                     \
         .update_each = series_each,                                                                \
         .merge = series_merge,                                                                     \
         .final = name##_final,                                                                     \
@@ -249,13 +305,13 @@ AGG_PLAIN_SAVE(series, Series)
         .time_arg = 2,                                                                             \
         .skips_nulls = true,                                                                       \
     }
-SERIES(delta);
-SERIES(increase);
-SERIES(rate);
-SERIES(irate);
-SERIES(derivative);
-SERIES(resets);
-SERIES(changes);
+SERIES(delta, ends);
+SERIES(increase, rises);
+SERIES(rate, rises);
+SERIES(irate, ends);
+SERIES(derivative, ends);
+SERIES(resets, counts);
+SERIES(changes, counts);
 
 /* ---- extrapolated_*: Prometheus' rate, increase and delta of a window ---- */
 
@@ -278,7 +334,7 @@ static bool window_update(AggCtx *c, void *state, const Vector *args, const uint
     Series *s = state;
     if (n > 0 && s->count == 0 && !window_of(c, s, args, sel ? sel[0] : 0, e))
         return false;
-    return series_update(c, state, args, sel, n, e);
+    return series_take(s, args, sel, n, OF_LOST);
 }
 
 /* The algorithm of Prometheus: on both sides the line goes on to the border of the window, or half the mean

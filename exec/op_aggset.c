@@ -305,13 +305,41 @@ static bool merge_states(AggSet *s, AggSlot *slot, const Vector *arg, const uint
     return true;
 }
 
+/* Rows side by side as rows from 0 on: functions have loops over plain arrays for these. */
+static const Vector *side_by_side(AggSet *s, const AggSlot *slot, const Vector *args,
+                                  const uint16_t *sel, size_t n)
+{
+    size_t count = slot->call->arg_count, at = sel[0];
+    if (sel[n - 1] - at != n - 1)
+        return NULL;
+    Vector *out = ARENA_ARRAY(s->scratch, Vector, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = args[i];
+        if (args[i].kind == VEC_CONST)
+            continue;
+        if (args[i].kind != VEC_FLAT || (args[i].valid && !slot->def->skips_nulls))
+            return NULL;
+        out[i].valid = NULL; /* those that count are not NULL */
+        if (args[i].phys == PH_I64)
+            out[i].v.i64 += at;
+        else if (args[i].phys == PH_F64)
+            out[i].v.f64 += at;
+        else
+            return NULL;
+    }
+    return out;
+}
+
 static bool update_states(AggSet *s, AggSlot *slot, const Vector *args, const uint16_t *sel,
                           size_t n, const uint32_t *ids, uint32_t one, Err *e)
 {
     if (n == 0)
         return true;
-    if (!ids)
-        return slot->def->update(&slot->ctx, s->groups[one] + slot->offset, args, sel, n, e);
+    if (!ids) {
+        const Vector *plain = sel ? side_by_side(s, slot, args, sel, n) : NULL;
+        return slot->def->update(&slot->ctx, s->groups[one] + slot->offset, plain ? plain : args,
+                                 plain ? NULL : sel, n, e);
+    }
     if (!slot->def->update_each)
         return for_runs(s, slot, slot->def->update, args, sel, n, ids, e);
     void *states[BATCH_ROWS];

@@ -307,6 +307,12 @@ static bool by_fours(const PqlSteps *s, Fours f, OneWindow *one, size_t count_ma
 
 enum { EXTREME_SAMPLES_MAX = 64 }; /* above, what was found in the window before helps more */
 
+static size_t extreme_samples_max(const PqlSteps *s)
+{
+    return s->step_ms < s->range_ms ? EXTREME_SAMPLES_MAX
+                                    : SIZE_MAX; /* nothing is in two windows */
+}
+
 bool fg_sum(const PqlSteps *s)
 {
     return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_sum}, fw_sum,
@@ -322,13 +328,13 @@ bool fg_avg(const PqlSteps *s)
 bool fg_min(const PqlSteps *s)
 {
     return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_min}, fw_min,
-                    EXTREME_SAMPLES_MAX);
+                    extreme_samples_max(s));
 }
 
 bool fg_max(const PqlSteps *s)
 {
     return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_max}, fw_max,
-                    EXTREME_SAMPLES_MAX);
+                    extreme_samples_max(s));
 }
 
 bool fg_stdvar(const PqlSteps *s)

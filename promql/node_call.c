@@ -461,41 +461,60 @@ static bool window_of_tiers(NodeWindow *nw, size_t i)
     return some;
 }
 
-/* All windows together are no long work, roughly. */
+/* All windows that are left are together no long work, roughly. */
 static bool short_work(const NodeWindow *nw)
 {
     const RangeSeries *s = &nw->in;
     double span = (double)(s->t_ms[s->count - 1] - s->t_ms[0] + 1), range = (double)nw->range_ms;
     double each = (double)s->count * (range < span ? range / span : 1);
-    return each * (double)nw->n.grid.count < STEPS_WORK_MAX;
+    return each * (double)(nw->n.grid.count - nw->step) < STEPS_WORK_MAX;
 }
 
 /* Nothing but numbers, and windows that move. */
 static bool all_at_once(const NodeWindow *nw)
 {
-    return nw->f->steps && (!(nw->f->flags & PF_EACH) || !nw->in.count || short_work(nw)) &&
-           nw->step == 0 && nw->in.count && nw->in.count <= UINT32_MAX &&
-           nw->in.h_count + nw->in.b_count == 0 && !nw->in.st_ms && !nw->before_ms && !nw->fixed;
+    return nw->f->steps && nw->step < nw->n.grid.count && nw->in.count &&
+           nw->in.count <= UINT32_MAX && (!(nw->f->flags & PF_EACH) || short_work(nw)) &&
+           nw->in.h_count == 0 && !nw->in.st_ms && !nw->before_ms && !nw->fixed;
+}
+
+/* The steps that are left; none of their windows begins where tiers stand for the samples. */
+static void steps_at_once(NodeWindow *nw)
+{
+    size_t at = nw->step;
+    if (nw->h) /* of the series before */
+        memset(nw->h + at, 0, (nw->n.grid.count - at) * sizeof *nw->h);
+    nw->some |= nw->f->steps(&(PqlSteps){.t_ms = nw->in.t_ms,
+                                         .v = nw->in.v,
+                                         .count = nw->in.count,
+                                         .gap_ms = nw->in.gap_ms,
+                                         .end_ms = grid_at(&nw->n.grid, at) - nw->offset_ms,
+                                         .step_ms = nw->n.grid.step,
+                                         .steps = nw->n.grid.count - at,
+                                         .range_ms = nw->range_ms,
+                                         .room = nw->sorted,
+                                         .param = nw->param_count ? nw->params[0].v + at : NULL,
+                                         .offset_ms = nw->offset_ms,
+                                         .out = nw->out + at});
+    nw->step = nw->n.grid.count;
+}
+
+/* The first step whose window begins where the samples are; 0 without buckets. */
+static size_t step_of_samples(const NodeWindow *nw)
+{
+    const Grid *g = &nw->n.grid;
+    size_t i = nw->step;
+    while (nw->in.b_count && i < g->count &&
+           grid_at(g, i) - nw->offset_ms - nw->range_ms + 1 < nw->in.tiers->seam_ms)
+        i++;
+    return i;
 }
 
 static NdStatus window_steps(NodeWindow *nw)
 {
-    size_t work = 0;
-    if (all_at_once(nw)) {
-        if (nw->h) /* of the series before */
-            memset(nw->h, 0, nw->n.grid.count * sizeof *nw->h);
-        nw->some = nw->f->steps(&(PqlSteps){.t_ms = nw->in.t_ms,
-                                            .v = nw->in.v,
-                                            .count = nw->in.count,
-                                            .gap_ms = nw->in.gap_ms,
-                                            .end_ms = nw->n.grid.start - nw->offset_ms,
-                                            .step_ms = nw->n.grid.step,
-                                            .steps = nw->n.grid.count,
-                                            .range_ms = nw->range_ms,
-                                            .room = nw->sorted,
-                                            .param = nw->param_count ? nw->params[0].v : NULL,
-                                            .offset_ms = nw->offset_ms,
-                                            .out = nw->out});
+    size_t work = 0, samples_from = step_of_samples(nw);
+    if (nw->step == 0 && samples_from == 0 && all_at_once(nw)) {
+        steps_at_once(nw);
         return ND_SERIES;
     }
     for (; nw->step < nw->n.grid.count; nw->step++) {
@@ -504,6 +523,10 @@ static NdStatus window_steps(NodeWindow *nw)
             return ND_YIELD;
         if (work > WINDOW_WORK_MAX)
             work = 0;
+        if (i == samples_from && nw->in.b_count && all_at_once(nw)) {
+            steps_at_once(nw);
+            break;
+        }
         double v = pql_absent();
         window_move(nw, i);
         memcpy(&nw->out[i], &v, sizeof v);
