@@ -80,13 +80,14 @@ typedef struct Fresh { /* a watch of the list that is being made */
     bool changed, gone;
     Buf marks; /* WatchMark: all of them once `copied`, else new ones alone */
     bool copied;
-    uint32_t recent[RECENT_MARKS]; /* by hash: number + 1 of a new mark */
+    uint32_t *recent; /* RECENT_MARKS of them by hash: number + 1 of a new mark; NULL: none yet */
 } Fresh;
 
 struct WatchBuild {
     WatchList *base;
     Fresh **items;
     size_t count;
+    Fresh *of_base; /* the first ones */
     bool changed;
 };
 
@@ -96,8 +97,9 @@ WatchBuild *watch_build_new(WatchList *base)
     b->base = watches_ref(base);
     b->count = base ? base->count : 0;
     b->items = mem_zero((b->count + 1) * sizeof(Fresh *));
+    b->of_base = mem_zero((b->count + 1) * sizeof(Fresh));
     for (size_t i = 0; i < b->count; i++) {
-        b->items[i] = MEM_NEW(Fresh);
+        b->items[i] = &b->of_base[i];
         b->items[i]->was = base->items[i];
         b->items[i]->state = base->items[i]->state;
     }
@@ -110,8 +112,11 @@ void watch_build_free(WatchBuild *b)
         return;
     for (size_t i = 0; i < b->count; i++) {
         buf_free(&b->items[i]->marks);
-        mem_free(b->items[i]);
+        mem_free(b->items[i]->recent);
+        if (!b->base || i >= b->base->count)
+            mem_free(b->items[i]);
     }
+    mem_free(b->of_base);
     watches_unref(b->base);
     mem_free(b->items);
     mem_free(b);
@@ -173,6 +178,8 @@ static void mark(WatchBuild *b, Fresh *f, Change c, Lsn lsn)
     WatchMark m = {grain_begin(s, t_min), grain_end(s, t_max), series, lsn};
     uint64_t hash = ((uint64_t)m.from_ns ^ series * UINT64_C(0x9e3779b97f4a7c15)) *
                     UINT64_C(0xff51afd7ed558ccd);
+    if (!f->recent)
+        f->recent = mem_zero(RECENT_MARKS * sizeof *f->recent);
     uint32_t *slot = &f->recent[hash >> 56];
     WatchMark *known = (WatchMark *)(void *)f->marks.ptr;
     b->changed = f->changed = true;
@@ -198,10 +205,30 @@ static void mark_all(WatchBuild *b, Fresh *f, Lsn lsn)
     mark(b, f, (Change){.t_min = INT64_MIN, .t_max = INT64_MAX}, lsn);
 }
 
-/* The rows of a batch are of few shapes, most of tables that nobody watches. */
-void watch_build_rows(WatchBuild *b, const WriteBatch *wb, Lsn lsn)
+/* Rows of one series and grain lie side by side: one mark is enough for them. */
+static void mark_rows(WatchBuild *b, Fresh *f, const WriteBatch *wb, Lsn lsn)
 {
     size_t n = wb_rows(wb);
+    int64_t from = 0, to = 0; /* of the mark before, and its series */
+    SeriesId series = 0;
+    for (size_t i = 0; i < n; i++) {
+        const BatchRow *row = wb_row_at(wb, i);
+        if (row->time >= f->state.watched_to_ns ||
+            (row->series == series && row->time >= from && row->time < to) ||
+            wb_shape(wb, row->shape)->table != f->state.table)
+            continue;
+        mark(b, f, (Change){row->time, row->time, row->series, false}, lsn);
+        from = grain_begin(&f->state, row->time);
+        to = grain_end(&f->state, row->time);
+        series = row->series;
+    }
+}
+
+/* The rows of a batch are of few shapes, most of tables that nobody watches, or newer than what is watched. */
+void watch_build_rows(WatchBuild *b, const WriteBatch *wb, Lsn lsn)
+{
+    bool looked = false;
+    int64_t oldest = INT64_MAX;
     for (size_t k = 0; k < b->count; k++) {
         Fresh *f = b->items[k];
         size_t shapes = wb->shapes.len / sizeof(const RowShape *);
@@ -212,12 +239,11 @@ void watch_build_rows(WatchBuild *b, const WriteBatch *wb, Lsn lsn)
         }
         if (other)
             mark_all(b, f, lsn);
-        for (size_t i = 0; here && i < n; i++) {
-            const BatchRow *row = wb_row_at(wb, i);
-            if (row->time < f->state.watched_to_ns &&
-                wb_shape(wb, row->shape)->table == f->state.table)
-                mark(b, f, (Change){row->time, row->time, row->series, false}, lsn);
-        }
+        if (here && !looked)
+            oldest = wb_time_min(wb);
+        looked |= here;
+        if (here && oldest < f->state.watched_to_ns)
+            mark_rows(b, f, wb, lsn);
     }
 }
 
@@ -252,13 +278,19 @@ void watch_build_delete(WatchBuild *b, const Tombstone *t, Lsn lsn)
     }
 }
 
+static void forget_recent(Fresh *f)
+{
+    mem_free(f->recent);
+    f->recent = NULL;
+}
+
 /* All marks in one place, to be thinned out. */
 static void copy_marks(Fresh *f)
 {
     if (f->copied)
         return;
     f->copied = true;
-    memset(f->recent, 0, sizeof f->recent);
+    forget_recent(f);
     if (f->was)
         buf_put(&f->marks, f->was->marks, f->was->mark_count * sizeof(WatchMark));
 }
@@ -273,7 +305,7 @@ static void clear_marks(Fresh *f, const WatchEdit *edit)
             m[i].to_ns > edit->clear_to_ns)
             m[kept++] = m[i];
     f->marks.len = kept * sizeof *m;
-    memset(f->recent, 0, sizeof f->recent);
+    forget_recent(f);
 }
 
 bool watch_edit_holds(const WatchList *l, const WatchEdit *edit)

@@ -267,6 +267,7 @@ END_TEST
 int main(void)
 {
     TCase *tc = tcase_create("cascade");
+    mem_keep_freed(1); /* as the server does */
     tcase_add_test(tc, cascade);
     return unit_run(tc);
 }
