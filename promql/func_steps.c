@@ -4,6 +4,7 @@
  * histograms.  The edges of the windows move forward only, the resets are found once a series, and what is left
  * of a step is arithmetic without branches (grid_kernels.c). */
 #include "base/simd.h"
+#include "exec/kernels.h"
 #include "promql/eval_private.h"
 #include "promql/grid_kernels.h"
 #include "promql/kernels.h"
@@ -307,10 +308,35 @@ static bool by_fours(const PqlSteps *s, Fours f, OneWindow *one, size_t count_ma
 
 enum { EXTREME_SAMPLES_MAX = 64 }; /* above, what was found in the window before helps more */
 
-static size_t extreme_samples_max(const PqlSteps *s)
+/* A window by itself, in vectors: NaN counts only where there is nothing else, and which of -0 and 0 came first is
+ * for the loops of one window to say. */
+static bool apart_min(const PqlWindow *w, double *out)
 {
-    return s->step_ms < s->range_ms ? EXTREME_SAMPLES_MAX
-                                    : SIZE_MAX; /* nothing is in two windows */
+    double low, high;
+    size_t nans = exec_kernels()->minmax_f64(w->v, w->count, &low, &high);
+    if (nans == w->count || low == 0)
+        return fw_min(w, out);
+    *out = low;
+    return true;
+}
+
+static bool apart_max(const PqlWindow *w, double *out)
+{
+    double low, high;
+    size_t nans = exec_kernels()->minmax_f64(w->v, w->count, &low, &high);
+    if (nans == w->count || high == 0)
+        return fw_max(w, out);
+    *out = high;
+    return true;
+}
+
+static bool extremes(const PqlSteps *s, FourWindows *four, OneWindow *one, OneWindow *apart)
+{
+    Moving m = {0};
+    int64_t gap = s->count ? (s->t_ms[s->count - 1] - s->t_ms[0]) / (int64_t)s->count + 1 : 1;
+    if (s->step_ms >= s->range_ms && s->range_ms / gap > EXTREME_SAMPLES_MAX)
+        return ones(&m, s, 0, s->steps, apart); /* nothing is in two windows */
+    return by_fours(s, (Fours){.step = kernel_step, .windows = four}, one, EXTREME_SAMPLES_MAX);
 }
 
 bool fg_sum(const PqlSteps *s)
@@ -327,14 +353,12 @@ bool fg_avg(const PqlSteps *s)
 
 bool fg_min(const PqlSteps *s)
 {
-    return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_min}, fw_min,
-                    extreme_samples_max(s));
+    return extremes(s, pql_kernels()->window_min, fw_min, apart_min);
 }
 
 bool fg_max(const PqlSteps *s)
 {
-    return by_fours(s, (Fours){.step = kernel_step, .windows = pql_kernels()->window_max}, fw_max,
-                    extreme_samples_max(s));
+    return extremes(s, pql_kernels()->window_max, fw_max, apart_max);
 }
 
 bool fg_stdvar(const PqlSteps *s)

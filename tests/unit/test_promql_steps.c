@@ -114,6 +114,10 @@ START_TEST(windows)
             s.range_ms = 15000 * (1 + any_below(20)) + (any_below(2) ? any_below(15000) : 0);
             s.end_ms += n && any_below(2) ? floor_div(t[0] - s.end_ms, 15000) * 15000 : 0;
         }
+        if (i % 4 == 3) { /* many samples in each, none in two */
+            s.range_ms = 1000000 + any_below(2000000);
+            s.step_ms = s.range_ms + (any_below(2) ? any_below(100000) : 0);
+        }
         compare(&s, fw_rate, fg_rate(&s));
         compare(&s, fw_increase, fg_increase(&s));
         compare(&s, fw_delta, fg_delta(&s));
