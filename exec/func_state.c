@@ -167,6 +167,22 @@ static bool kernel_tier_bound(FnCall *c, Err *e)
     return true;
 }
 
+/* tier_cut(cut, table): fails where what the rows of a bucket are grouped by differs within it. */
+static bool tier_cut(EvalCtx *ctx, const Value *args, size_t n, Value *out, Err *e)
+{
+    (void)ctx;
+    (void)n;
+    *out = args[0];
+    if (!args[0].u.b)
+        return true;
+    err_set(e, ERR_INVALID_PARAMETER,
+            "rows of table \"%.*s\" are gone, and this query would divide those of one bucket of "
+            "its tiers",
+            SLICE_ARG(args[1].u.str));
+    return err_hint(e, "Group by multiples of the width in skulk.tiers, in UTC, or ask for later "
+                       "rows. SET skulk.tiers = 'ignore' shows the rows that are there.");
+}
+
 FuncDef func_state[] = {
     FS("state_value(bytea, int8, int8) any", state_value, FN_HIDDEN,
        "what the aggregate of a state gives"),
@@ -174,5 +190,7 @@ FuncDef func_state[] = {
        FN_STABLE | FN_STRICT | FN_HIDDEN, "where the results of a continuous view lie"),
     FK("tier_bound(int8, int8, int8, int8, timestamptz, timestamptz, int8, int8) timestamptz",
        kernel_tier_bound, FN_STABLE | FN_HIDDEN, "where rows stop and their tier begins"),
+    FS("tier_cut(bool, text) bool", tier_cut, FN_STABLE | FN_STRICT | FN_HIDDEN,
+       "fails where a key would divide a bucket"),
     FUNC_END,
 };

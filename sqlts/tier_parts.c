@@ -364,6 +364,70 @@ static bool tier_slot(Tiered *t, const Source *src, const Slot *s, AggCall *out,
     return true;
 }
 
+typedef struct Seek {
+    uint32_t var;
+    bool found;
+} Seek;
+
+static bool seek(void *arg, Expr **slot)
+{
+    Seek *s = arg;
+    s->found |= (*slot)->kind == EXPR_COLUMN && (*slot)->index == s->var;
+    return s->found;
+}
+
+static bool has_time(const Expr *time, Expr *x)
+{
+    Seek s = {.var = time->index};
+    qx_walk(&x, seek, &s);
+    return s.found;
+}
+
+/* A key over buckets of a tier: it must be the same at their start and at their last moment. */
+static bool whole_key(Tiered *t, const Source *s, Expr **key, Err *e)
+{
+    int64_t width = t->list.items[s->level].width_ns;
+    Expr *time = moved(t, t->time), *end, *same;
+    Value span = {.phys = PH_INTERVAL, .u.iv.us = width / 1000 - 1};
+    const FuncDef *equal, *cut = func_by_oid(func_oid_of("tier_cut(bool, text) bool"));
+    TypeId want[2], result;
+    if ((t->plain_time && t->grain_ns % width == 0) || !has_time(time, *key))
+        return true;
+    if (!az_operator(t->z, &nowhere, SLICE_LIT("+"), qx_copy(t->z->arena, time),
+                     az_const(t->z, T_INTERVAL, span, 0), &end, e) ||
+        !oper_resolve(SLICE_LIT("="), (*key)->type, (*key)->type, &equal, want, &result, e))
+        return false;
+    same = expr_new(t->z->arena, EXPR_IS_DISTINCT, T_BOOL, 2);
+    same->func = equal;
+    same->typmod = -1;
+    if (!az_coerce(t->z, *key, want[0], -1, CAST_IMPLICIT, &same->args[0], e) ||
+        !az_coerce(t->z, tier_put_in(t, *key, time, end), want[1], -1, CAST_IMPLICIT,
+                   &same->args[1], e))
+        return false;
+    Expr **args = ARENA_ARRAY(t->z->arena, Expr *, 2);
+    args[0] = same;
+    args[1] = az_const(t->z, T_TEXT, value_str(t->base->table->name), 0);
+    Expr *x = expr_new(t->z->arena, EXPR_CASE, (*key)->type, 3);
+    x->typmod = (*key)->typmod;
+    x->args[0] = expr_call(t->z->arena, cut, T_BOOL, args, 2, 0);
+    x->args[1] = az_const(t->z, (*key)->type, value_null(), 0);
+    x->args[2] = *key;
+    *key = x;
+    return true;
+}
+
+static bool part_keys(Tiered *t, const Source *s, Query *p, Err *e)
+{
+    p->keys = ARENA_ARRAY(t->z->arena, Expr *, t->key_count + 1);
+    p->key_count = p->key_cap = t->key_count;
+    for (size_t i = 0; i < t->key_count; i++) {
+        p->keys[i] = moved(t, t->keys[i]);
+        if (s->level && !whole_key(t, s, &p->keys[i], e))
+            return false;
+    }
+    return true;
+}
+
 static bool make_part(Tiered *t, Source *s, Query **out, Err *e)
 {
     Analyzer *z = t->z;
@@ -383,12 +447,8 @@ static bool make_part(Tiered *t, Source *s, Query **out, Err *e)
         tier_vars(t, s);
     for (size_t i = 0; i < q->from_count; i++)
         part_on(t, p->from[i], q->from[i]);
-    if (!part_where(t, s, p, e))
+    if (!part_where(t, s, p, e) || !part_keys(t, s, p, e))
         return false;
-    p->keys = ARENA_ARRAY(z->arena, Expr *, t->key_count + 1);
-    p->key_count = p->key_cap = t->key_count;
-    for (size_t i = 0; i < t->key_count; i++)
-        p->keys[i] = moved(t, t->keys[i]);
     p->aggs = ARENA_ARRAY(z->arena, AggCall, t->slot_count + 1);
     p->agg_count = p->agg_cap = t->slot_count;
     for (size_t i = 0; i < t->slot_count; i++)

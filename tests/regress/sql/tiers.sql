@@ -63,6 +63,16 @@ SELECT count(*), sum(n) FROM tcpu WHERE ts > '2026-01-07 07:12:34' AND ts <= '20
 SELECT count(*), sum(n) FROM tref WHERE ts > '2026-01-07 07:12:34' AND ts <= '2026-01-07 20:00:01';
 -- where they are not, those of a bucket count at its start
 SELECT time_bucket('30 minutes', ts) AS b, count(*) FROM tcpu WHERE ts > '2026-01-05 00:10' AND ts < '2026-01-05 03:10' GROUP BY 1 ORDER BY 1;
+SELECT time_bucket('1 hour', ts) AS b, count(*) FROM tcpu WHERE ts > '2026-01-05 00:10' AND ts < '2026-01-05 03:10' GROUP BY 1 ORDER BY 1;
+-- but a key that would divide a bucket fails: by its width, its origin or its zone
+SELECT extract(minute FROM ts) AS m, count(*) FROM tcpu GROUP BY 1;
+SELECT time_bucket('1 hour', ts, '2026-01-01 00:30'::timestamptz) AS b, count(*) FROM tcpu WHERE ts < '2026-01-06' GROUP BY 1;
+SELECT DISTINCT date_trunc('minute', ts) FROM tcpu WHERE ts < '2026-01-02';
+SET timezone = 'Europe/Berlin';
+SELECT date_trunc('day', ts) AS b, count(*) FROM tcpu GROUP BY 1 ORDER BY 1;
+SELECT date_trunc('day', ts) AS b, count(*) FROM tcpu WHERE ts >= '2026-01-06' GROUP BY 1 ORDER BY 1;
+RESET timezone;
+SELECT time_bucket('10 minutes', ts) AS b, count(*) FROM tcpu WHERE ts >= '2026-01-07 22:00' GROUP BY 1 ORDER BY 1;
 -- nobody but its job writes or drops what is kept
 INSERT INTO pg_skulk.tier_16391_1h (t, n) VALUES ('2026-01-01', 5);
 UPDATE pg_skulk.tier_16391_1h SET n = 5;
