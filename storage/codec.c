@@ -6,7 +6,11 @@
 
 #define ROW(id, name, kind, fn)                                                                    \
     {                                                                                              \
-        id, name, kind, fn##_bound, fn##_encode, fn##_decode                                       \
+        id, name, kind, fn##_bound, fn##_encode, fn##_decode, NULL                                 \
+    }
+#define ROW_RANGE(id, name, kind, fn, range)                                                       \
+    {                                                                                              \
+        id, name, kind, fn##_bound, fn##_encode, fn##_decode, range                                \
     }
 const CodecDef codec_table[] = {
     ROW(CODEC_RAW_I64, "raw", CODEC_INT, raw64),
@@ -19,7 +23,7 @@ const CodecDef codec_table[] = {
     ROW(CODEC_LINEAR_I64, "arithmetic run", CODEC_INT, linear),
     ROW(CODEC_CONST_F64, "constant", CODEC_FLOAT, const64),
     ROW(CODEC_SK_I64, "integer block", CODEC_INT, sk_i64),
-    ROW(CODEC_SK_F64, "decimal block", CODEC_FLOAT, sk_f64),
+    ROW_RANGE(CODEC_SK_F64, "decimal block", CODEC_FLOAT, sk_f64, sk_f64_range),
     ROW(CODEC_FRONT_F64, "front bits", CODEC_FLOAT, front_f64),
     ROW(CODEC_TIME_LINEAR, "time grid", CODEC_TIME, time_linear),
     ROW(CODEC_TIME_DELTA, "time delta", CODEC_TIME, time_delta),
@@ -30,7 +34,7 @@ const CodecDef codec_table[] = {
     ROW(CODEC_DICT_STR, "dictionary", CODEC_STR, dict_str),
     ROW(CODEC_ZSTD_STR, "zstd", CODEC_STR, zstd_str),
     ROW(CODEC_DENSE_I64, "dense integers", CODEC_INT, dense_i64),
-    ROW(CODEC_DENSE_F64, "dense decimals", CODEC_FLOAT, dense_f64),
+    ROW_RANGE(CODEC_DENSE_F64, "dense decimals", CODEC_FLOAT, dense_f64, sk_f64_range),
     ROW(CODEC_DENSE_TIME, "dense times", CODEC_TIME, dense_time),
     ROW(CODEC_HIST_STR, "histograms", CODEC_STR, hist_str),
     {0},
@@ -42,6 +46,14 @@ const CodecDef *codec_find(uint8_t id)
     /* Ids are dense from 1 and in table order; the unit test holds that. */
     size_t count = ARRAY_LEN(codec_table) - 1;
     return id >= 1 && id <= count ? &codec_table[id - 1] : NULL;
+}
+
+bool codec_decode_range(const CodecDef *def, void *dst, size_t n, size_t begin, size_t end,
+                        Slice src, Arena *arena, Err *e)
+{
+    if (!def->decode_range || begin >= end)
+        return def->decode(dst, n, src, arena, e);
+    return def->decode_range(dst, n, begin, end, src, e);
 }
 
 const Kernels *codec_kernels(void)

@@ -27,10 +27,16 @@ typedef struct CodecDef {
     /* src comes from disk and may be anything; CODEC_SLACK readable bytes follow it.
      * Fails with DATA_CORRUPTED.  Strings point into src or into arena. */
     bool (*decode)(void *dst, size_t n, Slice src, Arena *arena, Err *e) MUST_CHECK;
+    /* As decode(), but only [begin, end) of dst is wanted, the rest may be anything.  NULL: decode(). */
+    bool (*decode_range)(void *dst, size_t n, size_t begin, size_t end, Slice src,
+                         Err *e) MUST_CHECK;
 } CodecDef;
 
 extern const CodecDef codec_table[];    /* ends with name = NULL */
 const CodecDef *codec_find(uint8_t id); /* NULL if no such codec */
+/* The values [begin, end) of dst; the rest of dst may be anything. */
+bool codec_decode_range(const CodecDef *def, void *dst, size_t n, size_t begin, size_t end,
+                        Slice src, Arena *arena, Err *e) MUST_CHECK;
 
 /* How hard the encoder looks for the smallest form. */
 typedef enum CodecEffort {

@@ -226,37 +226,49 @@ bool decimal_exceptions(uint16_t *at, const DecimalHead *h, size_t n, Err *e)
     return true;
 }
 
-bool sk_f64_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
+static void put_wide(double *out, const IntView *v, size_t n)
 {
-    (void)arena;
+    int64_t d[CODEC_VALUES_MAX];
+    if (v->narrow)
+        codec_narrow()->widen(d, v->u.x, n, v->first, v->gcd);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (double)(v->narrow ? d : v->u.v)[i];
+}
+
+bool sk_f64_range(void *dst, size_t n, size_t begin, size_t end, Slice src, Err *e)
+{
     DecimalHead h;
     IntView v;
     double *out = dst;
-    if (!decimal_open(&h, n, src, e) || !int_view(&v, n, n, h.block, e))
+    if (!decimal_open(&h, n, src, e) || !int_view(&v, n, end, h.block, e))
         return false;
     if (h.wide) {
-        int64_t d[CODEC_VALUES_MAX];
-        if (v.narrow)
-            codec_narrow()->widen(d, v.u.x, n, v.first, v.gcd);
-        for (size_t i = 0; i < n; i++)
-            out[i] = (double)(v.narrow ? d : v.u.v)[i];
+        put_wide(out, &v, end);
         return true;
     }
     double p = codec_pow10[h.k];
     double padded[CODEC_VALUES_MAX];
-    double *to = n % 4 ? padded : out; /* kernels work in fours */
+    size_t from = begin / 4 * 4; /* kernels work in fours */
+    double *to = end % 4 ? padded : out;
     if (v.narrow)
-        codec_narrow()->decimals(to, v.u.x, n, (double)v.first, (double)v.gcd, p);
+        codec_narrow()->decimals(to + from, v.u.x + from, end - from, (double)v.first,
+                                 (double)v.gcd, p);
     else
-        codec_narrow()->divide(to, v.u.v, n, p);
-    if (n % 4)
-        memcpy(out, padded, n * sizeof *out);
+        codec_narrow()->divide(to + from, v.u.v + from, end - from, p);
+    if (end % 4)
+        memcpy(out + from, padded + from, (end - from) * sizeof *out);
     uint16_t at[CODEC_VALUES_MAX];
     if (h.bad && !decimal_exceptions(at, &h, n, e))
         return false;
-    for (size_t i = 0; i < h.bad; i++)
+    for (size_t i = 0; i < h.bad && at[i] < end; i++)
         out[at[i]] = f64_of_bits(load_u64(h.values + i * 8));
     return true;
+}
+
+bool sk_f64_decode(void *dst, size_t n, Slice src, Arena *arena, Err *e)
+{
+    (void)arena;
+    return sk_f64_range(dst, n, 0, n, src, e);
 }
 
 /* ---- front bits: the high 16 bits as an integer block, the other six bytes raw ---- */

@@ -174,15 +174,15 @@ static void sum_block(int64_t *out, const uint32_t *u, const IntPlan *p)
 }
 
 /* ---- 32-bit numbers ---- */
-static void read_narrow_main(uint32_t *u, const IntHead *h, size_t n)
+static void read_narrow_main(uint32_t *u, const IntHead *h, size_t n, size_t upto)
 {
     unsigned width = h->plan.width;
     if (width == 0)
-        memset(u, 0, (n + 7) / 8 * 8 * sizeof *u);
+        memset(u, 0, (upto + 7) / 8 * 8 * sizeof *u);
     else if (n == CODEC_VALUES_MAX)
         codec_kernels()->unpack32(u, h->body, width);
     else
-        codec_kernels()->unpack_bits(u, h->body, n, width);
+        codec_kernels()->unpack_bits(u, h->body, upto, width);
 }
 
 /* Puts the high bits of the patched residuals in their places. */
@@ -205,7 +205,8 @@ static bool patch_narrow(uint32_t *u, const IntHead *h, size_t n, size_t upto, E
         uint64_t pos = load_u64(at + bit / 8) >> bit % 8 & low_bits(pos_width);
         uint64_t top = load_u64(high + high_bit / 8) >> high_bit % 8 & low_bits(high_width);
         worst = pos > worst ? pos : worst;
-        u[pos] |= (uint32_t)top << h->patch_at; /* a position has ten bits: in bounds */
+        if (pos < upto)
+            u[pos] |= (uint32_t)top << h->patch_at;
     }
     return worst < n || codec_damaged(e, "integers: patch position");
 }
@@ -269,7 +270,7 @@ static bool read_wide(int64_t *dst, const IntHead *h, size_t n, Err *e)
     if (n == CODEC_VALUES_MAX && h->plan.transform == SK_DELTA && !h->plan.dense &&
         h->plan.width + h->plan.high <= 32) {
         uint32_t *low = (uint32_t *)u;
-        read_narrow_main(low, h, n);
+        read_narrow_main(low, h, n, n);
         if (h->plan.patches && !patch_narrow(low, h, n, n, e))
             return false;
         sum_block(dst, low, &h->plan);
@@ -292,7 +293,7 @@ static bool read_wide(int64_t *dst, const IntHead *h, size_t n, Err *e)
 static bool read_narrow(int32_t *x, const IntHead *h, size_t n, size_t upto, Err *e)
 {
     uint32_t *u = (uint32_t *)x;
-    read_narrow_main(u, h, n);
+    read_narrow_main(u, h, n, h->plan.dense ? n : upto);
     if (h->plan.dense) {
         uint8_t sym[CODEC_VALUES_MAX];
         if (!dense_read(sym, n, h->symbols, e))
@@ -337,7 +338,7 @@ bool int_sums(__int128 *sums, size_t n, Slice src, const RowCuts *cuts, bool *do
             fits_narrow(p, n);
     if (!*done)
         return true;
-    read_narrow_main(u, &h, n);
+    read_narrow_main(u, &h, n, n);
     if (p->patches && !patch_narrow(u, &h, n, n, e))
         return false;
     int64_t x = -((p->zigzag ? zigzag_decode(u[0]) : (int64_t)u[0]) + p->base);

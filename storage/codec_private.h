@@ -235,6 +235,7 @@ typedef struct DecimalHead {
     const uint8_t *positions, *values;
     Slice block; /* of integers */
 } DecimalHead;
+bool sk_f64_range(void *dst, size_t n, size_t begin, size_t end, Slice src, Err *e) MUST_CHECK;
 bool decimal_open(DecimalHead *h, size_t n, Slice src, Err *e) MUST_CHECK;
 /* Where the exceptions stand, ascending. */
 bool decimal_exceptions(uint16_t *at, const DecimalHead *h, size_t n, Err *e) MUST_CHECK;

@@ -2,6 +2,10 @@
  * Plain loops that gcc and clang vectorise at -O3; no header with inline functions. */
 #include "storage/kernels.h"
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 typedef uint32_t Word __attribute__((aligned(1), may_alias)); /* little endian words in bytes */
 
 enum { LANES = 32 };
@@ -47,13 +51,48 @@ static void unpack32(uint32_t *restrict dst, const uint8_t *restrict src, unsign
     }
 }
 
+#ifdef __AVX2__
+enum { SHUFFLED_BITS_MAX = 25 }; /* with up to seven bits before it a number lies in four bytes */
+
+/* Eight numbers begin on a whole byte: each is brought into its lane by its bytes, then by its bits. */
+static void unpack_shuffled(uint32_t *restrict dst, const uint8_t *restrict src, size_t n,
+                            unsigned width)
+{
+    uint8_t bytes[32];
+    uint32_t shifts[8];
+    const unsigned upper = 4 * width / 8; /* the byte where the fifth begins */
+    for (unsigned l = 0; l < 8; l++) {
+        unsigned bit = l * width - (l < 4 ? 0 : upper * 8);
+        shifts[l] = bit % 8;
+        for (unsigned j = 0; j < 4; j++)
+            bytes[l * 4 + j] = (uint8_t)(bit / 8 + j);
+    }
+    const __m256i pick = _mm256_loadu_si256((const __m256i *)(const void *)bytes);
+    const __m256i shift = _mm256_loadu_si256((const __m256i *)(const void *)shifts);
+    const __m256i mask = _mm256_set1_epi32((int)((UINT32_C(1) << width) - 1));
+    for (size_t i = 0; i < n; i += 8, src += width) {
+        const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)src);
+        const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(src + upper));
+        __m256i v = _mm256_shuffle_epi8(_mm256_set_m128i(high, low), pick);
+        v = _mm256_and_si256(_mm256_srlv_epi32(v, shift), mask);
+        _mm256_storeu_si256((__m256i *)(void *)(dst + i), v);
+    }
+}
+#endif
+
 static void unpack_bits(uint32_t *restrict dst, const uint8_t *restrict src, size_t n,
                         unsigned width)
 {
     typedef uint64_t Wide __attribute__((aligned(1), may_alias));
-    const uint32_t mask = (UINT32_C(1) << width) - 1;
     size_t i = 0;
-    for (size_t bit = 0; i < n; i++, bit += width)
+#ifdef __AVX2__
+    if (width <= SHUFFLED_BITS_MAX) {
+        unpack_shuffled(dst, src, n, width);
+        i = n;
+    }
+#endif
+    const uint32_t mask = (UINT32_C(1) << width) - 1;
+    for (size_t bit = i * width; i < n; i++, bit += width)
         dst[i] = (uint32_t)(*(const Wide *)(src + bit / 8) >> bit % 8) & mask;
     for (; i % 8; i++)
         dst[i] = 0;

@@ -25,7 +25,7 @@ typedef struct Kernels {
     /* 1,024 numbers below 2^width (width 1..32), 32 lanes of u32; 128 * width bytes. */
     void (*pack32)(uint8_t *dst, const uint32_t *src, unsigned width);
     void (*unpack32)(uint32_t *dst, const uint8_t *src, unsigned width);
-    /* n numbers of width 1..31, packed horizontally; reads up to 8 bytes behind them, and sets
+    /* n numbers of width 1..31, packed horizontally; reads up to 32 bytes behind them, and sets
      * dst to 0 up to the next multiple of 8. */
     void (*unpack_bits)(uint32_t *dst, const uint8_t *src, size_t n, unsigned width);
     void (*minmax)(KernelMinMax *out, const int64_t *v, size_t n); /* n > 0 */

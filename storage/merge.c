@@ -304,6 +304,10 @@ static MergeStatus cursor_load(Merge *m, Cursor *c, Task *waiter, Err *e)
     c->low = times_lower(l->times, g->rows, m->spec.t_min);
     c->high = m->spec.t_max == INT64_MAX ? (int64_t)g->rows
                                          : times_lower(l->times, g->rows, m->spec.t_max + 1);
+    if (c->low < c->high) {
+        l->want_begin = (uint32_t)c->low;
+        l->want_end = (uint32_t)c->high;
+    }
     if (cursor_enter(m, c, m->spec.backward ? c->high - 1 : c->low))
         return MERGE_RUN;
     c->group += m->spec.backward ? (size_t)-1 : 1;
@@ -544,6 +548,8 @@ static MergeStatus announce_cut(Merge *m, Cursor *c, Task *waiter, bool *done, E
                            : time_grid_before(&l->grid, m->spec.t_max + 1, g->rows);
         *done = end > begin;
         if (*done) {
+            l->want_begin = begin;
+            l->want_end = end;
             announce(m, c, l, begin, end - begin);
             return st;
         }

@@ -21,6 +21,8 @@ typedef struct Loaded { /* a row group that the current run or a cursor refers t
     uint8_t *have;
     struct Loaded *whole; /* the shared row group that this series is a piece of */
     uint64_t used;        /* whole: the last merge_start that used it */
+    uint32_t want_begin,
+        want_end; /* rows whose values can be asked for; of the others none are decoded */
 } Loaded;
 
 typedef struct Key { /* what makes two rows the same: in `keep` tables the id as well */

@@ -69,6 +69,8 @@ static Loaded *loaded_take(Merge *m, Loaded **list, Part *part, const PartGroup 
     }
     l->part = part;
     l->group = *group;
+    l->want_begin = 0;
+    l->want_end = group->rows;
     l->next = *list;
     *list = l;
     return l;
@@ -239,13 +241,13 @@ static bool loaded_column(Merge *m, Loaded *l, size_t column, Err *e)
     if (l->whole)
         return column_of_whole(m, l, column, e);
     ColVec *vec = &l->vecs[column];
-    if (!part_column(l->part, &l->group, m->column_ids[column], &l->arena, vec, &l->nulls[column],
-                     e))
+    if (!part_column_range(l->part, &l->group, m->column_ids[column], l->want_begin, l->want_end,
+                           &l->arena, vec, &l->nulls[column], e))
         return false;
     PhysType want = m->column_types[column];
     if (vec->type == PHYS_I64 && want == PHYS_F64) {
         double *wide = arena_alloc(&l->arena, l->group.rows * sizeof *wide);
-        for (uint32_t i = 0; i < l->group.rows; i++)
+        for (uint32_t i = l->want_begin; i < l->want_end; i++)
             wide[i] = (double)vec->v.i64[i];
         vec->v.f64 = wide;
         vec->type = PHYS_F64;

@@ -179,6 +179,9 @@ bool part_times(Part *p, const PartGroup *g, Arena *arena, const int64_t **times
 /* vec covers g->rows rows.  null_bits: explicit NULLs, NULL if none.  Absent column: vec.type = PHYS_NONE. */
 bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec *vec,
                  const uint64_t **null_bits, Err *e) MUST_CHECK;
+/* As part_column, but only the values of the rows [begin, end) are wanted: the others may be anything. */
+bool part_column_range(Part *p, const PartGroup *g, ColumnId col, size_t begin, size_t end,
+                       Arena *arena, ColVec *vec, const uint64_t **null_bits, Err *e) MUST_CHECK;
 /* Every column present in the group: ids, ascending; *count may be more than max. */
 bool part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max, size_t *count,
                   Err *e) MUST_CHECK;

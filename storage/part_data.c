@@ -458,7 +458,8 @@ static size_t count_bits(const uint64_t *bits, size_t words)
     return n;
 }
 
-typedef struct Decoded { /* a whole chunk */
+typedef struct Decoded { /* a whole chunk, or without holes its rows [begin, end) */
+    size_t begin, end;
     const void *values;
     bool holes, any_null;
     uint64_t valid[ROW_WORDS], null_bits[ROW_WORDS];
@@ -481,9 +482,11 @@ static bool decode_chunk(Decoded *d, const ChunkEntry *c, Slice bytes, size_t ro
     if (with_value == 0) {
         if (reader_left(&r))
             return codec_damaged(e, "bytes behind the presence section");
-    } else if (!codec_find(c->codec)->decode(dense, with_value, reader_bytes(&r, reader_left(&r)),
-                                             arena, e)) {
-        return false;
+    } else {
+        size_t begin = c->holes ? 0 : d->begin, end = c->holes ? with_value : d->end;
+        if (!codec_decode_range(codec_find(c->codec), dense, with_value, begin, end,
+                                reader_bytes(&r, reader_left(&r)), arena, e))
+            return false;
     }
     d->values = c->holes ? spread_values(arena, dense, d->valid, rows, size) : dense;
     return true;
@@ -501,6 +504,13 @@ static void touch_pages(Slice bytes)
 bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec *vec,
                  const uint64_t **null_bits, Err *e)
 {
+    return part_column_range(p, g, col, 0, g->rows, arena, vec, null_bits, e);
+}
+
+bool part_column_range(Part *p, const PartGroup *g, ColumnId col, size_t begin, size_t end,
+                       Arena *arena, ColVec *vec, const uint64_t **null_bits, Err *e)
+{
+    must(begin <= end && end <= g->rows);
     Chunk c;
     Decoded d;
     *vec = (ColVec){.type = PHYS_NONE};
@@ -511,6 +521,8 @@ bool part_column(Part *p, const PartGroup *g, ColumnId col, Arena *arena, ColVec
         return true;
     if (!rows_inside(p, g, c.rows, e))
         return false;
+    d.begin = g->row_begin + begin;
+    d.end = g->row_begin + end;
     bool ok = decode_chunk(&d, &c.entry, c.bytes, c.rows, arena, e);
     if (c.entry.type == PHYS_STR && p->source->base)
         touch_pages(c.bytes);

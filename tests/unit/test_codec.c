@@ -399,6 +399,15 @@ START_TEST(round_trip)
                               shape, n, e.message);
                 ck_assert_msg(same(v, back, n, def->kind), "%s shape %zu n %zu differs", def->name,
                               shape, n);
+                for (int part = 0; part < 4; part++) {
+                    size_t begin = rnd() % n, end = begin + 1 + rnd() % (n - begin);
+                    memset(back, 0xee, n * size);
+                    ck_assert(codec_decode_range(def, back, n, begin, end, s, &a, &e));
+                    ck_assert_msg(same((char *)v + begin * size, (char *)back + begin * size,
+                                       end - begin, def->kind),
+                                  "%s shape %zu: %zu to %zu of %zu differ", def->name, shape, begin,
+                                  end, n);
+                }
                 taken++;
                 for (size_t cut = 0; cut<len; cut += n> 300 ? 1 + rnd() % 97 : 1 + rnd() % 7) {
                     Slice t = with_slack(dst, cut);
@@ -752,6 +761,21 @@ START_TEST(sizes_hold)
 }
 END_TEST
 
+static void check_unpack_bits(const uint8_t *packed, const uint64_t *v, size_t n, unsigned width)
+{
+    const Kernels *tables[] = {&kernels_base, codec_kernels()};
+    Slice s = with_slack(packed, bits_size(n, width));
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
+        for (size_t count = 1; count <= n; count += 1 + rnd() % 9) {
+            uint32_t back[128];
+            tables[t]->unpack_bits(back, (const uint8_t *)s.ptr, count, width);
+            for (size_t i = 0; i < (count + 7) / 8 * 8; i++)
+                ck_assert_uint_eq(back[i], i < count ? v[i] : 0);
+        }
+    }
+    drop(s);
+}
+
 /* Both kernel tables do the same. */
 START_TEST(kernels_agree)
 {
@@ -779,6 +803,8 @@ START_TEST(kernels_agree)
         ck_assert_uint_eq((size_t)(bits_pack(a, v, 100, w) - a), bits_size(100, w));
         bits_unpack(back, a, 100, w);
         ck_assert_mem_eq(v, back, sizeof v);
+        if (w >= 1 && w <= 31)
+            check_unpack_bits(a, v, 100, w);
         free(a);
     }
 }
