@@ -107,3 +107,32 @@ void cond_broadcast(Cond *c)
 {
     must(pthread_cond_broadcast(&c->c) == 0);
 }
+
+/* ---- crowds ---- */
+static _Thread_local uint32_t own_place; /* + 1; 0: none yet */
+
+static struct CrowdPlace *place_of_thread(Crowd *s)
+{
+    static _Atomic uint32_t threads;
+    if (!own_place)
+        own_place = atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % CROWD_PLACES + 1;
+    return &s->place[own_place - 1];
+}
+
+void crowd_enter(Crowd *s)
+{
+    atomic_fetch_add(&place_of_thread(s)->count, 1);
+}
+
+void crowd_leave(Crowd *s)
+{
+    atomic_fetch_sub(&place_of_thread(s)->count, 1);
+}
+
+bool crowd_empty(const Crowd *s)
+{
+    for (size_t i = 0; i < CROWD_PLACES; i++)
+        if (atomic_load(&s->place[i].count))
+            return false;
+    return true;
+}

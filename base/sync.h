@@ -44,6 +44,19 @@ bool cond_wait_ns(Cond *c, Mutex *m, int64_t ns); /* false: time ran out */
 void cond_signal(Cond *c);
 void cond_broadcast(Cond *c);
 
+/* A counter that many threads move at the same time: each has a place of its own in memory, so that no cache
+ * line goes between cores.  A thread that counts up counts down again itself. */
+enum { CROWD_PLACES = 4, CACHE_LINE = 64 };
+typedef struct Crowd {
+    struct CrowdPlace {
+        _Atomic uint32_t count;
+        char apart[CACHE_LINE - sizeof(uint32_t)];
+    } place[CROWD_PLACES];
+} Crowd;
+void crowd_enter(Crowd *s);
+void crowd_leave(Crowd *s);
+bool crowd_empty(const Crowd *s); /* each place was at zero when it was looked at */
+
 typedef struct Ref {
     _Atomic uint32_t count;
 } Ref;

@@ -73,7 +73,7 @@ static void free_retired(PartCache *c)
 {
     for (BlockDir **at = &c->retired; *at;) {
         BlockDir *d = *at;
-        if (atomic_load(&d->block->users)) {
+        if (!crowd_empty(d->block->users)) {
             at = &d->next;
             continue;
         }

@@ -86,7 +86,7 @@ bool part_check_block(Part *p, size_t block, void (*each)(void *arg, const Err *
         arena_reset(&arena);
     }
     arena_free(&arena);
-    part_dir_give(p, b);
+    part_dir_give(b);
     return check.ok;
 }
 
@@ -137,7 +137,7 @@ bool part_salvage(Part *p, PartWriter *w, Err *e)
             if (check.ok)
                 ok = copy_group(p, b, dir, i, w, e);
         }
-        part_dir_give(p, b);
+        part_dir_give(b);
     }
     arena_free(&arena);
     return ok;

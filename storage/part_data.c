@@ -164,7 +164,7 @@ static bool wanted_extents(Part *p, const PartGroup *g, const ColumnId *cols, si
     const GroupEntry *entry = &dir->groups[g->index - b->first_group];
     size_t found = 1;
     x[0] = (Extent){entry->time_offset, entry->time_length + PART_SLACK, NULL};
-    part_dir_give(p, b);
+    part_dir_give(b);
     for (size_t i = 0; i < n; i++) {
         Chunk chunk;
         if (cols[i] == COLUMN_TIME)
@@ -316,7 +316,7 @@ static bool get_chunk(Part *p, const PartGroup *g, ColumnId col, bool bytes, Chu
         ChunkPlace at = {c->offset, c->length, c->crc, &c->checked};
         ok = !bytes || checked_bytes(p, g, at, &out->bytes, e);
     }
-    part_dir_give(p, b);
+    part_dir_give(b);
     return ok;
 }
 
@@ -340,7 +340,7 @@ bool part_time_bytes(Part *p, const PartGroup *g, GroupEntry *entry, Slice *out,
     memcpy(entry, ge, sizeof *ge);
     ChunkPlace at = {ge->time_offset, ge->time_length, ge->time_crc, &ge->time_checked};
     bool ok = checked_bytes(p, g, at, out, e);
-    part_dir_give(p, b);
+    part_dir_give(b);
     return ok;
 }
 
@@ -574,7 +574,7 @@ bool part_columns(Part *p, const PartGroup *g, ColumnId *out, size_t max, size_t
             out[*count] = dir->column_ids[c];
         ++*count;
     }
-    part_dir_give(p, b);
+    part_dir_give(b);
     return true;
 }
 

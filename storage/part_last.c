@@ -90,6 +90,6 @@ bool part_last_row(Part *p, const PartGroup *g, const ColumnId *cols, size_t n, 
         else
             ok = fill_cell(p, g, cols[i], scratch, &kept[at], &out[i], e);
     }
-    part_dir_give(p, b);
+    part_dir_give(b);
     return ok;
 }

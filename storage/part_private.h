@@ -122,7 +122,7 @@ typedef struct Block { /* one directory block, from the footer */
     uint64_t rows, offset;
     uint32_t length, crc;
     BlockDir *_Atomic dir; /* read between part_dir_take and part_dir_give */
-    _Atomic uint32_t users;
+    Crowd *users;          /* readers that are counted in; of the part's users[] */
 } Block;
 
 typedef struct Section { /* blocks of one (table, window) */
@@ -168,6 +168,7 @@ struct Part {
     TableEntry *tables;
     Section *sections;
     Block *blocks;
+    Crowd *users; /* by block */
     size_t table_count, section_count, block_count, group_count;
     Mutex pin_lock; /* RANK_FILE */
     /* these need it */
@@ -180,7 +181,7 @@ bool part_open_with(Part **out, PartSource *take_source, bool skip_crc, Err *e) 
 const Block *part_block_of(const Part *p, uint32_t group, uint32_t guess);
 /* Decodes the block unless it is there; it stays until part_dir_give. */
 bool part_dir_take(Part *p, const Block *b, BlockDir **out, Err *e) MUST_CHECK;
-void part_dir_give(Part *p, const Block *b);
+void part_dir_give(const Block *b);
 const TableEntry *part_table_entry(const Part *p, TableId id);
 void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_t index,
                      PartGroup *out);

@@ -172,6 +172,9 @@ static bool read_footer(Part *p, Slice footer, uint64_t footer_at, Err *e)
     for (; p->table_count < tables; p->table_count++)
         if (!get_table(p, &p->tables[p->table_count], &r, footer_at, &at))
             return bad_part(p->source, footer_at, "the footer lists a damaged table", e);
+    p->users = mem_zero((p->block_count + 1) * sizeof *p->users);
+    for (size_t i = 0; i < p->block_count; i++)
+        p->blocks[i].users = &p->users[i];
     return reader_left(&r) == 0 || bad_part(p->source, footer_at, "bytes behind the footer", e);
 }
 
@@ -266,6 +269,7 @@ void part_unref(Part *p)
     mem_free(p->tables);
     mem_free(p->sections);
     mem_free(p->blocks);
+    mem_free(p->users);
     mem_free(p->damaged);
     mem_free(p);
 }
@@ -441,11 +445,11 @@ static bool decode_block(Part *p, const Block *b, BlockDir **out, Err *e)
 bool part_dir_take(Part *p, const Block *b, BlockDir **out, Err *e)
 {
     Block *block = &p->blocks[b - p->blocks];
-    atomic_fetch_add(&block->users, 1); /* before the pointer is looked at: part_cache.c */
+    crowd_enter(block->users); /* before the pointer is looked at: part_cache.c */
     BlockDir *dir = atomic_load(&block->dir), *known = NULL;
     if (!dir) {
         if (!decode_block(p, b, &dir, e)) {
-            part_dir_give(p, b);
+            part_dir_give(b);
             return false;
         }
         if (atomic_compare_exchange_strong(&block->dir, &known, dir)) {
@@ -461,9 +465,9 @@ bool part_dir_take(Part *p, const Block *b, BlockDir **out, Err *e)
     return true;
 }
 
-void part_dir_give(Part *p, const Block *b)
+void part_dir_give(const Block *b)
 {
-    atomic_fetch_sub(&p->blocks[b - p->blocks].users, 1);
+    crowd_leave(b->users);
 }
 
 void part_fill_group(const Part *p, const Block *b, const GroupEntry *g, uint32_t index,
@@ -498,7 +502,7 @@ void part_group_at(const Part *p, uint32_t index, PartGroup *out)
     Err e;
     if (part_dir_take(part, b, &dir, &e)) {
         part_fill_group(p, b, &dir->groups[index - b->first_group], index, out);
-        part_dir_give(part, b);
+        part_dir_give(b);
         return;
     }
     /* A damaged directory: an empty group; reading it reports the damage. */
@@ -579,7 +583,7 @@ static PinStatus find_in_block(Part *p, const Block *b, const PartQuery *q, Buf 
         if (g.rows)
             buf_put(out, &g, sizeof g);
     }
-    part_dir_give(p, b);
+    part_dir_give(b);
     return status;
 }
 
