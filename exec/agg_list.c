@@ -416,7 +416,7 @@ static const AggDef agg_array = {
     .grows = true,
 };
 
-/* ---- percentile_cont, percentile_disc, mode ----
+/* ---- percentile_cont, percentile_disc, percentile_nearest, mode ----
  * Rows that are announced come in order: then only the values at the places that the fractions ask for are kept,
  * or of mode the most frequent so far.  Else all are kept and sorted here, unless they came sorted. */
 
@@ -456,15 +456,17 @@ static void ranked_begin(AggCtx *c, Ranked *s, const Vector *args, size_t row)
     s->set = true;
 }
 
-/* Where the value of a fraction stands among n: the discrete one, the two beside a continuous one. */
-enum { PLACES = 3 };
+/* Where the value of a fraction stands among n: the discrete one, the two beside a continuous one, the
+ * one of the nearest rank. */
+enum { PLACES = 4 };
 static void places_of(double f, uint64_t n, uint64_t out[PLACES])
 {
-    uint64_t row = (uint64_t)ceil(f * (double)n);
+    uint64_t row = (uint64_t)ceil(f * (double)n), near = (uint64_t)floor(f * (double)n + 0.5);
     double at = f * (double)(n - 1);
     out[0] = row ? row - 1 : 0;
     out[1] = (uint64_t)floor(at);
     out[2] = (uint64_t)ceil(at);
+    out[3] = near ? near - 1 : n; /* n: none, the fraction is less than half a row */
 }
 
 static int by_place(const void *a, const void *b)
@@ -677,6 +679,18 @@ static bool pick(const Ranks *r, double f, Value *out, Err *e)
     return true;
 }
 
+/* InfluxQL's percentile(): the rank floor(f n + 1/2), no value where that is 0. */
+static bool pick_nearest(const Ranks *r, double f, Value *out, Err *e)
+{
+    uint64_t place[PLACES];
+    if (!fraction_ok(f, e))
+        return false;
+    places_of(f, r->count, place);
+    if (place[3] < r->count)
+        *out = *rank_at(r, place[3]);
+    return true;
+}
+
 typedef bool (*PercentileFn)(const Ranks *r, double f, Value *out, Err *e);
 
 static bool percentile(AggCtx *c, const Ranked *s, PercentileFn one, Value *out, Err *e)
@@ -719,6 +733,11 @@ static bool disc_final(AggCtx *c, const void *state, Value *out, Err *e)
     return percentile(c, state, pick, out, e);
 }
 
+static bool nearest_final(AggCtx *c, const void *state, Value *out, Err *e)
+{
+    return percentile(c, state, pick_nearest, out, e);
+}
+
 /* The most frequent value, the first of them in order. */
 static bool mode_final(AggCtx *c, const void *state, Value *out, Err *e)
 {
@@ -759,6 +778,7 @@ static bool mode_final(AggCtx *c, const void *state, Value *out, Err *e)
     }
 RANKED(agg_cont, cont_final);
 RANKED(agg_disc, disc_final);
+RANKED(agg_nearest, nearest_final);
 RANKED(agg_mode, mode_final);
 
 /* ---- the tables ---- */
@@ -784,6 +804,8 @@ FuncDef agg_ordered[] = {
     AGG("percentile_disc(float8, anyelement) anyelement", agg_disc,
         "percentile, one of the values"),
     AGG("percentile_disc(_float8, anyelement) anyarray", agg_disc, "percentiles, of the values"),
+    AGG("percentile_nearest(float8, anyelement) anyelement", agg_nearest,
+        "percentile, the value of the nearest rank"),
     AGG("mode(anyelement) anyelement", agg_mode, "the most frequent value"),
     FUNC_END,
 };

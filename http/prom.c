@@ -234,6 +234,13 @@ static void put_thousands(char text[32], int64_t n)
         snprintf(text, 32, "%lld,%03lld", (long long)(n / 1000), (long long)(n % 1000));
 }
 
+/* A step below a millisecond is taken as one, so its points are counted before that. */
+static bool finer_than_ms(Slice step, int64_t span_ms, int64_t points_max)
+{
+    double s;
+    return slice_to_f64(step, &s) && s < 0.001 && (double)span_ms / 1000 > s * (double)points_max;
+}
+
 /* False: the answer is made. */
 static bool range_params(HttpCall *c, PromRequest *r, Err *e)
 {
@@ -254,7 +261,8 @@ static bool range_params(HttpCall *c, PromRequest *r, Err *e)
                 "accepted. Try a positive integer");
         return http_prom_bad_param(c, "step", e), false;
     }
-    if (__builtin_sub_overflow(r->end_ms, r->start_ms, &span) || span / r->step_ms > points_max) {
+    if (__builtin_sub_overflow(r->end_ms, r->start_ms, &span) || span / r->step_ms > points_max ||
+        finer_than_ms(http_param(c, "step"), span, points_max)) {
         char most[32];
         put_thousands(most, points_max);
         err_set(e, ERR_INVALID_PARAMETER,

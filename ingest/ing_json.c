@@ -298,6 +298,11 @@ static void take_object(IngJob *j, json_t *o, Slice text)
         err_clear(&e);
         ok = one_object(j, o, &e);
     } while (!ok && ing_again(j, &dropped, &tries));
+    char copy[sizeof((IngLineError *)0)->text] = {0}; /* the start of an array's element */
+    if (!ok && !text.len) {
+        (void)json_dumpb(o, copy, sizeof copy - 1, JSON_COMPACT);
+        text = slice_cstr(copy);
+    }
     if (!ok)
         ing_refuse(j, j->line, text, &e);
 }

@@ -115,7 +115,7 @@ const InfluxFunction influx_functions[INFLUX_FUNCTIONS] = {
     {"median", "percentile_cont(0.5) WITHIN GROUP (ORDER BY ", ")", .fraction = true},
     {"mode", "mode() WITHIN GROUP (ORDER BY ", ")", .any_type = true},
     {"spread", "max(", NULL, .number = false},
-    {"percentile", "percentile_disc(", ")", .number = true},
+    {"percentile", "percentile_nearest(", ")", .number = true},
 };
 
 size_t influx_function_find(Slice name)

@@ -251,6 +251,8 @@ def influxql(s):
             ("SELECT max(v) - min(v) FROM load", [["load", ["max_min"], [[0, 18.5]]]]),
             ("SELECT percentile(v, 90), median(v), spread(n), first(name), count(distinct(v)) FROM load",
              [["load", ["percentile", "median", "spread", "first", "count"], [[0, 20, 4, 19, "x1", 5]]]]),
+            ("SELECT percentile(v, 25), percentile(v, 5), percentile(v, 100) FROM load",
+             [["load", ["percentile", "percentile_1", "percentile_2"], [[0, 1.5, None, 20]]]]),
             ("SELECT count(*) FROM /^(load|mem)$/", [["load", ["count_n", "count_name", "count_v"], [[0, 5, 5, 5]]], ["mem", ["count_used"], [[0, 2]]]]),
             ("SELECT used FROM mem WHERE host = ''", [["mem", ["used"], [[60, 7]]]]),
             ("SELECT used FROM mem WHERE host !~ /a/ OR host = 'a' LIMIT 1", [["mem", ["used"], [[0, 5]]]]),

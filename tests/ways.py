@@ -259,6 +259,10 @@ def influx(s):
     has("type conflict", body, 'field type conflict: input field \\"usage\\" on measurement \\"cpu\\" is type string, '
         'already exists as type float')
     check("partial write is 400", status, 400)
+    has("an element of an array is shown", s.ask("POST", "/api/v1/ingest?db=telegraf", '[{"metric":"jm","fields":{"v":1}},{"a":1}]')[1],
+        "unable to parse '{\\\"a\\\":1}': missing metric (line 1) dropped=1")
+    check("steps below a millisecond are counted", [s.get("/api/v1/query_range", query="1", start="0", end="10", step=x)[0] for x in ("1e-9", "0.0005", "0.001")],
+          [400, 400, 200])
     check("unknown retention policy", s.ask("POST", "/write?db=telegraf&rp=x", "cpu usage=1")[0], 404)
     check("bad precision", s.ask("POST", "/write?precision=x", "cpu usage=1")[0], 400)
     check("empty body", s.ask("POST", "/write", "")[0], 200)

@@ -46,3 +46,7 @@ select percentile_cont(1) within group (order by t) from (values ('2020-01-01'::
 select percentile_disc(0.5) within group (order by t) from (values ('2020-01-01'::timestamp),('2021-01-01')) v(t);
 select pg_typeof(percentile_cont(array[0.5]) within group (order by x)), pg_typeof(percentile_disc(array[0.5]) within group (order by x)), pg_typeof(rank(1) within group (order by x)), pg_typeof(cume_dist(1) within group (order by x)) from generate_series(1,2) x;
 select rank(variadic array[3]) within group (order by x) from generate_series(1,5) x;
+-- InfluxQL's percentile(): the nearest rank
+select p, percentile_nearest(p) within group (order by x) as near, percentile_disc(p) within group (order by x) as disc
+  from generate_series(1,10) x, (values (0::float8),(0.04),(0.05),(0.14),(0.15),(0.5),(0.949),(0.95),(1)) v(p) group by p order by p;
+select percentile_nearest(1.01) within group (order by x) from generate_series(1,10) x;
