@@ -441,6 +441,7 @@ static const AggCase agg_cases[] = {
     {"json_agg", {"$1 % 2"}, "[0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]"},
     {"percentile_cont", {"0.25::float8", "$1::float8"}, "4.75"},
     {"percentile_disc", {"0.25::float8", "$1"}, "4"},
+    {"percentile_nearest", {"0.22::float8", "$1"}, "3"},
     {"percentile_cont", {"array[0.5, 0.9]::float8[]", "$1::float8"}, "{9.5,17.1}"},
     {"mode", {"$1 / 3"}, "0"},
     {"first", {"$1 * 2", "timestamptz '2024-01-01' - make_interval(0, 0, 0, $1)"}, "38"},
@@ -624,6 +625,7 @@ static const char *constant_arg(const FuncDef *f, size_t arg)
         const char *text;
     } constants[] = {{"percentile_cont", 0, "0.3"},
                      {"percentile_disc", 0, "0.3"},
+                     {"percentile_nearest", 0, "0.3"},
                      {"approx_percentile", 1, "0.5"},
                      {"histogram", 1, "10"},
                      {"histogram", 2, "60"},

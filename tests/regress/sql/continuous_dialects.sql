@@ -13,7 +13,7 @@ CREATE CONTINUOUS QUERY cd_names ON skulk BEGIN
   SELECT mean(load), count(load), mean(temp), sum(temp) / count(temp) * 2 AS twice, percentile(load, 90) AS p90, median(temp), spread(load), first(note), count(distinct(temp)) AS kinds
   INTO cd_names FROM skulk.autogen.cd_cpu WHERE host =~ /^h[01]$/ AND dc <> 'z' GROUP BY time(1d, 6h), dc fill(none) END;
 SELECT * FROM cd_names ORDER BY time, dc;
-SELECT time_bucket('1 day', ts, INTERVAL '6 hours') AS b, dc, avg(load), count(load), percentile_disc(0.9) WITHIN GROUP (ORDER BY load) AS p, percentile_cont(0.5) WITHIN GROUP (ORDER BY temp) AS m, count(DISTINCT temp) AS k FROM cd_cpu WHERE host ~ '^h[01]$' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT time_bucket('1 day', ts, INTERVAL '6 hours') AS b, dc, avg(load), count(load), percentile_nearest(0.9) WITHIN GROUP (ORDER BY load) AS p, percentile_cont(0.5) WITHIN GROUP (ORDER BY temp) AS m, count(DISTINCT temp) AS k FROM cd_cpu WHERE host ~ '^h[01]$' GROUP BY 1, 2 ORDER BY 1, 2;
 CREATE CONTINUOUS QUERY cd_all ON skulk BEGIN SELECT mean(*) INTO cd_all FROM cd_cpu GROUP BY time(1w) END;
 SELECT * FROM cd_all ORDER BY time;
 CREATE CONTINUOUS QUERY cd_plain AS SELECT time_bucket('6 hours', ts) AS b, count(*) AS c FROM cd_cpu GROUP BY b;
