@@ -258,26 +258,45 @@ static void bookend_init(AggCtx *c, void *state)
     *(Bookend *)state = (Bookend){0};
 }
 
-/* Among equal keys first() keeps the earlier row, last() takes the later one. */
+/* Among equal keys the greater value counts (as InfluxDB's first() and last() have it), so that the order in
+ * which rows and parts of a group come changes nothing.  Values without an order: the first that came. */
+static bool bookend_greater(const AggCtx *c, const Value *v, const Value *known)
+{
+    const TypeDef *type = type_find(c->arg_types[0]);
+    return type->cmp && type->cmp(v, known) > 0;
+}
+
 static void bookend_offer(AggCtx *c, Bookend *b, const Value *v, const Value *key, bool last)
 {
-    int order = b->key.set ? type_find(c->arg_types[1])->cmp(key, &b->key.v) : 0;
-    if (b->key.set && (last ? order < 0 : order >= 0))
+    int order = b->key.set ? type_find(c->arg_types[1])->cmp(key, &b->key.v) : last ? 1 : -1;
+    if (order == 0 ? !bookend_greater(c, v, &b->value.v) : last ? order < 0 : order > 0)
         return;
     kept_set(&b->value, v, c->arena);
     kept_set(&b->key, key, c->arena);
 }
 
+static bool bookend_better(const AggCtx *c, const Vector *args, size_t row, size_t best, int order,
+                           bool last)
+{
+    if (order)
+        return last ? order > 0 : order < 0;
+    if (row == best)
+        return false;
+    Value v = vec_get(&args[0], row), known = vec_get(&args[0], best);
+    return bookend_greater(c, &v, &known);
+}
+
 /* The row of the extreme key of a run; times are machine integers. */
-static size_t bookend_row(const AggCtx *c, const Vector *key, const uint16_t *sel, size_t n,
+static size_t bookend_row(const AggCtx *c, const Vector *args, const uint16_t *sel, size_t n,
                           bool last)
 {
+    const Vector *key = &args[1];
     size_t best = sel ? sel[0] : 0;
     if (key->phys == PH_I64) {
         AGG_ROWS(sel, n, row)
         {
             int64_t k = key->v.i64[vec_slot(key, row)], b = key->v.i64[vec_slot(key, best)];
-            if (last ? k >= b : k < b)
+            if (bookend_better(c, args, row, best, (k > b) - (k < b), last))
                 best = row;
         }
         return best;
@@ -285,8 +304,7 @@ static size_t bookend_row(const AggCtx *c, const Vector *key, const uint16_t *se
     AGG_ROWS(sel, n, row)
     {
         Value k = vec_get(key, row), b = vec_get(key, best);
-        int order = type_find(c->arg_types[1])->cmp(&k, &b);
-        if (last ? order >= 0 : order < 0)
+        if (bookend_better(c, args, row, best, type_find(c->arg_types[1])->cmp(&k, &b), last))
             best = row;
     }
     return best;
@@ -297,7 +315,7 @@ static bool bookend_rows(AggCtx *c, Bookend *b, const Vector *args, const uint16
 {
     if (n == 0)
         return true;
-    size_t row = bookend_row(c, &args[1], sel, n, last);
+    size_t row = bookend_row(c, args, sel, n, last);
     Value v = vec_get(&args[0], row), key = vec_get(&args[1], row);
     bookend_offer(c, b, &v, &key, last);
     return true;
