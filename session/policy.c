@@ -245,7 +245,9 @@ static bool fill_ttls(EvalCtx *ctx, Snapshot *snap, RowSink *sink, Err *e)
     const Session *s = ctx->session;
     for (size_t i = 0; i < cat_table_count(cat); i++) {
         const TableDef *t = cat_table_at(cat, i);
-        if (t->database != s->database || t->kind != TABLE_SERIES)
+        Value tier;
+        if (t->database != s->database || t->kind != TABLE_SERIES ||
+            continuous_hidden(cat, tier_shown(cat, t, &tier)))
             continue;
         if (t->ttl_ns || t->ttl_own || t->size_max)
             ttl_row(cat, t, NULL, sink);

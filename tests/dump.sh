@@ -31,6 +31,14 @@ INSERT INTO kept SELECT '2024-01-01'::timestamptz + i * interval '1 hour', 'a', 
 CREATE VIEW priced AS SELECT k.name, k.price * 2 AS twice FROM plant.kind k WHERE k.price > 1;
 CREATE VIEW twofold AS SELECT count(*) AS n FROM priced;
 CREATE VIEW hot AS SELECT host, max(usage) FROM cpu GROUP BY host;
+CREATE MATERIALIZED VIEW hourly WITH (continuous, refresh = '5m') AS
+  SELECT time_bucket('1 hour', time) AS b, host, avg(usage) AS mean, max(n) AS top FROM cpu GROUP BY 1, 2;
+CREATE MATERIALIZED VIEW daily WITH (continuous) AS SELECT time_bucket('1 day', b) AS d, max(top) AS top FROM hourly GROUP BY 1;
+CREATE MATERIALIZED VIEW hosts AS SELECT host, count(*) AS n FROM cpu GROUP BY host;
+CREATE MATERIALIZED VIEW later AS SELECT max(top) AS top FROM daily WITH NO DATA;
+CREATE VIEW tops AS SELECT d, top FROM daily WHERE top IS NOT NULL;
+COMMENT ON MATERIALIZED VIEW hourly IS 'by hour';
+GRANT SELECT ON hourly TO reader;
 CREATE TABLE plant.part (id int GENERATED ALWAYS AS IDENTITY (START 10 INCREMENT 5), n int CONSTRAINT positive CHECK (n > 0));
 CREATE INDEX part_n ON plant.part (n);
 ALTER DEFAULT PRIVILEGES IN SCHEMA plant GRANT SELECT ON TABLES TO reader;
@@ -45,6 +53,7 @@ INSERT INTO plant.kind (name, price) VALUES ('a', 1.5), (E'tab\there', 2), ('bac
 INSERT INTO plant.part (n) VALUES (1), (2);
 INSERT INTO cpu VALUES ('2024-01-01', 'a', 'eu', 1.5, 2), ('2024-01-02', 'b', NULL, 'NaN', NULL);
 END
+run -c 'REFRESH MATERIALIZED VIEW hourly' -c 'REFRESH MATERIALIZED VIEW daily' -c 'REFRESH MATERIALIZED VIEW hosts'
 for t in $(psql -XAtc 'SELECT kept_in FROM skulk.tiers WHERE level > 0 ORDER BY level'); do
 	run -c "REFRESH MATERIALIZED VIEW pg_skulk.$t"
 done
@@ -54,6 +63,9 @@ start second
 run -c 'CREATE ROLE reader' && run -f "$dir/a.sql" || fail "the dump is restored"
 dump "$dir/b.sql" && diff "$dir/a.sql" "$dir/b.sql" || fail "the second dump is the first"
 [ "$(psql -XAtc 'SELECT n FROM twofold')" = 2 ] || fail "views of the second server answer"
+[ "$(psql -XAtc 'SELECT count(*), max(mean), max(top) FROM hourly')" = '2|NaN|2' ] || fail "a continuous view has its buckets"
+[ "$(psql -XAtc 'SELECT d::date, top FROM tops')" = '2024-01-01|2' ] || fail "and so has the one over it"
+[ "$(psql -XAtc 'SELECT sum(n), (SELECT relispopulated FROM pg_class WHERE relname = $$later$$) FROM hosts')" = '2|f' ] || fail "materialized views are filled, or not, as they were"
 [ "$(psql -XAtc 'SELECT count(*), min(v) FROM kept')" = '25|76' ] || fail "a table with tiers has its rows"
 [ "$(psql -XAtc "SELECT count(*) FROM skulk.tiers WHERE table_name = 'kept'")" = 3 ] || fail "and its tiers"
 run -c 'INSERT INTO plant.part (n) VALUES (3)'
