@@ -30,11 +30,15 @@ bool continuous_hidden(const CatalogSnap *cat, const TableDef *t)
 static bool option_ns(const NameValue *o, int64_t *ns, Err *e)
 {
     Interval iv;
-    return (interval_parse(o->value, &iv, e) ||
-            err_wrap(e, "option \"%.*s\"", SLICE_ARG(o->name))) &&
-           ((interval_to_ns(iv, ns) && *ns >= 0) ||
-            err_set(e, ERR_INVALID_PARAMETER, "option \"%.*s\" must be an interval without months",
-                    SLICE_ARG(o->name)));
+    if (!interval_parse(o->value, &iv, e))
+        err_wrap(e, "option \"%.*s\"", SLICE_ARG(o->name));
+    else if (interval_to_ns(iv, ns) && *ns >= 0)
+        return true;
+    else
+        err_set(e, ERR_INVALID_PARAMETER,
+                "option \"%.*s\" must be an interval without months, not below zero",
+                SLICE_ARG(o->name));
+    return err_hint(e, "An interval is '10 minutes', '1h' or '7 days'.");
 }
 
 static bool option_bool(const NameValue *o, bool *out, Err *e)

@@ -3,6 +3,7 @@
  * One idea under many words: a table, a schema or a database has a TTL, a class of series (CREATE
  * TTL) one of its own.  An InfluxDB retention policy is a schema with a TTL.  What is past it a scan
  * does not show (storage/ttl.h); lifecycle/ frees the space. */
+#include "exec/interval.h"
 #include "exec/tiers.h"
 #include "session/retention_private.h"
 
@@ -25,9 +26,15 @@ bool read_ttl(Slice text, int64_t *ns, Err *e)
         if (slice_eq_nocase(text, slice_cstr(forever[i])))
             return true;
     if (!interval_parse(text, &iv, e))
-        return err_wrap(e, "ttl");
-    return retention_ns(iv, ns) ||
-           err_set(e, ERR_INVALID_PARAMETER, "ttl must be longer than nothing, not \"%.*s\"",
+        return err_wrap(e, "ttl") ||
+               err_hint(e, "A duration is '30d', '12 hours', '1 year', or 'forever'.");
+    if (retention_ns(iv, ns))
+        return true;
+    if (interval_cmp(iv, (Interval){0}) > 0)
+        return err_set(e, ERR_INVALID_PARAMETER, "ttl \"%.*s\" is longer than times reach",
+                       SLICE_ARG(text)) ||
+               err_hint(e, "The longest is 292 years; to keep rows for ever: ttl = 'forever'.");
+    return err_set(e, ERR_INVALID_PARAMETER, "ttl must be longer than nothing, not \"%.*s\"",
                    SLICE_ARG(text)) ||
            err_hint(e, "To keep rows for ever: ttl = 'forever', or RESET (ttl) to inherit what the "
                        "schema and the database say.");
