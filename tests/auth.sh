@@ -29,6 +29,7 @@ start() {
 	done
 	PGPORT=$(sed -n 's/.*PostgreSQL on port \([0-9]*\).*/\1/p' "$dir/log")
 	http=$(sed -n 's/.*HTTP on port \([0-9]*\).*/\1/p' "$dir/log")
+	[ "$PGPORT" ] || tail -40 "$dir/log"
 	export PGPORT PGHOST=127.0.0.1
 }
 

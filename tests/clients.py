@@ -250,7 +250,7 @@ def influxql(s):
             ("SELECT v * 2 + n / 2 AS z, abs(-v) FROM load WHERE host != 'a' AND v > 10", [["load", ["z", "abs"], [[120, 50, 20]]]]),
             ("SELECT max(v) - min(v) FROM load", [["load", ["max_min"], [[0, 18.5]]]]),
             ("SELECT percentile(v, 90), median(v), spread(n), first(name), count(distinct(v)) FROM load",
-             [["load", ["percentile", "median", "spread", "first", "count"], [[0, 20, 4, 19, "x1", 5]]]]),
+             [["load", ["percentile", "median", "spread", "first", "count"], [[0, 20, 4, 19, "x10", 5]]]]),
             ("SELECT percentile(v, 25), percentile(v, 5), percentile(v, 100) FROM load",
              [["load", ["percentile", "percentile_1", "percentile_2"], [[0, 1.5, None, 20]]]]),
             ("SELECT count(*) FROM /^(load|mem)$/", [["load", ["count_n", "count_name", "count_v"], [[0, 5, 5, 5]]], ["mem", ["count_used"], [[0, 2]]]]),
