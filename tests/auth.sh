@@ -20,6 +20,7 @@ config() { # mode of TLS, method, more lines
 
 start() {
 	config "$@" > "$dir/c.toml"
+	rm -f "$dir/log" # what the server before said must not be read
 	"$server" --config "$dir/c.toml" --data-dir "$dir/data" --pg-port 0 --http-port 0 2> "$dir/log" &
 	pid=$!
 	for _ in $(seq 600); do
